@@ -26,7 +26,7 @@ SPEC = CarrierSpec(
     key="chronopost",
     name="Chronopost",
     spellings=("Chronopost International", "Chronopost France", "Chrono"),
-    limits={None: "100/day@Europe/Paris"},  # ours: the carrier publishes none
+    limits={None: "100/day@Europe/Paris"},  # our choice: the carrier publishes none
     credentials=(("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),),
     # One address for production and trials; ws2.chronopost.fr only while this one is down.
     base_url="https://ws.chronopost.fr",

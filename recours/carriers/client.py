@@ -39,7 +39,7 @@ class Client(ABC):
     spec: ClassVar[CarrierSpec]
     # Whether the tracking call presents our account too.
     tracking_shows_account: ClassVar[bool] = True
-    # Whether what is denied is denied for one parcel, which is not ours; else it may be our account that is at fault.
+    # Whether what is denied is denied for one parcel, as another customer's; else our account may be at fault.
     denies_by_parcel: ClassVar[bool] = False
 
     def __init__(self, settings: Mapping[str, str]) -> None:

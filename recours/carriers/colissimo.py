@@ -26,7 +26,7 @@ SPEC = CarrierSpec(
     key="colissimo",
     name="Colissimo",
     spellings=("Colissimo International", "Colissimo France", "So Colissimo", "Coliposte"),
-    limits={None: "1000/day@Europe/Paris"},  # ours: the carrier publishes none
+    limits={None: "1000/day@Europe/Paris"},  # our choice: the carrier publishes none
     credentials=(("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",)),
     base_url="https://ws.colissimo.fr",
     # 6A, 6C, 8Q and so on, some products with a digit in the second place; or S10.

@@ -50,7 +50,7 @@ SPEC = CarrierSpec(
     key="dpd",
     name="DPD",
     spellings=("DPD France", "DPD Predict", "DPD Classic"),
-    limits={None: "1000/day@Europe/Paris"},  # ours: the carrier publishes none
+    limits={None: "1000/day@Europe/Paris"},  # our choice: the carrier publishes none
     credentials=(("DPD_USER", "DPD_PASSWORD", "DPD_CENTER_NUMBER", "DPD_CUSTOMER_NUMBER"),),
     base_url="https://webtrace.dpd.fr",
     number_form=_FORMS,
@@ -240,7 +240,7 @@ def _error(told: Any, answer: Response) -> Failure:
         return outcomes.meant(SPEC.name, ERROR_IDS[code], answer, said)
     if not code.startswith(_INVALID):
         return outcomes.unknown_code(SPEC.name, answer, code, said)
-    # Something that we sent: the number, or a mistake of ours.
+    # Something that we sent: the number, or our mistake.
     text = plain(f"{code} {said or code}"[:_READ_OF_TEXTS])
     is_number = _OF_THE_NUMBER.search(text) and not _OF_OTHER_THINGS.search(text)
     key = Sentence.NUMBER_REJECTED if is_number else Sentence.REQUEST_REJECTED

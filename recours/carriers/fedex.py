@@ -66,7 +66,7 @@ _HINTS = ("carrierCode", "trackingNumberUniqueId")
 _LONGEST_ECHO = 100  # signs
 _DELIVERED = "DL"
 
-# How long before its delivery a parcel may have been sent: ours, since numbers are used again.
+# How long before its delivery a parcel may have been sent: our choice, since numbers are used again.
 _LONGEST_WAY = timedelta(days=60)
 # About how long the token address refuses everybody who asked too often: one source.
 _TOKEN_PENALTY = timedelta(minutes=10)

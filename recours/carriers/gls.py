@@ -29,7 +29,7 @@ SPEC = CarrierSpec(
     key="gls",
     name="GLS",
     spellings=("GLS France", "General Logistics Systems"),
-    # Track & Trace: published. Tokens: ours, since one holds for four hours; GLS allows 100,000 a day.
+    # Track & Trace: published. Tokens: our choice, since one holds for four hours; GLS allows 100,000 a day.
     limits={None: "500/day@UTC", Capability.TOKEN: "20/hour"},
     credentials=(("GLS_CLIENT_ID", "GLS_CLIENT_SECRET"),),
     base_url="https://api.gls-group.net",

@@ -24,7 +24,7 @@ SPEC = CarrierSpec(
     key="mondial_relay",
     name="Mondial Relay",
     spellings=("MondialRelay", "Point Relais"),
-    limits={None: "1000/day@Europe/Paris"},  # ours: the carrier publishes none
+    limits={None: "1000/day@Europe/Paris"},  # our choice: the carrier publishes none
     credentials=(("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY"),),
     base_url="https://api.mondialrelay.com",
     # The number proper has 8 digits. Before it the brand's two (10), after it the parcel's two (12); the label's
@@ -110,7 +110,7 @@ def tracing_request(number: str, brand: str, key: str) -> Request:
 
 
 def signature(values: tuple[str, ...], key: str) -> str:
-    """MD5 of the values in their order and of the private key: the service's, not ours to choose."""
+    """MD5 of the values in their order and of the private key: the service allows no other."""
     signed = "".join((*values, key)).encode()
     return hashlib.md5(signed, usedforsecurity=False).hexdigest().upper()
 

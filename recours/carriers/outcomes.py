@@ -90,7 +90,7 @@ def noting(
 
 
 def quoted(said: str | None) -> str:
-    """The carrier's words after a sentence of ours."""
+    """The carrier's text, to stand after our sentence."""
     return f": {clean(said, 200)}" if said else ""
 
 

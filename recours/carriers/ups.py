@@ -47,7 +47,7 @@ SPEC = CarrierSpec(
     key="ups",
     name="UPS",
     spellings=("UPS Standard", "UPS Express", "United Parcel Service"),
-    limits={None: "200/hour", Capability.TOKEN: "20/hour"},  # ours: the carrier publishes none
+    limits={None: "200/hour", Capability.TOKEN: "20/hour"},  # our choice: the carrier publishes none
     credentials=(("UPS_CLIENT_ID", "UPS_CLIENT_SECRET"),),
     base_url="https://onlinetools.ups.com",
     # Parcel; waybill; freight; Mail Innovations (the project jkeen/tracking_number_data; the letters F, M, Q and W: the
@@ -274,10 +274,10 @@ def _means(status: Any) -> ParcelStatus | None:
 
 
 def _delivered_at(package: Any) -> Delivery:
-    """The moment of the activity that hands over; else the date of delivery, which is of the same place.
+    """The time of the activity that hands over; else the date of delivery, which is of the same place.
 
-    Some answers tell the time of Greenwich, some the time of the place alone: that is a moment where the country of the
-    place keeps one time, and a day elsewhere.
+    Some answers tell the time of Greenwich, some the time of the place alone: that is a time where the country of the
+    place keeps one clock, and a day elsewhere.
     """
     handed_over = ParcelStatus.DELIVERED
     activities = [
@@ -289,8 +289,8 @@ def _delivered_at(package: Any) -> Delivery:
         json_api.text(a, "location", "address", "countryCode") or destination for a in activities
     ] or [destination]
     zones = [zone_of(country) for country in countries]
-    if moments := [at for a, zone in zip(activities, zones, strict=False) if (at := _moment_of(a, zone))]:
-        return Delivery(max(moments))
+    if times := [at for a, zone in zip(activities, zones, strict=False) if (at := _time_of(a, zone))]:
+        return Delivery(max(times))
     day, at = _date_of_delivery(package, zones[0])
     if at is not None:
         return Delivery(at)
@@ -298,7 +298,7 @@ def _delivered_at(package: Any) -> Delivery:
     return Delivery(day=max(days, default=day))
 
 
-def _moment_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
+def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:
     """Of Greenwich, else of the place with its offset, else of the place in the zone of its country."""
     of_greenwich = _compact(json_api.text(activity, "gmtDate"), json_api.text(activity, "gmtTime"), UTC)
     if of_greenwich:
@@ -335,13 +335,13 @@ def _zones() -> dict[str, ZoneInfo]:
 
 
 def _date_of_delivery(package: Any, zone: ZoneInfo | None) -> tuple[date | None, datetime | None]:
-    """The day at the place, and the moment where that is known."""
+    """The day at the place, and the time where that is known."""
     end = json_api.at(package, "deliveryTime")
     hour = json_api.text(end, "endTime") if json_api.text(end, "type") == "DEL" else None
     dates = [date for date in json_api.items(package, "deliveryDate") if json_api.text(date, "type") == "DEL"]
     texts = [text for date in dates if (text := json_api.text(date, "date"))]
-    moments = [at for text in texts if (at := _compact(text, hour, zone))]
-    return max(filter(None, map(_day, texts)), default=None), max(moments, default=None)
+    times = [at for text in texts if (at := _compact(text, hour, zone))]
+    return max(filter(None, map(_day, texts)), default=None), max(times, default=None)
 
 
 # The document's example has digits only, which may be without leading zeros; real answers have colons, and dates with dashes

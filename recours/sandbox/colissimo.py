@@ -8,8 +8,8 @@ codes for a wrong password (201) and a trouble of its own (1000), the HTTP statu
 the rules but not by its number (HTTP 400 in another shape of errors that was seen), that a field no source names is refused, the
 HTTP 500 of a server in trouble, that a list without a proof may be empty (POD_UNSAID) or hold other papers only
 (POD_NEVER), and that the timeline names the product of a parcel that nobody signs for (POD_NEVER: DOM).
-The timeline is shown the account, so AUTH_REFUSED and NOT_OURS happen there; nobody's signature is ever told of but in
-the document. Documents come as bytes, so BAD_BASE64 is a base64 text, and a damaged one, in their place.
+The timeline is shown the account, so AUTH_REFUSED and NOT_OURS happen there; a signature is in the document
+only. Documents come as bytes, so BAD_BASE64 is a base64 text, and a damaged one, in their place.
 """
 
 import re

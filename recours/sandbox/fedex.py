@@ -270,7 +270,7 @@ def _coded(code: str, message: str) -> dict[str, Any]:
 
 
 def _tracked(number: str, state: ParcelState) -> Answer:
-    """An unknown number is told in a good answer."""
+    """That a number is unknown stands in a good answer."""
     if state.scenario is Scenario.UNKNOWN:
         return _of_number(number, {"error": _coded(*_NOT_FOUND)})
     end, steps = state.last_at, _steps(state)

@@ -293,7 +293,7 @@ def _shipit(question: Question, state: ParcelState) -> Answer:
 
 
 def _details(question: Question, state: ParcelState) -> dict[str, Any]:
-    """The delivery is told once there is one."""
+    """Signatory and time only of a delivery."""
     details: dict[str, Any] = {"TrackID": question.number, "Weight": "1.2", "Product": "PARCEL"}
     if state.scenario is not Scenario.IN_TRANSIT:
         details["DeliveryDate"] = in_france(state.delivered_at).isoformat()

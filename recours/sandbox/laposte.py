@@ -4,7 +4,7 @@ Sources of the facts: the connector of karrio and two other public clients, and 
 Inferred, as no source says it: the 403 of a key without a subscription (ACCOUNT_DENIED), and the gateway's words for a
 request that breaks the rules (HTTP 400, BAD_REQUEST), that one with an unknown parameter, or without the Accept
 header, does so, its words for an error of its own, and what it says to more than ten numbers.
-There is no document and no signatory, and every parcel is told of to everybody (NOT_OURS): whatever the scenario says of
+There is no document and no signatory, and everybody may ask about every parcel (NOT_OURS): whatever the scenario says of
 those, the parcel is delivered, and that is all.
 The message of a 429 names the window. Nobody has seen a Retry-After there: it comes only because, and if, the parcel's
 script has one. The answer about several numbers is a list, with HTTP 207 unless all is well with all of them.

@@ -135,7 +135,7 @@ _FAREWELL = 2.0  # seconds given to the connections when the sandbox stops
 class Call:
     """A call that was received. What could not be understood is NOT_KNOWN, with no scenario; passwords are not kept.
 
-    `at` is the moment of receipt by the sandbox's clock. `account` is empty where the call names none, `number` where it
+    `at` is the time of receipt by the sandbox's clock. `account` is empty where the call names none, `number` where it
     is about no parcel, as a call for a token. `scenario` is the one that was played: AUTH_REFUSED, whatever the script,
     if the account or the password was wrong. A call about several parcels has all their numbers, with commas between
     them, and no scenario.
@@ -273,7 +273,7 @@ class Sandbox:
             self.calls.append(Call(self._now(), carrier, NOT_KNOWN, NOT_KNOWN, "", None))
 
     def _token(self, carrier: GivesTokens, question: Question) -> Answer:
-        """A new token, or a refusal; one token an account and moment would do, but a renewed one must be another."""
+        """A new token, or a refusal; each is another one, as renewed ones must be."""
         with self._lock:
             at, refused = self._now(), self._refuses(carrier, question)
             scenario = Scenario.AUTH_REFUSED if refused else None
