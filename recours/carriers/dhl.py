@@ -165,7 +165,8 @@ def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, session: C
         # An answer came that cannot be one, such as a redirect to a login.
         if failed.failure.kind is not ErrorKind.BAD_RESPONSE:
             raise
-        return _no_document(failed.failure.http_status, delivery)
+        status = failed.failure.http_status
+        return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, status, delivery=delivery)
     return parse_document(answer, delivery, name)
 
 
@@ -194,8 +195,4 @@ def parse_document(answer: Response, delivery: Delivery, link: str = _LINKS[0]) 
     """What a link gave, if it is a document. A web page (a login form, say) is none."""
     if answer.status == _OK and begins_as(answer.body):
         return Retrieved(answer.body, delivery, f"dhl {link}")
-    return _no_document(answer.status, delivery)
-
-
-def _no_document(status: int | None, delivery: Delivery) -> Failure:
-    return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, status, delivery=delivery)
+    return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, answer.status, delivery=delivery)

@@ -81,18 +81,10 @@ _HEADERS = {
 }
 _COUNTRY = "250"  # France
 
-# StatusNumber of a parcel on its way. 8: two sources, one of them a real answer. 10, 28: two. 44, 89: the carrier's
-# old module. 20, 30: seen by one client. Not here, so that the log names them: 13 and 23, which one
+# StatusNumber of a parcel on its way. 8 (prepared at the sender): two sources, one of them a real answer. 10, 28 (handed
+# over): two. 44, 89 (on its way): the carrier's old module. 20 (in transit), 30 (out for delivery): seen by one client. Not here, so that the log names them: 13 and 23, which one
 # client takes for delivered, and whatever means refused or returned, of which no source says anything.
-TRANSIT_CODES = {
-    "8": "prepared at the sender",
-    "10": "handed over",
-    "28": "handed over",
-    "44": "on its way",
-    "89": "on its way",
-    "20": "in transit",
-    "30": "out for delivery",
-}
+TRANSIT_CODES = frozenset({"8", "10", "28", "44", "89", "20", "30"})
 
 # Image types that prove a delivery, the best first. The enumeration is the service's, this order is inferred; it also
 # has POA and PickupSignature, which prove none.

@@ -219,8 +219,7 @@ def _parcel_answer(results: Sequence[Any], answer: Response) -> Delivery | Failu
     good = [result for result, error in zip(results, told, strict=True) if error is None]
     if good:
         return _whereabouts(max(good, key=_last_time), answer)
-    found = next(filter(None, told))
-    return _meaning(answer, found, TRACKING_CODES)
+    return _meaning(answer, next(filter(None, told)), TRACKING_CODES)
 
 
 def _whereabouts(result: Any, answer: Response) -> Delivery | Failure:

@@ -71,9 +71,7 @@ OTHER_STATUSES = {
     "CANCELED": "cancelled",
     "FINAL": "its history is closed",
 }
-
-_STATUSES: dict[str, ParcelStatus] = {
-    **dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY),
+_STATUSES = dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY) | {
     "DELIVEREDPS": ParcelStatus.AT_A_POINT,
     "CANCELED": ParcelStatus.CANCELLED,
     "FINAL": ParcelStatus.UNCLEAR,

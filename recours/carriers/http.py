@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -128,7 +128,11 @@ def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
 
 def _translated(error: Exception, *, connected: bool) -> HttpError:
     """What a library's exception means for the unit of quota and for the claim."""
-    chain = list(_causes(error))
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
 
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in chain)
@@ -144,12 +148,6 @@ def _translated(error: Exception, *, connected: bool) -> HttpError:
     if has(ProtocolError, requests.ConnectionError, OSError, http.client.HTTPException):
         return BrokenAnswerError("broke the connection before its answer was complete")
     return UnacceptableAnswerError(f"could not be asked ({type(error).__name__})")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 # ---------------------------------------------------------------- a deadline for every byte, the header's too
@@ -299,11 +297,9 @@ class HttpSession:
     last: Capability | None = None  # what the last call was for
 
     def delivery_known(self, delivery: Delivery) -> None:
-        """The parcel is delivered: whatever fails from here on, that is kept."""
         self.delivery = delivery
 
     def credentials_accepted(self) -> None:
-        """An answer showed that our account is good."""
         self.accepted = True
 
     def now(self) -> datetime:
@@ -346,7 +342,10 @@ class HttpSession:
             raise self._failed(fault, what, failed) from fault
         self.calls += 1
         if wait := self._wait_asked(what, answer, self._clock.now()):
-            raise CallError(self._asked_to_wait(answer, wait))
+            retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until
+            detail = f"HTTP {answer.status}"
+            failure = Failure.of(Sentence.TOO_MANY_CALLS, self._name, None, answer.status, detail=detail)
+            raise CallError(replace(failure, retry_at=retry_at))
         if answer.status in _PASSING_STATUSES:
             raise self._out_of_order(answer, failed)
         return answer
@@ -372,12 +371,6 @@ class HttpSession:
         failed.append(failure)
         passing = isinstance(fault, NotSentError | BrokenAnswerError)
         return _PassingError(failure) if passing else CallError(failure)
-
-    def _asked_to_wait(self, answer: Response, wait: Wait) -> Failure:
-        retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until
-        detail = f"HTTP {answer.status}"
-        failure = Failure.of(Sentence.TOO_MANY_CALLS, self._name, None, answer.status, detail=detail)
-        return replace(failure, retry_at=retry_at)
 
 
 def parse_retry_after(text: str | None, now: datetime) -> datetime | None:

@@ -145,11 +145,12 @@ def parse_tracing(answer: Response) -> Failure:
 def _delivered(result: Any, last: Any | None, label: str | None, answer: Response) -> Failure:
     told = " / ".join(one[:_READ_OF_TEXTS] for one in (label, _of(last, "Libelle")) if one)
     text = plain(told)
-    if _SENT_BACK.search(text) and not _HANDED_OVER.search(text):
-        back = ParcelStatus.RETURNED
-        return outcomes.not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
-    if _AT_A_RELAY.search(text) and not _HANDED_OVER.search(text):
-        return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
+    if not _HANDED_OVER.search(text):
+        if _SENT_BACK.search(text):
+            back = ParcelStatus.RETURNED
+            return outcomes.not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
+        if _AT_A_RELAY.search(text):
+            return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
     at = outcomes.parse_french_time(_of(last, "Date"), _of(last, "Heure"))
     place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
     return _without_proof(Delivery(at), answer.status, place)

@@ -67,7 +67,6 @@ class Refusals:
         return state if state and state.claim in (None, claim) else None
 
     def is_tried_again(self, carrier: str) -> bool:
-        """Tell whether the account was refused before, and this run is to find out whether it is accepted again."""
         return carrier in self._trying_again
 
     # ---------------------------------------------------------------- after a call
