@@ -117,6 +117,10 @@ class OneCallClient(Client):
     `fetch_proof` makes it, and fills with the given delivery what is missing in the answer.
     """
 
+    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
+        outcome = self.fetch_proof(number, Delivery(), session)
+        return outcome.delivery or outcome if isinstance(outcome, Failure) else outcome.delivery
+
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         outcome = self.fetch_proof(number, known or Delivery(), session)
         self.note_accepted(outcome, session)

@@ -116,21 +116,11 @@ class Dpd(OneCallClient):
 
     spec = SPEC
 
-    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """The call, for the status alone."""
-        return parse_tracking(self._asked(number, session), self._delivered_codes())
-
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call. `delivery` fills what is missing in the answer."""
-        return parse(self._asked(number, session), self._delivered_codes(), delivery)
-
-    def _asked(self, number: str, session: CarrierSession) -> Response:
         account = (self.settings[name] for name in SPEC.credentials[0])
-        answer: Response = session.call(Capability.TRACKING, trace_request(number, *account))
-        return answer
-
-    def _delivered_codes(self) -> frozenset[str]:
-        return frozenset(self.settings["DPD_DELIVERED_CODES"].split(","))
+        answer = session.call(Capability.TRACKING, trace_request(number, *account))
+        return parse(answer, self.settings["DPD_DELIVERED_CODES"].split(","), delivery)
 
 
 def trace_request(number: str, user: str, password: str, center: str, customer: str) -> Request:
@@ -157,21 +147,13 @@ def trace_request(number: str, user: str, password: str, center: str, customer: 
 def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -> Outcome:
     """The document, or why there is none. `known` fills what is missing in the answer."""
     result = _result(answer)
-    if isinstance(result, Failure):
-        return result
-    found = _delivery(result, answer, delivered_codes)
+    found = result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
     if isinstance(found, Failure):
         return found
     delivery, sent = found.completed_by(known), _images(result)
     if not sent:
         return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
     return outcomes.document(SPEC.name, sent, delivery, answer)
-
-
-def parse_tracking(answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered."""
-    result = _result(answer)
-    return result if isinstance(result, Failure) else _delivery(result, answer, delivered_codes)
 
 
 def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:

@@ -150,10 +150,6 @@ class Ups(OneCallClient, TokenClient):
         self._tokens = Tokens(SPEC.name, token_request(_TOKEN, {"grant_type": "client_credentials"}, account))
         self._new_id = new_id
 
-    def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        """The call, for the status alone."""
-        return parse_tracking(self._asked(number, session), number)
-
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call; once more, if UPS refuses a number that looks good. `delivery` fills what is missing in the answer."""
         outcome = parse(self._asked(number, session), number, delivery)
@@ -180,18 +176,8 @@ def details_request(number: str, call_id: str) -> Request:
 def parse(answer: Response, number: str, known: Delivery) -> Outcome:
     """The document, or why there is none. `known` fills what is missing in the answer."""
     package = _package(answer, number)
-    if isinstance(package, Failure):
-        return package
-    found = _delivery(package, answer)
-    if isinstance(found, Failure):
-        return found
-    return _document(package, found.completed_by(known), answer)
-
-
-def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
-    """The delivery, if the parcel is delivered."""
-    package = _package(answer, number)
-    return package if isinstance(package, Failure) else _delivery(package, answer)
+    found = package if isinstance(package, Failure) else _delivery(package, answer)
+    return found if isinstance(found, Failure) else _document(package, found.completed_by(known), answer)
 
 
 def _package(answer: Response, number: str) -> Any | Failure:

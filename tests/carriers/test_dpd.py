@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from recours.carriers.dpd import PROOFS, SPEC, TRANSIT_CODES, Dpd, parse, parse_tracking
+from recours.carriers.dpd import PROOFS, SPEC, TRANSIT_CODES, Dpd, parse
 from recours.carriers.message import Request, Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -354,7 +354,7 @@ def test_the_status_alone_can_be_asked() -> None:
     for answer, expected in ((WITH_POD, KNOWN), (shipment(HANDED_OVER), KNOWN)):
         assert Dpd(SETTINGS).track(NUMBER, FakeSession([answer])) == expected
     for answer in (fault(an_error("PermissionDenied")), shipment(PREPARED)):
-        assert parse_tracking(answer, {"40"}) == failure_of(answer)
+        assert Dpd(SETTINGS).track(NUMBER, FakeSession([answer])) == failure_of(answer)
 
 
 # ---------------------------------------------------------------- errors
@@ -615,7 +615,6 @@ def test_no_text_of_an_answer_can_forge_a_line() -> None:
 def test_damaged_answers_are_answers_too() -> None:
     for answer in damaged(WITH_POD, fault(an_error("InvalidInput")), xml(an_error("PermissionDenied"))):
         assert isinstance(parse(answer, {"40"}, Delivery()), Failure | Retrieved)
-        assert isinstance(parse_tracking(answer, {"40"}), Failure | Delivery)
 
 
 @pytest.mark.parametrize(

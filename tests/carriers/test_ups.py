@@ -17,7 +17,7 @@ import pytest
 from recours.carriers.message import Request, Response
 from recours.carriers.oauth import parse_token
 from recours.carriers.outcomes import ParcelStatus
-from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse, parse_tracking
+from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
@@ -208,7 +208,7 @@ def test_a_parcel_known_to_be_delivered_takes_the_same_one_call() -> None:
 def test_the_status_alone_can_be_asked() -> None:
     client = a_client()
     assert client.track(NUMBER, FakeSession([TOKEN, WITHOUT_PROOF], client)) == KNOWN
-    assert parse_tracking(TW0001, NUMBER) == failure_of(TW0001)
+    assert client.track(NUMBER, FakeSession([TW0001], client)) == failure_of(TW0001)
 
 
 def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
@@ -429,7 +429,6 @@ def test_errors_and_answers_that_are_none(answer: Response, kind: ErrorKind) -> 
     assert (outcome.kind, outcome.http_status) == (kind, answer.status)
     assert outcome.unknown is None
     assert "UPS" in outcome.message
-    assert parse_tracking(answer, NUMBER) == outcome
 
 
 UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
@@ -952,7 +951,6 @@ def test_values_of_other_types_are_answers_too(whole: Response) -> None:
     for odd in (*ODD, "D"):
         for answer in replaced(whole, odd):
             assert isinstance(parse(answer, NUMBER, Delivery()), Failure | Retrieved)
-            assert isinstance(parse_tracking(answer, NUMBER), Failure | Delivery)
 
 
 def test_damaged_answers_are_answers_too() -> None:
