@@ -1,6 +1,7 @@
 """The carriers with their accounts, and the queue before them."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from random import random
 from typing import TYPE_CHECKING
 
@@ -107,39 +108,15 @@ def _opener(
 ) -> Callable[[Reservation], CarrierConnection]:
     """What opens sessions at one carrier. The HTTP library is loaded when the first one is opened: many runs call nobody."""
 
-    def __init__(
-        self,
-        spec: CarrierSpec,
-        client: CarrierClient | None,
-        base_url: str,
-        limits: HttpLimits,
-        clock: Clock,
-        jitter: Callable[[], float],
-    ) -> None:
-        self._spec = spec
-        self._client = client
-        self._base_url = base_url
-        self._limits = limits
-        self._clock = clock
-        self._jitter = jitter
-
-    def __call__(self, reservation: Reservation) -> CarrierConnection:
-        from recours.carriers.http import HttpSession  # noqa: PLC0415 (see above)
-
-        if self._client is None:
-            raise RuntimeError(f"{self._spec.key} was asked without credentials")
-        name, asked = self._spec.name, self._client.wait_asked
-        return HttpSession(name, reservation, self._http, self._clock, self._jitter, asked)
-
-    @cached_property
-    def _http(self) -> "Http":
+    @cache
+    def http() -> "Http":
         from recours.carriers.http import Http  # noqa: PLC0415 (see above)
 
         replaced = base_url != spec.base_url
         return Http(base_url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced)
 
     def open_session(reservation: Reservation) -> CarrierConnection:
-        from recours.carriers.http import HttpSession
+        from recours.carriers.http import HttpSession  # noqa: PLC0415 (see above)
 
         if client is None:
             raise RuntimeError(f"{spec.key} was asked without credentials")
