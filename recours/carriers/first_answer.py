@@ -13,7 +13,7 @@ from recours.runs.ports import Refusal, Reservation
 
 
 class NotPresentedError(CallError):
-    """The call was not made: while it waited for another's answer, that closed the account."""
+    """The call was not made: another's answer closed the account meanwhile."""
 
 
 class FirstAnswer:
@@ -24,6 +24,7 @@ class FirstAnswer:
         self.accepted = accepted
         self.closed = closed
         self.lock = threading.Lock()  # held by the one fetch that presents the account
+        self.is_known = False  # of some fetch that presented it; it may have closed the account
 
 
 class WaitingReservation:
@@ -48,20 +49,20 @@ class WaitingReservation:
         first = self._first
         if first.accepted():
             return
-        waited = not first.lock.acquire(blocking=False)
-        if waited:
-            first.lock.acquire()
+        first.lock.acquire()
         self._is_first = True
-        if waited and first.accepted():
+        if not first.is_known:
+            return
+        if first.accepted():
             self.answered()
-        elif waited and (refusal := first.closed()):
+        elif refusal := first.closed():
             failure = Failure(refusal.kind, refusal.reason, retry_at=refusal.until, said=refusal.said)
             raise NotPresentedError(failure)
 
     def answered(self) -> None:
         """The fetch is over, and what its answers tell is known: others need not wait any more."""
         if self._is_first:
-            self._is_first = False
+            self._is_first, self._first.is_known = False, True
             self._first.lock.release()
 
     def refund(self, what: Capability) -> None:

@@ -124,3 +124,24 @@ def test_a_fetch_does_not_wait_for_itself(account: Account) -> None:
     reservation.consume(Capability.POD)
     reservation.answered()
     assert not account.first.lock.locked()
+
+
+def test_a_call_that_comes_after_the_answer_closed_the_account_is_not_made(
+    account: Account, first: WaitingReservation
+) -> None:
+    """As that of a fetch which tracked its parcel meanwhile, and had nobody to wait for."""
+    account.refusal = REFUSAL
+    first.answered()
+    later = account.fetch()
+    with pytest.raises(NotPresentedError):
+        later.consume(Capability.POD)
+    later.answered()
+    assert account.used == [Capability.POD]
+    assert not account.first.lock.locked()
+
+
+def test_the_first_call_asks_nobody(account: Account) -> None:
+    """The account may stand refused: this is the one try that is due."""
+    account.refusal = REFUSAL
+    account.fetch().consume(Capability.POD)
+    assert account.used == [Capability.POD]

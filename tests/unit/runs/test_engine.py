@@ -172,7 +172,9 @@ def test_a_lease_ends_without_a_call_only_if_the_carrier_takes_none_or_the_run_i
     watched = Watched(scene)
     watched.run()
     never_asked = set(watched.leased) - set(watched.asked)
-    is_full = len(watched.asked) == scene.batch_size  # of others, while these waited for units that others held
+    is_full = (
+        len(watched.asked) == scene.batch_size
+    )  # of others, while these waited for units that others held
     if watched.report.exit_status == 0 and scene.per_call == 1 and not is_full:
         carriers = {claim.carrier for claim in watched.put_back if claim.id in never_asked}
         assert carriers <= set(watched.worker.refusals)
