@@ -91,9 +91,7 @@ class Chronopost(soap.SoapCarrier):
     }
 
     def read(self, request: HttpRequest) -> Question:
-        operation, values, _ = soap.RequestReader(NAMESPACE, OPERATIONS, _bad_request, asmx=False).read(
-            request
-        )
+        operation, values, _ = soap.SoapReader(NAMESPACE, OPERATIONS, _bad_request, asmx=False).read(request)
         language = values["language"]
         if language not in LANGUAGES[operation]:
             raise _bad_request(f"{language!r} is not one of {LANGUAGES[operation]}")

@@ -82,7 +82,7 @@ class Dpd(soap.SoapCarrier):
     }
 
     def read(self, request: HttpRequest) -> Question:
-        _, values, header = soap.RequestReader(NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER).read(request)
+        _, values, header = soap.SoapReader(NAMESPACE, {OPERATION: _FORM}, _invalid, _HEADER).read(request)
         asked = {path.removeprefix("request/"): text for path, text in values.items()}
         _see_that_values_are_good(asked)
         return Question(

@@ -68,7 +68,7 @@ class MondialRelay(soap.SoapCarrier):
     }
 
     def read(self, request: HttpRequest) -> Question:
-        _, values, _ = soap.RequestReader(NAMESPACE, {OPERATION: _PARAMETERS}, _unreadable).read(request)
+        _, values, _ = soap.SoapReader(NAMESPACE, {OPERATION: _PARAMETERS}, _unreadable).read(request)
         for name, form, status in _RULES:
             if not re.fullmatch(form, values[name]):
                 raise NotUnderstoodError(_answer(status))

@@ -23,7 +23,7 @@ Form = Sequence["str | tuple[str, Form]"]
 
 
 @dataclass(frozen=True)
-class RequestReader:
+class SoapReader:
     """How one service reads a request; `refuse` makes its refusal for a reason.
 
     CXF: only the operation's element is in the namespace. ASMX: all are, and the SOAPAction names the operation. Real ones
