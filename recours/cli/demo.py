@@ -1,6 +1,5 @@
 """`recours demo`: the real scheduler over five simulated days; `recours sandbox`: the simulated carriers alone."""
 
-import logging
 import re
 import shutil
 import sqlite3
@@ -13,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from itertools import cycle, islice
+from logging.handlers import BufferingHandler
 from pathlib import Path
 
 import click
@@ -160,36 +160,25 @@ _INSERT = """
 """
 
 
-class _Listener(logging.Handler):
-    """Keeps what the log says of one run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-
 def _five_days(settings: Settings, opened: Opened, clock: SimulatedClock) -> None:
     count = sum(story.claims for story in STORIES)
     click.echo(
         f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, a run every "
         "hour; hours without news are left out."
     )
-    listener, before = _Listener(), list[str]()
-    logs.run_log().addHandler(listener)
+    recorded, before = BufferingHandler(10_000), list[str]()
+    logs.run_log().addHandler(recorded)
     for hour in range(1, DAYS * 24 + 1):
         clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
-        listener.lines.clear()
+        recorded.flush()
         worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=BATCH), clock=clock)
         worker.greet(BATCH, 4)
         counts = worker.run().as_json()
         news = [text.format(counts[name]) for name, text in _COUNTS.items() if counts.get(name)]
         if news and news != before:  # several hours alike are shown once
             before = news
-            _show_hour(clock.now(), news, listener.lines)
-    logs.run_log().removeHandler(listener)
+            _show_hour(clock.now(), news, [record.getMessage() for record in recorded.buffer])
+    logs.run_log().removeHandler(recorded)
 
 
 _COUNTS = {
