@@ -3,7 +3,6 @@
 Both workers and every machine share it exactly, since its counts live in the database.
 """
 
-import logging
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from recours.core.quota import (
 )
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_message
 from recours.core.text import LocalTime, Redactor, format_minute, plural
+from recours.runs.log import log
 from recours.runs.ports import (
     Asked,
     Blocked,
@@ -42,8 +42,6 @@ from recours.runs.ports import (
     Refusal,
     Reservation,
 )
-
-log = logging.getLogger("__main__")
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 # Answers of a call for the document: our account has the right to ask for it.

@@ -3,7 +3,6 @@
 One lock guards what the threads share. It is never held, and no transaction is open, while a carrier is asked.
 """
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -20,12 +19,11 @@ from recours.runs.attempt import Ended, attempt
 from recours.runs.doubts import DENIALS, Mistake, Suspect, mistake_of
 from recours.runs.lane import Lane
 from recours.runs.leasing import POLL_S, Leased, Leasing, Limits
+from recours.runs.log import log
 from recours.runs.ports import Asked, Blocked, Dependencies, Fetched, NotRecordedError, Refusal
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.unknown import UnknownCodes
-
-log = logging.getLogger("__main__")
 
 _RENEW_BELOW = timedelta(minutes=5)
 # An account that was accepted within that time is an account that works: what denies us everything is then a change.

@@ -1,12 +1,10 @@
 """`PODFetchWorker`: new claims, fetched for the first time."""
 
-import logging
 from datetime import timedelta
 
 from recours.core.claim import Claim, Stage
+from recours.runs.log import log
 from recours.runs.worker import RULE, Worker
-
-log = logging.getLogger("__main__")
 
 
 class PODFetchWorker(Worker):

@@ -1,6 +1,5 @@
 """Leases claims whose carriers may be asked, in bundles of one carrier, with the quota for their calls."""
 
-import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,11 +15,10 @@ from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
 from recours.runs.attempt import Ended, kept_already, without_call
 from recours.runs.lane import Lane, lane_key
+from recours.runs.log import log
 from recours.runs.ports import Dependencies, Lease, Refusal, Reservation
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
-
-log = logging.getLogger("__main__")
 
 # The event that reports a closed lane to the operator.
 _REPORTED_AS = {

@@ -1,6 +1,5 @@
 """What an attempt ended with, decided, recorded and said in the log."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,10 +14,9 @@ from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.attempt import Ended
+from recours.runs.log import log
 from recours.runs.ports import Attempt, Claims, Clock, Lease, NotRecordedError, RunObserver
 from recours.runs.summary import Stats
-
-log = logging.getLogger("__main__")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """`PODRetryScheduler`: failed claims, tried again on their timetable."""
 
-import logging
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,10 +10,9 @@ from recours.core.decision import Action, Decision, give_up, next_action, pass_r
 from recours.core.text import format_minute
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.leasing import Limits
+from recours.runs.log import log
 from recours.runs.summary import waiting_line
 from recours.runs.worker import RULE, Worker
-
-log = logging.getLogger("__main__")
 
 
 class PODRetryScheduler(Worker):

@@ -1,12 +1,10 @@
 """Codes that carriers sent and that the tables here do not have: counted over the whole run, and logged once."""
 
-import logging
 from collections import Counter
 
 from recours.core.outcome import Outcome, unknown_of
 from recours.core.text import plural
-
-log = logging.getLogger("__main__")
+from recours.runs.log import log
 
 
 class UnknownCodes:

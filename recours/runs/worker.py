@@ -1,6 +1,5 @@
 """A run of a worker: maintain → fetch a slice of what is due → notify → record. Cron has it do one slice; a long-lived worker does many."""
 
-import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
@@ -22,13 +21,12 @@ from recours.core.text import LocalTime, format_minute, format_span, plural
 from recours.runs.engine import Engine
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.leasing import Limits
+from recours.runs.log import log
 from recours.runs.ports import SET_ASIDE_MOST, Blocked, Dependencies, Refusal
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import Report, Stats, usage_line, worth_telling
 from recours.runs.unknown import UnknownCodes
-
-log = logging.getLogger("__main__")
 
 _SHOWN_REMARKS = 20
 # How often, and how long after each other, rows are looked at that another program holds.
