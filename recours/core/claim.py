@@ -70,7 +70,7 @@ class Delivery:
         return Delivery(at, self.signatory or known.signatory, day, unknown, hints)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class State:
     """What recours stores about a claim in columns of its own. Datetimes are aware UTC."""
 
@@ -98,7 +98,7 @@ class State:
         return max(self.rank_at, self.since or self.rank_at)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A row of `claims`, read. Values that could not be read are None and named in `unreadable`."""
 
@@ -144,7 +144,7 @@ class Claim:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The values of the service's columns at the last assessment, to notice corrections.
 
