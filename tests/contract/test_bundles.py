@@ -26,10 +26,10 @@ from recours.core.quota import Capability, QuotaRequest, parse_limits
 from recours.core.sentences import Sentence
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
+from recours.memory.documents import PDF
 from recours.runs.ports import Asked, Fetched, Reservation
 from recours.sandbox import SimulatedClock
 from tests.conftest import START
-from tests.fakes.documents import PDF
 
 SPAWN = multiprocessing.get_context("spawn")
 C, K = Capability, ErrorKind

@@ -8,19 +8,17 @@ from zoneinfo import ZoneInfo
 
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
+from recours.memory.clock import SimulatedClock
+from recours.memory.maintenance import MemoryMaintenance
+from recours.memory.table import ClaimTable
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Dependencies
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
-from recours.sandbox import SimulatedClock
 from tests.fakes.carriers import CATALOG
-from tests.fakes.claims import FakeClaims
-from tests.fakes.documents import FakeDocuments
-from tests.fakes.journal import FakeJournal
-from tests.fakes.maintenance import FakeMaintenance
+from tests.fakes.faults import FaultyClaims, FaultyDocuments, FaultyJournal
 from tests.fakes.queue import FakeQueue
-from tests.fakes.table import Table
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -38,12 +36,12 @@ class World:
     policy: Policy = field(default_factory=lambda: Policy(PARIS))
 
     def __post_init__(self) -> None:
-        self.table = Table(CATALOG)
-        self.claims = FakeClaims(self.table)
-        self.maintenance = FakeMaintenance(self.table)
-        self.journal = FakeJournal()
+        self.table = ClaimTable(CATALOG)
+        self.claims = FaultyClaims(self.table)
+        self.maintenance = MemoryMaintenance(self.table)
+        self.journal = FaultyJournal()
         self.queue = FakeQueue(self.clock, CATALOG)
-        self.documents = FakeDocuments()
+        self.documents = FaultyDocuments()
         self.workers = 0
 
     @property

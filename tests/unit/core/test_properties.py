@@ -19,10 +19,10 @@ from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.mail import EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import DEFAULT_WAITS, Backoff, Policy
+from recours.memory.maintenance import MemoryMaintenance
+from recours.memory.table import ClaimRow, ClaimTable
 from tests.fakes.carriers import CATALOG
 from tests.fakes.examples import MODEST
-from tests.fakes.maintenance import FakeMaintenance
-from tests.fakes.table import Row, Table
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -45,12 +45,12 @@ class Small:
     emitted: Counter[tuple[str, str]] = field(default_factory=Counter)  # before the outbox drops repetitions
 
     def __post_init__(self) -> None:
-        self.table = Table(CATALOG)
-        self.maintenance = FakeMaintenance(self.table)
+        self.table = ClaimTable(CATALOG)
+        self.maintenance = MemoryMaintenance(self.table)
         self.taken = State()  # as the last turn found it
 
     @property
-    def row(self) -> Row:
+    def row(self) -> ClaimRow:
         return self.table.row("CLM-1")
 
     @property
@@ -117,11 +117,11 @@ class Small:
     def _record(self, what: str, decision: Decision) -> None:
         self._note(what, decision)
         row = self.row
-        row.write(decision.state)
-        self.table.tell(row.claim.id, decision.events)
         if decision.uses_attempt and decision.tells_service:
-            row.claim = replace(row.claim, fetch_status=decision.fetch_status, error_text=decision.error)
-            row.see()
+            row.write_assessed(decision.state, fetch_status=decision.fetch_status, error_text=decision.error)
+        else:
+            row.write(decision.state)
+        self.table.tell(row.claim.id, decision.events)
 
     def _note(self, what: str, decision: Decision) -> None:
         self.retries.append((what, self.now, self.state.retries_used))

@@ -14,9 +14,9 @@ from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure, Retrieved
 from recours.core.quota import Capability
+from recours.memory.documents import PDF
 from recours.runs.ports import Asked, Blocked, Fetched, Label, Lease, Refusal, Reservation
 from tests.fakes.carriers import CATALOG, CHRONOPOST
-from tests.fakes.documents import PDF
 from tests.fakes.queue import DELIVERY, GOT
 from tests.fakes.world import World
 
@@ -313,8 +313,7 @@ def test_attempts_that_must_wait_leave_the_batch_to_others(world: World) -> None
 def test_claims_that_end_without_a_call_leave_the_batch_to_others(world: World) -> None:
     world.many_failed(3, retries_counted=4)
     for row in world.table.rows.values():  # of claims that recours itself has tried so often
-        row.write(State(Stage.READY, 4, failed_at=world.now - 200 * HOUR, rank_at=world.now))
-        row.see()
+        row.write_assessed(State(Stage.READY, 4, failed_at=world.now - 200 * HOUR, rank_at=world.now))
     world.failed("CLM-9", "XY000000009FR", deadline=date(2030, 1, 1))
     report = world.retry(1)
     assert (report.stats.success, report.stats.max_retries_reached) == (1, 3)
@@ -773,7 +772,9 @@ def test_a_claim_that_lies_under_another_carrier_s_key_goes_back_if_its_own_is_c
     world.failed("CLM-1")
     world.failed("CLM-2", "XY000000002FR")
     world.retry(carriers=("none",))
-    world.table.row("CLM-2").carrier_key = "dhl_express"
+    row = world.table.row("CLM-2")
+    row.carrier_key = "dhl_express"
+    world.table.note(row)
     world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
     assert world.retry().stats.total == 0
     assert (world.asked, nothing_is_held(world)) == ([], True)

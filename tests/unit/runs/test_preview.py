@@ -109,12 +109,12 @@ def test_why_the_rest_waits(world: World) -> None:
     world.failed("exhausted by others", retries_counted=5, updated_at=world.now - 90 * HOUR)
     world.failed("ends", retries_counted=5)
     ends = world.table.row("ends")
-    ends.write(State(Stage.READY, 5, failed_at=world.now, rank_at=world.now))
-    ends.see()
+    ends.write_assessed(State(Stage.READY, 5, failed_at=world.now, rank_at=world.now))
     world.failed("settled")
     row = world.table.row("settled")
-    row.write(State(Stage.SETTLED, 1, next_at=world.now, rank_at=world.now, kind=ErrorKind.ACCESS_DENIED))
-    row.see()
+    row.write_assessed(
+        State(Stage.SETTLED, 1, next_at=world.now, rank_at=world.now, kind=ErrorKind.ACCESS_DENIED)
+    )
     result = look(world)
     assert (result.taken, result.shelved, result.held, result.ending, result.passing) == ([], 1, 1, 1, 1)
 

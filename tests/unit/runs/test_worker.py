@@ -297,8 +297,7 @@ def tried_before(world: World, retries: int, error: str | None = "API timeout") 
     """A claim that is ours since long, and whose turn has come."""
     world.failed("CLM-1", retries_counted=retries, updated_at=world.now - 90 * HOUR, error_text=error)
     row = world.table.row("CLM-1")
-    row.write(State(Stage.READY, retries, failed_at=world.now - 200 * HOUR, rank_at=world.now))
-    row.see()
+    row.write_assessed(State(Stage.READY, retries, failed_at=world.now - 200 * HOUR, rank_at=world.now))
 
 
 def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(

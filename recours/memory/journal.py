@@ -4,35 +4,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from recours.core.errors import RunError
 from recours.core.mail import Event
 
 
 @dataclass
-class FakeJournal:
+class MemoryJournal:
     """Runs as they begin and end; events of no claim, each once."""
 
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     events: dict[tuple[str, str, str], Event] = field(default_factory=dict)
-    broken: str | None = None
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
         began = (run["began"] for run in self.runs.values() if run["worker"] == worker)
         return max((at for at in began if at <= until), default=None)
 
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
-        self._check()
         self.runs[run_id] = {"worker": worker, "began": at}
 
     def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
-        self._check()
         self.runs[run_id] |= {"ended": at, "exit_status": exit_status, "stats": stats}
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         del run_id, at
-        self._check()
         self.events.setdefault((event.name, event.carrier, event.number), event)
-
-    def _check(self) -> None:
-        if self.broken:
-            raise RunError(self.broken)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from recours.core.errors import RunError
 from recours.core.outcome import Retrieved
 from recours.runs.ports import Label, NotADocumentError, StoredDocument
 
@@ -12,19 +11,16 @@ PDF = b"%PDF-1.4 signed"
 
 
 @dataclass
-class FakeDocuments:
+class MemoryDocuments:
     """Documents by their label; anything that begins like a PDF is one."""
 
     stored: dict[Label, StoredDocument] = field(default_factory=dict)
     secured: list[str] = field(default_factory=list)  # paths that outlast a power cut
-    full: str | None = None  # nothing can be stored, and why
 
     def make_sure(self) -> None:
-        if self.full:
-            raise RunError(self.full)
+        pass  # there is always room
 
     def store(self, label: Label, got: Retrieved) -> StoredDocument:
-        self.make_sure()
         content = got.content
         if not content.startswith(b"%PDF"):
             raise NotADocumentError("it does not begin like one")

@@ -1,0 +1,331 @@
+"""The table of claims in memory: what the service wrote, and what recours left beside it.
+
+It knows which rows are at which stage and when their turns come: a run that has little to do looks at few of them.
+"""
+
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State, urgency
+from recours.core.mail import Event
+
+if TYPE_CHECKING:
+    from recours.runs.ports import Attempt, StoredDocument
+
+_TO_ASSESS = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
+_TIMED = (Stage.WAITING, Stage.SETTLED)
+_READY = (Stage.READY, Stage.NEW)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+Seen = tuple[str | None, str | None, str, int]
+_Place = tuple[Stage | None, Hashable]  # the stage, and what its rows are told apart by there
+
+
+class ClaimRow:
+    """One claim, with what it was assessed on, who leases it, and its document. The table notes each change."""
+
+    __slots__ = (
+        "_claim",
+        "_table",
+        "_until",
+        "carrier_key",
+        "document",
+        "place",
+        "queued",
+        "seen",
+        "seen_deadline",
+        "token",
+    )
+
+    def __init__(self, claim: Claim, table: "ClaimTable") -> None:
+        """A row that no run has seen."""
+        self._table = table
+        self.seen: Seen | None = None
+        self.seen_deadline: date | None = None
+        self.carrier_key = ""
+        self.token: str | None = None
+        self._until: datetime | None = None
+        self.document: StoredDocument | None = None
+        self.place: _Place | None = None
+        self.queued: _Queued | None = None  # its entry in the table's queues
+        self.claim = claim
+
+    @property
+    def claim(self) -> Claim:
+        return self._claim
+
+    @claim.setter
+    def claim(self, claim: Claim) -> None:
+        self._claim = claim
+        self._table.note(self)
+
+    @property
+    def until(self) -> datetime | None:
+        """The end of its lease."""
+        return self._until
+
+    @until.setter
+    def until(self, until: datetime | None) -> None:
+        self._until = until
+        self._table.note_lease(self)
+
+    def is_free(self, now: datetime) -> bool:
+        return self._until is None or self._until <= now
+
+    def is_unedited(self) -> bool:
+        return self.seen == _seen(self._claim)
+
+    def is_edited(self) -> bool:
+        claim, state = self._claim, self._claim.state
+        differs = not self.is_unedited() or self.seen_deadline != claim.deadline
+        return claim.fetch_status in _TO_ASSESS and (state.stage is None or state.rank_at is None or differs)
+
+    def can_be_taken(self, now: datetime) -> bool:
+        return self.is_free(now) and self.is_unedited()
+
+    def release(self) -> None:
+        self.token = self.until = None
+
+    def write(self, state: State, **columns: Any) -> None:
+        """Store recours's part of the claim, and what else is written with it; the count is then what it was assessed on."""
+        claim, retries = self._claim, state.retries_used
+        assessed = claim.assessed and replace(claim.assessed, retries_used=retries)
+        self.carrier_key = claim.carrier or ""
+        if self.seen:
+            self.seen = (*self.seen[:3], retries)
+        self.claim = replace(claim, state=state, retries_counted=retries, assessed=assessed, **columns)
+
+    def write_assessed(self, state: State, **columns: Any) -> None:
+        """The same, of a claim that was assessed on its present values."""
+        claim = replace(self._claim, state=state, retries_counted=state.retries_used, **columns)
+        self.carrier_key = claim.carrier or ""
+        self.seen, self.seen_deadline = _seen(claim), claim.deadline
+        self.claim = replace(claim, assessed=_snapshot(claim))
+
+
+class _Queued(NamedTuple):
+    """A row by its time: that of its next retry, or its rank. The entry counts as long as the row has no newer one."""
+
+    at: datetime
+    claim_id: Any
+    serial: int
+    row: ClaimRow
+    state: State
+
+    @property
+    def counts(self) -> bool:
+        return self.row.queued is self
+
+
+class _Urgent:
+    """The rows of one lane that are ready, the most urgent first. The ranks of some pass while they wait."""
+
+    def __init__(self) -> None:
+        # By `urgency`: those whose rank is to come, and those that it has passed, without a real deadline and with one.
+        self._tiers: tuple[list[_Queued], ...] = ([], [], [])
+
+    def push(self, entry: _Queued) -> None:
+        heappush(self._tiers[0], entry)
+
+    def pop(self, tier: int) -> _Queued:
+        return heappop(self._tiers[tier])
+
+    def before(self, at: datetime) -> list[ClaimRow]:
+        return [entry.row for tier in self._tiers for entry in tier if entry.at <= at and entry.counts]
+
+    def first(self, now: datetime) -> tuple[int, datetime, Any] | None:
+        """The place of the most urgent row in the order: its tier, its rank, its id."""
+        to_come = self._tiers[0]
+        while to_come and to_come[0].at < now:
+            entry = heappop(to_come)
+            heappush(self._tiers[max(urgency(entry.state, now)[0], 1)], entry)
+        for place, tier in enumerate(self._tiers):
+            while tier and not tier[0].counts:
+                heappop(tier)
+            if tier:
+                return place, *tier[0][:2]
+        return None
+
+
+class ClaimTable:
+    """All rows, the attempts at them, and the events to be told, each at most once."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """Without a row."""
+        self.catalog = catalog
+        self.rows: dict[Any, ClaimRow] = {}
+        self.attempts: list[Attempt] = []
+        self.events: dict[tuple[Any, ...], Event] = {}
+        self.edited: dict[Any, ClaimRow] = {}
+        self.leased: dict[Any, ClaimRow] = {}
+        self._places: dict[_Place, dict[Any, ClaimRow]] = {}
+        self._serial = count()
+        self._timed: dict[Stage, list[_Queued]] = {stage: [] for stage in _TIMED}
+        self._latest: dict[Stage, datetime] = dict.fromkeys(_TIMED, _FIRST)
+        self._urgent: dict[_Place, _Urgent] = {}
+
+    # ---------------------------------------------------------------- what the service writes
+
+    def add(self, reference: str, carrier: str = "Chronopost", **columns: Any) -> Claim:
+        """A row as the service writes it."""
+        number, key = len(self.rows) + 1, self.catalog.resolve(carrier)
+        claim = Claim(id=number, reference=reference, carrier_name=carrier, carrier=key, **columns)
+        state = replace(claim.state, retries_used=claim.retries_counted)
+        return self.load(replace(claim, state=state), edited=True).claim
+
+    def load(self, claim: Claim, *, edited: bool, leased_until: datetime | None = None) -> ClaimRow:
+        """A row as it was read from a database. `edited`: it is not what it was assessed on."""
+        row = self.rows[claim.id] = ClaimRow(claim, self)
+        if not edited:
+            row.carrier_key, row.seen, row.seen_deadline = claim.carrier or "", _seen(claim), claim.deadline
+            self.note(row)
+        row.until = leased_until
+        return row
+
+    def edit(self, reference: str, **columns: Any) -> None:
+        """What the service's application, or a person, changes in a row. `carrier`: its name."""
+        row = self.row(reference)
+        if (name := columns.pop("carrier", None)) is not None:
+            columns |= {"carrier_name": name, "carrier": self.catalog.resolve(name)}
+        row.claim = replace(row.claim, **columns)
+
+    # ---------------------------------------------------------------- rows
+
+    def row(self, reference: str) -> ClaimRow:
+        return next(row for row in self.rows.values() if row.claim.reference == reference)
+
+    def __getitem__(self, reference: str) -> Claim:
+        return self.row(reference).claim
+
+    def at(self, *stages: Stage) -> Iterator[ClaimRow]:
+        """The rows at these stages."""
+        for (stage, _), rows in self._places.items():
+            if stage in stages:
+                yield from rows.values()
+
+    def by_place(self, stage: Stage) -> dict[Any, Collection[ClaimRow]]:
+        """The rows at a stage by what they are told apart by there; see `_what_tells_apart`."""
+        return {key: rows.values() for (of, key), rows in self._places.items() if of is stage and rows}
+
+    def counts(self, stage: Stage) -> dict[Any, int]:
+        """How many rows there are at each of these places."""
+        return {key: len(rows) for (of, key), rows in self._places.items() if of is stage and rows}
+
+    def due(self, stage: Stage, until: datetime) -> list[ClaimRow]:
+        """The waiting or settled rows whose next retry comes up to then, in this order."""
+        timed, found = self._timed[stage], []
+        while timed and timed[0].at <= until:
+            entry = heappop(timed)
+            if entry.counts:
+                found.append(entry)
+        for entry in found:  # until they are in another state
+            heappush(timed, entry)
+        return [entry.row for entry in found]
+
+    def beyond(self, horizon: datetime) -> list[ClaimRow]:
+        """The waiting and settled rows whose next retry comes after then."""
+        found = []
+        for stage, timed in self._timed.items():
+            if self._latest[stage] > horizon:
+                timed[:] = [entry for entry in timed if entry.counts]
+                heapify(timed)
+                self._latest[stage] = max((entry.at for entry in timed), default=_FIRST)
+                found += [entry.row for entry in timed if entry.at > horizon]
+        return found
+
+    def ranked_before(self, stage: Stage, at: datetime) -> list[ClaimRow]:
+        """The ready rows whose rank lies at or before then."""
+        return [row for (of, _), urgent in self._urgent.items() if of is stage for row in urgent.before(at)]
+
+    def most_urgent(self, stage: Stage, lanes: Collection[str], most: int, now: datetime) -> list[ClaimRow]:
+        """Up to so many ready rows of these lanes that can be taken, the most urgent first."""
+        there = [urgent for lane in lanes if (urgent := self._urgent.get((stage, lane)))]
+        seen: list[tuple[_Urgent, _Queued]] = []
+        found: list[ClaimRow] = []
+        while len(found) < most:
+            heads = [(head, urgent) for urgent in there if (head := urgent.first(now))]
+            if not heads:
+                break
+            head, urgent = min(heads, key=lambda one: one[0])
+            entry = urgent.pop(head[0])
+            seen.append((urgent, entry))
+            found += [entry.row] if entry.row.can_be_taken(now) else []
+        for urgent, entry in seen:  # until they are in another state
+            urgent.push(entry)
+        return found
+
+    # ---------------------------------------------------------------- what becomes of them
+
+    def note(self, row: ClaimRow) -> None:
+        """A row was changed."""
+        claim = row.claim
+        stage = claim.state.stage
+        place = stage, _what_tells_apart(row, stage)
+        if place != row.place:
+            if row.place is not None:
+                del self._places[row.place][claim.id]
+            self._places.setdefault(place, {})[claim.id] = row
+            row.place, row.queued = place, None
+        if row.queued is None or row.queued.state is not claim.state:
+            row.queued = self._enqueued(row, place)
+        if row.is_edited():
+            self.edited[claim.id] = row
+        else:
+            self.edited.pop(claim.id, None)
+
+    def note_lease(self, row: ClaimRow) -> None:
+        """A row was leased, or let go."""
+        if row.until is None:
+            self.leased.pop(row.claim.id, None)
+        else:
+            self.leased[row.claim.id] = row
+
+    def _enqueued(self, row: ClaimRow, place: _Place) -> _Queued | None:
+        state = row.claim.state
+        if state.stage in _TIMED and state.next_at is not None:
+            entry = _Queued(state.next_at, row.claim.id, next(self._serial), row, state)
+            heappush(self._timed[state.stage], entry)
+            self._latest[state.stage] = max(self._latest[state.stage], state.next_at)
+            return entry
+        if state.stage in _READY:
+            entry = _Queued(state.rank_at or _FIRST, row.claim.id, next(self._serial), row, state)
+            self._urgent.setdefault(place, _Urgent()).push(entry)
+            return entry
+        return None
+
+    def tell(self, claim_id: Any, events: Iterable[Event]) -> None:
+        for event in events:
+            self.events.setdefault((claim_id, event.name, event.carrier, event.number), event)
+
+    @property
+    def told(self) -> list[tuple[str, str, str]]:
+        """The events, as (name, audience, number)."""
+        return [(event.name.value, event.audience.value, event.number) for event in self.events.values()]
+
+
+def _what_tells_apart(row: ClaimRow, stage: Stage | None) -> Hashable:
+    """What runs look for among the rows of a stage."""
+    claim = row.claim
+    if stage in _READY:
+        return row.carrier_key
+    if stage is Stage.SHELVED:
+        return (claim.claim_status or "").strip().lower(), claim.is_pending
+    if stage is Stage.GIVEN_UP:
+        return claim.retries_counted, claim.is_ours and claim.state.expired_at is None
+    return None
+
+
+def _seen(claim: Claim) -> Seen:
+    return claim.fetch_status, claim.number, claim.carrier_name, claim.retries_counted
+
+
+def _snapshot(claim: Claim) -> Snapshot | None:
+    """`assessed` of a claim with these values."""
+    if claim.fetch_status is None:
+        return None
+    return Snapshot(claim.fetch_status, claim.number, claim.carrier or "", claim.retries_counted)
