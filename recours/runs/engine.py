@@ -89,6 +89,13 @@ class Engine:
 
     def _run_threads(self) -> None:
         """Returns when nothing is left that could be asked for."""
+        self._work_in_threads()
+        for bundle in self._bundles:  # which the threads left when they were stopped
+            self._hand_back(bundle)
+        if self._fault:
+            raise self._fault
+
+    def _work_in_threads(self) -> None:
         count = self._concurrency
         with ThreadPoolExecutor(count, thread_name_prefix="fetch") as pool:
             working = {pool.submit(self._work) for _ in range(count)}
@@ -97,10 +104,10 @@ class Engine:
                 for thread in done:
                     thread.result()
                 self._renew()
-        for bundle in self._bundles:  # which the threads left when they were stopped
-            self._hand_back(bundle)
-        if self._fault:
-            raise self._fault
+
+    def _await_answers(self) -> None:
+        """Wait until another thread has an answer, a little at a time; the lock is held."""
+        self._changed.wait(POLL_S)
 
     def _work(self) -> None:
         """What each thread does."""
@@ -137,7 +144,7 @@ class Engine:
                     self._begin(bundle[0])
                     return bundle
                 if self._leasing.in_flight:
-                    self._changed.wait(POLL_S)
+                    self._await_answers()
                 elif self._leasing.waits_for_quota:
                     self._deps.clock.sleep(POLL_S)  # the other threads want nothing else
                 else:

@@ -59,6 +59,7 @@ class Worker(ABC):
     schedule: timedelta
     usual_batch: int
     set_aside_words: tuple[str, str]  # one claim, several
+    engine: type[Engine] = Engine
     _started_at: datetime
     _start: float  # monotonic seconds
 
@@ -246,7 +247,9 @@ class Worker(ABC):
         if self.deps.observer:
             self.deps.observer.found(self.stats.total + min(sum(ready.values()), limits.batch_size))
         self.deps.documents.make_sure()
-        engine = Engine(self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown)
+        engine = self.engine(
+            self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown
+        )
         self._met |= set(ready)
         try:
             engine.run(ready)
