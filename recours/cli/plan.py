@@ -14,7 +14,7 @@ from recours.operations.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import named_usage
-from recours.wiring.operations import plan_for
+from recours.wiring.plan import plan_for
 
 LONGEST_HOURS = 720
 _SHOWN_CLAIMS, _SHOWN_LATE = 5, 20

@@ -19,7 +19,8 @@ from recours.operations.problems import verdict
 from recours.operations.records import COUNTED_UP_TO, Backlog, Run
 from recours.operations.status import CarrierNow, Health, Overview, Rate, WorkerStatus
 from recours.runs.summary import worth_telling
-from recours.wiring.operations import Operations, plan_for
+from recours.wiring.operations import Operations
+from recours.wiring.plan import plan_for
 
 _FRESH_S = 15
 _PERIODS = (7, 30)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from recours.core.claim import Claim, Stage, deadline_end
 from recours.core.quota import Usage
+from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
     WORKERS,
     Assumption,
@@ -20,7 +21,6 @@ from recours.operations.forecast.facts import (
     moments,
     stopped,
 )
-from recours.operations.forecast.simulate import Simulation
 from recours.operations.records import LeftAlone
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
@@ -198,7 +198,7 @@ class PlanScope:
 
 
 def make_plan(outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: PlanScope) -> Plan:
-    """Let the coming runs happen on paper."""
+    """Let the coming runs happen in memory."""
     return _Maker(outlook, carriers, rules, asked).make()
 
 
@@ -243,11 +243,11 @@ class _Maker:
         horizon = policy.backoff.horizon(coming[0].at if coming else self.now)
         found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
         last_fetch = last_run(self.asked.begun, PODFetchWorker, self.now)
-        simulation = Simulation(self._noted(found), self.carriers, self.rules, self.now, last_fetch)
-        due_now = simulation.due(self.now)
+        runs = ComingRuns(self._noted(found), self.rules, self.now, last_fetch)
+        due_now = runs.due()
         for moment in coming:
-            self._take_in(simulation.run(moment))
-        late = self._late(simulation, due_until)
+            self._take_in(runs.run(moment))
+        late = self._late(runs, due_until)
         names = {key: self.rules.catalog.name_of(key) for key in self.rules.catalog.specs}
         most = self.asked.most_listed
         return Plan(
@@ -332,29 +332,29 @@ class _Maker:
 
     # ---------------------------------------------------------------- deadlines
 
-    def _late(self, simulation: Simulation, due_until: datetime) -> list[Late]:
+    def _late(self, runs: ComingRuns, due_until: datetime) -> list[Late]:
         """Claims whose deadline passes before they are tried, the nearest first."""
         read = set(self.dated)
         for claim in self.outlook.not_due(due_until, self.now, self.until):
             if claim.id not in read:
                 self._note(claim)
-        still_there = {claim.id for claim in simulation.left() if claim.id in self.dated}
+        still_there = {claim.id for claim in runs.left() if claim.id in self.dated}
         found = [
             self._late_one(dated)
             for dated in self.dated.values()
             if (dated.tried_at is None or dated.tried_at > dated.deadline)
             and (dated.tried_at or dated.claim_id in still_there or dated.claim_id not in read)
         ]
-        found += self._later(simulation)
+        found += self._later(runs)
         return sorted(found, key=lambda late: (late.deadline, late.reference))
 
-    def _later(self, simulation: Simulation) -> Iterator[Late]:
+    def _later(self, runs: ComingRuns) -> Iterator[Late]:
         """Claims in what is left of a backlog whose deadlines come before their turn, at the pace of the last day."""
         for stage in (Stage.NEW, Stage.READY):
-            for key in simulation.pool.ready(stage):
+            for key, backlog in runs.backlogs(stage):
                 if not (pace := self._pace(key, stage)):
                     continue
-                for place, claim in enumerate(simulation.pool.in_order(stage, key, self.until)):
+                for place, claim in enumerate(backlog):
                     about = self.until + (place + 1) / pace * _A_DAY
                     deadline = self._deadline(claim)
                     if deadline and self.until < deadline < about:

@@ -1,11 +1,11 @@
 """What a person asks of the system, over a database."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from random import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recours.carriers.queue import APIRequestQueue
 from recours.core.carrier import Catalog
@@ -30,14 +30,9 @@ from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import no_such_claim
-from recours.runs.worker import Options
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor
 from recours.wiring.databases import clock_of, connect, current_schema, enrolment_of, policy_of
-
-if TYPE_CHECKING:
-    from recours.operations.forecast.facts import Assumption, CarrierFacts
-    from recours.operations.plan import Plan
 
 # How often each worker is to run.
 SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetryScheduler)}
@@ -48,8 +43,6 @@ _LONGEST_STREAK = timedelta(days=60)
 
 # Claims between two reads of the carriers' states.
 _POSITIONS_AT_ONCE = 1000
-# To find the schedule by, runs that were started by hand among them.
-_RUNS_LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
@@ -233,57 +226,3 @@ def operations_over(settings: Settings, database: Database, schema: Schema, cloc
         records=DatabaseRecords(database, catalog, columns, redact, reach),
         claims=ClaimRepository(database, catalog, columns, "", "desk", redact, reach),
     )
-
-
-def plan_for(
-    operations: Operations,
-    horizon: timedelta,
-    *,
-    assumption: "Assumption | None" = None,
-    max_retries: int | None = None,
-    batch_sizes: Mapping[str, int] | None = None,
-    concurrency: int | None = None,
-    most_listed: int | None = 10_000,
-) -> "Plan":
-    """What the runs of both workers will do up to `horizon` from now, on paper. Raises DatabaseError.
-
-    What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker; of the single tries at
-    most `most_listed` are in the plan (None: all), the rest is counted.
-    """
-    from recours.database.reports.survey import DatabaseOutlook  # noqa: PLC0415 (no run looks ahead)
-    from recours.operations.forecast.facts import WORKERS, Assumption, Rules  # noqa: PLC0415 (same)
-    from recours.operations.plan import PlanScope, make_plan  # noqa: PLC0415 (same)
-
-    settings, now = operations.settings, operations.clock.now()
-    policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
-    rules = Rules(
-        policy=policy,
-        catalog=operations.catalog,
-        batch_sizes={worker.name: worker.usual_batch for worker in WORKERS} | dict(batch_sizes or {}),
-        assumption=assumption or Assumption.FAILURE,
-        concurrency=concurrency or Options(batch_size=0).concurrency,
-        carrier_concurrency=settings.carrier_concurrency,
-        pending_share=settings.pending_share,
-    )
-    begun = {
-        worker.name: [run.started_at for run in operations.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
-        for worker in WORKERS
-    }
-    outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
-    plan = make_plan(outlook, _carrier_facts(operations), rules, PlanScope(horizon, now, begun, most_listed))
-    return replace(plan, left_alone=operations.left_alone)
-
-
-def _carrier_facts(operations: Operations) -> "dict[str, CarrierFacts]":
-    from recours.operations.forecast.facts import CarrierFacts  # noqa: PLC0415 (see above)
-
-    queue = operations.queue()
-    return {
-        key: CarrierFacts(
-            spec=spec,
-            uses=[use for use in queue.usage(key) if not use.limit.window.is_short],
-            closings=queue.closings(key),
-            setup_calls=queue.setup_calls(key),
-        )
-        for key, spec in operations.catalog.specs.items()
-    }

@@ -11,13 +11,13 @@ from recours.database.engine import Database
 from recours.database.reports.records import DatabaseRecords
 from recours.database.reports.survey import DatabaseOutlook, survey
 from recours.database.schema.inspection import look
+from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import Moment
-from recours.operations.forecast.simulate import Simulation
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.preview import preview
 from recours.runs.retry import PODRetryScheduler
 from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit, rows
-from tests.fakes.paper import facts, rules
+from tests.fakes.paper import rules
 
 HOUR = timedelta(hours=1)
 # As a run leaves them, each due or soon due.
@@ -74,10 +74,10 @@ def test_no_plan_has_it(left: Run) -> None:
     outlook = DatabaseOutlook(left.database, look(left.database), CATALOG)
     later = NOW + timedelta(days=9)
     claims = list(outlook.claims(later, later, 9, NOW))
-    simulation = Simulation(claims, facts({}), rules(), NOW)
-    assert +simulation.due(NOW + 2 * HOUR) == {}
+    coming = ComingRuns(claims, rules(), NOW + 2 * HOUR)
+    assert coming.due() == {}
     for worker in (PODFetchWorker, PODRetryScheduler):
-        foreseen = simulation.run(Moment(NOW + 2 * HOUR, worker))
+        foreseen = coming.run(Moment(NOW + 2 * HOUR, worker))
         assert (foreseen.tries, foreseen.passed, foreseen.gave_up, dict(foreseen.due)) == ([], 0, 0, {})
     assert list(outlook.not_due(NOW, NOW, later)) == []
 

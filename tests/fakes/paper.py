@@ -1,20 +1,30 @@
 """Claims, carriers and rules for forecasts: no run has seen these claims, all of them are due."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG
+from recours.carriers.reservation import Account, CarrierConnection
 from recours.core.claim import Claim, FetchStatus
+from recours.core.pauses import CarrierState
 from recours.core.policy import Policy
-from recours.core.quota import Capability, Usage, parse_limits
-from recours.operations.forecast.facts import CarrierFacts, Rules
+from recours.core.quota import Limit, Usage, parse_limits
+from recours.memory.clock import SimulatedClock
+from recours.memory.quota import MemoryQuota
+from recours.operations.forecast.facts import Assumption, CarrierFacts, Rules
 from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import Clock, Reservation
 from recours.runs.retry import PODRetryScheduler
+from recours.wiring.plan import assumed_account
+from tests.fakes.simulated import client_of
 
 NOW = datetime(2026, 2, 2, 8, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-POLICY = Policy(ZoneInfo("Europe/Paris"))
+ZONE = "Europe/Paris"
+POLICY = Policy(ZoneInfo(ZONE))
 RETRY, FETCH = PODRetryScheduler.name, PODFetchWorker.name
 NUMBERS = {"Chronopost": "XY{:09d}FR", "UPS": "1Z{:016d}", "DHL Express": "{:010d}", "Nobody": "{}"}
 
@@ -32,21 +42,49 @@ def claim(n: int, **columns: Any) -> Claim:
     )
 
 
-def facts(quotas: dict[str, str], used: int = 0) -> dict[str, CarrierFacts]:
-    found = {}
-    for key, spec in CATALOG.specs.items():
-        limits = parse_limits(quotas.get(key, "1000/day"), key, None, "Europe/Paris")
-        uses = [Usage(limit, min(used, limit.number), 0, NOW) for limit in limits]
-        setup_calls = {Capability.TOKEN: 1} if Capability.TOKEN in spec.limits else {}
-        found[key] = CarrierFacts(spec, uses, setup_calls=setup_calls)
-    return found
+class Carriers:
+    """What is known of all carriers now: their limits, how much of each is used, and what keeps them closed."""
+
+    def __init__(
+        self,
+        quotas: Mapping[str, str] | None = None,
+        *,
+        used: int = 0,
+        states: Mapping[str, CarrierState] | None = None,
+        assumption: Assumption = Assumption.FAILURE,
+    ) -> None:
+        given = quotas or {}
+        limits = {key: parse_limits(given.get(key, "1000/day"), key, None, ZONE) for key in CATALOG.specs}
+        uses = [Usage(limit, min(used, limit.number), 0, NOW) for of in limits.values() for limit in of]
+        self.assumption = assumption
+        self.quota = MemoryQuota(uses, NOW, states or {})
+        self.limits = [use.limit for use in uses]
+        self._accounts = {key: _account(key, of) for key, of in limits.items()}
+
+    def queue(self, clock: Clock) -> APIRequestQueue:
+        assumed = {key: assumed_account(one, self.assumption, clock) for key, one in self._accounts.items()}
+        return APIRequestQueue(assumed, self.quota, clock)
+
+    @property
+    def facts(self) -> dict[str, CarrierFacts]:
+        queue = self.queue(SimulatedClock(NOW))
+        return {key: CarrierFacts(queue.usage(key), queue.closings(key)) for key in CATALOG.specs}
 
 
-def rules(retry: int = 30, fetch: int = 50, **more: Any) -> Rules:
-    catalog = CATALOG.with_accounts(CATALOG.specs)
+def _account(key: str, limits: tuple[Limit, ...]) -> Account:
+    def never(reservation: Reservation) -> CarrierConnection:
+        raise AssertionError(f"a call: {reservation}")
+
+    return Account(CATALOG.specs[key], limits, client_of(key), never, credentials=())
+
+
+def rules(carriers: Carriers | None = None, retry: int = 30, fetch: int = 50, **more: Any) -> Rules:
+    carriers = carriers or Carriers()
     usual: dict[str, Any] = {
         "policy": POLICY,
-        "catalog": catalog,
+        "catalog": CATALOG.with_accounts(CATALOG.specs),
+        "queue": carriers.queue,
         "batch_sizes": {RETRY: retry, FETCH: fetch},
+        "assumption": carriers.assumption,
     }
     return Rules(**(usual | more))

@@ -1,1 +1,1 @@
-"""What the coming runs will do, found out by letting them happen on paper: pure functions over what is known now."""
+"""What the coming runs of both workers will do: the real workers, over claims, quotas and carriers in memory."""

@@ -1,17 +1,17 @@
 """What a forecast starts from, and what it says."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.policy import Policy
-from recours.core.quota import Calls, Usage
+from recours.core.quota import Usage
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import Blocked, Refusal
+from recours.runs.ports import Blocked, Clock, Queue, Refusal
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
 
@@ -30,12 +30,8 @@ class Assumption(StrEnum):
 class CarrierFacts:
     """What is known of a carrier now."""
 
-    spec: CarrierSpec
     uses: Sequence[Usage] = ()  # of the limits that are not waited out
     closings: Sequence[Refusal] = ()  # what keeps it closed, whatever its quota
-    setup_calls: Calls = field(
-        default_factory=dict
-    )  # the calls that the first fetch of a run needs before its own
 
     def closed(self, now: datetime) -> Refusal | None:
         """What keeps it closed at a moment."""
@@ -47,10 +43,11 @@ class CarrierFacts:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the runs go about it."""
+    """How the runs go about it. `queue`: makes that of one run, with the counts that those before it left."""
 
     policy: Policy
     catalog: Catalog
+    queue: Callable[[Clock], Queue]
     batch_sizes: Mapping[str, int]  # by worker
     assumption: Assumption = Assumption.FAILURE
     concurrency: int = 8

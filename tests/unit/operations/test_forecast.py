@@ -1,5 +1,6 @@
-"""The coming runs on paper: what holds of them whatever there is to do."""
+"""The coming runs: what holds of them whatever there is to do."""
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -8,26 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recours.carriers.refusals import print_of
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage
+from recours.core.pauses import AccountState, CarrierState, Stop
+from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
     Assumption,
-    CarrierFacts,
     ForeseenRun,
     Moment,
     Rules,
     Sighted,
     moments,
 )
-from recours.operations.forecast.simulate import Simulation
-from recours.runs.ports import Blocked, Refusal
+from recours.runs.ports import Blocked
 from recours.runs.preview import preview
 from recours.runs.retry import PODRetryScheduler
 from tests.fakes.examples import MODEST
-from tests.fakes.paper import FETCH, HOUR, NOW, NUMBERS, POLICY, RETRY, claim, facts, rules
+from tests.fakes.paper import FETCH, HOUR, NOW, NUMBERS, POLICY, RETRY, Carriers, claim, rules
+
+SALT = "00" * 16
 
 
-def run_all(simulation: Simulation, hours: int) -> list[ForeseenRun]:
-    return [simulation.run(moment) for moment in moments({}, NOW, NOW + hours * HOUR)]
+def run_all(coming: ComingRuns, hours: int) -> list[ForeseenRun]:
+    return [coming.run(moment) for moment in moments({}, NOW, NOW + hours * HOUR)]
 
 
 # ---------------------------------------------------------------- whatever there is to do
@@ -53,11 +57,11 @@ CLAIMS = st.fixed_dictionaries(
 @dataclass(frozen=True)
 class World:
     claims: list[Claim]
-    carriers: dict[str, CarrierFacts]
+    carriers: Carriers
     rules: Rules
 
-    def simulation(self) -> Simulation:
-        return Simulation([Sighted(claim) for claim in self.claims], self.carriers, self.rules, NOW)
+    def coming(self) -> ComingRuns:
+        return ComingRuns([Sighted(claim) for claim in self.claims], self.rules, NOW)
 
 
 @st.composite
@@ -73,13 +77,15 @@ def worlds(draw: st.DrawFn) -> World:
     quotas = {
         key: f"{draw(st.integers(1, 12))}/{draw(window)}" for key in ("chronopost", "ups", "dhl_express")
     }
+    assumption = draw(st.sampled_from(list(Assumption)))
+    carriers = Carriers(quotas, used=draw(st.integers(0, 5)), assumption=assumption)
     return World(
         claims,
-        facts(quotas, used=draw(st.integers(0, 5))),
+        carriers,
         rules(
+            carriers,
             retry=draw(st.integers(1, 40)),
             fetch=draw(st.integers(1, 40)),
-            assumption=draw(st.sampled_from(list(Assumption))),
             concurrency=draw(st.sampled_from([1, 2, 8])),
             pending_share=draw(st.sampled_from([0.0, 0.25, 0.9])),
             policy=replace(POLICY, max_retries=draw(st.integers(1, 6))),
@@ -90,11 +96,11 @@ def worlds(draw: st.DrawFn) -> World:
 @given(worlds())
 @MODEST
 def test_whatever_there_is_to_do(world: World) -> None:
-    simulation = world.simulation()
-    runs = run_all(simulation, 60)
-    limits = {use.limit.key: use.limit for one in world.carriers.values() for use in one.uses}
-    for (key, _), used in simulation.book.counts.used.items():
-        assert used <= limits[key].number
+    runs = run_all(world.coming(), 60)
+    for hour in range(62):
+        for use in world.carriers.quota.uses(world.carriers.limits, NOW + hour * HOUR):
+            assert use.used <= use.limit.number
+            assert use.held == 0
     tried: Counter[int] = Counter()
     for run in runs:
         here = [one.claim_id for one in run.tries]
@@ -110,7 +116,7 @@ def test_whatever_there_is_to_do(world: World) -> None:
 def test_nothing_is_tried_before_its_turn_or_once_it_is_set_aside(world: World) -> None:
     set_aside = {one.id for one in world.claims if POLICY.sets_aside(one)}
     last: dict[int, datetime] = {}
-    for run in run_all(world.simulation(), 60):
+    for run in run_all(world.coming(), 60):
         for one in run.tries:
             assert one.claim_id not in set_aside
             if one.claim_id in last:
@@ -125,36 +131,59 @@ def test_the_claims_of_one_carrier_are_taken_as_dry_run_lists_them(world: World)
     """`--dry-run` looks at one run by other means."""
     claims = [one for one in world.claims if one.carrier == "chronopost" and not one.is_pending]
     now = moments({}, NOW, NOW + HOUR, [PODRetryScheduler])[0].at
-    world = replace(world, claims=claims, carriers=facts({}))
+    carriers = Carriers()
+    world = replace(world, claims=claims, carriers=carriers, rules=replace(world.rules, queue=carriers.queue))
     batch = world.rules.batch_sizes[RETRY]
     listed = preview(((one, False) for one in claims), Stage.READY, batch, (), {}, world.rules.policy, now)
-    run = world.simulation().run(Moment(now, PODRetryScheduler))
+    run = world.coming().run(Moment(now, PODRetryScheduler))
     assert [one.reference for one in run.tries] == [one.reference for one, _ in listed.taken]
 
 
 # ---------------------------------------------------------------- carriers that take no calls
 
 
+REFUSED = AccountState(refusals=1, refusal="rejected", salt=SALT, credentials_print=print_of((), SALT))
+
+
+def refused(until: datetime) -> CarrierState:
+    return CarrierState(account=replace(REFUSED, refused_until=until))
+
+
 @pytest.mark.parametrize(
-    ("until", "runs_at"),
-    [(None, []), (NOW + 3 * HOUR, [12]), (NOW, [9])],
-    ids=["nobody knows", "for three hours", "just over"],
+    ("state", "why", "tried_at"),
+    [
+        (CarrierState(stopped=Stop(NOW)), Blocked.CARRIER, []),
+        (CarrierState(NOW + 3 * HOUR, "wait"), Blocked.RATE_LIMIT, [(12, 1)]),
+        (refused(NOW + 3 * HOUR), Blocked.CARRIER, [(12, 2)]),
+        (CarrierState(NOW, "wait"), None, [(9, 1)]),
+        (refused(NOW), None, [(9, 2)]),  # the first call checks the credentials
+    ],
+    ids=["stopped", "asked to wait", "account refused", "the wait is over", "the account is tried again"],
 )
-def test_a_closed_carrier_is_called_when_it_is_open_again(until: datetime | None, runs_at: list[int]) -> None:
-    carriers = facts({})
-    closing = Refusal(Blocked.CARRIER, "closed", until)
-    carriers["chronopost"] = replace(carriers["chronopost"], closings=[closing])
-    runs = run_all(Simulation([Sighted(claim(1))], carriers, rules(), NOW), 6)
-    assert [run.at.hour for run in runs if run.tries] == runs_at
+def test_a_closed_carrier_is_called_when_it_is_open_again(
+    state: CarrierState, why: Blocked | None, tried_at: list[tuple[int, int]]
+) -> None:
+    carriers = Carriers(states={"chronopost": state})
+    runs = run_all(ComingRuns([Sighted(claim(1))], rules(carriers), NOW), 6)
+    assert [(run.at.hour, one.calls) for run in runs for one in run.tries] == tried_at
     left = [run.left["chronopost"] for run in runs if run.left]
-    assert all((one.count, one.why) == (1, Blocked.CARRIER) for one in left)
-    assert bool(left) is (runs_at != [9])
+    assert all((one.count, one.why) == (1, why) for one in left)
+    assert bool(left) is (why is not None)
 
 
-def test_a_claim_in_hand_is_taken_once_it_is_let_go() -> None:
+def test_a_claim_that_a_run_has_leased_is_taken_once_the_lease_is_over() -> None:
     sighted = Sighted(claim(1), leased_until=NOW + timedelta(minutes=50))
-    runs = run_all(Simulation([sighted], facts({}), rules(), NOW), 3)
+    runs = run_all(ComingRuns([sighted], rules(), NOW), 3)
     assert [run.at.hour for run in runs if run.tries] == [10]
+
+
+def test_an_imagined_run_leaves_no_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    runs = run_all(
+        ComingRuns([Sighted(claim(n)) for n in range(9)], rules(Carriers({"chronopost": "3/day"})), NOW), 9
+    )
+    assert sum(len(run.tries) for run in runs) > 1
+    assert caplog.messages == []
 
 
 # ---------------------------------------------------------------- when runs come

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from recours.core.claim import Claim, FetchStatus, Stage
-from recours.operations.forecast.facts import Assumption, Rules, Sighted
+from recours.core.pauses import CarrierState, Stop
+from recours.operations.forecast.facts import Assumption, Sighted
 from recours.operations.plan import Plan, PlanScope, Reason, make_plan
-from recours.runs.ports import Blocked, Refusal
-from tests.fakes.paper import FETCH, HOUR, NOW, RETRY, claim, facts, rules
+from tests.fakes.paper import FETCH, HOUR, NOW, RETRY, Carriers, claim, rules
 
 TODAY = date(2026, 2, 2)  # ends at 23:00 UTC
 
@@ -34,17 +34,27 @@ def plan(
     *due: Claim,
     later: tuple[Claim, ...] = (),
     hours: int = 48,
-    quotas: dict[str, str] | None = None,
-    how: Rules | None = None,
-    closing: Refusal | None = None,
+    carriers: Carriers | None = None,
     most_listed: int | None = 1000,
     begun: dict[str, list[datetime]] | None = None,
+    **how: Any,
 ) -> Plan:
-    carriers = facts(quotas or {})
-    if closing:
-        carriers["chronopost"] = replace(carriers["chronopost"], closings=[closing])
+    carriers = carriers or Carriers()
     asked = PlanScope(timedelta(hours=hours), NOW, begun or {}, most_listed)
-    return make_plan(Outlook(list(due), list(later)), carriers, how or rules(), asked)
+    return make_plan(Outlook(list(due), list(later)), carriers.facts, rules(carriers, **how), asked)
+
+
+def of_chronopost(quota: str = "1000/day", **how: Any) -> Carriers:
+    return Carriers({"chronopost": quota}, **how)
+
+
+def closed(state: CarrierState) -> Carriers:
+    return Carriers(states={"chronopost": state})
+
+
+STOPPED = closed(CarrierState(stopped=Stop(NOW)))
+WAITS = closed(CarrierState(NOW + 20 * HOUR, "wait"))
+SUCCESS = Assumption.SUCCESS
 
 
 def late(made: Plan) -> list[tuple[str, Reason, bool]]:
@@ -52,9 +62,7 @@ def late(made: Plan) -> list[tuple[str, Reason, bool]]:
 
 
 def test_a_backlog_is_empty_after_the_run_that_takes_the_last_of_it() -> None:
-    made = plan(
-        *map(claim, range(9)), quotas={"chronopost": "4/hour"}, how=rules(assumption=Assumption.SUCCESS)
-    )
+    made = plan(*map(claim, range(9)), carriers=of_chronopost("4/hour", assumption=SUCCESS))
     [chronopost] = made.carriers
     assert (chronopost.due, chronopost.tries, chronopost.calls, chronopost.left) == (9, 9, 18, 0)
     # Two an hour, from 9 to 13 o'clock.
@@ -63,15 +71,15 @@ def test_a_backlog_is_empty_after_the_run_that_takes_the_last_of_it() -> None:
 
 
 def test_what_is_left_lasts_at_the_pace_of_the_last_day() -> None:
-    how = rules(assumption=Assumption.SUCCESS)
-    [chronopost] = plan(*map(claim, range(40)), quotas={"chronopost": "20/day@UTC"}, how=how).carriers
+    carriers = of_chronopost("20/day@UTC", assumption=SUCCESS)
+    [chronopost] = plan(*map(claim, range(40)), carriers=carriers).carriers
     # Ten on each of three days, of which the last two are the last 24 hours' one.
     assert (chronopost.tries, chronopost.left, chronopost.tries_a_day) == (30, 10, 10)
     assert (chronopost.empty_at, chronopost.days_left) == (None, 1)
 
 
 def test_a_backlog_that_nobody_takes_is_not_foreseen_to_end() -> None:
-    made = plan(claim(1), closing=Refusal(Blocked.CARRIER, "no credentials"))
+    made = plan(claim(1), carriers=STOPPED)
     [chronopost] = made.carriers
     assert (chronopost.left, chronopost.empty_at, chronopost.days_left) == (1, None, None)
     assert chronopost.closing is not None
@@ -84,15 +92,11 @@ FAR = {"fetch_status": FetchStatus.FAILED, "updated_at": NOW}
     ("changed", "how", "expected"),
     [
         ({}, {}, []),
-        ({}, {"closing": Refusal(Blocked.CARRIER, "no credentials")}, [("CLM-1", Reason.CARRIER, False)]),
-        (
-            {},
-            {"closing": Refusal(Blocked.RATE_LIMIT, "wait", NOW + 20 * HOUR)},
-            [("CLM-1", Reason.QUOTA, False)],
-        ),
-        ({}, {"quotas": {"chronopost": "1/day"}}, [("CLM-1", Reason.QUOTA, False)]),
-        ({"deadline": TODAY - timedelta(days=1)}, {"quotas": {"chronopost": "1/day"}}, []),  # past already
-        ({"deadline": TODAY + timedelta(days=9)}, {"quotas": {"chronopost": "1/day"}}, []),
+        ({}, {"carriers": STOPPED}, [("CLM-1", Reason.CARRIER, False)]),
+        ({}, {"carriers": WAITS}, [("CLM-1", Reason.QUOTA, False)]),
+        ({}, {"carriers": of_chronopost("1/day")}, [("CLM-1", Reason.QUOTA, False)]),
+        ({"deadline": TODAY - timedelta(days=1)}, {"carriers": of_chronopost("1/day")}, []),  # past already
+        ({"deadline": TODAY + timedelta(days=9)}, {"carriers": of_chronopost("1/day")}, []),
         ({"claim_status": "paid"}, {}, []),
         ({"retries_counted": 4}, {}, []),
     ],
@@ -110,9 +114,7 @@ def test_calls_that_are_kept_for_new_claims_are_not_told_as_used_up() -> None:
     # 12 calls a day in Paris, of which 6 are kept until 16 o'clock there. Retries would be due from 9 to 15 o'clock there.
     fresh = [claim(n, **WAITS_FOR_FETCH) for n in range(20)]
     failed = [claim(n, deadline=TODAY) for n in range(20, 40)]
-    made = plan(
-        *fresh, *failed, quotas={"chronopost": "12/day"}, how=rules(fetch=1, pending_share=0.5), hours=6
-    )
+    made = plan(*fresh, *failed, carriers=of_chronopost("12/day"), fetch=1, pending_share=0.5, hours=6)
     first = next(run for run in made.runs if run.worker == RETRY)
     left = first.left["chronopost"]
     assert (left.reserved, left.as_json()["why"]) == (True, "reserved")
@@ -123,7 +125,7 @@ def test_nothing_is_kept_for_a_worker_that_has_stopped_and_none_of_its_runs_is_f
     fresh = [claim(n, **WAITS_FOR_FETCH, deadline=TODAY) for n in range(2)]
     failed = [claim(n) for n in range(20, 40)]
     begun = {FETCH: [NOW - timedelta(minutes=91)], RETRY: [NOW - timedelta(minutes=20)]}
-    made = plan(*fresh, *failed, quotas={"chronopost": "12/day"}, how=rules(pending_share=0.5), begun=begun)
+    made = plan(*fresh, *failed, carriers=of_chronopost("12/day"), pending_share=0.5, begun=begun)
     assert {run.worker for run in made.runs} == {RETRY}
     assert not any(left.reserved for run in made.runs for left in run.left.values())
     assert late(made) == [("CLM-0", Reason.STOPPED, False), ("CLM-1", Reason.STOPPED, False)]
@@ -147,8 +149,7 @@ def test_otherwise_both_workers_go_on(begun: dict[str, list[datetime]]) -> None:
 def test_a_full_batch_is_a_reason_too_and_when_the_claim_is_tried_after_all() -> None:
     # Between 8:20 and the end of the day the scheduler runs 15 times.
     claims = [claim(n, deadline=TODAY) for n in range(18)]
-    how = rules(retry=1, assumption=Assumption.SUCCESS)
-    made = plan(*claims, how=how)
+    made = plan(*claims, carriers=of_chronopost(assumption=SUCCESS), retry=1)
     assert late(made) == [(f"CLM-{n}", Reason.BATCH, False) for n in (15, 16, 17)]
     assert [one.next_at for one in made.late] == [
         NOW.replace(hour=0, minute=0) + timedelta(hours=h) for h in (24, 25, 26)
@@ -166,8 +167,7 @@ def test_a_turn_that_comes_later_and_a_number_that_lacks() -> None:
 
 def test_deadlines_beyond_the_horizon_are_held_against_the_pace() -> None:
     claims = [claim(n, deadline=TODAY + timedelta(days=4)) for n in range(40)]
-    how = rules(assumption=Assumption.SUCCESS)
-    made = plan(*claims, quotas={"chronopost": "10/day@UTC"}, how=how)
+    made = plan(*claims, carriers=of_chronopost("10/day@UTC", assumption=SUCCESS))
     # Five on each of three days. Of the 25 that are left on the 4th at 8:20, 13 have their turn by the 6th at 23:00.
     [chronopost] = made.carriers
     assert (chronopost.tries, chronopost.left, chronopost.tries_a_day) == (15, 25, 5)
@@ -177,8 +177,7 @@ def test_deadlines_beyond_the_horizon_are_held_against_the_pace() -> None:
 
 def test_lists_are_cut_and_counts_are_not() -> None:
     claims = [claim(n, deadline=TODAY) for n in range(20)]
-    closing = Refusal(Blocked.RATE_LIMIT, "wait", NOW + 20 * HOUR)
-    made = plan(*claims, closing=closing, most_listed=3)
+    made = plan(*claims, carriers=WAITS, most_listed=3)
     assert (sum(made.tried), sum(len(run.tries) for run in made.runs), made.cut) == (40, 3, 37)
     assert (len(made.late), made.late_cut) == (3, 17)
     assert [(carrier.tries, carrier.late) for carrier in made.carriers] == [(40, 20)]

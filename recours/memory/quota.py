@@ -1,0 +1,94 @@
+"""The counts of calls and the states of carriers in memory, for one run after another."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from recours.core.pauses import AccountState, CarrierState, Stop, lasts
+from recours.core.quota import Exhausted, Limit, QuotaRequest, Reserved, Usage
+
+_Window = tuple[str, datetime]
+
+
+class MemoryQuota:
+    """See `QuotaStore`. One run at a time uses it, in one thread."""
+
+    def __init__(self, uses: Iterable[Usage], now: datetime, states: Mapping[str, CarrierState]) -> None:
+        """Begin with what is used at `now`; what others hold then counts as used."""
+        self._used = Counter({_window(use.limit, now): use.used + use.held for use in uses})
+        self._held: Counter[_Window] = Counter()
+        self._states = dict(states)
+
+    def reserve(
+        self, requests: Sequence[QuotaRequest], now: datetime, expires_at: datetime
+    ) -> list[Reserved] | Exhausted:
+        del expires_at
+        for request in sorted(requests, key=lambda request: request.limit.key):
+            found = self._usage(request.limit, now).exhausted(request.headroom)
+            if request.units > found.left:
+                return found
+        for request in requests:
+            counts = self._used if request.limit.window.is_short else self._held
+            counts[_window(request.limit, now)] += request.units
+        return [Reserved(request.limit, *request.limit.window.around(now)) for request in requests]
+
+    def consume(self, held: Reserved, expires_at: datetime) -> bool:
+        del expires_at
+        window = held.limit.key, held.start
+        if self._held[window] < 1:
+            return False
+        self._held[window] -= 1
+        self._used[window] += 1
+        return True
+
+    def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:
+        self._held[held.limit.key, held.start] -= kept
+        self._used[held.limit.key, held.start] -= used
+
+    def leave(self) -> None:
+        self._held.clear()
+
+    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
+        return [self._usage(limit, now) for limit in limits]
+
+    def _usage(self, limit: Limit, now: datetime) -> Usage:
+        start, end = limit.window.around(now)
+        return Usage(limit, self._used[limit.key, start], self._held[limit.key, start], end)
+
+    def forget_short_windows(self, now: datetime) -> None:
+        del now  # there are few
+
+    # ---------------------------------------------------------------- carriers
+
+    def carrier_state(self, carrier: str) -> CarrierState:
+        return self._states.get(carrier) or CarrierState()
+
+    def pause(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
+        state = self.carrier_state(carrier)
+        if not lasts(state.paused_until, now) or (state.paused_until or now) < until:
+            self._states[carrier] = replace(state, paused_until=until, reason=reason)
+
+    def stop(self, carrier: str, stop: Stop) -> None:
+        state = self.carrier_state(carrier)
+        at = state.stopped.at if state.stopped else stop.at
+        self._states[carrier] = replace(state, stopped=replace(stop, at=at))
+
+    def take_up(self, carrier: str) -> Stop | None:
+        state = self.carrier_state(carrier)
+        self._states[carrier] = replace(state, stopped=None)
+        return state.stopped
+
+    def set_account_state(self, carrier: str, state: AccountState) -> None:
+        self._states[carrier] = replace(self.carrier_state(carrier), account=state)
+
+    def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
+        account = self.carrier_state(carrier).account
+        if lasts(account.refused_until, now) or account.refused_until is None:
+            return False
+        self.set_account_state(carrier, replace(account, refused_until=until))
+        return True
+
+
+def _window(limit: Limit, now: datetime) -> _Window:
+    return limit.key, limit.window.around(now)[0]

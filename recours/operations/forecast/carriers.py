@@ -1,0 +1,111 @@
+"""Carriers that answer at once what the forecast assumes, each call taking its unit of quota."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.quota import Calls, Capability
+from recours.memory.documents import PDF
+from recours.operations.forecast.facts import Assumption
+from recours.runs.ports import CarrierClient, CarrierSession, Clock, Reservation, Wait
+
+_SOURCE = "as the forecast assumes"
+
+
+class AssumedClient:
+    """A carrier's client that knows the answers. `real`: the one whose calls it makes."""
+
+    def __init__(self, spec: CarrierSpec, real: CarrierClient, assumption: Assumption) -> None:
+        """Like a client that a process has just made."""
+        self._spec = spec
+        self._real = real
+        self._succeeds = assumption is Assumption.SUCCESS
+        self._has_token = False
+
+    @property
+    def tracking_shows_account(self) -> bool:
+        return self._real.tracking_shows_account
+
+    def setup_calls(self, now: datetime) -> Calls:
+        return {} if self._has_token else self._real.setup_calls(now)
+
+    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
+        tracked = known or self._track(session)
+        if known and self._spec.tracks_always:
+            self._call(Capability.TRACKING, session)
+        return self.fetch_tracked(number, tracked, session)
+
+    def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Delivery | Failure]:
+        return dict.fromkeys(numbers, self._track(session))
+
+    def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
+        del number
+        if isinstance(tracked, Failure):
+            return tracked
+        if not self._spec.issues_documents:
+            return Failure(ErrorKind.POD_NEVER_AVAILABLE, _SOURCE, delivery=tracked)
+        self._call(Capability.POD, session)
+        if self._succeeds:
+            return Retrieved(PDF, tracked, _SOURCE)
+        return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, _SOURCE)
+
+    def check_credentials(self, session: CarrierSession) -> Outcome:
+        self._call(Capability.TRACKING if self.tracking_shows_account else Capability.POD, session)
+        return Failure(ErrorKind.NOT_FOUND, _SOURCE)
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
+    def wait_asked(self, what: Capability, answer: Any, now: datetime) -> Wait | None:
+        del what, answer, now
+        return None
+
+    def _track(self, session: CarrierSession) -> Delivery | Failure:
+        self._call(Capability.TRACKING, session)
+        return Delivery() if self._succeeds else Failure(ErrorKind.NOT_DELIVERED_YET, _SOURCE)
+
+    def _call(self, what: Capability, session: CarrierSession) -> None:
+        """All calls for this that a fetch may need, after the one for a token. Raises CallError."""
+        most = self._spec.calls.get(what, 0)
+        setup = self.setup_calls(session.now()) if most else {}
+        for one in (*setup, *(what for _ in range(most))):
+            session.call(one, None)
+        self._has_token = self._has_token or bool(setup)
+        if what is not Capability.TRACKING or self.tracking_shows_account:
+            session.credentials_accepted()
+
+
+@dataclass
+class AssumedSession:
+    """Calls that take their units of quota, and no time."""
+
+    reservation: Reservation
+    clock: Clock
+    calls: int = 0
+    unsent: int = 0
+    accepted: bool = False
+    delivery: Delivery | None = None
+    last: Capability | None = None
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def call(self, what: Capability, request: Any) -> Any:
+        self.last = what
+        self.reservation.consume(what)
+        self.calls += 1
+        return request
+
+    def pause(self) -> None:
+        """Nothing is repeated."""
+
+    def delivery_known(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+
+    def credentials_accepted(self) -> None:
+        self.accepted = True

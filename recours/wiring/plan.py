@@ -1,0 +1,93 @@
+"""A plan over a database: the coming runs, with claims, quotas and carriers as they are now."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from random import random
+
+from recours.carriers.queue import APIRequestQueue
+from recours.carriers.reservation import Account
+from recours.database.quota import QuotaTables
+from recours.database.reports.survey import DatabaseOutlook
+from recours.logs import local
+from recours.memory.quota import MemoryQuota
+from recours.operations.forecast.carriers import AssumedClient, AssumedSession
+from recours.operations.forecast.facts import WORKERS, Assumption, CarrierFacts, Rules
+from recours.operations.plan import MOST_LISTED, Plan, PlanScope, make_plan
+from recours.runs.ports import Clock
+from recours.runs.worker import Options
+from recours.wiring.carriers import accounts
+from recours.wiring.operations import Operations
+
+# To find the schedule by, runs that were started by hand among them.
+_RUNS_LOOKED_AT = 50
+
+
+def plan_for(
+    operations: Operations,
+    horizon: timedelta,
+    *,
+    assumption: Assumption = Assumption.FAILURE,
+    max_retries: int | None = None,
+    batch_sizes: Mapping[str, int] | None = None,
+    concurrency: int | None = None,
+    most_listed: int | None = MOST_LISTED,
+) -> Plan:
+    """What the runs of both workers will do up to `horizon` from now. Raises DatabaseError.
+
+    What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker; of the single tries at
+    most `most_listed` are in the plan (None: all), the rest is counted.
+    """
+    settings, now = operations.settings, operations.clock.now()
+    policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
+    queue = operations.queue()
+    carriers = {
+        key: CarrierFacts(
+            uses=[use for use in queue.usage(key) if not use.limit.window.is_short],
+            closings=queue.closings(key),
+        )
+        for key in operations.catalog.specs
+    }
+    rules = Rules(
+        policy=policy,
+        catalog=operations.catalog,
+        queue=_assumed_queue(operations, carriers, assumption),
+        batch_sizes={worker.name: worker.usual_batch for worker in WORKERS} | dict(batch_sizes or {}),
+        assumption=assumption,
+        concurrency=concurrency or Options(batch_size=0).concurrency,
+        carrier_concurrency=settings.carrier_concurrency,
+        pending_share=settings.pending_share,
+    )
+    begun = {
+        worker.name: [run.started_at for run in operations.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
+        for worker in WORKERS
+    }
+    outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
+    plan = make_plan(outlook, carriers, rules, PlanScope(horizon, now, begun, most_listed))
+    return replace(plan, left_alone=operations.left_alone)
+
+
+def _assumed_queue(
+    operations: Operations, carriers: Mapping[str, CarrierFacts], assumption: Assumption
+) -> Callable[[Clock], APIRequestQueue]:
+    """Makes the queue of one run: with limits, counts and carriers as they are now, and calls that go nowhere."""
+    settings, tables = operations.settings, QuotaTables(operations.database, "desk")
+    states = {key: tables.carrier_state(key) for key in carriers}
+    quota = MemoryQuota(
+        [use for facts in carriers.values() for use in facts.uses], operations.clock.now(), states
+    )
+    real = accounts(settings, operations.clock, random)
+
+    def queue(clock: Clock) -> APIRequestQueue:
+        assumed = {key: assumed_account(account, assumption, clock) for key, account in real.items()}
+        return APIRequestQueue(assumed, quota, clock, slack=settings.policy.backoff.slack, local=local)
+
+    return queue
+
+
+def assumed_account(account: Account, assumption: Assumption, clock: Clock) -> Account:
+    """The account, at a carrier that answers at once as assumed."""
+    client = account.client and AssumedClient(account.spec, account.client, assumption)
+    return replace(
+        account, client=client, open_session=lambda reservation: AssumedSession(reservation, clock)
+    )
