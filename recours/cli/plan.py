@@ -69,7 +69,7 @@ def command(
 ) -> None:
     """Show which claims will be tried when, when each carrier's backlog is empty, and which claims pass their deadline before.
 
-    The coming runs of both workers happen on paper, by the rules of the real ones: claims as they are now, quotas with
+    The coming runs of both workers are simulated by the code of the real ones: claims as they are now, quotas with
     their present use, pauses and credentials. Nobody is called and nothing is changed. Claims that come in later, and
     edits, are not foreseen; nor is what the carriers answer: see --assume.
     """

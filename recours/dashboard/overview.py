@@ -176,7 +176,7 @@ def _plan(_operations: Operations, database: str) -> Plan:
 
 
 def _forecast(operations: Operations, texts: PageTexts) -> None:
-    """The next two days on paper: worked out when somebody asks, since a large backlog takes its time."""
+    """The next two days: simulated when somebody asks, since a large backlog takes its time."""
     with st.container(border=True):
         st.markdown(f"**{texts('forecast', hours=_AHEAD_H)}**")
         if not st.toggle(texts("forecast_show"), key="forecast"):

@@ -138,7 +138,9 @@ class MemoryMaintenance:
 
 def _is_exhausted(row: ClaimRow, max_retries: int | None) -> bool:
     claim = row.claim
-    first_sight = row.seen is None and claim.state.stage is None and claim.fetch_status == FetchStatus.FAILED
+    first_sight = (
+        claim.assessed is None and claim.state.stage is None and claim.fetch_status == FetchStatus.FAILED
+    )
     return max_retries is not None and first_sight and claim.retries_counted >= max_retries
 
 

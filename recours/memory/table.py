@@ -22,7 +22,6 @@ _TIMED = (Stage.WAITING, Stage.SETTLED)
 _READY = (Stage.READY, Stage.NEW)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
-Seen = tuple[str | None, str | None, str, int]
 _Place = tuple[Stage | None, Hashable]  # the stage, and what its rows are told apart by there
 
 
@@ -37,15 +36,17 @@ class ClaimRow:
         "document",
         "place",
         "queued",
-        "seen",
         "seen_deadline",
+        "seen_name",
         "token",
     )
 
     def __init__(self, claim: Claim, table: "ClaimTable") -> None:
         """A row that no run has seen."""
         self._table = table
-        self.seen: Seen | None = None
+        self.seen_name: str | None = (
+            None  # of the carrier, when the claim was assessed; the rest is in `assessed`
+        )
         self.seen_deadline: date | None = None
         self.carrier_key = ""
         self.token: str | None = None
@@ -78,7 +79,11 @@ class ClaimRow:
         return self._until is None or self._until <= now
 
     def is_unedited(self) -> bool:
-        return self.seen == _seen(self._claim)
+        claim, seen = self._claim, self._claim.assessed
+        if seen is None or self.seen_name != claim.carrier_name:
+            return False
+        were = seen.fetch_status, seen.number, seen.retries_used
+        return were == (claim.fetch_status, claim.number, claim.retries_counted)
 
     def is_edited(self) -> bool:
         claim, state = self._claim, self._claim.state
@@ -91,21 +96,20 @@ class ClaimRow:
     def release(self) -> None:
         self.token = self.until = None
 
-    def write(self, state: State, **columns: Any) -> None:
-        """Store recours's part of the claim, and what else is written with it; the count is then what it was assessed on."""
+    def write(self, state: State) -> None:
+        """Store recours's part of the claim; the count is then what it was assessed on."""
         claim, retries = self._claim, state.retries_used
         assessed = claim.assessed and replace(claim.assessed, retries_used=retries)
         self.carrier_key = claim.carrier or ""
-        if self.seen:
-            self.seen = (*self.seen[:3], retries)
-        self.claim = replace(claim, state=state, retries_counted=retries, assessed=assessed, **columns)
+        self.claim = replace(claim, state=state, retries_counted=retries, assessed=assessed)
 
     def write_assessed(self, state: State, **columns: Any) -> None:
-        """The same, of a claim that was assessed on its present values."""
+        """The same, of a claim that was assessed on its present values and on these, which are written too."""
         claim = replace(self._claim, state=state, retries_counted=state.retries_used, **columns)
         self.carrier_key = claim.carrier or ""
-        self.seen, self.seen_deadline = _seen(claim), claim.deadline
-        self.claim = replace(claim, assessed=_snapshot(claim))
+        self.seen_name, self.seen_deadline = claim.carrier_name, claim.deadline
+        assessed = Snapshot(claim.fetch_status, claim.number, self.carrier_key, claim.retries_counted)
+        self.claim = replace(claim, assessed=assessed)
 
 
 class _Queued(NamedTuple):
@@ -182,7 +186,8 @@ class ClaimTable:
         """A row as it was read from a database. `edited`: it is not what it was assessed on."""
         row = self.rows[claim.id] = ClaimRow(claim, self)
         if not edited:
-            row.carrier_key, row.seen, row.seen_deadline = claim.carrier or "", _seen(claim), claim.deadline
+            row.carrier_key = claim.carrier or ""
+            row.seen_name, row.seen_deadline = claim.carrier_name, claim.deadline
             self.note(row)
         row.until = leased_until
         return row
@@ -245,7 +250,7 @@ class ClaimTable:
     def most_urgent(self, stage: Stage, lanes: Collection[str], most: int, now: datetime) -> list[ClaimRow]:
         """Up to so many ready rows of these lanes that can be taken, the most urgent first."""
         there = [urgent for lane in lanes if (urgent := self._urgent.get((stage, lane)))]
-        seen: list[tuple[_Urgent, _Queued]] = []
+        looked_at: list[tuple[_Urgent, _Queued]] = []
         found: list[ClaimRow] = []
         while len(found) < most:
             heads = [(head, urgent) for urgent in there if (head := urgent.first(now))]
@@ -253,9 +258,9 @@ class ClaimTable:
                 break
             head, urgent = min(heads, key=lambda one: one[0])
             entry = urgent.pop(head[0])
-            seen.append((urgent, entry))
+            looked_at.append((urgent, entry))
             found += [entry.row] if entry.row.can_be_taken(now) else []
-        for urgent, entry in seen:  # until they are in another state
+        for urgent, entry in looked_at:  # until they are in another state
             urgent.push(entry)
         return found
 
@@ -318,14 +323,3 @@ def _what_tells_apart(row: ClaimRow, stage: Stage | None) -> Hashable:
     if stage is Stage.GIVEN_UP:
         return claim.retries_counted, claim.is_ours and claim.state.expired_at is None
     return None
-
-
-def _seen(claim: Claim) -> Seen:
-    return claim.fetch_status, claim.number, claim.carrier_name, claim.retries_counted
-
-
-def _snapshot(claim: Claim) -> Snapshot | None:
-    """`assessed` of a claim with these values."""
-    if claim.fetch_status is None:
-        return None
-    return Snapshot(claim.fetch_status, claim.number, claim.carrier or "", claim.retries_counted)

@@ -323,7 +323,7 @@ class _Maker:
             late=late,
             tries_a_day=self._pace(key, Stage.NEW) + self._pace(key, Stage.READY),
             uses=facts.uses if facts else (),
-            closing=facts.closed(self.now) if facts else None,
+            closing=facts.closing if facts else None,
         )
 
     def _pace(self, key: str, stage: Stage) -> float:

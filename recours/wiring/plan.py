@@ -44,7 +44,7 @@ def plan_for(
     carriers = {
         key: CarrierFacts(
             uses=[use for use in queue.usage(key) if not use.limit.window.is_short],
-            closings=queue.closings(key),
+            closing=next(iter(queue.closings(key)), None),
         )
         for key in operations.catalog.specs
     }

@@ -68,7 +68,10 @@ class Carriers:
     @property
     def facts(self) -> dict[str, CarrierFacts]:
         queue = self.queue(SimulatedClock(NOW))
-        return {key: CarrierFacts(queue.usage(key), queue.closings(key)) for key in CATALOG.specs}
+        return {
+            key: CarrierFacts(queue.usage(key), next(iter(queue.closings(key)), None))
+            for key in CATALOG.specs
+        }
 
 
 def _account(key: str, limits: tuple[Limit, ...]) -> Account:

@@ -15,6 +15,7 @@ from recours.memory.journal import MemoryJournal
 from recours.memory.maintenance import MemoryMaintenance
 from recours.memory.table import ClaimRow, ClaimTable
 from recours.operations.forecast.facts import ForeseenRun, Left, Moment, Rules, Sighted, Try
+from recours.operations.position import is_due
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
 from recours.runs.log import silence
@@ -116,9 +117,9 @@ class ComingRuns:
 
     def _is_due(self, claim: Claim, now: datetime) -> bool:
         state = as_next_run_finds(claim, now, self._rules.policy)
-        if state.stage is not Stage.WAITING:
-            return state.stage in _READY
-        return state.next_at is not None and state.next_at <= self._rules.policy.backoff.due_until(now)
+        return state.stage in _READY or (
+            state.stage is Stage.WAITING and is_due(state, now, self._rules.policy)
+        )
 
     def left(self) -> Iterator[Claim]:
         """Every claim that is still to be tried."""

@@ -31,14 +31,7 @@ class CarrierFacts:
     """What is known of a carrier now."""
 
     uses: Sequence[Usage] = ()  # of the limits that are not waited out
-    closings: Sequence[Refusal] = ()  # what keeps it closed, whatever its quota
-
-    def closed(self, now: datetime) -> Refusal | None:
-        """What keeps it closed at a moment."""
-        for refusal in self.closings:
-            if refusal.until is None or refusal.until > now:
-                return refusal
-        return None
+    closing: Refusal | None = None  # what keeps it closed, whatever its quota
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Sighted:
-    """A claim as it was read. `edited`: the next run assesses it first. `held_until`: a run has leased it until then."""
+    """A claim as it was read. `edited`: the next run assesses it first. `leased_until`: a run has leased it until then."""
 
     claim: Claim
     edited: bool = False
@@ -74,7 +67,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Try:
-    """A claim that a run deals with. `turn` 0 is the fetch worker's; `calls` 0: it needs none, such as a number that is none."""
+    """A claim that a run deals with. `retry` 0 is the fetch worker's; `calls` 0: it needs none, such as a number that is none."""
 
     claim_id: Any
     reference: str

@@ -332,7 +332,7 @@ class Anything(RuleBasedStateMachine):
     def the_count_is_reset(self, count: int) -> None:
         if count < self.small.claim.retries_counted:
             if (
-                self.left_as_found is not None and self.small.row.seen is None
+                self.left_as_found is not None and self.small.claim.assessed is None
             ):  # it is still as others left it
                 self.left_as_found = count
             self._edited(self.small.claim.fetch_status == FetchStatus.FAILED, retries_counted=count)
