@@ -42,7 +42,7 @@ class MemoryClaims:
         return Waiting(len(states), min((state.next_at for state in states if state.next_at), default=None))
 
     def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
-        counts = Counter(self.table.counts(stage))
+        counts = Counter({key: len(rows) for key, rows in self.table.by_group(stage).items()})
         kept = [row for row in (self.table.leased | self.table.edited).values() if not row.can_be_taken(now)]
         counts.subtract(key for of, key in (row.place for row in kept if row.place) if of is stage)
         return {key: min(n, most or n) for key, n in counts.items() if n}

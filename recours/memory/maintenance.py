@@ -116,12 +116,12 @@ class MemoryMaintenance:
         return 0
 
     def _gave_up_below(self, max_retries: int) -> Iterator[ClaimRow]:
-        for (retries, may_go_on), rows in self.table.by_place(Stage.GIVEN_UP).items():
+        for (retries, may_go_on), rows in self.table.by_group(Stage.GIVEN_UP).items():
             if may_go_on and retries < max_retries:
                 yield from rows
 
     def _unshelved(self, skip: Collection[str]) -> Iterator[ClaimRow]:
-        for (status, _), rows in self.table.by_place(Stage.SHELVED).items():
+        for (status, _), rows in self.table.by_group(Stage.SHELVED).items():
             if status not in skip:
                 yield from (row for row in rows if row.claim.is_ours)
 

@@ -22,7 +22,7 @@ _TIMED = (Stage.WAITING, Stage.SETTLED)
 _READY = (Stage.READY, Stage.NEW)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
-_Place = tuple[Stage | None, Hashable]  # the stage, and what its rows are told apart by there
+_Place = tuple[Stage | None, Hashable]  # the stage, and the group of its rows
 
 
 class ClaimRow:
@@ -44,9 +44,8 @@ class ClaimRow:
     def __init__(self, claim: Claim, table: "ClaimTable") -> None:
         """A row that no run has seen."""
         self._table = table
-        self.seen_name: str | None = (
-            None  # of the carrier, when the claim was assessed; the rest is in `assessed`
-        )
+        # What of the service's values when the claim was assessed is not in its `assessed`: of the carrier, the name.
+        self.seen_name: str | None = None
         self.seen_deadline: date | None = None
         self.carrier_key = ""
         self.token: str | None = None
@@ -122,7 +121,7 @@ class _Queued(NamedTuple):
     state: State
 
     @property
-    def counts(self) -> bool:
+    def is_latest(self) -> bool:
         return self.row.queued is self
 
 
@@ -140,7 +139,7 @@ class _Urgent:
         return heappop(self._tiers[tier])
 
     def before(self, at: datetime) -> list[ClaimRow]:
-        return [entry.row for tier in self._tiers for entry in tier if entry.at <= at and entry.counts]
+        return [entry.row for tier in self._tiers for entry in tier if entry.at <= at and entry.is_latest]
 
     def first(self, now: datetime) -> tuple[int, datetime, Any] | None:
         """The place of the most urgent row in the order: its tier, its rank, its id."""
@@ -149,7 +148,7 @@ class _Urgent:
             entry = heappop(to_come)
             heappush(self._tiers[max(urgency(entry.state, now)[0], 1)], entry)
         for place, tier in enumerate(self._tiers):
-            while tier and not tier[0].counts:
+            while tier and not tier[0].is_latest:
                 heappop(tier)
             if tier:
                 return place, *tier[0][:2]
@@ -213,20 +212,16 @@ class ClaimTable:
             if stage in stages:
                 yield from rows.values()
 
-    def by_place(self, stage: Stage) -> dict[Any, Collection[ClaimRow]]:
-        """The rows at a stage by what they are told apart by there; see `_what_tells_apart`."""
+    def by_group(self, stage: Stage) -> dict[Any, Collection[ClaimRow]]:
+        """The rows at a stage by what runs look for there; see `_group`."""
         return {key: rows.values() for (of, key), rows in self._places.items() if of is stage and rows}
-
-    def counts(self, stage: Stage) -> dict[Any, int]:
-        """How many rows there are at each of these places."""
-        return {key: len(rows) for (of, key), rows in self._places.items() if of is stage and rows}
 
     def due(self, stage: Stage, until: datetime) -> list[ClaimRow]:
         """The waiting or settled rows whose next retry comes up to then, in this order."""
         timed, found = self._timed[stage], []
         while timed and timed[0].at <= until:
             entry = heappop(timed)
-            if entry.counts:
+            if entry.is_latest:
                 found.append(entry)
         for entry in found:  # until they are in another state
             heappush(timed, entry)
@@ -237,7 +232,7 @@ class ClaimTable:
         found = []
         for stage, timed in self._timed.items():
             if self._latest[stage] > horizon:
-                timed[:] = [entry for entry in timed if entry.counts]
+                timed[:] = [entry for entry in timed if entry.is_latest]
                 heapify(timed)
                 self._latest[stage] = max((entry.at for entry in timed), default=_FIRST)
                 found += [entry.row for entry in timed if entry.at > horizon]
@@ -270,7 +265,7 @@ class ClaimTable:
         """A row was changed."""
         claim = row.claim
         stage = claim.state.stage
-        place = stage, _what_tells_apart(row, stage)
+        place = stage, _group(row, stage)
         if place != row.place:
             if row.place is not None:
                 del self._places[row.place][claim.id]
@@ -313,7 +308,7 @@ class ClaimTable:
         return [(event.name.value, event.audience.value, event.number) for event in self.events.values()]
 
 
-def _what_tells_apart(row: ClaimRow, stage: Stage | None) -> Hashable:
+def _group(row: ClaimRow, stage: Stage | None) -> Hashable:
     """What runs look for among the rows of a stage."""
     claim = row.claim
     if stage in _READY:

@@ -134,7 +134,7 @@ class ComingRuns:
         def place(row: ClaimRow) -> tuple[tuple[int, datetime], int]:
             return urgency(row.claim.state, now), row.claim.id
 
-        for key, rows in self._table.by_place(stage).items():
+        for key, rows in self._table.by_group(stage).items():
             free = [row for row in rows if row.can_be_taken(now)]
             yield key, [row.claim for row in sorted(free, key=place)]
 
