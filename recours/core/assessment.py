@@ -203,6 +203,11 @@ def goes_on(state: State, policy: Policy) -> bool:
     return gave_up and state.retries_used < policy.max_retries
 
 
+def is_due(state: State, now: datetime, policy: Policy) -> bool:
+    """Tell whether the next retry of a claim that waits, or is settled, has come."""
+    return state.next_at is None or state.next_at <= policy.backoff.due_until(now)
+
+
 def is_expired(state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether a due claim is given up instead, since its deadline has long passed.
 

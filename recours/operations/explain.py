@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from recours.core.assessment import comes_last
+from recours.core.assessment import comes_last, is_due
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import MOST_INTERRUPTIONS
@@ -21,7 +21,6 @@ from recours.operations.position import (
     Position,
     Why,
     closing_of,
-    is_due,
     passes_by_itself,
     position,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from recours.core.assessment import as_next_run_finds, is_expired
+from recours.core.assessment import as_next_run_finds, is_due, is_expired
 from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
@@ -213,11 +213,6 @@ def _expires(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether it is given up when its turn comes, without a call."""
     _, at = _by_timetable(claim, state, now, policy)
     return is_expired(state, at, policy)
-
-
-def is_due(state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether the next run of the scheduler takes its turn."""
-    return state.next_at is None or state.next_at <= policy.backoff.due_until(now)
 
 
 # ---------------------------------------------------------------- what stands in the way, and who can act

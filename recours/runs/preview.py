@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recours.core.assessment import as_next_run_finds, is_expired
+from recours.core.assessment import as_next_run_finds, is_due, is_expired
 from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.decision import Action, next_action
 from recours.core.policy import Policy
@@ -91,9 +91,7 @@ def _is_ready(
         result.shelved += 1
     elif state.stage is Stage.UNNUMBERED:
         result.unnumbered += 1
-    elif state.stage in (Stage.WAITING, Stage.SETTLED) and (state.next_at or now) > policy.backoff.due_until(
-        now
-    ):
+    elif state.stage in (Stage.WAITING, Stage.SETTLED) and not is_due(state, now, policy):
         result.waiting += 1
     elif state.stage in (Stage.WAITING, Stage.READY, Stage.NEW, Stage.SETTLED):
         return _is_called(replace(claim, state=state), policy, now, result)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recours.core.assessment import as_next_run_finds
+from recours.core.assessment import as_next_run_finds, is_due
 from recours.core.claim import Claim, Stage, urgency
 from recours.core.errors import RunError
 from recours.memory.claims import MemoryClaims
@@ -15,7 +15,6 @@ from recours.memory.journal import MemoryJournal
 from recours.memory.maintenance import MemoryMaintenance
 from recours.memory.table import ClaimRow, ClaimTable
 from recours.operations.forecast.facts import ForeseenRun, Left, Moment, Rules, Sighted, Try
-from recours.operations.position import is_due
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
 from recours.runs.log import silence
