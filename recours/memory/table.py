@@ -97,18 +97,19 @@ class ClaimRow:
 
     def write(self, state: State) -> None:
         """Store recours's part of the claim; the count is then what it was assessed on."""
-        claim, retries = self._claim, state.retries_used
-        assessed = claim.assessed and replace(claim.assessed, retries_used=retries)
+        claim, seen, retries = self._claim, self._claim.assessed, state.retries_used
+        assessed = seen and Snapshot(seen.fetch_status, seen.number, seen.carrier, retries)
         self.carrier_key = claim.carrier or ""
         self.claim = replace(claim, state=state, retries_counted=retries, assessed=assessed)
 
     def write_assessed(self, state: State, **columns: Any) -> None:
         """The same, of a claim that was assessed on its present values and on these, which are written too."""
-        claim = replace(self._claim, state=state, retries_counted=state.retries_used, **columns)
+        claim, retries = self._claim, state.retries_used
         self.carrier_key = claim.carrier or ""
         self.seen_name, self.seen_deadline = claim.carrier_name, claim.deadline
-        assessed = Snapshot(claim.fetch_status, claim.number, self.carrier_key, claim.retries_counted)
-        self.claim = replace(claim, assessed=assessed)
+        status = columns.get("fetch_status", claim.fetch_status)
+        assessed = Snapshot(status, claim.number, self.carrier_key, retries)
+        self.claim = replace(claim, state=state, retries_counted=retries, assessed=assessed, **columns)
 
 
 class _Queued(NamedTuple):
