@@ -315,7 +315,11 @@ def test_batches_smaller_than_the_backlog_of_several_carriers(
 def test_edits_leases_and_shared_calls(service: Service, assumption: Assumption) -> None:
     """One thread makes its attempts in an order that is foreseen too, and waits as long for limits of a minute."""
     started = Started(retry=9, fetch=3, concurrency=1)
-    service.environment |= {"QUOTA_FEDEX": "20/day", "QUOTA_GLS": "5/hour", "QUOTA_CHRONOPOST": "40/day,3/minute"}
+    service.environment |= {
+        "QUOTA_FEDEX": "20/day",
+        "QUOTA_GLS": "5/hour",
+        "QUOTA_CHRONOPOST": "40/day,3/minute",
+    }
     fill(service, "FedEx", "Chronopost", "GLS")
     service.add(number="malformed", response_deadline=day(1))
     service.add(S.IN_TRANSIT, pod_retry_count=4)
