@@ -311,6 +311,7 @@ def test_batches_smaller_than_the_backlog_of_several_carriers(
     assert len(full) > 5
 
 
+@pytest.mark.sample("days of simulated runs against the forecast: one of these is planned and run")
 @pytest.mark.parametrize("assumption", list(Assumption))
 def test_edits_leases_and_shared_calls(service: Service, assumption: Assumption) -> None:
     """One thread makes its attempts in an order that is foreseen too, and waits as long for limits of a minute."""
