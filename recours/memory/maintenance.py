@@ -6,6 +6,8 @@ from datetime import datetime
 
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
+from recours.core.error_text import classify
+from recours.core.errors import ErrorKind
 from recours.memory.table import ClaimRow, ClaimTable
 
 Assess = Callable[[Claim], State]
@@ -42,7 +44,9 @@ class MemoryMaintenance:
         rows = [row for row in self.table.edited.values() if row.is_free(now)]
         exhausted = [row for row in rows if _is_exhausted(row, max_retries)]
         for row in exhausted:
-            state = replace(row.claim.state, stage=Stage.GIVEN_UP, failed_at=now, rank_at=now)
+            claim = row.claim
+            kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING
+            state = replace(claim.state, stage=Stage.GIVEN_UP, failed_at=now, rank_at=now, kind=kind)
             row.write_assessed(state)
         yield len(exhausted)
 
@@ -146,7 +150,8 @@ def _is_exhausted(row: ClaimRow, max_retries: int | None) -> bool:
 
 def _is_over(row: ClaimRow, before: datetime) -> bool:
     state = row.claim.state
-    return state.rank_is_deadline and state.expire_from is not None and state.expire_from <= before
+    since = None if state.interruptions else state.expire_from  # its proof may be stored already
+    return state.rank_is_deadline and since is not None and since <= before
 
 
 def _is_of(row: ClaimRow, carriers: Collection[str]) -> bool:
