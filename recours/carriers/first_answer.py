@@ -24,7 +24,7 @@ class FirstAnswer:
         self.accepted = accepted
         self.closed = closed
         self.lock = threading.Lock()  # held by the one fetch that presents the account
-        self.is_known = False  # of some fetch that presented it; it may have closed the account
+        self.fetches = 0  # that presented it, and are over: each may have closed the account
 
 
 class WaitingReservation:
@@ -38,6 +38,7 @@ class WaitingReservation:
         self._first = first
         self._presents = presents
         self._is_first = False
+        self._over_before = first.fetches
 
     def consume(self, what: Capability) -> None:
         """As the reservation's; waits before it, if need be. Raises CallError."""
@@ -51,7 +52,7 @@ class WaitingReservation:
             return
         first.lock.acquire()
         self._is_first = True
-        if not first.is_known:
+        if first.fetches == self._over_before:
             return
         if first.accepted():
             self.answered()
@@ -62,7 +63,8 @@ class WaitingReservation:
     def answered(self) -> None:
         """The fetch is over, and what its answers tell is known: others need not wait any more."""
         if self._is_first:
-            self._is_first, self._first.is_known = False, True
+            self._is_first = False
+            self._first.fetches += 1
             self._first.lock.release()
 
     def refund(self, what: Capability) -> None:

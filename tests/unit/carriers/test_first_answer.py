@@ -130,9 +130,9 @@ def test_a_call_that_comes_after_the_answer_closed_the_account_is_not_made(
     account: Account, first: WaitingReservation
 ) -> None:
     """As that of a fetch which tracked its parcel meanwhile, and had nobody to wait for."""
+    later = account.fetch()
     account.refusal = REFUSAL
     first.answered()
-    later = account.fetch()
     with pytest.raises(NotPresentedError):
         later.consume(Capability.POD)
     later.answered()
