@@ -11,7 +11,7 @@ from typing import Any
 
 from recours.carriers import outcomes, soap
 from recours.carriers.client import Client
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -20,7 +20,6 @@ from recours.core.outcome import CallError, Failure, Outcome, Retrieved, begins_
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
-from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="chronopost",

@@ -6,14 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from recours.carriers.message import Response
+from recours.carriers.message import CarrierSession, Response, Wait
 from recours.carriers.oauth import Tokens
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability
-from recours.runs.ports import CarrierSession, Wait
 
 TOO_MANY = 429
 

@@ -13,14 +13,13 @@ from typing import Any
 
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import Client
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, PARIS, S10, Meaning, ParcelStatus
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="colissimo",

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.json_api import problem_of
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -19,7 +19,6 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved, begins_as
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="dhl",

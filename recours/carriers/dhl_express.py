@@ -15,7 +15,7 @@ from uuid import uuid4
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.json_api import problem_of
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import basic_auth
 from recours.carriers.outcomes import NEVER, PARIS, Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec
@@ -24,7 +24,6 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
-from recours.runs.ports import CarrierSession
 
 # events[].typeCode: the 44 codes of the vendor's list. What each one means was decided from its label alone. The four numbers
 # are statuses of a whole shipment; nobody has seen them as codes of events.

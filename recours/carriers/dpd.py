@@ -12,7 +12,7 @@ from typing import Any
 
 from recours.carriers import outcomes, soap
 from recours.carriers.client import OneCallClient
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, Detailed, Meaning, Sent
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
@@ -20,7 +20,6 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import plain
-from recours.runs.ports import CarrierSession
 
 _DIGITS = 14  # of a parcel's number, which is what is sent
 

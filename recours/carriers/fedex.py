@@ -12,7 +12,7 @@ from typing import Any
 
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import TOO_MANY, TokenClient, single, with_delivery
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import NEVER, PARIS, Detailed, Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec
@@ -20,7 +20,6 @@ from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import CarrierSession, Wait
 
 _WEIGHTS = (3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1)
 

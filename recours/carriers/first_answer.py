@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 
 from recours.core.outcome import CallError, Failure
+from recours.core.pauses import Refusal
 from recours.core.quota import Capability
-from recours.runs.ports import Refusal, Reservation
+from recours.runs.ports import Reservation
 
 
 class NotPresentedError(CallError):

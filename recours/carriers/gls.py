@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import TokenClient, single
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec, Option
@@ -23,7 +23,6 @@ from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import plain
-from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="gls",

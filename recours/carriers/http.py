@@ -26,13 +26,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
 
-from recours.carriers.message import Request, Response
+from recours.carriers.message import Request, Response, Wait
 from recours.carriers.outcomes import out_of_order
 from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import Clock, Reservation, Wait
+from recours.runs.ports import Clock, Reservation
 
 LARGEST_ANSWER = 20 * 1024 * 1024  # bytes, after decompression
 _PIECE = 64 * 1024

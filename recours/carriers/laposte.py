@@ -13,14 +13,13 @@ from urllib.parse import quote
 
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import TOO_MANY, StatusClient
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import CarrierSession, Wait
 
 SPEC = CarrierSpec(
     key="laposte",

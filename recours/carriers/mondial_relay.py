@@ -10,7 +10,7 @@ from typing import Any
 
 from recours.carriers import outcomes, soap
 from recours.carriers.client import StatusClient
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import Detailed, Meaning, ParcelStatus
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -18,7 +18,6 @@ from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
-from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="mondial_relay",

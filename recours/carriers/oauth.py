@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recours.carriers import json_api
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import meant, unreadable
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
-from recours.runs.ports import CarrierSession
 
 # A token is renewed before its end, so that none ends under way.
 _EARLY = timedelta(minutes=2)

@@ -13,13 +13,24 @@ from typing import Any
 from recours.carriers.bundle import Bundle
 from recours.carriers.client import with_delivery
 from recours.carriers.first_answer import FirstAnswer, NotPresentedError, WaitingReservation
+from recours.carriers.message import CarrierClient, CarrierSession
 from recours.carriers.refusals import Refusals
 from recours.carriers.reservation import LEASE, Account, CarrierConnection, QuotaReservation, QuotaStore
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import REFUSED_KINDS, TRAITS, ErrorKind, RunError
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
-from recours.core.pauses import PUT_OFF, AccountState, Blame, CarrierState, Stop, lasts, pause_until
+from recours.core.pauses import (
+    PUT_OFF,
+    AccountState,
+    Blame,
+    Blocked,
+    CarrierState,
+    Refusal,
+    Stop,
+    lasts,
+    pause_until,
+)
 from recours.core.quota import (
     Calls,
     Capability,
@@ -32,16 +43,7 @@ from recours.core.quota import (
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_message
 from recours.core.text import LocalTime, Redactor, format_minute, plural
 from recours.runs.log import log
-from recours.runs.ports import (
-    Asked,
-    Blocked,
-    CarrierClient,
-    CarrierSession,
-    Clock,
-    Fetched,
-    Refusal,
-    Reservation,
-)
+from recours.runs.ports import Asked, Clock, Fetched, Reservation
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 # Answers of a call for the document: our account has the right to ask for it.

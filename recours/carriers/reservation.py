@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from recours.carriers.message import CarrierClient, CarrierSession
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
 from recours.core.pauses import AccountState, CarrierState, Stop
 from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved, Usage
 from recours.core.sentences import Sentence
-from recours.runs.ports import CarrierClient, CarrierSession, Clock, Reservation
+from recours.runs.ports import Clock, Reservation
 
 # ---------------------------------------------------------------- where the counts live: `recours.database.quota` is one such place
 

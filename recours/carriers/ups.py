@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import OneCallClient, TokenClient
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec
@@ -25,7 +25,6 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import CarrierSession
 
 _PARCEL = re.compile(r"1Z[A-Z0-9]{15}[0-9]")
 

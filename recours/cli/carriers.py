@@ -26,12 +26,12 @@ from recours.core.carrier import CarrierSpec
 from recours.core.claim import tidy_number
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
+from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.database.schema.inspection import look
 from recours.logs import local
 from recours.operations.records import iso
 from recours.runs.attempt import malformed
-from recours.runs.ports import Refusal
 from recours.runs.summary import named_usage, purpose, worth_telling
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue

@@ -9,6 +9,7 @@ from recours import logs
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
+from recours.core.pauses import Refusal
 from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
@@ -16,7 +17,6 @@ from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.database.schema.upgrade import left_alone
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
-from recours.runs.ports import Refusal
 from recours.runs.preview import Preview, preview, preview_named
 from recours.runs.source import find_named
 from recours.runs.summary import waiting_line

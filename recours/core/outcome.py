@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from recours.core.claim import Delivery
 from recours.core.errors import REFUSED_KINDS, ErrorKind
@@ -106,3 +107,32 @@ def begins_as(content: bytes, *, html: bool = False) -> str | None:
     if html and _PAGE_START.match(content[:_HEAD]):
         return "text/html"
     return next((kind for start, kind in _SIGNATURES if content.startswith(start)), None)
+
+
+# ---------------------------------------------------------------- documents
+
+
+class NotADocumentError(Exception):
+    """What a carrier sent as a document is none. The text says why."""
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """Where a document lies and what it is."""
+
+    path: str  # absolute
+    sha256: str
+    size: int  # bytes
+    media_type: str
+    delivery: Delivery
+    source: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a stored document's name is made of, and what it is found by again."""
+
+    carrier: str
+    claim_id: Any
+    reference: str
+    number: str

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from recours.core.errors import ErrorKind
+from recours.core.sentences import Said
 
 LONGEST_PAUSE = timedelta(hours=24)
 UNNAMED_PAUSE = timedelta(minutes=60)
@@ -102,3 +103,26 @@ def blame_after_check(*, accepted: bool, refused: bool, closed_by_it: bool) -> B
     if accepted or (closed_by_it and not refused):  # no claim closes an account twice in a row
         return Blame.CLAIM
     return Blame.ACCOUNT
+
+
+class Blocked(StrEnum):
+    """Why a carrier can take no call now."""
+
+    RATE_LIMIT = "rate_limit"
+    CARRIER = "carrier"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The queue's no. `until` is aware UTC; None: not before someone acts, or the next run."""
+
+    why: Blocked
+    reason: str  # for people
+    until: datetime | None = None
+    # Only units that others hold stand in the way: they may come back within seconds.
+    passing: bool = False
+    kind: ErrorKind = ErrorKind.RATE_LIMITED
+    # The calls that are left are kept for new claims.
+    reserved: bool = False
+    # What the reason is made of, to be rendered in the language of its reader; None: only the English text.
+    said: Said | None = None

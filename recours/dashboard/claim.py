@@ -11,6 +11,7 @@ import streamlit.components.v1 as components
 
 from recours.core.claim import FetchStatus
 from recours.core.mail import MailState
+from recours.core.outcome import NotADocumentError
 from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.dashboard.texts import PageTexts
@@ -21,7 +22,6 @@ from recours.operations.labels import quoted
 from recours.operations.position import Standing
 from recours.operations.records import ListedClaim, Message, PastAttempt
 from recours.operations.results import ResultSentences
-from recours.runs.ports import NotADocumentError
 from recours.runs.source import unknown_claim
 from recours.wiring.operations import Operations, status_of
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from recours.core.errors import Actor, ErrorKind
+from recours.core.pauses import Refusal
 from recours.core.text import Texts
 from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING
 from recours.operations.position import Standing, closing_of
-from recours.runs.ports import Refusal
 
 _DAYS_FROM_HOURS = 48
 

@@ -32,6 +32,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
+from recours.core.outcome import StoredDocument
 from recours.core.text import clean
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
@@ -53,7 +54,7 @@ from recours.database.rows import (
     update_leased,
 )
 from recours.database.tables import attempts, claims
-from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, StoredDocument, Waiting
+from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Waiting
 from recours.runs.source import is_as_found
 
 _T = TypeVar("_T")

@@ -17,9 +17,8 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from recours.core.outcome import begins_as
+from recours.core.outcome import NotADocumentError, begins_as
 from recours.core.text import clean, plain
-from recours.runs.ports import NotADocumentError
 
 # ---------------------------------------------------------------- what can be read of a document
 # The text of PDFs and pages, the ink of images. A carrier's file is hostile: what would take long, or much memory, is not

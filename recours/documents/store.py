@@ -21,9 +21,8 @@ from pathlib import Path
 from recours.access import PRIVATE, Access
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
-from recours.core.outcome import Retrieved
+from recours.core.outcome import Label, NotADocumentError, Retrieved, StoredDocument
 from recours.documents.evidence import SUFFIXES, appraise, kind_of
-from recours.runs.ports import Label, NotADocumentError, StoredDocument
 
 PARTS = ".parts"  # the folder of what is half written
 _SWEPT_AFTER_S = 24 * 3600

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from recours.core.outcome import Retrieved
-from recours.runs.ports import Label, NotADocumentError, StoredDocument
+from recours.core.outcome import Label, NotADocumentError, Retrieved, StoredDocument
 
 PDF = b"%PDF-1.4 signed"
 

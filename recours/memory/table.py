@@ -15,7 +15,8 @@ from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State, urgen
 from recours.core.mail import Event
 
 if TYPE_CHECKING:
-    from recours.runs.ports import Attempt, StoredDocument
+    from recours.core.outcome import StoredDocument
+    from recours.runs.ports import Attempt
 
 _TO_ASSESS = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
 _TIMED = (Stage.WAITING, Stage.SETTLED)

@@ -14,10 +14,10 @@ from pathlib import Path
 from recours.core.claim import Stage
 from recours.core.errors import ACCOUNT_KINDS
 from recours.core.mail import MailState
+from recours.core.pauses import Blocked, Refusal
 from recours.operations.problems import ProblemKind, problems
 from recours.operations.records import COUNTED_UP_TO, Backlog, Run
 from recours.operations.status import CarrierNow, Overview
-from recours.runs.ports import Blocked, Refusal
 
 # Keys of a run's `--json` that count claims, by what the metric calls the outcome.
 OUTCOMES = {

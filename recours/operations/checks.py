@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import Any
 
 from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.pauses import Refusal
 from recours.core.text import LocalTime, format_minute, plural
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
 from recours.operations.schedule import Entry
 from recours.operations.status import Health, WorkerStatus
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import Refusal
 
 MB = 1024 * 1024
 _OTHERS_MAY_READ, _GROUP_MAY_READ = 0o004, 0o040

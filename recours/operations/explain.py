@@ -13,6 +13,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.core.errors import Actor, ErrorKind
+from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, clean, format_minute, plural
 from recours.operations.labels import times_asked
@@ -25,7 +26,6 @@ from recours.operations.position import (
     position,
 )
 from recours.operations.records import ListedClaim, Message, PastAttempt, iso
-from recours.runs.ports import Refusal
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 

@@ -3,10 +3,10 @@
 from recours.core.claim import Claim
 from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
+from recours.core.pauses import Refusal
 from recours.core.sentences import Said, sentence
 from recours.core.text import clean
 from recours.operations.position import Closing, Standing, closing_of
-from recours.runs.ports import Refusal
 
 STANDING: dict[str, dict[Standing, str]] = {
     "en": {

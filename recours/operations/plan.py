@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from recours.core.claim import Claim, Stage, deadline_end
+from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Usage
 from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
@@ -24,7 +25,6 @@ from recours.operations.forecast.facts import (
 from recours.operations.records import LeftAlone
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
-from recours.runs.ports import Blocked, Refusal
 
 MOST_LISTED = 10_000
 _A_DAY = timedelta(days=1)

@@ -12,8 +12,8 @@ from recours.core.assessment import as_next_run_finds, is_due, is_expired
 from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
+from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-from recours.runs.ports import Blocked, Refusal
 
 _TO_COME = (Stage.NEW, Stage.READY, Stage.WAITING)
 

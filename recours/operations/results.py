@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from recours.core.errors import Actor, ErrorKind
+from recours.core.pauses import Refusal
 from recours.core.text import LocalTime, clean, format_minute
 from recours.operations.labels import CLOSINGS, KINDS, error_of, reason_of, said_or_quoted, times_asked
 from recours.operations.position import Position, Standing, Why, closing_of
 from recours.operations.records import ListedClaim, PastAttempt
-from recours.runs.ports import Refusal
 from recours.runs.source import RefusedClaim, Unfit
 
 

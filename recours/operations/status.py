@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 
 from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
-from recours.core.pauses import CLOCKS_DIFFER, Stop
+from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
 from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, iso
-from recours.runs.ports import Refusal
 from recours.runs.worker import LATE_AFTER, STOPPED
 
 # Latest runs that are read, to find some that never ended.

@@ -6,18 +6,10 @@ from datetime import datetime
 
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim
-from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.outcome import Failure, Label, NotADocumentError, Outcome, Retrieved, StoredDocument
 from recours.core.sentences import Sentence
 from recours.runs.doubts import Mistake
-from recours.runs.ports import (
-    Clock,
-    Documents,
-    Fetched,
-    Label,
-    NotADocumentError,
-    Reservation,
-    StoredDocument,
-)
+from recours.runs.ports import Clock, Documents, Fetched, Reservation
 
 
 @dataclass(frozen=True)

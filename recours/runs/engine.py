@@ -13,6 +13,7 @@ from datetime import timedelta
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
+from recours.core.pauses import Blocked, Refusal
 from recours.core.sentences import Said, Sentence
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt
@@ -20,7 +21,7 @@ from recours.runs.doubts import DENIALS, Mistake, Suspect, mistake_of
 from recours.runs.lane import Lane
 from recours.runs.leasing import POLL_S, Leased, Leasing, Limits
 from recours.runs.log import log
-from recours.runs.ports import Asked, Blocked, Dependencies, Fetched, NotRecordedError, Refusal
+from recours.runs.ports import Asked, Dependencies, Fetched, NotRecordedError
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.unknown import UnknownCodes

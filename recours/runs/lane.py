@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
+from recours.core.pauses import Blocked, Refusal
 from recours.runs.doubts import Doubts
-from recours.runs.ports import Blocked, Refusal
 
 # So many failures of the carrier itself in a row, without another answer between, are an outage.
 OUTAGE_AFTER = 3

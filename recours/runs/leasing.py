@@ -11,12 +11,13 @@ from recours.core.decision import MOST_INTERRUPTIONS, Action, abandoned_at, give
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure
+from recours.core.pauses import Refusal
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
 from recours.runs.attempt import Ended, kept_already, without_call
 from recours.runs.lane import Lane, lane_key
 from recours.runs.log import log
-from recours.runs.ports import Dependencies, Lease, Refusal, Reservation
+from recours.runs.ports import Dependencies, Lease, Reservation
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.decision import Decision
-from recours.core.errors import ErrorKind, RunError
+from recours.core.errors import RunError
 from recours.core.mail import Event
-from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.outcome import Failure, Label, Outcome, Retrieved, StoredDocument
+from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.quota import Capability, Usage
-from recours.core.sentences import Said
 
 
 class Clock(Protocol):
@@ -44,32 +43,6 @@ class NotRecordedError(RunError):
 # ---------------------------------------------------------------- documents
 
 
-class NotADocumentError(Exception):
-    """What a carrier sent as a document is none. The text says why."""
-
-
-@dataclass(frozen=True)
-class StoredDocument:
-    """Where a document lies and what it is."""
-
-    path: str  # absolute
-    sha256: str
-    size: int  # bytes
-    media_type: str
-    delivery: Delivery
-    source: str
-
-
-@dataclass(frozen=True)
-class Label:
-    """What a stored document's name is made of, and what it is found by again."""
-
-    carrier: str
-    claim_id: Any
-    reference: str
-    number: str
-
-
 class Documents(Protocol):
     """The store of proofs."""
 
@@ -87,29 +60,6 @@ class Documents(Protocol):
 
 
 # ---------------------------------------------------------------- the queue and the carriers
-
-
-class Blocked(StrEnum):
-    """Why a carrier can take no call now."""
-
-    RATE_LIMIT = "rate_limit"
-    CARRIER = "carrier"
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """The queue's no. `until` is aware UTC; None: not before someone acts, or the next run."""
-
-    why: Blocked
-    reason: str  # for people
-    until: datetime | None = None
-    # Only units that others hold stand in the way: they may come back within seconds.
-    passing: bool = False
-    kind: ErrorKind = ErrorKind.RATE_LIMITED
-    # The calls that are left are kept for new claims.
-    reserved: bool = False
-    # What the reason is made of, to be rendered in the language of its reader; None: only the English text.
-    said: Said | None = None
 
 
 class Reservation(Protocol):
@@ -183,66 +133,6 @@ class Queue(Protocol):
 
     def usage(self, carrier: str) -> list[Usage]:
         """How far the carrier's limits are used, the longest window last."""
-
-
-@dataclass(frozen=True)
-class Wait:
-    """A carrier asks us to wait. `until` is aware UTC; None: it named no time."""
-
-    until: datetime | None = None
-
-
-class CarrierClient(Protocol):
-    """One carrier's protocol."""
-
-    @property
-    def tracking_shows_account(self) -> bool:
-        """Whether the tracking call presents our account too."""
-
-    def setup_calls(self, now: datetime) -> dict[Capability, int]:
-        """The calls that the next fetch needs before its own: a token, while there is none."""
-
-    def fetch(self, number: str, known: Delivery | None, session: "CarrierSession") -> Outcome:
-        """Track, and ask for the document if delivered. `number` has the carrier's form. Raises CallError."""
-
-    def track_many(
-        self, numbers: Sequence[str], session: "CarrierSession"
-    ) -> Mapping[str, Delivery | Failure] | Failure:
-        """Where several parcels are, by one call; a failure if it tells of none. Raises CallError.
-
-        A number that the answer says nothing of is left out.
-        """
-
-    def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: "CarrierSession") -> Outcome:
-        """Ask for the document if `track_many` found the parcel delivered. Raises CallError."""
-
-    def check_credentials(self, session: "CarrierSession") -> Outcome:
-        """Present the credentials with one call about the sample number. Raises CallError."""
-
-    def secrets(self) -> tuple[str, ...]:
-        """What an answer must not have us repeat, beside the settings: tokens in use."""
-
-    def wait_asked(self, what: Capability, answer: Any, now: datetime) -> Wait | None:
-        """Whether an answer asks us to wait, by whatever sign the carrier has for it."""
-
-
-class CarrierSession(Protocol):
-    """How a carrier's client speaks to it: every call takes its unit of quota first."""
-
-    def now(self) -> datetime:
-        """Aware UTC."""
-
-    def call(self, what: Capability, request: Any) -> Any:
-        """Send the request. Raises CallError if no answer to parse came."""
-
-    def pause(self) -> None:
-        """Wait the few seconds after which a call may be repeated."""
-
-    def delivery_known(self, delivery: Delivery) -> None:
-        """Called by the client when it knows that the parcel is delivered: a later failure keeps it."""
-
-    def credentials_accepted(self) -> None:
-        """Called by the client when an answer shows that our account was accepted."""
 
 
 # ---------------------------------------------------------------- the database

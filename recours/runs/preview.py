@@ -9,9 +9,9 @@ from datetime import datetime
 from recours.core.assessment import as_next_run_finds, is_due, is_expired
 from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.decision import Action, next_action
+from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.runs.lane import lane_key
-from recours.runs.ports import Refusal
 
 
 @dataclass

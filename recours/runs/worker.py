@@ -14,7 +14,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
 from recours.core.errors import RunError
-from recours.core.pauses import CLOCKS_DIFFER
+from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.core.policy import Policy
 from recours.core.quota import Usage
 from recours.core.text import LocalTime, format_minute, format_span, plural
@@ -22,7 +22,7 @@ from recours.runs.engine import Engine
 from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.leasing import Limits
 from recours.runs.log import log
-from recours.runs.ports import SET_ASIDE_MOST, Blocked, Dependencies, Refusal
+from recours.runs.ports import SET_ASIDE_MOST, Dependencies
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import Report, Stats, usage_line, worth_telling

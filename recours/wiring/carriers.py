@@ -5,16 +5,18 @@ from functools import cache
 from random import random
 from typing import TYPE_CHECKING
 
+from recours.carriers.message import CarrierClient
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.carriers.reservation import Account, CarrierConnection
 from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.text import Redactor
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.logs import LogFile, local
-from recours.runs.ports import CarrierClient, Clock, Refusal, Reservation
+from recours.runs.ports import Clock, Reservation
 from recours.settings.model import HttpLimits, Settings
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 from random import random
 
+from recours.carriers.assumed import AssumedClient, AssumedSession
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.reservation import Account
 from recours.database.quota import QuotaTables
 from recours.database.reports.survey import DatabaseOutlook
 from recours.logs import local
 from recours.memory.quota import MemoryQuota
-from recours.operations.forecast.carriers import AssumedClient, AssumedSession
 from recours.operations.forecast.facts import WORKERS, Assumption, CarrierFacts, Rules
 from recours.operations.plan import MOST_LISTED, Plan, PlanScope, make_plan
 from recours.runs.ports import Clock

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from recours.core.pauses import Blocked
 from recours.operations.forecast.facts import Assumption, ForeseenRun
 from recours.operations.plan import Plan
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import Blocked
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock

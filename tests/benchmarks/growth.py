@@ -27,12 +27,11 @@ from sqlalchemy import URL
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
-from recours.core.outcome import Retrieved
+from recours.core.outcome import Label, Retrieved
 from recours.core.quota import Capability
 from recours.database.engine import Database, SystemClock
 from recours.database.schema.upgrade import complete
 from recours.documents.store import DocumentStore
-from recours.runs.ports import Label
 from tests.benchmarks.bench import (
     CALLS_A_CLAIM,
     INSERT_LARGE,

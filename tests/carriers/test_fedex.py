@@ -26,7 +26,7 @@ from recours.carriers.fedex import (
     parse_document,
     parse_tracking,
 )
-from recours.carriers.message import Request, Response
+from recours.carriers.message import Request, Response, Wait
 from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -34,7 +34,6 @@ from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.documents.evidence import media_type_of
 from recours.runs.attempt import malformed
-from recours.runs.ports import Wait
 from recours.sandbox import Scenario
 from recours.sandbox.fedex import FedEx as SimulatedFedEx
 from tests.fakes.answers import HOSTILE, ODD, PDF, b64, damaged, in_lines, no_answers, raw, replaced, response

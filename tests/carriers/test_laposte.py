@@ -20,7 +20,7 @@ from recours.carriers.laposte import (
     parse_tracking,
     tracking_request,
 )
-from recours.carriers.message import Request, Response
+from recours.carriers.message import Request, Response, Wait
 from recours.carriers.outcomes import ParcelStatus as P
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -28,7 +28,6 @@ from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
-from recours.runs.ports import Wait
 from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.laposte import LaPoste as SimulatedLaPoste

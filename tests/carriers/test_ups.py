@@ -20,11 +20,10 @@ from recours.carriers.outcomes import ParcelStatus
 from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, NotADocumentError, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.documents.evidence import media_type_of
 from recours.runs.attempt import malformed
-from recours.runs.ports import NotADocumentError
 from recours.sandbox import Scenario
 from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page

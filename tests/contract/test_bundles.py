@@ -153,11 +153,12 @@ class Bundles:
         self, database: Database, clock: SimulatedClock, limits: str = "100/day@UTC", holder: str = "run-1"
     ) -> None:
         self.clock, self.script = clock, Script()
+        opens: Any = lambda reservation: ScriptLine(reservation, clock, self.script)  # noqa: E731 (what it says is a script)
         account = Account(
             spec=SPEC,
             limits=parse_limits(limits, "listed", None, "UTC"),
             client=self.script,
-            open_session=lambda reservation: ScriptLine(reservation, clock, self.script),
+            open_session=opens,
             credentials=("key",),
             source="the environment",
         )

@@ -18,12 +18,13 @@ from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.outcome import Failure, NotADocumentError, Outcome, Retrieved
+from recours.core.pauses import Blocked
 from recours.core.quota import Capability
 from recours.database.engine import Database
 from recours.documents.evidence import appraise, media_type_of
 from recours.runs.attempt import malformed
-from recours.runs.ports import Blocked, Fetched, NotADocumentError
+from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.sandbox.registry import simulated_carriers

@@ -20,14 +20,14 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import Decision, decide, pass_retry, succeed
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Retrieved
+from recours.core.outcome import Failure, Retrieved, StoredDocument
 from recours.core.policy import Policy
 from recours.core.sentences import Sentence
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
-from recours.runs.ports import Attempt, Lease, NotRecordedError, StoredDocument
+from recours.runs.ports import Attempt, Lease, NotRecordedError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Sandbox, SimulatedClock

@@ -27,12 +27,11 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.outcome import CallError, Failure, Retrieved
-from recours.core.pauses import AccountState, Stop
+from recours.core.pauses import AccountState, Blocked, Refusal, Stop
 from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved, parse_limits
 from recours.core.sentences import Said, Sentence
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
-from recours.runs.ports import Blocked, Refusal
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 

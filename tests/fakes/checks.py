@@ -2,10 +2,9 @@
 
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Outcome
+from recours.core.outcome import Failure, NotADocumentError, Outcome
 from recours.documents.evidence import appraise, media_type_of
 from recours.runs.attempt import malformed
-from recours.runs.ports import NotADocumentError
 from recours.sandbox.answers import SimulatedCarrier
 from tests.fakes.simulated import NO_DOCUMENT
 

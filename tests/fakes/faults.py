@@ -10,11 +10,11 @@ from recours.core.claim import Claim, State
 from recours.core.decision import Decision
 from recours.core.errors import RunError
 from recours.core.mail import Event
-from recours.core.outcome import Retrieved
+from recours.core.outcome import Label, Retrieved, StoredDocument
 from recours.memory.claims import MemoryClaims
 from recours.memory.documents import MemoryDocuments
 from recours.memory.journal import MemoryJournal
-from recours.runs.ports import Attempt, Label, Lease, NotRecordedError, StoredDocument
+from recours.runs.ports import Attempt, Lease, NotRecordedError
 
 
 @dataclass

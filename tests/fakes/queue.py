@@ -11,10 +11,10 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
-from recours.core.pauses import pause_until
+from recours.core.pauses import Blocked, Refusal, pause_until
 from recours.core.quota import Capability, Limit, Usage, Window
 from recours.memory.documents import PDF
-from recours.runs.ports import Asked, Blocked, Clock, Fetched, Refusal, Reservation
+from recours.runs.ports import Asked, Clock, Fetched, Reservation
 
 DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
 GOT = Retrieved(PDF, DELIVERY, "chronopost searchPOD")

@@ -19,12 +19,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from recours.core.outcome import Retrieved
+from recours.core.outcome import Label, Retrieved, StoredDocument
 from recours.database.engine import Database
 from recours.database.schema import inspection
 from recours.documents.store import DocumentStore
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import Label, StoredDocument
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker

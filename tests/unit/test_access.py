@@ -17,10 +17,9 @@ from recours import logs
 from recours.access import PRIVATE, Access
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
-from recours.core.outcome import Retrieved
+from recours.core.outcome import Label, Retrieved
 from recours.database.schema.upgrade import create_file
 from recours.documents.store import DocumentStore
-from recours.runs.ports import Label
 from recours.sandbox.documents import proof_pdf
 from recours.scheduling.host import open_to_all
 from tests.needs import missing

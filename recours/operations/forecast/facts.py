@@ -8,10 +8,11 @@ from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
+from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
 from recours.core.quota import Usage
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import Blocked, Clock, Queue, Refusal
+from recours.runs.ports import Clock, Queue
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from recours.carriers import json_api
 from recours.carriers.client import Client
-from recours.carriers.message import Request, Response
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import (
     Meaning,
     Sent,
@@ -22,7 +22,6 @@ from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.ports import CarrierSession
 
 SPEC = CarrierSpec(
     key="acme",

@@ -10,8 +10,8 @@ import pytest
 
 from recours.carriers.first_answer import FirstAnswer, NotPresentedError, WaitingReservation
 from recours.core.errors import ErrorKind
+from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Capability
-from recours.runs.ports import Blocked, Refusal
 
 UNTIL = datetime(2026, 2, 2, 9, tzinfo=UTC)
 REFUSAL = Refusal(Blocked.CARRIER, "rejects our credentials", UNTIL, kind=ErrorKind.AUTH_FAILED)

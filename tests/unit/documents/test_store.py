@@ -22,7 +22,7 @@ from pypdf.generic import NameObject, TextStringObject
 
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
-from recours.core.outcome import Retrieved
+from recours.core.outcome import Label, NotADocumentError, Retrieved
 from recours.documents import store as store_module
 from recours.documents.evidence import (
     SUFFIXES,
@@ -34,7 +34,6 @@ from recours.documents.evidence import (
     why_hollow,
 )
 from recours.documents.store import DocumentStore
-from recours.runs.ports import Label, NotADocumentError
 from recours.sandbox import documents as simulated
 from tests.fakes.examples import MODEST
 

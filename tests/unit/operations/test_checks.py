@@ -7,12 +7,12 @@ import pytest
 
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
+from recours.core.pauses import Blocked, Refusal
 from recours.operations import checks
 from recours.operations.checks import CheckResult, CheckState, Folder
 from recours.operations.records import Backlog, Run
 from recours.operations.schedule import Entry
 from recours.operations.status import worker_status
-from recours.runs.ports import Blocked, Refusal
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

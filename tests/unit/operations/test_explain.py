@@ -13,12 +13,12 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import Actor, ErrorKind
+from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
 from recours.operations.explain import ADVICE, WHO_CAN_ACT, Explanation, Facts, explain
 from recours.operations.export import ATTEMPT_COLUMNS, attempt_row, claim_row, csv_pieces, json_pieces
 from recours.operations.position import position
 from recours.operations.records import ListedClaim, PastAttempt
-from recours.runs.ports import Blocked, Refusal
 from tests.rows import row
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recours.carriers.refusals import print_of
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage
-from recours.core.pauses import AccountState, CarrierState, Stop
+from recours.core.pauses import AccountState, Blocked, CarrierState, Stop
 from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
     Assumption,
@@ -21,7 +21,6 @@ from recours.operations.forecast.facts import (
     Sighted,
     moments,
 )
-from recours.runs.ports import Blocked
 from recours.runs.preview import preview
 from recours.runs.retry import PODRetryScheduler
 from tests.fakes.examples import MODEST

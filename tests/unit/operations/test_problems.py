@@ -10,7 +10,7 @@ import pytest
 from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import MailState
-from recours.core.pauses import Stop
+from recours.core.pauses import Blocked, Refusal, Stop
 from recours.core.sentences import carrier_message
 from recours.operations import checks
 from recours.operations.checks import CheckState
@@ -18,7 +18,6 @@ from recours.operations.problem_texts import PROBLEMS, VerdictSentences
 from recours.operations.problems import Problem, ProblemKind, problem_of, problems, verdict
 from recours.operations.records import Backlog, Run, Tally
 from recours.operations.status import CarrierNow, Overview, Pile, Troubles, success_of, worker_status
-from recours.runs.ports import Blocked, Refusal
 
 NOW = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

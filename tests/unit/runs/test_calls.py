@@ -12,10 +12,11 @@ import pytest
 
 from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.errors import ErrorKind, RunError
-from recours.core.outcome import Failure, Retrieved
+from recours.core.outcome import Failure, Label, Retrieved
+from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Capability
 from recours.memory.documents import PDF
-from recours.runs.ports import Asked, Blocked, Fetched, Label, Lease, Refusal, Reservation
+from recours.runs.ports import Asked, Fetched, Lease, Reservation
 from tests.fakes.carriers import CATALOG, CHRONOPOST
 from tests.fakes.queue import DELIVERY, GOT
 from tests.fakes.world import World

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from recours.core.claim import Claim, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
+from recours.core.pauses import Refusal
 from recours.core.quota import Capability
-from recours.runs.ports import Asked, Fetched, Lease, Refusal, Reservation
+from recours.runs.ports import Asked, Fetched, Lease, Reservation
 from tests.fakes.carriers import CATALOG, CHRONOPOST
 from tests.fakes.examples import MODEST
 from tests.fakes.queue import GOT

@@ -6,8 +6,8 @@ from typing import Any
 from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
+from recours.core.pauses import Blocked, Refusal
 from recours.runs.lane import Lane, lane_key
-from recours.runs.ports import Blocked, Refusal
 from tests.fakes.queue import GOT
 
 UNTIL = datetime(2026, 2, 6, 15, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
-from recours.runs.ports import Blocked, Refusal
+from recours.core.pauses import Blocked, Refusal
 from recours.runs.preview import Preview, preview
 from tests.fakes.world import World
 

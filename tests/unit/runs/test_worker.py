@@ -8,7 +8,7 @@ import pytest
 from recours.core.claim import Stage, State
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
-from recours.runs.ports import Blocked, Refusal
+from recours.core.pauses import Blocked, Refusal
 from recours.runs.source import RefusedError
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker

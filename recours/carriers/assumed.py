@@ -1,10 +1,10 @@
-"""Carriers that answer at once what the forecast assumes, each call taking its unit of quota."""
+"""A carrier as the forecast assumes it: it answers at once, and each call takes its unit of quota."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from recours.carriers.message import CarrierClient, CarrierSession, Request, Response, Wait
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -12,9 +12,10 @@ from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.quota import Calls, Capability
 from recours.memory.documents import PDF
 from recours.operations.forecast.facts import Assumption
-from recours.runs.ports import CarrierClient, CarrierSession, Clock, Reservation, Wait
+from recours.runs.ports import Clock, Reservation
 
 _SOURCE = "as the forecast assumes"
+_ANY = Request("GET", "/")
 
 
 class AssumedClient:
@@ -61,7 +62,7 @@ class AssumedClient:
     def secrets(self) -> tuple[str, ...]:
         return ()
 
-    def wait_asked(self, what: Capability, answer: Any, now: datetime) -> Wait | None:
+    def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
         del what, answer, now
         return None
 
@@ -74,7 +75,7 @@ class AssumedClient:
         most = self._spec.calls.get(what, 0)
         setup = self.setup_calls(session.now()) if most else {}
         for one in (*setup, *(what for _ in range(most))):
-            session.call(one, None)
+            session.call(one, _ANY)
         self._has_token = self._has_token or bool(setup)
         if what is not Capability.TRACKING or self.tracking_shows_account:
             session.credentials_accepted()
@@ -95,11 +96,12 @@ class AssumedSession:
     def now(self) -> datetime:
         return self.clock.now()
 
-    def call(self, what: Capability, request: Any) -> Any:
+    def call(self, what: Capability, request: Request) -> Response:
+        del request
         self.last = what
         self.reservation.consume(what)
         self.calls += 1
-        return request
+        return Response(200, {}, b"")
 
     def pause(self) -> None:
         """Nothing is repeated."""
