@@ -12,9 +12,8 @@ from typing import Any
 
 from recours.carriers.bundle import Bundle
 from recours.carriers.client import with_delivery
-from recours.carriers.first_answer import FirstAnswer, NotPresentedError, WaitingReservation
 from recours.carriers.message import CarrierClient, CarrierSession
-from recours.carriers.refusals import Refusals
+from recours.carriers.refusals import FirstAnswer, NotPresentedError, Refusals, WaitingReservation
 from recours.carriers.reservation import LEASE, Account, CarrierConnection, QuotaReservation, QuotaStore
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery

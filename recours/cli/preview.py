@@ -16,10 +16,9 @@ from recours.database.engine import Database
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.database.schema.upgrade import left_alone
-from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.preview import Preview, preview, preview_named
 from recours.runs.source import find_named
-from recours.runs.summary import waiting_line
+from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, closed_carriers

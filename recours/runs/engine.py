@@ -24,7 +24,7 @@ from recours.runs.log import log
 from recours.runs.ports import Asked, Dependencies, Fetched, NotRecordedError
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
-from recours.runs.unknown import UnknownCodes
+from recours.runs.summary import UnknownCodes
 
 _RENEW_BELOW = timedelta(minutes=5)
 # An account that was accepted within that time is an account that works: what denies us everything is then a change.

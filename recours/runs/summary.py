@@ -1,11 +1,14 @@
 """What a run did, counted, and said as the guide says it."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from recours.core.outcome import Outcome, unknown_of
 from recours.core.quota import Limit, Usage
-from recours.core.text import LocalTime, format_minute
+from recours.core.text import LocalTime, format_minute, plural
+from recours.runs.log import log
 from recours.runs.ports import Waiting
 
 
@@ -127,3 +130,46 @@ def waiting_line(waiting: Waiting, local: LocalTime) -> str:
         return "No failed claim is waiting for a later try"
     claims = "1 failed claim waits" if waiting.count == 1 else f"{waiting.count} failed claims wait"
     return f"{claims} for a later try, the next one at {format_minute(waiting.first_at, local)}"
+
+
+# ---------------------------------------------------------------- codes that the tables do not have
+
+
+class UnknownCodes:
+    """Codes that carriers sent and that no table here has, counted over a run. Used by one thread, the run's own."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._counts: Counter[tuple[str, str]] = Counter()  # by carrier's key and code
+        self._texts: dict[tuple[str, str], str] = {}
+
+    def note(self, key: str, carrier: str, outcome: Outcome) -> None:
+        """Count by the code: the carrier's words beside it may differ from parcel to parcel."""
+        for seen in unknown_of(outcome):
+            code = (key, seen.partition(" (")[0])
+            self._counts[code] += 1
+            self._texts.setdefault(code, f"{carrier} sent {seen}")
+
+    def mention(self) -> None:
+        """Log each code with its count, for those who keep the tables."""
+        for code, count in self._counts.items():
+            log.warning(f"{self._texts[code]}, which recours does not know: {plural(count, 'parcel')}")
+
+
+# ---------------------------------------------------------------- claims that nobody has enrolled
+
+
+# So many are counted: more are "or more".
+MOST_NOT_ENROLLED = 10_000
+
+
+def not_enrolled(count: int) -> str:
+    """The one line that says that claims are not worked on since nobody has decided; "": there are none."""
+    if not count:
+        return ""
+    shown = f"{MOST_NOT_ENROLLED} or more" if count >= MOST_NOT_ENROLLED else str(count)
+    what = "claim with a tracking number is" if count == 1 else "claims with a tracking number are"
+    return (
+        f"{shown} open {what} not enrolled, so no POD is fetched for {'it' if count == 1 else 'them'}. To choose which "
+        "ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false."
+    )

@@ -19,14 +19,20 @@ from recours.core.policy import Policy
 from recours.core.quota import Usage
 from recours.core.text import LocalTime, format_minute, format_span, plural
 from recours.runs.engine import Engine
-from recours.runs.enrolment import MOST_NOT_ENROLLED, not_enrolled
 from recours.runs.leasing import Limits
 from recours.runs.log import log
 from recours.runs.ports import SET_ASIDE_MOST, Dependencies
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
-from recours.runs.summary import Report, Stats, usage_line, worth_telling
-from recours.runs.unknown import UnknownCodes
+from recours.runs.summary import (
+    MOST_NOT_ENROLLED,
+    Report,
+    Stats,
+    UnknownCodes,
+    not_enrolled,
+    usage_line,
+    worth_telling,
+)
 
 _SHOWN_REMARKS = 20
 # How often, and how long after each other, rows are looked at that another program holds.

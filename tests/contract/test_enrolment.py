@@ -18,7 +18,7 @@ from recours.database.enrolment import CHUNK, ClaimEnrolment
 from recours.database.schema.inspection import look
 from recours.database.schema.upgrade import bring_up_to_date
 from recours.operations.enroll import Wanted, enroll_all, look_over
-from recours.runs.enrolment import not_enrolled
+from recours.runs.summary import not_enrolled
 from recours.sandbox import SimulatedClock
 from tests.contract.test_claims import CATALOG, POLICY
 from tests.contract.test_records import plan

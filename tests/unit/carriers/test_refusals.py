@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recours.carriers.first_answer import FirstAnswer, NotPresentedError, WaitingReservation
+from recours.carriers.refusals import FirstAnswer, NotPresentedError, WaitingReservation
 from recours.core.errors import ErrorKind
 from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Capability
