@@ -11,8 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """What a clone would hold, without a `.venv`."""
-    ignored = shutil.ignore_patterns("__pycache__")
+    """What a clone would hold, without a `.venv`.
+
+    What was compiled comes with it: otherwise the first process of each copy would compile all that it imports.
+    """
+    ignored = shutil.ignore_patterns("*.pyc.*")  # one that another process is writing
     for name in ("recours", "scripts", "migrations"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
