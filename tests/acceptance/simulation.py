@@ -1,5 +1,6 @@
 """A claims service, a simulated carrier and a clock that is moved by hand: runs are the real ones, wired as always."""
 
+from collections.abc import Container
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from recours.settings.model import Settings
 from recours.wiring.databases import Opened, create_embedded, open_database
 from recours.wiring.workers import make_worker
 
+TURNS = (1, 7, 31, 103)  # hours after its failure: when a claim is due for each of four attempts
 FAILED_AT = datetime(2026, 2, 2, 6, 0, 20, tzinfo=UTC)
 
 
@@ -108,12 +110,14 @@ class Service:
             kind, settings, self._opened, asked, max_retries=max_retries, clock=self.clock
         ).run()
 
-    def run_hourly(self, hours: int, *, both: bool = False, **options: Any) -> list[Report]:
-        """Runs on the hour, from the next one on; `both`: with the fetch worker every 30 minutes."""
+    def run_hourly(
+        self, hours: int, *, both: bool = False, only: Container[int] | None = None, **options: Any
+    ) -> list[Report]:
+        """Runs on the hour, from the next one on; `both`: with the fetch worker every 30 minutes; `only` in these hours."""
         reports = []
         start = self.clock.now().replace(minute=0, second=0, microsecond=0)
         for half in range(2, 2 * hours + 2):
-            if half % 2 and not both:
+            if (half % 2 and not both) or (only is not None and half // 2 not in only):
                 continue
             self.clock.advance(max(start + timedelta(minutes=30 * half) - self.clock.now(), timedelta()))
             if both:
@@ -121,6 +125,11 @@ class Service:
             if half % 2 == 0:
                 reports.append(self.run(PODRetryScheduler, **options))
         return reports
+
+    def run_on_turns(self, hours: int, **options: Any) -> list[Report]:
+        """As `run_hourly`, for claims that fail now: at their turns, an hour before each, and at the end."""
+        only = {turn - early for turn in TURNS for early in (0, 1)} | {hours}
+        return self.run_hourly(hours, only=only, **options)
 
     def run_now_and_then(self, days: int) -> None:
         """A run of the scheduler every six hours, for what takes days: where each hour's would do nothing else."""

@@ -62,7 +62,7 @@ def test_ids_of_more_than_32_bits_live_a_whole_life(service: Service, url: str, 
     service.add(S.DELIVERED, id=CLAIM, client_id=CLIENT, pod_fetch_status="pending")
     service.add(S.SYSTEM_ERROR, S.DELIVERED, id=CLAIM + 1, client_id=CLIENT)
     service.add(S.NOT_OURS, id=CLAIM + 2, client_id=CLIENT)
-    reports = service.run_hourly(104, both=True)
+    reports = service.run_on_turns(104, both=True)
     assert [report.fault for report in reports if report.exit_status] == []
     assert service.sql("SELECT id, pod_fetch_status FROM claims ORDER BY id") == [
         (CLAIM, "success"),

@@ -93,7 +93,7 @@ def states(service: Service) -> list[str]:
 @pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_a_persistent_error_is_told_once_at_the_last_turn(service: Service, smtp: MailServer) -> None:
     claim = service.add(S.NOT_OURS, client_id=1)
-    service.run_hourly(102)
+    service.run_on_turns(102)
     assert subjects(smtp) == []
     service.run_hourly(2)
     assert subjects(smtp) == ["Preuve de livraison introuvable : dossier CLM-0001"]
@@ -104,20 +104,20 @@ def test_a_persistent_error_is_told_once_at_the_last_turn(service: Service, smtp
     )
     assert rows[0] == (1, "pod_failed", "a@shop.example", "sent", claim)
     # Neither a higher limit nor asking for it by name leads to another mail about the same number.
-    service.run_hourly(80, max_retries=6)
+    service.run_on_turns(80, max_retries=6)
     service.run(claims=("CLM-0001",))
-    service.run_hourly(200)
+    service.run_on_turns(200)
     assert len(subjects(smtp)) == 1
     # A corrected number starts afresh, and may lead to a new one.
     service.box.parcels["XY000000009FR"] = service.box.parcels["XY000000001FR"]
     service.sql("UPDATE claims SET tracking_number = 'XY000000009FR'")
-    service.run_hourly(110)
+    service.run_on_turns(110)
     assert len(subjects(smtp)) == 2
 
 
 def test_a_temporary_error_is_in_the_operators_summary_only(service: Service, smtp: MailServer) -> None:
     claim = service.add(S.SYSTEM_ERROR, client_id=1)
-    service.run_hourly(106)
+    service.run_on_turns(106)
     assert service.hours_of_calls(claim) == [1, 7, 31, 103]
     assert subjects(smtp) == []
     ((to, summary),) = smtp.taken
@@ -190,7 +190,7 @@ def test_digests_wait_for_their_hour(service: Service, smtp: MailServer) -> None
     assert smtp.taken == []
     service.run_hourly(1)  # 8 in Paris
     assert subjects(smtp, "b@shop.example") == ["Preuve de livraison obtenue : 2 dossiers"]
-    service.run_hourly(6 * 24)
+    service.run_now_and_then(6)
     assert subjects(smtp, "c@shop.example") == ["Preuve de livraison obtenue : 2 dossiers"]
     assert len(smtp.taken) == 2
 
@@ -259,7 +259,7 @@ def test_hostile_text_stays_text(service: Service, smtp: MailServer) -> None:
     service.sql("UPDATE clients SET company_name = '<b>Shop</b> {reference}\r\nX: y'")
     service.environment["RECOURS_CLAIM_URL"] = "https://shop.example/c/{reference}"
     service.add(S.NOT_OURS, client_id=1, claim_reference=reference, pod_fetch_error="x" * 5000)
-    service.run_hourly(106)
+    service.run_on_turns(106)
     (message,) = [message for to, message in smtp.taken if to == "a@shop.example"]
     assert message["Bcc"] is None
     assert message["X"] is None
@@ -277,7 +277,7 @@ def test_without_an_operators_address_a_warning_says_what_there_was(
 ) -> None:
     del service.environment["ADMIN_EMAIL"]
     service.add(S.UNKNOWN, client_id=1, carrier="Heppner")
-    service.run_hourly(106)
+    service.run_on_turns(106)
     warned = [m for m in caplog.messages if "ADMIN_EMAIL is not set" in m]
     assert warned == ["1 thing to tell the operator, and ADMIN_EMAIL is not set"]
     assert smtp.taken == []
@@ -288,7 +288,7 @@ def test_a_claim_is_one_thing_to_the_operator_and_nobody_is_said_to_have_been_as
 ) -> None:
     service.environment["RECOURS_LANGUAGE"] = "en"
     claim = service.add(S.UNKNOWN, client_id=1, carrier="Heppner")
-    service.run_hourly(106)
+    service.run_on_turns(106)
     ((to, summary),) = smtp.taken
     assert (to, summary["Subject"]) == ("boss@shop.example", "Proofs of delivery: 1 thing to look at")
     text, page = text_of(summary), html_of(summary)
@@ -399,7 +399,7 @@ def test_a_login_that_is_refused_for_a_day_loses_no_mail(url: str, tmp_path: Pat
         client(service, 1, "a@shop.example")
         for _ in range(3):
             service.add(S.DELIVERED, client_id=1)
-        service.run_hourly(24)
+        service.run_now_and_then(1)
         assert smtp.taken == []
         assert "refuses the login of us" in mail_log(service)
         assert "wrong-one" not in mail_log(service)
@@ -603,7 +603,7 @@ def test_odd_signs_in_a_number_or_a_carriers_name_cancel_no_mail(
 ) -> None:
     service.environment |= {"RECOURS_NOTIFY_PERSISTENT": "at-once", "SMTP_PORT": "9"}
     service.add(carrier=carrier, number=number, client_id=1)
-    service.run_hourly(8)
+    service.run_on_turns(8)
     assert service.sql("SELECT event FROM recours_events") == [("pod_failed",)]
     service.environment["SMTP_PORT"] = str(smtp.port)
     service.run_hourly(1)
@@ -618,10 +618,10 @@ def test_odd_signs_in_a_number_or_a_carriers_name_cancel_no_mail(
 def test_a_long_number_that_was_corrected_is_another_one(service: Service, smtp: MailServer) -> None:
     service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
     service.add(number=LONG, client_id=1)
-    service.run_hourly(8)
+    service.run_on_turns(8)
     service.environment["SMTP_PORT"] = "9"
     service.sql("UPDATE claims SET tracking_number = ?", LONG + "Y")
-    service.run_hourly(8)
+    service.run_on_turns(8)
     assert states(service) == ["sent", "ready"]
     service.sql("UPDATE claims SET tracking_number = ?", LONG + "Z")
     service.environment["SMTP_PORT"] = str(smtp.port)
@@ -634,10 +634,10 @@ def test_a_long_number_that_an_older_version_told_is_not_told_again(
 ) -> None:
     service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
     service.add(number=LONG, client_id=1)
-    service.run_hourly(8)
+    service.run_on_turns(8)
     service.sql("UPDATE recours_events SET tracking_number = ?", clean(LONG, 60))
     service.run(claims=("CLM-0001",))
-    service.run_hourly(8)
+    service.run_on_turns(8)
     assert len(smtp.taken) == 1
 
 
@@ -913,7 +913,7 @@ def test_a_mail_log_of_the_service_that_takes_clients_only_has_their_mails_and_n
     )
     service.add(S.DELIVERED, client_id=1)
     service.add(S.SYSTEM_ERROR, client_id=1)
-    service.run_hourly(106)
+    service.run_on_turns(106)
     assert sorted(smtp.recipients()) == ["a@shop.example", "boss@shop.example"]
     assert service.sql("SELECT client_id, sent_to FROM notifications") == [(1, "a@shop.example")]
     assert states(service) == ["sent", "sent"]

@@ -84,7 +84,7 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
     service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
     service.add(S.NOT_OURS, client_id=1)
     service.add(S.SYSTEM_ERROR, client_id=1)
-    reports = service.run_hourly(105, both=True)
+    reports = service.run_on_turns(105, both=True)
     assert [report.fault for report in reports if report.exit_status] == []
     found = service.sql("SELECT pod_fetch_status, pod_stage FROM claims ORDER BY id")
     assert found == [("success", None), ("success", None), ("failed", "given_up"), ("failed", "given_up")]

@@ -95,7 +95,7 @@ def test_a_persistent_error_is_told_at_once_if_that_is_wanted(
     claim = service.add(S.POD_NEVER)
     service.run_hourly(1)
     assert events(service, claim) == [("pod_failed", "client")]
-    service.run_hourly(120)
+    service.run_on_turns(120)
     assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
 
 
@@ -111,12 +111,12 @@ def test_a_deadline_before_the_last_turn_is_a_reason_to_tell_at_once(service: Se
 
 def test_a_corrected_number_starts_afresh_even_after_giving_up(service: Service) -> None:
     claim = service.add(S.UNKNOWN)
-    service.run_hourly(110)
+    service.run_on_turns(110)
     assert service.hours_of_calls(claim) == [1, 7, 31, 103]
     assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
     service.box.parcels["XY999999999FR"] = service.box.parcels["XY000000001FR"]
     service.sql("UPDATE claims SET tracking_number = 'XY999999999FR'")
-    service.run_hourly(110)
+    service.run_on_turns(110)
     assert service.hours_of_calls(claim) == [111, 117, 141, 213]
     assert len(events(service, claim)) == 4
 
@@ -124,10 +124,10 @@ def test_a_corrected_number_starts_afresh_even_after_giving_up(service: Service)
 @pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_asking_for_a_claim_that_gave_up_tells_nobody_twice(service: Service) -> None:
     claim = service.add(S.UNKNOWN)
-    service.run_hourly(110)
+    service.run_on_turns(110)
     told = events(service, claim)
     service.run(claims=("CLM-0001",))
-    service.run_hourly(110)
+    service.run_on_turns(110)
     assert service.hours_of_calls(claim) == [1, 7, 31, 103, 110], "and it stays given up"
     assert events(service, claim) == told
 
@@ -135,12 +135,12 @@ def test_asking_for_a_claim_that_gave_up_tells_nobody_twice(service: Service) ->
 @pytest.mark.full("days of runs: the rules and the queue are tested without them")
 def test_a_count_reset_by_hand_and_a_raised_limit_go_on_without_a_second_event(service: Service) -> None:
     claim = service.add(S.UNKNOWN)
-    service.run_hourly(110)
+    service.run_on_turns(110)
     told = events(service, claim)
     service.sql("UPDATE claims SET pod_retry_count = 0")
     service.run_hourly(1)
     assert service.hours_of_calls(claim)[-1] == 111
-    service.run_hourly(110)
+    service.run_on_turns(110)
     service.run_hourly(80, max_retries=6)
     assert service.hours_of_calls(claim)[-2:] == [213, 285]
     assert events(service, claim) == told
@@ -161,7 +161,7 @@ def test_a_limit_for_one_carrier_is_none_for_the_others(service: Service) -> Non
     service.clock.advance(timedelta(hours=1))
     service.run(carriers=("ups",), max_retries=2)  # the second turn of both is due
     assert events(service, never) == events(service, unknown) == []
-    service.run_hourly(110)
+    service.run_on_turns(110)
     told = events(service, never), events(service, unknown)
     assert stages(service) == ["given_up", "given_up"]
     service.run(carriers=("ups",), max_retries=6)

@@ -138,7 +138,7 @@ def test_an_idle_database_has_nothing_to_tell_but_one_whose_job_was_off_has(
     service: Service, smtp: MailServer
 ) -> None:
     go_to(service, datetime(2026, 2, 11, 9, 0, tzinfo=UTC))
-    service.run_hourly(24)  # the very first runs
+    service.run_now_and_then(1)  # the very first runs
     assert reports(smtp) == []
     go_to(service, datetime(2026, 2, 25, 9, 0, tzinfo=UTC))  # nobody has run it for a fortnight
     service.run_hourly(1)
@@ -185,7 +185,7 @@ def eventful(service: Service) -> None:
     service.sql("INSERT INTO clients (id, email, company_name) VALUES (1, 'a@shop.example', 'Shop')")
     for _ in range(3):
         service.add(S.DELIVERED, client_id=1)
-    service.run_hourly(WEEK)  # to the 9th
+    service.run_on_turns(WEEK)  # to the 9th
     for _ in range(2):
         service.add(S.SYSTEM_ERROR, failed_at=service.clock.now())
     service.add(S.UNKNOWN, carrier="<b>Heppner</b>", failed_at=service.clock.now())

@@ -61,7 +61,7 @@ def test_turns_and_pauses_that_such_a_run_left_hold_nothing_back(service: Servic
     service.run_hourly(1)
     service.sql("UPDATE claims SET pod_next_retry_at = NULL, pod_stage = NULL")
     run_in_2036(service)
-    service.run_hourly(80)
+    service.run_on_turns(80)
     found = dict(service.sql("SELECT id, pod_fetch_status FROM claims"))
     assert (found[failing], found[limited]) == ("success", "success")
 
