@@ -21,7 +21,7 @@ from recours.database.tables import claims
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
-from tests import own_settings
+from tests import compiled, own_settings
 from tests.long_form import IS_LONG
 from tests.postgres import Server, named_server
 from tests.processes import commands
@@ -58,6 +58,12 @@ def pytest_collection() -> Generator[None, object, object]:
 def _processes() -> Iterator[None]:
     yield
     commands.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> Iterator[None]:
+    with compiled.once():
+        yield
 
 
 class Kind(Protocol):
