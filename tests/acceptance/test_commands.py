@@ -13,27 +13,18 @@ from pathlib import Path
 import pytest
 
 from recours.carriers.registry import CATALOG
+from tests.processes.commands import FROM_NOTHING, Done, run
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def recours(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "recours", *arguments]
+def recours(*arguments: str, from_nothing: bool = False, **settings: str) -> Done:
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **settings}
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=120,
-    )
+    return run(["-m", "recours", *arguments], environment, ROOT, from_nothing=from_nothing or FROM_NOTHING)
 
 
 def test_the_demo_shows_what_a_newcomer_should_see() -> None:
-    done = recours("demo")
+    done = recours("demo", from_nothing=True)
     assert done.returncode == 0, done.stderr
     for sign in (
         "✅ SUCCESS",
@@ -119,7 +110,7 @@ def test_init_db_says_what_is_wrong(tmp_path: Path) -> None:
 def test_a_driver_that_lacks_is_told_with_what_installs_it(tmp_path: Path, command: str) -> None:
     (tmp_path / "psycopg.py").write_text("raise ModuleNotFoundError('not here', name='psycopg')")
     url = "postgresql://user:secret@127.0.0.1:1/name"
-    done = recours(command, DATABASE_URL=url, PYTHONPATH=str(tmp_path))
+    done = recours(command, from_nothing=True, DATABASE_URL=url, PYTHONPATH=str(tmp_path))
     install = f'{sys.executable} -m pip install "psycopg[binary]"'
     assert (
         done.stderr
