@@ -213,6 +213,7 @@ def test_what_does_not_work_is_told_with_what_to_do(
     assert found["ADMIN_EMAIL"][0] == "remark"
 
 
+@pytest.mark.full("checks around a process: tests/unit/operations/test_checks.py has them without")
 def test_claims_that_wait_for_credentials(
     checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None]
 ) -> None:
@@ -372,6 +373,7 @@ def test_a_look_that_breaks_hides_no_other(checkout: Checkout) -> None:
     assert {"settings", "clock"} <= found.keys()
 
 
+@pytest.mark.full("checks around a process: tests/unit/operations/test_checks.py has them without")
 def test_offline_asks_no_mail_server(checkout: Checkout) -> None:
     settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_FROM": "a@shop.example"}
     assert checkout.found("--offline", **settings)["mail server"][:2] == (

@@ -206,10 +206,8 @@ def test_the_log_of_the_guides_run(run: Run, claims: Claims, tmp_path: Path) -> 
     assert re.fullmatch(r"Chronopost: 8/100 per day, resets \d{4}-\d\d-\d\d \d\d:\d\d", summary[9])
     assert (tmp_path / "logs/pod_retry_scheduler.log").read_text(encoding="utf-8") == ended.err
 
-
-def test_the_level_says_whether_someone_must_act(run: Run, claims: Claims) -> None:
-    five_due(claims)
-    lines = [match for match in map(FORM.fullmatch, run().err.splitlines()) if match]
+    # The level says whether someone must act.
+    lines = [match for match in map(FORM.fullmatch, ended.err.splitlines()) if match]
     levels = {
         start: {line[1] for line in lines if start in line[2]} for start in ("SUCCESS", "FAILED", "FINAL")
     }
@@ -258,17 +256,17 @@ def test_a_database_that_cannot_be_read_is_not_nothing_to_do(run: Run, tmp_path:
 # ---------------------------------------------------------------- Configuration: the commands
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=3)
+@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.parametrize(
     ("options", "header", "taken"),
     [
+        ("--batch-size 5", "Batch size: 5 | Max retries: 4", 5),
         ("", "Batch size: 30 | Max retries: 4", 7),
         ("--batch-size 30", "Batch size: 30 | Max retries: 4", 7),
         ("--batch-size 50", "Batch size: 50 | Max retries: 4", 7),
-        ("--batch-size 5", "Batch size: 5 | Max retries: 4", 5),
+        ("--batch-size 50 --max-retries 5", "Batch size: 50 | Max retries: 5", 7),
         ("--max-retries 4", "Batch size: 30 | Max retries: 4", 7),
         ("--max-retries 6", "Batch size: 30 | Max retries: 6", 7),
-        ("--batch-size 50 --max-retries 5", "Batch size: 50 | Max retries: 5", 7),
     ],
 )
 def test_the_commands(run: Run, claims: Claims, options: str, header: str, taken: int) -> None:
@@ -299,6 +297,7 @@ def test_bad_options(run: Run, claims: Claims, tmp_path: Path, options: str, wor
     assert [word for word in words if word not in ended.err or word not in log] == []
 
 
+@pytest.mark.full("the guide around processes: tests/acceptance/test_timetable.py has real runs of the same")
 def test_more_retries_take_up_what_had_given_up(run: Run, claims: Claims) -> None:
     used = {"pod_retry_count": 3, "pod_last_retry_at": f"{NOW - 4 * DAY}"}
     claims.add("CLM-1", IN_TRANSIT, **used)
@@ -504,6 +503,7 @@ def test_the_waits(run: Run, claims: Claims) -> None:
     ) == [("failed",)]
 
 
+@pytest.mark.full("the guide around processes: tests/acceptance/test_timetable.py has real runs of the same")
 def test_the_next_waits(run: Run, claims: Claims) -> None:
     for retries in range(3):
         claims.add(
@@ -522,6 +522,7 @@ def test_the_next_waits(run: Run, claims: Claims) -> None:
 # ---------------------------------------------------------------- Smart Features
 
 
+@pytest.mark.full("the guide around processes: tests/acceptance/test_timetable.py has real runs of the same")
 def test_persistent_errors_are_told_and_temporary_ones_are_not(run: Run, claims: Claims) -> None:
     used = {"pod_retry_count": 3, "pod_last_retry_at": f"{NOW - 4 * DAY}"}
     claims.add("CLM-persistent", NEVER_A_POD, **used)
@@ -533,6 +534,7 @@ def test_persistent_errors_are_told_and_temporary_ones_are_not(run: Run, claims:
     assert len(claims.execute(told, ["gave_up"])) == 3
 
 
+@pytest.mark.full("the guide around processes: tests/acceptance/test_timetable.py has real runs of the same")
 def test_a_persistent_error_is_not_asked_again(run: Run, claims: Claims, box: Sandbox) -> None:
     claims.add("CLM-1", NEVER_A_POD)
     run("--max-retries 2")

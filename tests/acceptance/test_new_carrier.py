@@ -96,6 +96,7 @@ def test_its_settings_are_read_and_it_is_listed(project: Project) -> None:
     assert re.search(r"^Acme Express +missing .*\n +set ACME_KEY$", without, re.MULTILINE), without
 
 
+@pytest.mark.full("a new carrier at each command: one claim of it is fetched, and it is listed")
 def test_its_credentials_can_be_tried(project: Project, settings: dict[str, str]) -> None:
     project.types("-m", "recours", "init-db", **settings)
     said = project.types("-m", "recours", "carriers", "check", "acme", "--tracking", NUMBER, **settings)
@@ -118,6 +119,7 @@ def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) ->
     assert Path(url).read_bytes().startswith(b"%PDF-")
 
 
+@pytest.mark.full("a new carrier in the demo: tests/acceptance/test_commands.py has the demo")
 def test_the_demo_shows_it(project: Project) -> None:
     assert re.search(
         r"^  Acme Express +\d+ claims, +[1-9]\d* PODs", project.types("-m", "recours", "demo"), re.MULTILINE
@@ -136,6 +138,7 @@ def test_it_keeps_the_import_contracts(project: Project) -> None:
     assert "0 broken" in project.types(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
 
 
+@pytest.mark.full("a new carrier in the texts: tests/unit/test_readme.py holds them to every SPEC")
 def test_the_example_and_the_readme_are_completed_from_its_spec(project: Project) -> None:
     project.types("-m", "tests.reference")
     assert "#ACME_KEY=\n" in (project.root / ".env.example").read_text(encoding="utf-8")

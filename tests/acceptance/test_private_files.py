@@ -98,6 +98,7 @@ def findings(checkout: Path, box: Sandbox, **settings: str) -> dict[str, tuple[s
     return {each["name"]: (each["state"], each["words"], each["remedy"]) for each in told}
 
 
+@pytest.mark.full("checks around a process: tests/unit/operations/test_checks.py has them without")
 def test_check_tells_what_everybody_may_read(checkout: Path, box: Sandbox) -> None:
     names = [f"permissions of the {what}" for what in ("documents", "logs", "database")]
     assert start(checkout, box, "-m", "recours", "init-db").returncode == 0

@@ -393,6 +393,7 @@ def test_a_drawing_changes_no_text(parts: list[bytes]) -> None:
     )
 
 
+@pytest.mark.sample("more drawings that have no end")
 @pytest.mark.parametrize(
     "drawing", [b"1" * 400_000, b"1 " + b" " * 400_000, b"1 2 " * 100_000, b"0 0 l " * 7 + b"1 " * 200_000]
 )
