@@ -14,9 +14,13 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # start would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Of the examples of property tests it takes a third; `test-full` takes all.
+EXAMPLES := FEWER_EXAMPLES=1
+test-full: EXAMPLES :=
+
 test: .venv/ready-dev
 	$(BIN)/python -m compileall -q recours
-	$(PYTEST) -m "not full"
+	$(EXAMPLES) $(PYTEST) -m "not full"
 
 # What `make test` leaves out: tests marked `full`, each with its reason.
 test-rest: .venv/ready-dev

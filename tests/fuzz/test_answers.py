@@ -19,10 +19,11 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox import Scenario
+from tests.fakes.examples import FEWER
 from tests.fakes.simulated import SimulatedSession, client_of, quiet_sandbox
 from tests.fuzz.spoiling import spoilt
 
-EXAMPLES = int(os.environ.get("RECOURS_FUZZ_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("RECOURS_FUZZ_EXAMPLES", "100" if FEWER else "300"))
 KNOWN = Delivery(datetime(2026, 10, 5, 8, 31, tzinfo=UTC), "DUPONT")
 STATUSES = (200, 200, 200, 200, 201, 204, 400, 401, 403, 404, 405, 413, 422, 490, 500, 503, 599)
 MOST_CALLS = 12
