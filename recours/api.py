@@ -199,4 +199,4 @@ class _Fetching:
         if refusal := worker.refusals.get(lane_key(listed.claim)):
             return self.sentences.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
         # Another run was faster, or somebody edited the claim.
-        return self.sentences.refused(RefusedClaim(reference, Unfit.HELD, ""))
+        return self.sentences.refused(RefusedClaim(reference, Unfit.LEASED, ""))

@@ -9,7 +9,7 @@ from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
-from recours.core.quota import Calls, Capability
+from recours.core.quota import CallBudget, Capability
 from recours.memory.documents import PDF
 from recours.operations.forecast.facts import Assumption
 from recours.runs.ports import Clock, Reservation
@@ -32,7 +32,7 @@ class AssumedClient:
     def tracking_shows_account(self) -> bool:
         return self._real.tracking_shows_account
 
-    def setup_calls(self, now: datetime) -> Calls:
+    def setup_calls(self, now: datetime) -> CallBudget:
         return {} if self._has_token else self._real.setup_calls(now)
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:

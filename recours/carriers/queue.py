@@ -31,7 +31,7 @@ from recours.core.pauses import (
     pause_until,
 )
 from recours.core.quota import (
-    Calls,
+    CallBudget,
     Capability,
     Exhausted,
     QuotaRequest,
@@ -114,7 +114,7 @@ class APIRequestQueue:
     # ---------------------------------------------------------------- granting
 
     def reserve(
-        self, carrier: str, fetches: Sequence[Calls], *, headroom: float = 0.0
+        self, carrier: str, fetches: Sequence[CallBudget], *, headroom: float = 0.0
     ) -> tuple[list[Reservation], Refusal | None]:
         """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
 
@@ -124,18 +124,18 @@ class APIRequestQueue:
             return [], refusal
         wanted = self._with_setup_calls(carrier, fetches)
         for _ in range(_MOST_TRIES):
-            held = self._hold(carrier, wanted, headroom) if wanted else []
-            if not isinstance(held, Exhausted):
-                return held, refusal
-            fitting = held.fitting(wanted)
+            reserved = self._reserve_units(carrier, wanted, headroom) if wanted else []
+            if not isinstance(reserved, Exhausted):
+                return reserved, refusal
+            fitting = reserved.fitting(wanted)
             if len(fitting) < len(wanted):  # else units came back in between: the same again
-                refusal = self._at_limit(carrier, held, wanted[len(fitting)], headroom)
+                refusal = self._at_limit(carrier, reserved, wanted[len(fitting)], headroom)
             wanted = fitting
         return [], Refusal(
             Blocked.RATE_LIMIT, f"{self._name(carrier)} is asked by many at once", passing=True
         )
 
-    def _with_setup_calls(self, carrier: str, fetches: Sequence[Calls]) -> list[Calls]:
+    def _with_setup_calls(self, carrier: str, fetches: Sequence[CallBudget]) -> list[CallBudget]:
         """The fetches; the first one also with the calls that must come before all, such as that for a token."""
         setup_calls = self.setup_calls(carrier)
         if not fetches or not setup_calls:
@@ -145,22 +145,26 @@ class APIRequestQueue:
         }
         return [first, *fetches[1:]]
 
-    def _hold(self, carrier: str, fetches: Sequence[Calls], headroom: float) -> list[Reservation] | Exhausted:
+    def _reserve_units(
+        self, carrier: str, fetches: Sequence[CallBudget], headroom: float
+    ) -> list[Reservation] | Exhausted:
         account, now = self._accounts[carrier], self._clock.now()
         requests = [
             QuotaRequest(limit, units, kept_for_new_claims(limit, headroom, now))
             for limit in account.long_limits
             if (units := sum(limit.units(calls) for calls in fetches))
         ]
-        held = self._quota.reserve(requests, now, now + LEASE)
-        if isinstance(held, Exhausted):
-            return held
+        reserved = self._quota.reserve(requests, now, now + LEASE)
+        if isinstance(reserved, Exhausted):
+            return reserved
         return [
-            QuotaReservation(self._quota, self._clock, account, {h: h.limit.units(calls) for h in held})
+            QuotaReservation(
+                self._quota, self._clock, account, {one: one.limit.units(calls) for one in reserved}
+            )
             for calls in fetches
         ]
 
-    def _at_limit(self, carrier: str, short: Exhausted, calls: Calls, headroom: float) -> Refusal:
+    def _at_limit(self, carrier: str, short: Exhausted, calls: CallBudget, headroom: float) -> Refusal:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
         kept = kept_for_new_claims(limit, headroom, now)
@@ -215,7 +219,7 @@ class APIRequestQueue:
         found = self._stopped(carrier, state), *((missing,) if missing else of_account)
         return [refusal for refusal in found if refusal]
 
-    def setup_calls(self, carrier: str) -> Calls:
+    def setup_calls(self, carrier: str) -> CallBudget:
         """The calls that the first fetch of a run needs before its own, such as that for a token."""
         client = self._accounts[carrier].client
         return client.setup_calls(self._clock.now()) if client else {}
@@ -224,7 +228,9 @@ class APIRequestQueue:
         """No mail is sent: the person who stopped it knows."""
         if state.stopped is None:
             return None
-        return Refusal(Blocked.CARRIER, stop_words(self._accounts[carrier].spec, state.stopped, self._local))
+        return Refusal(
+            Blocked.CARRIER, stop_message(self._accounts[carrier].spec, state.stopped, self._local)
+        )
 
     def _paused(self, carrier: str, state: CarrierState, now: datetime) -> Refusal | None:
         if not lasts(state.paused_until, now):
@@ -271,9 +277,9 @@ class APIRequestQueue:
     ) -> Generator[Fetched, None, None]:
         bundle = Bundle(asked)
         try:
-            for place, (held, one) in enumerate(zip(reservations, asked, strict=True)):
+            for place, (reserved, one) in enumerate(zip(reservations, asked, strict=True)):
                 counts: list[_Count] = []
-                with self._after_first_answer(carrier, held) as reservation:
+                with self._after_first_answer(carrier, reserved) as reservation:
                     unchecked = (
                         self._checked_before(carrier, reservation, bundle, counts) if place == 0 else None
                     )
@@ -282,7 +288,7 @@ class APIRequestQueue:
                 if bundle.is_down and one.known is None and not fetched.calls + fetched.unsent:
                     fetched = replace(fetched, asked=False)
                 bundle.note_outcome(outcome)
-                self._settle([held])
+                self._settle([reserved])
                 yield fetched
         finally:
             self._settle(reservations)
@@ -483,8 +489,8 @@ class APIRequestQueue:
             self._refusals.note_accepted(carrier, proven=False)
         name = self._name(carrier)
         if blamed is Blame.CLAIM_LATER:
-            words = f"{failure.message} (for this parcel alone: {name} gives others)"
-            return replace(failure, message=words, retry_at=self._clock.now() + PUT_OFF, alone=True)
+            message = f"{failure.message} (for this parcel alone: {name} gives others)"
+            return replace(failure, message=message, retry_at=self._clock.now() + PUT_OFF, alone=True)
         said = failure.said.words if failure.said else None
         told = Failure.of(Sentence.PARCEL_DENIED, name, said)
         return replace(failure, kind=told.kind, message=told.message, said=told.said, retry_at=None)
@@ -626,7 +632,7 @@ def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
     return replace(failure, message=message, said=said)
 
 
-def stop_words(spec: CarrierSpec, stop: Stop, local: LocalTime) -> str:
+def stop_message(spec: CarrierSpec, stop: Stop, local: LocalTime) -> str:
     """That a person stopped the carrier, who, when and why; and how it is taken up again."""
     by = f" {stop.why}" if stop.why else ""
     return f"{spec.name} was paused on {format_minute(stop.at, local)}{by} ('recours resume {spec.key}' ends that)"

@@ -1,4 +1,4 @@
-"""An account at a carrier, and units of quota held for one fetch, each turned into a used one just before its call."""
+"""An account at a carrier, and units of quota reserved for one fetch, each turned into a used one just before its call."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from recours.runs.ports import Clock, Reservation
 # ---------------------------------------------------------------- where the counts live: `recours.database.quota` is one such place
 
 
-# What is held longer than this without a sign of life is given back.
+# What is reserved longer than this without a sign of life is given back.
 LEASE = timedelta(minutes=10)
 
 
@@ -29,10 +29,10 @@ class QuotaStore(Protocol):
     ) -> list[Reserved] | Exhausted:
         """Hold all that is wanted, or nothing. Units of a short window are used at once."""
 
-    def consume(self, held: Reserved, expires_at: datetime) -> bool:
-        """Turn a held unit into a used one; False if it is not held any more."""
+    def consume(self, reserved: Reserved, expires_at: datetime) -> bool:
+        """Turn a reserved unit into a used one; False if it is not reserved any more."""
 
-    def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:
+    def give_back(self, reserved: Reserved, *, kept: int = 0, used: int = 0) -> None:
         """Give back units that were certainly not sent: `kept` ones, or used ones."""
 
     def leave(self) -> None:
@@ -90,7 +90,7 @@ class Account:
 
     @property
     def long_limits(self) -> list[Limit]:
-        """Limits whose units are held before a fetch begins."""
+        """Limits whose units are reserved before a fetch begins."""
         return [limit for limit in self.limits if not limit.window.is_short]
 
 
@@ -102,20 +102,20 @@ _LAST_MOMENT = timedelta(seconds=1)
 
 
 class QuotaReservation:
-    """Units held for one fetch."""
+    """Units reserved for one fetch."""
 
     def __init__(
-        self, quota: QuotaStore, clock: Clock, account: Account, held: Mapping[Reserved, int]
+        self, quota: QuotaStore, clock: Clock, account: Account, reserved: Mapping[Reserved, int]
     ) -> None:
-        """`held`: how many units of each limit are this fetch's."""
+        """`reserved`: how many units of each limit are this fetch's."""
         self._quota = quota
         self._clock = clock
         self._account = account
-        self._held = dict(held)
+        self._reserved = dict(reserved)
         self._last: list[Reserved] = []  # what the last call used
 
     def consume(self, what: Capability) -> None:
-        """Turn a held unit into a used one, just before the call; waits out short windows. Raises CallError."""
+        """Turn a reserved unit into a used one, just before the call; waits out short windows. Raises CallError."""
         limits = [limit for limit in self._account.limits if limit.units({what: 1})]
         self._last = []
         try:
@@ -131,12 +131,12 @@ class QuotaReservation:
             if not limit.window.is_short:
                 self._let_it_end(limit)
         now = self._clock.now()
-        for held in list(self._last):
-            if not held.start <= now < held.end:
-                self._last.remove(held)
-                if not held.limit.window.is_short:  # nobody looks at a short one any more
-                    self._quota.give_back(held, used=1)
-        has = {held.limit for held in self._last}
+        for reserved in list(self._last):
+            if not reserved.start <= now < reserved.end:
+                self._last.remove(reserved)
+                if not reserved.limit.window.is_short:  # nobody looks at a short one any more
+                    self._quota.give_back(reserved, used=1)
+        has = {reserved.limit for reserved in self._last}
         return [limit for limit in limits if limit not in has]
 
     def _take(self, missing: Sequence[Limit]) -> None:
@@ -153,14 +153,14 @@ class QuotaReservation:
                 self._last.append(self._in_long_window(limit))
 
     def _in_long_window(self, limit: Limit) -> Reserved:
-        held = self._current(limit)
-        if held is None or not self._quota.consume(held, self._clock.now() + LEASE):
-            # A repeated call, a window that has ended, or a hold that expired: one more unit, if there is one.
-            held = self._one_more(limit)
-            self._quota.consume(held, self._clock.now() + LEASE)
+        reserved = self._current(limit)
+        if reserved is None or not self._quota.consume(reserved, self._clock.now() + LEASE):
+            # A repeated call, a window that has ended, or a reservation that expired: one more unit, if there is one.
+            reserved = self._one_more(limit)
+            self._quota.consume(reserved, self._clock.now() + LEASE)
         else:
-            self._held[held] -= 1
-        return held
+            self._reserved[reserved] -= 1
+        return reserved
 
     def _let_it_end(self, limit: Limit) -> None:
         """Wait out the last moment of a window: the carrier would count the call in the next one."""
@@ -170,14 +170,14 @@ class QuotaReservation:
             self._clock.sleep((end - now).total_seconds())
 
     def _current(self, limit: Limit) -> Reserved | None:
-        """What is held of the limit in the present window; what is held in one that has ended is given back."""
+        """What is reserved of the limit in the present window; what is reserved in one that has ended is given back."""
         now = self._clock.now()
-        for held, units in list(self._held.items()):
-            if held.limit != limit or units == 0:
+        for reserved, units in list(self._reserved.items()):
+            if reserved.limit != limit or units == 0:
                 continue
-            if held.start <= now < held.end:
-                return held
-            self._quota.give_back(held, kept=self._held.pop(held))
+            if reserved.start <= now < reserved.end:
+                return reserved
+            self._quota.give_back(reserved, kept=self._reserved.pop(reserved))
         return None
 
     def _one_more(self, limit: Limit) -> Reserved:
@@ -191,12 +191,12 @@ class QuotaReservation:
     def refund(self, what: Capability) -> None:
         """Give back the units of the last call: certainly nothing of it was sent."""
         del what
-        for held in self._last:
-            self._quota.give_back(held, used=1)
+        for reserved in self._last:
+            self._quota.give_back(reserved, used=1)
         self._last = []
 
     def release(self) -> None:
-        for held, units in self._held.items():
+        for reserved, units in self._reserved.items():
             if units:
-                self._quota.give_back(held, kept=units)
-        self._held = {}
+                self._quota.give_back(reserved, kept=units)
+        self._reserved = {}

@@ -6,7 +6,7 @@ from random import random
 
 import click
 
-from recours.carriers.queue import APIRequestQueue, stop_words
+from recours.carriers.queue import APIRequestQueue, stop_message
 from recours.carriers.registry import CATALOG
 from recours.cli.console import harmless, say_error
 from recours.cli.operations import (
@@ -32,7 +32,7 @@ from recours.database.schema.inspection import look
 from recours.logs import local
 from recours.operations.records import iso
 from recours.runs.attempt import malformed
-from recours.runs.summary import named_usage, purpose, worth_telling
+from recours.runs.summary import named_usage, purpose, worth_showing
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue
 from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database
@@ -76,12 +76,12 @@ def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]
         credentials = settings.credentials[key]
         source = "missing" if credentials.missing else credentials.source
         uses = queue.usage(key) if queue else []
-        limits = [named_usage(use, local) for use in worth_telling(uses)] or [
+        limits = [named_usage(use, local) for use in worth_showing(uses)] or [
             f"{purpose(limit)}{limit}" for limit in settings.limits[key]
         ]
         if credentials.missing:
             stop = queue.stopped(key) if queue else None
-            notes = [f"set {credentials.missing}", *([stop_words(spec, stop, local)] if stop else [])]
+            notes = [f"set {credentials.missing}", *([stop_message(spec, stop, local)] if stop else [])]
         else:
             refusal = queue.would_refuse(key) if queue else None
             notes = [_refusal_text(refusal)] if refusal else []
@@ -203,7 +203,7 @@ def pause_command(spec: CarrierSpec, why: str, database_url: str | None, as_json
         facts = {"carrier": spec.key, "paused_at": stop.at.isoformat(), "why": stop.why}
         tell_json(facts | {"was_paused": before is not None})
         return
-    click.echo(f"{stop_words(spec, stop, local)}.")
+    click.echo(f"{stop_message(spec, stop, local)}.")
     if before:
         click.echo("It was paused already; the reason is the new one.")
     for name in others:

@@ -115,7 +115,7 @@ def _lines(
             result.expiring,
             "would be given up without a call: their deadline has long passed (RECOURS_EXPIRE_DAYS)",
         ),
-        (result.held, "being fetched by another run"),
+        (result.leased, "being fetched by another run"),
         (result.shelved, "set aside by the claim's status"),
         (result.waiting, "new, not due yet"),
         (result.unnumbered, "pending, without a tracking number"),
@@ -132,6 +132,6 @@ def _as_json(kind: type[Worker], schema: Schema, result: Preview, catalog: Catal
         "beyond_batch": result.beyond_batch,
         "skipped_persistent": result.passing,
         "expired": result.expiring,
-        "held": result.held,
+        "held": result.leased,
         "left_behind": {catalog.name_of(key): count for key, count in result.left_behind.items()},
     }

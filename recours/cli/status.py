@@ -140,7 +140,7 @@ def _quotas(seen: Overview) -> Table:
             carrier.name,
             f"{use.limit.capability.lower() + ' ' if use.limit.capability else ''}{use.limit}",
             str(use.used),
-            str(use.held),
+            str(use.reserved),
             str(use.left),
             "" if use.limit.window.is_short else shown(use.resets_at),
         )

@@ -28,7 +28,7 @@ class Capability(StrEnum):
 
 
 # The calls of one fetch, or the most that it may need.
-Calls = dict[Capability, int]
+CallBudget = dict[Capability, int]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Limit:
     def __str__(self) -> str:
         return f"{self.number} per {self.window.label}"
 
-    def units(self, calls: Calls) -> int:
+    def units(self, calls: CallBudget) -> int:
         """How many units of this limit the calls take."""
         return sum(n for what, n in calls.items() if self.capability in (None, what))
 
@@ -156,9 +156,9 @@ class Exhausted:
         """Tell whether so many units could be had if no `kept` ones were left to new claims."""
         return self.at_best < units <= self.at_best + kept
 
-    def fitting(self, wanted: Sequence[Calls]) -> list[Calls]:
+    def fitting(self, wanted: Sequence[CallBudget]) -> list[CallBudget]:
         """As many of the fetches as what is left allows, from the first on."""
-        fitting: list[Calls] = []
+        fitting: list[CallBudget] = []
         left = self.left
         for calls in wanted:
             left -= self.limit.units(calls)
@@ -174,18 +174,18 @@ class Usage:
 
     limit: Limit
     used: int
-    held: int
+    reserved: int
     resets_at: datetime
 
     @property
     def left(self) -> int:
         """Calls that can still be granted."""
-        return max(0, self.limit.number - self.used - self.held)
+        return max(0, self.limit.number - self.used - self.reserved)
 
     def exhausted(self, headroom: int) -> Exhausted:
         """What there is to be had, `headroom` units of the limit being left to others."""
         at_best = max(0, self.limit.number - headroom - self.used)
-        return Exhausted(self.limit, max(0, at_best - self.held), at_best, self.resets_at)
+        return Exhausted(self.limit, max(0, at_best - self.reserved), at_best, self.resets_at)
 
 
 # The hour, in the quota's zone, from which nothing is kept for new claims any more: what is left would be lost.

@@ -129,12 +129,12 @@ class Redactor:
 
     def _without_beginning(self, cut: re.Match[str]) -> str:
         """Text that was cut may end in the beginning of a secret, which is not found as a whole one."""
-        words = cut[1]
+        shown = cut[1]
         for form in self._forms:
-            for length in range(min(len(form), len(words)), _SHORTEST, -1):
-                begin = len(words) - length
-                if words.endswith(form[:length]) and _BEGINS.match(words, begin):
-                    return f"{words[:begin]}{MASK}{CUT}"
+            for length in range(min(len(form), len(shown)), _SHORTEST, -1):
+                begin = len(shown) - length
+                if shown.endswith(form[:length]) and _BEGINS.match(shown, begin):
+                    return f"{shown[:begin]}{MASK}{CUT}"
         return cut[0]
 
 

@@ -18,7 +18,7 @@ from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import COUNTED_UP_TO, Backlog, Run
 from recours.operations.status import CarrierNow, Health, Overview, Rate, WorkerStatus
-from recours.runs.summary import worth_telling
+from recours.runs.summary import worth_showing
 from recours.wiring.operations import Operations
 from recours.wiring.plan import plan_for
 
@@ -297,11 +297,11 @@ def quota_chart(carriers: Sequence[CarrierNow], texts: PageTexts) -> go.Figure:
     """How far each limit is used, in percent of it, with the figures beside it."""
     rows = [(carrier.name, use) for carrier in carriers if carrier.configured for use in _gauged(carrier)]
     used = [100 * use.used / use.limit.number for _, use in rows]
-    held = [100 * use.held / use.limit.number for _, use in rows]
-    free = [max(100 - u - h, 0) for u, h in zip(used, held, strict=True)]
+    reserved = [100 * use.reserved / use.limit.number for _, use in rows]
+    free = [max(100 - u - h, 0) for u, h in zip(used, reserved, strict=True)]
     series = [
         (texts("used"), "#3d7ea6", used),
-        (texts("held"), "#edae49", held),
+        (texts("held"), "#edae49", reserved),
         (texts("free"), "#ccd3dc", free),
     ]
     labels = [f"{texts.number(use.used)} / {texts.number(use.limit.number)}" for _, use in rows]
@@ -312,7 +312,7 @@ def quota_chart(carriers: Sequence[CarrierNow], texts: PageTexts) -> go.Figure:
 
 
 def _gauged(carrier: CarrierNow) -> list[Usage]:
-    return [use for use in worth_telling(list(carrier.uses)) if not use.limit.window.is_short]
+    return [use for use in worth_showing(list(carrier.uses)) if not use.limit.window.is_short]
 
 
 def has_gauges(carriers: Sequence[CarrierNow]) -> bool:

@@ -73,7 +73,7 @@ _RENEW = (
 )
 
 # Rows that others look at in the same instant are passed over, and looked for again so often.
-_MOST_LOOKS = 5
+_MOST_ATTEMPTS = 5
 
 
 class _NotAllError(Exception):
@@ -134,11 +134,11 @@ class ClaimRepository:
         ]
         with self.database.read() as connection:
             rows = [connection.execute(query).mappings().one() for query in queries]
-        moments = [moment for row in rows if (moment := Reader(row).moment("first"))]
-        return Waiting(sum(row["n"] for row in rows), min(moments, default=None))
+        firsts = [at for row in rows if (at := Reader(row).moment("first"))]
+        return Waiting(sum(row["n"] for row in rows), min(firsts, default=None))
 
     def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
-        """How many claims under each carrier's key ("": of none that we know) are ready and held by nobody.
+        """How many claims under each carrier's key ("": of none that we know) are ready and leased by nobody.
 
         Counted up to `most` for each, so that the cost does not grow with a backlog; None: all of them.
         """
@@ -220,14 +220,14 @@ class ClaimRepository:
         if not carriers or most < 1:
             return []
         taken: list[Claim] = []
-        for _ in range(_MOST_LOOKS):
+        for _ in range(_MOST_ATTEMPTS):
             with self.database.write() as connection:
                 urgent = _most_urgent(stage, tuple(sorted(carriers)), self.reach, unnumbered=unnumbered)
                 ids = list(
                     connection.scalars(urgent, {"most": most - len(taken), **moments(now, lease.token)})
                 )
                 order = {claim_id: place for place, claim_id in enumerate(ids)}
-                found = self._hold(connection, ids, lease, now) if ids else []
+                found = self._lease_rows(connection, ids, lease, now) if ids else []
                 taken += sorted(found, key=lambda claim: order[claim.id])
                 if len(taken) == most or unnumbered or not self._any_left(connection, stage, carriers, now):
                     break
@@ -254,25 +254,25 @@ class ClaimRepository:
             connection.execute(
                 update(claims).where(_c.id == claim.id).values(seen | state_values(claim, claim.state))
             )
-            return next(iter(self._hold(connection, [claim.id], lease, now)), None)
+            return next(iter(self._lease_rows(connection, [claim.id], lease, now)), None)
 
-    def _hold(self, connection: Connection, ids: list[Any], lease: Lease, now: datetime) -> list[Claim]:
+    def _lease_rows(self, connection: Connection, ids: list[Any], lease: Lease, now: datetime) -> list[Claim]:
         values = {"of_claims": ids, "until": lease.until, **moments(now, lease.token)}
-        return read_claims(connection.execute(_hold(self.columns), values), self.catalog, self.redact)
+        return read_claims(connection.execute(_leasing(self.columns), values), self.catalog, self.redact)
 
-    def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
-        """Hold these claims longer; returns those that are still held."""
-        still_held: set[Any] = set()
-        for some in self._together(held):
+    def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
+        """Hold these claims longer; returns those that are still leased."""
+        still_leased: set[Any] = set()
+        for some in self._together(leased):
             values = {"of_claims": [claim.id for claim in some], "held_by": lease.token, "until": lease.until}
             with self.database.write_one() as connection:
-                still_held.update(connection.scalars(_RENEW, values))
-        return [claim for claim in held if claim.id in still_held]
+                still_leased.update(connection.scalars(_RENEW, values))
+        return [claim for claim in leased if claim.id in still_leased]
 
-    def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
+    def release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
         """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseError, having tried the others too."""
         faults: list[DatabaseError] = []
-        for some in self._together(held):
+        for some in self._together(leased):
             if fault := self._release(some, lease):
                 faults.append(fault)
                 if not fault.was_answered:
@@ -281,10 +281,10 @@ class ClaimRepository:
         if faults:
             raise faults[0]
 
-    def _release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> DatabaseError | None:
+    def _release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> DatabaseError | None:
         try:
             with self.database.write() as connection:
-                for claim, state in held:
+                for claim, state in leased:
                     self._let_go(connection, [(claim, state_values(claim, state))], lease)
         except DatabaseError as fault:
             return fault
@@ -352,7 +352,7 @@ class ClaimRepository:
 
     @staticmethod
     def _let_go(connection: Connection, states: Sequence[tuple[Claim, dict[str, Any]]], lease: Lease) -> bool:
-        """Give claims that are held these values, and hold them no more; edited meanwhile, only the latter: False.
+        """Give claims that are leased these values, and hold them no more; edited meanwhile, only the latter: False.
 
         Raises _NotAllError if that holds for some of several.
         """
@@ -426,7 +426,7 @@ def _number_of_attempt(claim: Claim) -> str:
 
 
 @cache
-def _hold(columns: frozenset[str]) -> Any:
+def _leasing(columns: frozenset[str]) -> Any:
     """Hold claims, and return them as they were. It counts as an interruption until it is recorded or put back."""
     before = [
         (_c.pod_interruptions - 1).label(column.name) if column.name == "pod_interruptions" else column

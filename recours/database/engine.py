@@ -120,7 +120,7 @@ class Database:
         """Connect nowhere yet. `waits`: how long a server is waited for."""
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self.turn = threading.RLock()  # which thread of this process writes
+        self.write_lock = threading.RLock()  # which thread of this process writes
         self._lock_wait_s = lock_wait_s
         self._user = url.username  # PostgreSQL's; where the URL names none, as it is at the first transaction
         self._patience: Patience | None = None  # with a server; SQLite has none
@@ -162,7 +162,7 @@ class Database:
         `durable`: a power cut later does not undo it, nor what was committed before it. For what is spent outside
         right afterwards: a call, a mail.
         """
-        lock = self.turn if self.is_sqlite else nullcontext()
+        lock = self.write_lock if self.is_sqlite else nullcontext()
         with (
             lock,
             self._translated(),
@@ -185,7 +185,7 @@ class Database:
                 yield connection
             return
         with (
-            self.turn,
+            self.write_lock,
             self._translated(),
             self.engine.connect() as connection,
             self._synced(connection, durable=durable),

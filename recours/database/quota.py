@@ -1,7 +1,7 @@
 """The quota store: how many calls were taken in which window, and the state of each carrier.
 
-A unit is held before the call it is for and becomes used just before the call is sent, each by a committed
-transaction that a power cut does not undo. What a process held when it died is thus known not to have been sent, and is given back once its hold
+A unit is reserved before the call it is for and becomes used just before the call is sent, each by a committed
+transaction that a power cut does not undo. What a process reserved when it died is thus known not to have been sent, and is given back once its hold
 has expired.
 """
 
@@ -102,18 +102,18 @@ _Done = TypeVar("_Done")
 
 
 class Together(Generic[_Wanted, _Done]):
-    """The first thread waits for the turn, and does what all those want that have come until then.
+    """The first thread waits for the lock, and does what all those want that have come until then.
 
     A transaction costs much the same for one row as for twenty, and threads that stand in a line for the write lock
     would otherwise take it in turns.
     """
 
     def __init__(
-        self, do_all: Callable[[Sequence[_Wanted]], Sequence[_Done]], turn: AbstractContextManager[object]
+        self, do_all: Callable[[Sequence[_Wanted]], Sequence[_Done]], lock: AbstractContextManager[object]
     ) -> None:
-        """`do_all`: does many, and tells the result of each in their order. `turn`: the lock under which it does."""
+        """`do_all`: does many, and tells the result of each in their order. `lock`: under which it does."""
         self._do_all = do_all
-        self._turn = turn
+        self._lock = lock
         self._guard = threading.Lock()
         self._waiting: list[tuple[_Wanted, Future[_Done]]] = []
 
@@ -130,7 +130,7 @@ class Together(Generic[_Wanted, _Done]):
     def _do_what_waits(self) -> None:
         batch: list[tuple[_Wanted, Future[_Done]]] = []
         try:
-            with self._turn:
+            with self._lock:
                 batch = self._taken()
                 results = self._do_all([wanted for wanted, _ in batch])
         except BaseException as error:  # noqa: BLE001 (each who waits raises it)
@@ -159,24 +159,24 @@ class QuotaTables:
 
     def __post_init__(self) -> None:
         """Units that several threads use in the same instant are written in one transaction."""
-        object.__setattr__(self, "_uses", Together(self._use_all, self.database.turn))
+        object.__setattr__(self, "_uses", Together(self._use_all, self.database.write_lock))
 
     # ---------------------------------------------------------------- windows
 
     def reserve(
         self, requests: Sequence[QuotaRequest], now: datetime, expires_at: datetime
     ) -> list[Reserved] | Exhausted:
-        """Hold all that is wanted, or nothing. Units of a short window are used at once, not held: then it is durable."""
+        """Hold all that is wanted, or nothing. Units of a short window are used at once, not reserved: then it is durable."""
         spends = any(request.limit.window.is_short for request in requests)
         # In one order everywhere: machines whose settings name the same limits in another one would block each other.
         in_order = sorted(requests, key=lambda request: request.limit.key)
         while True:
             try:
                 with self.database.write(durable=spends) as connection:
-                    held = {
+                    reserved = {
                         request: self._reserve(connection, request, now, expires_at) for request in in_order
                     }
-                return [held[request] for request in requests]
+                return [reserved[request] for request in requests]
             except _ExhaustedError as short:
                 if not self._take_back_from_the_dead(short.request.limit, now):
                     return self._exhausted(short.request, now)
@@ -216,22 +216,25 @@ class QuotaTables:
         with self.database.read() as connection:
             return self._use_of(connection, request.limit, now).exhausted(request.headroom)
 
-    def consume(self, held: Reserved, expires_at: datetime) -> bool:
-        """Turn a held unit into a used one; False if it is not held any more (it expired and was given back)."""
-        return self._uses.do((held, expires_at))
+    def consume(self, reserved: Reserved, expires_at: datetime) -> bool:
+        """Turn a reserved unit into a used one; False if it is not reserved any more (it expired and was given back)."""
+        return self._uses.do((reserved, expires_at))
 
     def _use_all(self, wanted: Sequence[tuple[Reserved, datetime]]) -> list[bool]:
         used: dict[Reserved, bool] = {}
-        for held, units in Counter(held for held, _ in wanted).items():
-            until = max(at for of, at in wanted if of == held)
-            used[held] = self._use(held, units, until)
-        # Where not all are held any more, each is looked at alone.
-        return [used[held] or (len(wanted) > 1 and self._use(held, 1, until)) for held, until in wanted]
+        for reserved, units in Counter(reserved for reserved, _ in wanted).items():
+            until = max(at for of, at in wanted if of == reserved)
+            used[reserved] = self._use(reserved, units, until)
+        # Where not all are reserved any more, each is looked at alone.
+        return [
+            used[reserved] or (len(wanted) > 1 and self._use(reserved, 1, until))
+            for reserved, until in wanted
+        ]
 
-    def _use(self, held: Reserved, units: int, until: datetime) -> bool:
+    def _use(self, reserved: Reserved, units: int, until: datetime) -> bool:
         values = {
-            "of_limit": held.limit.key,
-            "of_window": held.start,
+            "of_limit": reserved.limit.key,
+            "of_window": reserved.start,
             "of_holder": self.holder,
             "units": units,
             "until": until,
@@ -239,17 +242,17 @@ class QuotaTables:
         with self.database.write_one(durable=True) as connection:
             return bool(connection.execute(_USE, values).rowcount)
 
-    def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:
+    def give_back(self, reserved: Reserved, *, kept: int = 0, used: int = 0) -> None:
         """Give back units that were not sent: kept ones, or used ones of which that is certain."""
         with self.database.write() as connection:
-            _lock(connection, held.limit.key, held.start)
-            if not held.limit.window.is_short:
-                mine = *_of_window(_s, held.limit.key, held.start), _s.holder == self.holder
+            _lock(connection, reserved.limit.key, reserved.start)
+            if not reserved.limit.window.is_short:
+                mine = *_of_window(_s, reserved.limit.key, reserved.start), _s.holder == self.holder
                 changed = {"held": _s.held - kept, "used": _s.used - used}
                 share = update(quota_shares).where(*mine, _s.held >= kept, _s.used >= used).values(changed)
                 if not connection.execute(share).rowcount:
                     return
-            window = _of_window(_q, held.limit.key, held.start)
+            window = _of_window(_q, reserved.limit.key, reserved.start)
             connection.execute(update(quota).where(*window).values(taken=_q.taken - kept - used))
 
     def leave(self) -> None:
@@ -260,10 +263,10 @@ class QuotaTables:
             share = and_(mine, *_of_window(_s, limit_key, start))
             with self.database.write() as connection:
                 _lock(connection, limit_key, start)
-                held = connection.scalar(select(_s.held).where(share)) or 0
+                reserved = connection.scalar(select(_s.held).where(share)) or 0
                 connection.execute(update(quota_shares).where(share).values(held=0))
                 window = _of_window(_q, limit_key, start)
-                connection.execute(update(quota).where(*window).values(taken=_q.taken - held))
+                connection.execute(update(quota).where(*window).values(taken=_q.taken - reserved))
 
     def forget_short_windows(self, now: datetime) -> None:
         """Delete the counts of short windows that are over; those of longer ones are kept, as a record."""
@@ -279,9 +282,9 @@ class QuotaTables:
     def _use_of(self, connection: Connection, limit: Limit, now: datetime) -> Usage:
         start, end = limit.window.around(now)
         taken = connection.scalar(select(_q.taken).where(*_of_window(_q, limit.key, start))) or 0
-        held = select(func.coalesce(func.sum(_s.held), 0)).where(*_of_window(_s, limit.key, start))
-        holding = connection.scalar(held) or 0
-        return Usage(limit, used=taken - holding, held=holding, resets_at=end)
+        reserved = select(func.coalesce(func.sum(_s.held), 0)).where(*_of_window(_s, limit.key, start))
+        holding = connection.scalar(reserved) or 0
+        return Usage(limit, used=taken - holding, reserved=holding, resets_at=end)
 
     # ---------------------------------------------------------------- carriers
 
@@ -359,7 +362,7 @@ def _of_window(columns: Any, limit_key: str, start: datetime) -> tuple[ColumnEle
 def _lock(connection: Connection, limit_key: str, start: datetime) -> None:
     """Hold a window's row before any of its shares, as `reserve` does: in another order two runs would block each other.
 
-    On SQLite the whole database is held already.
+    On SQLite the whole database is reserved already.
     """
     if connection.dialect.name != "sqlite":
         connection.execute(select(_q.taken).where(*_of_window(_q, limit_key, start)).with_for_update())

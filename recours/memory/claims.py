@@ -100,14 +100,14 @@ class MemoryClaims:
         row.claim = replace(before, state=replace(state, interruptions=state.interruptions + 1))
         return before
 
-    def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
-        kept = [(claim, row) for claim in held if (row := self._leased(claim, lease))]
+    def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
+        kept = [(claim, row) for claim in leased if (row := self._leased(claim, lease))]
         for _, row in kept:
             row.until = lease.until
         return [claim for claim, _ in kept]
 
-    def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
-        for claim, state in held:
+    def release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
+        for claim, state in leased:
             if row := self._leased(claim, lease):
                 row.release()
                 if row.is_unedited():
@@ -133,7 +133,7 @@ class MemoryClaims:
             row.write_assessed(decision.state, **columns, updated_at=at)
         else:
             row.write(decision.state)
-        self.table.tell(attempt.claim.id, decision.events)
+        self.table.emit(attempt.claim.id, decision.events)
         return True
 
     def _leased(self, claim: Claim, lease: Lease) -> ClaimRow | None:

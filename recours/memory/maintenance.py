@@ -93,7 +93,7 @@ class MemoryMaintenance:
                 claim, decision = row.claim, pass_retry(row.claim)
                 row.write(decision.state if decision else replace(claim.state, stage=Stage.SHELVED))
                 if decision:
-                    self.table.tell(claim.id, decision.events)
+                    self.table.emit(claim.id, decision.events)
                     yield claim, decision
 
     def expire(
@@ -112,7 +112,7 @@ class MemoryMaintenance:
                 row.write(replace(claim.state, stage=Stage.SHELVED))
                 continue
             row.write_assessed(decision.state, fetch_status=decision.fetch_status, error_text=decision.error)
-            self.table.tell(claim.id, decision.events)
+            self.table.emit(claim.id, decision.events)
             yield claim, decision
 
     def repair_ranks(self, rank: Assess) -> int:

@@ -16,8 +16,8 @@ class MemoryQuota:
 
     def __init__(self, uses: Iterable[Usage], now: datetime, states: Mapping[str, CarrierState]) -> None:
         """Begin with what is used at `now`; what others hold then counts as used."""
-        self._used = Counter({_window(use.limit, now): use.used + use.held for use in uses})
-        self._held: Counter[_Window] = Counter()
+        self._used = Counter({_window(use.limit, now): use.used + use.reserved for use in uses})
+        self._reserved: Counter[_Window] = Counter()
         self._states = dict(states)
 
     def reserve(
@@ -29,32 +29,32 @@ class MemoryQuota:
             if request.units > found.left:
                 return found
         for request in requests:
-            counts = self._used if request.limit.window.is_short else self._held
+            counts = self._used if request.limit.window.is_short else self._reserved
             counts[_window(request.limit, now)] += request.units
         return [Reserved(request.limit, *request.limit.window.around(now)) for request in requests]
 
-    def consume(self, held: Reserved, expires_at: datetime) -> bool:
+    def consume(self, reserved: Reserved, expires_at: datetime) -> bool:
         del expires_at
-        window = held.limit.key, held.start
-        if self._held[window] < 1:
+        window = reserved.limit.key, reserved.start
+        if self._reserved[window] < 1:
             return False
-        self._held[window] -= 1
+        self._reserved[window] -= 1
         self._used[window] += 1
         return True
 
-    def give_back(self, held: Reserved, *, kept: int = 0, used: int = 0) -> None:
-        self._held[held.limit.key, held.start] -= kept
-        self._used[held.limit.key, held.start] -= used
+    def give_back(self, reserved: Reserved, *, kept: int = 0, used: int = 0) -> None:
+        self._reserved[reserved.limit.key, reserved.start] -= kept
+        self._used[reserved.limit.key, reserved.start] -= used
 
     def leave(self) -> None:
-        self._held.clear()
+        self._reserved.clear()
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
         return [self._usage(limit, now) for limit in limits]
 
     def _usage(self, limit: Limit, now: datetime) -> Usage:
         start, end = limit.window.around(now)
-        return Usage(limit, self._used[limit.key, start], self._held[limit.key, start], end)
+        return Usage(limit, self._used[limit.key, start], self._reserved[limit.key, start], end)
 
     def forget_short_windows(self, now: datetime) -> None:
         del now  # there are few

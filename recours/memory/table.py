@@ -300,7 +300,7 @@ class ClaimTable:
             return entry
         return None
 
-    def tell(self, claim_id: Any, events: Iterable[Event]) -> None:
+    def emit(self, claim_id: Any, events: Iterable[Event]) -> None:
         for event in events:
             self.events.setdefault((claim_id, event.name, event.carrier, event.number), event)
 

@@ -191,7 +191,7 @@ def explain(
     local: LocalTime,
 ) -> Explanation:
     claim = listed.claim
-    where = position(claim, now, policy, refusal=facts.refusal, held=facts.leased_until is not None)
+    where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
     carrier = catalog.name_of(claim.carrier, claim.carrier_name)
     case = _Case(claim, where, facts, carrier, now, policy, local, catalog)
     return Explanation(

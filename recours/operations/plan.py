@@ -18,8 +18,8 @@ from recours.operations.forecast.facts import (
     ForeseenRun,
     Rules,
     Sighted,
+    coming_runs,
     last_run,
-    moments,
     stopped,
 )
 from recours.operations.records import LeftAlone
@@ -238,15 +238,15 @@ class _Maker:
 
     def make(self) -> Plan:
         policy = self.rules.policy
-        coming = moments(self.asked.begun, self.now, self.until)
+        coming = coming_runs(self.asked.begun, self.now, self.until)
         due_until = policy.backoff.due_until(self.until)
         horizon = policy.backoff.horizon(coming[0].at if coming else self.now)
         found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
         last_fetch = last_run(self.asked.begun, PODFetchWorker, self.now)
         runs = ComingRuns(self._noted(found), self.rules, self.now, last_fetch)
         due_now = runs.due()
-        for moment in coming:
-            self._take_in(runs.run(moment))
+        for run in coming:
+            self._take_in(runs.run(run))
         late = self._late(runs, due_until)
         names = {key: self.rules.catalog.name_of(key) for key in self.rules.catalog.specs}
         most = self.asked.most_listed

@@ -105,13 +105,13 @@ def position(
     policy: Policy,
     *,
     refusal: Refusal | None = None,
-    held: bool = False,
+    leased: bool = False,
 ) -> Position:
-    """Where a claim stands. `refusal`: why its carrier could take no call now; `held`: a run holds it at this moment."""
+    """Where a claim stands. `refusal`: why its carrier could take no call now; `leased`: a run holds it at this moment."""
     state = as_next_run_finds(claim, now, policy)
     asks = _asks(claim, state, now, policy)
     closed = refusal if asks else None
-    why, next_at = _next(claim, state, now, policy, closed, held=held)
+    why, next_at = _next(claim, state, now, policy, closed, leased=leased)
     kind = _in_the_way(claim, state, closed)
     return Position(
         standing=_standing(claim, why, _stage_now(claim, state, now, policy)),
@@ -169,13 +169,13 @@ def _next(
     policy: Policy,
     refusal: Refusal | None,
     *,
-    held: bool,
+    leased: bool,
 ) -> tuple[Why, datetime | None]:
-    if why := _not_tried(claim, state, policy, held=held):
+    if why := _not_tried(claim, state, policy, leased=leased):
         return why, None
     if _expires(claim, state, now, policy):
         return Why.EXPIRING, None
-    why, at = _by_timetable(claim, state, now, policy)
+    why, at = _by_backoff(claim, state, now, policy)
     if refusal is None:
         return why, at
     if refusal.until is None:
@@ -183,11 +183,11 @@ def _next(
     return (Why.CLOSED, refusal.until) if refusal.until > at else (why, at)
 
 
-def _not_tried(claim: Claim, state: State, policy: Policy, *, held: bool) -> Why | None:
+def _not_tried(claim: Claim, state: State, policy: Policy, *, leased: bool) -> Why | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
         return Why.HAS_POD
-    if held or not claim.is_ours:
-        return Why.IN_HAND if held else Why.LEFT_ALONE
+    if leased or not claim.is_ours:
+        return Why.IN_HAND if leased else Why.LEFT_ALONE
     if state.stage in _ENDS:
         return _ENDS[state.stage]
     if not claim.is_pending and state.retries_used >= policy.max_retries:
@@ -198,7 +198,7 @@ def _not_tried(claim: Claim, state: State, policy: Policy, *, held: bool) -> Why
 _ENDS = {Stage.SHELVED: Why.SHELVED, Stage.UNNUMBERED: Why.UNNUMBERED, Stage.GIVEN_UP: Why.GIVEN_UP}
 
 
-def _by_timetable(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
+def _by_backoff(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
     if claim.is_pending:
         is_anothers = claim.fetch_status == FetchStatus.FETCHING and state.stage is Stage.WAITING
         if is_anothers and state.next_at and state.next_at > now:
@@ -211,7 +211,7 @@ def _by_timetable(claim: Claim, state: State, now: datetime, policy: Policy) -> 
 
 def _expires(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
     """Tell whether it is given up when its turn comes, without a call."""
-    _, at = _by_timetable(claim, state, now, policy)
+    _, at = _by_backoff(claim, state, now, policy)
     return is_expired(state, at, policy)
 
 

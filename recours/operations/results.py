@@ -307,7 +307,7 @@ class ResultSentences:
             return CorrectReferenceError(text, refused.near)
         if refused.why is Unfit.HAS_POD:
             return ShowExistingPODError(text, pod_path)
-        return (TryAgainSoonError if refused.why is Unfit.HELD else NotWantedError)(text)
+        return (TryAgainSoonError if refused.why is Unfit.LEASED else NotWantedError)(text)
 
     def bad_settings(self, faults: Sequence[str]) -> RecoursError:
         shown = tuple(clean(fault) for fault in faults)

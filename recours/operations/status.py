@@ -212,7 +212,7 @@ class CarrierNow:
                 "limit": use.limit.number,
                 "window": use.limit.window.label,
                 "used": use.used,
-                "held": use.held,
+                "held": use.reserved,
                 "left": use.left,
                 "resets_at": use.resets_at.isoformat(),
             }

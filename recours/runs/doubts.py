@@ -29,7 +29,7 @@ class Mistake:
     `remedy`: known from the first one on; None: not known. `of_any_claim`: any other would have met it too.
     """
 
-    words: str
+    message: str
     place: str
     remedy: str | None = None
     of_any_claim: bool = False
@@ -51,13 +51,13 @@ def mistake_of(error: Exception) -> Mistake:
     while trace and trace.tb_next:
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    words = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
+    message = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
     remedy = next(
         (_REMEDIES[kind] for kind in _REMEDIES for one in (error, error.__cause__) if isinstance(one, kind)),
         None,
     )
     is_any = isinstance(error, ImportError)
-    return Mistake(words, f"{type(error).__name__} {place}", remedy, of_any_claim=is_any)
+    return Mistake(message, f"{type(error).__name__} {place}", remedy, of_any_claim=is_any)
 
 
 @dataclass

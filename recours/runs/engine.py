@@ -297,7 +297,7 @@ class Engine:
     def _broken(self, lane: Lane, mistake: Mistake) -> Refusal | None:
         claims = plural(lane.doubts.condemn(Suspect.RUN), "claim")
         remedy = mistake.remedy or "The log has its traceback: please report it"
-        reason = f"recours itself failed on {lane.name} ({mistake.words}). {remedy}"
+        reason = f"recours itself failed on {lane.name} ({mistake.message}). {remedy}"
         self._faults_of_lanes.append(RunError(f"{reason}. No attempt was used ({claims})."))
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
 

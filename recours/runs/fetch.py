@@ -14,7 +14,7 @@ class PODFetchWorker(Worker):
     stage = Stage.NEW
     schedule = timedelta(minutes=30)
     usual_batch = 50
-    set_aside_words = "new claim not fetched", "new claims not fetched"
+    set_aside_texts = "new claim not fetched", "new claims not fetched"
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:

@@ -63,16 +63,16 @@ class Documents(Protocol):
 
 
 class Reservation(Protocol):
-    """Units of quota held for one fetch."""
+    """Units of quota reserved for one fetch."""
 
     def consume(self, what: Capability) -> None:
-        """Turn a held unit into a used one, just before the call. Waits out short windows. Raises CallError."""
+        """Turn a reserved unit into a used one, just before the call. Waits out short windows. Raises CallError."""
 
     def refund(self, what: Capability) -> None:
         """Give back the unit of a call of which certainly nothing was sent."""
 
     def release(self) -> None:
-        """Give back what is still held."""
+        """Give back what is still reserved."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Queue(Protocol):
         """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
 
     def leave(self) -> None:
-        """The run ends: nothing of it is held any more."""
+        """The run ends: nothing of it stays reserved."""
 
     def usage(self, carrier: str) -> list[Usage]:
         """How far the carrier's limits are used, the longest window last."""
@@ -186,13 +186,13 @@ class Claims(Protocol):
         """References that begin like this one, for suggesting the nearest."""
 
     def is_leased(self, claim: Claim, now: datetime) -> bool:
-        """Tell whether a run holds the claim."""
+        """Tell whether a run has leased the claim."""
 
     def waiting(self) -> Waiting:
         """Failed claims that wait for a later retry, and when the first one comes."""
 
     def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
-        """How many claims under each carrier's key ("": of none that we know) are ready and held by nobody.
+        """How many claims under each carrier's key ("": of none that we know) are ready and leased by no run.
 
         Counted up to `most` for each; None: all of them.
         """
@@ -230,10 +230,10 @@ class Claims(Protocol):
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
 
-    def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
-        """Hold these claims longer; returns those that are still held."""
+    def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
+        """Renew the lease of these claims; returns those that are still leased."""
 
-    def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
+    def release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
         """Hand claims back without an attempt, each with the state it is to have. Raises RunError, having tried the others too."""
 
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
@@ -365,7 +365,7 @@ class Journal(Protocol):
 class Post(Protocol):
     """Mails what the run and earlier ones have left to be mailed."""
 
-    def tell(self, go_on: Callable[[], bool]) -> None:
+    def notify(self, go_on: Callable[[], bool]) -> None:
         """Render what is to be mailed and send what is ready, as long as `go_on` says so.
 
         Raises RunError; a mail server's fault is logged.

@@ -26,7 +26,7 @@ class Preview:
     expiring: int = 0  # whose deadline has long passed
     shelved: int = 0
     unnumbered: int = 0  # new claims that wait for their tracking number
-    held: int = 0
+    leased: int = 0
     left_behind: Counter[str] = field(default_factory=Counter)  # by lane
 
 
@@ -53,12 +53,12 @@ def preview(
     """Sort claims as a run would, at most `batch_size` of them in memory."""
     result = Preview()
     best: list[tuple[tuple[int, float], int, Claim, State]] = []  # the least urgent first
-    for place, (claim, held) in enumerate(found):
+    for place, (claim, leased) in enumerate(found):
         if not claim.is_ours:
             continue
         state = as_next_run_finds(claim, now, policy)
-        if held:
-            result.held += 1
+        if leased:
+            result.leased += 1
         elif carriers and lane_key(claim) not in carriers:
             continue
         elif _is_ready(claim, state, stage, policy, now, result):

@@ -22,7 +22,7 @@ class PODRetryScheduler(Worker):
     stage = Stage.READY
     schedule = timedelta(hours=1)
     usual_batch = 30
-    set_aside_words = "failed claim not retried", "failed claims not retried"
+    set_aside_texts = "failed claim not retried", "failed claims not retried"
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:
@@ -56,10 +56,10 @@ class PODRetryScheduler(Worker):
         )
 
     def settled_of(self) -> Collection[str] | None:
-        """Those whose retries `keep_own_timetable` lets pass."""
+        """Those whose retries `maintain_own` lets pass."""
         return None if self.options.claims else self.options.carriers
 
-    def keep_own_timetable(self, now: datetime) -> None:
+    def maintain_own(self, now: datetime) -> None:
         """Claims that resume after a raised limit, impossible times, and retries that pass without a call.
 
         A run for some claims, or for some carriers', says nothing of how often the others may be tried: those are left

@@ -25,7 +25,7 @@ class Unfit(StrEnum):
     UNKNOWN = "unknown"
     HAS_POD = "has_pod"
     NOT_WANTED = "not_wanted"  # its claim status says so
-    HELD = "held"  # by a run, at this moment
+    LEASED = "held"  # by a run, at this moment
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ class NamedClaims:
             if len(taken) == most:
                 break
             self._left.remove(claim)
-            if held := self._repository.lease_named(claim, lease, now):
-                taken.append(held)
+            if leased := self._repository.lease_named(claim, lease, now):
+                taken.append(leased)
         return taken
 
     def release(self, claims: Sequence[Claim], lease: Lease) -> None:
@@ -167,7 +167,7 @@ def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> Refus
         return RefusedClaim(claim.reference, Unfit.NOT_WANTED, sentence)
     if claims.is_leased(claim, now):
         sentence = f"{claim.reference} is being fetched by another run right now; try again in a minute."
-        return RefusedClaim(claim.reference, Unfit.HELD, sentence)
+        return RefusedClaim(claim.reference, Unfit.LEASED, sentence)
     return None
 
 

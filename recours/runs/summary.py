@@ -100,18 +100,18 @@ def _usage_json(use: Usage) -> dict[str, Any]:
 def usage_line(name: str, use: Usage, local: LocalTime) -> str:
     """`Chronopost: 5/100 per day, resets 2026-02-07 00:00`."""
     what = f" {use.limit.capability}" if use.limit.capability else ""
-    return f"{name}{what}: {usage_words(use, local)}"
+    return f"{name}{what}: {usage_text(use, local)}"
 
 
-def usage_words(use: Usage, local: LocalTime) -> str:
+def usage_text(use: Usage, local: LocalTime) -> str:
     """`5/100 per day, resets 2026-02-07 00:00`."""
-    words = f"{use.used}/{use.limit.number} per {use.limit.window.label}"
-    return words if use.limit.window.is_short else f"{words}, resets {format_minute(use.resets_at, local)}"
+    text = f"{use.used}/{use.limit.number} per {use.limit.window.label}"
+    return text if use.limit.window.is_short else f"{text}, resets {format_minute(use.resets_at, local)}"
 
 
 def named_usage(use: Usage, local: LocalTime) -> str:
     """`token 1/20 per hour, resets 2026-02-06 15:00`: what a limit is for, where a carrier's are told together."""
-    return f"{purpose(use.limit)}{usage_words(use, local)}"
+    return f"{purpose(use.limit)}{usage_text(use, local)}"
 
 
 def purpose(limit: Limit) -> str:
@@ -119,7 +119,7 @@ def purpose(limit: Limit) -> str:
     return f"{limit.capability.lower()} " if limit.capability else ""
 
 
-def worth_telling(uses: list[Usage]) -> list[Usage]:
+def worth_showing(uses: list[Usage]) -> list[Usage]:
     """The uses of the longer windows; those of short ones, which are over before they are read, only if there is no other."""
     return [use for use in uses if not use.limit.window.is_short] or uses
 

@@ -31,12 +31,12 @@ from recours.runs.summary import (
     UnknownCodes,
     not_enrolled,
     usage_line,
-    worth_telling,
+    worth_showing,
 )
 
 _SHOWN_REMARKS = 20
 # How often, and how long after each other, rows are looked at that another program holds.
-_LOOKS_AT_LOCKED, _LOCKED_POLL_S = 10, 0.5
+_POLLS_OF_LOCKED, _LOCKED_POLL_S = 10, 0.5
 _SHOWN_EXPIRED = 5
 RULE = "=" * 70
 # A worker whose last run began longer ago than so many of its intervals does not run.
@@ -64,7 +64,7 @@ class Worker(ABC):
     stage: Stage
     schedule: timedelta
     usual_batch: int
-    set_aside_words: tuple[str, str]  # one claim, several
+    set_aside_texts: tuple[str, str]  # one claim, several
     engine: type[Engine] = Engine
     _started_at: datetime
     _start: float  # monotonic seconds
@@ -141,7 +141,7 @@ class Worker(ABC):
         """The carriers of whose settled claims it lets retries pass (empty: all); None: that is not its work."""
         return None
 
-    def keep_own_timetable(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
+    def maintain_own(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
         """What only one of the workers keeps."""
 
     def limits(self) -> Limits:
@@ -172,7 +172,7 @@ class Worker(ABC):
     def maintain(self) -> None:
         """Bring the rows up to date: new claims, retries that are due, deadlines that have passed. Raises RunError."""
         self._enroll()
-        self._keep_timetable()
+        self._maintain_rows()
         self._expire()
 
     def slice(
@@ -209,7 +209,7 @@ class Worker(ABC):
         if self.deps.post:  # before the summary, which ends the log of a run
             post = self.deps.post
             self._try_to(
-                lambda: post.tell(lambda: not self._stop.is_set() and clock.monotonic() < self._ends_at)
+                lambda: post.notify(lambda: not self._stop.is_set() and clock.monotonic() < self._ends_at)
             )
         for line in self.summary(report):
             log.info(line)
@@ -305,8 +305,8 @@ class Worker(ABC):
         if not locked | passed_over:
             return
         if self._outlasts(locked):
-            log.warning(f"{_locked_words(len(locked))}; trying once more")
-        self._keep_timetable()
+            log.warning(f"{_locked_text(len(locked))}; trying once more")
+        self._maintain_rows()
         self._expire()
         ready = source.ready(self.deps.clock.now(), left.batch_size)
         if not self._met:
@@ -317,7 +317,7 @@ class Worker(ABC):
         if not self.stats.skipped_locked:
             return
         sentence = (
-            f"{_locked_words(self.stats.skipped_locked)} and could not be looked at: the next run tries again. "
+            f"{_locked_text(self.stats.skipped_locked)} and could not be looked at: the next run tries again. "
             "Find out which program keeps a transaction open"
         )
         if not (self._done or self.stats.skipped_persistent or self.refusals):
@@ -331,7 +331,7 @@ class Worker(ABC):
 
     def _outlasts(self, locked: set[Any]) -> bool:
         """Wait a little for what is locked, as most transactions are short; tell whether it was waited for in vain."""
-        for _ in range(_LOOKS_AT_LOCKED):
+        for _ in range(_POLLS_OF_LOCKED):
             if self._stop.is_set() or not locked:
                 return False
             self.deps.clock.sleep(_LOCKED_POLL_S)
@@ -343,10 +343,10 @@ class Worker(ABC):
         if self.options.claims:
             return
         for status, count in sorted(self.deps.claims.set_aside(self.stage).items()):
-            one, several = self.set_aside_words
+            one, several = self.set_aside_texts
             many = f"{count} or more" if count >= SET_ASIDE_MOST else str(count)
-            words = one if count == 1 else several
-            log.info(f"{many} {words}: status '{status}' (RECOURS_SKIP_CLAIM_STATUSES)")
+            what = one if count == 1 else several
+            log.info(f"{many} {what}: status '{status}' (RECOURS_SKIP_CLAIM_STATUSES)")
 
     # ---------------------------------------------------------------- the timetable
 
@@ -385,7 +385,7 @@ class Worker(ABC):
                 f"(RECOURS_EXPIRE_DAYS): {names}"
             )
 
-    def _keep_timetable(self) -> None:
+    def _maintain_rows(self) -> None:
         now, maintenance, policy = self.deps.clock.now(), self.deps.maintenance, self.policy
         if repaired := maintenance.repair_ranks(lambda claim: ranked_anew(claim, now, policy)):
             log.info(f"{plural(repaired, 'claim')} of an older version ranked by deadline")
@@ -412,7 +412,7 @@ class Worker(ABC):
             policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now
         ):
             pass
-        self.keep_own_timetable(now)
+        self.maintain_own(now)
         maintenance.stage_due(due_until)
 
     def _adopt_exhausted(self) -> None:
@@ -437,7 +437,7 @@ class Worker(ABC):
         used = [
             usage_line(name, use, self.local)
             for name, uses in report.usage.items()
-            for use in worth_telling(uses)
+            for use in worth_showing(uses)
         ]
         return [*report.lines(), *used]
 
@@ -457,5 +457,5 @@ class Worker(ABC):
             )
 
 
-def _locked_words(count: int) -> str:
+def _locked_text(count: int) -> str:
     return f"{plural(count, 'claim')} {'is' if count == 1 else 'are'} locked by another program"

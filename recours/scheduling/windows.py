@@ -97,7 +97,7 @@ def is_of(checkout: Checkout, xml: str, worker: str) -> bool:
 
 
 def faults_of_task(xml: str) -> list[str]:
-    """The settings above that the task does not have, in words."""
+    """The settings above that the task does not have, for people."""
     wanted = {
         "runs that were missed are not made up for": _content(xml, "StartWhenAvailable") == "true",
         "it does not start on battery": _content(xml, "DisallowStartIfOnBatteries") == "false",
@@ -105,7 +105,7 @@ def faults_of_task(xml: str) -> list[str]:
         "it runs only while you are logged on": _content(xml, "LogonType") not in ("", "InteractiveToken"),
         "it is disabled": not re.search(r"<Settings>.*<Enabled>false</Enabled>", xml, re.DOTALL),
     }
-    return [words for words, met in wanted.items() if not met]
+    return [setting for setting, met in wanted.items() if not met]
 
 
 def _content(xml: str, tag: str) -> str:

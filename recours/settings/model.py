@@ -95,10 +95,10 @@ def statuses(text: str) -> frozenset[str]:
     return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
 
 
-def one_of(*words: str) -> Callable[[str], str]:
+def one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if text.lower() not in words:
-            raise ValueError(f"'{text[:40]}' is none of {', '.join(words)}")
+        if text.lower() not in choices:
+            raise ValueError(f"'{text[:40]}' is none of {', '.join(choices)}")
         return text.lower()
 
     return parse

@@ -34,7 +34,7 @@ class MailService:
         self.clock = clock
         self.outbox = MailOutbox(database, catalog_of(settings), schema.columns, run_id)
 
-    def tell(self, go_on: Callable[[], bool]) -> None:
+    def notify(self, go_on: Callable[[], bool]) -> None:
         """Render mails about new events and send what is ready, as long as `go_on` says so.
 
         Raises RunError; a mail server's fault is logged.

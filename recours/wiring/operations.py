@@ -144,8 +144,8 @@ class Operations:
     def position(self, claim: Claim, leased_until: datetime | None) -> Position:
         """Where a claim stands at this moment. Raises DatabaseError."""
         refusal = self.queue().would_refuse(claim.carrier) if claim.carrier else None
-        held = leased_until is not None
-        return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, held=held)
+        leased = leased_until is not None
+        return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, leased=leased)
 
     def position_now(self, claim: Claim) -> Position:
         """The same, of a claim that a run may hold. Raises DatabaseError."""

@@ -1062,7 +1062,7 @@ def test_two_runs_at_once_write_and_send_each_mail_once(service: Service, smtp: 
         for n in range(4)
     ]
     with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(mail_service.tell, lambda: True) for mail_service in offices]:
+        for done in [pool.submit(mail_service.notify, lambda: True) for mail_service in offices]:
             done.result()
     opened.database.close()
     assert sorted(smtp.recipients()) == sorted(f"c{number}@shop.example" for number in range(2, 32))
@@ -1109,9 +1109,9 @@ def test_a_run_that_was_stopped_writes_no_mail(service: Service, smtp: MailServe
     service.environment["SMTP_PORT"] = str(smtp.port)
     opened = open_database(service.settings)
     post = MailService(service.settings, opened.database, opened.schema, service.clock, "run-9")
-    post.tell(lambda: False)
+    post.notify(lambda: False)
     assert smtp.taken == []
-    post.tell(lambda: True)
+    post.notify(lambda: True)
     assert len(smtp.taken) == 1
     opened.database.close()
 

@@ -98,7 +98,7 @@ def test_however_many_machines_there_are(service: Service, smtp: MailServer) -> 
 
     def tell(number: int) -> None:
         run_id = f"{number:032x}"
-        MailService(settings, opened.database, opened.schema, service.clock, run_id).tell(lambda: True)
+        MailService(settings, opened.database, opened.schema, service.clock, run_id).notify(lambda: True)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(tell, range(8)))

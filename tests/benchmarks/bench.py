@@ -425,13 +425,14 @@ import sys, time, uuid
 from pathlib import Path
 from recours.carriers.registry import CATALOG
 from recours.settings.loading import load
+from recours.database.engine import SystemClock
 from recours.settings.sources import process_environment
 from recours.wiring.databases import open_database
-from recours.wiring.mail import PostOffice
+from recours.wiring.mail import MailService
 settings = load(Path(sys.argv[1]), process_environment(), CATALOG)
 opened = open_database(settings)
 begun = time.process_time()
-PostOffice(settings, opened.database, opened.schema, SystemClock(), uuid.uuid4().hex).tell(lambda: True)
+MailService(settings, opened.database, opened.schema, SystemClock(), uuid.uuid4().hex).notify(lambda: True)
 spent = time.process_time() - begun
 opened.database.close()
 peak = next((line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), "0")

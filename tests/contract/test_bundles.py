@@ -178,7 +178,7 @@ class Bundles:
     def counts(self) -> tuple[int, int]:
         """(used, held)."""
         (use,) = self.queue.usage("listed")
-        return use.used, use.held
+        return use.used, use.reserved
 
 
 @pytest.fixture
@@ -507,7 +507,7 @@ def test_of_runs_killed_in_a_bundle_every_call_is_counted_and_every_unit_comes_b
         (use,) = quota.uses([limit], START)
         # Killed between the commit and the call: at most one unit of each.
         assert use.used - (n + 1) <= proof.stat().st_size <= use.used
-        assert use.held <= 6 * (n + 1)
+        assert use.reserved <= 6 * (n + 1)
     (use,) = quota.uses([limit], START)
     later = START + LEASE + timedelta(seconds=1)
     assert isinstance(

@@ -114,7 +114,7 @@ class Run:
     @property
     def held(self) -> int:
         """Units held of all limits."""
-        return sum(use.held for use in self.queue.usage(self.carrier))
+        return sum(use.reserved for use in self.queue.usage(self.carrier))
 
     @property
     def tracking(self) -> list[str]:

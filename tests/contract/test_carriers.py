@@ -114,7 +114,7 @@ class Asked:
     def used(self) -> int:
         """Units used of the carrier's longest window."""
         uses = self.queue.usage(self.carrier)
-        assert all(use.held == 0 for use in uses)
+        assert all(use.reserved == 0 for use in uses)
         return uses[-1].used
 
 

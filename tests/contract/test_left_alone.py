@@ -12,7 +12,7 @@ from recours.database.reports.records import DatabaseRecords
 from recours.database.reports.survey import DatabaseOutlook, survey
 from recours.database.schema.inspection import look
 from recours.operations.forecast.coming import ComingRuns
-from recours.operations.forecast.facts import Moment
+from recours.operations.forecast.facts import ComingRun
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.preview import preview
 from recours.runs.retry import PODRetryScheduler
@@ -77,7 +77,7 @@ def test_no_plan_has_it(left: Run) -> None:
     coming = ComingRuns(claims, rules(), NOW + 2 * HOUR)
     assert coming.due() == {}
     for worker in (PODFetchWorker, PODRetryScheduler):
-        foreseen = coming.run(Moment(NOW + 2 * HOUR, worker))
+        foreseen = coming.run(ComingRun(NOW + 2 * HOUR, worker))
         assert (foreseen.tries, foreseen.passed, foreseen.gave_up, dict(foreseen.due)) == ([], 0, 0, {})
     assert list(outlook.not_due(NOW, NOW, later)) == []
 

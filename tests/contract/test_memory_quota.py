@@ -103,5 +103,5 @@ def test_what_is_known_of_a_carrier(stores: tuple[QuotaStore, QuotaStore]) -> No
 
 
 def test_what_was_used_before_is_counted() -> None:
-    uses = [Usage(limit, used=2, held=1, resets_at=NOW) for limit in LIMITS]
+    uses = [Usage(limit, used=2, reserved=1, resets_at=NOW) for limit in LIMITS]
     assert [use.left for use in MemoryQuota(uses, NOW, {}).uses(LIMITS, NOW)] == [6, 2, 0]

@@ -86,7 +86,7 @@ def queue(database: Database, clock: SimulatedClock) -> Callable[..., APIRequest
 
 def counts(queue: APIRequestQueue) -> list[tuple[int, int]]:
     """(used, held) of every limit, the longest window last."""
-    return [(use.used, use.held) for use in queue.usage("chronopost")]
+    return [(use.used, use.reserved) for use in queue.usage("chronopost")]
 
 
 # ---------------------------------------------------------------- many processes
@@ -141,7 +141,7 @@ def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: Si
     reservations[0].release()
     (limit,) = parse_limits("100/day@UTC", "chronopost", None, "UTC")
     before, after = (QuotaTables(database, "x").uses([limit], at)[0] for at in (midnight - LEASE, midnight))
-    assert [(before.used, before.held), (after.used, after.held)] == [(0, 0), (1, 0)]
+    assert [(before.used, before.reserved), (after.used, after.reserved)] == [(0, 0), (1, 0)]
 
 
 def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Database) -> None:
@@ -154,7 +154,7 @@ def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Databa
         used = list(pool.map(lambda _: quota.consume(held, NOW + LEASE), range(100)))
     assert (sum(used), len(used)) == (30, 100)
     (use,) = quota.uses([limit], NOW)
-    assert (use.used, use.held) == (30, 0)
+    assert (use.used, use.reserved) == (30, 0)
 
 
 @MANY_PROCESSES
@@ -170,7 +170,7 @@ def test_four_processes_are_granted_exactly_the_limit(
     assert [proofs(tmp_path, carrier) for carrier in rounds] == [1000] * len(rounds)
     for carrier in rounds:
         (use,) = QuotaTables(database, "x").uses(parse_limits("1000/day", carrier, None, "UTC"), NOW)
-        assert (use.used, use.held, use.left) == (1000, 0, 0)
+        assert (use.used, use.reserved, use.left) == (1000, 0, 0)
 
 
 @MANY_PROCESSES
@@ -191,11 +191,11 @@ def test_processes_killed_at_random_never_make_it_exceed_and_their_units_come_ba
         (use,) = quota.uses([limit], NOW)
         # Killed between the commit and the proof: at most one call of each.
         assert use.used - 3 <= proofs(tmp_path, carrier) <= use.used
-        assert use.used + use.held <= 1000
+        assert use.used + use.reserved <= 1000
 
-        assert granted(quota, limit, NOW) == 1000 - use.used - use.held
+        assert granted(quota, limit, NOW) == 1000 - use.used - use.reserved
         late = NOW + LEASE + timedelta(seconds=1)
-        assert granted(quota, limit, late) == use.held
+        assert granted(quota, limit, late) == use.reserved
         (after,) = quota.uses([limit], late)
         assert after.used == 1000
 
@@ -243,7 +243,7 @@ def test_a_refused_ledger_transaction_leaves_no_trace(database: Database) -> Non
     short = quota.reserve([QuotaRequest(day, 6), QuotaRequest(hour, 6)], NOW, NOW + LEASE)
     assert isinstance(short, Exhausted)
     assert (short.limit, short.left, short.at_best) == (hour, 5, 5)
-    assert [(use.used, use.held) for use in quota.uses([day, hour], NOW)] == [(0, 0), (0, 0)]
+    assert [(use.used, use.reserved) for use in quota.uses([day, hour], NOW)] == [(0, 0), (0, 0)]
 
 
 def test_a_limit_on_the_pod_counts_pod_calls_only(database: Database, clock: SimulatedClock) -> None:
@@ -416,7 +416,7 @@ def test_a_window_that_ends_between_reserve_and_use(
     reservation.consume(Capability.TRACKING)
     assert counts(run) == [(1, 0)]
     yesterday = QuotaTables(database, "x").uses(limits_of("2/day"), night.now() - timedelta(minutes=2))
-    assert [(use.used, use.held) for use in yesterday] == [(0, 0)]
+    assert [(use.used, use.reserved) for use in yesterday] == [(0, 0)]
     reservation.consume(Capability.POD)
     assert counts(run) == [(2, 0)]
 
@@ -536,7 +536,7 @@ def test_a_call_that_waited_beyond_its_day_is_the_next_day_s(database: Database)
     reservations[0].release()
     assert clock.now() == datetime(2026, 2, 3, tzinfo=UTC)
     days = [QuotaTables(database, "x").uses(limits[:1], clock.now() - back)[0] for back in (LEASE, NO_TIME)]
-    assert [(day.used, day.held) for day in days] == [(1, 0), (1, 0)]
+    assert [(day.used, day.reserved) for day in days] == [(1, 0), (1, 0)]
 
 
 def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
@@ -965,7 +965,7 @@ def test_giving_back_what_is_not_held_changes_nothing(database: Database) -> Non
     quota.give_back(held[0], kept=3)
     quota.give_back(held[0], used=1)
     (use,) = quota.uses([limit], NOW)
-    assert (use.used, use.held) == (0, 2)
+    assert (use.used, use.reserved) == (0, 2)
     assert not other.consume(held[0], NOW + LEASE)
 
 

@@ -667,7 +667,7 @@ class Asked:
     @property
     def units(self) -> tuple[int, int]:
         (use,) = self.queue.usage("chronopost")
-        return use.used, use.held
+        return use.used, use.reserved
 
 
 KINDS = {

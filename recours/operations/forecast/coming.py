@@ -14,7 +14,7 @@ from recours.memory.documents import MemoryDocuments
 from recours.memory.journal import MemoryJournal
 from recours.memory.maintenance import MemoryMaintenance
 from recours.memory.table import ClaimRow, ClaimTable
-from recours.operations.forecast.facts import ForeseenRun, Left, Moment, Rules, Sighted, Try
+from recours.operations.forecast.facts import ComingRun, ForeseenAttempt, ForeseenRun, Left, Rules, Sighted
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
 from recours.runs.log import silence
@@ -52,10 +52,10 @@ class ComingRuns:
                 edited = sighted.edited or claim.is_edited
                 self._table.load(claim, edited=edited, leased_until=sighted.leased_until)
 
-    def run(self, moment: Moment) -> ForeseenRun:
+    def run(self, coming: ComingRun) -> ForeseenRun:
         """Let the next run happen."""
-        self._clock.advance(max(moment.at - self._clock.now(), timedelta()))
-        worker = self._worker(moment.worker)
+        self._clock.advance(max(coming.at - self._clock.now(), timedelta()))
+        worker = self._worker(coming.worker)
         with silence():
             report = worker.run()
         if report.fault:
@@ -63,10 +63,10 @@ class ComingRuns:
         attempts = list(self._table.attempts)
         self._table.attempts.clear()
         self._table.events.clear()
-        ready = self._claims.ready_by_carrier(moment.worker.stage, self._clock.now())
+        ready = self._claims.ready_by_carrier(coming.worker.stage, self._clock.now())
         return ForeseenRun(
-            at=moment.at,
-            worker=moment.worker.name,
+            at=coming.at,
+            worker=coming.worker.name,
             tries=[_try(one) for one in attempts if one.retry <= self._rules.policy.max_retries],
             passed=report.stats.skipped_persistent,
             gave_up=report.stats.max_retries_reached,
@@ -138,6 +138,6 @@ class ComingRuns:
             yield key, [row.claim for row in sorted(free, key=place)]
 
 
-def _try(attempt: Attempt) -> Try:
+def _try(attempt: Attempt) -> ForeseenAttempt:
     claim = attempt.claim
-    return Try(claim.id, claim.reference, lane_key(claim), attempt.retry, attempt.calls)
+    return ForeseenAttempt(claim.id, claim.reference, lane_key(claim), attempt.retry, attempt.calls)

@@ -59,7 +59,7 @@ class Sighted:
 
 
 @dataclass(frozen=True)
-class Moment:
+class ComingRun:
     """A run to come."""
 
     at: datetime
@@ -67,7 +67,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Try:
+class ForeseenAttempt:
     """A claim that a run deals with. `retry` 0 is the fetch worker's; `calls` 0: it needs none, such as a number that is none."""
 
     claim_id: Any
@@ -97,7 +97,7 @@ class ForeseenRun:
 
     at: datetime
     worker: str
-    tries: Sequence[Try] = ()
+    tries: Sequence[ForeseenAttempt] = ()
     passed: int = 0  # turns of settled claims
     gave_up: int = 0
     left: Mapping[str, Left] = field(default_factory=dict)
@@ -124,12 +124,12 @@ def stopped(begun: Mapping[str, Sequence[datetime]], now: datetime) -> list[type
 _ON_SCHEDULE = timedelta(minutes=3)
 
 
-def moments(
+def coming_runs(
     begun: Mapping[str, Sequence[datetime]],
     now: datetime,
     until: datetime,
     workers: Collection[type[Worker]] = WORKERS,
-) -> list[Moment]:
+) -> list[ComingRun]:
     """The runs to come: of each worker its last one plus its schedule, again and again.
 
     `begun`: when its last runs began, the newest first. Without any, the next ones are on the full hour, or half hour.
@@ -140,9 +140,9 @@ def moments(
             continue
         at = _next_run(_last_on_schedule(begun.get(worker.name, ()), worker.schedule), worker.schedule, now)
         while at <= until:
-            found.append(Moment(at, worker))
+            found.append(ComingRun(at, worker))
             at += worker.schedule
-    return sorted(found, key=lambda moment: moment.at)
+    return sorted(found, key=lambda run: run.at)
 
 
 def _last_on_schedule(begun: Sequence[datetime], schedule: timedelta) -> datetime | None:

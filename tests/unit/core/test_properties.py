@@ -63,7 +63,7 @@ class Small:
 
     def scheduler(self, answer: Outcome, *, asked: bool = False) -> None:
         now, policy, maintenance = self.now, self.policy, self.maintenance
-        self._keep_timetable()
+        self._maintain_rows()
         _exhaust(maintenance.revive_exhausted(policy.max_retries, self._taken_up, now))
         _exhaust(maintenance.repair_times(now + policy.backoff.waits[-1], self._retimed, now))
         _exhaust(maintenance.pass_retries(policy.backoff.due_until(now), self._passed, now))
@@ -72,12 +72,12 @@ class Small:
             self._turn(answer, asked=asked)
 
     def fetch_worker(self, answer: Outcome) -> None:
-        self._keep_timetable()
+        self._maintain_rows()
         self.maintenance.stage_due(self.policy.backoff.due_until(self.now))
         if self.state.stage is Stage.NEW:
             self._turn(answer, asked=False)
 
-    def _keep_timetable(self) -> None:
+    def _maintain_rows(self) -> None:
         now, policy = self.now, self.policy
         _exhaust(self.maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
         _exhaust(
@@ -121,7 +121,7 @@ class Small:
             row.write_assessed(decision.state, fetch_status=decision.fetch_status, error_text=decision.error)
         else:
             row.write(decision.state)
-        self.table.tell(row.claim.id, decision.events)
+        self.table.emit(row.claim.id, decision.events)
 
     def _note(self, what: str, decision: Decision) -> None:
         self.retries.append((what, self.now, self.state.retries_used))

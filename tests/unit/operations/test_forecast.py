@@ -15,11 +15,11 @@ from recours.core.pauses import AccountState, Blocked, CarrierState, Stop
 from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
     Assumption,
+    ComingRun,
     ForeseenRun,
-    Moment,
     Rules,
     Sighted,
-    moments,
+    coming_runs,
 )
 from recours.runs.preview import preview
 from recours.runs.retry import PODRetryScheduler
@@ -30,7 +30,7 @@ SALT = "00" * 16
 
 
 def run_all(coming: ComingRuns, hours: int) -> list[ForeseenRun]:
-    return [coming.run(moment) for moment in moments({}, NOW, NOW + hours * HOUR)]
+    return [coming.run(moment) for moment in coming_runs({}, NOW, NOW + hours * HOUR)]
 
 
 # ---------------------------------------------------------------- whatever there is to do
@@ -99,7 +99,7 @@ def test_whatever_there_is_to_do(world: World) -> None:
     for hour in range(62):
         for use in world.carriers.quota.uses(world.carriers.limits, NOW + hour * HOUR):
             assert use.used <= use.limit.number
-            assert use.held == 0
+            assert use.reserved == 0
     tried: Counter[int] = Counter()
     for run in runs:
         here = [one.claim_id for one in run.tries]
@@ -129,12 +129,12 @@ def test_nothing_is_tried_before_its_turn_or_once_it_is_set_aside(world: World) 
 def test_the_claims_of_one_carrier_are_taken_as_dry_run_lists_them(world: World) -> None:
     """`--dry-run` looks at one run by other means."""
     claims = [one for one in world.claims if one.carrier == "chronopost" and not one.is_pending]
-    now = moments({}, NOW, NOW + HOUR, [PODRetryScheduler])[0].at
+    now = coming_runs({}, NOW, NOW + HOUR, [PODRetryScheduler])[0].at
     carriers = Carriers()
     world = replace(world, claims=claims, carriers=carriers, rules=replace(world.rules, queue=carriers.queue))
     batch = world.rules.batch_sizes[RETRY]
     listed = preview(((one, False) for one in claims), Stage.READY, batch, (), {}, world.rules.policy, now)
-    run = world.coming().run(Moment(now, PODRetryScheduler))
+    run = world.coming().run(ComingRun(now, PODRetryScheduler))
     assert [one.reference for one in run.tries] == [one.reference for one, _ in listed.taken]
 
 
@@ -206,14 +206,14 @@ def minutes(*past: int) -> list[datetime]:
     ],
 )
 def test_the_schedule_goes_on_as_it_went(begun: list[datetime], next_minute: int) -> None:
-    coming = moments({RETRY: begun}, NOW, NOW + 5 * HOUR, [PODRetryScheduler])
+    coming = coming_runs({RETRY: begun}, NOW, NOW + 5 * HOUR, [PODRetryScheduler])
     assert [moment.at - NOW for moment in coming] == [
         timedelta(minutes=next_minute + 60 * n) for n in range(6 if next_minute == 0 else 5)
     ]
 
 
 def test_both_workers_the_fetch_worker_first() -> None:
-    coming = moments({}, NOW, NOW + HOUR)
+    coming = coming_runs({}, NOW, NOW + HOUR)
     assert [(moment.at.minute, moment.worker.name) for moment in coming] == [
         (30, FETCH),
         (0, FETCH),

@@ -116,7 +116,7 @@ def test_why_the_rest_waits(world: World) -> None:
         State(Stage.SETTLED, 1, next_at=world.now, rank_at=world.now, kind=ErrorKind.ACCESS_DENIED)
     )
     result = look(world)
-    assert (result.taken, result.shelved, result.held, result.ending, result.passing) == ([], 1, 1, 1, 1)
+    assert (result.taken, result.shelved, result.leased, result.ending, result.passing) == ([], 1, 1, 1, 1)
 
 
 def test_a_settled_claim_whose_turn_has_not_come_is_not_spoken_of_as_passing(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from recours.core.quota import Capability, Limit, Usage, Window
 from recours.core.text import format_minute, format_span
 from recours.runs.ports import Waiting
-from recours.runs.summary import Report, Stats, usage_line, waiting_line, worth_telling
+from recours.runs.summary import Report, Stats, usage_line, waiting_line, worth_showing
 from tests.fakes.world import local
 
 MIDNIGHT = datetime(2026, 2, 6, 23, tzinfo=UTC)
@@ -129,9 +129,9 @@ def test_spans_are_said_in_words(hours: float, words: str) -> None:
 
 
 def test_short_windows_are_told_only_where_there_are_no_longer_ones() -> None:
-    second = Usage(Limit("dhl", 1, Window(1)), used=1, held=0, resets_at=MIDNIGHT)
-    day = Usage(Limit("dhl", 250, Window(0, "UTC")), used=7, held=0, resets_at=MIDNIGHT)
-    assert worth_telling([second, day]) == [day]
-    assert worth_telling([second]) == [second]
+    second = Usage(Limit("dhl", 1, Window(1)), used=1, reserved=0, resets_at=MIDNIGHT)
+    day = Usage(Limit("dhl", 250, Window(0, "UTC")), used=7, reserved=0, resets_at=MIDNIGHT)
+    assert worth_showing([second, day]) == [day]
+    assert worth_showing([second]) == [second]
     assert usage_line("La Poste", second, local) == "La Poste: 1/1 per second"
     assert usage_line("DHL", day, local) == "DHL: 7/250 per day, resets 2026-02-07 00:00"
