@@ -63,7 +63,7 @@ def row(service: Service, claim: int) -> tuple[Any, ...]:
     return found
 
 
-@pytest.mark.sample("the other language")
+@pytest.mark.sample("refusals in another language: others of this file read and write both")
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_every_carriers_refusals_are_stored_in_three_parts(service: Service, language: str) -> None:
     service.environment["RECOURS_LANGUAGE"] = language

@@ -177,7 +177,7 @@ def test_a_url_that_is_itself_at_fault_is_told_of_nothing_and_never_shown(run: R
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.skipif(os.name == "nt", reason="there, no signal can be sent to one child alone")
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_is_a_failure_with_its_summary(
     environment: dict[str, str],
     check: Check,

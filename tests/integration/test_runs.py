@@ -439,7 +439,7 @@ def test_a_claim_with_which_three_runs_died_is_not_tried_a_fourth_time(
 # ---------------------------------------------------------------- stopped
 
 
-@pytest.mark.sample("the other signal that stops a run")
+@pytest.mark.sample("the other signal that stops a run: tests/integration/test_pings.py stops one with it")
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_that_is_stopped_finishes_what_is_in_hand_and_gives_back_the_rest(
     database: Database,
