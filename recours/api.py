@@ -62,7 +62,7 @@ __all__ = [
 
 
 def fetch_claim(reference: str, *, language: str | None = None) -> FetchResult:
-    """Fetch the POD of a claim now, whatever its timetable; returns when the carrier has answered.
+    """Fetch the POD of a claim now, whatever its backoff; returns when the carrier has answered.
 
     It goes the way of `pod_retry_scheduler.py --claim`: the same queue and quotas, lease, records and log; mails that
     come of it are sent by the next run. Also for a claim that is pending, or that was given up. `language`: of the

@@ -343,7 +343,7 @@ class APIRequestQueue:
         except (RunError, ImportError):
             raise
         except Exception:  # the parcel that causes it is asked about singly, and causes it again
-            log.exception(f"{self._name(carrier)}: an error of ours in a call about several parcels")
+            log.exception(f"{self._name(carrier)}: an internal error in a call about several parcels")
             found = {}
         finally:
             counts.append(_Count(session.calls, session.unsent))
@@ -554,7 +554,7 @@ class APIRequestQueue:
         if isinstance(outcome, Retrieved):
             return outcome
         failure = _doubted(outcome, self._accounts[carrier].spec, number)
-        by_carrier = failure.http_status is not None  # else by a limit of ours
+        by_carrier = failure.http_status is not None  # else by a limit of recours's own
         if by_carrier and (failure.kind is ErrorKind.RATE_LIMITED or failure.retry_at is not None):
             now = self._clock.now()
             until = pause_until(failure.retry_at, now)

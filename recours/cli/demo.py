@@ -233,7 +233,7 @@ def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
     (status, stage, retries) = connection.execute(
         "SELECT pod_fetch_status, pod_stage, pod_retry_count FROM claims WHERE id = ?", (claim_id,)
     ).fetchone()
-    end = f"   [{retries} turns, {stage}]" if status != "success" else ""
+    end = f"   [{retries} retries, {stage}]" if status != "success" else ""
     return " → ".join(attempts) + end
 
 

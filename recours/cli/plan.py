@@ -197,7 +197,7 @@ def _claims(run: ForeseenRun, tried: int) -> str:
 
 
 _WHY = {
-    Reason.TURN: "its turn comes later",
+    Reason.TURN: "it is due later",
     Reason.NUMBER: "it has no tracking number",
     Reason.QUOTA: "the carrier's calls are used up, or it asked to wait",
     Reason.RESERVED: "the calls that are left are kept for new claims",

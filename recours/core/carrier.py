@@ -126,7 +126,7 @@ class Catalog:
         return sorted(spec.name for spec in self.specs.values())
 
     def resolve(self, name: str, number: str | None = None) -> str | None:
-        """The key of the carrier whose account serves a claim; None if `name` is none of ours."""
+        """The key of the carrier whose account serves a claim; None if `name` is no carrier that recours knows."""
         key = self._keys.get(fold(name))
         for substitute in self._substitutes_of(key):
             if substitute.numbers is None or substitute.numbers.fullmatch(number or ""):
@@ -145,7 +145,7 @@ class Catalog:
         return served if served in substituted else key
 
     def keys_of(self, name: str) -> tuple[str, ...]:
-        """The keys that claims of this carrier may be under; none if `name` is none of ours."""
+        """The keys that claims of this carrier may be under; none if `name` is no carrier that recours knows."""
         key = self._keys.get(fold(name))
         if key is None:
             return ()

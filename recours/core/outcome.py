@@ -72,7 +72,7 @@ Outcome = Retrieved | Failure
 
 
 def unknown_of(outcome: Outcome) -> list[str]:
-    """What an outcome tells of that no table of ours knows, each once."""
+    """What an outcome tells of that no table here knows, each once."""
     of_failure = outcome.unknown if isinstance(outcome, Failure) else None
     of_delivery = outcome.delivery.unknown if outcome.delivery else None
     return list(dict.fromkeys(seen for seen in (of_failure, of_delivery) if seen))

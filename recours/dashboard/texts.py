@@ -139,7 +139,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "back": ("Back to the claims", "Retour aux réclamations"),
     "fetch_now": ("Fetch now", "Interroger le transporteur"),
     "fetch_help": (
-        "Asks the carrier now, within its quota, whatever the timetable.",
+        "Asks the carrier now, within its quota, whatever the backoff.",
         "Interroge le transporteur maintenant, dans la limite de son quota, quel que soit le calendrier.",
     ),
     "fetching": ("The carrier is asked …", "Le transporteur est interrogé …"),

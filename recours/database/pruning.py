@@ -135,7 +135,7 @@ class DatabasePast:
         return self._change(claims, _deliveries(before, now), {"pod_known_delivery": None})
 
     def forget_events(self, before: datetime) -> int:
-        """Empty the facts of what was told; the rest of an event stays, so that nobody is told twice."""
+        """Empty the facts of what was told; the rest of an event stays, so that nothing is mailed twice."""
         return self._change(events, _facts(before), {"facts": {}})
 
     def forget_mails(self, before: datetime) -> int:

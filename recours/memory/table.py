@@ -1,6 +1,6 @@
 """The table of claims in memory: what the service wrote, and what recours left beside it.
 
-It knows which rows are at which stage and when their turns come: a run that has little to do looks at few of them.
+It knows which rows are at which stage and when they are due: a run that has little to do looks at few of them.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Iterator

@@ -38,7 +38,7 @@ class RunObservers:
             try:
                 tell(observer)
             except Exception:  # an error in an observer must not end the run
-                log.exception(f"An error of ours in {type(observer).__name__}; the run goes on")
+                log.exception(f"Internal error in {type(observer).__name__}; the run goes on")
 
 
 class ProgressBar:

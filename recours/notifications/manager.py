@@ -184,7 +184,7 @@ class NotificationManager:
         *,
         held: bool = False,
     ) -> int:
-        """Render and keep one mail: 1; 0 if another run has told it meanwhile, or an error of ours prevented it."""
+        """Render and keep one mail: 1; 0 if another run has told it meanwhile, or an internal error prevented it."""
         try:
             if kind is MailKind.WEEKLY_REPORT:
                 from recours.notifications.weekly import render_report  # noqa: PLC0415 (one mail a week)
@@ -194,7 +194,7 @@ class NotificationManager:
                 mail = render(kind, told, language, recipient.name, self.policy.head, self.catalog)
         except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
             references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in told[:5])
-            log.exception(f"The mail about {references} cannot be written: an error of ours")
+            log.exception(f"The mail about {references} cannot be written: an internal error")
             return 0
         draft = Draft(
             message_id=f"<{self.new_id()}@recours.invalid>",

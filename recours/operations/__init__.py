@@ -1,1 +1,1 @@
-"""The operator's desk: what a person asks of the system, and has it do, beside the runs."""
+"""What a person asks of the system, or has it do, beside the runs."""

@@ -36,10 +36,10 @@ class Outlook(Protocol):
     def claims(
         self, due_until: datetime, mended_after: datetime, max_retries: int, now: datetime
     ) -> Iterator[Sighted]:
-        """Every claim that a run up to then has to do with; also those whose turn is after `mended_after`."""
+        """Every claim that a run up to then has to do with; also those whose retry is after `mended_after`."""
 
     def not_due(self, due_until: datetime, now: datetime, deadlines_until: datetime) -> Iterator[Claim]:
-        """Claims with a deadline in between whose turn comes later, or that wait for a tracking number."""
+        """Claims with a deadline in between that are due later, or that wait for a tracking number."""
 
 
 class Reason(StrEnum):
@@ -63,7 +63,7 @@ class Late:
     carrier: str  # its key; "": none that we know
     deadline: datetime  # the end of the day
     reason: Reason
-    next_at: datetime | None = None  # when it is tried after all, or its turn comes, if that is known
+    next_at: datetime | None = None  # when it is tried after all, or is due, if that is known
     estimated: bool = (
         False  # the deadline lies beyond the horizon; by its place in the backlog, at the last day's pace
     )
@@ -349,7 +349,7 @@ class _Maker:
         return sorted(found, key=lambda late: (late.deadline, late.reference))
 
     def _later(self, runs: ComingRuns) -> Iterator[Late]:
-        """Claims in what is left of a backlog whose deadlines come before their turn, at the pace of the last day."""
+        """Claims in what is left of a backlog whose deadlines come before they are tried, at the pace of the last day."""
         for stage in (Stage.NEW, Stage.READY):
             for key, backlog in runs.backlogs(stage):
                 if not (pace := self._pace(key, stage)):

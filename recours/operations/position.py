@@ -52,7 +52,7 @@ class Why(StrEnum):
     UNNUMBERED = "unnumbered"
     SETTLED = "settled"
     ENDING = "ending"  # all its turns are used: the next run gives it up
-    EXPIRING = "expiring"  # its deadline has long passed: when its turn comes, it is given up
+    EXPIRING = "expiring"  # its deadline has long passed: when it is due, it is given up
     GIVEN_UP = "given_up"
 
 
@@ -210,7 +210,7 @@ def _by_backoff(claim: Claim, state: State, now: datetime, policy: Policy) -> tu
 
 
 def _expires(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether it is given up when its turn comes, without a call."""
+    """Tell whether it is given up when it is due, without a call."""
     _, at = _by_backoff(claim, state, now, policy)
     return is_expired(state, at, policy)
 

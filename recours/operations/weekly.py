@@ -29,7 +29,7 @@ _RECURS = 2
 
 class WeekRecords(Protocol):
     def given_up(self, since: datetime, until: datetime) -> list[Claim]:
-        """Claims whose last turn was then and that have given up since, the latest first."""
+        """Claims whose last retry was then and that have given up since, the latest first."""
 
     def near_deadline(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Claim]:
         """Claims that wait for their POD and whose real deadline is then, the nearest first."""

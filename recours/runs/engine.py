@@ -225,8 +225,8 @@ class Engine:
             self._fail(fault)  # before the claim goes back: nobody is to lease it again
             raise
         except Exception as error:
-            log.exception(f"{claim.reference}: an error of ours")
-            message = f"An error of ours ({type(error).__name__}); the log has its details"
+            log.exception(f"{claim.reference}: an internal error")
+            message = f"Internal error ({type(error).__name__}); the log has its details"
             failure = Failure.of(Sentence.INTERNAL, message=message)
             return Ended(failure, deps.clock.now(), 0.0, mistake=mistake_of(error))
 

@@ -31,7 +31,7 @@ class Preview:
 
 
 def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Preview:
-    """Claims that somebody asked for, whatever their timetable: a closed carrier is not asked for them either."""
+    """Claims that somebody asked for, whatever their backoff: a closed carrier is not asked for them either."""
     result = Preview()
     for claim in claims:
         if _is_left_behind(claim, closed):

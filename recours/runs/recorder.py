@@ -126,7 +126,7 @@ class Recorder:
             return "it stays given up"
         if state.stage is Stage.WAITING and state.next_at:
             return f"its next try stays {format_minute(state.next_at, self.local)}"
-        return "its timetable stays as it was"
+        return "its backoff stays as it was"
 
     def say_passed(self, claim: Claim, decision: Decision) -> None:
         """A retry of a settled claim passed without a call."""
@@ -135,7 +135,7 @@ class Recorder:
         if decision.gave_up:
             self.say_final(claim, decision, error)
         else:
-            retry = f"turn {decision.state.retries_used} of {self.policy.max_retries}"
+            retry = f"retry {decision.state.retries_used} of {self.policy.max_retries}"
             log.info(f"⏭️ SKIPPED: {claim.reference} - {error} (persistent, {retry})")
 
     def say_final(self, claim: Claim, decision: Decision, error: str) -> None:

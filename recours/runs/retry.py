@@ -1,4 +1,4 @@
-"""`PODRetryScheduler`: failed claims, tried again on their timetable."""
+"""`PODRetryScheduler`: failed claims, tried again when they are due."""
 
 from collections.abc import Collection
 from dataclasses import replace

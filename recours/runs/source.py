@@ -93,7 +93,7 @@ class DueClaims:
 
 
 class NamedClaims:
-    """Claims that someone asked for, whatever their timetable."""
+    """Claims that someone asked for, whatever their backoff."""
 
     def __init__(self, repository: Claims, claims: Sequence[Claim]) -> None:
         """`claims`: as `find_named` gives them."""

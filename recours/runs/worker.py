@@ -348,7 +348,7 @@ class Worker(ABC):
             what = one if count == 1 else several
             log.info(f"{many} {what}: status '{status}' (RECOURS_SKIP_CLAIM_STATUSES)")
 
-    # ---------------------------------------------------------------- the timetable
+    # ---------------------------------------------------------------- maintenance
 
     def _enroll(self) -> None:
         """New claims are enrolled by the fetch worker; of those that wait for a decision every run says how many."""

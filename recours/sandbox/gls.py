@@ -90,7 +90,7 @@ class Gls(json_api.JsonCarrier, GivesTokens):
         return f"{digits}{serial:09d}"
 
     def too_many_calls(self) -> Answer:
-        """They are told by the gateway, in its own form."""
+        """The gateway sends them, in its own form."""
         text = "Rate limit quota violation. Quota limit  exceeded. Identifier : sandbox"
         return _fault(429, text, "policies.ratelimit.QuotaViolation")
 

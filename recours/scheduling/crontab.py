@@ -38,7 +38,7 @@ _OPERATOR = re.compile(r"[();<>|&]+")
 
 @dataclass(frozen=True)
 class CronLine:
-    """A line of a crontab that starts workers of ours."""
+    """A line of a crontab that starts recours workers."""
 
     number: int  # from 0
     workers: tuple[str, ...]

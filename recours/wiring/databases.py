@@ -75,7 +75,7 @@ def current_schema(database: Database) -> Schema:
 
 
 def clock_remarks(offset: timedelta) -> list[str]:
-    """What to say about a database's clock that is this much ahead of ours."""
+    """What to say about a database's clock that is this much ahead of this machine."""
     if abs(offset) <= CLOCKS_AGREE:
         return []
     apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"

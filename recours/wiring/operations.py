@@ -58,7 +58,7 @@ class Operations:
     records: DatabaseRecords
     claims: ClaimRepository
 
-    def queue(self, holder: str = "desk") -> APIRequestQueue:
+    def queue(self, holder: str = "operations") -> APIRequestQueue:
         """The queue: to be looked at, or to call with."""
         return make_queue(self.settings, self.database, self.settings.policy, self.clock, random, holder)
 
@@ -201,7 +201,7 @@ def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSent
 
 
 def open_operations(settings: Settings) -> Operations:
-    """The desk over a database whose schema is current. Changes nothing. Raises DatabaseError."""
+    """The operations over a database whose schema is current. Changes nothing. Raises DatabaseError."""
     database = connect(settings)
     try:
         schema = current_schema(database)
@@ -213,7 +213,7 @@ def open_operations(settings: Settings) -> Operations:
 
 
 def operations_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> Operations:
-    """The desk over a database that is open already. Raises DatabaseError."""
+    """The operations over a database that is open already. Raises DatabaseError."""
     catalog, redact, columns = catalog_of(settings), redactor(settings), schema.columns
     reach = reach_of_next_run(database, schema)
     return Operations(
@@ -224,5 +224,5 @@ def operations_over(settings: Settings, database: Database, schema: Schema, cloc
         clock=clock,
         catalog=catalog,
         records=DatabaseRecords(database, catalog, columns, redact, reach),
-        claims=ClaimRepository(database, catalog, columns, "", "desk", redact, reach),
+        claims=ClaimRepository(database, catalog, columns, "", "operations", redact, reach),
     )

@@ -71,7 +71,7 @@ def _assumed_queue(
     operations: Operations, carriers: Mapping[str, CarrierFacts], assumption: Assumption
 ) -> Callable[[Clock], APIRequestQueue]:
     """Makes the queue of one run: with limits, counts and carriers as they are now, and calls that go nowhere."""
-    settings, tables = operations.settings, QuotaTables(operations.database, "desk")
+    settings, tables = operations.settings, QuotaTables(operations.database, "forecast")
     states = {key: tables.carrier_state(key) for key in carriers}
     quota = MemoryQuota(
         [use for facts in carriers.values() for use in facts.uses], operations.clock.now(), states

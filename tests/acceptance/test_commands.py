@@ -36,7 +36,7 @@ def test_the_demo_shows_what_a_newcomer_should_see() -> None:
     ):
         assert sign in done.stdout
     assert (
-        "1 h not_found → 7 h not_found → 31 h not_found → 103 h not_found   [4 turns, given_up]"
+        "1 h not_found → 7 h not_found → 31 h not_found → 103 h not_found   [4 retries, given_up]"
         in done.stdout
     )
     log, pods, database = (_path(done.stdout, what) for what in ("log", "PODs", "database"))

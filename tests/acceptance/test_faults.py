@@ -17,7 +17,7 @@ from tests.acceptance.simulation import Service
 from tests.conftest import Kind
 
 _CLAIMS = 4
-OWN_ERROR = re.compile("an (error of ours|internal error)")
+OWN_ERROR = re.compile("an internal error")
 _PROBLEM = re.compile(r" - \[(WARNING|ERROR)\] - .*", re.MULTILINE)
 
 

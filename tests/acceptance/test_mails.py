@@ -981,7 +981,7 @@ def test_a_mail_that_cannot_be_written_keeps_no_other(
         broken.setattr("recours.notifications.manager.render", failing)
         service.run_hourly(1)
     assert smtp.recipients() == ["b@shop.example"]
-    assert "The mail about CLM-0001 cannot be written: an error of ours" in caplog.messages
+    assert "The mail about CLM-0001 cannot be written: an internal error" in caplog.messages
     service.run_hourly(1)
     assert smtp.recipients() == ["b@shop.example", "a@shop.example"]
 

@@ -98,7 +98,7 @@ class ForeseenRun:
     at: datetime
     worker: str
     tries: Sequence[ForeseenAttempt] = ()
-    passed: int = 0  # turns of settled claims
+    passed: int = 0  # retries of settled claims
     gave_up: int = 0
     left: Mapping[str, Left] = field(default_factory=dict)
     due: Mapping[str, int] = field(default_factory=dict)

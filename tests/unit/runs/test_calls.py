@@ -364,11 +364,11 @@ def test_an_error_of_ours_costs_the_claim_a_turn_and_shows_its_traceback(
     report = world.retry(concurrency=1)
     assert (report.stats.success, report.stats.failed, report.exit_status) == (1, 1, 0)
     (record,) = [record for record in caplog.records if record.exc_info]
-    assert (record.levelname, record.getMessage()) == ("ERROR", "CLM-01: an error of ours")
+    assert (record.levelname, record.getMessage()) == ("ERROR", "CLM-01: an internal error")
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
     claim = world.table["CLM-01"]
-    assert claim.error_text == "An error of ours (ZeroDivisionError); the log has its details"
+    assert claim.error_text == "Internal error (ZeroDivisionError); the log has its details"
     assert (claim.state.kind, claim.retries_counted) == (ErrorKind.INTERNAL_ERROR, 1)
 
 

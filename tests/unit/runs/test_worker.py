@@ -258,8 +258,8 @@ def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
         f"[WARNING] ❌ FAILED: CLM-1 - {words}; next try 2026-02-02 10:00",
         "[1] Retry #1 for CLM-1 (Chronopost)",
         f"[WARNING] ❌ FAILED: CLM-1 - {words}; not asked again unless it is corrected",
-        f"⏭️ SKIPPED: CLM-1 - {words} (persistent, turn 2 of 4)",
-        f"⏭️ SKIPPED: CLM-1 - {words} (persistent, turn 3 of 4)",
+        f"⏭️ SKIPPED: CLM-1 - {words} (persistent, retry 2 of 4)",
+        f"⏭️ SKIPPED: CLM-1 - {words} (persistent, retry 3 of 4)",
         f"[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 4 attempts - {words} (the carrier was asked 2 times)",
     ]
     assert world.table.told == [("pod_failed", "client", N), ("gave_up", "operator", N)]
