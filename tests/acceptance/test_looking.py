@@ -343,7 +343,7 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
         ["tracking number was XY000000001FR, is XY999999999FR", "It is due: retry 1 of 4."],
     ),
     "another carrier": ({}, True, edit("carrier", "UPS"), ["its carrier's account was that of Chronopost, is UPS"]),
-    "count reset": ({}, True, edit("pod_retry_count", 0), ["its count of turns was 1, is 0"]),
+    "count reset": ({}, True, edit("pod_retry_count", 0), ["its count of retries was 1, is 0"]),
     "held": ({}, True, hold, ["A run is fetching it at this moment. If that run died, others may take it from "]),
     "paid": ({"status": "paid"}, True, None, ["It is set aside: its status is 'paid'", "RECOURS_SKIP_CLAIM_STATUSES"]),
     "new": ({"pod_fetch_status": "pending"}, False, None, ["It is new: the fetch worker asks the carrier at its next run."]),

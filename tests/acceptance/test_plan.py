@@ -245,8 +245,10 @@ def test_from_claims_that_no_run_has_seen_yet(service: Service, assumption: Assu
     oddities(service)
     if assumption is Assumption.SUCCESS:
         deliver(service)
-    made = plan(service, 48, Started(), assumption)
-    assert_foreseen(made, run_for(service, 48, Started()))
+    # One thread: with several, it depends on the machine which claims get the last units of a quota.
+    started = Started(concurrency=1)
+    made = plan(service, 48, started, assumption)
+    assert_foreseen(made, run_for(service, 48, started))
     assert count_of(made) > 100
     assert any(run.left for run in made.runs)
 

@@ -13,7 +13,8 @@ from recours.database.engine import Database
 from tests.conftest import Kind
 from tests.fakes.proxy import Proxy
 
-SOON = Deadlines(quiet=0.3, stuck=1.5)
+# Quiet for longer than the programs take to start: what asks the server then must not be caught by the freeze itself.
+SOON = Deadlines(quiet=1.5, stuck=3.0)
 
 
 @pytest.fixture
