@@ -52,7 +52,7 @@ class MemoryClaims:
 
     def locked_ids(self, stage: Stage, carriers: Collection[str], now: datetime) -> set[Any]:
         del stage, carriers, now
-        return set()  # as on SQLite: whoever writes has the whole database
+        return set()  # no other program can lock rows in memory
 
     def set_aside(self, stage: Stage) -> dict[str, int]:
         shelved = (row.claim for row in islice(self.table.at(Stage.SHELVED), SET_ASIDE_MOST))

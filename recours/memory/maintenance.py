@@ -66,7 +66,7 @@ class MemoryMaintenance:
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
     ) -> set[int]:
         del due_until, max_retries, now, settled_of
-        return set()  # as on SQLite: whoever writes has the whole database
+        return set()  # no other program can lock rows in memory
 
     def locked_ids(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None

@@ -353,7 +353,7 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
         None,
         ["has no tracking number: it waits for one", "Enter its tracking number"],
     ),
-    "nobody's": ({"pod_fetch_status": None}, True, None, ["Its pod_fetch_status is empty: no run works on such a claim."]),
+    "empty status": ({"pod_fetch_status": None}, True, None, ["Its pod_fetch_status is empty: no run works on such a claim."]),
     "unknown carrier": (
         {"carrier": "Pigeon Post"},
         True,

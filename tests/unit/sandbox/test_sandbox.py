@@ -269,7 +269,7 @@ def test_pod_as_a_picture(box: Sandbox, scenario: Scenario, pdf: str) -> None:
     with Image.open(io.BytesIO(document(reply))) as image:
         image.load()
         assert (image.format, image.mode, image.size) == ("PNG", "L", (480, 200))
-        assert image.getextrema() == (0x20, 248)  # ink on paper
+        assert image.getextrema() == (0x20, 248)  # a dark signature on light paper
 
 
 @pytest.mark.parametrize(
