@@ -304,8 +304,8 @@ class Worker(ABC):
         locked = self._locked()
         if not locked | passed_over:
             return
-        if self._outlasts(locked):
-            log.warning(f"{_locked_text(len(locked))}; trying once more")
+        if outlasting := self._outlasting(locked):
+            log.warning(f"{_locked_text(len(outlasting))}; trying once more")
         self._maintain_rows()
         self._expire()
         ready = source.ready(self.deps.clock.now(), left.batch_size)
@@ -313,7 +313,8 @@ class Worker(ABC):
             self.say_found(min(sum(ready.values()), left.batch_size), len(self._locked()))
         if ready := {key: count for key, count in ready.items() if key not in self.refusals}:
             self._fetch(source, left, ready)
-        self.stats.skipped_locked = len(self._locked())
+        # What is locked only now is locked by a run beside this one, as a rule, and not for long.
+        self.stats.skipped_locked = len(outlasting & self._locked())
         if not self.stats.skipped_locked:
             return
         sentence = (
@@ -329,14 +330,14 @@ class Worker(ABC):
         """Claims whose attempt ended in this slice."""
         return self.stats.total - self._done_before
 
-    def _outlasts(self, locked: set[Any]) -> bool:
-        """Wait a little for what is locked, as most transactions are short; tell whether it was waited for in vain."""
+    def _outlasting(self, locked: set[Any]) -> set[Any]:
+        """Wait a little for what is locked, as most transactions are short; returns what was waited for in vain."""
         for _ in range(_POLLS_OF_LOCKED):
             if self._stop.is_set() or not locked:
-                return False
+                return set()
             self.deps.clock.sleep(_LOCKED_POLL_S)
             locked = locked & self._locked()
-        return bool(locked)
+        return locked
 
     def _mention_set_aside(self) -> None:
         """Claims that are not fetched for their own status, in each run: else nobody knows why nothing happens to them."""

@@ -114,6 +114,28 @@ def test_what_is_unlocked_meanwhile_is_fetched_by_the_same_run(
     assert (report.exit_status, report.stats.success, report.stats.skipped_locked) == (0, 3, 0)
 
 
+def test_rows_that_other_runs_lock_by_turns_are_no_fault(
+    service: Service, other: Connection, clock: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when several runs assess a thousand new claims each: every look finds some locked, but never for long."""
+    claims = [service.add(S.DELIVERED) for _ in range(3)]
+    hold(other, *claims)
+    clock.on_sleep = lambda: other.exec_driver_sql("ROLLBACK; BEGIN")
+    looks: list[int] = []
+    usual = ClaimMaintenance.is_behind
+
+    def is_behind(*given: Any) -> bool:
+        looks.append(1)
+        if len(looks) == 2:  # after the wait
+            hold(other, *claims)
+        return usual(*given)
+
+    monkeypatch.setattr(ClaimMaintenance, "is_behind", is_behind)
+    report = service.run()
+    assert (report.exit_status, report.fault, report.stats.skipped_locked) == (0, None, 0)
+    assert len(looks) == 2
+
+
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("moment", ["at once", "while it is counted"])
 def test_what_was_locked_only_while_the_run_looked_is_fetched_by_the_same_run(
