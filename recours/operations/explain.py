@@ -276,7 +276,12 @@ def _where_failed(case: _Case) -> str:
         asked = sum(attempt.was_asked and attempt.number == number for attempt in case.facts.attempts)
         return f"It was given up; {times_asked('en', asked)}. No run tries it again."
     if state.retries_used >= most:
-        return f"All of its retries are used ({state.retries_used} of {most}): the next run of the scheduler gives it up."
+        end = (
+            "the next run of the scheduler gives it up"
+            if case.where.is_due
+            else f"at its next retry, on {case.shown(state.next_at)}, it is given up"
+        )
+        return f"All of its retries are used ({state.retries_used} of {most}): {end}."
     if state.stage is Stage.SETTLED:
         return (
             f"The carrier's answer is final: it is not asked again, and its retries pass without a call ({used} used). After the "

@@ -51,7 +51,7 @@ class Why(StrEnum):
     SHELVED = "shelved"
     UNNUMBERED = "unnumbered"
     SETTLED = "settled"
-    ENDING = "ending"  # all its turns are used: the next run gives it up
+    ENDING = "ending"  # all its retries are used: when it is due, it is given up
     EXPIRING = "expiring"  # its deadline has long passed: when it is due, it is given up
     GIVEN_UP = "given_up"
 
@@ -82,7 +82,8 @@ def closing_of(refusal: Refusal) -> Closing:
 class Position:
     """Where a claim stands at a moment. Datetimes are aware UTC.
 
-    `refusal`: why its carrier takes no call now, where a call is still to come. `asks`: whether one is.
+    `refusal`: why its carrier takes no call now, where a call is still to come. `asks`: whether one is. `is_due`: whether
+    a run that begins now deals with it: has it fetched if its carrier takes calls, lets its retry pass, or gives it up.
     """
 
     standing: Standing
@@ -93,6 +94,7 @@ class Position:
     actor: Actor | None = None  # who can do something about it
     refusal: Refusal | None = None
     asks: bool = False
+    is_due: bool = False
 
     def is_tried_before(self, deadline: datetime) -> bool:
         """Tell whether a run tries it before that moment."""
@@ -113,8 +115,10 @@ def position(
     closed = refusal if asks else None
     why, next_at = _next(claim, state, now, policy, closed, leased=leased)
     kind = _in_the_way(claim, state, closed)
+    stage = _stage_now(claim, state, now, policy)
+    is_due_now = _is_due(why, stage, state, now, policy)
     return Position(
-        standing=_standing(claim, why, _stage_now(claim, state, now, policy)),
+        standing=_standing(claim, why, stage, is_due=is_due_now),
         state=state,
         why=why,
         next_at=next_at,
@@ -122,6 +126,7 @@ def position(
         actor=_actor(why, kind, closed),
         refusal=closed,
         asks=asks,
+        is_due=is_due_now,
     )
 
 
@@ -136,7 +141,7 @@ def _asks(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
 # ---------------------------------------------------------------- where
 
 
-def _standing(claim: Claim, why: Why, stage: Stage) -> Standing:
+def _standing(claim: Claim, why: Why, stage: Stage, *, is_due: bool) -> Standing:
     first = {
         Why.HAS_POD: Standing.FETCHED,
         Why.IN_HAND: Standing.IN_HAND,
@@ -147,7 +152,8 @@ def _standing(claim: Claim, why: Why, stage: Stage) -> Standing:
         return first[why]
     if claim.is_edited or claim.state.stage is None:
         return Standing.NOT_SEEN
-    return Standing.GIVEN_UP if why in (Why.ENDING, Why.EXPIRING) else Standing(stage)
+    ends_now = is_due and why in (Why.ENDING, Why.EXPIRING)
+    return Standing.GIVEN_UP if ends_now else Standing(stage)
 
 
 def _stage_now(claim: Claim, state: State, now: datetime, policy: Policy) -> Stage:
@@ -157,6 +163,13 @@ def _stage_now(claim: Claim, state: State, now: datetime, policy: Policy) -> Sta
     if claim.is_pending:
         return Stage.WAITING if state.next_at and state.next_at > now else Stage.NEW
     return Stage.READY if is_due(state, now, policy) else Stage.WAITING
+
+
+def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy) -> bool:
+    """Tell whether a run that begins now deals with a claim at this stage."""
+    if why in (Why.HAS_POD, Why.IN_HAND, Why.LEFT_ALONE):
+        return False
+    return stage in (Stage.NEW, Stage.READY) or (stage is Stage.SETTLED and is_due(state, now, policy))
 
 
 # ---------------------------------------------------------------- when, and why then

@@ -121,7 +121,8 @@ def _standing(claim: Claim, where: Position, local: LocalTime) -> str:
 
 def _waits_for(where: Position, local: LocalTime) -> str:
     if where.why is Why.ENDING:
-        return "all its retries are used, and the next run gives it up"
+        at = "by the next run" if where.is_due else f"on {format_minute(where.state.next_at, local)}"
+        return f"all its retries are used, and it is given up {at}"
     if where.why is Why.SETTLED:
         at = format_minute(where.state.next_at, local)
         return f"the carrier's answer was final, and its retries pass without a call, the next on {at}"

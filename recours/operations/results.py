@@ -131,16 +131,22 @@ INSTEAD: dict[str, dict[Why, str]] = {
         Why.NOT_ASKED: "{reference} is due, and nothing can be asked: {missing}{error}.",
         Why.CLOSED: "{reference} waits until {next}: {closing}{error}.",
         Why.BLOCKED: "{reference} waits until someone acts: {closing}{error}.",
-        Why.ENDING: "{reference} has no retry left: the next run gives it up{error}.",
+        Why.ENDING: "{reference} has no retry left: it is given up {end}{error}.",
         Why.EXPIRING: "{reference} is given up at its next retry: its response deadline passed long ago{error}.",
     },
     "fr": {
         Why.NOT_ASKED: "{reference} : rien ne peut être demandé, {missing}{error}.",
         Why.CLOSED: "{reference} : en attente jusqu'au {next}, {closing}{error}.",
         Why.BLOCKED: "{reference} : en attente d'une intervention, {closing}{error}.",
-        Why.ENDING: "{reference} : plus aucun essai, la prochaine exécution abandonne la recherche{error}.",
+        Why.ENDING: "{reference} : plus aucun essai, la recherche est abandonnée {end}{error}.",
         Why.EXPIRING: "{reference} : date limite dépassée depuis longtemps, la recherche sera abandonnée{error}.",
     },
+}
+
+# When a claim without a retry left is given up: it is due, or it still waits for the time of its next one.
+END = {
+    "en": ("on {at}", "by the next run"),
+    "fr": ("le {at}", "à la prochaine exécution"),
 }
 
 # Why nothing can be asked: no number, or no carrier that is known.
@@ -205,6 +211,7 @@ class ResultSentences:
         before_error = " : " if language == "fr" else ": "
         closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
         form = INSTEAD[language].get(where.why) or STATUS[language][stands]
+        end = END[language][where.is_due].format(at=format_minute(where.state.next_at, self._local))
         return ClaimStatus(
             reference=claim.reference,
             stage=stands,
@@ -214,6 +221,7 @@ class ResultSentences:
                 next=format_minute(where.next_at, self._local) if where.next_at else "?",
                 asked=times_asked(language, asked),
                 missing=MISSING[language][claim.number is not None],
+                end=end,
                 closing=closing.format(carrier=carrier),
                 error=f"{before_error}{error.rstrip('.')}" if error else "",
             ),

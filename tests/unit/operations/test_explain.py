@@ -199,9 +199,7 @@ def test_who_can_do_what(of: Claim, kind: ErrorKind | None, actor: Actor, advice
     assert any(advice in sentence for sentence in found.advice)
 
 
-def test_a_lowered_limit_and_runs_that_died_are_told() -> None:
-    used_up = explained(claim(Stage.WAITING, retries_used=4, next_at=NOW + HOUR))
-    assert "the next run of the scheduler gives it up" in used_up.standing[0]
+def test_runs_that_died_are_told() -> None:
     died = explained(claim(Stage.READY, interruptions=3))
     assert "3 runs in a row died while fetching it" in died.standing[1]
 

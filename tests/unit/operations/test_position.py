@@ -1,0 +1,101 @@
+"""Where a claim stands, and whether a run that begins now deals with it."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from recours.core.claim import Claim, Stage
+from recours.core.pauses import Blocked, Refusal
+from recours.operations.position import Standing, Why, position
+from recours.operations.records import ListedClaim
+from recours.operations.results import ResultSentences
+from tests.unit.operations.test_explain import HOUR, NOW, PASSED, POLICY, claim, explained
+
+S = Standing
+USED_UP: dict[str, Any] = {"retries_used": 4}
+SOON, LATER = NOW + HOUR / 20, NOW + timedelta(days=3)
+
+
+@pytest.mark.parametrize(
+    ("of", "standing", "why", "is_due"),
+    [
+        (claim(Stage.READY, **USED_UP), S.GIVEN_UP, Why.ENDING, True),
+        (claim(Stage.WAITING, **USED_UP, next_at=SOON), S.GIVEN_UP, Why.ENDING, True),
+        (claim(Stage.WAITING, **USED_UP, next_at=LATER), S.WAITING, Why.ENDING, False),
+        (claim(Stage.SETTLED, **USED_UP, next_at=SOON), S.GIVEN_UP, Why.ENDING, True),
+        (claim(Stage.SETTLED, **USED_UP, next_at=LATER), S.SETTLED, Why.ENDING, False),
+        (claim(Stage.SETTLED, next_at=SOON), S.SETTLED, Why.SETTLED, True),
+        (claim(Stage.SETTLED, next_at=LATER), S.SETTLED, Why.SETTLED, False),
+        (claim(Stage.READY), S.READY, Why.DUE, True),
+        (claim(Stage.WAITING, next_at=SOON), S.READY, Why.DUE, True),
+        (claim(Stage.WAITING, next_at=LATER), S.WAITING, Why.BY_BACKOFF, False),
+        (claim(Stage.NEW, "pending"), S.NEW, Why.NEW, True),
+        (claim(Stage.GIVEN_UP, **USED_UP), S.GIVEN_UP, Why.GIVEN_UP, False),
+        (claim(Stage.READY, "success"), S.FETCHED, Why.HAS_POD, False),
+        (claim(Stage.READY, "manual"), S.LEFT_ALONE, Why.LEFT_ALONE, False),
+    ],
+)
+def test_a_claim_is_due_if_a_run_that_begins_now_deals_with_it(
+    of: Claim, standing: Standing, why: Why, is_due: bool
+) -> None:
+    where = position(of, NOW, POLICY)
+    assert (where.standing, where.why, where.is_due) == (standing, why, is_due)
+
+
+@pytest.mark.parametrize(
+    ("of", "standing"),
+    [
+        (claim(Stage.READY, **PASSED), S.GIVEN_UP),
+        (claim(Stage.WAITING, **PASSED, next_at=LATER), S.WAITING),
+        (claim(Stage.NEW, "pending", **PASSED), S.GIVEN_UP),
+    ],
+)
+def test_one_whose_deadline_has_long_passed_counts_as_given_up_when_it_is_due(
+    of: Claim, standing: Standing
+) -> None:
+    where = position(replace(of, deadline=date(2025, 12, 24)), NOW, POLICY)
+    assert (where.why, where.standing) == (Why.EXPIRING, standing)
+
+
+def test_one_that_a_run_is_fetching_is_no_other_runs_to_take() -> None:
+    assert not position(claim(Stage.READY), NOW, POLICY, leased=True).is_due
+
+
+def test_one_of_a_closed_carrier_is_due_all_the_same() -> None:
+    refusal = Refusal(Blocked.RATE_LIMIT, "at its limit", NOW + HOUR)
+    where = position(claim(Stage.READY), NOW, POLICY, refusal=refusal)
+    assert (where.why, where.is_due) == (Why.CLOSED, True)
+
+
+# ---------------------------------------------------------------- a lowered --max-retries, for people
+
+
+@pytest.mark.parametrize(
+    ("next_at", "why", "english", "french"),
+    [
+        (
+            NOW,
+            "the next run of the scheduler gives it up",
+            "CLM-1 has no retry left: it is given up by the next run.",
+            "CLM-1 : plus aucun essai, la recherche est abandonnée à la prochaine exécution.",
+        ),
+        (
+            LATER,
+            "at its next retry, on 2026-02-05 08:00, it is given up",
+            "CLM-1 has no retry left: it is given up on 2026-02-05 08:00.",
+            "CLM-1 : plus aucun essai, la recherche est abandonnée le 2026-02-05 08:00.",
+        ),
+    ],
+)
+def test_one_without_a_retry_left_is_given_up_when_it_is_due(
+    next_at: Any, why: str, english: str, french: str
+) -> None:
+    of = claim(Stage.WAITING, **USED_UP, next_at=next_at)
+    assert explained(of).standing == (f"All of its retries are used (4 of 4): {why}.",)
+    where = position(of, NOW, POLICY)
+    for language, sentence in {"en": english, "fr": french}.items():
+        told = ResultSentences(language, lambda at: at)
+        status = told.status(ListedClaim(of), where, carrier="Chronopost", asked=4)
+        assert (status.sentence, status.next_try_at) == (sentence, None)
