@@ -141,15 +141,17 @@ def _asks(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
 # ---------------------------------------------------------------- where
 
 
+_WHATEVER_ITS_STAGE = {
+    Why.HAS_POD: Standing.FETCHED,
+    Why.IN_HAND: Standing.IN_HAND,
+    Why.LEFT_ALONE: Standing.LEFT_ALONE,
+    Why.SHELVED: Standing.SHELVED,
+}
+
+
 def _standing(claim: Claim, why: Why, stage: Stage, *, is_due: bool) -> Standing:
-    first = {
-        Why.HAS_POD: Standing.FETCHED,
-        Why.IN_HAND: Standing.IN_HAND,
-        Why.LEFT_ALONE: Standing.LEFT_ALONE,
-        Why.SHELVED: Standing.SHELVED,
-    }
-    if why in first:
-        return first[why]
+    if why in _WHATEVER_ITS_STAGE:
+        return _WHATEVER_ITS_STAGE[why]
     if claim.is_edited or claim.state.stage is None:
         return Standing.NOT_SEEN
     ends_now = is_due and why in (Why.ENDING, Why.EXPIRING)

@@ -21,7 +21,7 @@ from recours.operations.forecast.facts import (
     Sighted,
     coming_runs,
 )
-from recours.runs.preview import preview
+from recours.operations.preview import preview
 from recours.runs.retry import PODRetryScheduler
 from tests.fakes.examples import MODEST
 from tests.fakes.paper import FETCH, HOUR, NOW, NUMBERS, POLICY, RETRY, Carriers, claim, rules

@@ -10,7 +10,8 @@ import pytest
 from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
-from recours.runs.preview import preview
+from recours.operations.position import Why
+from recours.operations.preview import preview
 from tests.fakes.queue import DELIVERY
 from tests.fakes.world import World
 
@@ -101,7 +102,7 @@ def test_in_a_preview_a_settled_claim_does_not_pass_before_its_turn(world: World
     world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "no")]
     world.retry(policy={"max_retries": 1})
     got = preview(found(world), Stage.READY, 3, (), {}, world.policy, world.now)
-    assert (got.passing, got.waiting) == (0, 1)
+    assert got.rest == {Why.BY_BACKOFF: 1}
 
 
 def test_usage_that_cannot_be_read_does_not_hide_the_summary(world: World) -> None:

@@ -14,7 +14,8 @@ from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.outcome import Failure
 from recours.notifications.render import Branding, render
-from recours.runs.preview import Preview, preview
+from recours.operations.position import Why
+from recours.operations.preview import Preview, preview
 from tests.fakes.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -119,7 +120,7 @@ def test_without_a_deadline_it_never_expires(world: World) -> None:
     pending(world, deadline=None)
     world.fetch()
     world.clock.advance(60 * DAY)  # more than the days that it is ranked by, and 30 more
-    assert shown(world).expiring == 0
+    assert shown(world).rest[Why.EXPIRING] == 0
     report = world.retry()
     assert (report.stats.max_retries_reached, len(world.asked)) == (0, 2)
 
@@ -176,7 +177,7 @@ def test_a_dry_run_does_not_take_it(world: World) -> None:
     pending(world)
     world.fetch()
     world.clock.advance(2 * HOUR)
-    assert (shown(world).taken, shown(world).expiring) == ([], 1)
+    assert (shown(world).taken, shown(world).rest) == ([], {Why.EXPIRING: 1})
 
 
 def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:

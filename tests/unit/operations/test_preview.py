@@ -1,7 +1,9 @@
 """What a run would do, found out without changing anything."""
 
+import logging
 from collections.abc import Iterator
 from datetime import date, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,7 +12,9 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
-from recours.runs.preview import Preview, preview
+from recours.operations.position import Why
+from recours.operations.preview import Preview, preview
+from recours.runs.single_thread import SingleThreadEngine
 from tests.fakes.world import World
 
 HOUR = timedelta(hours=1)
@@ -48,7 +52,7 @@ def test_what_is_due_would_be_taken_in_the_order_of_a_run(world: World) -> None:
     result = look(world)
     assert references(result) == ["soon", "none", "later", "late"]
     assert [state.retries_used for _, state in result.taken] == [0, 0, 0, 0]
-    assert result.waiting == 1
+    assert result.rest == {Why.BY_BACKOFF: 1}
     assert world.table["soon"].state.stage is None, "nothing was changed"
 
 
@@ -80,6 +84,13 @@ def test_each_worker_previews_its_own(world: World) -> None:
     assert references(look(world, Stage.NEW)) == ["CLM-2"]
 
 
+def test_a_claim_that_is_being_fetched_counts_for_its_own_worker_and_carrier(world: World) -> None:
+    world.failed("CLM-1")
+    world.table.row("CLM-1").until = world.now + HOUR
+    assert look(world).rest == look(world, carriers=("chronopost",)).rest == {Why.IN_HAND: 1}
+    assert look(world, carriers=("dhl_express",)).rest == look(world, Stage.NEW).rest == {}
+
+
 def test_only_carriers_that_were_named(world: World) -> None:
     world.failed("CLM-1")
     world.failed("CLM-2", "1234567890", carrier="DHL Express")
@@ -94,6 +105,13 @@ def test_claims_of_a_closed_carrier_are_left_behind_outside_the_batch(world: Wor
     closed = {"chronopost": Refusal(Blocked.RATE_LIMIT, "at its limit")}
     result = look(world, batch=1, closed=closed)
     assert (references(result), dict(result.left_behind)) == (["DHL-1"], {"chronopost": 3})
+
+
+def test_a_claim_that_is_not_due_is_not_left_behind(world: World) -> None:
+    world.failed("CLM-1", updated_at=world.now)
+    for until in (None, world.now + 9 * HOUR):
+        result = look(world, closed={"chronopost": Refusal(Blocked.CARRIER, "out of order", until)})
+        assert (result.taken, result.left_behind, result.rest) == ([], {}, {Why.BY_BACKOFF: 1})
 
 
 def test_a_claim_without_a_number_needs_no_call_of_a_closed_carrier(world: World) -> None:
@@ -116,13 +134,14 @@ def test_why_the_rest_waits(world: World) -> None:
         State(Stage.SETTLED, 1, next_at=world.now, rank_at=world.now, kind=ErrorKind.ACCESS_DENIED)
     )
     result = look(world)
-    assert (result.taken, result.shelved, result.leased, result.ending, result.passing) == ([], 1, 1, 1, 1)
+    assert result.taken == []
+    assert result.rest == dict.fromkeys((Why.SHELVED, Why.IN_HAND, Why.GIVEN_UP, Why.ENDING, Why.SETTLED), 1)
 
 
 def test_a_settled_claim_whose_turn_has_not_come_is_not_spoken_of_as_passing(world: World) -> None:
     """`survey` finds only those whose turn has come."""
     world.failed("new", updated_at=world.now + HOUR)
-    assert look(world).waiting == 1
+    assert look(world).rest == {Why.BY_BACKOFF: 1}
 
 
 def test_a_claim_that_gave_up_is_taken_up_under_a_higher_limit(world: World) -> None:
@@ -154,7 +173,7 @@ def test_a_ready_claim_is_taken_as_it_stands(world: World) -> None:
 def test_a_claim_no_longer_paid_is_judged_anew(world: World) -> None:
     world.failed("CLM-1", claim_status="paid")
     world.retry()
-    assert look(world).shelved == 1
+    assert look(world).rest == {Why.SHELVED: 1}
     world.table.edit("CLM-1", claim_status="submitted")
     assert references(look(world)) == ["CLM-1"]
 
@@ -163,8 +182,56 @@ def test_what_others_are_fetching_waits(world: World) -> None:
     world.table.add(
         "CLM-1", number="XY000000001FR", fetch_status=FetchStatus.FETCHING, updated_at=world.now - HOUR / 2
     )
-    assert (references(look(world, Stage.NEW)), look(world, Stage.NEW).waiting) == ([], 1)
+    assert (look(world, Stage.NEW).taken, look(world, Stage.NEW).rest) == ([], {Why.BY_BACKOFF: 1})
     world.clock.advance(HOUR / 2 - timedelta(minutes=4))
-    assert references(look(world, Stage.NEW)) == []  # due by the slack, but not abandoned yet
+    # Due by the slack, but not abandoned yet.
+    assert (look(world, Stage.NEW).taken, look(world, Stage.NEW).rest) == ([], {Why.BY_BACKOFF: 1})
     world.clock.advance(timedelta(minutes=4))
     assert references(look(world, Stage.NEW)) == ["CLM-1"]
+
+
+# ---------------------------------------------------------------- a preview and the run after it
+
+NO_CLOSING = (ErrorKind.NOT_DELIVERED_YET, ErrorKind.NOT_FOUND, ErrorKind.RETURNED_TO_SENDER)
+
+
+def add_some(world: World, chance: Random) -> None:
+    """Claims as the service, or another program, may have left them."""
+    for place in range(60):
+        number = chance.choice([None, *[f"XY{place:09}FR"] * 5])
+        world.table.add(
+            f"CLM-{place}",
+            chance.choice(["Chronopost", "Chronopost", "DHL Express", "Heppner"]),
+            number=number,
+            fetch_status=chance.choice([FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING]),
+            claim_status=chance.choice([None, None, None, "paid"]),
+            deadline=chance.choice([None, world.now.date() + timedelta(days=chance.randrange(-60, 30))]),
+            created_at=world.now - timedelta(days=chance.randrange(1, 70)),
+            updated_at=world.now - timedelta(minutes=chance.choice([0, 30, 58, 65, 400, 9000, 90_000])),
+            retries_counted=chance.randrange(5),
+            error_text=chance.choice(["Timeout", "Access denied"]),
+        )
+        failures = [Failure(chance.choice(NO_CLOSING), "no") for _ in range(chance.randrange(6))]
+        world.queue.answers[number or ""] = [*failures]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_run_takes_what_its_preview_lists_in_the_same_order(
+    world: World, caplog: pytest.LogCaptureFixture, seed: int
+) -> None:
+    """First of claims that no run has seen; then of those that runs under another limit have left."""
+    caplog.set_level(logging.INFO, logger="__main__")
+    chance = Random(seed)
+    world.queue.limits = dict.fromkeys(world.queue.limits, 10_000)
+    add_some(world, chance)
+    for _ in range(4):
+        limit = {"max_retries": chance.randrange(2, 6)}
+        workers = world.fetch_worker(12, concurrency=1), world.scheduler(12, concurrency=1, policy=limit)
+        for worker in workers:
+            foreseen = look(world, worker.stage, 12, policy=limit if worker.stage is Stage.READY else {})
+            worker.engine = SingleThreadEngine
+            caplog.clear()
+            worker.run()
+            lines = [line.partition(" for ")[2] for line in caplog.messages if line.startswith("[")]
+            assert [line.partition(" ")[0] for line in lines] == references(foreseen)
+        world.clock.advance(timedelta(minutes=chance.randrange(20, 3000)))
