@@ -4,14 +4,14 @@ Pure: the claim, what was recorded of it, what the queue knows of its carrier, a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from recours.core.assessment import comes_last, is_due
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
-from recours.core.decision import MOST_INTERRUPTIONS
+from recours.core.decision import MOST_INTERRUPTIONS, abandoned_at
 from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
@@ -20,6 +20,7 @@ from recours.operations.labels import times_asked
 from recours.operations.position import (
     Closing,
     Position,
+    Standing,
     Why,
     closing_of,
     passes_by_itself,
@@ -256,10 +257,14 @@ def _where_pending(case: _Case) -> str:
             "It is new, and recours does not know its carrier: the next run of the fetch worker records that."
         )
     if case.claim.fetch_status == FetchStatus.FETCHING:
+        abandoned = abandoned_at(replace(case.claim, state=case.state), case.now)
         return (
-            f"Another program says that it is fetching it. If it still does at {case.shown(case.state.next_at)}, "
+            f"Another program says that it is fetching it. If it still does at {case.shown(abandoned)}, "
             "the fetch worker takes it."
         )
+    if case.where.standing is Standing.WAITING:
+        at = case.shown(case.state.next_at)
+        return f"It is new, and was put off: the fetch worker asks the carrier again at {at}."
     return "It is new: the fetch worker asks the carrier at its next run."
 
 
@@ -329,6 +334,8 @@ def _next_why(case: _Case) -> str:
         return where.refusal.reason
     if where.why is Why.SETTLED:
         return f"none: its retries pass without a call, the next one at {case.shown(state.next_at)}"
+    if where.why is Why.BY_BACKOFF and case.claim.is_pending:
+        return "it was put off until then"
     if where.why is Why.BY_BACKOFF:
         wait = case.policy.backoff.wait(state.retries_used + 1)
         since = "the attempt before" if state.retries_used else "the failure"

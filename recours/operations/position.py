@@ -4,12 +4,13 @@ Everything that shows a claim asks here: `recours why`, `claim_status()`, the pa
 `recours status`. `--dry-run` and the runs themselves use the same rules of `recours.core`. Pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from recours.core.assessment import as_next_run_finds, is_due, is_expired
 from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
+from recours.core.decision import abandoned_at
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
 from recours.core.pauses import Blocked, Refusal
@@ -37,7 +38,7 @@ class Standing(StrEnum):
 class Why(StrEnum):
     """Why a claim is tried when it is, or why it is not tried."""
 
-    BY_BACKOFF = "by_backoff"  # its retry has a time
+    BY_BACKOFF = "by_backoff"  # its next try has a time
     DUE = "due"  # the next run of the scheduler takes it
     NEW = "new"  # the next run of the fetch worker takes it
     NOT_ASKED = "not_asked"  # the next run takes it, and records without a call what is missing
@@ -111,11 +112,14 @@ def position(
 ) -> Position:
     """Where a claim stands. `refusal`: why its carrier could take no call now; `leased`: a run holds it at this moment."""
     state = as_next_run_finds(claim, now, policy)
-    asks = _asks(claim, state, now, policy)
+    planned = _planned(claim, state, now, policy)
+    expires = is_expired(state, planned[1], policy)
+    asks = not expires and _asks(claim, state, policy)
     closed = refusal if asks else None
-    why, next_at = _next(claim, state, now, policy, closed, leased=leased)
+    not_tried = _not_tried(claim, state, policy, leased=leased) or (Why.EXPIRING if expires else None)
+    why, next_at = (not_tried, None) if not_tried else _at_carrier(planned, closed)
     kind = _in_the_way(claim, state, closed)
-    stage = _stage_now(claim, state, now, policy)
+    stage = _stage_now(claim, state, planned[0])
     is_due_now = _is_due(why, stage, state, now, policy)
     return Position(
         standing=_standing(claim, why, stage, is_due=is_due_now),
@@ -130,12 +134,12 @@ def position(
     )
 
 
-def _asks(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether a call for it is still to come."""
+def _asks(claim: Claim, state: State, policy: Policy) -> bool:
+    """Tell whether a call for a claim that does not expire is still to come."""
     if not claim.is_ours or claim.carrier is None or claim.number is None:
         return False
     has_retries = claim.is_pending or state.retries_used < policy.max_retries
-    return state.stage in _TO_COME and has_retries and not _expires(claim, state, now, policy)
+    return state.stage in _TO_COME and has_retries
 
 
 # ---------------------------------------------------------------- where
@@ -158,13 +162,13 @@ def _standing(claim: Claim, why: Why, stage: Stage, *, is_due: bool) -> Standing
     return Standing.GIVEN_UP if ends_now else Standing(stage)
 
 
-def _stage_now(claim: Claim, state: State, now: datetime, policy: Policy) -> Stage:
+def _stage_now(claim: Claim, state: State, planned: Why) -> Stage:
     """Its stage; one whose time has come is due, though no run has made it so yet."""
-    if state.stage is not Stage.WAITING:
+    if state.stage not in (Stage.WAITING, Stage.NEW):
         return state.stage or Stage.WAITING
-    if claim.is_pending:
-        return Stage.WAITING if state.next_at and state.next_at > now else Stage.NEW
-    return Stage.READY if is_due(state, now, policy) else Stage.WAITING
+    if planned in (Why.BY_BACKOFF, Why.OTHERS):
+        return Stage.WAITING
+    return Stage.NEW if claim.is_pending else Stage.READY
 
 
 def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy) -> bool:
@@ -177,25 +181,27 @@ def _is_due(why: Why, stage: Stage, state: State, now: datetime, policy: Policy)
 # ---------------------------------------------------------------- when, and why then
 
 
-def _next(
-    claim: Claim,
-    state: State,
-    now: datetime,
-    policy: Policy,
-    refusal: Refusal | None,
-    *,
-    leased: bool,
-) -> tuple[Why, datetime | None]:
-    if why := _not_tried(claim, state, policy, leased=leased):
-        return why, None
-    if _expires(claim, state, now, policy):
-        return Why.EXPIRING, None
-    why, at = _by_backoff(claim, state, now, policy)
+def _planned(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
+    """When it is tried, as far as its own state says, and why then."""
+    if claim.fetch_status == FetchStatus.FETCHING:
+        abandoned = abandoned_at(replace(claim, state=state), now)
+        if abandoned > now:
+            return Why.OTHERS, abandoned
+    if state.stage is Stage.WAITING and not is_due(state, now, policy):
+        return Why.BY_BACKOFF, state.next_at or now
+    can_be_asked = claim.carrier and (claim.is_pending or claim.number)
+    if not can_be_asked:
+        return Why.NOT_ASKED, now
+    return (Why.NEW if claim.is_pending else Why.DUE), now
+
+
+def _at_carrier(planned: tuple[Why, datetime], refusal: Refusal | None) -> tuple[Why, datetime | None]:
+    """The same, of a carrier that may take no call now."""
     if refusal is None:
-        return why, at
+        return planned
     if refusal.until is None:
         return Why.BLOCKED, None
-    return (Why.CLOSED, refusal.until) if refusal.until > at else (why, at)
+    return (Why.CLOSED, refusal.until) if refusal.until > planned[1] else planned
 
 
 def _not_tried(claim: Claim, state: State, policy: Policy, *, leased: bool) -> Why | None:
@@ -211,23 +217,6 @@ def _not_tried(claim: Claim, state: State, policy: Policy, *, leased: bool) -> W
 
 
 _ENDS = {Stage.SHELVED: Why.SHELVED, Stage.UNNUMBERED: Why.UNNUMBERED, Stage.GIVEN_UP: Why.GIVEN_UP}
-
-
-def _by_backoff(claim: Claim, state: State, now: datetime, policy: Policy) -> tuple[Why, datetime]:
-    if claim.is_pending:
-        is_anothers = claim.fetch_status == FetchStatus.FETCHING and state.stage is Stage.WAITING
-        if is_anothers and state.next_at and state.next_at > now:
-            return Why.OTHERS, state.next_at
-        return (Why.NEW if claim.carrier else Why.NOT_ASKED), now
-    if state.stage is Stage.WAITING and not is_due(state, now, policy):
-        return Why.BY_BACKOFF, state.next_at or now
-    return (Why.DUE if claim.carrier and claim.number else Why.NOT_ASKED), now
-
-
-def _expires(claim: Claim, state: State, now: datetime, policy: Policy) -> bool:
-    """Tell whether it is given up when it is due, without a call."""
-    _, at = _by_backoff(claim, state, now, policy)
-    return is_expired(state, at, policy)
 
 
 # ---------------------------------------------------------------- what stands in the way, and who can act

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 
-from recours.core.claim import Claim, Stage
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
+from recours.operations.explain import Facts, explain
 from recours.operations.position import Standing, Why, position
 from recours.operations.records import ListedClaim
 from recours.operations.results import ResultSentences
+from tests.fakes.world import World
 from tests.unit.operations.test_explain import HOUR, NOW, PASSED, POLICY, claim, explained
 
 S = Standing
@@ -67,6 +72,52 @@ def test_one_of_a_closed_carrier_is_due_all_the_same() -> None:
     refusal = Refusal(Blocked.RATE_LIMIT, "at its limit", NOW + HOUR)
     where = position(claim(Stage.READY), NOW, POLICY, refusal=refusal)
     assert (where.why, where.is_due) == (Why.CLOSED, True)
+
+
+# ---------------------------------------------------------------- new claims that wait
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_one_that_another_program_goes_on_fetching_is_left_to_it(world: World) -> None:
+    """Each change of the row says that it does; the time that a run stored when it first saw the claim says less."""
+    started = world.now - HOUR / 2
+    world.table.add("CLM-1", number="XY000000001FR", fetch_status=FetchStatus.FETCHING, updated_at=started)
+    world.fetch()
+    world.clock.advance(HOUR)
+    world.table.edit("CLM-1", updated_at=world.now - HOUR / 3)
+    for _ in range(2):  # before a run has seen it, and after
+        where = position(world.table["CLM-1"], world.now, world.policy)
+        assert (where.standing, where.why, where.is_due) == (S.WAITING, Why.OTHERS, False)
+        assert where.next_at == world.now + HOUR * 2 / 3
+        world.fetch()
+        assert world.asked == []
+    world.clock.advance(HOUR * 2 / 3)
+    assert position(world.table["CLM-1"], world.now, world.policy).why is Why.NEW
+    world.fetch()
+    assert world.asked == ["XY000000001FR"]
+
+
+def test_one_that_was_put_off_waits_until_then(world: World) -> None:
+    world.pending("CLM-1")
+    until = world.now + 6 * HOUR
+    refused = Failure(ErrorKind.AUTH_FAILED, "not this parcel", retry_at=until, alone=True)
+    world.queue.answers["XY000000001FR"] = [refused]
+    world.fetch()
+    where = position(world.table["CLM-1"], world.now, world.policy)
+    assert (where.standing, where.why, where.next_at) == (S.WAITING, Why.BY_BACKOFF, until)
+    assert not where.is_due
+    world.fetch()
+    assert world.asked == ["XY000000001FR"]
+    told = explain(
+        ListedClaim(world.table["CLM-1"]), Facts(), CATALOG, world.policy, world.now, lambda at: at
+    )
+    assert told.standing == (
+        "It is new, and was put off: the fetch worker asks the carrier again at 2026-02-02 14:00.",
+    )
 
 
 # ---------------------------------------------------------------- a lowered --max-retries, for people
