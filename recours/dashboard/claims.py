@@ -45,7 +45,7 @@ def show(operations: Operations, visit: Visit, texts: PageTexts) -> None:
     st.markdown(f"**{found}**")
     show_job(visit, texts)
     _actions(operations, visit, wanted, listed, texts)
-    positions = operations.positions([one.claim for one in listed])
+    positions = operations.positions(listed)
     for one in listed:
         _row(operations, visit, one, positions[one.claim.id], texts)
     if pages > 1:

@@ -1,7 +1,7 @@
 """How a claim's row is selected, and how recours's part of it is written."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -30,11 +30,9 @@ from recours.database.engine import Database
 from recours.database.lenient_reader import delivery_text
 from recours.database.predicates import const
 from recours.database.tables import OPTIONAL_CLAIM_COLUMNS, claims
+from recours.runs.ports import LONGEST_LEASE
 
 _c = claims.c
-
-# No lease is ever set for longer than this: one that ends later was left by a clock that was wrong.
-_LONGEST_LEASE = timedelta(hours=1)
 
 
 def raw_columns(present: Iterable[str]) -> list[ColumnElement[Any]]:
@@ -78,7 +76,7 @@ def distinct_by_index(value: ColumnElement[Any], *wanted: Any) -> Select[Any]:
 
 def free(now: datetime) -> ColumnElement[bool]:
     """Rows that no run has leased."""
-    return _free(now, now + _LONGEST_LEASE)
+    return _free(now, now + LONGEST_LEASE)
 
 
 def free_at_moment() -> ColumnElement[bool]:
@@ -93,7 +91,7 @@ def free_at_moment() -> ColumnElement[bool]:
 
 def moments(now: datetime, token: str) -> dict[str, Any]:
     """The parameters of `free_at_moment`."""
-    return {"now": now, "longest_lease": now + _LONGEST_LEASE, "held_by": token}
+    return {"now": now, "longest_lease": now + LONGEST_LEASE, "held_by": token}
 
 
 def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:

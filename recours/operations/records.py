@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
 from recours.core.sentences import Said
+from recours.runs.ports import LONGEST_LEASE
 
 
 def iso(at: date | None) -> str | None:
@@ -151,12 +152,18 @@ class ClaimFilter:
 
 @dataclass(frozen=True)
 class ListedClaim:
-    """A claim in a list, with where its POD lies, and who signed."""
+    """A claim in a list, with where its POD lies, and who signed. `lease_end`: of the last run that leased it."""
 
     claim: Claim
     pod_url: str | None = None
     fetched_at: datetime | None = None
     signatory: str | None = None
+    lease_end: datetime | None = None
+
+    def leased_until(self, now: datetime) -> datetime | None:
+        """When the lease ends that a run has on it now; None: none has."""
+        end = self.lease_end
+        return end if end and now < end <= now + LONGEST_LEASE else None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from recours.core.claim import Claim, Delivery, Stage, State
@@ -160,6 +160,9 @@ class Lease:
     token: str
     until: datetime
 
+
+# No lease is ever set for longer than this: one that ends later was left by a clock that was wrong.
+LONGEST_LEASE = timedelta(hours=1)
 
 # Claims that are set aside are counted up to this number.
 SET_ASIDE_MOST = 10_000

@@ -151,20 +151,26 @@ class Operations:
         """The same, of a claim that a run may hold. Raises DatabaseError."""
         return self.position(claim, self.records.leased_until(claim.id, self.clock.now()))
 
-    def positions(self, claims: Sequence[Claim]) -> dict[Any, Position]:
+    def positions(self, found: Sequence[ListedClaim]) -> dict[Any, Position]:
         """Where these claims stand, by their ids; each carrier is looked at once. Raises DatabaseError."""
         queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
-        refusals = {key: queue.would_refuse(key) for key in {claim.carrier for claim in claims} if key}
+        refusals = {key: queue.would_refuse(key) for key in {listed.claim.carrier for listed in found} if key}
         return {
-            claim.id: position(claim, now, policy, refusal=refusals.get(claim.carrier or ""))
-            for claim in claims
+            listed.claim.id: position(
+                listed.claim,
+                now,
+                policy,
+                refusal=refusals.get(listed.claim.carrier or ""),
+                leased=listed.leased_until(now) is not None,
+            )
+            for listed in found
         }
 
     def with_positions(self, found: Iterable[ListedClaim]) -> Iterator[tuple[ListedClaim, Position]]:
         """Claims with where they stand, a part at a time in memory. Raises DatabaseError."""
         rest = iter(found)
         while part := list(islice(rest, _POSITIONS_AT_ONCE)):
-            positions = self.positions([listed.claim for listed in part])
+            positions = self.positions(part)
             yield from ((listed, positions[listed.claim.id]) for listed in part)
 
     def explanation_of(self, reference: str, max_retries: int = 4) -> Explanation | None:
@@ -176,7 +182,7 @@ class Operations:
         facts = Facts(
             attempts=self.records.attempts(claim.id),
             messages=self.records.messages(claim.id),
-            leased_until=self.records.leased_until(claim.id, now),
+            leased_until=listed.leased_until(now),
             refusal=self.queue().would_refuse(claim.carrier) if claim.carrier else None,
         )
         policy = replace(self.settings.policy, max_retries=max_retries)
@@ -190,7 +196,7 @@ class Operations:
 def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSentences) -> ClaimStatus:
     """Where a claim stands, told. Raises DatabaseError."""
     claim = listed.claim
-    leased_until = operations.records.leased_until(claim.id, operations.clock.now())
+    leased_until = listed.leased_until(operations.clock.now())
     carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
     return sentences.status(
         listed,

@@ -526,6 +526,11 @@ def test_a_claim_is_held_until_its_lease_ends(
     assert records.leased_until(claim, NOW) == until
     assert records.leased_until(claim, until) is None
     assert records.leased_until(999, NOW) is None
+    (listed,) = records.each_claim()
+    hours_before = until - timedelta(hours=2)  # a clock that was wrong set it
+    for at in (NOW, until, until - timedelta(hours=1), hours_before):
+        assert listed.leased_until(at) == records.leased_until(claim, at)
+    assert (listed.leased_until(NOW), listed.leased_until(hours_before)) == (until, None)
 
 
 # ---------------------------------------------------------------- what was told

@@ -281,7 +281,7 @@ def expected_actor(state: str, stage: str) -> Actor | None:
 @pytest.mark.full("each stage with each state of a carrier: others of this file compare some")
 def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     listed = {one.claim.reference: one for one in world.operations.records.each_claim()}
-    positions = world.operations.positions([one.claim for one in listed.values()])
+    positions = world.operations.positions([*listed.values()])
     exported = {row["claim"]: row["next_try"] for row in json.loads(world.types("export", "--json").stdout)}
     for state, stage in EACH:
         name, case, next_at = reference(state, stage), STAGES[stage], world.next_of(state, stage)
@@ -444,6 +444,24 @@ def test_a_claim_without_a_number_is_not_told_to_correct_credentials(
     assert not any("credentials" in sentence for sentence in (*found.standing, *found.advice, found.next_why))
     status = recours.claim_status("CLM-X")
     assert is_about(status.next_try_at, found.position.next_at)
+
+
+def test_a_claim_that_a_run_is_fetching_is_shown_so_by_all(world: World, database: Database) -> None:
+    name = reference("ok", "ready")
+    lease = {"pod_lease_token": "run-1", "pod_lease_until": datetime.now(UTC) + timedelta(minutes=10)}
+    with database.write() as connection:
+        connection.execute(update(claims).where(claims.c.claim_reference == name).values(lease))
+    listed = world.operations.records.find(name)
+    found = world.operations.explanation_of(name)
+    assert listed is not None
+    assert found is not None
+    assert found.position.standing is recours.claim_status(name).stage is S.IN_HAND
+    assert world.operations.positions([listed]) == {listed.claim.id: found.position}
+    exported = {row["claim"]: row["next_try"] for row in json.loads(world.types("export", "--json").stdout)}
+    assert exported[name] is None
+    for worker_name, held in {"pod_retry_scheduler": 1, "pod_fetch_worker": 0}.items():
+        done = worker(worker_name, "--dry-run", "--json", environment=world.environment, folder=world.folder)
+        assert json.loads(done.stdout.splitlines()[-1])["held"] == held
 
 
 def test_a_pending_claim_past_its_deadline_comes_last_only_if_it_is_ranked_so(

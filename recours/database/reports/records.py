@@ -173,6 +173,7 @@ class DatabaseRecords:
             read.text("pod_url"),
             read.moment("pod_fetched_at"),
             read.text("pod_delivery_person"),
+            read.moment("pod_lease_until"),
         )
 
     # ---------------------------------------------------------------- telling people
