@@ -8,7 +8,7 @@ from typing import Any
 from recours import logs
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage
+from recours.core.claim import Claim, Stage, attempt_name
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.text import format_minute, plural
@@ -50,7 +50,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     catalog = catalog_of(settings)
     seen = _read(kind, settings, options, catalog)
     log.info(f"Dry run on {seen.database}: nothing is called and nothing is changed")
-    for line in (*_lines(seen, kind, catalog), *_lines_of_others(seen, kind)):
+    for line in (*_lines(seen, catalog), *_lines_of_others(seen, kind)):
         log.info(line)
     for remark in seen.remarks:
         log.warning(remark)
@@ -116,7 +116,7 @@ def _outside(
     return counts, left.remarks
 
 
-def _lines(seen: _Seen, kind: type[Worker], catalog: Catalog) -> Iterator[str]:
+def _lines(seen: _Seen, catalog: Catalog) -> Iterator[str]:
     result = seen.result
     if not seen.schema.is_current:
         missing = ", ".join(seen.schema.missing_columns) or "none"
@@ -124,8 +124,7 @@ def _lines(seen: _Seen, kind: type[Worker], catalog: Catalog) -> Iterator[str]:
     yield f"Would take {plural(len(result.taken), 'claim')}"
     for place, (claim, state) in enumerate(result.taken, 1):
         carrier = catalog.name_of(claim.carrier, claim.carrier_name)
-        what = "Fetch" if kind.stage is Stage.NEW else f"Retry #{state.retries_used + 1}"
-        yield f"[{place}] {what} for {claim.reference} ({carrier})"
+        yield f"[{place}] {attempt_name(claim, state)} for {claim.reference} ({carrier})"
     for key, count in sorted(result.left_behind.items()):
         refusal = seen.closed[key]
         until = f" until {format_minute(refusal.until, logs.local)}" if refusal.until else ""

@@ -158,6 +158,11 @@ class Snapshot:
     retries_used: int
 
 
+def attempt_name(claim: Claim, state: State) -> str:
+    """What the log calls an attempt at a claim in this state: one that was never fetched has no number yet."""
+    return "Fetch" if claim.is_pending else f"Retry #{state.retries_used + 1}"
+
+
 def tidy_number(raw: object) -> str | None:
     """A tracking number in upper case without blanks; None if nothing is left."""
     return "".join(str(raw).split()).upper() or None if raw is not None else None

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from recours.core.claim import Claim, Stage
+from recours.core.claim import Stage
 from recours.runs.log import log
 from recours.runs.worker import RULE, Worker
 
@@ -29,8 +29,3 @@ class PODFetchWorker(Worker):
         """How many claims are pending."""
         if ready or not locked:
             log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")
-
-    def what(self, claim: Claim) -> str:
-        """A first attempt has no number."""
-        del claim
-        return "Fetch"

@@ -1,13 +1,13 @@
 """What an attempt ended with, decided, recorded and said in the log."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import count
 from typing import Any
 
-from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State
+from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.outcome import Failure, Retrieved
@@ -30,13 +30,13 @@ class Recorder:
     run_id: str
     local: LocalTime
     asked: bool  # the claims were asked for by name
-    what: Callable[[Claim], str]  # names an attempt for the log, such as `Retry #2`
     observer: RunObserver | None = None
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 
     def announce(self, claim: Claim, carrier: str) -> None:
         """The attempt at a claim begins."""
-        log.info(f"[{next(self._places)}] {self.what(claim)} for {claim.reference} ({carrier})")
+        what = attempt_name(claim, claim.state)
+        log.info(f"[{next(self._places)}] {what} for {claim.reference} ({carrier})")
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunError.

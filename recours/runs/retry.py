@@ -40,10 +40,6 @@ class PODRetryScheduler(Worker):
             log.info("No failed PODs eligible for retry")
             log.info(waiting_line(self.deps.claims.waiting(), self.local))
 
-    def what(self, claim: Claim) -> str:
-        """`Retry #2`; a claim that was never fetched has no number yet."""
-        return "Fetch" if claim.is_pending else f"Retry #{claim.state.retries_used + 1}"
-
     def limits(self) -> Limits:
         """New claims that wait have their part of the day's quota, if their worker runs at all."""
         now = self.deps.clock.now()

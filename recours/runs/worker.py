@@ -90,7 +90,6 @@ class Worker(ABC):
             run_id,
             local,
             asked=bool(options.claims),
-            what=self.what,
             observer=deps.observer,
         )
         self._unknown = UnknownCodes()
@@ -132,10 +131,6 @@ class Worker(ABC):
     @abstractmethod
     def say_found(self, ready: int, locked: int) -> None:
         """How many claims there are to fetch. `locked`: how many more there may be, which another program holds."""
-
-    @abstractmethod
-    def what(self, claim: Claim) -> str:
-        """An attempt's name in the log."""
 
     def settled_of(self) -> Collection[str] | None:
         """The carriers of whose settled claims it lets retries pass (empty: all); None: that is not its work."""

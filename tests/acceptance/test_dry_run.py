@@ -86,3 +86,16 @@ def test_a_claim_that_is_named_is_of_the_carrier_that_it_is_of(
     )
     log = person.folder / "logs" / f"{SCHEDULER}.log"
     assert "leave one of them out" in log.read_text(encoding="utf-8")
+
+
+def test_an_attempt_has_the_name_that_the_run_gives_it(
+    person: Person, database: Database, add_claims: Callable[..., None]
+) -> None:
+    nobody = {"carrier": "Heppner"}  # is asked nothing
+    add_claims(database, [nobody | {"pod_fetch_status": "pending"}, nobody | {"pod_retry_count": 2}])
+    named = "--claim", "CLM-00000", "--claim", "CLM-00001"
+    before = dry(person, *named)
+    run = worker(SCHEDULER, *named, environment=person.environment, folder=person.folder)
+    for done in (before, run):
+        begun = {line.rpartition("] ")[2] for line in done.stderr.splitlines() if " for CLM-" in line}
+        assert begun == {"Fetch for CLM-00000 (Heppner)", "Retry #3 for CLM-00001 (Heppner)"}, done.stderr

@@ -24,7 +24,6 @@ def recorder(world: World, stats: Stats) -> Recorder:
         "run-1",
         local,
         asked=False,
-        what=lambda _: "Fetch",
     )
 
 
