@@ -17,7 +17,7 @@ from recours.carriers.refusals import FirstAnswer, NotPresentedError, Refusals, 
 from recours.carriers.reservation import LEASE, Account, CarrierConnection, QuotaReservation, QuotaStore
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import REFUSED_KINDS, TRAITS, ErrorKind, RunError
+from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.pauses import (
     PUT_OFF,
@@ -45,8 +45,6 @@ from recours.runs.log import log
 from recours.runs.ports import Asked, Clock, Fetched, Reservation
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
-# Answers of a call for the document: our account has the right to ask for it.
-_OF_THE_DOCUMENT = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE})
 
 # Each limit may allow fewer of the fetches, and others take and give back in between.
 _MOST_TRIES = 8
@@ -83,7 +81,7 @@ class _Answer:
         """Tell whether it shows that our account has the right to documents."""
         if isinstance(self.outcome, Retrieved):
             return True
-        return self.accepted and self.outcome.kind in _OF_THE_DOCUMENT
+        return self.accepted and self.outcome.kind in NO_DOCUMENT_KINDS
 
 
 class APIRequestQueue:

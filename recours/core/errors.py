@@ -69,6 +69,9 @@ OUTAGE_KINDS = frozenset({ErrorKind.SERVER_ERROR, ErrorKind.TIMEOUT, ErrorKind.N
 # The carrier turned the account away: it closes for the run and is remembered for all processes.
 REFUSED_KINDS = frozenset({ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED})
 
+# Answers to a call for a document, which every carrier gives only to an account that may ask for documents.
+NO_DOCUMENT_KINDS = frozenset({ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE})
+
 # The account at the carrier, as opposed to a parcel.
 ACCOUNT_KINDS = REFUSED_KINDS | {ErrorKind.NOT_CONFIGURED}
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
-from recours.core.errors import ErrorKind
+from recours.core.errors import NO_DOCUMENT_KINDS
 from recours.core.outcome import StoredDocument
 from recours.core.text import clean
 from recours.database.engine import Database, DatabaseError
@@ -61,8 +61,6 @@ _T = TypeVar("_T")
 _c = claims.c
 
 _RELEASED: dict[str, Any] = {"pod_lease_token": None, "pod_lease_until": None}
-# Answers to a call for a document, which every carrier shows to an account that it knows alone.
-_SHOW_OUR_ACCOUNT = (ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE)
 _INSERT_ATTEMPT = insert(attempts)
 _OF_CLAIMS = _c.id.in_(bindparam("of_claims", expanding=True))
 _RENEW = (
@@ -195,7 +193,7 @@ class ClaimRepository:
 
     def was_accepted(self, carrier: str, since: datetime) -> bool:
         """Tell whether an attempt since then showed that this carrier accepts our account."""
-        told = or_(attempts.c.outcome == "success", attempts.c.error_kind.in_(_SHOW_OUR_ACCOUNT))
+        told = or_(attempts.c.outcome == "success", attempts.c.error_kind.in_(NO_DOCUMENT_KINDS))
         query = (
             select(attempts.c.id)
             .where(attempts.c.started_at >= since, attempts.c.carrier == carrier, attempts.c.calls > 0, told)

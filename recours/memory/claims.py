@@ -9,7 +9,7 @@ from typing import Any
 
 from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
 from recours.core.decision import Decision
-from recours.core.errors import ErrorKind
+from recours.core.errors import NO_DOCUMENT_KINDS
 from recours.memory.table import ClaimRow, ClaimTable
 from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, Waiting
 from recours.runs.source import is_as_found
@@ -60,11 +60,14 @@ class MemoryClaims:
         return dict(Counter((claim.claim_status or "").strip().lower() for claim in mine))
 
     def was_accepted(self, carrier: str, since: datetime) -> bool:
-        told = (ErrorKind.POD_NOT_AVAILABLE_YET, ErrorKind.POD_NEVER_AVAILABLE)
         return any(
             attempt.claim.carrier == carrier
             and attempt.started_at >= since
-            and (attempt.outcome == "success" or (attempt.failure and attempt.failure.kind in told))
+            and attempt.calls > 0
+            and (
+                attempt.outcome == "success"
+                or (attempt.failure and attempt.failure.kind in NO_DOCUMENT_KINDS)
+            )
             for attempt in self.table.attempts
         )
 
@@ -118,7 +121,7 @@ class MemoryClaims:
 
     def _record(self, attempt: Attempt, decision: Decision, lease: Lease, now: datetime) -> bool:
         self.table.attempts.append(attempt)
-        if attempt.calls > 0 or (attempt.failure and attempt.failure.http_status):
+        if attempt.was_asked:
             self._asked[attempt.claim.id, attempt.claim.number] += 1
         row = self._leased(attempt.claim, lease)
         if row is None:
