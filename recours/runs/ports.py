@@ -112,9 +112,6 @@ class Queue(Protocol):
     def closed(self, carrier: str) -> Refusal | None:
         """Why the carrier can take no call at all now, whatever its quota."""
 
-    def unconfigured(self, carrier: str) -> Refusal | None:
-        """A refusal if the carrier's credentials are missing."""
-
     def fetch_bundle(
         self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
     ) -> Generator[Fetched, None, None]:

@@ -106,10 +106,6 @@ class FakeQueue:
         over = refusal is not None and refusal.until is not None and refusal.until <= self.clock.now()
         return None if over else refusal
 
-    def unconfigured(self, carrier: str) -> Refusal | None:
-        refusal = self.refusals.get(carrier)
-        return refusal if refusal and refusal.kind is ErrorKind.NOT_CONFIGURED else None
-
     def fetch(
         self, reservation: Reservation, carrier: str, number: str, known: Delivery | None, claim: Any = None
     ) -> Fetched:
