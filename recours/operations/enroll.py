@@ -14,7 +14,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
-from recours.runs.source import Suggests, no_such_claim
+from recours.runs.source import Suggests, unknown_claim
 
 # The status of claims that a person took out of all work; the service knows it too.
 MANUAL = "manual"
@@ -148,7 +148,7 @@ def named(claims: Finds, references: Sequence[str], why_not: Callable[[Claim], s
     for reference in dict.fromkeys(references):
         claim = claims.find(reference) if is_text(reference) else None
         if claim is None:
-            faults.append(no_such_claim(claims, reference))
+            faults.append(unknown_claim(claims, reference).sentence)
         elif fault := why_not(claim):
             faults.append(fault)
         else:

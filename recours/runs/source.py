@@ -181,17 +181,9 @@ class Suggests(Protocol):
 def unknown_claim(claims: Suggests, reference: str) -> RefusedClaim:
     """What is said of a reference that is none."""
     near = _nearest(claims, reference)
-    return RefusedClaim(reference, Unfit.UNKNOWN, _no_such(reference, near), near)
-
-
-def no_such_claim(claims: Suggests, reference: str) -> str:
-    """What to say of a reference that is none, with the nearest one."""
-    return _no_such(reference, _nearest(claims, reference))
-
-
-def _no_such(reference: str, near: str | None) -> str:
     hint = f" Did you mean {clean(near, 100)}?" if near else ""
-    return f"There is no claim '{clean(reference, 100)}'.{hint}"
+    sentence = f"There is no claim '{clean(reference, 100)}'.{hint}"
+    return RefusedClaim(reference, Unfit.UNKNOWN, sentence, near)
 
 
 def _nearest(claims: Suggests, reference: str) -> str | None:

@@ -28,7 +28,7 @@ from recours.operations.status import CarrierNow, Overview, Troubles, days_until
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.source import no_such_claim
+from recours.runs.source import unknown_claim
 from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor
@@ -190,7 +190,7 @@ class Operations:
 
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""
-        return no_such_claim(self.claims, reference)
+        return unknown_claim(self.claims, reference).sentence
 
 
 def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSentences) -> ClaimStatus:
