@@ -14,7 +14,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
-from recours.runs.source import Suggests, unknown_claim
+from recours.runs.source import Suggests, not_wanted, unknown_claim
 
 # The status of claims that a person took out of all work; the service knows it too.
 MANUAL = "manual"
@@ -167,8 +167,7 @@ def _why_not_enroll(claim: Claim, policy: Policy) -> str | None:
     if claim.is_pending:
         return f"{name} is enrolled: it waits for its first fetch."
     if policy.sets_aside(claim):
-        status = clean(claim.claim_status, 30)
-        return f"{name} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+        return not_wanted(claim)
     return None
 
 

@@ -16,6 +16,7 @@ from recours.core.policy import Policy
 from recours.core.text import LocalTime, clean, format_minute, plural
 from recours.operations.enroll import Finds, changed_meanwhile, named
 from recours.operations.position import Position, Why
+from recours.runs.source import not_wanted
 
 
 class GivenUp(Protocol):
@@ -99,8 +100,7 @@ def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> 
     if claim.fetch_status == FetchStatus.SUCCESS:
         return f"{name} has its POD: there is nothing to try again."
     if policy.sets_aside(claim):
-        status = clean(claim.claim_status, 30)
-        return f"{name} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+        return not_wanted(claim)
     if where.why is Why.IN_HAND:
         return f"{name} is being fetched by a run at this moment; try again in a minute."
     if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:

@@ -159,16 +159,17 @@ def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> Refus
         sentence = f"{claim.reference} already has its POD; nothing was fetched."
         return RefusedClaim(claim.reference, Unfit.HAS_POD, sentence)
     if policy.sets_aside(claim):
-        status = clean(claim.claim_status, 30)
-        sentence = (
-            f"{claim.reference} has the status '{status}': such claims are not fetched "
-            "(RECOURS_SKIP_CLAIM_STATUSES)."
-        )
-        return RefusedClaim(claim.reference, Unfit.NOT_WANTED, sentence)
+        return RefusedClaim(claim.reference, Unfit.NOT_WANTED, not_wanted(claim))
     if claims.is_leased(claim, now):
         sentence = f"{claim.reference} is being fetched by another run right now; try again in a minute."
         return RefusedClaim(claim.reference, Unfit.LEASED, sentence)
     return None
+
+
+def not_wanted(claim: Claim) -> str:
+    """Why a claim is not fetched that its own status sets aside."""
+    status = clean(claim.claim_status, 30)
+    return f"{claim.reference} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
 
 
 class Suggests(Protocol):
