@@ -8,10 +8,8 @@ import click
 
 from recours.carriers.queue import APIRequestQueue, stop_message
 from recours.carriers.registry import CATALOG
-from recours.cli.console import harmless, say_error
+from recours.cli.console import FAILED, USAGE, harmless, say_error
 from recours.cli.operations import (
-    FAILED,
-    USAGE,
     database_option,
     json_option,
     known_carrier,

@@ -21,17 +21,8 @@ import click
 from recours.access import SETTING as SHARED_GROUP
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
-from recours.cli.console import harmless
-from recours.cli.operations import (
-    DONE,
-    FAILED,
-    USAGE,
-    database_option,
-    home,
-    json_option,
-    person,
-    tell_json,
-)
+from recours.cli.console import DONE, FAILED, USAGE, harmless
+from recours.cli.operations import database_option, home, json_option, person, tell_json
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite

@@ -17,6 +17,8 @@ import click
 
 from recours.core.text import MASK, clean
 
+DONE, FAILED, USAGE = 0, 1, 2  # exit statuses
+
 SEEN_BY_ALL = "The password in --database-url is shown to everybody on this machine (ps). Set DATABASE_URL in .env instead."
 _LONGEST = 2000
 _CANNOT_DRAW = ("dumb", "unknown")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from recours.cli.console import say_error
-from recours.cli.operations import FAILED, USAGE, database_option, settings_for
+from recours.cli.console import FAILED, USAGE, say_error
+from recours.cli.operations import database_option, settings_for
 from recours.core.password import SALT_BYTES, SHORTEST, hash_of
 from recours.settings.model import is_loopback
 

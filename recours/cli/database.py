@@ -9,16 +9,8 @@ from recours import __version__
 from recours.backup import Examined, Restored, examine, make_backup, put_back
 from recours.backup.folder import FolderBackup, Manifest, open_backup
 from recours.carriers.registry import CATALOG
-from recours.cli.console import as_typed, harmless, say_error
-from recours.cli.operations import (
-    FAILED,
-    database_option,
-    json_option,
-    report_faults,
-    settings_for,
-    shown,
-    tell_json,
-)
+from recours.cli.console import FAILED, as_typed, harmless, say_error
+from recours.cli.operations import database_option, json_option, report_faults, settings_for, shown, tell_json
 from recours.core.text import clean, plural
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import look, require_claims

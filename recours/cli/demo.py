@@ -19,8 +19,8 @@ import click
 
 from recours import logs
 from recours.carriers.registry import CATALOG
-from recours.cli.console import say_error
-from recours.cli.operations import FAILED, home, known_carrier, report_faults
+from recours.cli.console import FAILED, say_error
+from recours.cli.operations import home, known_carrier, report_faults
 from recours.core.carrier import CarrierSpec
 from recours.home import make_home
 from recours.runs.retry import PODRetryScheduler

@@ -12,8 +12,8 @@ from typing import BinaryIO
 import click
 
 from recours.access import publish
-from recours.cli.console import past_time, say_error, time_of
-from recours.cli.operations import FAILED, database_option, with_operations
+from recours.cli.console import FAILED, past_time, say_error, time_of
+from recours.cli.operations import database_option, with_operations
 from recours.operations.export import (
     ATTEMPT_COLUMNS,
     CLAIM_COLUMNS,

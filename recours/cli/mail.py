@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from recours.cli.console import harmless, say_error
-from recours.cli.operations import FAILED, USAGE, database_option, report_faults, settings_for
+from recours.cli.console import FAILED, USAGE, harmless, say_error
+from recours.cli.operations import database_option, report_faults, settings_for
 from recours.core.errors import ErrorKind
 from recours.core.mail import LANGUAGES, EventName, MailKind, OutboxEvent, OutgoingMail, is_address
 from recours.core.sentences import Said, Sentence, facts_of

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import SEEN_BY_ALL, say_error, say_warning
+from recours.cli.console import FAILED, SEEN_BY_ALL, USAGE, say_error, say_warning
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
 from recours.core.text import clean, format_minute
@@ -23,8 +23,6 @@ from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.operations import Operations, open_operations
-
-DONE, FAILED, USAGE = 0, 1, 2
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

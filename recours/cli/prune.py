@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 
 import click
 
-from recours.cli.console import Table, harmless, past_time, say_error, show, time_of
+from recours.cli.console import FAILED, Table, harmless, past_time, say_error, show, time_of
 from recours.cli.operations import (
-    FAILED,
     confirmed,
     database_option,
     dry_run_option,

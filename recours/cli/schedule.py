@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from recours.cli.operations import FAILED, confirmed, home, json_option, report_faults, tell_json, yes_option
+from recours.cli.console import FAILED
+from recours.cli.operations import confirmed, home, json_option, report_faults, tell_json, yes_option
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.home import CODE, is_checkout

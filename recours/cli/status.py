@@ -4,10 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from recours.cli.console import Table, harmless, number_option, show
+from recours.cli.console import DONE, FAILED, Table, harmless, number_option, show
 from recours.cli.operations import (
-    DONE,
-    FAILED,
     database_option,
     json_option,
     shown,

@@ -13,7 +13,10 @@ import click
 from recours import __version__, logs
 from recours.carriers.registry import CATALOG
 from recours.cli.console import (
+    DONE,
+    FAILED,
     SEEN_BY_ALL,
+    USAGE,
     flushed,
     harmless,
     is_watched,
@@ -115,9 +118,6 @@ def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
 
 
 # ---------------------------------------------------------------- the command line
-
-
-DONE, FAILED, USAGE = 0, 1, 2
 
 
 def main(name: str, arguments: list[str] | None = None, typed_as: str | None = None) -> int:

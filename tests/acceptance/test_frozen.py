@@ -18,7 +18,8 @@ import click
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.cli import operations, workers
+from recours.cli import workers
+from recours.cli.console import DONE, FAILED, USAGE
 from recours.cli.main import recours as recours_command
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import Actor, ErrorKind
@@ -94,10 +95,8 @@ def test_settings() -> None:
 
 
 def test_exit_statuses() -> None:
-    of_commands = {"done": operations.DONE, "failed": operations.FAILED, "usage": operations.USAGE}
-    of_workers = {"done": workers.DONE, "failed": workers.FAILED, "usage": workers.USAGE}
-    present = {f"recours: {what} {status}" for what, status in of_commands.items()}
-    present |= {f"worker: {what} {status}" for what, status in of_workers.items()}
+    statuses = {"done": DONE, "failed": FAILED, "usage": USAGE}
+    present = {f"{who}: {what} {n}" for who in ("recours", "worker") for what, n in statuses.items()}
     compare("exit statuses", present | {f"worker: stopped {STOPPED} + the signal's number"})
 
 

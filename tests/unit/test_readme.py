@@ -17,6 +17,7 @@ import pytest
 from recours import __version__
 from recours.carriers.registry import CATALOG
 from recours.cli import workers
+from recours.cli.console import DONE, FAILED, USAGE
 from recours.core.claim import Stage
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.policy import DEFAULT_WAITS
@@ -159,7 +160,7 @@ def test_no_setting_is_spoken_of_that_is_none() -> None:
 def test_the_exit_statuses() -> None:
     told = [int(number) for row in rows(section("Exit statuses")) for number in row[0].split(",")]
     stopped = [128 + number for number in (signal.SIGINT, signal.SIGTERM)]
-    assert told == [workers.DONE, workers.FAILED, workers.USAGE, *stopped]
+    assert told == [DONE, FAILED, USAGE, *stopped]
 
 
 # Lines and keys that are there only if there is something to say are described too.
