@@ -7,6 +7,7 @@ import click
 
 from recours.cli.console import Table, harmless, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
+from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import format_minute, plural
 from recours.logs import local
 from recours.operations.forecast.facts import Assumption, ForeseenRun
@@ -40,7 +41,7 @@ _SHOWN_CLAIMS, _SHOWN_LATE = 5, 20
 @click.option(
     "--max-retries",
     type=whole_number(1, 20),
-    default=4,
+    default=DEFAULT_MAX_RETRIES,
     show_default=True,
     metavar="N",
     help="The scheduler's --max-retries.",

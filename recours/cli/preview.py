@@ -10,7 +10,7 @@ from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, attempt_name
 from recours.core.pauses import Refusal
-from recours.core.policy import Policy
+from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.core.text import format_minute, plural
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
@@ -67,7 +67,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any], catal
         schema = look(database)
         require_claims(database, schema)
         policy = policy_of(settings, database) if schema.is_current else settings.policy
-        policy = replace(policy, max_retries=options.get("max_retries", 4))
+        policy = replace(policy, max_retries=options.get("max_retries", DEFAULT_MAX_RETRIES))
         clock = clock_of(database)
         now = clock.now()
         closed = closed_carriers(settings, database, clock, has_records=schema.is_current)

@@ -17,6 +17,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.errors import Actor
 from recours.core.mail import MailState
+from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.logs import local
 from recours.operations.explain import WHO_CAN_ACT, Explanation
@@ -173,7 +174,7 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
 
 @click.command("why")
 @click.argument("reference", metavar="CLAIM")
-@number_option("--max-retries", 1, 20, 4, "As the scheduler is given it.")
+@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "As the scheduler is given it.")
 @database_option
 @json_option
 def why_command(reference: str, max_retries: int, database_url: str | None, *, as_json: bool) -> None:

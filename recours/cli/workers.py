@@ -30,6 +30,7 @@ from recours.cli.console import (
 )
 from recours.core.carrier import Catalog
 from recours.core.errors import RunError
+from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
 from recours.database.engine import Database
 from recours.monitoring.observers import RunObservers
@@ -73,7 +74,9 @@ def _command(name: str) -> click.Command:
     ]
     if name == PODRetryScheduler.name:
         options += [
-            number_option("--max-retries", 1, 20, 4, "Retries before a claim gives up, 1 to 20."),
+            number_option(
+                "--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Retries before a claim gives up, 1 to 20."
+            ),
             _names("--claim", "claims", "REF", "Fetch this claim now, whatever its backoff; repeatable."),
         ]
 
@@ -258,7 +261,7 @@ def _work(
     observers: RunObservers,
 ) -> Ending:
     log = logs.run_log()
-    asked, most = asked_of(options, catalog_of(settings)), options.get("max_retries", 4)
+    asked, most = asked_of(options, catalog_of(settings)), options.get("max_retries", DEFAULT_MAX_RETRIES)
     worker = make_worker(kind, settings, opened, asked, max_retries=most, run_id=run_id, observer=observers)
     _stop_on_signals(worker, opened.database)
     for remark in opened.remarks:

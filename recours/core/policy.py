@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from recours.core.claim import Claim
 
+DEFAULT_MAX_RETRIES = 4
 DEFAULT_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=72))
 
 
@@ -63,7 +64,7 @@ def faults_of(waits: tuple[timedelta, ...], slack: timedelta) -> list[str]:
 class Policy:
     zone: ZoneInfo
     backoff: Backoff = field(default_factory=Backoff)
-    max_retries: int = 4
+    max_retries: int = DEFAULT_MAX_RETRIES
     skip_claim_statuses: frozenset[str] = frozenset({"paid"})
     patience: timedelta = timedelta(days=14)
     expire_after: timedelta | None = timedelta(

@@ -11,6 +11,7 @@ from recours.carriers.queue import APIRequestQueue
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
+from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import is_text
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
@@ -173,7 +174,7 @@ class Operations:
             positions = self.positions(part)
             yield from ((listed, positions[listed.claim.id]) for listed in part)
 
-    def explanation_of(self, reference: str, max_retries: int = 4) -> Explanation | None:
+    def explanation_of(self, reference: str, max_retries: int = DEFAULT_MAX_RETRIES) -> Explanation | None:
         """Where the claim of this reference stands, and why; None: there is none. Raises DatabaseError."""
         listed = self.records.find(reference) if is_text(reference) else None
         if listed is None:

@@ -9,6 +9,7 @@ from random import random
 from recours.carriers.reservation import Account
 from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER
+from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
@@ -30,7 +31,7 @@ def make_worker(
     opened: Opened,
     options: Options,
     *,
-    max_retries: int = 4,
+    max_retries: int = DEFAULT_MAX_RETRIES,
     clock: Clock | None = None,
     jitter: Callable[[], float] = random,
     run_id: str | None = None,
