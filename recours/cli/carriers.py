@@ -25,7 +25,7 @@ from recours.core.claim import tidy_number
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
-from recours.core.text import clean
+from recours.core.text import clean, format_until
 from recours.database.schema.inspection import look
 from recours.logs import local
 from recours.operations.records import iso
@@ -236,5 +236,5 @@ def resume_command(spec: CarrierSpec, database_url: str | None, as_json: bool) -
     else:
         click.echo(f"{spec.name} resumed (paused since {shown(ended.at)}).")
     if refusal:  # something else than a person keeps it closed
-        until = f", until {shown(refusal.until)}" if refusal.until else ""
-        click.echo(f"It takes no call yet: {harmless(refusal.reason)}{until}.")
+        reason = harmless(refusal.reason)
+        click.echo(f"It takes no call yet: {reason}{format_until(refusal.until, local)}.")

@@ -8,7 +8,7 @@ import click
 from recours.cli.console import Table, harmless, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
 from recours.core.policy import DEFAULT_MAX_RETRIES
-from recours.core.text import format_minute, plural
+from recours.core.text import format_minute, format_until, plural
 from recours.logs import local
 from recours.operations.forecast.facts import Assumption, ForeseenRun
 from recours.operations.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
@@ -112,7 +112,7 @@ def _show(plan: Plan, *, everything: bool) -> None:
     show(_carriers(plan))
     for carrier in plan.carriers:
         if carrier.closing:
-            until = f" until {format_minute(carrier.closing.until, local)}" if carrier.closing.until else ""
+            until = format_until(carrier.closing.until, local)
             click.echo(f"{plan.name(carrier.key)} is closed{until}: {carrier.closing.reason}")
     show(_every_try(plan) if everything else _runs(plan))
     if plan.cut:

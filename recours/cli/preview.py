@@ -11,7 +11,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, attempt_name
 from recours.core.pauses import Refusal
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
-from recours.core.text import format_minute, plural
+from recours.core.text import format_until, plural
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.reports.survey import survey
@@ -127,7 +127,7 @@ def _lines(seen: _Seen, catalog: Catalog) -> Iterator[str]:
         yield f"[{place}] {attempt_name(claim, state)} for {claim.reference} ({carrier})"
     for key, count in sorted(result.left_behind.items()):
         refusal = seen.closed[key]
-        until = f" until {format_minute(refusal.until, logs.local)}" if refusal.until else ""
+        until = format_until(refusal.until, logs.local)
         yield f"{plural(count, 'claim')} left behind{until}: {refusal.reason}"
     if count := result.beyond_batch:
         yield f"{plural(count, 'claim')}: due, beyond the batch"

@@ -160,6 +160,11 @@ def format_minute(at: datetime | None, local: LocalTime) -> str:
     return f"{local(at):%Y-%m-%d %H:%M}" if at else "an unknown time"
 
 
+def format_until(at: datetime | None, local: LocalTime) -> str:
+    """` until 2026-02-02 13:00`, to follow other text; "": that is not known."""
+    return f" until {format_minute(at, local)}" if at else ""
+
+
 def format_span(span: timedelta) -> str:
     """`30 min`, `5 h`, `3 days`."""
     hours = span.total_seconds() / 3600
