@@ -12,7 +12,6 @@ from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Usage
 from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
-    WORKERS,
     Assumption,
     CarrierFacts,
     ForeseenRun,
@@ -25,6 +24,7 @@ from recours.operations.forecast.facts import (
 from recours.operations.records import LeftAlone
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
+from recours.runs.workers import BOTH_WORKERS
 
 MOST_LISTED = 10_000
 _A_DAY = timedelta(days=1)
@@ -388,7 +388,7 @@ class _Maker:
         return self._left_behind(dated.carrier, dated.stage, dated.deadline) or Reason.BATCH
 
     def _runs_of(self, stage: Stage) -> list[ForeseenRun]:
-        names = {worker.name for worker in WORKERS if worker.stage is stage}
+        names = {worker.name for worker in BOTH_WORKERS if worker.stage is stage}
         return [run for run in self.runs if run.worker in names]
 
     def _left_behind(self, key: str, stage: Stage, before: datetime) -> Reason | None:

@@ -8,8 +8,9 @@ from typing import Protocol
 from recours.core.errors import RunError
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
+from recours.runs.workers import BOTH_WORKERS
 
-WORKERS = {worker.name: worker for worker in (PODFetchWorker, PODRetryScheduler)}
+WORKERS = {worker.name: worker for worker in BOTH_WORKERS}
 # What an installed copy of recours, which has no scripts, calls its workers: `recours fetch`.
 SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}
 

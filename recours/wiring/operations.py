@@ -26,17 +26,16 @@ from recours.operations.position import NEAR, Position, misses_deadline, positio
 from recours.operations.records import LeftAlone, ListedClaim
 from recours.operations.results import ClaimStatus, ResultSentences
 from recours.operations.status import CarrierNow, Overview, Troubles, days_until, overview
-from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import unknown_claim
 from recours.runs.summary import MOST_NOT_ENROLLED
+from recours.runs.workers import BOTH_WORKERS
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, make_queue, redactor
 from recours.wiring.databases import clock_of, connect, current_schema, enrolment_of, policy_of
 
 # How often each worker is to run.
-SCHEDULES = {worker.name: worker.schedule for worker in (PODFetchWorker, PODRetryScheduler)}
+SCHEDULES = {worker.name: worker.schedule for worker in BOTH_WORKERS}
 
 
 # How far back the beginning of an outage or of refusals is searched for: longer ones are shown as so long.

@@ -12,10 +12,11 @@ from recours.database.quota import QuotaTables
 from recours.database.reports.survey import DatabaseOutlook
 from recours.logs import local
 from recours.memory.quota import MemoryQuota
-from recours.operations.forecast.facts import WORKERS, Assumption, CarrierFacts, Rules
+from recours.operations.forecast.facts import Assumption, CarrierFacts, Rules
 from recours.operations.plan import MOST_LISTED, Plan, PlanScope, make_plan
 from recours.runs.ports import Clock
 from recours.runs.worker import Options
+from recours.runs.workers import BOTH_WORKERS
 from recours.wiring.carriers import accounts
 from recours.wiring.operations import Operations
 
@@ -52,7 +53,7 @@ def plan_for(
         policy=policy,
         catalog=operations.catalog,
         queue=_assumed_queue(operations, carriers, assumption),
-        batch_sizes={worker.name: worker.usual_batch for worker in WORKERS} | dict(batch_sizes or {}),
+        batch_sizes={worker.name: worker.usual_batch for worker in BOTH_WORKERS} | dict(batch_sizes or {}),
         assumption=assumption,
         concurrency=concurrency or Options(batch_size=0).concurrency,
         carrier_concurrency=settings.carrier_concurrency,
@@ -60,7 +61,7 @@ def plan_for(
     )
     begun = {
         worker.name: [run.started_at for run in operations.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
-        for worker in WORKERS
+        for worker in BOTH_WORKERS
     }
     outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
     plan = make_plan(outlook, carriers, rules, PlanScope(horizon, now, begun, most_listed))

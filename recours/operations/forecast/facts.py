@@ -11,13 +11,9 @@ from recours.core.claim import Claim
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
 from recours.core.quota import Usage
-from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock, Queue
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
-
-# At the same moment in this order. It matters only for what is kept for new claims.
-WORKERS: tuple[type[Worker], ...] = (PODFetchWorker, PODRetryScheduler)
+from recours.runs.workers import BOTH_WORKERS
 
 
 class Assumption(StrEnum):
@@ -114,7 +110,7 @@ def stopped(begun: Mapping[str, Sequence[datetime]], now: datetime) -> list[type
 
     If none does, the machine was off: all of them are taken to go on.
     """
-    lasts = {worker: last_run(begun, worker, now) for worker in WORKERS}
+    lasts = {worker: last_run(begun, worker, now) for worker in BOTH_WORKERS}
     if not any(worker.has_run_lately(last, now) for worker, last in lasts.items()):
         return []
     return [worker for worker, last in lasts.items() if last and not worker.has_run_lately(last, now)]
@@ -128,7 +124,7 @@ def coming_runs(
     begun: Mapping[str, Sequence[datetime]],
     now: datetime,
     until: datetime,
-    workers: Collection[type[Worker]] = WORKERS,
+    workers: Collection[type[Worker]] = BOTH_WORKERS,
 ) -> list[ComingRun]:
     """The runs to come: of each worker its last one plus its schedule, again and again.
 
