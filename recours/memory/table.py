@@ -10,7 +10,6 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State, urgency
 from recours.core.mail import Event
 
@@ -160,9 +159,8 @@ class _Urgent:
 class ClaimTable:
     """All rows, the attempts at them, and the events to be told, each at most once."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self) -> None:
         """Without a row."""
-        self.catalog = catalog
         self.rows: dict[Any, ClaimRow] = {}
         self.attempts: list[Attempt] = []
         self.events: dict[tuple[Any, ...], Event] = {}
@@ -174,14 +172,7 @@ class ClaimTable:
         self._latest: dict[Stage, datetime] = dict.fromkeys(_TIMED, _FIRST)
         self._urgent: dict[_Place, _Urgent] = {}
 
-    # ---------------------------------------------------------------- what the service writes
-
-    def add(self, reference: str, carrier: str = "Chronopost", **columns: Any) -> Claim:
-        """A row as the service writes it."""
-        number, key = len(self.rows) + 1, self.catalog.resolve(carrier)
-        claim = Claim(id=number, reference=reference, carrier_name=carrier, carrier=key, **columns)
-        state = replace(claim.state, retries_used=claim.retries_counted)
-        return self.load(replace(claim, state=state), edited=True).claim
+    # ---------------------------------------------------------------- rows
 
     def load(self, claim: Claim, *, edited: bool, leased_until: datetime | None = None) -> ClaimRow:
         """A row as it was read from a database. `edited`: it is not what it was assessed on."""
@@ -192,21 +183,6 @@ class ClaimTable:
             self.note(row)
         row.until = leased_until
         return row
-
-    def edit(self, reference: str, **columns: Any) -> None:
-        """What the service's application, or a person, changes in a row. `carrier`: its name."""
-        row = self.row(reference)
-        if (name := columns.pop("carrier", None)) is not None:
-            columns |= {"carrier_name": name, "carrier": self.catalog.resolve(name)}
-        row.claim = replace(row.claim, **columns)
-
-    # ---------------------------------------------------------------- rows
-
-    def row(self, reference: str) -> ClaimRow:
-        return next(row for row in self.rows.values() if row.claim.reference == reference)
-
-    def __getitem__(self, reference: str) -> Claim:
-        return self.row(reference).claim
 
     def at(self, *stages: Stage) -> Iterator[ClaimRow]:
         """The rows at these stages."""
@@ -303,11 +279,6 @@ class ClaimTable:
     def emit(self, claim_id: Any, events: Iterable[Event]) -> None:
         for event in events:
             self.events.setdefault((claim_id, event.name, event.carrier, event.number), event)
-
-    @property
-    def told(self) -> list[tuple[str, str, str]]:
-        """The events, as (name, audience, number)."""
-        return [(event.name.value, event.audience.value, event.number) for event in self.events.values()]
 
 
 def _group(row: ClaimRow, stage: Stage | None) -> Hashable:

@@ -143,7 +143,7 @@ def test_both_go_the_same_way(database: Database, add_claims: Callable[..., None
     chance = Random(seed)
     add_claims(database, _rows(chance))
     schema = look(database)
-    table = ClaimTable(CATALOG)
+    table = ClaimTable()
     far = NOW + 9999 * DAY
     for sighted in survey(database, schema, CATALOG, far, 9, NOW, far, unnumbered=True):
         table.load(sighted.claim, edited=sighted.edited, leased_until=sighted.leased_until)
@@ -180,7 +180,7 @@ def test_both_know_alike_whether_an_account_was_accepted(
 ) -> None:
     add_claims(database, [{"updated_at": NOW - HOUR}])
     run = Run(database, "run-1")
-    table = ClaimTable(CATALOG)
+    table = ClaimTable()
     claim = run.claims.find("CLM-00000")
     assert claim is not None
     table.load(claim, edited=True)

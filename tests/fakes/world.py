@@ -10,7 +10,6 @@ from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
 from recours.memory.clock import SimulatedClock
 from recours.memory.maintenance import MemoryMaintenance
-from recours.memory.table import ClaimTable
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Dependencies
 from recours.runs.retry import PODRetryScheduler
@@ -19,6 +18,7 @@ from recours.runs.worker import Options, Worker
 from tests.fakes.carriers import CATALOG
 from tests.fakes.faults import FaultyClaims, FaultyDocuments, FaultyJournal
 from tests.fakes.queue import FakeQueue
+from tests.fakes.table import ServiceTable
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -36,7 +36,7 @@ class World:
     policy: Policy = field(default_factory=lambda: Policy(PARIS))
 
     def __post_init__(self) -> None:
-        self.table = ClaimTable(CATALOG)
+        self.table = ServiceTable(CATALOG)
         self.claims = FaultyClaims(self.table)
         self.maintenance = MemoryMaintenance(self.table)
         self.journal = FaultyJournal()

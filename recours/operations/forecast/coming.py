@@ -34,7 +34,7 @@ class ComingRuns:
         """Begin with what there is at `now`. `last_fetch`: when the fetch worker's last run began."""
         self._rules = rules
         self._clock = SimulatedClock(now)
-        self._table = ClaimTable(rules.catalog)
+        self._table = ClaimTable()
         self._claims = MemoryClaims(self._table)
         self._journal = MemoryJournal()
         if last_fetch:

@@ -20,9 +20,10 @@ from recours.core.mail import EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import DEFAULT_WAITS, Backoff, Policy
 from recours.memory.maintenance import MemoryMaintenance
-from recours.memory.table import ClaimRow, ClaimTable
+from recours.memory.table import ClaimRow
 from tests.fakes.carriers import CATALOG
 from tests.fakes.examples import MODEST
+from tests.fakes.table import ServiceTable
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -45,7 +46,7 @@ class Small:
     emitted: Counter[tuple[str, str]] = field(default_factory=Counter)  # before the outbox drops repetitions
 
     def __post_init__(self) -> None:
-        self.table = ClaimTable(CATALOG)
+        self.table = ServiceTable(CATALOG)
         self.maintenance = MemoryMaintenance(self.table)
         self.taken = State()  # as the last turn found it
 
