@@ -83,8 +83,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: .venv/ready
 	$(BIN)/python -m pip install --quiet uv
 	echo 'hatchling>=1.27,<2' | $(LOCK) --upgrade pyproject.toml - --output-file requirements.txt
-	$(LOCK) --upgrade pyproject.toml --extra dev --extra postgres --extra dashboard --constraint requirements.txt \
-		--output-file tests/requirements.txt
+	$(LOCK) --upgrade pyproject.toml --extra dev --extra postgres --extra dashboard --extra fleet \
+		--constraint requirements.txt --output-file tests/requirements.txt
 
 clean:
 	rm -rf .venv data/demo mutants
