@@ -99,7 +99,7 @@ class Leasing:
 
     def new_lease(self) -> Lease:
         """A lease that begins now."""
-        return Lease(self._recorder.run_id, self._deps.clock.now() + LEASE)
+        return Lease(self._recorder.token, self._deps.clock.now() + LEASE)
 
     def allow(self, more: int) -> None:
         """So many claims of the batch used no attempt: others may be leased in their place."""

@@ -30,6 +30,7 @@ class Recorder:
     run_id: str
     local: LocalTime
     asked: bool  # the claims were asked for by name
+    token: str  # of the leases
     observer: RunObserver | None = None
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 
@@ -80,7 +81,7 @@ class Recorder:
         if not decided:
             return []
         rows = [(_attempt(claim, ended, decision), decision) for claim, ended, decision in decided]
-        return self.claims.record(rows, Lease(self.run_id, now), now)
+        return self.claims.record(rows, Lease(self.token, now), now)
 
     # ---------------------------------------------------------------- what the log says
 

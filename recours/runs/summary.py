@@ -151,9 +151,10 @@ class UnknownCodes:
             self._texts.setdefault(code, f"{carrier} sent {seen}")
 
     def mention(self) -> None:
-        """Log each code with its count, for those who keep the tables."""
+        """Log each code with its count since the last time, for those who keep the tables."""
         for code, count in self._counts.items():
             log.warning(f"{self._texts[code]}, which recours does not know: {plural(count, 'parcel')}")
+        self._counts.clear()
 
 
 # ---------------------------------------------------------------- claims that nobody has enrolled

@@ -55,6 +55,7 @@ class Options:
     claims: tuple[str, ...] = ()
     carrier_concurrency: int = 4
     pending_share: float = 0.0
+    as_scheduled: bool = False  # attempts at the named claims count like those of the backoff
 
 
 class Worker(ABC):
@@ -70,9 +71,15 @@ class Worker(ABC):
     _start: float  # monotonic seconds
 
     def __init__(
-        self, deps: Dependencies, catalog: Catalog, options: Options, run_id: str, local: LocalTime
+        self,
+        deps: Dependencies,
+        catalog: Catalog,
+        options: Options,
+        run_id: str,
+        local: LocalTime,
+        token: str | None = None,
     ) -> None:
-        """`local` turns UTC into local time, for the log."""
+        """`local` turns UTC into local time, for the log. `token`: of its leases, where several workers share a run's record."""
         self.deps = deps
         self.catalog = catalog
         self.options = options
@@ -89,11 +96,12 @@ class Worker(ABC):
             self.stats,
             run_id,
             local,
-            asked=bool(options.claims),
+            asked=bool(options.claims) and not options.as_scheduled,
+            token=token or run_id,
             observer=deps.observer,
         )
         self._unknown = UnknownCodes()
-        self._asked: set[str] = set()
+        self.carriers_asked: set[str] = set()  # their keys
         self._met: set[str] = set()  # lanes whose claims were there to be taken
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards
         self._named: list[Claim] = []
@@ -160,9 +168,13 @@ class Worker(ABC):
         clock = self.deps.clock
         self._started_at, self._start = clock.now(), clock.monotonic()
         self._ends_at = self._start + self.options.max_runtime.total_seconds()
-        self._named = find_named(self.deps.claims, self.options.claims, self.policy, self._started_at)
+        self.find_named()
         self._mention_gap(self._started_at)
         self.deps.journal.begin(self.run_id, self.recorded_as, self._started_at)
+
+    def find_named(self) -> None:
+        """Look for the claims that the options name, for the next slice. Raises RefusedError, RunError."""
+        self._named = find_named(self.deps.claims, self.options.claims, self.policy, self.deps.clock.now())
 
     def maintain(self) -> None:
         """Bring the rows up to date: new claims, retries that are due, deadlines that have passed. Raises RunError."""
@@ -193,12 +205,20 @@ class Worker(ABC):
             raise
         self.deps.queue.leave()
 
+    def mention_unknown(self) -> None:
+        """Log the codes that carriers sent and that no table has, since this was last done."""
+        self._unknown.mention()
+
+    def tidy(self) -> None:
+        """What is not urgent: say which claims are set aside, adopt those that were exhausted before. Raises RunError."""
+        self._mention_set_aside()
+        self._adopt_exhausted()
+
     def close(self) -> Report:
         """End the run: send the mails, write the summary, and record what was done."""
         clock, journal = self.deps.clock, self.deps.journal
-        self._unknown.mention()
-        self._try_to(self._mention_set_aside)
-        self._try_to(self._adopt_exhausted)
+        self.mention_unknown()
+        self._try_to(self.tidy)
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
         self._try_to(lambda: report.usage.update(self._usage()))
         if self.deps.post:  # before the summary, which ends the log of a run
@@ -212,7 +232,7 @@ class Worker(ABC):
         return replace(report, exit_status=self._exit_status(), fault=self._fault)
 
     def _usage(self) -> dict[str, list[Usage]]:
-        return {self.catalog.name_of(key): self.deps.queue.usage(key) for key in sorted(self._asked)}
+        return {self.catalog.name_of(key): self.deps.queue.usage(key) for key in sorted(self.carriers_asked)}
 
     def _exit_status(self) -> int:
         if self._fault:
@@ -255,7 +275,7 @@ class Worker(ABC):
         try:
             engine.run(ready)
         finally:
-            self._asked |= engine.carriers_asked
+            self.carriers_asked |= engine.carriers_asked
             self.refusals |= engine.closed_lanes()
 
     def _count_left_behind(self, source: Source) -> None:

@@ -35,13 +35,15 @@ def make_worker(
     clock: Clock | None = None,
     jitter: Callable[[], float] = random,
     run_id: str | None = None,
+    token: str | None = None,
     mails: bool = True,
     observer: RunObserver | None = None,
     kept: Mapping[str, Account] | None = None,
 ) -> Worker:
     """A worker, ready to run once.
 
-    `run_id`: 32 hex digits that no other run has. `mails`: False leaves mails to the next run. `kept`: see
+    `run_id`: 32 hex digits that no other run has. `token`: of its leases and units of quota, where several workers
+    share a run's record; unique among them. `mails`: False leaves mails to the next run. `kept`: see
     `make_queue`.
     """
     clock = clock or opened.clock
@@ -54,10 +56,10 @@ def make_worker(
         claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach, language),
         maintenance=ClaimMaintenance(database, catalog, columns, run_id, redact, reach, language),
         journal=RunJournal(database, settings.keep_runs),
-        queue=make_queue(settings, database, policy, clock, jitter, run_id, kept),
+        queue=make_queue(settings, database, policy, clock, jitter, token or run_id, kept),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
-        post=MailService(settings, database, opened.schema, clock, run_id) if mails else None,
+        post=MailService(settings, database, opened.schema, clock, token or run_id) if mails else None,
         observer=observer,
         enrolment=enrolment_of(settings, database, columns),
     )
@@ -66,7 +68,7 @@ def make_worker(
         carrier_concurrency=settings.carrier_concurrency,
         pending_share=settings.pending_share,
     )
-    return kind(deps, catalog, options, run_id, local)
+    return kind(deps, catalog, options, run_id, local, token)
 
 
 def make_observers(
@@ -95,20 +97,27 @@ def leave_metrics(settings: Settings, opened: Opened, run_id: str) -> None:
     path = settings.watch.metrics_file
     if path is None:
         return
-    from recours.monitoring.prometheus import exposition, metrics, replace_file  # noqa: PLC0415 (see above)
-    from recours.wiring.operations import SCHEDULES, operations_over  # noqa: PLC0415 (see above)
+    from recours.monitoring.prometheus import replace_file  # noqa: PLC0415 (see above)
 
-    operations = operations_over(settings, opened.database, opened.schema, opened.clock)
     try:
-        now = operations.overview(days=1)
-        well = {
-            name: run
-            for name in SCHEDULES
-            if (run := operations.records.last_success(name, now.at + CLOCKS_DIFFER))
-        }
-        replace_file(path, exposition(metrics(now, well)), run_id)
+        replace_file(path, metrics_text(settings, opened), run_id)
     except (RunError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         run_log().warning(f"The metrics could not be written to {path}: {reason}")
     except Exception:  # noqa: BLE001 (an error in an observer must not end the run)
         run_log().exception("The metrics could not be written: an internal error; the run goes on")
+
+
+def metrics_text(settings: Settings, opened: Opened) -> str:
+    """What is on record, for Prometheus. Raises RunError."""
+    from recours.monitoring.prometheus import exposition, metrics  # noqa: PLC0415 (see above)
+    from recours.wiring.operations import SCHEDULES, operations_over  # noqa: PLC0415 (see above)
+
+    operations = operations_over(settings, opened.database, opened.schema, opened.clock)
+    now = operations.overview(days=1)
+    well = {
+        name: run
+        for name in SCHEDULES
+        if (run := operations.records.last_success(name, now.at + CLOCKS_DIFFER))
+    }
+    return exposition(metrics(now, well))

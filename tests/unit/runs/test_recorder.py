@@ -24,6 +24,7 @@ def recorder(world: World, stats: Stats) -> Recorder:
         "run-1",
         local,
         asked=False,
+        token="run-1",
     )
 
 
