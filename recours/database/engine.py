@@ -45,6 +45,9 @@ KEEPALIVES = {
     "tcp_user_timeout": 30_000,
 }
 
+# Connections that are kept open between transactions, where there may be any number.
+_KEPT = 5
+
 # SQLite's degrees of being on the disk before going on, and where a connection keeps which it uses.
 _FULL, _EXTRA = 2, 3
 _SYNCED = "recours.synced"
@@ -116,8 +119,15 @@ class Database:
     own waiting is a sleep that grows.
     """
 
-    def __init__(self, url: URL, *, lock_wait_s: float = LOCK_WAIT_S, waits: Waits = Waits()) -> None:
-        """Connect nowhere yet. `waits`: how long a server is waited for."""
+    def __init__(
+        self,
+        url: URL,
+        *,
+        lock_wait_s: float = LOCK_WAIT_S,
+        waits: Waits = Waits(),
+        connections: int | None = None,
+    ) -> None:
+        """Connect nowhere yet. `waits`: how long a server is waited for. `connections`: to it at once, at most; None: any number."""
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.write_lock = threading.RLock()  # which thread of this process writes
@@ -127,7 +137,7 @@ class Database:
         if self.is_sqlite:
             self.engine = _sqlite_engine(url, lock_wait_s)
         else:
-            self.engine, self._patience = _postgres_engine(url, waits)
+            self.engine, self._patience = _postgres_engine(url, waits, connections)
 
     @property
     def shown(self) -> str:
@@ -270,6 +280,11 @@ class Database:
             refused = explain_refusal(str(original), self._user) if is_refusal else None
             raise DatabaseError(refused or explain(error, self.shown)) from error
 
+    def ping(self) -> None:
+        """Have the database answer. Raises DatabaseError."""
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -313,7 +328,7 @@ def _sqlite_engine(url: URL, lock_wait_s: float) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL, waits: Waits) -> "tuple[Engine, Patience]":
+def _postgres_engine(url: URL, waits: Waits, connections: int | None) -> "tuple[Engine, Patience]":
     """Good for a proxy that hands each transaction to another session, too: nothing is kept between transactions.
 
     No statement stays prepared, and what a transaction needs of its session it sets for itself alone.
@@ -334,7 +349,8 @@ def _postgres_engine(url: URL, waits: Waits) -> "tuple[Engine, Patience]":
         url,
         isolation_level="AUTOCOMMIT",  # `_begin` begins a transaction, with all that it needs
         pool_pre_ping=True,
-        max_overflow=-1,
+        pool_size=connections or _KEPT,
+        max_overflow=0 if connections else -1,
         creator=partial(connection_class(patience).connect, **arguments),
     )
 

@@ -40,15 +40,15 @@ class Opened:
         return SystemClock(self.clock_offset)
 
 
-def open_database(settings: Settings) -> Opened:
+def open_database(settings: Settings, *, connections: int | None = None) -> Opened:
     """Connect, create the embedded database if it is not there yet, bring the schema up to date.
 
-    Raises DatabaseError.
+    `connections`: to a server at once, at most; None: as many as threads need. Raises DatabaseError.
     """
     remarks = []
     if settings.database_is_embedded and create_embedded(settings):
         remarks.append(f"{settings.database_url.database} was {CREATED}")
-    database = connect(settings, OF_RUNS)
+    database = connect(settings, OF_RUNS, connections)
     try:
         schema = look(database)
         require_claims(database, schema)
@@ -115,10 +115,10 @@ def create_embedded(settings: Settings) -> bool:
     )
 
 
-def named(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
+def named(settings: Settings, waits: Waits = OF_PEOPLE, connections: int | None = None) -> Database:
     """The database that the settings name, whether it is there or not. Raises DatabaseError if its driver is missing."""
     try:
-        return Database(settings.database_url, waits=waits)
+        return Database(settings.database_url, waits=waits, connections=connections)
     except ModuleNotFoundError as error:
         raise DatabaseError(
             f"PostgreSQL needs the package {error.name}, which is not installed for this Python: "
@@ -126,9 +126,9 @@ def named(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
         ) from error
 
 
-def connect(settings: Settings, waits: Waits = OF_PEOPLE) -> Database:
+def connect(settings: Settings, waits: Waits = OF_PEOPLE, connections: int | None = None) -> Database:
     """The database that the settings name. Raises DatabaseError if its file is missing, or its driver."""
-    database = named(settings, waits)
+    database = named(settings, waits, connections)
     if not database.is_there():
         raise DatabaseError(
             f"There is no database file {database.path}. Correct DATABASE_PATH or DATABASE_URL; "
