@@ -3,6 +3,7 @@
 For the service's own application, each a name of this package, loaded when it is first used:
 
 - `fetch_claim(reference)` fetches a claim's POD now and returns a `FetchResult`.
+- `defer_fetch(reference)` has a long-lived worker fetch it, and returns at once.
 - `claim_status(reference)` returns a `ClaimStatus`.
 - `RecoursError` is what both raise, by its kinds `CorrectReferenceError`, `TryAgainSoonError`, `ShowExistingPODError`,
   `NotWantedError`, `TryLaterError` and `AskOperatorError`: the text of each is a sentence for a person.
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         TryAgainSoonError,
         TryLaterError,
         claim_status,
+        defer_fetch,
         fetch_claim,
     )
 
@@ -40,6 +42,7 @@ __all__ = [
     "TryAgainSoonError",
     "TryLaterError",
     "claim_status",
+    "defer_fetch",
     "fetch_claim",
 ]
 

@@ -57,6 +57,7 @@ __all__ = [
     "TryAgainSoonError",
     "TryLaterError",
     "claim_status",
+    "defer_fetch",
     "fetch_claim",
 ]
 
@@ -92,6 +93,20 @@ def fetch_claims(
         opened = open_database(settings)
         with closing(opened.database):
             return _Fetching(settings, opened, sentences, begun).all(list(dict.fromkeys(references)))
+
+
+def defer_fetch(reference: str, *, language: str | None = None) -> None:
+    """Have a long-lived worker (`recours worker`) fetch the POD of a claim at once; returns without waiting for it.
+
+    Call it when the transaction that writes the claim has been committed. A new claim gets its first attempt, as a
+    scheduled run would make it; another one is fetched as by `fetch_claim`. What is lost on the way does no harm: the claim
+    is found within a minute. Raises TryLaterError; AskOperatorError on SQLite, without the extra `fleet`, or if
+    `recours init-db --fleet` was never run.
+    """
+    from recours.fleet.opening import open_queue  # noqa: PLC0415 (few applications use it)
+
+    with _told(language) as (settings, _):
+        open_queue(settings).defer_fetch(reference)
 
 
 def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:

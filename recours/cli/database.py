@@ -11,10 +11,13 @@ from recours.backup.folder import FolderBackup, Manifest, open_backup
 from recours.carriers.registry import CATALOG
 from recours.cli.console import FAILED, as_typed, harmless, say_error
 from recours.cli.operations import database_option, json_option, report_faults, settings_for, shown, tell_json
+from recours.core.errors import RunError
 from recours.core.text import clean, plural
-from recours.database.engine import Database, DatabaseError
+from recours.database.engine import Database
 from recours.database.schema.inspection import look, require_claims
 from recours.database.schema.upgrade import complete, create_file, grant_rights, sql_of_completion
+from recours.fleet.opening import open_queue
+from recours.fleet.tables import NEEDS, create_tables
 from recours.home import make_home
 from recours.settings.loading import load
 from recours.settings.model import Settings
@@ -27,8 +30,9 @@ from recours.wiring.databases import clock_of, connect, named
 @click.option(
     "--grant-to", metavar="ROLE", help="Give this PostgreSQL role the rights that runs need, and no more."
 )
+@click.option("--fleet", is_flag=True, help="Also make the tables of the job queue of 'recours worker'.")
 @click.option("--sql", "as_sql", is_flag=True, help="Print the SQL instead of running it.")
-def init_db_command(database_url: str | None, grant_to: str | None, *, as_sql: bool) -> None:
+def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bool, as_sql: bool) -> None:
     """Create the configured database with its whole schema, or add what is missing. Nothing that is there changes.
 
     Large tables of an older version are widened for 64-bit claim ids, which may take minutes: do that at a quiet moment.
@@ -40,19 +44,25 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, as_sql: b
         database = named(settings)
         if grant_to and database.is_sqlite:
             raise click.UsageError("--grant-to is for PostgreSQL: an SQLite file has no roles.")
+        job_queue = open_queue(settings) if fleet else None
         if as_sql:
             said = sql_of_completion(database, grant_to)
+            if job_queue:
+                said += [job_queue.schema()]
         elif database.path is not None and not database.is_there():
             made_by = "Created" if create_file(database.path, settings.access) else "Another process created"
             said = [f"{made_by} {database.path} with its whole schema."]
         else:
             database = connect(settings)
             done = complete(database, clock_of(database)) or ["Nothing was missing."]
-            done += grant_rights(database, grant_to) if grant_to else []
+            if job_queue and create_tables(database, job_queue.schema()):
+                done.append("the tables of the job queue were created")
+            if grant_to:
+                done += grant_rights(database, grant_to, NEEDS if fleet else ())
             said = [f"{database.shown}: {remark}" for remark in done]
         for line in said:
             click.echo(line)
-    except DatabaseError as fault:
+    except RunError as fault:
         say_error(str(fault))
         for line in fault.details:  # as they are: SQL that can be copied
             click.echo(line, err=True)

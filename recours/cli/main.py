@@ -50,6 +50,10 @@ _COMMANDS = {
     "sandbox": ("demo", "Serve simulated carriers on this machine, for trials."),
     "schedule": ("schedule", "Have this machine start both workers regularly: show, install, remove."),
     "status": ("status", "Whether the runs go on, success rates, what waits, quotas."),
+    "worker": (
+        "worker",
+        "A long-lived worker on PostgreSQL: fetches new claims as they come, on any number of machines.",
+    ),
     "why": ("status", "Why a claim waits, what comes next, and what a person could do."),
 }
 

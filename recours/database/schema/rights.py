@@ -136,10 +136,14 @@ def _sequence(connection: Connection, table: str) -> str | None:
 def all_rights(present: Iterable[str]) -> list[Right]:
     """Everything a run needs, on those of the service's tables that are present, and on all of recours's."""
     there = set(present)
+    return rights_of(need for need in NEEDS if need.name in there or not need.of_service)
+
+
+def rights_of(needs: Iterable[Need]) -> list[Right]:
+    """What they come to, one by one."""
     return [
         Right(need.name, what, need)
-        for need in NEEDS
-        if need.name in there or not need.of_service
+        for need in needs
         for what in (*need.rights, *([_SEQUENCE] if need.numbered else []))
     ]
 

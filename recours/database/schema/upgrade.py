@@ -7,7 +7,7 @@ the service's table; and then the indexes on that table, built beside everybody'
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,7 +37,15 @@ from recours.database.schema.large_tables import (
     sql_lines,
     widening_statements,
 )
-from recours.database.schema.rights import NOT_ALLOWED, all_rights, grants, quoted, schema_grant
+from recours.database.schema.rights import (
+    NOT_ALLOWED,
+    Need,
+    all_rights,
+    grants,
+    quoted,
+    rights_of,
+    schema_grant,
+)
 from recours.database.tables import VERSION_TABLE, claims, events, mails, service_tables
 from recours.operations.records import LeftAlone
 from recours.runs.ports import Clock
@@ -306,15 +314,15 @@ def _granting(connection: Connection, role: str, also_made: Collection[str] = ()
     return [schema_grant(connection, role), *grants(connection, all_rights(tables), role)]
 
 
-def grant_rights(database: Database, role: str) -> list[str]:
-    """Give a role what a run needs, on what there is; the statements that did. Raises DatabaseError."""
+def grant_rights(database: Database, role: str, beside: Sequence[Need] = ()) -> list[str]:
+    """Give a role what a run needs, on what there is, and what `beside` says; the statements that did. Raises DatabaseError."""
     with database.write() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
             raise DatabaseError(
                 f"There is no role {clean(role, 60)} on this server. An administrator creates it with: "
                 f"CREATE ROLE {quoted(clean(role, 60))} LOGIN;"
             )
-        granting = _granting(connection, role)
+        granting = [*_granting(connection, role), *grants(connection, rights_of(beside), role)]
         for statement in granting:
             connection.exec_driver_sql(statement)
     return granting

@@ -1,0 +1,119 @@
+"""`recours worker`: a long-lived worker of a fleet."""
+
+import logging
+import os
+import signal
+import threading
+from math import ceil
+
+import click
+
+from recours import __version__, logs
+from recours.carriers.registry import CATALOG
+from recours.cli.console import FAILED, number_option
+from recours.cli.operations import database_option, report_faults, settings_for
+from recours.core.errors import RunError
+from recours.database.engine import DatabaseError
+from recours.fleet.jobs import JobQueue
+from recours.fleet.opening import open_queue
+from recours.fleet.process import Process
+from recours.fleet.station import Station
+from recours.settings.model import Settings
+from recours.wiring.carriers import catalog_of, log_file
+from recours.wiring.databases import TO_BE_READ, Opened, open_database
+
+NAME = "recours_worker"
+_AGAIN_AFTER_S = 5.0
+# At once, whatever the concurrency: no transaction is open while a carrier is asked. The job queue has three more.
+_CONNECTIONS = 4
+
+
+@click.command("worker", context_settings={"help_option_names": ["-h", "--help"]})
+@number_option("--concurrency", 1, 64, 8, "Claims fetched at the same time, 1 to 64.")
+@click.option(
+    "--carrier", "carriers", multiple=True, metavar="NAME", help="Only claims of this carrier; repeatable."
+)
+@number_option("--max-retries", 1, 20, 4, "Retries before a claim gives up, 1 to 20.")
+@number_option("--port", 0, 65535, 9464, "Of /health, /ready and /metrics on 127.0.0.1; 0: none.")
+@click.option("--poll", is_flag=True, help="Ask for new jobs every two seconds instead of using LISTEN.")
+@database_option
+@click.option("-v", "--verbose", is_flag=True, help="Log each claim's calls and units of quota too.")
+def command(
+    *, concurrency: int, carriers: tuple[str, ...], max_retries: int, port: int, poll: bool,
+    database_url: str | None, verbose: bool,
+) -> None:  # fmt: skip
+    """Work until SIGTERM: fetch new claims as they come, retry failed ones when they are due. For PostgreSQL.
+
+    Any number of these may run, on any number of machines, beside workers that cron starts. Each is woken by a job queue
+    in the database (Procrastinate); 'recours init-db --fleet' makes its tables.
+    """
+    for name in carriers:
+        if not CATALOG.keys_of(name):
+            raise click.BadParameter(CATALOG.no_such(name))
+    settings = settings_for(database_url)
+    with report_faults():
+        queue = open_queue(settings, listen=not poll)
+        log = logs.set_up(log_file(settings, NAME), verbose=verbose)
+    try:
+        keys = [key for name in carriers for key in catalog_of(settings).keys_of(name)]
+        _work(settings, queue, tuple(dict.fromkeys(keys)), concurrency, max_retries, port)
+    except RunError as fault:
+        logs.run_log().error(str(fault))
+        raise SystemExit(FAILED) from fault
+    finally:
+        log.close()
+
+
+def _work(
+    settings: Settings,
+    queue: JobQueue,
+    carriers: tuple[str, ...],
+    concurrency: int,
+    max_retries: int,
+    port: int,
+) -> None:
+    """Raises RunError if the process cannot begin."""
+    threads = min(settings.carrier_concurrency, concurrency)
+    slots = ceil(concurrency / threads)
+    logs.run_log().info(
+        f"recours {__version__} worker: up to {concurrency} claims at once, {slots} slices of {threads}"
+    )
+    asked_to_stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked_to_stop.set())
+    opened = _opened(settings, asked_to_stop)
+    if opened is None:
+        return
+    for remark in opened.remarks:
+        level = logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO
+        logs.run_log().log(level, remark)
+    station = Station(settings, opened, threads, carriers, max_retries)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: station.stop())
+    if asked_to_stop.is_set():
+        station.stop()
+    watchdog = os.environ.get("WATCHDOG_USEC", "")
+    process = Process(
+        station,
+        queue,
+        slots,
+        watchdog_s=int(watchdog) / 1e6 if watchdog.isdigit() else None,
+    )
+    process.run(port)
+    logs.run_log().info("Stopped; nothing was left under way")
+
+
+def _opened(settings: Settings, asked_to_stop: threading.Event) -> Opened | None:
+    """The database, as soon as it is there: machines start in any order. None: the process is to stop.
+
+    Raises DatabaseError if the database answers that it cannot be used.
+    """
+    while not asked_to_stop.is_set():
+        try:
+            return open_database(settings, connections=_CONNECTIONS)
+        except DatabaseError as fault:
+            if fault.was_answered:
+                raise
+            logs.run_log().error(f"{fault}; trying again every {_AGAIN_AFTER_S:.0f} s")
+            asked_to_stop.wait(_AGAIN_AFTER_S)
+    return None

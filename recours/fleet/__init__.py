@@ -1,0 +1,1 @@
+"""Long-lived workers: their part of the work, the job queue that wakes them, and their health."""

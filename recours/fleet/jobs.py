@@ -1,0 +1,70 @@
+"""What a job queue has to do with recours: the jobs that it calls, and what it is asked for.
+
+A job is a wake-up call: which claims, in which order, within which quota and when again is written in recours's own
+tables. A queue needs no retries, no locks and no results; a job that is lost, or comes twice, does no harm. Every minute
+`tick` wakes whatever has work.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from recours.core.errors import RunError
+from recours.database.engine import DatabaseError
+
+
+class NoFleetError(RunError):
+    """Here there can be no fleet, or it is not set up. The text says what to do."""
+
+
+class QueueError(DatabaseError):
+    """The job queue's database cannot be reached, or the connection was lost."""
+
+
+@dataclass(frozen=True)
+class WorkerLane:
+    """One worker's claims of one carrier: what a slice of work takes them from."""
+
+    worker: str  # pod_fetch_worker or pod_retry_scheduler
+    carrier: str  # its key; "": none that is known
+
+
+# Has a slice of that lane begin as soon as some process is free; does nothing if one waits already. Raises QueueError.
+Wake = Callable[[WorkerLane], None]
+
+
+class Jobs(Protocol):
+    """What a queue calls, from any thread, any number at once: a `Station`. They log what fails, and raise nothing."""
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether no job is to be begun any more."""
+
+    def tick(self, wake: Wake) -> None:
+        """Every minute, in one process: bring the rows up to date, and wake the lanes that have work."""
+
+    def slice(self, lane: WorkerLane, wake: Wake) -> None:
+        """Work on a lane for a short time."""
+
+    def fetch_now(self, reference: str) -> None:
+        """Fetch one claim, before any slice that has not begun."""
+
+    def sweep(self) -> None:
+        """Every five minutes, in one process: mails, and what else has time."""
+
+
+class JobQueue(Protocol):
+    """What recours asks of a queue."""
+
+    def schema(self) -> str:
+        """The SQL that makes its tables."""
+
+    def defer_fetch(self, reference: str) -> None:
+        """Have some process fetch this claim at once. Raises QueueError; NoFleetError if it was never installed."""
+
+    def run(self, jobs: Jobs, slots: int, ready: Callable[[bool], None]) -> None:
+        """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.
+
+        `ready` is called with True when it begins to do jobs, and with False when it ends. Raises QueueError if its
+        database goes away: the caller tries again.
+        """

@@ -1,0 +1,115 @@
+"""The record of a worker that never ends: one row among the runs for each hour, however many slices it takes."""
+
+import os
+import socket
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import datetime, timedelta
+
+from recours.core.quota import Usage
+from recours.logs import local, run_log
+from recours.runs.ports import Journal
+from recours.runs.summary import Report, Stats, usage_line, worth_showing
+from recours.runs.worker import Worker
+
+SHIFT = timedelta(hours=1)
+
+# What a slice left behind: the next one meets the same claims again.
+_LEFT_BEHIND = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved", "skipped_locked")
+
+
+class Shift:
+    """An hour of the fetch worker, or of the retry scheduler, in this process. Used by any number of threads."""
+
+    def __init__(self, kind: type[Worker], journal: Journal, now: datetime, monotonic: float) -> None:
+        """Record that it begins. Raises RunError."""
+        self.kind = kind
+        self.run_id = uuid.uuid4().hex
+        self.started_at = now
+        self.is_tidied = False  # what is done once in it
+        self._started = monotonic
+        self._journal = journal
+        self._guard = threading.Lock()
+        self._total: Counter[str] = Counter()
+        self._left_behind: dict[str, Counter[str]] = {}  # by carrier, as it was last seen
+        self._asked: set[str] = set()  # carriers
+        self._free: list[Worker] = []
+        self._in_use = 0
+        journal.begin(self.run_id, kind.name, now)
+
+    def has_ended(self, monotonic: float) -> bool:
+        """Tell whether its hour is over."""
+        return monotonic - self._started >= SHIFT.total_seconds()
+
+    # ---------------------------------------------------------------- its workers
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """It lasts at least as long as this."""
+        with self._guard:
+            self._in_use += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._in_use -= 1
+
+    def take(self) -> Worker | None:
+        """A worker that was used before; None: another one must be made."""
+        with self._guard:
+            return self._free.pop() if self._free else None
+
+    def give_back(self, worker: Worker, *, usable: bool) -> None:
+        """A piece of work has ended: count what was done. `usable`: the worker is good for another one."""
+        with self._guard:
+            for one in fields(Stats):
+                count = getattr(worker.stats, one.name)
+                setattr(worker.stats, one.name, 0)
+                if one.name not in _LEFT_BEHIND:
+                    self._total[one.name] += count
+                elif count:
+                    for carrier in worker.refusals or ("",):
+                        self._left_behind.setdefault(carrier, Counter())[one.name] = count
+            self._asked |= worker.carriers_asked
+            self._free += [worker] if usable else []
+
+    @property
+    def is_in_use(self) -> bool:
+        """Tell whether a piece of work is under way in it."""
+        with self._guard:
+            return self._in_use > 0
+
+    # ---------------------------------------------------------------- what is known of it
+
+    def report(self, monotonic: float, usage: dict[str, list[Usage]], exit_status: int = 0) -> Report:
+        """What was done in it so far."""
+        with self._guard:
+            total = sum(self._left_behind.values(), Counter(self._total))
+        stats = Stats(**total)
+        took = monotonic - self._started
+        return Report(self.kind.name, self.run_id, self.started_at, took, stats, usage, exit_status)
+
+    @property
+    def carriers_asked(self) -> set[str]:
+        """The keys of the carriers that were asked."""
+        with self._guard:
+            return set(self._asked)
+
+    def record(self, report: Report, now: datetime) -> None:
+        """Record it as it stands: of a process that is killed, the last such record is there. Raises RunError."""
+        facts = report.as_json() | {"process": f"{socket.gethostname()}:{os.getpid()}"}
+        self._journal.end(self.run_id, now, report.exit_status, facts)
+
+    def say(self, report: Report) -> None:
+        """Write its summary into the log."""
+        log = run_log()
+        log.info(f"{self.kind.name}, since {local(self.started_at):%Y-%m-%d %H:%M}:")
+        used = [
+            usage_line(name, use, local) for name, uses in report.usage.items() for use in worth_showing(uses)
+        ]
+        for line in [*report.lines(), *used]:
+            log.info(line)

@@ -1,0 +1,69 @@
+"""Procrastinate's tables and functions in the database: what is missing of them, and the rights that a worker needs."""
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+
+from sqlalchemy import text
+
+from recours.database.engine import Database
+from recours.database.schema.inspection import granting
+from recours.database.schema.rights import ALL, Need, missing_rights
+from recours.fleet.extra import PACKAGE
+
+NEEDS = (
+    Need("procrastinate_jobs", ALL, numbered=True),
+    Need("procrastinate_events", ALL, numbered=True),
+    Need("procrastinate_periodic_defers", ALL, numbered=True),
+    Need("procrastinate_workers", ALL),  # an identity column numbers its rows, which takes no right
+)
+
+
+@dataclass(frozen=True)
+class JobTables:
+    """What a database holds of Procrastinate's schema."""
+
+    there: tuple[str, ...]
+    missing: tuple[str, ...]  # of its tables, and of the functions that the installed version calls
+    missing_rights: tuple[str, ...] = ()  # as `SELECT on procrastinate_jobs`, of the user of the database
+    granting: tuple[str, ...] = ()  # the SQL that grants them
+
+
+def look(database: Database) -> JobTables:
+    """What PostgreSQL's user finds. Raises DatabaseError."""
+    with database.read() as connection:
+        tables = {need.name for need in NEEDS}
+        query = text(
+            "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL"
+        )
+        there = set(connection.scalars(query, {"names": sorted(tables)}))
+        query = text(
+            "SELECT proname FROM pg_proc WHERE proname = ANY(:names) AND pg_function_is_visible(oid)"
+        )
+        called = _functions()
+        functions = called - set(connection.scalars(query, {"names": sorted(called)}))
+        rights = missing_rights(connection)
+    return JobTables(
+        tuple(sorted(there)),
+        tuple(sorted(tables - there | functions)),
+        tuple(f"{right.what} on {right.on}" for right in rights),
+        tuple(granting(database, rights)) if rights else (),
+    )
+
+
+def _functions() -> set[str]:
+    """Those that the installed version calls; none if it is not installed."""
+    try:
+        queries = (resources.files(PACKAGE) / "sql" / "queries.sql").read_text(encoding="utf-8")
+    except (ModuleNotFoundError, FileNotFoundError):
+        return set()
+    return set(re.findall(r"\b(procrastinate_\w+_v\d+)\(", queries))
+
+
+def create_tables(database: Database, schema: str) -> bool:
+    """Create the tables of the job queue by this SQL; False if they are there. Raises DatabaseError."""
+    if look(database).there:
+        return False
+    with database.write() as connection:
+        connection.exec_driver_sql(schema.replace("%", "%%"))
+    return True

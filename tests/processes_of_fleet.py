@@ -1,0 +1,148 @@
+"""Long-lived workers as processes of their own, for tests and measurements: started, asked for their health, killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import insert
+
+from recours.database.engine import Database
+from recours.sandbox import Parcel, Sandbox, Scenario
+from tests.conftest import SERVICE_CLAIMS, claim_row, environment_of
+from tests.postgres import free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def environment(url: str, sandbox: Sandbox, folder: Path, **more: str) -> dict[str, str]:
+    """What every process of a fleet is given."""
+    given = {
+        "PATH": os.environ["PATH"],
+        "RECOURS_LOG_DIR": str(folder / "logs"),
+        "RECOURS_POD_DIR": str(folder / "pods"),
+        "RECOURS_ENROLL_NEW": "false",
+    }
+    return environment_of(url, sandbox.url) | given | more
+
+
+def recours(given: dict[str, str], *arguments: str) -> str:
+    """What a command printed."""
+    command = [sys.executable, "-m", "recours", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+class FleetWorker:
+    """A `recours worker`. As a context manager it is killed at the end, if it is still there."""
+
+    def __init__(
+        self, given: dict[str, str], *options: str, program: tuple[str, ...] = ("-m", "recours")
+    ) -> None:
+        """Start it. `program`: what Python runs, in the place of recours itself."""
+        self.port = free_port()
+        command = [sys.executable, *program, "worker", "--port", str(self.port), *options]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+
+    def get(self, page: str) -> tuple[int, str]:
+        """Status and text of a page of its health; (0, "") if it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    @property
+    def health(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.get("/health")[1])
+        return found
+
+    def wait_until_ready(self, seconds: float = 30) -> float:
+        """Returns how long it took."""
+        return wait_for(lambda: self.get("/ready")[0] == 200, seconds, self.process)
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self.process.kill()
+        self.process.communicate()
+
+    def stop(self, seconds: float = 60) -> tuple[int, str]:
+        """SIGTERM; its exit status and its log."""
+        self.process.send_signal(signal.SIGTERM)
+        _, log = self.process.communicate(timeout=seconds)
+        return self.process.returncode, log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.kill()
+
+
+def wait_for(is_so: Any, seconds: float, process: "subprocess.Popen[str] | None" = None) -> float:
+    """Wait until something is so; returns how long it took."""
+    began = time.perf_counter()
+    while not is_so():
+        took = time.perf_counter() - began
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"it ended with {process.returncode}: {process.communicate()[1]}")
+        if took > seconds:
+            raise AssertionError(f"not so within {seconds} s")
+        time.sleep(0.02)
+    return time.perf_counter() - began
+
+
+def add_failed(
+    database: Database, sandbox: Sandbox, ids: range, scenario: Scenario = Scenario.DELIVERED
+) -> None:
+    """Claims that are due now."""
+    at = datetime.now(UTC) - timedelta(hours=2)
+    rows = [claim_row(n) | {"created_at": at, "updated_at": at} for n in ids]
+    with database.write() as connection:
+        connection.execute(insert(SERVICE_CLAIMS), rows)
+    for row in rows:
+        sandbox.parcels[row["tracking_number"]] = Parcel((scenario,))
+
+
+def add_pending(database: Database, sandbox: Sandbox, ids: range) -> list[str]:
+    """New claims; returns their references."""
+    now = datetime.now(UTC)
+    new = {"pod_fetch_status": "pending", "pod_fetch_error": None, "created_at": now, "updated_at": now}
+    rows = [claim_row(n) | new for n in ids]
+    for row in rows:
+        sandbox.parcels[row["tracking_number"]] = Parcel((Scenario.DELIVERED,))
+    with database.write() as connection:
+        connection.execute(insert(SERVICE_CLAIMS), rows)
+    return [str(row["claim_reference"]) for row in rows]
+
+
+@contextmanager
+def fleet(given: dict[str, str], count: int, *options: str) -> Iterator[list[FleetWorker]]:
+    """So many workers, ready."""
+    workers = [FleetWorker(given, *options) for _ in range(count)]
+    try:
+        for worker in workers:
+            worker.wait_until_ready()
+        yield workers
+    finally:
+        for worker in workers:
+            if worker.process.poll() is None:
+                worker.kill()
