@@ -87,7 +87,7 @@ def _work(
     for remark in opened.remarks:
         level = logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO
         logs.run_log().log(level, remark)
-    station = Station(settings, opened, threads, carriers, max_retries)
+    station = Station(settings, opened, threads, carriers, max_retries, opened.clock)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: station.stop())
     if asked_to_stop.is_set():

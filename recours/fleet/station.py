@@ -20,12 +20,14 @@ from recours.core.claim import Claim
 from recours.core.errors import RunError
 from recours.core.pauses import Refusal
 from recours.core.quota import Usage
+from recours.database.engine import SystemClock
 from recours.database.journal import RunJournal
 from recours.database.schema.inspection import look
 from recours.fleet.jobs import Wake, WorkerLane
 from recours.fleet.shift import Shift
 from recours.logs import run_log
 from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import Options, Worker
@@ -58,6 +60,7 @@ class Station:
     threads: int = 4  # of one slice
     carriers: Collection[str] = ()  # keys; none: all
     max_retries: int = 4
+    clock: Clock = field(default_factory=SystemClock)
     fault: str | None = field(default=None, init=False)  # why the last piece of work failed
     stopped: bool = field(default=False, init=False)
     is_outdated: bool = field(
@@ -67,7 +70,6 @@ class Station:
     def __post_init__(self) -> None:
         """Connect nowhere yet."""
         database = self.opened.database
-        self.clock = self.opened.clock
         self._accounts = accounts(self.settings, self.clock, random)
         self._catalog = catalog_of(self.settings)
         self._journal = RunJournal(database, self.settings.keep_runs)
@@ -251,6 +253,7 @@ class Station:
             replace(options, carriers=tuple(self.carriers)),
             max_retries=self.max_retries,
             run_id=shift.run_id,
+            clock=self.clock,
             token=uuid.uuid4().hex,
             mails=mails,
             kept=self._accounts,

@@ -1,0 +1,352 @@
+"""What a long-lived process does with the pieces of work that a job queue gives it, over both databases."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from recours.carriers.registry import CATALOG
+from recours.cli import demo
+from recours.database.engine import Database
+from recours.database.tables import runs
+from recours.fleet.jobs import WorkerLane
+from recours.fleet.station import SLICE, Station
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Options
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.settings.loading import load
+from recours.settings.model import Settings
+from recours.wiring.databases import open_database
+from recours.wiring.workers import make_worker
+
+RETRIES = WorkerLane("pod_retry_scheduler", "chronopost")
+NEW = WorkerLane("pod_fetch_worker", "chronopost")
+
+
+class QueueInHand:
+    """Lanes that were woken, each worked on when the test says so; as the real one, none waits twice."""
+
+    def __init__(self, station: Station) -> None:
+        self.station = station
+        self.waiting: deque[WorkerLane] = deque()
+        self.woken: list[WorkerLane] = []
+
+    def wake(self, lane: WorkerLane) -> None:
+        self.woken.append(lane)
+        if lane not in self.waiting:
+            self.waiting.append(lane)
+
+    def work(self) -> int:
+        """Until nothing waits; how many slices that were."""
+        slices = 0
+        while self.waiting:
+            self.station.slice(self.waiting.popleft(), self.wake)
+            slices += 1
+        return slices
+
+
+@pytest.fixture
+def make_station(
+    settings_of: Callable[..., Settings], url: str, sandbox: Sandbox, clock: SimulatedClock
+) -> Iterator[Callable[..., Station]]:
+    """`make_station(NAME=value, …)`: a process's station, with these settings beside the usual ones."""
+    made = []
+
+    def make(**more: str) -> Station:
+        settings = settings_of(url, sandbox, **more)
+        station = Station(settings, open_database(settings), clock=clock)
+        made.append(station)
+        return station
+
+    yield make
+    for station in made:
+        station.opened.database.close()
+
+
+def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def delivered(sandbox: Sandbox, count: int, scenario: Scenario = Scenario.DELIVERED) -> None:
+    for n in range(count):
+        sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((scenario,))
+
+
+def stats_of(database: Database, worker: str, *names: str) -> list[dict[str, int]]:
+    """What the rows of a worker say, the oldest first."""
+    query = select(runs.c.stats).where(runs.c.worker == worker).order_by(runs.c.started_at)
+    with database.read() as connection:
+        wanted = names or ("success", "failed", "total")
+        return [{name: stats[name] for name in wanted} for stats in connection.scalars(query)]
+
+
+def test_a_tick_wakes_the_lanes_with_work_and_slices_do_all_of_it(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+) -> None:
+    count = 2 * SLICE + 5
+    add_claims(database, [{} for _ in range(count - 1)] + [{"pod_fetch_status": "pending"}])
+    delivered(sandbox, count)
+    queue = QueueInHand(make_station())
+    queue.station.tick(queue.wake)
+    assert set(queue.waiting) == {RETRIES, NEW}
+    assert queue.work() <= 8
+    assert rows(database, "SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
+    assert rows(database, "SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL") == [(0,)]
+    assert rows(database, "SELECT sum(held) FROM recours_quota_shares") == [(0,)]
+
+
+def test_more_than_one_slice_of_work_wakes_another_process_at_once(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+) -> None:
+    add_claims(database, [{} for _ in range(SLICE + 1)])
+    delivered(sandbox, SLICE + 1)
+    station = make_station()
+    station.tick(lambda _: None)
+    calls_when_woken = []
+    station.slice(RETRIES, lambda _: calls_when_woken.append(len(sandbox.calls)))
+    assert calls_when_woken[0] == 0
+
+
+def test_slices_leave_one_row_among_the_runs_for_each_worker_and_hour(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+) -> None:
+    add_claims(database, [{} for _ in range(3)])
+    delivered(sandbox, 2)
+    sandbox.parcels["XY000000002FR"] = Parcel((Scenario.IN_TRANSIT,))
+    queue = QueueInHand(make_station())
+    for _ in range(3):
+        queue.station.tick(queue.wake)
+        queue.work()
+        queue.station.keep_record()
+        clock.advance(timedelta(minutes=1))
+    query = "SELECT worker, exit_status, ended_at IS NOT NULL FROM recours_runs ORDER BY worker"
+    kept = [("pod_fetch_worker", 0, True), ("pod_retry_scheduler", 0, True)]
+    assert rows(database, query) == kept
+    clock.advance(timedelta(hours=1))
+    queue.station.tick(queue.wake)
+    queue.station.keep_record()
+    assert rows(database, query) == sorted(kept * 2)
+    assert stats_of(database, "pod_retry_scheduler") == [
+        {"success": 2, "failed": 1, "total": 3},
+        {"success": 0, "failed": 0, "total": 0},
+    ]
+    used = {run for (run,) in rows(database, "SELECT DISTINCT run_id FROM recours_attempts")}
+    assert used <= {run for (run,) in rows(database, "SELECT id FROM recours_runs")}
+
+
+def test_an_outage_costs_a_few_attempts_and_not_one_for_each_slice(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+) -> None:
+    add_claims(database, [{} for _ in range(40)])
+    delivered(sandbox, 40, Scenario.MAINTENANCE)
+    queue = QueueInHand(make_station())
+    for _ in range(20):
+        queue.station.tick(queue.wake)
+        queue.work()
+        clock.advance(timedelta(minutes=1))
+    spent = rows(database, "SELECT count(*) FROM recours_attempts WHERE used")[0][0]
+    assert 0 < spent <= 8, "as many as one run of cron, with four threads"
+    delivered(sandbox, 40)
+    clock.advance(timedelta(hours=1))
+    queue.station.tick(queue.wake)
+    queue.work()
+    assert rows(database, "SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") >= [(30,)]
+
+
+def test_a_pause_holds_and_its_end_is_seen_at_once(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="__main__")
+    add_claims(database, [{}])
+    delivered(sandbox, 1)
+    queue = QueueInHand(make_station())
+    queue.station._queue.stop("chronopost", "contract under review")
+    for _ in range(5):
+        queue.station.tick(queue.wake)
+        queue.work()
+        clock.advance(timedelta(minutes=1))
+    assert not sandbox.calls
+    assert len([line for line in caplog.messages if "contract under review" in line]) == 1
+    queue.station._queue.take_up("chronopost")
+    queue.station.tick(queue.wake)
+    queue.work()
+    assert rows(database, "SELECT pod_fetch_status FROM claims") == [("success",)]
+
+
+def test_a_used_up_quota_is_said_once_and_counted_once(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="__main__")
+    add_claims(database, [{} for _ in range(10)])
+    delivered(sandbox, 10)
+    queue = QueueInHand(make_station(QUOTA_CHRONOPOST="8/day"))
+    for _ in range(10):
+        queue.station.tick(queue.wake)
+        queue.work()
+        clock.advance(timedelta(minutes=1))
+    assert len(sandbox.calls) == 8
+    assert len([line for line in caplog.messages if "at its limit" in line]) == 1
+    queue.station.keep_record()
+    (stats,) = rows(database, "SELECT stats FROM recours_runs WHERE worker = 'pod_retry_scheduler'")
+    assert '"skipped_rate_limit": 6' in str(stats[0]) or stats[0]["skipped_rate_limit"] == 6
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_new_claim_that_is_wanted_at_once_gets_its_first_attempt(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+    *,
+    fails: bool,
+) -> None:
+    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None}])
+    delivered(sandbox, 1, Scenario.IN_TRANSIT if fails else Scenario.DELIVERED)
+    make_station().fetch_now("CLM-00000")
+    ((status, stage, worker, used),) = rows(
+        database,
+        "SELECT pod_fetch_status, pod_stage, worker, used FROM claims JOIN recours_attempts ON claim_id = claims.id",
+    )
+    assert (status, stage) == (("failed", "waiting") if fails else ("success", None))
+    assert (worker, bool(used)) == ("pod_fetch_worker", True)
+
+
+def test_a_failed_claim_that_is_wanted_at_once_keeps_its_backoff(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+) -> None:
+    add_claims(database, [{"pod_retry_count": 2}])
+    delivered(sandbox, 1, Scenario.IN_TRANSIT)
+    make_station().fetch_now("CLM-00000")
+    assert rows(database, "SELECT pod_retry_count, pod_fetch_status FROM claims") == [(2, "failed")]
+    assert len(sandbox.calls) == 1
+
+
+@pytest.mark.parametrize("reference", ["CLM-99999", "CLM-00000"])
+def test_what_cannot_be_fetched_is_logged_and_harms_nothing(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    reference: str,
+) -> None:
+    caplog.set_level(logging.INFO, logger="__main__")
+    add_claims(database, [{"pod_fetch_status": "success"}])
+    station = make_station()
+    station.fetch_now(reference)
+    assert reference in caplog.text
+    assert station.fault is None
+    assert not sandbox.calls
+
+
+def test_a_stopped_station_begins_nothing(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+) -> None:
+    add_claims(database, [{}])
+    delivered(sandbox, 1)
+    queue = QueueInHand(make_station())
+    queue.station.tick(queue.wake)
+    queue.station.stop()
+    queue.work()
+    assert not sandbox.calls
+    assert rows(database, "SELECT pod_stage FROM claims") == [("ready",)]
+
+
+def test_another_version_of_the_schema_is_noticed(
+    make_station: Callable[..., Station], database: Database
+) -> None:
+    station = make_station()
+    station.keep_record()
+    assert not station.is_outdated
+    with database.write() as connection:
+        connection.execute(text("UPDATE recours_schema_version SET version_num = '0999'"))
+    station.keep_record()
+    assert station.is_outdated
+
+
+# ---------------------------------------------------------------- a week by cron, and by workers
+
+WEEK_H = 7 * 24
+
+
+def test_a_week_by_cron_and_by_workers_leaves_the_same_rows(tmp_path: Path) -> None:
+    def by_cron(settings: Settings, clock: SimulatedClock, database: Any) -> Callable[[], None]:
+        def hour() -> None:
+            make_worker(PODRetryScheduler, settings, database, Options(batch_size=10_000), clock=clock).run()
+
+        return hour
+
+    def by_workers(settings: Settings, clock: SimulatedClock, database: Any) -> Callable[[], None]:
+        queue = QueueInHand(Station(settings, database, clock=clock))
+
+        def hour() -> None:
+            queue.station.tick(queue.wake)
+            queue.work()
+            queue.station.sweep()
+
+        return hour
+
+    assert _week(tmp_path / "cron", by_cron) == _week(tmp_path / "workers", by_workers)
+
+
+def _week(folder: Path, how: Callable[..., Callable[[], None]]) -> tuple[Any, Any, Any]:
+    folder.mkdir()
+    clock = SimulatedClock(demo.BEGINS)
+    with Sandbox(now=clock.now) as box:
+        settings = load(folder, {**box.environment(), "RECOURS_POD_DIR": "pods"}, CATALOG)
+        opened = open_database(settings)
+        with closing(opened.database) as database:
+            demo._fill(settings, box)
+            hour = how(settings, clock, opened)
+            for n in range(1, WEEK_H + 1):
+                clock.advance(demo.BEGINS + timedelta(hours=n) - clock.now())
+                hour()
+            claims = rows(
+                database,
+                "SELECT claim_reference, pod_fetch_status, pod_retry_count, pod_stage, pod_next_retry_at, pod_fetch_error,"
+                " pod_delivery_person FROM claims ORDER BY id",
+            )
+            attempts = rows(
+                database,
+                "SELECT claim_id, turn, outcome, error_kind, used, strftime('%Y-%m-%d %H:%M', started_at)"
+                " FROM recours_attempts ORDER BY claim_id, id",
+            )
+            events = rows(database, "SELECT claim_id, event FROM recours_events ORDER BY 1, 2")
+            return claims, attempts, events
