@@ -41,7 +41,6 @@ class ProcrastinateQueue:
         usual = {"connect_timeout": 10, **KEEPALIVES}
         self._conninfo = make_conninfo(**{**usual, **given, "client_encoding": "utf8"})
         self._listen = listen
-        logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # its faults are logged here
 
     @staticmethod
     def schema() -> str:
@@ -55,8 +54,8 @@ class ProcrastinateQueue:
 
     def _connector(self, kind: type[_Connector]) -> _Connector:
         # Nothing stays prepared: a pooler may hand each transaction to another session.
-        kwargs = {"prepare_threshold": None}
-        return kind(conninfo=self._conninfo, kwargs=kwargs, min_size=1, max_size=1, timeout=5)
+        session = {"prepare_threshold": None}
+        return kind(conninfo=self._conninfo, kwargs=session, min_size=1, max_size=1, timeout=5)
 
     def run(self, jobs: Jobs, slots: int, ready: Callable[[bool], None]) -> None:
         """Not in Windows' usual loop, in which psycopg cannot work."""
@@ -67,6 +66,7 @@ class ProcrastinateQueue:
                 log.warning(
                     f"LISTEN is not used{why}: a new job begins within {_POLL_S:.0f} s instead of at once"
                 )
+            logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # its faults are logged here
             app = procrastinate.App(connector=self._connector(procrastinate.PsycopgConnector))
             runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready, listen=listen))
 
@@ -96,10 +96,8 @@ class ProcrastinateQueue:
                     worker.cancel()  # it begins nothing more, and waits for what is under way
                 ended = await asyncio.gather(*workers, return_exceptions=True)
         if not jobs.stopped:
-            raise next(
-                (fault for fault in ended if isinstance(fault, Exception)),
-                QueueError("The connection of the job queue was lost."),
-            )
+            faults = [fault for fault in ended if isinstance(fault, Exception)]
+            raise faults[0] if faults else QueueError("The connection of the job queue was lost.")
 
 
 def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
@@ -130,9 +128,9 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
     async def sweep(timestamp: int) -> None:
         del timestamp
         for queue in (_SLICES, _NOW):
-            manager = app.job_manager
-            for job in await manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=_DEAD_AFTER_S):
-                await manager.finish_job(job, Status.FAILED, delete_job=True)
+            dead = await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=_DEAD_AFTER_S)
+            for job in dead:
+                await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
         await asyncio.to_thread(jobs.sweep)
 
     return app
@@ -146,8 +144,6 @@ def _translated() -> Iterator[None]:
     except (ConnectorException, psycopg.Error, OSError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, (UndefinedTable, UndefinedFunction)):
-            raise NoFleetError(
-                "The tables of the job queue are missing: run 'recours init-db --fleet'."
-            ) from error
+            raise NoFleetError("The job queue has no tables: run 'recours init-db --fleet'.") from error
         reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise QueueError(f"The job queue in the database cannot be reached: {reason}") from error
