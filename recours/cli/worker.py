@@ -87,7 +87,8 @@ def _work(
     for remark in opened.remarks:
         level = logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO
         logs.run_log().log(level, remark)
-    station = Station(settings, opened, threads, carriers, max_retries, opened.clock)
+    clock = opened.clock
+    station = Station(settings, opened, threads, carriers, max_retries, clock)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: station.stop())
     if asked_to_stop.is_set():
@@ -95,6 +96,7 @@ def _work(
     watchdog = os.environ.get("WATCHDOG_USEC", "")
     process = Process(
         station,
+        clock,
         queue,
         slots,
         watchdog_s=int(watchdog) / 1e6 if watchdog.isdigit() else None,

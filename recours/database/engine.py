@@ -413,6 +413,10 @@ class SystemClock:
     def now(self) -> datetime:
         return _now() + self._offset
 
+    def adjust(self, offset: timedelta) -> None:
+        """This machine's clock was set meanwhile, or went astray: add another offset from now on."""
+        self._offset = offset
+
     def monotonic(self) -> float:
         return time.monotonic()
 

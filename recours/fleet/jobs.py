@@ -5,7 +5,7 @@ tables. A queue needs no retries, no locks and no results; a job that is lost, o
 `tick` wakes whatever has work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +39,10 @@ class Jobs(Protocol):
     @property
     def stopped(self) -> bool:
         """Tell whether no job is to be begun any more."""
+
+    @property
+    def carriers(self) -> Collection[str]:
+        """The keys of the carriers whose slices this process takes."""
 
     def tick(self, wake: Wake) -> None:
         """Every minute, in one process: bring the rows up to date, and wake the lanes that have work."""

@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from recours.core.errors import RunError
+from recours.database.engine import SystemClock, clock_offset
 from recours.fleet.health import HealthServer
 from recours.fleet.jobs import JobQueue
 from recours.fleet.notify import systemd_notify
@@ -22,6 +22,7 @@ class Process:
     """The parts of the process that are not work: records, health, and the job queue's beginning and end."""
 
     station: Station
+    clock: SystemClock  # the station's
     queue: JobQueue
     slots: int
     watchdog_s: float | None = None  # how often systemd waits for a sign of life
@@ -74,8 +75,13 @@ class Process:
             do()
 
     def _keep_record(self) -> None:
-        with suppress(RunError):  # what goes on is logged by the jobs
+        try:
+            self.clock.adjust(clock_offset(self.station.opened.database))
             self.station.keep_record()
+        except RunError as fault:
+            run_log().warning(f"What was done could not be recorded: {fault}")
+        except Exception:  # noqa: BLE001 (the process goes on)
+            run_log().exception("What was done could not be recorded: an internal error")
         if self.station.is_outdated and not self.station.stopped:
             run_log().warning(
                 "The database was brought up to date by another version of recours: this process ends, to be started anew"

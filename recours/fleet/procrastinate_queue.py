@@ -25,9 +25,9 @@ from recours.fleet.jobs import Jobs, NoFleetError, QueueError, WorkerLane
 from recours.fleet.listening import notifications_arrive
 from recours.runs.log import log
 
-_SLICES, _NOW = "recours", "recours_now"  # queues; the service may have others in the same tables
-_AT_ONCE = 4  # of the second: tick, sweep, and two claims that are wanted at once
-_POLL_S, _STOP_POLL_S = 2.0, 0.1
+_NOW = "recours_now"  # a queue, as `_of` names others; the service may have its own in the same tables
+_AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
+_POLL_S = 2.0
 _Connector = TypeVar("_Connector", procrastinate.PsycopgConnector, procrastinate.SyncPsycopgConnector)
 _DEAD_AFTER_S = 60  # without a sign of life; one is due every 10 s
 
@@ -63,9 +63,7 @@ class ProcrastinateQueue:
             listen = self._listen and notifications_arrive(self._conninfo)
             if not listen:
                 why = " as a pooler hands each transaction to another session" if self._listen else ""
-                log.warning(
-                    f"LISTEN is not used{why}: a new job begins within {_POLL_S:.0f} s instead of at once"
-                )
+                log.warning(f"LISTEN is not used{why}: jobs begin within {_POLL_S:.0f} s instead of at once")
             logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # its faults are logged here
             app = procrastinate.App(connector=self._connector(procrastinate.PsycopgConnector))
             runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready, listen=listen))
@@ -75,21 +73,17 @@ class ProcrastinateQueue:
     ) -> None:
         """Raises QueueError, and what ended a worker."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(slots + 2 * _AT_ONCE))
-        usual: dict[str, Any] = {
-            "install_signal_handlers": False,
-            "delete_jobs": "always",
-            "listen_notify": listen,
-            "fetch_job_polling_interval": _POLL_S,
-        }
+        usual: dict[str, Any] = {"listen_notify": listen, "fetch_job_polling_interval": _POLL_S}
+        usual |= {"install_signal_handlers": False, "delete_jobs": "always"}
         async with app.open_async():
             workers = [
-                asyncio.create_task(app.run_worker_async(queues=[queue], concurrency=most, **usual))
-                for queue, most in ((_SLICES, slots), (_NOW, _AT_ONCE))
+                asyncio.create_task(app.run_worker_async(queues=queues, concurrency=most, **usual))
+                for queues, most in ((list(map(_of, jobs.carriers)), slots), ([_NOW], _AT_ONCE))
             ]
             ready(True)
             try:
                 while not (jobs.stopped or any(worker.done() for worker in workers)):
-                    await asyncio.wait(workers, timeout=_STOP_POLL_S, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(workers, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 ready(False)
                 for worker in workers:
@@ -100,13 +94,19 @@ class ProcrastinateQueue:
             raise faults[0] if faults else QueueError("The connection of the job queue was lost.")
 
 
+def _of(carrier: str) -> str:
+    """The queue of a carrier's slices: a process that works for some carriers takes no job of others."""
+    return f"recours_{carrier or 'none'}"
+
+
 def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
     """The jobs as tasks."""
 
     def wake(lane: WorkerLane) -> None:
         lock = f"recours {lane.worker} {lane.carrier}"
         with _translated(), suppress(AlreadyEnqueued):
-            work.configure(queueing_lock=lock).defer(worker=lane.worker, carrier=lane.carrier)
+            job = work.configure(queue=_of(lane.carrier), queueing_lock=lock)
+            job.defer(worker=lane.worker, carrier=lane.carrier)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="recours.tick", queue=_NOW, queueing_lock="recours tick", priority=10)
@@ -115,7 +115,7 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
         jobs.tick(wake)
 
     # A newer version may say more than this one knows.
-    @app.task(name="recours.slice", queue=_SLICES)
+    @app.task(name="recours.slice")
     def work(worker: str, carrier: str, **_: Any) -> None:
         jobs.slice(WorkerLane(worker, carrier), wake)
 
@@ -127,7 +127,7 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
     @app.task(name="recours.sweep", queue=_NOW, queueing_lock="recours sweep")
     async def sweep(timestamp: int) -> None:
         del timestamp
-        for queue in (_SLICES, _NOW):
+        for queue in (*map(_of, jobs.carriers), _NOW):
             dead = await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=_DEAD_AFTER_S)
             for job in dead:
                 await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
@@ -142,8 +142,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (ConnectorException, psycopg.Error, OSError) as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, (UndefinedTable, UndefinedFunction)):
+        if isinstance(cause := error.__cause__ or error, (UndefinedTable, UndefinedFunction)):
             raise NoFleetError("The job queue has no tables: run 'recours init-db --fleet'.") from error
         reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise QueueError(f"The job queue in the database cannot be reached: {reason}") from error

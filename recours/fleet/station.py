@@ -27,6 +27,7 @@ from recours.fleet.jobs import Wake, WorkerLane
 from recours.fleet.shift import Shift
 from recours.logs import run_log
 from recours.runs.fetch import PODFetchWorker
+from recours.runs.lane import lane_key
 from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
@@ -58,7 +59,7 @@ class Station:
     settings: Settings
     opened: Opened
     threads: int = 4  # of one slice
-    carriers: Collection[str] = ()  # keys; none: all
+    only: Collection[str] = ()  # carriers, by their keys; none: all
     max_retries: int = 4
     clock: Clock = field(default_factory=SystemClock)
     fault: str | None = field(default=None, init=False)  # why the last piece of work failed
@@ -66,6 +67,11 @@ class Station:
     is_outdated: bool = field(
         default=False, init=False
     )  # the schema is not the one that was there at the start
+
+    @property
+    def carriers(self) -> Collection[str]:
+        """The keys of those that this process works for."""
+        return self.only or (*self._accounts, "")
 
     def __post_init__(self) -> None:
         """Connect nowhere yet."""
@@ -93,11 +99,8 @@ class Station:
             with self._logged(), self._piece_of_work("tick", kind) as worker:
                 worker.maintain()
                 ready = worker.deps.claims.ready_by_carrier(kind.stage, self.clock.now(), 1)
-                for lane in [WorkerLane(kind.name, key) for key in ready]:
-                    if not (self.carriers and lane.carrier not in self.carriers) and not self._is_closed(
-                        lane
-                    ):
-                        wake(lane)
+                for carrier in ready:  # of all carriers: other processes may work for others
+                    wake(WorkerLane(kind.name, carrier))
 
     def slice(self, lane: WorkerLane, wake: Wake) -> None:
         """Fetch the most urgent claims of a lane.
@@ -129,6 +132,9 @@ class Station:
         """
         with self._logged():
             claim = self._claim(reference)
+            if claim and lane_key(claim) not in self.carriers:
+                run_log().info(f"{claim.reference} is left to processes that work for its carrier")
+                return
             is_new = claim is not None and claim.is_pending
             kind = PODFetchWorker if is_new else PODRetryScheduler
             options = Options(batch_size=1, claims=(reference,), as_scheduled=is_new)
@@ -232,6 +238,8 @@ class Station:
         with shift.in_use():
             worker = (shift.take() if is_kept else None) or self._make(shift, options, mails=mails)
             self._at_work.add(worker)
+            if self.stopped:  # before it was among them
+                worker.stop(SIGTERM)
             usable = False
             try:
                 yield worker
@@ -246,11 +254,11 @@ class Station:
 
     def _make(self, shift: Shift, options: Options | None, *, mails: bool) -> Worker:
         options = replace(options or Options(batch_size=SLICE), concurrency=self.threads)
-        worker = make_worker(
+        return make_worker(
             shift.kind,
             self.settings,
             self.opened,
-            replace(options, carriers=tuple(self.carriers)),
+            options,
             max_retries=self.max_retries,
             run_id=shift.run_id,
             clock=self.clock,
@@ -258,9 +266,6 @@ class Station:
             mails=mails,
             kept=self._accounts,
         )
-        if self.stopped:
-            worker.stop(SIGTERM)
-        return worker
 
     # ---------------------------------------------------------------- records
 
