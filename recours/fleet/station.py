@@ -8,7 +8,7 @@ the runs that cron starts, which may go on beside.
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -32,12 +32,11 @@ from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import WORKERS
 from recours.settings.model import Settings
 from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
 from recours.wiring.databases import Opened
 from recours.wiring.workers import leave_metrics, make_pings, make_worker
-
-KINDS: Mapping[str, type[Worker]] = {kind.name: kind for kind in (PODFetchWorker, PODRetryScheduler)}
 
 # A slice is short, so that what becomes more urgent meanwhile does not wait long.
 SLICE, LONGEST_SLICE = 50, timedelta(seconds=30)
@@ -95,7 +94,7 @@ class Station:
 
     def tick(self, wake: Wake) -> None:
         """Bring the rows up to date, for all processes, and wake the lanes with claims to fetch."""
-        for kind in KINDS.values():
+        for kind in WORKERS.values():
             with self._logged(), self._piece_of_work("tick", kind) as worker:
                 worker.maintain()
                 ready = worker.deps.claims.ready_by_carrier(kind.stage, self.clock.now(), 1)
@@ -108,7 +107,7 @@ class Station:
         `wake` has another slice of the lane begin as soon as a process is free. It is called at once if there is more
         than one slice of work: as many processes work on a lane as there is work for.
         """
-        kind = KINDS.get(lane.worker)  # None: of another version
+        kind = WORKERS.get(lane.worker)  # None: of another version
         if kind is None or self.stopped:
             return
         with self._logged(), self._one_of(lane) as may_begin:
@@ -151,7 +150,7 @@ class Station:
         with self._logged(), self._piece_of_work("mails", PODRetryScheduler, mails=True) as worker:
             if worker.deps.post:
                 worker.deps.post.notify(lambda: not self.stopped)
-        for kind in KINDS.values():
+        for kind in WORKERS.values():
             with self._logged():
                 shift = self._shift(kind)
                 if not shift.is_tidied:
@@ -281,7 +280,7 @@ class Station:
 
     def keep_record(self) -> None:
         """Record what was done so far; ping the check of RECOURS_PING_URL as often as a scheduled run would. Raises RunError."""
-        for kind in KINDS.values():
+        for kind in WORKERS.values():
             shift, now = self._shift(kind), self.clock.now()
             report = shift.report(self.clock.monotonic(), self._usage(shift), 1 if self.fault else 0)
             shift.record(report, now)

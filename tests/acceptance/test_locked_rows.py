@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,10 @@ def hold(other: Connection, *claims: int) -> None:
     other.execute(text(f"SELECT id FROM claims WHERE id IN ({marks}) FOR UPDATE")).all()
 
 
+def _begin_anew(other: Connection) -> None:
+    other.exec_driver_sql("ROLLBACK; BEGIN")
+
+
 NOTHING = ("No failed PODs eligible for retry", "No pending PODs to fetch")
 
 
@@ -120,7 +125,7 @@ def test_rows_that_other_runs_lock_by_turns_are_no_fault(
     """As when several runs assess a thousand new claims each: every look finds some locked, but never for long."""
     claims = [service.add(S.DELIVERED) for _ in range(3)]
     hold(other, *claims)
-    clock.on_sleep = lambda: other.exec_driver_sql("ROLLBACK; BEGIN")
+    clock.on_sleep = partial(_begin_anew, other)
     looks: list[int] = []
     usual = ClaimMaintenance.is_behind
 
