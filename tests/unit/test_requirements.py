@@ -19,7 +19,7 @@ FILES = ("requirements.txt", "tests/requirements.txt")
 def pins(file: str) -> dict[str, Requirement]:
     """The pins for this platform, by name."""
     lines = re.findall(
-        r"^([\w.-]+(?:\[[\w,-]+\])?==[^\\\n]+)", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
+        r"^([\w.-]+(?:\[[\w, -]+\])?==[^\\\n]+)", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
     )
     found = [Requirement(line) for line in lines]
     return {canonicalize_name(pin.name): pin for pin in found if pin.marker is None or pin.marker.evaluate()}
