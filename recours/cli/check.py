@@ -38,7 +38,7 @@ from recours.operations.schedule import WORKERS, Entry, ScheduleError
 from recours.operations.status import Overview
 from recours.scheduling.crontab import cron_runs
 from recours.scheduling.host import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
-from recours.scheduling.systemd import timers_outlast_a_logout
+from recours.scheduling.user_units import units_outlast_a_logout
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
@@ -419,7 +419,7 @@ def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
     if "crontab" in systems:
         yield from checks.cron_daemon(cron_runs())
     if "systemd" in systems:
-        yield from checks.timers_after_logout(timers_outlast_a_logout(person()))
+        yield from checks.timers_after_logout(units_outlast_a_logout(person()))
 
 
 def _programs() -> Iterator[CheckResult]:

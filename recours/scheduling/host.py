@@ -33,7 +33,7 @@ class Done:
 Run = Callable[[Sequence[str] | str, bytes], Done]
 
 
-def run(command: Sequence[str] | str, given: bytes = b"") -> Done:
+def run(command: Sequence[str] | str, given: bytes = b"", timeout_s: float = _TIMEOUT_S) -> Done:
     """Run a program that is found on the PATH, with `given` on its stdin. Its messages are English.
 
     Debian's `crontab -l` leaves out what it takes for its own header, unless told otherwise.
@@ -44,11 +44,11 @@ def run(command: Sequence[str] | str, given: bytes = b"") -> Done:
             input=given,
             capture_output=True,
             check=False,
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             env=os.environ | {"LC_ALL": "C", "CRONTAB_NOHEADER": "N"},
         )
     except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"it did not end within {_TIMEOUT_S:.0f} s") from error
+        raise TimeoutError(f"it did not end within {timeout_s:.0f} s") from error
     return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
 

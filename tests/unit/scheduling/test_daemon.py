@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recours.scheduling.crontab import cron_runs
-from recours.scheduling.systemd import timers_outlast_a_logout
+from recours.scheduling.user_units import units_outlast_a_logout
 
 Made = Callable[..., bool | None]
 
@@ -55,9 +55,9 @@ def test_lines_that_systemd_makes_timers_of(runs: Made, tmp_path: Path) -> None:
 
 def test_timers_of_a_user_who_logs_out(tmp_path: Path) -> None:
     lingering = tmp_path / "linger"
-    assert timers_outlast_a_logout("me", tmp_path / "none" / "linger") is None
-    assert timers_outlast_a_logout("root", lingering) is None
-    assert timers_outlast_a_logout("me", lingering) is False
+    assert units_outlast_a_logout("me", tmp_path / "none" / "linger") is None
+    assert units_outlast_a_logout("root", lingering) is None
+    assert units_outlast_a_logout("me", lingering) is False
     lingering.mkdir()
     (lingering / "me").touch()
-    assert timers_outlast_a_logout("me", lingering) is True
+    assert units_outlast_a_logout("me", lingering) is True

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
-from recours.scheduling.systemd import command_of, folder_of, unit_of, units
+from recours.scheduling.systemd import unit_of, units
+from recours.scheduling.user_units import command_of, folder_of
 from tests.needs import program
 
 ROOT = Path(__file__).resolve().parents[3]
