@@ -58,6 +58,14 @@ _COMMANDS = {
 }
 
 
+def subcommand(typed: str) -> click.Command:
+    """The subcommand that is typed so. Raises KeyError."""
+    module, name = _COMMANDS[typed][0], typed.replace("-", "_")
+    attribute = "command" if name == module else f"{name}_command"
+    command: click.Command = getattr(import_module(f"recours.cli.{module}"), attribute)
+    return command
+
+
 class _Group(click.Group):
     """Loads a subcommand when it is asked for."""
 
@@ -67,12 +75,7 @@ class _Group(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name = _COMMANDS[cmd_name][0], cmd_name.replace("-", "_")
-        attribute = "command" if name == module else f"{name}_command"
-        command: click.Command = getattr(import_module(f"recours.cli.{module}"), attribute)
-        return command
+        return subcommand(cmd_name) if cmd_name in _COMMANDS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of --help, without loading any of them."""

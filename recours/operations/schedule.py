@@ -13,6 +13,8 @@ from recours.runs.workers import BOTH_WORKERS
 WORKERS = {worker.name: worker for worker in BOTH_WORKERS}
 # What an installed copy of recours, which has no scripts, calls its workers: `recours fetch`.
 SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}
+# The system that keeps `recours worker` running, which does the work of both and may go on beside another system.
+FLEET, FLEET_SUBCOMMAND = "fleet", "worker"
 
 
 class ScheduleError(RunError):
@@ -21,9 +23,9 @@ class ScheduleError(RunError):
 
 @dataclass(frozen=True)
 class ScheduledJob:
-    """A worker that is to be started regularly, with these options."""
+    """A worker that is to be started regularly, or kept running, with these options."""
 
-    worker: str  # its name, as in WORKERS
+    worker: str  # its name, as in WORKERS; FLEET: `recours worker`
     options: tuple[str, ...] = ()
 
 
@@ -41,6 +43,11 @@ class Checkout:
         if self.program:
             return [self.program, SUBCOMMANDS[job.worker], *job.options]
         return [python, f"scripts/{job.worker}.py", *job.options]
+
+    def fleet_command(self, options: Sequence[str]) -> list[str]:
+        """The command line of `recours worker`, for both workers."""
+        program = self.program or posixpath.join(self.root, ".venv/bin/recours")
+        return [program, FLEET_SUBCOMMAND, *options]
 
     def worker_started_by(self, command: Sequence[str], folder: str) -> str | None:
         """The worker that `recours fetch` or `recours retry` starts there; None if it is another home's, or no worker."""

@@ -16,7 +16,13 @@ import pytest
 
 from recours.database.schema.upgrade import create_file
 from recours.sandbox import Sandbox
-from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout, give_packages
+from tests.fakes.checkout import (
+    ROOT,
+    bare_python,
+    copy_of_checkout,
+    give_packages,
+    give_stale_packages,
+)
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
 from tests.needs import program
 
@@ -406,3 +412,114 @@ def test_without_a_manager_nothing_stays_and_the_sentence_says_what_failed(plain
     assert done.returncode == 1
     assert re.search(r"Error: 'systemctl --user daemon-reload' failed \(.+\)\. In a shell", done.stderr)
     assert list(home.iterdir()) == []
+
+
+# ---------------------------------------------------------------- a fleet's worker
+
+# What stands for `recours worker` reports to systemd as it does, and then waits. `exits`: with this status at once.
+STANDS_FOR_IT = """#!{python}
+import signal, sys
+sys.path.insert(0, {checkout!r})
+from recours.fleet.notify import systemd_notify
+
+def stop(*_):
+    systemd_notify("STOPPING=1")
+    sys.exit(0)
+
+assert sys.argv[1] == "worker"
+if {exits}:
+    sys.exit({exits})
+signal.signal(signal.SIGTERM, stop)
+systemd_notify("READY=1")
+while True:
+    signal.pause()
+"""
+
+
+def give_fleet(place: Place, *, exits: int = 0) -> None:
+    """Settings that name a server, which no test here asks, and a program for the unit to start."""
+    url = "DATABASE_URL=postgresql://recours@127.0.0.1:1/claims\n"
+    (place.checkout / ".env").write_text(url, encoding="utf-8")
+    started = place.checkout / ".venv" / "bin" / "recours"
+    python = str(place.checkout / ".venv" / "bin" / "python3")
+    text = STANDS_FOR_IT.format(python=python, checkout=str(place.checkout), exits=exits)
+    started.write_text(text, encoding="utf-8")
+    started.chmod(0o755)
+
+
+def in_systemd(place: Place, script: str) -> subprocess.CompletedProcess[str]:
+    program("systemd-analyze", "systemd")
+    python = str(place.checkout / ".venv" / "bin" / "python3")
+    return place.machine.run("bash", "-c", IN_SYSTEMD + script, cwd=place.checkout, PYTHON=python)
+
+
+def test_a_fleets_worker_is_kept_running_beside_a_crontab(plain: Place) -> None:
+    give_fleet(plain)
+    done = in_systemd(
+        plain,
+        """
+state() { systemctl --user show --property=ActiveState,StatusText,Result recours-worker.service; }
+recours install --system crontab --yes > /dev/null
+mkdir -p "$HOME/.config/systemd/user/recours-worker.service.d"
+printf '[Service]\nRestartSec=50ms\n' > "$HOME/.config/systemd/user/recours-worker.service.d/quick.conf"
+recours install --system fleet --yes
+echo == again; recours install --system fleet --yes
+echo == show; recours show
+echo == killed; first=$(systemctl --user show --property=MainPID --value recours-worker.service); kill -KILL "$first"
+until ! systemctl --user show --property=MainPID --value recours-worker.service | grep -qx "$first\\|0"; do sleep 0.05; done
+until systemctl --user is-active recours-worker.service; do sleep 0.05; done
+echo == stopped; systemctl --user stop recours-worker.service; state; recours show --system fleet
+echo == remove; recours remove --system fleet --yes; systemctl --user list-units --all --no-legend 'recours-*'
+find "$HOME/.config/systemd/user" -name 'recours-worker.service'
+""",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, again, shown, killed, stopped, removed = re.split(r"^== \w+\n", done.stdout, flags=re.MULTILINE)
+    assert "loginctl enable-linger" in first
+    beside = "crontab starts workers of this checkout too, which may go on beside the fleet. To end that: "
+    assert f"{beside}recours schedule remove --system crontab\n" in first
+    assert again.startswith("Installed already: nothing to do.\n")
+    started = f"ExecStart={plain.checkout}/.venv/bin/recours worker"
+    assert f"fleet: recours-worker.service: {started}\n" in shown
+    assert shown.count("crontab: ") == 2
+    assert killed.splitlines()[-1] == "active"
+    assert "Result=success" in stopped
+    assert "(its unit is not running: systemctl --user enable --now recours-worker.service)" in stopped
+    assert "The worker finishes the calls under way first" in removed
+    assert removed.splitlines()[-2] == "Done."
+    assert "crontab starts workers of this checkout too" in removed.splitlines()[-1]
+
+
+def test_a_fleets_worker_that_does_not_start_is_not_installed(plain: Place) -> None:
+    give_fleet(plain, exits=1)
+    done = in_systemd(
+        plain, 'set +e; recours install --system fleet --yes; echo "$?"; find "$HOME" -name "recours*"'
+    )
+    assert (
+        "'systemctl --user enable --now recours-worker.service' failed (Job for recours-worker" in done.stderr
+    )
+    assert done.stdout.splitlines()[-1] == "1"  # and no file after it
+
+
+def test_a_fleet_needs_a_server_and_says_so(plain: Place) -> None:
+    done = plain.recours("schedule", "install", "--yes", "--system", "fleet")
+    assert done.returncode == 2
+    assert re.search(
+        r"Error: A fleet needs PostgreSQL, and the database is the SQLite file .*init-db --fleet", done.stderr
+    )
+    assert list((plain.machine.folder / "home").iterdir()) == []
+
+
+def test_a_fleet_needs_its_extra_and_says_how_to_install_it(set_up: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(set_up, tmp_path / "Recours", symlinks=True)
+    python = folder / ".venv" / "bin" / "python3"
+    (packages,) = folder.glob(".venv/lib/python*/site-packages/packages.pth")
+    packages.unlink()
+    give_stale_packages(folder / ".venv", missing="procrastinate")
+    place = Place(folder, machine_of_its_own(tmp_path / "machine"))
+    give_fleet(place)
+    done = place.recours("schedule", "install", "--yes", "--system", "fleet")
+    assert done.returncode == 2
+    assert "A fleet needs the extra 'fleet': the package Procrastinate is not installed." in done.stderr
+    assert f'{python} -m pip install "procrastinate>=3.10,<4"' in done.stderr
+    assert list((place.machine.folder / "home").iterdir()) == []
