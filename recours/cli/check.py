@@ -28,13 +28,14 @@ from recours.core.text import Redactor, clean, plural
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.documents.store import PARTS
+from recours.fleet import extra, tables
 from recours.home import CODE, is_checkout
 from recours.logs import files_of, local
 from recours.operations import checks
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
-from recours.operations.schedule import WORKERS, Entry, ScheduleError
+from recours.operations.schedule import FLEET, WORKERS, Entry, ScheduleError
 from recours.operations.status import Overview
 from recours.scheduling.crontab import cron_runs
 from recours.scheduling.host import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
@@ -163,6 +164,7 @@ def _checks(context: CheckContext) -> dict[str, Check]:
         "settings": partial(_settings, context),
         "database": partial(_database, context),
         "schedule": partial(_schedule, context),
+        "fleet": partial(_fleet, context),
         "credentials": partial(_credentials, context),
         "problems": partial(_problems, context),
         "permissions": _secret_files,
@@ -418,8 +420,39 @@ def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
     systems = {name for name, _ in entries}
     if "crontab" in systems:
         yield from checks.cron_daemon(cron_runs())
-    if "systemd" in systems:
-        yield from checks.timers_after_logout(units_outlast_a_logout(person()))
+    if units := [what for name, what in (("systemd", "timers"), (FLEET, "services")) if name in systems]:
+        yield from checks.units_after_logout(units_outlast_a_logout(person()), " and ".join(units))
+
+
+def _fleet(context: CheckContext) -> Iterator[CheckResult]:
+    """What `recours worker` needs, where this machine has one or the database is prepared for it."""
+    is_installed = _starts_fleet()
+    try:
+        database = None if context.is_new else context.database()[0]
+    except DatabaseError:  # which has a result of its own
+        return
+    if database is None or database.is_sqlite:
+        if is_installed:
+            yield checks.fleet_without_server()
+        return
+    try:
+        found = tables.look(database)
+    except DatabaseError as error:
+        yield fault("fleet tables", str(error), "see README, Connect your database")
+        return
+    if not is_installed and not found.there:
+        return
+    yield checks.fleet_extra(extra.problem(), extra.found_version(), extra.remedy())
+    yield checks.fleet_tables(found.missing)
+    if found.there:
+        yield checks.fleet_rights(found.missing_rights, found.granting)
+
+
+def _starts_fleet() -> bool:
+    try:
+        return FLEET in schedule.present() and bool(schedule.fleet().entries())
+    except ScheduleError:  # which has a result of its own
+        return False
 
 
 def _programs() -> Iterator[CheckResult]:

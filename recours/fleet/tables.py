@@ -42,7 +42,7 @@ def look(database: Database) -> JobTables:
         )
         called = _functions()
         functions = called - set(connection.scalars(query, {"names": sorted(called)}))
-        rights = missing_rights(connection)
+        rights = missing_rights(connection, NEEDS)
     return JobTables(
         tuple(sorted(there)),
         tuple(sorted(tables - there | functions)),

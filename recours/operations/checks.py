@@ -14,7 +14,7 @@ from recours.core.pauses import Refusal
 from recours.core.text import LocalTime, format_minute, plural
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
-from recours.operations.schedule import Entry
+from recours.operations.schedule import FLEET, Entry
 from recours.operations.status import Health, WorkerStatus
 from recours.runs.fetch import PODFetchWorker
 
@@ -213,11 +213,11 @@ def cron_daemon(is_running: bool | None) -> Iterator[CheckResult]:
         )
 
 
-def timers_after_logout(go_on: bool | None) -> Iterator[CheckResult]:
-    """Whether this user's timers go on while they are logged out. `go_on` None: not known."""
+def units_after_logout(go_on: bool | None, what: str) -> Iterator[CheckResult]:
+    """Whether this user's units (`what`: timers, services) go on while they are logged out. `go_on` None: not known."""
     if go_on is False:
         remedy = "loginctl enable-linger, unless the user of the jobs is always logged in"
-        yield remark("systemd user timers", "they stop while this user is logged out", remedy)
+        yield remark(f"systemd user {what}", "they stop while this user is logged out", remedy)
 
 
 def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health | None) -> CheckResult:
@@ -230,14 +230,58 @@ def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health
     for system, entry in entries:
         if entry.problem and entry.plain:
             return fault(name, f"{system}: {entry.problem}", f"recours schedule install --system {system}")
-    systems = " and ".join(dict.fromkeys(system for system, _ in entries))
-    if len(entries) > 1:
-        several = f"{len(entries)} entries start it ({systems})"
+    regular = [(system, entry) for system, entry in entries if system != FLEET]
+    if not regular:
+        return ok(name, f"{FLEET}, all the time")
+    return _started_regularly(
+        worker, name, regular, ", beside the fleet" if len(regular) < len(entries) else ""
+    )
+
+
+def _started_regularly(
+    worker: str, name: str, regular: Sequence[tuple[str, Entry]], beside: str
+) -> CheckResult:
+    """`regular`: entries of a crontab and the like, which should be one."""
+    systems = " and ".join(dict.fromkeys(system for system, _ in regular))
+    if len(regular) > 1:
+        several = f"{len(regular)} entries start it ({systems})"
         return remark(name, several, "recours schedule show, then remove or install")
-    if not entries[0][1].plain:
+    if not regular[0][1].plain:
         return remark(name, f"{systems}: its entry does other things too", "recours schedule show")
     often = "30 minutes" if worker == PODFetchWorker.name else "hour"
-    return ok(name, f"{systems}, every {often}")
+    return ok(name, f"{systems}, every {often}{beside}")
+
+
+# ---------------------------------------------------------------- the fleet
+
+
+def fleet_extra(problem: str | None, version: str | None, remedy: str) -> CheckResult:
+    """Whether the package of `recours worker` can be used. `problem`: why not; `remedy`: the command that installs it."""
+    name = "fleet extra"
+    return fault(name, problem, remedy) if problem else ok(name, f"Procrastinate {version}")
+
+
+def fleet_tables(missing: Sequence[str]) -> CheckResult:
+    """Whether Procrastinate's tables and functions are in the database."""
+    name = "fleet tables"
+    if missing:
+        remedy = "recours init-db --fleet, as the owner of the database"
+        return fault(name, f"missing: {', '.join(missing)}; no fleet can work", remedy)
+    return ok(name, "all that Procrastinate needs")
+
+
+def fleet_rights(missing: Sequence[str], sql: Sequence[str]) -> CheckResult:
+    """Rights on Procrastinate's tables that the user of the database does not have."""
+    name = "fleet rights"
+    if missing:
+        return fault(name, f"missing: {', '.join(missing)}; no fleet can work", granting(sql))
+    return ok(name, "all that a worker of the fleet needs")
+
+
+def fleet_without_server() -> CheckResult:
+    """A fleet is installed, and the settings name an SQLite file."""
+    remedy = "set DATABASE_URL in .env, or: recours schedule remove --system fleet"
+    return fault("fleet tables", "a fleet needs PostgreSQL, and the settings name SQLite", remedy)
 
 
 def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckResult:

@@ -13,12 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from procrastinate.schema import SchemaManager
 from sqlalchemy import insert, make_url
 
 from recours.database.engine import Database
 from recours.database.tables import runs
 from recours.sandbox import Sandbox
+from tests.conftest import Kind
 from tests.fakes.check import KEY, Check
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import named_cron
@@ -172,6 +175,47 @@ def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp:
     assert found["runs of pod_retry_scheduler"][0] == "ok"
     assert found["permissions of .env"][0] == "ok"
     assert found["packages"][0] == "ok"
+
+
+@pytest.mark.parametrize("is_prepared", [True, False])
+def test_a_fleet_is_looked_at_where_the_database_is_prepared_for_one(
+    checkout: Checkout, kinds: Callable[[str], Kind], tmp_path: Path, *, is_prepared: bool
+) -> None:
+    url = kinds("postgresql").ready(tmp_path)
+    if is_prepared:
+        with psycopg.connect(
+            url.set(drivername="postgresql").render_as_string(hide_password=False)
+        ) as connection:
+            connection.execute(SchemaManager.get_schema())
+    found = checkout.found(DATABASE_URL=url.render_as_string(hide_password=False))
+    kinds("postgresql").drop(url)
+    fleet = {name: result[0] for name, result in found.items() if name.startswith("fleet")}
+    wanted = {"fleet extra": "ok", "fleet tables": "ok", "fleet rights": "ok"}
+    assert fleet == (wanted if is_prepared else {})
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_fleets_worker_that_could_not_work_is_told(
+    checkout: Checkout, kinds: Callable[[str], Kind], tmp_path: Path, kind: str
+) -> None:
+    units = checkout.folder / ".config" / "systemd" / "user"
+    units.mkdir(parents=True)
+    service = f"[Service]\nWorkingDirectory={checkout.folder}\nExecStart=recours worker\n"
+    (units / "recours-worker.service").write_text(service, encoding="utf-8")
+    (folder := tmp_path / "database").mkdir()
+    url = kinds(kind).ready(folder)
+    found = checkout.found(DATABASE_URL=url.render_as_string(hide_password=False))
+    kinds(kind).drop(url)
+    state, words, remedy = found["fleet tables"]
+    if kind == "sqlite":
+        assert (state, words) == ("fault", "a fleet needs PostgreSQL, and the settings name SQLite")
+    else:
+        assert (state, "procrastinate_jobs" in words, str(remedy)[:27]) == (
+            "fault",
+            True,
+            "recours init-db --fleet, as",
+        )
+    assert "its unit is not running" in found["schedule of pod_fetch_worker"][1]
 
 
 def test_what_does_not_work_is_told_with_what_to_do(

@@ -68,11 +68,12 @@ _HAS = (
 
 
 @cache
-def missing_as_text() -> str:
+def missing_as_text(needs: tuple[Need, ...] = NEEDS) -> str:
     """A scalar subquery of PostgreSQL's: `clients:SELECT,notifications:USAGE`; NULL where nothing is missing."""
-    tables = ", ".join(f"('{need.name}', '{right}')" for need in NEEDS for right in need.rights)
-    numbered = ", ".join(f"('{need.name}')" for need in NEEDS if need.numbered)
-    formed = " AND ".join(f"(name <> '{need.name}' OR {_has_form(need)})" for need in NEEDS if need.in_form)
+    tables = ", ".join(f"('{need.name}', '{right}')" for need in needs for right in need.rights)
+    numbered = ", ".join(f"('{need.name}')" for need in needs if need.numbered)
+    in_form = (f"(name <> '{need.name}' OR {_has_form(need)})" for need in needs if need.in_form)
+    formed = " AND ".join(("true", *in_form))
     return (
         "(SELECT string_agg(name || ':' || wanted, ',') FROM ("  # noqa: S608 (constants)
         f"SELECT name, wanted FROM (VALUES {tables}) AS needed (name, wanted) WHERE NOT {_HAS}"
@@ -92,14 +93,14 @@ def _has_form(need: Need) -> str:
     )
 
 
-def parse_missing(found: str | None) -> tuple[Right, ...]:
-    needs = {need.name: need for need in NEEDS}
+def parse_missing(found: str | None, needs: Iterable[Need] = NEEDS) -> tuple[Right, ...]:
+    by_name = {need.name: need for need in needs}
     pairs = (part.split(":") for part in (found or "").split(",") if part)
-    return tuple(Right(name, what, needs[name]) for name, what in pairs)
+    return tuple(Right(name, what, by_name[name]) for name, what in pairs)
 
 
-def missing_rights(connection: Connection) -> tuple[Right, ...]:
-    return parse_missing(connection.scalar(text(f"SELECT {missing_as_text()}")))
+def missing_rights(connection: Connection, needs: tuple[Need, ...] = NEEDS) -> tuple[Right, ...]:
+    return parse_missing(connection.scalar(text(f"SELECT {missing_as_text(needs)}")), needs)
 
 
 # ---------------------------------------------------------------- granting

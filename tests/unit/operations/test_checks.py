@@ -116,6 +116,7 @@ def test_clocks(offset: timedelta | None, last: timedelta | None, state: str, wo
 ENTRY = ("crontab", Entry((RETRY,), "0 * * * * …"))
 MORE = ("crontab", Entry((RETRY,), "…", plain=False, problem="it does other things too"))
 STOPPED = ("systemd", Entry((RETRY,), "…", problem="its timer is not running"))
+WORKING = ("fleet", Entry(("pod_fetch_worker", RETRY), "…"))
 
 
 def run(ago: timedelta, status: int | None = 0) -> Run:
@@ -147,6 +148,9 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
         ([ENTRY, ENTRY], [run(HOUR)], "remark 2 entries start it (crontab)", "ok"),
         ([MORE], [run(HOUR)], "remark crontab: its entry does other things too", "ok"),
         ([STOPPED], [run(HOUR)], "fault systemd: its timer is not running", "ok"),
+        ([WORKING], [run(HOUR)], "ok fleet, all the time", "ok"),
+        ([ENTRY, WORKING], [run(HOUR)], "ok crontab, every hour, beside the fleet", "ok"),
+        ([ENTRY, ENTRY, WORKING], [run(HOUR)], "remark 2 entries start it (crontab)", "ok"),
     ],
 )
 def test_schedule_and_runs(
@@ -211,6 +215,27 @@ def test_a_crontab_that_nobody_reads_is_a_fault() -> None:
 
 
 def test_timers_that_stop_with_the_session_are_told() -> None:
-    (found,) = checks.timers_after_logout(go_on=False)
+    (found,) = checks.units_after_logout(go_on=False, what="timers")
     assert (found.state, found.remedy.partition(",")[0]) == (CheckState.REMARK, "loginctl enable-linger")
-    assert [*checks.timers_after_logout(go_on=True), *checks.timers_after_logout(go_on=None)] == []
+    assert found.name == "systemd user timers"
+    known = [*checks.units_after_logout(go_on=True, what="timers")]
+    assert [*known, *checks.units_after_logout(go_on=None, what="timers")] == []
+
+
+def test_what_a_fleet_needs() -> None:
+    install = 'python -m pip install "procrastinate>=3.10,<4"'
+    assert told(checks.fleet_extra(None, "3.10.0", install)) == ("ok", "Procrastinate 3.10.0 → ")
+    found = checks.fleet_extra("the package Procrastinate is not installed", None, install)
+    assert (found.state, found.remedy) == (CheckState.FAULT, install)
+    assert told(checks.fleet_tables([]))[0] == "ok"
+    state, text = told(checks.fleet_tables(["procrastinate_jobs"]))
+    assert (state, "missing: procrastinate_jobs;" in text, "recours init-db --fleet" in text) == (
+        "fault",
+        True,
+        True,
+    )
+    assert told(checks.fleet_rights([], []))[0] == "ok"
+    grant = 'GRANT SELECT ON procrastinate_jobs TO "job";'
+    state, text = told(checks.fleet_rights(["SELECT on procrastinate_jobs"], [grant]))
+    assert (state, text.endswith(f"ask your administrator to run: {grant}")) == ("fault", True)
+    assert "recours schedule remove --system fleet" in told(checks.fleet_without_server())[1]
