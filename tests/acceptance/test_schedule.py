@@ -416,7 +416,8 @@ def test_without_a_manager_nothing_stays_and_the_sentence_says_what_failed(plain
 
 # ---------------------------------------------------------------- a fleet's worker
 
-# What stands for `recours worker` reports to systemd as it does, and then waits. `exits`: with this status at once.
+# What stands for `recours worker` reports to systemd as it does, and waits. `exits`: it ends with this status at once.
+# SIGUSR1 ends it as settings do that cannot be used.
 STANDS_FOR_IT = """#!{python}
 import signal, sys
 sys.path.insert(0, {checkout!r})
@@ -430,6 +431,7 @@ assert sys.argv[1] == "worker"
 if {exits}:
     sys.exit({exits})
 signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGUSR1, lambda *_: sys.exit(2))
 systemd_notify("READY=1")
 while True:
     signal.pause()
@@ -458,7 +460,7 @@ def test_a_fleets_worker_is_kept_running_beside_a_crontab(plain: Place) -> None:
     done = in_systemd(
         plain,
         """
-state() { systemctl --user show --property=ActiveState,StatusText,Result recours-worker.service; }
+state() { systemctl --user show --property=ActiveState,Result recours-worker.service; }
 recours install --system crontab --yes > /dev/null
 mkdir -p "$HOME/.config/systemd/user/recours-worker.service.d"
 printf '[Service]\nRestartSec=50ms\n' > "$HOME/.config/systemd/user/recours-worker.service.d/quick.conf"
@@ -468,13 +470,18 @@ echo == show; recours show
 echo == killed; first=$(systemctl --user show --property=MainPID --value recours-worker.service); kill -KILL "$first"
 until ! systemctl --user show --property=MainPID --value recours-worker.service | grep -qx "$first\\|0"; do sleep 0.05; done
 until systemctl --user is-active recours-worker.service; do sleep 0.05; done
+echo == unusable; systemctl --user kill --signal=USR1 recours-worker.service
+while systemctl --user is-active --quiet recours-worker.service; do sleep 0.05; done
+sleep 0.3; state; systemctl --user reset-failed; systemctl --user start recours-worker.service
 echo == stopped; systemctl --user stop recours-worker.service; state; recours show --system fleet
 echo == remove; recours remove --system fleet --yes; systemctl --user list-units --all --no-legend 'recours-*'
 find "$HOME/.config/systemd/user" -name 'recours-worker.service'
 """,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    first, again, shown, killed, stopped, removed = re.split(r"^== \w+\n", done.stdout, flags=re.MULTILINE)
+    first, again, shown, killed, unusable, stopped, removed = re.split(
+        r"^== \w+\n", done.stdout, flags=re.MULTILINE
+    )
     assert "loginctl enable-linger" in first
     beside = "crontab starts workers of this checkout too, which may go on beside the fleet. To end that: "
     assert f"{beside}recours schedule remove --system crontab\n" in first
@@ -483,6 +490,7 @@ find "$HOME/.config/systemd/user" -name 'recours-worker.service'
     assert f"fleet: recours-worker.service: {started}\n" in shown
     assert shown.count("crontab: ") == 2
     assert killed.splitlines()[-1] == "active"
+    assert set(unusable.splitlines()) == {"ActiveState=failed", "Result=exit-code"}
     assert "Result=success" in stopped
     assert "(its unit is not running: systemctl --user enable --now recours-worker.service)" in stopped
     assert "The worker finishes the calls under way first" in removed
