@@ -26,13 +26,13 @@ from recours.database.schema.inspection import look
 from recours.fleet.jobs import Wake, WorkerLane
 from recours.fleet.shift import Shift
 from recours.logs import run_log
+from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
 from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import Options, Worker
-from recours.runs.workers import WORKERS
 from recours.settings.model import Settings
 from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
 from recours.wiring.databases import Opened
