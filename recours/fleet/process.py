@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from recours.core.errors import RunError
 from recours.database.engine import SystemClock, clock_offset
 from recours.fleet.health import HealthServer
-from recours.fleet.jobs import JobQueue
+from recours.fleet.jobs import JobQueue, NoFleetError
 from recours.fleet.notify import systemd_notify
 from recours.fleet.station import Station
 from recours.logs import run_log
@@ -52,11 +52,13 @@ class Process:
             self.station.close()
 
     def _do_jobs(self) -> None:
-        """Begin anew whenever the database went away, until the station is stopped."""
+        """Begin anew whenever the database went away, until the station is stopped. Raises NoFleetError."""
         log, told, waited = run_log(), "", 0.0
         while not self.station.stopped:
             try:
                 self.queue.run(self.station, self.slots, self._note_ready)
+            except NoFleetError:  # a person must act, and a service that failed is seen
+                raise
             except RunError as fault:
                 if str(fault) != told or waited >= _FAULT_AGAIN_S:
                     log.error(f"{fault}; trying again every {_AGAIN_AFTER_S:.0f} s")
