@@ -44,7 +44,8 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
         database = named(settings)
         if grant_to and database.is_sqlite:
             raise click.UsageError("--grant-to is for PostgreSQL: an SQLite file has no roles.")
-        job_queue = open_queue(settings) if fleet else None
+        with report_faults():
+            job_queue = open_queue(settings) if fleet else None
         if as_sql:
             said = sql_of_completion(database, grant_to)
             if job_queue:

@@ -16,6 +16,7 @@ from recours.cli.console import FAILED, SEEN_BY_ALL, USAGE, say_error, say_warni
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import RunError
 from recours.core.text import clean, format_minute
+from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
 from recours.logs import local
 from recours.operations.enroll import ClaimsRefusedError
@@ -87,13 +88,15 @@ def settings_for(database_url: str | None = None) -> Settings:
 def report_faults() -> Iterator[None]:
     """Print a fault, a sentence a line, and end the process: with status 2 if the person must correct what they asked for.
 
-    That is: settings, claims that were named, a home that is missing. Other faults end it with status 1.
+    That is: settings, claims that were named, a home that is missing, a fleet where there can be none. Other faults end it
+    with status 1.
     """
     try:
         yield
     except (SettingsError, NoHomeError, ClaimsRefusedError, RunError) as error:
         if isinstance(error, RunError):
-            status, lines = FAILED, [str(error), *error.details]
+            status = USAGE if isinstance(error, NoFleetError) else FAILED
+            lines = [str(error), *error.details]
         else:
             status, lines = (
                 USAGE,

@@ -14,7 +14,7 @@ def open_queue(settings: Settings, *, listen: bool = True) -> JobQueue:
         )
     if problem := extra.problem():
         raise NoFleetError(
-            f"Long-lived workers and their job queue need the extra 'fleet': {problem}. {extra.remedy()}"
+            f"Long-lived workers and their job queue need the extra 'fleet': {problem}. Install it: {extra.remedy()}"
         )
     from recours.fleet.procrastinate_queue import ProcrastinateQueue  # noqa: PLC0415 (an extra)
 
