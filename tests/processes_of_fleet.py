@@ -5,17 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from recours.database.engine import Database
 from recours.sandbox import Parcel, Sandbox, Scenario
@@ -44,18 +45,56 @@ def recours(given: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-class FleetWorker:
-    """A `recours worker`. As a context manager it is killed at the end, if it is still there."""
+class Program:
+    """A process of recours, and its log. As a context manager it is killed at the end, if it is still there."""
+
+    def __init__(self, given: dict[str, str], *command: str) -> None:
+        """Start Python with this command line."""
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (a pipe that nobody reads would fill up)
+        self.process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=given, stdout=subprocess.DEVNULL, stderr=self._log
+        )
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        file = self._log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode()  # moves nobody's place in it
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, seconds: float = 60) -> tuple[int, str]:
+        """SIGTERM; its exit status and its log."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.end(seconds)
+
+    def end(self, seconds: float = 60) -> tuple[int, str]:
+        """Wait until it ends by itself; its exit status and its log."""
+        return self.process.wait(timeout=seconds), self.log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        self._log.close()
+
+
+class FleetWorker(Program):
+    """A `recours worker`."""
 
     def __init__(
         self, given: dict[str, str], *options: str, program: tuple[str, ...] = ("-m", "recours")
     ) -> None:
         """Start it. `program`: what Python runs, in the place of recours itself."""
         self.port = free_port()
-        command = [sys.executable, *program, "worker", "--port", str(self.port), *options]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+        super().__init__(given, *program, "worker", "--port", str(self.port), *options)
 
     def get(self, page: str) -> tuple[int, str]:
         """Status and text of a page of its health; (0, "") if it does not answer."""
@@ -74,44 +113,24 @@ class FleetWorker:
 
     def wait_until_ready(self, seconds: float = 30) -> float:
         """Returns how long it took."""
-        return wait_for(lambda: self.get("/ready")[0] == 200, seconds, self.process)
-
-    def kill(self) -> None:
-        """As a power cut would."""
-        self.process.kill()
-        self.process.communicate()
-
-    def stop(self, seconds: float = 60) -> tuple[int, str]:
-        """SIGTERM; its exit status and its log."""
-        self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=seconds)
-        return self.process.returncode, log
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self.process.poll() is None:
-            self.kill()
+        return wait_for(lambda: self.get("/ready")[0] == 200, seconds, self)
 
 
-def wait_for(is_so: Any, seconds: float, process: "subprocess.Popen[str] | None" = None) -> float:
-    """Wait until something is so; returns how long it took."""
+def wait_for(is_so: Callable[[], bool], seconds: float, program: Program | None = None) -> float:
+    """Wait until something is so; returns how long it took. `program`: without which it will never be so."""
     began = time.perf_counter()
     while not is_so():
         took = time.perf_counter() - began
-        if process is not None and process.poll() is not None:
-            raise AssertionError(f"it ended with {process.returncode}: {process.communicate()[1]}")
+        if program and program.process.poll() is not None:
+            raise AssertionError(f"it ended with {program.process.returncode}: {program.log}")
         if took > seconds:
-            raise AssertionError(f"not so within {seconds} s")
+            raise AssertionError(f"not so within {seconds} s" + (f": {program.log}" if program else ""))
         time.sleep(0.02)
     return time.perf_counter() - began
 
 
 def add_failed(
-    database: Database, sandbox: Sandbox, ids: range, scenario: Scenario = Scenario.DELIVERED
+    database: Database, sandbox: Sandbox, ids: Iterable[int], scenario: Scenario = Scenario.DELIVERED
 ) -> None:
     """Claims that are due now."""
     at = datetime.now(UTC) - timedelta(hours=2)
@@ -122,7 +141,7 @@ def add_failed(
         sandbox.parcels[row["tracking_number"]] = Parcel((scenario,))
 
 
-def add_pending(database: Database, sandbox: Sandbox, ids: range) -> list[str]:
+def add_pending(database: Database, sandbox: Sandbox, ids: Iterable[int]) -> list[str]:
     """New claims; returns their references."""
     now = datetime.now(UTC)
     new = {"pod_fetch_status": "pending", "pod_fetch_error": None, "created_at": now, "updated_at": now}
@@ -132,6 +151,22 @@ def add_pending(database: Database, sandbox: Sandbox, ids: range) -> list[str]:
     with database.write() as connection:
         connection.execute(insert(SERVICE_CLAIMS), rows)
     return [str(row["claim_reference"]) for row in rows]
+
+
+def add_jobs(database: Database, queue: str, task: str, arguments: dict[str, Any], count: int = 1) -> None:
+    """Put jobs into the queue, as any program may."""
+    query = text(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)"
+        " SELECT :queue, :task, :priority, CAST(:arguments AS jsonb) FROM generate_series(1, :count)"
+    )
+    values = {"queue": queue, "task": task, "arguments": json.dumps(arguments), "count": count}
+    with database.write() as connection:
+        connection.execute(query, values | {"priority": 10 if task == "recours.tick" else 0})
+
+
+def tick(database: Database) -> None:
+    """Have claims that were just added be found now, and not at the next minute."""
+    add_jobs(database, "recours_now", "recours.tick", {"timestamp": 0})
 
 
 @contextmanager
