@@ -1,0 +1,328 @@
+"""`recours worker` as an operator meets it: what it refuses, how it does its work, what it shows, how it ends."""
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import insert, text
+
+import recours
+from recours.cli.database import init_db_command
+from recours.cli.worker import command
+from recours.database.engine import Database
+from recours.fleet import extra
+from recours.fleet.procrastinate_queue import ProcrastinateQueue
+from recours.fleet.tables import create_tables
+from recours.sandbox import Sandbox
+from tests.conftest import SERVICE_CLAIMS, Kind, claim_row
+from tests.processes import commands
+from tests.processes_of_fleet import (
+    FleetWorker,
+    Program,
+    add_failed,
+    add_pending,
+    environment,
+    tick,
+    wait_for,
+)
+
+MOST_CONNECTIONS = 7  # of a process
+
+
+class Place:
+    """A service's database with the tables of the job queue, and a simulated carrier."""
+
+    def __init__(self, kind: Kind, folder: Path) -> None:
+        self.kind = kind
+        self.folder = folder
+        self.url = kind.ready(folder)
+        self.database = Database(self.url)
+        create_tables(self.database, ProcrastinateQueue.schema())
+        self.box = Sandbox()
+        self.box.start()
+        self.settings = environment(self.shown_url, self.box, folder) | self.box.environment("colissimo")
+        self._claims = 0
+
+    @property
+    def shown_url(self) -> str:
+        return self.url.render_as_string(hide_password=False)
+
+    def new_ids(self, count: int) -> range:
+        self._claims += count
+        return range(self._claims - count, self._claims)
+
+    def one(self, query: str, **values: Any) -> Any:
+        with self.database.read() as connection:
+            return connection.scalar(text(query), values)
+
+    def succeeded(self, ids: range) -> int:
+        query = "SELECT count(*) FROM claims WHERE pod_fetch_status = 'success' AND claim_reference BETWEEN :a AND :b"
+        first, last = (str(claim_row(n)["claim_reference"]) for n in (ids[0], ids[-1]))
+        return int(self.one(query, a=first, b=last))
+
+    def close(self) -> None:
+        self.box.stop()
+        self.database.close()
+        self.kind.drop(self.url)
+
+
+@pytest.fixture(scope="module")
+def place(kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with closing(Place(kinds("postgresql"), tmp_path_factory.mktemp("fleet"))) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def worker(place: Place) -> Iterator[FleetWorker]:
+    """One that several tests share: each has claims of its own. It has room for one slice at a time."""
+    with FleetWorker(place.settings, "--concurrency", "4") as worker:
+        worker.wait_until_ready()
+        yield worker
+
+
+@pytest.fixture
+def application(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is the service's application: it has the same settings."""
+    for name in [name for name in os.environ if name.startswith(("RECOURS_", "DATABASE_"))]:
+        monkeypatch.delenv(name)
+    for name, value in (place.settings | {"RECOURS_HOME": str(place.folder)}).items():
+        monkeypatch.setenv(name, value)
+
+
+# ---------------------------------------------------------------- what it refuses
+
+
+def test_on_sqlite_it_says_that_a_fleet_needs_postgresql(tmp_path: Path, place: Place) -> None:
+    given = place.settings | {"DATABASE_URL": f"sqlite:///{tmp_path}/claims.db"}
+    for arguments in (["worker"], ["init-db", "--fleet"]):
+        done = commands.recours(*arguments, environment=given)
+        assert done.returncode == 2, done
+        assert "need PostgreSQL: set DATABASE_URL" in done.stderr
+
+
+def _is_missing(name: str) -> str:
+    raise PackageNotFoundError(name)
+
+
+def _cannot_be_imported(name: str) -> None:
+    raise ImportError("no module named psycopg_pool")
+
+
+@pytest.mark.usefixtures("application")
+@pytest.mark.parametrize(
+    ("name", "replaced", "why"),
+    [
+        ("version", _is_missing, "the package Procrastinate is not installed"),
+        (
+            "version",
+            lambda _name: "2.15.1",
+            "Procrastinate 2.15.1 is installed, and recours needs procrastinate>=3.10,<4",
+        ),
+        ("import_module", _cannot_be_imported, "cannot be imported: no module named psycopg_pool"),
+    ],
+)
+def test_without_the_extra_it_says_how_to_install_it(
+    name: str, replaced: Callable[[str], Any], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extra, name, replaced)
+    for refused in (CliRunner().invoke(command, []), CliRunner().invoke(init_db_command, ["--fleet"])):
+        assert refused.exit_code == 2, refused.output
+        assert "need the extra 'fleet': " in refused.output
+        assert f"{why}. Install it: {sys.executable} -m pip install" in refused.output
+    with pytest.raises(recours.AskOperatorError, match="need the extra 'fleet'"):
+        recours.defer_fetch("CLM-00000")
+
+
+@pytest.mark.parametrize("options", [[], ["--poll"]])
+def test_without_the_tables_of_the_job_queue_it_ends_and_says_what_makes_them(
+    kinds: Callable[[str], Kind], place: Place, tmp_path: Path, options: list[str]
+) -> None:
+    kind = kinds("postgresql")
+    url = kind.ready(tmp_path)
+    given = place.settings | {"DATABASE_URL": url.render_as_string(hide_password=False)}
+    done = commands.recours("worker", "--port", "0", *options, environment=given)
+    assert done.returncode == 1, done
+    assert "The tables of the job queue are missing: run 'recours init-db --fleet'." in done.stderr
+    assert "Traceback" not in done.stderr
+    kind.drop(url)
+
+
+def test_on_a_port_that_is_taken_it_ends_and_says_so(place: Place) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = commands.recours("worker", "--port", str(port), environment=place.settings)
+    assert done.returncode == 1, done
+    assert f"Port {port} of this machine cannot be used for /health (Address already in use)" in done.stderr
+
+
+# ---------------------------------------------------------------- how it works
+
+
+@pytest.mark.usefixtures("application")
+def test_a_new_claim_is_asked_about_as_soon_as_it_is_deferred(
+    place: Place, worker: FleetWorker, repeats: Callable[[int, int], range]
+) -> None:
+    took = []
+    for _ in repeats(5, 200):
+        (reference,) = add_pending(place.database, place.box, place.new_ids(1))
+        number = next(reversed(place.box.parcels))
+        called_at = datetime.now(UTC)
+        recours.defer_fetch(reference)
+        wait_for(lambda: len(place.box.calls_for(number)) == 2, 10, worker)  # noqa: B023 (called at once)
+        took.append((place.box.calls_for(number)[0].at - called_at).total_seconds())
+    assert sorted(took)[len(took) // 2] < 1.0, took
+
+
+@pytest.mark.usefixtures("application")
+def test_a_deferred_claim_is_asked_about_before_those_that_wait(place: Place, worker: FleetWorker) -> None:
+    place.box.latency = 0.2
+    ids = place.new_ids(60)
+    add_failed(place.database, place.box, ids)
+    numbers = {str(claim_row(n)["tracking_number"]) for n in ids}
+    tick(place.database)
+    wait_for(lambda: bool(asked_of(place, numbers)), 10, worker)
+    (reference,) = add_pending(place.database, place.box, place.new_ids(1))
+    urgent = next(reversed(place.box.parcels))
+    before = len(asked_of(place, numbers))
+    recours.defer_fetch(reference)
+    wait_for(lambda: bool(place.box.calls_for(urgent)), 10, worker)
+    meanwhile = len(asked_of(place, numbers)) - before
+    place.box.latency = 0.0
+    assert meanwhile < 40, "it was asked about after a whole slice"
+    wait_for(lambda: place.succeeded(ids) == len(ids), 30, worker)
+
+
+def asked_of(place: Place, numbers: set[str]) -> set[str]:
+    return {call.number for call in list(place.box.calls)} & numbers
+
+
+def test_a_carrier_that_is_down_costs_few_attempts(place: Place, worker: FleetWorker) -> None:
+    at = datetime.now(UTC) - timedelta(hours=2)
+    due = {"carrier": "Colissimo", "created_at": at, "updated_at": at}
+    rows = [
+        claim_row(n) | due | {"tracking_number": place.box.example("colissimo", "25", n)}  # maintenance
+        for n in place.new_ids(120)
+    ]
+    with place.database.write() as connection:
+        connection.execute(insert(SERVICE_CLAIMS), rows)
+    query = "SELECT count(*) FROM recours_attempts WHERE carrier = 'colissimo'"
+    tick(place.database)
+    wait_for(lambda: place.one(query) >= 3, 20, worker)
+    for _ in range(3):  # each would have the next slice begin
+        tick(place.database)
+        time.sleep(0.3)
+    assert place.one(query) <= 3 + 4, "three in a row close the lane, while four are under way"
+
+
+def test_it_shows_its_health_and_its_metrics(place: Place, worker: FleetWorker) -> None:
+    tick(place.database)
+    wait_for(lambda: worker.health["done"].get("tick", 0) >= 2, 10, worker)
+    health = worker.health
+    assert health["ok"] is True
+    assert health["fault"] is None
+    assert health["database_s"] < 5
+    assert worker.get("/ready") == (200, '{"ready": true}')
+    assert worker.get("/else")[0] == 404
+    status, shown = worker.get("/metrics")
+    assert status == 200
+    metrics = {family.name: family for family in text_string_to_metric_families(shown)}
+    (ticks,) = [
+        sample for sample in metrics["recours_worker_jobs"].samples if sample.labels == {"job": "tick"}
+    ]
+    assert ticks.value >= 2
+    assert "recours_problems" in metrics
+
+
+def test_all_is_well_while_only_a_fleet_works(place: Place, worker: FleetWorker) -> None:
+    tick(place.database)
+    wait_for(lambda: worker.health["done"].get("tick", 0) >= 2, 10, worker)
+    done = commands.recours("status", "--check", environment=place.settings)
+    assert (done.returncode, done.stderr) == (0, ""), done
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_process_has_few_connections_under_load(place: Place) -> None:
+    ids = place.new_ids(100)
+    place.box.latency = 0.02
+    add_failed(place.database, place.box, ids)
+    tick(place.database)
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    counts = []
+    while place.succeeded(ids) < len(ids):
+        counts.append(place.one(query))
+        time.sleep(0.02)
+    place.box.latency = 0.0
+    assert max(counts) <= MOST_CONNECTIONS
+
+
+# ---------------------------------------------------------------- how it ends
+
+
+def test_stopped_under_load_it_gives_everything_back_and_has_one_record_a_worker(
+    kinds: Callable[[str], Kind], tmp_path: Path
+) -> None:
+    with closing(Place(kinds("postgresql"), tmp_path)) as place:
+        place.box.latency = 0.1
+        ids = place.new_ids(400)
+        add_failed(place.database, place.box, ids[:300])
+        add_pending(place.database, place.box, ids[300:])
+        with FleetWorker(place.settings) as worker:
+            worker.wait_until_ready()
+            tick(place.database)
+            wait_for(lambda: place.succeeded(ids) >= 60, 60, worker)
+            begun = time.monotonic()
+            status, log = worker.stop()
+            took = time.monotonic() - begun
+        assert status == 0, log
+        assert took < 10
+        assert log.splitlines()[-1].endswith("Stopped; nothing was left under way")
+        assert "ERROR" not in log
+        done = place.succeeded(ids)
+        assert done < len(ids), "it was over before it was stopped"
+        assert place.one("SELECT count(*) FROM recours_attempts") == done
+        assert place.one("SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL") == 0
+        assert place.one("SELECT sum(held) FROM recours_quota_shares") == 0
+        assert place.one("SELECT sum(taken) FROM recours_quota") == len(place.box.calls) == 2 * done
+        assert place.one("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'") == 0
+        assert place.one("SELECT count(*) FROM procrastinate_workers") == 0
+        with place.database.read() as connection:
+            records = connection.execute(text("SELECT worker, exit_status, stats FROM recours_runs")).all()
+        assert sorted(record.worker for record in records) == ["pod_fetch_worker", "pod_retry_scheduler"]
+        assert {record.exit_status for record in records} == {0}
+        assert sum(record.stats["success"] for record in records) == done
+
+
+@pytest.mark.full("a fleet and entries of cron at once: tests/chaos/test_fleet_kills.py")
+def test_scripts_that_cron_starts_share_the_work(kinds: Callable[[str], Kind], tmp_path: Path) -> None:
+    with closing(Place(kinds("postgresql"), tmp_path)) as place:
+        place.box.latency = 0.1
+        ids = place.new_ids(300)
+        add_failed(place.database, place.box, ids)
+        with FleetWorker(place.settings) as worker:
+            worker.wait_until_ready()
+            tick(place.database)
+            with Program(place.settings, "scripts/pod_retry_scheduler.py", "--batch-size", "100") as script:
+                assert script.end()[0] == 0
+            wait_for(lambda: place.succeeded(ids) == len(ids), 60, worker)
+            status, log = worker.stop()
+        assert (status, "ERROR" in log) == (0, False), log
+        assert len(place.box.calls) == 2 * len(ids)
+        query = "SELECT count(*) FROM recours_attempts GROUP BY run_id"
+        with place.database.read() as connection:
+            shares = connection.scalars(text(query)).all()
+        assert sum(shares) == len(ids)
+        assert len(shares) == 2, "one of them did it all"
