@@ -10,8 +10,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -72,7 +72,7 @@ class UnacceptableAnswerError(HttpError):
 
 
 class Http:
-    """Calls to one base URL, with a connection for each thread. No cookies are kept."""
+    """Calls to one base URL, with a connection for each that is under way. No cookies are kept."""
 
     def __init__(
         self, base_url: str, connect_s: float, read_s: float, deadline_s: float, *, replaced: bool = False
@@ -82,7 +82,7 @@ class Http:
         self._replaced = replaced
         self._timeout = (connect_s, read_s)
         self._deadline_s = deadline_s
-        self._of_thread = threading.local()
+        self._unused: list[_Adapter] = []  # each with its connection, which outlasts the thread that made it
         # Of the environment, looked up once.
         self._proxies = get_environ_proxies(base_url)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
@@ -99,17 +99,29 @@ class Http:
             prepared.prepare_url(origin + request.path, None)
             prepared.prepare_headers(_HEADERS | dict(request.headers))
             prepared.prepare_body(request.body, None)
-            if not hasattr(self._of_thread, "adapter"):
-                self._of_thread.adapter = _Adapter(pool_maxsize=1, max_retries=0)
-            answer = self._of_thread.adapter.send(
-                prepared, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
-            )
-            with closing(answer):
-                if 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
-                    raise UnacceptableAnswerError("answered with a redirect, which is not followed")
-                return Response(answer.status_code, answer.headers, _whole(answer.raw, deadline), deadline)
+            with self._adapter() as adapter:
+                answer = adapter.send(
+                    prepared, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
+                )
+                with closing(answer):
+                    if 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
+                        raise UnacceptableAnswerError("answered with a redirect, which is not followed")
+                    body = _whole(answer.raw, deadline)
+                    return Response(answer.status_code, answer.headers, body, deadline)
         except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
+
+    @contextmanager
+    def _adapter(self) -> "Iterator[_Adapter]":
+        """One that no other thread uses meanwhile: the last used, whose connection is the least likely to be closed."""
+        try:
+            adapter = self._unused.pop()
+        except IndexError:
+            adapter = _Adapter(pool_maxsize=1, max_retries=0)
+        try:
+            yield adapter
+        finally:
+            self._unused.append(adapter)
 
 
 def _whole(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:

@@ -10,6 +10,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -424,6 +425,23 @@ def test_origins_asked_in_turns_keep_their_connections() -> None:
             http.send(replace(ASK, origin=other.url))
         assert (one.connections, other.connections) == (1, 1)
         assert (len(one.received), len(other.received)) == (3, 3)
+
+
+def test_connections_outlast_the_threads_that_made_them() -> None:
+    begin = threading.Barrier(3)
+
+    def behave(server: Server, connection: socket.socket) -> None:
+        while server.read_request(connection):
+            begin.wait(10)  # three calls are under way at once
+            connection.sendall(ANSWER)
+
+    with Server(behave) as server:
+        http = Http(server.url, 5, 5, 5)
+        for _ in range(4):
+            with ThreadPoolExecutor(3) as pool:
+                answers = [pool.submit(http.send, ASK) for _ in range(3)]
+                assert [answer.result().body for answer in answers] == [b"ok"] * 3
+        assert (server.connections, len(server.received)) == (3, 12)
 
 
 def test_a_connection_is_not_used_again_after_a_fault() -> None:
