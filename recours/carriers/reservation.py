@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from recours.carriers.message import CarrierClient, CarrierSession
+from recours.carriers.short_windows import ShortWindows
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
@@ -87,6 +89,7 @@ class Account:
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
     missing: str = ""  # the missing settings, in words
+    short_windows: ShortWindows = field(default_factory=ShortWindows, repr=False, compare=False)
 
     @property
     def long_limits(self) -> list[Limit]:
@@ -142,15 +145,14 @@ class QuotaReservation:
     def _take(self, missing: Sequence[Limit]) -> None:
         """Units of the short windows all at once, or a wait for them; only then those of the long ones."""
         if short := [limit for limit in missing if limit.window.is_short]:
-            now = self._clock.now()
-            got = self._quota.reserve([QuotaRequest(limit, 1) for limit in short], now, now + LEASE)
-            if isinstance(got, Exhausted):
-                self._clock.sleep(max((got.resets_at - now).total_seconds(), 0.01))
-            else:
-                self._last += got
+            self._last += self._account.short_windows.wait(short, partial(self._reserve, short), self._clock)
         else:
             for limit in missing:
                 self._last.append(self._in_long_window(limit))
+
+    def _reserve(self, limits: Sequence[Limit], units: int) -> list[Reserved] | Exhausted:
+        now = self._clock.now()
+        return self._quota.reserve([QuotaRequest(limit, units) for limit in limits], now, now + LEASE)
 
     def _in_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)
@@ -181,8 +183,7 @@ class QuotaReservation:
         return None
 
     def _one_more(self, limit: Limit) -> Reserved:
-        now = self._clock.now()
-        got = self._quota.reserve([QuotaRequest(limit, 1)], now, now + LEASE)
+        got = self._reserve([limit], 1)
         if isinstance(got, Exhausted):
             failure = Failure.of(Sentence.LIMIT_REACHED, self._account.spec.name, detail=str(limit))
             raise CallError(replace(failure, retry_at=got.resets_at))

@@ -178,7 +178,8 @@ class QuotaTables:
                     }
                 return [reserved[request] for request in requests]
             except _ExhaustedError as short:
-                if not self._take_back_from_the_dead(short.request.limit, now):
+                is_short = short.request.limit.window.is_short  # then no unit of it is reserved
+                if is_short or not self._take_back_from_the_dead(short.request.limit, now):
                     return self._exhausted(short.request, now)
 
     def _reserve(
