@@ -14,24 +14,33 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL
+from sqlalchemy import URL, event, select
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
+from recours.carriers.registry import CATALOG
 from recours.core.outcome import Label, Retrieved
 from recours.core.quota import Capability
 from recours.database.engine import Database, SystemClock
 from recours.database.schema.upgrade import complete
+from recours.database.tables import quota
 from recours.documents.store import DocumentStore
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Options
+from recours.settings.loading import load
+from recours.wiring.databases import open_database
+from recours.wiring.workers import make_worker
 from tests.benchmarks.bench import (
     CALLS_A_CLAIM,
     INSERT_LARGE,
@@ -61,13 +70,13 @@ with Sandbox(now=lambda: datetime.now(UTC), latency=float(sys.argv[2])) as box:
         box.parcels[f"XY{n:09d}FR"] = Parcel((Scenario.DELIVERED,))
     print(box.url, flush=True)
     sys.stdin.read()
-    print(len(box.calls), flush=True)
+    print([call.at.timestamp() for call in box.calls], flush=True)
 """
 
 
 @contextmanager
-def carrier(claims: int, latency_s: float) -> Iterator[tuple[str, Callable[[], int]]]:
-    """A simulated carrier; its address, and what ends it and tells how many calls it received."""
+def carrier(claims: int, latency_s: float) -> Iterator[tuple[str, Callable[[], list[float]]]]:
+    """A simulated carrier; its address, and what ends it and tells when it received each call (seconds)."""
     command = [sys.executable, "-c", _CARRIER, str(claims), str(latency_s)]
     with subprocess.Popen(
         command,
@@ -81,9 +90,10 @@ def carrier(claims: int, latency_s: float) -> Iterator[tuple[str, Callable[[], i
         assert process.stdout is not None
         stdin, stdout = process.stdin, process.stdout
 
-        def calls() -> int:
+        def calls() -> list[float]:
             stdin.close()
-            return int(stdout.readline())
+            received: list[float] = json.loads(stdout.readline())
+            return received
 
         try:
             yield stdout.readline().strip(), calls
@@ -152,7 +162,7 @@ def _run_over(claims: int, threads: int, latency_s: float) -> dict[str, Any]:
         more = {"CHRONOPOST_BASE_URL": url, "RECOURS_CARRIER_CONCURRENCY": str(threads)}
         took, (report,) = schedulers(environment(folder) | more, 1, claims, threads)
         assert report["success"] == claims, report
-        assert calls() == claims * CALLS_A_CLAIM
+        assert len(calls()) == claims * CALLS_A_CLAIM
     return {"seconds": took, "of_run": report["duration_s"]}
 
 
@@ -202,6 +212,64 @@ def _bare_loop(claims: int, threads: int) -> float:
         return time.perf_counter() - begun
 
 
+# ---------------------------------------------------------------- a short window
+
+_A_SECOND = 10  # calls that the carrier allows
+
+
+def one_waiter() -> dict[str, Any]:
+    """96 threads of one process at ten calls a second: transactions for each call, all of the run's counted.
+
+    The most calls of a second are those that the carrier received, by the clock that both share, and those of the
+    database's windows. A call that is sent at the end of a window may be received in the next one.
+    """
+    claims = 600 if IS_LONG else 200
+    with running(durable=True) as server:
+        found = {
+            kind: _waited(claims, threads=96, server=server if kind == "postgresql" else None)
+            for kind in ("sqlite", "postgresql")
+        }
+    return {
+        "of": found,
+        "bounds": {"transactions_a_call": 12, "share_used": 0.95, "most_a_second": _A_SECOND},
+    }
+
+
+def _waited(claims: int, threads: int, server: Any) -> dict[str, float]:
+    folder = _new_folder()
+    with carrier(claims, LATENCY_S) as (url, calls):
+        given = environment(folder) | {
+            "CHRONOPOST_BASE_URL": url,
+            "QUOTA_CHRONOPOST": f"1000000/day,{_A_SECOND}/second",
+        }
+        if server:
+            given |= {"DATABASE_URL": _filled(server, "waited", claims)}
+            del given["DATABASE_PATH"]
+        else:
+            new_database(folder, claims)
+        settings = replace(
+            load(folder, given, CATALOG), carrier_concurrency=threads
+        )  # more than one run may have
+        opened = open_database(settings)
+        transactions: list[object] = []  # each has a connection of its own
+        event.listen(opened.database.engine, "checkout", lambda *_: transactions.append(1))
+        options = Options(batch_size=claims, concurrency=threads)
+        report = make_worker(PODRetryScheduler, settings, opened, options).run()
+        with opened.database.read() as connection:
+            taken = connection.scalars(select(quota.c.taken).where(quota.c.limit_key.endswith("/1s"))).all()
+        opened.database.close()
+        assert report.stats.success == claims, report
+        seconds = Counter(map(int, calls()))
+    spanned = max(seconds) - min(seconds) + 1
+    return {
+        "transactions_a_call": len(transactions) / seconds.total(),
+        "share_used": seconds.total() / (spanned * _A_SECOND),
+        "most_a_second": max(seconds.values()),
+        "most_of_a_window": max(taken),
+        "seconds": spanned,
+    }
+
+
 # ---------------------------------------------------------------- processes
 
 
@@ -225,7 +293,7 @@ def processes() -> dict[str, Any]:
                         del given["DATABASE_PATH"]
                     took, reports = schedulers(given, count, claims, 8)
                     assert sum(report["success"] for report in reports) == claims, reports
-                    assert calls() == claims * CALLS_A_CLAIM
+                    assert len(calls()) == claims * CALLS_A_CLAIM
                     rates[count] = claims / took
     return {"claims_a_second": found}
 
@@ -358,11 +426,25 @@ def memory() -> dict[str, Any]:
 _PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "threads": threads,
     "no latency": no_latency,
+    "one waiter": one_waiter,
     "memory": memory,
     "sizes": sizes,
     "status": status,
     "processes": processes,
 }
+
+
+def conditions() -> str:
+    """How busy this machine is just now, and how long its disk takes."""
+    taken = []
+    with (_new_folder() / "probe").open("wb") as file:
+        for _ in range(20):
+            begun = time.perf_counter()
+            file.write(bytes(8192))
+            file.flush()
+            os.fsync(file.fileno())
+            taken.append(time.perf_counter() - begun)
+    return f"load {os.getloadavg()[0]:.1f}, fsync {statistics.median(taken) * 1000:.1f} ms"
 
 
 def main(names: list[str]) -> None:
@@ -372,6 +454,7 @@ def main(names: list[str]) -> None:
     figures = {}
     for name, measure in _PARTS.items():
         if not names or name in names:
+            print(f"{name}, {conditions()}", flush=True)
             figures[name] = measure()
             print(f"{name}: {json.dumps(figures[name])}", flush=True)
     target = Path(__file__).with_name("growth.json")
