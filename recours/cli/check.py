@@ -28,7 +28,7 @@ from recours.core.text import Redactor, clean, plural
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.documents.store import PARTS
-from recours.fleet import extra, tables
+from recours.fleet import LOG_NAME, extra, tables
 from recours.home import CODE, is_checkout
 from recours.logs import files_of, local
 from recours.operations import checks
@@ -341,6 +341,8 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
         [settings.pod_dir / name for name in (PARTS, *CATALOG.specs)],
     )
     logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
+    of_fleet = settings.log_dir / f"{LOG_NAME}.log"
+    logs += [of_fleet] if of_fleet.exists() else []
     most = len(logs) * settings.log_max_bytes * (settings.log_files + 1)
     names = tuple(log.name for log in logs)
     there = sum(size_of(path) for path in entries_of(settings.log_dir) if path.name.startswith(names))

@@ -14,6 +14,7 @@ from recours.cli.console import FAILED, number_option
 from recours.cli.operations import database_option, report_faults, settings_for
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
+from recours.fleet import LOG_NAME
 from recours.fleet.jobs import JobQueue
 from recours.fleet.opening import open_queue
 from recours.fleet.process import Process
@@ -22,7 +23,6 @@ from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 
-NAME = "recours_worker"
 _AGAIN_AFTER_S = 5.0
 # At once, whatever the concurrency: no transaction is open while a carrier is asked. The job queue has three more.
 _CONNECTIONS = 4
@@ -53,7 +53,7 @@ def command(
     settings = settings_for(database_url)
     with report_faults():
         queue = open_queue(settings, listen=not poll)
-        log = logs.set_up(log_file(settings, NAME), verbose=verbose)
+        log = logs.set_up(log_file(settings, LOG_NAME), verbose=verbose)
     try:
         keys = [key for name in carriers for key in catalog_of(settings).keys_of(name)]
         _work(settings, queue, tuple(dict.fromkeys(keys)), concurrency, max_retries, port)

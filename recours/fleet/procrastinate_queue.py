@@ -27,9 +27,9 @@ from recours.runs.log import log
 
 _NOW = "recours_now"  # a queue, as `_of` names others; the service may have its own in the same tables
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
-_POLL_S = 2.0
+_POLL_S, _DEAD_AFTER_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
 _Connector = TypeVar("_Connector", procrastinate.PsycopgConnector, procrastinate.SyncPsycopgConnector)
-_DEAD_AFTER_S = 60  # without a sign of life; one is due every 10 s
+_NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
 
 
 class ProcrastinateQueue:
@@ -76,6 +76,8 @@ class ProcrastinateQueue:
         usual: dict[str, Any] = {"listen_notify": listen, "fetch_job_polling_interval": _POLL_S}
         usual |= {"install_signal_handlers": False, "delete_jobs": "always"}
         async with app.open_async():
+            if not await app.check_connection_async():
+                raise NoFleetError(_NO_TABLES)
             workers = [
                 asyncio.create_task(app.run_worker_async(queues=queues, concurrency=most, **usual))
                 for queues, most in ((list(map(_of, jobs.carriers)), slots), ([_NOW], _AT_ONCE))
@@ -143,6 +145,6 @@ def _translated() -> Iterator[None]:
         yield
     except (ConnectorException, psycopg.Error, OSError) as error:
         if isinstance(cause := error.__cause__ or error, (UndefinedTable, UndefinedFunction)):
-            raise NoFleetError("The job queue has no tables: run 'recours init-db --fleet'.") from error
+            raise NoFleetError(_NO_TABLES) from error
         reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise QueueError(f"The job queue in the database cannot be reached: {reason}") from error

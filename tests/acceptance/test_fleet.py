@@ -152,7 +152,8 @@ def test_without_the_tables_of_the_job_queue_it_ends_and_says_what_makes_them(
     given = place.settings | {"DATABASE_URL": url.render_as_string(hide_password=False)}
     done = commands.recours("worker", "--port", "0", *options, environment=given)
     assert done.returncode == 1, done
-    assert "The tables of the job queue are missing: run 'recours init-db --fleet'." in done.stderr
+    assert "Ready" not in done.stderr
+    assert "The job queue has no tables: run 'recours init-db --fleet'." in done.stderr
     assert "Traceback" not in done.stderr
     kind.drop(url)
 
