@@ -59,12 +59,13 @@ class ProcrastinateQueue:
 
     def run(self, jobs: Jobs, slots: int, ready: Callable[[bool], None]) -> None:
         """Not in Windows' usual loop, in which psycopg cannot work."""
+        for name in ("procrastinate", "psycopg.pool", "asyncio"):  # whose faults are logged here
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         with _translated(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             listen = self._listen and notifications_arrive(self._conninfo)
             if not listen:
                 why = " as a pooler hands each transaction to another session" if self._listen else ""
                 log.warning(f"LISTEN is not used{why}: jobs begin within {_POLL_S:.0f} s instead of at once")
-            logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # its faults are logged here
             app = procrastinate.App(connector=self._connector(procrastinate.PsycopgConnector))
             runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready, listen=listen))
 
@@ -84,6 +85,8 @@ class ProcrastinateQueue:
             ]
             ready(True)
             try:
+                with suppress(AlreadyEnqueued):  # what a lost connection ended goes on now
+                    await app.configure_task("recours.tick").defer_async(timestamp=0)
                 while not (jobs.stopped or any(worker.done() for worker in workers)):
                     await asyncio.wait(workers, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -93,7 +96,7 @@ class ProcrastinateQueue:
                 ended = await asyncio.gather(*workers, return_exceptions=True)
         if not jobs.stopped:
             faults = [fault for fault in ended if isinstance(fault, Exception)]
-            raise faults[0] if faults else QueueError("The connection of the job queue was lost.")
+            raise faults[0] if faults else QueueError("The connection of the job queue was lost")
 
 
 def _of(carrier: str) -> str:
@@ -105,15 +108,14 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
     """The jobs as tasks."""
 
     def wake(lane: WorkerLane) -> None:
-        lock = f"recours {lane.worker} {lane.carrier}"
         with _translated(), suppress(AlreadyEnqueued):
+            lock = f"recours {lane.worker} {lane.carrier}"
             job = work.configure(queue=_of(lane.carrier), queueing_lock=lock)
             job.defer(worker=lane.worker, carrier=lane.carrier)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="recours.tick", queue=_NOW, queueing_lock="recours tick", priority=10)
-    def tick(timestamp: int) -> None:
-        del timestamp
+    def tick(**_: Any) -> None:
         jobs.tick(wake)
 
     # A newer version may say more than this one knows.
@@ -127,8 +129,7 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
 
     @app.periodic(cron="*/5 * * * *")
     @app.task(name="recours.sweep", queue=_NOW, queueing_lock="recours sweep")
-    async def sweep(timestamp: int) -> None:
-        del timestamp
+    async def sweep(**_: Any) -> None:
         for queue in (*map(_of, jobs.carriers), _NOW):
             dead = await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=_DEAD_AFTER_S)
             for job in dead:
