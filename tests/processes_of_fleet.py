@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -172,12 +172,8 @@ def tick(database: Database) -> None:
 @contextmanager
 def fleet(given: dict[str, str], count: int, *options: str) -> Iterator[list[FleetWorker]]:
     """So many workers, ready."""
-    workers = [FleetWorker(given, *options) for _ in range(count)]
-    try:
+    with ExitStack() as started:
+        workers = [started.enter_context(FleetWorker(given, *options)) for _ in range(count)]
         for worker in workers:
             worker.wait_until_ready()
         yield workers
-    finally:
-        for worker in workers:
-            if worker.process.poll() is None:
-                worker.kill()

@@ -1,23 +1,26 @@
-"""PostgreSQL is stopped or killed, and started again, while four schedulers use it."""
+"""PostgreSQL is stopped or killed, and started again, while four schedulers or a fleet use it."""
 
 import random
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, func, select, text
 
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.database.engine import Database
 from recours.database.schema.upgrade import complete
-from recours.sandbox import Scenario
+from recours.database.tables import attempts
+from recours.sandbox import Sandbox, Scenario
 from tests.chaos.crowd import Crowd
 from tests.chaos.world import Row, world_in
 from tests.conftest import START
 from tests.postgres import Server, execute, running
 from tests.processes.forks import Forks
+from tests.processes_of_fleet import add_failed, environment, fleet, recours, tick, wait_for
 
 pytestmark = pytest.mark.full(
     "kills and restarts: tests/chaos/test_enumerated.py and test_clock.py show some of them"
@@ -103,3 +106,60 @@ def _restart(server: Server, how: str, luck: random.Random) -> Callable[[Crowd],
         crowd.fill()
 
     return restart
+
+
+# ---------------------------------------------------------------- a fleet
+
+
+WORKS_AGAIN_WITHIN_S = 10.0
+IN_FLIGHT = 8  # claims of a worker
+
+
+@pytest.mark.parametrize(("how", "claims"), [("stop", 300), ("kill", 300), ("kill", 50)])
+def test_a_fleet_works_again_within_ten_seconds(
+    server: Server, tmp_path: Path, how: str, claims: int, *, is_long: bool
+) -> None:
+    """Of 300 claims there are slices that wait in the queue; of 50 there is none but the one that the restart ended."""
+    restarts, workers, luck = 5 if is_long else 1, 2, random.Random(11)
+    url = Durable(server).ready(tmp_path)
+    with closing(Database(url)) as database, Sandbox(latency=0.1) as box:
+        given = environment(url.render_as_string(hide_password=False), box, tmp_path)
+        recours(given, "init-db", "--fleet")
+        with fleet(given, workers, "--concurrency", str(IN_FLIGHT)) as started:
+            took = []
+            for n in range(restarts):
+                began = datetime.now(UTC)
+                add_failed(database, box, range(n * claims, (n + 1) * claims))
+                tick(database)
+                wait_for(lambda: _attempts(database, since=began) >= 10, 60)  # noqa: B023 (called at once)
+                getattr(server, how)()
+                time.sleep(luck.uniform(0.0, 2.0))
+                server.start()
+                back = datetime.now(UTC)
+                took.append(wait_for(lambda: _attempts(database, since=back) > 0, 60))  # noqa: B023 (same)
+                wait_for(lambda: _left(database) == 0, 120)
+            ended = [worker.stop() for worker in started]
+        print(f"{how}, {claims} claims: seconds until the next attempt {[round(one, 2) for one in took]}")
+        assert max(took) <= WORKS_AGAIN_WITHIN_S
+        assert [status for status, _ in ended] == [0] * workers, ended
+        assert not any("Traceback" in log for _, log in ended), ended
+        query = text("SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL")
+        with database.read() as connection:
+            still_leased = connection.scalar(query) or 0
+        assert still_leased <= restarts * workers * IN_FLIGHT, (
+            "those that were under way wait for the end of their leases"
+        )
+
+
+def _attempts(database: Database, since: datetime) -> int:
+    """How many began since then."""
+    query = select(func.count()).select_from(attempts).where(attempts.c.started_at >= since)
+    with database.read() as connection:
+        return int(connection.scalar(query) or 0)
+
+
+def _left(database: Database) -> int:
+    """Claims that nobody has tried, and nobody has leased."""
+    query = text("SELECT count(*) FROM claims WHERE pod_fetch_status = 'failed' AND pod_lease_token IS NULL")
+    with database.read() as connection:
+        return int(connection.scalar(query) or 0)

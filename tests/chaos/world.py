@@ -16,11 +16,13 @@ from sqlalchemy.sql.expression import FromClause
 
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims, events, quota, quota_shares
-from recours.sandbox import Parcel, Sandbox, Scenario
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
 from tests.processes.forks import Forks
 
 LEASE = timedelta(minutes=10)
+FETCHER = PODFetchWorker.name
 
 Row = dict[str, Any]
 
@@ -49,59 +51,19 @@ class Ran:
 
 
 @dataclass
-class World:
-    """Everything around the runs of one case."""
+class Scene:
+    """What may be seen of a database and of the documents that processes leave, whatever was done to them."""
 
     folder: Path
     url: URL
-    box: Sandbox
-    clock: Moment
-    forks: Forks
-    settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.database = Database(self.url)
         self.pods = self.folder / "pods"
 
-    # ---------------------------------------------------------------- claims
-
-    def add(self, steps: Iterable[Sequence[Scenario]]) -> None:
-        """Failed claims whose first retry is due at START; each parcel answers by its steps."""
-        with self.database.write() as connection:
-            for n, script in enumerate(steps):
-                row = claim_row(n)
-                self.box.parcels[row["tracking_number"]] = Parcel(tuple(script))
-                connection.execute(insert(SERVICE_CLAIMS).values(row))
-
-    # ---------------------------------------------------------------- runs
-
-    def environment(self) -> dict[str, str]:
-        """The settings of a run."""
-        url = self.url.render_as_string(hide_password=False)
-        folders = {"RECOURS_LOG_DIR": str(self.folder / "logs"), "RECOURS_POD_DIR": str(self.pods)}
-        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
-        return kept | environment_of(url, self.box.url) | folders | self.settings
-
-    def job(self, *arguments: str, **more: Any) -> dict[str, Any]:
-        """A run, for the fork server."""
-        return {
-            "environment": self.environment(),
-            "root": str(self.folder),
-            "arguments": list(arguments),
-        } | more
-
-    def fork(self, job: dict[str, Any], output: Path) -> int:
-        """Begin a run that prints into this file; returns its process."""
-        return self.forks.fork(job | {"stdout": str(output), "stderr": str(output)})
-
-    def run(self, at: datetime, *arguments: str, **more: Any) -> Ran:
-        """A run at this moment, waited for."""
-        self.clock.at, self.clock.ahead = at, None
-        output = self.folder / "output"
-        output.unlink(missing_ok=True)
-        pid = self.fork(self.job(*arguments, at=at.isoformat(), **more), output)
-        status = self.forks.wait(pid)
-        return Ran(status, output.read_text(encoding="utf-8"))
+    def calls(self) -> list[Call]:
+        """All calls that carriers received."""
+        raise NotImplementedError
 
     # ---------------------------------------------------------------- what may be seen
 
@@ -143,7 +105,7 @@ class World:
 
     def proofs_asked(self) -> Counter[str]:
         """How often the carrier was asked for the document of each number."""
-        return Counter(call.number for call in list(self.box.calls) if call.operation == "searchPOD")
+        return Counter(call.number for call in self.calls() if call.operation == "searchPOD")
 
     # ---------------------------------------------------------------- what always holds
 
@@ -152,7 +114,8 @@ class World:
         documents, of_claims = self.documents(), self.attempts()
         for claim in self.claims():
             tries = of_claims[claim["id"]]
-            retries = [row["turn"] for row in tries if row["used"]]
+            # The fetch worker's attempt at a new claim is none of the retries.
+            retries = [row["turn"] for row in tries if row["used"] and row["worker"] != FETCHER]
             reference = claim["claim_reference"]
             assert len(retries) == (claim["pod_retry_count"] or 0), (
                 f"{reference}: attempts lost or used twice"
@@ -180,13 +143,67 @@ class World:
         used = sum(row["used"] for row in self.rows(quota_shares))
         taken = sum(row["taken"] for row in self.rows(quota))
         held = sum(row["held"] for row in self.rows(quota_shares))
-        assert len(self.box.calls) <= used, f"{len(self.box.calls)} calls received, {used} used"
+        received = len(self.calls())
+        assert received <= used, f"{received} calls received, {used} used"
         assert taken == used + held, f"{taken} taken; {used} used and {held} held"
 
     def close(self) -> None:
         """Close the connections, and delete what the runs wrote."""
         self.database.close()
         shutil.rmtree(self.folder)
+
+
+@dataclass
+class World(Scene):
+    """Everything around the runs of one case."""
+
+    box: Sandbox
+    clock: Moment
+    forks: Forks
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def calls(self) -> list[Call]:
+        return list(self.box.calls)
+
+    # ---------------------------------------------------------------- claims
+
+    def add(self, steps: Iterable[Sequence[Scenario]]) -> None:
+        """Failed claims whose first retry is due at START; each parcel answers by its steps."""
+        with self.database.write() as connection:
+            for n, script in enumerate(steps):
+                row = claim_row(n)
+                self.box.parcels[row["tracking_number"]] = Parcel(tuple(script))
+                connection.execute(insert(SERVICE_CLAIMS).values(row))
+
+    # ---------------------------------------------------------------- runs
+
+    def environment(self) -> dict[str, str]:
+        """The settings of a run."""
+        url = self.url.render_as_string(hide_password=False)
+        folders = {"RECOURS_LOG_DIR": str(self.folder / "logs"), "RECOURS_POD_DIR": str(self.pods)}
+        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        return kept | environment_of(url, self.box.url) | folders | self.settings
+
+    def job(self, *arguments: str, **more: Any) -> dict[str, Any]:
+        """A run, for the fork server."""
+        return {
+            "environment": self.environment(),
+            "root": str(self.folder),
+            "arguments": list(arguments),
+        } | more
+
+    def fork(self, job: dict[str, Any], output: Path) -> int:
+        """Begin a run that prints into this file; returns its process."""
+        return self.forks.fork(job | {"stdout": str(output), "stderr": str(output)})
+
+    def run(self, at: datetime, *arguments: str, **more: Any) -> Ran:
+        """A run at this moment, waited for."""
+        self.clock.at, self.clock.ahead = at, None
+        output = self.folder / "output"
+        output.unlink(missing_ok=True)
+        pid = self.fork(self.job(*arguments, at=at.isoformat(), **more), output)
+        status = self.forks.wait(pid)
+        return Ran(status, output.read_text(encoding="utf-8"))
 
 
 def _facts_of(claim: Row, tries: list[Row], told: list[Row]) -> tuple[Any, ...]:

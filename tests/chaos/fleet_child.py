@@ -1,0 +1,61 @@
+"""A program of a fleet in which seconds pass for minutes: `recours worker`, or a script that cron starts, by its name.
+
+Leases of claims and of quota last five seconds, the job queue finds a dead process as soon, and its periodic jobs come
+every few seconds. All else is the real program.
+"""
+
+import runpy
+import sys
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import procrastinate.worker
+
+from recours.carriers import queue, refusals, reservation
+from recours.cli.main import main
+from recours.fleet import procrastinate_queue
+from recours.runs import engine, leasing
+
+LEASE_S = 5.0
+_EVERY = {"* * * * *": "* * * * * */2", "*/5 * * * *": "* * * * * */5"}  # the sixth field counts seconds
+_SIGN_OF_LIFE_S = 1.0
+
+
+class _Quick(procrastinate.App):
+    def periodic(self, *, cron: str, **more: Any) -> Any:
+        return super().periodic(cron=_EVERY[cron], **more)
+
+
+def _replace(module: ModuleType, **values: Any) -> None:
+    """Put these in the place of a module's own."""
+    unknown = values.keys() - vars(module).keys()
+    if unknown:
+        raise AttributeError(f"{module.__name__} has no {', '.join(unknown)}")
+    vars(module).update(values)
+
+
+def shorten() -> None:
+    lease = timedelta(seconds=LEASE_S)
+    for module in (leasing, reservation, queue, refusals):
+        _replace(module, LEASE=lease)
+    _replace(engine, _RENEW_BELOW=lease / 2)
+    _replace(procrastinate_queue, _DEAD_AFTER_S=LEASE_S)
+    _replace(procrastinate, App=_Quick)
+    quick = partial(
+        procrastinate.worker.Worker,
+        update_heartbeat_interval=_SIGN_OF_LIFE_S,
+        stalled_worker_timeout=LEASE_S,
+    )
+    _replace(procrastinate.worker, Worker=quick)
+
+
+if __name__ == "__main__":
+    shorten()
+    if sys.argv[1] == "worker":
+        main()
+    else:
+        script = Path(__file__).resolve().parents[2] / "scripts" / f"{sys.argv.pop(1)}.py"
+        runpy.run_path(str(script), run_name="__main__")
