@@ -1,9 +1,9 @@
-"""Runs through pgbouncer, which hands each transaction to whatever session is free; and with a foreign time zone."""
+"""Runs and a fleet through pgbouncer, which hands each transaction to whatever session is free; and with a foreign time zone."""
 
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -11,10 +11,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
+from recours import defer_fetch
 from recours.database.engine import Database, DatabaseError, Waits
 from recours.database.schema.inspection import look
+from recours.database.schema.upgrade import complete
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
@@ -27,6 +29,7 @@ from tests import postgres
 from tests.conftest import START
 from tests.fakes.proxy import Proxy
 from tests.needs import program
+from tests.processes_of_fleet import add_failed, add_pending, environment, fleet, recours, tick, wait_for
 
 SERVICE = """
 CREATE TABLE claims (
@@ -249,6 +252,41 @@ def test_a_database_whose_encoding_lacks_signs_is_refused_in_words(
     for way in (server.url("latin"), through.set(database="latin")):
         with pytest.raises(DatabaseError, match=r"latin is LATIN1: .* createdb --encoding UTF8"):
             open_database(settings_of(way.render_as_string(hide_password=False), sandbox))
+
+
+@pytest.mark.full("a fleet through a pooler: tests/acceptance/test_fleet.py has one without")
+def test_a_fleet_works_through_pgbouncer_by_polling(
+    server: postgres.Server, through: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres.execute(
+        server.url(),
+        "CREATE DATABASE fleet",
+        "ALTER DATABASE fleet SET default_transaction_isolation = 'serializable'",
+    )
+    url = through.set(database="fleet").render_as_string(hide_password=False)
+    with closing(Database(server.url("fleet"))) as database, Sandbox(latency=0.02) as box:
+        complete(database)
+        given = environment(url, box, tmp_path) | {"RECOURS_HOME": str(tmp_path)}
+        recours(given, "init-db", "--fleet")
+        with fleet(given, 2) as workers:
+            add_failed(database, box, range(200))
+            tick(database)
+            (reference,) = add_pending(database, box, range(200, 201))
+            for name, value in given.items():
+                monkeypatch.setenv(name, value)
+            defer_fetch(reference)
+            with database.read() as connection:
+                done = text("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'")
+                wait_for(lambda: connection.scalar(done) == 201, 60, workers[0])
+            ended = [worker.stop() for worker in workers]
+    for status, log in ended:
+        assert status == 0, log
+        assert (
+            "LISTEN is not used as a pooler hands each transaction to another session: a new job begins within 2 s"
+            in log
+        )
+        assert "ERROR" not in log
+    assert len(box.calls) == 2 * 201
 
 
 def add(connection: psycopg.Connection[Any], references: list[str], status: str, updated_at: str) -> None:
