@@ -4,26 +4,34 @@ import os
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import insert, text
+from sqlalchemy import insert, make_url, select, text
 
 import recours
 from recours.cli.database import init_db_command
 from recours.cli.worker import command
-from recours.database.engine import Database
+from recours.database.engine import Database, SystemClock
+from recours.database.tables import runs
 from recours.fleet import extra
+from recours.fleet.jobs import WorkerLane
 from recours.fleet.procrastinate_queue import ProcrastinateQueue
+from recours.fleet.station import Station
 from recours.fleet.tables import create_tables
-from recours.sandbox import Sandbox
+from recours.operations.problems import verdict
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.settings.model import Settings
+from recours.wiring.databases import Opened, open_database
+from recours.wiring.operations import operations_over
 from tests.conftest import SERVICE_CLAIMS, Kind, claim_row
 from tests.processes import commands
 from tests.processes_of_fleet import (
@@ -268,6 +276,61 @@ def test_a_process_has_few_connections_under_load(place: Place) -> None:
         time.sleep(0.02)
     place.box.latency = 0.0
     assert max(counts) <= MOST_CONNECTIONS
+
+
+# ---------------------------------------------------------------- hours of it
+
+
+class OpenedAt(Opened):
+    """A database that has a clock of the test's."""
+
+    simulated: ClassVar[SimulatedClock]
+
+    @property
+    def clock(self) -> SystemClock:
+        return self.simulated  # type: ignore[return-value]  # it has the same methods
+
+
+def test_each_worker_has_one_record_an_hour_and_all_is_well_at_any_time(
+    url: str,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    settings_of: Callable[..., Settings],
+    add_claims: Callable[..., None],
+) -> None:
+    """What the job queue calls in these hours; a database of any kind will do."""
+    settings, hours, steps = settings_of(url, sandbox), 2, 10
+    opened = open_database(settings)
+    OpenedAt.simulated = clock
+    station = Station(settings, OpenedAt(**vars(opened)))
+    lane = WorkerLane("pod_retry_scheduler", "chronopost")
+    woken: list[WorkerLane] = []
+    for step in range(steps):
+        add_claims(
+            opened.database, [{"updated_at": clock.now() - timedelta(hours=2), "id": step, **named(step)}]
+        )
+        sandbox.parcels[named(step)["tracking_number"]] = Parcel((Scenario.DELIVERED,))
+        station.tick(woken.append)
+        station.slice(lane, woken.append)
+        station.sweep()
+        station.keep_record()
+        operations = operations_over(settings, opened.database, opened.schema, clock)
+        found = verdict(operations.overview())
+        assert found.is_well, [problem.kind for problem in found.problems]
+        clock.advance(timedelta(hours=hours) / steps)
+    station.close()
+    with closing(Database(make_url(url))) as database, database.read() as connection:
+        records = connection.execute(select(runs.c.worker, runs.c.stats)).all()
+    assert Counter(record.worker for record in records) == {
+        "pod_retry_scheduler": hours,
+        "pod_fetch_worker": hours,
+    }
+    assert sum(record.stats["success"] for record in records) == steps
+    assert woken == [lane] * steps
+
+
+def named(n: int) -> dict[str, str]:
+    return {name: str(claim_row(n)[name]) for name in ("claim_reference", "tracking_number")}
 
 
 # ---------------------------------------------------------------- how it ends

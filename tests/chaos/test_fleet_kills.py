@@ -41,7 +41,7 @@ def test_nothing_is_lost_and_a_claim_is_asked_twice_only_where_a_kill_left_no_re
     folder.mkdir()
     url = kind.ready(folder)
     plan = Sandbox(port=1)  # of the parcels alone: nothing listens there
-    limit = claims  # calls, which is enough for some half of the claims
+    limit = claims  # calls: enough for some half of the claims, and less what killed processes use up
     crew = Crew(folder, url, plan.parcels, settings={"QUOTA_CHRONOPOST": f"{limit}/hour"})
     with closing(crew):
         recours(crew.environment(plan), "init-db", "--fleet")
@@ -50,7 +50,7 @@ def test_nothing_is_lost_and_a_claim_is_asked_twice_only_where_a_kill_left_no_re
         new = [n for n in range(claims) if n % (2 * len(SCENARIOS)) >= len(SCENARIOS)]
         add_pending(crew.database, plan, new)
 
-        killed = _kill(crew, kills // 2, luck, limit // 2 - 2 * IN_FLIGHT)
+        killed = _kill(crew, kills // 2, luck, 2 * limit // 5)
         _wait_until_the_quota_is_used(crew, limit, claims)
         killed += crew.kill_all()
         crew.check_quota_of_windows(limit)
@@ -93,7 +93,11 @@ def _wait(crew: Crew, is_so: Callable[[], bool]) -> None:
         time.sleep(0.2)
         return is_so()
 
-    wait_for(look, _PATIENCE_S)
+    try:
+        wait_for(look, _PATIENCE_S)
+    except AssertionError as error:
+        facts = f"{crew.attempted()} claims attempted, {crew.used()} units used"
+        raise AssertionError(f"{facts}: {[member.program.log[-2000:] for member in crew.at_work]}") from error
 
 
 def _wait_until_the_quota_is_used(crew: Crew, limit: int, claims: int) -> None:
