@@ -27,7 +27,7 @@ from recours.runs.log import log
 
 _NOW = "recours_now"  # a queue, as `_of` names others; the service may have its own in the same tables
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
-_POLL_S, _DEAD_AFTER_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
+_POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
 _Connector = TypeVar("_Connector", procrastinate.PsycopgConnector, procrastinate.SyncPsycopgConnector)
 _NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
 
@@ -130,9 +130,8 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
     @app.periodic(cron="*/5 * * * *")
     @app.task(name="recours.sweep", queue=_NOW, queueing_lock="recours sweep")
     async def sweep(**_: Any) -> None:
-        for queue in (*map(_of, jobs.carriers), _NOW):
-            dead = await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=_DEAD_AFTER_S)
-            for job in dead:
+        for queue in (_NOW, *map(_of, jobs.carriers)):
+            for job in await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=_DEAD_S):
                 await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
         await asyncio.to_thread(jobs.sweep)
 
