@@ -14,7 +14,14 @@ from recours.carriers.bundle import Bundle
 from recours.carriers.client import with_delivery
 from recours.carriers.message import CarrierClient, CarrierSession
 from recours.carriers.refusals import FirstAnswer, NotPresentedError, Refusals, WaitingReservation
-from recours.carriers.reservation import LEASE, Account, CarrierConnection, QuotaReservation, QuotaStore
+from recours.carriers.reservation import (
+    LEASE,
+    Account,
+    CalledOffError,
+    CarrierConnection,
+    QuotaReservation,
+    QuotaStore,
+)
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
@@ -112,17 +119,22 @@ class APIRequestQueue:
     # ---------------------------------------------------------------- granting
 
     def reserve(
-        self, carrier: str, fetches: Sequence[CallBudget], *, headroom: float = 0.0
+        self,
+        carrier: str,
+        fetches: Sequence[CallBudget],
+        *,
+        headroom: float = 0.0,
+        go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
         """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
 
-        `headroom`: the part of a day's quota that is left to new claims.
+        `headroom`: the part of a day's quota that is left to new claims. `go_on`: see `Queue`.
         """
         if refusal := self.closed(carrier):
             return [], refusal
         wanted = self._with_setup_calls(carrier, fetches)
         for _ in range(_MOST_TRIES):
-            reserved = self._reserve_units(carrier, wanted, headroom) if wanted else []
+            reserved = self._reserve_units(carrier, wanted, headroom, go_on) if wanted else []
             if not isinstance(reserved, Exhausted):
                 return reserved, refusal
             fitting = reserved.fitting(wanted)
@@ -144,7 +156,7 @@ class APIRequestQueue:
         return [first, *fetches[1:]]
 
     def _reserve_units(
-        self, carrier: str, fetches: Sequence[CallBudget], headroom: float
+        self, carrier: str, fetches: Sequence[CallBudget], headroom: float, go_on: Callable[[], bool]
     ) -> list[Reservation] | Exhausted:
         account, now = self._accounts[carrier], self._clock.now()
         requests = [
@@ -157,7 +169,7 @@ class APIRequestQueue:
             return reserved
         return [
             QuotaReservation(
-                self._quota, self._clock, account, {one: one.limit.units(calls) for one in reserved}
+                self._quota, self._clock, account, {one: one.limit.units(calls) for one in reserved}, go_on
             )
             for calls in fetches
         ]
@@ -288,6 +300,8 @@ class APIRequestQueue:
                 bundle.note_outcome(outcome)
                 self._settle([reserved])
                 yield fetched
+        except CalledOffError:
+            return
         finally:
             self._settle(reservations)
 
@@ -338,7 +352,7 @@ class APIRequestQueue:
             found = client.track_many(bundle.numbers, session)
         except CallError as failed:
             found = failed.failure
-        except (RunError, ImportError):
+        except (RunError, ImportError, CalledOffError):
             raise
         except Exception:  # the parcel that causes it is asked about singly, and causes it again
             log.exception(f"{self._name(carrier)}: an internal error in a call about several parcels")

@@ -97,6 +97,10 @@ class Account:
         return [limit for limit in self.limits if not limit.window.is_short]
 
 
+class CalledOffError(Exception):
+    """The run ends while the first call of a fetch waits for a short window: nothing was asked."""
+
+
 # How long a call may be on its way to the carrier, and the two clocks differ.
 _LAST_MOMENT = timedelta(seconds=1)
 
@@ -108,25 +112,36 @@ class QuotaReservation:
     """Units reserved for one fetch."""
 
     def __init__(
-        self, quota: QuotaStore, clock: Clock, account: Account, reserved: Mapping[Reserved, int]
+        self,
+        quota: QuotaStore,
+        clock: Clock,
+        account: Account,
+        reserved: Mapping[Reserved, int],
+        go_on: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`reserved`: how many units of each limit are this fetch's."""
+        """`reserved`: how many units of each limit are this fetch's. `go_on`: no short window is waited for any more if it says no."""
         self._quota = quota
         self._clock = clock
         self._account = account
         self._reserved = dict(reserved)
+        self._go_on = go_on
+        self._has_called = False
         self._last: list[Reserved] = []  # what the last call used
 
     def consume(self, what: Capability) -> None:
-        """Turn a reserved unit into a used one, just before the call; waits out short windows. Raises CallError."""
+        """Turn a reserved unit into a used one, just before the call; waits out short windows.
+
+        Raises CallError, CalledOffError.
+        """
         limits = [limit for limit in self._account.limits if limit.units({what: 1})]
         self._last = []
         try:
             while missing := self._missing(limits):
                 self._take(missing)
-        except CallError:  # by one of several limits: the others lose nothing
+        except (CallError, CalledOffError):  # by one of several limits: the others lose nothing
             self.refund(what)
             raise
+        self._has_called = True
 
     def _missing(self, limits: Sequence[Limit]) -> list[Limit]:
         """Those of whose present window the call has no unit: a window may end while others are waited for."""
@@ -145,7 +160,7 @@ class QuotaReservation:
     def _take(self, missing: Sequence[Limit]) -> None:
         """Units of the short windows all at once, or a wait for them; only then those of the long ones."""
         if short := [limit for limit in missing if limit.window.is_short]:
-            self._last += self._account.short_windows.wait(short, partial(self._reserve, short), self._clock)
+            self._last += self._in_short_windows(short)
         else:
             for limit in missing:
                 self._last.append(self._in_long_window(limit))
@@ -153,6 +168,17 @@ class QuotaReservation:
     def _reserve(self, limits: Sequence[Limit], units: int) -> list[Reserved] | Exhausted:
         now = self._clock.now()
         return self._quota.reserve([QuotaRequest(limit, units) for limit in limits], now, now + LEASE)
+
+    def _in_short_windows(self, limits: Sequence[Limit]) -> Sequence[Reserved]:
+        take = partial(self._reserve, limits)
+        if units := self._account.short_windows.wait(limits, take, self._clock, self._go_on):
+            return units
+        if not self._has_called:
+            raise CalledOffError
+        raise CallError(replace(self._limit_reached(limits[0]), alone=True))  # no other claim is told by it
+
+    def _limit_reached(self, limit: Limit) -> Failure:
+        return Failure.of(Sentence.LIMIT_REACHED, self._account.spec.name, detail=str(limit))
 
     def _in_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)
@@ -185,8 +211,7 @@ class QuotaReservation:
     def _one_more(self, limit: Limit) -> Reserved:
         got = self._reserve([limit], 1)
         if isinstance(got, Exhausted):
-            failure = Failure.of(Sentence.LIMIT_REACHED, self._account.spec.name, detail=str(limit))
-            raise CallError(replace(failure, retry_at=got.resets_at))
+            raise CallError(replace(self._limit_reached(limit), retry_at=got.resets_at))
         return got[0]
 
     def refund(self, what: Capability) -> None:

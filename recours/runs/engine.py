@@ -52,7 +52,7 @@ class Engine:
         self._recorder = recorder
         self._stop = stop
         self._unknown = unknown
-        self._leasing = Leasing(deps, catalog, limits, recorder, source)
+        self._leasing = Leasing(deps, catalog, limits, recorder, source, self._may_begin)
         self._changed = threading.Condition()
         self._bundles: deque[list[Leased]] = deque()  # for threads that are about to come for one
         self._leased: list[Leased] = []  # and not recorded yet

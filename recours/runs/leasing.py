@@ -1,6 +1,6 @@
 """Leases claims whose carriers may be asked, in bundles of one carrier, with the quota for their calls."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -59,14 +59,21 @@ class Leasing:
     """Leases bundles up to the batch. Used by one thread at a time: the engine's lock is held meanwhile."""
 
     def __init__(
-        self, deps: Dependencies, catalog: Catalog, limits: Limits, recorder: Recorder, source: Source
+        self,
+        deps: Dependencies,
+        catalog: Catalog,
+        limits: Limits,
+        recorder: Recorder,
+        source: Source,
+        go_on: Callable[[], bool],
     ) -> None:
-        """Nothing is leased yet."""
+        """Nothing is leased yet. `go_on`: whether calls may begin."""
         self._deps = deps
         self._catalog = catalog
         self._limits = limits
         self._recorder = recorder
         self._source = source
+        self._go_on = go_on
         self._lanes: dict[str, Lane] = {}
         self._left = limits.batch_size
         self.carriers_asked: set[str] = set()
@@ -193,7 +200,7 @@ class Leasing:
             for calls in spec.calls_for_bundle([claim.state.delivery for claim in bundle])
         ]
         headroom = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
-        return self._deps.queue.reserve(lane.key, calls, headroom=headroom)
+        return self._deps.queue.reserve(lane.key, calls, headroom=headroom, go_on=self._go_on)
 
     def _heed(self, lane: Lane, refusal: Refusal) -> None:
         """Close the lane; or have it wait a little if only units that others hold stand in the way."""

@@ -105,9 +105,17 @@ class Queue(Protocol):
     """The only way to a carrier: `APIRequestQueue`."""
 
     def reserve(
-        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, headroom: float = 0.0
+        self,
+        carrier: str,
+        fetches: Sequence[dict[Capability, int]],
+        *,
+        headroom: float = 0.0,
+        go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        """Hold the units of as many fetches as can be had, in their order, and say why not for the rest."""
+        """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
+
+        `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
+        """
 
     def closed(self, carrier: str) -> Refusal | None:
         """Why the carrier can take no call at all now, whatever its quota."""
@@ -119,7 +127,8 @@ class Queue(Protocol):
 
         Yields one answer for each, in their order, as soon as it is known. A grant is settled with its claim's answer;
         all are when the iterator is closed. What the carrier asks for or refuses then holds for the rest of the bundle,
-        which is called for no more. Raises what is recours's own fault only: the rest was not asked about.
+        which is called for no more. It ends before the claim whose first call `go_on` (see `reserve`) called off.
+        Raises what is recours's own fault only: the rest was not asked about.
         """
 
     def asks_alone(self, carrier: str) -> bool:

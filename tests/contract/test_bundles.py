@@ -258,6 +258,27 @@ def closing_bundle(bundles: Bundles, asked: Sequence[Asked]) -> Any:
     return closing(answers)
 
 
+def test_a_call_that_waits_for_a_window_is_called_off_when_the_run_ends(
+    bundles_of: Callable[[str], Bundles],
+) -> None:
+    """What an earlier call told is kept. The claims after it, of which none was made, are not asked about."""
+    bundles = bundles_of("1/minute,100/day@UTC")
+    bundles.script.tracking = dict.fromkeys("ABC", DELIVERY)
+    ends = bundles.clock.now() + timedelta(seconds=30)
+
+    def fetched() -> list[Fetched]:
+        needed = SPEC.calls_for_bundle([None] * 3)
+        grants, _ = bundles.queue.reserve("listed", needed, go_on=lambda: bundles.clock.now() < ends)
+        return list(bundles.queue.fetch_bundle(grants, "listed", [Asked(number, None) for number in "ABC"]))
+
+    (first,) = fetched()
+    assert (failure(first).kind, failure(first).delivery, first.calls) == (K.RATE_LIMITED, DELIVERY, 1)
+    assert not failure(first).closes_carrier
+    assert fetched() == []
+    assert bundles.clock.now() == ends
+    assert [(use.used, use.reserved) for use in bundles.queue.usage("listed")] == [(1, 0), (1, 0)]
+
+
 def test_a_bundle_is_not_larger_than_a_call_may_be(bundles: Bundles) -> None:
     asked = [Asked(number, None) for number in "ABCDEF"]
     with pytest.raises(ValueError, match="5 numbers with one call, not 6"):

@@ -72,8 +72,14 @@ class FakeQueue:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def reserve(
-        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, headroom: float = 0.0
+        self,
+        carrier: str,
+        fetches: Sequence[dict[Capability, int]],
+        *,
+        headroom: float = 0.0,
+        go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
+        del go_on  # no call waits here
         with self._lock:
             self.spared.append(headroom)
             if refusal := self.closed(carrier):

@@ -489,6 +489,32 @@ def test_a_run_that_is_stopped_finishes_what_is_in_hand_and_gives_back_the_rest(
     assert set(calls_by_number(sandbox).values()) == {2}
 
 
+def test_a_run_that_is_stopped_waits_for_no_window(
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    add_claims(database, [{}] * 12)
+    run = start("pod_retry_scheduler", "--concurrency", "6", QUOTA_CHRONOPOST="100000/day,5/minute")
+    give_up_at = time.monotonic() + 30
+    while len(sandbox.calls) < 5 and time.monotonic() < give_up_at:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
+    code, report, _ = ended(run)
+    assert time.monotonic() - begun < 5
+    assert (code, report["failed"]) == (143, 0)
+    assert len(sandbox.calls) < 12
+    for row in rows(database, "SELECT * FROM claims"):
+        assert (row["pod_lease_token"], row["pod_interruptions"]) == (None, 0)
+    assert units(database)[1] == 0
+
+    code, later, _ = ended(start("pod_retry_scheduler"))
+    assert (code, later["success"]) == (0, 12 - report["success"])
+    assert set(calls_by_number(sandbox).values()) == {2}  # what was tracked is not tracked again
+
+
 def test_the_exit_status_of_a_stopped_run_is_on_record(
     database: Database,
     sandbox: Sandbox,

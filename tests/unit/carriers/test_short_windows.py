@@ -34,8 +34,9 @@ class StoppedClock(SimulatedClock):
         until = self.now() + timedelta(seconds=seconds)
         with self._woken:
             self.sleepers += 1
-            self._woken.wait_for(lambda: self.now() >= until, 10)
+            is_woken = self._woken.wait_for(lambda: self.now() >= until, 10)
             self.sleepers -= 1
+        assert is_woken, "nobody let the time pass"
 
     def tick(self) -> None:
         with self._woken:
@@ -53,6 +54,7 @@ class Windows:
     asked: list[tuple[int, int]] = field(default_factory=list)  # units, and how many of them there were
     used: int = 0
     fault: Exception | None = None
+    is_over: bool = False  # the run
     _second: datetime = NOW
 
     def take(self, units: int) -> list[Reserved] | Exhausted:
@@ -69,7 +71,7 @@ class Windows:
         return [Reserved(self.limit, start, end)]
 
     def wait(self) -> Sequence[Reserved]:
-        return self.short_windows.wait([self.limit], self.take, self.clock)
+        return self.short_windows.wait([self.limit], self.take, self.clock, lambda: not self.is_over)
 
 
 @pytest.fixture
@@ -155,6 +157,30 @@ def test_a_fault_is_met_by_each_and_keeps_nobody_waiting(
     assert [str(one.exception(10)) for one in waiting] == ["no database"] * 3
     windows.fault = None
     assert windows.wait()
+
+
+def test_threads_whose_run_ends_wait_no_longer_and_those_of_other_runs_go_on(
+    windows: Windows, come: Callable[[int], list[Future[Sequence[Reserved]]]], pool: ThreadPoolExecutor
+) -> None:
+    waiting = come(3)
+    other = Windows(clock=windows.clock, short_windows=windows.short_windows)
+    longer = pool.submit(other.wait)
+    await_waiters(windows, 4)
+    windows.is_over = True
+    windows.clock.tick()  # wakes the one that sleeps
+    assert [one.result(10) for one in waiting] == [()] * 3
+    assert ends_of([longer]) == [2]
+    assert (windows.asked, other.asked) == ([(1, 0)], [(1, 3)])
+
+
+def test_whoever_sleeps_looks_every_now_and_then_whether_the_run_is_over() -> None:
+    clock = SimulatedClock(NOW)
+    windows = Windows(clock=clock, used=LIMIT.number)
+
+    ends = NOW + SECOND / 2
+    got = windows.short_windows.wait([LIMIT], windows.take, clock, lambda: clock.now() < ends)
+    assert got == ()
+    assert clock.now() == ends
 
 
 def test_with_a_simulated_clock_no_time_passes(pool: ThreadPoolExecutor) -> None:

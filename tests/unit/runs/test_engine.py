@@ -1,7 +1,7 @@
 """What holds of leases whatever carriers answer: no claim is leased without being fetched."""
 
 import threading
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -124,9 +124,14 @@ class Watched:
         self._put_back(held, lease)
 
     def reserve(
-        self, carrier: str, fetches: Sequence[dict[Capability, int]], *, headroom: float = 0.0
+        self,
+        carrier: str,
+        fetches: Sequence[dict[Capability, int]],
+        *,
+        headroom: float = 0.0,
+        go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        got, refusal = self._reserve(carrier, fetches, headroom=headroom)
+        got, refusal = self._reserve(carrier, fetches, headroom=headroom, go_on=go_on)
         if refusal and refusal.passing:
             self.short.add(carrier)
         return got, refusal
