@@ -115,7 +115,7 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
 
     @app.periodic(cron="* * * * *")
     @app.task(name="recours.tick", queue=_NOW, queueing_lock="recours tick", priority=10)
-    def tick(**_: Any) -> None:
+    def tick(timestamp: int) -> None:  # noqa: ARG001 (it is passed by its name)
         jobs.tick(wake)
 
     # A newer version may say more than this one knows.
@@ -129,7 +129,7 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
 
     @app.periodic(cron="*/5 * * * *")
     @app.task(name="recours.sweep", queue=_NOW, queueing_lock="recours sweep")
-    async def sweep(**_: Any) -> None:
+    async def sweep(timestamp: int) -> None:  # noqa: ARG001 (see above)
         for queue in (_NOW, *map(_of, jobs.carriers)):
             for job in await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=_DEAD_S):
                 await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)

@@ -42,7 +42,7 @@ def shorten() -> None:
     for module in (leasing, reservation, queue, refusals):
         _replace(module, LEASE=lease)
     _replace(engine, _RENEW_BELOW=lease / 2)
-    _replace(procrastinate_queue, _DEAD_AFTER_S=LEASE_S)
+    _replace(procrastinate_queue, _DEAD_S=LEASE_S)
     _replace(procrastinate, App=_Quick)
     quick = partial(
         procrastinate.worker.Worker,
