@@ -1,7 +1,7 @@
 """Where a claim stands, when it is next tried, why then, and who can act.
 
-Everything that shows a claim asks here: `recours why`, `claim_status()`, the page, the weekly report and the verdict of
-`recours status`. `--dry-run` and the runs themselves use the same rules of `recours.core`. Pure.
+Everything that shows a claim asks here: `recours why`, `claim_status()`, the page, the weekly report, the verdict of
+`recours status` and `--dry-run`. The runs themselves use the same rules of `recours.core`. Pure.
 """
 
 from dataclasses import dataclass, replace
@@ -81,7 +81,7 @@ def closing_of(refusal: Refusal) -> Closing:
 
 @dataclass(frozen=True)
 class Position:
-    """Where a claim stands at a moment. Datetimes are aware UTC.
+    """Where a claim stands at one time. Datetimes are aware UTC.
 
     `refusal`: why its carrier takes no call now, where a call is still to come. `asks`: whether one is. `is_due`: whether
     a run that begins now deals with it: has it fetched if its carrier takes calls, lets its retry pass, or gives it up.
