@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -25,7 +25,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, event, select
+from sqlalchemy import URL, event, make_url, select
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
@@ -34,7 +34,7 @@ from recours.core.outcome import Label, Retrieved
 from recours.core.quota import Capability
 from recours.database.engine import Database, SystemClock
 from recours.database.schema.upgrade import complete
-from recours.database.tables import quota
+from recours.database.tables import attempts, quota
 from recours.documents.store import DocumentStore
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
@@ -59,6 +59,7 @@ from tests.postgres import running
 
 LATENCY_S = 0.1
 ROUNDS = 3  # of what has a bound
+_ROUNDS_OF_PROCESSES = 5
 
 # The simulated carriers work in a process of their own, so that their work is not counted as ours.
 _CARRIER = """
@@ -274,28 +275,53 @@ def _waited(claims: int, threads: int, server: Any) -> dict[str, float]:
 
 
 def processes() -> dict[str, Any]:
-    """From one to eight processes on one database, of each kind: claims a second."""
+    """One, two and four processes on one database of each kind, a carrier that answers at once: claims a second.
+
+    `whole`: from the start of the first process to the end of the last. `steady`: while the middle six tenths of the
+    claims were begun, without the start of the processes, which those that live long do not count. Medians of rounds in
+    turns.
+    """
     claims = 2000 if IS_LONG else 400
-    found: dict[str, dict[int, float]] = {"sqlite": {}, "postgresql": {}}
+    rates: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
     with running(durable=True) as server:
-        for count in (1, 2, 4, 8):
-            for kind, rates in found.items():
-                folder = _new_folder()
-                with carrier(claims, 0.02) as (url, calls):
-                    given = environment(folder) | {
-                        "CHRONOPOST_BASE_URL": url,
-                        "RECOURS_CARRIER_CONCURRENCY": "8",
-                    }
-                    if kind == "sqlite":
-                        new_database(folder, claims)
-                    else:
-                        given |= {"DATABASE_URL": _filled(server, f"of_{count}", claims)}
-                        del given["DATABASE_PATH"]
-                    took, reports = schedulers(given, count, claims, 8)
-                    assert sum(report["success"] for report in reports) == claims, reports
-                    assert len(calls()) == claims * CALLS_A_CLAIM
-                    rates[count] = claims / took
-    return {"claims_a_second": found}
+        for n in range(_ROUNDS_OF_PROCESSES):
+            for count in (1, 2, 4):
+                for kind in ("postgresql", "sqlite"):
+                    is_server = kind == "postgresql"
+                    url = _filled(server, f"of_{count}_{n}", claims) if is_server else None
+                    rates[kind, count].append(_in_processes(url, count, claims))
+                    print(f"{kind}, {count}: {rates[kind, count][-1]}, {conditions()}", flush=True)
+    whole, steady = (
+        {
+            kind: {
+                count: statistics.median(one[place] for one in found)
+                for (of, count), found in rates.items()
+                if of == kind
+            }
+            for kind, _ in rates
+        }
+        for place in (0, 1)
+    )
+    return {"whole": whole, "steady": steady, "ratio": steady["postgresql"][4] / steady["postgresql"][1]}
+
+
+def _in_processes(url: str | None, count: int, claims: int) -> tuple[float, float]:
+    """Of so many processes over a database, a new file if it has no address: claims a second, whole and steady."""
+    folder = _new_folder()
+    with carrier(claims, 0.0) as (address, calls):
+        given = environment(folder) | {
+            "CHRONOPOST_BASE_URL": address,
+            "RECOURS_CARRIER_CONCURRENCY": "8",
+            "DATABASE_URL": url or f"sqlite:///{new_database(folder, claims)}",
+        }
+        del given["DATABASE_PATH"]
+        took, reports = schedulers(given, count, claims, 8)
+        assert sum(report["success"] for report in reports) == claims, reports
+        assert len(calls()) == claims * CALLS_A_CLAIM
+    with closing(Database(make_url(given["DATABASE_URL"]))) as database, database.read() as connection:
+        begun = list(connection.scalars(select(attempts.c.started_at).order_by(attempts.c.started_at)))
+    first, last = claims // 5, claims * 4 // 5
+    return claims / took, (last - first) / (begun[last] - begun[first]).total_seconds()
 
 
 def _filled(server: Any, name: str, claims: int) -> str:
