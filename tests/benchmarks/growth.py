@@ -41,6 +41,7 @@ from recours.runs.worker import Options
 from recours.settings.loading import load
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
+from tests.benchmarks import fleet
 from tests.benchmarks.bench import (
     CALLS_A_CLAIM,
     INSERT_LARGE,
@@ -447,6 +448,19 @@ def memory() -> dict[str, Any]:
     return {"megabytes": peaks, "ratio": peaks[10_000] / peaks[100], "bound": 1.3}
 
 
+# ---------------------------------------------------------------- a fleet
+
+
+def of_fleet(measure: Callable[[Any], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """On a server that waits for the disk."""
+
+    def measured() -> dict[str, Any]:
+        with running(durable=True) as server:
+            return measure(server)
+
+    return measured
+
+
 # ---------------------------------------------------------------- the tables
 
 _PARTS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -457,6 +471,9 @@ _PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "sizes": sizes,
     "status": status,
     "processes": processes,
+    "fleet": of_fleet(lambda server: fleet.throughput(server, ROUNDS)),
+    "defer": of_fleet(fleet.defer),
+    "fleet memory": of_fleet(fleet.memory),
 }
 
 

@@ -1,0 +1,181 @@
+"""How fast a fleet is, how soon it begins, and how its memory grows: `python -m tests.benchmarks.growth fleet defer …`.
+
+Everything is whole processes on a PostgreSQL that waits for the disk, with the real `recours worker`.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import text
+
+import recours as product
+from recours.database.engine import Database
+from recours.database.schema.upgrade import complete
+from recours.sandbox import Sandbox, Scenario
+from tests.long_form import IS_LONG
+from tests.postgres import Server, execute
+from tests.processes_of_fleet import (
+    FleetWorker,
+    add_failed,
+    add_jobs,
+    add_pending,
+    environment,
+    fleet,
+    recours,
+    tick,
+    wait_for,
+)
+
+LATENCY_S = 0.2
+CLAIMS = 600
+COUNTS = (1, 2, 4)  # of workers
+
+
+# ---------------------------------------------------------------- throughput
+
+
+def throughput(server: Server, rounds: int) -> dict[str, Any]:
+    """Claims a second of one, two and four workers, from the first recorded attempt to the last; in turns."""
+    rates: dict[int, list[float]] = {count: [] for count in COUNTS}
+    loads = []
+    for turn in range(rounds):
+        for count in COUNTS if turn % 2 == 0 else COUNTS[::-1]:
+            loads.append(round(os.getloadavg()[0], 1))
+            rates[count].append(_rate(server, f"fleet_{turn}_{count}", count))
+    medians = {count: statistics.median(found) for count, found in rates.items()}
+    return {
+        "claims_a_second": medians,
+        "all": rates,
+        "ratio": medians[COUNTS[-1]] / medians[COUNTS[0]],
+        "at_least": 2.5,
+        "load_before_each": loads,
+        "fsync": "on",
+    }
+
+
+def _rate(server: Server, name: str, count: int) -> float:
+    with _place(server, name) as (database, box, given):
+        box.latency = LATENCY_S
+        with fleet(given, count):
+            add_failed(database, box, range(CLAIMS))
+            tick(database)
+            while _succeeded(database) < CLAIMS:
+                time.sleep(0.5)  # to look costs time that the processes need
+        assert len(box.calls) == 2 * CLAIMS
+        return (CLAIMS - 1) / _span(database)
+
+
+def _span(database: Database) -> float:
+    """Seconds from the first recorded attempt to the last."""
+    ended = "extract(epoch FROM started_at) + duration_s"
+    query = f"SELECT max({ended}) - min({ended}) FROM recours_attempts"
+    with database.read() as connection:
+        return float(connection.scalar(text(query)) or 0)
+
+
+def _succeeded(database: Database) -> int:
+    with database.read() as connection:
+        return int(
+            connection.scalar(text("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'")) or 0
+        )
+
+
+@contextmanager
+def _place(server: Server, name: str) -> Iterator[tuple[Database, Sandbox, dict[str, str]]]:
+    """A database, a simulated carrier, and the settings of processes that use both."""
+    execute(server.url(), f"CREATE DATABASE {name}")
+    url = server.url(name)
+    with (
+        tempfile.TemporaryDirectory(prefix="recours-fleet-") as folder,
+        closing(Database(url)) as database,
+        Sandbox() as box,
+    ):
+        complete(database)
+        given = environment(url.render_as_string(hide_password=False), box, Path(folder))
+        given["RECOURS_HOME"] = folder
+        recours(given, "init-db", "--fleet")
+        yield database, box, given
+
+
+# ---------------------------------------------------------------- how soon
+
+
+def latencies(given: dict[str, str], database: Database, box: Sandbox, count: int) -> list[float]:
+    """Seconds from `recours.defer_fetch` of a new claim to the carrier's receipt of the first call, of an idle worker."""
+    found = []
+    with patch.dict(os.environ, given, clear=True):
+        for n in range(count):
+            (reference,) = add_pending(database, box, [n])
+            number = next(reversed(box.parcels))
+            called_at = datetime.now(UTC)
+            product.defer_fetch(reference)
+            wait_for(lambda: len(box.calls_for(number)) == 2, 30)  # noqa: B023 (it is called at once)
+            found.append((box.calls_for(number)[0].at - called_at).total_seconds())
+            wait_for(lambda: _succeeded(database) == n + 1, 30)  # noqa: B023 (same)
+    return found
+
+
+def defer(server: Server) -> dict[str, Any]:
+    count = 200
+    with _place(server, "deferred") as (database, box, given), FleetWorker(given) as worker:
+        worker.wait_until_ready()
+        load = round(os.getloadavg()[0], 1)
+        found = latencies(given, database, box, count)
+    in_ms = [1000 * seconds for seconds in found]
+    p50, p95 = (statistics.quantiles(in_ms, n=100)[percent - 1] for percent in (50, 95))
+    return {"n": count, "p50_ms": p50, "p95_ms": p95, "max_ms": max(in_ms), "bound_p95_ms": 250, "load": load}
+
+
+# ---------------------------------------------------------------- memory
+
+
+def memory(server: Server) -> dict[str, Any]:
+    """Resident megabytes of a worker after ever more jobs.
+
+    Of a hundred, 90 are slices of a lane without claims, nine fetches of claims that are not there, and one is a fetch of
+    a claim that the carrier does not know.
+    """
+    counts = (10_000, 100_000) if IS_LONG else (2_000, 10_000)
+    found, begun = {}, time.perf_counter()
+    with _place(server, "remembered") as (database, box, given), FleetWorker(given) as worker:
+        add_failed(database, box, [0], Scenario.UNKNOWN)
+        worker.wait_until_ready()
+        done = 0
+        for count in counts:
+            while done < count:
+                add_jobs(
+                    database,
+                    "recours",
+                    "recours.slice",
+                    {"worker": "pod_retry_scheduler", "carrier": "none"},
+                    900,
+                )
+                add_jobs(database, "recours_now", "recours.fetch_now", {"reference": "CLM-none"}, 90)
+                add_jobs(database, "recours_now", "recours.fetch_now", {"reference": "CLM-00000"}, 10)
+                done += 1000
+                wait_for(lambda: _waiting(database) == 0, 300, worker)
+            found[count] = _resident_mb(worker)
+    first, last = (found[count] for count in counts)
+    return {"megabytes": found, "ratio": last / first, "bound": 1.1, "seconds": time.perf_counter() - begun}
+
+
+def _waiting(database: Database) -> int:
+    query = (
+        "SELECT count(*) FROM procrastinate_jobs WHERE task_name IN ('recours.slice', 'recours.fetch_now')"
+    )
+    with database.read() as connection:
+        return int(connection.scalar(text(query)) or 0)
+
+
+def _resident_mb(worker: FleetWorker) -> float:
+    status = Path(f"/proc/{worker.process.pid}/status").read_text(encoding="utf-8")
+    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
