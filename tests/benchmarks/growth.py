@@ -282,7 +282,7 @@ def processes() -> dict[str, Any]:
     claims were begun, without the start of the processes, which those that live long do not count. Medians of rounds in
     turns.
     """
-    claims = 2000 if IS_LONG else 400
+    claims = 2000 if IS_LONG else 800
     rates: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
     with running(durable=True) as server:
         for n in range(_ROUNDS_OF_PROCESSES):
@@ -303,7 +303,8 @@ def processes() -> dict[str, Any]:
         }
         for place in (0, 1)
     )
-    return {"whole": whole, "steady": steady, "ratio": steady["postgresql"][4] / steady["postgresql"][1]}
+    ratio = steady["postgresql"][4] / steady["postgresql"][1]
+    return {"claims": claims, "whole": whole, "steady": steady, "ratio": ratio}
 
 
 def _in_processes(url: str | None, count: int, claims: int) -> tuple[float, float]:
