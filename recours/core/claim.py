@@ -186,11 +186,13 @@ def rank(claim: Claim, since: datetime, zone: ZoneInfo) -> tuple[datetime, bool]
     return since + VIRTUAL_DEADLINE, False
 
 
-# The place in the order of claims whose real deadline is over.
+# A due claim's place in the order, the least first: its tier, and its rank there.
+Urgency = tuple[int, datetime]
+# The tier of claims whose real deadline is over.
 LAST = 2
 
 
-def urgency(state: State, now: datetime) -> tuple[int, datetime]:
+def urgency(state: State, now: datetime) -> Urgency:
     """A due claim's place in the order, the least first.
 
     A call is worth most for a claim that can still win: those whose real deadline is over come last, and one without

@@ -8,10 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Integer,
-    Select,
     Text,
     and_,
     bindparam,
@@ -19,12 +16,10 @@ from sqlalchemy import (
     false,
     func,
     insert,
-    literal,
     or_,
     select,
     true,
     type_coerce,
-    union_all,
     update,
 )
 
@@ -38,6 +33,14 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.lenient_reader import Reader, read_claim, read_claims
 from recours.database.predicates import EVERYTHING, Reach, at_stage, const, was_asked
+from recours.database.ready_claims import (
+    has_many_lanes,
+    head_of,
+    leasable_ids,
+    named_lanes,
+    ready_lanes,
+    ready_lanes_by_scan,
+)
 from recours.database.rows import (
     free,
     free_at_moment,
@@ -54,7 +57,7 @@ from recours.database.rows import (
     update_leased,
 )
 from recours.database.tables import attempts, claims
-from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Waiting
+from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
 from recours.runs.source import is_as_found
 
 _T = TypeVar("_T")
@@ -70,6 +73,7 @@ _RENEW = (
     .returning(_c.id)
 )
 
+_UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
 # Rows that others look at in the same instant are passed over, and looked for again so often.
 _MOST_ATTEMPTS = 5
 
@@ -135,19 +139,20 @@ class ClaimRepository:
         firsts = [at for row in rows if (at := Reader(row).moment("first"))]
         return Waiting(sum(row["n"] for row in rows), min(firsts, default=None))
 
-    def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
-        """How many claims under each carrier's key ("": of none that we know) are ready and leased by nobody.
-
-        Counted up to `most` for each, so that the cost does not grow with a backlog; None: all of them.
-        """
+    def ready_by_carrier(
+        self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
+    ) -> dict[str, Ready]:
+        """See `Claims`. One query; with `most` its cost grows with the number of lanes, and not with their backlog."""
+        is_sqlite = self.database.is_sqlite
+        named = named_lanes(carriers, is_sqlite=is_sqlite) if carriers else {}
+        parameters = {"most": _UNBOUNDED if most is None else most, **moments(now, self.run_id), **named}
         with self.database.read() as connection:
-            keys = [key for key in connection.scalars(carrier_keys(stage)) if key is not None]
-            counts = {}
-            for key in keys:
-                of_key = at_stage(stage), _c.pod_carrier_key == key, free(now), unedited()
-                ready = select(_c.id).where(*of_key, self.reach.rows()).limit(most)
-                counts[str(key)] = connection.scalar(select(func.count()).select_from(ready.subquery())) or 0
-        return {key: count for key, count in counts.items() if count}
+            if not (named or is_sqlite) and has_many_lanes(connection, stage):
+                query = ready_lanes_by_scan(stage, self.reach)
+            else:
+                query = ready_lanes(stage, self.reach, is_sqlite=is_sqlite, is_named=bool(named))
+            rows = connection.execute(query, parameters).all()
+        return {str(key): Ready(count, head) for key, count, *ranks in rows if (head := head_of(ranks, now))}
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
@@ -218,12 +223,13 @@ class ClaimRepository:
         if not carriers or most < 1:
             return []
         taken: list[Claim] = []
+        is_sqlite = self.database.is_sqlite
+        urgent = leasable_ids(stage, self.reach, is_sqlite=is_sqlite, unnumbered=unnumbered)
+        named = named_lanes(carriers, is_sqlite=is_sqlite)
         for _ in range(_MOST_ATTEMPTS):
             with self.database.write() as connection:
-                urgent = _most_urgent(stage, tuple(sorted(carriers)), self.reach, unnumbered=unnumbered)
-                ids = list(
-                    connection.scalars(urgent, {"most": most - len(taken), **moments(now, lease.token)})
-                )
+                parameters = {"most": most - len(taken), **moments(now, lease.token), **named}
+                ids = list(connection.scalars(urgent, parameters))
                 order = {claim_id: place for place, claim_id in enumerate(ids)}
                 found = self._lease_rows(connection, ids, lease, now) if ids else []
                 taken += sorted(found, key=lambda claim: order[claim.id])
@@ -440,64 +446,3 @@ def _leasing(columns: frozenset[str]) -> Any:
         )
         .returning(*before)
     )
-
-
-@cache
-def carrier_keys(stage: Stage) -> Select[Any]:
-    """The different carrier keys at a stage: each is found from the one before by one look into the index."""
-    first = (
-        select(func.min(_c.pod_carrier_key).label("carrier_key")).where(at_stage(stage)).cte(recursive=True)
-    )
-    after = select(func.min(_c.pod_carrier_key)).where(
-        at_stage(stage), _c.pod_carrier_key > first.c.carrier_key
-    )
-    found = first.union_all(select(after.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
-    return select(found.c.carrier_key)
-
-
-def most_urgent(stage: Stage, carriers: Sequence[str], most: int, now: datetime) -> Select[Any]:
-    """The ids of up to `most` ready, free claims, in the order of `recours.core.claim.urgency`.
-
-    For each carrier four stretches of the index are read from their beginning, so that the cost does not depend on how
-    many claims are ready: with a real deadline and without one, to come and over.
-    """
-    return _most_urgent(stage, tuple(carriers), EVERYTHING).params(most=most, **moments(now, ""))
-
-
-@cache
-def _most_urgent(
-    stage: Stage, carriers: tuple[str, ...], reach: Reach, *, unnumbered: bool = False
-) -> Select[Any]:
-    """Built once: it is run for every slice."""
-    now, most = bindparam("now", type_=_c.pod_rank_at.type), bindparam("most", type_=Integer)
-    to_come, past = _c.pod_rank_at >= now, _c.pod_rank_at < now
-    stretches: list[tuple[int, tuple[ColumnElement[bool], ...]]] = [
-        (0, (_c.pod_rank_is_deadline == 0, to_come)),
-        (0, (_c.pod_rank_is_deadline == 1, to_come)),
-        (1, (_c.pod_rank_is_deadline == 0, past)),
-        (2, (_c.pod_rank_is_deadline == 1, past)),
-    ]
-    numbers = [func.trim(func.coalesce(_c.tracking_number, "")) == ""] if unnumbered else []
-    parts = []
-    for carrier in carriers:
-        ready = (
-            at_stage(stage),
-            _c.pod_carrier_key == carrier,
-            free_at_moment(),
-            unedited(),
-            reach.rows(),
-            *numbers,
-        )
-        for tier, where in stretches:
-            part = (
-                select(_c.id, _c.pod_rank_at, literal(tier, Integer).label("tier"))
-                .where(*ready, *where)
-                .order_by(_c.pod_rank_at)
-                .limit(most)
-                .with_for_update(
-                    skip_locked=True
-                )  # SQLite, where nobody else can write now, has no such words
-            )
-            parts.append(select(part.subquery()))
-    found = union_all(*parts).subquery()
-    return select(found.c.id).order_by(found.c.tier, found.c.pod_rank_at, found.c.id).limit(most)

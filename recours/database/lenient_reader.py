@@ -55,12 +55,8 @@ class Reader:
         value = self._row.get(column)
         if value is None:
             return None
-        parsed = value if isinstance(value, datetime) else _parsed(value)
-        try:
-            if parsed is not None:
-                return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        except OverflowError:
-            pass
+        if at := as_moment(value):
+            return at
         self.unreadable.append(column)
         return None
 
@@ -78,6 +74,15 @@ class Reader:
             self.unreadable.append(column)
             return None
         return parsed.date()
+
+
+def as_moment(value: Any) -> datetime | None:
+    """A timestamp, aware UTC; without an offset it is UTC. None: it cannot be read."""
+    parsed = value if isinstance(value, datetime) else _parsed(value)
+    try:
+        return parsed and (parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+    except OverflowError:
+        return None
 
 
 def _parsed(value: Any) -> datetime | None:

@@ -29,11 +29,11 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.database.adoption import adopt_exhausted, exhausted, repair_ranks
-from recours.database.claims import carrier_keys
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into
 from recours.database.lenient_reader import read_claims
 from recours.database.predicates import EVERYTHING, Reach, at_stage, edited, expiring, is_ours, still_ours
+from recours.database.ready_claims import carrier_keys
 from recours.database.rows import (
     free,
     free_at_moment,

@@ -7,11 +7,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
+from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.decision import Decision
 from recours.core.errors import NO_DOCUMENT_KINDS
 from recours.memory.table import ClaimRow, ClaimTable
-from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, Waiting
+from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, Ready, Waiting
 from recours.runs.source import is_as_found
 
 
@@ -41,11 +41,22 @@ class MemoryClaims:
         states = [row.claim.state for row in rows if row.claim.fetch_status == FetchStatus.FAILED]
         return Waiting(len(states), min((state.next_at for state in states if state.next_at), default=None))
 
-    def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
+    def ready_by_carrier(
+        self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
+    ) -> dict[str, Ready]:
         counts = Counter({key: len(rows) for key, rows in self.table.by_group(stage).items()})
         kept = [row for row in (self.table.leased | self.table.edited).values() if not row.can_be_taken(now)]
         counts.subtract(key for of, key in (row.place for row in kept if row.place) if of is stage)
-        return {key: min(n, most or n) for key, n in counts.items() if n}
+        found = {
+            key: Ready(min(n, most or n), self._head(stage, key, now))
+            for key, n in counts.items()
+            if n and (not carriers or key in carriers)
+        }
+        return dict(sorted(found.items(), key=lambda lane: lane[1].head))
+
+    def _head(self, stage: Stage, key: str, now: datetime) -> Urgency:
+        (row,) = self.table.most_urgent(stage, [key], 1, now)
+        return urgency(row.claim.state, now)
 
     def times_asked(self, claim: Claim) -> int:
         return self._asked[claim.id, claim.number]

@@ -5,7 +5,7 @@ One lock guards what the threads share. It is never held, and no transaction is 
 
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
@@ -21,7 +21,7 @@ from recours.runs.doubts import DENIALS, Mistake, Suspect, mistake_of
 from recours.runs.lane import Lane
 from recours.runs.leasing import POLL_S, Leased, Leasing, Limits
 from recours.runs.log import log
-from recours.runs.ports import Asked, Dependencies, Fetched, NotRecordedError
+from recours.runs.ports import Asked, Dependencies, Fetched, NotRecordedError, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.summary import UnknownCodes
@@ -73,7 +73,7 @@ class Engine:
         """The carriers that took no more calls, and why."""
         return {lane.key: lane.refusal for lane in self._leasing.lanes if lane.refusal}
 
-    def run(self, ready: Collection[str]) -> None:
+    def run(self, ready: Mapping[str, Ready]) -> None:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
         self._leasing.open(ready)
         try:
@@ -242,7 +242,7 @@ class Engine:
 
     def _hand_back(self, rest: list[Leased]) -> None:
         with self._changed:
-            rest[0].lane.in_flight -= 1
+            self._leasing.ended(rest[0].lane)
             self._leased = [leased for leased in self._leased if leased not in rest]
             self._leasing.hand_back(rest)
 
@@ -254,7 +254,7 @@ class Engine:
         while self._new_answers:
             leased, ended, is_last = self._new_answers.popleft()
             if is_last:
-                leased.lane.in_flight -= 1
+                self._leasing.ended(leased.lane)
             if fault := self._hear(leased, ended):
                 faults.append(fault)
         if not self._fault:  # else all that is left is tried in one go, when the threads have ended

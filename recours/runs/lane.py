@@ -28,9 +28,14 @@ class Lane:
     waits_since: float | None = None
     doubts: Doubts = field(default_factory=Doubts)
 
+    @property
+    def is_over(self) -> bool:
+        """Tell whether no more of its claims are leased."""
+        return self.closes or self.refusal is not None or self.drained
+
     def is_open(self, monotonic: float) -> bool:
-        """Tell whether more of its claims may be leased."""
-        return not (self.closes or self.refusal or self.drained) and monotonic >= self.not_before
+        """Tell whether more of its claims may be leased now."""
+        return not self.is_over and monotonic >= self.not_before
 
     @property
     def waits(self) -> bool:

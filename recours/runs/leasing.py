@@ -1,12 +1,12 @@
 """Leases claims whose carriers may be asked, in bundles of one carrier, with the quota for their calls."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, State
+from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.decision import MOST_INTERRUPTIONS, Action, abandoned_at, give_up, next_action
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName
@@ -16,8 +16,9 @@ from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
 from recours.runs.attempt import Ended, kept_already, without_call
 from recours.runs.lane import Lane, lane_key
+from recours.runs.lane_order import LANES_AT_ONCE, LaneOrder
 from recours.runs.log import log
-from recours.runs.ports import Dependencies, Lease, Reservation
+from recours.runs.ports import Dependencies, Lease, Ready, Reservation
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 
@@ -75,34 +76,34 @@ class Leasing:
         self._source = source
         self._go_on = go_on
         self._lanes: dict[str, Lane] = {}
+        self._order = LaneOrder({})
         self._left = limits.batch_size
+        self.in_flight = 0  # bundles that are being fetched
         self.carriers_asked: set[str] = set()
 
     @property
     def lanes(self) -> list[Lane]:
-        """The carriers whose claims were met."""
+        """The lanes that were met: of many, the others have less urgent claims than the batch."""
         return list(self._lanes.values())
-
-    @property
-    def in_flight(self) -> int:
-        """How many bundles are being fetched."""
-        return sum(lane.in_flight for lane in self._lanes.values())
 
     @property
     def waits_for_quota(self) -> bool:
         """Tell whether more can be leased once others give back the units that they hold."""
         return self._left > 0 and any(lane.waits for lane in self._lanes.values())
 
-    def open(self, ready: Collection[str]) -> None:
-        """Begin with the lanes of these keys. Raises RunError."""
-        for key in ready:
-            lane = self._lane(key)
-            if key in self._catalog.specs and (refusal := self._deps.queue.closed(key)):
-                self.close(lane, refusal)
+    def open(self, ready: Mapping[str, Ready]) -> None:
+        """Begin with what is ready. Raises RunError."""
+        self._order = LaneOrder(ready)
+        self._rooms()  # a lane that is closed is reported even if the run is stopped at once
 
     def _lane(self, key: str) -> Lane:
-        name = self._catalog.name_of(key, "no carrier that is known")
-        return self._lanes.setdefault(key, Lane(key, name))
+        """The lane of this key; it is met if it was not yet. Raises RunError."""
+        if lane := self._lanes.get(key):
+            return lane
+        lane = self._lanes[key] = Lane(key, self._catalog.name_of(key, "no carrier that is known"))
+        if key in self._catalog.specs and (refusal := self._deps.queue.closed(key)):
+            self.close(lane, refusal)
+        return lane
 
     def new_lease(self) -> Lease:
         """A lease that begins now."""
@@ -118,11 +119,12 @@ class Leasing:
         """The most urgent claims that may be asked about, in bundles, as many as there are threads for. Raises RunError."""
         while self._left > 0 and (rooms := self._rooms()):
             lease, most = self.new_lease(), min(self._left, *rooms.values())
-            claims = self._source.lease(list(rooms), most, lease, self._deps.clock.now())
+            if len(rooms) == LANES_AT_ONCE:
+                most = min(most, LANES_AT_ONCE)  # more could lie in the lanes after these
+            claims = self._take(rooms, most, lease)
             if not claims:
                 for key in rooms:
-                    self._lanes[key].drained = True
-            self._left -= len(claims)
+                    self._drain(key)
             with self._put_back_after_fault(claims):
                 due = [claim for claim in claims if not self._done_without_call(claim, lease)]
                 lanes = {key: self._lane(key) for key in map(lane_key, due)}
@@ -136,15 +138,39 @@ class Leasing:
         return []
 
     def _rooms(self) -> dict[str, int]:
-        """How many more bundles may be fetched at once, of each lane of which one may."""
-        monotonic, at_once = self._deps.clock.monotonic(), self._limits.carrier_concurrency
-        free = self._limits.concurrency - self.in_flight
-        rooms = {
-            lane.key: min((1 if self._asks_alone(lane) else at_once) - lane.in_flight, free)
-            for lane in self._lanes.values()
-            if lane.is_open(monotonic)
-        }
-        return {key: room for key, room in rooms.items() if room > 0}
+        """How many more bundles may be fetched at once, of the first lanes of which one may. Raises RunError."""
+        self._read_heads()
+        free, monotonic = self._limits.concurrency - self.in_flight, self._deps.clock.monotonic()
+        rooms: dict[str, int] = {}
+        over = []
+        for lane in map(self._lane, self._order):
+            if lane.is_over:
+                over.append(lane.key)
+            elif lane.is_open(monotonic) and (room := min(self._room(lane), free)) > 0:
+                rooms[lane.key] = room
+            if len(rooms) == LANES_AT_ONCE:
+                break
+        for key in over:
+            self._order.move(key, None)
+        return rooms
+
+    def _read_heads(self) -> None:
+        """Have the lanes in their order, as far as it has changed. Raises RunError."""
+        if outdated := self._order.take_outdated():
+            ready = self._source.ready(self._deps.clock.now(), 1, outdated)
+            for key in outdated:
+                if key in ready:
+                    self._order.move(key, ready[key].head)
+                else:
+                    self._drain(key)
+
+    def _drain(self, key: str) -> None:
+        """Nothing is left to lease in this lane, unless claims go back to it."""
+        self._lanes[key].drained = True
+        self._order.move(key, None)
+
+    def _room(self, lane: Lane) -> int:
+        return (1 if self._asks_alone(lane) else self._limits.carrier_concurrency) - lane.in_flight
 
     def _asks_alone(self, lane: Lane) -> bool:
         return lane.key in self._catalog.specs and self._deps.queue.asks_alone(lane.key)
@@ -167,8 +193,26 @@ class Leasing:
             ]
             for bundle in bundles
         ]
-        lane.in_flight += sum(map(bool, leased))
-        return list(filter(None, leased))
+        begun = list(filter(None, leased))
+        lane.in_flight += len(begun)
+        self.in_flight += len(begun)
+        return begun
+
+    def ended(self, lane: Lane) -> None:
+        """A bundle of the lane is not being fetched any more."""
+        lane.in_flight -= 1
+        self.in_flight -= 1
+
+    def _take(
+        self, lanes: Collection[str], most: int, lease: Lease, *, unnumbered: bool = False
+    ) -> list[Claim]:
+        """Lease up to `most` claims of these lanes, for the batch. Raises RunError."""
+        now = self._deps.clock.now()
+        claims = self._source.lease(lanes, most, lease, now, unnumbered=unnumbered)
+        places = [urgency(claim.state, now) for claim in claims]
+        self._order.leased(lanes, max(places) if len(places) == most else None)
+        self._left -= len(claims)
+        return claims
 
     def _bundled(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Claim]]:
         """Claims that are tracked with one call together, and more added to them.
@@ -179,8 +223,7 @@ class Leasing:
         sharing = [one for one in claims if most > 1 and not (one.state.delivery or one.state.interruptions)]
         alone = [[claim] for claim in claims if claim not in sharing]
         if sharing and (wanted := min(most - len(sharing), self._left)) > 0:
-            taken = self._source.lease([lane.key], wanted, lease, self._deps.clock.now())
-            self._left -= len(taken)
+            taken = self._take([lane.key], wanted, lease)
             with self._put_back_after_fault(taken):
                 due = [claim for claim in taken if not self._done_without_call(claim, lease)]
                 fit = [one for one in due if lane_key(one) == lane.key and not one.state.interruptions]
@@ -241,10 +284,13 @@ class Leasing:
     def end_unnumbered(self) -> None:
         """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunError."""
         closed = [lane.key for lane in self._lanes.values() if lane.refusal]
-        while closed and self._left > 0:
+        for first in range(0, len(closed), LANES_AT_ONCE):
+            self._end_unnumbered_of(closed[first : first + LANES_AT_ONCE])
+
+    def _end_unnumbered_of(self, lanes: Collection[str]) -> None:
+        while self._left > 0:
             lease, most = self.new_lease(), min(self._limits.concurrency, self._left)
-            taken = self._source.lease(closed, most, lease, self._deps.clock.now(), unnumbered=True)
-            self._left -= len(taken)
+            taken = self._take(lanes, most, lease, unnumbered=True)
             with self._put_back_after_fault(taken):
                 self.put_back([claim for claim in taken if not self._done_without_call(claim, lease)])
             if len(taken) < most:
@@ -298,6 +344,10 @@ class Leasing:
         if claims:
             self._source.release(claims, self.new_lease())
             self._left += len(claims)
+            for claim in claims:
+                lane = self._lane(lane_key(claim))
+                lane.drained = False
+                self._order.returned(lane.key, urgency(claim.state, self._deps.clock.now()))
 
     @contextmanager
     def _put_back_after_fault(self, claims: list[Claim]) -> Iterator[None]:

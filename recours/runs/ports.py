@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from recours.core.claim import Claim, Delivery, Stage, State
+from recours.core.claim import Claim, Delivery, Stage, State, Urgency
 from recours.core.decision import Decision
 from recours.core.errors import RunError
 from recours.core.mail import Event
@@ -187,6 +187,13 @@ class Waiting:
     first_at: datetime | None
 
 
+class Ready(NamedTuple):
+    """The claims of a lane that are ready and leased by no run."""
+
+    claims: int  # as many as were counted, at least one
+    head: Urgency  # the place of the most urgent one
+
+
 class Claims(Protocol):
     """The repository of claims."""
 
@@ -205,10 +212,13 @@ class Claims(Protocol):
     def waiting(self) -> Waiting:
         """Failed claims that wait for a later retry, and when the first one comes."""
 
-    def ready_by_carrier(self, stage: Stage, now: datetime, most: int | None = None) -> dict[str, int]:
-        """How many claims under each carrier's key ("": of none that we know) are ready and leased by no run.
+    def ready_by_carrier(
+        self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
+    ) -> dict[str, Ready]:
+        """What is ready under the keys of these carriers ("": of none that we know; none named: of all).
 
-        Counted up to `most` for each; None: all of them.
+        The one with the most urgent claim comes first; one with nothing ready is left out. With `most` claims are counted
+        only until it is certain that there are as many in all.
         """
 
     def times_asked(self, claim: Claim) -> int:

@@ -40,16 +40,15 @@ class PODRetryScheduler(Worker):
             log.info("No failed PODs eligible for retry")
             log.info(waiting_line(self.deps.claims.waiting(), self.local))
 
-    def limits(self) -> Limits:
+    def limits(self, carriers: Collection[str]) -> Limits:
         """New claims that wait have their part of the day's quota, if their worker runs at all."""
         now = self.deps.clock.now()
         last = self.deps.journal.last_run(PODFetchWorker.name, now)
         if not PODFetchWorker.has_run_lately(last, now):
-            return super().limits()
-        waiting = self.deps.claims.ready_by_carrier(Stage.NEW, now, 1)
-        return replace(
-            super().limits(), pending_share=self.options.pending_share, new_claims_wait=frozenset(waiting)
-        )
+            return super().limits(carriers)
+        waiting = frozenset(self.deps.claims.ready_by_carrier(Stage.NEW, now, 1, carriers))
+        share = self.options.pending_share
+        return replace(super().limits(carriers), pending_share=share, new_claims_wait=waiting)
 
     def settled_of(self) -> Collection[str] | None:
         """Those whose retries `maintain_own` lets pass."""

@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from recours.core.assessment import assess
-from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
 from recours.runs.lane import lane_key
-from recours.runs.ports import Claims, Lease
+from recours.runs.ports import Claims, Lease, Ready
 
 # Signs; what is longer was not typed, and a database may refuse to look for what begins like it.
 _LONGEST_REFERENCE = 1000
@@ -50,8 +50,8 @@ class RefusedError(Exception):
 class Source(Protocol):
     """Claims for a run."""
 
-    def ready(self, now: datetime, most: int | None = None) -> dict[str, int]:
-        """How many claims of each lane are there to be taken, counted up to `most` for each."""
+    def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
+        """What is there to be leased in each of these lanes (none named: in all); see `Claims.ready_by_carrier`."""
 
     def lease(
         self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
@@ -74,10 +74,9 @@ class DueClaims:
         self._stage = stage
         self._carriers = carriers
 
-    def ready(self, now: datetime, most: int | None = None) -> dict[str, int]:
-        """How many claims of each lane are there to be taken."""
-        found = self._claims.ready_by_carrier(self._stage, now, most)
-        return {key: n for key, n in found.items() if not self._carriers or key in self._carriers}
+    def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
+        """What is there to be leased in each lane."""
+        return self._claims.ready_by_carrier(self._stage, now, most, lanes or self._carriers)
 
     def lease(
         self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
@@ -100,10 +99,16 @@ class NamedClaims:
         self._repository = repository
         self._left = list(claims)
 
-    def ready(self, now: datetime, most: int | None = None) -> dict[str, int]:
-        """How many claims of each lane are left."""
-        del now, most
-        return dict(Counter(map(lane_key, self._left)))
+    def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
+        """What is left in each lane."""
+        del most
+        left = [claim for claim in self._left if not lanes or lane_key(claim) in lanes]
+        heads: dict[str, Urgency] = {}
+        for claim in left:
+            place = urgency(claim.state, now)
+            heads[lane_key(claim)] = min(heads.get(lane_key(claim), place), place)
+        counts = Counter(map(lane_key, left))
+        return {key: Ready(counts[key], head) for key, head in heads.items()}
 
     def lease(
         self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False

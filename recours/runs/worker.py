@@ -21,7 +21,7 @@ from recours.core.text import LocalTime, format_minute, format_span, plural
 from recours.runs.engine import Engine
 from recours.runs.leasing import Limits
 from recours.runs.log import log
-from recours.runs.ports import SET_ASIDE_MOST, Dependencies
+from recours.runs.ports import SET_ASIDE_MOST, Dependencies, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import (
@@ -147,8 +147,9 @@ class Worker(ABC):
     def maintain_own(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
         """What only one of the workers keeps."""
 
-    def limits(self) -> Limits:
-        """How much may be done at once, and in all."""
+    def limits(self, carriers: Collection[str]) -> Limits:
+        """How much may be done at once, and in all, where claims of these carriers (none named: of all) are fetched."""
+        del carriers
         options = self.options
         batch = len(options.claims) or options.batch_size
         return Limits(batch, options.concurrency, options.carrier_concurrency, options.max_runtime)
@@ -190,7 +191,8 @@ class Worker(ABC):
         Up to `most`, and for `longest`; by default what the run's options say. `refusals` tells afterwards which carriers
         took no more calls. Raises RunError.
         """
-        clock, limits = self.deps.clock, self.limits()
+        carriers = carriers or self.options.carriers
+        clock, limits = self.deps.clock, self.limits(carriers)
         if longest is not None:
             self._ends_at = clock.monotonic() + longest.total_seconds()
             limits = replace(limits, max_runtime=longest)
@@ -198,7 +200,7 @@ class Worker(ABC):
             limits = replace(limits, batch_size=most)
         self.refusals, self._met, self._done_before = {}, set(), self.stats.total
         try:
-            self._fetch_due(carriers or self.options.carriers, limits)
+            self._fetch_due(carriers, limits)
         except RunError:
             with suppress(RunError):
                 self.deps.queue.leave()
@@ -255,7 +257,7 @@ class Worker(ABC):
         )
         passed_over = self._passed_over()  # first: what is assessed by now is among the ready ones
         ready = source.ready(self.deps.clock.now(), limits.batch_size)
-        self.say_found(min(sum(ready.values()), limits.batch_size), len(passed_over))
+        self.say_found(_found(ready, limits), len(passed_over))
         try:
             if ready:
                 self._fetch(source, limits, ready)
@@ -264,9 +266,9 @@ class Worker(ABC):
         finally:
             self._try_to(lambda: self._count_left_behind(source))
 
-    def _fetch(self, source: Source, limits: Limits, ready: Mapping[str, int]) -> None:
+    def _fetch(self, source: Source, limits: Limits, ready: Mapping[str, Ready]) -> None:
         if self.deps.observer:
-            self.deps.observer.found(self.stats.total + min(sum(ready.values()), limits.batch_size))
+            self.deps.observer.found(self.stats.total + _found(ready, limits))
         self.deps.documents.make_sure()
         engine = self.engine(
             self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown
@@ -280,14 +282,15 @@ class Worker(ABC):
 
     def _count_left_behind(self, source: Source) -> None:
         """Due claims of carriers that took no more calls: outside the batch."""
-        ready = source.ready(self.deps.clock.now()) if self.refusals else {}
-        for key, refusal in self.refusals.items():
+        ready = source.ready(self.deps.clock.now(), lanes=self.refusals) if self.refusals else {}
+        for key, found in ready.items():
+            refusal = self.refusals[key]
             if refusal.reserved:
-                self.stats.skipped_reserved += ready.get(key, 0)
+                self.stats.skipped_reserved += found.claims
             elif refusal.why is Blocked.RATE_LIMIT:
-                self.stats.skipped_rate_limit += ready.get(key, 0)
+                self.stats.skipped_rate_limit += found.claims
             else:
-                self.stats.skipped_carrier += ready.get(key, 0)
+                self.stats.skipped_carrier += found.claims
 
     # ---------------------------------------------------------------- claims that another program holds
 
@@ -325,8 +328,8 @@ class Worker(ABC):
         self._expire()
         ready = source.ready(self.deps.clock.now(), left.batch_size)
         if not self._met:
-            self.say_found(min(sum(ready.values()), left.batch_size), len(self._locked()))
-        if ready := {key: count for key, count in ready.items() if key not in self.refusals}:
+            self.say_found(_found(ready, left), len(self._locked()))
+        if ready := {key: found for key, found in ready.items() if key not in self.refusals}:
             self._fetch(source, left, ready)
         # What is locked only now is locked by a run beside this one, as a rule, and not for long.
         self.stats.skipped_locked = len(outlasting & self._locked())
@@ -471,6 +474,11 @@ class Worker(ABC):
                 f"The last run began {format_span(now - last)} ago, at {format_minute(last, self.local)}; it is due every "
                 f"{format_span(self.schedule)}. Was the machine off, or the schedule disabled?"
             )
+
+
+def _found(ready: Mapping[str, Ready], limits: Limits) -> int:
+    """How many claims there are for a batch."""
+    return min(sum(found.claims for found in ready.values()), limits.batch_size)
 
 
 def _locked_text(count: int) -> str:

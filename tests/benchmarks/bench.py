@@ -30,9 +30,10 @@ from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Stage
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
-from recours.database.claims import ClaimRepository, most_urgent
+from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
 from recours.database.maintenance import ClaimMaintenance
+from recours.database.ready_claims import most_urgent
 from recours.database.schema.inspection import look
 from recours.database.schema.upgrade import create_file
 from recours.runs.retry import PODRetryScheduler
@@ -243,7 +244,8 @@ def looking(url: URL) -> dict[str, float]:
 
     def query() -> None:
         with database.read() as connection:
-            assert len(connection.execute(most_urgent(Stage.READY, ["chronopost"], 30, now)).all()) == 30
+            urgent = most_urgent(Stage.READY, ["chronopost"], 30, now, is_sqlite=database.is_sqlite)
+            assert len(connection.execute(urgent).all()) == 30
 
     def everything() -> None:
         maintenance.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
@@ -252,7 +254,7 @@ def looking(url: URL) -> dict[str, float]:
         list(maintenance.revive_exhausted(4, lambda claim: go_on(claim, now, policy), now))
         list(maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
         maintenance.stage_due(now)
-        assert claims.ready_by_carrier(Stage.READY, now, 30) == {"chronopost": 30}
+        assert claims.ready_by_carrier(Stage.READY, now, 30)["chronopost"].claims == 30
         query()
 
     found = {"query": _median(query), "all": _median(everything)}

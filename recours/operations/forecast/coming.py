@@ -71,7 +71,7 @@ class ComingRuns:
             passed=report.stats.skipped_persistent,
             gave_up=report.stats.max_retries_reached,
             left={
-                key: Left(ready[key], refusal.why, refusal.reason, refusal.reserved)
+                key: Left(ready[key].claims, refusal.why, refusal.reason, refusal.reserved)
                 for key, refusal in worker.refusals.items()
                 if key in ready
             },
@@ -103,7 +103,12 @@ class ComingRuns:
 
     def _ready(self) -> Counter[str]:
         now = self._clock.now()
-        return sum((Counter(self._claims.ready_by_carrier(stage, now)) for stage in _READY), Counter())
+        counts: Counter[str] = Counter()
+        for stage in _READY:
+            counts.update(
+                {key: found.claims for key, found in self._claims.ready_by_carrier(stage, now).items()}
+            )
+        return counts
 
     def due(self) -> Counter[str]:
         """How many claims of each lane a run would find due now."""

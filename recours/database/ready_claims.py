@@ -1,0 +1,196 @@
+"""The queries for claims that are ready to be fetched: which lanes have some, and which claims are the most urgent.
+
+They look into the index lane by lane, so that their cost does not depend on how many claims are ready: all but one,
+which PostgreSQL uses where there are thousands of lanes.
+"""
+
+import json
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Connection,
+    Integer,
+    ScalarSelect,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    type_coerce,
+    union_all,
+)
+
+from recours.core.claim import LAST, Stage, Urgency
+from recours.database.lenient_reader import as_moment
+from recours.database.predicates import EVERYTHING, Reach, at_stage
+from recours.database.rows import free_at_moment, moments, unedited
+from recours.database.tables import claims
+
+_c = claims.c
+
+# With so many lanes PostgreSQL reads all ready claims faster than it looks for the first of each lane.
+_MANY_LANES = 1000
+
+
+@cache
+def carrier_keys(stage: Stage) -> Select[Any]:
+    """The different carrier keys at a stage: each is found from the one before by one look into the index."""
+    first = (
+        select(func.min(_c.pod_carrier_key).label("carrier_key")).where(at_stage(stage)).cte(recursive=True)
+    )
+    after = select(func.min(_c.pod_carrier_key)).where(
+        at_stage(stage), _c.pod_carrier_key > first.c.carrier_key
+    )
+    found = first.union_all(select(after.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
+    return select(found.c.carrier_key)
+
+
+def most_urgent(
+    stage: Stage, carriers: Collection[str], most: int, now: datetime, *, is_sqlite: bool
+) -> Select[Any]:
+    """The ids of up to `most` ready, free claims, in the order of `recours.core.claim.urgency`.
+
+    For each carrier some stretches of the index are read from their beginning, so that the cost does not depend on how
+    many claims are ready.
+    """
+    query = leasable_ids(stage, EVERYTHING, is_sqlite=is_sqlite)
+    return query.params(most=most, **moments(now, ""), **named_lanes(carriers, is_sqlite=is_sqlite))
+
+
+@cache
+def leasable_ids(stage: Stage, reach: Reach, *, is_sqlite: bool, unnumbered: bool = False) -> Select[Any]:
+    """Built once: it is run for every bundle. Parameters: those of `named_lanes` and `moments`, and `most`."""
+    most, lanes = bindparam("most", type_=Integer), _lanes_of_parameter(is_sqlite=is_sqlite)
+    numbers = [func.trim(func.coalesce(_c.tracking_number, "")) == ""] if unnumbered else []
+    to_lease = [*_to_lease(stage, lanes.c.carrier_key, reach), *numbers]
+    parts = []
+    for tier, where in zip(_TIERS, _stretches(), strict=True):
+        first = select(_c.id, _c.pod_rank_at).where(*to_lease, *where).order_by(_c.pod_rank_at).limit(most)
+        parts.append(
+            _of_each_lane(lanes, first, is_sqlite=is_sqlite).add_columns(literal(tier).label("tier"))
+        )
+    found = union_all(*parts).subquery()
+    return select(found.c.id).order_by(found.c.tier, found.c.pod_rank_at, found.c.id).limit(most)
+
+
+def _of_each_lane(lanes: CTE, first: Select[Any], *, is_sqlite: bool) -> Select[Any]:
+    """The ids and ranks of the claims that a query finds in each of these lanes."""
+    if is_sqlite:  # it has no LATERAL; and nobody else can write now, so that no row has to be locked
+        ids = first.with_only_columns(_c.id).correlate(lanes)
+        claim = claims.alias("claim")
+        return select(claim.c.id, claim.c.pod_rank_at).join_from(lanes, claim, claim.c.id.in_(ids))
+    rows = first.with_for_update(skip_locked=True).correlate(lanes).lateral()
+    return select(rows.c.id, rows.c.pod_rank_at).select_from(lanes.join(rows, true()))
+
+
+@cache
+def ready_lanes(stage: Stage, reach: Reach, *, is_sqlite: bool, is_named: bool) -> Select[Any]:
+    """Each lane, the number of its claims to lease, and the first rank in the tiers of urgency: of the first that it has.
+
+    Where `most` lanes have a claim, one is counted in each: they are `most` in all. `is_named`: of the lanes of `named_lanes`,
+    else of all. Parameters: see `leasable_ids`.
+    """
+    lanes = _lanes_of_parameter(is_sqlite=is_sqlite) if is_named else carrier_keys(stage).cte("lanes")
+    most = bindparam("most", type_=Integer)
+    firsts = [_first_rank(stage, lanes, reach, where) for where in _stretches()[:2]]
+    labelled = [first.label(name) for first, name in zip(firsts, ("one", "other"), strict=True)]
+    heads = select(lanes.c.carrier_key, *labelled).where(lanes.c.carrier_key.is_not(None)).cte("heads")
+    # Found once for each lane: else the databases look for them again wherever they are mentioned.
+    heads = heads.prefix_with("MATERIALIZED")
+    one, other = heads.c.one, heads.c.other
+    nothing_to_come = and_(one.is_(None), other.is_(None))
+    to_come = case((or_(one.is_(None), other < one), other), else_=one)
+    past = [case((nothing_to_come, _first_rank(stage, heads, reach, where))) for where in _stretches()[2:]]
+    some = select(_c.id).where(*_to_lease(stage, heads.c.carrier_key, reach)).correlate(heads)
+    some = some.order_by(_c.pod_rank_is_deadline, _c.pod_rank_at).limit(
+        most
+    )  # else all of the table may be read
+    count = select(func.count()).select_from(some.subquery()).scalar_subquery()
+    urgent_lanes = select(heads.c.carrier_key).where(~nothing_to_come).limit(most).subquery()
+    are_few = select(func.count()).select_from(urgent_lanes).scalar_subquery() < most
+    return _in_order(select(heads.c.carrier_key, case((are_few, count), else_=1), *_labelled(to_come, *past)))
+
+
+@cache
+def ready_lanes_by_scan(stage: Stage, reach: Reach) -> Select[Any]:
+    """The same of all lanes, by reading each ready claim: for thousands PostgreSQL needs half as long as for its looks."""
+    to_lease = at_stage(stage), free_at_moment(), unedited(), reach.rows(), _c.pod_carrier_key.is_not(None)
+    one, other, *past = (func.min(case((and_(*where), _c.pod_rank_at))) for where in _stretches())
+    to_come = func.least(one, other)
+    ranks = _labelled(to_come, *(case((to_come.is_(None), first)) for first in past))
+    lanes = select(_c.pod_carrier_key, func.count(), *ranks)
+    return _in_order(lanes.where(*to_lease).group_by(_c.pod_carrier_key))
+
+
+def _labelled(*ranks: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """As they are stored: what cannot be read must not hide a lane."""
+    names = "to_come", "past", "deadline_past"
+    return [type_coerce(rank, Text).label(name) for rank, name in zip(ranks, names, strict=True)]
+
+
+def _in_order(lanes: Select[Any]) -> Select[Any]:
+    """That with the most urgent claim first."""
+    found = lanes.subquery()
+    c = found.c
+    return select(found).order_by(c.to_come.is_(None), c.to_come, c.past.is_(None), c.past, c.deadline_past)
+
+
+def has_many_lanes(connection: Connection, stage: Stage) -> bool:
+    keys = carrier_keys(stage).limit(_MANY_LANES).subquery()
+    return connection.scalar(select(func.count()).select_from(keys)) == _MANY_LANES
+
+
+def _first_rank(
+    stage: Stage, lanes: CTE, reach: Reach, where: tuple[ColumnElement[bool], ...]
+) -> ScalarSelect[Any]:
+    to_lease = _to_lease(stage, lanes.c.carrier_key, reach)
+    return select(_c.pod_rank_at).where(*to_lease, *where).order_by(_c.pod_rank_at).limit(1).scalar_subquery()
+
+
+def _to_lease(stage: Stage, lane: ColumnElement[Any], reach: Reach) -> list[ColumnElement[bool]]:
+    """The claims of a lane that are ready and free."""
+    return [at_stage(stage), _c.pod_carrier_key == lane, free_at_moment(), unedited(), reach.rows()]
+
+
+# Of each of the stretches below, the tier in `urgency`.
+_TIERS = (0, 0, 1, LAST)
+
+
+def _stretches() -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
+    """The stretches of a lane's index that are in the order of urgency: without a real deadline and with one."""
+    now = bindparam("now", type_=_c.pod_rank_at.type)
+    to_come, past = _c.pod_rank_at >= now, _c.pod_rank_at < now
+    without, real = _c.pod_rank_is_deadline == 0, _c.pod_rank_is_deadline == 1
+    return [(without, to_come), (real, to_come), (without, past), (real, past)]
+
+
+def head_of(ranks: Iterable[Any], now: datetime) -> Urgency | None:
+    """The place of the most urgent claim, by the first rank in each tier; a rank that cannot be read counts as now."""
+    for tier, rank in enumerate(ranks):
+        if rank is not None:
+            return tier, as_moment(rank) or now
+    return None
+
+
+def named_lanes(carriers: Collection[str], *, is_sqlite: bool) -> dict[str, Any]:
+    """The parameter of `_lanes_of_parameter`."""
+    return {"lanes": json.dumps(list(carriers)) if is_sqlite else list(carriers)}
+
+
+def _lanes_of_parameter(*, is_sqlite: bool) -> CTE:
+    """Lanes as rows of one parameter: the statement is the same however many are named."""
+    if is_sqlite:
+        each = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")
+        return select(each.c.value.label("carrier_key")).cte("lanes")
+    return select(func.unnest(bindparam("lanes", type_=ARRAY(Text))).label("carrier_key")).cte("lanes")

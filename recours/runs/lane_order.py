@@ -1,0 +1,57 @@
+"""The lanes of a slice in the order of their most urgent claims: of thousands, only a few are asked for each bundle.
+
+The most urgent claims, however many, lie in at most as many lanes: those with the most urgent heads. A head is read
+when the slice begins, and again after the lane was asked for claims that come as late as its head. In between it may
+be too urgent, since other runs lease claims and ranks pass: then the lane is asked in vain and its head read again.
+It may be too late only where a claim has become ready since: that claim keeps the order if its lane is asked anyway,
+else from the next slice on.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Collection, Iterator, Mapping
+
+from recours.core.claim import Urgency
+from recours.runs.ports import Ready
+
+# So many lanes are asked at once. If there are no more, all are asked each time, and no head has to be read again.
+LANES_AT_ONCE = 16
+
+
+class LaneOrder:
+    """The keys of lanes with claims to lease, that with the most urgent one first."""
+
+    def __init__(self, ready: Mapping[str, Ready]) -> None:
+        """Begin with what is ready."""
+        self._heads = {key: found.head for key, found in ready.items()}
+        self._sorted = sorted((head, key) for key, head in self._heads.items())
+        self._is_long = len(self._heads) > LANES_AT_ONCE
+        self._outdated: set[str] = set()
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys in their order; none may be moved meanwhile."""
+        return (key for _, key in self._sorted)
+
+    def leased(self, asked: Collection[str], last: Urgency | None) -> None:
+        """These lanes were asked, and gave their claims up to the place `last`; None: all that they had."""
+        if self._is_long:
+            heads = ((key, self._heads[key]) for key in asked if key in self._heads)
+            self._outdated |= {key for key, head in heads if last is None or head <= last}
+
+    def take_outdated(self) -> list[str]:
+        """The lanes whose heads must be read again before another bundle is leased; they count as read."""
+        outdated, self._outdated = sorted(self._outdated), set()
+        return outdated
+
+    def returned(self, key: str, place: Urgency) -> None:
+        """A claim with this place is ready in the lane again."""
+        self.move(key, min(self._heads.get(key, place), place))
+
+    def move(self, key: str, head: Urgency | None) -> None:
+        """The lane's most urgent claim has this place; None: nothing is to be leased there."""
+        if (old := self._heads.pop(key, None)) is not None:
+            del self._sorted[bisect_left(self._sorted, (old, key))]
+        if head is None:
+            self._outdated.discard(key)
+        else:
+            self._heads[key] = head
+            insort(self._sorted, (head, key))

@@ -1,0 +1,157 @@
+"""Of many lanes, what is ready is found at once, and the most urgent claims of all are leased first."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from recours.core.assessment import assess
+from recours.core.claim import Stage, State, Urgency, urgency
+from recours.database.claims import ClaimRepository
+from recours.database.engine import Database
+from recours.database.maintenance import ClaimMaintenance
+from recours.database.schema.inspection import look
+from recours.database.tables import claims
+from recours.memory.clock import SimulatedClock
+from recours.runs.lane_order import LANES_AT_ONCE
+from recours.runs.leasing import Limits
+from recours.runs.ports import Lease, Ready
+from tests.contract.test_claims import LEASE, NOW, POLICY
+from tests.fakes.many_lanes import Model, Slice, catalog_of, lane_name
+
+LANES = 3 * LANES_AT_ONCE
+CATALOG = catalog_of(LANES)
+
+
+@pytest.fixture
+def repository(database: Database, add_claims: Callable[..., None]) -> ClaimRepository:
+    """A few ready claims in each lane, with a deadline and without one, to come and past."""
+    chance, columns = Random(1), look(database).columns
+    deadlines = [None, *(NOW.date() + timedelta(days=days) for days in range(-9, 20))]
+    add_claims(
+        database,
+        (
+            {
+                "carrier": lane_name(chance.randrange(LANES)),
+                "updated_at": NOW - timedelta(hours=chance.randint(2, 700)),
+                "response_deadline": chance.choice([None, chance.choice(deadlines)]),
+            }
+            for _ in range(4 * LANES)
+        ),
+    )
+    maintenance = ClaimMaintenance(database, CATALOG, columns, "slice")
+    list(maintenance.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
+    maintenance.stage_due(POLICY.backoff.due_until(NOW))
+    return ClaimRepository(database, CATALOG, columns, "slice", "pod_retry_scheduler")
+
+
+def places(database: Database) -> dict[Any, tuple[str, Urgency]]:
+    """The lane and the place of each ready claim, by its id."""
+    c = claims.c
+    ready = select(c.id, c.pod_carrier_key, c.pod_rank_at, c.pod_rank_is_deadline).where(
+        c.pod_stage == "ready"
+    )
+    with database.read() as connection:
+        rows = connection.execute(ready).all()
+    return {
+        id_: (key, urgency(State(rank_at=rank_at, rank_is_deadline=bool(is_deadline)), NOW))
+        for id_, key, rank_at, is_deadline in rows
+    }
+
+
+@contextmanager
+def statements_of(database: Database) -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
+        seen.append(sql)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+def brute_force(waiting: dict[Any, tuple[str, Urgency]]) -> dict[str, Ready]:
+    lanes: dict[str, list[Urgency]] = {}
+    for lane, place in waiting.values():
+        lanes.setdefault(lane, []).append(place)
+    return {lane: Ready(len(found), min(found)) for lane, found in lanes.items()}
+
+
+@pytest.mark.parametrize("many", [LANES // 2, 2 * LANES], ids=["many", "few"])
+def test_a_query_or_two_find_how_much_is_ready_and_how_urgent(
+    repository: ClaimRepository, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recours.database.ready_claims._MANY_LANES", many)
+    database = repository.database
+    leased = repository.lease(
+        Stage.READY, [lane_name(n).lower() for n in range(9)], 9, Lease("x", NOW + LEASE), NOW
+    )
+    waiting = places(database)
+    for claim in leased:
+        del waiting[claim.id]
+    expected = brute_force(waiting)
+    assert {tier for _, (tier, _) in waiting.values()} == {0, 1, 2}
+    with statements_of(database) as seen:
+        found = repository.ready_by_carrier(Stage.READY, NOW)
+    assert sum("claims" in sql for sql in seen) <= 2
+    assert found == expected
+    heads = [ready.head for ready in found.values()]
+    assert heads == sorted(heads)
+
+
+@pytest.mark.parametrize("most", [1, 3, LANES // 2, LANES + 1, 3 * LANES, 9 * LANES])
+def test_claims_are_counted_until_there_are_enough(repository: ClaimRepository, most: int) -> None:
+    every = brute_force(places(repository.database))
+    for lanes in (list(every), list(every)[:7], ["no such lane", *list(every)[:1]]):
+        found = repository.ready_by_carrier(Stage.READY, NOW, most, lanes if len(lanes) < len(every) else ())
+        there = {lane: every[lane] for lane in lanes if lane in every}
+        assert {lane: ready.head for lane, ready in found.items()} == {
+            lane: r.head for lane, r in there.items()
+        }
+        counted, all_there = (sum(ready.claims for ready in of.values()) for of in (found, there))
+        assert min(counted, most) == min(all_there, most)
+
+
+def test_of_lanes_that_are_named_it_tells_these_only(repository: ClaimRepository) -> None:
+    every = repository.ready_by_carrier(Stage.READY, NOW)
+    for count in (1, 3, len(every)):
+        named = list(every)[:count]
+        assert repository.ready_by_carrier(Stage.READY, NOW, carriers=[*named, "no such lane"]) == {
+            lane: every[lane] for lane in named
+        }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_leased_next_is_the_most_urgent_of_all_lanes_with_room(
+    repository: ClaimRepository, seed: int
+) -> None:
+    chance, clock = Random(seed), SimulatedClock(NOW)
+    limits = Limits(5 * LANES, chance.randint(1, 20), chance.randint(1, 4), timedelta(hours=1))
+    leased = Slice(repository, CATALOG, clock, limits)
+    model = Model(leased, places(repository.database))
+    for _ in range(60):
+        kind = chance.choice(("next", "next", "end", "back"))
+        if kind == "next":
+            model.next(NOW)
+        elif leased.under_way and kind == "end":
+            leased.end(chance.randrange(len(leased.under_way)))
+        elif leased.under_way:
+            model.hand_back(chance.randrange(len(leased.under_way)), NOW)
+    while model.next(NOW):
+        while leased.under_way:
+            leased.end()
+
+
+def test_few_statements_are_built_however_many_lanes_are_named(repository: ClaimRepository) -> None:
+    lanes = [lane_name(n).lower() for n in range(LANES)]
+    with statements_of(repository.database) as seen:
+        for count in range(1, LANES):
+            repository.ready_by_carrier(Stage.READY, NOW, 1, lanes[:count])
+            repository.lease(Stage.READY, lanes[:count], 1, Lease("slice", NOW + LEASE), NOW)
+    selects = {sql for sql in seen if "FROM claims" in sql and not sql.startswith("UPDATE")}
+    assert len(selects) <= 2 * (1 + (LANES - 1).bit_length())

@@ -1,0 +1,106 @@
+"""Carriers in any number, and the leasing of their claims by one slice."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, Stage, Urgency, urgency
+from recours.core.policy import Policy
+from recours.memory.documents import MemoryDocuments
+from recours.memory.journal import MemoryJournal
+from recours.memory.maintenance import MemoryMaintenance
+from recours.memory.table import ClaimTable
+from recours.runs.leasing import Leased, Leasing, Limits
+from recours.runs.ports import Claims, Clock, Dependencies
+from recours.runs.recorder import Recorder
+from recours.runs.source import DueClaims
+from recours.runs.summary import Stats
+from tests.fakes.carriers import CHRONOPOST
+from tests.fakes.queue import FakeQueue
+
+AMPLE = 10**9
+
+
+def lane_name(n: int) -> str:
+    """The carrier of a lane as a claim names it; in lower case its key."""
+    return f"Lane{n:05d}"
+
+
+def catalog_of(lanes: int) -> Catalog:
+    names = map(lane_name, range(lanes))
+    return Catalog(replace(CHRONOPOST, key=name.lower(), name=name, spellings=()) for name in names)
+
+
+@dataclass
+class Slice:
+    """Leases bundles, as the threads of an engine have it do, where every carrier takes every call."""
+
+    claims: Claims
+    catalog: Catalog
+    clock: Clock
+    limits: Limits
+    under_way: list[list[Leased]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        queue = FakeQueue(self.clock, self.catalog, dict.fromkeys(self.catalog.specs, AMPLE))
+        queue.asks_alone = lambda carrier: False  # noqa: ARG005 (the port names it)
+        policy, table = Policy(ZoneInfo("Europe/Paris")), ClaimTable(self.catalog)
+        deps = Dependencies(
+            self.clock,
+            self.claims,
+            MemoryMaintenance(table),
+            MemoryJournal(),
+            queue,
+            MemoryDocuments(),
+            policy,
+        )
+        recorder = Recorder(
+            self.claims, self.clock, policy, Stats(), "slice", lambda at: at, asked=False, what=lambda _: "Retry"
+        )  # fmt: skip
+        source = DueClaims(self.claims, Stage.READY)
+        self.leasing = Leasing(deps, self.catalog, self.limits, recorder, source)
+        self.leasing.open(source.ready(self.clock.now(), self.limits.batch_size))
+
+    def next(self) -> list[Claim]:
+        """Lease the next bundles; their claims."""
+        bundles = self.leasing.next()
+        self.under_way += bundles
+        return [leased.claim for bundle in bundles for leased in bundle]
+
+    def end(self, place: int = 0) -> None:
+        """A bundle was fetched; its claims are not due any more."""
+        self.leasing.ended(self.under_way.pop(place)[0].lane)
+
+    def hand_back(self, place: int = 0) -> list[Claim]:
+        """A bundle was not asked about after all."""
+        bundle = self.under_way.pop(place)
+        self.leasing.ended(bundle[0].lane)
+        self.leasing.hand_back(bundle)
+        return [leased.claim for leased in bundle]
+
+
+@dataclass
+class Model:
+    """What a slice may lease, found by looking at every claim each time."""
+
+    slice: Slice
+    waiting: dict[Any, tuple[str, Urgency]]  # lanes and places of claims by their ids
+
+    def next(self, now: datetime) -> int:
+        """See that the next claims are the most urgent ones in lanes with room; how many these are."""
+        leasing, limits = self.slice.leasing, self.slice.limits
+        full = {lane.key for lane in leasing.lanes if lane.in_flight >= limits.carrier_concurrency}
+        places = sorted(place for lane, place in self.waiting.values() if lane not in full)
+        has_room = leasing.in_flight < limits.concurrency
+        taken = self.slice.next()
+        assert sorted(urgency(claim.state, now) for claim in taken) == places[: len(taken)]
+        assert bool(taken) == (bool(places) and has_room)
+        for claim in taken:
+            del self.waiting[claim.id]
+        return len(taken)
+
+    def hand_back(self, place: int, now: datetime) -> None:
+        for claim in self.slice.hand_back(place):
+            self.waiting[claim.id] = claim.carrier or "", urgency(claim.state, now)
