@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import psycopg
@@ -30,12 +32,16 @@ from sqlalchemy import URL, event, make_url, select
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
 from recours.carriers.registry import CATALOG
+from recours.core.claim import Stage
 from recours.core.outcome import Label, Retrieved
 from recours.core.quota import Capability
+from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
+from recours.database.schema.inspection import look
 from recours.database.schema.upgrade import complete
 from recours.database.tables import attempts, quota
 from recours.documents.store import DocumentStore
+from recours.runs.leasing import Limits
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.settings.loading import load
@@ -45,6 +51,7 @@ from tests.benchmarks import fleet
 from tests.benchmarks.bench import (
     CALLS_A_CLAIM,
     INSERT_LARGE,
+    NOW,
     ROOT,
     SCRIPT,
     WITH_PEAK,
@@ -54,7 +61,9 @@ from tests.benchmarks.bench import (
     looking,
     new_database,
 )
+from tests.benchmarks.compare import fsync_ms
 from tests.benchmarks.looking import fill_postgres, fill_sqlite, looks, whole_processes
+from tests.fakes.many_lanes import Slice, catalog_of, lane_name
 from tests.long_form import IS_LONG
 from tests.postgres import running
 
@@ -462,6 +471,79 @@ def of_fleet(measure: Callable[[Any], dict[str, Any]]) -> Callable[[], dict[str,
     return measured
 
 
+# ---------------------------------------------------------------- many lanes
+
+LANES, CLAIMS_A_LANE = 10_000, 10
+_BUNDLES = 200
+
+
+def many_lanes() -> dict[str, Any]:
+    """Finding what is ready, and leasing a bundle, among 10,000 lanes with ten ready claims each: milliseconds."""
+    with tempfile.TemporaryDirectory() as name, running(durable=True) as server:
+        urls = {"sqlite": _sqlite_of_lanes(Path(name)), "postgresql": _postgres_of_lanes(server)}
+        load, fsync = os.getloadavg()[0], fsync_ms(Path(name))
+        found = {kind: _finding_and_leasing(url) for kind, url in urls.items()}
+    return {"milliseconds": found, "load": load, "fsync_ms": fsync, "bounds": {"finding": 100, "bundle": 10}}
+
+
+def _finding_and_leasing(url: URL) -> dict[str, float]:
+    with closing(Database(url)) as database:
+        catalog = catalog_of(LANES)
+        claims = ClaimRepository(database, catalog, look(database).columns, "slice", "bench")
+        finding = [_milliseconds(lambda: claims.ready_by_carrier(Stage.READY, NOW, 30)) for _ in range(9)]
+        leased = Slice(claims, catalog, SystemClock(), Limits(LANES, 8, 4, timedelta(hours=1)))
+        bundles = []
+        for _ in range(_BUNDLES):
+            bundles.append(_milliseconds(leased.next))
+            while leased.under_way:
+                leased.end()
+    return {
+        "finding": statistics.median(finding),
+        "bundle": statistics.median(bundles),
+        "bundle, p95": statistics.quantiles(bundles, n=20)[-1],
+    }
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - begun)
+
+
+def _rows_of_lanes() -> Iterator[tuple[Any, ...]]:
+    """Ready claims in no order, half of them with a deadline and a sixth past their rank; among as many that are done."""
+    chance, stamp = Random(1), "%Y-%m-%d %H:%M:%S.%f"
+    failed = (NOW - timedelta(days=2)).strftime(stamp)
+    for n in range(2 * LANES * CLAIMS_A_LANE):
+        rank = NOW + timedelta(seconds=chance.randint(-200_000, 1_000_000))
+        status, stage = ("failed", "ready") if n % 2 else ("success", None)
+        number, carrier = f"XY{n:09d}FR", lane_name(n // 2 % LANES)
+        yield (
+            f"CLM-{n:07d}", number, failed, failed, "o", carrier, "lost", 10, status, stage, carrier.lower(), 1, None,
+            failed, rank.strftime(stamp), chance.randint(0, 1), rank.date().isoformat(), status, number, carrier, 1,
+            rank.date().isoformat(), 0,
+        )  # fmt: skip
+
+
+_COLUMNS_OF_LANES = INSERT_LARGE[INSERT_LARGE.index("(") + 1 : INSERT_LARGE.index(")")]
+
+
+def _sqlite_of_lanes(folder: Path) -> URL:
+    path, places = new_database(folder, 0), ", ".join("?" for _ in _COLUMNS_OF_LANES.split(","))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(
+            f"INSERT INTO claims ({_COLUMNS_OF_LANES}) VALUES ({places})", _rows_of_lanes()
+        )
+        connection.commit()
+    return URL.create("sqlite", database=str(path))
+
+
+def _postgres_of_lanes(server: Any) -> URL:
+    url = _new_postgres(server, "lanes")
+    _copy(url, ", ".join(name.strip() for name in _COLUMNS_OF_LANES.split(",")), _rows_of_lanes())
+    return url
+
+
 # ---------------------------------------------------------------- the tables
 
 _PARTS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -475,6 +557,7 @@ _PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleet": of_fleet(lambda server: fleet.throughput(server, ROUNDS)),
     "defer": of_fleet(fleet.defer),
     "fleet memory": of_fleet(fleet.memory),
+    "many lanes": many_lanes,
 }
 
 
