@@ -16,7 +16,7 @@ from random import random
 from signal import SIGTERM
 from typing import Any
 
-from recours.core.claim import Claim
+from recours.core.claim import Claim, Urgency
 from recours.core.errors import RunError
 from recours.core.pauses import Refusal
 from recours.core.quota import Usage
@@ -93,13 +93,18 @@ class Station:
     # ---------------------------------------------------------------- pieces of work
 
     def tick(self, wake: Wake) -> None:
-        """Bring the rows up to date, for all processes, and wake the lanes with claims to fetch."""
+        """Bring the rows up to date, for all processes, and wake the lanes with claims to fetch, the most urgent first."""
+        found: list[tuple[Urgency, WorkerLane]] = []
         for kind in WORKERS.values():
             with self._logged(), self._piece_of_work("tick", kind) as worker:
                 worker.maintain()
                 ready = worker.deps.claims.ready_by_carrier(kind.stage, self.clock.now(), 1)
-                for carrier in ready:  # of all carriers: other processes may work for others
-                    wake(WorkerLane(kind.name, carrier))
+                found += [(lane.head, WorkerLane(kind.name, carrier)) for carrier, lane in ready.items()]
+        with self._logged():
+            for _, lane in sorted(
+                found, key=lambda one: one[0]
+            ):  # of all carriers: other processes may work for others
+                wake(lane)
 
     def slice(self, lane: WorkerLane, wake: Wake) -> None:
         """Fetch the most urgent claims of a lane.
@@ -172,8 +177,9 @@ class Station:
 
     def _ready(self, worker: Worker, lane: WorkerLane) -> int:
         """How many claims of the lane there are to fetch, counted to one beyond a slice."""
-        found = worker.deps.claims.ready_by_carrier(worker.stage, self.clock.now(), SLICE + 1)
-        return found.get(lane.carrier, 0)
+        now, carriers = self.clock.now(), (lane.carrier,)
+        found = worker.deps.claims.ready_by_carrier(worker.stage, now, SLICE + 1, carriers)
+        return sum(ready.claims for ready in found.values())
 
     @contextmanager
     def _one_of(self, lane: WorkerLane) -> Iterator[bool]:

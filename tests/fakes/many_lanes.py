@@ -46,7 +46,7 @@ class Slice:
     def __post_init__(self) -> None:
         queue = FakeQueue(self.clock, self.catalog, dict.fromkeys(self.catalog.specs, AMPLE))
         queue.asks_alone = lambda carrier: False  # noqa: ARG005 (the port names it)
-        policy, table = Policy(ZoneInfo("Europe/Paris")), ClaimTable(self.catalog)
+        policy, table = Policy(ZoneInfo("Europe/Paris")), ClaimTable()
         deps = Dependencies(
             self.clock,
             self.claims,
@@ -57,10 +57,10 @@ class Slice:
             policy,
         )
         recorder = Recorder(
-            self.claims, self.clock, policy, Stats(), "slice", lambda at: at, asked=False, what=lambda _: "Retry"
+            self.claims, self.clock, policy, Stats(), "slice", lambda at: at, asked=False, token="slice"
         )  # fmt: skip
         source = DueClaims(self.claims, Stage.READY)
-        self.leasing = Leasing(deps, self.catalog, self.limits, recorder, source)
+        self.leasing = Leasing(deps, self.catalog, self.limits, recorder, source, lambda: True)
         self.leasing.open(source.ready(self.clock.now(), self.limits.batch_size))
 
     def next(self) -> list[Claim]:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from recours.core.claim import FetchStatus, Stage, State, urgency
 from recours.memory.claims import MemoryClaims
 from recours.memory.clock import SimulatedClock
-from recours.memory.table import ClaimTable
 from recours.runs.lane_order import LANES_AT_ONCE
 from recours.runs.leasing import Limits
 from tests.fakes.many_lanes import Model, Slice, catalog_of, lane_name
+from tests.fakes.table import ServiceTable
 
 LANES = 2 * LANES_AT_ONCE
 HOUR = timedelta(hours=1)
@@ -34,7 +34,7 @@ def test_what_is_leased_next_is_the_most_urgent_of_all_lanes_with_room(
     carrier_concurrency: int,
 ) -> None:
     clock, catalog = SimulatedClock(), catalog_of(LANES)
-    now, table = clock.now(), ClaimTable(catalog)
+    now, table = clock.now(), ServiceTable(catalog)
     for n, (lane, hours, is_deadline) in enumerate(claims):
         claim = table.add(
             f"CLM-{n}", lane_name(lane), number="XY000000001FR", fetch_status=FetchStatus.FAILED
