@@ -15,6 +15,7 @@ from functools import cached_property
 from recours.carriers.registry import CATALOG
 from recours.core.errors import RunError
 from recours.core.mail import LANGUAGES
+from recours.core.text import is_text
 from recours.database.engine import DatabaseError
 from recours.database.reports.records import DatabaseRecords
 from recours.logs import lines_to, local, run_log
@@ -34,7 +35,7 @@ from recours.operations.results import (
 )
 from recours.runs.lane import lane_key
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.source import RefusedClaim, RefusedError, Unfit, unknown_claim
+from recours.runs.source import LONGEST_REFERENCE, RefusedClaim, RefusedError, Unfit, unknown_claim
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.settings.loading import load_at_home
@@ -100,12 +101,14 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
 
     Call it when the transaction that writes the claim has been committed. A new claim gets its first attempt, as a
     scheduled run would make it; another one is fetched as by `fetch_claim`. What is lost on the way does no harm: the claim
-    is found within a minute. Raises TryLaterError; AskOperatorError on SQLite, without the extra `fleet`, or if
+    is found within a minute. Raises CorrectReferenceError if it can be no claim's reference; TryLaterError; AskOperatorError on SQLite, without the extra `fleet`, or if
     `recours init-db --fleet` was never run.
     """
     from recours.fleet.opening import open_queue  # noqa: PLC0415 (few applications use it)
 
-    with _told(language) as (settings, _):
+    with _told(language) as (settings, sentences):
+        if not is_text(reference) or len(reference) > LONGEST_REFERENCE:
+            raise sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
         open_queue(settings).defer_fetch(reference)
 
 

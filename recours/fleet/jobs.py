@@ -33,6 +33,10 @@ class WorkerLane:
 Wake = Callable[[WorkerLane], None]
 
 
+# Has a process that works for this carrier take the job instead. Raises QueueError.
+HandOn = Callable[[str], None]
+
+
 class Jobs(Protocol):
     """What a queue calls, from any thread, any number at once: a `Station`. They log what fails, and raise nothing."""
 
@@ -50,8 +54,11 @@ class Jobs(Protocol):
     def slice(self, lane: WorkerLane, wake: Wake) -> None:
         """Work on a lane for a short time."""
 
-    def fetch_now(self, reference: str) -> None:
-        """Fetch one claim, before any slice that has not begun."""
+    def fetch_now(self, reference: str, asked_at: float | None, hand_on: HandOn) -> None:
+        """Fetch one claim, before any slice that has not begun.
+
+        `asked_at`: when somebody asked for it, in seconds since 1970; None: nobody did, it is new.
+        """
 
     def sweep(self) -> None:
         """Every five minutes, in one process: mails, and what else has time."""
@@ -64,11 +71,11 @@ class JobQueue(Protocol):
         """The SQL that makes its tables."""
 
     def defer_fetch(self, reference: str) -> None:
-        """Have some process fetch this claim at once. Raises QueueError; NoFleetError if it was never installed."""
+        """Have some process fetch this claim at once. Raises QueueError; NoFleetError if the queue has no tables."""
 
     def run(self, jobs: Jobs, slots: int, ready: Callable[[bool], None]) -> None:
         """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.
 
-        `ready` is called with True when it begins to do jobs, and with False when it ends. Raises QueueError if its
-        database goes away: the caller tries again.
+        `ready` is called with True several times a second while it does jobs, and with False when it ends. Raises
+        QueueError if its database goes away: the caller tries again.
         """

@@ -1,16 +1,36 @@
-"""Whether a database's notifications arrive: they do not through a pooler that hands each transaction to another session."""
+"""Connections of the job queue, and whether notifications arrive: they do not through a pooler that hands each transaction to another session."""
+
+from functools import cache
 
 import psycopg
+
+from recours.runs.log import log
 
 _CHANNEL, _PATIENCE_S = "recours_probe", 2.0
 
 
-def notifications_arrive(conninfo: str) -> bool:
-    """Send one to find out; takes two seconds where they do not. Raises psycopg.Error."""
-    with (
-        psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as listener,
-        psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as other,
-    ):
-        listener.execute(f"LISTEN {_CHANNEL}")
+def connected(conninfo: str) -> psycopg.Connection:
+    """A connection whose statements are each by themselves; nothing is kept for the next one. Raises psycopg.Error."""
+    return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+
+
+def may_listen(conninfo: str, *, wanted: bool) -> bool:
+    """Tell whether to LISTEN for jobs; if not, the log says once why. Raises psycopg.Error if the database is away."""
+    with connected(conninfo) as connection:
+        if wanted and _notifications_arrive(connection, conninfo):
+            return True
+    _say_once("as a pooler hands each transaction to another session" if wanted else "as --poll was given")
+    return False
+
+
+def _notifications_arrive(listener: psycopg.Connection, conninfo: str) -> bool:
+    """Send one to find out; takes two seconds where they do not."""
+    listener.execute(f"LISTEN {_CHANNEL}")
+    with connected(conninfo) as other:
         other.execute(f"NOTIFY {_CHANNEL}")
-        return any(True for _ in listener.notifies(timeout=_PATIENCE_S, stop_after=1))
+    return any(True for _ in listener.notifies(timeout=_PATIENCE_S, stop_after=1))
+
+
+@cache
+def _say_once(why: str) -> None:
+    log.warning(f"LISTEN is not used, {why}: a new job begins within two seconds instead of at once")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 
 from recours.core.errors import RunError
 from recours.database.engine import SystemClock, clock_offset
@@ -14,6 +15,8 @@ from recours.logs import run_log
 
 _RECORD_EVERY_S = 60.0
 _AGAIN_AFTER_S = 1.0
+_WELL_AFTER_S = 5.0  # without a fault of the queue
+_STANDS_STILL_S = 60.0
 _FAULT_AGAIN_S = 60.0  # a fault that lasts is logged that often
 
 
@@ -27,6 +30,11 @@ class Process:
     slots: int
     watchdog_s: float | None = None  # how often systemd waits for a sign of life
     is_ready: bool = field(default=False, init=False)
+    _alive_at: float = field(
+        default_factory=monotonic, init=False
+    )  # when the loop that does jobs was last seen
+    _ready_since: float = field(default=0.0, init=False)
+    _has_said: bool = field(default=False, init=False)  # that it is ready
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, port: int) -> None:
@@ -36,7 +44,7 @@ class Process:
             threading.Thread(target=self._every, args=(_RECORD_EVERY_S, self._keep_record), daemon=True)
         ]
         if self.watchdog_s:
-            alive = self.watchdog_s / 2, lambda: systemd_notify("WATCHDOG=1")
+            alive = self.watchdog_s / 2, self._report_alive
             threads.append(threading.Thread(target=self._every, args=alive, daemon=True))
         for thread in threads:
             thread.start()
@@ -53,24 +61,38 @@ class Process:
 
     def _do_jobs(self) -> None:
         """Begin anew whenever the database went away, until the station is stopped. Raises NoFleetError."""
-        log, told, waited = run_log(), "", 0.0
+        log, told_at = run_log(), 0.0
         while not self.station.stopped:
+            self._alive_at = monotonic()
             try:
                 self.queue.run(self.station, self.slots, self._note_ready)
             except NoFleetError:  # a person must act, and a service that failed is seen
                 raise
             except RunError as fault:
-                if str(fault) != told or waited >= _FAULT_AGAIN_S:
+                if str(fault) != self.station.queue_fault or monotonic() - told_at >= _FAULT_AGAIN_S:
                     log.error(f"{fault}; trying again every {_AGAIN_AFTER_S:.0f} s")
-                    told, waited = str(fault), 0.0
+                    told_at = monotonic()
+                self.station.queue_fault = str(fault)
                 self._ended.wait(_AGAIN_AFTER_S)
-                waited += _AGAIN_AFTER_S
 
     def _note_ready(self, is_ready: bool) -> None:
-        self.is_ready = is_ready
-        if is_ready:
+        """Called again and again while jobs are done. After a fault, they are done once that has lasted a little."""
+        now = self._alive_at = monotonic()
+        if is_ready and not self.is_ready:
+            self._ready_since = now
             systemd_notify("READY=1")
+        self.is_ready = is_ready
+        is_well = self.station.queue_fault is None or now - self._ready_since >= _WELL_AFTER_S
+        if is_ready and is_well and not self._has_said:
             run_log().info("Ready: jobs are done as they come")
+        if is_ready and is_well:
+            self.station.queue_fault = None
+        self._has_said = is_ready and is_well
+
+    def _report_alive(self) -> None:
+        """To systemd, whose watchdog starts the process anew if the loop that does jobs stands still."""
+        if monotonic() - self._alive_at < _STANDS_STILL_S:
+            systemd_notify("WATCHDOG=1")
 
     def _every(self, seconds: float, do: Callable[[], None]) -> None:
         while not self._ended.wait(seconds):

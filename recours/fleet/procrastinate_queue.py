@@ -1,8 +1,7 @@
 """The job queue on Procrastinate, in PostgreSQL: https://procrastinate.readthedocs.io. Only this module knows it.
 
-What one has to know of it (3.10): `queueing_lock` is unique among jobs that wait, not among those at work. A process
-that is killed leaves its jobs as being done; `sweep` deletes them. When the database goes away, a worker ends without
-an error (its issue #1513).
+What to know of it (3.10): `queueing_lock` is unique among jobs that wait, not among those at work. A killed process
+leaves its jobs as being done; `sweep` deletes them. When the database goes away, a worker just ends (its issue #1513).
 """
 
 import asyncio
@@ -10,25 +9,29 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import procrastinate
 import psycopg
+from procrastinate import PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import UndefinedFunction, UndefinedTable
+from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable, UniqueViolation
 from sqlalchemy import URL
 
 from recours.database.engine import KEEPALIVES
 from recours.fleet.jobs import Jobs, NoFleetError, QueueError, WorkerLane
-from recours.fleet.listening import notifications_arrive
-from recours.runs.log import log
+from recours.fleet.listening import connected, may_listen
 
 _NOW = "recours_now"  # a queue, as `_of` names others; the service may have its own in the same tables
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
 _POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
-_Connector = TypeVar("_Connector", procrastinate.PsycopgConnector, procrastinate.SyncPsycopgConnector)
+_DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
+    %(queue)s, 'recours.fetch_now', 0, NULL, %(lock)s,
+    jsonb_build_object('reference', %(reference)s::text, 'asked_at', extract(epoch FROM clock_timestamp())), NULL
+)::procrastinate_job_to_defer_v1])"""
+_NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
 _NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
 
 
@@ -47,26 +50,19 @@ class ProcrastinateQueue:
         return str(procrastinate.schema.SchemaManager.get_schema())
 
     def defer_fetch(self, reference: str) -> None:
-        app = procrastinate.App(connector=self._connector(procrastinate.SyncPsycopgConnector))
-        job = app.configure_task("recours.fetch_now", queue=_NOW, queueing_lock=f"recours fetch {reference}")
-        with _translated(), app.open(), suppress(AlreadyEnqueued):
-            job.defer(reference=reference)
-
-    def _connector(self, kind: type[_Connector]) -> _Connector:
-        # Nothing stays prepared: a pooler may hand each transaction to another session.
-        session = {"prepare_threshold": None}
-        return kind(conninfo=self._conninfo, kwargs=session, min_size=1, max_size=1, timeout=5)
+        names = {"queue": _NOW, "lock": f"recours fetch {reference}", "reference": reference}
+        with _translated(), suppress(UniqueViolation), connected(self._conninfo) as server:
+            server.execute(_DEFER_FETCH, names)  # the first of two duplicates waits already
 
     def run(self, jobs: Jobs, slots: int, ready: Callable[[bool], None]) -> None:
         """Not in Windows' usual loop, in which psycopg cannot work."""
         for name in ("procrastinate", "psycopg.pool", "asyncio"):  # whose faults are logged here
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with _translated(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            listen = self._listen and notifications_arrive(self._conninfo)
-            if not listen:
-                why = " as a pooler hands each transaction to another session" if self._listen else ""
-                log.warning(f"LISTEN is not used{why}: jobs begin within {_POLL_S:.0f} s instead of at once")
-            app = procrastinate.App(connector=self._connector(procrastinate.PsycopgConnector))
+            listen = may_listen(self._conninfo, wanted=self._listen)
+            # Nothing stays prepared: a pooler may hand each transaction to another session.
+            session: dict[str, Any] = {"conninfo": self._conninfo, "kwargs": {"prepare_threshold": None}}
+            app = procrastinate.App(connector=PsycopgConnector(**session, min_size=1, max_size=1, timeout=5))
             runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready, listen=listen))
 
     async def _work(
@@ -83,11 +79,10 @@ class ProcrastinateQueue:
                 asyncio.create_task(app.run_worker_async(queues=queues, concurrency=most, **usual))
                 for queues, most in ((list(map(_of, jobs.carriers)), slots), ([_NOW], _AT_ONCE))
             ]
-            ready(True)
             try:
-                with suppress(AlreadyEnqueued):  # what a lost connection ended goes on now
-                    await app.configure_task("recours.tick").defer_async(timestamp=0)
+                await app.configure_task("recours.tick").defer_async(timestamp=0)  # as of now
                 while not (jobs.stopped or any(worker.done() for worker in workers)):
+                    ready(True)
                     await asyncio.wait(workers, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 ready(False)
@@ -108,13 +103,14 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
     """The jobs as tasks."""
 
     def wake(lane: WorkerLane) -> None:
-        with _translated(), suppress(AlreadyEnqueued):
+        # The second is what Procrastinate makes of a duplicate where the server's messages are not in English.
+        with _translated(), suppress(AlreadyEnqueued, AssertionError):
             lock = f"recours {lane.worker} {lane.carrier}"
             job = work.configure(queue=_of(lane.carrier), queueing_lock=lock)
             job.defer(worker=lane.worker, carrier=lane.carrier)
 
     @app.periodic(cron="* * * * *")
-    @app.task(name="recours.tick", queue=_NOW, queueing_lock="recours tick", priority=10)
+    @app.task(name="recours.tick", queue=_NOW, priority=10)
     def tick(timestamp: int) -> None:  # noqa: ARG001 (it is passed by its name)
         jobs.tick(wake)
 
@@ -124,11 +120,15 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
         jobs.slice(WorkerLane(worker, carrier), wake)
 
     @app.task(name="recours.fetch_now", queue=_NOW)
-    def fetch_now(reference: str, **_: Any) -> None:
-        jobs.fetch_now(reference)
+    def fetch_now(reference: str, asked_at: float | None = None, **_: Any) -> None:
+        def hand_on(carrier: str) -> None:
+            job = fetch_now.configure(queue=_of(carrier), priority=10)
+            job.defer(reference=reference, asked_at=asked_at)
+
+        jobs.fetch_now(reference, asked_at, hand_on)
 
     @app.periodic(cron="*/5 * * * *")
-    @app.task(name="recours.sweep", queue=_NOW, queueing_lock="recours sweep")
+    @app.task(name="recours.sweep", queue=_NOW, priority=5)
     async def sweep(timestamp: int) -> None:  # noqa: ARG001 (see above)
         for queue in (_NOW, *map(_of, jobs.carriers)):
             for job in await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=_DEAD_S):
@@ -144,7 +144,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (ConnectorException, psycopg.Error, OSError) as error:
-        if isinstance(cause := error.__cause__ or error, (UndefinedTable, UndefinedFunction)):
+        if isinstance(cause := error.__cause__ or error, _NOT_INSTALLED):
             raise NoFleetError(_NO_TABLES) from error
         reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise QueueError(f"The job queue in the database cannot be reached: {reason}") from error

@@ -5,8 +5,6 @@ import socket
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime, timedelta
 
@@ -30,7 +28,8 @@ class Shift:
         self.kind = kind
         self.run_id = uuid.uuid4().hex
         self.started_at = now
-        self.is_tidied = False  # what is done once in it
+        self.in_use = 0  # pieces of work that are under way in it: its owner's to count
+        self._is_tidied = False
         self._started = monotonic
         self._journal = journal
         self._guard = threading.Lock()
@@ -38,7 +37,6 @@ class Shift:
         self._left_behind: dict[str, Counter[str]] = {}  # by carrier, as it was last seen
         self._asked: set[str] = set()  # carriers
         self._free: list[Worker] = []
-        self._in_use = 0
         journal.begin(self.run_id, kind.name, now)
 
     def has_ended(self, monotonic: float) -> bool:
@@ -47,16 +45,11 @@ class Shift:
 
     # ---------------------------------------------------------------- its workers
 
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """It lasts at least as long as this."""
+    def tidy_once(self) -> bool:
+        """Tell whether what is done once in a shift is still to be done; it counts as done then."""
         with self._guard:
-            self._in_use += 1
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._in_use -= 1
+            is_due, self._is_tidied = not self._is_tidied, True
+            return is_due
 
     def take(self) -> Worker | None:
         """A worker that was used before; None: another one must be made."""
@@ -76,12 +69,6 @@ class Shift:
                         self._left_behind.setdefault(carrier, Counter())[one.name] = count
             self._asked |= worker.carriers_asked
             self._free += [worker] if usable else []
-
-    @property
-    def is_in_use(self) -> bool:
-        """Tell whether a piece of work is under way in it."""
-        with self._guard:
-            return self._in_use > 0
 
     # ---------------------------------------------------------------- what is known of it
 

@@ -11,27 +11,31 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from operator import itemgetter
 from random import random
 from signal import SIGTERM
 from typing import Any
 
 from recours.core.claim import Claim, Urgency
-from recours.core.errors import RunError
+from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.pauses import Refusal
 from recours.core.quota import Usage
-from recours.database.engine import SystemClock
+from recours.core.text import clean, is_text
+from recours.database.engine import DatabaseError, SystemClock
 from recours.database.journal import RunJournal
+from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
-from recours.fleet.jobs import Wake, WorkerLane
+from recours.fleet.jobs import HandOn, Wake, WorkerLane
 from recours.fleet.shift import Shift
 from recours.logs import run_log
 from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.lane import lane_key
+from recours.runs.lane import OUTAGE_AFTER, lane_key
 from recours.runs.ports import Clock
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
+from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
@@ -47,7 +51,7 @@ _CALL_S = 1.0
 
 @dataclass(frozen=True)
 class _Closed:
-    until: datetime
+    until: float  # monotonic seconds
     is_known: bool  # the queue knows why, and learns when it is over
 
 
@@ -61,7 +65,7 @@ class Station:
     only: Collection[str] = ()  # carriers, by their keys; none: all
     max_retries: int = 4
     clock: Clock = field(default_factory=SystemClock)
-    fault: str | None = field(default=None, init=False)  # why the last piece of work failed
+    queue_fault: str | None = field(default=None, init=False)  # why no jobs are done
     stopped: bool = field(default=False, init=False)
     is_outdated: bool = field(
         default=False, init=False
@@ -78,6 +82,8 @@ class Station:
         self._accounts = accounts(self.settings, self.clock, random)
         self._catalog = catalog_of(self.settings)
         self._journal = RunJournal(database, self.settings.keep_runs)
+        columns, redact = self.opened.schema.columns, redactor(self.settings)
+        self._records = DatabaseRecords(database, self._catalog, columns, redact)
         self._queue = make_queue(
             self.settings, database, self.settings.policy, self.clock, random, "fleet", self._accounts
         )
@@ -88,23 +94,32 @@ class Station:
         self._slices: Counter[str] = Counter()  # at work, by carrier
         self._at_work: set[Worker] = set()
         self._done: Counter[str] = Counter()  # pieces of work, by name
-        self._pinged: dict[str, datetime] = {}
+        self._faults: dict[tuple[str, str], str] = {}  # by piece of work and worker, until the same succeeds
+        self._ticking, self._sweeping = threading.Lock(), threading.Lock()
+        self._outages: Counter[str] = Counter()  # in a row, of claims fetched one by one, by carrier
+        self._pinged: dict[str, float] = {}  # monotonic seconds
 
     # ---------------------------------------------------------------- pieces of work
 
     def tick(self, wake: Wake) -> None:
-        """Bring the rows up to date, for all processes, and wake the lanes with claims to fetch, the most urgent first."""
-        found: list[tuple[Urgency, WorkerLane]] = []
-        for kind in WORKERS.values():
-            with self._logged(), self._piece_of_work("tick", kind) as worker:
-                worker.maintain()
-                ready = worker.deps.claims.ready_by_carrier(kind.stage, self.clock.now(), 1)
-                found += [(lane.head, WorkerLane(kind.name, carrier)) for carrier, lane in ready.items()]
-        with self._logged():
-            for _, lane in sorted(
-                found, key=lambda one: one[0]
-            ):  # of all carriers: other processes may work for others
-                wake(lane)
+        """Bring the rows up to date, for all processes, and wake the lanes with claims to fetch, the most urgent first.
+
+        Of all carriers: other processes may work for others. One at a time: a tick that takes long is not repeated beside.
+        """
+        if not self._ticking.acquire(blocking=False):
+            return
+        try:
+            found: list[tuple[Urgency, WorkerLane]] = []
+            for kind in WORKERS.values():
+                with self._logged("tick", kind), self._piece_of_work("tick", kind) as worker:
+                    worker.maintain()
+                    ready = worker.deps.claims.ready_by_carrier(kind.stage, self.clock.now(), 1)
+                    found += [(lane.head, WorkerLane(kind.name, carrier)) for carrier, lane in ready.items()]
+            with self._logged("wake", PODFetchWorker):
+                for _, lane in sorted(found, key=itemgetter(0)):
+                    wake(lane)
+        finally:
+            self._ticking.release()
 
     def slice(self, lane: WorkerLane, wake: Wake) -> None:
         """Fetch the most urgent claims of a lane.
@@ -113,56 +128,97 @@ class Station:
         than one slice of work: as many processes work on a lane as there is work for.
         """
         kind = WORKERS.get(lane.worker)  # None: of another version
-        if kind is None or self.stopped:
+        if kind is None or lane.carrier not in self.carriers or self.stopped:
             return
-        with self._logged(), self._one_of(lane) as may_begin:
-            if not may_begin or self._is_closed(lane):
+        with self._logged("lane", kind), self._one_of(lane) as may_begin:
+            if may_begin and not self._is_closed(lane):
+                with self._logged("slice", kind):
+                    self._slice(kind, lane, wake)
+
+    def _slice(self, kind: type[Worker], lane: WorkerLane, wake: Wake) -> None:
+        with self._piece_of_work("slice", kind) as worker:
+            ready = self._ready(worker, lane)
+            if ready > SLICE:
+                wake(lane)
+            if not ready:
                 return
-            with self._piece_of_work("slice", kind) as worker:
-                ready = self._ready(worker, lane)
-                if ready > SLICE:
-                    wake(lane)
-                if not ready:
-                    return
+            try:
                 worker.slice((lane.carrier,), most=SLICE, longest=LONGEST_SLICE)
-                self._heed(worker, lane)
-                if not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane):
-                    wake(lane)
+            except RunError as fault:
+                if not isinstance(fault, DatabaseError):  # of our own: the next minute would meet it again
+                    self._close(lane, kind.schedule, is_known=False)
+                raise
+            self._heed(worker, lane)
+            if not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane):
+                wake(lane)
 
-    def fetch_now(self, reference: str) -> None:
-        """Fetch one claim before all others: a new one as its first attempt, another as a person asks for it.
+    def fetch_now(self, reference: str, asked_at: float | None, hand_on: HandOn) -> None:
+        """Fetch one claim before all others. Why one is not fetched is logged: as a rule, a run was faster.
 
-        Why one cannot be fetched is logged: as a rule, a run was faster.
+        A new claim gets its first attempt. Another one is fetched only if somebody asked for it (`asked_at`) and
+        no attempt has begun since: a job may come late, or twice.
         """
-        with self._logged():
+        if not isinstance(reference, str) or not is_text(reference):
+            run_log().warning("A job names no claim; it is passed over")
+            return
+        with self._logged("fetch_now", PODFetchWorker):
             claim = self._claim(reference)
-            if claim and lane_key(claim) not in self.carriers:
-                run_log().info(f"{claim.reference} is left to processes that work for its carrier")
-                return
-            is_new = claim is not None and claim.is_pending
-            kind = PODFetchWorker if is_new else PODRetryScheduler
-            options = Options(batch_size=1, claims=(reference,), as_scheduled=is_new)
-            with self._piece_of_work("fetch_now", kind, options) as worker:
-                try:
-                    worker.find_named()
-                except RefusedError as refused:
-                    run_log().info(str(refused))
-                else:
-                    worker.slice(longest=_LONGEST_FETCH)
+            if claim is None:
+                run_log().info(f"There is no claim {clean(reference, 100)} (yet)")
+            elif (carrier := lane_key(claim)) not in self.carriers:
+                hand_on(carrier)
+            elif claim.is_pending:
+                self._fetch_new(claim)
+            elif isinstance(asked_at, int | float) and not self._was_tried_since(claim, asked_at):
+                self._fetch_named(claim, PODRetryScheduler)
+            else:
+                run_log().info(f"{claim.reference} is not new any more; the next try is that of its backoff")
+
+    def _fetch_new(self, claim: Claim) -> None:
+        lane = WorkerLane(PODFetchWorker.name, lane_key(claim))
+        if self._is_closed(lane):
+            run_log().info(f"{claim.reference} waits: its carrier takes no calls now")
+            return
+        refusals = self._fetch_named(claim, PODFetchWorker)
+        found = self._claim(claim.reference)
+        is_out = found is not None and not found.is_pending and found.state.kind in OUTAGE_KINDS
+        self._outages[lane.carrier] = self._outages[lane.carrier] + 1 if is_out else 0
+        if refusals or self._outages[lane.carrier] >= OUTAGE_AFTER:
+            is_known = self._refusal(lane.carrier) is not None
+            self._close(lane, PODFetchWorker.schedule, is_known=is_known)
+            self._outages[lane.carrier] = 0
+
+    def _fetch_named(self, claim: Claim, kind: type[Worker]) -> dict[str, Refusal]:
+        options = Options(batch_size=1, claims=(claim.reference,), as_scheduled=claim.is_pending)
+        with self._piece_of_work("fetch_now", kind, options) as worker:
+            try:
+                worker.find_named()
+            except RefusedError as refused:
+                run_log().info(str(refused))
+            else:
+                worker.slice(longest=_LONGEST_FETCH)
+            return worker.refusals
+
+    def _was_tried_since(self, claim: Claim, asked_at: float) -> bool:
+        attempts = self._records.attempts(claim.id)
+        return bool(attempts) and attempts[-1].started_at.timestamp() >= asked_at
 
     def sweep(self) -> None:
         """Send what is to be mailed, the weekly report too; tidy up once an hour."""
-        with self._logged(), self._piece_of_work("mails", PODRetryScheduler, mails=True) as worker:
-            if worker.deps.post:
-                worker.deps.post.notify(lambda: not self.stopped)
-        for kind in WORKERS.values():
-            with self._logged():
-                shift = self._shift(kind)
-                if not shift.is_tidied:
-                    with self._piece_of_work("tidy", kind) as worker:
+        if not self._sweeping.acquire(blocking=False):
+            return
+        try:
+            sender = PODRetryScheduler
+            with self._logged("mails", sender), self._piece_of_work("mails", sender, mails=True) as worker:
+                if worker.deps.post:
+                    worker.deps.post.notify(lambda: not self.stopped)
+            for kind in WORKERS.values():
+                with self._logged("tidy", kind), self._piece_of_work("tidy", kind) as worker:
+                    if self._shifts[kind.name].tidy_once():
                         worker.tidy()
-                    shift.is_tidied = True
-        leave_metrics(self.settings, self.opened, uuid.uuid4().hex)
+            leave_metrics(self.settings, self.opened, uuid.uuid4().hex)
+        finally:
+            self._sweeping.release()
 
     def _claim(self, reference: str) -> Claim | None:
         """As it is once new claims are enrolled, where the service's application cannot say that it wants their PODs."""
@@ -199,7 +255,7 @@ class Station:
     def _is_closed(self, lane: WorkerLane) -> bool:
         """Tell whether the lane's carrier took no more calls a while ago, and that still holds."""
         closed = self._closed.get(lane)
-        if closed is None or closed.until <= self.clock.now():
+        if closed is None or closed.until <= self.clock.monotonic():
             return False
         return not closed.is_known or self._refusal(lane.carrier) is not None
 
@@ -207,14 +263,16 @@ class Station:
         """Leave a carrier alone that took no more calls, as long as it would be left alone between two runs.
 
         A run asks it no more after a few failures. The next slice would begin that count anew, and cost many claims an
-        attempt.
+        attempt. Each process finds out for itself.
         """
         refusal = worker.refusals.get(lane.carrier)
         if refusal is None or refusal.passing:
             return
-        latest = self.clock.now() + worker.schedule
-        until = min(refusal.until or latest, latest)
-        self._closed[lane] = _Closed(until, self._refusal(lane.carrier) is not None)
+        wait = refusal.until - self.clock.now() if refusal.until else worker.schedule
+        self._close(lane, min(wait, worker.schedule), is_known=self._refusal(lane.carrier) is not None)
+
+    def _close(self, lane: WorkerLane, wait: timedelta, *, is_known: bool) -> None:
+        self._closed[lane] = _Closed(self.clock.monotonic() + wait.total_seconds(), is_known)
 
     def _refusal(self, carrier: str) -> Refusal | None:
         return self._queue.would_refuse(carrier) if carrier in self._accounts else None
@@ -222,16 +280,30 @@ class Station:
     # ---------------------------------------------------------------- workers
 
     @contextmanager
-    def _logged(self) -> Iterator[None]:
-        """The process goes on, whatever a piece of work met."""
+    def _logged(self, name: str, kind: type[Worker]) -> Iterator[None]:
+        """The process goes on, whatever a piece of work meets; that is its fault until the same piece succeeds."""
         try:
             yield
-        except RunError as fault:
-            self.fault = str(fault)
-            run_log().error(self.fault)
+        except RunError as error:
+            fault = str(error)
+            run_log().error(fault)
         except Exception as error:  # noqa: BLE001 (see above)
-            self.fault = f"An internal error ({type(error).__name__}); the log has its details"
+            fault = f"An internal error ({type(error).__name__}); the log has its details"
             run_log().exception("An internal error")
+        else:
+            self._faults.pop((name, kind.name), None)
+            return
+        self._faults[name, kind.name] = fault
+
+    def _fault_of(self, kind: type[Worker]) -> str | None:
+        """Why this worker's part does not go on at present."""
+        faults = (fault for (_, worker), fault in tuple(self._faults.items()) if worker == kind.name)
+        return self.queue_fault or next(faults, None)
+
+    @property
+    def fault(self) -> str | None:
+        """Why some of the work does not go on at present."""
+        return next(filter(None, map(self._fault_of, WORKERS.values())), None)
 
     @contextmanager
     def _piece_of_work(
@@ -239,8 +311,7 @@ class Station:
     ) -> Iterator[Worker]:
         """A worker for a piece of work. Raises RunError."""
         is_kept = options is None and not mails
-        shift = self._shift(kind)
-        with shift.in_use():
+        with self._shift_in_use(kind) as shift:
             worker = (shift.take() if is_kept else None) or self._make(shift, options, mails=mails)
             self._at_work.add(worker)
             if self.stopped:  # before it was among them
@@ -253,7 +324,6 @@ class Station:
                 self._at_work.discard(worker)
                 worker.mention_unknown()
                 shift.give_back(worker, usable=usable)
-        self.fault = None
         with self._guard:
             self._done[name] += 1
 
@@ -275,36 +345,56 @@ class Station:
     # ---------------------------------------------------------------- records
 
     def _shift(self, kind: type[Worker]) -> Shift:
-        """The present one of this worker. Raises RunError."""
+        """The present one of this worker; the guard is held. Raises RunError."""
+        shift = self._shifts.get(kind.name)
+        if shift is None or shift.has_ended(self.clock.monotonic()):
+            self._shifts[kind.name] = Shift(kind, self._journal, self.clock.now(), self.clock.monotonic())
+            self._over += [shift] if shift else []
+        return self._shifts[kind.name]
+
+    @contextmanager
+    def _shift_in_use(self, kind: type[Worker]) -> Iterator[Shift]:
+        """It does not end before this does. Raises RunError."""
         with self._guard:
-            shift = self._shifts.get(kind.name)
-            if shift is None or shift.has_ended(self.clock.monotonic()):
-                self._shifts[kind.name] = Shift(kind, self._journal, self.clock.now(), self.clock.monotonic())
-                if shift:
-                    self._over.append(shift)
-            return self._shifts[kind.name]
+            shift = self._shift(kind)
+            shift.in_use += 1
+        try:
+            yield shift
+        finally:
+            with self._guard:
+                shift.in_use -= 1
 
     def keep_record(self) -> None:
         """Record what was done so far; ping the check of RECOURS_PING_URL as often as a scheduled run would. Raises RunError."""
-        for kind in WORKERS.values():
-            shift, now = self._shift(kind), self.clock.now()
-            report = shift.report(self.clock.monotonic(), self._usage(shift), 1 if self.fault else 0)
-            shift.record(report, now)
-            last = self._pinged.get(kind.name)
-            if (url := self.settings.watch.ping_url) and (last is None or now - last >= kind.schedule):
-                self._pinged[kind.name] = now
-                pings = make_pings(url, kind.name, uuid.uuid4().hex, redactor(self.settings))
-                pings.ended(report.exit_status, [self.fault] if self.fault else report.lines())
-        for shift in [shift for shift in self._over if not shift.is_in_use]:
-            self._over.remove(shift)
-            self._end(shift)
         self.is_outdated = look(self.opened.database).version != self.opened.schema.version
+        for kind in WORKERS.values():
+            with self._guard:
+                shift = self._shift(kind)
+            report = self._report(shift)
+            shift.record(report, self.clock.now())
+            self._ping(kind, report)
+        for shift in [shift for shift in self._over if not shift.in_use]:
+            self._end(shift)
+            self._over.remove(shift)
+
+    def _ping(self, kind: type[Worker], report: Report) -> None:
+        now, last = self.clock.monotonic(), self._pinged.get(kind.name)
+        url = self.settings.watch.ping_url
+        if url and (last is None or now - last >= kind.schedule.total_seconds()):
+            self._pinged[kind.name] = now
+            fault = self._fault_of(kind)
+            pings = make_pings(url, kind.name, uuid.uuid4().hex, redactor(self.settings))
+            pings.ended(report.exit_status, [fault] if fault else report.lines())
+
+    def _report(self, shift: Shift) -> Report:
+        exit_status = 1 if self._fault_of(shift.kind) else 0
+        return shift.report(self.clock.monotonic(), self._usage(shift), exit_status)
 
     def _end(self, shift: Shift) -> None:
         """Write the summary of a shift and record it. Raises RunError."""
-        report = shift.report(self.clock.monotonic(), self._usage(shift))
-        shift.say(report)
+        report = self._report(shift)
         shift.record(report, self.clock.now())
+        shift.say(report)
 
     def _usage(self, shift: Shift) -> dict[str, list[Usage]]:
         return {self._catalog.name_of(key): self._queue.usage(key) for key in sorted(shift.carriers_asked)}

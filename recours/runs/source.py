@@ -16,7 +16,7 @@ from recours.runs.lane import lane_key
 from recours.runs.ports import Claims, Lease, Ready
 
 # Signs; what is longer was not typed, and a database may refuse to look for what begins like it.
-_LONGEST_REFERENCE = 1000
+LONGEST_REFERENCE = 1000
 
 
 class Unfit(StrEnum):
@@ -193,7 +193,7 @@ def unknown_claim(claims: Suggests, reference: str) -> RefusedClaim:
 
 
 def _nearest(claims: Suggests, reference: str) -> str | None:
-    if not is_text(reference) or len(reference) > _LONGEST_REFERENCE:
+    if not is_text(reference) or len(reference) > LONGEST_REFERENCE:
         return None
     likely = claims.references_like(reference)
     return next(iter(get_close_matches(reference, likely, n=1, cutoff=0.5)), None)

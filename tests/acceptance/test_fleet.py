@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -20,7 +20,7 @@ from sqlalchemy import insert, make_url, select, text
 import recours
 from recours.cli.database import init_db_command
 from recours.cli.worker import command
-from recours.database.engine import Database, SystemClock
+from recours.database.engine import Database
 from recours.database.tables import runs
 from recours.fleet import extra
 from recours.fleet.jobs import WorkerLane
@@ -30,7 +30,7 @@ from recours.fleet.tables import create_tables
 from recours.operations.problems import verdict
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.model import Settings
-from recours.wiring.databases import Opened, open_database
+from recours.wiring.databases import open_database
 from recours.wiring.operations import operations_over
 from tests.conftest import SERVICE_CLAIMS, Kind, claim_row
 from tests.processes import commands
@@ -267,16 +267,6 @@ def test_all_is_well_while_only_a_fleet_works(place: Place, worker: FleetWorker)
 # ---------------------------------------------------------------- hours of it
 
 
-class OpenedAt(Opened):
-    """A database that has a clock of the test's."""
-
-    simulated: ClassVar[SimulatedClock]
-
-    @property
-    def clock(self) -> SystemClock:
-        return self.simulated  # type: ignore[return-value]  # it has the same methods
-
-
 def test_each_worker_has_one_record_an_hour_and_all_is_well_at_any_time(
     url: str,
     sandbox: Sandbox,
@@ -287,8 +277,7 @@ def test_each_worker_has_one_record_an_hour_and_all_is_well_at_any_time(
     """What the job queue calls in these hours; a database of any kind will do."""
     settings, hours, steps = settings_of(url, sandbox), 2, 10
     opened = open_database(settings)
-    OpenedAt.simulated = clock
-    station = Station(settings, OpenedAt(**vars(opened)))
+    station = Station(settings, opened, clock=clock)
     lane = WorkerLane("pod_retry_scheduler", "chronopost")
     woken: list[WorkerLane] = []
     for step in range(steps):

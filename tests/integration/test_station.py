@@ -13,12 +13,14 @@ from sqlalchemy import select, text
 
 from recours.carriers.registry import CATALOG
 from recours.cli import demo
+from recours.core.errors import RunError
 from recours.database.engine import Database
 from recours.database.tables import runs
 from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import SLICE, Station
+from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.worker import Options
+from recours.runs.worker import Options, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
@@ -27,6 +29,10 @@ from recours.wiring.workers import make_worker
 
 RETRIES = WorkerLane("pod_retry_scheduler", "chronopost")
 NEW = WorkerLane("pod_fetch_worker", "chronopost")
+
+
+def hand_on_nothing(carrier: str) -> None:
+    raise AssertionError(f"a job for {carrier} was handed on")
 
 
 class QueueInHand:
@@ -233,7 +239,7 @@ def test_a_new_claim_that_is_wanted_at_once_gets_its_first_attempt(
 ) -> None:
     add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None}])
     delivered(sandbox, 1, Scenario.IN_TRANSIT if fails else Scenario.DELIVERED)
-    make_station().fetch_now("CLM-00000")
+    make_station().fetch_now("CLM-00000", None, hand_on_nothing)
     ((status, stage, worker, used),) = rows(
         database,
         "SELECT pod_fetch_status, pod_stage, worker, used FROM claims JOIN recours_attempts ON claim_id = claims.id",
@@ -246,13 +252,133 @@ def test_a_failed_claim_that_is_wanted_at_once_keeps_its_backoff(
     make_station: Callable[..., Station],
     database: Database,
     sandbox: Sandbox,
+    clock: SimulatedClock,
     add_claims: Callable[..., None],
 ) -> None:
     add_claims(database, [{"pod_retry_count": 2}])
     delivered(sandbox, 1, Scenario.IN_TRANSIT)
-    make_station().fetch_now("CLM-00000")
+    make_station().fetch_now("CLM-00000", clock.now().timestamp(), hand_on_nothing)
     assert rows(database, "SELECT pod_retry_count, pod_fetch_status FROM claims") == [(2, "failed")]
     assert len(sandbox.calls) == 1
+
+
+@pytest.mark.parametrize("asked", ["by nobody", "before the last attempt"])
+def test_a_job_that_comes_late_costs_no_second_call(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+    asked: str,
+) -> None:
+    """As of a trigger, whose job a tick's slice was faster than; or of a button that was pressed twice."""
+    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None}])
+    delivered(sandbox, 1, Scenario.IN_TRANSIT)
+    queue, asked_at = QueueInHand(make_station()), clock.now().timestamp()
+    clock.advance(timedelta(seconds=1))
+    queue.station.tick(queue.wake)
+    queue.work()
+    assert len(sandbox.calls) == 1
+    queue.station.fetch_now("CLM-00000", None if asked == "by nobody" else asked_at, hand_on_nothing)
+    assert len(sandbox.calls) == 1
+    clock.advance(timedelta(seconds=1))
+    queue.station.fetch_now("CLM-00000", clock.now().timestamp(), hand_on_nothing)
+    assert len(sandbox.calls) == 2, "somebody asked for it after the attempt"
+
+
+def test_claims_that_are_wanted_one_by_one_meet_an_outage_three_times(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+) -> None:
+    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None} for _ in range(8)])
+    delivered(sandbox, 8, Scenario.MAINTENANCE)
+    station = make_station()
+    for n in range(8):
+        station.fetch_now(f"CLM-{n:05d}", None, hand_on_nothing)
+    assert rows(database, "SELECT count(*) FROM recours_attempts") == [(3,)]
+
+
+def test_a_process_for_other_carriers_hands_the_job_on(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+) -> None:
+    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None}])
+    station = make_station()
+    station.only = ("ups",)
+    handed_on: list[str] = []
+    station.fetch_now("CLM-00000", None, handed_on.append)
+    assert (handed_on, sandbox.calls) == (["chronopost"], [])
+
+
+@pytest.mark.parametrize("reference", [123, ["CLM-00000"], "CLM\x0000000", None])
+def test_a_job_that_names_no_claim_is_no_fault(
+    make_station: Callable[..., Station], reference: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    station = make_station()
+    station.fetch_now(reference, None, hand_on_nothing)
+    assert station.fault is None
+    assert "names no claim" in caplog.text
+
+
+def test_a_fault_stands_until_the_same_piece_of_work_succeeds(
+    make_station: Callable[..., Station], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = make_station()
+    usual = PODFetchWorker.maintain
+
+    def maintain(worker: Worker) -> None:
+        raise RunError("it cannot be done")
+
+    monkeypatch.setattr(PODFetchWorker, "maintain", maintain)
+    station.tick(lambda _: None)
+    assert station.fault == "it cannot be done"
+    station.keep_record()
+    query = "SELECT worker, exit_status FROM recours_runs ORDER BY worker"
+    assert rows(database, query) == [("pod_fetch_worker", 1), ("pod_retry_scheduler", 0)]
+    monkeypatch.setattr(PODFetchWorker, "maintain", usual)
+    station.tick(lambda _: None)
+    station.keep_record()
+    assert station.fault is None
+    assert rows(database, query) == [("pod_fetch_worker", 0), ("pod_retry_scheduler", 0)]
+
+
+def test_a_queue_that_does_no_jobs_is_a_fault_of_both(
+    make_station: Callable[..., Station], database: Database
+) -> None:
+    station = make_station()
+    station.queue_fault = "the queue is away"
+    station.keep_record()
+    assert rows(database, "SELECT exit_status FROM recours_runs") == [(1,), (1,)]
+
+
+def test_a_fault_of_our_own_is_not_met_again_each_minute(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_claims(database, [{} for _ in range(5)])
+    delivered(sandbox, 5)
+    queue = QueueInHand(make_station())
+    met: list[int] = []
+
+    def slice_(*_: Any, **__: Any) -> None:
+        met.append(1)
+        raise RunError("the disk is full")
+
+    monkeypatch.setattr(PODRetryScheduler, "slice", slice_)
+    for _ in range(10):
+        queue.station.tick(queue.wake)
+        queue.work()
+        clock.advance(timedelta(minutes=1))
+    assert len(met) == 1
+    assert queue.station.fault == "the disk is full"
 
 
 @pytest.mark.parametrize("reference", ["CLM-99999", "CLM-00000"])
@@ -267,7 +393,7 @@ def test_what_cannot_be_fetched_is_logged_and_harms_nothing(
     caplog.set_level(logging.INFO, logger="__main__")
     add_claims(database, [{"pod_fetch_status": "success"}])
     station = make_station()
-    station.fetch_now(reference)
+    station.fetch_now(reference, None, hand_on_nothing)
     assert reference in caplog.text
     assert station.fault is None
     assert not sandbox.calls
