@@ -92,6 +92,7 @@ class Station:
         self._over: list[Shift] = []  # whose last pieces of work are under way
         self._closed: dict[WorkerLane, _Closed] = {}
         self._slices: Counter[str] = Counter()  # at work, by carrier
+        self._waiting: list[WorkerLane] = []  # for the end of one of these
         self._at_work: set[Worker] = set()
         self._done: Counter[str] = Counter()  # pieces of work, by name
         self._faults: dict[tuple[str, str], str] = {}  # by piece of work and worker, until the same succeeds
@@ -130,18 +131,27 @@ class Station:
         kind = WORKERS.get(lane.worker)  # None: of another version
         if kind is None or lane.carrier not in self.carriers or self.stopped:
             return
-        with self._logged("lane", kind), self._one_of(lane) as may_begin:
-            if may_begin and not self._is_closed(lane):
-                with self._logged("slice", kind):
-                    self._slice(kind, lane, wake)
+        with self._logged("lane", kind):
+            if not self._enter(lane):
+                return
+            is_more = False
+            try:
+                if not self._is_closed(lane):
+                    with self._logged("slice", kind):
+                        is_more = self._slice(kind, lane, wake)
+            finally:
+                waiting = self._leave(lane)
+            for one in (*waiting, *([lane] if is_more else ())):
+                wake(one)
 
-    def _slice(self, kind: type[Worker], lane: WorkerLane, wake: Wake) -> None:
+    def _slice(self, kind: type[Worker], lane: WorkerLane, wake: Wake) -> bool:
+        """Do a slice of the lane; tell whether there is work for another one. Raises RunError."""
         with self._piece_of_work("slice", kind) as worker:
             ready = self._ready(worker, lane)
             if ready > SLICE:
                 wake(lane)
             if not ready:
-                return
+                return False
             try:
                 worker.slice((lane.carrier,), most=SLICE, longest=LONGEST_SLICE)
             except RunError as fault:
@@ -149,8 +159,7 @@ class Station:
                     self._close(lane, kind.schedule, is_known=False)
                 raise
             self._heed(worker, lane)
-            if not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane):
-                wake(lane)
+            return not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane) > 0
 
     def fetch_now(self, reference: str, asked_at: float | None, hand_on: HandOn) -> None:
         """Fetch one claim before all others. Why one is not fetched is logged: as a rule, a run was faster.
@@ -237,20 +246,26 @@ class Station:
         found = worker.deps.claims.ready_by_carrier(worker.stage, now, SLICE + 1, carriers)
         return sum(ready.claims for ready in found.values())
 
-    @contextmanager
-    def _one_of(self, lane: WorkerLane) -> Iterator[bool]:
-        """Count a slice of its carrier; False if those at work use up the carrier's calls per second already."""
+    def _enter(self, lane: WorkerLane) -> bool:
+        """Count a slice of its carrier; False if those at work use up the carrier's calls per second: it waits for one's end."""
         account = self._accounts.get(lane.carrier)
         short = [limit for limit in account.limits if limit.window.is_short] if account else []
         useful = min((limit.number / limit.window.seconds * _CALL_S for limit in short), default=None)
         with self._guard:
             at_work = self._slices[lane.carrier]
+            if at_work and useful is not None and at_work * self.threads >= useful:
+                self._waiting.append(lane)
+                return False
             self._slices[lane.carrier] += 1
-        try:
-            yield not at_work or useful is None or at_work * self.threads < useful
-        finally:
-            with self._guard:
-                self._slices[lane.carrier] -= 1
+            return True
+
+    def _leave(self, lane: WorkerLane) -> list[WorkerLane]:
+        """A slice has ended; returns the lanes of its carrier that waited for it, the other worker's first: each gets its share."""
+        with self._guard:
+            self._slices[lane.carrier] -= 1
+            waiting = {one for one in self._waiting if one.carrier == lane.carrier}
+            self._waiting = [one for one in self._waiting if one not in waiting]
+        return sorted(waiting, key=lambda one: one == lane)
 
     def _is_closed(self, lane: WorkerLane) -> bool:
         """Tell whether the lane's carrier took no more calls a while ago, and that still holds."""

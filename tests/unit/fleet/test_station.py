@@ -1,0 +1,101 @@
+"""Whose slice comes next, where a carrier takes few calls a second."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.database.engine import Database
+from recours.fleet.jobs import WorkerLane
+from recours.fleet.station import Station
+from recours.runs.worker import Worker
+from recours.sandbox import Sandbox, SimulatedClock
+from recours.settings.model import Settings
+from recours.wiring.databases import open_database
+
+RETRIES, NEW = (WorkerLane(worker, "chronopost") for worker in ("pod_retry_scheduler", "pod_fetch_worker"))
+
+
+@pytest.fixture
+def woken() -> list[WorkerLane]:
+    """In their order."""
+    return []
+
+
+@pytest.fixture
+def station(
+    url: str, sandbox: Sandbox, clock: SimulatedClock, settings_of: Callable[..., Settings]
+) -> Iterator[Station]:
+    settings = settings_of(url, sandbox, QUOTA_CHRONOPOST="4/second")  # as many as a slice has threads
+    station = Station(settings, open_database(settings), clock=clock)
+    yield station
+    station.close()
+
+
+def test_a_lane_that_finds_its_carrier_busy_comes_after_the_slice_that_was_at_work(
+    station: Station,
+    database: Database,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    woken: list[WorkerLane],
+) -> None:
+    """Else a backlog of retries, slice after slice, would keep new claims waiting until its end."""
+    _add(add_claims, database, clock.now(), count=2)
+    station.tick(woken.append)
+    assert set(woken) == {RETRIES, NEW}
+    woken.clear()
+
+    def meanwhile(self: Worker, *_: Any, **__: Any) -> None:
+        """Its work takes as long as another thread needs for this."""
+        for lane in (RETRIES, NEW):
+            station.slice(lane, woken.append)
+        assert woken == [], "the carrier is busy"
+
+    monkeypatch.setattr(Worker, "slice", meanwhile)
+    station.slice(RETRIES, woken.append)
+    assert woken == [NEW, RETRIES, RETRIES], (
+        "the second one of these does nothing: it waits in the queue already"
+    )
+
+
+def test_lanes_of_other_carriers_do_not_wait(
+    station: Station,
+    database: Database,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    woken: list[WorkerLane],
+) -> None:
+    begun: list[str] = []
+    other = WorkerLane("pod_retry_scheduler", "colissimo")
+    _add(add_claims, database, clock.now(), count=1)
+    add_claims(
+        database,
+        [
+            {
+                "id": 9,
+                "claim_reference": "CLM-9",
+                "carrier": "Colissimo",
+                "updated_at": clock.now() - timedelta(hours=2),
+            }
+        ],
+    )
+    station.tick(woken.append)
+
+    def meanwhile(self: Worker, carriers: tuple[str, ...], **_: Any) -> None:
+        begun.extend(carriers)
+        if carriers == (RETRIES.carrier,):
+            station.slice(other, woken.append)
+
+    monkeypatch.setattr(Worker, "slice", meanwhile)
+    station.slice(RETRIES, woken.append)
+    assert begun == ["chronopost", "colissimo"]
+
+
+def _add(add_claims: Callable[..., None], database: Database, now: datetime, count: int) -> None:
+    """So many claims that are due for a retry, and as many new ones."""
+    due = {"updated_at": now - timedelta(hours=2)}
+    new = {"pod_fetch_status": "pending", "pod_fetch_error": None, "created_at": now, "updated_at": now}
+    add_claims(database, [due] * count + [new] * count)
