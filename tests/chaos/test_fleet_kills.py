@@ -15,7 +15,7 @@ from recours.sandbox import Sandbox, Scenario
 from tests.chaos.fleet_crew import IN_FLIGHT, Crew
 from tests.conftest import Kind
 from tests.long_form import IS_LONG
-from tests.processes_of_fleet import add_failed, add_pending, recours, wait_for
+from tests.processes_of_fleet import add_failed, add_pending, recours
 
 pytestmark = pytest.mark.full("kills and restarts of a fleet: tests/acceptance/test_fleet.py stops one")
 
@@ -88,16 +88,11 @@ def _kill(crew: Crew, kills: int, luck: random.Random, until: int) -> int:
 
 
 def _wait(crew: Crew, is_so: Callable[[], bool]) -> None:
-    def look() -> bool:
+    ends = time.monotonic() + _PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < ends, f"{crew.attempted()} claims attempted, {crew.used()} units used"
         crew.fill()
         time.sleep(0.2)
-        return is_so()
-
-    try:
-        wait_for(look, _PATIENCE_S)
-    except AssertionError as error:
-        facts = f"{crew.attempted()} claims attempted, {crew.used()} units used"
-        raise AssertionError(f"{facts}: {[member.program.log[-2000:] for member in crew.at_work]}") from error
 
 
 def _wait_until_the_quota_is_used(crew: Crew, limit: int, claims: int) -> None:
