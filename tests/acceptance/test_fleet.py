@@ -196,8 +196,8 @@ def test_a_new_claim_is_asked_about_as_soon_as_it_is_deferred(
 
 @pytest.mark.usefixtures("application")
 def test_a_deferred_claim_is_asked_about_before_those_that_wait(place: Place, worker: FleetWorker) -> None:
-    place.box.latency = 0.2
-    ids = place.new_ids(60)
+    place.box.latency = 0.1
+    ids = place.new_ids(55)
     add_failed(place.database, place.box, ids)
     numbers = {str(claim_row(n)["tracking_number"]) for n in ids}
     tick(place.database)
