@@ -32,7 +32,7 @@ from recours.logs import run_log
 from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import OUTAGE_AFTER, lane_key
-from recours.runs.ports import Clock
+from recours.runs.ports import Clock, NotRecordedError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.summary import Report
@@ -155,7 +155,8 @@ class Station:
             try:
                 worker.slice((lane.carrier,), most=SLICE, longest=LONGEST_SLICE)
             except RunError as fault:
-                if not isinstance(fault, DatabaseError):  # of our own: the next minute would meet it again
+                # One of our own: the next minute would meet it again.
+                if not isinstance(fault, DatabaseError | NotRecordedError):
                     self._close(lane, kind.schedule, is_known=False)
                 raise
             self._heed(worker, lane)

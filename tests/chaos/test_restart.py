@@ -120,7 +120,7 @@ def test_a_fleet_works_again_within_ten_seconds(
     server: Server, tmp_path: Path, how: str, claims: int, *, is_long: bool
 ) -> None:
     """Of 300 claims there are slices that wait in the queue; of 50 there is none but the one that the restart ended."""
-    restarts, workers, luck = 5 if is_long else 1, 2, random.Random(11)
+    restarts, workers, luck = 5 if is_long else 2, 2, random.Random(11)
     url = Durable(server).ready(tmp_path)
     with closing(Database(url)) as database, Sandbox(latency=0.1) as box:
         given = environment(url.render_as_string(hide_password=False), box, tmp_path)
