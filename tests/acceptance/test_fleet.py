@@ -227,7 +227,7 @@ def test_a_carrier_that_is_down_costs_few_attempts(place: Place, worker: FleetWo
     with place.database.write() as connection:
         connection.execute(insert(SERVICE_CLAIMS), rows)
     query = "SELECT count(*) FROM recours_attempts WHERE carrier = 'colissimo'"
-    waiting = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'recours'"
+    waiting = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name LIKE 'recours\\_%' AND queue_name <> 'recours_now'"
     tick(place.database)
     wait_for(lambda: place.one(query) >= 3, 60, worker)
     for _ in range(2):
