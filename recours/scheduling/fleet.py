@@ -44,6 +44,8 @@ Restart=always
 RestartSec=10s
 RestartPreventExitStatus=2
 WatchdogSec=2min
+# It is ready when its database is: that one may be away when the machine starts, or be brought up to date for hours.
+TimeoutStartSec=infinity
 # Asked to stop, it finishes the calls under way and hands back the rest.
 KillMode=mixed
 KillSignal=SIGTERM

@@ -66,6 +66,11 @@ def test_an_installed_copy_is_started_with_its_home() -> None:
     assert command_of(text) == "ExecStart=/opt/recours/bin/recours worker"
 
 
+def test_systemd_waits_for_a_database_that_is_away_or_is_brought_up_to_date() -> None:
+    """After 90 seconds it would kill the worker, in the middle of an upgrade, and start it over."""
+    assert "\nTimeoutStartSec=infinity\n" in unit(JOB, Checkout("/srv/recours"))
+
+
 # ---------------------------------------------------------------- installing and removing it
 
 
