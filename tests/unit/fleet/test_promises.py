@@ -1,6 +1,7 @@
 """What the files beside the code say of a long-lived worker is what it does."""
 
 import inspect
+import re
 from pathlib import Path
 
 from recours.cli import worker
@@ -10,10 +11,19 @@ from recours.fleet.jobs import JobQueue
 ROOT = Path(__file__).resolve().parents[3]
 
 
+COMPOSE = (ROOT / "deploy" / "compose.fleet.yaml").read_text(encoding="utf-8")
+
+
 def test_the_containers_ask_for_health_where_the_worker_answers() -> None:
     (port,) = (option.default for option in worker.command.params if option.name == "port")
-    compose = (ROOT / "deploy" / "compose.fleet.yaml").read_text(encoding="utf-8")
-    assert f"http://127.0.0.1:{port}/health" in compose
+    assert f"http://127.0.0.1:{port}/health" in COMPOSE
+
+
+def test_the_containers_make_the_schema_once_the_final_server_answers_and_try_again() -> None:
+    """The image's first start has a server for its own preparations, which is on the socket alone and ends again."""
+    assert re.search(r"pg_isready, --host=127\.0\.0\.1", COMPOSE)
+    schema = COMPOSE.partition("\n  schema:\n")[2].partition("\n\n")[0]
+    assert "\n    restart: on-failure" in schema
 
 
 def test_one_short_module_knows_the_job_queue() -> None:
