@@ -17,7 +17,7 @@ from recours.database.engine import Database
 from recours.database.schema.inspection import look, require_claims
 from recours.database.schema.upgrade import complete, create_file, grant_rights, sql_of_completion
 from recours.fleet.opening import open_queue
-from recours.fleet.tables import NEEDS, create_tables
+from recours.fleet.tables import NEEDS, create_tables, sql_of_tables
 from recours.home import make_home
 from recours.settings.loading import load
 from recours.settings.model import Settings
@@ -48,16 +48,16 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
             job_queue = open_queue(settings) if fleet else None
         if as_sql:
             said = sql_of_completion(database, grant_to)
-            if job_queue:
-                said += [job_queue.schema()]
+            said += sql_of_tables(database, job_queue.schema(), grant_to) if job_queue else []
         elif database.path is not None and not database.is_there():
             made_by = "Created" if create_file(database.path, settings.access) else "Another process created"
             said = [f"{made_by} {database.path} with its whole schema."]
         else:
             database = connect(settings)
-            done = complete(database, clock_of(database)) or ["Nothing was missing."]
-            if job_queue and create_tables(database, job_queue.schema()):
-                done.append("the tables of the job queue were created")
+            queue_is_new = job_queue is not None and create_tables(database, job_queue.schema())
+            done = complete(database, clock_of(database))
+            done += ["the tables of the job queue were created"] if queue_is_new else []
+            done = done or ["Nothing was missing."]
             if grant_to:
                 done += grant_rights(database, grant_to, NEEDS if fleet else ())
             said = [f"{database.shown}: {remark}" for remark in done]

@@ -8,8 +8,11 @@ from sqlalchemy import text
 
 from recours.database.engine import Database
 from recours.database.schema.inspection import granting
-from recours.database.schema.rights import ALL, Need, missing_rights
+from recours.database.schema.rights import ALL, Need, grants, missing_rights, rights_of
 from recours.fleet.extra import PACKAGE
+from recours.fleet.jobs import NoFleetError
+
+_MIGRATIONS = "https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html"
 
 NEEDS = (
     Need("procrastinate_jobs", ALL, numbered=True),
@@ -61,9 +64,32 @@ def _functions() -> set[str]:
 
 
 def create_tables(database: Database, schema: str) -> bool:
-    """Create the tables of the job queue by this SQL; False if they are there. Raises DatabaseError."""
-    if look(database).there:
+    """Create the tables of the job queue by this SQL; False if they are there. Raises DatabaseError, NoFleetError."""
+    if _are_there(database):
         return False
     with database.write() as connection:
         connection.exec_driver_sql(schema.replace("%", "%%"))
     return True
+
+
+def sql_of_tables(database: Database, schema: str, role: str | None = None) -> list[str]:
+    """What `create_tables` would run, to be run by someone else. Raises DatabaseError, NoFleetError.
+
+    `role`: who is given the rights that a worker needs; None: nobody.
+    """
+    creating = [] if _are_there(database) else [schema]
+    if role is None:
+        return creating
+    with database.read() as connection:
+        return [*creating, *(f"{grant};" for grant in grants(connection, rights_of(NEEDS), role))]
+
+
+def _are_there(database: Database) -> bool:
+    """Raises DatabaseError; NoFleetError if they are those of another version, which its own migrations alone can change."""
+    found = look(database)
+    if found.there and found.missing:
+        raise NoFleetError(
+            f"The job queue's tables in {database.shown} are those of another version of Procrastinate; missing: "
+            f"{', '.join(found.missing)}. Run Procrastinate's own migrations, see {_MIGRATIONS}"
+        )
+    return bool(found.there)

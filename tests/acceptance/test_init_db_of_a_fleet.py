@@ -1,0 +1,91 @@
+"""`recours init-db --fleet`: the job queue's tables are made once, and its SQL can be printed for someone who may run it."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from recours.database.engine import Database
+from recours.database.schema.rights import quoted
+from recours.fleet.tables import JobTables, look
+from tests.conftest import Kind
+from tests.postgres import execute, programs
+from tests.processes import commands
+
+
+@pytest.fixture
+def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
+    """A database without any table."""
+    url = kinds("postgresql").empty(tmp_path)
+    yield url
+    kinds("postgresql").drop(url)
+
+
+@pytest.fixture
+def role(owner: URL) -> Iterator[str]:
+    name = "Worker-" + str(owner.database)[-12:]  # to be quoted wherever it is named
+    execute(owner, f"CREATE ROLE {quoted(name)} LOGIN")
+    yield name
+    execute(owner, f"DROP OWNED BY {quoted(name)}", f"DROP ROLE {quoted(name)}")
+
+
+def init_db(url: URL, *options: str) -> commands.Done:
+    given = {"DATABASE_URL": url.render_as_string(hide_password=False), "PATH": os.environ["PATH"]}
+    return commands.recours("init-db", "--fleet", *options, environment=given)
+
+
+def tables(url: URL) -> JobTables:
+    with closing(Database(url)) as database:
+        return look(database)
+
+
+def test_its_tables_are_made_once_and_a_worker_has_its_rights(owner: URL, role: str) -> None:
+    assert "the tables of the job queue were created" in init_db(owner).stdout
+    again = init_db(owner, "--grant-to", role)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "Nothing was missing." in again.stdout
+    assert "created" not in again.stdout
+    found = tables(owner.set(username=role))
+    assert (found.missing, found.missing_rights) == ((), ())
+
+
+def test_the_sql_that_is_printed_makes_all_of_it_and_grants_the_rights(owner: URL, role: str) -> None:
+    psql(owner, init_db(owner, "--grant-to", role, "--sql").stdout)
+    found = tables(owner.set(username=role))
+    assert (found.missing, found.missing_rights) == ((), ())
+    assert "Nothing was missing." in init_db(owner).stdout
+
+
+def test_what_is_there_is_not_in_the_sql_that_is_printed(owner: URL, role: str) -> None:
+    init_db(owner)
+    psql(owner, init_db(owner, "--grant-to", role, "--sql").stdout)
+    assert tables(owner.set(username=role)).missing_rights == ()
+
+
+def psql(owner: URL, sql: str) -> None:
+    """Statement by statement, as psql runs a file: some of them may not be run in a transaction."""
+    conninfo = owner.set(drivername="postgresql").render_as_string(hide_password=False)
+    done = subprocess.run(
+        [programs("psql"), "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--quiet", conninfo],
+        input=sql,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("option", [(), ("--sql",)])
+def test_tables_of_an_older_version_are_left_to_its_own_migrations(
+    owner: URL, option: tuple[str, ...]
+) -> None:
+    init_db(owner)
+    execute(owner, "DROP FUNCTION procrastinate_fetch_job_v2")
+    refused = init_db(owner, *option)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "of another version of Procrastinate; missing: procrastinate_fetch_job_v2. " in refused.stderr
+    assert "https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html" in refused.stderr
