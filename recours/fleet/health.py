@@ -2,22 +2,33 @@
 
 `/health`: the process works, its database answers. `/ready`: it takes jobs. `/metrics`: what Prometheus scrapes, the text
 of RECOURS_METRICS_FILE and this process's own counts.
+
+Every user of the machine may ask. What asks often, slowly or all at once must not keep the process from its work, which
+shares few connections to the database with these pages.
 """
 
 import json
+import socket
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from recours.core.errors import RunError
 from recours.fleet.station import Station
 from recours.logs import run_log
+from recours.wiring.carriers import redactor
 from recours.wiring.workers import metrics_text
 
 _LOOPBACK = "127.0.0.1"
-_PATIENCE_S = 10.0
+_CONNECTIONS = 16  # at once; more are closed
+_PATIENCE_S, _LONGEST_S = 10.0, 30.0  # for the next piece of a request; for all of it, and its answer
+_WAIT_S = 5.0  # for another request for the same page
+_KEPT_S = 10.0  # what /metrics has of the database
 _JSON, _TEXT = "application/json", "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -26,41 +37,13 @@ class HealthServer:
 
     def __init__(self, station: Station, port: int, is_ready: Callable[[], bool]) -> None:
         """Raises RunError if the port is taken."""
-        pages = {
-            "/health": lambda: _health(station),
-            "/ready": lambda: _ready(is_ready()),
-            "/metrics": lambda: _metrics(station),
-        }
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = _PATIENCE_S
-
-            def do_GET(self) -> None:
-                page = pages.get(self.path.partition("?")[0])
-                try:
-                    status, kind, text = (
-                        page() if page else (404, _JSON, json.dumps({"pages": sorted(pages)}))
-                    )
-                except RunError as fault:
-                    status, kind, text = 503, _JSON, json.dumps({"ok": False, "fault": str(fault)})
-                body = text.encode()
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Monitors ask often: nothing of it is logged."""
-
         try:
-            self._server = ThreadingHTTPServer((_LOOPBACK, port), Handler)
+            self._server = _Server(port, _Pages(station, is_ready))
         except OSError as error:
             raise RunError(
                 f"Port {port} of this machine cannot be used for /health ({error.strerror or error}). Choose another one with "
                 "--port, or none with --port 0."
             ) from error
-        self._server.daemon_threads = True
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
         run_log().info(f"Health: http://{_LOOPBACK}:{self.port}/health, /ready, /metrics")
@@ -70,27 +53,145 @@ class HealthServer:
         self._server.server_close()
 
 
-def _health(station: Station) -> tuple[int, str, str]:
-    began = time.perf_counter()
-    station.opened.database.ping()
-    facts = {
-        "ok": True,
-        "database_s": round(time.perf_counter() - began, 4),
-        "fault": station.fault,
-        "done": station.facts(),
-    }
-    return 200, _JSON, json.dumps(facts)
+# ---------------------------------------------------------------- the pages
 
 
-def _ready(is_ready: bool) -> tuple[int, str, str]:
-    return 200 if is_ready else 503, _JSON, json.dumps({"ready": is_ready})
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    text: str
+    kind: str = _JSON
 
 
-def _metrics(station: Station) -> tuple[int, str, str]:
-    own = [
-        "# HELP recours_worker_jobs_total Pieces of work that this process has done.",
-        "# TYPE recours_worker_jobs_total counter",
-        *(f'recours_worker_jobs_total{{job="{name}"}} {count}' for name, count in station.facts().items()),
-    ]
-    text = metrics_text(station.settings, station.opened)
-    return 200, _TEXT, "\n".join([*own, text])
+class _BusyError(Exception):
+    """Other requests for the page take too long."""
+
+
+class _Pages:
+    """What there is to ask. A page that uses the database has one of its connections at most, however many ask."""
+
+    def __init__(self, station: Station, is_ready: Callable[[], bool]) -> None:
+        self._station = station
+        self._is_ready = is_ready
+        self._redact = redactor(station.settings)
+        self._pages = {"/health": self._health, "/ready": self._ready, "/metrics": self._metrics}
+        self._health_lock, self._metrics_lock = threading.Lock(), threading.Lock()
+        self._recorded: tuple[float, str] | None = None  # when, and what /metrics had of the database
+
+    def answer(self, name: str) -> _Answer:
+        """Whatever happens: an answer."""
+        page = self._pages.get(name)
+        if page is None:
+            return _Answer(404, json.dumps({"pages": sorted(self._pages)}))
+        try:
+            return page()
+        except _BusyError:
+            return _failed(503, f"Other requests for {name} are under way: ask less often")
+        except RunError as fault:
+            return _failed(503, self._redact(str(fault)))
+        except Exception as error:  # noqa: BLE001 (the monitor is to see it, and the process goes on)
+            run_log().exception(f"{name}: an internal error")
+            return _failed(500, f"An internal error ({type(error).__name__}); the log has its details")
+
+    def _health(self) -> _Answer:
+        with _alone(self._health_lock):
+            began = time.perf_counter()
+            self._station.opened.database.ping()
+            took = time.perf_counter() - began
+        fault = self._station.fault
+        facts = {
+            "ok": True,
+            "database_s": round(took, 4),
+            "fault": None if fault is None else self._redact(fault),
+            "done": self._station.facts(),
+        }
+        return _Answer(200, json.dumps(facts))
+
+    def _ready(self) -> _Answer:
+        is_ready = self._is_ready()
+        return _Answer(200 if is_ready else 503, json.dumps({"ready": is_ready}))
+
+    def _metrics(self) -> _Answer:
+        with _alone(self._metrics_lock):
+            now = time.monotonic()
+            if self._recorded is None or now - self._recorded[0] >= _KEPT_S:
+                self._recorded = now, metrics_text(self._station.settings, self._station.opened)
+            recorded = self._recorded[1]
+        done = self._station.facts().items()
+        own = [
+            "# HELP recours_worker_jobs_total Pieces of work that this process has done.",
+            "# TYPE recours_worker_jobs_total counter",
+            *(f'recours_worker_jobs_total{{job="{name}"}} {count}' for name, count in done),
+        ]
+        return _Answer(200, "\n".join([*own, recorded]), _TEXT)
+
+
+def _failed(status: int, fault: str) -> _Answer:
+    return _Answer(status, json.dumps({"ok": False, "fault": fault}))
+
+
+@contextmanager
+def _alone(lock: threading.Lock) -> Iterator[None]:
+    """Raises _BusyError."""
+    if not lock.acquire(timeout=_WAIT_S):
+        raise _BusyError
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+# ---------------------------------------------------------------- HTTP
+
+
+class _Server(ThreadingHTTPServer):
+    """Has few connections at once, none of them for long."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, pages: _Pages) -> None:
+        """Raises OSError."""
+        self.pages = pages
+        self._began: dict[socket.socket, float] = {}  # connections that are open
+        super().__init__((_LOOPBACK, port), _Handler)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        del request, client_address
+        return len(self._began) < _CONNECTIONS
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._began[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Twice a second: end what takes too long. Its thread meets the end of the connection."""
+        for request, began in tuple(self._began.items()):
+            if time.monotonic() - began >= _LONGEST_S:
+                with suppress(OSError):  # it has ended
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._began.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        del request, client_address
+        if not isinstance(sys.exception(), OSError):  # a client that hung up
+            run_log().exception("A request to /health and the like: an internal error")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = _PATIENCE_S
+
+    def do_GET(self) -> None:
+        answer = self.server.pages.answer(self.path.partition("?")[0])
+        body = answer.text.encode()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Monitors ask often: nothing of it is logged."""
