@@ -15,7 +15,6 @@ from functools import cached_property
 from recours.carriers.registry import CATALOG
 from recours.core.errors import RunError
 from recours.core.mail import LANGUAGES
-from recours.core.text import is_text
 from recours.database.engine import DatabaseError
 from recours.database.reports.records import DatabaseRecords
 from recours.logs import lines_to, local, run_log
@@ -35,7 +34,7 @@ from recours.operations.results import (
 )
 from recours.runs.lane import lane_key
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.source import LONGEST_REFERENCE, RefusedClaim, RefusedError, Unfit, unknown_claim
+from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference, unknown_claim
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.settings.loading import load_at_home
@@ -107,7 +106,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
     from recours.fleet.opening import open_queue  # noqa: PLC0415 (few applications use it)
 
     with _told(language) as (settings, sentences):
-        if not is_text(reference) or len(reference) > LONGEST_REFERENCE:
+        if not can_be_reference(reference):
             raise sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
         open_queue(settings).defer_fetch(reference)
 

@@ -21,7 +21,7 @@ from recours.core.claim import Claim, Urgency
 from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.pauses import Refusal
 from recours.core.quota import Usage
-from recours.core.text import clean, is_text
+from recours.core.text import clean
 from recours.database.engine import DatabaseError, SystemClock
 from recours.database.journal import RunJournal
 from recours.database.reports.records import DatabaseRecords
@@ -34,7 +34,7 @@ from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import OUTAGE_AFTER, lane_key
 from recours.runs.ports import Clock, NotRecordedError
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.source import RefusedError
+from recours.runs.source import RefusedError, can_be_reference
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
@@ -168,7 +168,7 @@ class Station:
         A new claim gets its first attempt. Another one is fetched only if somebody asked for it (`asked_at`) and
         no attempt has begun since: a job may come late, or twice.
         """
-        if not isinstance(reference, str) or not is_text(reference):
+        if not can_be_reference(reference):
             run_log().warning("A job names no claim; it is passed over")
             return
         with self._logged("fetch_now", PODFetchWorker):

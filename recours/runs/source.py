@@ -16,7 +16,7 @@ from recours.runs.lane import lane_key
 from recours.runs.ports import Claims, Lease, Ready
 
 # Signs; what is longer was not typed, and a database may refuse to look for what begins like it.
-LONGEST_REFERENCE = 1000
+_LONGEST_REFERENCE = 1000
 
 
 class Unfit(StrEnum):
@@ -130,6 +130,13 @@ class NamedClaims:
         self._left += claims
 
 
+def can_be_reference(value: object) -> bool:
+    """Tell whether a claim could have that reference: PostgreSQL's texts hold no NUL, and nobody types a page."""
+    return (
+        isinstance(value, str) and is_text(value) and "\0" not in value and len(value) <= _LONGEST_REFERENCE
+    )
+
+
 def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: datetime) -> list[Claim]:
     """The claims of these references, assessed. Raises RefusedError if one of them cannot be fetched."""
     found, refused = [], []
@@ -193,7 +200,7 @@ def unknown_claim(claims: Suggests, reference: str) -> RefusedClaim:
 
 
 def _nearest(claims: Suggests, reference: str) -> str | None:
-    if not is_text(reference) or len(reference) > LONGEST_REFERENCE:
+    if not can_be_reference(reference):
         return None
     likely = claims.references_like(reference)
     return next(iter(get_close_matches(reference, likely, n=1, cutoff=0.5)), None)

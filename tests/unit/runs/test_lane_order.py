@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recours.core.claim import FetchStatus, Stage, State, urgency
@@ -17,6 +17,7 @@ LANES = 2 * LANES_AT_ONCE
 HOUR = timedelta(hours=1)
 
 
+@settings(deadline=None)  # machines are busy
 @given(
     claims=st.lists(
         st.tuples(st.integers(0, LANES - 1), st.integers(-9, 40), st.booleans()), min_size=60, max_size=90
