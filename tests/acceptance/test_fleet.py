@@ -217,6 +217,7 @@ def asked_of(place: Place, numbers: set[str]) -> set[str]:
     return {call.number for call in list(place.box.calls)} & numbers
 
 
+@pytest.mark.full("an outage with the real job queue: tests/integration/test_station.py has one without")
 def test_a_carrier_that_is_down_costs_few_attempts(place: Place, worker: FleetWorker) -> None:
     at = datetime.now(UTC) - timedelta(hours=2)
     due = {"carrier": "Colissimo", "created_at": at, "updated_at": at}
@@ -267,6 +268,7 @@ def test_all_is_well_while_only_a_fleet_works(place: Place, worker: FleetWorker)
 # ---------------------------------------------------------------- hours of it
 
 
+@pytest.mark.full("hours of a fleet: tests/integration/test_station.py has the records of one")
 def test_each_worker_has_one_record_an_hour_and_all_is_well_at_any_time(
     url: str,
     sandbox: Sandbox,

@@ -455,6 +455,7 @@ def in_systemd(place: Place, script: str) -> subprocess.CompletedProcess[str]:
     return place.machine.run("bash", "-c", IN_SYSTEMD + script, cwd=place.checkout, PYTHON=python)
 
 
+@pytest.mark.full("a service that systemd runs: its unit is compared and verified in short, and timers run")
 def test_a_fleets_worker_is_kept_running_beside_a_crontab(plain: Place) -> None:
     give_fleet(plain)
     done = in_systemd(

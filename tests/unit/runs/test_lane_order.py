@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recours.core.claim import FetchStatus, Stage, State, urgency
@@ -10,6 +10,7 @@ from recours.memory.claims import MemoryClaims
 from recours.memory.clock import SimulatedClock
 from recours.runs.lane_order import LANES_AT_ONCE
 from recours.runs.leasing import Limits
+from tests.fakes.examples import MODEST
 from tests.fakes.many_lanes import Model, Slice, catalog_of, lane_name
 from tests.fakes.table import ServiceTable
 
@@ -17,7 +18,7 @@ LANES = 2 * LANES_AT_ONCE
 HOUR = timedelta(hours=1)
 
 
-@settings(deadline=None)  # machines are busy
+@MODEST
 @given(
     claims=st.lists(
         st.tuples(st.integers(0, LANES - 1), st.integers(-9, 40), st.booleans()), min_size=60, max_size=90
