@@ -175,7 +175,9 @@ class QuotaReservation:
             return units
         if not self._has_called:
             raise CalledOffError
-        raise CallError(replace(self._limit_reached(limits[0]), alone=True))  # no other claim is told by it
+        raise CallError(
+            replace(self._limit_reached(limits[0]), alone=True)
+        )  # it says nothing of other claims
 
     def _limit_reached(self, limit: Limit) -> Failure:
         return Failure.of(Sentence.LIMIT_REACHED, self._account.spec.name, detail=str(limit))

@@ -264,7 +264,7 @@ def _where_pending(case: _Case) -> str:
         )
     if case.where.standing is Standing.WAITING:
         at = case.shown(case.state.next_at)
-        return f"It is new, and was put off: the fetch worker asks the carrier again at {at}."
+        return f"It is new, and its fetch was postponed: the fetch worker asks the carrier again at {at}."
     return "It is new: the fetch worker asks the carrier at its next run."
 
 
@@ -335,7 +335,7 @@ def _next_why(case: _Case) -> str:
     if where.why is Why.SETTLED:
         return f"none: its retries pass without a call, the next one at {case.shown(state.next_at)}"
     if where.why is Why.BY_BACKOFF and case.claim.is_pending:
-        return "it was put off until then"
+        return "its fetch was postponed until then"
     if where.why is Why.BY_BACKOFF:
         wait = case.policy.backoff.wait(state.retries_used + 1)
         since = "the attempt before" if state.retries_used else "the failure"

@@ -1,4 +1,4 @@
-"""What `/health`, `/ready` and `/metrics` of a long-lived process answer, and that whoever asks cannot keep it from its work."""
+"""What `/health`, `/ready` and `/metrics` of a long-lived process answer, and that requests cannot keep it from its work."""
 
 import json
 import logging

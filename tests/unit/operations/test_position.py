@@ -116,7 +116,7 @@ def test_one_that_was_put_off_waits_until_then(world: World) -> None:
         ListedClaim(world.table["CLM-1"]), Facts(), CATALOG, world.policy, world.now, lambda at: at
     )
     assert told.standing == (
-        "It is new, and was put off: the fetch worker asks the carrier again at 2026-02-02 14:00.",
+        "It is new, and its fetch was postponed: the fetch worker asks the carrier again at 2026-02-02 14:00.",
     )
 
 
