@@ -324,6 +324,18 @@ def test_a_job_that_names_no_claim_is_no_fault(
     assert "names no claim" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("worker", "carrier"), [(["x"], "ups"), ("pod_fetch_worker", {"a": 1}), (None, None)]
+)
+def test_a_job_that_names_no_lane_is_logged_and_harms_nothing(
+    make_station: Callable[..., Station], worker: Any, carrier: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    station = make_station()
+    station.slice(WorkerLane(worker, carrier), lambda _: None)
+    assert station.fault is None
+    assert "names no lane" in caplog.text
+
+
 def test_a_fault_stands_until_the_same_piece_of_work_succeeds(
     make_station: Callable[..., Station], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
