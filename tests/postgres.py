@@ -184,6 +184,17 @@ def execute(url: URL, *statements: str) -> None:
             connection.execute(text(statement))
 
 
+@contextmanager
+def role_without_rights(owner: URL, prefix: str) -> Iterator[str]:
+    """A role on the server of this database, removed at the end. Its name has to be quoted wherever it is used."""
+    name = f"{prefix}-{str(owner.database)[-12:]}"
+    execute(owner, f'CREATE ROLE "{name}" LOGIN')
+    try:
+        yield name
+    finally:
+        execute(owner, f'DROP OWNED BY "{name}"', f'DROP ROLE "{name}"')
+
+
 def named_server() -> URL | None:
     """The server that RECOURS_TEST_POSTGRES_URL names."""
     given = os.environ.get("RECOURS_TEST_POSTGRES_URL")

@@ -10,10 +10,9 @@ import pytest
 from sqlalchemy import URL
 
 from recours.database.engine import Database
-from recours.database.schema.rights import quoted
 from recours.fleet.tables import JobTables, look
 from tests.conftest import Kind
-from tests.postgres import execute, programs
+from tests.postgres import execute, programs, role_without_rights
 from tests.processes import commands
 
 
@@ -27,10 +26,8 @@ def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
 
 @pytest.fixture
 def role(owner: URL) -> Iterator[str]:
-    name = "Worker-" + str(owner.database)[-12:]  # to be quoted wherever it is named
-    execute(owner, f"CREATE ROLE {quoted(name)} LOGIN")
-    yield name
-    execute(owner, f"DROP OWNED BY {quoted(name)}", f"DROP ROLE {quoted(name)}")
+    with role_without_rights(owner, "Worker") as name:
+        yield name
 
 
 def init_db(url: URL, *options: str) -> commands.Done:

@@ -18,7 +18,7 @@ from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import Kind
 from tests.fakes.smtp import MailServer
-from tests.postgres import execute
+from tests.postgres import execute, role_without_rights
 
 S = Scenario
 SERVICE_NEEDS = [need for need in NEEDS if need.of_service]
@@ -34,10 +34,8 @@ def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
 
 @pytest.fixture
 def role(owner: URL) -> Iterator[str]:
-    name = "Job-" + str(owner.database)[-12:]  # to be quoted wherever it is named
-    execute(owner, f"CREATE ROLE {quoted(name)} LOGIN")
-    yield name
-    execute(owner, f"DROP OWNED BY {quoted(name)}", f"DROP ROLE {quoted(name)}")
+    with role_without_rights(owner, "Job") as name:
+        yield name
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from recours.database.schema.rights import Need, quoted
 from recours.fleet import tables
 from recours.fleet.tables import NEEDS, JobTables
 from tests.conftest import Kind
-from tests.postgres import execute
+from tests.postgres import execute, role_without_rights
 
 
 @pytest.fixture
@@ -29,11 +29,8 @@ def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
 
 @pytest.fixture
 def role(owner: URL) -> Iterator[str]:
-    """One without any rights."""
-    name = "Worker-" + str(owner.database)[-12:]  # to be quoted wherever it is named
-    execute(owner, f"CREATE ROLE {quoted(name)} LOGIN")
-    yield name
-    execute(owner, f"DROP OWNED BY {quoted(name)}", f"DROP ROLE {quoted(name)}")
+    with role_without_rights(owner, "Worker") as name:
+        yield name
 
 
 def plain(url: URL) -> str:
