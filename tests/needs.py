@@ -17,4 +17,5 @@ def missing(what: str) -> NoReturn:
     """End a test that this machine cannot run: it fails where CI is set, because there every test must run."""
     if "CI" in os.environ:
         pytest.fail(f"This test cannot be shown: {what}")
-    pytest.skip(reason=what)  # a contributor who changes a rule should not have to be root or install servers
+    # A contributor who changes a rule should not have to be root or install servers.
+    pytest.skip(reason=what)

@@ -59,7 +59,8 @@ class Program:
     def log(self) -> str:
         """What it has written so far."""
         file = self._log.fileno()
-        return os.pread(file, os.fstat(file).st_size, 0).decode()  # moves nobody's place in it
+        # Not `read`: the process that writes shares the file's position.
+        return os.pread(file, os.fstat(file).st_size, 0).decode()
 
     def kill(self) -> None:
         """As a power cut would."""

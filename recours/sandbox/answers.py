@@ -120,11 +120,11 @@ class SimulatedCarrier(ABC):
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """What an answer holds about its one parcel, to be joined with others; None if it is about the whole call."""
-        raise NotImplementedError  # only carriers that take several numbers with a call are asked for it
+        raise NotImplementedError  # called only for carriers that track several numbers per call, which override it
 
     def joined(self, items: Sequence[Any]) -> Answer:
         """The answer about several parcels."""
-        raise NotImplementedError  # only carriers that take several numbers with a call are asked for it
+        raise NotImplementedError  # called only for carriers that track several numbers per call, which override it
 
     def too_many_calls(self) -> Answer:
         """The answer to RATE_LIMITED, as far as it does not depend on the parcel."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ class Ran:
 
 
 @dataclass
-class Scene:
+class Scene(ABC):
     """What may be seen of a database and of the documents that processes leave, whatever was done to them."""
 
     folder: Path
@@ -61,9 +62,9 @@ class Scene:
         self.database = Database(self.url)
         self.pods = self.folder / "pods"
 
+    @abstractmethod
     def calls(self) -> list[Call]:
         """All calls that carriers received."""
-        raise NotImplementedError
 
     # ---------------------------------------------------------------- what may be seen
 

@@ -94,7 +94,7 @@ class Script(Client):
         if isinstance(spoilt, Failure):
             return spoilt
         found = {number: self.tracking.get(number, ON_ITS_WAY) for number in numbers}
-        return {number: one for number, one in found.items() if number not in self.left_out}  # type: ignore[misc]  # an exception is for single calls
+        return {number: one for number, one in found.items() if number not in self.left_out}  # type: ignore[misc]  # the tests put exceptions into `tracking` for single calls only, which mypy cannot know
 
     def fetch_proof(self, number: str, delivery: Delivery, line: Any) -> Outcome:
         found: Retrieved | Failure = self._called(line, C.POD, number, self.proofs.get(number, POD))
