@@ -24,6 +24,7 @@ def settings_of(spec: CarrierSpec) -> dict[str, str]:
         **dict.fromkeys(spec.credential_names, ""),
         **{option.name: option.default for option in spec.options},
         spec.base_url_setting: spec.base_url,
+        **({spec.document_first_setting: "false"} if spec.untracked_form else {}),
         f"QUOTA_{spec.prefix}": spec.limits.get(None, ""),
         **{f"QUOTA_{spec.prefix}_{what}": spec.limits.get(what, "") for what in kinds},
     }

@@ -35,6 +35,9 @@ SPEC = CarrierSpec(
     number_description="two letters, nine digits and two letters, or 14 digits",
     calls={Capability.TRACKING: 1, Capability.POD: 1},  # one more, for an image, only if it is left
     sample_number="XX000000000FR",
+    untracked_form=re.compile(
+        ".+"
+    ),  # searchPOD takes the number alone, and says of any that there is no proof yet
 )
 
 _PATH = "/tracking-cxf/TrackingServiceWS"
@@ -113,7 +116,8 @@ class Chronopost(Client):
         """`searchPOD` for the PDF; where that is missing though nothing says that it will be, for an image."""
         answer = session.call(Capability.POD, self._pod_request(number, pdf=True))
         outcome = parse_pod(answer, delivery)
-        if not _may_have_an_image(outcome, answer):
+        # Of a parcel that may not be delivered, an image is as unlikely as the PDF.
+        if delivery.is_assumed or not _may_have_an_image(outcome, answer):
             return outcome
         try:
             image = parse_pod(session.call(Capability.POD, self._pod_request(number, pdf=False)), delivery)

@@ -65,6 +65,7 @@ SPEC = CarrierSpec(
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="0" * _DIGITS,
     check_digit_fits=_check_digit_fits,
+    untracked_form=_WAYBILL,  # of a piece, the tracking tells the waybill that the proof is asked for with
 )
 
 _API = "/mydhlapi"

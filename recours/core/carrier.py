@@ -45,6 +45,8 @@ class CarrierSpec:
     issues_documents: bool = True  # else its tracking alone can be asked, and a delivery ends the asking
     # The document comes with the tracking, or by way of it: that is asked even about a parcel known to be delivered.
     tracks_always: bool = False
+    # Numbers whose document can be asked for though the parcel was never tracked; None: of no number.
+    untracked_form: re.Pattern[str] | None = None
     # How many parcels one call for the tracking may be about; the calls that follow it are each about one. Not more than
     # one where it `tracks_always`.
     numbers_per_call: int = 1
@@ -60,6 +62,11 @@ class CarrierSpec:
     def base_url_setting(self) -> str:
         """The setting that replaces scheme, host and port."""
         return f"{self.prefix}_BASE_URL"
+
+    @property
+    def document_first_setting(self) -> str:
+        """The setting that has a new claim's document asked for before it is tracked, where the carrier allows that."""
+        return f"{self.prefix}_DOCUMENT_FIRST"
 
     @property
     def credential_names(self) -> tuple[str, ...]:

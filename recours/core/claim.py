@@ -51,6 +51,8 @@ class Delivery:
     unknown: str | None = field(default=None, compare=False)
     # The carrier's own fields that tell the parcel from others of its number: for its next call, and never stored.
     hints: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    # Nobody knows of a delivery: the document is asked for all the same.
+    is_assumed: bool = field(default=False, compare=False)
 
     @property
     def latest(self) -> datetime | None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from recours.core.assessment import ABANDONED_AFTER, ranked
+from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
 from recours.core.mail import Event, EventName
@@ -66,6 +67,18 @@ def next_action(claim: Claim, now: datetime, policy: Policy, *, asked: bool = Fa
         return Action.GIVE_UP
     settled = not claim.is_pending and claim.state.stage is Stage.SETTLED
     return Action.PASS if settled else Action.CALL
+
+
+def delivery_to_assume(claim: Claim, spec: CarrierSpec, policy: Policy) -> Delivery | None:
+    """What a fetch goes by: the delivery that is known, or none, so that the parcel is tracked first.
+
+    Where the document is asked for first, that of a new claim counts as delivered though nothing is known of it.
+    """
+    known = claim.state.delivery
+    form = spec.untracked_form if spec.key in policy.document_first else None
+    if known is None and claim.is_pending and form and form.fullmatch(claim.number or ""):
+        return Delivery(is_assumed=True)
+    return known
 
 
 def abandoned_at(claim: Claim, now: datetime) -> datetime:
@@ -159,6 +172,32 @@ def _tried_by_hand(claim: Claim, failure: Failure, delivery: Delivery | None) ->
         return Decision(state, FetchStatus.FAILED, failure.message, failure.kind, said=failure.said)
     status = FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED
     return Decision(state, status, failure.message, failure.kind, tells_service=False, said=failure.said)
+
+
+# What a carrier may say of any parcel whose document it does not give, be it delivered or not.
+_SHOWS_NOTHING_UNTRACKED = frozenset(
+    {
+        ErrorKind.INVALID_TRACKING,
+        ErrorKind.ACCESS_DENIED,
+        ErrorKind.RETURNED_TO_SENDER,
+        ErrorKind.NOT_FOUND,
+        ErrorKind.NOT_DELIVERED_YET,
+        ErrorKind.POD_NOT_AVAILABLE_YET,
+    }
+)
+
+
+def of_untracked(failure: Failure) -> Failure:
+    """What a fetch shows that asked for the document alone: not that the parcel is delivered.
+
+    A refusal shows nothing about the parcel, unless the carrier says that there will never be a document.
+    """
+    failure = replace(failure, delivery=None)
+    if failure.kind not in _SHOWS_NOTHING_UNTRACKED:
+        return failure
+    message = f"{failure.message} (asked before tracking the parcel, which the next attempt does)"
+    said = failure.said and replace(failure.said, key=Sentence.PROOF_UNTRACKED)
+    return replace(failure, kind=ErrorKind.POD_NOT_AVAILABLE_YET, message=message, said=said)
 
 
 def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Policy) -> Failure:

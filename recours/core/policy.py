@@ -73,6 +73,8 @@ class Policy:
     adopted_at: datetime | None = None  # no claim expires sooner than that long after this time
     tell_persistent_at_once: bool = False
     tell_temporary: bool = False
+    # Carriers, by their keys, that are asked for a new claim's document before the parcel is tracked.
+    document_first: frozenset[str] = frozenset()
 
     def sets_aside(self, claim: Claim) -> bool:
         """Tell whether the claim's own status says that no POD is wanted any more."""

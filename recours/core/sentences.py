@@ -41,6 +41,7 @@ class Sentence(StrEnum):
     NOT_DELIVERED = "not_delivered"
     AT_PICKUP_POINT = "at_pickup_point"
     PROOF_PENDING = "proof_pending"
+    PROOF_UNTRACKED = "proof_untracked"
     PROOF_FOR_PARTIES = "proof_for_parties"
     PROOF_LINK_MISSING = "proof_link_missing"
     PROOF_LINK_EMPTY = "proof_link_empty"
@@ -156,6 +157,10 @@ _TABLE: dict[Sentence, _Row] = {
     _S.PROOF_PENDING: _Row(_K.POD_NOT_AVAILABLE_YET,
         "The parcel is delivered, but {carrier} has no proof yet",
         "Le colis est livré, mais la preuve n'est pas encore disponible chez {carrier}"),
+    _S.PROOF_UNTRACKED: _Row(_K.POD_NOT_AVAILABLE_YET,
+        "{carrier} has given no proof yet; whether the parcel is delivered is asked at the next attempt[ ({words})]",
+        "La preuve n'est pas encore disponible chez {carrier} ; le suivi du colis sera consulté à la prochaine "
+        "tentative[ ({words})]"),
     _S.PROOF_FOR_PARTIES: _Row(_K.POD_NOT_AVAILABLE_YET,
         "The parcel is delivered, but {carrier} has given no proof yet; it gives one to the accounts of the sender, "
         "the receiver and the payer only",

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.claim import Claim
+from recours.core.claim import Claim, Delivery
+from recours.core.decision import of_untracked
 from recours.core.outcome import Failure, Label, NotADocumentError, Outcome, Retrieved, StoredDocument
 from recours.core.sentences import Sentence
 from recours.runs.doubts import Mistake
@@ -56,11 +57,16 @@ def malformed(number: str, spec: CarrierSpec) -> Failure | None:
 
 
 def attempt(
-    claim: Claim, reservation: Reservation, answers: Iterator[Fetched], documents: Documents, clock: Clock
+    claim: Claim,
+    known: Delivery | None,
+    reservation: Reservation,
+    answers: Iterator[Fetched],
+    documents: Documents,
+    clock: Clock,
 ) -> Ended | None:
     """Take the carrier's answer about a claim and keep the document; None if it was not asked about this claim.
 
-    Raises RunError if it cannot be kept, and recours's own mistakes.
+    `known`: what it was asked with, see `delivery_to_assume`. Raises RunError if it cannot be kept, and recours's own mistakes.
     """
     started_at, start = clock.now(), clock.monotonic()
     if kept := kept_already(claim, documents, clock):
@@ -70,6 +76,8 @@ def attempt(
     if fetched is None or not fetched.asked:
         return None
     outcome, document = _kept(fetched, _label(claim), documents)
+    if isinstance(outcome, Failure) and known and known.is_assumed:
+        outcome = of_untracked(outcome)
     duration_s = clock.monotonic() - start
     return Ended(
         outcome, started_at, duration_s, fetched.calls, fetched.unsent, document, accepted=fetched.accepted

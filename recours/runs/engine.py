@@ -183,7 +183,7 @@ class Engine:
         """Ask about each claim and record the answer before the next one is asked about. Raises RunError."""
         rest = list(bundle)
         reservations = [leased.reservation for leased in bundle]
-        asked = [Asked(one.claim.number or "", one.claim.state.delivery, one.claim.id) for one in bundle]
+        asked = [Asked(one.claim.number or "", one.known, one.claim.id) for one in bundle]
         try:
             with closing(self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked)) as answers:
                 is_closed = False
@@ -219,7 +219,7 @@ class Engine:
         """How the attempt ended, whatever happened; None if there are no more answers. Raises RunError."""
         deps, claim = self._deps, leased.claim
         try:
-            return attempt(claim, leased.reservation, answers, deps.documents, deps.clock)
+            return attempt(claim, leased.known, leased.reservation, answers, deps.documents, deps.clock)
         except RunError as fault:
             self._stop.set()
             self._fail(fault)  # before the claim goes back: nobody is to lease it again

@@ -6,8 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, State, urgency
-from recours.core.decision import MOST_INTERRUPTIONS, Action, abandoned_at, give_up, next_action
+from recours.core.claim import Claim, Delivery, Stage, State, urgency
+from recours.core.decision import (
+    MOST_INTERRUPTIONS,
+    Action,
+    abandoned_at,
+    delivery_to_assume,
+    give_up,
+    next_action,
+)
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure
@@ -53,6 +60,7 @@ class Leased:
     lane: Lane
     reservation: Reservation
     until: datetime
+    known: Delivery | None  # what the fetch goes by
     place: int = 0  # as which one of its lane it was begun
 
 
@@ -188,7 +196,7 @@ class Leasing:
         left = iter(reservations)
         leased = [
             [
-                Leased(claim, lane, reservation, lease.until)
+                Leased(claim, lane, reservation, lease.until, self._known(claim))
                 for claim, reservation in zip(bundle, left, strict=False)
             ]
             for bundle in bundles
@@ -240,10 +248,13 @@ class Leasing:
         calls = [
             calls
             for bundle in bundles
-            for calls in spec.calls_for_bundle([claim.state.delivery for claim in bundle])
+            for calls in spec.calls_for_bundle([self._known(claim) for claim in bundle])
         ]
         headroom = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
         return self._deps.queue.reserve(lane.key, calls, headroom=headroom, go_on=self._go_on)
+
+    def _known(self, claim: Claim) -> Delivery | None:
+        return delivery_to_assume(claim, self._catalog.specs[lane_key(claim)], self._deps.policy)
 
     def _heed(self, lane: Lane, refusal: Refusal) -> None:
         """Close the lane; or have it wait a little if only units that others hold stand in the way."""

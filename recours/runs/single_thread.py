@@ -28,4 +28,5 @@ class SingleThreadEngine(Engine):
 
     def _ask(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
         """A mistake of recours's own is raised: it must not pass for an answer."""
-        return attempt(leased.claim, leased.reservation, answers, self._deps.documents, self._deps.clock)
+        deps = self._deps
+        return attempt(leased.claim, leased.known, leased.reservation, answers, deps.documents, deps.clock)

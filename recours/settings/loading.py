@@ -33,6 +33,7 @@ from recours.settings.model import (
     SettingsError,
     base_url,
     rows_of,
+    yes_or_no,
 )
 from recours.settings.model import path as parse_path
 from recours.settings.sources import ENVIRONMENT, FoundSettings, Value, find
@@ -159,6 +160,7 @@ class _Reading:
         known = {row.name for row in SETTINGS}
         for spec in self.catalog.specs.values():
             known |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}
+            self._check_document_first(spec)
             known |= {option.name for option in spec.options}
         for name, values in self.found.values.items():
             if name in known:
@@ -174,6 +176,13 @@ class _Reading:
                 hint = f" Did you mean {near[0]}?" if near else ""
                 told = self.found.faults if name.startswith("QUOTA_") else self.warnings
                 told.append(f"{name} in {source} is not a setting.{hint}")
+
+    def _check_document_first(self, spec: CarrierSpec) -> None:
+        found = self.found.get(spec.document_first_setting)
+        if found and not spec.untracked_form:
+            self.warnings.append(
+                f"{spec.document_first_setting} in {found.source} changes nothing: {spec.name} is always tracked first."
+            )
 
     def _database(self, option: str | None) -> tuple[URL, bool]:
         """The URL, and whether nothing named a database."""
@@ -212,7 +221,13 @@ class _Reading:
             self._fault(f"{BACKOFF_HOURS.name} and {DUE_SLACK.name}: {'; '.join(faults)}.")
             waits, slack = Backoff().waits, Backoff().slack
         rules = {name: self.value(row) for name, row in POLICY.items()}
-        return Policy(backoff=Backoff(waits, slack), **rules)
+        document_first = frozenset(
+            spec.key
+            for spec in self.catalog.specs.values()
+            if spec.untracked_form
+            and self.value(Setting(spec.document_first_setting, "false", yes_or_no, ""))
+        )
+        return Policy(backoff=Backoff(waits, slack), document_first=document_first, **rules)
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         rows = (

@@ -670,7 +670,7 @@ def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path:
     claim = Claim(id=1, reference="CLM-1", carrier="chronopost", number=NUMBER)
     answers = iter([Fetched(Retrieved(content, KNOWN, "a test"), 2, 0)])
     reservation: Any = None
-    ended = attempt(claim, reservation, answers, DocumentStore(tmp_path), SimulatedClock())
+    ended = attempt(claim, KNOWN, reservation, answers, DocumentStore(tmp_path), SimulatedClock())
     assert ended is not None
     assert isinstance(ended.outcome, Failure)
     assert (ended.outcome.kind, ended.outcome.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)

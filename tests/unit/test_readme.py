@@ -109,8 +109,8 @@ def test_every_setting_has_its_row_and_every_row_is_a_setting() -> None:
     assert told == general_settings()
     of_each = {row[0] for row in rows(section("Settings")) if len(row) == 2}
     assert of_each <= set(all_settings())
-    kinds = {re.sub(r"^QUOTA_[A-Z]+|^[A-Z]+(?=_BASE)", "", name) for name in of_each}
-    assert kinds == {"_BASE_URL", "", *(f"_{what}" for what in Capability)}
+    kinds = {re.sub(r"^QUOTA_[A-Z]+|^[A-Z]+(?=_BASE|_DOCUMENT)", "", name) for name in of_each}
+    assert kinds == {"_BASE_URL", "_DOCUMENT_FIRST", "", *(f"_{what}" for what in Capability)}
 
 
 def test_every_carrier_has_its_rows() -> None:

@@ -1,5 +1,6 @@
 """What becomes of a claim: assessed, taken at its turn, decided by an answer."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,14 +15,18 @@ from recours.core.decision import (
     Action,
     Decision,
     decide,
+    delivery_to_assume,
     give_up,
     next_action,
+    of_untracked,
     pass_retry,
     succeed,
 )
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Backoff, Policy
+from recours.core.sentences import Said, Sentence
+from tests.fakes.carriers import CHRONOPOST
 
 NOW = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -815,3 +820,57 @@ def test_the_policy_s_timetable_is_used_throughout() -> None:
     assert assess(claim(updated_at=NOW), NOW, policy).next_at == NOW + 2 * HOUR
     assert decide(at_retry(0), failing(ErrorKind.TIMEOUT), NOW, policy).state.next_at == NOW + 3 * HOUR
     assert pass_retry(at_retry(5, Stage.SETTLED), NOW, policy).state.next_at == NOW + 3 * HOUR
+
+
+# ---------------------------------------------------------------- the document before the tracking
+
+UNTRACKED = replace(CHRONOPOST, untracked_form=CHRONOPOST.number_form)
+FIRST = replace(POLICY, document_first=frozenset({"chronopost"}))
+
+
+@pytest.mark.parametrize(
+    ("row", "policy", "is_assumed"),
+    [
+        (claim("pending"), FIRST, True),
+        (claim("fetching"), FIRST, True),
+        (claim("pending"), POLICY, False),
+        (claim("failed"), FIRST, False),
+        (claim("pending", state=State(delivery=DELIVERED)), FIRST, False),
+        (claim("pending"), replace(POLICY, document_first=frozenset({"ups"})), False),
+    ],
+    ids=["new", "abandoned", "off", "failed", "known", "another carrier"],
+)
+def test_only_a_first_fetch_asks_for_the_document_before_tracking(
+    row: Claim, policy: Policy, *, is_assumed: bool
+) -> None:
+    found = delivery_to_assume(row, UNTRACKED, policy)
+    assert (found is not None and found.is_assumed) == is_assumed
+    if not is_assumed:
+        assert found is row.state.delivery
+
+
+def test_what_has_no_number_to_ask_with_is_tracked_first() -> None:
+    pieces = replace(CHRONOPOST, untracked_form=re.compile("[0-9]+"))
+    assert delivery_to_assume(claim("pending"), pieces, FIRST) is None
+    assert delivery_to_assume(claim("pending", number="123"), pieces, FIRST) is not None
+    assert delivery_to_assume(claim("pending", number=None), pieces, FIRST) is None
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+def test_a_refused_document_shows_nothing_of_a_parcel_that_was_not_tracked(kind: ErrorKind) -> None:
+    said = Said(Sentence.NUMBER_UNKNOWN, "Chronopost", "inconnu")
+    shown = of_untracked(failing(kind, delivery=Delivery(is_assumed=True), said=said))
+    assert shown.delivery is None
+    of_the_parcel = {
+        "invalid_tracking",
+        "access_denied",
+        "returned_to_sender",
+        "not_found",
+        "not_delivered_yet",
+    }
+    if kind in {*of_the_parcel, "pod_not_available_yet"}:
+        assert shown.kind is ErrorKind.POD_NOT_AVAILABLE_YET
+        assert shown.said == Said(Sentence.PROOF_UNTRACKED, "Chronopost", "inconnu")
+        assert shown.message.startswith("the carrier's words (")
+    else:  # there will never be one, or it is no answer about the parcel
+        assert (shown.kind, shown.message, shown.said) == (kind, "the carrier's words", said)

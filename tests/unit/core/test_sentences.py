@@ -48,6 +48,7 @@ STORED = [
     "not_delivered",
     "at_pickup_point",
     "proof_pending",
+    "proof_untracked",
     "proof_for_parties",
     "proof_link_missing",
     "proof_link_empty",

@@ -222,6 +222,17 @@ def test_every_setting_is_in_these_tables() -> None:
     assert {s.name for s in SETTINGS} - elsewhere <= {name for name, *_ in GOOD}
 
 
+def test_the_document_comes_first_only_of_carriers_that_allow_it(settings: Callable[..., Settings]) -> None:
+    assert settings().policy.document_first == frozenset()
+    found = settings(CHRONOPOST_DOCUMENT_FIRST="true", DHL_EXPRESS_DOCUMENT_FIRST="false")
+    assert found.policy.document_first == {"chronopost"}
+    assert found.warnings == ()
+    found = settings(UPS_DOCUMENT_FIRST="true")
+    assert found.policy.document_first == frozenset()
+    (warning,) = found.warnings
+    assert "UPS_DOCUMENT_FIRST in the environment changes nothing: UPS is always tracked first." in warning
+
+
 def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callable[..., Settings]) -> None:
     limits = settings(QUOTA_CHRONOPOST_POD="40/day").limits["chronopost"]
     assert [(limit.number, limit.capability) for limit in limits] == [(100, None), (40, "POD")]
@@ -271,6 +282,7 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_PING_URL", "https://h/é", "no other sign"),
         ("RECOURS_PING_URL", "https://h/{run}", "{worker} is all"),
         ("RECOURS_METRICS_FILE", "/var/lib/recours.txt", "must end in .prom"),
+        ("CHRONOPOST_DOCUMENT_FIRST", "maybe", "neither true nor false"),
         ("QUOTA_CHRONOPOST", "1/day", "never be enough"),
         ("QUOTA_UPS", "1/hour", "which needs up to 2 calls, one of them for a token"),
         ("QUOTA_FEDEX", "2/day", "which needs up to 3 calls, one of them for a token"),

@@ -1,0 +1,88 @@
+"""A new claim's document is asked for before the parcel is tracked, where that is switched on."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import FAILED_AT, Service
+
+S = Scenario
+NEW: dict[str, Any] = {"pod_fetch_status": "pending", "pod_fetch_error": None}
+
+
+@pytest.fixture
+def make(url: str, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """`make(**settings)`: the service, with these settings."""
+    clock = SimulatedClock(FAILED_AT + timedelta(hours=2))
+    with ExitStack() as closed:
+        box = closed.enter_context(Sandbox(now=clock.now))
+        yield lambda **settings: closed.enter_context(
+            closing(Service(tmp_path, box, clock, url=url, **settings))
+        )
+
+
+def calls(service: Service, claim: int) -> list[str]:
+    """What its carrier was asked, call by call."""
+    ((number,),) = service.sql("SELECT tracking_number FROM claims WHERE id = ?", claim)
+    return [call.operation for call in service.box.calls_for(number)]
+
+
+def test_a_document_that_is_there_costs_one_call(make: Callable[..., Service]) -> None:
+    service = make(CHRONOPOST_DOCUMENT_FIRST="true", DHL_EXPRESS_DOCUMENT_FIRST="true")
+    there = [service.add(S.DELIVERED, carrier=name, **NEW) for name in ("Chronopost", "DHL Express")]
+    tracked = service.add(S.DELIVERED, carrier="Colissimo", **NEW)
+    service.run(PODFetchWorker)
+    assert service.sql("SELECT DISTINCT pod_fetch_status FROM claims") == [("success",)]
+    assert [len(calls(service, claim)) for claim in there] == [1, 1]
+    assert len(calls(service, tracked)) == 3
+    used = service.sql("SELECT carrier, calls FROM recours_attempts WHERE claim_id <= 2 ORDER BY carrier")
+    assert used == [("chronopost", 1), ("dhl_express", 1)]
+
+
+def test_it_is_off_by_default(make: Callable[..., Service]) -> None:
+    service = make()
+    claim = service.add(S.DELIVERED, **NEW)
+    service.run(PODFetchWorker)
+    assert calls(service, claim) == ["trackSkybillV2", "searchPOD"]
+
+
+@pytest.mark.parametrize("scenario", [S.IN_TRANSIT, S.UNKNOWN, S.POD_LATE, S.NOT_OURS, S.POD_UNSAID])
+def test_a_refusal_shows_nothing_and_the_next_attempt_tracks(
+    make: Callable[..., Service], scenario: Scenario
+) -> None:
+    service = make(CHRONOPOST_DOCUMENT_FIRST="true")
+    claim = service.add(scenario, **NEW)
+    service.run(PODFetchWorker)
+    look = "SELECT pod_fetch_status, pod_stage, pod_error_kind, pod_error_key, pod_known_delivery FROM claims"
+    assert service.sql(look) == [("failed", "waiting", "pod_not_available_yet", "proof_untracked", None)]
+    assert calls(service, claim) == ["searchPOD"]
+    service.run_hourly(2)
+    assert calls(service, claim)[1] == "trackSkybillV2"
+    ((kind,),) = service.sql("SELECT pod_error_kind FROM claims")
+    assert kind == {
+        S.IN_TRANSIT: "not_delivered_yet",
+        S.UNKNOWN: "not_found",
+        S.NOT_OURS: "access_denied",
+    }.get(scenario, "pod_not_available_yet")
+
+
+def test_a_document_that_will_never_exist_is_believed(make: Callable[..., Service]) -> None:
+    service = make(CHRONOPOST_DOCUMENT_FIRST="true")
+    claim = service.add(S.POD_NEVER, **NEW)
+    service.run(PODFetchWorker)
+    assert service.sql("SELECT pod_error_kind FROM claims") == [("pod_never_available",)]
+    assert calls(service, claim) == ["searchPOD"]
+
+
+def test_the_piece_of_a_shipment_is_tracked_all_the_same(make: Callable[..., Service]) -> None:
+    service = make(DHL_EXPRESS_DOCUMENT_FIRST="true")
+    service.add(number="JD014600003828012345", carrier="DHL Express", **NEW)
+    service.run(PODFetchWorker)
+    assert [call.operation for call in service.box.calls] == ["tracking"]
+    assert service.sql("SELECT pod_error_key FROM claims") != [("proof_untracked",)]
