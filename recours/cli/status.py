@@ -21,7 +21,7 @@ from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.logs import local
 from recours.operations.explain import WHO_CAN_ACT, Explanation
-from recours.operations.labels import error_of, quoted
+from recours.operations.labels import HIGH_LIMIT, error_of, quoted
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Message, PastAttempt
@@ -50,7 +50,7 @@ _HEALTH = {
 def command(days: int, database_url: str | None, *, exact: bool, check: bool, as_json: bool) -> None:
     """Say whether all is well and what needs you, then show runs, success rates, backlogs and quotas. Calls no carrier."""
     with with_operations(database_url) as operations:
-        seen = operations.overview(days, exact=exact)
+        seen = operations.overview(days) if check else operations.overview_with_returns(days, exact=exact)
         database = operations.database.shown
     found = verdict(seen)
     if as_json:
@@ -81,10 +81,20 @@ def _show_overview(seen: Overview, catalog: Catalog, database: str) -> None:
         _rates(f"Attempts of {plural(len(days), 'day')}", "Day", days),
         _rates("By carrier", "Carrier", by_carrier),
         Table("Errors", ("Kind", "Attempts"), errors, frozenset({"Attempts"})),
+        _returns(seen, catalog),
     )
     for table in tables:
         if table.rows:
             show(table)
+    for found in seen.high_limits:
+        name = catalog.name_of(found.limit.carrier, found.limit.carrier)
+        facts = {
+            "windows": found.windows,
+            "limit": found.limit,
+            "least": found.least,
+            "setting": found.setting,
+        }
+        click.echo(harmless(HIGH_LIMIT["en"].format(carrier=name, **facts)))
     waiting = seen.mails.get(MailState.READY, 0) + seen.mails.get(MailState.SENDING, 0)
     click.echo(f"Mails: {waiting} waiting, {seen.mails.get(MailState.HELD, 0)} held")
     for remark in seen.left_alone.remarks:
@@ -167,6 +177,17 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
         percent = "" if rate.percent is None else f"{rate.percent:.1f}%"
         rows.append((name, str(rate.success), str(rate.failed), str(rate.left), percent))
     return Table(title, columns, rows, frozenset(columns[1:]))
+
+
+def _returns(seen: Overview, catalog: Catalog) -> Table:
+    columns = ("Carrier", "Calls", "PODs", "Calls per POD", "For claims given up", "In dispute, secured")
+    rows = []
+    for found in seen.returns:
+        each = "" if found.calls_per_proof is None else f"{found.calls_per_proof:.1f}"
+        money = ", ".join(f"{amount:,.2f} {currency}".strip() for currency, amount in found.secured.items())
+        name = catalog.name_of(found.carrier, found.carrier)
+        rows.append((name, str(found.calls), str(found.proofs), each, str(found.in_vain), money))
+    return Table("What calls brought", columns, rows, frozenset(columns[1:]))
 
 
 # ---------------------------------------------------------------- why

@@ -1,6 +1,7 @@
 """Values that other software wrote, read one by one: what cannot be read is unknown, and never an exception."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,6 +15,8 @@ from recours.core.sentences import Said, said_in, stored
 from recours.core.text import clean
 
 MOST_RETRIES = 10_000
+# More is no amount in dispute: sums of it must stay finite, and readable.
+_MOST_MONEY = 1e9
 
 
 # A row by the names of its columns: a dict, or what SQLAlchemy gives.
@@ -49,6 +52,20 @@ class Reader:
             self.unreadable.append(column)
             return 0
         return min(max(number, 0), MOST_RETRIES)
+
+    def amount(self, column: str) -> float:
+        """An amount of money; NULL, negative and unreadable are 0."""
+        value = self._row.get(column)
+        if value is None:
+            return 0.0
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return min(max(number, 0.0), _MOST_MONEY)
+        self.unreadable.append(column)
+        return 0.0
 
     def moment(self, column: str) -> datetime | None:
         """A timestamp, aware UTC; without an offset it is UTC."""

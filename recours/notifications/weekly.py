@@ -11,7 +11,7 @@ from typing import Any
 from recours.core.errors import ErrorKind
 from recours.core.text import Texts, clean
 from recours.notifications.render import TEXTS, Branding, Rendered, from_templates
-from recours.operations.labels import KINDS
+from recours.operations.labels import HIGH_LIMIT, KINDS
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import problem_of
 from recours.operations.weekly import Hand, hands, hands_needed
@@ -66,6 +66,9 @@ def render_report(facts: Mapping[str, Any], language: str, head: Branding) -> Re
             for error in facts["errors"]
         ],
         "usage": [_usage(row, texts) for row in facts["usage"]],
+        # Facts that an earlier version kept have none.
+        "returns": [(row["carrier"], _return(row, texts)) for row in facts.get("returns", ())],
+        "high_limits": [_high_limit(row, texts) for row in facts.get("high_limits", ())],
         "hands": [_point(hand, texts, facts, head) for hand in hands(facts)],
         "texts": texts,
         "service": head.service or of_mails("unknown_service"),
@@ -159,6 +162,36 @@ def _usage(row: Mapping[str, Any], texts: Texts) -> tuple[str, str, bool]:
     return f"{row['carrier']} ({what})" if what else row["carrier"], told + full, bool(row["full"])
 
 
+def _return(row: Mapping[str, Any], texts: Texts) -> str:
+    """`12 proofs with 30 calls, 2.5 for each; 6 for claims that gave up; in dispute: 1 234,50 EUR`."""
+    told = texts.counted("proofs", row["proofs"], calls=row["calls"])
+    if row["calls_per_proof"] is not None:
+        told += texts("for_each", number=_decimal(row["calls_per_proof"], texts))
+    if row["calls_in_vain"]:
+        told += texts("in_vain", calls=row["calls_in_vain"])
+    money = ", ".join(
+        f"{_money(amount, texts)} {currency}".strip() for currency, amount in row["secured"].items()
+    )
+    return told + (texts("secured", money=money) if money else "")
+
+
+def _money(amount: float, texts: Texts) -> str:
+    whole, _, cents = f"{amount:,.2f}".partition(".")
+    return whole.replace(",", texts("thousands")) + texts("decimal") + cents
+
+
+def _high_limit(row: Mapping[str, Any], texts: Texts) -> str:
+    count, _, unit = row["window"].rpartition(" ")
+    limit = f"{row['limit']} / {texts.of('window_', unit, count=count)}"
+    return HIGH_LIMIT[texts.language].format(
+        carrier=row["carrier"],
+        windows=row["refused_in"],
+        limit=limit,
+        least=row["refused_after"],
+        setting=row["setting"],
+    )
+
+
 def _point(hand: Hand, texts: Texts, facts: Mapping[str, Any], head: Branding) -> _Point:
     about = hand.about
     if hand.what == "problem":
@@ -241,6 +274,12 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "no_usage": "Aucun appel compté cette semaine.",
         "calls": "{count} appel{s} ; au plus {most} sur {limit} par {window}",
         "full": "quota épuisé {count} fois",
+        "returns": "Ce que les appels ont rapporté",
+        "proofs": "{count} preuve{s} pour {calls} appels",
+        "for_each": ", soit {number} par preuve",
+        "in_vain": " ; {calls} pour des dossiers abandonnés depuis",
+        "secured": " ; montants en litige couverts : {money}",
+        "thousands": "\N{NO-BREAK SPACE}",
         "hands": "Ce qui demande votre attention",
         "no_hands": "Rien : tout suit son cours.",
         "did_not_run": "{worker} : aucune exécution de la semaine, la tâche planifiée est-elle active ?",
@@ -312,6 +351,12 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "no_usage": "No call was counted this week.",
         "calls": "{count} call{s}; at most {most} of {limit} per {window}",
         "full": "used up {count} time{s}",
+        "returns": "What calls brought",
+        "proofs": "{count} proof{s} with {calls} calls",
+        "for_each": ", {number} for each",
+        "in_vain": "; {calls} for claims that have given up since",
+        "secured": "; amounts in dispute secured: {money}",
+        "thousands": ",",
         "hands": "What needs a hand",
         "no_hands": "Nothing: everything is taking its course.",
         "did_not_run": "{worker}: no run in this week: is the scheduled job enabled?",

@@ -160,3 +160,16 @@ def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
     if refusal.said:
         return sentence(language, refusal.said)
     return CLOSINGS[language][closing_of(refusal)].format(carrier=carrier)
+
+
+# Of a limit that is higher than what the carrier takes. `{setting}` is what to write instead.
+HIGH_LIMIT = {
+    "en": (
+        "{carrier} refused calls as too many in {windows} windows before our limit ({limit}) was reached, the earliest after "
+        "{least}. If it lasts, lower the limit: {setting}"
+    ),
+    "fr": (
+        "{carrier} a refusé des appels, trop nombreux, dans {windows} périodes avant notre limite ({limit}), au plus tôt après "
+        "{least}. Si cela dure, abaissez la limite : {setting}"
+    ),
+}

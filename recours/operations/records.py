@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
 from recours.core.sentences import Said
+from recours.operations.returns import Spent
 from recours.runs.ports import LONGEST_LEASE
 
 
@@ -188,6 +189,9 @@ class Records(Protocol):
 
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
         """Attempts of these days (as they fall in `zone`), counted."""
+
+    def spent(self, since: datetime, until: datetime) -> list[Spent]:
+        """The latest attempts of that time, the newest first, up to MOST_ATTEMPTS."""
 
     def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
         """What is not done, by carrier; each stage counted up to `most` (None: all of it, which takes its time).

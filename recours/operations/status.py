@@ -16,6 +16,7 @@ from recours.core.mail import MailState
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
 from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, iso
+from recours.operations.returns import MOST_ATTEMPTS, CallReturn, HighLimit, Spent, call_returns, high_limits
 from recours.runs.worker import LATE_AFTER, STOPPED
 
 # Latest runs that are read, to find some that never ended.
@@ -257,6 +258,8 @@ class Overview:
     troubles: Troubles = field(default_factory=Troubles)
     not_enrolled: int = 0  # open claims with a number that a person has not decided on yet
     left_alone: LeftAlone = field(default_factory=LeftAlone)
+    returns: Sequence[CallReturn] = ()  # of calls to carriers, by carrier
+    high_limits: Sequence[HighLimit] = ()
 
     @property
     def due(self) -> int:
@@ -273,8 +276,17 @@ class Overview:
             "carriers": [carrier.as_json() for carrier in self.carriers],
             "not_enrolled": self.not_enrolled,
             "left_alone": self.left_alone.claims,
+            "returns": [found.as_json() for found in self.returns],
+            "high_limits": [found.as_json() for found in self.high_limits],
             "mails": {state.value: count for state, count in self.mails.items()},
         }
+
+
+def with_returns(seen: Overview, spent: Sequence[Spent], since: datetime) -> Overview:
+    """The same with what calls brought; `spent`: the attempts from `since` on, or the latest MOST_ATTEMPTS of them."""
+    known_since = spent[-1].started_at if len(spent) >= MOST_ATTEMPTS else since
+    limits = [use.limit for carrier in seen.carriers for use in carrier.uses]
+    return replace(seen, returns=call_returns(spent), high_limits=high_limits(spent, limits, known_since))
 
 
 def overview(

@@ -15,6 +15,7 @@ from recours.core.text import clean
 from recours.operations.position import NEAR
 from recours.operations.problems import Problem, ProblemKind
 from recours.operations.records import Records, Run, Tally, iso
+from recours.operations.returns import MOST_ATTEMPTS, call_returns, high_limits
 from recours.operations.status import CarrierNow, Rate, rates
 from recours.runs.worker import LATE_AFTER, STOPPED
 
@@ -93,6 +94,7 @@ def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
         "workers": [_worker(name, runs, week, now, every) for name, every in sources.schedules.items()],
         "errors": _errors(tallies[week.label], tallies[week.before(1).label], sources.catalog),
         "usage": [row for carrier in sources.carriers for row in _usage(carrier, sources, week)],
+        **_returns(sources, week),
         "given_up": _claims(sources.week.given_up(week.start, week.end), sources.catalog),
         "deadlines": _claims(sources.week.near_deadline(now, now + NEAR, week.zone), sources.catalog),
         "at": now.isoformat(),
@@ -224,6 +226,24 @@ def _usage(carrier: CarrierNow, sources: Sources, week: Week) -> list[dict[str, 
         for limit in limits
         if (windows := [calls for calls in taken[limit.key] if calls > 0])
     ]
+
+
+def _returns(sources: Sources, week: Week) -> dict[str, Any]:
+    """What the week's calls brought, by carrier, and the limits that are too high."""
+    spent = sources.records.spent(week.start, week.end)
+    since = spent[-1].started_at if len(spent) >= MOST_ATTEMPTS else week.start
+    limits = [use.limit for carrier in sources.carriers for use in carrier.uses]
+    return {
+        "returns": [
+            found.as_json() | {"carrier": sources.catalog.name_of(found.carrier, clean(found.carrier, 60))}
+            for found in call_returns(spent)
+        ],
+        "high_limits": [
+            found.as_json()
+            | {"carrier": sources.catalog.name_of(found.limit.carrier), "setting": found.setting}
+            for found in high_limits(spent, limits, since)
+        ],
+    }
 
 
 def _claims(claims: Sequence[Claim], catalog: Catalog) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from random import random
 from typing import Any
@@ -25,7 +25,7 @@ from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.position import NEAR, Position, misses_deadline, position
 from recours.operations.records import LeftAlone, ListedClaim
 from recours.operations.results import ClaimStatus, ResultSentences
-from recours.operations.status import CarrierNow, Overview, Troubles, days_until, overview
+from recours.operations.status import CarrierNow, Overview, Troubles, days_until, overview, with_returns
 from recours.runs.ports import Clock
 from recours.runs.source import unknown_claim
 from recours.runs.summary import MOST_NOT_ENROLLED
@@ -93,6 +93,13 @@ class Operations:
             )
             for key, spec in self.catalog.specs.items()
         ]
+
+    def overview_with_returns(self, days: int, *, exact: bool = False) -> Overview:
+        """The same with what the calls of these days brought. Raises DatabaseError."""
+        seen = self.overview(days, exact=exact)
+        first = min(seen.success.by_day)
+        since = datetime.combine(first, time(), self.settings.policy.zone).astimezone(UTC)
+        return with_returns(seen, self.records.spent(since, seen.at), since)
 
     def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""

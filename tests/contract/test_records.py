@@ -24,6 +24,7 @@ from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
 from recours.operations.records import Backlog, ClaimFilter
+from recours.operations.returns import Spent
 from tests.conftest import Kind
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
@@ -221,6 +222,72 @@ def test_attempts_recorded_out_of_order_are_not_lost_by_a_date(
     late, early = NOW, NOW - timedelta(seconds=30)
     put(database, attempts, *(ATTEMPT | {"claim_id": 1, "started_at": at} for at in (late, early, late)))
     assert [a.started_at for _, a in records.each_attempt(NOW)] == [late, late]
+
+
+# ---------------------------------------------------------------- what calls brought
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_what_attempts_spent_comes_with_the_claims_they_were_about(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, [{}, {}])
+    sql(
+        database,
+        "UPDATE claims SET amount_requested = 120.5, currency = 'EUR' WHERE claim_reference = 'CLM-00000'",
+    )
+    sql(
+        database,
+        "UPDATE claims SET amount_requested = -3, pod_stage = 'given_up' WHERE claim_reference = 'CLM-00001'",
+    )
+    mine, other = (id_of(records, reference) for reference in numbered(0, 1))
+    limited = {"error_kind": "rate_limited"}
+    put(
+        database,
+        attempts,
+        ATTEMPT | {"claim_id": mine, "started_at": NOW - 9 * MINUTE, "calls": 7},
+        ATTEMPT | {"claim_id": mine, "outcome": "success", "error_kind": None},
+        ATTEMPT | limited | {"claim_id": other, "started_at": NOW - MINUTE, "http_status": 429},
+        ATTEMPT | limited | {"claim_id": 999_999, "started_at": NOW - 2 * MINUTE, "http_status": None},
+        ATTEMPT | {"claim_id": mine, "started_at": NOW + MINUTE},
+    )
+    found = records.spent(NOW - 5 * MINUTE, NOW + MINUTE)
+    assert found == [
+        Spent(
+            "chronopost",
+            NOW,
+            2,
+            brought_proof=True,
+            was_too_many=False,
+            gave_up=False,
+            amount=120.5,
+            currency="EUR",
+        ),
+        Spent(
+            "chronopost",
+            NOW - MINUTE,
+            2,
+            brought_proof=False,
+            was_too_many=True,
+            gave_up=True,
+            currency="EUR",
+        ),
+        Spent("chronopost", NOW - 2 * MINUTE, 2, brought_proof=False, was_too_many=False, gave_up=False),
+    ]
+    assert records.spent(NOW - 5 * MINUTE, NOW + MINUTE, most=1) == found[:1]
+
+
+def test_a_service_that_knows_no_amounts_has_calls_all_the_same(
+    database: Database, records: DatabaseRecords, add_claims: Add
+) -> None:
+    add_claims(database, [{}])
+    put(database, attempts, ATTEMPT | {"claim_id": id_of(records, "CLM-00000"), "outcome": "success"})
+    for column in ("amount_requested", "currency"):
+        sql(database, f"ALTER TABLE claims DROP COLUMN {column}")
+    records = DatabaseRecords(database, CATALOG, look(database).columns)
+    (found,) = records.spent(NOW - MINUTE, NOW + MINUTE)
+    assert (found.brought_proof, found.calls, found.amount, found.currency) == (True, 2, 0.0, "")
 
 
 # ---------------------------------------------------------------- tallies
@@ -577,6 +644,7 @@ CHECKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
     "runs": (lambda r: r.runs(), {"ix_recours_runs_day"}),
     "runs of a worker": (lambda r: r.runs("w"), {"ix_recours_runs_worker"}),
     "tallies": (lambda r: r.tallies([NOW.date()], PARIS), {"ix_recours_attempts_day"}),
+    "spent": (lambda r: r.spent(NOW - timedelta(days=7), NOW), {"ix_recours_attempts_day"}),
     "attempts": (lambda r: r.attempts(7), {"ix_recours_attempts_claim"}),
     "attempts since": (lambda r: list(r.each_attempt(NOW)), {"ix_recours_attempts_day"}),
     "backlogs": (

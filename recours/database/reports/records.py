@@ -8,10 +8,21 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, RowMapping, Select, Table, Text, func, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
+from recours.core.errors import ErrorKind
 from recours.core.mail import MailState
 from recours.core.sentences import stored
 from recours.core.text import clean
@@ -31,11 +42,14 @@ from recours.operations.records import (
     Run,
     Tally,
 )
+from recours.operations.returns import MOST_ATTEMPTS, Spent
 
 _Number = TypeVar("_Number", int, float)
 
 _c, _a, _m = claims.c, attempts.c, mails.c
 _AT_ONCE = 1000
+# Columns of the service's, which older ones may not have.
+_MONEY = ("amount_requested", "currency")
 # More attempts than are ever under way at the same time.
 _SAME_MINUTES = 10_000
 # Of a record in which somebody has spoilt the time.
@@ -92,6 +106,31 @@ class DatabaseRecords:
                     Tally(day, row.carrier, row.turn, row.outcome, row.error_kind, row.n)
                     for row in connection.execute(of_day.group_by(*alike))
                 ]
+        return found
+
+    def spent(self, since: datetime, until: datetime, most: int = MOST_ATTEMPTS) -> list[Spent]:
+        """The latest attempts of that time, the newest first."""
+        columns = (
+            _a.claim_id,
+            _a.carrier,
+            _a.started_at,
+            _a.calls,
+            _a.outcome,
+            _a.error_kind,
+            _a.http_status,
+        )
+        latest = select(*columns).where(_a.started_at >= since, _a.started_at < until)
+        latest = latest.order_by(_a.started_at.desc()).limit(most)
+        money = [name for name in _MONEY if name in self.columns]
+        about = select(_c.id, *_raw_columns("pod_stage", *money))
+        found: list[Spent] = []
+        with self.database.read() as connection:
+            rows = connection.execute(latest).mappings().all()
+            for first in range(0, len(rows), _AT_ONCE):
+                some = rows[first : first + _AT_ONCE]
+                of_these = about.where(_c.id.in_({row["claim_id"] for row in some}))
+                claims_by_id = {row["id"]: row for row in connection.execute(of_these).mappings()}
+                found += [_spent(row, claims_by_id.get(row["claim_id"], {})) for row in some]
         return found
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
@@ -257,6 +296,26 @@ def _run(row: RowMapping) -> Run:
         ended_at=read.moment("ended_at"),
         exit_status=_number(int, row["exit_status"]),
         stats=stats if isinstance(stats, dict) else {},
+    )
+
+
+def _raw_columns(*names: str) -> list[ColumnElement[Any]]:
+    """Columns of `claims` as they are stored, whatever their type."""
+    return [literal_column(f"claims.{name}").label(name) for name in names]
+
+
+def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
+    of_attempt, of_claim = Reader(attempt), Reader(claim)
+    refused = attempt["error_kind"] == ErrorKind.RATE_LIMITED and attempt["http_status"] is not None
+    return Spent(
+        of_attempt.text("carrier") or "",
+        attempt["started_at"] or _UNREADABLE,
+        of_attempt.whole("calls"),
+        brought_proof=attempt["outcome"] == "success",
+        was_too_many=refused,
+        gave_up=of_claim.text("pod_stage") == Stage.GIVEN_UP,
+        amount=of_claim.amount("amount_requested"),
+        currency=clean(of_claim.text("currency") or "", 8),
     )
 
 

@@ -222,3 +222,53 @@ def test_each_form_says_what_it_counts(language: str) -> None:
             assert str(count) in part
         for text in KINDS[language].values():
             assert text in told.plain
+
+
+# ---------------------------------------------------------------- what calls brought
+
+RETURN = {
+    "carrier": "Chronopost",
+    "calls": 30,
+    "proofs": 12,
+    "calls_per_proof": 2.5,
+    "calls_in_vain": 6,
+    "secured": {"EUR": 1234.5},
+}
+HIGH = {
+    "carrier": "Chronopost", "limit": 100, "window": "day", "refused_in": 2, "refused_after": 62,
+    "setting": "QUOTA_CHRONOPOST=62/day@Europe/Paris",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        (
+            "en",
+            [
+                "* Chronopost: 12 proofs with 30 calls, 2.5 for each; 6 for claims that have given up since; "
+                "amounts in dispute secured: 1,234.50 EUR",
+                "! Chronopost refused calls as too many in 2 windows before our limit (100 / day) was reached, the earliest "
+                "after 62. If it lasts, lower the limit: QUOTA_CHRONOPOST=62/day@Europe/Paris",
+            ],
+        ),
+        (
+            "fr",
+            [
+                "* Chronopost\N{NO-BREAK SPACE}: 12 preuves pour 30 appels, soit 2,5 par preuve ; 6 pour des dossiers "
+                "abandonnés depuis ; montants en litige couverts : 1\N{NO-BREAK SPACE}234,50 EUR",
+                "! Chronopost a refusé des appels, trop nombreux, dans 2 périodes avant notre limite (100 / jour), au plus tôt "
+                "après 62. Si cela dure, abaissez la limite : QUOTA_CHRONOPOST=62/day@Europe/Paris",
+            ],
+        ),
+    ],
+)
+def test_it_says_what_calls_brought_and_which_limit_is_too_high(language: str, says: list[str]) -> None:
+    mail = render_report(facts(returns=[RETURN], high_limits=[HIGH]), language, Branding())
+    lines = [line for line in mail.plain.splitlines() if line.startswith(("* Chronopost", "! "))]
+    assert lines == says
+    assert "62/day@Europe/Paris" in mail.html
+
+
+def test_facts_that_an_earlier_version_kept_say_nothing_of_it() -> None:
+    assert "What calls brought" not in render_report(facts(), "en", Branding()).plain
