@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import inspect, make_url
 
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema import large_tables, revisions, upgrade
+from recours.database.schema import alone, large_tables, revisions
 from recours.database.schema.inspection import HEAD, Schema, look, require_claims
 from recours.database.schema.large_tables import MISSING, index_statements
 from recours.database.schema.upgrade import bring_up_to_date
@@ -224,7 +224,7 @@ def test_the_service_is_not_kept_waiting_by_a_run_that_waits_for_it(old: Databas
 
 
 def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upgrade, "PATIENCE_S", 3.0)
+    monkeypatch.setattr(alone, "PATIENCE_S", 3.0)
     with service(old) as holder:
         holder.execute("SELECT * FROM claims")
         with pytest.raises(DatabaseError, match="another program has locked the table claims for 3 s"):
@@ -234,9 +234,9 @@ def test_a_table_that_is_held_too_long_is_explained(old: Database, monkeypatch: 
 
 
 def test_a_schema_that_another_run_keeps_is_explained(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upgrade, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(alone, "PATIENCE_S", 1.0)
     with service(old) as holder:
-        holder.execute("SELECT pg_advisory_xact_lock(%s)", [upgrade._LOCK])
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", [alone._LOCK])
         with pytest.raises(DatabaseError, match="another run has been changing its schema for 1 s"):
             first_run(old)
 

@@ -7,13 +7,11 @@ the service's table; and then the indexes on that table, built beside everybody'
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain, repeat
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import URL, ColumnElement, Connection, Table, and_, func, inspect, select, text
 
@@ -24,6 +22,7 @@ from recours.database.adoption import adopt, sql_of_adoption
 from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.predicates import HIGHEST_NARROW, Reach, const, is_ours, known, known_event, known_mail
 from recours.database.schema import migrate, revisions
+from recours.database.schema.alone import PATIENCE_S, alone
 from recours.database.schema.inspection import HEAD, Schema, for_new_claims, look, look_closer
 from recours.database.schema.large_tables import (
     MISSING,
@@ -59,23 +58,12 @@ NEWER = "Schema of a newer version"
 _SPEAKS = "0006"
 LANGUAGE_CHANGED = "pod_fetch_error is written in the language of RECOURS_LANGUAGE from now on, which is French unless it is set to en"
 
-# The number of recours among those that a database's programs lock by agreement.
-_LOCK = 0x7265636F757273
-# How long a run tries to have the schema to itself, and the table claims.
-PATIENCE_S = 120.0
 # How long it tries to widen a table that others are using.
 _PATIENCE_WITH_READERS_S = 10.0
-_POLL_S = 0.25
-# As long as a statement of recours waits for claims, the service's own queries queue behind it: they are to get through between.
-_WAITS_FOR_CLAIMS = "SET LOCAL lock_timeout = '2s'"
-_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
-
 _NOT_ALLOWED = (NOT_ALLOWED, "25006")
 _SIGNS_OF_REFUSAL = ("read-only", "permission denied", "must be owner")
 # What a version does not know is counted no further than that: it is a remark, and claims are many.
 _MOST_UNKNOWN = 10_000
-
-_T = TypeVar("_T")
 
 
 # ---------------------------------------------------------------- made
@@ -215,43 +203,6 @@ def _columns_are_gone(database: Database, schema: Schema) -> DatabaseError:
         f"The database {database.shown} says that its schema is {schema.version}, but claims has no "
         f"{', '.join(schema.missing_columns)}: someone removed them. Add them again, or restore a back-up."
     )
-
-
-# ---------------------------------------------------------------- one transaction
-
-
-def alone(
-    database: Database, work: Callable[[Connection], _T], clock: Clock, patience_s: float | None = None
-) -> _T:
-    """Change the schema in one transaction, while no other recours process does. Raises DatabaseError.
-
-    The lock is asked for, never waited for: a process that builds an index waits for one that waits within a transaction,
-    which is then killed.
-    """
-    if database.is_sqlite:
-        with database.write() as connection:
-            return work(connection)
-    patience_s = PATIENCE_S if patience_s is None else patience_s
-    ends = clock.monotonic() + patience_s
-    pauses: Iterator[float] = chain(_PAUSES_S, repeat(_PAUSES_S[-1]))
-    locked: DatabaseError | None = None
-    while True:
-        try:
-            with database.write() as connection:
-                if connection.scalar(text("SELECT pg_try_advisory_xact_lock(:recours)"), {"recours": _LOCK}):
-                    connection.exec_driver_sql(_WAITS_FOR_CLAIMS)
-                    return work(connection)
-            pause, reason = _POLL_S, "another run has been changing its schema"
-        except DatabaseError as fault:
-            if not fault.is_of_lock:
-                raise
-            locked, pause, reason = fault, next(pauses), "another program has locked the table claims"
-        if clock.monotonic() + pause > ends:
-            raise DatabaseError(
-                f"The database {database.shown} could not be brought to schema {HEAD}: {reason} for "
-                f"{patience_s:.0f} s. Find out which one, or start again when it is done."
-            ) from locked
-        clock.sleep(pause)
 
 
 def _copied_aside(database: Database, before: Schema) -> list[str]:
