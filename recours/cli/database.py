@@ -47,7 +47,7 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
         with report_faults():
             job_queue = open_queue(settings) if fleet else None
         if as_sql:
-            said = sql_of_completion(database, grant_to)
+            said = sql_of_completion(database, grant_to, clock_of(database))
             said += sql_of_tables(database, job_queue.schema(), grant_to) if job_queue else []
         elif database.path is not None and not database.is_there():
             made_by = "Created" if create_file(database.path, settings.access) else "Another process created"

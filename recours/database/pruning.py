@@ -22,16 +22,19 @@ from sqlalchemy import (
 
 from recours.core.claim import Stage
 from recours.core.mail import MailState
-from recours.database.engine import Database
+from recours.database.engine import Database, DatabaseError
 from recours.database.predicates import at_stage, const, is_ours
 from recours.database.rows import free, unedited
+from recours.database.schema.partitions import partitions_of
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
-from recours.operations.prune import CarrierShare, OldAttempt, Part, PruneForecast, RunDates
+from recours.operations.prune import AttemptMonth, CarrierShare, OldAttempt, Part, PruneForecast, RunDates
 
 _c, _a, _e, _m = claims.c, attempts.c, events.c, mails.c
 _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
+# Those who read a month queue behind a wait for it.
+_WAITS_FOR_A_MONTH = "SET LOCAL lock_timeout = '2s'"
 _WITH_CLAIMS = attempts.outerjoin(claims, _c.id == _a.claim_id)
 # In the order of OldAttempt's fields, the last of which is `_is_shared`.
 _OLD_ATTEMPT = (
@@ -90,7 +93,18 @@ class DatabasePast:
 
     # ---------------------------------------------------------------- attempts and documents
 
-    def take(self, before: datetime, now: datetime, last: int) -> Part | None:
+    def months(self, before: datetime) -> Sequence[AttemptMonth]:
+        with self.database.read() as connection:
+            partitions = partitions_of(connection)
+        return [
+            AttemptMonth(partition.name, month.first, month.end)
+            for partition in partitions
+            if (month := partition.month) and month.end <= before and partition.may_be_emptied
+        ]
+
+    def take(
+        self, before: datetime, now: datetime, last: int, with_document_in: AttemptMonth | None = None
+    ) -> Part | None:
         query = (
             select(_c.id, *_OLD_ATTEMPT, _is_shared(before))
             .select_from(_WITH_CLAIMS)
@@ -98,6 +112,8 @@ class DatabasePast:
             .order_by(_a.id)
             .limit(_CHUNK)
         )
+        if with_document_in:
+            query = query.where(_a.document_path.is_not(None), *_within(with_document_in))
         with self.database.read() as connection:
             rows = connection.execute(query).all()
         if not rows:
@@ -129,6 +145,26 @@ class DatabasePast:
             connection.execute(delete(attempts).where(_a.id.in_([attempt.id for attempt in gone])))
             connection.execute(update(claims).where(*mine).values(pod_lease_token=None, pod_lease_until=None))
 
+    def empty(self, month: AttemptMonth, now: datetime) -> int:
+        """See `Past`. Others go on reading the month until it is known that nothing of it stays; nobody writes to it."""
+        stays = or_(_a.document_path.is_not(None), _is_over(now).is_not(true()))
+        counting = (
+            select(func.count(), func.count().filter(stays)).select_from(_WITH_CLAIMS).where(*_within(month))
+        )
+        try:
+            with self.database.long(), self.database.write() as connection:
+                connection.exec_driver_sql(_WAITS_FOR_A_MONTH)
+                connection.exec_driver_sql(f"LOCK TABLE {month.name} IN SHARE ROW EXCLUSIVE MODE")
+                count, staying = connection.execute(counting).one()
+                if not count or staying:
+                    return 0
+                connection.exec_driver_sql(f"TRUNCATE {month.name}")
+                return int(count)
+        except DatabaseError as fault:
+            if fault.is_of_lock:
+                return 0
+            raise
+
     # ---------------------------------------------------------------- what else names people
 
     def forget_deliveries(self, before: datetime, now: datetime) -> int:
@@ -148,6 +184,11 @@ class DatabasePast:
             if ids:
                 connection.execute(update(table).where(table.c.id.in_(ids)).values(values))
         return len(ids)
+
+
+def _within(month: AttemptMonth) -> tuple[ColumnElement[bool], ...]:
+    since = () if month.since is None else (_a.started_at >= month.since,)
+    return *since, _a.started_at < month.until
 
 
 def _is_shared(before: datetime) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from recours.database.engine import Database
 from recours.database.pruning import DatabasePast
 from recours.documents.store import erase
-from recours.operations.prune import OldAttempt, Part, Pruned, prune
+from recours.operations.prune import AttemptMonth, OldAttempt, Part, Pruned, prune
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Scenario
 from tests.acceptance.person import Person
@@ -299,8 +299,10 @@ class Mortal(DatabasePast):
             raise Death
         self.__dict__["left"] -= 1
 
-    def take(self, before: datetime, now: datetime, last: int) -> Part | None:
-        part = super().take(before, now, last)
+    def take(
+        self, before: datetime, now: datetime, last: int, with_document_in: AttemptMonth | None = None
+    ) -> Part | None:
+        part = super().take(before, now, last, with_document_in)
         self.step()
         return part
 

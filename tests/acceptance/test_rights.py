@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours.database.engine import Database, DatabaseError
+from recours.database.schema.partitions import partitions_of
 from recours.database.schema.rights import NEEDS, Need, all_rights, grants, quoted
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
@@ -106,8 +107,10 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
             ),
             {"role": role},
         )
+        months = {partition.name for partition in partitions_of(connection) if partition.month}
         assert {tuple(row) for row in granted} == {
-            (need.name, right) for need in NEEDS for right in need.rights
+            *((need.name, right) for need in NEEDS for right in need.rights),
+            *((month, "TRUNCATE") for month in months),
         }
 
 

@@ -43,14 +43,15 @@ _POLL_S = 0.25
 # A run widens tables of up to so many rows ever written: a second or two.
 MOST_ROWS = 1_000_000
 TOO_LARGE = "a run has no time for such large tables"
-_VIEW = "recours_documents"
+VIEW = "recours_documents"
 _OF_VIEW = "recours_attempts"
-_HAS_VIEW = text(f"SELECT to_regclass('{_VIEW}') IS NOT NULL")
-_VIEW_SQL = text(f"SELECT pg_get_viewdef(to_regclass('{_VIEW}'))")
+_HAS_TABLE = text(f"SELECT to_regclass('{_OF_VIEW}') IS NOT NULL")
+_HAS_VIEW = text(f"SELECT to_regclass('{VIEW}') IS NOT NULL")
+_VIEW_SQL = text(f"SELECT pg_get_viewdef(to_regclass('{VIEW}'))")
 _VIEW_GRANTS = text(
     "SELECT CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE CAST(CAST(grantee AS regrole) AS text) END AS role,"  # noqa: S608
     " privilege_type AS what FROM pg_class, aclexplode(relacl)"
-    f" WHERE pg_class.oid = to_regclass('{_VIEW}') AND grantee <> relowner ORDER BY 1, 2"
+    f" WHERE pg_class.oid = to_regclass('{VIEW}') AND grantee <> relowner ORDER BY 1, 2"
 )
 
 
@@ -172,11 +173,24 @@ def widening_statements(connection: Connection, narrow_keys: Iterable[str]) -> l
         table, column = name.split(".")
         by_table.setdefault(table, []).append(f"ALTER COLUMN {column} TYPE BIGINT")
     found = [f"ALTER TABLE {table} {', '.join(columns)}" for table, columns in by_table.items()]
-    if _OF_VIEW not in by_table or not connection.scalar(_HAS_VIEW):
+    if _OF_VIEW not in by_table:
         return found
+    dropping, making = view_made_anew(connection)
+    return [*dropping, *found, *making]
+
+
+def view_made_anew(connection: Connection) -> tuple[list[str], list[str]]:
+    """What drops the view before its table is changed; and what makes it afterwards as it was, with its grants.
+
+    Where the table is still to be made, the migrations make the view too.
+    """
+    if not connection.scalar(_HAS_TABLE):
+        return [f"DROP VIEW {VIEW}"], [revisions("base")[0].module.VIEW]
+    if not connection.scalar(_HAS_VIEW):
+        return [], []
     made = str(connection.scalar(_VIEW_SQL)).rstrip().rstrip(";")
-    given = [f"GRANT {row.what} ON {_VIEW} TO {row.role}" for row in connection.execute(_VIEW_GRANTS)]
-    return [f"DROP VIEW {_VIEW}", *found, f"CREATE VIEW {_VIEW} AS {made}", *given]
+    given = [f"GRANT {row.what} ON {VIEW} TO {row.role}" for row in connection.execute(_VIEW_GRANTS)]
+    return [f"DROP VIEW {VIEW}"], [f"CREATE VIEW {VIEW} AS {made}", *given]
 
 
 def count_beyond(database: Database) -> int:

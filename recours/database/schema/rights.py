@@ -114,7 +114,7 @@ def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[s
     for right in rights:
         if not right.is_of_sequence:
             of_table.setdefault(right.on, []).append(right.what)
-        elif sequence := _sequence(connection, right.on):
+        elif sequence := sequence_of(connection, right.on):
             sequences.append(sequence)
     by_right: dict[str, list[str]] = {}
     for name, what in of_table.items():
@@ -124,7 +124,7 @@ def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[s
     return [f"GRANT {what} ON {', '.join(names)} TO {to}" for what, names in by_right.items()]
 
 
-def _sequence(connection: Connection, table: str) -> str | None:
+def sequence_of(connection: Connection, table: str) -> str | None:
     """The sequence that numbers a table's rows, as SQL; of a table that is still to be made, what it will be called."""
     there = connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": table})
     if not there:

@@ -23,6 +23,7 @@ from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.predicates import HIGHEST_NARROW, Reach, const, is_ours, known, known_event, known_mail
 from recours.database.schema import migrate, revisions
 from recours.database.schema.alone import PATIENCE_S, alone
+from recours.database.schema.by_month import keep_by_month, sql_of_months
 from recours.database.schema.inspection import HEAD, Schema, for_new_claims, look, look_closer
 from recours.database.schema.large_tables import (
     MISSING,
@@ -36,6 +37,7 @@ from recours.database.schema.large_tables import (
     sql_lines,
     widening_statements,
 )
+from recours.database.schema.partitions import partitions_of
 from recours.database.schema.rights import (
     NOT_ALLOWED,
     Need,
@@ -102,10 +104,13 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
             connection.execute(text(statement))
 
     alone(database, create_service_tables, clock)
-    return bring_up_to_date(database, look(database), clock, has_time=True)[1]
+    remarks = bring_up_to_date(database, look(database), clock, has_time=True)[1]
+    return [*remarks, *keep_by_month(database, clock)]
 
 
-def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
+def sql_of_completion(
+    database: Database, grant_to: str | None = None, clock: Clock | None = None
+) -> list[str]:
     """What `complete` would run, a statement a line; `grant_to`: with the rights of this role. Raises DatabaseError."""
     there: set[str] = set()
     schema = Schema(None, frozenset())
@@ -118,7 +123,11 @@ def sql_of_completion(database: Database, grant_to: str | None = None) -> list[s
     made = {
         name: sql for name, sql in service_tables(database.engine.dialect.name).items() if name not in there
     }
-    return [*sql_lines(made.values()), *sql_of_upgrade(database, schema, grant_to, made)]
+    months_from = (clock or SystemClock()).now()
+    return [
+        *sql_lines(made.values()),
+        *sql_of_upgrade(database, schema, grant_to, also_made=made, months_from=months_from),
+    ]
 
 
 # ---------------------------------------------------------------- brought up to date
@@ -244,25 +253,42 @@ def _with_sql(fault: DatabaseError, database: Database, schema: Schema) -> Datab
 
 
 def sql_of_upgrade(
-    database: Database, schema: Schema, role: str | None = None, also_made: Collection[str] = ()
+    database: Database,
+    schema: Schema,
+    role: str | None = None,
+    *,
+    also_made: Collection[str] = (),
+    months_from: datetime | None = None,
 ) -> list[str]:
     """What an upgrade would run, a statement a line, to be run by someone else outside a transaction.
 
     `role`: who is given the rights that a run needs; None: nobody. `also_made`: tables of the service that are made too.
+    `months_from`: when attempts are to be kept by month from; None: they stay as they are.
     """
     indexes = index_statements(schema).values()  # last: none of them can be built in a transaction
     lines = [] if schema.is_current else _sql_of_revisions(database, schema, indexes)
     if not database.is_sqlite:
         with database.read() as connection:
             widening = widening_statements(connection, schema.narrow_keys)
-            granting = _granting(connection, role, also_made) if role else []
-        lines += sql_lines([*(["BEGIN", *widening, "COMMIT"] if widening else []), *granting])
+            by_month, months = sql_of_months(connection, months_from) if months_from else ([], None)
+            granting = _granting(connection, role, also_made, months) if role else []
+        widening = ["BEGIN", *widening, "COMMIT"] if widening else []
+        lines += sql_lines([*widening, *by_month, *granting])
     return [*lines, *sql_lines(indexes)]
 
 
-def _granting(connection: Connection, role: str, also_made: Collection[str] = ()) -> list[str]:
+def _granting(
+    connection: Connection, role: str, also_made: Collection[str] = (), months: Sequence[str] | None = None
+) -> list[str]:
+    """`months`: the partitions that there will be; None: those that there are."""
     tables = {*inspect(connection).get_table_names(), *also_made}
-    return [schema_grant(connection, role), *grants(connection, all_rights(tables), role)]
+    if months is None:
+        months = [partition.name for partition in partitions_of(connection) if partition.month]
+    return [
+        schema_grant(connection, role),
+        *grants(connection, all_rights(tables), role),
+        *([f"GRANT TRUNCATE ON {', '.join(months)} TO {quoted(role)}"] if months else []),
+    ]
 
 
 def grant_rights(database: Database, role: str, beside: Sequence[Need] = ()) -> list[str]:

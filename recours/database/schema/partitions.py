@@ -1,0 +1,145 @@
+"""The partitions of `recours_attempts` on PostgreSQL, as far as there are any: a month each, and one for what no other takes."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, text
+
+from recours.database.schema.rights import quoted
+from recours.database.tables import attempts
+
+TABLE = attempts.name
+MONTHS_AHEAD = 24
+# A constraint by which PostgreSQL knows, without looking, that a table has no rows of some months: see `by_month`.
+PROOF = f"{TABLE}_proof"
+
+_EVER, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+_FORM = text(f"SELECT relkind FROM pg_class WHERE oid = to_regclass('{TABLE}')")  # noqa: S608 (a constant)
+_OF_TABLE = f"SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('{TABLE}')"  # noqa: S608 (same)
+_PARTITIONS = text(
+    "SELECT CAST(CAST(oid AS regclass) AS text), pg_get_expr(relpartbound, oid),"  # noqa: S608 (constants)
+    f" has_table_privilege(oid, 'TRUNCATE') FROM pg_class WHERE oid IN ({_OF_TABLE}) ORDER BY 1"
+)
+_BOUND = re.compile(r"FROM \((?:'(?P<first>[^']+)'|MINVALUE)\) TO \((?:'(?P<end>[^']+)'|MAXVALUE)\)")
+_ROLE = "CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE CAST(CAST(grantee AS regrole) AS text) END"
+_WHO_MAY_EMPTY = text(
+    f"SELECT DISTINCT {_ROLE} FROM pg_class, aclexplode(relacl) WHERE privilege_type = 'TRUNCATE'"  # noqa: S608 (constants)
+    f" AND grantee <> relowner AND (oid = to_regclass('{TABLE}') OR oid IN ({_OF_TABLE})) ORDER BY 1"
+)
+_GRANTS = text(
+    f"SELECT {_ROLE} AS role, privilege_type AS what, NULL AS of_column, is_grantable"  # noqa: S608 (constants)
+    f" FROM pg_class, aclexplode(relacl) WHERE pg_class.oid = to_regclass('{TABLE}') AND grantee <> relowner"
+    f" UNION ALL SELECT {_ROLE}, privilege_type, attname, is_grantable"
+    " FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid, aclexplode(attacl)"
+    f" WHERE attrelid = to_regclass('{TABLE}') AND NOT attisdropped AND grantee <> relowner ORDER BY 1, 2, 3"
+)
+_PROVEN = text(
+    f"SELECT CAST(CAST(conrelid AS regclass) AS text) FROM pg_constraint WHERE conname = '{PROOF}'"  # noqa: S608 (a constant)
+)
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of UTC, or all the time up to one."""
+
+    first: datetime | None  # None: from the beginning of time
+    end: datetime  # which is not in it
+
+    @property
+    def partition(self) -> str:
+        """The name that its partition is given."""
+        return f"{TABLE}_{self.first:%Y_%m}" if self.first else f"{TABLE}_before_{self.end:%Y_%m}"
+
+    @property
+    def bound(self) -> str:
+        """The values that its partition takes, as SQL."""
+        first = f"'{self.first:%Y-%m-%d}'" if self.first else "MINVALUE"
+        return f"FOR VALUES FROM ({first}) TO ('{self.end:%Y-%m-%d}')"
+
+    def overlaps(self, other: "Month") -> bool:
+        return (self.first or _EVER) < other.end and (other.first or _EVER) < self.end
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A partition that is there."""
+
+    name: str  # as SQL
+    month: Month | None  # None: it takes what no other does
+    may_be_emptied: bool  # by this user, at once
+
+
+def is_by_month(connection: Connection) -> bool:
+    """Tell whether the table has partitions."""
+    return connection.dialect.name == "postgresql" and connection.scalar(_FORM) == "p"
+
+
+def partitions_of(connection: Connection) -> list[Partition]:
+    """The partitions; none where the table is one as of old."""
+    if connection.dialect.name != "postgresql":
+        return []
+    return [Partition(name, _month_of(bound), may) for name, bound, may in connection.execute(_PARTITIONS)]
+
+
+def _month_of(bound: str) -> Month | None:
+    if not (found := _BOUND.search(bound)):
+        return None
+    first, end = (_utc(found[name]) if found[name] else None for name in ("first", "end"))
+    return Month(first, end or NEVER)
+
+
+def _utc(stored: str) -> datetime:
+    """The column holds UTC without saying so."""
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC)
+
+
+def left_proofs(connection: Connection) -> Sequence[str]:
+    """Tables that kept their proof, since the process that needed it was killed. They would refuse rows of months to come."""
+    return connection.scalars(_PROVEN).all()
+
+
+# ---------------------------------------------------------------- months
+
+
+def beginning(at: datetime, later: int = 0) -> datetime:
+    """The first of the month of that time, or of a later one."""
+    at = at.astimezone(UTC)
+    year, month = divmod(at.year * 12 + at.month - 1 + later, 12)
+    return datetime(year, month + 1, 1, tzinfo=UTC)
+
+
+def months_from(first: datetime, now: datetime) -> list[Month]:
+    """The months from that one to the last that is wanted."""
+    wanted = (beginning(now, later) for later in range(MONTHS_AHEAD + 1))
+    return [Month(month, beginning(month, 1)) for month in wanted if month >= first]
+
+
+def without_partition(months: Iterable[Month], partitions: Sequence[Partition]) -> list[Month]:
+    taken = [partition.month for partition in partitions if partition.month]
+    return [month for month in months if not any(month.overlaps(other) for other in taken)]
+
+
+def months_ahead(partitions: Sequence[Partition], now: datetime) -> int:
+    """How many of the wanted months after this one have a partition."""
+    to_come = months_from(beginning(now, 1), now)
+    return len(to_come) - len(without_partition(to_come, partitions))
+
+
+# ---------------------------------------------------------------- rights
+
+
+def grants_on_table(connection: Connection) -> list[str]:
+    """The statements that give others the rights that they have on the table."""
+    return [
+        f"GRANT {row.what}{f' ({quoted(row.of_column)})' if row.of_column else ''} ON {TABLE} TO {row.role}"
+        f"{' WITH GRANT OPTION' if row.is_grantable else ''}"
+        for row in connection.execute(_GRANTS)
+    ]
+
+
+def who_may_empty(connection: Connection) -> Sequence[str]:
+    """Roles, as SQL, that may empty a partition at once: a new one is theirs to empty too."""
+    return connection.scalars(_WHO_MAY_EMPTY).all()
