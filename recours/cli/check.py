@@ -27,6 +27,7 @@ from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
+from recours.database.schema.partitions import FEW, REFUSED, Readiness, few_ahead, readiness
 from recours.documents.store import PARTS
 from recours.fleet import LOG_NAME, extra, tables
 from recours.home import CODE, is_checkout
@@ -216,6 +217,8 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
     if not database.is_sqlite:
         yield from _rights(database, schema)
     try:
+        if not database.is_sqlite:
+            yield from _by_month(readiness(database, SystemClock(clock_offset(database)).now()))
         if (operations := context.operations()) and context.overview():
             yield ok("claims", f"{operations.claims.count()} can be read")
     except DatabaseError as error:
@@ -245,6 +248,13 @@ def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
         if missing := [right for right in schema.missing_rights if right.need.optional is optional]:
             sql = granting(database, missing)
             yield checks.rights([f"{right.what} on {right.on}" for right in missing], sql, optional=optional)
+
+
+def _by_month(found: Readiness) -> Iterator[CheckResult]:
+    """Nothing of a table that is one: that is as good for a small installation."""
+    if found.ahead is not None or found.refuses:
+        few = None if found.ahead is None or found.ahead >= FEW else few_ahead(found.ahead)
+        yield checks.by_month(REFUSED if found.refuses else None, few)
 
 
 def _credentials(context: CheckContext) -> Iterator[CheckResult]:

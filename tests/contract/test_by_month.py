@@ -1,5 +1,6 @@
 """The attempts by month on PostgreSQL: `init-db` makes them so while others work, and keeps them so for years."""
 
+import json
 import re
 import threading
 import time
@@ -14,13 +15,22 @@ from sqlalchemy import event, text
 
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import alone, by_month
-from recours.database.schema.by_month import NOT_BY_MONTH
 from recours.database.schema.inspection import look
-from recours.database.schema.partitions import PROOF, is_by_month, left_proofs, months_ahead, partitions_of
+from recours.database.schema.partitions import (
+    BY_MONTH,
+    PROOF,
+    REFUSED,
+    is_by_month,
+    left_proofs,
+    months_ahead,
+    partitions_of,
+    readiness,
+)
 from recours.database.schema.rights import quoted
 from recours.database.schema.upgrade import bring_up_to_date, complete, grant_rights, sql_of_completion
 from recours.database.tables import service_tables
 from recours.sandbox import SimulatedClock
+from tests.acceptance.person import Person
 from tests.conftest import Kind
 from tests.postgres import execute, role_without_rights
 
@@ -179,10 +189,11 @@ def test_a_table_that_others_read_for_long_stays_one_and_is_said(
     with old.read() as backup:
         backup.execute(text("SELECT 1 FROM recours_attempts"))
         (said,) = complete(old, clock)
-    assert said.startswith(f"{NOT_BY_MONTH}: left as it is (another program holds recours_attempts)")
+    assert said.startswith(f"{BY_MONTH}: left as it is (another program holds recours_attempts)")
     assert not kept_by_month(old)
     complete(old, clock)
     assert kept_by_month(old)
+    assert readiness(old, clock.now()).remarks == []
 
 
 @pytest.mark.parametrize(
@@ -303,6 +314,7 @@ def test_a_proof_of_a_process_that_was_killed_is_dropped(
         with pytest.raises(KeyboardInterrupt):
             complete(large, clock)
     assert proofs(large) == ["recours_attempts"]
+    assert readiness(large, NOW).remarks == [f"{BY_MONTH}: {REFUSED}. Run 'recours init-db'"]
     complete(large, clock)
     assert (kept_by_month(large), proofs(large)) == (True, [])
 
@@ -310,7 +322,7 @@ def test_a_proof_of_a_process_that_was_killed_is_dropped(
 _real_conversion = by_month._conversion
 
 
-def _dying(connection: Any, now: datetime) -> by_month.Plan:
+def _dying(connection: Any, now: datetime) -> by_month.Change:
     if left_proofs(connection):
         raise KeyboardInterrupt
     return _real_conversion(connection, now)
@@ -351,6 +363,9 @@ def test_after_years_without_init_db_the_months_are_made_up_for(
     add(old, 31, clock.now())
     before, noticed = rows(old), notices(old)
     assert places(old)[31] == "default"
+    assert (
+        "0 months ahead; attempts of later ones are kept together" in readiness(old, clock.now()).remarks[0]
+    )
     said = complete(old, clock)
     assert rows(old) == before
     with old.read() as connection:
@@ -360,7 +375,7 @@ def test_after_years_without_init_db_the_months_are_made_up_for(
         assert places(old)[31] == "2029_11"
     else:
         assert (
-            f"{NOT_BY_MONTH}: recours_attempts_default has too many attempts of 2029-11, 2029-12 to move them. They stay"
+            f"{BY_MONTH}: recours_attempts_default has too many attempts of 2029-11, 2029-12 to move them. They stay"
             " there, and are deleted row by row"
         ) in said
         assert places(old)[31] == "default"
@@ -370,6 +385,28 @@ def test_after_years_without_init_db_the_months_are_made_up_for(
     assert proofs(old) == []
     assert add(old, 32, clock.now() + timedelta(days=40)) == 6
     assert places(old)[32] == "2030_01"
+
+
+def test_check_says_how_many_months_are_ahead(old: Database, tmp_path: Path) -> None:
+    """By the clock of the machine: a person has no other."""
+    person = Person(tmp_path, old.url.render_as_string(hide_password=False))
+
+    def found() -> list[tuple[str, str, str | None]]:
+        said = json.loads(person.types("check", "--offline", "--json").stdout)["findings"]
+        return [
+            (one["state"], one["words"], one["remedy"]) for one in said if one["name"] == "attempts by month"
+        ]
+
+    remedy = "run recours init-db, as the owner of the tables"
+    assert found() == []
+    now = datetime.now(UTC)
+    complete(old, SimulatedClock(now - timedelta(days=3 * 365)))
+    few = "0 months ahead; attempts of later ones are kept together, and deleted row by row"
+    assert found() == [("remark", few, remedy)]
+    complete(old)
+    assert found() == [("ok", "ready for the months to come", None)]
+    execute(old.url, f"ALTER TABLE recours_attempts_default ADD CONSTRAINT {PROOF} CHECK (id > 0) NOT VALID")
+    assert found() == [("fault", REFUSED, remedy)]
 
 
 # ---------------------------------------------------------------- rights

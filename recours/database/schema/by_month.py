@@ -18,6 +18,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.schema.alone import alone
 from recours.database.schema.large_tables import VIEW, view_made_anew
 from recours.database.schema.partitions import (
+    BY_MONTH,
     NEVER,
     PROOF,
     TABLE,
@@ -34,9 +35,6 @@ from recours.database.schema.partitions import (
 from recours.database.schema.rights import quoted, sequence_of
 from recours.database.tables import attempts
 from recours.runs.ports import Clock
-
-# How remarks begin that someone should read.
-NOT_BY_MONTH = f"{TABLE} by month"
 
 _DEFAULT = f"{TABLE}_default"
 # PostgreSQL looks for rows itself in a table of up to so many bytes, while everybody waits. In others that is done before.
@@ -69,7 +67,7 @@ _OF_OTHERS = text(
 
 
 @dataclass(frozen=True)
-class Plan:
+class Change:
     """What one transaction does."""
 
     statements: Sequence[str] = ()
@@ -92,41 +90,43 @@ def keep_by_month(database: Database, clock: Clock) -> list[str]:
 
 def sql_of_months(connection: Connection, now: datetime) -> tuple[list[str], list[str]]:
     """What `keep_by_month` would run; and the partitions that are, or would be, a month's."""
-    plan = (_upkeep if is_by_month(connection) else _conversion)(connection, now)
+    change = (_upkeep if is_by_month(connection) else _conversion)(connection, now)
     there = [partition.name for partition in partitions_of(connection) if partition.month]
-    names = [*there, *(month.partition for month in plan.months)]
-    if not plan.statements:
+    names = [*there, *(month.partition for month in change.months)]
+    if not change.statements:
         return [], names
-    proving = _proving(*plan.proof) if plan.proof else ()
-    return [*proving, "BEGIN", "SET LOCAL lock_timeout = '2s'", *plan.statements, "COMMIT"], names
+    proving = _proving(*change.proof) if change.proof else ()
+    return [*proving, "BEGIN", "SET LOCAL lock_timeout = '2s'", *change.statements, "COMMIT"], names
 
 
 def _left(why: str) -> str:
     return (
-        f"{NOT_BY_MONTH}: left as it is ({why}). Everything works, but 'recours prune' deletes row by row. Run 'recours "
+        f"{BY_MONTH}: left as it is ({why}). Everything works, but 'recours prune' deletes row by row. Run 'recours "
         "init-db' again when that has changed"
     )
 
 
-# ---------------------------------------------------------------- one plan carried out
+# ---------------------------------------------------------------- one change made
 
 
-def _do(database: Database, clock: Clock, plan_of: Callable[[Connection, datetime], Plan]) -> Sequence[str]:
-    """Carry out a plan, if there is anything to do; what to say about it. Raises DatabaseError."""
+def _do(
+    database: Database, clock: Clock, change_of: Callable[[Connection, datetime], Change]
+) -> Sequence[str]:
+    """Make a change, if there is anything to change; what to say about it. Raises DatabaseError."""
     now = clock.now()
 
     def work(connection: Connection) -> Sequence[str]:
-        plan = plan_of(connection, now)  # anew: another process may have done it meanwhile
-        moved = sum(max(connection.exec_driver_sql(statement).rowcount, 0) for statement in plan.statements)
+        change = change_of(connection, now)  # anew: another process may have done it meanwhile
+        moved = sum(max(connection.exec_driver_sql(statement).rowcount, 0) for statement in change.statements)
         if moved:
-            return [*plan.remarks, f"{plural(moved, 'attempt')} moved to the months of their dates"]
-        return plan.remarks
+            return [*change.remarks, f"{plural(moved, 'attempt')} moved to the months of their dates"]
+        return change.remarks
 
     with database.read() as connection:
-        plan = plan_of(connection, now)
-    if not plan.statements:
-        return plan.remarks
-    with _proof(database, clock, plan.proof):
+        change = change_of(connection, now)
+    if not change.statements:
+        return change.remarks
+    with _proof(database, clock, change.proof):
         return alone(database, work, clock)
 
 
@@ -203,14 +203,14 @@ def _moving(source: str, condition: str, target: str) -> str:
 # ---------------------------------------------------------------- one table becomes a partition
 
 
-def _conversion(connection: Connection, now: datetime) -> Plan:
+def _conversion(connection: Connection, now: datetime) -> Change:
     """What makes of one table, or of none yet, the first partition of another of its name."""
     if is_by_month(connection):
-        return Plan()
+        return Change()
     is_large = _is_large(connection, TABLE)
     past = Month(None, _first_provable(now) if is_large else beginning(now, 1))
     if why := _obstacle(connection, past, is_large=is_large):
-        return Plan(remarks=[_left(why)])
+        return Change(remarks=[_left(why)])
     old, condition = past.partition, _within(past)
     dropping_view, making_view = view_made_anew(connection)
     months = months_from(past.end, now)
@@ -239,7 +239,7 @@ def _conversion(connection: Connection, now: datetime) -> Plan:
         *grants_on_table(connection),
     ]
     remark = f"{TABLE} is kept by month now; what there was is {old}, as it was"
-    return Plan(statements, [remark], [past, *months], (TABLE, condition) if is_large else None)
+    return Change(statements, [remark], [past, *months], (TABLE, condition) if is_large else None)
 
 
 def _obstacle(connection: Connection, past: Month, *, is_large: bool) -> str | None:
@@ -266,10 +266,10 @@ def _granting(connection: Connection, months: Sequence[Month]) -> list[str]:
 # ---------------------------------------------------------------- months come and go
 
 
-def _upkeep(connection: Connection, now: datetime) -> Plan:
+def _upkeep(connection: Connection, now: datetime) -> Change:
     """What adds the months that are to come, and drops past ones that are empty."""
     if not is_by_month(connection):
-        return Plan()
+        return Change()
     partitions = partitions_of(connection)
     others = next((partition.name for partition in partitions if partition.month is None), None)
     missing = without_partition(months_from(beginning(now), now), partitions)
@@ -286,11 +286,11 @@ def _upkeep(connection: Connection, now: datetime) -> Plan:
         remarks.append(f"Empty months dropped: {', '.join(empty)}")
     if left := [f"{month.first:%Y-%m}" for month in missing if month not in added]:
         remarks.append(
-            f"{NOT_BY_MONTH}: {others} has too many attempts of {', '.join(left)} to move them. They stay there, and are "
+            f"{BY_MONTH}: {others} has too many attempts of {', '.join(left)} to move them. They stay there, and are "
             "deleted row by row"
         )
     if not (added or empty):
-        return Plan(remarks=remarks)
+        return Change(remarks=remarks)
     proof = None
     if added and others and _is_large(connection, others):
         proof = others, " AND ".join(f"NOT ({_within(month)})" for month in added)
@@ -303,7 +303,7 @@ def _upkeep(connection: Connection, now: datetime) -> Plan:
         *map(_dropping_if_empty, empty),
         *([_dropping(proof[0])] if proof else []),
     ]
-    return Plan(statements, remarks, added, proof)
+    return Change(statements, remarks, added, proof)
 
 
 def _may_leave(connection: Connection, others: str, month: Month, now: datetime) -> bool:

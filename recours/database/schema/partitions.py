@@ -7,11 +7,18 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
+from recours.core.text import plural
+from recours.database.engine import Database
 from recours.database.schema.rights import quoted
 from recours.database.tables import attempts
 
 TABLE = attempts.name
 MONTHS_AHEAD = 24
+# With fewer, it is time for 'recours init-db'.
+FEW = 2
+# How remarks begin that someone should read.
+BY_MONTH = f"{TABLE} by month"
+REFUSED = "an 'init-db' was ended before it was done, and attempts of later months would be refused"
 # A constraint by which PostgreSQL knows, without looking, that a table has no rows of some months: see `by_month`.
 PROOF = f"{TABLE}_proof"
 
@@ -126,6 +133,35 @@ def months_ahead(partitions: Sequence[Partition], now: datetime) -> int:
     """How many of the wanted months after this one have a partition."""
     to_come = months_from(beginning(now, 1), now)
     return len(to_come) - len(without_partition(to_come, partitions))
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """How a database is prepared for the months to come."""
+
+    ahead: int | None = None  # months after this one that have a partition; None: the table has none
+    refuses: bool = False  # see `left_proofs`
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to say of it in the log of a run."""
+        found = [REFUSED] if self.refuses else []
+        if self.ahead is not None and self.ahead < FEW:
+            found.append(few_ahead(self.ahead))
+        return [f"{BY_MONTH}: {remark}. Run 'recours init-db'" for remark in found]
+
+
+def few_ahead(count: int) -> str:
+    return f"{plural(count, 'month')} ahead; attempts of later ones are kept together, and deleted row by row"
+
+
+def readiness(database: Database, now: datetime) -> Readiness:
+    """How it is prepared. Raises DatabaseError."""
+    if database.is_sqlite:
+        return Readiness()
+    with database.read() as connection:
+        partitions = partitions_of(connection)
+        return Readiness(months_ahead(partitions, now) if partitions else None, bool(left_proofs(connection)))
 
 
 # ---------------------------------------------------------------- rights
