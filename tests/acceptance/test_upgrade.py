@@ -200,13 +200,52 @@ def test_an_upgrade_in_place_asks_and_mails_nothing_twice_and_loses_no_attempt(
 
     assert len(attempts(service)) > len(attempts_before) > len(_CARRIERS) * len(_STORIES)
     assert len(life.post.taken) > mailed_before > 0
+    assert_none_is_lost(service, attempts_before, counts_before)
+    assert_nothing_is_done_twice(life)
 
-    # No attempt is lost.
+    # What the upgrade changed is said once.
+    assert sum("The schema of" in line for line in said) == predecessor.has_older_schema, said[:20]
+
+
+@pytest.mark.parametrize("life", ["postgresql"], indirect=True)
+def test_init_db_partitions_the_attempts_of_the_version_before_which_goes_on(
+    life: Life, predecessor: Predecessor
+) -> None:
+    """The version before goes on only where it knows the schema."""
+    service = life.service
+    life.live(predecessor.root, 1)
+    attempts_before, counts_before = attempts(service), counts(service)
+    done = subprocess.run(
+        [sys.executable, "-m", "recours", "init-db"],
+        cwd=ROOT,
+        env=life.environment | {"PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "recours_attempts is kept by month now" in done.stdout
+    assert attempts(service) == attempts_before
+    if not predecessor.has_older_schema:
+        life.live(predecessor.root, 1)
+        assert len(attempts(service)) > len(attempts_before)
+    life.live(ROOT, 1)
+    assert set(life.statuses) == {0}, life.said[-20:]
+    assert len(attempts(service)) > len(attempts_before)
+    assert_none_is_lost(service, attempts_before, counts_before)
+    assert_nothing_is_done_twice(life)
+
+
+def assert_none_is_lost(
+    service: Service, attempts_before: dict[int, tuple[Any, ...]], counts_before: dict[str, int]
+) -> None:
     assert attempts(service).items() >= attempts_before.items()
     counts_now = counts(service)
     assert {name: count for name, count in counts_before.items() if counts_now[name] < count} == {}
 
-    # Nothing is asked twice: each claim only when its turn comes.
+
+def assert_nothing_is_done_twice(life: Life) -> None:
+    """Each claim is asked about only when its turn comes; nothing is mailed twice, and everything is mailed."""
+    service = life.service
     for number, reference in service.sql("SELECT tracking_number, claim_reference FROM claims"):
         hours = sorted(
             {round((call.at - START) / timedelta(hours=1)) for call in service.box.calls_for(number)}
@@ -215,7 +254,6 @@ def test_an_upgrade_in_place_asks_and_mails_nothing_twice_and_loses_no_attempt(
         asked = [hour - 1 for hour in hours] if new else hours
         assert asked == list(_RETRIES[not new :][: len(asked)]), (reference, hours)
 
-    # Nothing is mailed twice, and what is mailed goes on being mailed.
     taken = life.post.taken
     identities = Counter(message["Message-ID"] for _, message in taken)
     assert {name: n for name, n in identities.items() if n > 1} == {}
@@ -227,6 +265,3 @@ def test_an_upgrade_in_place_asks_and_mails_nothing_twice_and_loses_no_attempt(
     )
     assert {one: n for one, n in told.items() if n > 1} == {}
     assert service.sql("SELECT count(*) FROM recours_events WHERE told IS NULL") == [(0,)]
-
-    # What the upgrade changed is said once.
-    assert sum("The schema of" in line for line in said) == predecessor.has_older_schema, said[:20]
