@@ -36,6 +36,9 @@ Wake = Callable[[WorkerLane], None]
 # Has a process that works for this carrier take the job instead. Raises QueueError.
 HandOn = Callable[[str], None]
 
+# What a queue says of itself several times a second: True while it does jobs, False when it ends.
+NoteReady = Callable[[bool], None]
+
 
 class Jobs(Protocol):
     """What a queue calls, from any thread, any number at once: a `Station`. They log what fails, and raise nothing."""
@@ -46,7 +49,11 @@ class Jobs(Protocol):
 
     @property
     def carriers(self) -> Collection[str]:
-        """The keys of the carriers whose slices this process takes."""
+        """The keys of the carriers that this process works for."""
+
+    @property
+    def workable(self) -> Collection[str]:
+        """Those of them whose slices it can do now: it is given no others. This is asked several times a second."""
 
     def tick(self, wake: Wake) -> None:
         """Every minute, in one process: bring the rows up to date, and wake the lanes that have work."""
@@ -73,9 +80,8 @@ class JobQueue(Protocol):
     def defer_fetch(self, reference: str) -> None:
         """Have some process fetch this claim at once. Raises QueueError; NoFleetError if the queue has no tables."""
 
-    def run(self, jobs: Jobs, slots: int, ready: Callable[[bool], None]) -> None:
+    def run(self, jobs: Jobs, slots: int, ready: NoteReady) -> None:
         """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.
 
-        `ready` is called with True several times a second while it does jobs, and with False when it ends. Raises
-        QueueError if its database goes away: the caller tries again.
+        Raises QueueError if its database goes away: the caller tries again.
         """

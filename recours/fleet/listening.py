@@ -1,17 +1,33 @@
-"""Connections of the job queue, and whether notifications arrive: they do not through a pooler that hands each transaction to another session."""
+"""Connections of the job queue: their faults, and whether notifications arrive.
+
+They do not through a pooler that hands each transaction to another session.
+"""
 
 from functools import cache
 
 import psycopg
+from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable
 
+from recours.fleet.jobs import NoFleetError, QueueError
 from recours.runs.log import log
 
+NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
+_NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
 _CHANNEL, _PATIENCE_S = "recours_probe", 2.0
 
 
 def connected(conninfo: str) -> psycopg.Connection:
     """A connection whose statements are each by themselves; nothing is kept for the next one. Raises psycopg.Error."""
     return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+
+
+def fault_of(error: Exception) -> NoFleetError | QueueError:
+    """What an error of a connection, or the one that it was caused by, says to an operator."""
+    cause = error.__cause__ or error
+    if isinstance(cause, _NOT_INSTALLED):
+        return NoFleetError(NO_TABLES)
+    reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    return QueueError(f"The job queue in the database cannot be reached: {reason}")
 
 
 def may_listen(conninfo: str, *, wanted: bool) -> bool:

@@ -6,7 +6,7 @@ leaves its jobs as being done; `sweep` deletes them. When the database goes away
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,15 +14,16 @@ from typing import Any
 import procrastinate
 import psycopg
 from procrastinate import PsycopgConnector
+from procrastinate.app import WorkerOptions
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable, UniqueViolation
+from psycopg.errors import UniqueViolation
 from sqlalchemy import URL
 
 from recours.database.engine import KEEPALIVES
-from recours.fleet.jobs import Jobs, NoFleetError, QueueError, WorkerLane
-from recours.fleet.listening import connected, may_listen
+from recours.fleet.jobs import Jobs, NoFleetError, NoteReady, QueueError, WorkerLane
+from recours.fleet.listening import NO_TABLES, connected, fault_of, may_listen
 
 _NOW = "recours_now"  # a queue, as `_of` names others; the service may have its own in the same tables
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
@@ -31,8 +32,6 @@ _DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
     %(queue)s, 'recours.fetch_now', 0, NULL, %(lock)s,
     jsonb_build_object('reference', %(reference)s::text, 'asked_at', extract(epoch FROM clock_timestamp())), NULL
 )::procrastinate_job_to_defer_v1])"""
-_NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
-_NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
 
 
 class ProcrastinateQueue:
@@ -54,35 +53,36 @@ class ProcrastinateQueue:
         with _translated(), suppress(UniqueViolation), connected(self._conninfo) as server:
             server.execute(_DEFER_FETCH, names)  # the first of two duplicates waits already
 
-    def run(self, jobs: Jobs, slots: int, ready: Callable[[bool], None]) -> None:
+    def run(self, jobs: Jobs, slots: int, ready: NoteReady) -> None:
         """Not in Windows' usual loop, in which psycopg cannot work."""
         for name in ("procrastinate", "psycopg.pool", "asyncio"):  # whose faults are logged here
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with _translated(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             listen = may_listen(self._conninfo, wanted=self._listen)
+            usual = WorkerOptions(listen_notify=listen, fetch_job_polling_interval=_POLL_S)
+            usual |= WorkerOptions(delete_jobs="always", install_signal_handlers=False)
             # Nothing stays prepared: a pooler may hand each transaction to another session.
             session: dict[str, Any] = {"conninfo": self._conninfo, "kwargs": {"prepare_threshold": None}}
-            app = procrastinate.App(connector=PsycopgConnector(**session, min_size=1, max_size=1, timeout=5))
-            runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready, listen=listen))
+            session |= {"min_size": 1, "max_size": 1, "timeout": 5}
+            app = procrastinate.App(connector=PsycopgConnector(**session), worker_defaults=usual)
+            runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready))
 
-    async def _work(
-        self, app: procrastinate.App, jobs: Jobs, slots: int, ready: Callable[[bool], None], *, listen: bool
-    ) -> None:
+    async def _work(self, app: procrastinate.App, jobs: Jobs, slots: int, ready: NoteReady) -> None:
         """Raises QueueError, and what ended a worker."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(slots + 2 * _AT_ONCE))
-        usual: dict[str, Any] = {"listen_notify": listen, "fetch_job_polling_interval": _POLL_S}
-        usual |= {"install_signal_handlers": False, "delete_jobs": "always"}
         async with app.open_async():
             if not await app.check_connection_async():
-                raise NoFleetError(_NO_TABLES)
+                raise NoFleetError(NO_TABLES)
+            slices = list(map(_of, jobs.carriers))
             workers = [
-                asyncio.create_task(app.run_worker_async(queues=queues, concurrency=most, **usual))
-                for queues, most in ((list(map(_of, jobs.carriers)), slots), ([_NOW], _AT_ONCE))
+                asyncio.create_task(app.run_worker_async(queues=queues, concurrency=most))
+                for queues, most in ((slices, slots), ([_NOW], _AT_ONCE))
             ]
             try:
                 await app.configure_task("recours.tick").defer_async(timestamp=0)  # as of now
                 while not (jobs.stopped or any(worker.done() for worker in workers)):
                     ready(True)
+                    slices[:] = map(_of, jobs.workable)  # the worker asks for jobs of whatever the list holds
                     await asyncio.wait(workers, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 ready(False)
@@ -90,8 +90,8 @@ class ProcrastinateQueue:
                     worker.cancel()  # it begins nothing more, and waits for what is under way
                 ended = await asyncio.gather(*workers, return_exceptions=True)
         if not jobs.stopped:
-            faults = [fault for fault in ended if isinstance(fault, Exception)]
-            raise faults[0] if faults else QueueError("The connection of the job queue was lost")
+            faults = (fault for fault in ended if isinstance(fault, Exception))
+            raise next(faults, QueueError("The connection of the job queue was lost"))
 
 
 def _of(carrier: str) -> str:
@@ -122,8 +122,9 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
     @app.task(name="recours.fetch_now", queue=_NOW)
     def fetch_now(reference: str, asked_at: float | None = None, **_: Any) -> None:
         def hand_on(carrier: str) -> None:
-            job = fetch_now.configure(queue=_of(carrier), priority=10)
-            job.defer(reference=reference, asked_at=asked_at)
+            with _translated():
+                job = fetch_now.configure(queue=_of(carrier), priority=10)
+                job.defer(reference=reference, asked_at=asked_at)
 
         jobs.fetch_now(reference, asked_at, hand_on)
 
@@ -144,7 +145,4 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (ConnectorException, psycopg.Error, OSError) as error:
-        if isinstance(cause := error.__cause__ or error, _NOT_INSTALLED):
-            raise NoFleetError(_NO_TABLES) from error
-        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        raise QueueError(f"The job queue in the database cannot be reached: {reason}") from error
+        raise fault_of(error) from error

@@ -76,6 +76,12 @@ class Station:
         """The keys of those that this process works for."""
         return self.only or (*self._accounts, "")
 
+    @property
+    def workable(self) -> Collection[str]:
+        """Those of them whose slices this process can do now: it leaves a carrier to others after a fault of its own."""
+        now = self.clock.monotonic()
+        return [carrier for carrier in self.carriers if self._left_until.get(carrier, now) <= now]
+
     def __post_init__(self) -> None:
         """Connect nowhere yet."""
         database = self.opened.database
@@ -91,6 +97,7 @@ class Station:
         self._shifts: dict[str, Shift] = {}
         self._over: list[Shift] = []  # whose last pieces of work are under way
         self._closed: dict[WorkerLane, _Closed] = {}
+        self._left_until: dict[str, float] = {}  # carriers left to other processes; monotonic seconds
         self._slices: Counter[str] = Counter()  # at work, by carrier
         self._waiting: list[WorkerLane] = []  # for the end of one of these
         self._at_work: set[Worker] = set()
@@ -133,7 +140,7 @@ class Station:
             run_log().warning("A job names no lane; it is passed over")
             return
         kind = WORKERS.get(lane.worker)  # None: of another version
-        if kind is None or lane.carrier not in self.carriers or self.stopped:
+        if kind is None or lane.carrier not in self.workable or self.stopped:
             return
         with self._logged("lane", kind):
             if not self._enter(lane):
@@ -145,7 +152,8 @@ class Station:
                         is_more = self._slice(kind, lane, wake)
             finally:
                 waiting = self._leave(lane)
-            for one in (*waiting, *([lane] if is_more else ())):
+            is_left = lane.carrier not in self.workable  # for another process, perhaps
+            for one in (*waiting, *([lane] if is_more or is_left else ())):
                 wake(one)
 
     def _slice(self, kind: type[Worker], lane: WorkerLane, wake: Wake) -> bool:
@@ -159,9 +167,7 @@ class Station:
             try:
                 worker.slice((lane.carrier,), most=SLICE, longest=LONGEST_SLICE)
             except RunError as fault:
-                # One of our own: the next minute would meet it again.
-                if not isinstance(fault, DatabaseError | NotRecordedError):
-                    self._close(lane, kind.schedule, is_known=False)
+                self._leave_to_others(lane.carrier, fault, kind)
                 raise
             self._heed(worker, lane)
             return not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane) > 0
@@ -179,14 +185,23 @@ class Station:
             claim = self._claim(reference)
             if claim is None:
                 run_log().info(f"There is no claim {clean(reference, 100)} (yet)")
-            elif (carrier := lane_key(claim)) not in self.carriers:
-                hand_on(carrier)
-            elif claim.is_pending:
-                self._fetch_new(claim)
-            elif isinstance(asked_at, int | float) and not self._was_tried_since(claim, asked_at):
-                self._fetch_named(claim, PODRetryScheduler)
-            else:
-                run_log().info(f"{claim.reference} is not new any more; the next try is that of its backoff")
+                return
+            carrier = lane_key(claim)
+            try:
+                if carrier in self.workable:
+                    self._fetch_one(claim, asked_at)
+            finally:
+                if carrier not in self.workable:
+                    hand_on(carrier)
+
+    def _fetch_one(self, claim: Claim, asked_at: float | None) -> None:
+        """Raises RunError."""
+        if claim.is_pending:
+            self._fetch_new(claim)
+        elif isinstance(asked_at, int | float) and not self._was_tried_since(claim, asked_at):
+            self._fetch_named(claim, PODRetryScheduler)
+        else:
+            run_log().info(f"{claim.reference} is not new any more; the next try is that of its backoff")
 
     def _fetch_new(self, claim: Claim) -> None:
         lane = WorkerLane(PODFetchWorker.name, lane_key(claim))
@@ -202,15 +217,25 @@ class Station:
             self._close(lane, PODFetchWorker.schedule, is_known=is_known)
             self._outages[lane.carrier] = 0
 
+    def _leave_to_others(self, carrier: str, fault: RunError, kind: type[Worker]) -> None:
+        """After a fault of this process or its machine, as a full disk: the next job would meet it again.
+
+        Another process may be well. This one takes no slices of the carrier until the worker would run again by cron.
+        """
+        if not isinstance(fault, DatabaseError | NotRecordedError):
+            self._left_until[carrier] = self.clock.monotonic() + kind.schedule.total_seconds()
+
     def _fetch_named(self, claim: Claim, kind: type[Worker]) -> dict[str, Refusal]:
         options = Options(batch_size=1, claims=(claim.reference,), as_scheduled=claim.is_pending)
         with self._piece_of_work("fetch_now", kind, options) as worker:
             try:
                 worker.find_named()
+                worker.slice(longest=_LONGEST_FETCH)
             except RefusedError as refused:
                 run_log().info(str(refused))
-            else:
-                worker.slice(longest=_LONGEST_FETCH)
+            except RunError as fault:
+                self._leave_to_others(lane_key(claim), fault, PODFetchWorker)
+                raise
             return worker.refusals
 
     def _was_tried_since(self, claim: Claim, asked_at: float) -> bool:

@@ -49,10 +49,11 @@ class QueueInHand:
             self.waiting.append(lane)
 
     def work(self) -> int:
-        """Until nothing waits; how many slices that were."""
+        """Until nothing waits that the station can do; how many slices that were."""
         slices = 0
-        while self.waiting:
-            self.station.slice(self.waiting.popleft(), self.wake)
+        while lane := next((lane for lane in self.waiting if lane.carrier in self.station.workable), None):
+            self.waiting.remove(lane)
+            self.station.slice(lane, self.wake)
             slices += 1
         return slices
 
@@ -391,6 +392,50 @@ def test_a_fault_of_our_own_is_not_met_again_each_minute(
         clock.advance(timedelta(minutes=1))
     assert len(met) == 1
     assert queue.station.fault == "the disk is full"
+
+
+def test_a_machine_that_cannot_store_documents_leaves_the_work_to_others(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    count = 2 * SLICE + 5
+    add_claims(database, [{} for _ in range(count)])
+    delivered(sandbox, count)
+    (tmp_path / "file").touch()
+    broken, sound = make_station(RECOURS_POD_DIR=str(tmp_path / "file" / "pods")), make_station()
+    queue = QueueInHand(broken)
+    queue.station.tick(queue.wake)
+    queue.work()
+    assert "Documents cannot be stored" in (broken.fault or "")
+    assert (list(queue.waiting), sandbox.calls) == ([RETRIES], []), "it waits for another process"
+    queue.station = sound
+    queue.work()
+    assert rows(database, "SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
+    clock.advance(timedelta(hours=1))
+    assert "chronopost" in broken.workable, "it tries again when cron would have"
+
+
+def test_a_claim_that_a_machine_cannot_fetch_is_handed_on(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None}])
+    delivered(sandbox, 1)
+    (tmp_path / "file").touch()
+    broken, sound = make_station(RECOURS_POD_DIR=str(tmp_path / "file" / "pods")), make_station()
+    handed_on: list[str] = []
+    broken.fetch_now("CLM-00000", None, handed_on.append)
+    assert (handed_on, sandbox.calls) == (["chronopost"], [])
+    assert "Documents cannot be stored" in (broken.fault or "")
+    sound.fetch_now("CLM-00000", None, hand_on_nothing)
+    assert rows(database, "SELECT pod_fetch_status FROM claims") == [("success",)]
 
 
 @pytest.mark.parametrize("reference", ["CLM-99999", "CLM-00000"])

@@ -1,0 +1,104 @@
+"""What Procrastinate does with the jobs of a fleet, where a process cannot do some of them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, text
+
+from recours.database.engine import Database
+from recours.fleet.jobs import HandOn, Wake, WorkerLane
+from recours.fleet.procrastinate_queue import ProcrastinateQueue
+from recours.fleet.tables import create_tables
+from tests.conftest import Kind
+from tests.processes_of_fleet import add_jobs, wait_for
+
+
+@dataclass
+class RecordedJobs:
+    """Keeps what the queue calls."""
+
+    carriers: tuple[str, ...] = ("ups", "dpd")
+    workable: tuple[str, ...] = ("ups", "dpd")
+    stopped: bool = False
+    slices: list[WorkerLane] = field(default_factory=list)
+    fetched: list[tuple[str, float | None]] = field(default_factory=list)
+    ticks: int = 0
+
+    def tick(self, wake: Wake) -> None:
+        del wake
+        self.ticks += 1
+
+    def slice(self, lane: WorkerLane, wake: Wake) -> None:
+        del wake
+        self.slices.append(lane)
+
+    def fetch_now(self, reference: str, asked_at: float | None, hand_on: HandOn) -> None:
+        del hand_on
+        self.fetched.append((reference, asked_at))
+
+    def sweep(self) -> None:
+        """There is nothing to be swept."""
+
+
+@pytest.fixture
+def url(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
+    """A service's database, with the tables of the job queue."""
+    kind = kinds("postgresql")
+    url = kind.ready(tmp_path)
+    with closing(Database(url)) as database:
+        create_tables(database, ProcrastinateQueue.schema())
+    yield url
+    kind.drop(url)
+
+
+@pytest.fixture
+def database(url: URL) -> Iterator[Database]:
+    with closing(Database(url)) as database:
+        yield database
+
+
+@contextmanager
+def working(url: URL, jobs: RecordedJobs) -> Iterator[None]:
+    """A process that does these jobs meanwhile, and has begun."""
+    queue = ProcrastinateQueue(url)
+    process = threading.Thread(target=queue.run, args=(jobs, 2, lambda _: None), daemon=True)
+    process.start()
+    try:
+        wait_for(lambda: jobs.ticks > 0, 10)
+        yield
+    finally:
+        jobs.stopped = True
+        process.join(timeout=20)
+    assert not process.is_alive()
+
+
+def add_slice(database: Database, carrier: str, **more: Any) -> None:
+    arguments = {"worker": "pod_retry_scheduler", "carrier": carrier, **more}
+    add_jobs(database, f"recours_{carrier}", "recours.slice", arguments)
+
+
+def waiting(database: Database) -> list[str]:
+    """The tasks of jobs that nobody has begun."""
+    query = "SELECT task_name FROM procrastinate_jobs WHERE status = 'todo' AND task_name <> 'recours.tick' ORDER BY id"
+    with database.read() as connection:
+        return list(connection.scalars(text(query)))
+
+
+def test_a_process_takes_no_slices_of_a_carrier_that_it_leaves_to_others(
+    url: URL, database: Database
+) -> None:
+    jobs = RecordedJobs(workable=("dpd",))
+    with working(url, jobs):
+        for carrier in ("ups", "dpd"):
+            add_slice(database, carrier)
+        wait_for(lambda: bool(jobs.slices), 10)
+        assert jobs.slices == [WorkerLane("pod_retry_scheduler", "dpd")]
+        assert waiting(database) == ["recours.slice"]
+        jobs.workable = jobs.carriers
+        wait_for(lambda: len(jobs.slices) > 1, 10)
+        assert jobs.slices[1:] == [WorkerLane("pod_retry_scheduler", "ups")]
