@@ -1,7 +1,7 @@
 """What a monitor asks a long-lived process, over HTTP and on this machine alone.
 
-`/health`: the process works, its database answers. `/ready`: it takes jobs. `/metrics`: what Prometheus scrapes, the text
-of RECOURS_METRICS_FILE and this process's own counts.
+`/health`: the process works, its database answers. `/ready`: it takes jobs, and some process of the fleet looks for what is
+due. `/metrics`: what Prometheus scrapes, the text of RECOURS_METRICS_FILE and this process's own counts.
 
 Every user of the machine may ask. What asks often, slowly or all at once must not keep the process from its work, which
 shares few connections to the database with these pages.
@@ -108,7 +108,7 @@ class _Pages:
         return _Answer(200, json.dumps(facts))
 
     def _ready(self) -> _Answer:
-        is_ready = self._is_ready()
+        is_ready = self._is_ready() and not self._station.is_silent
         return _Answer(200 if is_ready else 503, json.dumps({"ready": is_ready}))
 
     def _metrics(self) -> _Answer:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from recours.core.quota import Usage
 from recours.logs import local, run_log
+from recours.operations.fleet import signs
 from recours.runs.ports import Journal
 from recours.runs.summary import Report, Stats, usage_line, worth_showing
 from recours.runs.worker import Worker
@@ -86,9 +87,15 @@ class Shift:
         with self._guard:
             return set(self._asked)
 
-    def record(self, report: Report, now: datetime) -> None:
-        """Record it as it stands: of a process that is killed, the last such record is there. Raises RunError."""
-        facts = report.as_json() | {"process": f"{socket.gethostname()}:{os.getpid()}"}
+    def record(
+        self, report: Report, now: datetime, ticked_at: datetime | None, *, stopped: bool = False
+    ) -> None:
+        """Record it as it stands: of a process that is killed, the last such record is there. Raises RunError.
+
+        `ticked_at`: when the process last looked for what is due; `stopped`: it ends in order.
+        """
+        process = f"{socket.gethostname()}:{os.getpid()}"
+        facts = report.as_json() | signs(process, ticked_at, stopped=stopped)
         self._journal.end(self.run_id, now, report.exit_status, facts)
 
     def say(self, report: Report) -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 from random import random
 from signal import SIGTERM
@@ -21,14 +21,15 @@ from recours.core.claim import Claim, Urgency
 from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.pauses import Refusal
 from recours.core.quota import Usage
-from recours.core.text import clean
+from recours.core.text import clean, format_minute
 from recours.database.engine import DatabaseError, SystemClock
 from recours.database.journal import RunJournal
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
 from recours.fleet.jobs import HandOn, Wake, WorkerLane
 from recours.fleet.shift import Shift
-from recours.logs import run_log
+from recours.logs import local, run_log
+from recours.operations.fleet import MOST_RECORDS, SILENT_AFTER, SINCE, fleet_status
 from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import OUTAGE_AFTER, lane_key
@@ -103,6 +104,9 @@ class Station:
         self._at_work: set[Worker] = set()
         self._done: Counter[str] = Counter()  # pieces of work, by name
         self._faults: dict[tuple[str, str], str] = {}  # by piece of work and worker, until the same succeeds
+        self._began_at = self.clock.now()
+        self._ticked_at: datetime | None = None  # when this process last looked for what is due
+        self._silence: str | None = None  # why no process does any more
         self._ticking, self._sweeping = threading.Lock(), threading.Lock()
         self._outages: Counter[str] = Counter()  # in a row, of claims fetched one by one, by carrier
         self._pinged: dict[str, float] = {}  # monotonic seconds
@@ -116,6 +120,7 @@ class Station:
         """
         if not self._ticking.acquire(blocking=False):
             return
+        self._ticked_at = self.clock.now()
         try:
             found: list[tuple[Urgency, WorkerLane]] = []
             for kind in WORKERS.values():
@@ -127,6 +132,7 @@ class Station:
                 for _, lane in sorted(found, key=itemgetter(0)):
                     wake(lane)
         finally:
+            self._ticked_at = self.clock.now()
             self._ticking.release()
 
     def slice(self, lane: WorkerLane, wake: Wake) -> None:
@@ -343,7 +349,7 @@ class Station:
     def _fault_of(self, kind: type[Worker]) -> str | None:
         """Why this worker's part does not go on at present."""
         faults = (fault for (_, worker), fault in tuple(self._faults.items()) if worker == kind.name)
-        return self.queue_fault or next(faults, None)
+        return self.queue_fault or self._silence or next(faults, None)
 
     @property
     def fault(self) -> str | None:
@@ -412,15 +418,35 @@ class Station:
     def keep_record(self) -> None:
         """Record what was done so far; ping the check of RECOURS_PING_URL as often as a scheduled run would. Raises RunError."""
         self.is_outdated = look(self.opened.database).version != self.opened.schema.version
+        self._silence = self._find_silence()
         for kind in WORKERS.values():
             with self._guard:
                 shift = self._shift(kind)
             report = self._report(shift)
-            shift.record(report, self.clock.now())
+            shift.record(report, self.clock.now(), self._ticked_at)
             self._ping(kind, report)
         for shift in [shift for shift in self._over if not shift.in_use]:
             self._end(shift)
             self._over.remove(shift)
+
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether no process looks any more for what is due, though the database answers."""
+        return self._silence is not None
+
+    def _find_silence(self) -> str | None:
+        """Raises RunError."""
+        now = self.clock.now()
+        latest = self._records.runs(since=now - SINCE, most=MOST_RECORDS)
+        found = fleet_status([run for run in latest if run.worker in WORKERS], now)
+        signs = [self._began_at, self._ticked_at, found and found.ticked_at]
+        last = max(sign for sign in signs if sign)
+        if now - last <= SILENT_AFTER:
+            return None
+        return (
+            f"No long-lived worker has looked for claims that are due since {format_minute(last, local)}: "
+            "the job queue does not call for it"
+        )
 
     def _ping(self, kind: type[Worker], report: Report) -> None:
         now, last = self.clock.monotonic(), self._pinged.get(kind.name)
@@ -438,7 +464,7 @@ class Station:
     def _end(self, shift: Shift) -> None:
         """Write the summary of a shift and record it. Raises RunError."""
         report = self._report(shift)
-        shift.record(report, self.clock.now())
+        shift.record(report, self.clock.now(), self._ticked_at, stopped=self.stopped)
         shift.say(report)
 
     def _usage(self, shift: Shift) -> dict[str, list[Usage]]:

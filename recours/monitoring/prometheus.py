@@ -98,6 +98,12 @@ def _runs(now: Overview, last_success: Mapping[str, Run]) -> Iterator[Metric]:
         "How long the worker's last run that is over took.",
         {name: number for name, run in over.items() if (number := _figure(run, "duration_s")) is not None},
     )
+    if now.fleet:
+        yield Metric(
+            "recours_fleet_last_tick_timestamp_seconds",
+            "When a long-lived worker last looked for claims that are due.",
+            [({}, now.fleet.ticked_at.timestamp())],
+        )
     claims = [
         ({"worker": name, "outcome": outcome}, number)
         for name, run in over.items()

@@ -55,6 +55,11 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "{count} run of {worker} began in the future ({at}): the clock of a machine is or was wrong.",
             "{count} runs of {worker} began in the future, the latest at {at}: the clock of a machine is or was wrong.",
         ),
+        _K.FLEET_SILENT: ProblemText(
+            "long-lived workers that stand still",
+            "On each of their machines: systemctl --user status recours-worker",
+            "No long-lived worker has looked for claims that are due{since}. One should every minute.",
+        ),
         _K.CREDENTIALS_REJECTED: ProblemText(
             "the credentials of {name}",
             "Correct them, then: recours carriers check {carrier}",
@@ -153,6 +158,12 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "{count} exécution de {worker} a commencé dans le futur ({at}) : l'horloge d'une machine est ou était fausse.",
             "{count} exécutions de {worker} ont commencé dans le futur, la dernière : {at}. L'horloge d'une machine est ou "
             "était fausse.",
+        ),
+        _K.FLEET_SILENT: ProblemText(
+            "des processus « recours worker » à l'arrêt",
+            "Sur chacune de leurs machines : systemctl --user status recours-worker",
+            "Aucun processus « recours worker » n'a cherché les réclamations à traiter{since}. L'un d'eux doit le faire "
+            "chaque minute.",
         ),
         _K.CREDENTIALS_REJECTED: ProblemText(
             "les identifiants {name}",

@@ -33,6 +33,7 @@ class ProblemKind(StrEnum):
     RUN_FAILED = "run_failed"
     RUNS_KILLED = "runs_killed"
     CLOCK_AHEAD = "clock_ahead"
+    FLEET_SILENT = "fleet_silent"
     CREDENTIALS_REJECTED = "credentials_rejected"
     ACCOUNT_DENIED = "account_denied"
     NOT_CONFIGURED = "not_configured"
@@ -135,6 +136,11 @@ def _of_workers(seen: Overview) -> Iterator[Problem]:
             yield Problem(_K.CLOCK_AHEAD, len(worker.ahead), since=latest, facts=facts)
 
 
+def _of_fleet(seen: Overview) -> Iterator[Problem]:
+    if seen.fleet and seen.fleet.is_silent:
+        yield Problem(_K.FLEET_SILENT, since=seen.fleet.ticked_at)
+
+
 _OF_CLOSINGS = {
     Closing.STOPPED: _K.CARRIER_PAUSED,
     Closing.REJECTED: _K.CREDENTIALS_REJECTED,
@@ -222,6 +228,7 @@ def _of_mails(seen: Overview) -> Iterator[Problem]:
 # Every rule, in the order in which problems are shown.
 RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
     _of_workers,
+    _of_fleet,
     _of_carriers,
     _of_claims,
     _of_mails,

@@ -15,6 +15,7 @@ from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
+from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_status
 from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, iso
 from recours.operations.returns import MOST_ATTEMPTS, CallReturn, HighLimit, Spent, call_returns, high_limits
 from recours.runs.worker import LATE_AFTER, STOPPED
@@ -260,6 +261,7 @@ class Overview:
     left_alone: LeftAlone = field(default_factory=LeftAlone)
     returns: Sequence[CallReturn] = ()  # of calls to carriers, by carrier
     high_limits: Sequence[HighLimit] = ()
+    fleet: FleetStatus | None = None  # None: cron alone does the work
 
     @property
     def due(self) -> int:
@@ -279,6 +281,7 @@ class Overview:
             "returns": [found.as_json() for found in self.returns],
             "high_limits": [found.as_json() for found in self.high_limits],
             "mails": {state.value: count for state, count in self.mails.items()},
+            "fleet": self.fleet and self.fleet.as_json(),
         }
 
 
@@ -310,6 +313,7 @@ def overview(
         ahead = [run for run in records.runs(name, most=_RECENT_RUNS) if run.started_at > until]
         runs = [*ahead, *records.runs(name, most=_RECENT_RUNS, until=until)]
         workers.append(worker_status(name, schedule, runs, now))
+    latest = records.runs(since=now - SINCE, most=MOST_RECORDS, until=until)
     return Overview(
         at=now,
         workers=workers,
@@ -318,4 +322,5 @@ def overview(
         carriers=carriers,
         mails=records.mails(),
         troubles=troubles or Troubles(),
+        fleet=fleet_status([run for run in latest if run.worker in schedules], now),
     )

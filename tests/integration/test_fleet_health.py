@@ -11,12 +11,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from recours.core.errors import RunError
 from recours.fleet import health
+from recours.fleet import station as station_module
 from recours.fleet.health import HealthServer
 from recours.fleet.station import Station
 from recours.sandbox import Sandbox
@@ -94,6 +96,15 @@ def test_what_metrics_read_from_the_database_is_kept_for_a_while(
     assert "recours_reading 2" in get(server, "/metrics")[1]
 
 
+def test_metrics_say_when_a_worker_last_looked(server: HealthServer, station: Station) -> None:
+    station.tick(lambda _: None)
+    station.keep_record()
+    (line,) = [
+        line for line in get(server, "/metrics")[1].splitlines() if line.startswith("recours_fleet_last_tick")
+    ]
+    assert abs(float(line.split()[1]) - time.time()) < 60
+
+
 def test_however_many_ask_the_database_is_read_once_at_a_time(
     server: HealthServer, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +150,17 @@ def test_a_page_that_cannot_be_had_says_why_without_secrets(
     monkeypatch.setattr(health, "metrics_text", fails(RunError(f"No login with {SECRET}")))
     status, shown = get(server, "/metrics")
     assert (status, json.loads(shown)) == (503, {"ok": False, "fault": "No login with ***"})
+
+
+def test_a_process_of_a_fleet_that_looks_for_nothing_is_not_ready(
+    server: HealthServer, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.keep_record()
+    assert get(server, "/ready") == (200, '{"ready": true}')
+    monkeypatch.setattr(station_module, "SILENT_AFTER", timedelta(0))
+    station.keep_record()
+    assert get(server, "/ready") == (503, '{"ready": false}')
+    assert "has looked for claims that are due" in get(server, "/health")[1]
 
 
 def test_an_internal_error_is_logged_and_answered(

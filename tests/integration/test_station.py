@@ -18,6 +18,7 @@ from recours.database.engine import Database
 from recours.database.tables import runs
 from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import SLICE, Station
+from recours.operations.problems import ProblemKind, verdict
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options, Worker
@@ -25,6 +26,7 @@ from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
+from recours.wiring.operations import operations_over
 from recours.wiring.workers import make_worker
 
 RETRIES = WorkerLane("pod_retry_scheduler", "chronopost")
@@ -366,6 +368,32 @@ def test_a_queue_that_does_no_jobs_is_a_fault_of_both(
     station.queue_fault = "the queue is away"
     station.keep_record()
     assert rows(database, "SELECT exit_status FROM recours_runs") == [(1,), (1,)]
+
+
+def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(
+    make_station: Callable[..., Station], database: Database, clock: SimulatedClock
+) -> None:
+    """Its processes are there, and the job queue does not call them: as it was with a periodic job that got stuck."""
+    station, other = make_station(), make_station()
+    for _ in range(12):
+        other.tick(lambda _: None)
+        for one in (station, other):
+            one.keep_record()
+        clock.advance(timedelta(minutes=1))
+    assert not station.is_silent, "another process looks"
+    clock.advance(timedelta(minutes=10))
+    for one in (station, other):
+        one.keep_record()
+        assert one.is_silent
+        assert "No long-lived worker has looked for claims that are due since" in (one.fault or "")
+    assert rows(database, "SELECT DISTINCT exit_status FROM recours_runs") == [(1,)]
+    operations = operations_over(station.settings, database, station.opened.schema, clock)
+    assert ProblemKind.FLEET_SILENT in [problem.kind for problem in verdict(operations.overview()).problems]
+    other.tick(lambda _: None)
+    other.keep_record()
+    station.keep_record()
+    assert (station.fault, other.fault) == (None, None)
+    assert verdict(operations.overview()).is_well
 
 
 def test_a_fault_of_our_own_is_not_met_again_each_minute(

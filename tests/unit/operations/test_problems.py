@@ -14,6 +14,7 @@ from recours.core.pauses import Blocked, Refusal, Stop
 from recours.core.sentences import carrier_message
 from recours.operations import checks
 from recours.operations.checks import CheckState
+from recours.operations.fleet import FleetStatus
 from recours.operations.problem_texts import PROBLEMS, VerdictSentences
 from recours.operations.problems import Problem, ProblemKind, problem_of, problems, verdict
 from recours.operations.records import Backlog, Run, Tally
@@ -92,6 +93,17 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(runs=[run(0.5), run(9, ended=False), run(30, ended=False)]),
         [("2 runs of w never ended, the latest of 08:00 UTC: they were killed, or the machine went down.", "recours check")],
     ),
+    (
+        "a fleet that stands still",
+        seen(fleet=FleetStatus(NOW - timedelta(minutes=25), is_silent=True)),
+        [
+            (
+                "No long-lived worker has looked for claims that are due since 16:35 UTC. One should every minute.",
+                "On each of their machines: systemctl --user status recours-worker",
+            )
+        ],
+    ),
+    ("a fleet that works", seen(fleet=FleetStatus(NOW, is_silent=False)), []),
     (
         "credentials",
         seen(carriers=[carrier(REFUSED, rejected=REFUSED)], backlogs=WAITS, troubles=SINCE),
