@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import count
 from operator import itemgetter
 from random import random
 from signal import SIGTERM
@@ -102,6 +103,7 @@ class Station:
         self._slices: Counter[str] = Counter()  # at work, by carrier
         self._waiting: list[WorkerLane] = []  # for the end of one of these
         self._at_work: set[Worker] = set()
+        self._numbers = count(1)  # of workers that were made, for the log
         self._done: Counter[str] = Counter()  # pieces of work, by name
         self._faults: dict[tuple[str, str], str] = {}  # by piece of work and worker, until the same succeeds
         self._began_at = self.clock.now()
@@ -389,6 +391,7 @@ class Station:
             run_id=shift.run_id,
             clock=self.clock,
             token=uuid.uuid4().hex,
+            prefix=f"{next(self._numbers)}.",
             mails=mails,
             kept=self._accounts,
         )

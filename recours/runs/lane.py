@@ -82,7 +82,7 @@ class Lane:
         if failure.retry_at:  # out of order, and it says for how long
             return Refusal(Blocked.CARRIER, failure.message, failure.retry_at, said=failure.said)
         if self.failures_in_a_row >= OUTAGE_AFTER:
-            reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for the next run"
+            reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for later"
             return Refusal(Blocked.CARRIER, reason, kind=failure.kind)
         return None
 

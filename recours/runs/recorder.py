@@ -32,12 +32,13 @@ class Recorder:
     asked: bool  # the claims were asked for by name
     token: str  # of the leases
     observer: RunObserver | None = None
+    prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 
     def announce(self, claim: Claim, carrier: str) -> None:
         """The attempt at a claim begins."""
         what = attempt_name(claim, claim.state)
-        log.info(f"[{next(self._places)}] {what} for {claim.reference} ({carrier})")
+        log.info(f"[{self.prefix}{next(self._places)}] {what} for {claim.reference} ({carrier})")
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunError.

@@ -78,8 +78,13 @@ class Worker(ABC):
         run_id: str,
         local: LocalTime,
         token: str | None = None,
+        prefix: str = "",
     ) -> None:
-        """`local` turns UTC into local time, for the log. `token`: of its leases, where several workers share a run's record."""
+        """`local` turns UTC into local time, for the log.
+
+        Where several workers share a run's record and a log, `token` is that of this one's leases, and `prefix` begins the
+        numbers of its claims in the log.
+        """
         self.deps = deps
         self.catalog = catalog
         self.options = options
@@ -99,6 +104,7 @@ class Worker(ABC):
             asked=bool(options.claims) and not options.as_scheduled,
             token=token or run_id,
             observer=deps.observer,
+            prefix=prefix,
         )
         self._unknown = UnknownCodes()
         self.carriers_asked: set[str] = set()  # their keys
@@ -336,7 +342,7 @@ class Worker(ABC):
         if not self.stats.skipped_locked:
             return
         sentence = (
-            f"{_locked_text(self.stats.skipped_locked)} and could not be looked at: the next run tries again. "
+            f"{_locked_text(self.stats.skipped_locked)} and could not be looked at; that is tried again. "
             "Find out which program keeps a transaction open"
         )
         if not (self._done or self.stats.skipped_persistent or self.refusals):

@@ -36,6 +36,7 @@ def make_worker(
     jitter: Callable[[], float] = random,
     run_id: str | None = None,
     token: str | None = None,
+    prefix: str = "",
     mails: bool = True,
     observer: RunObserver | None = None,
     kept: Mapping[str, Account] | None = None,
@@ -43,8 +44,8 @@ def make_worker(
     """A worker, ready to run once.
 
     `run_id`: 32 hex digits that no other run has. `token`: of its leases and units of quota, where several workers
-    share a run's record; unique among them. `mails`: False leaves mails to the next run. `kept`: see
-    `make_queue`.
+    share a run's record; unique among them. `prefix`: see `Worker`. `mails`: False leaves mails to the next
+    run. `kept`: see `make_queue`.
     """
     clock = clock or opened.clock
     run_id = run_id or uuid.uuid4().hex
@@ -68,7 +69,7 @@ def make_worker(
         carrier_concurrency=settings.carrier_concurrency,
         pending_share=settings.pending_share,
     )
-    return kind(deps, catalog, options, run_id, local, token)
+    return kind(deps, catalog, options, run_id, local, token, prefix)
 
 
 def make_observers(

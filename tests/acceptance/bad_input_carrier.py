@@ -282,7 +282,7 @@ NOBODY_THERE = [
     case("no TLS where TLS is due", 1, "No carrier could be reached at all", calls=True, check=_as_before,
          prepare=lambda w: (_plays(_S.DELIVERED)(w),
                             w.env.update(CHRONOPOST_BASE_URL=w.box.url.replace("http:", "https:")))),
-    case("three failures in a row", 0, "Chronopost failed 3 times in a row; its other claims are left for the next run",
+    case("three failures in a row", 0, "Chronopost failed 3 times in a row; its other claims are left for later",
          prepare=_plays(_S.FAULT_SERVER, count=5), check=_only_three_asked, calls=True, options=("--concurrency", "1")),
 ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What a long-lived process does with the pieces of work that a job queue gives it, over both databases."""
 
 import logging
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -112,6 +113,25 @@ def test_a_tick_wakes_the_lanes_with_work_and_slices_do_all_of_it(
     assert rows(database, "SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
     assert rows(database, "SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL") == [(0,)]
     assert rows(database, "SELECT sum(held) FROM recours_quota_shares") == [(0,)]
+
+
+def test_numbers_of_claims_in_the_log_tell_slices_apart(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    add_claims: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="__main__")
+    new = {"pod_fetch_status": "pending", "pod_fetch_error": None}
+    add_claims(database, [{}, {}, new, new])
+    delivered(sandbox, 4)
+    queue = QueueInHand(make_station())
+    queue.station.tick(queue.wake)
+    queue.work()
+    numbers = [match.groups() for line in caplog.messages if (match := re.match(r"\[(\d+)\.(\d+)\] ", line))]
+    assert len({slice_ for slice_, _ in numbers}) == 2
+    assert sorted(place for _, place in numbers) == ["1", "1", "2", "2"]
 
 
 def test_more_than_one_slice_of_work_wakes_another_process_at_once(

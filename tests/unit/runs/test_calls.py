@@ -432,8 +432,8 @@ def test_three_outages_in_a_row_close_a_carrier_for_this_run(
     assert world.asked == numbers[:3]
     assert (report.stats.failed, report.stats.skipped_carrier) == (3, 3)
     assert (
-        "⚠️ Chronopost failed 3 times in a row; its other claims are left for the next run: "
-        "Chronopost is skipped in this run"
+        "⚠️ Chronopost failed 3 times in a row; its other claims are left for later: "
+        "Chronopost is skipped for now"
     ) in caplog.messages
     assert retries_of(world) == [1, 1, 1, 0, 0, 0]
     assert world.journal.events == {}
@@ -749,7 +749,7 @@ def test_a_carrier_that_a_person_paused_is_skipped_and_nobody_is_told_by_mail(
     report = world.retry()
     assert (report.stats.success, report.stats.skipped_carrier) == (1, 3)
     assert world.asked == [DHL_N]
-    assert "Chronopost was paused by alice: talks: Chronopost is skipped in this run" in caplog.text
+    assert "Chronopost was paused by alice: talks: Chronopost is skipped for now" in caplog.text
     assert (world.journal.events, retries_of(world)[:3]) == ({}, [0, 0, 0])
     assert [attempt.claim.reference for attempt in world.table.attempts] == ["CLM-dhl"]
 

@@ -665,7 +665,7 @@ def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
     world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED)
     report = world.retry()
     assert (counts(report), world.asked) == ({"skipped_carrier": 2}, [])
-    assert f"[WARNING] ⚠️ {reason}: Chronopost is skipped in this run" in said(caplog)
+    assert f"[WARNING] ⚠️ {reason}: Chronopost is skipped for now" in said(caplog)
     (event,) = world.journal.events.values()
     assert (event.name, event.audience, event.carrier, event.number) == (
         "account_fault",
