@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-rest test-full check reference metrics bench bench-growth chaos fuzz mutation lock clean
+.PHONY: demo test test-rest test-full check reference metrics bench bench-growth bench-yield chaos fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
@@ -53,6 +53,10 @@ bench: .venv/ready-dev
 # How the cost grows; RECOURS_LONG=1: up to the largest sizes, which take gigabytes of disk.
 bench-growth: .venv/ready-dev
 	$(BIN)/python -m tests.benchmarks.growth
+
+# How many proofs are obtained before their deadlines, of those that can be had; half an hour at most.
+bench-yield: .venv/ready-dev
+	$(BIN)/python -m tests.benchmarks.bench_yield --write
 
 # The long form; a short one is part of test-full.
 chaos: .venv/ready-dev

@@ -1,0 +1,238 @@
+"""`make bench-yield`: how many proofs the workers obtain before the deadlines, out of those that can be had.
+
+The workers run over made-up populations of four weeks (`population`), in five regimes and with several seeds. Two references
+have the same claims and quotas: the guide's table in order of arrival, and an oracle that knows when each proof appears.
+What lies between the two, summed over the seeds, is the gap; the figure is the part of it that the workers close.
+
+Prints tables and writes the figures to tests/benchmarks/yield.json. The exit status is 1 if a bound is missed, or cannot be
+shown as this version has no such setting.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.population import REGIMES, Case, Population, Regime, populate
+from tests.benchmarks.references import Guide, Harvest, oracle
+from tests.benchmarks.runs_in_memory import RunsInMemory, missing_settings, settings_of
+
+SEEDS = 20
+FIGURES = Path(__file__).with_name("yield.json")
+_LEAST_SHARE = 0.8  # of what a client's share is under the oracle
+_MOST_CALLS_A_POD = 3.5  # in the scarce regime, with everything on
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How the workers are set. `least`: the part of the gap that they must close, by regime."""
+
+    name: str
+    settings: Mapping[str, str]
+    least: Mapping[str, float] = field(default_factory=dict)
+
+
+_LAST_ATTEMPT = {"RECOURS_LAST_ATTEMPT_HOURS": "30"}
+_DOCUMENT_FIRST = {"CHRONOPOST_DOCUMENT_FIRST": "true", "DHL_EXPRESS_DOCUMENT_FIRST": "true"}
+VARIANTS = (
+    Variant("default", {}),
+    Variant(
+        "last attempt",
+        _LAST_ATTEMPT,
+        {"light": 0.8, "medium": 0.8, "busy": 0.7, "scarce": 0.7, "backlog": 0.8},
+    ),
+    Variant(
+        "everything on", _LAST_ATTEMPT | _DOCUMENT_FIRST, dict.fromkeys([one.name for one in REGIMES], 0.9)
+    ),
+)
+
+
+# ---------------------------------------------------------------- one population
+
+
+@dataclass(frozen=True)
+class Yield:
+    """What one way of working made of one population. Only claims with a deadline count, but for calls."""
+
+    in_time: int
+    amount: float  # euros, of the claims that are counted in `in_time`
+    by_client: Counter[int]
+    calls: int
+    wasted: int
+    fetched: int  # all proofs, also late ones and those of claims without a deadline
+    unasked: int  # claims whose carrier was never asked
+
+
+def judge(population: Population, harvest: Harvest) -> Yield:
+    found = harvest.in_time(population)
+    return Yield(
+        in_time=len(found),
+        amount=sum(case.amount for case in found),
+        by_client=Counter(case.client for case in found),
+        calls=harvest.calls,
+        wasted=harvest.wasted,
+        fetched=len(harvest.fetched),
+        unasked=len(unasked(population.cases, harvest)),
+    )
+
+
+def unasked(cases: Iterable[Case], harvest: Harvest) -> list[Case]:
+    """The claims that could have been asked about and were not."""
+    return [case for case in cases if case.can_be_asked and case.id not in harvest.asked]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One seed of a regime: both references, and each variant by its name."""
+
+    regime: str
+    guide: Yield
+    oracle: Yield
+    variants: Mapping[str, Yield]
+
+
+def compare(regime: Regime, seed: int, variants: Sequence[Variant]) -> Comparison:
+    """Let everybody work on the same population."""
+    population = populate(regime, seed)
+    ways: dict[str, Callable[[], Harvest]] = {
+        variant.name: RunsInMemory(population, settings_of(variant.settings)).run for variant in variants
+    }
+    return Comparison(
+        regime.name,
+        judge(population, Guide(population).run()),
+        judge(population, oracle(population)),
+        {name: judge(population, run()) for name, run in ways.items()},
+    )
+
+
+# ---------------------------------------------------------------- a regime
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A variant in a regime, over all seeds."""
+
+    guide: int  # proofs in time
+    found: int
+    oracle: int
+    closed: float  # the part of the gap
+    seeds_below_guide: int
+    calls_a_pod: float
+    wasted: float  # the part of the calls
+    amount: float  # of what the oracle secured, in euros
+    unasked: int
+    least_share: float  # of a client, against its share under the oracle
+
+
+def summarise(of_seeds: Sequence[Comparison], name: str) -> Summary:
+    guides, oracles = [one.guide for one in of_seeds], [one.oracle for one in of_seeds]
+    found = [one.variants[name] for one in of_seeds]
+    guide, proofs, best = (sum(one.in_time for one in ways) for ways in (guides, found, oracles))
+    calls = sum(one.calls for one in found)
+    return Summary(
+        guide=guide,
+        found=proofs,
+        oracle=best,
+        closed=(proofs - guide) / (best - guide),
+        seeds_below_guide=sum(one.in_time < ref.in_time for one, ref in zip(found, guides, strict=True)),
+        calls_a_pod=calls / sum(one.fetched for one in found),
+        wasted=sum(one.wasted for one in found) / calls,
+        amount=sum(one.amount for one in found) / sum(one.amount for one in oracles),
+        unasked=sum(one.unasked for one in found),
+        least_share=_least_share(found, oracles),
+    )
+
+
+def _least_share(found: Iterable[Yield], oracles: Iterable[Yield]) -> float:
+    """The smallest share of a client in all proofs, divided by its share under the oracle."""
+    mine, best = (sum((one.by_client for one in ways), Counter[int]()) for ways in (found, oracles))
+    return min(mine[client] / mine.total() * best.total() / best[client] for client in best)
+
+
+def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
+    """The bounds that are missed, in words."""
+    least = variant.least.get(regime)
+    found = []
+    if least is not None and summary.closed < least:
+        found.append(f"closes {summary.closed:.0%} of the gap, not {least:.0%}")
+    if variant.name == "default" and summary.seeds_below_guide:
+        found.append(f"is below the guide's table with {summary.seeds_below_guide} seeds")
+    if regime == "scarce" and variant.name == "everything on" and summary.calls_a_pod > _MOST_CALLS_A_POD:
+        found.append(f"spends {summary.calls_a_pod:.2f} calls per POD, more than {_MOST_CALLS_A_POD}")
+    if summary.unasked:
+        found.append(f"never asks about {summary.unasked} claims")
+    if summary.least_share < _LEAST_SHARE:
+        found.append(f"gives a client {summary.least_share:.0%} of its share, not {_LEAST_SHARE:.0%}")
+    return [f"{regime}, {variant.name}: {miss}" for miss in found]
+
+
+# ---------------------------------------------------------------- all of it
+
+_HEAD = (
+    f"{'regime':<9}{'variant':<15}{'guide':>7}{'found':>7}{'oracle':>8}{'closed':>8}{'below':>7}"
+    f"{'calls/POD':>11}{'wasted':>8}{'amount':>8}{'unasked':>9}{'client':>8}"
+)
+
+
+def _row(regime: str, name: str, one: Summary) -> str:
+    return (
+        f"{regime:<9}{name:<15}{one.guide:>7}{one.found:>7}{one.oracle:>8}{one.closed:>8.0%}"
+        f"{one.seeds_below_guide:>7}{one.calls_a_pod:>11.2f}{one.wasted:>8.0%}{one.amount:>8.0%}"
+        f"{one.unasked:>9}{one.least_share:>8.0%}"
+    )
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_yield")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--regime", action="append", choices=[one.name for one in REGIMES])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
+    parser.add_argument("--write", action="store_true", help=f"write {FIGURES.name}")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the figures; 1 if a bound is missed."""
+    asked, begun = _parsed(arguments), time.monotonic()
+    regimes = [one for one in REGIMES if one.name in (asked.regime or [one.name])]
+    absent = {variant.name: missing_settings(variant.settings) for variant in VARIANTS}
+    measured = [variant for variant in VARIANTS if not absent[variant.name]]
+    missed = [
+        f"{name}: this version has no {', '.join(settings)}" for name, settings in absent.items() if settings
+    ]
+    figures: dict[str, Any] = {}
+    print(_HEAD)
+    for regime, of_seeds in _compared(regimes, asked.seeds, measured, asked.jobs):
+        for variant in measured:
+            summary = summarise(of_seeds, variant.name)
+            print(_row(regime.name, variant.name, summary), flush=True)
+            figures.setdefault(regime.name, {})[variant.name] = vars(summary)
+            missed += misses(summary, variant, regime.name)
+    for miss in missed:
+        print(f"MISSED {miss}")
+    print(f"{asked.seeds} seeds in {time.monotonic() - begun:.0f} s")
+    if asked.write:
+        FIGURES.write_text(json.dumps({"seeds": asked.seeds, **figures}, indent=2) + "\n", encoding="utf-8")
+    return int(bool(missed))
+
+
+def _compared(
+    regimes: Sequence[Regime], seeds: int, variants: Sequence[Variant], jobs: int
+) -> Iterable[tuple[Regime, list[Comparison]]]:
+    with ProcessPoolExecutor(jobs) as pool:
+        pairs = list(product(regimes, range(seeds)))
+        done = pool.map(compare, *zip(*pairs, strict=True), [variants] * len(pairs))
+        for regime in regimes:
+            yield regime, [next(done) for _ in range(seeds)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,237 @@
+"""Claims of a made-up service over four weeks, and what their carriers will answer when: the ground of `bench_yield`.
+
+Nothing here was measured at a real service, and no figure was chosen by what comes out. Of each seed the population is
+always the same, whatever is done with it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from recours.core.claim import deadline_end
+from recours.core.errors import ErrorKind
+
+ZONE = ZoneInfo("Europe/Paris")
+START = datetime(2026, 3, 2, tzinfo=ZONE).astimezone(
+    UTC
+)  # a Monday; summer time begins within the four weeks
+ARRIVAL_DAYS = 28
+END = START + timedelta(days=61)  # every deadline is over
+
+# Calls a day, and how many of three claims are the carrier's: claims and calls are in proportion.
+QUOTAS = {"chronopost": 100, "dhl_express": 50}
+_NAMES = {"chronopost": "Chronopost", "dhl_express": "DHL Express"}
+_SHARES = {"chronopost": 2, "dhl_express": 1}
+
+
+@dataclass(frozen=True)
+class Regime:
+    """How many claims come on a working day (half as many at the weekend), and how many new ones there are at once."""
+
+    name: str
+    a_day: float
+    backlog: int = 0
+
+
+REGIMES = (
+    Regime("light", 10),
+    Regime("medium", 25),
+    Regime("busy", 45),
+    Regime("scarce", 90),
+    Regime("backlog", 10, backlog=640),
+)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A carrier answers each call with an error of its own."""
+
+    carrier: str
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True)
+class Case:
+    """A claim, and what will become of its parcel. Datetimes are aware UTC."""
+
+    id: int
+    carrier: str  # its key
+    number: str
+    client: int
+    amount: float  # euros
+    created_at: datetime
+    deadline: date | None
+    delivered_at: datetime | None  # None: never
+    proof_at: datetime | None  # None: never
+    # What the carrier answers whenever it is asked: by its tracking, or if delivered in place of the document.
+    hopeless: ErrorKind | None = None
+
+    @property
+    def reference(self) -> str:
+        return f"CLM-{self.id:05d}"
+
+    @property
+    def carrier_name(self) -> str:
+        return _NAMES[self.carrier]
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Tell whether its number has the carrier's form: else no call is made."""
+        return self.hopeless is not ErrorKind.INVALID_TRACKING
+
+    @property
+    def ends(self) -> datetime | None:
+        """The end of its deadline."""
+        return deadline_end(self.deadline, ZONE) if self.deadline else None
+
+    def tracked(self, at: datetime) -> ErrorKind | None:
+        """What its tracking answers; None: delivered."""
+        if self.delivered_at is None:
+            return self.hopeless or ErrorKind.NOT_DELIVERED_YET
+        return None if self.delivered_at <= at else ErrorKind.NOT_DELIVERED_YET
+
+    def proved(self, at: datetime) -> ErrorKind | None:
+        """What a call for its document answers; None: the document."""
+        if self.hopeless:
+            return self.hopeless
+        is_there = self.proof_at is not None and self.proof_at <= at
+        return None if is_there else ErrorKind.POD_NOT_AVAILABLE_YET
+
+
+@dataclass(frozen=True)
+class Population:
+    """The claims in the order of their creation."""
+
+    regime: Regime
+    seed: int
+    cases: Sequence[Case]
+    outages: Sequence[Outage] = ()
+    ends: datetime = END
+
+    def is_down(self, carrier: str, at: datetime) -> bool:
+        return any(one.carrier == carrier and one.begins <= at < one.ends for one in self.outages)
+
+    def up_from(self, carrier: str, at: datetime) -> datetime:
+        """The first time from `at` on when the carrier works."""
+        for one in sorted(self.outages, key=lambda outage: outage.begins):
+            if one.carrier == carrier and one.begins <= at < one.ends:
+                at = one.ends
+        return at
+
+
+def populate(regime: Regime, seed: int) -> Population:
+    """The population of a regime with this seed."""
+    chance = Random(f"{regime.name} {seed}")
+    arrivals = sorted([*_arrivals(regime, chance), *[START] * regime.backlog])
+    cases = [_case(place, at, chance) for place, at in enumerate(arrivals, 1)]
+    outages = [outage for carrier in QUOTAS for outage in _outages(carrier, chance)]
+    return Population(regime, seed, cases, outages)
+
+
+def _arrivals(regime: Regime, chance: Random) -> list[datetime]:
+    found: list[datetime] = []
+    for day in range(ARRIVAL_DAYS):
+        begins = datetime.combine(
+            START.astimezone(ZONE).date() + timedelta(days=day), datetime.min.time(), ZONE
+        )
+        is_weekend = begins.weekday() >= 5
+        count = _poisson(regime.a_day / 2 if is_weekend else regime.a_day, chance)
+        hours = [chance.uniform(7, 21) for _ in range(count)]
+        found += [begins.astimezone(UTC) + timedelta(hours=hour) for hour in hours]
+    return found
+
+
+def _poisson(mean: float, chance: Random) -> int:
+    bound, count, product = math.exp(-mean), 0, chance.random()
+    while product > bound:
+        count, product = count + 1, product * chance.random()
+    return count
+
+
+def _outages(carrier: str, chance: Random) -> list[Outage]:
+    """About one in two weeks, of two to twelve hours."""
+    found, at = [], START
+    while (at := at + timedelta(days=chance.expovariate(1 / 14))) < END:
+        found.append(Outage(carrier, at, at + timedelta(hours=chance.uniform(2, 12))))
+    return found
+
+
+# ---------------------------------------------------------------- one claim
+
+_CLIENTS = range(1, 9)  # the first has most claims, the eighth an eighth of that
+# What will never bring a proof, in percent of all claims.
+_HOPELESS = {
+    ErrorKind.NOT_FOUND: 7,
+    ErrorKind.POD_NEVER_AVAILABLE: 5,
+    ErrorKind.NOT_DELIVERED_YET: 5,
+    ErrorKind.RETURNED_TO_SENDER: 2,
+    ErrorKind.INVALID_TRACKING: 2,
+}
+# Days from its creation to its deadline, and the percentage of claims with so many; the others have none.
+_DEADLINES = {(2, 4): 7, (5, 9): 23, (10, 16): 34, (17, 30): 21}
+
+
+def _case(serial: int, created_at: datetime, chance: Random) -> Case:
+    created_at = created_at.replace(microsecond=0)
+    carrier = chance.choices(list(_SHARES), list(_SHARES.values()))[0]
+    client = chance.choices(_CLIENTS, [1 / one for one in _CLIENTS])[0]
+    amount = round(min(chance.lognormvariate(4, 0.8), 2000), 2)
+    hopeless = _one_of(_HOPELESS, chance)
+    span = _one_of(_DEADLINES, chance)
+    deadline = created_at.astimezone(ZONE).date() + timedelta(days=chance.randint(*span)) if span else None
+    delivered_at = _delivered_at(created_at, chance)
+    proof_at = delivered_at + _proof_delay(chance)
+    is_delivered = hopeless in (None, ErrorKind.POD_NEVER_AVAILABLE)
+    number = _number(carrier, serial, hopeless)
+    return Case(
+        id=serial,
+        carrier=carrier,
+        number=number,
+        client=client,
+        amount=amount,
+        created_at=created_at,
+        deadline=deadline,
+        delivered_at=delivered_at if is_delivered else None,
+        proof_at=None if hopeless else proof_at,
+        hopeless=hopeless,
+    )
+
+
+_T = TypeVar("_T")
+
+
+def _one_of(percentages: dict[_T, int], chance: Random) -> _T | None:
+    left = chance.uniform(0, 100)
+    for one, share in percentages.items():
+        left -= share
+        if left < 0:
+            return one
+    return None
+
+
+def _delivered_at(created_at: datetime, chance: Random) -> datetime:
+    """Two of three parcels have arrived when their claim comes, the others do within days."""
+    if chance.random() < 2 / 3:
+        return created_at - timedelta(days=min(chance.expovariate(1 / 3), 10))
+    return created_at + timedelta(days=min(chance.expovariate(1 / 4), 20))
+
+
+def _proof_delay(chance: Random) -> timedelta:
+    """From the delivery to its proof: most are there the same day, some are scanned days later."""
+    kind = chance.random()
+    if kind < 0.65:
+        return timedelta(hours=chance.uniform(0, 12))
+    if kind < 0.85:
+        return timedelta(days=chance.uniform(0.5, 4))
+    return timedelta(days=chance.uniform(4, 12))
+
+
+def _number(carrier: str, serial: int, hopeless: ErrorKind | None) -> str:
+    if hopeless is ErrorKind.INVALID_TRACKING:
+        return f"12-34-{serial}"
+    return f"XY{serial:09d}FR" if carrier == "chronopost" else f"{serial:09d}{serial % 7}"

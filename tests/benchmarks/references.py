@@ -1,0 +1,193 @@
+"""What `bench_yield` compares with: the guide's table in order of arrival, and an oracle that knows when each proof appears.
+
+Both are written down here once more, and share no rule with the product.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from heapq import heappop, heappush
+
+from recours.core.errors import ErrorKind
+from tests.benchmarks.population import QUOTAS, START, ZONE, Case, Population
+
+HALF_HOUR = timedelta(minutes=30)
+
+
+@dataclass
+class Harvest:
+    """What came of a population."""
+
+    fetched: dict[int, datetime] = field(
+        default_factory=dict
+    )  # when each proof was obtained, by the claim's id
+    asked: dict[int, datetime] = field(default_factory=dict)  # when its carrier was first asked about each
+    calls_of: Counter[int] = field(default_factory=Counter)  # by the claim's id
+
+    def note(self, claim_id: int, at: datetime, calls: int, *, proof: bool) -> None:
+        """An attempt at a claim."""
+        self.calls_of[claim_id] += calls
+        if calls:
+            self.asked.setdefault(claim_id, at)
+        if proof:
+            self.fetched[claim_id] = at
+
+    @property
+    def calls(self) -> int:
+        return self.calls_of.total()
+
+    @property
+    def wasted(self) -> int:
+        """Calls for claims of which no proof was obtained."""
+        return sum(calls for claim_id, calls in self.calls_of.items() if claim_id not in self.fetched)
+
+    def in_time(self, population: Population) -> list[Case]:
+        """The claims whose proof was there before the end of their deadline; those without a deadline are not counted."""
+        return [
+            case
+            for case in population.cases
+            if case.ends and case.id in self.fetched and self.fetched[case.id] < case.ends
+        ]
+
+
+def run_times(population: Population) -> Iterator[tuple[datetime, bool]]:
+    """When runs begin: the fetch worker's every half hour, and whether the scheduler's follows it."""
+    at = START
+    while at <= population.ends:
+        yield at, at.minute == 0
+        at += HALF_HOUR
+
+
+def day_of(at: datetime) -> date:
+    """The day of a carrier's quota."""
+    return at.astimezone(ZONE).date()
+
+
+# ---------------------------------------------------------------- the guide
+
+_WAITS = [timedelta(hours=hours) for hours in (1, 6, 24, 72)]
+_SLACK = timedelta(minutes=5)
+_BATCHES = {"fetch": 50, "retry": 30}
+_PERSISTENT = frozenset(
+    {ErrorKind.INVALID_TRACKING, ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.RETURNED_TO_SENDER}
+)
+
+
+class Guide:
+    """Both workers to the letter of the guide: four retries after 1, 6, 24 and 72 hours, whoever came first goes first.
+
+    As recours does, it does not ask again whether a parcel has arrived that has, spends no call on a number that
+    cannot be one, and leaves a claim to a later run while its carrier's calls of the day are used up.
+    """
+
+    def __init__(self, population: Population) -> None:
+        self._population = population
+        self._arriving = list(reversed(population.cases))
+        self._pending: list[Case] = []
+        self._waiting: list[tuple[datetime, int, Case]] = []
+        self._due: list[tuple[int, Case]] = []  # by their arrival
+        self._retries: Counter[int] = Counter()
+        self._delivered: set[int] = set()
+        self._used: Counter[tuple[str, date]] = Counter()
+        self._harvest = Harvest()
+
+    def run(self) -> Harvest:
+        for at, is_full_hour in run_times(self._population):
+            self._fetch(at)
+            if is_full_hour:
+                self._retry(at)
+        return self._harvest
+
+    def _fetch(self, at: datetime) -> None:
+        while self._arriving and self._arriving[-1].created_at <= at:
+            self._pending.append(self._arriving.pop())
+        left, done = _BATCHES["fetch"], set[int]()
+        for case in self._pending:
+            if left and self._has_calls_for(case, at):
+                left -= 1
+                done.add(case.id)
+                if self._ask(case, at):
+                    heappush(self._waiting, (at + _WAITS[0], case.id, case))
+        self._pending = [case for case in self._pending if case.id not in done]
+
+    def _retry(self, at: datetime) -> None:
+        while self._waiting and self._waiting[0][0] <= at + _SLACK:
+            _, place, case = heappop(self._waiting)
+            heappush(self._due, (place, case))
+        left, passed_over = _BATCHES["retry"], []
+        while self._due and left:
+            place, case = heappop(self._due)
+            if not self._has_calls_for(case, at):
+                passed_over.append((place, case))
+                continue
+            left -= 1
+            kind = self._ask(case, at)
+            self._retries[case.id] = used = self._retries[case.id] + 1
+            if kind and kind not in _PERSISTENT and used < len(_WAITS):
+                heappush(self._waiting, (at + _WAITS[used], case.id, case))
+        for one in passed_over:
+            heappush(self._due, one)
+
+    def _has_calls_for(self, case: Case, at: datetime) -> bool:
+        calls = (1 if case.id in self._delivered else 2) if case.can_be_asked else 0
+        return self._used[case.carrier, day_of(at)] + calls <= QUOTAS[case.carrier]
+
+    def _ask(self, case: Case, at: datetime) -> ErrorKind | None:
+        """What the carrier answers; None: the document."""
+        if not case.can_be_asked:
+            return ErrorKind.INVALID_TRACKING
+        if case.id not in self._delivered:
+            if kind := self._call(case, at) or case.tracked(at):
+                return kind
+            self._delivered.add(case.id)
+        kind = self._call(case, at) or case.proved(at)
+        if kind is None:
+            self._harvest.note(case.id, at, 0, proof=True)
+        return kind
+
+    def _call(self, case: Case, at: datetime) -> ErrorKind | None:
+        """Spend a call; an error of the carrier's own during an outage."""
+        self._used[case.carrier, day_of(at)] += 1
+        self._harvest.note(case.id, at, 1, proof=False)
+        return ErrorKind.SERVER_ERROR if self._population.is_down(case.carrier, at) else None
+
+
+# ---------------------------------------------------------------- the oracle
+
+_Proof = tuple[date, int, datetime]  # the deadline, the claim, and when it can be had
+
+
+def oracle(population: Population) -> Harvest:
+    """As many proofs before their deadlines as the quotas allow to anybody.
+
+    It asks for a document once, when it is there, with a single call, and for none that would come too late or has no
+    deadline. Each day the nearest deadline goes first: where all jobs cost alike and can be done on any day of a stretch,
+    no other order does more of them (Glover, 1967).
+    """
+    harvest = Harvest()
+    for carrier, quota in QUOTAS.items():
+        appearing: dict[date, list[_Proof]] = defaultdict(list)
+        for case in population.cases:
+            if case.carrier == carrier and case.proof_at and case.deadline:
+                at = population.up_from(carrier, max(case.proof_at, case.created_at))
+                appearing[day_of(at)].append((case.deadline, case.id, at))
+        _spend(appearing, quota, day_of(population.ends), harvest)
+    return harvest
+
+
+def _spend(appearing: Mapping[date, list[_Proof]], quota: int, last: date, harvest: Harvest) -> None:
+    """Use a carrier's calls, up to the last day, for the proofs that appear."""
+    there: list[_Proof] = []
+    day = day_of(START)
+    while day <= last:
+        for proof in appearing.get(day, ()):
+            heappush(there, proof)
+        left = quota
+        while there and left:
+            deadline, case_id, at = heappop(there)
+            if deadline >= day:
+                midnight = datetime.combine(day, time(), ZONE).astimezone(UTC)
+                harvest.note(case_id, max(at, midnight), 1, proof=True)
+                left -= 1
+        day += timedelta(days=1)
