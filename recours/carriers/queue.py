@@ -49,9 +49,11 @@ from recours.core.quota import (
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_message
 from recours.core.text import LocalTime, Redactor, format_minute, plural
 from recours.runs.log import log
-from recours.runs.ports import Asked, Clock, Fetched, Reservation
+from recours.runs.ports import Asked, Clock, Fetched, Reservation, Tracked
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
+
+_NO_DOCUMENT = Failure.of(Sentence.PROOF_PENDING)
 
 # Each limit may allow fewer of the fetches, and others take and give back in between.
 _MOST_TRIES = 8
@@ -367,6 +369,30 @@ class APIRequestQueue:
             found = {}
         bundle.note_tracking(found)
         self._mention_unanswered(carrier, bundle, failure)
+
+    def track(self, reservation: Reservation, carrier: str, number: str, claim: Any) -> Tracked:
+        """See `Queue`."""
+        client, session = self._line(carrier, reservation)
+        found: Delivery | Failure | None
+        try:
+            answer = client.track_many([number], session)
+            found = answer if isinstance(answer, Failure) else answer.get(number)
+        except CallError as failed:
+            found = failed.failure
+        finally:
+            self._settle([reservation])
+        if found is None:
+            found = Failure.of(Sentence.ANSWER_UNREADABLE, self._name(carrier))
+        if isinstance(found, Delivery):
+            # As beside a refusal, for texts without secrets: there is no document here.
+            shown = self._redacted(replace(_NO_DOCUMENT, delivery=found), client)
+            return Tracked(shown.delivery or found, session.calls)
+        counts: list[_Count] = []
+        told = _Answer(self._redacted(found, client), session.accepted, session.last)
+        failure = self._meant(carrier, reservation, number, told, claim, counts)
+        if isinstance(failure, Retrieved):
+            raise TypeError("a call for the tracking brings no document")
+        return Tracked(failure, session.calls + sum(count.calls for count in counts))
 
     def _mention_unanswered(self, carrier: str, bundle: Bundle, failure: Outcome | None) -> None:
         """A carrier that does not take several numbers after all would else go unnoticed: it only costs more calls."""

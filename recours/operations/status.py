@@ -18,6 +18,7 @@ from recours.core.quota import Usage
 from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_status
 from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, iso
 from recours.operations.returns import MOST_ATTEMPTS, CallReturn, HighLimit, Spent, call_returns, high_limits
+from recours.runs.ports import TRACKED
 from recours.runs.worker import LATE_AFTER, STOPPED
 
 # Latest runs that are read, to find some that never ended.
@@ -120,7 +121,10 @@ def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: da
 
 @dataclass(frozen=True)
 class Rate:
-    """Attempts, counted. `left`: that used no attempt, such as a limit of the carrier's; they are outside the rate."""
+    """Attempts, counted. `left`: that used no attempt, such as a limit of the carrier's; they are outside the rate.
+
+    A call that only tracked the parcel of a proof is none of them.
+    """
 
     success: int = 0
     failed: int = 0
@@ -143,7 +147,7 @@ def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, R
     found: dict[_Key, Rate] = {}
     for tally in tallies:
         key, outcome, count = by(tally), tally.outcome, tally.count
-        left = count * (outcome not in ("success", "failed"))
+        left = count * (outcome not in ("success", "failed", TRACKED))
         more = Rate(count * (outcome == "success"), count * (outcome == "failed"), left)
         found[key] = found.get(key, Rate()) + more
     return found

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from recours.core.claim import Stage
+from recours.runs.completion import complete_proofs
 from recours.runs.log import log
 from recours.runs.worker import RULE, Worker
 
@@ -24,6 +25,17 @@ class PODFetchWorker(Worker):
         log.info("POD FETCH WORKER - Starting")
         log.info(f"Batch size: {batch_size}")
         log.info(RULE)
+
+    def tidy(self) -> None:
+        """Also ask who signed the proofs whose documents were asked for first. Raises RunError."""
+        super().tidy()
+        if self.deps.proofs and self.policy.document_first and not self.options.claims:
+            try:
+                complete_proofs(
+                    self.deps, self.deps.proofs, self.catalog, self._recorder.token, self.may_go_on
+                )
+            finally:
+                self.deps.queue.leave()
 
     def say_found(self, ready: int, locked: int) -> None:
         """How many claims are pending."""

@@ -101,6 +101,14 @@ class Fetched:
     )
 
 
+@dataclass(frozen=True)
+class Tracked:
+    """What a call for the tracking alone found, and how many calls that were."""
+
+    found: Delivery | Failure
+    calls: int
+
+
 class Queue(Protocol):
     """The only way to a carrier: `APIRequestQueue`."""
 
@@ -131,6 +139,9 @@ class Queue(Protocol):
         Raises what is recours's own fault only: the rest was not asked about.
         """
 
+    def track(self, reservation: Reservation, carrier: str, number: str, claim: Any) -> Tracked:
+        """Ask where one parcel is, and not for its document. Raises what is recours's own fault."""
+
     def asks_alone(self, carrier: str) -> bool:
         """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
 
@@ -142,6 +153,10 @@ class Queue(Protocol):
 
 
 # ---------------------------------------------------------------- the database
+
+
+# The outcome of a call that only tracked the parcel of a proof. Attempts end as success, failed or left.
+TRACKED = "tracked"
 
 
 @dataclass(frozen=True)
@@ -367,6 +382,30 @@ class Enrolment(Protocol):
         """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
 
 
+@dataclass(frozen=True)
+class UntrackedProof:
+    """A proof of which nobody knows who signed it, and when: the attempt that brought it, and what to ask with."""
+
+    attempt_id: int
+    claim_id: Any
+    carrier: str
+    number: str
+
+
+class Proofs(Protocol):
+    """Proofs that came without a delivery: their documents were asked for before the parcels were tracked."""
+
+    def lease_untracked(
+        self, carrier: str, since: datetime, most: int, lease: Lease, now: datetime
+    ) -> list[UntrackedProof]:
+        """Hold the latest such proofs since then whose parcels were never tracked."""
+
+    def record_tracking(
+        self, proof: UntrackedProof, tracked: Tracked, begun_at: datetime, duration_s: float, lease: Lease
+    ) -> None:
+        """Write what the tracking found beside the proof; its parcel counts as tracked, whatever that was."""
+
+
 class Journal(Protocol):
     """The record of runs, and the outbox of events."""
 
@@ -426,3 +465,4 @@ class Dependencies:
     post: Post | None = None
     observer: RunObserver | None = None
     enrolment: Enrolment | None = None
+    proofs: Proofs | None = None  # None: none is completed

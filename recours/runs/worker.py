@@ -109,7 +109,7 @@ class Worker(ABC):
         self._unknown = UnknownCodes()
         self.carriers_asked: set[str] = set()  # their keys
         self._met: set[str] = set()  # lanes whose claims were there to be taken
-        self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards
+        self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards; 0: there is no such time
         self._named: list[Claim] = []
         self._done_before = 0  # claims whose attempt had ended when the present slice began
         self._was_behind = False  # rows waited for maintenance
@@ -129,6 +129,11 @@ class Worker(ABC):
         """Begin nothing more; what is under way is finished, the rest handed back. Called by a signal's handler."""
         self.stopped_by = signal_number
         self._stop.set()
+
+    def may_go_on(self) -> bool:
+        """Tell whether more may begin: nobody stops the run, and its time is not over."""
+        is_over = self._ends_at > 0 and self.deps.clock.monotonic() >= self._ends_at
+        return not (is_over or self._stop.is_set())
 
     @property
     def policy(self) -> Policy:
@@ -231,9 +236,7 @@ class Worker(ABC):
         self._try_to(lambda: report.usage.update(self._usage()))
         if self.deps.post:  # before the summary, which ends the log of a run
             post = self.deps.post
-            self._try_to(
-                lambda: post.notify(lambda: not self._stop.is_set() and clock.monotonic() < self._ends_at)
-            )
+            self._try_to(lambda: post.notify(self.may_go_on))
         for line in self.summary(report):
             log.info(line)
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))

@@ -13,6 +13,7 @@ from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
+from recours.database.proofs import DatabaseProofs
 from recours.database.schema.upgrade import reach_of
 from recours.documents.store import DocumentStore
 from recours.logs import local, run_log
@@ -63,6 +64,7 @@ def make_worker(
         post=MailService(settings, database, opened.schema, clock, token or run_id) if mails else None,
         observer=observer,
         enrolment=enrolment_of(settings, database, columns),
+        proofs=DatabaseProofs(database, run_id, kind.name),
     )
     options = replace(
         options,

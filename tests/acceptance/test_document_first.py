@@ -86,3 +86,87 @@ def test_the_piece_of_a_shipment_is_tracked_all_the_same(make: Callable[..., Ser
     service.run(PODFetchWorker)
     assert [call.operation for call in service.box.calls] == ["tracking"]
     assert service.sql("SELECT pod_error_key FROM claims") != [("proof_untracked",)]
+
+
+# ---------------------------------------------------------------- who signed, and when
+
+
+AFTERNOON = 16 - 9  # hours from the first run, which is at 9:00 in Paris
+
+
+def proof(service: Service) -> list[tuple[Any, ...]]:
+    """What is known of the proof: by the attempt that brought it, and by the claim."""
+    return service.sql(
+        "SELECT signatory, delivered_at IS NOT NULL, pod_delivery_person, pod_lease_token FROM recours_attempts "
+        "JOIN claims ON claims.id = claim_id WHERE outcome = 'success'"
+    )
+
+
+def test_the_parcel_of_a_proof_is_tracked_with_calls_that_are_left_over(make: Callable[..., Service]) -> None:
+    service = make(CHRONOPOST_DOCUMENT_FIRST="true", QUOTA_CHRONOPOST="10/day@Europe/Paris")
+    claim = service.add(S.DELIVERED, **NEW)
+    service.run(PODFetchWorker)
+    assert proof(service) == [(None, False, None, None)]
+    service.clock.advance(timedelta(hours=AFTERNOON - 1))
+    service.run(PODFetchWorker)
+    assert calls(service, claim) == ["searchPOD"]  # new claims may come yet
+    service.clock.advance(timedelta(hours=1))
+    service.run(PODFetchWorker)
+    assert calls(service, claim) == ["searchPOD", "trackSkybillV2"]
+    ((signatory, has_time, person, token),) = proof(service)
+    assert signatory
+    assert (has_time, person, token) == (True, signatory, None)
+    service.run(PODFetchWorker)
+    assert len(calls(service, claim)) == 2
+    rows = service.sql("SELECT outcome, used, calls FROM recours_attempts ORDER BY id")
+    assert [(outcome, bool(used), sent) for outcome, used, sent in rows] == [
+        ("success", True, 1),
+        ("tracked", False, 1),
+    ]
+
+
+def test_no_call_is_taken_from_claims_that_are_due(make: Callable[..., Service]) -> None:
+    service = make(CHRONOPOST_DOCUMENT_FIRST="true", QUOTA_CHRONOPOST="10/day@Europe/Paris")
+    first = service.add(S.DELIVERED, **NEW)
+    service.run(PODFetchWorker)
+    service.clock.advance(timedelta(hours=AFTERNOON))
+    late = [service.add(S.DELIVERED, **NEW) for _ in range(2)]
+    service.run(PODFetchWorker, batch_size=1)  # one is still due afterwards
+    assert sorted(len(calls(service, claim)) for claim in late) == [0, 1]
+    assert calls(service, first) == ["searchPOD"]
+    service.run(PODFetchWorker)
+    assert calls(service, first) == ["searchPOD", "trackSkybillV2"]
+
+
+def test_a_used_up_quota_leaves_nothing_over(make: Callable[..., Service]) -> None:
+    service = make(CHRONOPOST_DOCUMENT_FIRST="true", QUOTA_CHRONOPOST="2/day@Europe/Paris")
+    claims = [service.add(S.DELIVERED, **NEW) for _ in range(2)]
+    service.run(PODFetchWorker)
+    service.clock.advance(timedelta(hours=AFTERNOON))
+    assert service.run(PODFetchWorker).exit_status == 0
+    assert [calls(service, claim) for claim in claims] == [["searchPOD"], ["searchPOD"]]
+    assert service.sql("SELECT count(*) FROM recours_attempts") == [(2,)]
+
+
+def test_a_tracking_that_fails_is_not_repeated_and_spoils_nothing(make: Callable[..., Service]) -> None:
+    service = make(CHRONOPOST_DOCUMENT_FIRST="true")
+    claim = service.add(S.DELIVERED, S.SYSTEM_ERROR, **NEW)
+    service.run(PODFetchWorker)
+    service.clock.advance(timedelta(hours=AFTERNOON))
+    for _ in range(2):
+        assert service.run(PODFetchWorker).exit_status == 0
+    assert calls(service, claim) == ["searchPOD", "trackSkybillV2"]
+    assert proof(service) == [(None, False, None, None)]
+    assert service.sql("SELECT pod_fetch_status, pod_fetch_error FROM claims") == [("success", None)]
+    look = "SELECT outcome, error_kind, http_status FROM recours_attempts ORDER BY id"
+    assert service.sql(look)[1] == ("tracked", "server_error", 200)
+
+
+def test_proofs_that_came_with_their_delivery_are_left_alone(make: Callable[..., Service]) -> None:
+    service = make()
+    claim = service.add(S.DELIVERED, **NEW)
+    service.run(PODFetchWorker)
+    service.environment["CHRONOPOST_DOCUMENT_FIRST"] = "true"
+    service.clock.advance(timedelta(hours=AFTERNOON))
+    service.run(PODFetchWorker)
+    assert calls(service, claim) == ["trackSkybillV2", "searchPOD"]

@@ -14,7 +14,7 @@ from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Blocked, Refusal, pause_until
 from recours.core.quota import Capability, Limit, Usage, Window
 from recours.memory.documents import PDF
-from recours.runs.ports import Asked, Clock, Fetched, Reservation
+from recours.runs.ports import Asked, Clock, Fetched, Reservation, Tracked
 
 DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
 GOT = Retrieved(PDF, DELIVERY, "chronopost searchPOD")
@@ -135,6 +135,11 @@ class FakeQueue:
         """Without the call that a bundle shares: each answer takes a call of its own."""
         for reservation, one in zip(reservations, asked, strict=True):
             yield self.fetch(reservation, carrier, one.number, one.known, one.claim)
+
+    def track(self, reservation: Reservation, carrier: str, number: str, claim: Any) -> Tracked:
+        fetched = self.fetch(reservation, carrier, number, None, claim)
+        outcome = fetched.outcome
+        return Tracked(outcome.delivery if isinstance(outcome, Retrieved) else outcome, fetched.calls)
 
     def _answer(self, reservation: Reservation, carrier: str, number: str) -> Fetched:
         script = self.answers[number]

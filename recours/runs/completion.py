@@ -1,0 +1,63 @@
+"""Proofs whose documents were asked for before their parcels were tracked: who signed, and when, is asked afterwards.
+
+Only with calls that are left over: of a day's quota once nothing of it is kept for new claims any more, and of a carrier
+for which no claim is due. No attempt is used, whatever the answer.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Delivery, Stage
+from recours.core.outcome import Failure
+from recours.core.quota import Capability, kept_until
+from recours.core.text import plural
+from recours.runs.log import log
+from recours.runs.ports import Dependencies, Lease, Proofs, UntrackedProof
+
+LEASE = timedelta(minutes=10)
+# Later the parcel's tracking may be gone, and the proof has been used.
+_MOST_AGE = timedelta(days=3)
+_MOST = 20  # of a carrier in one run
+
+
+def complete_proofs(
+    deps: Dependencies, proofs: Proofs, catalog: Catalog, token: str, go_on: Callable[[], bool]
+) -> None:
+    """Track the parcels of proofs that came without a delivery. Raises RunError."""
+    for key in sorted(deps.policy.document_first):
+        now = deps.clock.now()
+        if go_on() and _has_calls_left_over(deps, key, now):
+            lease = Lease(token, now + LEASE)
+            waiting = proofs.lease_untracked(key, now - _MOST_AGE, _MOST, lease, now)
+            if found := sum(_completed(deps, proofs, waiting, lease, go_on)):
+                log.info(f"{catalog.name_of(key)}: {plural(found, 'proof')} completed by tracking")
+
+
+def _has_calls_left_over(deps: Dependencies, key: str, now: datetime) -> bool:
+    if deps.queue.closed(key):
+        return False
+    limits = [use.limit for use in deps.queue.usage(key)]
+    if any(limit.window.seconds == 0 and now < kept_until(limit, now) for limit in limits):
+        return False
+    return not any(deps.claims.ready_by_carrier(stage, now, 1, [key]) for stage in (Stage.NEW, Stage.READY))
+
+
+def _completed(
+    deps: Dependencies,
+    proofs: Proofs,
+    waiting: Sequence[UntrackedProof],
+    lease: Lease,
+    go_on: Callable[[], bool],
+) -> Iterator[bool]:
+    """Of each that was tracked, whether its delivery is known now. What is not asked about is free when the lease ends."""
+    for proof in waiting:
+        reservations, _ = deps.queue.reserve(proof.carrier, [{Capability.TRACKING: 1}], go_on=go_on)
+        if not (reservations and go_on()):
+            return
+        begun_at, begun = deps.clock.now(), deps.clock.monotonic()
+        tracked = deps.queue.track(reservations[0], proof.carrier, proof.number, proof.claim_id)
+        proofs.record_tracking(proof, tracked, begun_at, deps.clock.monotonic() - begun, lease)
+        yield isinstance(tracked.found, Delivery)
+        if isinstance(tracked.found, Failure) and tracked.found.closes_carrier:
+            return
