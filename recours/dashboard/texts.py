@@ -178,7 +178,10 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "attempt_retry": ("Attempt {number}", "Tentative {number}"),
     "outcome_success": ("the proof was fetched", "la preuve a été obtenue"),
     "outcome_failed": ("failed", "échec"),
-    "outcome_tracked": ("the parcel was tracked after its proof had come", "colis suivi après l'arrivée de la preuve"),
+    "outcome_tracked": (
+        "the parcel was tracked after its proof had come",
+        "colis suivi après l'arrivée de la preuve",
+    ),
     "outcome_left": ("deferred, no attempt used", "reportée, aucune tentative comptée"),
     "mail": ("Mail", "Courriel"),
     "event_pod_failed": (

@@ -67,6 +67,9 @@ class Utc(TypeDecorator[datetime]):
 NEEDED_CLAIM_COLUMNS = ("id", "claim_reference", "carrier", "tracking_number")
 OPTIONAL_CLAIM_COLUMNS = ("client_id", "status", "response_deadline", "created_at", "updated_at")
 
+# Those that only figures are made of.
+MONEY_COLUMNS = ("amount_requested", "currency")
+
 claims = Table(
     "claims",
     metadata,

@@ -92,7 +92,7 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
     assert ("pod_retrieved", "sent") in told
     assert {"a@shop.example", "boss@shop.example"} <= set(smtp.recipients())
     person = Person.of(service, service.environment["DATABASE_URL"])
-    person.does("status")
+    person.does("status", "--days", "366")
     person.does("why", "CLM-0003")
     person.does("reopen", "CLM-0004", "--yes")
     service.clock.advance(timedelta(hours=2))
@@ -189,6 +189,25 @@ def test_the_sql_for_an_empty_database_makes_all_of_it(
     assert "Nothing was missing." in init_db(service, empty)
     service.close()
     kinds("postgresql").drop(empty)
+
+
+def test_columns_that_only_figures_are_made_of_need_not_be_granted(
+    service: Service, owner: URL, role: str
+) -> None:
+    init_db(service, owner, "--grant-to", role)
+    columns = service.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'claims'")
+    granted = [name for (name,) in columns if name not in ("amount_requested", "currency")]
+    execute(
+        owner,
+        f"REVOKE SELECT ON claims FROM {quoted(role)}",
+        f"GRANT SELECT ({', '.join(granted)}) ON claims TO {quoted(role)}",
+    )
+    service.add(S.DELIVERED, client_id=1)
+    assert service.run_hourly(1)[-1].stats.success == 1
+    seen = Person(service.folder, shown(owner.set(username=role)), service.environment).does(
+        "status", "--days", "366"
+    )
+    assert "What calls brought" in seen
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")

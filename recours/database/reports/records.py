@@ -31,7 +31,7 @@ from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import EVERYTHING, Reach, const
 from recours.database.reports import claim_search
 from recours.database.rows import free, in_parts, readable_columns
-from recours.database.tables import attempts, claims, events, mail_events, mails, runs
+from recours.database.tables import MONEY_COLUMNS, attempts, claims, events, mail_events, mails, runs
 from recours.operations.records import (
     COUNTED_UP_TO,
     Backlog,
@@ -48,8 +48,6 @@ _Number = TypeVar("_Number", int, float)
 
 _c, _a, _m = claims.c, attempts.c, mails.c
 _AT_ONCE = 1000
-# Columns of the service's, which older ones may not have.
-_MONEY = ("amount_requested", "currency")
 # More attempts than are ever under way at the same time.
 _SAME_MINUTES = 10_000
 # Of a record in which somebody has spoilt the time.
@@ -121,7 +119,7 @@ class DatabaseRecords:
         )
         latest = select(*columns).where(_a.started_at >= since, _a.started_at < until)
         latest = latest.order_by(_a.started_at.desc()).limit(most)
-        money = [name for name in _MONEY if name in self.columns]
+        money = [name for name in MONEY_COLUMNS if name in self.columns]
         about = select(_c.id, *_raw_columns("pod_stage", *money))
         found: list[Spent] = []
         with self.database.read() as connection:

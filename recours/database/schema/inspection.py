@@ -19,6 +19,7 @@ from recours.database.schema.rights import (
 from recours.database.tables import (
     GUIDE_COLUMNS,
     KEY,
+    MONEY_COLUMNS,
     NEEDED_CLAIM_COLUMNS,
     OPTIONAL_CLAIM_COLUMNS,
     OWN_CLAIM_COLUMNS,
@@ -69,6 +70,8 @@ _OF_POSTGRES = (
     f" ({_NARROW_KEYS}) AS narrow, {missing_as_text()} AS missing"
 )
 _VERSIONS = f"SELECT (SELECT version_num FROM {VERSION_TABLE}) AS version, (SELECT oldest FROM {VERSION_TABLE}) AS oldest,"  # noqa: S608 (constants)
+# An administrator may have granted single columns, before these were read.
+_MAY_BE_READ = f"attname NOT IN ({', '.join(map(repr, MONEY_COLUMNS))}) OR has_column_privilege(attrelid, attnum, 'SELECT')"
 _CURRENT = {
     "sqlite": text(
         f"{_VERSIONS} (SELECT group_concat(name) FROM pragma_table_info('claims')) AS columns, NULL AS indexes,"  # noqa: S608 (same)
@@ -76,7 +79,7 @@ _CURRENT = {
     ),
     "postgresql": text(
         f"{_VERSIONS} (SELECT string_agg(attname, ',') FROM pg_attribute WHERE attrelid = to_regclass('claims')"  # noqa: S608 (same)
-        f" AND attnum > 0 AND NOT attisdropped) AS columns, {_OF_POSTGRES}"
+        f" AND attnum > 0 AND NOT attisdropped AND ({_MAY_BE_READ})) AS columns, {_OF_POSTGRES}"
     ),
 }
 
