@@ -182,6 +182,18 @@ def test_nothing_written_meanwhile_is_lost_and_nothing_fails(old: Database, cloc
     assert [n for (n,) in found] == written
 
 
+def test_of_several_at_once_one_does_it(old: Database) -> None:
+    """By a clock that waits: the others are about to do it too."""
+    said: list[list[str]] = []
+    threads = [threading.Thread(target=lambda: said.append(complete(old))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(map(len, said)) == [0, 0, 1], "\n".join(map(str, said))
+    assert len(names(old)) == 26
+
+
 def test_a_table_that_others_read_for_long_stays_one_and_is_said(
     old: Database, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -439,6 +451,9 @@ def test_rights_are_carried_over_and_those_to_empty_months_to_new_ones(
         assert len(rows(eye, "SELECT path FROM recours_documents")) == 4
         with pytest.raises(DatabaseError):
             rows(eye)
+        # As pg_dump does.
+        assert rows(job, "SELECT count(*) FROM recours_attempts_default") == [(0,)]
+        assert rows(job, "SELECT count(*) FROM recours_attempts_2028_12") == [(0,)]
         job.close()
         eye.close()
 
@@ -463,6 +478,7 @@ def test_an_administrator_makes_what_belongs_to_the_owner(old: Database, clock: 
         execute(
             old.url,
             f"GRANT CREATE ON SCHEMA public TO {quoted(owner)}",
+            f"CREATE SCHEMA {quoted(owner)} AUTHORIZATION {quoted(owner)}",  # where they would make tables of their own
             f"ALTER TABLE recours_attempts OWNER TO {quoted(owner)}",
             f"ALTER VIEW recours_documents OWNER TO {quoted(owner)}",
         )
@@ -476,3 +492,5 @@ def test_an_administrator_makes_what_belongs_to_the_owner(old: Database, clock: 
             " UNION SELECT viewowner FROM pg_views WHERE viewname = 'recours_documents'",
         )
         assert owners == [(owner,)]
+        schemas = "SELECT DISTINCT schemaname FROM pg_tables WHERE tablename LIKE 'recours_attempts%'"
+        assert rows(old, schemas) == [("public",)]

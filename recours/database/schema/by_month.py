@@ -29,7 +29,7 @@ from recours.database.schema.partitions import (
     left_proofs,
     months_from,
     partitions_of,
-    who_may_empty,
+    rights_on_partitions,
     without_partition,
 )
 from recours.database.schema.rights import quoted, sequence_of
@@ -47,9 +47,10 @@ _MOST_MOVED = 10_000
 _INDEXES = sorted(attempts.indexes, key=lambda index: str(index.name))
 _IS_THERE = text(f"SELECT to_regclass('{TABLE}')")
 _SIZE = text("SELECT coalesce(pg_relation_size(to_regclass(:name)), 0)")
-_OTHER_OWNER = text(
-    "SELECT rolname FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner"  # noqa: S608 (a constant)
-    f" WHERE pg_class.oid = to_regclass('{TABLE}') AND rolname <> current_user"
+_PLACE = text(
+    "SELECT rolname AS owner, nspname AS schema, rolname = current_user AS is_mine"  # noqa: S608 (a constant)
+    " FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    f" WHERE pg_class.oid = to_regclass('{TABLE}')"
 )
 # What others have put on the table stays with what is a partition then, and goes on without the rows to come.
 _OF_OTHERS = text(
@@ -83,14 +84,14 @@ def keep_by_month(database: Database, clock: Clock) -> list[str]:
     try:
         with database.long():
             _drop_proofs(database, clock)
-            return [*_do(database, clock, _conversion), *_do(database, clock, _upkeep)]
+            return [*_do(database, clock, _conversion), *_do(database, clock, _renewal)]
     except DatabaseError as fault:
         return [_left(f"another program holds {TABLE}" if fault.is_of_lock else str(fault).rstrip("."))]
 
 
 def sql_of_months(connection: Connection, now: datetime) -> tuple[list[str], list[str]]:
     """What `keep_by_month` would run; and the partitions that are, or would be, a month's."""
-    change = (_upkeep if is_by_month(connection) else _conversion)(connection, now)
+    change = (_renewal if is_by_month(connection) else _conversion)(connection, now)
     there = [partition.name for partition in partitions_of(connection) if partition.month]
     names = [*there, *(month.partition for month in change.months)]
     if not change.statements:
@@ -101,7 +102,7 @@ def sql_of_months(connection: Connection, now: datetime) -> tuple[list[str], lis
 
 def _left(why: str) -> str:
     return (
-        f"{BY_MONTH}: left as it is ({why}). Everything works, but 'recours prune' deletes row by row. Run 'recours "
+        f"{BY_MONTH}: left as it is ({why}). Runs go on with it, and 'recours prune' deletes row by row. Run 'recours "
         "init-db' again when that has changed"
     )
 
@@ -122,8 +123,8 @@ def _do(
             return [*change.remarks, f"{plural(moved, 'attempt')} moved to the months of their dates"]
         return change.remarks
 
-    with database.read() as connection:
-        change = change_of(connection, now)
+    # What another process is about to drop cannot be looked at either.
+    change = alone(database, lambda connection: change_of(connection, now), clock)
     if not change.statements:
         return change.remarks
     with _proof(database, clock, change.proof):
@@ -158,19 +159,19 @@ def _drop_proofs(database: Database, clock: Clock) -> None:
         for table in left_proofs(connection):
             connection.exec_driver_sql(_dropping(table))
 
-    with database.read() as connection:
-        tables = left_proofs(connection)
-    if tables:
-        alone(database, work, clock)
+    alone(database, work, clock)
 
 
 def _dropping(table: str) -> str:
     return f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {PROOF}"
 
 
-def _as_owner(connection: Connection) -> list[str]:
-    """An administrator makes what belongs to the owner of the table."""
-    return [f"SET LOCAL ROLE {quoted(owner)}" for owner in connection.scalars(_OTHER_OWNER)]
+def _in_its_place(connection: Connection) -> list[str]:
+    """What an administrator makes belongs to the owner of the table, and lies where the table does."""
+    if not (found := connection.execute(_PLACE).first()):
+        return []  # it is still to be made, by this very user
+    role = [] if found.is_mine else [f"SET LOCAL ROLE {quoted(found.owner)}"]
+    return [*role, f"SET LOCAL search_path TO {quoted(found.schema)}"]
 
 
 def _is_large(connection: Connection, table: str) -> bool:
@@ -207,16 +208,16 @@ def _conversion(connection: Connection, now: datetime) -> Change:
     """What makes of one table, or of none yet, the first partition of another of its name."""
     if is_by_month(connection):
         return Change()
+    # The view before the table, here and in what is run, as those who read it do: else two could wait for each other.
+    dropping_view, making_view = view_made_anew(connection)
     is_large = _is_large(connection, TABLE)
     past = Month(None, _first_provable(now) if is_large else beginning(now, 1))
     if why := _obstacle(connection, past, is_large=is_large):
         return Change(remarks=[_left(why)])
     old, condition = past.partition, _within(past)
-    dropping_view, making_view = view_made_anew(connection)
     months = months_from(past.end, now)
     statements = [
-        *_as_owner(connection),
-        # The view first, as those who read it do: else each would wait for the other.
+        *_in_its_place(connection),
         *dropping_view,
         f"ALTER TABLE {TABLE} RENAME TO {old}",
         *(
@@ -231,7 +232,7 @@ def _conversion(connection: Connection, now: datetime) -> Change:
             f"CREATE TABLE {month.partition} PARTITION OF {TABLE} (PRIMARY KEY (id)) {month.bound}"
             for month in months
         ),
-        *_granting(connection, months),
+        *rights_on_partitions(connection, [month.partition for month in months], _DEFAULT),
         *([] if is_large else [_moving(old, f"NOT ({condition})", TABLE)]),
         f"ALTER TABLE {TABLE} ATTACH PARTITION {old} {past.bound}",
         *([_dropping(old)] if is_large else []),
@@ -257,16 +258,10 @@ def _obstacle(connection: Connection, past: Month, *, is_large: bool) -> str | N
     return None
 
 
-def _granting(connection: Connection, months: Sequence[Month]) -> list[str]:
-    """Who may empty a partition may empty these too."""
-    names = ", ".join(month.partition for month in months)
-    return [f"GRANT TRUNCATE ON {names} TO {role}" for role in who_may_empty(connection)] if names else []
-
-
 # ---------------------------------------------------------------- months come and go
 
 
-def _upkeep(connection: Connection, now: datetime) -> Change:
+def _renewal(connection: Connection, now: datetime) -> Change:
     """What adds the months that are to come, and drops past ones that are empty."""
     if not is_by_month(connection):
         return Change()
@@ -295,11 +290,11 @@ def _upkeep(connection: Connection, now: datetime) -> Change:
     if added and others and _is_large(connection, others):
         proof = others, " AND ".join(f"NOT ({_within(month)})" for month in added)
     statements = [
-        *_as_owner(connection),
+        *_in_its_place(connection),
         # All at once: a lock that grew could meet another one that does.
         f"LOCK TABLE ONLY {', ONLY '.join([TABLE, *([others] if others else [])])} IN ACCESS EXCLUSIVE MODE",
         *(statement for month in added for statement in _adding(month, others)),
-        *_granting(connection, added),
+        *rights_on_partitions(connection, [month.partition for month in added]),
         *map(_dropping_if_empty, empty),
         *([_dropping(proof[0])] if proof else []),
     ]

@@ -32,9 +32,10 @@ _PARTITIONS = text(
 )
 _BOUND = re.compile(r"FROM \((?:'(?P<first>[^']+)'|MINVALUE)\) TO \((?:'(?P<end>[^']+)'|MAXVALUE)\)")
 _ROLE = "CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE CAST(CAST(grantee AS regrole) AS text) END"
-_WHO_MAY_EMPTY = text(
-    f"SELECT DISTINCT {_ROLE} FROM pg_class, aclexplode(relacl) WHERE privilege_type = 'TRUNCATE'"  # noqa: S608 (constants)
-    f" AND grantee <> relowner AND (oid = to_regclass('{TABLE}') OR oid IN ({_OF_TABLE})) ORDER BY 1"
+_RIGHTS = text(
+    f"SELECT DISTINCT privilege_type AS what, {_ROLE} AS role FROM pg_class, aclexplode(relacl)"  # noqa: S608 (constants)
+    f" WHERE grantee <> relowner AND (oid = to_regclass('{TABLE}') AND privilege_type = 'SELECT'"
+    f" OR (oid = to_regclass('{TABLE}') OR oid IN ({_OF_TABLE})) AND privilege_type = 'TRUNCATE') ORDER BY 1, 2"
 )
 _GRANTS = text(
     f"SELECT {_ROLE} AS role, privilege_type AS what, NULL AS of_column, is_grantable"  # noqa: S608 (constants)
@@ -176,6 +177,16 @@ def grants_on_table(connection: Connection) -> list[str]:
     ]
 
 
-def who_may_empty(connection: Connection) -> Sequence[str]:
-    """Roles, as SQL, that may empty a partition at once: a new one is theirs to empty too."""
-    return connection.scalars(_WHO_MAY_EMPTY).all()
+def rights_on_partitions(
+    connection: Connection, months: Sequence[str], other: str | None = None
+) -> list[str]:
+    """The statements that give others what they need of new partitions: `other` is none of a month.
+
+    pg_dump reads each partition by itself. Who may empty a month may empty these too.
+    """
+    names = {"SELECT": [*months, *([other] if other else [])], "TRUNCATE": months}
+    return [
+        f"GRANT {row.what} ON {', '.join(names[row.what])} TO {row.role}"
+        for row in connection.execute(_RIGHTS)
+        if names[row.what]
+    ]
