@@ -154,6 +154,9 @@ def _snapshot(database: Database) -> Iterator[tuple[Connection, str]]:
         try:
             connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            if connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": attempts.name}):
+                # A month that 'recours prune' empties would be empty for this snapshot too, and not for the dump.
+                connection.exec_driver_sql(f"LOCK TABLE {attempts.name} IN ACCESS SHARE MODE")
             yield connection, connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
         except BaseException:
             connection.invalidate()  # its server may have fallen silent: closing in order could take long

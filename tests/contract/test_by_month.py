@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from recours.backup.postgres import _snapshot
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import alone, by_month
 from recours.database.schema.inspection import look
@@ -419,6 +420,18 @@ def test_check_says_how_many_months_are_ahead(old: Database, tmp_path: Path) -> 
     assert found() == [("ok", "ready for the months to come", None)]
     execute(old.url, f"ALTER TABLE recours_attempts_default ADD CONSTRAINT {PROOF} CHECK (id > 0) NOT VALID")
     assert found() == [("fault", REFUSED, remedy)]
+
+
+def test_a_month_is_not_emptied_under_a_backup(old: Database, clock: SimulatedClock) -> None:
+    complete(old, clock)
+    other = Database(old.url, lock_wait_s=0.1)
+    emptying = "TRUNCATE recours_attempts_before_2026_12"
+    with _snapshot(old), pytest.raises(DatabaseError) as refusal, other.write() as connection:
+        connection.exec_driver_sql(emptying)
+    assert refusal.value.is_of_lock
+    with other.write() as connection:
+        connection.exec_driver_sql(emptying)
+    other.close()
 
 
 # ---------------------------------------------------------------- rights
