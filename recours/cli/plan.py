@@ -102,6 +102,8 @@ def _show(plan: Plan, *, everything: bool) -> None:
         f"From {format_minute(plan.made_at, local)} to {format_minute(plan.until, local)}, if {what}: "
         f"{plural(sum(plan.tried), 'try').replace('trys', 'tries')} in {plural(len(plan.runs), 'run')}."
     )
+    if plan.by_fleet:
+        click.echo("Long-lived workers look every minute for claims that are due.")
     for remark in plan.left_alone.remarks:
         click.echo(harmless(f"{remark}."))
     for worker in plan.stopped:

@@ -222,8 +222,12 @@ def _show_explanation(found: Explanation) -> None:
     for sentence in found.standing:
         say(sentence, "  ")
     if found.next_why:
-        when = f"by the first run from {shown(where.next_at)} on: " if where.next_at else ""
-        say(f"Next try: {when}{found.next_why}")
+        from_then = (
+            f"at {shown(where.next_at)}"
+            if found.by_fleet
+            else f"by the first run from {shown(where.next_at)} on"
+        )
+        say(f"Next try: {f'{from_then}: ' if where.next_at else ''}{found.next_why}")
     if (error := error_of("en", claim)) and claim.fetch_status != "success":
         say(f"Last error: {error}{f' ({where.kind})' if where.kind else ''}")
     if where.actor:

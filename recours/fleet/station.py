@@ -30,7 +30,7 @@ from recours.database.schema.inspection import look
 from recours.fleet.jobs import HandOn, Wake, WorkerLane
 from recours.fleet.shift import Shift
 from recours.logs import local, run_log
-from recours.operations.fleet import MOST_RECORDS, SILENT_AFTER, SINCE, fleet_status
+from recours.operations.fleet import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, fleet_status
 from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import OUTAGE_AFTER, lane_key
@@ -45,7 +45,7 @@ from recours.wiring.databases import Opened
 from recours.wiring.workers import leave_metrics, make_pings, make_worker
 
 # A slice is short, so that what becomes more urgent meanwhile does not wait long.
-SLICE, LONGEST_SLICE = 50, timedelta(seconds=30)
+LONGEST_SLICE = timedelta(seconds=30)
 _LONGEST_FETCH = timedelta(minutes=5)
 # How long a call takes, as a rule: more threads than a carrier's calls per second only wait for each other.
 _CALL_S = 1.0

@@ -205,6 +205,19 @@ class ClaimTable:
             heappush(timed, entry)
         return [entry.row for entry in found]
 
+    def next_due(self, after: datetime) -> datetime | None:
+        """When the first retry comes that comes after then."""
+        found = []
+        for timed in self._timed.values():
+            passed = []
+            while timed and (timed[0].at <= after or not timed[0].is_latest):
+                entry = heappop(timed)
+                passed += [entry] if entry.is_latest else []
+            found += [timed[0].at] if timed else []
+            for entry in passed:
+                heappush(timed, entry)
+        return min(found, default=None)
+
     def beyond(self, horizon: datetime) -> list[ClaimRow]:
         """The waiting and settled rows whose next retry comes after then."""
         found = []

@@ -5,7 +5,7 @@ Pure: the claim, what was recorded of it, what the queue knows of its carrier, a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from recours.core.assessment import comes_last, is_due
@@ -16,6 +16,7 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, clean, format_minute, plural
+from recours.operations.fleet import next_tick
 from recours.operations.labels import times_asked
 from recours.operations.position import (
     Closing,
@@ -108,6 +109,7 @@ class Explanation:
     standing: tuple[str, ...]
     next_why: str = ""
     advice: tuple[str, ...] = ()
+    by_fleet: bool = False  # its next try is at the time of its position, not by the first run from then on
 
     @property
     def claim(self) -> Claim:
@@ -190,9 +192,15 @@ def explain(
     policy: Policy,
     now: datetime,
     local: LocalTime,
+    *,
+    by_fleet: bool = False,
 ) -> Explanation:
+    """`by_fleet`: long-lived workers look every minute for what is due."""
     claim = listed.claim
     where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
+    if by_fleet and where.next_at:
+        early = policy.backoff.slack if where.why is Why.BY_BACKOFF else timedelta()
+        where = replace(where, next_at=next_tick(max(where.next_at - early, now)))
     carrier = catalog.name_of(claim.carrier, claim.carrier_name)
     case = _Case(claim, where, facts, carrier, now, policy, local, catalog)
     return Explanation(
@@ -203,6 +211,7 @@ def explain(
         standing=(*_unseen(case), _where(case, listed), *_beside(case)),
         next_why=_next_why(case),
         advice=tuple(_advice(case)),
+        by_fleet=by_fleet,
     )
 
 

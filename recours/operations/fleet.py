@@ -5,18 +5,30 @@ Their records say when each last did: one that works beside others may do so rar
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from recours.operations.records import Run, iso
 
-# Ten times a minute, or a look at millions of rows that were never looked at.
+# How often a worker looks for what is due, and how many claims it then takes at a time.
+TICK, SLICE = timedelta(minutes=1), 50
+# As long as the first look at millions of rows may take.
 SILENT_AFTER = timedelta(minutes=10)
 # Records that are read: those of some hundred processes, or of a day. Afterwards a worker that stands still is overdue.
 MOST_RECORDS, SINCE = 300, timedelta(days=1)
 
 # Of a process's record: who it is, when it last looked for what is due, and whether it ended in order.
 PROCESS, TICKED_AT, STOPPED = "process", "ticked_at", "stopped"
+
+
+def next_tick(at: datetime) -> datetime:
+    """When long-lived workers look for what is due, at this time or next."""
+    return first_full(at, TICK)
+
+
+def first_full(at: datetime, unit: timedelta) -> datetime:
+    """The first full minute, or hour, that is not before then."""
+    return at + (datetime.min.replace(tzinfo=UTC) - at) % unit
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,15 @@ def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
         # They were stopped. That is in order where cron goes on with the work.
         is_silent = not any(run.started_at > ticked_at for run in runs if not is_of_fleet(run))
     return FleetStatus(ticked_at, is_silent)
+
+
+def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
+    """Tell whether long-lived workers do the work, or are to go on with it: nothing has taken their place."""
+    found = fleet_status(runs, now)
+    return found is not None and (
+        now - found.ticked_at <= SILENT_AFTER
+        or not any(run.started_at > found.ticked_at for run in runs if not is_of_fleet(run))
+    )
 
 
 def is_of_fleet(run: Run) -> bool:

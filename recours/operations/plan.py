@@ -111,6 +111,9 @@ class Plan:
     names: Mapping[str, str] = field(default_factory=dict)  # of carriers, by key
     left_alone: LeftAlone = field(default_factory=LeftAlone)
     stopped: Sequence[str] = ()  # workers that do not run any more: no run of theirs is foreseen
+    by_fleet: bool = (
+        False  # `runs`: the minutes at which long-lived workers do something, and every full hour
+    )
 
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`."""
@@ -195,6 +198,7 @@ class PlanScope:
     now: datetime
     begun: Mapping[str, Sequence[datetime]]  # by worker, when its last runs began, the newest first
     most_listed: int | None = MOST_LISTED  # None: all
+    by_fleet: bool = False  # long-lived workers do the work, whatever cron's entries do beside them
 
 
 def make_plan(outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: PlanScope) -> Plan:
@@ -225,7 +229,7 @@ class _Maker:
     ) -> None:
         self.outlook, self.carriers, self.rules, self.asked = outlook, carriers, rules, asked
         self.now, self.until = asked.now, asked.now + asked.horizon
-        self.stopped = stopped(asked.begun, asked.now)
+        self.stopped = [] if asked.by_fleet else stopped(asked.begun, asked.now)
         self.dated: dict[Any, _Dated] = {}
         self.runs: list[ForeseenRun] = []
         self.tried: list[int] = []
@@ -238,15 +242,15 @@ class _Maker:
 
     def make(self) -> Plan:
         policy = self.rules.policy
-        coming = coming_runs(self.asked.begun, self.now, self.until)
+        coming = [] if self.asked.by_fleet else coming_runs(self.asked.begun, self.now, self.until)
         due_until = policy.backoff.due_until(self.until)
         horizon = policy.backoff.horizon(coming[0].at if coming else self.now)
         found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
         last_fetch = last_run(self.asked.begun, PODFetchWorker, self.now)
         runs = ComingRuns(self._noted(found), self.rules, self.now, last_fetch)
         due_now = runs.due()
-        for run in coming:
-            self._take_in(runs.run(run))
+        for run in runs.ticks(self.until) if self.asked.by_fleet else map(runs.run, coming):
+            self._take_in(run)
         late = self._late(runs, due_until)
         names = {key: self.rules.catalog.name_of(key) for key in self.rules.catalog.specs}
         most = self.asked.most_listed
@@ -264,6 +268,7 @@ class _Maker:
             tried=self.tried,
             names=names,
             stopped=tuple(worker.name for worker in self.stopped),
+            by_fleet=self.asked.by_fleet,
         )
 
     def _noted(self, found: Iterable[Sighted]) -> Iterator[Sighted]:

@@ -11,6 +11,7 @@ from recours.carriers.queue import APIRequestQueue
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
+from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import is_text
 from recours.database.claims import ClaimRepository
@@ -22,6 +23,7 @@ from recours.database.schema.inspection import Schema
 from recours.database.schema.upgrade import left_alone, reach_of_next_run
 from recours.logs import local
 from recours.operations.explain import Explanation, Facts, explain
+from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, misses_deadline, position
 from recours.operations.records import LeftAlone, ListedClaim
 from recours.operations.results import ClaimStatus, ResultSentences
@@ -65,6 +67,13 @@ class Operations:
     @property
     def given_up(self) -> GivenUpClaims:
         return GivenUpClaims(self.claims)
+
+    @property
+    def is_by_fleet(self) -> bool:
+        """Tell whether long-lived workers do the work. Raises DatabaseError."""
+        now = self.clock.now()
+        latest = self.records.runs(since=now - SINCE, most=MOST_RECORDS, until=now + CLOCKS_DIFFER)
+        return is_by_fleet([run for run in latest if run.worker in SCHEDULES], now)
 
     @property
     def left_alone(self) -> LeftAlone:
@@ -193,7 +202,7 @@ class Operations:
             refusal=self.queue().would_refuse(claim.carrier) if claim.carrier else None,
         )
         policy = replace(self.settings.policy, max_retries=max_retries)
-        return explain(listed, facts, self.catalog, policy, now, local)
+        return explain(listed, facts, self.catalog, policy, now, local, by_fleet=self.is_by_fleet)
 
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""

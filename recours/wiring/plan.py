@@ -12,6 +12,7 @@ from recours.database.quota import QuotaTables
 from recours.database.reports.survey import DatabaseOutlook
 from recours.logs import local
 from recours.memory.quota import MemoryQuota
+from recours.operations.fleet import is_of_fleet
 from recours.operations.forecast.facts import Assumption, CarrierFacts, Rules
 from recours.operations.plan import MOST_LISTED, Plan, PlanScope, make_plan
 from recours.runs.ports import Clock
@@ -59,12 +60,16 @@ def plan_for(
         carrier_concurrency=settings.carrier_concurrency,
         pending_share=settings.pending_share,
     )
-    begun = {
-        worker.name: [run.started_at for run in operations.records.runs(worker.name, most=_RUNS_LOOKED_AT)]
-        for worker in BOTH_WORKERS
+    runs = {
+        worker.name: operations.records.runs(worker.name, most=_RUNS_LOOKED_AT) for worker in BOTH_WORKERS
     }
+    begun = {
+        name: [run.started_at for run in of_worker if not is_of_fleet(run)]
+        for name, of_worker in runs.items()
+    }
+    asked = PlanScope(horizon, now, begun, most_listed, by_fleet=operations.is_by_fleet)
     outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
-    plan = make_plan(outlook, carriers, rules, PlanScope(horizon, now, begun, most_listed))
+    plan = make_plan(outlook, carriers, rules, asked)
     return replace(plan, left_alone=operations.left_alone)
 
 

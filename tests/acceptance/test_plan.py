@@ -4,6 +4,7 @@ Where a run's batch is smaller than what is due of several carriers, which claim
 answers first: such runs are made one call at a time here.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -14,12 +15,15 @@ from typing import Any
 import pytest
 
 from recours.core.pauses import Blocked
+from recours.fleet.jobs import WorkerLane
+from recours.fleet.station import Station
 from recours.operations.forecast.facts import Assumption, ForeseenRun
 from recours.operations.plan import Plan
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.wiring.databases import open_database
 from recours.wiring.operations import open_operations
 from recours.wiring.plan import plan_for
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -384,3 +388,96 @@ def test_another_limit_of_turns(service: Service, before: int, then: int) -> Non
     made = plan(service, 30, started)
     assert_foreseen(made, run_for(service, 30, started))
     assert count_of(made) > 20 if then > before else sum(run.gave_up for run in made.runs) > 10
+
+
+# ---------------------------------------------------------------- long-lived workers
+
+
+class Fleet:
+    """A long-lived worker that looks every minute for what is due, and does all of it at once."""
+
+    def __init__(self, service: Service) -> None:
+        """It begins now."""
+        self._service = service
+        self._station = Station(service.settings, open_database(service.settings), threads=1, clock=service.clock)  # fmt: skip
+        self._waiting: deque[WorkerLane] = deque()
+
+    def close(self) -> None:
+        self._station.close()
+
+    def _wake(self, lane: WorkerLane) -> None:
+        if lane not in self._waiting:
+            self._waiting.append(lane)
+
+    def work_for(self, minutes: int) -> dict[str, list[tuple[Any, ...]]]:
+        """By minute and worker: what was done."""
+        clock, done = self._service.clock, dict[str, list[tuple[Any, ...]]]()
+        end = clock.now() + timedelta(minutes=minutes)
+        while (coming := clock.now().replace(second=0, microsecond=0) + timedelta(minutes=1)) <= end:
+            clock.advance(coming - clock.now())
+            self._station.tick(self._wake)
+            while self._waiting:
+                self._station.slice(self._waiting.popleft(), self._wake)
+            if coming.minute % 5 == 0:
+                self._station.sweep()
+                self._station.keep_record()
+            for worker, *tried in self._tries(coming):
+                done.setdefault(f"{coming:%d %H:%M} {worker}", []).append(tuple(tried))
+        return done
+
+    def _tries(self, since: datetime) -> list[tuple[Any, ...]]:
+        return self._service.sql(
+            "SELECT a.worker, c.claim_reference, a.turn, a.calls FROM recours_attempts a JOIN claims c ON c.id = a.claim_id"
+            " WHERE a.started_at >= ? AND a.used AND a.turn <= 4 ORDER BY a.worker, c.claim_reference",
+            at(since),
+        )
+
+
+def foreseen_tries(made: Plan) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        f"{run.at:%d %H:%M} {run.worker}": sorted((one.reference, one.retry, one.calls) for one in run.tries)
+        for run in made.runs
+        if run.tries
+    }
+
+
+def test_what_long_lived_workers_do_is_foreseen_to_the_minute(service: Service) -> None:
+    service.environment |= TIGHT | {"QUOTA_CHRONOPOST": "70/day@Europe/Paris"}
+    fill(service, "Chronopost", "UPS", "DHL Express")
+    oddities(service)
+    with closing(Fleet(service)) as fleet:
+        fleet.work_for(5)
+        for place in range(60, 70):  # these come while it works
+            pending(service, place, "Chronopost")
+        made = plan(service, 3, Started(concurrency=1))
+        assert foreseen_tries(made) == fleet.work_for(3 * 60)
+    assert made.by_fleet
+    minutes = {run.at.minute for run in made.runs if run.tries}
+    assert len(minutes) > 10, "cron would be there on the hour and the half hour alone"
+    assert any(run.left for run in made.runs)
+
+
+def test_why_agrees_with_what_long_lived_workers_do(service: Service) -> None:
+    claims = [service.add(S.IN_TRANSIT, failed_at=FAILED_AT - timedelta(minutes=7 * n)) for n in range(1, 6)]
+    with closing(Fleet(service)) as fleet:
+        fleet.work_for(5)
+        operations = replace(open_operations(service.settings), clock=service.clock)
+        with closing(operations.database):
+            found = [operations.explanation_of(f"CLM-{claim:04d}") for claim in claims]
+        said = {one.claim.reference: f"{one.position.next_at:%d %H:%M} {RETRY}" for one in found if one}
+        done = fleet.work_for(60)
+    assert len(said) == len(claims)
+    assert said == {tried[0]: minute for minute, tries in reversed(done.items()) for tried in tries}
+
+
+def test_after_long_lived_workers_cron_goes_on(service: Service) -> None:
+    """They were stopped for good: the plan is that of cron, whose times their records say nothing of."""
+    service.add(S.IN_TRANSIT)
+    with closing(Fleet(service)) as fleet:
+        fleet.work_for(5)
+        fleet._station.stop()
+    service.clock.advance(timedelta(minutes=15))
+    run_for(service, 1, Started())
+    made = plan(service, 3, Started())
+    assert not made.by_fleet
+    assert {run.at.minute for run in made.runs} == {0, 30}

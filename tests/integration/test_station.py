@@ -18,7 +18,8 @@ from recours.core.errors import RunError
 from recours.database.engine import Database
 from recours.database.tables import runs
 from recours.fleet.jobs import WorkerLane
-from recours.fleet.station import SLICE, Station
+from recours.fleet.station import Station
+from recours.operations.fleet import SLICE
 from recours.operations.problems import ProblemKind, verdict
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler

@@ -1,19 +1,26 @@
-"""The coming runs of both workers: the real ones, over what there is now, in memory, by a clock that is moved."""
+"""The coming runs of both workers: the real ones, over what there is now, in memory, by a clock that is moved.
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+Where long-lived workers do the work, it is done as by a `Station` of recours.fleet: every minute, lane by lane.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import NamedTuple
 
 from recours.core.assessment import as_next_run_finds, is_due
 from recours.core.claim import Claim, Stage, urgency
 from recours.core.errors import RunError
+from recours.core.pauses import Refusal
 from recours.memory.claims import MemoryClaims
 from recours.memory.clock import SimulatedClock
 from recours.memory.documents import MemoryDocuments
 from recours.memory.journal import MemoryJournal
 from recours.memory.maintenance import MemoryMaintenance
 from recours.memory.table import ClaimRow, ClaimTable
+from recours.operations.fleet import SLICE, TICK, first_full, next_tick
 from recours.operations.forecast.facts import ComingRun, ForeseenAttempt, ForeseenRun, Left, Rules, Sighted
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
@@ -21,8 +28,19 @@ from recours.runs.log import silence
 from recours.runs.ports import Attempt, Dependencies
 from recours.runs.single_thread import SingleThreadEngine
 from recours.runs.worker import Options, Worker
+from recours.runs.workers import BOTH_WORKERS
 
+# Some of what it finds then has no time that is known before, such as a deadline that has passed.
+_LOOKED_AT_LEAST = timedelta(hours=1)
 _READY = (Stage.NEW, Stage.READY)
+
+
+class _Closed(NamedTuple):
+    """A lane that long-lived workers leave alone."""
+
+    until: datetime
+    refusal: Refusal
+    is_known: bool  # the queue knows why, and learns when it is over
 
 
 class ComingRuns:
@@ -37,6 +55,8 @@ class ComingRuns:
         self._table = ClaimTable()
         self._claims = MemoryClaims(self._table)
         self._journal = MemoryJournal()
+        # Lanes that long-lived workers leave alone.
+        self._closed: dict[tuple[type[Worker], str], _Closed] = {}
         if last_fetch:
             self._journal.begin("last", PODFetchWorker.name, last_fetch)
         texts: dict[str, str] = {}  # what many claims say in the same words is in memory once
@@ -60,23 +80,116 @@ class ComingRuns:
             report = worker.run()
         if report.fault:
             raise RunError(report.fault)
+        return self._foreseen(worker, coming.at, self._tries(), worker.refusals)
+
+    def _tries(self) -> list[ForeseenAttempt]:
+        """What was tried since they were last asked for."""
         attempts = list(self._table.attempts)
         self._table.attempts.clear()
         self._table.events.clear()
-        ready = self._claims.ready_by_carrier(coming.worker.stage, self._clock.now())
+        return [_try(one) for one in attempts if one.retry <= self._rules.policy.max_retries]
+
+    def _foreseen(
+        self,
+        worker: Worker,
+        at: datetime,
+        tries: Sequence[ForeseenAttempt],
+        refusals: Mapping[str, Refusal],
+    ) -> ForeseenRun:
+        ready = self._claims.ready_by_carrier(worker.stage, self._clock.now())
         return ForeseenRun(
-            at=coming.at,
-            worker=coming.worker.name,
-            tries=[_try(one) for one in attempts if one.retry <= self._rules.policy.max_retries],
-            passed=report.stats.skipped_persistent,
-            gave_up=report.stats.max_retries_reached,
+            at=at,
+            worker=worker.name,
+            tries=tries,
+            passed=worker.stats.skipped_persistent,
+            gave_up=worker.stats.max_retries_reached,
             left={
                 key: Left(ready[key].claims, refusal.why, refusal.reason, refusal.reserved)
-                for key, refusal in worker.refusals.items()
+                for key, refusal in refusals.items()
                 if key in ready
             },
             due=self._ready(),
         )
+
+    # ---------------------------------------------------------------- long-lived workers
+
+    def ticks(self, until: datetime) -> Iterator[ForeseenRun]:
+        """What long-lived workers do from now on: a run of each worker for every minute that has some, and every hour."""
+        at = next_tick(self._clock.now() + TICK)
+        while at <= until:
+            self._clock.advance(max(at - self._clock.now(), timedelta()))
+            with silence():
+                yield from self._tick(at)
+            at = self._next_tick(at)
+
+    def _next_tick(self, last: datetime) -> datetime:
+        """The first minute after the last tick at which there may be something to do."""
+        slack = self._rules.policy.backoff.slack
+        # Some that are due with the slack are left to another program until their time has come.
+        retries = [(self._table.next_due(last + early), early) for early in (slack, timedelta())]
+        ends = [row.until for row in self._table.leased.values()]
+        times = [
+            first_full(last + TICK, _LOOKED_AT_LEAST),
+            *(at - early for at, early in retries if at),
+            *(end for end in (*ends, *(one.until for one in self._closed.values())) if end and end > last),
+        ]
+        return next_tick(max(min(times), last + TICK))
+
+    def _tick(self, at: datetime) -> list[ForeseenRun]:
+        workers = {kind: self._worker(kind) for kind in BOTH_WORKERS}
+        found = []
+        for kind, worker in workers.items():
+            worker.open()
+            worker.maintain()
+            ready = self._claims.ready_by_carrier(kind.stage, at)
+            found += [(lane.head, kind.name, (kind, carrier)) for carrier, lane in ready.items()]
+        waiting = deque(lane for *_, lane in sorted(found, key=itemgetter(0, 1)))
+        tries: dict[type[Worker], list[ForeseenAttempt]] = {kind: self._tries() for kind in BOTH_WORKERS}
+        while waiting:
+            kind, carrier = waiting.popleft()
+            if not self._is_closed(kind, carrier):
+                is_more = self._slice(workers[kind], carrier)
+                tries[kind] += self._tries()
+                waiting += [(kind, carrier)] if is_more else []
+        for worker in workers.values():
+            worker.tidy()
+        return [
+            run
+            for kind, worker in workers.items()
+            for run in [self._foreseen(worker, at, tries[kind], self._refusals(kind))]
+            if run.tries or run.passed or run.gave_up or at == first_full(at, _LOOKED_AT_LEAST)
+        ]
+
+    def _slice(self, worker: Worker, carrier: str) -> bool:
+        """Do a slice of a lane; tell whether there is work for another one."""
+        worker.slice((carrier,), most=SLICE)
+        refusal, now = worker.refusals.get(carrier), self._clock.now()
+        if refusal and not refusal.passing:
+            wait = refusal.until - now if refusal.until else worker.schedule
+            is_known = self._refusal(carrier) is not None
+            closed = _Closed(now + min(wait, worker.schedule), refusal, is_known)
+            self._closed[type(worker), carrier] = closed
+        ready = self._claims.ready_by_carrier(worker.stage, now, 1, (carrier,))
+        return carrier in ready and not self._is_closed(type(worker), carrier)
+
+    def _is_closed(self, kind: type[Worker], carrier: str) -> bool:
+        """Tell whether the lane's carrier took no more calls a while ago, and that still holds."""
+        closed = self._closed.get((kind, carrier))
+        if closed is None or closed.until <= self._clock.now():
+            return False
+        return not closed.is_known or self._refusal(carrier) is not None
+
+    def _refusal(self, carrier: str) -> Refusal | None:
+        return self._rules.queue(self._clock).would_refuse(carrier) if carrier else None
+
+    def _refusals(self, kind: type[Worker]) -> dict[str, Refusal]:
+        return {
+            carrier: closed.refusal
+            for (of, carrier), closed in self._closed.items()
+            if of is kind and self._is_closed(kind, carrier)
+        }
+
+    # ---------------------------------------------------------------- workers
 
     def _worker(self, kind: type[Worker]) -> Worker:
         rules, clock = self._rules, self._clock

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
@@ -31,13 +31,20 @@ class CarrierFacts:
     closing: Refusal | None = None  # what keeps it closed, whatever its quota
 
 
+class AssumedQueue(Queue, Protocol):
+    """A queue at whose other end there are assumptions."""
+
+    def would_refuse(self, key: str) -> Refusal | None:
+        """Why it would take no call of the carrier now."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """How the runs go about it. `queue`: makes that of one run, with the counts that those before it left."""
 
     policy: Policy
     catalog: Catalog
-    queue: Callable[[Clock], Queue]
+    queue: Callable[[Clock], AssumedQueue]
     batch_sizes: Mapping[str, int]  # by worker
     assumption: Assumption = Assumption.FAILURE
     concurrency: int = 8

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recours.operations.fleet import fleet_status, signs
+from recours.operations.fleet import fleet_status, is_by_fleet, next_tick, signs
 from recours.operations.records import Run
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
@@ -67,6 +67,27 @@ def test_a_fleet_is_silent(name: str, runs: list[Run], silent: bool) -> None:
 
 def test_cron_alone_is_no_fleet() -> None:
     assert fleet_status([cron(5), cron(35)], NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([worker()], True),
+        ([cron(5), worker()], True),  # both at once: its minutes are nearer
+        ([KILLED], True),  # nothing has taken its place: it is to go on
+        ([STOPPED], True),
+        ([cron(5), STOPPED], False),
+        ([cron(5), KILLED], False),
+        ([cron(5)], False),
+    ],
+)
+def test_whose_times_count(runs: list[Run], expected: bool) -> None:
+    assert is_by_fleet(runs, NOW) is expected
+
+
+def test_the_next_look_is_at_a_full_minute() -> None:
+    assert next_tick(NOW) == NOW
+    assert next_tick(NOW + timedelta(milliseconds=1)) == NOW + timedelta(minutes=1)
 
 
 def test_it_says_when_it_last_looked() -> None:
