@@ -6,14 +6,24 @@ They do not through a pooler that hands each transaction to another session.
 from functools import cache
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable
+from sqlalchemy import URL
 
+from recours.database.engine import KEEPALIVES
 from recours.fleet.jobs import NoFleetError, QueueError
 from recours.runs.log import log
 
 NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
 _NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
 _CHANNEL, _PATIENCE_S = "recours_probe", 2.0
+
+
+def conninfo_of(url: URL) -> str:
+    """What libpq is given, to notice as soon as the rest of recours does that a server is away."""
+    _, given = url.get_dialect()().create_connect_args(url)
+    usual = {"connect_timeout": 10, **KEEPALIVES}
+    return make_conninfo(**{**usual, **given, "client_encoding": "utf8"})
 
 
 def connected(conninfo: str) -> psycopg.Connection:

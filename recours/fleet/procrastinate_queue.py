@@ -11,27 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import procrastinate
 import psycopg
-from procrastinate import PsycopgConnector
+from procrastinate import App, PsycopgConnector
 from procrastinate.app import WorkerOptions
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
-from psycopg.conninfo import make_conninfo
-from psycopg.errors import UniqueViolation
+from procrastinate.retry import RetryStrategy
+from procrastinate.schema import SchemaManager
 from sqlalchemy import URL
 
-from recours.database.engine import KEEPALIVES
+from recours.fleet.deferring import NOW, defer_fetch
 from recours.fleet.jobs import Jobs, NoFleetError, NoteReady, QueueError, WorkerLane
-from recours.fleet.listening import NO_TABLES, connected, fault_of, may_listen
+from recours.fleet.listening import NO_TABLES, conninfo_of, fault_of, may_listen
 
-_NOW = "recours_now"  # a queue, as `_of` names others; the service may have its own in the same tables
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
 _POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
-_DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
-    %(queue)s, 'recours.fetch_now', 0, NULL, %(lock)s,
-    jsonb_build_object('reference', %(reference)s::text, 'asked_at', extract(epoch FROM clock_timestamp())), NULL
-)::procrastinate_job_to_defer_v1])"""
 
 
 class ProcrastinateQueue:
@@ -39,19 +33,16 @@ class ProcrastinateQueue:
 
     def __init__(self, url: URL, *, listen: bool = True) -> None:
         """Connects nowhere yet. `listen`: hear of new jobs at once, instead of asking for them every two seconds."""
-        _, given = url.get_dialect()().create_connect_args(url)
-        usual = {"connect_timeout": 10, **KEEPALIVES}
-        self._conninfo = make_conninfo(**{**usual, **given, "client_encoding": "utf8"})
+        self._conninfo = conninfo_of(url)
         self._listen = listen
 
     @staticmethod
     def schema() -> str:
-        return str(procrastinate.schema.SchemaManager.get_schema())
+        return str(SchemaManager.get_schema())
 
     def defer_fetch(self, reference: str) -> None:
-        names = {"queue": _NOW, "lock": f"recours fetch {reference}", "reference": reference}
-        with _translated(), suppress(UniqueViolation), connected(self._conninfo) as server:
-            server.execute(_DEFER_FETCH, names)  # the first of two duplicates waits already
+        with _translated():
+            defer_fetch(self._conninfo, reference)
 
     def run(self, jobs: Jobs, slots: int, ready: NoteReady) -> None:
         """Not in Windows' usual loop, in which psycopg cannot work."""
@@ -62,12 +53,12 @@ class ProcrastinateQueue:
             usual = WorkerOptions(listen_notify=listen, fetch_job_polling_interval=_POLL_S)
             usual |= WorkerOptions(delete_jobs="always", install_signal_handlers=False)
             # Nothing stays prepared: a pooler may hand each transaction to another session.
-            session: dict[str, Any] = {"conninfo": self._conninfo, "kwargs": {"prepare_threshold": None}}
-            session |= {"min_size": 1, "max_size": 1, "timeout": 5}
-            app = procrastinate.App(connector=PsycopgConnector(**session), worker_defaults=usual)
+            pool: dict[str, Any] = {"min_size": 1, "max_size": 1, "kwargs": {"prepare_threshold": None}}
+            connector = PsycopgConnector(conninfo=self._conninfo, timeout=5, **pool)
+            app = App(connector=connector, worker_defaults=usual)
             runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready))
 
-    async def _work(self, app: procrastinate.App, jobs: Jobs, slots: int, ready: NoteReady) -> None:
+    async def _work(self, app: App, jobs: Jobs, slots: int, ready: NoteReady) -> None:
         """Raises QueueError, and what ended a worker."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(slots + 2 * _AT_ONCE))
         async with app.open_async():
@@ -76,7 +67,7 @@ class ProcrastinateQueue:
             slices = list(map(_of, jobs.carriers))
             workers = [
                 asyncio.create_task(app.run_worker_async(queues=queues, concurrency=most))
-                for queues, most in ((slices, slots), ([_NOW], _AT_ONCE))
+                for queues, most in ((slices, slots), ([NOW], _AT_ONCE))
             ]
             try:
                 await app.configure_task("recours.tick").defer_async(timestamp=0)  # as of now
@@ -99,7 +90,7 @@ def _of(carrier: str) -> str:
     return f"recours_{carrier or 'none'}"
 
 
-def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
+def _with_tasks(app: App, jobs: Jobs) -> App:
     """The jobs as tasks."""
 
     def wake(lane: WorkerLane) -> None:
@@ -110,17 +101,17 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
             job.defer(worker=lane.worker, carrier=lane.carrier)
 
     @app.periodic(cron="* * * * *")
-    @app.task(name="recours.tick", queue=_NOW, priority=10)
+    @app.task(name="recours.tick", queue=NOW, priority=10)
     def tick(timestamp: int) -> None:  # noqa: ARG001 (it is passed by its name)
         jobs.tick(wake)
 
-    # A newer version may say more than this one knows.
+    # Another version may say more than this one knows, or less.
     @app.task(name="recours.slice")
-    def work(worker: str, carrier: str, **_: Any) -> None:
+    def work(worker: Any = None, carrier: Any = None, **_: Any) -> None:
         jobs.slice(WorkerLane(worker, carrier), wake)
 
-    @app.task(name="recours.fetch_now", queue=_NOW)
-    def fetch_now(reference: str, asked_at: float | None = None, **_: Any) -> None:
+    @app.task(name="recours.fetch_now", queue=NOW)
+    def fetch_now(reference: Any = None, asked_at: float | None = None, **_: Any) -> None:
         def hand_on(carrier: str) -> None:
             with _translated():
                 job = fetch_now.configure(queue=_of(carrier), priority=10)
@@ -129,14 +120,24 @@ def _with_tasks(app: procrastinate.App, jobs: Jobs) -> procrastinate.App:
         jobs.fetch_now(reference, asked_at, hand_on)
 
     @app.periodic(cron="*/5 * * * *")
-    @app.task(name="recours.sweep", queue=_NOW, priority=5)
+    @app.task(name="recours.sweep", queue=NOW, priority=5)
     async def sweep(timestamp: int) -> None:  # noqa: ARG001 (see above)
-        for queue in (_NOW, *map(_of, jobs.carriers)):
+        for queue in (NOW, *map(_of, jobs.carriers)):
             for job in await app.job_manager.get_stalled_jobs(queue=queue, seconds_since_heartbeat=_DEAD_S):
                 await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
         await asyncio.to_thread(jobs.sweep)
 
+    @app.task(name="recours.later", retry=RetryStrategy(max_attempts=1000, wait=60))
+    def later(**_: Any) -> None:
+        raise QueueError("Only another version knows this job")
+
+    app.tasks = _Tasks(app.tasks)
     return app
+
+
+class _Tasks(dict[str, Any]):  # those that this version knows; another one's job is put back for a while
+    def get(self, name: str, _: Any = None) -> Any:
+        return super().get(name) or self["recours.later"]
 
 
 @contextmanager
