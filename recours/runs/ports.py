@@ -40,6 +40,10 @@ class NotRecordedError(RunError):
         self.written = dict(written)
 
 
+class LockedError(RunError):
+    """All that there was to do was locked by another program."""
+
+
 # ---------------------------------------------------------------- documents
 
 

@@ -21,7 +21,7 @@ from recours.core.text import LocalTime, format_minute, format_span, plural
 from recours.runs.engine import Engine
 from recours.runs.leasing import Limits
 from recours.runs.log import log
-from recours.runs.ports import SET_ASIDE_MOST, Dependencies, Ready
+from recours.runs.ports import SET_ASIDE_MOST, Dependencies, LockedError, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import (
@@ -35,8 +35,9 @@ from recours.runs.summary import (
 )
 
 _SHOWN_REMARKS = 20
-# How often, and how long after each other, rows are looked at that another program holds.
-_POLLS_OF_LOCKED, _LOCKED_POLL_S = 10, 0.5
+# How often, and how long after each other, rows are looked at that another program holds. A run that has nothing else to do
+# waits longer: another worker may be bringing those rows up to date, many of them at a time.
+_POLLS_OF_LOCKED, _POLLS_OF_IDLE, _LOCKED_POLL_S = 10, 60, 0.5
 _SHOWN_EXPIRED = 5
 RULE = "=" * 70
 # A worker whose last run began longer ago than so many of its intervals does not run.
@@ -348,8 +349,8 @@ class Worker(ABC):
             f"{_locked_text(self.stats.skipped_locked)} and could not be looked at; that is tried again. "
             "Find out which program keeps a transaction open"
         )
-        if not (self._done or self.stats.skipped_persistent or self.refusals):
-            raise RunError(f"{sentence}; nothing was done.")
+        if not self._has_done_some:
+            raise LockedError(f"{sentence}; nothing was done.")
         log.warning(f"⚠️ {sentence}")
 
     @property
@@ -357,11 +358,18 @@ class Worker(ABC):
         """Claims whose attempt ended in this slice."""
         return self.stats.total - self._done_before
 
+    @property
+    def _has_done_some(self) -> bool:
+        """Tell whether there was anything to do but what is locked."""
+        return bool(self._done or self.stats.skipped_persistent or self.refusals)
+
     def _outlasting(self, locked: set[Any]) -> set[Any]:
         """Wait a little for what is locked, as most transactions are short; returns what was waited for in vain."""
-        for _ in range(_POLLS_OF_LOCKED):
+        for _ in range(_POLLS_OF_LOCKED if self._has_done_some else _POLLS_OF_IDLE):
             if self._stop.is_set() or not locked:
                 return set()
+            if self.deps.clock.monotonic() >= self._ends_at:
+                return locked
             self.deps.clock.sleep(_LOCKED_POLL_S)
             locked = locked & self._locked()
         return locked

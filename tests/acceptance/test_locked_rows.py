@@ -93,6 +93,18 @@ def test_due_claims_that_are_locked_are_no_idle_system(
     assert service.run().stats.success == 6
 
 
+def test_a_run_with_nothing_else_to_do_waits_for_those_that_bring_the_rows_up_to_date(
+    service: Service, other: Connection, clock: Waiting
+) -> None:
+    """As a long-lived worker's tick does with many rows in one transaction, or another entry of cron."""
+    claims = [service.add(S.DELIVERED) for _ in range(3)]
+    hold(other, *claims)
+    begun = clock.now()
+    clock.on_sleep = lambda: _begin_anew(other) if clock.now() - begun > timedelta(seconds=20) else None
+    report = service.run()
+    assert (report.exit_status, report.stats.success) == (0, 3)
+
+
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("kind", ["new", "waiting"])
 def test_what_is_unlocked_meanwhile_is_fetched_by_the_same_run(

@@ -22,6 +22,7 @@ from recours.fleet.station import Station
 from recours.operations.fleet import SLICE
 from recours.operations.problems import ProblemKind, verdict
 from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import LockedError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -456,6 +457,32 @@ def test_a_fault_of_our_own_is_not_met_again_each_minute(
         clock.advance(timedelta(minutes=1))
     assert len(met) == 1
     assert queue.station.fault == "the disk is full"
+
+
+def test_claims_that_another_program_holds_are_looked_for_again_at_the_next_tick(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_claims(database, [{}])
+    delivered(sandbox, 1)
+    queue = QueueInHand(make_station())
+    usual = PODRetryScheduler.slice
+
+    def slice_(*_: Any, **__: Any) -> None:
+        raise LockedError("1 claim is locked by another program; nothing was done.")
+
+    monkeypatch.setattr(PODRetryScheduler, "slice", slice_)
+    queue.station.tick(queue.wake)
+    assert queue.work() == 1
+    monkeypatch.setattr(PODRetryScheduler, "slice", usual)
+    clock.advance(timedelta(minutes=1))
+    queue.station.tick(queue.wake)
+    queue.work()
+    assert rows(database, "SELECT pod_fetch_status FROM claims") == [("success",)]
 
 
 def test_a_machine_that_cannot_store_documents_leaves_the_work_to_others(
