@@ -91,6 +91,7 @@ class State:
     )
     asked: bool = False  # the carrier was asked about it since
     expired_at: datetime | None = None  # given up since its deadline had long passed
+    last_attempt_at: datetime | None = None  # set for then, or made then: see core.last_attempt
 
     @property
     def expire_from(self) -> datetime | None:
@@ -158,6 +159,8 @@ class Snapshot:
     number: str | None
     carrier: str | None
     retries_used: int
+    # What the last attempt goes by. A changed one is no correction: the claim does not start afresh.
+    deadline: date | None = field(default=None, compare=False)
 
 
 def attempt_name(claim: Claim, state: State) -> str:

@@ -13,6 +13,15 @@ from recours.core.assessment import ABANDONED_AFTER, ranked
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
+from recours.core.last_attempt import (
+    awaits_last_attempt,
+    backoff_goes_on,
+    is_in_time,
+    is_last_attempt,
+    last_attempt_due,
+    made_at,
+    with_next_attempt,
+)
 from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
@@ -63,7 +72,8 @@ def next_action(claim: Claim, now: datetime, policy: Policy, *, asked: bool = Fa
         return Action.WAIT
     if claim.state.interruptions >= MOST_INTERRUPTIONS:
         return Action.FAIL
-    if not claim.is_pending and claim.state.retries_used >= policy.max_retries:
+    is_used_up = not claim.is_pending and claim.state.retries_used >= policy.max_retries
+    if is_used_up and not is_in_time(claim, now, policy):
         return Action.GIVE_UP
     settled = not claim.is_pending and claim.state.stage is Stage.SETTLED
     return Action.PASS if settled else Action.CALL
@@ -95,9 +105,10 @@ def pass_retry(claim: Claim, now: datetime, policy: Policy) -> Decision:
 
 
 def give_up(claim: Claim, now: datetime, policy: Policy) -> Decision:
-    """Give a claim up without a call: `--max-retries` was lowered below the retries it has used."""
+    """Give a claim up without a call: `--max-retries` is lower than before, or its last attempt comes too late."""
     settled = claim.state.stage is Stage.SETTLED
-    return _after_retry(claim, claim.state, claim.state.retries_used, now, policy, settled=settled)
+    state = replace(claim.state, last_attempt_at=made_at(claim.state, now))
+    return _after_retry(claim, state, state.retries_used, now, policy, settled=settled)
 
 
 def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
@@ -147,6 +158,8 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
     if claim.fetch_status != FetchStatus.FAILED:
         state = replace(state, retries_used=0, last_retry_at=None, failed_at=now)
         return _between_retries(claim, state, now, policy, failure=failure, settled=False)
+    if is_last_attempt(claim, policy):
+        return _after_last_attempt(claim, state, now, policy, failure)
     state = replace(state, last_retry_at=now)
     used = claim.state.retries_used + 1
     settled = is_persistent(failure.kind)
@@ -156,7 +169,9 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
 def _put_off(state: State, until: datetime, now: datetime, policy: Policy) -> State:
     """The claim waits, and its retry is not used up; never longer than the longest wait of the backoff."""
     until = min(until, policy.backoff.horizon(now))
-    return replace(state, stage=Stage.WAITING, next_at=until, interruptions=0, asked=True)
+    last_attempt_at = until if awaits_last_attempt(state) else state.last_attempt_at
+    state = replace(state, stage=Stage.WAITING, next_at=until, last_attempt_at=last_attempt_at)
+    return replace(state, interruptions=0, asked=True)
 
 
 def _tried_by_hand(claim: Claim, failure: Failure, delivery: Delivery | None) -> Decision:
@@ -236,9 +251,9 @@ def _after_retry(
     settled: bool,
     failure: Failure | None = None,
 ) -> Decision:
-    """A retry is used: after the last one the claim is given up, else the next one gets its time."""
+    """A retry is used: after the last one the claim is given up, else the next attempt gets its time."""
     state = replace(state, retries_used=used, interruptions=0)
-    if used < policy.max_retries:
+    if used < policy.max_retries or (failure and last_attempt_due(claim, state, now, now, policy)):
         return _between_retries(claim, state, now, policy, failure=failure, settled=settled)
     kind = state.kind or ErrorKind.INTERNAL_ERROR
     persistent = settled or is_persistent(kind, last_retry=True)
@@ -251,12 +266,35 @@ def _after_retry(
     return Decision(state, FetchStatus.FAILED, error, kind, tuple(events), gave_up=True, said=said)
 
 
-def _between_retries(
-    claim: Claim, state: State, now: datetime, policy: Policy, *, settled: bool, failure: Failure | None
+def _after_last_attempt(
+    claim: Claim, state: State, now: datetime, policy: Policy, failure: Failure
 ) -> Decision:
-    next_at = policy.backoff.next_retry(state.retries_used, now)
+    """The claim is given up, or its retries go on as they were: the last attempt is none of them."""
+    settled = is_persistent(failure.kind)
+    at = min(now, state.last_attempt_at or now)
+    state = replace(state, next_at=None, last_attempt_at=at)
+    if state.retries_used >= policy.max_retries:
+        state = replace(state, last_retry_at=now)
+        return _after_retry(claim, state, state.retries_used, now, policy, settled=settled, failure=failure)
+    retry_at = backoff_goes_on(state, now, policy)
+    return _between_retries(claim, state, now, policy, settled=settled, failure=failure, retry_at=retry_at)
+
+
+def _between_retries(
+    claim: Claim,
+    state: State,
+    now: datetime,
+    policy: Policy,
+    *,
+    settled: bool,
+    failure: Failure | None,
+    retry_at: datetime | None = None,
+) -> Decision:
+    """`retry_at`: when the next retry comes; None: counted from now."""
+    retry_at = retry_at or policy.backoff.next_retry(state.retries_used, now)
+    state = with_next_attempt(claim, state, retry_at, now, policy)
     stage = Stage.SETTLED if settled else Stage.WAITING
-    state = ranked(claim, replace(state, stage=stage, next_at=next_at), now, policy)
+    state = ranked(claim, replace(state, stage=stage), now, policy)
     events: tuple[Event, ...] = ()
     if settled and _is_notified_early(claim, state, policy):
         told = _whom_to_notify(state.kind or ErrorKind.INTERNAL_ERROR, policy, persistent=True)
@@ -289,6 +327,7 @@ def _facts(claim: Claim, state: State, failure: Failure | None) -> dict[str, Any
         "kind": state.kind,
         "error": failure.message if failure else claim.last_error,
         "turns": state.retries_used,
+        **({"last_attempt": True} if state.last_attempt_at else {}),
         **facts_of(failure.said if failure else claim.said),
     }
 

@@ -75,6 +75,7 @@ class Policy:
     tell_temporary: bool = False
     # Carriers, by their keys, that are asked for a new claim's document before the parcel is tracked.
     document_first: frozenset[str] = frozenset()
+    last_attempt: timedelta | None = None  # so long before the end of its deadline; None: none is made
 
     def sets_aside(self, claim: Claim) -> bool:
         """Tell whether the claim's own status says that no POD is wanted any more."""

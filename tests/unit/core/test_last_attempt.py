@@ -1,0 +1,531 @@
+"""One more attempt before the deadline: when it is set, that it is made once, and that without it nothing differs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recours.core.assessment import as_next_run_finds, assess, go_on, retimed
+from recours.core.claim import Claim, Delivery, Snapshot, Stage, State, deadline_end
+from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
+from recours.core.errors import TRAITS, ErrorKind, is_persistent
+from recours.core.last_attempt import awaits_last_attempt, recalled
+from recours.core.outcome import Failure, Retrieved
+from recours.core.policy import Policy
+from tests.fakes.examples import MODEST
+
+PARIS = ZoneInfo("Europe/Paris")
+HOUR = timedelta(hours=1)
+START = datetime(2026, 1, 20, 9, 0, tzinfo=UTC)
+DEADLINE = date(2026, 2, 4)
+END = datetime(2026, 2, 4, 23, 0, tzinfo=UTC)  # midnight in Paris
+OFF = Policy(PARIS)
+ON = replace(OFF, last_attempt=30 * HOUR)
+TEMPORARY = [
+    kind for kind in ErrorKind if TRAITS[kind].uses_attempt and not is_persistent(kind, last_retry=True)
+]
+HOPELESS = [kind for kind in ErrorKind if is_persistent(kind, last_retry=True)]
+
+
+def claim(state: State, deadline: date | None = DEADLINE, **columns: Any) -> Claim:
+    """A failed claim of ours, as it was assessed."""
+    columns = {"number": "XY123456789FR", "fetch_status": "failed"} | columns
+    seen = Snapshot("failed", "XY123456789FR", "chronopost", state.retries_used, deadline)
+    seen = columns.pop("assessed", seen)
+    return Claim(
+        7,
+        "CLM-7",
+        carrier_name="Chronopost",
+        carrier="chronopost",
+        deadline=deadline,
+        retries_counted=state.retries_used,
+        state=state,
+        assessed=seen,
+        **columns,
+    )
+
+
+def ready(used: int, last: datetime = START, **more: Any) -> State:
+    """A retry has come."""
+    times = {"last_retry_at": last if used else None, "failed_at": START - 200 * HOUR, "next_at": last}
+    return State(retries_used=used, **({"stage": Stage.READY} | times | more))
+
+
+def fail(kind: ErrorKind = ErrorKind.TIMEOUT) -> Failure:
+    return Failure(kind, f"an answer of the kind {kind}")
+
+
+def after(
+    at: datetime, used: int = 3, policy: Policy = ON, kind: ErrorKind = ErrorKind.TIMEOUT, **of_claim: Any
+) -> Decision:
+    """What a retry at that time decides, so many having been used before."""
+    return decide(claim(ready(used, at - HOUR), **of_claim), fail(kind), at, policy)
+
+
+# ---------------------------------------------------------------- when one is set
+
+
+@pytest.mark.parametrize("kind", TEMPORARY)
+def test_one_is_set_so_long_before_the_deadline_when_the_backoff_is_used_up(kind: ErrorKind) -> None:
+    decision = after(START, kind=kind)
+    assert not decision.gave_up
+    assert not decision.events
+    assert (decision.state.stage, decision.state.retries_used) == (Stage.WAITING, 4)
+    assert decision.state.next_at == decision.state.last_attempt_at == END - 30 * HOUR
+
+
+@pytest.mark.parametrize("kind", HOPELESS)
+@pytest.mark.parametrize("used", [2, 3])
+def test_none_is_set_where_the_client_or_the_operator_must_hear_of_it(kind: ErrorKind, used: int) -> None:
+    at = END - 60 * HOUR
+    assert after(at, used, kind=kind) == after(at, used, OFF, kind)
+    assert after(at, 3, kind=kind).gave_up
+
+
+@pytest.mark.parametrize(
+    ("before_end", "is_set"),
+    [(500, True), (36.01, True), (36, True), (35.99, False), (20, False), (-20, False)],
+)
+def test_it_is_at_least_6_h_away(before_end: float, *, is_set: bool) -> None:
+    decision = after(END - before_end * HOUR)
+    assert awaits_last_attempt(decision.state) is is_set
+    if not is_set:
+        assert decision == after(END - before_end * HOUR, policy=OFF)
+
+
+@pytest.mark.parametrize(("before_end", "is_set"), [(77.99, True), (78, False), (36, True), (100, False)])
+def test_before_the_backoff_is_used_up_only_a_retry_later_than_6_h_before_the_end_makes_room(
+    before_end: float, *, is_set: bool
+) -> None:
+    decision = after(END - before_end * HOUR, 2)
+    assert awaits_last_attempt(decision.state) is is_set
+    assert decision.state.retries_used == 3
+    assert decision.state.next_at == END - (30 if is_set else before_end - 72) * HOUR
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 28), date(2026, 3, 29), date(2026, 3, 30), date(2026, 10, 25)])
+@pytest.mark.parametrize("zone", ["Europe/Paris", "America/New_York", "Pacific/Kiritimati", "UTC"])
+def test_the_day_ends_in_the_zone_of_deadlines_also_when_its_clocks_change(day: date, zone: str) -> None:
+    policy = replace(ON, zone=ZoneInfo(zone))
+    at = after(START, policy=policy, deadline=day).state.last_attempt_at
+    assert at is not None
+    midnight = datetime(day.year, day.month, day.day, tzinfo=policy.zone) + timedelta(days=1)
+    assert at + 30 * HOUR == midnight.astimezone(UTC)
+
+
+def test_a_first_failure_sets_one_where_there_are_no_retries() -> None:
+    new = claim(State(stage=Stage.NEW), fetch_status="pending")
+    state = decide(new, fail(), START, replace(ON, max_retries=0)).state
+    assert state.next_at == state.last_attempt_at == END - 30 * HOUR
+    assert decide(new, fail(), START, ON).state.next_at == START + HOUR
+
+
+# ---------------------------------------------------------------- when it is made
+
+
+def made(
+    kind: ErrorKind = ErrorKind.TIMEOUT, used: int = 4, late: timedelta = timedelta(), policy: Policy = ON
+) -> Decision:
+    """What the last attempt decides."""
+    at = END - 30 * HOUR
+    state = ready(used, at - 50 * HOUR, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT)
+    assert next_action(claim(state), at + late, policy) is Action.CALL
+    return decide(claim(state), fail(kind), at + late, policy)
+
+
+@pytest.mark.parametrize("late", [-3 * timedelta(minutes=1), timedelta(), 5 * HOUR])
+def test_after_it_the_claim_is_given_up_and_told_as_always(late: timedelta) -> None:
+    decision = made(late=late)
+    assert decision.gave_up
+    assert decision.state.retries_used == 4  # it is none of the retries
+    assert decision.state.last_retry_at == END - 30 * HOUR + late
+    assert decision.state.last_attempt_at == END - 30 * HOUR + min(late, timedelta())
+    assert [event.name for event in decision.events] == ["gave_up"]
+    assert decision.events[0].facts["last_attempt"] is True
+    assert decision.events[0].facts["turns"] == 4
+
+
+@pytest.mark.parametrize("kind", HOPELESS)
+def test_an_answer_for_people_is_told_then(kind: ErrorKind) -> None:
+    names = [event.name for event in made(kind).events]
+    assert names[-1] == "gave_up"
+    assert ("pod_failed" in names) is (TRAITS[kind].actor in ("client", "operator"))
+
+
+@pytest.mark.parametrize("kind", [*TEMPORARY, ErrorKind.NOT_FOUND])
+@pytest.mark.parametrize("late", [-3 * timedelta(minutes=1), timedelta(), 22 * HOUR, 40 * HOUR])
+def test_the_retries_go_on_as_they_were(kind: ErrorKind, late: timedelta) -> None:
+    decision = made(kind, used=3, late=late)
+    at = END - 30 * HOUR
+    assert not decision.gave_up
+    assert (decision.state.stage, decision.state.retries_used) == (Stage.WAITING, 3)
+    assert decision.state.next_at == at - 50 * HOUR + 72 * HOUR
+    assert decision.state.last_retry_at == at - 50 * HOUR
+    assert not awaits_last_attempt(decision.state)
+    last = decide(claim(replace(decision.state, stage=Stage.READY)), fail(), at + 60 * HOUR, ON)
+    assert last.gave_up
+
+
+def test_a_success_counts_it() -> None:
+    at = END - 30 * HOUR
+    state = ready(4, next_at=at, last_attempt_at=at)
+    decision = succeed(claim(state), Retrieved(b"%PDF", Delivery(START), "x"), at)
+    assert (decision.state.retries_used, decision.state.last_attempt_at) == (5, None)
+
+
+def test_a_carrier_that_asks_to_wait_puts_it_off() -> None:
+    at = END - 30 * HOUR
+    state = ready(4, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT)
+    until = at + 2 * HOUR
+    failure = Failure(ErrorKind.RATE_LIMITED, "later", retry_at=until, alone=True)
+    decision = decide(claim(state), failure, at, ON)
+    assert not decision.uses_attempt
+    assert decision.state.next_at == until
+    assert next_action(claim(decision.state), until, ON) is Action.CALL
+    assert decide(claim(decision.state), fail(), until, ON).gave_up
+
+
+def test_once_the_deadline_is_over_the_claim_is_given_up_without_a_call() -> None:
+    at = END - 30 * HOUR
+    waits = claim(ready(4, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT))
+    assert next_action(waits, END - timedelta(seconds=1), ON) is Action.CALL
+    assert next_action(waits, END, ON) is Action.GIVE_UP
+    decision = give_up(waits, END, ON)
+    assert decision.gave_up
+    assert "last_attempt" not in decision.events[0].facts
+    assert decision.state.last_attempt_at is None
+
+
+# ---------------------------------------------------------------- edits and options
+
+
+def waiting(
+    used: int = 4, deadline: date | None = DEADLINE, stage: Stage = Stage.WAITING, **columns: Any
+) -> Claim:
+    """It waits for its last attempt, which was set for DEADLINE; `deadline`: what the row holds now."""
+    at = END - 30 * HOUR
+    state = ready(used, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT, stage=stage)
+    seen = Snapshot("failed", "XY123456789FR", "chronopost", used, DEADLINE)
+    return claim(state, deadline, assessed=seen, **columns)
+
+
+@pytest.mark.parametrize("days", [-9, -1, 1, 30])
+@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY])
+def test_a_changed_deadline_moves_it(days: int, stage: Stage) -> None:
+    moved = waiting(deadline=DEADLINE + timedelta(days=days), stage=stage)
+    state = assess(moved, START, ON)
+    assert state.stage is Stage.WAITING
+    assert state.next_at == state.last_attempt_at == END - 30 * HOUR + timedelta(days=days)
+    assert as_next_run_finds(moved, START, ON) == state
+
+
+@pytest.mark.parametrize("deadline", [None, START.date(), START.date() - timedelta(days=40)])
+def test_a_deadline_that_leaves_no_time_for_it_has_the_claim_given_up(deadline: date | None) -> None:
+    state = assess(waiting(deadline=deadline), START, ON)
+    assert (state.stage, state.next_at, state.last_attempt_at) == (Stage.WAITING, START, None)
+    found = claim(replace(state, stage=Stage.READY), deadline)
+    assert next_action(found, START, ON) is Action.GIVE_UP
+    # Where retries are left, they go on.
+    state = assess(waiting(3, deadline), START, ON)
+    assert (state.stage, state.next_at) == (Stage.WAITING, START + 72 * HOUR)
+
+
+def test_a_new_deadline_has_one_of_its_own_and_the_same_one_has_none() -> None:
+    gone_on = ready(4, kind=ErrorKind.TIMEOUT, last_attempt_at=START - 9 * HOUR, next_at=START)
+    same, other = claim(gone_on), claim(gone_on, DEADLINE + timedelta(days=9))
+    seen = Snapshot("failed", "XY123456789FR", "chronopost", 4, DEADLINE)
+    redated = replace(other, assessed=seen)
+    policy = replace(ON, max_retries=5)
+    assert decide(same, fail(), START, policy).gave_up
+    redated = replace(redated, state=assess(redated, START, policy))
+    state = decide(redated, fail(), START, policy).state
+    assert state.last_attempt_at == END + timedelta(days=9) - 30 * HOUR
+
+
+def test_any_other_edit_leaves_it_where_it_is() -> None:
+    waits = waiting()
+    soon = END - 32 * HOUR  # less than 6 h before it
+    renamed = replace(waits, assessed=replace(waits.assessed, carrier="chronopost"))  # type: ignore[type-var]
+    for edited in (waits, renamed):
+        state = assess(edited, soon, ON)
+        assert awaits_last_attempt(state)
+        assert state.next_at == END - 30 * HOUR
+
+
+@pytest.mark.parametrize("columns", [{"number": "XY000000002FR"}, {"fetch_status": "pending"}])
+def test_a_correction_starts_afresh(columns: dict[str, Any]) -> None:
+    state = assess(waiting(**columns), START, ON)
+    assert (state.last_attempt_at, state.retries_used) == (None, 0)
+
+
+def test_a_count_that_was_reset_starts_afresh() -> None:
+    state = assess(replace(waiting(), retries_counted=0), START, ON)
+    assert (state.last_attempt_at, state.retries_used, state.next_at) == (None, 0, START)
+
+
+def test_another_program_that_tried_in_between_leaves_it() -> None:
+    fetching = waiting(fetch_status="fetching", updated_at=START)
+    state = assess(fetching, START, ON)
+    assert state.next_at == START + HOUR
+    seen = Snapshot("fetching", "XY123456789FR", "chronopost", 4, DEADLINE)
+    state = assess(claim(state, assessed=seen), START + HOUR, ON)
+    assert awaits_last_attempt(state)
+    assert assess(claim(state, assessed=seen), START + HOUR, OFF).stage is Stage.GIVEN_UP
+    # It may also leave the claim to the fetch worker, whose failure begins the backoff.
+    abandoned = decide(claim(assess(fetching, START, ON), fetch_status="fetching"), fail(), START + HOUR, ON)
+    assert (abandoned.state.retries_used, abandoned.state.last_attempt_at) == (0, None)
+
+
+@pytest.mark.parametrize("spoilt", [None, END + 999 * HOUR])
+def test_a_lost_time_is_restored(spoilt: datetime | None) -> None:
+    waits = waiting()
+    lost = replace(waits, state=replace(waits.state, next_at=spoilt))
+    assert retimed(lost.state, START, ON) == waits.state
+    if spoilt is None:
+        assert assess(lost, START, ON).next_at == END - 30 * HOUR
+
+
+def test_under_a_raised_limit_the_backoff_goes_on_and_the_last_attempt_stays() -> None:
+    policy = replace(ON, max_retries=6)
+    state = recalled(waiting().state, START + HOUR, policy)
+    assert (state.stage, state.next_at) == (Stage.WAITING, START + 72 * HOUR)
+    assert as_next_run_finds(waiting(), START + HOUR, policy) == state
+    at = START + 72 * HOUR
+    for used in (4, 5):
+        assert state.retries_used == used
+        assert next_action(claim(replace(state, stage=Stage.READY)), at, policy) is Action.CALL
+        state = decide(claim(replace(state, stage=Stage.READY)), fail(), at, policy).state
+        at += 72 * HOUR
+    assert (state.retries_used, state.next_at) == (6, END - 30 * HOUR)
+    assert awaits_last_attempt(state)
+
+
+def test_under_a_raised_limit_one_that_is_due_is_made_first() -> None:
+    due = waiting(stage=Stage.READY)
+    assert recalled(due.state, END - 30 * HOUR, replace(ON, max_retries=6)) == due.state
+
+
+def test_one_set_before_the_backoff_was_used_up_is_not_recalled_by_a_limit_that_stays() -> None:
+    at = END - 30 * HOUR
+    state = after(at - 20 * HOUR, 2).state
+    for hours in (0, 10, 20, 30):
+        assert recalled(state, at - (20 - hours) * HOUR, ON) == state
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_under_a_lowered_limit_one_that_is_set_is_made(most: int) -> None:
+    policy = replace(ON, max_retries=most)
+    assert recalled(waiting().state, START, policy) == waiting().state
+    assert next_action(waiting(stage=Stage.READY), END - 30 * HOUR, policy) is Action.CALL
+    assert made(policy=policy).gave_up
+    # One that waits for a retry is given up without a call, as always.
+    waits_for_retry = claim(ready(3, kind=ErrorKind.TIMEOUT))
+    assert next_action(waits_for_retry, START, policy) is Action.GIVE_UP
+    assert give_up(waits_for_retry, START, policy).gave_up
+
+
+@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY])
+def test_turned_off_it_is_not_made(stage: Stage) -> None:
+    state = recalled(waiting(stage=stage).state, START, OFF)
+    assert (state.stage, state.next_at, state.last_attempt_at) == (Stage.WAITING, START, None)
+    found = claim(replace(state, stage=Stage.READY))
+    assert next_action(found, START, OFF) is Action.GIVE_UP
+    assert [event.name for event in give_up(found, START, OFF).events] == ["gave_up"]
+    state = recalled(waiting(3, stage=stage).state, START, OFF)
+    assert (state.stage, state.next_at, state.last_attempt_at) == (Stage.WAITING, START + 72 * HOUR, None)
+
+
+def test_turned_on_it_revives_nothing_and_comes_with_the_next_answer() -> None:
+    over = claim(replace(ready(4, kind=ErrorKind.TIMEOUT), stage=Stage.GIVEN_UP, next_at=None))
+    assert as_next_run_finds(over, START, ON) == over.state
+    waits = claim(replace(ready(3, kind=ErrorKind.TIMEOUT), stage=Stage.WAITING))
+    assert as_next_run_finds(waits, START, ON) == waits.state
+    assert awaits_last_attempt(decide(waits, fail(), START, ON).state)
+
+
+def test_a_claim_that_goes_on_under_a_raised_limit_has_no_second_one() -> None:
+    over = claim(made().state)
+    policy = replace(ON, max_retries=6, last_attempt=12 * HOUR)
+    at = END - 28 * HOUR
+    state = go_on(over, at, policy)
+    assert not awaits_last_attempt(state)
+    state = decide(claim(replace(state, stage=Stage.READY)), fail(), at, policy).state
+    assert not awaits_last_attempt(state)
+    assert state.next_at == at + 72 * HOUR
+
+
+# ---------------------------------------------------------------- days of runs, against a model of the rule
+
+
+@dataclass
+class Days:
+    """Hourly runs over one claim, by the rules alone."""
+
+    policy: Policy
+    deadline: date | None
+    answers: Sequence[ErrorKind]
+    calls: list[datetime] = field(default_factory=list)
+    gave_up_at: datetime | None = None
+    counted: int = 0
+
+    def live(self, runs: Sequence[datetime]) -> None:
+        first = claim(State(stage=Stage.NEW), self.deadline, fetch_status="pending")
+        now = claim(decide(first, self._answer(runs[0]), runs[0], self.policy).state, self.deadline)
+        for at in runs[1:]:
+            if now.state.stage is Stage.GIVEN_UP:
+                break
+            if now.state.next_at is None or now.state.next_at > self.policy.backoff.due_until(at):
+                continue
+            now = claim(self._turn(now, at).state, self.deadline)
+        self.counted = now.state.retries_used
+
+    def _turn(self, found: Claim, at: datetime) -> Decision:
+        what = next_action(found, at, self.policy)
+        if what is Action.PASS:
+            decision = pass_retry(found, at, self.policy)
+        elif what is Action.GIVE_UP:
+            decision = give_up(found, at, self.policy)
+        else:
+            decision = decide(found, self._answer(at), at, self.policy)
+        self.gave_up_at = at if decision.gave_up else None
+        return decision
+
+    def _answer(self, at: datetime) -> Failure:
+        self.calls.append(at)
+        return fail(self.answers[min(len(self.calls), len(self.answers)) - 1])
+
+
+@dataclass
+class Model:
+    """The guide and the rule of the last attempt, written again without a look at the code."""
+
+    policy: Policy
+    deadline: date | None
+    answers: Sequence[ErrorKind]
+    calls: list[datetime] = field(default_factory=list)
+    gave_up_at: datetime | None = None
+    counted: int = 0
+    is_settled = waits_for_last = was_made = False
+
+    def live(self, runs: Sequence[datetime]) -> None:
+        self.end = deadline_end(self.deadline, self.policy.zone) if self.deadline else None
+        self.last = self.end - self.policy.last_attempt if self.end and self.policy.last_attempt else None
+        self.retry_at = runs[0] + self.policy.backoff.waits[0]
+        self._call(runs[0])
+        self.waits_for_last = self._is_set(runs[0])
+        for at in runs[1:]:
+            due = self.last if self.waits_for_last and self.last else self.retry_at
+            if self.gave_up_at is None and due <= at + self.policy.backoff.slack:
+                self._last_attempt(at) if self.waits_for_last else self._retry(at)
+
+    @property
+    def is_used_up(self) -> bool:
+        return self.counted >= self.policy.max_retries
+
+    def _call(self, at: datetime) -> None:
+        self.kind = self.answers[min(len(self.calls), len(self.answers) - 1)]
+        self.calls.append(at)
+
+    def _last_attempt(self, at: datetime) -> None:
+        self.waits_for_last = False
+        self.was_made = True
+        if self.is_used_up:
+            self.gave_up_at = at
+        if self.end and (at < self.end or not self.is_used_up):
+            self._call(at)
+            self.is_settled = is_persistent(self.kind)
+
+    def _retry(self, at: datetime) -> None:
+        if self.is_used_up:  # there are none
+            self.gave_up_at = at
+            return
+        if not self.is_settled:
+            self._call(at)
+            self.is_settled = is_persistent(self.kind)
+        self.counted += 1
+        waits = self.policy.backoff.waits
+        self.retry_at = at + waits[min(self.counted, len(waits) - 1)]
+        self.waits_for_last = self._is_set(at)
+        if self.is_used_up and not self.waits_for_last:
+            self.gave_up_at = at
+
+    def _is_set(self, at: datetime) -> bool:
+        if self.last is None or self.end is None or self.was_made or self.kind in HOPELESS:
+            return False
+        is_too_late = self.is_used_up or self.retry_at > self.end - 6 * HOUR
+        return is_too_late and self.last - at >= 6 * HOUR
+
+
+USING = st.sampled_from([kind for kind in ErrorKind if TRAITS[kind].uses_attempt])
+LIKELY = st.lists(st.one_of(st.sampled_from(TEMPORARY), USING), min_size=1, max_size=9)
+DEADLINES = st.integers(-3, 40).map(lambda days: START.date() + timedelta(days=days))
+
+
+LATE = st.lists(st.integers(0, 280), min_size=1, max_size=7)
+OUTAGES = st.lists(st.tuples(st.integers(1, 1100), st.integers(1, 90)), max_size=3)
+
+
+def runs(late: list[int], outages: list[tuple[int, int]]) -> list[datetime]:
+    """Those of 50 days: each hour, some seconds late; the machine is off now and then."""
+    hours = [hour for hour in range(1200) if not any(a <= hour < a + long for a, long in outages)]
+    return [START + hour * HOUR + timedelta(seconds=late[hour % len(late)]) for hour in hours]
+
+
+def lived(days: Days | Model, at: list[datetime]) -> tuple[list[datetime], datetime | None, int]:
+    days.live(at)
+    return days.calls, days.gave_up_at, days.counted
+
+
+@MODEST
+@given(LATE, OUTAGES, LIKELY, st.one_of(st.none(), DEADLINES), st.integers(1, 6))
+def test_turned_off_and_without_a_deadline_nothing_differs_from_the_guide(
+    late: list[int],
+    outages: list[tuple[int, int]],
+    answers: list[ErrorKind],
+    deadline: date | None,
+    most: int,
+) -> None:
+    at, guide = runs(late, outages), replace(OFF, max_retries=most)
+    plain = lived(Model(guide, None, answers), at)
+    for policy, day in ((OFF, deadline), (ON, None), (OFF, None)):
+        assert lived(Days(replace(policy, max_retries=most), day, answers), at) == plain
+
+
+@MODEST
+@given(LATE, OUTAGES, LIKELY, DEADLINES, st.integers(0, 6), st.sampled_from([6, 12, 30, 72, 200]))
+def test_turned_on_it_goes_as_the_rule_says(
+    late: list[int],
+    outages: list[tuple[int, int]],
+    answers: list[ErrorKind],
+    deadline: date,
+    most: int,
+    hours: int,
+) -> None:
+    policy, at = replace(ON, max_retries=most, last_attempt=hours * HOUR), runs(late, outages)
+    assert lived(Days(policy, deadline, answers), at) == lived(Model(policy, deadline, answers), at)
+
+
+@pytest.mark.parametrize("hour", range(0, 24 * 30, 7))
+@pytest.mark.parametrize("hours", [6, 30, 100])
+def test_of_every_time_of_failure_there_is_at_most_one_and_in_time(hour: int, hours: int) -> None:
+    policy = replace(ON, last_attempt=hours * HOUR)
+    first = END - hour * HOUR
+    at = [first + n * HOUR for n in range(1000)]
+    days, plain = Days(policy, DEADLINE, [ErrorKind.TIMEOUT]), Days(OFF, DEADLINE, [ErrorKind.TIMEOUT])
+    days.live(at)
+    plain.live(at)
+    more = [call for call in days.calls if call not in plain.calls]
+    assert len(more) <= 1
+    assert set(plain.calls) <= set(days.calls)
+    for call in more:
+        assert call == END - hours * HOUR
+        assert all(abs(call - other) >= 6 * HOUR for other in plain.calls if other < call)
+    assert bool(more) is any(
+        END - hours * HOUR - call >= 6 * HOUR and (later is None or later > END - 6 * HOUR)
+        for call, later in zip(plain.calls, [*plain.calls[1:], None], strict=True)
+    )
