@@ -20,7 +20,7 @@ Other cases:
 - Too late: once the deadline is over, a claim without retries is given up instead.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from recours.core.claim import Claim, Stage, State, deadline_end
@@ -112,12 +112,27 @@ def recalled(state: State, now: datetime, policy: Policy) -> State:
     return replace(state, stage=Stage.WAITING, next_at=retry_at, last_attempt_at=None)
 
 
-def overtaken_since(policy: Policy, now: datetime) -> tuple[datetime, ...] | None:
-    """What `recalled` looks for in rows: by retries used, the latest time of the last retry whose successor is due by now.
+@dataclass(frozen=True)
+class Recall:
+    """The claims that `recalled` changes, for those who look for them among many: see `recall_at`."""
 
-    The last one is for all further counts below the limit. None: every last attempt that is set is recalled.
-    """
-    if policy.last_attempt is None:
-        return None
-    waits = policy.backoff.waits[: policy.max_retries]
-    return tuple(policy.backoff.due_until(now) - wait for wait in waits)
+    all: bool
+    max_retries: int
+    # By retries used, the latest time of the last one whose successor is due; the last of these for all further counts.
+    since: tuple[datetime, ...]
+
+    def takes(self, state: State) -> bool:
+        """Tell whether a claim in this state is to be recalled."""
+        if not awaits_last_attempt(state) or state.stage not in (Stage.WAITING, Stage.READY):
+            return False
+        used, last = state.retries_used, state.last_retry_at if state.retries_used else state.failed_at
+        if self.all or state.stage is Stage.READY or used >= self.max_retries or last is None:
+            return self.all
+        return last <= self.since[min(used, len(self.since) - 1)]
+
+
+def recall_at(now: datetime, policy: Policy) -> Recall:
+    """Which claims are to be recalled: all, or those that have a retry due before their last attempt."""
+    due_until = policy.backoff.due_until(now)
+    since = tuple(due_until - wait for wait in policy.backoff.waits[: policy.max_retries])
+    return Recall(policy.last_attempt is None, policy.max_retries, since)

@@ -170,6 +170,7 @@ def _read_state(read: Reader) -> State:
         since=read.moment("pod_since"),
         asked=read.moment("pod_expire_from") is not None,
         expired_at=read.moment("pod_expired_at"),
+        last_attempt_at=read.moment("pod_last_attempt_at"),
     )
 
 
@@ -181,7 +182,11 @@ def _read_snapshot(read: Reader, catalog: Catalog) -> Snapshot | None:
     if key != "" and key not in catalog.specs:  # it was lost: whose account would serve it today
         key = catalog.resolve(read.text("pod_seen_carrier") or "", number)
     return Snapshot(
-        fetch_status=status, number=number, carrier=key or "", retries_used=read.whole("pod_seen_count")
+        fetch_status=status,
+        number=number,
+        carrier=key or "",
+        retries_used=read.whole("pod_seen_count"),
+        deadline=read.day("pod_seen_deadline"),
     )
 
 

@@ -28,11 +28,22 @@ from sqlalchemy import (
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
+from recours.core.last_attempt import Recall
 from recours.database.adoption import adopt_exhausted, exhausted, repair_ranks
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into
 from recours.database.lenient_reader import read_claims
-from recours.database.predicates import EVERYTHING, Reach, at_stage, edited, expiring, is_ours, still_ours
+from recours.database.predicates import (
+    EVERYTHING,
+    Reach,
+    at_stage,
+    awaits_retry,
+    edited,
+    expiring,
+    is_ours,
+    recalled,
+    still_ours,
+)
 from recours.database.ready_claims import carrier_keys
 from recours.database.rows import (
     free,
@@ -78,11 +89,20 @@ class ClaimMaintenance:
     language: str = "en"  # of pod_fetch_error
 
     def is_behind(
-        self, due_until: datetime, horizon: datetime, max_retries: int, skip: Collection[str], now: datetime
+        self,
+        due_until: datetime,
+        horizon: datetime,
+        max_retries: int,
+        skip: Collection[str],
+        now: datetime,
+        recall: Recall | None = None,
     ) -> bool:
         """Tell whether any row waits for what the methods below do: most runs find none, and look once instead of often."""
-        query = _behind(self.columns, tuple(sorted(skip)), max_retries, self.reach)
+        waits = None if recall is None or recall.all else len(recall.since)
+        query = _behind(self.columns, tuple(sorted(skip)), max_retries, self.reach, recall is not None, waits)
         bounds = {"due_until": due_until, "horizon": horizon, **moments(now, "")}
+        if recall:
+            bounds |= {f"since_{used}": at for used, at in enumerate(recall.since[:waits])}
         with self.database.read() as connection:
             return connection.execute(query, bounds).first() is not None
 
@@ -197,6 +217,13 @@ class ClaimMaintenance:
         return ["", *sorted(self.catalog.specs)]
 
     # ---------------------------------------------------------------- what other programs lock
+
+    def recall_last_attempts(
+        self, which: Recall, recall: Assess, now: datetime, carriers: Collection[str] = ()
+    ) -> Iterator[Claim]:
+        since = None if which.all else which.since
+        wanted = recalled(which.max_retries, since)
+        yield from self._reassess(and_(wanted, _of(carriers)), _c.pod_retry_count, recall, now)
 
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
@@ -316,9 +343,14 @@ class ClaimMaintenance:
 
 @cache
 def _behind(
-    columns: frozenset[str], skip: tuple[str, ...], max_retries: int, reach: Reach
+    columns: frozenset[str],
+    skip: tuple[str, ...],
+    max_retries: int,
+    reach: Reach,
+    recall: bool,
+    waits: int | None,
 ) -> CompoundSelect[Any]:
-    """Whether any row waits for a run. Parameters: `due_until`, `horizon` and `moments`."""
+    """Whether any row waits for a run. Parameters: `due_until`, `horizon`, `moments`, and so many `since_`."""
     time, is_free = _c.pod_next_retry_at.type, free_at_moment()
     due_until, horizon = bindparam("due_until", type_=time), bindparam("horizon", type_=time)
     looked_for = [
@@ -328,6 +360,9 @@ def _behind(
         *((and_(_beyond(stage, horizon), is_free), _c.pod_next_retry_at) for stage in _TIMED),
         *((_due(stage, due_until), _c.pod_next_retry_at) for stage in _TIMED),
     ]
+    if recall:
+        since = None if waits is None else [bindparam(f"since_{used}", type_=time) for used in range(waits)]
+        looked_for.append((and_(recalled(max_retries, since), is_free), _c.pod_retry_count))
     # Each in its own order, as the methods look for them; see _reassess.
     firsts = [
         select(_c.id).where(wanted, reach.rows()).order_by(key).limit(1).subquery()
@@ -364,7 +399,8 @@ def _of(carriers: Collection[str]) -> ColumnElement[bool]:
 
 
 def _beyond(stage: Stage, horizon: Any) -> ColumnElement[bool]:
-    return and_(at_stage(stage), _c.pod_next_retry_at > horizon, still_ours())
+    of_backoff = awaits_retry() if stage is Stage.WAITING else at_stage(stage)
+    return and_(of_backoff, _c.pod_next_retry_at > horizon, still_ours())
 
 
 def _due(stage: Stage, due_until: Any) -> ColumnElement[bool]:

@@ -132,6 +132,7 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
         "pod_since": state.since,
         "pod_expire_from": state.expire_from,
         "pod_expired_at": state.expired_at,
+        "pod_last_attempt_at": state.last_attempt_at,
     }
 
 

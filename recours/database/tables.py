@@ -114,6 +114,7 @@ claims = Table(
     Column("pod_expired_at", Utc),
     Column("pod_error_key", Text),  # which sentence pod_fetch_error is, in whatever language
     Column("pod_error_words", Text),  # the carrier's own words in it
+    Column("pod_last_attempt_at", Utc),
 )
 
 SERVICE_POD_COLUMNS = (

@@ -144,7 +144,7 @@ class MemoryClaims:
             row.document = attempt.document or row.document
             at = now if attempt.document else row.claim.updated_at
             columns = {"fetch_status": decision.fetch_status, "error_text": decision.error}
-            row.write_assessed(decision.state, **columns, updated_at=at)
+            row.write(decision.state, **columns, updated_at=at)
         else:
             row.write(decision.state)
         self.table.emit(attempt.claim.id, decision.events)

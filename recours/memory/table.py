@@ -11,6 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State, urgency
+from recours.core.last_attempt import awaits_last_attempt
 from recours.core.mail import Event
 
 if TYPE_CHECKING:
@@ -95,12 +96,14 @@ class ClaimRow:
     def release(self) -> None:
         self.token = self.until = None
 
-    def write(self, state: State) -> None:
-        """Store recours's part of the claim; the count is then what it was assessed on."""
+    def write(self, state: State, **columns: Any) -> None:
+        """Store recours's part of the claim, and these columns of the service; what is written is then what it was assessed on."""
         claim, seen, retries = self._claim, self._claim.assessed, state.retries_used
-        assessed = seen and Snapshot(seen.fetch_status, seen.number, seen.carrier, retries)
+        if seen:
+            status = columns.get("fetch_status", seen.fetch_status)
+            seen = replace(seen, fetch_status=status, retries_used=retries)
         self.carrier_key = claim.carrier or ""
-        self.claim = replace(claim, state=state, retries_counted=retries, assessed=assessed)
+        self.claim = replace(claim, state=state, retries_counted=retries, assessed=seen, **columns)
 
     def write_assessed(self, state: State, **columns: Any) -> None:
         """The same, of a claim that was assessed on its present values and on these, which are written too."""
@@ -108,7 +111,7 @@ class ClaimRow:
         self.carrier_key = claim.carrier or ""
         self.seen_name, self.seen_deadline = claim.carrier_name, claim.deadline
         status = columns.get("fetch_status", claim.fetch_status)
-        assessed = Snapshot(status, claim.number, self.carrier_key, retries)
+        assessed = Snapshot(status, claim.number, self.carrier_key, retries, claim.deadline)
         self.claim = replace(claim, state=state, retries_counted=retries, assessed=assessed, **columns)
 
 
@@ -165,6 +168,7 @@ class ClaimTable:
         self.attempts: list[Attempt] = []
         self.events: dict[tuple[Any, ...], Event] = {}
         self.edited: dict[Any, ClaimRow] = {}
+        self.last_attempts: dict[Any, ClaimRow] = {}  # rows that wait for theirs, or are ready for it
         self.leased: dict[Any, ClaimRow] = {}
         self._places: dict[_Place, dict[Any, ClaimRow]] = {}
         self._serial = count()
@@ -219,14 +223,15 @@ class ClaimTable:
         return min(found, default=None)
 
     def beyond(self, horizon: datetime) -> list[ClaimRow]:
-        """The waiting and settled rows whose next retry comes after then."""
+        """The waiting and settled rows whose next retry comes after then; a last attempt is none."""
         found = []
         for stage, timed in self._timed.items():
             if self._latest[stage] > horizon:
                 timed[:] = [entry for entry in timed if entry.is_latest]
                 heapify(timed)
-                self._latest[stage] = max((entry.at for entry in timed), default=_FIRST)
-                found += [entry.row for entry in timed if entry.at > horizon]
+                retries = [entry for entry in timed if not awaits_last_attempt(entry.state)]
+                self._latest[stage] = max((entry.at for entry in retries), default=_FIRST)
+                found += [entry.row for entry in retries if entry.at > horizon]
         return found
 
     def ranked_before(self, stage: Stage, at: datetime) -> list[ClaimRow]:
@@ -268,6 +273,10 @@ class ClaimTable:
             self.edited[claim.id] = row
         else:
             self.edited.pop(claim.id, None)
+        if awaits_last_attempt(claim.state):
+            self.last_attempts[claim.id] = row
+        else:
+            self.last_attempts.pop(claim.id, None)
 
     def note_lease(self, row: ClaimRow) -> None:
         """A row was leased, or let go."""
@@ -281,7 +290,8 @@ class ClaimTable:
         if state.stage in _TIMED and state.next_at is not None:
             entry = _Queued(state.next_at, row.claim.id, next(self._serial), row, state)
             heappush(self._timed[state.stage], entry)
-            self._latest[state.stage] = max(self._latest[state.stage], state.next_at)
+            if not awaits_last_attempt(state):
+                self._latest[state.stage] = max(self._latest[state.stage], state.next_at)
             return entry
         if state.stage in _READY:
             entry = _Queued(state.rank_at or _FIRST, row.claim.id, next(self._serial), row, state)

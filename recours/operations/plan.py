@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from recours.core.claim import Claim, Stage, deadline_end
+from recours.core.last_attempt import Recall, recall_at
 from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Usage
 from recours.operations.forecast.coming import ComingRuns
@@ -34,9 +35,14 @@ class Outlook(Protocol):
     """Where the claims are read from, one after the other."""
 
     def claims(
-        self, due_until: datetime, mended_after: datetime, max_retries: int, now: datetime
+        self,
+        due_until: datetime,
+        mended_after: datetime,
+        max_retries: int,
+        now: datetime,
+        recall: Recall | None = None,
     ) -> Iterator[Sighted]:
-        """Every claim that a run up to then has to do with; also those whose retry is after `mended_after`."""
+        """Every claim that a run up to then has to do with; also those whose retry is after `mended_after`, and `recall`."""
 
     def not_due(self, due_until: datetime, now: datetime, deadlines_until: datetime) -> Iterator[Claim]:
         """Claims with a deadline in between that are due later, or that wait for a tracking number."""
@@ -245,7 +251,8 @@ class _Maker:
         coming = [] if self.asked.by_fleet else coming_runs(self.asked.begun, self.now, self.until)
         due_until = policy.backoff.due_until(self.until)
         horizon = policy.backoff.horizon(coming[0].at if coming else self.now)
-        found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
+        recall = recall_at(self.until, policy)
+        found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now, recall)
         last_fetch = last_run(self.asked.begun, PODFetchWorker, self.now)
         runs = ComingRuns(self._noted(found), self.rules, self.now, last_fetch)
         due_now = runs.due()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from recours.core.claim import Claim, Delivery, Stage, State, Urgency
 from recours.core.decision import Decision
 from recours.core.errors import RunError
+from recours.core.last_attempt import Recall
 from recours.core.mail import Event
 from recours.core.outcome import Failure, Label, Outcome, Retrieved, StoredDocument
 from recours.core.pauses import Refusal
@@ -296,7 +297,13 @@ class Maintenance(Protocol):
         """
 
     def is_behind(
-        self, due_until: datetime, horizon: datetime, max_retries: int, skip: Collection[str], now: datetime
+        self,
+        due_until: datetime,
+        horizon: datetime,
+        max_retries: int,
+        skip: Collection[str],
+        now: datetime,
+        recall: Recall | None = None,
     ) -> bool:
         """Tell whether any row waits for what the methods below do, by these same bounds."""
 
@@ -328,7 +335,12 @@ class Maintenance(Protocol):
     def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterable[Claim]:
-        """Recompute retries that lie after `horizon`: no backoff can have set them."""
+        """Recompute retries that lie after `horizon`: no backoff can have set them. A last attempt may lie there."""
+
+    def recall_last_attempts(
+        self, which: Recall, recall: Callable[[Claim], State], now: datetime, carriers: Collection[str] = ()
+    ) -> Iterable[Claim]:
+        """Have claims of these carriers (none named: of all) not wait for their last attempt any more."""
 
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None

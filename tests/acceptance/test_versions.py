@@ -118,7 +118,7 @@ def test_a_plan_foresees_only_what_runs_work_on(newer: Service, person: Person) 
 
 def test_a_version_that_is_too_old_says_so_and_changes_nothing(service: Service) -> None:
     claim = service.add(S.DELIVERED)
-    for oldest in ("0007", None):
+    for oldest in ("0098", None):
         of_version(service, "0099", oldest)
         for kind in ((), (PODFetchWorker,)):
             with pytest.raises(DatabaseError, match="0099 by a newer version of recours; this one knows"):

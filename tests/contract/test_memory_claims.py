@@ -1,7 +1,7 @@
 """Claims in memory go the way that they go in a database, whatever is done to them by several runs."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from random import Random
@@ -13,7 +13,9 @@ from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
 from recours.core.decision import Action, Decision, decide, expire, give_up, next_action, pass_retry
 from recours.core.errors import ErrorKind
+from recours.core.last_attempt import recall_at, recalled
 from recours.core.outcome import Failure
+from recours.core.policy import Policy
 from recours.database.engine import Database
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import look
@@ -21,7 +23,7 @@ from recours.memory.claims import MemoryClaims
 from recours.memory.maintenance import MemoryMaintenance
 from recours.memory.table import ClaimTable
 from recours.runs.ports import Attempt, Claims, Lease, Maintenance
-from tests.contract.test_claims import CATALOG, NOW, POLICY, Run
+from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CARRIERS = ("chronopost", "other", "")
@@ -43,25 +45,28 @@ class Side:
     claims: Claims
     maintenance: Maintenance
 
-    def keep(self, now: datetime, most: int) -> dict[str, Any]:
+    def keep(self, now: datetime, policy: Policy) -> dict[str, Any]:
         """What both workers do before they fetch."""
-        policy, maintenance = _policy(most), self.maintenance
+        maintenance, most, recall = self.maintenance, policy.max_retries, recall_at(now, policy)
         due_until, horizon = policy.backoff.due_until(now), policy.backoff.horizon(now)
         before = now - 30 * DAY
         seen = partial(assess, now=now, policy=policy)
         give_way = partial(expire, now=now, policy=policy)
         found: dict[str, Any] = {
-            "behind": maintenance.is_behind(due_until, horizon, most, policy.skip_claim_statuses, now)
+            "behind": maintenance.is_behind(due_until, horizon, most, policy.skip_claim_statuses, now, recall)
         }
         maintenance.stage_due(due_until)
         found["assessed"] = _names(maintenance.assess_edited(seen, now, most))
         found["unshelved"] = _names(maintenance.unshelve(policy.skip_claim_statuses, seen, now))
         revive = partial(go_on, now=now, policy=policy)
         found["revived"] = _names(maintenance.revive_exhausted(most, revive, now))
+        found["recalled"] = _names(
+            maintenance.recall_last_attempts(recall, lambda claim: recalled(claim.state, now, policy), now)
+        )
         found["retimed"] = _names(
             maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now)
         )
-        passing = maintenance.pass_retries(due_until, lambda claim: _pass(claim, now, most), now)
+        passing = maintenance.pass_retries(due_until, lambda claim: _pass(claim, now, policy), now)
         found["passed"] = _names(claim for claim, _ in passing)
         maintenance.stage_due(due_until)
         for stage in (Stage.READY, Stage.NEW):
@@ -74,7 +79,7 @@ class Side:
         return found
 
     def fetch(
-        self, stage: Stage, lanes: tuple[str, ...], chance: Random, now: datetime, most: int
+        self, stage: Stage, lanes: tuple[str, ...], chance: Random, now: datetime, policy: Policy
     ) -> list[Any]:
         """Lease some claims, and record a failure of each, put it back, or die with it."""
         lease = Lease(self.run_id, now + timedelta(minutes=10))
@@ -84,7 +89,7 @@ class Side:
             fate = chance.choice(("recorded", "recorded", "put back", "died with"))
             failure = Failure(chance.choice(KINDS), "said no", delivery=chance.choice((None, DELIVERED)))
             if fate == "recorded":
-                decision = decide(claim, failure, at, _policy(most))
+                decision = decide(claim, failure, at, policy)
                 attempt = Attempt(claim, 1, at, 0.5, 1, "failed", decision.uses_attempt, failure)
                 assert self.claims.record([(attempt, decision)], lease, at) == [True]
             elif fate == "put back":
@@ -92,15 +97,11 @@ class Side:
         return [_known(claim) for claim in leased]
 
 
-def _policy(most: int) -> Any:
-    return POLICY if most == POLICY.max_retries else type(POLICY)(POLICY.zone, max_retries=most)
-
-
-def _pass(claim: Claim, now: datetime, most: int) -> Decision | None:
-    what = next_action(claim, now, _policy(most))
+def _pass(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
+    what = next_action(claim, now, policy)
     if what is Action.SHELVE:
         return None
-    return (give_up if what is Action.GIVE_UP else pass_retry)(claim, now, _policy(most))
+    return (give_up if what is Action.GIVE_UP else pass_retry)(claim, now, policy)
 
 
 def _names(claims: Any) -> list[str]:
@@ -127,7 +128,7 @@ def _rows(chance: Random) -> list[dict[str, Any]]:
             "created_at": failed_at,
         }
         if n % 2:
-            row["response_deadline"] = date(2026, 1, 2) + timedelta(days=n // 2)
+            row["response_deadline"] = date(2026, 1, 2) + timedelta(days=n)
         found.append(row)
     return found
 
@@ -138,7 +139,20 @@ def _same(answers: Iterable[Any]) -> Any:
     return of_memory
 
 
-@pytest.mark.parametrize("seed", range(4))
+def _edit_deadlines(database: Database, table: ClaimTable, chance: Random) -> None:
+    """What the service, or a person, does."""
+    for row in chance.sample(sorted(table.rows.values(), key=lambda row: row.claim.id), 3):
+        deadline = date(2026, 2, 1) + timedelta(days=chance.randint(0, 60))
+        edit(
+            database,
+            "UPDATE claims SET response_deadline = :day WHERE id = :id",
+            day=deadline,
+            id=row.claim.id,
+        )
+        row.claim = replace(row.claim, deadline=deadline)
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_both_go_the_same_way(database: Database, add_claims: Callable[..., None], seed: int) -> None:
     chance = Random(seed)
     add_claims(database, _rows(chance))
@@ -148,17 +162,55 @@ def test_both_go_the_same_way(database: Database, add_claims: Callable[..., None
     for sighted in survey(database, schema, CATALOG, far, 9, NOW, far, unnumbered=True):
         table.load(sighted.claim, edited=sighted.edited, leased_until=sighted.leased_until)
     in_memory = MemoryClaims(table), MemoryMaintenance(table)
-    now, fetched = NOW, 0
+    now, fetched, waited, was_recalled = NOW, 0, 0, 0
     for place in range(40):
         run = Run(database, f"run-{place}")
         sides = Side(run.token, run.claims, run.maintenance), Side(run.token, *in_memory)
         now += timedelta(minutes=chance.choice((3, 30, 60, 60, 360, 1500)))
-        most = chance.choice((4, 4, 4, 2, 6)) if place else 4
-        _same(side.keep(now, most) for side in sides)
+        policy = replace(POLICY, max_retries=chance.choice((4, 4, 4, 2, 6)) if place else 4)
+        if seed % 2 and chance.random() < 0.95:
+            policy = replace(policy, last_attempt=chance.choice((12, 30)) * HOUR)
+        was_recalled += len(_same(side.keep(now, policy) for side in sides)["recalled"])
+        waited += len(table.last_attempts)
+        if seed % 2:
+            _edit_deadlines(database, table, chance)
         stage, dice = chance.choice((Stage.READY, Stage.READY, Stage.NEW)), chance.random()
         lanes = tuple(chance.sample(CARRIERS, chance.randint(1, 3)))
-        fetched += len(_same(side.fetch(stage, lanes, Random(dice), now, most) for side in sides))
+        fetched += len(_same(side.fetch(stage, lanes, Random(dice), now, policy) for side in sides))
     assert fetched > 20
+    assert (waited > 20, was_recalled > 0) == ((True, True) if seed % 2 else (False, False))
+
+
+def test_in_both_only_times_that_nothing_can_have_set_are_recomputed(
+    database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [{"updated_at": NOW - 99 * HOUR}] * 3)
+    run = Run(database, "run-1")
+    run.keep()
+    far, near = f"'{NOW + 40 * DAY:%Y-%m-%d %H:%M:%S}.000000'", f"'{NOW + HOUR:%Y-%m-%d %H:%M:%S}.000000'"
+    for place, (next_at, last_attempt_at) in enumerate([(far, far), (far, near), (far, "NULL")], start=1):
+        edit(
+            database,
+            f"UPDATE claims SET pod_stage = 'waiting', pod_retry_count = 4, pod_seen_count = 4,"
+            f" pod_next_retry_at = {next_at},"
+            f" pod_last_attempt_at = {last_attempt_at} WHERE id = {place}",
+        )
+    table, later = ClaimTable(), NOW + 99 * DAY
+    for sighted in survey(database, look(database), CATALOG, later, 4, NOW):
+        table.load(sighted.claim, edited=sighted.edited)
+    policy = replace(POLICY, last_attempt=30 * HOUR)
+    retime = partial(_retimed, now=NOW, policy=policy)
+    for maintenance in (MemoryMaintenance(table), run.maintenance):
+        assert not list(maintenance.recall_last_attempts(recall_at(NOW, policy), retime, NOW))
+        found = maintenance.repair_times(NOW + 3 * DAY, retime, NOW)
+        assert _names(found) == ["CLM-00001", "CLM-00002"]
+        assert not list(maintenance.repair_times(NOW + 3 * DAY, retime, NOW))
+        off = maintenance.recall_last_attempts(recall_at(NOW, POLICY), retime, NOW)
+        assert _names(off) == ["CLM-00000", "CLM-00001"]
+
+
+def _retimed(claim: Claim, now: datetime, policy: Policy) -> State:
+    return retimed(claim.state, now, policy)
 
 
 @pytest.mark.parametrize(

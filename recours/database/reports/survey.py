@@ -10,11 +10,21 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, nul
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, deadline_end
+from recours.core.last_attempt import Recall
 from recours.core.mail import MailState
 from recours.core.quota import Limit
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claim, read_claims
-from recours.database.predicates import EVERYTHING, Reach, at_stage, const, edited, still_ours
+from recours.database.predicates import (
+    EVERYTHING,
+    Reach,
+    at_stage,
+    awaits_retry,
+    const,
+    edited,
+    recalled,
+    still_ours,
+)
 from recours.database.reports.claim_search import not_done
 from recours.database.rows import free, raw_columns, readable_columns, unedited
 from recours.database.schema.inspection import Schema
@@ -41,18 +51,22 @@ def survey(
     now: datetime,
     mended_after: datetime | None = None,
     *,
+    recall: Recall | None = None,
     unnumbered: bool = False,
 ) -> Iterator[Sighted]:
     """Every claim that runs have to do with whose retries come up to `due_until`, row by row, whatever the schema.
 
-    `mended_after`: retries after this are those of no backoff, and are recomputed by a run. `unnumbered`: those too that
-    wait for their tracking number.
+    `mended_after`: retries after this are those of no backoff, and are recomputed by a run. `recall`: those too whose last
+    attempt a run recalls. `unnumbered`: those too that wait for their tracking number.
     """
     reach = reach_of_next_run(database, schema)
     if schema.is_current:
         columns = readable_columns(schema.columns)
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
         wanted = _of_a_run(due_until, max_retries, is_edited, mended_after)
+        if recall:
+            since = None if recall.all else recall.since
+            wanted = or_(wanted, recalled(recall.max_retries, since))
         if unnumbered:
             wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
         wanted = and_(wanted, reach.rows())
@@ -77,7 +91,8 @@ def _of_a_run(
 ) -> ColumnElement[bool]:
     retry_comes = _c.pod_next_retry_at <= due_until
     if mended_after is not None:
-        retry_comes = or_(retry_comes, _c.pod_next_retry_at > mended_after)
+        is_retry = _c.pod_last_attempt_at.is_distinct_from(_c.pod_next_retry_at)
+        retry_comes = or_(retry_comes, and_(is_retry, _c.pod_next_retry_at > mended_after))
     at_a_stage = or_(
         is_edited,
         at_stage(Stage.READY),
@@ -98,10 +113,22 @@ class DatabaseOutlook:
     catalog: Catalog
 
     def claims(
-        self, due_until: datetime, mended_after: datetime, max_retries: int, now: datetime
+        self,
+        due_until: datetime,
+        mended_after: datetime,
+        max_retries: int,
+        now: datetime,
+        recall: Recall | None = None,
     ) -> Iterator[Sighted]:
         return survey(
-            self.database, self.schema, self.catalog, due_until, max_retries, now, mended_after=mended_after
+            self.database,
+            self.schema,
+            self.catalog,
+            due_until,
+            max_retries,
+            now,
+            mended_after=mended_after,
+            recall=recall,
         )
 
     def not_due(self, due_until: datetime, now: datetime, deadlines_until: datetime) -> Iterator[Claim]:
@@ -204,7 +231,7 @@ class DatabaseTroubles:
                 at_stage(Stage.NEW), _c.pod_rank_is_deadline == 0
             )  # ranked by an older version
         # The latest next retries are the likeliest to come after a deadline.
-        yield ids.where(at_stage(Stage.WAITING)).order_by(_c.pod_next_retry_at.desc())
+        yield ids.where(awaits_retry()).order_by(_c.pod_next_retry_at.desc())
         known = _c.pod_carrier_key.in_(["", *sorted(self.catalog.specs)])
         yield ids.where(not_done, known, at_stage(Stage.UNNUMBERED))
 

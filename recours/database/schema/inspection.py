@@ -29,16 +29,18 @@ from recours.database.tables import (
 )
 
 # The newest revision in migrations/versions. A test holds it to what Alembic says.
-HEAD = "0006"
-KNOWN = ("0001", "0002", "0003", "0004", "0005", HEAD)
+HEAD = "0007"
+KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", HEAD)
 
 # The indexes of the migrations on `claims`. A test holds them to what is there after an upgrade.
 _INDEXES = (
     "ix_claims_pod_backlog",
+    "ix_claims_pod_backoff",
     "ix_claims_pod_edited",
     "ix_claims_pod_expiring",
     "ix_claims_pod_given_up",
     "ix_claims_pod_group",
+    "ix_claims_pod_last_attempt",
     "ix_claims_pod_new",
     "ix_claims_pod_number",
     "ix_claims_pod_ready",
