@@ -160,7 +160,7 @@ def _every_try(plan: Plan) -> Table:
             _WORKERS[run.worker],
             one.reference,
             plan.name(one.carrier),
-            f"retry {one.retry}" if one.retry else "first",
+            "last attempt" if one.is_last else f"retry {one.retry}" if one.retry else "first",
             str(one.calls),
         )
         for run in plan.runs

@@ -9,7 +9,7 @@ from recours import logs
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, attempt_name
-from recours.core.last_attempt import recall_at
+from recours.core.last_attempt import awaits_last_attempt, recall_at
 from recours.core.pauses import Refusal
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.core.text import format_until, plural
@@ -40,6 +40,7 @@ class _Seen:
     waiting: Waiting | None
     counts: dict[str, int]  # of claims outside the preview
     remarks: Sequence[str]
+    is_named: bool = False  # the claims were asked for by name
 
 
 def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int:
@@ -83,7 +84,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any], catal
         takes_new = kind.stage is Stage.NEW and not named
         counts, remarks = _outside(settings, database, schema, now, takes_new=takes_new)
         waiting = claims.waiting() if schema.is_current else None
-        return _Seen(database.shown, schema, closed, result, waiting, counts, remarks)
+        return _Seen(database.shown, schema, closed, result, waiting, counts, remarks, bool(named))
     finally:
         database.close()
 
@@ -129,7 +130,8 @@ def _lines(seen: _Seen, catalog: Catalog) -> Iterator[str]:
     yield f"Would take {plural(len(result.taken), 'claim')}"
     for place, (claim, state) in enumerate(result.taken, 1):
         carrier = catalog.name_of(claim.carrier, claim.carrier_name)
-        yield f"[{place}] {attempt_name(claim, state)} for {claim.reference} ({carrier})"
+        is_last = not seen.is_named and awaits_last_attempt(state)
+        yield f"[{place}] {attempt_name(claim, state, is_last=is_last)} for {claim.reference} ({carrier})"
     for key, count in sorted(result.left_behind.items()):
         refusal = seen.closed[key]
         until = format_until(refusal.until, logs.local)

@@ -163,9 +163,11 @@ class Snapshot:
     deadline: date | None = field(default=None, compare=False)
 
 
-def attempt_name(claim: Claim, state: State) -> str:
-    """What the log calls an attempt at a claim in this state: one that was never fetched has no number yet."""
-    return "Fetch" if claim.is_pending else f"Retry #{state.retries_used + 1}"
+def attempt_name(claim: Claim, state: State, *, is_last: bool = False) -> str:
+    """What the log calls an attempt at a claim in this state. A first fetch and a last attempt have no number."""
+    if claim.is_pending:
+        return "Fetch"
+    return "Last attempt" if is_last else f"Retry #{state.retries_used + 1}"
 
 
 def tidy_number(raw: object) -> str | None:

@@ -26,6 +26,7 @@ from datetime import datetime, timedelta
 from recours.core.claim import Claim, Stage, State, deadline_end
 from recours.core.errors import is_persistent
 from recours.core.policy import Policy
+from recours.core.text import LocalTime, format_minute
 
 # It is no nearer than this to the answer before it, and a retry this near to the deadline's end comes too late.
 LEAST_APART = timedelta(hours=6)
@@ -84,6 +85,15 @@ def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
         return now
     since = state.last_retry_at if state.retries_used else state.failed_at
     return policy.backoff.next_retry(state.retries_used, since if since and since <= now else now)
+
+
+def last_attempt_text(claim: Claim, state: State, policy: Policy, local: LocalTime) -> str:
+    """`one last attempt on 2026-02-03 18:00 CET, 30 h before the deadline`."""
+    text = f"one last attempt on {format_minute(state.last_attempt_at, local)}"
+    if claim.deadline is None or state.last_attempt_at is None:
+        return text
+    hours = (deadline_end(claim.deadline, policy.zone) - state.last_attempt_at) / timedelta(hours=1)
+    return f"{text}, {round(hours)} h before the deadline" if hours > 0 else f"{text}, after the deadline"
 
 
 def redated(claim: Claim, state: State, now: datetime, policy: Policy) -> State:

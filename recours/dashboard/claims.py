@@ -169,7 +169,7 @@ def about_claim(listed: ListedClaim, where: Position, carrier: str, texts: PageT
     if where.refusal and where.why in (Why.CLOSED, Why.BLOCKED):
         parts.append(plainly(texts.closing(where.refusal, carrier), 100))
     if where.next_at and where.why in (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED):
-        parts.append(texts("next_try", at=when(where.next_at)))
+        parts.append(texts("last_attempt" if where.is_last else "next_try", at=when(where.next_at)))
     return " · ".join(parts)
 
 

@@ -127,6 +127,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
         "Ce que montre le filtre, jusqu'à {count} réclamations.",
     ),
     "next_try": ("next try {at}", "prochain essai {at}"),
+    "last_attempt": ("one last attempt {at}", "dernière tentative {at}"),
     "next_try_at": ("Next try", "Prochain essai"),
     "no_next_try": ("none", "aucun"),
     "who_can_act": ("Who can act", "Qui peut agir"),

@@ -159,7 +159,8 @@ def _left_to_operator(event: OutboxEvent, carrier: str, texts: Texts) -> list[tu
     if event.name is EventName.GAVE_UP and isinstance(retries, int):
         kind = kind_of(event)
         is_final = kind is not None and is_persistent(kind)
-        told = texts("gave_up_final") if is_final else texts.counted("gave_up", retries)
+        many = "gave_up_last" if event.facts.get("last_attempt") else "gave_up"
+        told = texts("gave_up_final") if is_final else texts.counted(many, retries)
         lines.append((texts("means"), told))
     return lines
 
@@ -225,6 +226,7 @@ TEXTS: dict[str, dict[str, Any]] = {
         "account_fault": "Compte du transporteur",
         "run_fault": "Erreur interne de recours :",
         "gave_up": "Abandonné après {count} tentative{s}",
+        "gave_up_last": "Abandonné après {count} tentative{s} et une dernière tentative avant la date limite",
         "gave_up_final": "Abandonné : l'erreur est définitive, aucun autre appel n'a été fait",
         "expired": "{count} dossier{s} abandonné{s} : échéance dépassée",
         "expired_happened": "La date limite de réponse est dépassée depuis plus de {count} jour{s} : le transporteur n'est plus interrogé.",
@@ -264,6 +266,7 @@ TEXTS: dict[str, dict[str, Any]] = {
         "account_fault": "The carrier's account",
         "run_fault": "recours itself failed:",
         "gave_up": "Given up after {count} attempt{s}",
+        "gave_up_last": "Given up after {count} attempt{s} and a last attempt before the deadline",
         "gave_up_final": "Given up: the error is final, so no further call was made",
         "expired": "{count} claim{s} given up: deadline passed",
         "expired_happened": "The response deadline passed more than {count} day{s} ago: the carrier is not asked any more.",

@@ -13,6 +13,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import MOST_INTERRUPTIONS, abandoned_at
 from recours.core.errors import Actor, ErrorKind
+from recours.core.last_attempt import last_attempt_text, made_at
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, clean, format_minute, plural
@@ -130,6 +131,7 @@ class Explanation:
             "where": self.position.standing,
             "stage": state.stage,
             "turns_used": state.retries_used,
+            "last_attempt_at": iso(state.last_attempt_at),
             "standing": list(self.standing),
             "next_try": iso(self.position.next_at),
             "next_why": self.next_why or None,
@@ -255,7 +257,7 @@ def _where(case: _Case, listed: ListedClaim) -> str:
         )
     if claim.is_pending:
         return _where_pending(case)
-    return _where_failed(case)
+    return _where_at_last(case) if case.where.is_last else _where_failed(case)
 
 
 def _where_pending(case: _Case) -> str:
@@ -288,7 +290,8 @@ def _where_failed(case: _Case) -> str:
     if state.stage is Stage.GIVEN_UP:
         number = clean(case.claim.number or "", 60)  # its present one: attempts with another do not count
         asked = sum(attempt.was_asked and attempt.number == number for attempt in case.facts.attempts)
-        return f"It was given up; {times_asked('en', asked)}. No run tries it again."
+        last = " after a last attempt before its deadline" if made_at(state, case.now) else ""
+        return f"It was given up{last}; {times_asked('en', asked)}. No run tries it again."
     if state.retries_used >= most:
         end = (
             "the next run of the scheduler gives it up"
@@ -304,6 +307,13 @@ def _where_failed(case: _Case) -> str:
     if case.where.why is not Why.BY_BACKOFF and is_due(state, case.now, case.policy):
         return f"It is due: retry {state.retries_used + 1} of {most}."
     return f"It waits for retry {state.retries_used + 1} of {most}."
+
+
+def _where_at_last(case: _Case) -> str:
+    used = f"{case.state.retries_used} of {case.policy.max_retries} retries"
+    if is_due(case.state, case.now, case.policy):
+        return f"It is due for its last attempt before the deadline ({used} used)."
+    return f"It waits for {last_attempt_text(case.claim, case.state, case.policy, case.local)} ({used} used)."
 
 
 def _beside(case: _Case) -> list[str]:
@@ -343,13 +353,18 @@ def _next_why(case: _Case) -> str:
         return where.refusal.reason
     if where.why is Why.SETTLED:
         return f"none: its retries pass without a call, the next one at {case.shown(state.next_at)}"
-    if where.why is Why.BY_BACKOFF and case.claim.is_pending:
+    return _by_backoff(case) if where.why is Why.BY_BACKOFF else _WHY.get(where.why, "")
+
+
+def _by_backoff(case: _Case) -> str:
+    if case.claim.is_pending:
         return "its fetch was postponed until then"
-    if where.why is Why.BY_BACKOFF:
-        wait = case.policy.backoff.wait(state.retries_used + 1)
-        since = "the attempt before" if state.retries_used else "the failure"
-        return f"retry {state.retries_used + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
-    return _WHY.get(where.why, "")
+    if case.where.is_last:
+        return "one last attempt before its deadline (RECOURS_LAST_ATTEMPT_HOURS)"
+    retries = case.state.retries_used
+    wait = case.policy.backoff.wait(retries + 1)
+    since = "the attempt before" if retries else "the failure"
+    return f"retry {retries + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
 
 
 _WHY = {

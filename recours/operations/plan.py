@@ -149,7 +149,13 @@ class Plan:
             "worker": run.worker,
             "tries": tried,
             "claims": [
-                {"claim": one.reference, "carrier": one.carrier, "turn": one.retry, "calls": one.calls}
+                {
+                    "claim": one.reference,
+                    "carrier": one.carrier,
+                    "turn": one.retry,
+                    "calls": one.calls,
+                    "last_attempt": one.is_last,
+                }
                 for one in run.tries
             ],
             "skipped_persistent": run.passed,

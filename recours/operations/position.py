@@ -13,6 +13,7 @@ from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import abandoned_at
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
+from recours.core.last_attempt import is_in_time, is_last_attempt
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
 
@@ -96,6 +97,7 @@ class Position:
     refusal: Refusal | None = None
     asks: bool = False
     is_due: bool = False
+    is_last: bool = False  # what is still to come is the last attempt before its deadline
 
     def is_tried_before(self, deadline: datetime) -> bool:
         """Tell whether a run tries it before that moment."""
@@ -114,9 +116,12 @@ def position(
     state = as_next_run_finds(claim, now, policy)
     planned = _planned(claim, state, now, policy)
     expires = is_expired(state, planned[1], policy)
-    asks = not expires and _asks(claim, state, policy)
+    has_attempts = _has_attempts(claim, state, planned[1], policy)
+    asks = not expires and has_attempts and _asks(claim, state)
     closed = refusal if asks else None
-    not_tried = _not_tried(claim, state, policy, leased=leased) or (Why.EXPIRING if expires else None)
+    not_tried = _not_tried(claim, state, leased=leased, has_attempts=has_attempts) or (
+        Why.EXPIRING if expires else None
+    )
     why, next_at = (not_tried, None) if not_tried else _at_carrier(planned, closed)
     kind = _in_the_way(claim, state, closed)
     stage = _stage_now(claim, state, planned[0])
@@ -131,15 +136,21 @@ def position(
         refusal=closed,
         asks=asks,
         is_due=is_due_now,
+        is_last=asks and is_last_attempt(replace(claim, state=state), policy),
     )
 
 
-def _asks(claim: Claim, state: State, policy: Policy) -> bool:
-    """Tell whether a call for a claim that does not expire is still to come."""
-    if not claim.is_ours or claim.carrier is None or claim.number is None:
-        return False
-    has_retries = claim.is_pending or state.retries_used < policy.max_retries
-    return state.stage in _TO_COME and has_retries
+def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> bool:
+    """Tell whether the claim has a retry left, or its last attempt. `at`: when it is tried next."""
+    if claim.is_pending or state.retries_used < policy.max_retries:
+        return True
+    return is_in_time(replace(claim, state=state), at, policy)
+
+
+def _asks(claim: Claim, state: State) -> bool:
+    """Tell whether a call for a claim that has attempts left is still to come."""
+    can_be_asked = claim.is_ours and claim.carrier is not None and claim.number is not None
+    return can_be_asked and state.stage in _TO_COME
 
 
 # ---------------------------------------------------------------- where
@@ -204,14 +215,14 @@ def _at_carrier(planned: tuple[Why, datetime], refusal: Refusal | None) -> tuple
     return (Why.CLOSED, refusal.until) if refusal.until > planned[1] else planned
 
 
-def _not_tried(claim: Claim, state: State, policy: Policy, *, leased: bool) -> Why | None:
+def _not_tried(claim: Claim, state: State, *, leased: bool, has_attempts: bool) -> Why | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
         return Why.HAS_POD
     if leased or not claim.is_ours:
         return Why.IN_HAND if leased else Why.LEFT_ALONE
     if state.stage in _ENDS:
         return _ENDS[state.stage]
-    if not claim.is_pending and state.retries_used >= policy.max_retries:
+    if not has_attempts:
         return Why.ENDING
     return Why.SETTLED if state.stage is Stage.SETTLED and not claim.is_pending else None
 

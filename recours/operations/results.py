@@ -143,6 +143,18 @@ INSTEAD: dict[str, dict[Why, str]] = {
     },
 }
 
+# What is said of a claim whose last attempt before its deadline is to come.
+LAST: dict[str, dict[Why, str]] = {
+    "en": {
+        Why.BY_BACKOFF: "{reference} waits for one last attempt before its deadline, on {next}{error}.",
+        Why.DUE: "{reference} is due: the next run makes one last attempt before its deadline{error}.",
+    },
+    "fr": {
+        Why.BY_BACKOFF: "{reference} : une dernière tentative est prévue le {next}, avant la date limite{error}.",
+        Why.DUE: "{reference} : la prochaine exécution fait une dernière tentative avant la date limite{error}.",
+    },
+}
+
 # When a claim without a retry left is given up: it is due, or it still waits for the time of its next one.
 END = {
     "en": ("on {at}", "by the next run"),
@@ -211,6 +223,8 @@ class ResultSentences:
         before_error = " : " if language == "fr" else ": "
         closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
         form = INSTEAD[language].get(where.why) or STATUS[language][stands]
+        if where.is_last and where.why in LAST[language]:
+            form = LAST[language][where.why]
         end = END[language][where.is_due].format(at=format_minute(where.state.next_at, self._local))
         return ClaimStatus(
             reference=claim.reference,

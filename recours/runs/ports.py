@@ -177,6 +177,7 @@ class Attempt:
     used: bool
     failure: Failure | None = None
     document: StoredDocument | None = None
+    is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
 
     @property
     def was_asked(self) -> bool:

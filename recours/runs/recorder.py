@@ -10,6 +10,7 @@ from typing import Any
 from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
+from recours.core.last_attempt import awaits_last_attempt, is_last_attempt, last_attempt_text
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, plural
@@ -37,8 +38,12 @@ class Recorder:
 
     def announce(self, claim: Claim, carrier: str) -> None:
         """The attempt at a claim begins."""
-        what = attempt_name(claim, claim.state)
+        what = attempt_name(claim, claim.state, is_last=self._is_last(claim))
         log.info(f"[{self.prefix}{next(self._places)}] {what} for {claim.reference} ({carrier})")
+
+    def _is_last(self, claim: Claim) -> bool:
+        """Tell whether the attempt is the claim's last attempt before its deadline; one by hand is not."""
+        return not self.asked and is_last_attempt(claim, self.policy)
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunError.
@@ -62,6 +67,11 @@ class Recorder:
             return succeed(claim, ended.outcome, now)
         return decide(claim, ended.outcome, now, self.policy, asked=self.asked)
 
+    def _is_made(self, claim: Claim, decision: Decision) -> bool:
+        """Tell whether the claim's last attempt was made: it was not where the claim was given up without a call."""
+        is_told = decision.state.last_attempt_at is not None or decision.fetch_status == FetchStatus.SUCCESS
+        return decision.uses_attempt and is_told and self._is_last(claim)
+
     def leave(self, answered: Sequence[tuple[Claim, Ended]], *, last: bool = False) -> None:
         """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
         now = self.clock.now()
@@ -81,7 +91,10 @@ class Recorder:
     def _record(self, decided: Sequence[tuple[Claim, Ended, Decision]], now: datetime) -> list[bool]:
         if not decided:
             return []
-        rows = [(_attempt(claim, ended, decision), decision) for claim, ended, decision in decided]
+        rows = [
+            (replace(_attempt(claim, ended, decision), is_last=self._is_made(claim, decision)), decision)
+            for claim, ended, decision in decided
+        ]
         return self.claims.record(rows, Lease(self.token, now), now)
 
     # ---------------------------------------------------------------- what the log says
@@ -100,11 +113,13 @@ class Recorder:
                 "and the claim is assessed again"
             )
         elif isinstance(ended.outcome, Retrieved):
+            self.stats.last_attempts += self._is_made(claim, decision)
             self.stats.success += 1
             retries = decision.state.retries_used
             after = f" after {plural(retries, 'attempt')}" if retries else ""
             log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{after}")
         elif decision.uses_attempt:
+            self.stats.last_attempts += self._is_made(claim, decision)
             self.stats.failed += 1
             self._say_failure(claim, decision)
         else:
@@ -118,6 +133,9 @@ class Recorder:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; {self._stays(decision.state)}")
         elif decision.state.stage is Stage.SETTLED:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; not asked again unless it is corrected")
+        elif awaits_last_attempt(decision.state):
+            then = last_attempt_text(claim, decision.state, self.policy, self.local)
+            log.warning(f"❌ FAILED: {claim.reference} - {error}; {then}")
         else:
             at = format_minute(decision.state.next_at, self.local)
             log.warning(f"❌ FAILED: {claim.reference} - {error}; next try {at}")
@@ -147,6 +165,8 @@ class Recorder:
         if decision.kind and is_persistent(decision.kind, last_retry=True):
             asked = f" (the carrier was asked {plural(self.claims.times_asked(claim), 'time')})"
         retries = plural(decision.state.retries_used, "attempt")
+        if decision.state.last_attempt_at:
+            retries += " and a last attempt"
         log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {retries} - {error}{asked}")
 
 

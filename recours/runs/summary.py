@@ -24,6 +24,7 @@ class Stats:
     max_retries_reached: int = 0
     skipped_reserved: int = 0  # due claims left behind, as the calls that are left are kept for new ones
     skipped_locked: int = 0  # claims that another program held
+    last_attempts: int = 0  # before a deadline; each is among success or failed too
 
     @property
     def total(self) -> int:
@@ -52,8 +53,9 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`; the usage is that of each carrier's longest window."""
         counts = asdict(self.stats)
-        if not self.stats.skipped_locked:
-            del counts["skipped_locked"]  # there for those who look for the reason of a run that did little
+        for rare in ("skipped_locked", "last_attempts"):
+            if not counts[rare]:
+                del counts[rare]  # there for those who look for the reason of what a run did
         return {
             "worker": self.worker,
             "run_id": self.run_id,
@@ -78,6 +80,7 @@ class Report:
             *_if_any("⚠️ Skipped (kept for new claims)", stats.skipped_reserved),
             f"⚠️ Skipped (carrier): {stats.skipped_carrier}",
             *_if_any("⚠️ Skipped (locked by another program)", stats.skipped_locked),
+            *_if_any("Last attempts", stats.last_attempts),
             f"🛑 Max retries reached: {stats.max_retries_reached}",
             f"Success rate: {stats.success_rate:.1f}%",
         ]

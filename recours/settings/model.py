@@ -121,6 +121,11 @@ def days(parse: Callable[[str], float]) -> Callable[[str], timedelta | None]:
     return lambda text: timedelta(days=parse(text)) or None
 
 
+def hours_or_never(low: int, high: int) -> Callable[[str], timedelta | None]:
+    """A whole number of hours; 0: None."""
+    return then(none_or_at_least(low, high), lambda number: timedelta(hours=number) or None)
+
+
 def megabytes(low: float, high: float) -> Callable[[str], int]:
     """A number of megabytes, in bytes."""
     within = between(low, high)
@@ -246,6 +251,7 @@ POLICY = {
     "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "where the days of deadlines end"),
     "skip_claim_statuses": Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
     "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "days after its response_deadline on which a claim is given up, 0: never"),
+    "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline at which a claim is tried once more, 0: never"),
     "patience": Setting("RECOURS_POD_PATIENCE_DAYS", "14", days(whole(1, 365)), "a POD missing so long after the delivery is not expected any more"),
     "tell_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
     "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "tell clients too when a temporary error outlasted every attempt"),

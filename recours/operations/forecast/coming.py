@@ -87,7 +87,11 @@ class ComingRuns:
         attempts = list(self._table.attempts)
         self._table.attempts.clear()
         self._table.events.clear()
-        return [_try(one) for one in attempts if one.retry <= self._rules.policy.max_retries]
+        return [
+            _try(one)
+            for one in attempts
+            if one.is_last or one.retry <= self._rules.policy.max_retries  # else it gave up without a call
+        ]
 
     def _foreseen(
         self,
@@ -258,4 +262,6 @@ class ComingRuns:
 
 def _try(attempt: Attempt) -> ForeseenAttempt:
     claim = attempt.claim
-    return ForeseenAttempt(claim.id, claim.reference, lane_key(claim), attempt.retry, attempt.calls)
+    return ForeseenAttempt(
+        claim.id, claim.reference, lane_key(claim), attempt.retry, attempt.calls, attempt.is_last
+    )

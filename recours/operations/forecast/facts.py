@@ -78,6 +78,7 @@ class ForeseenAttempt:
     carrier: str  # its key; "": none that we know
     retry: int
     calls: int
+    is_last: bool = False  # before its deadline, beside its retries
 
 
 @dataclass(frozen=True)

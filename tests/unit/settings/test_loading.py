@@ -157,6 +157,8 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_ENROLL_NEW", "auto", lambda s: s.enroll_new, EnrollNew.AUTO),
     ("RECOURS_EXPIRE_DAYS", "0", lambda s: s.policy.expire_after, None),
     ("RECOURS_EXPIRE_DAYS", "90", lambda s: s.policy.expire_after, timedelta(days=90)),
+    ("RECOURS_LAST_ATTEMPT_HOURS", "0", lambda s: s.policy.last_attempt, None),
+    ("RECOURS_LAST_ATTEMPT_HOURS", "30", lambda s: s.policy.last_attempt, timedelta(hours=30)),
     ("RECOURS_POD_PATIENCE_DAYS", "365", lambda s: s.policy.patience, timedelta(days=365)),
     ("RECOURS_NOTIFY_PERSISTENT", "At-Once", lambda s: s.policy.tell_persistent_at_once, True),
     ("RECOURS_NOTIFY_PERSISTENT", "last-turn", lambda s: s.policy.tell_persistent_at_once, False),
