@@ -1,7 +1,8 @@
 """A carrier as the forecast assumes it: it answers at once, and each call takes its unit of quota."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from recours.carriers.message import CarrierClient, CarrierSession, Request, Response, Wait
@@ -87,11 +88,15 @@ class AssumedSession:
 
     reservation: Reservation
     clock: Clock
-    calls: int = 0
+    kinds: Counter[Capability] = field(default_factory=Counter)
     unsent: int = 0
     accepted: bool = False
     delivery: Delivery | None = None
     last: Capability | None = None
+
+    @property
+    def calls(self) -> int:
+        return self.kinds.total()
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -100,7 +105,7 @@ class AssumedSession:
         del request
         self.last = what
         self.reservation.consume(what)
-        self.calls += 1
+        self.kinds[what] += 1
         return Response(200, {}, b"")
 
     def pause(self) -> None:

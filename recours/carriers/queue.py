@@ -3,6 +3,7 @@
 Both workers and every machine share it exactly, since its counts live in the database.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -66,7 +67,7 @@ Ask = Callable[[CarrierClient, CarrierSession], Outcome]
 class _Count:
     """What one question to a carrier took, and whether the answer showed that our account is good."""
 
-    calls: int
+    kinds: Counter[Capability]  # of calls that were sent
     unsent: int
     accepted: bool = False
 
@@ -360,7 +361,7 @@ class APIRequestQueue:
             log.exception(f"{self._name(carrier)}: an internal error in a call about several parcels")
             found = {}
         finally:
-            counts.append(_Count(session.calls, session.unsent))
+            counts.append(_Count(session.kinds, session.unsent))
         failure = self._redacted(found, client) if isinstance(found, Failure) else None
         if isinstance(failure, Failure) and failure.kind in REFUSED_KINDS:
             whole = _Answer(failure, last=session.last)
@@ -392,7 +393,7 @@ class APIRequestQueue:
         failure = self._meant(carrier, reservation, number, told, claim, counts)
         if isinstance(failure, Retrieved):
             raise TypeError("a call for the tracking brings no document")
-        return Tracked(failure, session.calls + sum(count.calls for count in counts))
+        return Tracked(failure, session.calls + sum(count.kinds.total() for count in counts))
 
     def _mention_unanswered(self, carrier: str, bundle: Bundle, failure: Outcome | None) -> None:
         """A carrier that does not take several numbers after all would else go unnoticed: it only costs more calls."""
@@ -447,7 +448,7 @@ class APIRequestQueue:
             found, presented = failed.failure, not isinstance(failed, NotPresentedError)
         outcome = self._redacted(with_delivery(found, session.delivery), client)
         answer = _Answer(outcome, session.accepted, session.last, presented)
-        counts.append(_Count(session.calls, session.unsent, session.accepted and not answer.refused))
+        counts.append(_Count(session.kinds, session.unsent, session.accepted and not answer.refused))
         return answer
 
     def _line(self, carrier: str, reservation: Reservation) -> tuple[CarrierClient, CarrierConnection]:
@@ -651,8 +652,11 @@ class APIRequestQueue:
 
 def _fetched(outcome: Outcome, counts: Sequence[_Count]) -> Fetched:
     """The outcome with all calls that it took; whether any answer but a refusal showed that our account is good."""
-    calls, unsent = sum(count.calls for count in counts), sum(count.unsent for count in counts)
-    return Fetched(outcome, calls, unsent, accepted=any(count.accepted for count in counts))
+    kinds = sum((count.kinds for count in counts), Counter[Capability]())
+    accepted = any(count.accepted for count in counts)
+    return Fetched(
+        outcome, kinds.total(), sum(count.unsent for count in counts), accepted=accepted, kinds=kinds
+    )
 
 
 def _knows_us(check: _Answer) -> bool:

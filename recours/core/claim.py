@@ -118,6 +118,7 @@ class Claim:
     updated_at: datetime | None = None
     error_text: str | None = None
     said: Said | None = None  # its parts, if recours wrote that text
+    amount: float = 0.0  # in dispute; 0: unknown
     retries_counted: int = 0  # pod_retry_count as it stands; NULL, negative and garbage are 0
     state: State = field(default_factory=State)
     # What the state was assessed on. None: never assessed.

@@ -421,7 +421,25 @@ class ClaimRepository:
             "document_size": document.size if document else None,
             "document_type": document.media_type if document else None,
             "document_source": document.source if document else None,
+            "circumstances": circumstances(attempt),
         }
+
+
+def circumstances(attempt: Attempt) -> dict[str, Any]:
+    """What the rules may learn from some day, as it was at that moment: the row of the claim changes.
+
+    `calls`: how many of each kind; `deadline`: an ISO date; `amount`: in dispute, in the claim's currency; `client`: its id;
+    `age_h`: hours since the claim was made. What is unknown is left out.
+    """
+    claim, age = attempt.claim, attempt.claim.created_at and attempt.started_at - attempt.claim.created_at
+    facts = {
+        "calls": {what.value.lower(): count for what, count in attempt.kinds.items() if count},
+        "deadline": claim.deadline and claim.deadline.isoformat(),
+        "amount": claim.amount or None,
+        "client": claim.client_id if isinstance(claim.client_id, int | None) else clean(claim.client_id, 40),
+        "age_h": age and round(age.total_seconds() / 3600, 2),
+    }
+    return {name: fact for name, fact in facts.items() if fact is not None and fact != {}}
 
 
 def _number_of_attempt(claim: Claim) -> str:

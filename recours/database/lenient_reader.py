@@ -140,6 +140,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         updated_at=read.moment("updated_at"),
         error_text=error,
         said=_read_said(read, error, catalog.name_of(carrier, clean(carrier_name, 60)), redact),
+        amount=read.amount("amount_requested"),
         retries_counted=read.whole("pod_retry_count"),
         state=_read_state(read),
         assessed=_read_snapshot(read, catalog),

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import exists, insert, select, update
 
 from recours.core.claim import Delivery, FetchStatus
+from recours.core.quota import Capability
 from recours.database.engine import Database
 from recours.database.predicates import const
 from recours.database.rows import free
@@ -66,6 +67,7 @@ class DatabaseProofs:
             "calls": tracked.calls,
             "outcome": TRACKED,
             "used": False,
+            "circumstances": {"calls": {Capability.TRACKING.lower(): tracked.calls}},
         }
         if isinstance(found, Delivery):
             day = found.day.isoformat() if found.day else None

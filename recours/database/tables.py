@@ -65,7 +65,14 @@ class Utc(TypeDecorator[datetime]):
 
 # The columns of the service that a run cannot do without, and those that it can.
 NEEDED_CLAIM_COLUMNS = ("id", "claim_reference", "carrier", "tracking_number")
-OPTIONAL_CLAIM_COLUMNS = ("client_id", "status", "response_deadline", "created_at", "updated_at")
+OPTIONAL_CLAIM_COLUMNS = (
+    "client_id",
+    "status",
+    "response_deadline",
+    "created_at",
+    "updated_at",
+    "amount_requested",
+)
 
 # Those that only figures are made of.
 MONEY_COLUMNS = ("amount_requested", "currency")
@@ -82,6 +89,7 @@ claims = Table(
     Column("response_deadline", Date),
     Column("created_at", Utc),
     Column("updated_at", Utc),
+    Column("amount_requested", Float),
     # the service's POD columns, which old databases do not have
     Column("pod_fetch_status", Text),
     Column("pod_url", Text),
@@ -174,6 +182,8 @@ attempts = Table(
     Column("document_size", Integer),
     Column("document_type", Text),
     Column("document_source", Text),
+    # What is not shown, but may be learnt from: see `ClaimRepository`.
+    Column("circumstances", JSON),
     Index("ix_recours_attempts_claim", "claim_id", "id"),
     Index("ix_recours_attempts_day", "started_at", "carrier", "turn", "outcome", "error_kind"),
 )

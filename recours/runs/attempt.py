@@ -1,13 +1,14 @@
 """One attempt at one claim, from the call to the stored document: what a thread of a run does."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, Delivery
 from recours.core.decision import of_untracked
 from recours.core.outcome import Failure, Label, NotADocumentError, Outcome, Retrieved, StoredDocument
+from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.doubts import Mistake
 from recours.runs.ports import Clock, Documents, Fetched, Reservation
@@ -24,6 +25,7 @@ class Ended:
     unsent: int = 0
     document: StoredDocument | None = None
     accepted: bool = False  # an answer showed that the carrier accepts our account
+    kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     mistake: Mistake | None = None  # of recours's own: an exception in the fetch
 
     @property
@@ -80,7 +82,14 @@ def attempt(
         outcome = of_untracked(outcome)
     duration_s = clock.monotonic() - start
     return Ended(
-        outcome, started_at, duration_s, fetched.calls, fetched.unsent, document, accepted=fetched.accepted
+        outcome,
+        started_at,
+        duration_s,
+        fetched.calls,
+        fetched.unsent,
+        document,
+        accepted=fetched.accepted,
+        kinds=fetched.kinds,
     )
 
 

@@ -1,7 +1,7 @@
 """What a run needs from the outside: each of these is implemented at an edge, and by a fake in the tests."""
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -104,6 +104,7 @@ class Fetched:
     asked: bool = (
         True  # False: the call that it shares with others failed, and nothing was asked about this one
     )
+    kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,7 @@ class Attempt:
     used: bool
     failure: Failure | None = None
     document: StoredDocument | None = None
+    kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
 
     @property

@@ -193,4 +193,5 @@ def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
         used=decision.uses_attempt,
         failure=failure,
         document=ended.document,
+        kinds=ended.kinds,
     )

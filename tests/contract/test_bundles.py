@@ -5,6 +5,7 @@ import os
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -113,11 +114,15 @@ class ScriptLine:
     reservation: Reservation
     clock: SimulatedClock
     script: Script
-    calls: int = 0
+    kinds: Counter[Capability] = field(default_factory=Counter)
     unsent: int = 0
     accepted: bool = False
     delivery: Delivery | None = None
     last: Capability | None = None
+
+    @property
+    def calls(self) -> int:
+        return self.kinds.total()
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -138,7 +143,7 @@ class ScriptLine:
             self.unsent += 1
             self.reservation.refund(what)
             raise CallError(answer)
-        self.calls += 1
+        self.kinds[what] += 1
         self.script.during()
         if isinstance(answer, Exception):
             raise answer

@@ -1,0 +1,52 @@
+"""What each attempt keeps for those who want to learn from it."""
+
+import json
+from typing import Any
+
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Scenario
+from tests.acceptance.simulation import Service
+
+S = Scenario
+
+
+def kept(service: Service) -> list[dict[str, Any]]:
+    rows = service.sql("SELECT circumstances FROM recours_attempts ORDER BY id")
+    return [json.loads(kept) if isinstance(kept, str) else kept for (kept,) in rows]
+
+
+def test_an_attempt_keeps_its_calls_and_the_claim_as_it_was(service: Service) -> None:
+    service.sql("INSERT INTO clients (id, email) VALUES (7, 'a@shop.example')")
+    claim = service.add(
+        S.POD_LATE,
+        client_id=7,
+        amount_requested=120.5,
+        response_deadline="2026-03-01",
+        created_at="2026-02-01 08:00:00",
+    )
+    service.run_hourly(1)
+    (before,) = kept(service)
+    age = before.pop("age_h")
+    assert 20 < age < 30
+    assert before == {
+        "calls": {"tracking": 1, "pod": 1},
+        "deadline": "2026-03-01",
+        "amount": 120.5,
+        "client": 7,
+    }
+    service.sql(
+        "UPDATE claims SET amount_requested = 99, response_deadline = '2026-04-01' WHERE id = ?", claim
+    )
+    service.run_hourly(7)
+    after = kept(service)
+    assert [one["amount"] for one in after] == [120.5, 99]
+    assert [one["deadline"] for one in after] == ["2026-03-01", "2026-04-01"]
+    assert after[1]["calls"] == {"pod": 1}  # the parcel was known to be delivered
+
+
+def test_what_is_unknown_is_left_out(service: Service) -> None:
+    service.add(S.DELIVERED, carrier="UPS", amount_requested=-1, created_at=None, pod_fetch_status="pending")
+    service.run(PODFetchWorker)
+    (found,) = kept(service)
+    assert found.keys() == {"calls"}
+    assert found["calls"] == {"tracking": 1, "token": 1}
