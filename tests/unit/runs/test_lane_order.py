@@ -1,15 +1,17 @@
 """Of many lanes only a few are asked for claims at once: the most urgent ones are leased first all the same."""
 
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recours.core.claim import FetchStatus, Stage, State, urgency
+from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
 from recours.memory.claims import MemoryClaims
 from recours.memory.clock import SimulatedClock
 from recours.runs.lane_order import LANES_AT_ONCE
 from recours.runs.leasing import Limits
+from recours.runs.ports import Lease
 from tests.fakes.examples import MODEST
 from tests.fakes.many_lanes import Model, Slice, catalog_of, lane_name
 from tests.fakes.table import ServiceTable
@@ -57,3 +59,45 @@ def test_what_is_leased_next_is_the_most_urgent_of_all_lanes_with_room(
     while model.next(now):
         while leased.under_way:
             leased.end()
+
+
+class CountedClaims(MemoryClaims):
+    """Notes of how many lanes claims are asked at once."""
+
+    def __init__(self, table: ServiceTable) -> None:
+        """Nothing was asked yet."""
+        super().__init__(table)
+        self.lanes_asked: list[int] = []
+
+    def lease(
+        self,
+        stage: Stage,
+        carriers: Collection[str],
+        most: int,
+        lease: Lease,
+        now: datetime,
+        *,
+        unnumbered: bool = False,
+    ) -> list[Claim]:
+        self.lanes_asked.append(len(carriers))
+        return super().lease(stage, carriers, most, lease, now, unnumbered=unnumbered)
+
+
+def test_a_few_lanes_are_asked_at_once_however_many_there_are() -> None:
+    """A statement that names thousands of them is slow, and each bundle would need one."""
+    clock, catalog = SimulatedClock(), catalog_of(LANES)
+    now, table = clock.now(), ServiceTable(catalog)
+    for n in range(2 * LANES):
+        claim = table.add(
+            f"CLM-{n}", lane_name(n % LANES), number="XY000000001FR", fetch_status=FetchStatus.FAILED
+        )
+        table.rows[claim.id].write_assessed(State(Stage.READY, rank_at=now + n * HOUR))
+    claims = CountedClaims(table)
+    leased = Slice(claims, catalog, clock, Limits(2 * LANES, 4, 2, HOUR))
+    found = 0
+    while taken := leased.next():
+        found += len(taken)
+        while leased.under_way:
+            leased.end()
+    assert found == 2 * LANES
+    assert max(claims.lanes_asked) == LANES_AT_ONCE
