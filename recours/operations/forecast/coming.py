@@ -119,11 +119,12 @@ class ComingRuns:
 
     def ticks(self, until: datetime) -> Iterator[ForeseenRun]:
         """What long-lived workers do from now on: a run of each worker for every minute that has some, and every hour."""
-        at = next_tick(self._clock.now() + TICK)
+        at = next_tick(self._clock.now() + timedelta.resolution)  # that of this very moment is over
         while at <= until:
             self._clock.advance(max(at - self._clock.now(), timedelta()))
             with silence():
-                yield from self._tick(at)
+                runs = self._tick(at)
+            yield from runs
             at = self._next_tick(at)
 
     def _next_tick(self, last: datetime) -> datetime:

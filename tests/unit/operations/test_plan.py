@@ -70,6 +70,20 @@ def test_a_backlog_is_empty_after_the_run_that_takes_the_last_of_it() -> None:
     assert [len(run.tries) for run in made.runs if run.tries] == [2, 2, 2, 2, 1]
 
 
+def test_long_lived_workers_begin_at_the_next_minute_and_take_what_has_become_due_since() -> None:
+    at = NOW + timedelta(seconds=30)
+    due = [claim(n, updated_at=NOW - timedelta(minutes=55 - 7 * n)) for n in range(3)]
+    asked = PlanScope(HOUR / 2, at, {}, by_fleet=True)
+    carriers = Carriers()
+    made = make_plan(Outlook(due, []), carriers.facts, rules(carriers), asked)
+    tried = {one.reference: run.at for run in made.runs for one in run.tries}
+    assert tried == {
+        "CLM-0": NOW + timedelta(minutes=1),
+        "CLM-1": NOW + timedelta(minutes=7),
+        "CLM-2": NOW + timedelta(minutes=14),
+    }
+
+
 def test_what_is_left_lasts_at_the_pace_of_the_last_day() -> None:
     carriers = of_chronopost("20/day@UTC", assumption=SUCCESS)
     [chronopost] = plan(*map(claim, range(40)), carriers=carriers).carriers
