@@ -109,10 +109,10 @@ def run_for(
 
 
 def attempts(service: Service, run_id: str, max_retries: int) -> list[tuple[Any, ...]]:
-    """Claim, turn and calls of each attempt, as they were made. A row that only says that a claim gave up is none."""
+    """Claim, turn and calls of each attempt, as they were made. A row that only says that a claim gave up is none: no call was made."""
     return service.sql(
         "SELECT c.claim_reference, a.turn, a.calls FROM recours_attempts a JOIN claims c ON c.id = a.claim_id"
-        " WHERE a.run_id = ? AND a.used AND a.turn <= ? ORDER BY a.id",
+        " WHERE a.run_id = ? AND a.used AND (a.turn <= ? OR a.calls > 0 OR a.http_status IS NOT NULL) ORDER BY a.id",
         run_id,
         max_retries,
     )
@@ -481,3 +481,51 @@ def test_after_long_lived_workers_cron_goes_on(service: Service) -> None:
     made = plan(service, 3, Started())
     assert not made.by_fleet
     assert {run.at.minute for run in made.runs} == {0, 30}
+
+
+def near_deadlines(service: Service) -> None:
+    """Claims whose retries are used up, or nearly, some days before their deadline."""
+    place = 0
+    for retries, wait in ((2, 24), (3, 72)):
+        for days in (1, 2, 3, 4, 9):
+            for carrier in (
+                "Chronopost",
+                "Colissimo",
+            ):  # no call of theirs is shared: places in the order may be
+                place += 1
+                last = FAILED_AT - timedelta(hours=wait, minutes=7 * place)
+                columns = {"pod_retry_count": retries, "pod_last_retry_at": at(last)}
+                service.add(
+                    S.IN_TRANSIT, carrier=carrier, failed_at=last, response_deadline=day(days), **columns
+                )
+
+
+@pytest.mark.parametrize("assumption", list(Assumption))
+@pytest.mark.sample("days of simulated runs against the forecast: one of these is planned and run")
+def test_last_attempts_before_deadlines(service: Service, assumption: Assumption) -> None:
+    service.environment |= {"RECOURS_LAST_ATTEMPT_HOURS": "30"}
+    near_deadlines(service)
+    run_for(service, 3, Started())
+    changed = (
+        "SELECT id FROM claims WHERE pod_last_attempt_at IS NOT NULL AND carrier = 'Chronopost' ORDER BY id"
+    )
+    (first, *_) = service.sql(changed)[0]
+    service.sql("UPDATE claims SET response_deadline = ? WHERE id = ?", day(4), first)
+    if assumption is Assumption.SUCCESS:
+        deliver(service)
+    made = plan(service, 70, Started(), assumption)
+    assert_foreseen(made, run_for(service, 70, Started()))
+    assert sum(one.is_last for run in made.runs for one in run.tries) >= 6
+
+
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
+@pytest.mark.parametrize("change", [{"RECOURS_LAST_ATTEMPT_HOURS": "0"}, {}], ids=["turned off", "raised"])
+def test_last_attempts_that_are_recalled(service: Service, change: dict[str, str]) -> None:
+    service.environment |= {"RECOURS_LAST_ATTEMPT_HOURS": "30"}
+    near_deadlines(service)
+    run_for(service, 3, Started())
+    service.environment |= change
+    started = Started(max_retries=4 if change else 6)
+    made = plan(service, 90, started)
+    assert_foreseen(made, run_for(service, 90, started))
+    assert any(one.retry > 4 for run in made.runs for one in run.tries) is not bool(change)
