@@ -21,7 +21,7 @@ from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.logs import local
 from recours.operations.explain import WHO_CAN_ACT, Explanation
-from recours.operations.labels import HIGH_LIMIT, error_of, quoted
+from recours.operations.labels import HIGH_LIMIT, error_of, quoted, without_last_attempt
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Message, PastAttempt
@@ -97,6 +97,8 @@ def _show_overview(seen: Overview, catalog: Catalog, database: str) -> None:
         click.echo(harmless(HIGH_LIMIT["en"].format(carrier=name, **facts)))
     waiting = seen.mails.get(MailState.READY, 0) + seen.mails.get(MailState.SENDING, 0)
     click.echo(f"Mails: {waiting} waiting, {seen.mails.get(MailState.HELD, 0)} held")
+    if hint := without_last_attempt("en", seen.troubles.without_last_attempt):
+        click.echo(hint)
     for remark in seen.left_alone.remarks:
         click.echo(harmless(f"{remark}."))
 

@@ -87,6 +87,19 @@ def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
     return policy.backoff.next_retry(state.retries_used, since if since and since <= now else now)
 
 
+# What the manual recommends, and what is foreseen where it is turned off.
+RECOMMENDED = timedelta(hours=30)
+
+
+def gave_up_without(claim: Claim, since: datetime, policy: Policy) -> bool:
+    """Tell whether a claim gave up since then, so early that a last attempt would have come after."""
+    state, at = claim.state, claim.state.last_retry_at
+    if state.stage is not Stage.GIVEN_UP or state.expired_at or at is None or at < since:
+        return False
+    turned_on = replace(policy, last_attempt=RECOMMENDED, max_retries=0)
+    return last_attempt_due(claim, replace(state, last_attempt_at=None), at, at, turned_on) is not None
+
+
 def last_attempt_text(claim: Claim, state: State, policy: Policy, local: LocalTime) -> str:
     """`one last attempt on 2026-02-03 18:00 CET, 30 h before the deadline`."""
     text = f"one last attempt on {format_minute(state.last_attempt_at, local)}"

@@ -11,7 +11,7 @@ from typing import Any
 from recours.core.errors import ErrorKind
 from recours.core.text import Texts, clean
 from recours.notifications.render import TEXTS, Branding, Rendered, from_templates
-from recours.operations.labels import HIGH_LIMIT, KINDS
+from recours.operations.labels import HIGH_LIMIT, KINDS, without_last_attempt
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import problem_of
 from recours.operations.weekly import Hand, hands, hands_needed
@@ -60,6 +60,7 @@ def render_report(facts: Mapping[str, Any], language: str, head: Branding) -> Re
         "bars": [_bar(week, texts, is_this=week is this) for week in facts["weeks"]],
         "comparison": _comparison(facts["weeks"], texts),
         "left": texts.counted("left", this["left"]) if this["left"] else "",
+        "without_last_attempt": without_last_attempt(language, facts.get("without_last_attempt", 0)),
         "runs": [(worker["worker"], _runs(worker, texts)) for worker in facts["workers"]],
         "errors": [
             (_kind(error["kind"], texts), error["carrier"], error["count"], error["before"])

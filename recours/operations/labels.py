@@ -1,11 +1,14 @@
 """What standings, kinds of error, carriers' states and recorded errors are called in English and French."""
 
+from datetime import timedelta
+
 from recours.core.claim import Claim
 from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
+from recours.core.last_attempt import RECOMMENDED
 from recours.core.pauses import Refusal
 from recours.core.sentences import Said, sentence
-from recours.core.text import clean
+from recours.core.text import clean, counted
 from recours.operations.position import Closing, Standing, closing_of
 
 STANDING: dict[str, dict[Standing, str]] = {
@@ -91,6 +94,29 @@ ASKED = {
         "le transporteur a été interrogé {count} fois",
     ),
 }
+
+
+# What RECOURS_LAST_ATTEMPT_HOURS would have brought, where it is off: of one claim, of several.
+WITHOUT_LAST_ATTEMPT = {
+    "en": (
+        "{count} claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS={hours} would try it once more.",
+        "{count} claims gave up last month before their deadline. RECOURS_LAST_ATTEMPT_HOURS={hours} would try each once more.",
+    ),
+    "fr": (
+        "{count} dossier a été abandonné le mois dernier avant sa date limite. Avec RECOURS_LAST_ATTEMPT_HOURS={hours}, une "
+        "dernière tentative aurait été faite.",
+        "{count} dossiers ont été abandonnés le mois dernier avant leur date limite. Avec RECOURS_LAST_ATTEMPT_HOURS={hours}, "
+        "une dernière tentative aurait été faite pour chacun.",
+    ),
+}
+
+
+def without_last_attempt(language: str, claims: int) -> str:
+    """What a last attempt would have brought; "": nothing to say."""
+    if not claims:
+        return ""
+    hours = round(RECOMMENDED / timedelta(hours=1))
+    return counted(language, WITHOUT_LAST_ATTEMPT[language], claims, hours=hours)
 
 
 def times_asked(language: str, times: int) -> str:

@@ -29,6 +29,8 @@ _Key = TypeVar("_Key")
 MAIL_WAITS = timedelta(hours=3)
 # As long as a recipient may still be asked whether a mail arrived.
 UNDECIDED_FOR = timedelta(days=7)
+# As long as claims that gave up are counted that a last attempt would have tried once more.
+LAST_MONTH = timedelta(days=30)
 # An outage that lasts longer than a night's maintenance.
 OUTAGE_LASTS = timedelta(days=1)
 
@@ -48,6 +50,9 @@ class Troubles:
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
     streaks: Mapping[str, datetime] = field(default_factory=dict)  # by the carrier's key
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
+    without_last_attempt: int = (
+        0  # claims that gave up last month, and that a last attempt would have tried once more
+    )
     late: Sequence[Claim] = ()  # that pass their deadline before they are tried, the nearest deadline first
 
 
@@ -284,6 +289,7 @@ class Overview:
             "left_alone": self.left_alone.claims,
             "returns": [found.as_json() for found in self.returns],
             "high_limits": [found.as_json() for found in self.high_limits],
+            "without_last_attempt": self.troubles.without_last_attempt,
             "mails": {state.value: count for state, count in self.mails.items()},
             "fleet": self.fleet and self.fleet.as_json(),
         }

@@ -79,6 +79,7 @@ class Sources:
     schedules: Mapping[str, timedelta]  # of each worker, by its name
     catalog: Catalog
     problems: Sequence[Problem] = ()  # what needs a person now
+    without_last_attempt: int = 0  # claims that gave up last month, and that one would have tried once more
 
 
 def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
@@ -99,6 +100,7 @@ def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
         "deadlines": _claims(sources.week.near_deadline(now, now + NEAR, week.zone), sources.catalog),
         "at": now.isoformat(),
         "problems": [problem.as_facts() for problem in sources.problems],
+        "without_last_attempt": sources.without_last_attempt,
     }
 
 

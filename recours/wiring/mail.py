@@ -91,6 +91,7 @@ class MailService:
             SCHEDULES,
             operations.catalog,
             problems(seen),
+            seen.troubles.without_last_attempt,
         )
         return report(Week(monday, settings.policy.zone), self.clock.now(), sources)
 

@@ -11,6 +11,7 @@ from recours.carriers.queue import APIRequestQueue
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
+from recours.core.last_attempt import gave_up_without
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import is_text
@@ -27,7 +28,15 @@ from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, misses_deadline, position
 from recours.operations.records import LeftAlone, ListedClaim
 from recours.operations.results import ClaimStatus, ResultSentences
-from recours.operations.status import CarrierNow, Overview, Troubles, days_until, overview, with_returns
+from recours.operations.status import (
+    LAST_MONTH,
+    CarrierNow,
+    Overview,
+    Troubles,
+    days_until,
+    overview,
+    with_returns,
+)
 from recours.runs.ports import Clock
 from recours.runs.source import unknown_claim
 from recours.runs.summary import MOST_NOT_ENROLLED
@@ -154,8 +163,16 @@ class Operations:
             mails=read.mail_piles(now),
             streaks={key: since for key, since in streaks.items() if since},
             recent=recent,
+            without_last_attempt=self._without_last_attempt(read, now),
             late=near,
         )
+
+    def _without_last_attempt(self, read: DatabaseTroubles, now: datetime) -> int:
+        """How many claims gave up last month before their deadline, if no last attempts are made."""
+        policy, since = self.settings.policy, now - LAST_MONTH
+        if policy.last_attempt is not None:
+            return 0
+        return sum(gave_up_without(claim, since, policy) for claim in read.given_up_lately(since))
 
     def position(self, claim: Claim, leased_until: datetime | None) -> Position:
         """Where a claim stands at this moment. Raises DatabaseError."""

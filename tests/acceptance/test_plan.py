@@ -494,7 +494,7 @@ def near_deadlines(service: Service) -> None:
             ):  # no call of theirs is shared: places in the order may be
                 place += 1
                 last = FAILED_AT - timedelta(hours=wait, minutes=7 * place)
-                columns = {"pod_retry_count": retries, "pod_last_retry_at": at(last)}
+                columns: dict[str, Any] = {"pod_retry_count": retries, "pod_last_retry_at": at(last)}
                 service.add(
                     S.IN_TRANSIT, carrier=carrier, failed_at=last, response_deadline=day(days), **columns
                 )

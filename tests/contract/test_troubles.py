@@ -13,7 +13,7 @@ from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import look
-from recours.database.tables import attempts, mails
+from recours.database.tables import attempts, events, mails
 from recours.operations.status import Pile
 
 NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
@@ -88,3 +88,29 @@ def test_claims_near_their_deadline_and_no_more(
     """Those that no run has assessed are not at a stage yet: the next run looks at them."""
     add_claims(troubles.database, [{"response_deadline": (NOW + DAY).date()}])
     assert list(troubles.near_deadline(NOW, NOW + 7 * DAY, ["chronopost"])) == []
+
+
+def test_claims_that_gave_up_lately_with_a_deadline(
+    troubles: DatabaseTroubles, add_claims: Callable[..., None]
+) -> None:
+    """Found by the newest events: a database may hold a million that gave up."""
+    soon = (NOW + 9 * DAY).date()
+    given_up = {"pod_stage": "given_up", "response_deadline": soon}
+    add_claims(
+        troubles.database,
+        [
+            given_up,
+            given_up | {"response_deadline": None},
+            given_up | {"pod_stage": "ready"},
+            given_up,
+            given_up,
+        ],
+    )
+    told = [(1, "gave_up", 3), (2, "gave_up", 3), (3, "gave_up", 3), (4, "gave_up", 40), (5, "pod_failed", 3)]
+    with troubles.database.write() as connection:
+        for claim_id, name, days in told:
+            row = {"event": name, "audience": "operator", "claim_id": claim_id, "carrier": "chronopost"}
+            at = {"tracking_number": "N", "run_id": "r", "created_at": NOW - days * DAY, "facts": {}}
+            connection.execute(insert(events).values(row | at))
+    found = troubles.given_up_lately(NOW - 30 * DAY)
+    assert [claim.reference for claim in found] == ["CLM-00000"]

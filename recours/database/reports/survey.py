@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, nul
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, deadline_end
 from recours.core.last_attempt import Recall
-from recours.core.mail import MailState
+from recours.core.mail import EventName, MailState
 from recours.core.quota import Limit
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claim, read_claims
@@ -29,11 +29,11 @@ from recours.database.reports.claim_search import not_done
 from recours.database.rows import free, raw_columns, readable_columns, unedited
 from recours.database.schema.inspection import Schema
 from recours.database.schema.upgrade import reach_of_next_run
-from recours.database.tables import attempts, claims, mails, quota
+from recours.database.tables import attempts, claims, events, mails, quota
 from recours.operations.forecast.facts import Sighted
 from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile
 
-_a, _c, _m, _q = attempts.c, claims.c, mails.c, quota.c
+_a, _c, _e, _m, _q = attempts.c, claims.c, events.c, mails.c, quota.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 
@@ -218,6 +218,22 @@ class DatabaseTroubles:
                 )
                 found += read_claims(connection.execute(query), self.catalog, self.redact)
         return sorted(found, key=lambda claim: (str(claim.deadline), claim.reference))
+
+    def given_up_lately(self, since: datetime) -> Sequence[Claim]:
+        """Claims with a real deadline that gave up since then, as far as the newest events tell."""
+        if "response_deadline" not in self.columns:
+            return ()
+        newest = select(_e.event, _e.claim_id, _e.created_at).order_by(_e.id.desc()).limit(_MOST_CLAIMS)
+        events_of = newest.subquery().c
+        gave_up = events_of.event == const(EventName.GAVE_UP), events_of.created_at >= since
+        query = select(*readable_columns(self.columns)).where(
+            _c.id.in_(select(events_of.claim_id).where(*gave_up)),
+            at_stage(Stage.GIVEN_UP),
+            _c.response_deadline.is_not(None),
+            still_ours(),
+        )
+        with self.database.read() as connection:
+            return read_claims(connection.execute(query), self.catalog, self.redact)
 
     def _near(self, now: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
         """Ids by each index that can answer; what it yields is looked at again by the rules."""

@@ -272,3 +272,12 @@ def test_it_says_what_calls_brought_and_which_limit_is_too_high(language: str, s
 
 def test_facts_that_an_earlier_version_kept_say_nothing_of_it() -> None:
     assert "What calls brought" not in render_report(facts(), "en", Branding()).plain
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_it_says_what_a_last_attempt_would_have_brought(language: str) -> None:
+    for count, is_said in ((14, True), (0, False)):
+        mail = render_report(facts(without_last_attempt=count), language, Branding(zone=PARIS))
+        for text in (mail.plain, mail.html):
+            assert ("RECOURS_LAST_ATTEMPT_HOURS=30" in text) is is_said
+    assert "RECOURS" not in render_report(facts(), language, Branding(zone=PARIS)).plain

@@ -1,0 +1,223 @@
+"""Runs of the scheduler over claims with a deadline: one more attempt before it, and what the log says."""
+
+import logging
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Stage
+from recours.core.errors import ErrorKind
+from recours.core.last_attempt import gave_up_without
+from recours.core.mail import EventName, MailKind, OutboxEvent
+from recours.core.outcome import Failure
+from recours.notifications.render import Branding, render
+from recours.operations.labels import without_last_attempt
+from recours.operations.position import Standing, Why, position
+from recours.operations.records import ListedClaim
+from recours.operations.results import ResultSentences
+from tests.fakes.world import World, local
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+N = "XY000000001FR"
+DEADLINE = date(2026, 2, 12)  # the world begins on the 2nd at 9:00 in Paris
+ON_THE_WAY = Failure(ErrorKind.NOT_DELIVERED_YET, "The parcel is on its way")
+
+
+@pytest.fixture
+def world(caplog: pytest.LogCaptureFixture) -> World:
+    caplog.set_level(logging.INFO, logger="__main__")
+    world = World()
+    world.policy = replace(world.policy, last_attempt=30 * HOUR)
+    world.queue.answers[N] = [ON_THE_WAY] * 9
+    world.failed("CLM-1", N, deadline=DEADLINE)
+    return world
+
+
+def used_up(world: World) -> None:
+    """Five days of runs: its retries are used."""
+    world.each_hour(120, world.retry)
+    assert world.table["CLM-1"].state.retries_used == 4
+
+
+def lines(caplog: pytest.LogCaptureFixture, part: str) -> list[str]:
+    return [line for record in caplog.records if part in (line := record.getMessage())]
+
+
+def test_it_is_announced_made_and_counted(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    used_up(world)
+    assert lines(caplog, "last attempt") == [
+        "❌ FAILED: CLM-1 - The parcel is on its way; one last attempt on 2026-02-11 18:00, 30 h before the deadline"
+    ]
+    assert (len(world.asked), list(world.table.events)) == (4, [])
+    caplog.clear()
+    reports = []
+    world.each_hour(140, lambda: reports.append(world.retry()))
+    assert len(world.asked) == 5
+    assert lines(caplog, "CLM-1") == [
+        "[1] Last attempt for CLM-1 (Chronopost)",
+        "🛑 FINAL FAILURE: CLM-1 gave up after 4 attempts and a last attempt - The parcel is on its way",
+    ]
+    (report,) = [report for report in reports if report.stats.total]
+    assert (report.stats.failed, report.stats.last_attempts, report.stats.max_retries_reached) == (1, 1, 1)
+    assert report.as_json()["last_attempts"] == 1
+    assert "Last attempts: 1" in report.lines()
+    assert "last_attempts" not in reports[0].as_json()
+    assert not any("Last attempts" in line for line in reports[0].lines())
+    assert world.table["CLM-1"].retries_counted == 4
+
+
+def test_a_proof_that_it_brings_counts_as_an_attempt(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    used_up(world)
+    del world.queue.answers[N]
+    world.each_hour(140, world.retry)
+    assert lines(caplog, "SUCCESS") == ["✅ SUCCESS: POD fetched for CLM-1 after 5 attempts"]
+
+
+def test_one_by_hand_is_not_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    used_up(world)
+    caplog.clear()
+    report = world.retry(claims=("CLM-1",))
+    assert lines(caplog, "CLM-1") == [
+        "[1] Retry #5 for CLM-1 (Chronopost)",
+        "❌ FAILED: CLM-1 - The parcel is on its way; its next try stays 2026-02-11 18:00",
+    ]
+    assert report.stats.last_attempts == 0
+    world.each_hour(140, world.retry)
+    assert len(world.asked) == 6
+
+
+def test_it_is_not_made_once_it_is_turned_off(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    used_up(world)
+    caplog.clear()
+    world.policy = replace(world.policy, last_attempt=None)
+    world.clock.advance(HOUR)
+    report = world.retry()
+    assert (len(world.asked), report.stats.max_retries_reached) == (4, 1)
+    assert lines(caplog, "FINAL") == [
+        "🛑 FINAL FAILURE: CLM-1 gave up after 4 attempts - The parcel is on its way"
+    ]
+    assert [event.name for event in world.table.events.values()] == ["gave_up"]
+
+
+def test_after_the_deadline_the_claim_is_given_up_without_it(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    used_up(world)
+    world.clock.advance(20 * DAY)
+    assert world.retry().stats.last_attempts == 0
+    assert len(world.asked) == 4
+    assert lines(caplog, "FINAL") == [
+        "🛑 FINAL FAILURE: CLM-1 gave up after 4 attempts - The parcel is on its way"
+    ]
+
+
+# ---------------------------------------------------------------- where it stands
+
+
+def test_its_position_before_and_when_it_is_due(world: World) -> None:
+    used_up(world)
+    claim = world.table["CLM-1"]
+    where = position(claim, world.now, world.policy)
+    assert (where.why, where.standing, where.is_last, where.asks) == (
+        Why.BY_BACKOFF,
+        Standing.WAITING,
+        True,
+        True,
+    )
+    assert where.next_at == claim.state.last_attempt_at
+    assert claim.state.last_attempt_at is not None
+    due = position(claim, claim.state.last_attempt_at, world.policy)
+    assert (due.why, due.is_last, due.is_due) == (Why.DUE, True, True)
+    late = position(claim, claim.state.last_attempt_at + 2 * DAY, world.policy)
+    assert (late.why, late.is_last, late.next_at) == (Why.ENDING, False, None)
+    off = position(claim, world.now, replace(world.policy, last_attempt=None))
+    assert (off.why, off.is_last, off.is_due) == (Why.ENDING, False, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "waits", "is_due"),
+    [
+        (
+            "en",
+            "CLM-1 waits for one last attempt before its deadline, on 2026-02-11 18:00: ",
+            "CLM-1 is due: the next run makes one last attempt before its deadline: ",
+        ),
+        (
+            "fr",
+            "CLM-1 : une dernière tentative est prévue le 2026-02-11 18:00, avant la date limite : ",
+            "CLM-1 : la prochaine exécution fait une dernière tentative avant la date limite : ",
+        ),
+    ],
+)
+def test_the_service_is_told_so(world: World, language: str, waits: str, is_due: str) -> None:
+    used_up(world)
+    claim, sentences = world.table["CLM-1"], ResultSentences(language, local)
+    for at, begins in ((world.now, waits), (claim.state.next_at or world.now, is_due)):
+        where = position(claim, at, world.policy)
+        told = sentences.status(ListedClaim(claim), where, carrier="Chronopost", asked=4)
+        assert told.sentence.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Given up after 4 attempts and a last attempt before the deadline"),
+        ("fr", "Abandonné après 4 tentatives et une dernière tentative avant la date limite"),
+    ],
+)
+def test_the_operators_mail_says_so(world: World, language: str, text: str) -> None:
+    used_up(world)
+    world.each_hour(140, world.retry)
+    (event,) = world.table.events.values()
+    told = OutboxEvent(1, EventName.GAVE_UP, 1, "chronopost", N, world.now, dict(event.facts))
+    mail = render(
+        MailKind.OPERATOR_SUMMARY, [told], language, None, Branding(zone=world.policy.zone), CATALOG
+    )
+    assert text in mail.plain
+    before = replace(told, facts={name: fact for name, fact in event.facts.items() if name != "last_attempt"})
+    mail = render(
+        MailKind.OPERATOR_SUMMARY, [before], language, None, Branding(zone=world.policy.zone), CATALOG
+    )
+    assert text not in mail.plain
+
+
+# ---------------------------------------------------------------- what it would have brought
+
+
+@pytest.mark.parametrize(
+    ("deadline", "kind", "is_counted"),
+    [
+        (DEADLINE, ErrorKind.NOT_DELIVERED_YET, True),
+        (date(2026, 2, 7), ErrorKind.NOT_DELIVERED_YET, False),  # its end is less than 36 h away then
+        (None, ErrorKind.NOT_DELIVERED_YET, False),
+        (DEADLINE, ErrorKind.NOT_FOUND, False),
+        (DEADLINE, ErrorKind.ACCESS_DENIED, False),
+    ],
+)
+def test_a_claim_counts_that_it_would_have_tried(
+    world: World, deadline: date | None, kind: ErrorKind, *, is_counted: bool
+) -> None:
+    world.policy = replace(world.policy, last_attempt=None)
+    world.table.edit("CLM-1", deadline=deadline)
+    world.queue.answers[N] = [Failure(kind, "an answer")] * 9
+    began = world.now
+    used_up(world)
+    claim = world.table["CLM-1"]
+    assert claim.state.stage is Stage.GIVEN_UP
+    assert gave_up_without(claim, began, world.policy) is is_counted
+    assert not gave_up_without(claim, world.now, world.policy)
+
+
+def test_what_is_said_of_them() -> None:
+    assert without_last_attempt("en", 0) == without_last_attempt("fr", 0) == ""
+    assert without_last_attempt("en", 14) == (
+        "14 claims gave up last month before their deadline. RECOURS_LAST_ATTEMPT_HOURS=30 would try each once more."
+    )
+    assert without_last_attempt("en", 1) == (
+        "1 claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS=30 would try it once more."
+    )
+    assert without_last_attempt("fr", 2).startswith(
+        "2 dossiers ont été abandonnés le mois dernier avant leur"
+    )
