@@ -10,13 +10,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from recours.carriers.registry import CATALOG
+from recours.database.lenient_reader import as_moment
 from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import Station
 from recours.runs.retry import PODRetryScheduler
@@ -38,7 +40,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Versions that installations run, and whether their schema is an older one.
 PREDECESSORS = {
     "8a9680a413980cd38c28bdf7fe34a842054c98ea": True,
-    "bee2461d8fa8227a58005004697338841d2d3460": False,
+    "bee2461d8fa8227a58005004697338841d2d3460": True,
+    "725d44cd79bcb48af836e177fe9b4e382ffd7706": True,
 }
 _DRIVER = Path(__file__).with_name("upgrade_driver.py")
 _PARTS = ("recours", "migrations", "pyproject.toml")
@@ -365,3 +368,40 @@ def left(service: Service) -> dict[str, list[tuple[Any, ...]]]:
             "held": "SELECT held FROM recours_quota_shares WHERE held > 0",
         }.items()
     }
+
+
+def test_the_upgrade_changes_nothing_until_last_attempts_are_turned_on(
+    life: Life, predecessor: Predecessor
+) -> None:
+    """Claims with a deadline; some fail before the upgrade, some after it."""
+    service, hour = life.service, timedelta(hours=1)
+    deadline = (START + timedelta(days=8)).date()
+    service.sql("UPDATE claims SET response_deadline = ?", deadline.isoformat())
+    life.live(predecessor.root, 2)
+    late = service.clock.now()
+    for _ in range(3):
+        service.add(_S.IN_TRANSIT, failed_at=late, response_deadline=deadline.isoformat())
+    life.live(ROOT, 3)
+    assert service.sql("SELECT count(*) FROM claims WHERE pod_last_attempt_at IS NOT NULL") == [(0,)]
+    life.environment["RECOURS_LAST_ATTEMPT_HOURS"] = "30"
+    life.live(ROOT, 4)
+    assert set(life.statuses) == {0}, life.said[-20:]
+
+    end = datetime.combine(deadline + timedelta(days=1), time(), ZoneInfo("Europe/Paris"))
+    last = 0
+    for number, reference, failed_at in service.sql(
+        "SELECT tracking_number, claim_reference, created_at FROM claims ORDER BY id"
+    ):
+        began = as_moment(failed_at)
+        assert began is not None
+        calls = sorted({call.at for call in service.box.calls_for(number)})
+        made = [at for at in calls if abs(at - (end - 30 * hour)) < hour / 2]
+        hours = sorted({round((at - began) / hour) for at in calls if at not in made})
+        new = " pending " in reference
+        asked = [at - 1 for at in hours] if new else hours
+        assert asked == list(_RETRIES[not new :][: len(asked)]), (reference, hours)
+        assert not made or reference.startswith("CLM-"), "given up before it was turned on"
+        last += bool(made)
+    assert last == 3
+    told = [line for line in life.said if "and a last attempt" in line]
+    assert len(told) == 3

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from recours.core.assessment import assess, go_on, retimed
-from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
+from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
-from recours.core.last_attempt import recall_at, recalled
+from recours.core.last_attempt import awaits_last_attempt, recall_at, recalled
 from recours.core.mail import EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import DEFAULT_WAITS, Backoff, Policy
@@ -414,3 +414,68 @@ class Anything(RuleBasedStateMachine):
 
 Anything.TestCase.settings = settings(MODEST, max_examples=80, stateful_step_count=40)
 test_anything_in_any_order = Anything.TestCase
+
+
+class AnythingBeforeADeadline(Anything):
+    """The same, with a last attempt that is turned on and off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.small.policy = replace(POLICY, last_attempt=30 * HOUR)
+        self.made: Counter[tuple[object, object]] = Counter()
+
+    @initialize(days=st.integers(4, 12))
+    def a_row(self, days: int) -> None:
+        """A claim whose retries have just been used up."""
+        super().a_row(pending=False, number=NUMBERS[0], count=3)
+        self.small.table.edit("CLM-1", deadline=START.date() + timedelta(days))
+        self.small.now += 73 * HOUR
+        self.small.scheduler(fail(ErrorKind.NOT_DELIVERED_YET))
+        self.since = self.small.now
+
+    @precondition(lambda self: awaits_last_attempt(self.small.state))
+    @rule(late=st.sampled_from([0, 10, 40]))
+    def its_time_comes(self, late: int) -> None:
+        self.small.now = max(self.small.now, (self.small.state.next_at or START) + late * HOUR)
+
+    @rule(hours=st.sampled_from([None, 30]))
+    def it_is_turned_on_or_off(self, hours: int | None) -> None:
+        last_attempt = None if hours is None else hours * HOUR
+        self.small.policy = replace(self.small.policy, last_attempt=last_attempt)
+
+    @precondition(lambda self: not self.is_over)
+    @rule(kind=KINDS)
+    def the_scheduler_runs(self, kind: ErrorKind) -> None:
+        most = self.small.policy.max_retries
+        for what, at, used in self._retries_of(lambda: self.small.scheduler(self._answer(kind))):
+            after = self.small.state.retries_used
+            if what != "call" or not awaits_last_attempt(self.small.taken):
+                assert what == "end" or self.small.taken.retries_used < most
+                self._note(what, kind, at)
+                continue
+            claim = self.small.claim
+            assert self.small.policy.last_attempt is not None
+            assert claim.deadline is not None
+            assert used == after == self.small.taken.retries_used, "it used a retry"
+            end = deadline_end(claim.deadline, POLICY.zone)
+            assert end - 30 * HOUR - SLACK <= at, "it came before its time"
+            assert at < end or used < most, "it came too late"
+            self.made[claim.number, claim.deadline] += TRAITS[kind].uses_attempt
+            assert self.made[claim.number, claim.deadline] <= 1, "it was made twice"
+            self.is_settled = self.is_settled or is_persistent(kind)
+
+    def _edited(self, is_correction: bool, **columns: object) -> None:
+        super()._edited(is_correction, **columns)
+        if is_correction:
+            self.made.clear()
+
+    @invariant()
+    def a_claim_that_waits_knows_until_when(self) -> None:
+        state = self.small.state if self.small.table.rows else State()
+        if state.stage in (Stage.WAITING, Stage.SETTLED):
+            assert state.next_at is not None
+            assert state.next_at <= self.small.now + DEFAULT_WAITS[-1] or awaits_last_attempt(state)
+
+
+AnythingBeforeADeadline.TestCase.settings = settings(MODEST, max_examples=120, stateful_step_count=40)
+test_anything_before_a_deadline = AnythingBeforeADeadline.TestCase
