@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import event
 
 from recours.core.claim import Stage
+from recours.core.last_attempt import recall_at
 from recours.database.engine import Database
 from tests.conftest import Kind
-from tests.contract.test_claims import CHECKS, NOW, Run, assert_read
+from tests.contract.test_claims import CHECKS, LAST_ATTEMPTS, NOW, Run, assert_read
 
 QUIET = """
 INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,
@@ -83,12 +84,23 @@ FROM generate_series(1, 30000) n
 """
 
 
+LAST_ATTEMPTS_FAR_AHEAD = """
+INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,
+    pod_fetch_status, pod_stage, pod_carrier_key, pod_retry_count, pod_rank_at, pod_rank_is_deadline, pod_last_retry_at,
+    pod_next_retry_at, pod_last_attempt_at, pod_seen_status, pod_seen_number, pod_seen_carrier, pod_seen_count)
+SELECT 'L-' || n, 'O', 'Chronopost', 'lost', 1, 'XY' || n, 'failed', 'waiting', 'chronopost', 4, '2027-02-02', 1,
+    '2026-01-02', '2027-02-01', '2027-02-01', 'failed', 'XY' || n, 'Chronopost', 4
+FROM generate_series(1, 10000) n
+"""
+
+
 def test_among_a_large_backlog_only_the_first_rows_are_read(
     kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     database = Database(kinds("postgresql").ready(tmp_path_factory.mktemp("backlog")))
     with database.write() as connection:
         connection.exec_driver_sql(BACKLOG)
+        connection.exec_driver_sql(LAST_ATTEMPTS_FAR_AHEAD)
     with database.outside_transactions() as connection:
         connection.exec_driver_sql("VACUUM ANALYZE claims")
     seen: list[tuple[str, Any]] = []
@@ -100,7 +112,9 @@ def test_among_a_large_backlog_only_the_first_rows_are_read(
     assert run.claims.ready_by_carrier(Stage.READY, NOW, 30, ["chronopost"])["chronopost"].claims == 30
     assert len(run.take(30)) == 30
     assert list(run.maintenance.revive_exhausted(4, lambda claim: claim.state, NOW)) == []
-    assert not run.maintenance.is_behind(NOW, NOW + timedelta(days=99), 4, {"paid"}, NOW)
+    recall = recall_at(NOW, LAST_ATTEMPTS)
+    assert not run.maintenance.is_behind(NOW, NOW + timedelta(days=99), 4, {"paid"}, NOW, recall)
+    assert list(run.maintenance.recall_last_attempts(recall, lambda claim: claim.state, NOW)) == []
     assert list(run.maintenance.repair_times(NOW + timedelta(days=99), lambda claim: claim.state, NOW)) == []
     looks = [(sql, values) for sql, values in seen if sql.startswith(("SELECT", "WITH")) and "LIMIT" in sql]
     assert len(looks) >= 6

@@ -263,3 +263,46 @@ def test_rows_are_harmless_text_and_numbers() -> None:
     found = attempt_row("CLM-1", attempt, CATALOG)
     assert tuple(found) == ATTEMPT_COLUMNS
     assert (found["carrier"], found["duration_s"], found["message"]) == ("Chronopost", 0.123, "x\\x1b[2J")
+
+
+# ---------------------------------------------------------------- the last attempt before a deadline
+
+TURNED_ON = replace(POLICY, last_attempt=timedelta(hours=30))
+AT = datetime(2026, 2, 8, 17, 0, tzinfo=UTC)  # 30 h before the end of the 9th in Paris
+
+
+def at_last(at: datetime | None, stage: Stage = Stage.WAITING, policy: Policy = TURNED_ON) -> Explanation:
+    of = claim(stage, retries_used=4, next_at=at, last_attempt_at=at or NOW - HOUR, kind=ErrorKind.TIMEOUT)
+    of = replace(of, deadline=date(2026, 2, 9))
+    if of.assessed:
+        of = replace(of, assessed=replace(of.assessed, deadline=of.deadline))
+    return explain(ListedClaim(of), Facts(), CATALOG, policy, NOW, lambda moment: moment)
+
+
+def test_when_it_comes_is_said() -> None:
+    found = at_last(AT)
+    assert found.standing == (
+        "It waits for one last attempt on 2026-02-08 17:00, 30 h before the deadline (4 of 4 retries used).",
+    )
+    assert found.next_why == "one last attempt before its deadline (RECOURS_LAST_ATTEMPT_HOURS)"
+    assert found.position.next_at == AT
+    assert found.as_json()["last_attempt_at"] == AT.isoformat()
+
+
+def test_that_it_is_due_and_that_it_was_made() -> None:
+    assert at_last(NOW, Stage.READY).standing == (
+        "It is due for its last attempt before the deadline (4 of 4 retries used).",
+    )
+    assert (
+        at_last(None, Stage.GIVEN_UP)
+        .standing[0]
+        .startswith("It was given up after a last attempt before its deadline; ")
+    )
+
+
+def test_turned_off_it_is_not_announced() -> None:
+    found = at_last(AT, policy=POLICY)
+    assert found.standing == (
+        "All of its retries are used (4 of 4): the next run of the scheduler gives it up.",
+    )
+    assert found.position.next_at is None
