@@ -3,6 +3,8 @@
 The workers run over made-up populations of four weeks (`population`), in five regimes and with several seeds. Two references
 have the same claims and quotas: the guide's table in order of arrival, and an oracle that knows when each proof appears.
 What lies between the two, summed over the seeds, is the gap; the figure is the part of it that the workers close.
+These runs have claims, quotas and carriers in memory. Of one seed of each regime, three weeks are then run with real
+processes, SQLite, HTTP and the simulated carriers: the calls and proofs of each claim must be the same.
 
 Prints tables and writes the figures to tests/benchmarks/yield.json. The exit status is 1 if a bound is missed, or cannot be
 shown as this version has no such setting.
@@ -16,17 +18,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.population import REGIMES, Case, Population, Regime, populate
+from tests.benchmarks.population import REGIMES, START, Case, Population, Regime, populate
 from tests.benchmarks.references import Guide, Harvest, oracle
 from tests.benchmarks.runs_in_memory import RunsInMemory, missing_settings, settings_of
+from tests.benchmarks.runs_in_processes import RunsInProcesses
 
 SEEDS = 20
 FIGURES = Path(__file__).with_name("yield.json")
+_DAYS_IN_PROCESSES = 21
 _LEAST_SHARE = 0.8  # of what a client's share is under the oracle
 _MOST_CALLS_A_POD = 3.5  # in the scarce regime, with everything on
 
@@ -174,6 +179,22 @@ def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
     return [f"{regime}, {variant.name}: {miss}" for miss in found]
 
 
+# ---------------------------------------------------------------- with real processes
+
+
+def differing(regime: Regime, variant: Variant, days: int = _DAYS_IN_PROCESSES) -> list[str]:
+    """The claims of the first seed that fare otherwise with real processes than in memory, by their references."""
+    population = replace(populate(regime, 0), ends=START + timedelta(days=days))
+    in_memory = RunsInMemory(population, settings_of(variant.settings)).run()
+    real = RunsInProcesses(population, variant.settings).run()
+    return [
+        case.reference
+        for case in population.cases
+        if in_memory.calls_of[case.id] != real.calls_of[case.id]
+        or in_memory.fetched.get(case.id) != real.fetched.get(case.id)
+    ]
+
+
 # ---------------------------------------------------------------- all of it
 
 _HEAD = (
@@ -195,6 +216,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--regime", action="append", choices=[one.name for one in REGIMES])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
+    parser.add_argument("--in-memory", action="store_true", help="without real processes")
     parser.add_argument("--write", action="store_true", help=f"write {FIGURES.name}")
     return parser.parse_args(arguments)
 
@@ -208,14 +230,19 @@ def main(arguments: Sequence[str]) -> int:
     missed = [
         f"{name}: this version has no {', '.join(settings)}" for name, settings in absent.items() if settings
     ]
-    figures: dict[str, Any] = {}
-    print(_HEAD)
-    for regime, of_seeds in _compared(regimes, asked.seeds, measured, asked.jobs):
-        for variant in measured:
-            summary = summarise(of_seeds, variant.name)
-            print(_row(regime.name, variant.name, summary), flush=True)
-            figures.setdefault(regime.name, {})[variant.name] = vars(summary)
-            missed += misses(summary, variant, regime.name)
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        real = (
+            {}
+            if asked.in_memory
+            else {one.name: pool.submit(differing, one, measured[-1]) for one in regimes}
+        )
+        figures = _compare_all(pool, regimes, asked.seeds, measured, missed)
+        for name, found in real.items():
+            print(
+                f"{name:<9}{measured[-1].name}, real processes: {len(found.result())} claims differ",
+                flush=True,
+            )
+            missed += [f"{name}: with real processes {one} fares otherwise" for one in found.result()]
     for miss in missed:
         print(f"MISSED {miss}")
     print(f"{asked.seeds} seeds in {time.monotonic() - begun:.0f} s")
@@ -224,14 +251,26 @@ def main(arguments: Sequence[str]) -> int:
     return int(bool(missed))
 
 
-def _compared(
-    regimes: Sequence[Regime], seeds: int, variants: Sequence[Variant], jobs: int
-) -> Iterable[tuple[Regime, list[Comparison]]]:
-    with ProcessPoolExecutor(jobs) as pool:
-        pairs = list(product(regimes, range(seeds)))
-        done = pool.map(compare, *zip(*pairs, strict=True), [variants] * len(pairs))
-        for regime in regimes:
-            yield regime, [next(done) for _ in range(seeds)]
+def _compare_all(
+    pool: ProcessPoolExecutor,
+    regimes: Sequence[Regime],
+    seeds: int,
+    variants: Sequence[Variant],
+    missed: list[str],
+) -> dict[str, dict[str, Any]]:
+    """Print and return the figures by regime and variant; add to the bounds that are missed."""
+    pairs = list(product(regimes, range(seeds)))
+    done = pool.map(compare, *zip(*pairs, strict=True), [variants] * len(pairs))
+    print(_HEAD)
+    figures: dict[str, dict[str, Any]] = {}
+    for regime in regimes:
+        of_seeds = [next(done) for _ in range(seeds)]
+        for variant in variants:
+            summary = summarise(of_seeds, variant.name)
+            print(_row(regime.name, variant.name, summary), flush=True)
+            figures.setdefault(regime.name, {})[variant.name] = vars(summary)
+            missed += misses(summary, variant, regime.name)
+    return figures
 
 
 if __name__ == "__main__":

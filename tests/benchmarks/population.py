@@ -172,6 +172,8 @@ _HOPELESS = {
     ErrorKind.RETURNED_TO_SENDER: 2,
     ErrorKind.INVALID_TRACKING: 2,
 }
+# Carriers that say so of a parcel that was sent without a signature; to others its proof is not there yet, for ever.
+_SAYING_NEVER = frozenset({"chronopost"})
 # Days from its creation to its deadline, and the percentage of claims with so many; the others have none.
 _DEADLINES = {(2, 4): 7, (5, 9): 23, (10, 16): 34, (17, 30): 21}
 
@@ -187,6 +189,8 @@ def _case(serial: int, created_at: datetime, chance: Random) -> Case:
     delivered_at = _delivered_at(created_at, chance)
     proof_at = delivered_at + _proof_delay(chance)
     is_delivered = hopeless in (None, ErrorKind.POD_NEVER_AVAILABLE)
+    if hopeless is ErrorKind.POD_NEVER_AVAILABLE and carrier not in _SAYING_NEVER:
+        hopeless = ErrorKind.POD_NOT_AVAILABLE_YET
     number = _number(carrier, serial, hopeless)
     return Case(
         id=serial,

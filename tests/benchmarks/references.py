@@ -67,7 +67,7 @@ def day_of(at: datetime) -> date:
 # ---------------------------------------------------------------- the guide
 
 _WAITS = [timedelta(hours=hours) for hours in (1, 6, 24, 72)]
-_SLACK = timedelta(minutes=5)
+SLACK = timedelta(minutes=5)
 _BATCHES = {"fetch": 50, "retry": 30}
 _PERSISTENT = frozenset(
     {ErrorKind.INVALID_TRACKING, ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.RETURNED_TO_SENDER}
@@ -112,7 +112,7 @@ class Guide:
         self._pending = [case for case in self._pending if case.id not in done]
 
     def _retry(self, at: datetime) -> None:
-        while self._waiting and self._waiting[0][0] <= at + _SLACK:
+        while self._waiting and self._waiting[0][0] <= at + SLACK:
             _, place, case = heappop(self._waiting)
             heappush(self._due, (place, case))
         left, passed_over = _BATCHES["retry"], []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from recours.core.errors import ErrorKind
-from tests.benchmarks.bench_yield import VARIANTS, Comparison, Yield, misses, summarise
+from tests.benchmarks.bench_yield import VARIANTS, Comparison, Yield, differing, misses, summarise
 from tests.benchmarks.population import (
     END,
     QUOTAS,
@@ -171,6 +171,11 @@ def _most(cases: list[Case], calls: int) -> int:
         return False
 
     return sum(place(one, set()) for one in cases)
+
+
+@pytest.mark.full("dozens of processes, one after another")
+def test_real_processes_fare_as_the_runs_in_memory() -> None:
+    assert differing(Regime("small", 8), VARIANTS[0], days=3) == []
 
 
 class TestFigures:
