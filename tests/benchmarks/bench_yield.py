@@ -76,7 +76,7 @@ class Yield:
     unasked: int  # claims whose carrier was never asked
 
 
-def judge(population: Population, harvest: Harvest) -> Yield:
+def measured(population: Population, harvest: Harvest) -> Yield:
     found = harvest.in_time(population)
     return Yield(
         in_time=len(found),
@@ -112,9 +112,9 @@ def compare(regime: Regime, seed: int, variants: Sequence[Variant]) -> Compariso
     }
     return Comparison(
         regime.name,
-        judge(population, Guide(population).run()),
-        judge(population, oracle(population)),
-        {name: judge(population, run()) for name, run in ways.items()},
+        measured(population, Guide(population).run()),
+        measured(population, oracle(population)),
+        {name: measured(population, run()) for name, run in ways.items()},
     )
 
 
@@ -129,7 +129,7 @@ class Summary:
     found: int
     oracle: int
     closed: float  # the part of the gap
-    seeds_below_guide: int
+    below_guide: list[int]  # the seeds
     calls_a_pod: float
     wasted: float  # the part of the calls
     amount: float  # of what the oracle secured, in euros
@@ -147,7 +147,11 @@ def summarise(of_seeds: Sequence[Comparison], name: str) -> Summary:
         found=proofs,
         oracle=best,
         closed=(proofs - guide) / (best - guide),
-        seeds_below_guide=sum(one.in_time < ref.in_time for one, ref in zip(found, guides, strict=True)),
+        below_guide=[
+            seed
+            for seed, (one, ref) in enumerate(zip(found, guides, strict=True))
+            if one.in_time < ref.in_time
+        ],
         calls_a_pod=calls / sum(one.fetched for one in found),
         wasted=sum(one.wasted for one in found) / calls,
         amount=sum(one.amount for one in found) / sum(one.amount for one in oracles),
@@ -168,8 +172,8 @@ def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
     found = []
     if least is not None and summary.closed < least:
         found.append(f"closes {summary.closed:.0%} of the gap, not {least:.0%}")
-    if variant.name == "default" and summary.seeds_below_guide:
-        found.append(f"is below the guide's table with {summary.seeds_below_guide} seeds")
+    if variant.name == "default" and summary.below_guide:
+        found.append(f"is below the guide's table with seeds {', '.join(map(str, summary.below_guide))}")
     if regime == "scarce" and variant.name == "everything on" and summary.calls_a_pod > _MOST_CALLS_A_POD:
         found.append(f"spends {summary.calls_a_pod:.2f} calls per POD, more than {_MOST_CALLS_A_POD}")
     if summary.unasked:
@@ -206,7 +210,7 @@ _HEAD = (
 def _row(regime: str, name: str, one: Summary) -> str:
     return (
         f"{regime:<9}{name:<15}{one.guide:>7}{one.found:>7}{one.oracle:>8}{one.closed:>8.0%}"
-        f"{one.seeds_below_guide:>7}{one.calls_a_pod:>11.2f}{one.wasted:>8.0%}{one.amount:>8.0%}"
+        f"{len(one.below_guide):>7}{one.calls_a_pod:>11.2f}{one.wasted:>8.0%}{one.amount:>8.0%}"
         f"{one.unasked:>9}{one.least_share:>8.0%}"
     )
 
@@ -226,7 +230,7 @@ def main(arguments: Sequence[str]) -> int:
     asked, begun = _parsed(arguments), time.monotonic()
     regimes = [one for one in REGIMES if one.name in (asked.regime or [one.name])]
     absent = {variant.name: missing_settings(variant.settings) for variant in VARIANTS}
-    measured = [variant for variant in VARIANTS if not absent[variant.name]]
+    variants = [variant for variant in VARIANTS if not absent[variant.name]]
     missed = [
         f"{name}: this version has no {', '.join(settings)}" for name, settings in absent.items() if settings
     ]
@@ -234,12 +238,12 @@ def main(arguments: Sequence[str]) -> int:
         real = (
             {}
             if asked.in_memory
-            else {one.name: pool.submit(differing, one, measured[-1]) for one in regimes}
+            else {one.name: pool.submit(differing, one, variants[-1]) for one in regimes}
         )
-        figures = _compare_all(pool, regimes, asked.seeds, measured, missed)
+        figures = _compare_all(pool, regimes, asked.seeds, variants, missed)
         for name, found in real.items():
             print(
-                f"{name:<9}{measured[-1].name}, real processes: {len(found.result())} claims differ",
+                f"{name:<9}{variants[-1].name}, real processes: {len(found.result())} claims differ",
                 flush=True,
             )
             missed += [f"{name}: with real processes {one} fares otherwise" for one in found.result()]

@@ -195,7 +195,7 @@ class TestFigures:
         summary = summarise(seeds, "default")
 
         assert summary.closed == 0.3
-        assert summary.seeds_below_guide == 1
+        assert summary.below_guide == [1]
 
     def test_compare_the_share_of_each_client_with_that_under_the_oracle(self) -> None:
         one = Comparison(
@@ -212,7 +212,7 @@ class TestFigures:
         bad = summarise([comparison(guide=10, found=9, oracle=20, calls=90, unasked=3)], "default")
 
         assert misses(bad, default, "scarce") == [
-            "scarce, default: is below the guide's table with 1 seeds",
+            "scarce, default: is below the guide's table with seeds 0",
             "scarce, default: never asks about 3 claims",
         ]
         assert misses(bad, last, "scarce")[0] == "scarce, last attempt: closes -10% of the gap, not 70%"
