@@ -23,6 +23,7 @@ _LONGEST = 2000
 CLAIM_COLUMNS = (
     "claim", "carrier", "tracking_number", "status", "response_deadline", "pod_fetch_status", "stage", "turns_used",
     "failed_at", "next_try", "error_kind", "error", "pod_url", "pod_fetched_at", "signatory", "created_at", "updated_at",
+    "last_attempt_at",
 )  # fmt: skip
 ATTEMPT_COLUMNS = (
     "claim", "started_at", "worker", "run_id", "turn", "carrier", "tracking_number", "outcome", "used", "error_kind",
@@ -52,6 +53,7 @@ def claim_row(listed: ListedClaim, where: Position, catalog: Catalog) -> dict[st
         listed.signatory,
         claim.created_at,
         claim.updated_at,
+        state.last_attempt_at,
     )
     return {name: _plain(value) for name, value in zip(CLAIM_COLUMNS, values, strict=True)}
 
