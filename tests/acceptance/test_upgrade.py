@@ -405,3 +405,28 @@ def test_the_upgrade_changes_nothing_until_last_attempts_are_turned_on(
     assert last == 3
     told = [line for line in life.said if "and a last attempt" in line]
     assert len(told) == 3
+
+
+def test_the_version_before_works_on_beside_and_knows_no_last_attempt(
+    life: Life, predecessor: Predecessor
+) -> None:
+    service = life.service
+    if not predecessor.root.joinpath("migrations/versions/0006_border.py").exists():
+        pytest.skip("a version with an older schema refuses this one")
+    deadline = (START + timedelta(days=9)).date().isoformat()
+    service.sql("DELETE FROM claims")
+    failed_at = START - timedelta(hours=72)
+    used: dict[str, Any] = {"pod_retry_count": 3, "pod_last_retry_at": f"{failed_at:%Y-%m-%d %H:%M:%S}"}
+    service.add(_S.IN_TRANSIT, failed_at=failed_at, response_deadline=deadline, **used)
+    life.environment["RECOURS_LAST_ATTEMPT_HOURS"] = "30"
+    life.live(ROOT, 1)
+    waits = "SELECT pod_stage, pod_retry_count FROM claims WHERE pod_last_attempt_at = pod_next_retry_at"
+    assert service.sql(waits) == [("waiting", 4)]
+    life.live(predecessor.root, 4)  # to it, such a claim waits for a retry that there is not
+    assert service.sql("SELECT pod_stage, pod_retry_count FROM claims") == [("given_up", 4)]
+    life.live(ROOT, 5)
+    assert set(life.statuses) == {0}, life.said[-20:]
+    [(number, stage)] = service.sql("SELECT tracking_number, pod_stage FROM claims")
+    assert stage == "given_up"
+    assert len({call.at for call in service.box.calls_for(number)}) == 1
+    assert sum("FINAL FAILURE" in line for line in life.said) == 1
