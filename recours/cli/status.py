@@ -251,6 +251,8 @@ def _show_explanation(found: Explanation) -> None:
 
 def _attempt(attempt: PastAttempt) -> tuple[str, ...]:
     what = "fetch" if attempt.retry == 0 else f"retry {attempt.retry}"
+    if attempt.is_last:
+        what = "last attempt"
     status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
     unused = "" if attempt.used or attempt.outcome == "success" else "; no attempt was used up"
     if attempt.message:

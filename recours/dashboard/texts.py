@@ -176,6 +176,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "timeline": ("Timeline", "Historique"),
     "no_timeline": ("Nothing happened yet.", "Rien ne s'est encore passé."),
     "attempt_first": ("First fetch", "Première demande"),
+    "attempt_last": ("Last attempt", "Dernière tentative"),
     "attempt_retry": ("Attempt {number}", "Tentative {number}"),
     "outcome_success": ("the proof was fetched", "la preuve a été obtenue"),
     "outcome_failed": ("failed", "échec"),

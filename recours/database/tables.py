@@ -153,6 +153,9 @@ runs = Table(
     Index("ix_recours_runs_day", "started_at"),
 )
 
+# Of an attempt's circumstances: that it was the last one before the deadline.
+LAST_ATTEMPT = "last_attempt"
+
 # A document is what a successful attempt brought: it stands in the attempt's row, and recours_documents is a view.
 attempts = Table(
     "recours_attempts",
@@ -182,7 +185,7 @@ attempts = Table(
     Column("document_size", Integer),
     Column("document_type", Text),
     Column("document_source", Text),
-    # What is not shown, but may be learnt from: see `ClaimRepository`.
+    # What may be learnt from: see `recours.database.claims.circumstances`.
     Column("circumstances", JSON),
     Index("ix_recours_attempts_claim", "claim_id", "id"),
     Index("ix_recours_attempts_day", "started_at", "carrier", "turn", "outcome", "error_kind"),

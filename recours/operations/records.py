@@ -112,6 +112,7 @@ class PastAttempt:
     document_size: int | None = None
     document_type: str | None = None
     document_source: str | None = None
+    is_last: bool = False  # the last attempt before the deadline, beside the retries
 
     @property
     def was_asked(self) -> bool:

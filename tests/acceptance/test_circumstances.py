@@ -1,10 +1,15 @@
 """What each attempt keeps for those who want to learn from it."""
 
 import json
+from contextlib import closing
 from typing import Any
 
+from recours.carriers.registry import CATALOG
+from recours.database.reports.records import DatabaseRecords
+from recours.database.schema.inspection import look
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Scenario
+from recours.wiring.operations import open_operations
 from tests.acceptance.simulation import Service
 
 S = Scenario
@@ -50,3 +55,13 @@ def test_what_is_unknown_is_left_out(service: Service) -> None:
     (found,) = kept(service)
     assert found.keys() == {"calls"}
     assert found["calls"] == {"tracking": 1, "token": 1}
+
+
+def test_the_last_attempt_is_told_from_the_retries(service: Service) -> None:
+    service.environment["RECOURS_LAST_ATTEMPT_HOURS"] = "30"
+    service.add(S.IN_TRANSIT, response_deadline="2026-02-05")
+    service.run_hourly(110)
+    assert [one.get("last_attempt") for one in kept(service)] == [None, None, None, True, None]
+    with closing(open_operations(service.settings).database) as database:
+        records = DatabaseRecords(database, CATALOG, look(database).columns)
+        assert [one.is_last for one in records.attempts(1)] == [False, False, False, True, False]

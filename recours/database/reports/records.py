@@ -31,7 +31,16 @@ from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import EVERYTHING, Reach, const
 from recours.database.reports import claim_search
 from recours.database.rows import free, in_parts, readable_columns
-from recours.database.tables import MONEY_COLUMNS, attempts, claims, events, mail_events, mails, runs
+from recours.database.tables import (
+    LAST_ATTEMPT,
+    MONEY_COLUMNS,
+    attempts,
+    claims,
+    events,
+    mail_events,
+    mails,
+    runs,
+)
 from recours.operations.records import (
     COUNTED_UP_TO,
     Backlog,
@@ -283,17 +292,13 @@ def _raw(table: Table, *names: str) -> list[ColumnElement[Any]]:
 
 def _run(row: RowMapping) -> Run:
     read = Reader(row)
-    try:
-        stats = json.loads(row["stats"]) if isinstance(row["stats"], str) else row["stats"]
-    except (ValueError, RecursionError):
-        stats = None  # of anything but a JSON object, nothing is known
     return Run(
         id=str(row["id"]),
         worker=clean(read.text("worker") or "", 60),
         started_at=read.moment("started_at") or _UNREADABLE,
         ended_at=read.moment("ended_at"),
         exit_status=_number(int, row["exit_status"]),
-        stats=stats if isinstance(stats, dict) else {},
+        stats=_facts(row["stats"]),
     )
 
 
@@ -346,7 +351,17 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
         document_size=_number(int, row["document_size"]),
         document_type=read.text("document_type"),
         document_source=read.text("document_source"),
+        is_last=_facts(row["circumstances"]).get(LAST_ATTEMPT) is True,
     )
+
+
+def _facts(stored: Any) -> Mapping[str, Any]:
+    """What stands in a column of JSON, which a server's driver has read already; nothing if it is no object."""
+    try:
+        found = json.loads(stored) if isinstance(stored, str) else stored
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _number(kind: Callable[[Any], _Number], value: Any) -> _Number | None:
