@@ -119,8 +119,15 @@ def expire(claim: Claim, now: datetime, policy: Policy) -> Decision | None:
     if policy.sets_aside(claim):
         return None
     failed_at = claim.state.failed_at or now
+    made = made_at(claim.state, now)
     state = replace(
-        claim.state, stage=Stage.GIVEN_UP, next_at=None, failed_at=failed_at, expired_at=now, interruptions=0
+        claim.state,
+        stage=Stage.GIVEN_UP,
+        next_at=None,
+        failed_at=failed_at,
+        expired_at=now,
+        interruptions=0,
+        last_attempt_at=made,
     )
     days = policy.expire_after.days if policy.expire_after else 0
     error = f"Given up: its response deadline, {claim.deadline}, passed more than {plural(days, 'day')} ago"

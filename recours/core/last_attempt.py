@@ -92,7 +92,7 @@ RECOMMENDED = timedelta(hours=30)
 
 
 def gave_up_without(claim: Claim, since: datetime, policy: Policy) -> bool:
-    """Tell whether a claim gave up since then, so early that a last attempt would have come after."""
+    """Tell whether a claim gave up since then, at a time when a last attempt could still have been set."""
     state, at = claim.state, claim.state.last_retry_at
     if state.stage is not Stage.GIVEN_UP or state.expired_at or at is None or at < since:
         return False
@@ -121,9 +121,9 @@ def redated(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
 
 
 def recalled(state: State, now: datetime, policy: Policy) -> State:
-    """The state of a claim that waits for its last attempt, unless that comes next no more.
+    """The state of a claim; one that waits for its last attempt waits for its next retry instead, if that comes first.
 
-    None is made since the setting was turned off, or a raised limit has a retry come before it.
+    So it is under a raised limit. Where the setting was turned off, no last attempt is made.
     """
     at = state.last_attempt_at
     if at is None or not awaits_last_attempt(state):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recours.core.assessment import as_next_run_finds, assess, go_on, retimed
 from recours.core.claim import Claim, Delivery, Snapshot, Stage, State, deadline_end
-from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
+from recours.core.decision import Action, Decision, decide, expire, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.last_attempt import awaits_last_attempt, recalled
 from recours.core.outcome import Failure, Retrieved
@@ -199,6 +199,15 @@ def test_once_the_deadline_is_over_the_claim_is_given_up_without_a_call() -> Non
     assert decision.gave_up
     assert "last_attempt" not in decision.events[0].facts
     assert decision.state.last_attempt_at is None
+
+
+def test_one_that_expires_had_none() -> None:
+    at = END - 30 * HOUR
+    waits = claim(ready(4, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT))
+    decision = expire(waits, END + 900 * HOUR, ON)
+    assert decision is not None
+    assert decision.state.last_attempt_at is None
+    assert "last_attempt" not in decision.events[0].facts
 
 
 # ---------------------------------------------------------------- edits and options
