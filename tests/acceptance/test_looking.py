@@ -598,3 +598,29 @@ def test_an_older_schema_is_told(service: Service, person: Person, arguments: li
     done = person.types(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert "is not current: a run of either worker brings it up to date, or 'recours init-db'." in done.stderr
+
+
+# ---------------------------------------------------------------- the last attempt before a deadline
+
+
+def test_what_last_attempts_would_bring_and_when_they_come(service: Service, person: Person) -> None:
+    """It is off at first: a claim gives up. Then another one waits for its last attempt."""
+    last = earlier(service, hours=1) - 72 * HOUR
+    used: dict[str, Any] = {"pod_retry_count": 3, "pod_last_retry_at": f"{last:%Y-%m-%d %H:%M:%S}"}
+    used |= {"response_deadline": (last + timedelta(days=15)).date().isoformat(), "failed_at": last}
+    service.add(Scenario.IN_TRANSIT, **used)
+    service.run()
+    said = (
+        "claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS=30 would try it once more."
+    )
+    assert f"1 {said}" in person.does("status")
+    assert person.json("status")["without_last_attempt"] == 1
+
+    service.environment["RECOURS_LAST_ATTEMPT_HOURS"] = "30"
+    service.add(Scenario.IN_TRANSIT, **used)
+    service.run()
+    assert said not in person.does("status")
+    why = person.does("why", "CLM-0002")
+    assert re.search(
+        r"It waits for one last attempt on .*, 30 h before the deadline \(4 of 4 retries used\)\.", why
+    )
