@@ -431,13 +431,14 @@ def circumstances(attempt: Attempt) -> dict[str, Any]:
     `calls`: how many of each kind; `deadline`: an ISO date; `amount`: in dispute, in the claim's currency; `client`: its id;
     `age_h`: hours since the claim was made; `last_attempt`: it was the one before the deadline, beside the retries. What is unknown is left out.
     """
-    claim, age = attempt.claim, attempt.claim.created_at and attempt.started_at - attempt.claim.created_at
+    claim = attempt.claim
+    age = None if claim.created_at is None else attempt.started_at - claim.created_at
     facts = {
         "calls": {what.value.lower(): count for what, count in attempt.kinds.items() if count},
         "deadline": claim.deadline and claim.deadline.isoformat(),
         "amount": claim.amount or None,
         "client": claim.client_id if isinstance(claim.client_id, int | None) else clean(claim.client_id, 40),
-        "age_h": age and round(age.total_seconds() / 3600, 2),
+        "age_h": None if age is None else round(age.total_seconds() / 3600, 2),
         LAST_ATTEMPT: attempt.is_last or None,
     }
     return {name: fact for name, fact in facts.items() if fact is not None and fact != {}}

@@ -57,6 +57,14 @@ def test_what_is_unknown_is_left_out(service: Service) -> None:
     assert found["calls"] == {"tracking": 1, "token": 1}
 
 
+def test_a_claim_may_be_asked_about_in_the_instant_in_which_it_is_made(service: Service) -> None:
+    service.add(
+        S.DELIVERED, created_at=f"{service.clock.now():%Y-%m-%d %H:%M:%S}", pod_fetch_status="pending"
+    )
+    assert service.run(PODFetchWorker).stats.success == 1
+    assert kept(service)[0]["age_h"] == 0
+
+
 def test_the_last_attempt_is_told_from_the_retries(service: Service) -> None:
     service.environment["RECOURS_LAST_ATTEMPT_HOURS"] = "30"
     service.add(S.IN_TRANSIT, response_deadline="2026-02-05")
