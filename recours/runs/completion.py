@@ -1,7 +1,7 @@
 """Proofs whose documents were asked for before their parcels were tracked: who signed, and when, is asked afterwards.
 
-Only with calls that are left over: of a day's quota once nothing of it is kept for new claims any more, and of a carrier
-for which no claim is due. No attempt is used, whatever the answer.
+Only with calls that are left over: of a day's quota in its last hours, when few claims come that may need them, and of a
+carrier for which no claim is due. No attempt is used, whatever the answer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery, Stage
 from recours.core.outcome import Failure
-from recours.core.quota import Capability, kept_until
+from recours.core.quota import Capability
 from recours.core.text import plural
 from recours.runs.log import log
 from recours.runs.ports import Dependencies, Lease, Proofs, UntrackedProof
@@ -19,6 +19,7 @@ LEASE = timedelta(minutes=10)
 # Later the parcel's tracking may be gone, and the proof has been used.
 _MOST_AGE = timedelta(days=3)
 _MOST = 20  # of a carrier in one run
+_LAST_HOURS = timedelta(hours=2)
 
 
 def complete_proofs(
@@ -38,7 +39,7 @@ def _has_calls_left_over(deps: Dependencies, key: str, now: datetime) -> bool:
     if deps.queue.closed(key):
         return False
     limits = [use.limit for use in deps.queue.usage(key)]
-    if any(limit.window.seconds == 0 and now < kept_until(limit, now) for limit in limits):
+    if any(limit.window.seconds == 0 and limit.window.around(now)[1] - now > _LAST_HOURS for limit in limits):
         return False
     return not any(deps.claims.ready_by_carrier(stage, now, 1, [key]) for stage in (Stage.NEW, Stage.READY))
 

@@ -91,7 +91,7 @@ def test_the_piece_of_a_shipment_is_tracked_all_the_same(make: Callable[..., Ser
 # ---------------------------------------------------------------- who signed, and when
 
 
-AFTERNOON = 16 - 9  # hours from the first run, which is at 9:00 in Paris
+EVENING = 22 - 9  # hours from the first run, which is at 9:00 in Paris
 
 
 def proof(service: Service) -> list[tuple[Any, ...]]:
@@ -107,9 +107,9 @@ def test_the_parcel_of_a_proof_is_tracked_with_calls_that_are_left_over(make: Ca
     claim = service.add(S.DELIVERED, **NEW)
     service.run(PODFetchWorker)
     assert proof(service) == [(None, False, None, None)]
-    service.clock.advance(timedelta(hours=AFTERNOON - 1))
+    service.clock.advance(timedelta(hours=EVENING - 1))
     service.run(PODFetchWorker)
-    assert calls(service, claim) == ["searchPOD"]  # new claims may come yet
+    assert calls(service, claim) == ["searchPOD"]  # claims may come yet
     service.clock.advance(timedelta(hours=1))
     service.run(PODFetchWorker)
     assert calls(service, claim) == ["searchPOD", "trackSkybillV2"]
@@ -129,7 +129,7 @@ def test_no_call_is_taken_from_claims_that_are_due(make: Callable[..., Service])
     service = make(CHRONOPOST_DOCUMENT_FIRST="true", QUOTA_CHRONOPOST="10/day@Europe/Paris")
     first = service.add(S.DELIVERED, **NEW)
     service.run(PODFetchWorker)
-    service.clock.advance(timedelta(hours=AFTERNOON))
+    service.clock.advance(timedelta(hours=EVENING))
     late = [service.add(S.DELIVERED, **NEW) for _ in range(2)]
     service.run(PODFetchWorker, batch_size=1)  # one is still due afterwards
     assert sorted(len(calls(service, claim)) for claim in late) == [0, 1]
@@ -142,7 +142,7 @@ def test_a_used_up_quota_leaves_nothing_over(make: Callable[..., Service]) -> No
     service = make(CHRONOPOST_DOCUMENT_FIRST="true", QUOTA_CHRONOPOST="2/day@Europe/Paris")
     claims = [service.add(S.DELIVERED, **NEW) for _ in range(2)]
     service.run(PODFetchWorker)
-    service.clock.advance(timedelta(hours=AFTERNOON))
+    service.clock.advance(timedelta(hours=EVENING))
     assert service.run(PODFetchWorker).exit_status == 0
     assert [calls(service, claim) for claim in claims] == [["searchPOD"], ["searchPOD"]]
     assert service.sql("SELECT count(*) FROM recours_attempts") == [(2,)]
@@ -152,7 +152,7 @@ def test_a_tracking_that_fails_is_not_repeated_and_spoils_nothing(make: Callable
     service = make(CHRONOPOST_DOCUMENT_FIRST="true")
     claim = service.add(S.DELIVERED, S.SYSTEM_ERROR, **NEW)
     service.run(PODFetchWorker)
-    service.clock.advance(timedelta(hours=AFTERNOON))
+    service.clock.advance(timedelta(hours=EVENING))
     for _ in range(2):
         assert service.run(PODFetchWorker).exit_status == 0
     assert calls(service, claim) == ["searchPOD", "trackSkybillV2"]
@@ -167,6 +167,6 @@ def test_proofs_that_came_with_their_delivery_are_left_alone(make: Callable[...,
     claim = service.add(S.DELIVERED, **NEW)
     service.run(PODFetchWorker)
     service.environment["CHRONOPOST_DOCUMENT_FIRST"] = "true"
-    service.clock.advance(timedelta(hours=AFTERNOON))
+    service.clock.advance(timedelta(hours=EVENING))
     service.run(PODFetchWorker)
     assert calls(service, claim) == ["trackSkybillV2", "searchPOD"]
