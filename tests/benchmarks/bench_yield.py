@@ -4,7 +4,7 @@ The workers run over made-up populations of four weeks (`population`), in five r
 have the same claims and quotas: the guide's table in order of arrival, and an oracle that knows when each proof appears.
 What lies between the two, summed over the seeds, is the gap; the figure is the part of it that the workers close.
 These runs have claims, quotas and carriers in memory. Of one seed of each regime, three weeks are then run with real
-processes, SQLite, HTTP and the simulated carriers: the calls and proofs of each claim must be the same.
+processes, SQLite, HTTP and the simulated carriers, one call at a time: the calls and proofs of each claim must be the same.
 
 Prints tables and writes the figures to tests/benchmarks/yield.json. The exit status is 1 if a bound is missed, or cannot be
 shown as this version has no such setting.
@@ -24,6 +24,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from recours.core.text import plural
 from tests.benchmarks.population import REGIMES, START, Case, Population, Regime, populate
 from tests.benchmarks.references import Guide, Harvest, oracle
 from tests.benchmarks.runs_in_memory import RunsInMemory, missing_settings, settings_of
@@ -187,10 +188,13 @@ def misses(summary: Summary, variant: Variant, regime: str) -> list[str]:
 
 
 def differing(regime: Regime, variant: Variant, days: int = _DAYS_IN_PROCESSES) -> list[str]:
-    """The claims of the first seed that fare otherwise with real processes than in memory, by their references."""
+    """The claims of the first seed that fare otherwise with real processes than in memory, by their references.
+
+    One call at a time: else who answers first decides which claims get the last calls of a day.
+    """
     population = replace(populate(regime, 0), ends=START + timedelta(days=days))
-    in_memory = RunsInMemory(population, settings_of(variant.settings)).run()
-    real = RunsInProcesses(population, variant.settings).run()
+    in_memory = RunsInMemory(population, settings_of(variant.settings), concurrency=1).run()
+    real = RunsInProcesses(population, variant.settings, concurrency=1).run()
     return [
         case.reference
         for case in population.cases
@@ -241,12 +245,11 @@ def main(arguments: Sequence[str]) -> int:
             else {one.name: pool.submit(differing, one, variants[-1]) for one in regimes}
         )
         figures = _compare_all(pool, regimes, asked.seeds, variants, missed)
-        for name, found in real.items():
-            print(
-                f"{name:<9}{variants[-1].name}, real processes: {len(found.result())} claims differ",
-                flush=True,
-            )
-            missed += [f"{name}: with real processes {one} fares otherwise" for one in found.result()]
+        for name, waited in real.items():
+            found = waited.result()
+            told = f"{plural(len(found), 'claim')} of {name}, {variants[-1].name}, fared otherwise with real processes"
+            print(told, flush=True)
+            missed += [f"{told}, such as {found[0]}"] if found else []
     for miss in missed:
         print(f"MISSED {miss}")
     print(f"{asked.seeds} seeds in {time.monotonic() - begun:.0f} s")

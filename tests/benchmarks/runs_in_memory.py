@@ -67,7 +67,8 @@ def missing_settings(names: Mapping[str, str]) -> list[str]:
 class RunsInMemory:
     """Runs as cron starts them, in one thread: the same each time."""
 
-    def __init__(self, population: Population, settings: Settings) -> None:
+    def __init__(self, population: Population, settings: Settings, concurrency: int = 8) -> None:
+        self._concurrency = concurrency
         self._population = population
         self._arriving = list(reversed(population.cases))
         self._settings = settings
@@ -110,6 +111,7 @@ class RunsInMemory:
         )
         options = Options(
             kind.usual_batch,
+            self._concurrency,
             carrier_concurrency=settings.carrier_concurrency,
             pending_share=settings.pending_share,
         )

@@ -49,7 +49,7 @@ def run(job: dict[str, Any]) -> int:
     os.environ.update(job["environment"])
     clock = SimulatedClock(datetime.fromisoformat(job["at"]))
     vars(recours.wiring.databases)["SystemClock"] = lambda _offset: clock  # by this name the run asks for it
-    return recours.cli.workers.main(job["worker"], [])
+    return recours.cli.workers.main(job["worker"], job["arguments"])
 
 
 class Parcels(dict[str, Parcel]):
@@ -81,7 +81,8 @@ class Parcels(dict[str, Parcel]):
 class RunsInProcesses:
     """Each run that cron would start, one after another."""
 
-    def __init__(self, population: Population, changed: Mapping[str, str]) -> None:
+    def __init__(self, population: Population, changed: Mapping[str, str], concurrency: int = 8) -> None:
+        self._arguments = ["--concurrency", str(concurrency)]
         self._population = population
         self._arriving = list(reversed(population.cases))
         self._changed = changed
@@ -125,6 +126,7 @@ class RunsInProcesses:
         output = service.folder / "output"
         job = {
             "worker": worker,
+            "arguments": self._arguments,
             "at": self._clock.now().isoformat(),
             "environment": {**service.environment, "RECOURS_HOME": str(service.folder)},
             "stdout": str(output),
