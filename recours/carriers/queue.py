@@ -45,6 +45,7 @@ from recours.core.quota import (
     QuotaRequest,
     Usage,
     kept_for_new_claims,
+    kept_for_others,
     kept_until,
 )
 from recours.core.sentences import MISTYPED, Said, Sentence, carrier_message
@@ -61,6 +62,7 @@ _MOST_TRIES = 8
 
 
 Ask = Callable[[CarrierClient, CarrierSession], Outcome]
+_LeftToOthers = Callable[..., int]  # of a limit, at a time
 
 
 @dataclass(frozen=True)
@@ -127,22 +129,21 @@ class APIRequestQueue:
         fetches: Sequence[CallBudget],
         *,
         headroom: float = 0.0,
+        urgent: CallBudget | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
-
-        `headroom`: the part of a day's quota that is left to new claims. `go_on`: see `Queue`.
-        """
+        """See `Queue`."""
+        left_to_others = partial(kept_for_others, share=headroom, urgent=urgent or {})
         if refusal := self.closed(carrier):
             return [], refusal
         wanted = self._with_setup_calls(carrier, fetches)
         for _ in range(_MOST_TRIES):
-            reserved = self._reserve_units(carrier, wanted, headroom, go_on) if wanted else []
+            reserved = self._reserve_units(carrier, wanted, left_to_others, go_on) if wanted else []
             if not isinstance(reserved, Exhausted):
                 return reserved, refusal
             fitting = reserved.fitting(wanted)
             if len(fitting) < len(wanted):  # else units came back in between: the same again
-                refusal = self._at_limit(carrier, reserved, wanted[len(fitting)], headroom)
+                refusal = self._at_limit(carrier, reserved, wanted[len(fitting)], headroom, left_to_others)
             wanted = fitting
         return [], Refusal(
             Blocked.RATE_LIMIT, f"{self._name(carrier)} is asked by many at once", passing=True
@@ -159,11 +160,15 @@ class APIRequestQueue:
         return [first, *fetches[1:]]
 
     def _reserve_units(
-        self, carrier: str, fetches: Sequence[CallBudget], headroom: float, go_on: Callable[[], bool]
+        self,
+        carrier: str,
+        fetches: Sequence[CallBudget],
+        left_to_others: _LeftToOthers,
+        go_on: Callable[[], bool],
     ) -> list[Reservation] | Exhausted:
         account, now = self._accounts[carrier], self._clock.now()
         requests = [
-            QuotaRequest(limit, units, kept_for_new_claims(limit, headroom, now))
+            QuotaRequest(limit, units, left_to_others(limit, now=now))
             for limit in account.long_limits
             if (units := sum(limit.units(calls) for calls in fetches))
         ]
@@ -177,12 +182,20 @@ class APIRequestQueue:
             for calls in fetches
         ]
 
-    def _at_limit(self, carrier: str, short: Exhausted, calls: CallBudget, headroom: float) -> Refusal:
+    def _at_limit(
+        self,
+        carrier: str,
+        short: Exhausted,
+        calls: CallBudget,
+        headroom: float,
+        left_to_others: _LeftToOthers,
+    ) -> Refusal:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
-        kept = kept_for_new_claims(limit, headroom, now)
-        if short.is_for_new_claims(needed, kept):
-            reason = f"{self._name(carrier)} has only calls left that are kept for new claims ({limit})"
+        kept = left_to_others(limit, now=now)
+        if short.is_for_others(needed, kept):
+            whose = "new" if kept == kept_for_new_claims(limit, headroom, now) else "more urgent"
+            reason = f"{self._name(carrier)} has only calls left that are kept for {whose} claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
         reason = f"{self._name(carrier)} is at its limit ({limit})"
         said = Said(Sentence.LIMIT_REACHED, self._name(carrier))

@@ -152,8 +152,8 @@ class Exhausted:
         """Tell whether so many units could be had once all reserved ones have come back."""
         return self.at_best >= units
 
-    def is_for_new_claims(self, units: int, kept: int) -> bool:
-        """Tell whether so many units could be had if no `kept` ones were left to new claims."""
+    def is_for_others(self, units: int, kept: int) -> bool:
+        """Tell whether so many units could be had if no `kept` ones were left to others."""
         return self.at_best < units <= self.at_best + kept
 
     def fitting(self, wanted: Sequence[CallBudget]) -> list[CallBudget]:
@@ -197,6 +197,13 @@ def kept_for_new_claims(limit: Limit, share: float, now: datetime) -> int:
     if limit.window.seconds or now >= kept_until(limit, now):
         return 0
     return math.ceil(round(limit.number * share, 6))
+
+
+def kept_for_others(limit: Limit, share: float, urgent: CallBudget, now: datetime) -> int:
+    """How many of a day's calls a worker leaves to the other one: those that its more `urgent` claims need, or its share."""
+    if limit.window.seconds or now >= kept_until(limit, now):
+        return 0
+    return min(limit.number, max(kept_for_new_claims(limit, share, now), limit.units(urgent)))
 
 
 def kept_until(limit: Limit, now: datetime) -> datetime:

@@ -154,6 +154,14 @@ class ClaimRepository:
             rows = connection.execute(query, parameters).all()
         return {str(key): Ready(count, head) for key, count, *ranks in rows if (head := head_of(ranks, now))}
 
+    def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
+        """See `Claims`. One look into the index of ready claims."""
+        to_come = _c.pod_rank_is_deadline == 1, _c.pod_rank_at >= now
+        of_lane = at_stage(stage), _c.pod_carrier_key == carrier, free(now), unedited(), self.reach.rows()
+        query = select(_c.pod_rank_at).where(*of_lane, *to_come).order_by(_c.pod_rank_at).limit(most)
+        with self.database.read() as connection:
+            return [at for at in connection.scalars(query) if at is not None]
+
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
         query = select(func.count()).where(

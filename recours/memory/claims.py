@@ -58,6 +58,12 @@ class MemoryClaims:
         (row,) = self.table.most_urgent(stage, [key], 1, now)
         return urgency(row.claim.state, now)
 
+    def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
+        rows = self.table.by_group(stage).get(carrier, {})
+        states = [row.claim.state for row in rows if row.can_be_taken(now)]
+        ends = (state.rank_at for state in states if state.rank_is_deadline and state.rank_at)
+        return sorted(end for end in ends if end >= now)[:most]
+
     def times_asked(self, claim: Claim) -> int:
         return self._asked[claim.id, claim.number]
 

@@ -23,7 +23,6 @@ from recours.operations.forecast.facts import (
     stopped,
 )
 from recours.operations.records import LeftAlone
-from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
 from recours.runs.workers import BOTH_WORKERS
 
@@ -259,8 +258,10 @@ class _Maker:
         horizon = policy.backoff.horizon(coming[0].at if coming else self.now)
         recall = recall_at(self.until, policy)
         found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now, recall)
-        last_fetch = last_run(self.asked.begun, PODFetchWorker, self.now)
-        runs = ComingRuns(self._noted(found), self.rules, self.now, last_fetch)
+        last_runs = {
+            worker.name: at for worker in BOTH_WORKERS if (at := last_run(self.asked.begun, worker, self.now))
+        }
+        runs = ComingRuns(self._noted(found), self.rules, self.now, last_runs)
         due_now = runs.due()
         for run in runs.ticks(self.until) if self.asked.by_fleet else map(runs.run, coming):
             self._take_in(run)

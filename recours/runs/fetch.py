@@ -1,11 +1,17 @@
 """`PODFetchWorker`: new claims, fetched for the first time."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 
 from recours.core.claim import Stage
 from recours.runs.completion import complete_proofs
+from recours.runs.leasing import Limits
 from recours.runs.log import log
-from recours.runs.worker import RULE, Worker
+from recours.runs.worker import LATE_AFTER, RULE, Worker
+
+# The other worker, whose module knows this one: a test holds these to it.
+SCHEDULER, SCHEDULERS_RUNS = "pod_retry_scheduler", timedelta(hours=1)
 
 
 class PODFetchWorker(Worker):
@@ -25,6 +31,13 @@ class PODFetchWorker(Worker):
         log.info("POD FETCH WORKER - Starting")
         log.info(f"Batch size: {batch_size}")
         log.info(RULE)
+
+    def limits(self, carriers: Collection[str]) -> Limits:
+        """Failed claims with a nearer deadline have the calls that they need, if their worker runs at all."""
+        now = self.deps.clock.now()
+        last = self.deps.journal.last_run(SCHEDULER, now)
+        others = Stage.READY if last is not None and now - last <= LATE_AFTER * SCHEDULERS_RUNS else None
+        return replace(super().limits(carriers), others=others)
 
     def tidy(self) -> None:
         """Also ask who signed the proofs whose documents were asked for first. Raises RunError."""

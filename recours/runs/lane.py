@@ -1,6 +1,8 @@
 """One account of a carrier in one run: whether it is open, how many calls are under way, what made it close."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, ErrorKind
@@ -27,6 +29,9 @@ class Lane:
     not_before: float = 0.0  # monotonic seconds: others hold the last units, and may give them back
     waits_since: float | None = None
     doubts: Doubts = field(default_factory=Doubts)
+    # Of claims of the other worker that are ready: the ends of their deadlines, and when they were read (monotonic seconds).
+    deadlines: Sequence[datetime] = ()
+    deadlines_read_at: float | None = None
 
     @property
     def is_over(self) -> bool:

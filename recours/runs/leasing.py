@@ -1,9 +1,11 @@
 """Leases claims whose carriers may be asked, in bundles of one carrier, with the quota for their calls."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Stage, State, urgency
@@ -19,6 +21,7 @@ from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure
 from recours.core.pauses import Refusal
+from recours.core.quota import CallBudget
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
 from recours.runs.attempt import Ended, kept_already, without_call
@@ -37,7 +40,14 @@ _REPORTED_AS = {
 
 LEASE = timedelta(minutes=10)
 POLL_S = 0.25
+# The deadlines of the other worker's claims, of a lane: so many are read, and again after a while.
+_MOST_DEADLINES = 1000
+_READ_AGAIN_S = 60.0
 _LONGEST_WAIT_FOR_QUOTA_S = 60.0
+
+
+def _units(calls: CallBudget) -> int:
+    return sum(calls.values())
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class Limits:
     max_runtime: timedelta
     pending_share: float = 0.0  # of a day's quota, left to new claims
     new_claims_wait: Collection[str] = ()  # carriers for which that holds
+    others: Stage | None = None  # where the claims of the other worker are ready; None: it does not run
 
 
 @dataclass(eq=False)
@@ -251,7 +262,34 @@ class Leasing:
             for calls in spec.calls_for_bundle([self._known(claim) for claim in bundle])
         ]
         headroom = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
-        return self._deps.queue.reserve(lane.key, calls, headroom=headroom, go_on=self._go_on)
+        reserve = partial(self._deps.queue.reserve, lane.key, headroom=headroom, go_on=self._go_on)
+        claims = [claim for bundle in bundles for claim in bundle]
+        urgent = [self._more_urgent(lane, claim) for claim in claims]
+        reservations, refusal = reserve(calls, urgent=max(urgent, key=_units, default={}))
+        # For what is left, each leaves only what those need that go before it.
+        while refusal and refusal.reserved and (place := len(reservations)) < len(calls):
+            more, refusal = reserve(calls[place : place + 1], urgent=urgent[place])
+            if not more:
+                break
+            reservations += more
+        return reservations, refusal
+
+    def _more_urgent(self, lane: Lane, claim: Claim) -> CallBudget:
+        """The calls for claims of the other worker that are ready too and have a nearer deadline."""
+        others, now = self._limits.others, self._deps.clock.now()
+        if others is None or self._recorder.asked:
+            return {}
+        monotonic = self._deps.clock.monotonic()
+        if lane.deadlines_read_at is None or monotonic - lane.deadlines_read_at > _READ_AGAIN_S:
+            lane.deadlines = self._deps.claims.deadlines(others, lane.key, _MOST_DEADLINES, now)
+            lane.deadlines_read_at = monotonic
+        tier, at = urgency(claim.state, now)
+        nearer = (
+            len(lane.deadlines) if tier else bisect_left(lane.deadlines, at)
+        )  # all come before what is late
+        is_new_first = others is Stage.NEW and lane.key in self._deps.policy.document_first
+        calls = self._catalog.specs[lane.key].calls_for(Delivery() if is_new_first else None)
+        return {what: nearer * count for what, count in calls.items()} if nearer else {}
 
     def _known(self, claim: Claim) -> Delivery | None:
         return delivery_to_assume(claim, self._catalog.specs[lane_key(claim)], self._deps.policy)

@@ -13,7 +13,7 @@ from recours.core.mail import Event
 from recours.core.outcome import Failure, Label, Outcome, Retrieved, StoredDocument
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
-from recours.core.quota import Capability, Usage
+from recours.core.quota import CallBudget, Capability, Usage
 
 
 class Clock(Protocol):
@@ -124,10 +124,12 @@ class Queue(Protocol):
         fetches: Sequence[dict[Capability, int]],
         *,
         headroom: float = 0.0,
+        urgent: CallBudget | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
         """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
 
+        Of a day's quota calls are left to the other worker: the part `headroom`, or the `urgent` ones if these are more.
         `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
         """
 
@@ -243,6 +245,9 @@ class Claims(Protocol):
         The one with the most urgent claim comes first; one with nothing ready is left out. With `most` claims are counted
         only until it is certain that there are as many in all.
         """
+
+    def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
+        """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `most`."""
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""

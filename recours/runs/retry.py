@@ -42,14 +42,16 @@ class PODRetryScheduler(Worker):
             log.info(waiting_line(self.deps.claims.waiting(), self.local))
 
     def limits(self, carriers: Collection[str]) -> Limits:
-        """New claims that wait have their part of the day's quota, if their worker runs at all."""
+        """New claims that wait have their part of the day's quota, or what more urgent ones need, if their worker runs at all."""
         now = self.deps.clock.now()
         last = self.deps.journal.last_run(PODFetchWorker.name, now)
         if not PODFetchWorker.has_run_lately(last, now):
             return super().limits(carriers)
         waiting = frozenset(self.deps.claims.ready_by_carrier(Stage.NEW, now, 1, carriers))
         share = self.options.pending_share
-        return replace(super().limits(carriers), pending_share=share, new_claims_wait=waiting)
+        return replace(
+            super().limits(carriers), pending_share=share, new_claims_wait=waiting, others=Stage.NEW
+        )
 
     def settled_of(self) -> Collection[str] | None:
         """Those whose retries `maintain_own` lets pass."""

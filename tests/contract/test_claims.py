@@ -746,6 +746,7 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
     "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),
+    "deadlines": (lambda run: run.claims.deadlines(Stage.READY, "chronopost", 1000, NOW), "ready"),
     "count new": (lambda run: run.claims.ready_by_carrier(Stage.NEW, NOW, 5), "new"),
     "count some": (
         lambda run: run.claims.ready_by_carrier(Stage.READY, NOW, 5, ["chronopost", "other"]),

@@ -77,9 +77,10 @@ class FakeQueue:
         fetches: Sequence[dict[Capability, int]],
         *,
         headroom: float = 0.0,
+        urgent: dict[Capability, int] | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        del go_on  # no call waits here
+        del go_on, urgent  # no call waits here, and none is left to others
         with self._lock:
             self.spared.append(headroom)
             if refusal := self.closed(carrier):

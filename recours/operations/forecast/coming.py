@@ -22,7 +22,6 @@ from recours.memory.maintenance import MemoryMaintenance
 from recours.memory.table import ClaimRow, ClaimTable
 from recours.operations.fleet import SLICE, TICK, first_full, next_tick
 from recours.operations.forecast.facts import ComingRun, ForeseenAttempt, ForeseenRun, Left, Rules, Sighted
-from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import lane_key
 from recours.runs.log import silence
 from recours.runs.ports import Attempt, Dependencies
@@ -47,9 +46,13 @@ class ComingRuns:
     """Claims, quotas and carriers as they will be."""
 
     def __init__(
-        self, found: Iterable[Sighted], rules: Rules, now: datetime, last_fetch: datetime | None = None
+        self,
+        found: Iterable[Sighted],
+        rules: Rules,
+        now: datetime,
+        last_runs: Mapping[str, datetime] | None = None,
     ) -> None:
-        """Begin with what there is at `now`. `last_fetch`: when the fetch worker's last run began."""
+        """Begin with what there is at `now`. `last_runs`: when each worker's last run began, by its name."""
         self._rules = rules
         self._clock = SimulatedClock(now)
         self._table = ClaimTable()
@@ -57,8 +60,8 @@ class ComingRuns:
         self._journal = MemoryJournal()
         # Lanes that long-lived workers leave alone.
         self._closed: dict[tuple[type[Worker], str], _Closed] = {}
-        if last_fetch:
-            self._journal.begin("last", PODFetchWorker.name, last_fetch)
+        for name, began_at in (last_runs or {}).items():
+            self._journal.begin(f"last {name}", name, began_at)
         texts: dict[str, str] = {}  # what many claims say in the same words is in memory once
         for sighted in found:
             claim = sighted.claim

@@ -1,6 +1,7 @@
 """Limits as they are written, and the windows they count in."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from recours.core.quota import (
     Usage,
     Window,
     kept_for_new_claims,
+    kept_for_others,
     parse_limits,
 )
 from tests.fakes.examples import MODEST
@@ -249,3 +251,19 @@ def test_a_part_of_the_day_is_left_to_new_claims_until_four_oclock(
 
 def test_nothing_is_left_of_other_windows() -> None:
     assert kept_for_new_claims(Limit("ups", 200, Window(3600)), 0.25, utc(2026, 2, 6, 8)) == 0
+
+
+@pytest.mark.parametrize(
+    ("share", "calls", "hour", "kept"),
+    [(0.25, 30, 8, 30), (0.25, 10, 8, 25), (0.0, 0, 8, 0), (0.25, 500, 8, 100), (0.25, 30, 15, 0)],
+    ids=["need", "share", "none", "all", "afternoon"],
+)
+def test_what_is_left_to_others_is_their_need_or_their_share(
+    share: float, calls: int, hour: int, kept: int
+) -> None:
+    limit, now = Limit("chronopost", 100, Window(0, PARIS)), utc(2026, 2, 6, hour)
+    urgent = {Capability.TRACKING: calls - calls // 2, Capability.POD: calls // 2}
+    assert kept_for_others(limit, share, urgent, now) == kept
+    assert kept_for_others(Limit("ups", 200, Window(3600)), share, urgent, now) == 0
+    of_documents = replace(limit, capability=Capability.POD)
+    assert kept_for_others(of_documents, 0.0, urgent, now) == (min(calls // 2, 100) if kept else 0)

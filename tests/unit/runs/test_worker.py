@@ -9,6 +9,8 @@ from recours.core.claim import Stage, State
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
+from recours.runs.fetch import SCHEDULER, SCHEDULERS_RUNS
+from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
@@ -841,3 +843,7 @@ def test_a_fault_ends_a_slice_and_what_it_had_is_given_back(world: World) -> Non
     with pytest.raises(RunError, match="full"):
         worker.slice()
     assert world.queue.left
+
+
+def test_the_fetch_worker_knows_the_other_one() -> None:
+    assert (PODRetryScheduler.name, PODRetryScheduler.schedule) == (SCHEDULER, SCHEDULERS_RUNS)
