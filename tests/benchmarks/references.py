@@ -75,7 +75,7 @@ _PERSISTENT = frozenset(
 
 
 class Guide:
-    """Both workers to the letter of the guide: four retries after 1, 6, 24 and 72 hours, whoever came first goes first.
+    """Both workers to the letter of the guide: four retries after 1, 6, 24 and 72 hours, in order of arrival.
 
     As recours does, it does not ask again whether a parcel has arrived that has, spends no call on a number that
     cannot be one, and leaves a claim to a later run while its carrier's calls of the day are used up.

@@ -33,7 +33,7 @@ HOPELESS = [kind for kind in ErrorKind if is_persistent(kind, last_retry=True)]
 
 
 def claim(state: State, deadline: date | None = DEADLINE, **columns: Any) -> Claim:
-    """A failed claim of ours, as it was assessed."""
+    """A failed claim as a run has assessed it."""
     columns = {"number": "XY123456789FR", "fetch_status": "failed"} | columns
     seen = Snapshot("failed", "XY123456789FR", "chronopost", state.retries_used, deadline)
     seen = columns.pop("assessed", seen)
