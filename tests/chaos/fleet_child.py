@@ -43,7 +43,7 @@ def shorten() -> None:
         _replace(module, LEASE=lease)
     _replace(engine, _RENEW_BELOW=lease / 2)
     _replace(procrastinate_queue, _DEAD_S=LEASE_S)
-    _replace(procrastinate, App=_Quick)
+    _replace(procrastinate_queue, App=_Quick)
     quick = partial(
         procrastinate.worker.Worker,
         update_heartbeat_interval=_SIGN_OF_LIFE_S,
