@@ -16,7 +16,8 @@ CLAIM_INDEXES = {
         "(pod_retry_count) WHERE pod_stage IN ('waiting', 'ready') AND pod_last_attempt_at = pod_next_retry_at"
     ),
     "ix_claims_pod_backoff": (
-        "(pod_next_retry_at) WHERE pod_stage = 'waiting' AND pod_last_attempt_at {differs} pod_next_retry_at"
+        "(pod_next_retry_at) WHERE CASE WHEN pod_stage = 'waiting'"
+        " THEN pod_last_attempt_at {differs} pod_next_retry_at ELSE {never} END"
     ),
 }
 
@@ -40,8 +41,8 @@ def claim_indexes(columns: set[str], dialect: str) -> dict[str, str]:
     """The indexes on claims, by name."""
     del columns
     create = "CREATE INDEX CONCURRENTLY" if dialect == "postgresql" else "CREATE INDEX"
-    differs = "IS DISTINCT FROM" if dialect == "postgresql" else "IS NOT"
+    differs, never = ("IS DISTINCT FROM", "false") if dialect == "postgresql" else ("IS NOT", "0")
     return {
-        name: f"{create} IF NOT EXISTS {name} ON claims {what.format(differs=differs)}"
+        name: f"{create} IF NOT EXISTS {name} ON claims {what.format(differs=differs, never=never)}"
         for name, what in CLAIM_INDEXES.items()
     }

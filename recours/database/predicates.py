@@ -44,9 +44,9 @@ def awaits_last_attempt() -> ColumnElement[bool]:
 
 
 def awaits_retry() -> ColumnElement[bool]:
-    """Rows that wait for a retry of the backoff."""
-    waits = at_stage(Stage.WAITING)
-    return and_(waits, _c.pod_last_attempt_at.is_distinct_from(_c.pod_next_retry_at))
+    """Rows that wait for a retry of the backoff: as a CASE, so that the index of all that wait does not answer it."""
+    of_backoff = _c.pod_last_attempt_at.is_distinct_from(_c.pod_next_retry_at)
+    return case((at_stage(Stage.WAITING), of_backoff), else_=false())
 
 
 def recalled(max_retries: int, since: Sequence[Any] | None) -> ColumnElement[bool]:

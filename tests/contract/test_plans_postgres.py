@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,18 @@ SELECT 'Q-' || n, 'O', 'Chronopost', 'lost', 1, 'XY00' || n, (ARRAY[NULL, 'succe
     '2025-12-01', '2026-01-01'
 FROM generate_series(1, 20000) n
 """
+
+
+@pytest.fixture
+def backlog(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[Database]:
+    database = Database(kinds("postgresql").ready(tmp_path))
+    with database.write() as connection:
+        connection.exec_driver_sql(BACKLOG)
+        connection.exec_driver_sql(LAST_ATTEMPTS_FAR_AHEAD)
+    with database.outside_transactions() as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE claims")
+    yield database
+    database.close()
 
 
 @pytest.fixture(scope="module")
@@ -94,38 +107,28 @@ FROM generate_series(1, 10000) n
 """
 
 
-def test_among_a_large_backlog_only_the_first_rows_are_read(
-    kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    database = Database(kinds("postgresql").ready(tmp_path_factory.mktemp("backlog")))
-    with database.write() as connection:
-        connection.exec_driver_sql(BACKLOG)
-        connection.exec_driver_sql(LAST_ATTEMPTS_FAR_AHEAD)
-    with database.outside_transactions() as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE claims")
-    seen: list[tuple[str, Any]] = []
-    event.listen(
-        database.engine, "before_cursor_execute", lambda _c, _cu, sql, values, *_: seen.append((sql, values))
-    )
-    run = Run(database)
-    assert run.claims.ready_by_carrier(Stage.READY, NOW, 30)["chronopost"].claims == 30
-    assert run.claims.ready_by_carrier(Stage.READY, NOW, 30, ["chronopost"])["chronopost"].claims == 30
-    assert len(run.take(30)) == 30
-    assert list(run.maintenance.revive_exhausted(4, lambda claim: claim.state, NOW)) == []
-    recall = recall_at(NOW, LAST_ATTEMPTS)
-    assert not run.maintenance.is_behind(NOW, NOW + timedelta(days=99), 4, {"paid"}, NOW, recall)
-    assert list(run.maintenance.recall_last_attempts(recall, lambda claim: claim.state, NOW)) == []
-    assert list(run.maintenance.repair_times(NOW + timedelta(days=99), lambda claim: claim.state, NOW)) == []
+def test_among_a_large_backlog_only_the_first_rows_are_read(backlog: Database) -> None:
+    run = Run(backlog)
+    with statements_of(backlog) as seen:
+        assert run.claims.ready_by_carrier(Stage.READY, NOW, 30)["chronopost"].claims == 30
+        assert run.claims.ready_by_carrier(Stage.READY, NOW, 30, ["chronopost"])["chronopost"].claims == 30
+        assert len(run.take(30)) == 30
+        assert list(run.maintenance.revive_exhausted(4, lambda claim: claim.state, NOW)) == []
+        recall = recall_at(NOW, LAST_ATTEMPTS)
+        assert not run.maintenance.is_behind(NOW, NOW + timedelta(days=99), 4, {"paid"}, NOW, recall)
+        assert list(run.maintenance.recall_last_attempts(recall, lambda claim: claim.state, NOW)) == []
+        assert (
+            list(run.maintenance.repair_times(NOW + timedelta(days=99), lambda claim: claim.state, NOW)) == []
+        )
     looks = [(sql, values) for sql, values in seen if sql.startswith(("SELECT", "WITH")) and "LIMIT" in sql]
     assert len(looks) >= 6
-    with database.write() as connection:
+    with backlog.write() as connection:
         for sql, values in looks:
             plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values).scalar_one()
             scans = [node for node in nodes(plan[0]["Plan"]) if "claims" in node.get("Relation Name", "")]
             assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}, sql
             read = [node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans]
             assert max(read) <= 60, sql
-    database.close()
 
 
 EXHAUSTED = """
