@@ -33,6 +33,7 @@ SPEC = CarrierSpec(
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="0" * 20,
     tracks_always=True,
+    evidence_days=90,  # about: no document of DHL says so
 )
 
 _PATH = "/track/shipments"

@@ -57,6 +57,7 @@ SPEC = CarrierSpec(
     number_description="1Z and 16 signs, the last a digit, or a letter and ten digits, or 9, 18, 22 or 26 digits",
     calls={Capability.TRACKING: 1},
     sample_number="1Z0000000000000000",
+    evidence_days=120,  # after pick-up (its Tracking.yaml)
     tracks_always=True,
     check_digit_fits=_check_digit_fits,
 )

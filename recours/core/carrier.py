@@ -47,6 +47,7 @@ class CarrierSpec:
     tracks_always: bool = False
     # Numbers whose document can be asked for though the parcel was never tracked; None: of no number.
     untracked_form: re.Pattern[str] | None = None
+    evidence_days: int | None = None  # after so many days it forgets a parcel; None: not known to
     # How many parcels one call for the tracking may be about; the calls that follow it are each about one. Not more than
     # one where it `tracks_always`.
     numbers_per_call: int = 1

@@ -1,5 +1,6 @@
 """The settings that the rules depend on, and when a claim is retried next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -75,6 +76,8 @@ class Policy:
     tell_temporary: bool = False
     # Carriers, by their keys, that are asked for a new claim's document before the parcel is tracked.
     document_first: frozenset[str] = frozenset()
+    # Carriers, by their keys, that forget a parcel after so many days.
+    evidence_days: Mapping[str, int] = field(default_factory=dict)
     last_attempt: timedelta | None = None  # so long before the end of its deadline; None: none is made
 
     def sets_aside(self, claim: Claim) -> bool:

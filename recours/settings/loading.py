@@ -227,7 +227,12 @@ class _Reading:
             if spec.untracked_form
             and self.value(Setting(spec.document_first_setting, "false", yes_or_no, ""))
         )
-        return Policy(backoff=Backoff(waits, slack), document_first=document_first, **rules)
+        evidence_days = {
+            spec.key: days for spec in self.catalog.specs.values() if (days := spec.evidence_days)
+        }
+        return Policy(
+            backoff=Backoff(waits, slack), document_first=document_first, evidence_days=evidence_days, **rules
+        )
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         rows = (

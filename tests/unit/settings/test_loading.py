@@ -106,7 +106,7 @@ def test_a_carriers_other_settings_have_defaults_and_forms(tmp_path: Path) -> No
 
 def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
     found = load(tmp_path, {}, CATALOG)
-    assert found.policy == Policy(zone=found.policy.zone)
+    assert found.policy == Policy(zone=found.policy.zone, evidence_days={"ups": 120, "dhl": 90})
     assert str(found.policy.zone) == "Europe/Paris"
     assert found.policy.backoff.waits == tuple(timedelta(hours=h) for h in (1, 6, 24, 72))
     assert found.policy.backoff.slack == timedelta(minutes=5)
