@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -181,25 +181,16 @@ INSERT_LARGE = """
 """
 
 
-def large_rows(count: int) -> Iterator[tuple[Any, ...]]:
-    """Nine of ten done, given up or waiting; one of ten due, half of these with a deadline."""
+STAGES = (*["success"] * 3, *["waiting"] * 3, *["given_up"] * 3, "ready")
+
+
+def large_rows(count: int, stages: Sequence[str] = STAGES) -> Iterator[tuple[Any, ...]]:
+    """Nine of ten done, given up or waiting; one of ten due, half of these with a deadline. Or at these stages in turn."""
     stamp = "%Y-%m-%d %H:%M:%S.%f"
     failed = (NOW - timedelta(days=2)).strftime(stamp)
-    stages = (
-        "success",
-        "success",
-        "success",
-        "waiting",
-        "waiting",
-        "waiting",
-        "given_up",
-        "given_up",
-        "given_up",
-        "ready",
-    )
     for n in range(count):
-        stage = stages[n % 10]
-        status = "success" if stage == "success" else "failed"
+        stage = stages[n % len(stages)]
+        status = {"success": "success", "new": "pending"}.get(stage, "failed")
         retries = 4 if stage == "given_up" else 1
         next_at = (
             (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(stamp) if stage == "waiting" else None

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -41,8 +41,11 @@ from recours.database.schema.inspection import look
 from recours.database.schema.upgrade import complete
 from recours.database.tables import attempts, quota
 from recours.documents.store import DocumentStore
-from recours.runs.leasing import Limits
+from recours.runs.leasing import Leased, Leasing, Limits
+from recours.runs.recorder import Recorder
 from recours.runs.retry import PODRetryScheduler
+from recours.runs.source import DueClaims
+from recours.runs.summary import Stats
 from recours.runs.worker import Options
 from recours.settings.loading import load
 from recours.wiring.databases import open_database
@@ -54,6 +57,7 @@ from tests.benchmarks.bench import (
     NOW,
     ROOT,
     SCRIPT,
+    STAGES,
     WITH_PEAK,
     environment,
     failed_claims,
@@ -395,23 +399,73 @@ def sizes() -> dict[str, Any]:
     return {"seconds": found, "largest": most, "ratios": ratios, "bound": 2.0}
 
 
-def _large_sqlite(folder: Path, count: int) -> URL:
+def _large_sqlite(folder: Path, count: int, stages: Sequence[str] = STAGES) -> URL:
     path = new_database(folder, 0)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executemany(INSERT_LARGE, large_rows(count))
+        connection.executemany(INSERT_LARGE, large_rows(count, stages))
         connection.commit()
     return URL.create("sqlite", database=str(path))
 
 
-def _large_postgres(server: Any, count: int) -> URL:
-    url = _new_postgres(server, f"large_{count}")
+def _large_postgres(server: Any, count: int, stages: Sequence[str] = STAGES) -> URL:
+    url = _new_postgres(server, f"large_{count}_{len(stages)}")
     names = INSERT_LARGE[INSERT_LARGE.index("(") + 1 : INSERT_LARGE.index(")")]
     constant = {"order_id": "o", "carrier": "Chronopost", "dispute_type": "lost", "amount_requested": 10,
                 "pod_carrier_key": "chronopost", "pod_seen_carrier": "Chronopost", "pod_interruptions": 0}  # fmt: skip
     columns = [name.strip() for name in names.split(",")]
     varying = [name for name in columns if name not in constant]
-    _copy(url, ", ".join([*varying, *constant]), ((*row, *constant.values()) for row in large_rows(count)))
+    _copy(
+        url,
+        ", ".join([*varying, *constant]),
+        ((*row, *constant.values()) for row in large_rows(count, stages)),
+    )
     return url
+
+
+def taking() -> dict[str, Any]:
+    """Taking 30 claims for a run, with the quota for their calls, out of ever more that are ready: milliseconds.
+
+    Half of the claims are the other worker's, and those of them that have a nearer deadline are looked for.
+    """
+    counts, stages = (10_000, 1_000_000), ("ready", "new", "new", "ready")
+    with tempfile.TemporaryDirectory() as name, running(durable=True) as server:
+        urls: dict[str, dict[int, URL]] = {"sqlite": {}, "postgresql": {}}
+        for count in counts:
+            (Path(name) / str(count)).mkdir()
+            urls["sqlite"][count] = _large_sqlite(Path(name) / str(count), count, stages)
+            urls["postgresql"][count] = _large_postgres(server, count, stages)
+        load, fsync = os.getloadavg()[0], fsync_ms(Path(name))
+        found = {kind: {count: _taken(url) for count, url in of.items()} for kind, of in urls.items()}
+    ratios = {kind: of[counts[1]] / of[counts[0]] for kind, of in found.items()}
+    return {"milliseconds": found, "ratios": ratios, "bound": 2.0, "load": load, "fsync_ms": fsync}
+
+
+def _taken(url: URL, rounds: int = 15) -> float:
+    """The median of some runs' taking."""
+    given = _ACCOUNT | {
+        "DATABASE_URL": url.render_as_string(hide_password=False),
+        "QUOTA_CHRONOPOST": "900000/day",
+    }
+    settings = load(ROOT, given, CATALOG)
+    opened = open_database(settings)
+    took = []
+    with closing(opened.database):
+        for _ in range(rounds):
+            worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=30), mails=False)
+            deps, now = worker.deps, worker.deps.clock.now()
+            recorder = Recorder(deps.claims, deps.clock, deps.policy, Stats(), worker.run_id, lambda at: at,
+                                asked=False, token=worker.run_id)  # fmt: skip
+            limits = Limits(30, 30, 30, timedelta(hours=1), 0.25, (), Stage.NEW)
+            source = DueClaims(deps.claims, Stage.READY)
+            leasing = Leasing(deps, worker.catalog, limits, recorder, source, lambda: True)
+            taken: list[Leased] = []
+            begun = time.perf_counter()
+            leasing.open(source.ready(now, 30))
+            while len(taken) < 30:
+                taken.extend(one for bundle in leasing.next() for one in bundle)
+            took.append(1000 * (time.perf_counter() - begun))
+            leasing.hand_back(taken)
+    return statistics.median(took)
 
 
 # ---------------------------------------------------------------- looking
@@ -552,6 +606,7 @@ _PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "one waiter": one_waiter,
     "memory": memory,
     "sizes": sizes,
+    "taking": taking,
     "status": status,
     "processes": processes,
     "fleet": of_fleet(lambda server: fleet.throughput(server, ROUNDS)),
