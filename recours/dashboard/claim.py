@@ -10,7 +10,6 @@ import streamlit as st
 import streamlit.components.v1 as components
 
 from recours.core.claim import FetchStatus
-from recours.core.mail import MailState
 from recours.core.outcome import NotADocumentError
 from recours.core.sentences import sentence
 from recours.core.text import clean
@@ -228,8 +227,7 @@ def _message(message: Message, texts: PageTexts) -> _Entry:
         at, told = message.written_at, texts("told_not_yet")
     elif message.mail_state:
         who = plainly(message.recipient or "", 100)
-        told = texts.of("mail_", message.mail_state)
-        told = told.format(who=who) if message.mail_state == MailState.SENT else told
+        told = texts.of("mail_", message.mail_state, who=who)
     else:
         told = plainly(texts.of("told_", message.told))
     title = f"✉️ **{texts('mail')}**: {plainly(texts.of('event_', message.event))}"

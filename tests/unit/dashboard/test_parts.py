@@ -25,13 +25,13 @@ from recours.core.password import Doorkeeper, PasswordHash, read_hash
 from recours.core.policy import Policy
 from recours.core.quota import Usage, parse_limits
 from recours.dashboard import overview
-from recours.dashboard.claim import LARGEST, Absent, Document, NoDocument, read_document, sandboxed
+from recours.dashboard.claim import LARGEST, Absent, Document, NoDocument, _message, read_document, sandboxed
 from recours.dashboard.page import is_from_elsewhere
 from recours.dashboard.texts import TEXTS, PageTexts
 from recours.dashboard.visit import Visit, plainly
 from recours.operations.labels import KINDS, STANDING
 from recours.operations.position import Standing, position
-from recours.operations.records import Backlog, ClaimFilter, ListedClaim
+from recours.operations.records import Backlog, ClaimFilter, ListedClaim, Message
 from recours.operations.results import ANSWERS, STATUS, ResultSentences
 from recours.operations.status import CarrierNow, Health, Rate
 from recours.sandbox import SimulatedClock
@@ -209,6 +209,17 @@ def test_every_text_is_used_somewhere() -> None:
     )
     unused = {key for key in TEXTS["en"] if not re.search(f"[\"']{key}[\"']", code) and not built.match(key)}
     assert unused == set()
+
+
+@pytest.mark.parametrize("state", MailState)
+@pytest.mark.parametrize("texts", [EN, FR])
+def test_a_mail_of_every_state_has_its_line_in_the_timeline(texts: PageTexts, state: MailState) -> None:
+    at = datetime(2026, 2, 6, 14, tzinfo=UTC)
+    (line,) = _message(
+        Message(EventName.POD_RETRIEVED, "client", at, "mail", state, "a@b.fr", at), texts
+    ).lines
+    assert "{" not in line
+    assert ("a@b.fr" in line) == (state is MailState.SENT)
 
 
 def test_one_thing_is_one() -> None:
