@@ -5,21 +5,21 @@ carrier for which no claim is due. No attempt is used, whatever the answer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Delivery, Stage
+from recours.core.claim import Delivery
 from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.text import plural
 from recours.runs.log import log
 from recours.runs.ports import Dependencies, Lease, Proofs, UntrackedProof
+from recours.runs.spare_calls import has_spare_calls
 
 LEASE = timedelta(minutes=10)
 # Later the parcel's tracking may be gone, and the proof has been used.
 _MOST_AGE = timedelta(days=3)
 _MOST = 20  # of a carrier in one run
-_LAST_HOURS = timedelta(hours=2)
 
 
 def complete_proofs(
@@ -28,20 +28,11 @@ def complete_proofs(
     """Track the parcels of proofs that came without a delivery. Raises RunError."""
     for key in sorted(deps.policy.document_first):
         now = deps.clock.now()
-        if go_on() and _has_calls_left_over(deps, key, now):
+        if go_on() and has_spare_calls(deps, key, now):
             lease = Lease(token, now + LEASE)
             waiting = proofs.lease_untracked(key, now - _MOST_AGE, _MOST, lease, now)
             if found := sum(_completed(deps, proofs, waiting, lease, go_on)):
                 log.info(f"{catalog.name_of(key)}: {plural(found, 'proof')} completed by tracking")
-
-
-def _has_calls_left_over(deps: Dependencies, key: str, now: datetime) -> bool:
-    if deps.queue.closed(key):
-        return False
-    limits = [use.limit for use in deps.queue.usage(key)]
-    if any(limit.window.seconds == 0 and limit.window.around(now)[1] - now > _LAST_HOURS for limit in limits):
-        return False
-    return not any(deps.claims.ready_by_carrier(stage, now, 1, [key]) for stage in (Stage.NEW, Stage.READY))
 
 
 def _completed(
