@@ -13,15 +13,14 @@ from datetime import timedelta
 from threading import Timer
 from typing import Any
 
-from sqlalchemy import Connection, delete, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from recours.database.engine import Database, DatabaseError, explain
-from recours.database.event_outbox import insert_into
-from recours.database.predicates import HIGHEST_NARROW, is_over
+from recours.database.named_leases import lease_name, release_name
+from recours.database.predicates import HIGHEST_NARROW
 from recours.database.schema import revisions
 from recours.database.schema.inspection import Schema, look
-from recours.database.tables import leases
 from recours.runs.ports import Clock
 
 # How remarks begin that someone should read.
@@ -79,7 +78,7 @@ def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]
     holder = uuid.uuid4().hex
     ends = clock.monotonic() + BUILDER_S
     try:
-        while not _lease(database, holder, clock):
+        while not lease_name(database, _BUILDING, holder, clock.now() + _LEASE, clock.now()):
             if clock.monotonic() + _POLL_S > ends:
                 return [
                     "Another run builds the indexes on claims, or died while it did: this one goes on without, more slowly"
@@ -88,9 +87,7 @@ def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]
         try:
             return _build_missing(database)
         finally:
-            with database.write() as connection:
-                mine = leases.c.name == _BUILDING, leases.c.holder == holder
-                connection.execute(delete(leases).where(*mine))
+            release_name(database, _BUILDING, holder)
     except DatabaseError as fault:
         return _not_built(fault, index_statements(schema).values())
 
@@ -101,19 +98,6 @@ def _not_built(fault: DatabaseError, statements: Iterable[str]) -> list[str]:
         f"{MISSING}, the run goes on more slowly: {fault} Someone who may can run this SQL, outside a transaction:",
         *(f"{MISSING}: {line}" for line in sql_lines(statements)),
     ]
-
-
-def _lease(database: Database, holder: str, clock: Clock) -> bool:
-    """Tell whether this process may build from now on; no other does, or the one that did has died."""
-    now = clock.now()
-    taken = insert_into(leases, "postgresql").values(name=_BUILDING, holder=holder, held_until=now + _LEASE)
-    taken = taken.on_conflict_do_update(
-        index_elements=[leases.c.name],
-        set_={"holder": taken.excluded.holder, "held_until": taken.excluded.held_until},
-        where=is_over(leases.c.held_until, now),
-    )
-    with database.write() as connection:
-        return connection.scalar(taken.returning(leases.c.name)) is not None
 
 
 def _build_missing(database: Database) -> list[str]:
