@@ -153,8 +153,8 @@ runs = Table(
     Index("ix_recours_runs_day", "started_at"),
 )
 
-# Of an attempt's circumstances: that it was the last one before the deadline.
-LAST_ATTEMPT = "last_attempt"
+# Of an attempt's circumstances: that it was the last one before the deadline; that it was a sample of a claim that gave up.
+LAST_ATTEMPT, SAMPLE = "last_attempt", "sample"
 
 # A document is what a successful attempt brought: it stands in the attempt's row, and recours_documents is a view.
 attempts = Table(
@@ -313,7 +313,7 @@ mail_events = Table(
     Column("event_id", Integer, primary_key=True),
 )
 
-# Who builds indexes, and until when nobody else does.
+# Work that one process at a time does, such as building indexes, and until when nobody else does it.
 leases = Table(
     "recours_leases",
     metadata,

@@ -10,7 +10,7 @@ from recours.core.decision import of_untracked
 from recours.core.outcome import Failure, Label, NotADocumentError, Outcome, Retrieved, StoredDocument
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.doubts import Mistake
+from recours.runs.doubts import Mistake, mistake_of
 from recours.runs.ports import Clock, Documents, Fetched, Reservation
 
 
@@ -91,6 +91,13 @@ def attempt(
         accepted=fetched.accepted,
         kinds=fetched.kinds,
     )
+
+
+def ended_by_mistake(error: Exception, clock: Clock) -> Ended:
+    """How an attempt ends in which recours itself fails; the caller logs the traceback."""
+    message = f"Internal error ({type(error).__name__}); the log has its details"
+    failure = Failure.of(Sentence.INTERNAL, message=message)
+    return Ended(failure, clock.now(), 0.0, mistake=mistake_of(error))
 
 
 def kept_already(claim: Claim, documents: Documents, clock: Clock) -> Ended | None:

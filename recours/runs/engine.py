@@ -12,12 +12,11 @@ from datetime import timedelta
 
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind, RunError
-from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.sentences import Said, Sentence
 from recours.core.text import clean, plural
-from recours.runs.attempt import Ended, attempt
-from recours.runs.doubts import DENIALS, Mistake, Suspect, mistake_of
+from recours.runs.attempt import Ended, attempt, ended_by_mistake
+from recours.runs.doubts import DENIALS, Mistake, Suspect
 from recours.runs.lane import Lane
 from recours.runs.leasing import POLL_S, Leased, Leasing, Limits
 from recours.runs.log import log
@@ -226,9 +225,7 @@ class Engine:
             raise
         except Exception as error:
             log.exception(f"{claim.reference}: an internal error")
-            message = f"Internal error ({type(error).__name__}); the log has its details"
-            failure = Failure.of(Sentence.INTERNAL, message=message)
-            return Ended(failure, deps.clock.now(), 0.0, mistake=mistake_of(error))
+            return ended_by_mistake(error, deps.clock)
 
     def _begin(self, leased: Leased) -> None:
         lane, claim = leased.lane, leased.claim

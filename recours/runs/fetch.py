@@ -8,6 +8,7 @@ from recours.core.claim import Stage
 from recours.runs.completion import complete_proofs
 from recours.runs.leasing import Limits
 from recours.runs.log import log
+from recours.runs.sampling import Sampling
 from recours.runs.worker import LATE_AFTER, RULE, Worker
 
 # The other worker, whose module knows this one: a test holds these to it.
@@ -40,15 +41,25 @@ class PODFetchWorker(Worker):
         return replace(super().limits(carriers), others=others)
 
     def tidy(self) -> None:
-        """Also ask who signed the proofs whose documents were asked for first. Raises RunError."""
+        """Also use calls that no claim needs, where settings say so. Raises RunError."""
         super().tidy()
-        if self.deps.proofs and self.policy.document_first and not self.options.claims:
+        if (self.policy.document_first or self.policy.samples) and not self.options.claims:
             try:
-                complete_proofs(
-                    self.deps, self.deps.proofs, self.catalog, self._recorder.token, self.may_go_on
-                )
+                self._use_spare_calls()
             finally:
                 self.deps.queue.leave()
+
+    def _use_spare_calls(self) -> None:
+        """Ask who signed the proofs whose documents were asked for first; then sample claims that gave up."""
+        deps, token = self.deps, self._recorder.token
+        if deps.proofs and self.policy.document_first:
+            complete_proofs(deps, deps.proofs, self.catalog, token, self.may_go_on)
+        if deps.samples and self.policy.samples and not self.has_failed:
+            sampling = Sampling(
+                deps, deps.samples, self.catalog, self._recorder, self._unknown, self.may_go_on
+            )
+            self.carriers_asked |= set(sampling.run(self.options.carriers))
+            self.mention_unknown()
 
     def say_found(self, ready: int, locked: int) -> None:
         """How many claims are pending."""

@@ -163,8 +163,9 @@ class Queue(Protocol):
 # ---------------------------------------------------------------- the database
 
 
-# The outcome of a call that only tracked the parcel of a proof. Attempts end as success, failed or left.
-TRACKED = "tracked"
+# Attempts end as success, failed or left. Beside them stand calls that only tracked the parcel of a proof, and samples of
+# claims that gave up (see core.samples) which brought no proof; with one they are a success.
+TRACKED, SAMPLED = "tracked", "sampled"
 
 
 @dataclass(frozen=True)
@@ -176,12 +177,13 @@ class Attempt:
     started_at: datetime
     duration_s: float
     calls: int
-    outcome: str  # success, failed, left
+    outcome: str  # success, failed, left, sampled
     used: bool
     failure: Failure | None = None
     document: StoredDocument | None = None
     kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
+    is_sample: bool = False  # of a claim that gave up
 
     @property
     def was_asked(self) -> bool:
@@ -430,6 +432,27 @@ class Proofs(Protocol):
         """Write what the tracking found beside the proof; its parcel counts as tracked, whatever that was."""
 
 
+class Samples(Protocol):
+    """Claims that gave up, for `recours.runs.sampling`."""
+
+    def lease_carrier(self, carrier: str, lease: Lease, now: datetime) -> bool:
+        """Have the carrier's samples for this run alone; False: another run, on whichever machine, has them."""
+
+    def release_carrier(self, carrier: str, lease: Lease) -> None:
+        """Others may make the carrier's samples."""
+
+    def made(self, carrier: str, since: datetime) -> int:
+        """How many samples of the carrier were made since then, by all runs."""
+
+    def choose(
+        self, carrier: str, most: int, fits: Callable[[Claim], bool], since: datetime, now: datetime
+    ) -> list[Claim]:
+        """Some of the carrier's claims that gave up and fit, at random; those come first that were never sampled.
+
+        Only claims that have an attempt since then, free of leases. Among very many not each is looked at.
+        """
+
+
 class Journal(Protocol):
     """The record of runs, and the outbox of events."""
 
@@ -490,3 +513,4 @@ class Dependencies:
     observer: RunObserver | None = None
     enrolment: Enrolment | None = None
     proofs: Proofs | None = None  # None: none is completed
+    samples: Samples | None = None  # None: none is made

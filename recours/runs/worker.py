@@ -123,6 +123,11 @@ class Worker(ABC):
         return last is not None and now - last <= LATE_AFTER * cls.schedule
 
     @property
+    def has_failed(self) -> bool:
+        """Tell whether the run itself met a fault."""
+        return self._fault is not None
+
+    @property
     def recorded_as(self) -> str:
         """Its name among the runs: one that somebody asked for must not hide that the schedule stands still."""
         return f"{self.name} --claim" if self.options.claims else self.name

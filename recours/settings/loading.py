@@ -1,7 +1,7 @@
 """Reading and validating all the settings at once."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -221,6 +221,7 @@ class _Reading:
             self._fault(f"{BACKOFF_HOURS.name} and {DUE_SLACK.name}: {'; '.join(faults)}.")
             waits, slack = Backoff().waits, Backoff().slack
         rules = {name: self.value(row) for name, row in POLICY.items()}
+        rules["samples"] = self._samples(POLICY["samples"], rules["samples"])
         document_first = frozenset(
             spec.key
             for spec in self.catalog.specs.values()
@@ -233,6 +234,26 @@ class _Reading:
         return Policy(
             backoff=Backoff(waits, slack), document_first=document_first, evidence_days=evidence_days, **rules
         )
+
+    def _samples(self, row: Setting, named: Iterable[tuple[str, int]]) -> dict[str, int]:
+        """How many a day, by the keys of carriers; people may name these as they write them."""
+        set_by = self.found.get(row.name)
+        place = f"{row.name} in {set_by.source}" if set_by else row.name
+        samples: dict[str, int] = {}
+        for name, number in named:
+            key = self.catalog.resolve(name)
+            if key is None:
+                self._fault(f"{place}: {self.catalog.no_such(name)}")
+            elif key in samples:
+                self._fault(f"{place}: it names {self.catalog.name_of(key)} twice.")
+            else:
+                samples[key] = number
+        for key in [key for key in samples if not self.catalog.specs[key].issues_documents]:
+            del samples[key]
+            self.warnings.append(
+                f"{place}: {self.catalog.name_of(key)} gives no documents, so none of its claims is sampled."
+            )
+        return samples
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         rows = (

@@ -14,6 +14,7 @@ from recours.database.claims import ClaimRepository
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.proofs import DatabaseProofs
+from recours.database.samples import DatabaseSamples
 from recours.database.schema.upgrade import reach_of
 from recours.documents.store import DocumentStore
 from recours.logs import local, run_log
@@ -65,6 +66,7 @@ def make_worker(
         observer=observer,
         enrolment=enrolment_of(settings, database, columns),
         proofs=DatabaseProofs(database, run_id, kind.name),
+        samples=DatabaseSamples(database, catalog, columns, redact, reach),
     )
     options = replace(
         options,

@@ -18,6 +18,7 @@ from recours.runs.worker import Options, Worker
 from tests.fakes.carriers import CATALOG
 from tests.fakes.faults import FaultyClaims, FaultyDocuments, FaultyJournal
 from tests.fakes.queue import FakeQueue
+from tests.fakes.samples import MemorySamples
 from tests.fakes.table import ServiceTable
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -42,6 +43,7 @@ class World:
         self.journal = FaultyJournal()
         self.queue = FakeQueue(self.clock, CATALOG)
         self.documents = FaultyDocuments()
+        self.samples = MemorySamples(self.table)
         self.workers = 0
 
     @property
@@ -62,6 +64,7 @@ class World:
             queue=self.queue,
             documents=self.documents,
             policy=replace(self.policy, **policy),
+            samples=self.samples,
         )
 
     # ---------------------------------------------------------------- claims

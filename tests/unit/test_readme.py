@@ -169,7 +169,7 @@ def test_the_exit_statuses() -> None:
 
 
 # Lines and keys that are there only if there is something to say are described too.
-EVERYTHING = Stats(skipped_reserved=1, skipped_locked=1, last_attempts=1)
+EVERYTHING = Stats(skipped_reserved=1, skipped_locked=1, last_attempts=1, samples=1, sampled_proofs=1)
 
 
 def test_the_keys_of_json() -> None:

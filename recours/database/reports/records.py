@@ -1,6 +1,5 @@
 """What commands and the page read of claims, runs, attempts and mails: see `recours.operations.records`."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from recours.core.mail import MailState
 from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.engine import Database
-from recours.database.lenient_reader import Reader, read_claim
+from recours.database.lenient_reader import Reader, facts_in, read_claim
 from recours.database.predicates import EVERYTHING, Reach, const
 from recours.database.reports import claim_search
 from recours.database.rows import free, in_parts, readable_columns
@@ -298,7 +297,7 @@ def _run(row: RowMapping) -> Run:
         started_at=read.moment("started_at") or _UNREADABLE,
         ended_at=read.moment("ended_at"),
         exit_status=_number(int, row["exit_status"]),
-        stats=_facts(row["stats"]),
+        stats=facts_in(row["stats"]),
     )
 
 
@@ -351,17 +350,8 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
         document_size=_number(int, row["document_size"]),
         document_type=read.text("document_type"),
         document_source=read.text("document_source"),
-        is_last=_facts(row["circumstances"]).get(LAST_ATTEMPT) is True,
+        is_last=facts_in(row["circumstances"]).get(LAST_ATTEMPT) is True,
     )
-
-
-def _facts(stored: Any) -> Mapping[str, Any]:
-    """What stands in a column of JSON, which a server's driver has read already; nothing if it is no object."""
-    try:
-        found = json.loads(stored) if isinstance(stored, str) else stored
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _number(kind: Callable[[Any], _Number], value: Any) -> _Number | None:
