@@ -182,14 +182,17 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
 
 
 def _returns(seen: Overview, catalog: Catalog) -> Table:
-    columns = ("Carrier", "Calls", "PODs", "Calls per POD", "For claims given up", "In dispute, secured")
-    rows = []
+    columns = ["Carrier", "Calls", "PODs", "Calls per POD", "For claims given up", "In dispute, secured"]
+    if has_samples := any(found.of_samples for found in seen.returns):
+        columns.append("For samples")
+    rows: list[tuple[str, ...]] = []
     for found in seen.returns:
         each = "" if found.calls_per_proof is None else f"{found.calls_per_proof:.1f}"
         money = ", ".join(f"{amount:,.2f} {currency}".strip() for currency, amount in found.secured.items())
         name = catalog.name_of(found.carrier, found.carrier)
-        rows.append((name, str(found.calls), str(found.proofs), each, str(found.in_vain), money))
-    return Table("What calls brought", columns, rows, frozenset(columns[1:]))
+        row = (name, str(found.calls), str(found.proofs), each, str(found.in_vain), money)
+        rows.append((*row, str(found.of_samples)) if has_samples else row)
+    return Table("What calls brought", tuple(columns), rows, frozenset(columns[1:]))
 
 
 # ---------------------------------------------------------------- why
@@ -251,8 +254,8 @@ def _show_explanation(found: Explanation) -> None:
 
 def _attempt(attempt: PastAttempt) -> tuple[str, ...]:
     what = "fetch" if attempt.retry == 0 else f"retry {attempt.retry}"
-    if attempt.is_last:
-        what = "last attempt"
+    if attempt.is_last or attempt.is_sample:
+        what = "last attempt" if attempt.is_last else "sample"
     status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
     unused = "" if attempt.used or attempt.outcome == "success" else "; no attempt was used up"
     if attempt.message:

@@ -201,8 +201,8 @@ def _timeline(operations: Operations, listed: ListedClaim, texts: PageTexts) -> 
 
 def _attempt(attempt: PastAttempt, operations: Operations, texts: PageTexts) -> _Entry:
     retry = texts("attempt_retry", number=attempt.retry) if attempt.retry else texts("attempt_first")
-    if attempt.is_last:
-        retry = texts("attempt_last")
+    if attempt.is_last or attempt.is_sample:
+        retry = texts("attempt_last" if attempt.is_last else "attempt_sample")
     sign = {"success": "✅", "failed": "❌"}.get(attempt.outcome, "⏸️")
     carrier = plainly(operations.catalog.name_of(attempt.carrier, attempt.carrier), 60)
     lines = []

@@ -16,6 +16,7 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.last_attempt import last_attempt_text, made_at
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
+from recours.core.samples import may_be_sampled
 from recours.core.text import LocalTime, clean, format_minute, plural
 from recours.operations.fleet import next_tick
 from recours.operations.labels import times_asked
@@ -291,7 +292,10 @@ def _where_failed(case: _Case) -> str:
         number = clean(case.claim.number or "", 60)  # its present one: attempts with another do not count
         asked = sum(attempt.was_asked and attempt.number == number for attempt in case.facts.attempts)
         last = " after a last attempt before its deadline" if made_at(state, case.now) else ""
-        return f"It was given up{last}; {times_asked('en', asked)}. No run tries it again."
+        again = "No run tries it again"
+        if case.claim.carrier in case.policy.samples and may_be_sampled(case.claim, case.now, case.policy):
+            again += ", unless as a sample with calls that no claim needs (RECOURS_SAMPLES)"
+        return f"It was given up{last}; {times_asked('en', asked)}. {again}."
     if state.retries_used >= most:
         end = (
             "the next run of the scheduler gives it up"

@@ -41,7 +41,7 @@ class Tally:
     day: date
     carrier: str  # its key, or the name that the claim had
     retry: int
-    outcome: str  # success, failed, left
+    outcome: str  # success, failed, left, tracked, sampled
     kind: str | None
     count: int
 
@@ -98,7 +98,7 @@ class PastAttempt:
     started_at: datetime
     duration_s: float
     calls: int
-    outcome: str  # success, failed, left
+    outcome: str  # success, failed, left, tracked, sampled
     used: bool
     kind: str | None = None
     message: str | None = None  # in English, as in the log
@@ -113,6 +113,7 @@ class PastAttempt:
     document_type: str | None = None
     document_source: str | None = None
     is_last: bool = False  # the last attempt before the deadline, beside the retries
+    is_sample: bool = False  # of a claim that had given up
 
     @property
     def was_asked(self) -> bool:

@@ -18,7 +18,7 @@ from recours.core.quota import Usage
 from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_status
 from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, iso
 from recours.operations.returns import MOST_ATTEMPTS, CallReturn, HighLimit, Spent, call_returns, high_limits
-from recours.runs.ports import TRACKED
+from recours.runs.ports import SAMPLED, TRACKED
 from recours.runs.worker import LATE_AFTER, STOPPED
 
 # Latest runs that are read, to find some that never ended.
@@ -128,7 +128,7 @@ def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: da
 class Rate:
     """Attempts, counted. `left`: that used no attempt, such as a limit of the carrier's; they are outside the rate.
 
-    A call that only tracked the parcel of a proof is none of them.
+    A call that only tracked the parcel of a proof is none of them, nor is a sample in vain of a claim that gave up.
     """
 
     success: int = 0
@@ -150,12 +150,16 @@ class Rate:
 
 def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, Rate]:
     found: dict[_Key, Rate] = {}
-    for tally in tallies:
+    for tally in _of_attempts(tallies):
         key, outcome, count = by(tally), tally.outcome, tally.count
-        left = count * (outcome not in ("success", "failed", TRACKED))
+        left = count * (outcome not in ("success", "failed"))
         more = Rate(count * (outcome == "success"), count * (outcome == "failed"), left)
         found[key] = found.get(key, Rate()) + more
     return found
+
+
+def _of_attempts(tallies: Iterable[Tally]) -> list[Tally]:
+    return [tally for tally in tallies if tally.outcome not in (TRACKED, SAMPLED)]
 
 
 def days_until(last: date, count: int) -> list[date]:
@@ -188,7 +192,7 @@ class Success:
 
 def success_of(tallies: Sequence[Tally], days: Sequence[date]) -> Success:
     errors: Counter[str] = Counter()
-    for tally in tallies:
+    for tally in _of_attempts(tallies):
         if tally.kind:
             errors[tally.kind] += tally.count
     by_day = rates(tallies, by=lambda tally: tally.day)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from recours.operations.status import Rate
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Lease
 from recours.runs.recorder import Recorder
@@ -16,7 +17,9 @@ from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import Opened, open_database
+from recours.wiring.operations import operations_over
 from recours.wiring.workers import make_worker
+from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, text_of
 
@@ -118,6 +121,27 @@ def test_an_answer_without_a_proof_changes_nothing(service: Service, smtp: MailS
     assert samples(service) == [(claim, "sampled", "pod_not_available_yet")]
     assert smtp.taken == []
     assert service.sql("SELECT count(*) FROM recours_leases") == [(0,)]
+
+
+def test_samples_are_shown_apart(service: Service, url: str, opened: Opened) -> None:
+    service.add(S.POD_LATE)
+    found = service.add(*LATE, S.DELIVERED)
+    give_up(service)
+    sample(service)
+    person = Person.of(service, url)
+    *_, made = person.json("why", "CLM-0001")["attempts"]
+    assert (made["outcome"], made["turn"], made["used"], made["is_sample"]) == ("sampled", 4, False, True)
+    shown = person.does("why", "CLM-0001")
+    assert "sample" in shown
+    assert "unless as a sample with calls that no claim needs (RECOURS_SAMPLES)" in " ".join(shown.split())
+    *_, made = person.json("why", f"CLM-{found:04}")["attempts"]
+    assert (made["outcome"], made["is_sample"]) == ("success", True)
+    service.clock.advance(timedelta(minutes=1))
+    operations = operations_over(service.settings, opened.database, opened.schema, service.clock)
+    seen = operations.overview_with_returns(days=5)
+    (returns,) = seen.returns
+    assert (returns.of_samples, returns.in_vain, returns.proofs) == (2, 5, 1)
+    assert seen.success.by_retry[4] == Rate(success=1, failed=2)
 
 
 def test_no_query_is_made_by_default(service: Service, opened: Opened) -> None:

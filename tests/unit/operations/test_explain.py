@@ -213,6 +213,23 @@ def test_a_raised_limit_has_a_claim_go_on() -> None:
     assert found.position.next_at == NOW - HOUR + 72 * HOUR
 
 
+@pytest.mark.parametrize(
+    ("carrier", "kind", "says"),
+    [
+        ("chronopost", ErrorKind.TIMEOUT, True),
+        ("chronopost", ErrorKind.ACCESS_DENIED, False),
+        ("ups", ErrorKind.TIMEOUT, False),
+    ],
+)
+def test_a_claim_that_gave_up_may_be_sampled(carrier: str, kind: ErrorKind, says: bool) -> None:
+    of = claim(Stage.GIVEN_UP, retries_used=4, next_at=None, kind=kind)
+    policy = replace(POLICY, samples={carrier: 5})
+    found = explain(ListedClaim(of), Facts(), CATALOG, policy, NOW, lambda moment: moment)
+    (sentence,) = found.standing
+    assert ("RECOURS_SAMPLES" in sentence) is says
+    assert found.position.next_at is None
+
+
 # ---------------------------------------------------------------- what is exported
 
 
