@@ -46,6 +46,8 @@ from recours.wiring.workers import leave_metrics, make_pings, make_worker
 
 # A slice is short, so that what becomes more urgent meanwhile does not wait long.
 LONGEST_SLICE = timedelta(seconds=30)
+# What is done once an hour, with calls that no claim needs, must not keep mails waiting for long.
+LONGEST_TIDY = timedelta(minutes=5)
 _LONGEST_FETCH = timedelta(minutes=5)
 # How long a call takes, as a rule: more threads than a carrier's calls per second only wait for each other.
 _CALL_S = 1.0
@@ -262,7 +264,7 @@ class Station:
             for kind in WORKERS.values():
                 with self._logged("tidy", kind), self._piece_of_work("tidy", kind) as worker:
                     if self._shifts[kind.name].tidy_once():
-                        worker.tidy()
+                        worker.tidy(LONGEST_TIDY)
             leave_metrics(self.settings, self.opened, uuid.uuid4().hex)
         finally:
             self._sweeping.release()

@@ -40,9 +40,9 @@ class PODFetchWorker(Worker):
         others = Stage.READY if last is not None and now - last <= LATE_AFTER * SCHEDULERS_RUNS else None
         return replace(super().limits(carriers), others=others)
 
-    def tidy(self) -> None:
+    def tidy(self, longest: timedelta | None = None) -> None:
         """Also use calls that no claim needs, where settings say so. Raises RunError."""
-        super().tidy()
+        super().tidy(longest)
         if (self.policy.document_first or self.policy.samples) and not self.options.claims:
             try:
                 self._use_spare_calls()

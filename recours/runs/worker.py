@@ -210,9 +210,9 @@ class Worker(ABC):
         took no more calls. Raises RunError.
         """
         carriers = carriers or self.options.carriers
-        clock, limits = self.deps.clock, self.limits(carriers)
+        limits = self.limits(carriers)
         if longest is not None:
-            self._ends_at = clock.monotonic() + longest.total_seconds()
+            self._end_after(longest)
             limits = replace(limits, max_runtime=longest)
         if most is not None:
             limits = replace(limits, batch_size=most)
@@ -225,12 +225,21 @@ class Worker(ABC):
             raise
         self.deps.queue.leave()
 
+    def _end_after(self, longest: timedelta) -> None:
+        """Begin nothing later than that from now on."""
+        self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
+
     def mention_unknown(self) -> None:
         """Log the codes that carriers sent and that no table has, since this was last done."""
         self._unknown.mention()
 
-    def tidy(self) -> None:
-        """What is not urgent: say which claims are set aside, adopt those that were exhausted before. Raises RunError."""
+    def tidy(self, longest: timedelta | None = None) -> None:
+        """What is not urgent: say which claims are set aside, adopt those that were exhausted before. Raises RunError.
+
+        For `longest`; by default for what is left of the run.
+        """
+        if longest is not None:
+            self._end_after(longest)
         self._mention_set_aside()
         self._adopt_exhausted()
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from recours.carriers.registry import CATALOG
 from recours.cli import demo
 from recours.core.errors import RunError
 from recours.database.engine import Database
-from recours.database.tables import runs
+from recours.database.tables import attempts, runs
 from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import Station
 from recours.operations.fleet import SLICE
@@ -573,6 +573,39 @@ def test_another_version_of_the_schema_is_noticed(
         connection.execute(text("UPDATE recours_schema_version SET version_num = '0999'"))
     station.keep_record()
     assert station.is_outdated
+
+
+def test_spare_calls_are_used_however_long_ago_a_slice_ended(
+    make_station: Callable[..., Station],
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+) -> None:
+    gave_up = {"pod_stage": "given_up", "pod_carrier_key": "chronopost", "pod_retry_count": 4}
+    seen = {"pod_seen_status": "failed", "pod_seen_number": "XY000000000FR", "pod_seen_carrier": "Chronopost"}
+    rank = {"pod_rank_at": clock.now(), "pod_rank_is_deadline": 0, "tracking_number": "XY000000000FR"}
+    add_claims(database, [gave_up | seen | rank | {"pod_seen_count": 4}, {"pod_fetch_status": "pending"}])
+    delivered(sandbox, 2)
+    with database.write() as connection:
+        connection.execute(
+            insert(attempts).values(
+                claim_id=1, run_id="r", worker="w", carrier="chronopost", tracking_number="XY000000000FR", turn=4,
+                started_at=clock.now() - timedelta(days=1), duration_s=1, calls=1, outcome="failed", used=True,
+            )
+        )  # fmt: skip
+    clock.advance(timedelta(hours=14, minutes=10))  # 22:10 UTC: the last two hours, in Paris too
+    queue = QueueInHand(make_station(RECOURS_SAMPLES="chronopost:5"))
+    queue.station.tick(queue.wake)
+    queue.work()
+    clock.advance(timedelta(minutes=2))
+    queue.station.sweep()
+    assert rows(database, "SELECT pod_fetch_status, pod_retry_count FROM claims ORDER BY id") == [
+        ("success", 4),
+        ("success", 0),
+    ]
+    queue.station.close()
+    assert stats_of(database, PODFetchWorker.name, "samples", "success") == [{"samples": 1, "success": 1}]
 
 
 # ---------------------------------------------------------------- a week by cron, and by workers
