@@ -4,7 +4,7 @@ Only with calls that are left over: of a day's quota in its last hours, when few
 carrier for which no claim is due. No attempt is used, whatever the answer.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 
 from recours.core.carrier import Catalog
@@ -23,10 +23,15 @@ _MOST = 20  # of a carrier in one run
 
 
 def complete_proofs(
-    deps: Dependencies, proofs: Proofs, catalog: Catalog, token: str, go_on: Callable[[], bool]
+    deps: Dependencies,
+    proofs: Proofs,
+    catalog: Catalog,
+    token: str,
+    go_on: Callable[[], bool],
+    carriers: Collection[str] = (),
 ) -> None:
-    """Track the parcels of proofs that came without a delivery. Raises RunError."""
-    for key in sorted(deps.policy.document_first):
+    """Track the parcels of proofs of these carriers (none named: of all) that came without a delivery. Raises RunError."""
+    for key in sorted(deps.policy.document_first.intersection(carriers or deps.policy.document_first)):
         now = deps.clock.now()
         if go_on() and has_spare_calls(deps, key, now):
             lease = Lease(token, now + LEASE)

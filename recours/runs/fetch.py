@@ -40,25 +40,25 @@ class PODFetchWorker(Worker):
         others = Stage.READY if last is not None and now - last <= LATE_AFTER * SCHEDULERS_RUNS else None
         return replace(super().limits(carriers), others=others)
 
-    def tidy(self, longest: timedelta | None = None) -> None:
+    def tidy(self, carriers: Collection[str] = (), *, longest: timedelta | None = None) -> None:
         """Also use calls that no claim needs, where settings say so. Raises RunError."""
-        super().tidy(longest)
+        super().tidy(longest=longest)
         if (self.policy.document_first or self.policy.samples) and not self.options.claims:
             try:
-                self._use_spare_calls()
+                self._use_spare_calls(carriers or self.options.carriers)
             finally:
                 self.deps.queue.leave()
 
-    def _use_spare_calls(self) -> None:
+    def _use_spare_calls(self, carriers: Collection[str]) -> None:
         """Ask who signed the proofs whose documents were asked for first; then sample claims that gave up."""
         deps, token = self.deps, self._recorder.token
         if deps.proofs and self.policy.document_first:
-            complete_proofs(deps, deps.proofs, self.catalog, token, self.may_go_on)
+            complete_proofs(deps, deps.proofs, self.catalog, token, self.may_go_on, carriers)
         if deps.samples and self.policy.samples and not self.has_failed:
             sampling = Sampling(
                 deps, deps.samples, self.catalog, self._recorder, self._unknown, self.may_go_on
             )
-            self.carriers_asked |= set(sampling.run(self.options.carriers))
+            self.carriers_asked |= set(sampling.run(carriers))
             self.mention_unknown()
 
     def say_found(self, ready: int, locked: int) -> None:

@@ -111,6 +111,8 @@ def test_the_parcel_of_a_proof_is_tracked_with_calls_that_are_left_over(make: Ca
     service.run(PODFetchWorker)
     assert calls(service, claim) == ["searchPOD"]  # claims may come yet
     service.clock.advance(timedelta(hours=1))
+    service.run(PODFetchWorker, carriers=("ups",))
+    assert calls(service, claim) == ["searchPOD"]
     service.run(PODFetchWorker)
     assert calls(service, claim) == ["searchPOD", "trackSkybillV2"]
     ((signatory, has_time, person, token),) = proof(service)

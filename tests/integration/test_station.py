@@ -595,6 +595,10 @@ def test_spare_calls_are_used_however_long_ago_a_slice_ended(
             )
         )  # fmt: skip
     clock.advance(timedelta(hours=14, minutes=10))  # 22:10 UTC: the last two hours, in Paris too
+    other = make_station(RECOURS_SAMPLES="chronopost:5")
+    other.only = ("ups",)
+    other.sweep()
+    assert not sandbox.calls
     queue = QueueInHand(make_station(RECOURS_SAMPLES="chronopost:5"))
     queue.station.tick(queue.wake)
     queue.work()
@@ -605,7 +609,9 @@ def test_spare_calls_are_used_however_long_ago_a_slice_ended(
         ("success", 0),
     ]
     queue.station.close()
-    assert stats_of(database, PODFetchWorker.name, "samples", "success") == [{"samples": 1, "success": 1}]
+    with database.read() as connection:
+        (stats,) = [stats for stats in connection.scalars(select(runs.c.stats)) if "samples" in (stats or {})]
+    assert (stats["samples"], stats["sampled_proofs"], stats["success"]) == (1, 1, 1)
 
 
 # ---------------------------------------------------------------- a week by cron, and by workers
