@@ -81,11 +81,9 @@ class Lane:
     def _closing(self, failure: Failure) -> Refusal | None:
         if failure.kind is ErrorKind.RATE_LIMITED:
             return Refusal(Blocked.RATE_LIMIT, failure.message, failure.retry_at, said=failure.said)
-        if failure.kind in REFUSED_KINDS:
+        if failure.kind in REFUSED_KINDS or failure.retry_at:  # or it is unavailable, and says for how long
             kind, said = failure.kind, failure.said
             return Refusal(Blocked.CARRIER, failure.message, failure.retry_at, kind=kind, said=said)
-        if failure.retry_at:  # out of order, and it says for how long
-            return Refusal(Blocked.CARRIER, failure.message, failure.retry_at, said=failure.said)
         if self.failures_in_a_row >= OUTAGE_AFTER:
             reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for later"
             return Refusal(Blocked.CARRIER, reason, kind=failure.kind)

@@ -47,7 +47,9 @@ def test_what_closes_it_says_why_and_until_when() -> None:
         Blocked.CARRIER, "rejects our credentials", UNTIL, kind=ErrorKind.AUTH_FAILED
     )
     down = Failure(ErrorKind.SERVER_ERROR, "is unavailable (HTTP 503)", 503, retry_at=UNTIL)
-    assert lane().note(down) == Refusal(Blocked.CARRIER, "is unavailable (HTTP 503)", UNTIL)
+    assert lane().note(down) == Refusal(
+        Blocked.CARRIER, "is unavailable (HTTP 503)", UNTIL, kind=ErrorKind.SERVER_ERROR
+    )
     told = lane()
     told.learn(down)
     assert told.closes
