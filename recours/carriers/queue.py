@@ -4,11 +4,12 @@ Both workers and every machine share it exactly, since its counts live in the da
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from recours.carriers.bundle import Bundle
@@ -42,6 +43,7 @@ from recours.core.quota import (
     CallBudget,
     Capability,
     Exhausted,
+    Limit,
     QuotaRequest,
     Usage,
     kept_for_new_claims,
@@ -254,9 +256,8 @@ class APIRequestQueue:
         """No mail is sent: the person who stopped it knows."""
         if state.stopped is None:
             return None
-        return Refusal(
-            Blocked.CARRIER, stop_message(self._accounts[carrier].spec, state.stopped, self._local)
-        )
+        reason = stop_message(self._accounts[carrier].spec, state.stopped, self._local)
+        return Refusal(Blocked.CARRIER, reason, stopped=True)
 
     def _paused(self, carrier: str, state: CarrierState, now: datetime) -> Refusal | None:
         if not lasts(state.paused_until, now):
@@ -656,11 +657,19 @@ class APIRequestQueue:
 
     def usage(self, carrier: str) -> list[Usage]:
         """How far the carrier's limits are used: those for one capability first, the longest window last."""
-        limits = sorted(
-            self._accounts[carrier].limits,
-            key=lambda limit: (limit.capability is None, limit.window.seconds or 10**9),
-        )
-        return self._quota.uses(limits, self._clock.now())
+        return self.usages([carrier])[carrier]
+
+    def usages(self, carriers: Collection[str]) -> dict[str, list[Usage]]:
+        """The same of several carriers, in one read."""
+        limits = {key: _in_order(self._accounts[key].limits) for key in carriers}
+        together = [limit for of_one in limits.values() for limit in of_one]
+        uses = iter(self._quota.uses(together, self._clock.now()) if together else ())
+        return {key: list(islice(uses, len(of_one))) for key, of_one in limits.items()}
+
+
+def _in_order(limits: Iterable[Limit]) -> list[Limit]:
+    """Those for one capability first, the longest window last."""
+    return sorted(limits, key=lambda limit: (limit.capability is None, limit.window.seconds or 10**9))
 
 
 def _fetched(outcome: Outcome, counts: Sequence[_Count]) -> Fetched:

@@ -124,5 +124,6 @@ class Refusal:
     kind: ErrorKind = ErrorKind.RATE_LIMITED
     # The calls that are left are kept for new claims.
     reserved: bool = False
+    stopped: bool = False  # by a person
     # What the reason is made of, to be rendered in the language of its reader; None: only the English text.
     said: Said | None = None

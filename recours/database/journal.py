@@ -94,9 +94,21 @@ class RunJournal:
         with self.database.write() as connection:
             connection.execute(insert(runs).values(id=run_id, worker=worker, started_at=at))
 
-    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
+    def end(
+        self,
+        run_id: str,
+        at: datetime,
+        exit_status: int,
+        stats: dict[str, Any],
+        circumstances: dict[str, Any],
+    ) -> None:
         """A run ends, and takes a portion of what is too old with it."""
-        values = {"ended_at": at, "exit_status": exit_status, "stats": stats}
+        values = {
+            "ended_at": at,
+            "exit_status": exit_status,
+            "stats": stats,
+            "circumstances": circumstances,
+        }
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
         if self.keep is not None and (before := self._run_before(run_id, at)):

@@ -149,6 +149,8 @@ runs = Table(
     Column("ended_at", Utc),
     Column("exit_status", Integer),
     Column("stats", JSON),
+    # What was in force, to be learnt from: see `recours.runs.circumstances`.
+    Column("circumstances", JSON),
     Index("ix_recours_runs_worker", "worker", "started_at"),
     Index("ix_recours_runs_day", "started_at"),
 )

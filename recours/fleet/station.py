@@ -236,7 +236,7 @@ class Station:
             self._left_until[carrier] = self.clock.monotonic() + kind.schedule.total_seconds()
 
     def _fetch_named(self, claim: Claim, kind: type[Worker]) -> dict[str, Refusal]:
-        options = Options(batch_size=1, claims=(claim.reference,), as_scheduled=claim.is_pending)
+        options = Options(batch_size=SLICE, claims=(claim.reference,), as_scheduled=claim.is_pending)
         with self._piece_of_work("fetch_now", kind, options) as worker:
             try:
                 worker.find_named()
@@ -427,8 +427,9 @@ class Station:
         for kind in WORKERS.values():
             with self._guard:
                 shift = self._shift(kind)
-            report = self._report(shift)
-            shift.record(report, self.clock.now(), self._ticked_at)
+            usage = self._usage(shift)
+            report = self._report(shift, usage)
+            shift.record(report, usage, self.clock.now(), self._ticked_at)
             self._ping(kind, report)
         for shift in [shift for shift in self._over if not shift.in_use]:
             self._end(shift)
@@ -462,18 +463,23 @@ class Station:
             pings = make_pings(url, kind.name, uuid.uuid4().hex, redactor(self.settings))
             pings.ended(report.exit_status, [fault] if fault else report.lines())
 
-    def _report(self, shift: Shift) -> Report:
+    def _report(self, shift: Shift, usage: dict[str, list[Usage]]) -> Report:
         exit_status = 1 if self._fault_of(shift.kind) else 0
-        return shift.report(self.clock.monotonic(), self._usage(shift), exit_status)
+        named = {
+            self._catalog.name_of(key): usage[key] for key in sorted(shift.carriers_asked & usage.keys())
+        }
+        return shift.report(self.clock.monotonic(), named, exit_status)
 
     def _end(self, shift: Shift) -> None:
         """Write the summary of a shift and record it. Raises RunError."""
-        report = self._report(shift)
-        shift.record(report, self.clock.now(), self._ticked_at, stopped=self.stopped)
+        usage = self._usage(shift)
+        report = self._report(shift, usage)
+        shift.record(report, usage, self.clock.now(), self._ticked_at, stopped=self.stopped)
         shift.say(report)
 
     def _usage(self, shift: Shift) -> dict[str, list[Usage]]:
-        return {self._catalog.name_of(key): self._queue.usage(key) for key in sorted(shift.carriers_asked)}
+        """By the carriers' keys. Raises RunError."""
+        return self._queue.usages(sorted(shift.carriers_asked | shift.carriers_closed))
 
     def facts(self) -> dict[str, Any]:
         """What the process has done so far: pieces of work, by name."""

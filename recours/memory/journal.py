@@ -21,8 +21,16 @@ class MemoryJournal:
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
         self.runs[run_id] = {"worker": worker, "began": at}
 
-    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
-        self.runs[run_id] |= {"ended": at, "exit_status": exit_status, "stats": stats}
+    def end(
+        self,
+        run_id: str,
+        at: datetime,
+        exit_status: int,
+        stats: dict[str, Any],
+        circumstances: dict[str, Any],
+    ) -> None:
+        ended = {"ended": at, "exit_status": exit_status, "stats": stats, "circumstances": circumstances}
+        self.runs[run_id] |= ended
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         del run_id, at

@@ -68,9 +68,14 @@ class Engine:
         """The keys of the carriers that were asked."""
         return self._leasing.carriers_asked
 
+    @property
+    def lanes(self) -> list[Lane]:
+        """The lanes that were met."""
+        return self._leasing.lanes
+
     def closed_lanes(self) -> dict[str, Refusal]:
         """The carriers that took no more calls, and why."""
-        return {lane.key: lane.refusal for lane in self._leasing.lanes if lane.refusal}
+        return {lane.key: lane.refusal for lane in self.lanes if lane.refusal}
 
     def run(self, ready: Mapping[str, Ready]) -> None:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
@@ -266,6 +271,7 @@ class Engine:
         )
         self._answered.append((leased, ended))
         self._any_connected = self._any_connected or ended.calls > 0
+        lane.asked += ended.was_asked
         self._unknown.note(lane.key, lane.name, ended.outcome)
         refusal = lane.note(ended.outcome, called=ended.calls + ended.unsent > 0)
         try:

@@ -23,7 +23,9 @@ class Lane:
     in_flight: int = 0  # bundles that are being fetched
     begun: int = 0  # claims, in this run
     failures_in_a_row: int = 0
+    asked: int = 0  # claims that the carrier was asked about, in this run
     refusal: Refusal | None = None
+    closed_at: datetime | None = None  # when that was said
     closes: bool = False  # some thread heard an answer after which the carrier is not asked
     drained: bool = False  # no ready claim of it was left when last looked
     not_before: float = 0.0  # monotonic seconds: others hold the last units, and may give them back

@@ -307,7 +307,7 @@ class Leasing:
 
     def close(self, lane: Lane, refusal: Refusal) -> None:
         """Lease no more claims of the lane, and say why. Raises RunError if the event cannot be written."""
-        lane.refusal = refusal
+        lane.refusal, lane.closed_at = refusal, self._deps.clock.now()
         until = f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "for now"
         log.warning(f"⚠️ {refusal.reason}: {lane.name} is skipped {until}")
         if refusal.kind in _REPORTED_AS:

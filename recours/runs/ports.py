@@ -159,6 +159,9 @@ class Queue(Protocol):
     def usage(self, carrier: str) -> list[Usage]:
         """How far the carrier's limits are used, the longest window last."""
 
+    def usages(self, carriers: Collection[str]) -> dict[str, list[Usage]]:
+        """The same of several carriers, in one read."""
+
 
 # ---------------------------------------------------------------- the database
 
@@ -462,8 +465,15 @@ class Journal(Protocol):
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
         """A run begins."""
 
-    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
-        """A run ends."""
+    def end(
+        self,
+        run_id: str,
+        at: datetime,
+        exit_status: int,
+        stats: dict[str, Any],
+        circumstances: dict[str, Any],
+    ) -> None:
+        """A run ends. `circumstances`: what was in force, see `recours.runs.circumstances`."""
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""

@@ -1,7 +1,8 @@
-"""What each attempt keeps for those who want to learn from it."""
+"""What each attempt and each run keep for those who want to learn from them."""
 
 import json
 from contextlib import closing
+from datetime import datetime, timedelta
 from typing import Any
 
 from recours.carriers.registry import CATALOG
@@ -10,6 +11,7 @@ from recours.database.schema.inspection import look
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Scenario
 from recours.wiring.operations import open_operations
+from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 
 S = Scenario
@@ -73,3 +75,102 @@ def test_the_last_attempt_is_told_from_the_retries(service: Service) -> None:
     with closing(open_operations(service.settings).database) as database:
         records = DatabaseRecords(database, CATALOG, look(database).columns)
         assert [one.is_last for one in records.attempts(1)] == [False, False, False, True, False]
+
+
+# ---------------------------------------------------------------- what a run had in force
+
+
+def last_run(service: Service) -> dict[str, Any]:
+    [(kept,)] = service.sql("SELECT circumstances FROM recours_runs ORDER BY started_at DESC LIMIT 1")
+    found: dict[str, Any] = json.loads(kept) if isinstance(kept, str) else kept
+    return found
+
+
+def test_a_run_keeps_the_policy_and_what_it_met_of_each_carrier(service: Service) -> None:
+    service.environment |= {
+        "QUOTA_CHRONOPOST": "50/day@UTC,1000/hour",
+        "QUOTA_UPS_TOKEN": "20/hour",
+        "RECOURS_LAST_ATTEMPT_HOURS": "30",
+        "CHRONOPOST_DOCUMENT_FIRST": "true",
+    }
+    service.add(S.DELIVERED)
+    service.add(S.DELIVERED)
+    service.add(S.DELIVERED, carrier="UPS")
+    service.add(S.DELIVERED, carrier="Nobody")
+    service.clock.advance(timedelta(hours=2))
+    service.run(batch_size=7, concurrency=2)
+    found = last_run(service)
+    assert found["policy"] == {
+        "waits_h": [1, 6, 24, 72],
+        "max_retries": 4,
+        "last_attempt_h": 30,
+        "expire_days": 30,
+        "document_first": ["chronopost"],
+        "batch_size": 7,
+        "concurrency": 2,
+        "carrier_concurrency": 4,
+        "pending_share": 0.25,
+    }
+    assert found["carriers"].keys() == {"chronopost", "ups"}
+    assert found["carriers"]["chronopost"] == {
+        "limits": {
+            "50/day@UTC": {"used": 4, "reserved": 0},
+            "1000/3600s": {"used": 4, "reserved": 0},
+        },
+        "due": 2,
+        "asked": 2,
+    }
+    ups = found["carriers"]["ups"]
+    assert (ups["due"], ups["asked"]) == (1, 1)
+    assert ups["limits"]["20/3600s TOKEN"] == {"used": 1, "reserved": 0}
+
+
+def test_a_run_keeps_which_carrier_closed_why_and_for_how_long(service: Service) -> None:
+    service.environment["QUOTA_CHRONOPOST"] = "50/day@UTC"
+    for _ in range(3):
+        service.add(S.RATE_LIMITED)
+    service.clock.advance(timedelta(hours=2))
+    now = service.clock.now()
+    service.run(concurrency=1)
+    chronopost = last_run(service)["carriers"]["chronopost"]
+    assert (chronopost["due"], chronopost["asked"]) == (3, 1)
+    assert chronopost["limits"] == {"50/day@UTC": {"used": 1, "reserved": 0}}
+    [closure] = chronopost["closed"]
+    since, until = (datetime.fromisoformat(closure[end]) for end in ("since", "until"))
+    assert closure["kind"] == "rate_limited"
+    assert now <= since < until
+
+    # The next run does not ask at all: the carrier is closed from its beginning.
+    service.run()
+    chronopost = last_run(service)["carriers"]["chronopost"]
+    assert (chronopost["due"], chronopost["asked"]) == (3, 0)
+    assert chronopost["closed"][0] | {"since": ""} == closure | {"since": ""}
+
+
+def test_a_limit_of_our_own_and_a_stop_by_a_person_are_told_from_what_the_carrier_says(
+    service: Service, person: Person
+) -> None:
+    service.environment["QUOTA_CHRONOPOST"] = "2/day@UTC"
+    for _ in range(3):
+        service.add(S.DELIVERED)
+    service.clock.advance(timedelta(hours=2))
+    service.run(concurrency=1)
+    chronopost = last_run(service)["carriers"]["chronopost"]
+    assert (chronopost["due"], chronopost["asked"]) == (3, 1)
+    assert chronopost["limits"] == {"2/day@UTC": {"used": 2, "reserved": 0}}
+    tomorrow = (service.clock.now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert [(one["kind"], one["until"]) for one in chronopost["closed"]] == [
+        ("own_limit", tomorrow.isoformat())
+    ]
+
+    person.does("pause", "chronopost")
+    service.run()
+    [closure] = last_run(service)["carriers"]["chronopost"]["closed"]
+    assert (closure["kind"], closure["until"]) == ("stopped", None)
+
+
+def test_a_run_without_claims_keeps_the_policy_alone(service: Service) -> None:
+    service.run(PODFetchWorker)
+    found = last_run(service)
+    assert found["policy"]["max_retries"] == 4
+    assert found["carriers"] == {}

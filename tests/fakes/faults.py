@@ -56,9 +56,16 @@ class FaultyJournal(MemoryJournal):
         self._check()
         super().begin(run_id, worker, at)
 
-    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
+    def end(
+        self,
+        run_id: str,
+        at: datetime,
+        exit_status: int,
+        stats: dict[str, Any],
+        circumstances: dict[str, Any],
+    ) -> None:
         self._check()
-        super().end(run_id, at, exit_status, stats)
+        super().end(run_id, at, exit_status, stats, circumstances)
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         self._check()

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -181,3 +181,6 @@ class FakeQueue:
     def usage(self, carrier: str) -> list[Usage]:
         limit = Limit(carrier, self.limits[carrier], Window(0, "UTC"))
         return [Usage(limit, self.used[carrier], self.held[carrier], self.resets_at)]
+
+    def usages(self, carriers: Collection[str]) -> dict[str, list[Usage]]:
+        return {carrier: self.usage(carrier) for carrier in carriers}

@@ -57,6 +57,7 @@ _Number = TypeVar("_Number", int, float)
 
 _c, _a, _m = claims.c, attempts.c, mails.c
 _AT_ONCE = 1000
+_OF_RUN = ("id", "worker", "started_at", "ended_at", "exit_status", "stats")
 # More attempts than are ever under way at the same time.
 _SAME_MINUTES = 10_000
 # Of a record in which somebody has spoilt the time.
@@ -82,7 +83,7 @@ class DatabaseRecords:
         most: int = 50,
         until: datetime | None = None,
     ) -> list[Run]:
-        query = select(*_raw(runs)).order_by(runs.c.started_at.desc()).limit(most)
+        query = select(*_raw(runs, *_OF_RUN)).order_by(runs.c.started_at.desc()).limit(most)
         if worker is not None:
             query = query.where(runs.c.worker == worker)
         if since is not None:
@@ -93,7 +94,7 @@ class DatabaseRecords:
             return [_run(row) for row in connection.execute(query).mappings()]
 
     def last_success(self, worker: str, until: datetime) -> Run | None:
-        query = select(*_raw(runs)).where(runs.c.worker == worker, runs.c.started_at <= until)
+        query = select(*_raw(runs, *_OF_RUN)).where(runs.c.worker == worker, runs.c.started_at <= until)
         query = query.where(runs.c.exit_status == 0, runs.c.ended_at.is_not(None))
         query = query.order_by(runs.c.started_at.desc()).limit(1)
         with self.database.read() as connection:
