@@ -241,7 +241,7 @@ def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode
     now, policy = operations.clock.now(), operations.settings.policy
     found = reopen.to_reopen(operations.claims, references, policy, operations.position_now, local)
     if not mode.dry_run:
-        reopen.reopen_named(operations.given_up, found, now)
+        reopen.reopen_named(operations.given_up, found, person(), now)
     if not mode.as_json:
         for claim in found:
             carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
@@ -265,7 +265,7 @@ def _reopen_selected(
         if not confirmed(f"Have {plural(count, 'claim')} start afresh?", yes=mode.yes):
             click.echo("Nothing was changed.", err=True)
             return
-        for part in reopen.reopen_all(operations.given_up, *chosen):
+        for part in reopen.reopen_all(operations.given_up, *chosen, who=person()):
             references += [claim.reference for claim in part]
     _report_reopened(count, references, selection.left, mode)
 

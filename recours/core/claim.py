@@ -162,6 +162,7 @@ class Snapshot:
     retries_used: int
     # What the last attempt goes by. A changed one is no correction: the claim does not start afresh.
     deadline: date | None = field(default=None, compare=False)
+    carrier_name: str = field(default="", compare=False)  # as the service wrote it
 
 
 def attempt_name(claim: Claim, state: State, *, is_last: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from recours.core.decision import Decision
 from recours.core.errors import NO_DOCUMENT_KINDS
 from recours.core.outcome import StoredDocument
 from recours.core.text import clean
+from recours.database.changes import note_assessed, note_put_aside
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.lenient_reader import Reader, read_claim, read_claims
@@ -261,11 +262,13 @@ class ClaimRepository:
         row_of_it = select(*readable_columns(self.columns)).where(_c.id == claim.id, free(now))
         with self.database.write() as connection:
             row = connection.execute(row_of_it.with_for_update()).mappings().first()
-            if row is None or not is_as_found(read_claim(row, self.catalog, self.redact), claim):
+            before = read_claim(row, self.catalog, self.redact) if row else None
+            if before is None or not is_as_found(before, claim):
                 return None
             connection.execute(
                 update(claims).where(_c.id == claim.id).values(seen | state_values(claim, claim.state))
             )
+            note_assessed(connection, [(before, claim.state)], now)
             return next(iter(self._lease_rows(connection, [claim.id], lease, now)), None)
 
     def _lease_rows(self, connection: Connection, ids: list[Any], lease: Lease, now: datetime) -> list[Claim]:
@@ -301,6 +304,13 @@ class ClaimRepository:
         except DatabaseError as fault:
             return fault
         return None
+
+    def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
+        """Hand back a claim whose own status says that no POD is wanted any more. Raises DatabaseError."""
+        state = replace(claim.state, stage=Stage.SHELVED)
+        with self.database.write() as connection:
+            if self._let_go(connection, [(claim, state_values(claim, state))], lease):
+                note_put_aside(connection, [(claim, state)], now)
 
     # ---------------------------------------------------------------- recording
 

@@ -29,9 +29,11 @@ from sqlalchemy import (
     update,
 )
 
+from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
 from recours.core.policy import Adoption, EnrollNew
 from recours.database.adoption import read_adoption
+from recours.database.changes import note
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
@@ -207,6 +209,7 @@ class ClaimEnrolment:
             _set_pending(connection, ids, now)
             ended = update(exclusions).where(_x.claim_id.in_(ids), _x.ended_at.is_(None))
             connection.execute(ended.values(ended_at=now, ended_by=who))
+            note(connection, [(claim.id, ClaimChange(ChangeKind.ENROLLED)) for claim in found], who, now)
         return True
 
     def exclude(self, found: Sequence[Claim], who: str, why: str, now: datetime) -> bool:
@@ -226,6 +229,7 @@ class ClaimEnrolment:
             ids = [claim.id for claim in found]
             connection.execute(update(claims).where(_c.id.in_(ids)).values(pod_fetch_status=MANUAL))
             connection.execute(insert(exclusions), rows)
+            note(connection, [(claim.id, ClaimChange(ChangeKind.EXCLUDED)) for claim in found], who, now)
         return True
 
 
@@ -269,7 +273,7 @@ class GivenUpClaims:
             if rows:
                 yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
 
-    def start_afresh(self, found: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
+    def start_afresh(self, found: Sequence[Claim], who: str, now: datetime, *, all_or_none: bool) -> set[Any]:
         still = _c.id.in_([claim.id for claim in found]), at_stage(Stage.GIVEN_UP), free(now), *_reopenable()
         # In one order, and without waiting for rows that others have locked: such a claim is not given up any more.
         locked = select(_c.id).where(*still).order_by(_c.id).with_for_update(skip_locked=True)
@@ -280,6 +284,7 @@ class GivenUpClaims:
             # The count alone has the next run assess them afresh; the rest is what it will find, for those who count now.
             values = {**_AFRESH, "pod_stage": Stage.WAITING, "pod_next_retry_at": now}
             connection.execute(update(claims).where(_c.id.in_(ids)).values(values))
+            note(connection, [(claim_id, ClaimChange(ChangeKind.REOPENED)) for claim_id in ids], who, now)
         return set(ids)
 
 

@@ -197,6 +197,7 @@ def _read_snapshot(read: Reader, catalog: Catalog) -> Snapshot | None:
         carrier=key or "",
         retries_used=read.whole("pod_seen_count"),
         deadline=read.day("pod_seen_deadline"),
+        carrier_name=clean(read.text("pod_seen_carrier") or "", 60),
     )
 
 

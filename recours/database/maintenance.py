@@ -30,6 +30,7 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.core.last_attempt import Recall
 from recours.database.adoption import adopt_exhausted, exhausted, repair_ranks
+from recours.database.changes import note_assessed, note_put_aside
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into
 from recours.database.lenient_reader import read_claims
@@ -115,10 +116,10 @@ class ClaimMaintenance:
         if exhausted_at is not None:
             wanted = and_(wanted, exhausted(exhausted_at).is_not(true()))
         query = select(*readable_columns(self.columns)).where(wanted).order_by(_c.id).limit(CHUNK)
-        found = self._assess_chunk(query, assess)
+        found = self._assess_chunk(query, assess, now)
         while found:  # each row once, even one that goes on to look edited
             yield from found
-            found = self._assess_chunk(query.where(_c.id > found[-1].id), assess)
+            found = self._assess_chunk(query.where(_c.id > found[-1].id), assess, now)
 
     def repair_ranks(self, rank: Assess) -> int:
         return repair_ranks(self.database, self.catalog, self.columns, rank)
@@ -149,15 +150,17 @@ class ClaimMaintenance:
         within = condition, free(now), self.reach.rows()
         query = select(*readable_columns(self.columns)).where(*within).order_by(key).limit(CHUNK)
         done: set[Any] = set()
-        while found := [claim for claim in self._assess_chunk(query, assess) if claim.id not in done]:
+        while found := [claim for claim in self._assess_chunk(query, assess, now) if claim.id not in done]:
             done.update(claim.id for claim in found)
             yield from found
 
-    def _assess_chunk(self, query: Select[Any], assess: Assess) -> list[Claim]:
+    def _assess_chunk(self, query: Select[Any], assess: Assess, now: datetime) -> list[Claim]:
         with self.database.write() as connection:
             rows = connection.execute(query.with_for_update(skip_locked=True))
             found = read_claims(rows, self.catalog, self.redact)
-            self._write(connection, [(claim, assess(claim)) for claim in found], seen=True)
+            states = [(claim, assess(claim)) for claim in found]
+            self._write(connection, states, seen=True)
+            note_assessed(connection, states, now)
         return found
 
     def _write(self, connection: Connection, states: list[tuple[Claim, State]], *, seen: bool) -> None:
@@ -327,6 +330,7 @@ class ClaimMaintenance:
                     for claim, decision in found
                 ]
                 self._write(connection, states, seen=False)
+                note_put_aside(connection, states, now)
                 decided = [(claim, decision) for claim, decision in found if decision]
                 events = [(claim.id, event) for claim, decision in decided for event in decision.events]
                 add_events(connection, events, self.run_id, now)

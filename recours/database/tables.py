@@ -246,6 +246,20 @@ exclusions = Table(
     Index("ix_recours_exclusions_claim", "claim_id", "id"),
 )
 
+# What happened to claims beside their attempts: see `recours.core.changes`.
+changes = Table(
+    "recours_changes",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("claim_id", KEY, nullable=False),
+    Column("at", Utc, nullable=False),  # when recours did it, or saw it
+    Column("what", Text, nullable=False),
+    Column("by", Text, nullable=False),  # a person's name, or "service"
+    Column("details", JSON, nullable=False),
+    Index("ix_recours_changes_claim", "claim_id", "id"),
+    Index("ix_recours_changes_at", "at"),
+)
+
 quota = Table(
     "recours_quota",
     metadata,

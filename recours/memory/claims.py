@@ -133,6 +133,10 @@ class MemoryClaims:
                 if row.is_unedited():
                     row.write(state)
 
+    def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
+        del now
+        self.release([(claim, replace(claim.state, stage=Stage.SHELVED))], lease)
+
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
         return [self._record(attempt, decision, lease, now) for attempt, decision in ended]
 

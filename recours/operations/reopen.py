@@ -28,10 +28,12 @@ class GivenUp(Protocol):
         Each with whether a run is fetching it.
         """
 
-    def start_afresh(self, claims: Sequence[Claim], now: datetime, *, all_or_none: bool) -> set[Any]:
+    def start_afresh(
+        self, claims: Sequence[Claim], who: str, now: datetime, *, all_or_none: bool
+    ) -> set[Any]:
         """Set their counts to 0, due now; returns the ids of those that were still given up, and held by no run.
 
-        `all_or_none`: nothing is changed unless that is all of them.
+        `who`: the person who asks for it. `all_or_none`: nothing is changed unless that is all of them.
         """
 
 
@@ -56,9 +58,9 @@ def to_reopen(
     return named(claims, references, lambda claim: why_not(claim, where(claim), policy, local))
 
 
-def reopen_named(claims: GivenUp, found: Sequence[Claim], now: datetime) -> None:
+def reopen_named(claims: GivenUp, found: Sequence[Claim], who: str, now: datetime) -> None:
     """Have all of these start afresh, or none. Raises ClaimsRefusedError if one was taken or changed meanwhile."""
-    done = claims.start_afresh(found, now, all_or_none=True)
+    done = claims.start_afresh(found, who, now, all_or_none=True)
     if changed := [claim.reference for claim in found if claim.id not in done]:
         raise changed_meanwhile(changed[0] if len(changed) == 1 else plural(len(changed), "claim"))
 
@@ -85,12 +87,18 @@ def look_over(
 
 
 def reopen_all(
-    claims: GivenUp, carriers: Collection[str], since: datetime | None, policy: Policy, now: datetime
+    claims: GivenUp,
+    carriers: Collection[str],
+    since: datetime | None,
+    policy: Policy,
+    now: datetime,
+    *,
+    who: str,
 ) -> Iterator[list[Claim]]:
     """Have them start afresh, a part at a time, so that runs go on meanwhile; yields those that do."""
     for part in claims.given_up(carriers, since, now):
         may = [claim for claim, _ in part if not policy.sets_aside(claim)]
-        done = claims.start_afresh(may, now, all_or_none=False) if may else set()
+        done = claims.start_afresh(may, who, now, all_or_none=False) if may else set()
         yield [claim for claim in may if claim.id in done]
 
 

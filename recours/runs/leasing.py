@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Delivery, Stage, State, urgency
+from recours.core.claim import Claim, Delivery, Stage, urgency
 from recours.core.decision import (
     MOST_INTERRUPTIONS,
     Action,
@@ -348,10 +348,12 @@ class Leasing:
         now = self._deps.clock.now()
         what = next_action(claim, now, self._deps.policy, asked=self._recorder.asked)
         if what is Action.SHELVE:
-            self._return(claim, replace(claim.state, stage=Stage.SHELVED), lease)
+            self._deps.claims.shelve(claim, lease, now)
+            self._left += 1
         elif what is Action.WAIT:
             state = replace(claim.state, stage=Stage.WAITING, next_at=abandoned_at(claim, now))
-            self._return(claim, state, lease)
+            self._deps.claims.release([(claim, state)], lease)
+            self._left += 1
         elif what in (Action.GIVE_UP, Action.PASS):
             self._left += 1
             self._recorder.end(claim, give_up(claim, now, self._deps.policy))
@@ -371,10 +373,6 @@ class Leasing:
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)
         return Ended(failure, now, 0.0) if failure else None
-
-    def _return(self, claim: Claim, state: State, lease: Lease) -> None:
-        self._deps.claims.release([(claim, state)], lease)
-        self._left += 1
 
     # ---------------------------------------------------------------- handing back
 

@@ -293,6 +293,9 @@ class Claims(Protocol):
     def release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
         """Hand claims back without an attempt, each with the state it is to have. Raises RunError, having tried the others too."""
 
+    def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
+        """Hand back a claim whose own status says that no POD is wanted any more. Raises RunError."""
+
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
         """Record attempts and what they mean, in their order; False for a claim that is not as it was taken.
 

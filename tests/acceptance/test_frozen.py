@@ -21,10 +21,12 @@ from recours.carriers.registry import CATALOG
 from recours.cli import workers
 from recours.cli.console import DONE, FAILED, USAGE
 from recours.cli.main import recours as recours_command
+from recours.core.changes import ChangeKind
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Sentence
+from recours.database.changes import SERVICE
 from recours.database.schema.upgrade import create_file
 from recours.home import SETTING as HOME
 from recours.operations.enroll import MANUAL
@@ -129,6 +131,8 @@ def test_stored_values(tmp_path: Path) -> None:
         "claims.pod_carrier_key": CATALOG.specs,
         "recours_attempts.error_kind": ErrorKind,
         "recours_attempts.error_key": Sentence,
+        "recours_changes.what": ChangeKind,
+        "recours_changes.by": [SERVICE],
         "recours_events.event": EventName,
         "recours_events.audience": Actor,
         "recours_events.told": [LAPSED],
@@ -232,6 +236,7 @@ TYPED = (
     "export --what attempts",
     "exclude CLM-0005 --why damaged",
     "enroll CLM-0005",
+    "why CLM-0005",
     "reopen CLM-0004 --yes",
     "pause DHL --why works",
     "resume DHL",

@@ -1,0 +1,346 @@
+"""The record of changes, on real databases: what happens to a claim from outside is noted once, and nothing else is."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from recours.core.assessment import assess
+from recours.core.claim import Claim, Stage
+from recours.database.claims import ClaimRepository
+from recours.database.engine import Database
+from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
+from recours.database.maintenance import CHUNK
+from recours.database.schema.inspection import look
+from recours.runs.source import find_named
+from tests.contract.test_claims import CATALOG, HOPELESS, NOW, POLICY, Run, edit, rows
+
+HOUR = timedelta(hours=1)
+FAILED: dict[str, Any] = {"updated_at": NOW - 2 * HOUR}
+
+
+def changes(database: Database, *columns: str) -> list[tuple[Any, ...]]:
+    """Those on record, the oldest first: claim, kind, author and details, or these columns."""
+    found = rows(database, "SELECT * FROM recours_changes ORDER BY id")
+    for row in found:
+        row["details"] = json.loads(row["details"]) if isinstance(row["details"], str) else row["details"]
+    return [tuple(row[name] for name in columns or ("claim_id", "what", "by", "details")) for row in found]
+
+
+def unshelve(run: Run, now: Any) -> None:
+    list(run.maintenance.unshelve(POLICY.skip_claim_statuses, lambda claim: assess(claim, now, POLICY), now))
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def see(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", see)
+    try:
+        yield seen
+    finally:
+        event.remove(database.engine, "before_cursor_execute", see)
+
+
+def of_changes(seen: Sequence[str]) -> list[str]:
+    """Those that read or write the record; the schema is looked at by naming all tables."""
+    return [statement for statement in seen if re.search("(FROM|INTO) recours_changes", statement)]
+
+
+# ---------------------------------------------------------------- the first sight
+
+
+def test_of_new_claims_nothing_is_noted_and_no_statement_more_is_run(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    paid = {"status": "paid"}
+    add_claims(database, [FAILED, {"pod_fetch_status": "pending"}, FAILED | paid, {"pod_retry_count": 3}])
+    with statements(database) as seen:
+        run.keep()
+    assert of_changes(seen) == []
+    assert changes(database) == []
+
+
+def test_what_recours_itself_writes_is_no_change(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED, {"pod_fetch_status": "pending"}])
+    run.keep()
+    [failed], [new] = run.take(), run.take(stage=Stage.NEW)
+    assert run.record(failed, HOPELESS)
+    assert run.record(new, HOPELESS)
+    for hours in (1, 2, 200):
+        run.keep(NOW + hours * HOUR)
+    assert changes(database) == []
+
+
+# ---------------------------------------------------------------- edits
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "noted"),
+    [
+        ("tracking_number", "XY 000000099 fr", {"number": ["XY000000000FR", "XY000000099FR"]}),
+        ("tracking_number", None, {"number": ["XY000000000FR", None]}),
+        ("carrier", "Other Carrier", {"carrier": ["Chronopost", "Other Carrier"]}),
+        ("pod_fetch_status", "pending", {"status": ["failed", "pending"]}),
+        ("pod_retry_count", 0, {"count": [2, 0]}),
+        ("response_deadline", date(2026, 3, 9), {"deadline": ["2026-03-01", "2026-03-09"]}),
+        ("response_deadline", None, {"deadline": ["2026-03-01", None]}),
+    ],
+)
+def test_an_edit_is_noted_once_with_the_old_and_the_new_value(
+    run: Run, database: Database, add_claims: Callable[..., None], column: str, value: Any, noted: Any
+) -> None:
+    add_claims(database, [FAILED | {"response_deadline": date(2026, 3, 1), "pod_retry_count": 2}])
+    run.keep()
+    edit(database, f"UPDATE claims SET {column} = :value", value=value)
+    assert changes(database) == []
+    run.keep(NOW + HOUR)
+    assert changes(database) == [(1, "edited", "service", noted)]
+    run.keep(NOW + 2 * HOUR)
+    assert len(changes(database)) == 1
+    [(at,)] = changes(database, "at")
+    assert str(at).startswith("2026-02-02 09:00:00")
+
+
+def test_several_values_that_were_edited_together_are_one_edit(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED, FAILED])
+    run.keep()
+    edit(
+        database,
+        "UPDATE claims SET carrier = 'Other Carrier', response_deadline = '2026-03-09' WHERE id = 2",
+    )
+    run.keep(NOW + HOUR)
+    assert changes(database) == [
+        (
+            2,
+            "edited",
+            "service",
+            {"carrier": ["Chronopost", "Other Carrier"], "deadline": [None, "2026-03-09"]},
+        )
+    ]
+
+
+def test_a_number_that_is_only_written_otherwise_is_no_edit(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    edit(database, "UPDATE claims SET tracking_number = 'xy 000000000 fr'")
+    run.keep(NOW + HOUR)
+    assert changes(database) == []
+
+
+def test_another_account_for_the_same_carrier_is_no_edit(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    edit(database, "UPDATE claims SET pod_rank_at = NULL, pod_carrier_key = 'other'")  # as repair_keys does
+    run.keep(NOW + HOUR)
+    assert changes(database) == []
+
+
+def test_an_edit_that_a_named_fetch_meets_first_is_noted_by_it(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED, FAILED])
+    run.keep()
+    edit(database, "UPDATE claims SET tracking_number = 'XY000000099FR' WHERE id = 1")
+    found = find_named(run.claims, ["CLM-00000", "CLM-00001"], POLICY, NOW + HOUR)
+    for claim in found:
+        assert run.claims.lease_named(claim, run.lease(NOW + HOUR), NOW + HOUR)
+    run.keep(NOW + 2 * HOUR)
+    assert changes(database) == [(1, "edited", "service", {"number": ["XY000000000FR", "XY000000099FR"]})]
+
+
+def test_a_thousand_edits_cost_a_statement_for_each_chunk(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    count = 2 * CHUNK
+    add_claims(database, [FAILED] * count)
+    run.keep()
+    edit(
+        database,
+        "UPDATE claims SET pod_fetch_status = 'pending', pod_retry_count = 0, carrier = 'Other Carrier'",
+    )
+    with statements(database) as seen:
+        run.keep(NOW + HOUR)
+    assert len(changes(database)) == count
+    assert sorted(statement.split()[0] for statement in of_changes(seen)) == ["INSERT"] * 2 + ["SELECT"] * 2
+    assert len(seen) < 30
+
+
+# ---------------------------------------------------------------- payments
+
+
+def test_a_claim_that_is_paid_is_noted_when_its_retry_is_due(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED, FAILED])
+    run.keep()
+    edit(database, "UPDATE claims SET status = 'Paid' WHERE id = 1")
+    run.keep()
+    assert changes(database) == []  # no run has met it since
+    [claim] = [claim for claim in run.take() if claim.id == 1]
+    run.claims.shelve(claim, run.lease(), NOW + HOUR)
+    assert changes(database) == [(1, "set_aside", "service", {"status": "Paid"})]
+    [row] = rows(database, "SELECT pod_stage, pod_lease_token FROM claims WHERE id = 1")
+    assert row == {"pod_stage": "shelved", "pod_lease_token": None}
+
+    edit(database, "UPDATE claims SET status = 'pending' WHERE id = 1")
+    for _ in range(2):
+        unshelve(run, NOW + 2 * HOUR)
+    assert changes(database)[1:] == [(1, "resumed", "service", {"status": "pending"})]
+
+
+def test_a_claim_that_was_edited_while_it_was_leased_is_not_set_aside_by_what_was_read_before(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED | {"status": "paid"}])
+    run.keep()
+    edit(database, "UPDATE claims SET pod_stage = 'ready'")
+    [claim] = run.take()
+    edit(database, "UPDATE claims SET tracking_number = 'XY000000099FR'")
+    run.claims.shelve(claim, run.lease(), NOW)
+    assert changes(database) == []
+
+
+def test_a_settled_claim_that_is_paid_is_noted_and_its_other_edits_are_left_to_the_next_assessment(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    [claim] = run.take()
+    assert run.record(claim, HOPELESS)
+    edit(database, "UPDATE claims SET status = 'paid', response_deadline = '2026-05-01'")
+    due = NOW + 8 * HOUR
+    assert list(run.maintenance.pass_retries(due, lambda _: None, due)) == []
+    assert changes(database) == [(1, "set_aside", "service", {"status": "paid"})]
+    run.keep(due)
+    assert changes(database)[1:] == [(1, "edited", "service", {"deadline": [None, "2026-05-01"]})]
+
+
+def test_a_claim_that_is_edited_and_paid_together_has_both(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    edit(database, "UPDATE claims SET status = 'paid', pod_retry_count = 1")
+    run.keep(NOW + HOUR)
+    assert [(what, details) for _, what, _, details in changes(database)] == [
+        ("edited", {"count": [0, 1]}),
+        ("set_aside", {"status": "paid"}),
+    ]
+
+
+# ---------------------------------------------------------------- what a person decides
+
+
+def repository(database: Database) -> ClaimRepository:
+    return ClaimRepository(database, CATALOG, look(database).columns, "command", "command")
+
+
+def found(database: Database) -> list[Claim]:
+    claim = repository(database).find("CLM-00000")
+    assert claim
+    return [claim]
+
+
+def give_up(run: Run, database: Database) -> None:
+    run.keep()
+    edit(database, "UPDATE claims SET pod_retry_count = 4, pod_seen_count = 4, pod_stage = 'given_up'")
+
+
+def reopen(database: Database, claims: Sequence[Claim], now: Any) -> None:
+    assert GivenUpClaims(repository(database)).start_afresh(claims, "ann", now, all_or_none=True)
+
+
+def test_a_claim_that_a_person_reopens_is_no_edit_of_the_services(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    give_up(run, database)
+    reopen(database, found(database), NOW + HOUR)
+    assert changes(database) == [(1, "reopened", "ann", {})]
+    run.keep(NOW + 2 * HOUR)
+    assert len(changes(database)) == 1
+    [row] = rows(database, "SELECT pod_stage, pod_retry_count FROM claims")
+    assert row == {"pod_stage": "ready", "pod_retry_count": 0}
+
+
+def test_what_the_service_edits_beside_or_afterwards_is_noted(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    give_up(run, database)
+    reopen(database, found(database), NOW + HOUR)
+    edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")
+    run.keep(NOW + 2 * HOUR)
+    assert changes(database)[1:] == [(1, "edited", "service", {"deadline": [None, "2026-03-09"]})]
+    edit(database, "UPDATE claims SET pod_retry_count = 3")
+    run.keep(NOW + 3 * HOUR)
+    edit(database, "UPDATE claims SET pod_retry_count = 0")  # as the reopening did, long since
+    run.keep(NOW + 4 * HOUR)
+    assert [details for *_, details in changes(database)[2:]] == [{"count": [0, 3]}, {"count": [3, 0]}]
+
+
+def test_a_claim_that_a_person_excludes_and_enrols_has_both_and_no_edit(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    enrolment = ClaimEnrolment(database, look(database).columns)
+    assert enrolment.exclude(found(database), "ann", "damaged", NOW + HOUR)
+    run.keep(NOW + 2 * HOUR)
+    assert enrolment.enroll_named(found(database), "bob", NOW + 3 * HOUR)
+    run.keep(NOW + 4 * HOUR)
+    assert changes(database) == [(1, "excluded", "ann", {}), (1, "enrolled", "bob", {})]
+
+
+def test_what_is_refused_is_not_noted(run: Run, database: Database, add_claims: Callable[..., None]) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    enrolment = ClaimEnrolment(database, look(database).columns)
+    outdated = [replace(claim, fetch_status="pending") for claim in found(database)]
+    assert not enrolment.exclude(outdated, "ann", "damaged", NOW)
+    assert not enrolment.enroll_named(outdated, "ann", NOW)
+    given_up = GivenUpClaims(repository(database))
+    assert not given_up.start_afresh(found(database), "ann", NOW, all_or_none=True)  # it has not given up
+    assert changes(database) == []
+
+
+# ---------------------------------------------------------------- beside others
+
+
+def test_two_runs_that_meet_an_edit_note_it_once(
+    run: Run, other: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED] * 20)
+    run.keep()
+    edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")
+    for one in (run, other):
+        one.keep(NOW + HOUR)
+    assert len(changes(database)) == 20
+
+
+@pytest.fixture
+def run(database: Database) -> Run:
+    return Run(database)
+
+
+@pytest.fixture
+def other(database: Database) -> Run:
+    return Run(database, "run-2")
