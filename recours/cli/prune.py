@@ -69,7 +69,7 @@ def command(
     database_url: str | None,
     as_json: bool,
 ) -> None:
-    """Delete what is past its keeping time: PODs with their files, who signed, attempts, the text of mails sent.
+    """Delete what is past its keeping time: PODs with their files, who signed, attempts, changes, the text of mails sent.
 
     Of claims that have their POD, gave up, or are not tried any more for another reason, and that no run holds. A claim
     whose POD goes is not fetched again. What goes is shown first, and there is no way back but a backup.
@@ -150,7 +150,8 @@ def _show(operations: Operations, found: _Found) -> None:
             show(Table(f"To be deleted: older than {shown(found.before)}", head, rows, frozenset(head[1:4])))
         click.echo(
             f"Beside them: who signed for {plural(outlook.deliveries, 'claim')} that gave up, the facts of "
-            f"{plural(outlook.events, 'event')}, the text of {plural(outlook.mails, 'mail')}."
+            f"{plural(outlook.events, 'event')}, the text of {plural(outlook.mails, 'mail')}, "
+            f"{plural(outlook.changes, 'change')} to claims."
         )
     if dates.ahead:
         click.echo(
@@ -167,13 +168,20 @@ def _say(found: _Found, done: Pruned, forgotten: int) -> None:
     if found.before and not found.outlook.is_empty:
         click.echo(
             f"Deleted: {plural(done.attempts, 'attempt')}, {plural(done.documents, 'document')} ({done.size:,} bytes), "
-            f"the facts of {plural(done.events, 'event')}, the text of {plural(done.mails, 'mail')}."
+            f"the facts of {plural(done.events, 'event')}, the text of {plural(done.mails, 'mail')}, "
+            f"{plural(done.changes, 'change')} to claims."
         )
 
 
 def _as_json(found: _Found, done: Pruned, forgotten: int, *, dry_run: bool) -> dict[str, object]:
     def rest(of: PruneForecast | Pruned, runs: int) -> dict[str, int]:
-        return {"deliveries": of.deliveries, "events": of.events, "mails": of.mails, "future_runs": runs}
+        return {
+            "deliveries": of.deliveries,
+            "events": of.events,
+            "mails": of.mails,
+            "changes": of.changes,
+            "future_runs": runs,
+        }
 
     carriers = [
         {

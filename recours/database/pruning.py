@@ -26,10 +26,10 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.predicates import at_stage, const, is_ours
 from recours.database.rows import free, unedited
 from recours.database.schema.partitions import partitions_of
-from recours.database.tables import attempts, claims, events, mail_events, mails, runs
+from recours.database.tables import attempts, changes, claims, events, mail_events, mails, runs
 from recours.operations.prune import AttemptMonth, CarrierShare, OldAttempt, Part, PruneForecast, RunDates
 
-_c, _a, _e, _m = claims.c, attempts.c, events.c, mails.c
+_c, _a, _e, _m, _h = claims.c, attempts.c, events.c, mails.c, changes.c
 _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
@@ -84,7 +84,12 @@ class DatabasePast:
         )
         with self.database.read() as connection:
             shares = [CarrierShare(*row) for row in connection.execute(query)]
-            rest = ((claims, _deliveries(before, now)), (events, _facts(before)), (mails, _texts(before)))
+            rest = (
+                (claims, _deliveries(before, now)),
+                (events, _facts(before)),
+                (mails, _texts(before)),
+                (changes, (_h.at < before,)),
+            )
             counts = [
                 connection.scalar(select(func.count()).select_from(table).where(*which)) or 0
                 for table, which in rest
@@ -176,6 +181,14 @@ class DatabasePast:
 
     def forget_mails(self, before: datetime) -> int:
         return self._change(mails, _texts(before), {"plain": "", "html": ""})
+
+    def forget_changes(self, before: datetime) -> int:
+        some = select(_h.id).where(_h.at < before).order_by(_h.at).limit(_CHUNK)
+        with self.database.write() as connection:
+            ids = list(connection.scalars(some.with_for_update(skip_locked=True)))
+            if ids:
+                connection.execute(delete(changes).where(_h.id.in_(ids)))
+        return len(ids)
 
     def _change(self, table: Any, which: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
         some = select(table.c.id).where(*which).order_by(table.c.id).limit(_CHUNK)

@@ -39,10 +39,11 @@ class PruneForecast:
     deliveries: int = 0  # claims that gave up, and still know who signed
     events: int = 0  # whose facts go
     mails: int = 0  # that ended, whose text goes
+    changes: int = 0  # of claims: edits, payments, what people decided
 
     @property
     def is_empty(self) -> bool:
-        return not (self.shares or self.deliveries or self.events or self.mails)
+        return not (self.shares or self.deliveries or self.events or self.mails or self.changes)
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,9 @@ class Past(Protocol):
     def forget_mails(self, before: datetime) -> int:
         """Empty the text of mails that ended; how many, 0 when there are no more."""
 
+    def forget_changes(self, before: datetime) -> int:
+        """Delete what happened to claims; how many, 0 when there are no more."""
+
 
 Erase = Callable[[str, str], str | None]  # a path and its SHA-256; why it could not be deleted
 
@@ -120,6 +124,7 @@ class Pruned:
     deliveries: int = 0
     events: int = 0
     mails: int = 0
+    changes: int = 0
     left: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
 
 
@@ -142,6 +147,7 @@ def prune(past: Past, erase: Erase, before: datetime, now: Callable[[], datetime
     done.deliveries = sum(_until_none(lambda: past.forget_deliveries(before, now())))
     done.events = sum(_until_none(lambda: past.forget_events(before)))
     done.mails = sum(_until_none(lambda: past.forget_mails(before)))
+    done.changes = sum(_until_none(lambda: past.forget_changes(before)))
     return done
 
 

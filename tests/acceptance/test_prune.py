@@ -108,6 +108,18 @@ def everything(service: Service) -> list[list[tuple[Any, ...]]]:
 # ---------------------------------------------------------------- what goes, and what stays
 
 
+def test_changes_past_their_time_go_in_parts(service: Service, person: Person) -> None:
+    insert = "INSERT INTO recours_changes (claim_id, at, what, by, details) VALUES (?, ?, 'edited', 'service', '{}')"
+    for n in range(450):
+        service.sql(insert, n, "2026-02-20 09:00:00" if n % 10 else "2026-03-02 09:00:00")
+    assert "450" not in person.does("prune", *OLDER, "--dry-run")
+    assert "405 changes to claims" in person.does("prune", *OLDER, "--dry-run")
+    done = person.json("prune", *OLDER, "--yes")
+    assert (done["found"]["changes"], done["deleted"]["changes"]) == (405, 405)
+    assert service.sql("SELECT count(*), min(at) >= '2026-03-01' FROM recours_changes") == [(45, True)]
+    assert "Nothing is older" in person.does("prune", *OLDER, "--yes")
+
+
 def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: Person) -> None:
     before = {number: of(years, f"{STATE}, {PERSONAL}", number) for number in (3, 4, 5)}
     old, new, held = documents_of(years)[0], of(years, "pod_url", 3)[0], of(years, "pod_url", 4)[0]
