@@ -20,7 +20,7 @@ from recours.core.mail import MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.logs import local
-from recours.operations.explain import WHO_CAN_ACT, Explanation
+from recours.operations.explain import WHO_CAN_ACT, Explanation, change_text
 from recours.operations.labels import HIGH_LIMIT, error_of, quoted, without_last_attempt
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
@@ -240,13 +240,21 @@ def _show_explanation(found: Explanation) -> None:
         say(who if where.actor is Actor.NOBODY else f"Who can act: {who}")
     for sentence in found.advice:
         say(sentence, "  ")
+    _show_history(found)
+
+
+def _show_history(found: Explanation) -> None:
+    state = found.claim.state
     if found.facts.attempts:
         rows = [_attempt(attempt) for attempt in found.facts.attempts]
         show(Table("Attempts", ("When", "What", "Number", "Outcome", "Answer"), rows))
-    elif claim.state.retries_used or claim.state.asked:
-        say("Its attempts are no longer on record: 'recours prune' deletes old ones.")
+    elif state.retries_used or state.asked:
+        click.echo("Its attempts are no longer on record: 'recours prune' deletes old ones.")
     else:
-        say("No attempts recorded yet.")
+        click.echo("No attempts recorded yet.")
+    if found.facts.changes:
+        rows = [(shown(change.at), change_text(change), change.by) for change in found.facts.changes]
+        show(Table("Changes", ("When", "What", "By"), rows))
     if found.facts.messages:
         rows = [_message(message) for message in found.facts.messages]
         show(Table("Told", ("When", "What", "To", "How"), rows))

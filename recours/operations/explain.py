@@ -10,6 +10,7 @@ from typing import Any
 
 from recours.core.assessment import comes_last, is_due
 from recours.core.carrier import Catalog
+from recours.core.changes import ChangeKind
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import MOST_INTERRUPTIONS, abandoned_at
 from recours.core.errors import Actor, ErrorKind
@@ -29,7 +30,7 @@ from recours.operations.position import (
     passes_by_itself,
     position,
 )
-from recours.operations.records import ListedClaim, Message, PastAttempt, iso
+from recours.operations.records import ListedClaim, Message, PastAttempt, PastChange, iso
 
 _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
@@ -96,6 +97,7 @@ class Facts:
 
     attempts: Sequence[PastAttempt] = ()
     messages: Sequence[Message] = ()
+    changes: Sequence[PastChange] = ()
     leased_until: datetime | None = None  # by a run
     refusal: Refusal | None = None  # why its carrier could take no call now
 
@@ -143,6 +145,7 @@ class Explanation:
             "unreadable": list(claim.unreadable),
             "attempts": [attempt_json(attempt) for attempt in self.facts.attempts],
             "messages": [message_json(message) for message in self.facts.messages],
+            "changes": [vars(change) | {"at": change.at.isoformat()} for change in self.facts.changes],
         }
 
 
@@ -166,6 +169,31 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
 def message_json(message: Message) -> dict[str, Any]:
     facts = {"mail" if name == "mail_state" else name: value for name, value in vars(message).items()}
     return facts | {"written_at": message.written_at.isoformat(), "ended_at": iso(message.ended_at)}
+
+
+_CHANGES = {ChangeKind.SET_ASIDE.value: "set aside", ChangeKind.RESUMED.value: "no longer set aside"}
+_EDITED = {
+    "status": "pod_fetch_status",
+    "number": "tracking number",
+    "count": "count of retries",
+    "deadline": "response_deadline",
+}
+
+
+def change_text(change: PastChange) -> str:
+    """`edited: carrier UPS → DHL, response_deadline none → 2026-03-09`."""
+    what = _CHANGES.get(change.what, change.what)
+    details = ", ".join(_detail(name, value) for name, value in change.details.items())
+    return f"{what}: {details}" if details else what
+
+
+def _detail(name: str, value: Any) -> str:
+    match value:
+        case [old, new]:
+            before, after = ("none" if one is None else clean(one, 60) for one in (old, new))
+            return f"{_EDITED.get(name, clean(name, 40))} {before} → {after}"
+        case _:
+            return f"{clean(name, 40)} '{clean(value, 60)}'"
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,16 @@ class Message:
 
 
 @dataclass(frozen=True)
+class PastChange:
+    """What happened to a claim beside its attempts. `details`: of an edit, old and new values; see `recours.core.changes`."""
+
+    at: datetime
+    what: str
+    by: str  # a person's name, or "service"
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ClaimFilter:
     """Which claims a list shows; an empty field leaves all.
 

@@ -215,6 +215,7 @@ class Operations:
         facts = Facts(
             attempts=self.records.attempts(claim.id),
             messages=self.records.messages(claim.id),
+            changes=self.records.changes(claim.id),
             leased_until=listed.leased_until(now),
             refusal=self.queue().would_refuse(claim.carrier) if claim.carrier else None,
         )

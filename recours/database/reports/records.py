@@ -35,6 +35,7 @@ from recours.database.tables import (
     MONEY_COLUMNS,
     SAMPLE,
     attempts,
+    changes,
     claims,
     events,
     mail_events,
@@ -48,6 +49,7 @@ from recours.operations.records import (
     ListedClaim,
     Message,
     PastAttempt,
+    PastChange,
     Run,
     Tally,
 )
@@ -57,6 +59,7 @@ _Number = TypeVar("_Number", int, float)
 
 _c, _a, _m = claims.c, attempts.c, mails.c
 _AT_ONCE = 1000
+_SHOWN_CHANGES = 100
 _OF_RUN = ("id", "worker", "started_at", "ended_at", "exit_status", "stats")
 # More attempts than are ever under way at the same time.
 _SAME_MINUTES = 10_000
@@ -224,6 +227,13 @@ class DatabaseRecords:
             read.moment("pod_lease_until"),
         )
 
+    def changes(self, claim_id: Any) -> list[PastChange]:
+        """The last changes to a claim, the oldest first."""
+        query = select(*_raw(changes)).where(changes.c.claim_id == claim_id)
+        query = query.order_by(changes.c.id.desc()).limit(_SHOWN_CHANGES)
+        with self.database.read() as connection:
+            return [_change(row) for row in connection.execute(query).mappings()][::-1]
+
     # ---------------------------------------------------------------- telling people
 
     def messages(self, claim_id: Any) -> list[Message]:
@@ -356,6 +366,16 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
         document_source=read.text("document_source"),
         is_last=facts_in(row["circumstances"]).get(LAST_ATTEMPT) is True,
         is_sample=facts_in(row["circumstances"]).get(SAMPLE) is True,
+    )
+
+
+def _change(row: RowMapping) -> PastChange:
+    read = Reader(row)
+    return PastChange(
+        at=read.moment("at") or _UNREADABLE,
+        what=clean(read.text("what") or "", 40),
+        by=clean(read.text("by") or "", 60),
+        details=facts_in(row["details"]),
     )
 
 

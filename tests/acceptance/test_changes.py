@@ -1,0 +1,99 @@
+"""What happens to a claim beside its attempts is on record: from the runs and commands that meet it, to `recours why`."""
+
+import getpass
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Scenario
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+from tests.acceptance.test_acting import give_up
+
+FOREVER = (Scenario.UNKNOWN,) * 40
+ME = getpass.getuser()
+
+
+def changes(service: Service) -> list[tuple[int, str, str, Any]]:
+    found = service.sql("SELECT claim_id, what, by, details FROM recours_changes ORDER BY id")
+    return [
+        (claim, what, by, json.loads(kept) if isinstance(kept, str) else kept)
+        for claim, what, by, kept in found
+    ]
+
+
+def test_a_life_of_claims_without_edits_leaves_no_change(service: Service) -> None:
+    service.add(Scenario.DELIVERED, pod_fetch_status="pending")
+    service.add(Scenario.DELIVERED)
+    service.add(Scenario.NOT_OURS)
+    service.add(*FOREVER)
+    service.add(*FOREVER, status="paid")
+    service.run_on_turns(105, both=True)
+    assert changes(service) == []
+
+
+def test_edits_payments_and_what_people_decide_are_kept_and_told(service: Service, person: Person) -> None:
+    claim = service.add(*FOREVER, response_deadline="2026-06-01")
+    service.add(*FOREVER)
+    give_up(service)
+    assert changes(service) == []
+
+    person.does("reopen", "CLM-0001")
+    service.run()
+    service.sql("UPDATE claims SET response_deadline = '2026-07-01' WHERE id = ?", claim)
+    service.clock.advance(timedelta(minutes=1))
+    service.run()
+    service.sql("UPDATE claims SET status = 'paid' WHERE id = ?", claim)
+    service.clock.advance(timedelta(days=1))
+    service.run()
+    service.sql("UPDATE claims SET status = 'appealed' WHERE id = ?", claim)
+    service.clock.advance(timedelta(minutes=1))
+    service.run(PODFetchWorker)
+    person.does("exclude", "CLM-0001", "--why", "handled by phone")
+    service.run()
+    person.does("enroll", "CLM-0001")
+    service.run(PODFetchWorker)
+    service.run()
+    kept = [
+        ("reopened", ME, {}),
+        ("edited", "service", {"deadline": ["2026-06-01", "2026-07-01"]}),
+        ("set_aside", "service", {"status": "paid"}),
+        ("resumed", "service", {"status": "appealed"}),
+        ("excluded", ME, {}),
+        ("enrolled", ME, {}),
+    ]
+    assert changes(service) == [(claim, *rest) for rest in kept]
+
+    found = person.json("why", "CLM-0001")["changes"]
+    assert [(one["what"], one["by"], one["details"]) for one in found] == kept
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", one["at"]) for one in found)
+    shown = person.does("why", "CLM-0001")
+    for line in (
+        rf"reopened +{ME}",
+        r"edited: response_deadline 2026-06-01 → 2026-07-01 +service",
+        r"set aside: status 'paid' +service",
+        r"no longer set aside: status 'appealed' +service",
+        rf"excluded +{ME}",
+        rf"enrolled +{ME}",
+    ):
+        assert re.search(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d[^\n]*{line}", shown), (line, shown)
+    assert "Changes" not in person.does("why", "CLM-0002")
+
+
+def test_a_spoilt_record_hides_nothing(service: Service, person: Person) -> None:
+    service.add(*FOREVER)
+    service.run()
+    insert = "INSERT INTO recours_changes (claim_id, at, what, by, details) VALUES (1, '2026-02-02 09:00:00', ?, ?, ?)"
+    for what, by, details in (
+        ("edited", "x\x1b[31m", '{"number": [1, 2, 3], "count": [null, {"a": "\\u001b[31m"}]}'),
+        ("of a newer version", "service", "[]"),
+        ("edited", "service", '"text"'),
+    ):
+        service.sql(insert, what, by, details)
+    shown = person.does("why", "CLM-0001")
+    assert "\x1b" not in shown
+    assert shown.count("2026-02-02") >= 3
+    assert "of a newer version" in shown
+    assert len(person.json("why", "CLM-0001")["changes"]) == 3
