@@ -6,9 +6,20 @@ Every function here is pure: time, policy and facts go in, a state comes out.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recours.core.claim import LAST, Claim, FetchStatus, Stage, State, deadline_end, rank, urgency
+from recours.core.claim import (
+    LAST,
+    NEVER,
+    VIRTUAL_DEADLINE,
+    Claim,
+    FetchStatus,
+    Stage,
+    State,
+    deadline_end,
+    urgency,
+)
 from recours.core.error_text import classify
 from recours.core.errors import ErrorKind, is_persistent
+from recours.core.evidence import evidence_end
 from recours.core.last_attempt import awaits_last_attempt, recalled, redated
 from recours.core.policy import Policy
 
@@ -26,7 +37,8 @@ def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, asked = _since(claim, now)
-    state = replace(state, since=since, asked=asked)
+    expire_from = _expire_from(claim, since, policy) if asked else None
+    state = replace(state, since=since, expire_from=expire_from)
     return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
 
 
@@ -45,14 +57,12 @@ def _since(claim: Claim, now: datetime) -> tuple[datetime | None, bool]:
 
 
 def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
-    rank_at, is_deadline = rank_of_pending(claim, now, policy)
     state = State(
         stage=Stage.NEW if claim.number else Stage.UNNUMBERED,
-        rank_at=rank_at,
-        rank_is_deadline=is_deadline,
         delivery=None if _corrected(claim) else claim.state.delivery,
         interruptions=claim.state.interruptions,
     )
+    state = _ranked_pending(claim, state, now, policy)
     if claim.number is None or claim.fetch_status != FetchStatus.FETCHING:
         return state
     # Nobody knows yet what comes of it: what is on record stays, should the claim come back as it was.
@@ -62,14 +72,9 @@ def _assess_pending(claim: Claim, now: datetime, policy: Policy) -> State:
         kept,
         stage=Stage.WAITING,
         next_at=since + ABANDONED_AFTER,
-        rank_at=rank_at,
-        rank_is_deadline=is_deadline,
+        rank_at=state.rank_at,
+        rank_is_deadline=state.rank_is_deadline,
     )
-
-
-def rank_of_pending(claim: Claim, now: datetime, policy: Policy) -> tuple[datetime, bool]:
-    """The place of a claim that is pending; a creation that lies in the future is taken for now."""
-    return rank(claim, min(claim.created_at or now, now), policy.zone)
 
 
 def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
@@ -167,10 +172,61 @@ def _stage_between_retries(state: State) -> Stage:
     return Stage.SETTLED if settled else Stage.WAITING
 
 
+# ---------------------------------------------------------------- the place in the order
+
+
+def rank(claim: Claim, state: State, since: datetime, now: datetime, policy: Policy) -> tuple[datetime, bool]:
+    """What a claim is ordered by among the due ones, and whether nothing can be won after that.
+
+    It is the end of its deadline or of its evidence, whichever comes first. A claim without a deadline has 14 days from
+    `since`, its failure or its creation; once they are over, its evidence counts.
+    """
+    forgotten_at = evidence_end(claim, state, policy)
+    if claim.deadline is not None:
+        end = deadline_end(claim.deadline, policy.zone)
+        return min(end, forgotten_at or end), True
+    at = since + VIRTUAL_DEADLINE
+    if forgotten_at is None or now <= at < forgotten_at:
+        return at, False
+    return forgotten_at, True
+
+
 def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
-    """Give the state its place in the order of claims that are due."""
-    at, is_deadline = rank(claim, state.failed_at or now, policy.zone)
+    """Give the state of a claim that failed its place in the order of claims that are due."""
+    return _ranked_since(claim, state, state.failed_at or now, now, policy)
+
+
+def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:
+    """The state of a claim in the order of today: an older version ranked it, or time or an answer has moved its place."""
+    place = _ranked_pending if claim.is_pending else ranked
+    state = place(claim, claim.state, now, policy)
+    return asked_about(claim, state, policy) if state.asked else state
+
+
+def _ranked_pending(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
+    """The same of a claim that is pending; a creation that lies in the future is taken for now."""
+    return _ranked_since(claim, state, min(claim.created_at or now, now), now, policy)
+
+
+def _ranked_since(claim: Claim, state: State, since: datetime, now: datetime, policy: Policy) -> State:
+    at, is_deadline = rank(claim, state, since, now, policy)
     return replace(state, rank_at=at, rank_is_deadline=is_deadline)
+
+
+def asked_about(claim: Claim, state: State, policy: Policy) -> State:
+    """The state once the carrier was asked about the claim: it may expire from now on, see `is_expired`."""
+    return replace(state, expire_from=_expire_from(claim, state.since, policy))
+
+
+def _expire_from(claim: Claim, since: datetime | None, policy: Policy) -> datetime:
+    """By its own deadline alone: when exactly its evidence ends, nobody knows."""
+    if claim.deadline is None:
+        return NEVER
+    end = deadline_end(claim.deadline, policy.zone)
+    return max(end, since or end)
+
+
+# ---------------------------------------------------------------- what comes next
 
 
 def retimed(state: State, now: datetime, policy: Policy) -> State:
@@ -185,7 +241,7 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
 
 
 def comes_last(state: State, now: datetime) -> bool:
-    """Tell whether a due claim is taken after all that can still win: its real deadline is past."""
+    """Tell whether a due claim is taken after all that can still win: its real deadline, or its evidence, is past."""
     return urgency(state, now)[0] == LAST
 
 
@@ -231,11 +287,3 @@ def is_expired(state: State, now: datetime, policy: Policy) -> bool:
     if since is None or policy.expire_after is None or not state.rank_is_deadline or state.interruptions:
         return False
     return max(since, policy.adopted_at or since) <= now - policy.expire_after
-
-
-def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state of a claim that an older version ranked, in the order of today."""
-    if not claim.is_pending:
-        return ranked(claim, claim.state, now, policy)
-    at, is_deadline = rank_of_pending(claim, now, policy)
-    return replace(claim.state, rank_at=at, rank_is_deadline=is_deadline)

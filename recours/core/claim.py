@@ -13,6 +13,8 @@ from recours.core.text import clean
 
 # A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
 VIRTUAL_DEADLINE = timedelta(days=14)
+# A time that does not come.
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class FetchStatus(StrEnum):
@@ -62,7 +64,7 @@ class Delivery:
         try:
             return datetime.combine(self.day + timedelta(days=1), time(12), UTC)
         except OverflowError:  # the year 9999
-            return datetime.max.replace(tzinfo=UTC)
+            return NEVER
 
     def completed_by(self, known: "Delivery") -> "Delivery":
         """The same, with what is missing taken from what was known before."""
@@ -84,21 +86,19 @@ class State:
     kind: ErrorKind | None = None
     delivery: Delivery | None = None  # learnt by an earlier attempt with the same number
     rank_at: datetime | None = None  # the order among claims that are due
-    rank_is_deadline: bool = False
+    rank_is_deadline: bool = False  # nothing can be won after it: the deadline, or the end of the evidence
     interruptions: int = 0  # how often in a row a run died while it fetched this claim
     since: datetime | None = (
         None  # the latest of its creation, its enrolment and its reopening, as far as known
     )
-    asked: bool = False  # the carrier was asked about it since
+    expire_from: datetime | None = None  # when the time begins after which it expires; None: not asked since
     expired_at: datetime | None = None  # given up since its deadline had long passed
     last_attempt_at: datetime | None = None  # set for then, or made then: see core.last_attempt
 
     @property
-    def expire_from(self) -> datetime | None:
-        """When the time begins after which it expires; None: the carrier was not asked about it yet."""
-        if not self.asked or self.rank_at is None:
-            return None
-        return max(self.rank_at, self.since or self.rank_at)
+    def asked(self) -> bool:
+        """Tell whether the carrier was asked about it since `since`."""
+        return self.expire_from is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,31 +181,21 @@ def deadline_end(deadline: date, zone: ZoneInfo) -> datetime:
     """When (UTC) a deadline day ends in `zone`."""
     try:
         return datetime.combine(deadline + timedelta(days=1), time(), zone).astimezone(UTC)
-    except OverflowError:  # the year 9999: as good as never
-        return datetime.max.replace(tzinfo=UTC)
-
-
-def rank(claim: Claim, since: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
-    """What a claim is ordered by among the due ones, and whether that is a real deadline.
-
-    `since`: its failure, or the creation of one that is pending.
-    """
-    if claim.deadline is not None:
-        return deadline_end(claim.deadline, zone), True
-    return since + VIRTUAL_DEADLINE, False
+    except OverflowError:  # the year 9999
+        return NEVER
 
 
 # A due claim's place in the order, the least first: its tier, and its rank there.
 Urgency = tuple[int, datetime]
-# The tier of claims whose real deadline is over.
+# The tier of claims whose real deadline, or whose evidence, is over.
 LAST = 2
 
 
 def urgency(state: State, now: datetime) -> Urgency:
     """A due claim's place in the order, the least first.
 
-    A call is worth most for a claim that can still win: those whose real deadline is over come last, and one without
-    a deadline, once the days that it is given are over, comes between the two.
+    A call is worth most for a claim that can still win: those whose real deadline or whose evidence is over come last, and
+    one without a deadline, once the days that it is given are over, comes between the two.
     """
     at = state.rank_at or now
     if at >= now:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from recours.core.assessment import ABANDONED_AFTER, ranked
+from recours.core.assessment import ABANDONED_AFTER, asked_about, ranked, ranked_anew
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
@@ -150,9 +150,9 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
     failure = _out_of_patience(failure, claim, now, policy)
     delivery = failure.delivery or claim.state.delivery
     if not TRAITS[failure.kind].uses_attempt:
-        state = replace(claim.state, delivery=delivery)
+        state = _with_delivery(claim, delivery, now, policy)
         if failure.alone and failure.retry_at and not asked:
-            state = _put_off(state, failure.retry_at, now, policy)
+            state = _put_off(claim, state, failure.retry_at, now, policy)
         return Decision(
             state=state,
             fetch_status=FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED,
@@ -160,8 +160,10 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
             uses_attempt=False,
         )
     if asked:
-        return _tried_by_hand(claim, failure, delivery)
-    state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, asked=True)
+        state = _with_delivery(claim, delivery, now, policy)
+        return _tried_by_hand(claim, failure, asked_about(claim, state, policy))
+    state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0)
+    state = asked_about(claim, state, policy)
     if claim.fetch_status != FetchStatus.FAILED:
         state = replace(state, retries_used=0, last_retry_at=None, failed_at=now)
         return _between_retries(claim, state, now, policy, failure=failure, settled=False)
@@ -173,20 +175,28 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
     return _after_retry(claim, state, used, now, policy, failure=failure, settled=settled)
 
 
-def _put_off(state: State, until: datetime, now: datetime, policy: Policy) -> State:
+def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, policy: Policy) -> State:
+    """The claim's state with what is known of the delivery now: its evidence may end sooner."""
+    if delivery == claim.state.delivery:
+        return replace(claim.state, delivery=delivery)  # perhaps with other hints
+    learnt = replace(claim, state=replace(claim.state, delivery=delivery))
+    return ranked_anew(learnt, now, policy)
+
+
+def _put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
     """The claim waits, and its retry is not used up; never longer than the longest wait of the backoff."""
     until = min(until, policy.backoff.horizon(now))
     last_attempt_at = until if awaits_last_attempt(state) else state.last_attempt_at
     state = replace(state, stage=Stage.WAITING, next_at=until, last_attempt_at=last_attempt_at)
-    return replace(state, interruptions=0, asked=True)
+    return asked_about(claim, replace(state, interruptions=0), policy)
 
 
-def _tried_by_hand(claim: Claim, failure: Failure, delivery: Delivery | None) -> Decision:
+def _tried_by_hand(claim: Claim, failure: Failure, state: State) -> Decision:
     """A failure that leaves the backoff as it is. The service reads the last failure, if there was one.
 
     A persistent error stands, though, for why the claim is no longer asked about: a passing trouble does not replace it.
     """
-    state = replace(claim.state, delivery=delivery, interruptions=0, asked=True)
+    state = replace(state, interruptions=0)
     over = claim.state.stage in (Stage.SETTLED, Stage.GIVEN_UP)
     stands = over and claim.state.kind is not None and is_persistent(claim.state.kind)
     if claim.fetch_status == FetchStatus.FAILED and (not stands or is_persistent(failure.kind)):

@@ -1,7 +1,6 @@
 """When recours was adopted, and what becomes of claims that other software or an older version worked on."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -15,7 +14,6 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    exists,
     func,
     select,
     text,
@@ -24,24 +22,20 @@ from sqlalchemy import (
 )
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, State, tidy_number
+from recours.core.claim import Stage, tidy_number
 from recours.core.error_text import classify
 from recours.core.errors import ErrorKind
 from recours.core.policy import Adoption
 from recours.database.engine import Database
-from recours.database.lenient_reader import MOST_RETRIES, read_claims
-from recours.database.predicates import Reach, const, edited, still_ours, was_asked
+from recours.database.lenient_reader import MOST_RETRIES
+from recours.database.predicates import Reach, edited
 from recours.database.rows import (
     free,
     is_failed,
-    parameters,
-    readable_columns,
     seen_values,
-    unedited,
-    update_rows,
 )
 from recours.database.schema.inspection import Schema
-from recours.database.tables import adoption, attempts, claims
+from recours.database.tables import adoption, claims
 
 _c = claims.c
 _ROW = adoption.c.id == 1
@@ -78,65 +72,6 @@ def read_adoption(connection: Connection) -> Adoption | None:
     if row is None or row.adopted_at is None:
         return None
     return Adoption(row.adopted_at, row.highest_claim_id, row.status_column_added, row.decided)
-
-
-# ---------------------------------------------------------------- claims that an older version ranked
-# Each gets its place in the order of today, once, part by part. No run waits for it long, and none blocks the service: a
-# part is a stretch of ids, and how far it came is kept.
-
-_PART = 2000  # ids of one transaction
-_RANKED = (Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
-_RANK = update_rows(("pod_rank_at", "pod_rank_is_deadline", "pod_expire_from"))
-
-
-def repair_ranks(
-    database: Database, catalog: Catalog, columns: frozenset[str], rank: Callable[[Claim], State]
-) -> int:
-    """Rank again what an older version ranked; how many. Nothing but one small query where that is done. Raises DatabaseError."""
-    with database.read() as connection:
-        done = connection.scalar(select(adoption.c.ranked_up_to).where(_ROW))
-    count, first_left = 0, None
-    while done is not None:
-        with database.write() as connection:
-            part = select(_c.id).where(_c.id > done).order_by(_c.id).limit(_PART).subquery()
-            last = connection.scalar(select(func.max(part.c.id)))
-            if last is not None:
-                found, left = _part(connection, catalog, columns, done, last)
-                rows = [parameters(claim, _rank_values(rank(claim))) for claim in found]
-                if rows:
-                    connection.execute(_RANK, rows)
-                count += len(rows)
-                first_left = first_left if first_left is not None else min(left, default=None)
-            up_to = last if first_left is None else first_left - 1
-            connection.execute(update(adoption).where(_ROW).values(ranked_up_to=up_to))
-            done = last
-    return count
-
-
-def _part(
-    connection: Connection, catalog: Catalog, columns: frozenset[str], done: int, last: int
-) -> tuple[list[Claim], set[Any]]:
-    """The claims of a stretch of ids; and the ids of those that others have locked: a later run ranks them."""
-    stages = _c.pod_stage.in_([const(stage) for stage in _RANKED])
-    within = _c.id > done, _c.id <= last, stages, still_ours(), unedited()
-    wanted = set(connection.scalars(select(_c.id).where(*within)))
-    if not wanted:
-        return [], wanted
-    query = select(*readable_columns(columns)).where(*within).order_by(_c.id)
-    found = read_claims(connection.execute(query.with_for_update(skip_locked=True)), catalog)
-    ids = [claim.id for claim in found]
-    of_it = select(attempts.c.id).where(attempts.c.claim_id == _c.id, was_asked(), attempts.c.used.is_(True))
-    asked = set(connection.scalars(select(_c.id).where(_c.id.in_(ids), exists(of_it))))
-    known = [replace(claim, state=replace(claim.state, asked=claim.id in asked)) for claim in found]
-    return known, wanted.difference(ids)
-
-
-def _rank_values(state: State) -> dict[str, Any]:
-    return {
-        "pod_rank_at": state.rank_at,
-        "pod_rank_is_deadline": int(state.rank_is_deadline),
-        "pod_expire_from": state.expire_from,
-    }
 
 
 # ---------------------------------------------------------------- failures whose retries other software used up

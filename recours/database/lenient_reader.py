@@ -178,7 +178,7 @@ def _read_state(read: Reader) -> State:
         rank_is_deadline=read.whole("pod_rank_is_deadline") == 1,
         interruptions=read.whole("pod_interruptions"),
         since=read.moment("pod_since"),
-        asked=read.moment("pod_expire_from") is not None,
+        expire_from=read.moment("pod_expire_from"),
         expired_at=read.moment("pod_expired_at"),
         last_attempt_at=read.moment("pod_last_attempt_at"),
     )

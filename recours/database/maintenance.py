@@ -29,7 +29,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.core.last_attempt import Recall
-from recours.database.adoption import adopt_exhausted, exhausted, repair_ranks
+from recours.database.adoption import adopt_exhausted, exhausted
 from recours.database.changes import note_assessed, note_put_aside
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into
@@ -45,6 +45,7 @@ from recours.database.predicates import (
     recalled,
     still_ours,
 )
+from recours.database.ranks import rank_overdue, repair_ranks
 from recours.database.ready_claims import carrier_keys
 from recours.database.rows import (
     free,
@@ -123,6 +124,9 @@ class ClaimMaintenance:
 
     def repair_ranks(self, rank: Assess) -> int:
         return repair_ranks(self.database, self.catalog, self.columns, rank)
+
+    def rank_overdue(self, stage: Stage, carriers: Collection[str], rank: Assess, now: datetime) -> int:
+        return rank_overdue(self.database, self.catalog, self.columns, self.reach, stage, carriers, rank, now)
 
     def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
         return adopt_exhausted(self.database, self.catalog, self.columns, self.reach, max_retries, now)

@@ -133,6 +133,15 @@ class MemoryMaintenance:
         del rank  # no older version worked on this table
         return 0
 
+    def rank_overdue(self, stage: Stage, carriers: Collection[str], rank: Assess, now: datetime) -> int:
+        moved = 0
+        for row in self.table.overdue(stage, carriers, now):
+            claim = row.claim
+            if row.can_be_taken(now) and claim.is_ours and (state := rank(claim)) != claim.state:
+                row.write(state)
+                moved += 1
+        return moved
+
     def _gave_up_below(self, max_retries: int) -> Iterator[ClaimRow]:
         for (retries, may_go_on), rows in self.table.by_group(Stage.GIVEN_UP).items():
             if may_go_on and retries < max_retries:

@@ -142,6 +142,11 @@ class _Urgent:
     def pop(self, tier: int) -> _Queued:
         return heappop(self._tiers[tier])
 
+    def overdue(self, now: datetime) -> list[ClaimRow]:
+        """Those without a real deadline whose rank has passed."""
+        self.first(now)  # puts each into its tier
+        return [entry.row for entry in self._tiers[1] if entry.is_latest]
+
     def before(self, at: datetime) -> list[ClaimRow]:
         return [entry.row for tier in self._tiers for entry in tier if entry.at <= at and entry.is_latest]
 
@@ -237,6 +242,11 @@ class ClaimTable:
     def ranked_before(self, stage: Stage, at: datetime) -> list[ClaimRow]:
         """The ready rows whose rank lies at or before then."""
         return [row for (of, _), urgent in self._urgent.items() if of is stage for row in urgent.before(at)]
+
+    def overdue(self, stage: Stage, lanes: Collection[str], now: datetime) -> list[ClaimRow]:
+        """The ready rows of these lanes without a real deadline whose rank has passed."""
+        there = (urgent for lane in lanes if (urgent := self._urgent.get((stage, lane))))
+        return [row for urgent in there for row in urgent.overdue(now)]
 
     def most_urgent(self, stage: Stage, lanes: Collection[str], most: int, now: datetime) -> list[ClaimRow]:
         """Up to so many ready rows of these lanes that can be taken, the most urgent first."""

@@ -403,6 +403,11 @@ class Maintenance(Protocol):
     def repair_ranks(self, rank: Callable[[Claim], State]) -> int:
         """Give the claims of an older version their place in the order of today, once; how many."""
 
+    def rank_overdue(
+        self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
+    ) -> int:
+        """Rank ready claims of these carriers again whose days without a deadline are over; how many."""
+
 
 class Enrolment(Protocol):
     """Claims of which nobody has said that recours works on them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recours.core.assessment import assess, go_on, retimed
+from recours.core.assessment import assess, go_on, ranked_anew, retimed
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
 from recours.core.decision import Action, Decision, decide, expire, give_up, next_action, pass_retry
 from recours.core.errors import ErrorKind
@@ -25,7 +25,7 @@ from recours.memory.table import ClaimTable
 from recours.runs.ports import Attempt, Claims, Lease, Maintenance
 from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 CARRIERS = ("chronopost", "other", "")
 KINDS = (
     ErrorKind.TIMEOUT,
@@ -34,7 +34,7 @@ KINDS = (
     ErrorKind.RATE_LIMITED,
     ErrorKind.POD_NOT_AVAILABLE_YET,
 )
-DELIVERED = Delivery(NOW - 9 * DAY, "DUPONT")
+DELIVERED_AT = NOW - 9 * DAY
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Side:
         found: dict[str, Any] = {
             "behind": maintenance.is_behind(due_until, horizon, most, policy.skip_claim_statuses, now, recall)
         }
+        rank = partial(ranked_anew, now=now, policy=policy)
+        found["ranked"] = sum(
+            maintenance.rank_overdue(stage, policy.evidence_days, rank, now)
+            for stage in (Stage.READY, Stage.NEW)
+        )
         maintenance.stage_due(due_until)
         found["assessed"] = _names(maintenance.assess_edited(seen, now, most))
         found["unshelved"] = _names(maintenance.unshelve(policy.skip_claim_statuses, seen, now))
@@ -87,7 +92,8 @@ class Side:
         for place, claim in enumerate(leased):
             at = now + timedelta(seconds=place)  # or several would be of the same rank
             fate = chance.choice(("recorded", "recorded", "put back", "died with"))
-            failure = Failure(chance.choice(KINDS), "said no", delivery=chance.choice((None, DELIVERED)))
+            delivery = chance.choice((None, Delivery(DELIVERED_AT + claim.id * SECOND, "DUPONT")))
+            failure = Failure(chance.choice(KINDS), "said no", delivery=delivery)
             if fate == "recorded":
                 decision = decide(claim, failure, at, policy)
                 attempt = Attempt(claim, 1, at, 0.5, 1, "failed", decision.uses_attempt, failure)
@@ -168,6 +174,7 @@ def test_both_go_the_same_way(database: Database, add_claims: Callable[..., None
         sides = Side(run.token, run.claims, run.maintenance), Side(run.token, *in_memory)
         now += timedelta(minutes=chance.choice((3, 30, 60, 60, 360, 1500)))
         policy = replace(POLICY, max_retries=chance.choice((4, 4, 4, 2, 6)) if place else 4)
+        policy = replace(policy, evidence_days={"chronopost": 20} if seed % 3 else {})
         if seed % 2 and chance.random() < 0.95:
             policy = replace(policy, last_attempt=chance.choice((12, 30)) * HOUR)
         was_recalled += len(_same(side.keep(now, policy) for side in sides)["recalled"])

@@ -1,14 +1,13 @@
-"""A claim's number, its deadline's end, and its place in the order."""
+"""A claim's number, its deadline's end, and whose it is."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.claim import Claim, deadline_end, rank, tidy_number
+from recours.core.claim import Claim, deadline_end, tidy_number
 
 PARIS = ZoneInfo("Europe/Paris")
-FAILURE = datetime(2026, 2, 6, 14, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -48,15 +47,6 @@ def test_a_deadline_counts_to_the_end_of_its_day_in_paris(day: date, end: dateti
 
 def test_the_last_day_of_all_does_not_break_the_calendar() -> None:
     assert deadline_end(date.max, PARIS) == datetime.max.replace(tzinfo=UTC)
-
-
-def test_a_claim_with_a_deadline_is_ranked_by_its_end() -> None:
-    claim = Claim(1, "CLM-1", deadline=date(2026, 2, 10))
-    assert rank(claim, FAILURE, PARIS) == (datetime(2026, 2, 10, 23, tzinfo=UTC), True)
-
-
-def test_a_claim_without_one_is_ranked_14_days_after_its_failure() -> None:
-    assert rank(Claim(1, "CLM-1"), FAILURE, PARIS) == (FAILURE + timedelta(days=14), False)
 
 
 @pytest.mark.parametrize(

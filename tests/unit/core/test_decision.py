@@ -678,7 +678,7 @@ def test_a_fetch_by_hand_that_fails_changes_nothing_of_the_timetable(
     before = at_retry(retries, stage)
     decision = decide(before, failing(kind), NOW, POLICY, asked=True)
     assert decision.state.asked  # and was not before
-    learnt = replace(decision.state, kind=before.state.kind, delivery=before.state.delivery, asked=False)
+    learnt = replace(decision.state, kind=before.state.kind, delivery=before.state.delivery, expire_from=None)
     assert learnt == before.state
     assert (decision.events, decision.gave_up, decision.uses_attempt) == ((), False, True)
 

@@ -31,7 +31,7 @@ def test_a_parcel_is_forgotten_so_long_after_what_is_known_of_it(
     carrier: str | None, created_at: datetime | None, delivery: Delivery | None, end: datetime | None
 ) -> None:
     claim = Claim(1, "CLM-1", carrier=carrier, created_at=created_at, state=State(delivery=delivery))
-    assert evidence_end(claim, POLICY) == end
+    assert evidence_end(claim, claim.state, POLICY) == end
 
 
 def test_ups_and_dhl_forget() -> None:

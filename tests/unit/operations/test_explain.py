@@ -78,7 +78,7 @@ PASSED: dict[str, Any] = {
     "rank_at": NOW - timedelta(days=40),
     "rank_is_deadline": True,
     "since": NOW - timedelta(days=60),
-    "asked": True,
+    "expire_from": NOW - timedelta(days=40),
 }
 
 
@@ -104,8 +104,8 @@ def test_no_try_is_announced_for_one_that_its_turn_will_end(of: Claim, refusal: 
 @pytest.mark.parametrize(
     "of",
     [
-        claim(Stage.READY, **(PASSED | {"asked": False})),
-        claim(Stage.READY, **(PASSED | {"rank_at": NOW - timedelta(days=20)})),
+        claim(Stage.READY, **(PASSED | {"expire_from": None})),
+        claim(Stage.READY, **(PASSED | {"expire_from": NOW - timedelta(days=20)})),
     ],
     ids=["never asked", "not long ago"],
 )

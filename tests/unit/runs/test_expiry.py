@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.assessment import assess, is_expired
+from recours.core.assessment import asked_about, assess, is_expired
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
@@ -185,7 +185,7 @@ def test_new_ones_that_were_never_asked_about_stay(world: World) -> None:
     claim = world.table["CLM-1"]
     state = assess(claim, world.now, world.policy)
     assert not is_expired(state, world.now, world.policy)
-    assert is_expired(replace(state, asked=True), world.now, world.policy)
+    assert is_expired(asked_about(claim, state, world.policy), world.now, world.policy)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,205 @@
+"""On real databases and in memory: the evidence that vanishes counts in the order of claims, and in nothing else."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from recours.carriers.chronopost import SPEC
+from recours.core.assessment import assess, ranked_anew
+from recours.core.carrier import Catalog
+from recours.core.claim import Stage
+from recours.core.decision import decide, expire
+from recours.database.engine import Database
+from recours.database.ranks import repair_ranks
+from recours.database.reports.survey import survey
+from recours.database.schema.inspection import look
+from recours.memory.claims import MemoryClaims
+from recours.memory.maintenance import MemoryMaintenance
+from recours.memory.table import ClaimTable
+from recours.runs.ports import Attempt, Claims, Lease, Maintenance
+from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run, edit, rows
+from tests.contract.test_records import plan
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+FORGETFUL = replace(POLICY, evidence_days={"chronopost": 120})
+CATALOG = Catalog([replace(SPEC, evidence_days=120), replace(SPEC, key="other", name="Other", spellings=())])
+
+
+class Side:
+    """The adapters of a database, or of memory."""
+
+    def __init__(self, claims: Claims, maintenance: Maintenance) -> None:
+        self.claims, self.maintenance = claims, maintenance
+
+    def keep(self, now: datetime = NOW) -> int:
+        """Returns how many claims got another place as time passed."""
+        seen, rank = (
+            partial(assess, now=now, policy=FORGETFUL),
+            partial(ranked_anew, now=now, policy=FORGETFUL),
+        )
+        moved = self.maintenance.rank_overdue(Stage.READY, FORGETFUL.evidence_days, rank, now)
+        list(self.maintenance.assess_edited(seen, now))
+        self.maintenance.stage_due(now)
+        return moved
+
+    def order(self, now: datetime = NOW) -> list[str]:
+        """Of the ready claims, which are put back."""
+        lease = Lease("run-1", now + HOUR)
+        taken = self.claims.lease(Stage.READY, ["chronopost"], 100, lease, now)
+        self.claims.release([(claim, claim.state) for claim in taken], lease)
+        return [claim.reference for claim in taken]
+
+    def fail(self, now: datetime = NOW) -> None:
+        """Each ready claim is asked about in vain."""
+        lease = Lease("run-1", now + HOUR)
+        taken = self.claims.lease(Stage.READY, ["chronopost"], 100, lease, now)
+        decided = [(claim, decide(claim, TIMED_OUT, now, FORGETFUL)) for claim in taken]
+        ended = [
+            (Attempt(claim, 1, now, 0.5, 1, "failed", used=True, failure=TIMED_OUT), decision)
+            for claim, decision in decided
+        ]
+        assert all(self.claims.record(ended, lease, now))
+
+    def given_up(self, now: datetime) -> list[str]:
+        assert FORGETFUL.expire_after
+        give_up = partial(expire, now=now, policy=FORGETFUL)
+        over = self.maintenance.expire(Stage.READY, now - FORGETFUL.expire_after, give_up, now)
+        return sorted(claim.reference for claim, _ in over)
+
+
+@pytest.fixture(params=["database", "memory"])
+def side(
+    request: pytest.FixtureRequest, database: Database, add_claims: Callable[..., None]
+) -> Callable[[list[dict[str, Any]]], Side]:
+    def made(values: list[dict[str, Any]]) -> Side:
+        add_claims(database, values)
+        run = Run(database)
+        if request.param == "database":
+            return Side(run.claims, run.maintenance)
+        table = ClaimTable()
+        far = NOW + 9999 * DAY
+        for sighted in survey(database, look(database), CATALOG, far, 9, NOW, far):
+            table.load(sighted.claim, edited=sighted.edited)
+        return Side(MemoryClaims(table), MemoryMaintenance(table))
+
+    return made
+
+
+def claim(name: str, created_days_ago: float, **columns: Any) -> dict[str, Any]:
+    at = NOW - created_days_ago * DAY
+    return {"claim_reference": name, "created_at": at, "updated_at": NOW - 3 * DAY} | columns
+
+
+ORDER = [
+    claim("soon", 50, response_deadline=date(2026, 2, 5)),
+    claim("forgotten in 4 days", 116, response_deadline=date(2026, 6, 1)),
+    claim("forgotten in 8 days", 112),
+    claim("14 days from its failure", 50),
+    claim("forgotten in 20 days, failed long ago", 100, updated_at=NOW - 40 * DAY),
+    claim("late", 50, response_deadline=date(2026, 3, 1)),
+    claim("forgotten", 130),
+    claim("missed", 50, response_deadline=date(2026, 1, 31)),
+]
+
+
+def test_claims_are_taken_by_what_ends_first(side: Callable[..., Side]) -> None:
+    world = side(list(reversed(ORDER)))
+    world.keep()
+    assert world.order() == [
+        "soon",
+        "forgotten in 4 days",
+        "forgotten in 8 days",
+        "14 days from its failure",
+        "forgotten in 20 days, failed long ago",
+        "late",
+        "forgotten",
+        "missed",
+    ]
+
+
+def test_as_time_passes_a_claim_without_a_deadline_goes_by_its_evidence(side: Callable[..., Side]) -> None:
+    world = side([claim("older", 100), claim("newer", 90, updated_at=NOW - 4 * DAY), claim("dated", 1)])
+    world.keep()
+    assert world.order() == ["newer", "older", "dated"], "by their failures"
+    assert world.keep(NOW + DAY) == 0
+    later = NOW + 15 * DAY
+    assert world.keep(later) == 2 + 1
+    assert world.order(later) == ["older", "newer", "dated"], "by the ends of their evidence"
+    assert world.keep(later) == 0
+    over = NOW + 25 * DAY
+    assert world.order(over) == ["newer", "dated", "older"], "nothing can be won for one of them"
+
+
+def test_a_claim_of_which_no_date_is_known_keeps_its_place(side: Callable[..., Side]) -> None:
+    world = side([claim("unknown", 1, created_at=None, updated_at=NOW - 40 * DAY)])
+    world.keep()
+    assert world.keep(NOW + DAY) == 0
+    assert world.order() == ["unknown"]
+
+
+def test_no_claim_is_given_up_since_its_evidence_is_over(side: Callable[..., Side]) -> None:
+    world = side([claim("dated", 130, response_deadline=date(2026, 2, 20)), claim("undated", 130)])
+    world.keep()
+    world.fail()
+    ends = datetime(2026, 2, 20, 23, tzinfo=NOW.tzinfo) + 30 * DAY
+    for now, expected in ((ends - HOUR, []), (ends, ["dated"]), (ends + 999 * DAY, [])):
+        world.keep(now)
+        assert world.given_up(now) == expected
+
+
+# ---------------------------------------------------------------- claims of an older version
+
+
+def ranked(database: Database) -> int:
+    rank = partial(ranked_anew, now=NOW, policy=FORGETFUL)
+    return repair_ranks(database, CATALOG, look(database).columns, rank)
+
+
+def test_only_claims_of_carriers_that_forget_are_ranked_again_and_once(
+    database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(
+        database,
+        [*ORDER, claim("of another", 116, carrier="Other"), claim("new", 116, pod_fetch_status="pending")],
+    )
+    run = Run(database)
+    run.keep()  # by the order of an older version
+    world = Side(run.claims, run.maintenance)
+    assert world.order()[-3:] == ["forgotten in 4 days", "forgotten in 20 days, failed long ago", "missed"]
+    world.fail()
+    edit(database, "DELETE FROM recours_attempts")  # pruned: what was asked about is known all the same
+    before = rows(database, "SELECT * FROM claims WHERE carrier = 'Other'")
+    edit(database, "UPDATE recours_adoption SET ranked_up_to = 0")
+    assert ranked(database) > 0
+    assert ranked(database) == 0
+    assert rows(database, "SELECT * FROM claims WHERE carrier = 'Other'") == before
+    later = NOW + 7 * HOUR
+    world.keep(later)
+    assert world.order(later)[:3] == ["soon", "forgotten in 4 days", "forgotten in 8 days"]
+    assert world.given_up(NOW + 50 * DAY) == ["missed", "soon"]
+
+
+def test_the_look_for_overdue_claims_costs_the_same_whatever_there_is(
+    database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, ORDER)
+    run = Run(database)
+    run.keep()
+    world, seen = Side(run.claims, run.maintenance), []
+    event.listen(
+        database.engine, "before_cursor_execute", lambda _c, _cu, sql, values, *_: seen.append((sql, values))
+    )
+    world.keep()
+    looks = [(sql, values) for sql, values in seen if "pod_rank_at <" in sql and "LIMIT" in sql]
+    assert looks
+    if database.is_sqlite:
+        index = (
+            "USING INDEX ix_claims_pod_ready (pod_carrier_key=? AND pod_rank_is_deadline=? AND pod_rank_at<?)"
+        )
+        for sql, values in looks:
+            assert any(index in line for line in plan(database, sql, values))
