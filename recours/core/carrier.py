@@ -133,6 +133,11 @@ class Catalog:
     def names(self) -> list[str]:
         return sorted(spec.name for spec in self.specs.values())
 
+    @property
+    def evidence_days(self) -> dict[str, int]:
+        """After how many days carriers forget a parcel, by the keys of those that do."""
+        return {spec.key: spec.evidence_days for spec in self.specs.values() if spec.evidence_days}
+
     def resolve(self, name: str, number: str | None = None) -> str | None:
         """The key of the carrier whose account serves a claim; None if `name` is no carrier that recours knows."""
         key = self._keys.get(fold(name))

@@ -235,12 +235,12 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     ),
     "forecast_late": (
         (
-            "{count} claim passes its deadline before it is tried.",
-            "{count} claims pass their deadline before they are tried.",
+            "{count} claim passes its deadline, or loses its evidence, before it is tried.",
+            "{count} claims pass their deadline, or lose their evidence, before they are tried.",
         ),
         (
-            "{count} réclamation dépasse son échéance avant d'être traitée.",
-            "{count} réclamations dépassent leur échéance avant d'être traitées.",
+            "{count} réclamation dépasse son échéance, ou perd sa preuve, avant d'être traitée.",
+            "{count} réclamations dépassent leur échéance, ou perdent leur preuve, avant d'être traitées.",
         ),
     ),
     "left_alone": (

@@ -56,8 +56,7 @@ def _part(
     """The claims of a stretch of ids; and the ids of those that others have locked: a later run ranks them."""
     stages = _c.pod_stage.in_([const(stage) for stage in _RANKED])
     # Where pod_since is kept, only the order of carriers that forget parcels has changed.
-    forgetting = sorted(key for key, spec in catalog.specs.items() if spec.evidence_days)
-    to_rank = or_(_c.pod_since.is_(None), _c.pod_carrier_key.in_(forgetting))
+    to_rank = or_(_c.pod_since.is_(None), _c.pod_carrier_key.in_(sorted(catalog.evidence_days)))
     within = _c.id > done, _c.id <= last, stages, to_rank, still_ours(), unedited()
     wanted = set(connection.scalars(select(_c.id).where(*within)))
     if not wanted:

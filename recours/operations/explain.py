@@ -11,7 +11,7 @@ from typing import Any
 from recours.core.assessment import comes_last, is_due
 from recours.core.carrier import Catalog
 from recours.core.changes import ChangeKind
-from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import MOST_INTERRUPTIONS, abandoned_at
 from recours.core.errors import Actor, ErrorKind
 from recours.core.last_attempt import last_attempt_text, made_at
@@ -20,7 +20,7 @@ from recours.core.policy import Policy
 from recours.core.samples import may_be_sampled
 from recours.core.text import LocalTime, clean, format_minute, plural
 from recours.operations.fleet import next_tick
-from recours.operations.labels import times_asked
+from recours.operations.labels import evidence_text, times_asked
 from recours.operations.position import (
     Closing,
     Position,
@@ -120,13 +120,14 @@ class Explanation:
         return self.listed.claim
 
     def as_json(self) -> dict[str, Any]:
-        claim, state = self.claim, self.position.state
+        claim, state, evidence = self.claim, self.position.state, self.position.evidence
         return {
             "claim": claim.reference,
             "carrier": self.carrier,
             "tracking_number": claim.number,
             "status": claim.claim_status,
             "response_deadline": iso(claim.deadline),
+            "evidence_until": iso(evidence.ends_at if evidence else None),
             "pod_fetch_status": claim.fetch_status,
             "pod_url": self.listed.pod_url,
             "pod_fetched_at": iso(self.listed.fetched_at),
@@ -365,12 +366,21 @@ def _beside(case: _Case) -> list[str]:
             else "it goes on by its backoff"
         )
         found.append(f"{times} in a row died while fetching it: {end}.")
-    if claim.deadline and case.where.asks and comes_last(case.state, case.now):
-        found.append(f"Its response_deadline, {claim.deadline}, is past: it is asked about after all others.")
+    if (evidence := case.where.evidence) and evidence.counts:
+        found.append(evidence_text("en", evidence, case.carrier, case.local))
+    if case.where.asks and comes_last(case.state, case.now):
+        found.append(_why_last(case))
     if claim.unreadable:
         columns = ", ".join(claim.unreadable)
         found.append(f"The value of {columns} cannot be read; it is treated as unknown.")
     return found
+
+
+def _why_last(case: _Case) -> str:
+    deadline = case.claim.deadline
+    if deadline and deadline_end(deadline, case.policy.zone) <= case.now:
+        return f"Its response_deadline, {deadline}, is past: it is asked about after all others."
+    return "It is asked about after all others."
 
 
 # ---------------------------------------------------------------- the next try

@@ -1,6 +1,6 @@
 """What standings, kinds of error, carriers' states and recorded errors are called in English and French."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recours.core.claim import Claim
 from recours.core.error_text import classify
@@ -8,8 +8,8 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.last_attempt import RECOMMENDED
 from recours.core.pauses import Refusal
 from recours.core.sentences import Said, sentence
-from recours.core.text import clean, counted
-from recours.operations.position import Closing, Standing, closing_of
+from recours.core.text import LocalTime, clean, counted
+from recours.operations.position import Closing, Evidence, Standing, closing_of
 
 STANDING: dict[str, dict[Standing, str]] = {
     "en": {
@@ -121,6 +121,30 @@ def without_last_attempt(language: str, claims: int) -> str:
 
 def times_asked(language: str, times: int) -> str:
     return ASKED[language][min(times, 2)].format(count=times)
+
+
+# Of the evidence of a claim: it ends, or it is over.
+EVIDENCE = {
+    "en": (
+        "{carrier} forgets this parcel on {day} at the latest: no proof can be had after that.",
+        "{carrier} has probably forgotten this parcel: it keeps such data until {day} at the latest.",
+    ),
+    "fr": (
+        "{carrier} efface les données de ce colis le {day} au plus tard : aucune preuve ne pourra être obtenue ensuite.",
+        "{carrier} a sans doute effacé les données de ce colis, le {day} au plus tard.",
+    ),
+}
+
+
+def evidence_text(language: str, evidence: Evidence, carrier: str, local: LocalTime) -> str:
+    """By when the carrier forgets the parcel. `carrier`: its name for people."""
+    day = format_day(language, local(evidence.ends_at))
+    return EVIDENCE[language][evidence.is_over].format(carrier=carrier, day=day)
+
+
+def format_day(language: str, day: datetime) -> str:
+    """`20 May 2026`, `20/05/2026`."""
+    return f"{day:%d/%m/%Y}" if language == "fr" else f"{day.day} {day:%b %Y}"
 
 
 # What keeps a carrier from being asked. {carrier} is filled in.

@@ -13,6 +13,7 @@ from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import abandoned_at
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
+from recours.core.evidence import evidence_end
 from recours.core.last_attempt import is_in_time, is_last_attempt
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
@@ -81,6 +82,18 @@ def closing_of(refusal: Refusal) -> Closing:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """When the carrier has forgotten the parcel at the latest (aware UTC).
+
+    `counts`: it ends before the claim's deadline, and a call is still to come; or it is over, and a proof is still wanted.
+    """
+
+    ends_at: datetime
+    is_over: bool
+    counts: bool
+
+
+@dataclass(frozen=True)
 class Position:
     """Where a claim stands at one time. Datetimes are aware UTC.
 
@@ -98,6 +111,12 @@ class Position:
     asks: bool = False
     is_due: bool = False
     is_last: bool = False  # what is still to come is the last attempt before its deadline
+    evidence: Evidence | None = None  # None: its carrier is not known to forget it, or its POD is there
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it is still to be tried, as far as the claim goes."""
+        return self.asks or self.why is Why.UNNUMBERED
 
     def is_tried_before(self, deadline: datetime) -> bool:
         """Tell whether a run tries it before that moment."""
@@ -126,7 +145,7 @@ def position(
     kind = _in_the_way(claim, state, closed)
     stage = _stage_now(claim, state, planned[0])
     is_due_now = _is_due(why, stage, state, now, policy)
-    return Position(
+    found = Position(
         standing=_standing(claim, why, stage, is_due=is_due_now),
         state=state,
         why=why,
@@ -138,6 +157,17 @@ def position(
         is_due=is_due_now,
         is_last=asks and is_last_attempt(replace(claim, state=state), policy),
     )
+    return replace(found, evidence=_evidence(claim, found, now, policy))
+
+
+def _evidence(claim: Claim, where: Position, now: datetime, policy: Policy) -> Evidence | None:
+    ends_at = evidence_end(claim, where.state, policy)
+    if ends_at is None or claim.fetch_status == FetchStatus.SUCCESS:
+        return None
+    is_over = ends_at <= now
+    is_first = claim.deadline is None or ends_at < deadline_end(claim.deadline, policy.zone)
+    is_wanted = where.why not in (Why.LEFT_ALONE, Why.SHELVED)
+    return Evidence(ends_at, is_over, is_wanted if is_over else where.is_open and is_first)
 
 
 def _has_attempts(claim: Claim, state: State, at: datetime, policy: Policy) -> bool:
@@ -262,9 +292,9 @@ def passes_by_itself(kind: ErrorKind) -> bool:
     return TRAITS[kind].actor in (Actor.CARRIER, Actor.NOBODY)
 
 
-# ---------------------------------------------------------------- deadlines
+# ---------------------------------------------------------------- deadlines, and evidence that vanishes
 
-# How far ahead deadlines are looked at.
+# How far ahead they are looked at.
 NEAR = timedelta(days=7)
 
 
@@ -273,8 +303,17 @@ def misses_deadline(claim: Claim, where: Position, now: datetime, policy: Policy
 
     Not so a settled one: its client or the operator was told by mail what has to be corrected.
     """
-    if claim.deadline is None or where.why in (Why.SETTLED, Why.IN_HAND):
+    return claim.deadline is not None and _passes(where, deadline_end(claim.deadline, policy.zone), now)
+
+
+def loses_evidence(where: Position, now: datetime) -> bool:
+    """Tell whether a claim's evidence ends within a week, and before its deadline, without it being tried before."""
+    return (
+        where.evidence is not None and where.evidence.counts and _passes(where, where.evidence.ends_at, now)
+    )
+
+
+def _passes(where: Position, end: datetime, now: datetime) -> bool:
+    if where.why in (Why.SETTLED, Why.IN_HAND):
         return False
-    is_open = where.asks or where.why is Why.UNNUMBERED
-    end = deadline_end(claim.deadline, policy.zone)
-    return is_open and now < end <= now + NEAR and not where.is_tried_before(end)
+    return where.is_open and now < end <= now + NEAR and not where.is_tried_before(end)

@@ -97,6 +97,13 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "{count} claim will not be tried before its deadline: {reference}, due on {day}.",
             "{count} claims will not be tried before their deadlines; the first is {reference}, due on {day}.",
         ),
+        _K.EVIDENCE: ProblemText(
+            "evidence that vanishes",
+            "recours why {reference}",
+            "{count} claim will not be tried before its carrier forgets the parcel: {reference}, on {day} at the latest.",
+            "{count} claims will not be tried before their carriers forget the parcels; the first is {reference}, on {day} at "
+            "the latest.",
+        ),
         _K.NOT_ENROLLED: ProblemText(
             "claims that are not enrolled",
             "To choose which ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false",
@@ -201,6 +208,14 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "recours why {reference}",
             "{count} réclamation ne sera pas traitée avant son échéance : {reference}, le {day}.",
             "{count} réclamations ne seront pas traitées avant leur échéance ; la première est {reference}, le {day}.",
+        ),
+        _K.EVIDENCE: ProblemText(
+            "des preuves bientôt effacées",
+            "recours why {reference}",
+            "{count} réclamation ne sera pas traitée avant que le transporteur n'efface les données du colis : {reference}, le "
+            "{day} au plus tard.",
+            "{count} réclamations ne seront pas traitées avant que le transporteur n'efface les données des colis ; la "
+            "première est {reference}, le {day} au plus tard.",
         ),
         _K.NOT_ENROLLED: ProblemText(
             "des réclamations non inscrites",
@@ -328,7 +343,7 @@ class VerdictSentences:
                 "quoted": f" ({quote})" if said else "",
                 "author": self._say("author", by=facts["by"]) if facts.get("by") else "",
                 "often": self._often(int(facts.get("schedule_minutes", 0))),
-                "day": self._day_of(str(facts.get("deadline", ""))),
+                "day": self._day_of(str(facts.get("deadline") or facts.get("evidence_until", ""))),
             }
         )
 
@@ -339,9 +354,10 @@ class VerdictSentences:
 
     def _day_of(self, text: str) -> str:
         try:
-            return self._day(datetime.fromisoformat(text), with_year=True)
+            day = datetime.fromisoformat(text)
         except ValueError:
             return text
+        return self._day(self.local(day) if day.tzinfo else day, with_year=True)
 
     def _at(self, at: datetime, now: datetime, *, exact: bool = False) -> str:
         """Of today the time, of other days the day; `exact`: both."""

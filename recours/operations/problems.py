@@ -41,6 +41,7 @@ class ProblemKind(StrEnum):
     OUTAGE = "outage"
     UNKNOWN_CARRIER = "unknown_carrier"
     DEADLINES = "deadlines"
+    EVIDENCE = "evidence"
     NOT_ENROLLED = "not_enrolled"
     INTERNAL_ERRORS = "internal_errors"
     MAILS_WAITING = "mails_waiting"
@@ -203,7 +204,10 @@ def _of_claims(seen: Overview) -> Iterator[Problem]:
     if late := seen.troubles.late:
         first: _Facts = {"reference": clean(late[0].reference, 100), "deadline": str(late[0].deadline)}
         yield Problem(_K.DEADLINES, len(late), facts=first)
-
+    if forgotten := seen.troubles.forgotten:
+        at, claim = forgotten[0]
+        nearest: _Facts = {"reference": clean(claim.reference, 100), "evidence_until": at.isoformat()}
+        yield Problem(_K.EVIDENCE, len(forgotten), facts=nearest)
     if seen.not_enrolled:
         yield Problem(_K.NOT_ENROLLED, seen.not_enrolled)
     errors = sum(tally.count for tally in seen.troubles.recent if tally.kind == ErrorKind.INTERNAL_ERROR)

@@ -11,7 +11,15 @@ from typing import Any
 from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import Refusal
 from recours.core.text import LocalTime, clean, format_minute
-from recours.operations.labels import CLOSINGS, KINDS, error_of, reason_of, said_or_quoted, times_asked
+from recours.operations.labels import (
+    CLOSINGS,
+    KINDS,
+    error_of,
+    evidence_text,
+    reason_of,
+    said_or_quoted,
+    times_asked,
+)
 from recours.operations.position import Position, Standing, Why, closing_of
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.source import RefusedClaim, Unfit
@@ -33,6 +41,7 @@ class ClaimStatus:
     signatory: str | None = None
     fetched_at: datetime | None = None
     actor: Actor | None = None  # who can do something about it; None: nothing is in the way
+    evidence_until: datetime | None = None  # by when its carrier has forgotten the parcel, if that is known
 
 
 @dataclass(frozen=True)
@@ -238,7 +247,8 @@ class ResultSentences:
                 end=end,
                 closing=closing.format(carrier=carrier),
                 error=f"{before_error}{error.rstrip('.')}" if error else "",
-            ),
+            )
+            + self._evidence(where, carrier),
             carrier=carrier,
             attempts=claim.retries_counted,
             next_try_at=where.next_at,
@@ -248,7 +258,14 @@ class ResultSentences:
             signatory=clean(listed.signatory, 100) if listed.signatory else None,
             fetched_at=listed.fetched_at,
             actor=where.actor,
+            evidence_until=where.evidence.ends_at if where.evidence else None,
         )
+
+    def _evidence(self, where: Position, carrier: str) -> str:
+        """A sentence to follow, where the end of the evidence counts."""
+        if where.evidence is None or not where.evidence.counts:
+            return ""
+        return " " + evidence_text(self.language, where.evidence, carrier, self._local)
 
     # ---------------------------------------------------------------- how a fetch ended
 

@@ -54,6 +54,7 @@ class Troubles:
         0  # claims that gave up last month, and that a last attempt would have tried once more
     )
     late: Sequence[Claim] = ()  # that pass their deadline before they are tried, the nearest deadline first
+    forgotten: Sequence[tuple[datetime, Claim]] = ()  # whose evidence ends before they are tried; and when
 
 
 class Health(StrEnum):

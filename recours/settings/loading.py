@@ -228,11 +228,11 @@ class _Reading:
             if spec.untracked_form
             and self.value(Setting(spec.document_first_setting, "false", yes_or_no, ""))
         )
-        evidence_days = {
-            spec.key: days for spec in self.catalog.specs.values() if (days := spec.evidence_days)
-        }
         return Policy(
-            backoff=Backoff(waits, slack), document_first=document_first, evidence_days=evidence_days, **rules
+            backoff=Backoff(waits, slack),
+            document_first=document_first,
+            evidence_days=self.catalog.evidence_days,
+            **rules,
         )
 
     def _samples(self, row: Setting, named: Iterable[tuple[str, int]]) -> dict[str, int]:

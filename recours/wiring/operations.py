@@ -1,6 +1,6 @@
 """What a person asks of the system, over a database."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
@@ -12,7 +12,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.last_attempt import gave_up_without
-from recours.core.pauses import CLOCKS_DIFFER
+from recours.core.pauses import CLOCKS_DIFFER, Refusal
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import is_text
 from recours.database.claims import ClaimRepository
@@ -25,7 +25,7 @@ from recours.database.schema.upgrade import left_alone, reach_of_next_run
 from recours.logs import local
 from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
-from recours.operations.position import NEAR, Position, misses_deadline, position
+from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
 from recours.operations.records import LeftAlone, ListedClaim
 from recours.operations.results import ClaimStatus, ResultSentences
 from recours.operations.status import (
@@ -144,16 +144,7 @@ class Operations:
         )
         recent = self.records.tallies(days_until(now.astimezone(policy.zone).date(), 2), policy.zone)
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
-        near = [
-            claim
-            for claim in read.near_deadline(now, now + NEAR, refusals)
-            if misses_deadline(
-                claim,
-                position(claim, now, policy, refusal=refusals.get(claim.carrier or "")),
-                now,
-                policy,
-            )
-        ]
+        late, forgotten = self._untried(read, refusals, now)
         kinds = {tally.carrier: OUTAGE_KINDS for tally in recent if tally.kind in OUTAGE_KINDS}
         kinds |= {carrier.key: REFUSED_KINDS for carrier in carriers if carrier.rejected}
         streaks = {
@@ -164,8 +155,22 @@ class Operations:
             streaks={key: since for key, since in streaks.items() if since},
             recent=recent,
             without_last_attempt=self._without_last_attempt(read, now),
-            late=near,
+            late=late,
+            forgotten=forgotten,
         )
+
+    def _untried(
+        self, read: DatabaseTroubles, refusals: Mapping[str, Refusal], now: datetime
+    ) -> tuple[list[Claim], list[tuple[datetime, Claim]]]:
+        """Claims that are not tried before their deadline, or before their evidence ends if that comes first."""
+        policy, late, forgotten = self.settings.policy, [], []
+        for claim in read.near_deadline(now, now + NEAR, refusals):
+            where = position(claim, now, policy, refusal=refusals.get(claim.carrier or ""))
+            if where.evidence and loses_evidence(where, now):
+                forgotten.append((where.evidence.ends_at, claim))
+            elif misses_deadline(claim, where, now, policy):
+                late.append(claim)
+        return late, sorted(forgotten, key=lambda end: (end[0], end[1].reference))
 
     def _without_last_attempt(self, read: DatabaseTroubles, now: datetime) -> int:
         """How many claims gave up last month before their deadline, if no last attempts are made."""

@@ -1,13 +1,16 @@
 """What needs a person, read from a real database of either kind: streaks of failures, mails that lie there."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
+from recours.carriers.chronopost import SPEC
 from recours.carriers.registry import CATALOG
+from recours.core.carrier import Catalog
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.mail import MailState
 from recours.database.engine import Database
@@ -15,6 +18,7 @@ from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import look
 from recours.database.tables import attempts, events, mails
 from recours.operations.status import Pile
+from tests.contract.test_claims import POLICY, Run
 
 NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -88,6 +92,38 @@ def test_claims_near_their_deadline_and_no_more(
     """Those that no run has assessed are not at a stage yet: the next run looks at them."""
     add_claims(troubles.database, [{"response_deadline": (NOW + DAY).date()}])
     assert list(troubles.near_deadline(NOW, NOW + 7 * DAY, ["chronopost"])) == []
+
+
+@pytest.mark.parametrize("with_deadlines", [True, False])
+def test_claims_whose_evidence_ends_soon_are_found_by_their_place(
+    database: Database, add_claims: Callable[..., None], *, with_deadlines: bool
+) -> None:
+    """Whether they are closed, wait, or have no number; by their deadline, those too whose evidence is over."""
+    catalog = Catalog(
+        [replace(SPEC, evidence_days=120), replace(SPEC, key="other", name="Other", spellings=())]
+    )
+    policy = replace(POLICY, evidence_days={"chronopost": 120})
+    soon, fresh = NOW - 117 * DAY, {"pod_fetch_status": "pending"}
+    add_claims(
+        database,
+        [
+            {"claim_reference": "ready", "created_at": soon},
+            fresh | {"claim_reference": "new", "created_at": soon},
+            fresh | {"claim_reference": "unnumbered", "created_at": soon, "tracking_number": None},
+            {"claim_reference": "waiting", "created_at": soon, "updated_at": NOW},
+            {"claim_reference": "far", "created_at": NOW - 60 * DAY},
+            {"claim_reference": "over", "created_at": NOW - 130 * DAY},
+            {"claim_reference": "of another", "created_at": soon, "carrier": "Other"},
+            {"claim_reference": "over, and due", "created_at": NOW - 130 * DAY, "response_deadline": (NOW + DAY).date()},
+        ],
+    )  # fmt: skip
+    Run(database).keep(NOW, policy)
+    columns = look(database).columns - (set() if with_deadlines else {"response_deadline"})
+    found = DatabaseTroubles(database, catalog, columns).near_deadline(
+        NOW, NOW + 7 * DAY, ["chronopost", "other"]
+    )
+    expected = {"ready", "new", "unnumbered", "waiting"} | ({"over, and due"} if with_deadlines else set())
+    assert sorted(claim.reference for claim in found) == sorted(expected)
 
 
 def test_claims_that_gave_up_lately_with_a_deadline(

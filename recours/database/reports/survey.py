@@ -131,15 +131,16 @@ class DatabaseOutlook:
             recall=recall,
         )
 
-    def not_due(self, due_until: datetime, now: datetime, deadlines_until: datetime) -> Iterator[Claim]:
-        if "response_deadline" not in self.schema.columns:
-            return
-        days = (now - _A_DAY).date(), (deadlines_until + _A_DAY).date()
+    def not_due(self, due_until: datetime, now: datetime, ends_until: datetime) -> Iterator[Claim]:
+        ends = _evidence_may_end(self.catalog, now, ends_until)
+        if "response_deadline" in self.schema.columns:
+            days = (now - _A_DAY).date(), (ends_until + _A_DAY).date()
+            ends = or_(ends, _c.response_deadline.between(*days))
         waits = and_(at_stage(Stage.WAITING), _c.pod_next_retry_at > due_until)
         query = select(*readable_columns(self.schema.columns)).where(
             still_ours(),
             or_(waits, at_stage(Stage.UNNUMBERED)),
-            _c.response_deadline.between(*days),
+            ends,
             reach_of_next_run(self.database, self.schema).rows(),
         )
         with self.database.read() as connection:
@@ -151,6 +152,13 @@ def _deadline_between(since: datetime, until: datetime) -> tuple[ColumnElement[b
     """Claims whose deadline is then, a day more on both sides: the zone of deadlines is looked at by the rules."""
     day = cast(_c.response_deadline, Text)
     return day >= (since - _A_DAY).date().isoformat(), day < f"{(until + _A_DAY).date().isoformat()}~"
+
+
+def _evidence_may_end(catalog: Catalog, since: datetime, until: datetime) -> ColumnElement[bool]:
+    """Claims that are ranked by what ends then; and those that wait for a number, which have a place only once they get it."""
+    ranked = and_(_c.pod_rank_is_deadline == 1, _c.pod_rank_at >= since, _c.pod_rank_at <= until)
+    unnumbered = and_(at_stage(Stage.UNNUMBERED), _c.pod_carrier_key.in_(sorted(catalog.evidence_days)))
+    return or_(ranked, unnumbered)
 
 
 # ---------------------------------------------------------------- what may need a person
@@ -205,15 +213,16 @@ class DatabaseTroubles:
         return first
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
-        """Claims whose real deadline is in this time and that may not be tried before it, the nearest first."""
+        """Claims whose real deadline or evidence ends in this time and that may not be tried before it, the nearest first."""
         found: list[Claim] = []
-        if "response_deadline" not in self.columns:
-            return found
+        ends = _evidence_may_end(self.catalog, now, until)
+        if "response_deadline" in self.columns:
+            ends = or_(ends, and_(*_deadline_between(now, until)))
         with self.database.read() as connection:
             for some in self._near(now, closed):
                 query = select(*readable_columns(self.columns)).where(
                     _c.id.in_(select(some.limit(_MOST_CLAIMS).subquery().c.id)),
-                    *_deadline_between(now, until),
+                    ends,
                     unedited(),
                 )
                 found += read_claims(connection.execute(query), self.catalog, self.redact)
@@ -246,6 +255,12 @@ class DatabaseTroubles:
             yield of_key.where(
                 at_stage(Stage.NEW), _c.pod_rank_is_deadline == 0
             )  # ranked by an older version
+            if key in self.catalog.evidence_days:
+                # Their evidence is over, but perhaps not their deadline.
+                over = _c.pod_rank_is_deadline == 1, _c.pod_rank_at < now
+                latest = of_key.order_by(None).order_by(_c.pod_rank_at.desc())
+                yield latest.where(at_stage(Stage.READY), *over)
+                yield latest.where(at_stage(Stage.NEW), *over)
         # The latest next retries are the likeliest to come after a deadline.
         yield ids.where(awaits_retry()).order_by(_c.pod_next_retry_at.desc())
         known = _c.pod_carrier_key.in_(["", *sorted(self.catalog.specs)])

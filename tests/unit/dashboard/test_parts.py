@@ -231,7 +231,9 @@ def test_one_thing_is_one() -> None:
         "0 appel, 0,5 s",
     )
     assert FR.counted("unended", 1) == "1 exécution sans fin : arrêtée ou tuée."
-    assert EN.counted("forecast_late", 1) == "1 claim passes its deadline before it is tried."
+    assert EN.counted("forecast_late", 1) == (
+        "1 claim passes its deadline, or loses its evidence, before it is tried."
+    )
 
 
 @pytest.mark.parametrize(

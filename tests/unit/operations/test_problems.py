@@ -190,6 +190,17 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         [("1 claim will not be tried before its deadline: CLM-7, due on 28 Nov 2026.", "recours why CLM-7")],
     ),
     (
+        "evidence",
+        seen(troubles=Troubles(forgotten=[(NOW + 20 * HOUR, LATE), (NOW + 30 * HOUR, LATE)])),
+        [
+            (
+                "2 claims will not be tried before their carriers forget the parcels; the first is CLM-7, on 27 Nov 2026 at the "
+                "latest.",
+                "recours why CLM-7",
+            )
+        ],
+    ),
+    (
         "internal errors",
         seen(troubles=Troubles(recent=tallies("internal_error", 3))),
         [("3 attempts ended in an internal error of recours since yesterday.", "grep -A 20 Traceback logs/*.log")],
