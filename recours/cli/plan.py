@@ -214,7 +214,7 @@ def _show_late(plan: Plan, most: int | None) -> None:
     shown: Sequence[Late] = plan.late if most is None else plan.late[:most]
     show(
         Table(
-            "Claims that pass their response_deadline before they are tried",
+            "Claims that pass their response_deadline, or whose carrier forgets the parcel, before they are tried",
             ("claim", "carrier", "deadline", "tried", "why"),
             list(_late_rows(plan, shown)),
         )
@@ -230,7 +230,7 @@ def _late_rows(plan: Plan, shown: Sequence[Late]) -> Iterator[tuple[str, ...]]:
         yield (
             late.reference,
             plan.name(late.carrier),
-            format_minute(late.deadline, local),
+            format_minute(late.deadline, local) + (" (forgotten)" if late.is_evidence else ""),
             when,
             _WHY[late.reason],
         )

@@ -28,7 +28,7 @@ def may_be_sampled(claim: Claim, now: datetime, policy: Policy) -> bool:
         return False
     if claim.number is None or state.kind in _NEVER or state.interruptions >= MOST_INTERRUPTIONS:
         return False
-    end = evidence_end(claim, policy)
+    end = evidence_end(claim, state, policy)
     return end is None or now < end
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from recours.core.claim import Claim, Stage, deadline_end
+from recours.core.evidence import evidence_end
 from recours.core.last_attempt import Recall, recall_at
 from recours.core.pauses import Blocked, Refusal
 from recours.core.quota import Usage
@@ -43,12 +44,12 @@ class Outlook(Protocol):
     ) -> Iterator[Sighted]:
         """Every claim that a run up to then has to do with; also those whose retry is after `mended_after`, and `recall`."""
 
-    def not_due(self, due_until: datetime, now: datetime, deadlines_until: datetime) -> Iterator[Claim]:
-        """Claims with a deadline in between that are due later, or that wait for a tracking number."""
+    def not_due(self, due_until: datetime, now: datetime, ends_until: datetime) -> Iterator[Claim]:
+        """Claims that are due later, or that wait for a tracking number, and whose deadline or evidence may end in between."""
 
 
 class Reason(StrEnum):
-    """Why a claim passes its deadline untried."""
+    """Why a claim passes its deadline, or loses its evidence, untried."""
 
     TURN = "turn"  # its next turn comes later
     NUMBER = "number"  # it has no tracking number
@@ -61,17 +62,18 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Late:
-    """A claim that passes its `response_deadline` before it is tried. Moments are aware UTC."""
+    """A claim that passes its `response_deadline`, or loses its evidence, before it is tried. Moments are aware UTC."""
 
     claim_id: Any
     reference: str
     carrier: str  # its key; "": none that we know
-    deadline: datetime  # the end of the day
+    deadline: datetime  # the end of the day, or of the evidence
     reason: Reason
     next_at: datetime | None = None  # when it is tried after all, or is due, if that is known
     estimated: bool = (
         False  # the deadline lies beyond the horizon; by its place in the backlog, at the last day's pace
     )
+    is_evidence: bool = False  # `deadline` is when its carrier has forgotten the parcel
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,7 @@ class Plan:
             "claim": late.reference,
             "carrier": late.carrier,
             "deadline": late.deadline.isoformat(),
+            "evidence": late.is_evidence,
             "reason": late.reason,
             "estimated": late.estimated,
             "next_at": late.next_at.isoformat() if late.next_at else None,
@@ -220,9 +223,15 @@ def make_plan(outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rul
 # ---------------------------------------------------------------- how it is made
 
 
+@dataclass(frozen=True)
+class _End:
+    at: datetime
+    is_evidence: bool = False
+
+
 @dataclass
 class _Dated:
-    """A claim whose deadline lies within the horizon."""
+    """A claim whose deadline, or the end of whose evidence, lies within the horizon."""
 
     claim_id: Any
     reference: str
@@ -232,6 +241,7 @@ class _Dated:
     next_at: datetime | None = None
     tried_at: datetime | None = None
     unnumbered: bool = False
+    is_evidence: bool = False
 
 
 class _Maker:
@@ -291,16 +301,17 @@ class _Maker:
             yield sighted
 
     def _note(self, claim: Claim) -> None:
-        deadline = self._deadline(claim)
-        if deadline and self.now < deadline <= self.until:
+        end = self._end(claim)
+        if end and end.at <= self.until:
             self.dated[claim.id] = _Dated(
                 claim_id=claim.id,
                 reference=claim.reference,
                 carrier=lane_key(claim),
                 stage=Stage.NEW if claim.is_pending else Stage.READY,
-                deadline=deadline,
+                deadline=end.at,
                 next_at=claim.state.next_at if claim.state.stage is Stage.WAITING else None,
                 unnumbered=claim.is_pending and claim.number is None,
+                is_evidence=end.is_evidence,
             )
 
     def _take_in(self, run: ForeseenRun) -> None:
@@ -349,10 +360,10 @@ class _Maker:
         """Tries a day, on the last day."""
         return self.last_day[key, stage is Stage.NEW] / (min(self.asked.horizon, _A_DAY) / _A_DAY)
 
-    # ---------------------------------------------------------------- deadlines
+    # ---------------------------------------------------------------- deadlines, and evidence that vanishes
 
     def _late(self, runs: ComingRuns, due_until: datetime) -> list[Late]:
-        """Claims whose deadline passes before they are tried, the nearest first."""
+        """Claims whose deadline or evidence ends before they are tried, the nearest first."""
         read = set(self.dated)
         for claim in self.outlook.not_due(due_until, self.now, self.until):
             if claim.id not in read:
@@ -375,13 +386,29 @@ class _Maker:
                     continue
                 for place, claim in enumerate(backlog):
                     about = self.until + (place + 1) / pace * _A_DAY
-                    deadline = self._deadline(claim)
-                    if deadline and self.until < deadline < about:
+                    end = self._end(claim)
+                    if end and self.until < end.at < about:
                         reason = self._left_behind(key, stage, self.until) or Reason.BATCH
-                        yield Late(claim.id, claim.reference, key, deadline, reason, about, estimated=True)
+                        yield Late(
+                            claim_id=claim.id,
+                            reference=claim.reference,
+                            carrier=key,
+                            deadline=end.at,
+                            reason=reason,
+                            next_at=about,
+                            estimated=True,
+                            is_evidence=end.is_evidence,
+                        )
 
-    def _deadline(self, claim: Claim) -> datetime | None:
-        return deadline_end(claim.deadline, self.rules.policy.zone) if claim.deadline else None
+    def _end(self, claim: Claim) -> _End | None:
+        """What ends first of a claim's deadline and evidence, of what is not over yet."""
+        policy = self.rules.policy
+        ends = []
+        if claim.deadline:
+            ends.append(_End(deadline_end(claim.deadline, policy.zone)))
+        if forgotten_at := evidence_end(claim, claim.state, policy):
+            ends.append(_End(forgotten_at, is_evidence=True))
+        return min((end for end in ends if end.at > self.now), key=lambda end: end.at, default=None)
 
     def _late_one(self, dated: _Dated) -> Late:
         return Late(
@@ -392,6 +419,7 @@ class _Maker:
             reason=self._reason(dated),
             next_at=dated.tried_at
             or (dated.next_at if dated.next_at and dated.next_at > dated.deadline else None),
+            is_evidence=dated.is_evidence,
         )
 
     def _reason(self, dated: _Dated) -> Reason:

@@ -11,9 +11,10 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.pauses import CarrierState, Stop
 from recours.operations.forecast.facts import Assumption, Sighted
 from recours.operations.plan import Plan, PlanScope, Reason, make_plan
-from tests.fakes.paper import FETCH, HOUR, NOW, RETRY, Carriers, claim, rules
+from tests.fakes.paper import FETCH, HOUR, NOW, POLICY, RETRY, Carriers, claim, rules
 
 TODAY = date(2026, 2, 2)  # ends at 23:00 UTC
+DAY = timedelta(days=1)
 
 
 @dataclass
@@ -198,3 +199,55 @@ def test_lists_are_cut_and_counts_are_not() -> None:
     said = made.as_json()
     assert (said["tries"], said["tries_not_listed"], said["late_not_listed"]) == (40, 37, 17)
     assert sum(run["tries"] for run in said["runs"]) == 40
+
+
+# ---------------------------------------------------------------- evidence that vanishes
+
+
+def forgotten_in(days: float, n: int = 1, **columns: Any) -> Claim:
+    return claim(n, name="UPS", created_at=NOW + (days - 120) * DAY, **columns)
+
+
+CLOSED = Carriers(states={"ups": CarrierState(stopped=Stop(NOW))})
+
+
+@pytest.mark.parametrize(
+    ("of", "carriers", "expected"),
+    [
+        (forgotten_in(1), CLOSED, [(1.0, Reason.CARRIER, True)]),
+        (forgotten_in(1, deadline=(NOW + 9 * DAY).date()), CLOSED, [(1.0, Reason.CARRIER, True)]),
+        (forgotten_in(1), Carriers(), []),
+        (forgotten_in(3), CLOSED, []),  # beyond the horizon
+        (forgotten_in(-1), CLOSED, []),  # over
+        (
+            forgotten_in(-1, deadline=NOW.date()),
+            CLOSED,
+            [(pytest.approx(0.61, abs=0.01), Reason.CARRIER, False)],
+        ),
+    ],
+)
+def test_a_plan_names_claims_whose_evidence_ends_before_they_are_tried(
+    of: Claim, carriers: Carriers, expected: list[Any]
+) -> None:
+    policy = replace(POLICY, evidence_days={"ups": 120})
+    made = plan(of, carriers=carriers, policy=policy)
+    assert [((one.deadline - NOW) / DAY, one.reason, one.is_evidence) for one in made.late] == expected
+    assert [late["evidence"] for late in made.as_json()["late"]] == [
+        is_evidence for *_, is_evidence in expected
+    ]
+    assert [carrier.late for carrier in made.carriers] == [len(expected)]
+
+
+def test_a_plan_names_those_that_are_due_too_late_and_those_beyond_the_horizon() -> None:
+    policy = replace(POLICY, evidence_days={"ups": 120})
+    waits = forgotten_in(1)
+    waits = replace(waits, state=replace(waits.state, stage=Stage.WAITING, next_at=NOW + 3 * DAY))
+    unnumbered = replace(forgotten_in(1, 2, fetch_status=FetchStatus.PENDING), number=None)
+    made = plan(later=(waits, unnumbered), policy=policy)
+    assert [(one.reference, one.reason) for one in made.late] == [
+        ("CLM-1", Reason.TURN),
+        ("CLM-2", Reason.NUMBER),
+    ]
+    many = [forgotten_in(4, n) for n in range(40)]
+    made = plan(*many, carriers=Carriers({"ups": "5/day@UTC"}), policy=policy)
+    assert {(one.is_evidence, one.estimated) for one in made.late} == {(True, True)}
