@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-rest test-full check reference metrics bench bench-growth bench-yield chaos fuzz mutation lock clean
+.PHONY: demo test test-rest test-full check docs reference metrics bench bench-growth bench-yield chaos fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
@@ -37,6 +37,10 @@ check: .venv/ready-dev
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.fleet.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	$(BIN)/zizmor --quiet --offline .github/workflows
+
+# The manual as a website: docs/_build/html/index.html. A warning, such as a link that leads nowhere, fails it.
+docs: .venv/ready-dev
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 
 # Adds what the SPEC of a new carrier says to .env.example and the README.
 reference: .venv/ready-dev
@@ -87,8 +91,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: .venv/ready
 	$(BIN)/python -m pip install --quiet uv
 	echo 'hatchling>=1.27,<2' | $(LOCK) --upgrade pyproject.toml - --output-file requirements.txt
-	$(LOCK) --upgrade pyproject.toml --extra dev --extra postgres --extra dashboard --extra fleet \
+	$(LOCK) --upgrade pyproject.toml --extra dev --extra docs --extra postgres --extra dashboard --extra fleet \
 		--constraint requirements.txt --output-file tests/requirements.txt
 
 clean:
-	rm -rf .venv data/demo mutants
+	rm -rf .venv data/demo mutants docs/_build docs/reference

@@ -1,0 +1,138 @@
+"""The generated reference has everything that there is, and a sentence about each."""
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from docs import reference_pages
+from docs.reference_pages import MEANINGS, alike, is_told_elsewhere, json_keys, meaning_of, tables
+from recours.carriers.registry import CATALOG
+from recours.cli.console import DONE, FAILED, USAGE
+from recours.core.sentences import Sentence
+from recours.home import SETTING as HOME
+from recours.operations.problems import ProblemKind
+from recours.runs.worker import STOPPED
+from recours.settings.model import SETTINGS
+from tests.reference import settings_of
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    return reference_pages.pages()
+
+
+def first_cells(text: str) -> list[str]:
+    """What the first column of the tables has in backticks."""
+    return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+
+
+def test_every_setting_once_with_its_default(pages: dict[str, str]) -> None:
+    defaults = {setting.name: setting.default for setting in SETTINGS}
+    for spec in CATALOG.specs.values():
+        defaults |= settings_of(spec)
+    shown = re.findall(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? *\|", pages["settings"], re.MULTILINE)
+    assert dict(shown) == defaults | {HOME: ""}
+    assert len(shown) == len(dict(shown))
+
+
+def parts_of(page: str) -> dict[str, str]:
+    """The text below each heading of a command."""
+    parts = re.split(r"^### (.+)\n", page, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_every_command_with_all_its_options(pages: dict[str, str]) -> None:
+    found, shown = reference_pages.commands(), parts_of(pages["commands"])
+    assert set(found) == set(shown) | {"recours fetch", "recours retry"}
+    for name, text in shown.items():
+        for parameter in found[name].params:
+            if isinstance(parameter, click.Option):
+                assert all(each in text for each in (*parameter.opts, *parameter.secondary_opts)), (
+                    name,
+                    parameter,
+                )
+
+
+def test_every_key_of_json_has_a_meaning(pages: dict[str, str]) -> None:
+    for command, keys in json_keys().items():
+        part = pages["json"].partition(f"\n## {command.replace(' --dry-run', '')}")[2]
+        for key in keys:
+            meaning = meaning_of(command, key)
+            names_only = key.endswith(".*") and any(each.startswith(f"{key}.") for each in keys)
+            assert meaning or names_only, f"docs/meanings.toml has no sentence about {command}: {key}"
+            assert not meaning or f"| `{key}` |" in part
+
+
+def test_no_meaning_is_left_over() -> None:
+    keys = {(command, alike(key)) for command, keys in json_keys().items() for key in keys}
+    told = {(command, key) for command, meanings in MEANINGS["json"].items() for key in meanings}
+    assert told <= keys
+    columns = {(table, column) for table, names in tables().items() for column in names}
+    assert {(table, column) for table, names in MEANINGS["columns"].items() for column in names} == columns
+    assert set(MEANINGS["tables"]) == set(tables())
+    assert set(MEANINGS["exit_statuses_of_commands"]) - {"recours status --check"} <= set(
+        reference_pages.commands()
+    )
+
+
+def test_a_key_told_elsewhere_is_told_there() -> None:
+    for key in json_keys()["recours status"]:
+        if is_told_elsewhere("recours status", key):
+            assert key.removeprefix("workers[].runs[].stats.") in json_keys()["pod_retry_scheduler.py"]
+
+
+def test_every_table_and_column(pages: dict[str, str]) -> None:
+    for table, columns in tables().items():
+        part = pages["database"].partition(f"\n### {table}\n")[2].partition("\n#")[0]
+        assert first_cells(part) == columns
+
+
+def test_every_stored_value(pages: dict[str, str]) -> None:
+    for column, values in reference_pages.stored_values().items():
+        (row,) = re.findall(rf"^\| `{re.escape(column)}` \| (.*) \|$", pages["database"], re.MULTILINE)
+        assert re.findall(r"`([^`]*)`", row) == values
+
+
+def test_every_exit_status(pages: dict[str, str]) -> None:
+    stopped = [STOPPED + number for number in (signal.SIGINT, signal.SIGTERM)]
+    shown = [int(number) for number in re.findall(r"^\| (\d+) \|", pages["exit-statuses"], re.MULTILINE)]
+    assert shown == [DONE, FAILED, USAGE, *stopped]
+
+
+def test_every_line_of_the_summary_with_its_key() -> None:
+    lines, report = reference_pages.summary_lines(), reference_pages.fullest_report()
+    assert set(MEANINGS["summary"]) == set(lines)
+    keys = {key for key, *_ in MEANINGS["summary"].values()}
+    assert keys | {"worker", "run_id", "started_at", "api_usage"} == set(report.as_json())
+    assert json.dumps(report.as_json())
+
+
+def test_every_sentence_about_a_claim(pages: dict[str, str]) -> None:
+    assert set(Sentence) <= set(first_cells(pages["log"]))
+
+
+def known_messages() -> Iterator[tuple[str, str]]:
+    yield "INFO", "Found … claim(s) to retry"
+    yield "WARNING", "No DATABASE_URL or DATABASE_PATH is set: the embedded database … is used"
+    yield "ERROR", "The run ended by an internal error"
+    yield (
+        "error",
+        "There is no database file …. Correct DATABASE_PATH or DATABASE_URL; or create it with 'recours init-db'.",
+    )
+    yield "problem", "nothing of this user starts it here"
+
+
+def test_messages_of_the_code(pages: dict[str, str]) -> None:
+    for level, text in known_messages():
+        assert f"| {level} | `{text}` |" in pages["log"]
+    problems = pages["log"].partition("## Problems")[2].partition("\n## ")[0]
+    assert len(re.findall(r"^\| `", problems, re.MULTILINE)) == len(ProblemKind)
+
+
+def test_no_page_shows_a_path_of_the_machine_that_made_it(pages: dict[str, str]) -> None:
+    for name, text in pages.items():
+        assert str(reference_pages.ROOT) not in text, name
