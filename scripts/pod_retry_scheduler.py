@@ -1,4 +1,4 @@
-"""Started by cron or the Task Scheduler; see the README."""
+"""Started by cron or the Task Scheduler; see docs/schedule.md."""
 
 import sys
 from pathlib import Path

@@ -98,7 +98,7 @@ def _results_of(wanted: dict[str, Check]) -> Iterator[CheckResult]:
             yield fault(
                 name,
                 f"this check itself failed: {type(error).__name__}: {error}",
-                "if the lines above do not explain it, report it (README, Support)",
+                "if the lines above do not explain it, report it (README.md, Support)",
             )
 
 
@@ -182,7 +182,7 @@ def _checks_without_settings(error: SettingsError) -> dict[str, Check]:
     """Those that need no settings; the settings' own faults come first."""
     return {
         "settings": lambda: [
-            fault("settings", text, "correct it: README, Settings") for text in error.faults
+            fault("settings", text, "correct it: .env.example lists every setting") for text in error.faults
         ],
         "schedule": partial(_schedule, None),
         "permissions": _secret_files,
@@ -194,7 +194,7 @@ def _settings(context: CheckContext) -> Iterator[CheckResult]:
     if not context.settings.warnings:
         yield ok("settings", "all of them can be used")
     for warning in context.settings.warnings:
-        yield remark("settings", warning, "see README, Settings")
+        yield remark("settings", warning, "see .env.example")
 
 
 def _database(context: CheckContext) -> Iterator[CheckResult]:
@@ -207,7 +207,7 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
         database, schema = context.database()
     except DatabaseError as error:
         sql = checks.granting(error.details) if error.details else ""
-        yield fault("database", str(error), sql or "see README, Connect your database")
+        yield fault("database", str(error), sql or "see docs/connect.md")
         return
     if context.settings.database_is_embedded:
         yield remark("database", f"none is set: the embedded one is used, {database.shown}", named)
@@ -223,7 +223,7 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
             yield ok("claims", f"{operations.claims.count()} can be read")
     except DatabaseError as error:
         sql = checks.granting(error.details) if error.details else ""
-        yield fault("claims", str(error), sql or "see README, Connect your database, Rights")
+        yield fault("claims", str(error), sql or "see docs/connect.md, Rights")
 
 
 def _schema(schema: Schema) -> CheckResult:
@@ -450,7 +450,7 @@ def _fleet(context: CheckContext) -> Iterator[CheckResult]:
     try:
         found = tables.look(database)
     except DatabaseError as error:
-        yield fault("fleet tables", str(error), "see README, Connect your database")
+        yield fault("fleet tables", str(error), "see docs/several-machines.md")
         return
     if not is_installed and not found.there:
         return

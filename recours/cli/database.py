@@ -216,4 +216,4 @@ def _say_restored(backup: FolderBackup, done: Restored) -> None:
     click.echo(
         "Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more."
     )
-    click.echo("Next: python scripts/pod_retry_scheduler.py --dry-run, then enable the jobs.")
+    click.echo("Next: recours retry --dry-run, then enable the jobs.")

@@ -103,7 +103,7 @@ def command() -> None:
     )
     click.echo(f"  the log: {log.path}\n  the PODs: {settings.pod_dir}")
     click.echo(f"  the mails: {post.folder}\n  the database: {opened.database.path}")
-    click.echo("Next: connect your own database and credentials, see README.md.")
+    click.echo("Next: connect your own database and credentials, see docs/connect.md.")
 
 
 def _settings(folder: Path, box: Sandbox, post: MailSandbox) -> Settings:

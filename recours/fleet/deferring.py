@@ -1,4 +1,4 @@
-"""A job put into the queue by SQL alone, as a trigger in docs/fleet.md does: quick, and without a pool of connections."""
+"""A job put into the queue by SQL alone, as a trigger in docs/several-machines.md does: quick, and without a pool of connections."""
 
 from contextlib import suppress
 

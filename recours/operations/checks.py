@@ -144,7 +144,7 @@ def copied_log(path: str, size: int, most: int) -> CheckResult:
     """Cron's copy of the log, which recours does not rotate. `most`: bytes that its own logs may take."""
     name = "cron's copy of the log"
     if size > most:
-        remedy = "delete it, and give it to logrotate (README, Best practices)"
+        remedy = "delete it, and give it to logrotate (docs/schedule.md)"
         return fault(name, f"{path} has grown to {size // MB} MB, and nothing rotates it", remedy)
     return ok(name, f"{path}: {-(-size // MB)} MB")
 
@@ -400,7 +400,7 @@ def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> CheckResult
 def python(version: str, prefix: str, venv: str | None) -> CheckResult:
     """Which Python this is. `venv`: the checkout's own, None if there is none."""
     if venv is None:
-        return remark("Python", f"{version} in {prefix}; the checkout has no .venv", "README, Try it")
+        return remark("Python", f"{version} in {prefix}; the checkout has no .venv", "see docs/install.md")
     if prefix != venv:
         return remark(
             "Python", f"{version} in {prefix}; runs use {venv}", "start this check by .venv/bin/recours"

@@ -420,7 +420,7 @@ _WHY = {
 
 def _advice(case: _Case) -> list[str]:
     claim, where = case.claim, case.where
-    again = f"To try it at once: python scripts/pod_retry_scheduler.py --claim {claim.reference}"
+    again = f"To try it at once: recours retry --claim {claim.reference}"
     if where.why is Why.LEFT_ALONE:
         return [f"To have its POD fetched: recours enroll {claim.reference}", again]
     if case.state.expired_at:

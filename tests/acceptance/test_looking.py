@@ -287,7 +287,7 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert "Last error: Chronopost does not know this number" in shown
     assert "Who can act: The client" in shown
     assert "Compare the number and the carrier with the client's papers" in shown
-    assert "To try it at once: python scripts/pod_retry_scheduler.py --claim CLM-0001" in shown
+    assert "To try it at once: recours retry --claim CLM-0001" in shown
     assert line_of(section(shown, "Attempts"), f"{begun.astimezone():%Y-%m-%d %H:%M}")[1:4] == [
         "retry 1",
         "XY000000001FR",
