@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-rest test-full check docs reference metrics bench bench-growth bench-yield chaos fuzz mutation lock clean
+.PHONY: demo test test-rest test-full check docs pictures reference metrics bench bench-growth bench-yield chaos fuzz mutation lock clean
 
 demo: .venv/ready
 	$(BIN)/recours demo
@@ -41,6 +41,10 @@ check: .venv/ready-dev
 # The manual as a website: docs/_build/html/index.html. A warning, such as a link that leads nowhere, fails it.
 docs: .venv/ready-dev
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+
+# The manual's pictures of the page and of the terminal, of claims as `make demo` has them; in the system's Chromium.
+pictures: .venv/ready-dev
+	$(BIN)/python -m docs.pictures
 
 # Adds what the SPEC of a new carrier says to .env.example and the README.
 reference: .venv/ready-dev

@@ -1,0 +1,220 @@
+"""`make pictures`: the pictures of the manual, of the page and of the terminal, over the claims of `recours demo`.
+
+The demo is simulated up to now, so that the page and the commands show it as if it had just happened. For the manual alone:
+nothing of recours imports this.
+"""
+
+import os
+import pty
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from io import BytesIO, StringIO
+from pathlib import Path
+
+from click.testing import CliRunner
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from rich.console import Console
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+from rich.text import Text
+
+from recours.cli import demo
+from recours.sandbox import Sandbox
+from tests.acceptance.test_dashboard import CHROMIUM, QUIET, SLOW_MS, Service
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "images"
+# In the middle of the waits: some claims have their proof, some wait, some will never have one.
+_DAYS = 3
+_LARGEST = 200_000  # bytes of a picture
+_COLUMNS, _MOST_LINES = 118, 34
+# Where the pictures say that the files are, instead of this machine's temporary folder.
+_SHOWN_FOLDER = "/srv/recours"
+_NEW = """
+    INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type, amount_requested, status,
+        response_deadline, tracking_number, created_at, updated_at, pod_fetch_status)
+    VALUES (?, ?, ?, ?, 'lost', ?, 'submitted', ?, ?, ?, ?, 'pending')
+"""
+
+
+def main() -> None:
+    """Take all of them."""
+    FOLDER.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _service(Path(folder)) as service,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        _take_page(browser, service)
+        _take_terminal(browser, service, "status")
+        _take_terminal(browser, service, "why", _one(service, _WAITING))
+        browser.close()
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+@contextmanager
+def _service(folder: Path) -> Iterator[Service]:
+    """The page and its database, as they are after the demo and one run of the fetch worker."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    demo.BEGINS, demo.DAYS = now - timedelta(days=_DAYS), _DAYS
+    os.environ["RECOURS_HOME"] = str(folder)
+    result = CliRunner().invoke(demo.command)
+    del os.environ["RECOURS_HOME"]
+    if result.exception:
+        raise result.exception
+    (database,) = (folder / demo.FOLDER).rglob("*.db")
+    shutil.copy(database, folder / "claims.db")
+    with Sandbox(now=lambda: datetime.now(UTC)) as box:
+        quota = {"QUOTA_CHRONOPOST": "100/day", "RECOURS_POD_DIR": str(folder / demo.FOLDER / "pods")}
+        service = Service(folder, box, settings={**box.environment(), **quota})
+        _add_new_claims(service)
+        service.run("pod_fetch_worker")
+        service.run("pod_retry_scheduler")
+        service.start()
+        try:
+            yield service
+        finally:
+            service.stop()
+
+
+def _add_new_claims(service: Service) -> None:
+    now = datetime.now(UTC)
+    with closing(sqlite3.connect(service.path)) as connection:
+        for place in range(100, 112):
+            key, name = (("chronopost", "Chronopost"), ("ups", "UPS"), ("gls", "GLS"))[place % 3]
+            number = service.box.example(key, "10" if place % 4 == 0 else "00", place)
+            row = (
+                f"CLM-2026-{place}", place % 4 + 1, f"ORD-{place}", name, 20.0 + place,
+                f"{now + timedelta(days=place % 9 + 5):%Y-%m-%d}", number, f"{now:%Y-%m-%d %H:%M:%S}",
+                f"{now:%Y-%m-%d %H:%M:%S}",
+            )  # fmt: skip
+            connection.execute(_NEW, row)
+        connection.commit()
+
+
+# ---------------------------------------------------------------- the page
+
+
+def _take_page(browser: Browser, service: Service) -> None:
+    page = _opened(browser, 1280, 930)
+    page.goto(service.url)
+    expect(page.get_by_text("Backlog by carrier")).to_be_visible()
+    _save(page, "overview")
+    page.set_viewport_size({"width": 1280, "height": 770})
+    page.get_by_test_id("stButtonGroup").get_by_text("Claims", exact=True).click()
+    expect(page.get_by_role("button", name="Export as CSV")).to_be_visible()
+    _save(page, "claims")
+    page.goto(f"{service.url}/?claim={_one(service, _FETCHED)}")
+    expect(page.get_by_text("Timeline")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 2000})
+    _save(page, "claim", page.get_by_test_id("stMainBlockContainer"))
+    page.context.close()
+
+
+# Claims that tell most: one with a proof that took several attempts, and one that still waits.
+_FETCHED = "pod_fetch_status = 'success' ORDER BY pod_retry_count DESC, id"
+_WAITING = "pod_stage = 'waiting' ORDER BY pod_retry_count DESC, response_deadline IS NULL, id"
+
+
+def _one(service: Service, condition: str) -> str:
+    """The first claim of those."""
+    (reference,) = service.one(f"SELECT claim_reference FROM claims WHERE {condition} LIMIT 1")  # noqa: S608 (constants)
+    return str(reference)
+
+
+def _opened(browser: Browser, width: int, height: int, scale: float = 1) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        locale="en-GB",
+        color_scheme="light",
+        device_scale_factor=scale,
+    )
+    context.set_default_timeout(SLOW_MS)
+    expect.set_options(timeout=SLOW_MS)
+    return context.new_page()
+
+
+def _save(page: Page, name: str, part: Locator | None = None) -> None:
+    """Wait until the page has drawn everything, and keep it or a part of it."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_timeout(3_000)  # the charts move into place
+    _keep((part or page).screenshot(), name)
+
+
+def _keep(picture: bytes, name: str) -> None:
+    """Write it with as many colours as it needs and no more. Raises ValueError if it is too large."""
+    path = FOLDER / f"{name}.png"
+    Image.open(BytesIO(picture)).convert("RGB").quantize(128).save(path, optimize=True)
+    if path.stat().st_size > _LARGEST:
+        raise ValueError(f"{path} has {path.stat().st_size} bytes; a picture may have {_LARGEST}")
+    print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} KB")  # noqa: T201 (for who makes them)
+
+
+# ---------------------------------------------------------------- the terminal
+
+
+def _take_terminal(browser: Browser, service: Service, *arguments: str) -> None:
+    drawn = _typed(service, *arguments).replace(str(service.folder), _SHOWN_FOLDER).splitlines()
+    lines = [f"$ recours {' '.join(arguments)}", *_whole_tables(drawn)]
+    console = Console(
+        record=True, width=_COLUMNS, file=StringIO(), force_terminal=True, color_system="truecolor"
+    )
+    console.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
+    html = console.export_html(theme=DEFAULT_TERMINAL_THEME, inline_styles=True, code_format=_FORM)
+    page = _opened(browser, 100, 100, scale=1.6)
+    page.set_content(html)
+    _keep(page.locator("pre").screenshot(), arguments[0])
+    page.context.close()
+
+
+def _whole_tables(lines: list[str]) -> list[str]:
+    """The first lines, up to the end of a table."""
+    if len(lines) <= _MOST_LINES:
+        return lines
+    ends = [place for place, line in enumerate(lines[:_MOST_LINES]) if line.startswith("└")]
+    return [*lines[: max(ends) + 1], "…"]
+
+
+_FORM = """<pre style="font: 15px/1.25 'DejaVu Sans Mono', monospace; display: inline-block; margin: 0; padding: 12px;
+    background: {background}; color: {foreground}">{code}</pre>"""
+
+
+def _typed(service: Service, *arguments: str) -> str:
+    """What a command draws on a terminal."""
+    mine, its = pty.openpty()
+    environment = service.environment | {
+        "COLUMNS": str(_COLUMNS), "LINES": "60", "TERM": "xterm-256color", "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    process = subprocess.Popen(  # noqa: S603 (our own)
+        [sys.executable, "-m", "recours", *arguments],
+        cwd=service.folder, env=environment, stdin=subprocess.DEVNULL, stdout=its, stderr=its,
+    )  # fmt: skip
+    os.close(its)
+    pieces = []
+    while piece := _read(mine):
+        pieces.append(piece)
+    os.close(mine)
+    process.wait()
+    text = b"".join(pieces).decode("utf-8")
+    return re.sub(r"\r\n?", "\n", text)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # its other end is closed
+        return b""
+
+
+if __name__ == "__main__":
+    main()
