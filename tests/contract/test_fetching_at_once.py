@@ -1,4 +1,4 @@
-"""The SQL of docs/fleet.md that has new claims fetched at once, for the roles that a service's application connects as."""
+"""The SQL of docs/several-machines.md that has new claims fetched at once, for the roles that a service's application connects as."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from recours.fleet.tables import NEEDS
 from tests.conftest import SERVICE_CLAIMS, Kind, claim_row
 from tests.postgres import execute
 
-DOCS = (Path(__file__).resolve().parents[2] / "docs" / "fleet.md").read_text(encoding="utf-8")
+DOCS = (Path(__file__).resolve().parents[2] / "docs" / "several-machines.md").read_text(encoding="utf-8")
 TRIGGER, GRANTS = re.findall(r"^```sql\n(.*?)^```$", DOCS, re.DOTALL | re.MULTILINE)
 WAITING = "SELECT args->>'reference' FROM procrastinate_jobs WHERE queue_name = 'recours_now'"
 
