@@ -15,8 +15,8 @@ language = "en"
 
 extensions = ["myst_parser"]
 myst_heading_anchors = 3  # GitHub's own anchors, so that links work there too
-# SQL of PostgreSQL that the highlighter does not know; a folder whose pages are still to come.
-suppress_warnings = ["misc.highlighting_failure", "toc.empty_glob"]
+# SQL of PostgreSQL and diagrams, which the highlighter does not know.
+suppress_warnings = ["misc.highlighting_failure"]
 exclude_patterns = ["_build"]
 nitpicky = True
 

@@ -98,7 +98,7 @@ _HOME_MEANING = (
 )
 _QUOTAS = (
     "A limit is written `number/window`: `100/day@Europe/Paris`, `20/hour`, `1/s`, `4/10s`. Several are separated by commas, "
-    "and a call needs room in each. Empty: no limit."
+    "and a call needs room in each. Empty: no limit. How to choose one: [Carriers](../carriers.md)."
 )
 
 
@@ -348,7 +348,8 @@ def database_page() -> str:
     ]
     return _page(
         "Database",
-        "The tables and columns that recours reads and writes, and the rights it needs.",
+        "The tables and columns that recours reads and writes, and the rights it needs. How to connect your database: "
+        "[Connect your database](../connect.md).",
         "All times are UTC. The types are those of SQLite; PostgreSQL has the same under its own names. Claim ids may be 64 "
         "bits wide.",
         "## The service's tables",
@@ -435,14 +436,15 @@ def log_page() -> str:
         _table(("line", "key", "what it counts", "watch for"), summary),
         "## Errors of claims",
         "`pod_fetch_error` is one of these sentences, in the language of `RECOURS_LANGUAGE`; the log has the English one. The "
-        "carrier's own text may follow.",
+        "carrier's own text may follow. What each kind means: [Retries](../retries.md).",
         _table(("key", "kind", "English", "French"), sentences),
         "## Problems",
         "What `recours status` lists, and the command that it names.",
         _table(("problem", "what to do"), sorted(_problem_rows())),
         "## Messages",
         "Other lines of the log (`INFO`, `WARNING`, `ERROR`), errors of commands (`error`), and what `recours check` says "
-        "(`note`, `problem`), in alphabetical order. `…` stands for what differs. ",
+        "(`note`, `problem`), in alphabetical order. `…` stands for what differs. What to do about the frequent ones: "
+        "[Troubleshooting](../troubleshooting.md).",
         _table(("level", "message"), [(level, _code(text)) for text, level in sorted(messages().items())]),
     )
 

@@ -35,7 +35,7 @@ from recours.wiring.databases import clock_of, connect, named
 def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bool, as_sql: bool) -> None:
     """Create the configured database with its whole schema, or add what is missing. Nothing that is there changes.
 
-    Large tables of an older version are widened for 64-bit claim ids, which may take minutes: do that at a quiet moment.
+    Large tables of an older version are widened for 64-bit claim ids, which may take minutes: do that at a quiet hour.
     """
     environment = process_environment()
     with report_faults():

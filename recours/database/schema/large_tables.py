@@ -189,5 +189,5 @@ def left_narrow(database: Database, schema: Schema, why: str) -> list[str]:
     return [
         f"{NARROW}: {', '.join(_tables_of(schema))} cannot hold a claim id above {HIGHEST_NARROW} yet ({why}). Claims with "
         f"a larger id are left alone until then: {count_beyond(database)} now. Run 'recours init-db' as the owner of these "
-        "tables, at a quiet moment"
+        "tables, at a quiet hour"
     ]
