@@ -1,4 +1,4 @@
-# Each target makes .venv itself. On Windows see the README: the same in plain commands.
+# Each target makes .venv itself. On Windows see docs/install.md: the same in plain commands.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -46,7 +46,7 @@ docs: .venv/ready-dev
 pictures: .venv/ready-dev
 	$(BIN)/python -m docs.pictures
 
-# Adds what the SPEC of a new carrier says to .env.example and the README.
+# Adds what the SPEC of a new carrier says to .env.example and docs/carriers.md.
 reference: .venv/ready-dev
 	$(BIN)/python -m tests.reference
 

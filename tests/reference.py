@@ -1,4 +1,4 @@
-"""`make reference`: adds to `.env.example` and the README what the SPEC of a new carrier says.
+"""`make reference`: adds to `.env.example` and docs/carriers.md what the SPEC of a new carrier says.
 
 Only what is missing is added, in the words of the SPEC; a person may say more there, and the tests see that nothing is
 missing, out of date or left over.
@@ -31,7 +31,7 @@ def settings_of(spec: CarrierSpec) -> dict[str, str]:
 
 
 def credentials_of(spec: CarrierSpec) -> str:
-    """The names of its credentials, as the README has them."""
+    """The names of its credentials, as the manual has them."""
     return "; or ".join(", ".join(f"`{name}`" for name in names) for names in spec.credentials)
 
 
@@ -50,8 +50,8 @@ def _section(spec: CarrierSpec) -> str:
     return "\n".join([*lines, "", ""])
 
 
-def completed_readme(text: str, catalog: Catalog) -> str:
-    """The README with the rows of each carrier, and of its options."""
+def completed_page(text: str, catalog: Catalog) -> str:
+    """docs/carriers.md with the rows of each carrier, and of its options."""
     lines = text.splitlines()
     for spec in catalog.specs.values():
         _add(
@@ -87,7 +87,7 @@ def _add(lines: list[str], head: str, name: str, cells: str) -> None:
 
 def main() -> None:
     """Complete both files."""
-    for name, completed in ((".env.example", completed_example), ("README.md", completed_readme)):
+    for name, completed in ((".env.example", completed_example), ("docs/carriers.md", completed_page)):
         path = ROOT / name
         path.write_text(completed(path.read_text(encoding="utf-8"), CATALOG), encoding="utf-8")
 

@@ -138,10 +138,10 @@ def test_it_keeps_the_import_contracts(project: Project) -> None:
     assert "0 broken" in project.types(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
 
 
-@pytest.mark.full("a new carrier in the texts: tests/unit/test_readme.py holds them to every SPEC")
-def test_the_example_and_the_readme_are_completed_from_its_spec(project: Project) -> None:
+@pytest.mark.full("a new carrier in the texts: tests/unit/manual/test_facts.py compares them with every SPEC")
+def test_the_example_and_the_manual_are_completed_from_its_spec(project: Project) -> None:
     project.types("-m", "tests.reference")
     assert "#ACME_KEY=\n" in (project.root / ".env.example").read_text(encoding="utf-8")
-    assert "| Acme Express | `ACME_KEY` |" in (project.root / "README.md").read_text(encoding="utf-8")
+    assert "| Acme Express | `ACME_KEY` |" in (project.root / "docs/carriers.md").read_text(encoding="utf-8")
     about = "carrier or setting or example"
-    project.types("-m", "pytest", "-k", about, "tests/unit/test_readme.py")
+    project.types("-m", "pytest", "-k", about, "tests/unit/manual/test_facts.py")

@@ -268,6 +268,6 @@ def test_columns_may_be_granted_one_by_one(service: Service, owner: URL, role: s
 
 
 @pytest.mark.parametrize("need", SERVICE_NEEDS, ids=lambda need: need.name)
-def test_the_readme_says_what_the_list_says(need: Need) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert f"| `{need.name}` | {', '.join(f'`{right}`' for right in need.rights)} |" in readme
+def test_the_manual_says_what_the_list_says(need: Need) -> None:
+    page = (Path(__file__).parents[2] / "docs/connect.md").read_text(encoding="utf-8")
+    assert f"| `{need.name}` | {', '.join(f'`{right}`' for right in need.rights)} |" in page

@@ -97,10 +97,9 @@ def test_each_run_tells_of_both_workers_what_is_on_record(
     assert value(found, "backlog_oldest_timestamp_seconds", carrier="chronopost") < begun.timestamp()
     assert value(found, "mails_waiting", state="ready") == 0
     assert [path.name for path in file.parent.iterdir()] == [file.name]
-    readme = (
-        (ROOT / "README.md").read_text(encoding="utf-8").partition("### Metrics")[2].partition("```yaml")[0]
-    )
-    assert set(re.findall(r"recours_[a-z_]+", readme.partition("|")[2])) == {name for name, _ in found}
+    page = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
+    described = page.partition("## Metrics")[2].partition("```yaml")[0]
+    assert set(re.findall(r"recours_[a-z_]+", described.partition("|")[2])) == {name for name, _ in found}
 
 
 def test_a_closed_carrier_and_its_reason(

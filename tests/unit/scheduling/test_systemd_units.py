@@ -1,4 +1,4 @@
-"""systemd's units as texts: what systemd itself says of them, and that the README shows the same."""
+"""systemd's units as texts: what systemd itself says of them, and that the manual shows the same."""
 
 import os
 import re
@@ -13,13 +13,13 @@ from recours.scheduling.user_units import command_of, folder_of
 from tests.needs import program
 
 ROOT = Path(__file__).resolve().parents[3]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "schedule.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("worker", WORKERS)
-def test_the_readme_shows_the_units_that_are_written(worker: str) -> None:
+def test_the_manual_shows_the_units_that_are_written(worker: str) -> None:
     for name, text in units(ScheduledJob(worker), Checkout("/home/me/Recours_Ecommerce")).items():
-        shown = re.search(rf"`{re.escape(name)}`:\n\n```ini\n(.*?)```", README, re.DOTALL)
+        shown = re.search(rf"`{re.escape(name)}`:\n\n```ini\n(.*?)```", PAGE, re.DOTALL)
         assert shown
         assert shown[1].replace("%h", "/home/me") == text
 

@@ -1,0 +1,190 @@
+"""The manual, .env.example and CHANGELOG say what the code says, where no page is made of it."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from recours import __version__
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Stage
+from recours.core.errors import TRAITS, ErrorKind
+from recours.core.policy import DEFAULT_WAITS
+from recours.core.quota import Capability
+from recours.database.schema.upgrade import create_file
+from recours.home import SETTING as HOME
+from recours.settings.loading import load
+from recours.settings.model import SETTINGS
+from recours.settings.sources import SECRETS_SETTING
+from tests.reference import credentials_of, settings_of
+from tests.unit.manual.pages import ROOT, blocks, everything, rows, section, text_of
+
+EXAMPLE = text_of(".env.example")
+CHANGELOG = text_of("CHANGELOG.md")
+
+
+def general_settings() -> dict[str, str]:
+    """Settings that are not the same for every carrier, with their defaults."""
+    options = {option.name: option.default for spec in CATALOG.specs.values() for option in spec.options}
+    return {setting.name: setting.default for setting in SETTINGS} | options
+
+
+def all_settings() -> dict[str, str]:
+    """Every name that a person may set, with its default."""
+    names = general_settings()
+    for spec in CATALOG.specs.values():
+        names |= settings_of(spec)
+    return names
+
+
+# ---------------------------------------------------------------- settings and carriers
+
+
+def test_every_carrier_has_its_rows() -> None:
+    tables = rows(section("docs/carriers.md", "Carriers"))
+    told = {row[0]: tuple(row[1:]) for row in tables if len(row) == 4}
+    assert told == {
+        spec.name: (credentials_of(spec).replace("`", ""), spec.base_url, spec.limits.get(None, ""))
+        for spec in CATALOG.specs.values()
+    }
+    assert [row[0] for row in tables if len(row) == 2] == sorted(told)
+
+
+def test_every_setting_in_the_table_of_others_has_its_default() -> None:
+    told = {row[0]: row[1] for row in rows(section("docs/carriers.md", "Other settings"))}
+    options = {option.name for spec in CATALOG.specs.values() for option in spec.options}
+    assert options <= told.keys()
+    assert {name: value for name, value in told.items() if name in general_settings()} == {
+        name: value for name, value in general_settings().items() if name in told
+    }
+
+
+def test_every_kind_of_call_that_a_quota_may_have_is_described() -> None:
+    described = {row[0] for row in rows(section("docs/carriers.md", "Quotas")) if row[0].startswith("QUOTA_")}
+    assert described <= all_settings().keys()
+    assert {re.sub(r"^QUOTA_[A-Z]+", "", name) for name in described} == {
+        "",
+        *(f"_{what}" for what in Capability),
+    }
+
+
+def example_lines() -> Iterator[tuple[str, str]]:
+    for line in EXAMPLE.splitlines():
+        assert not line or line.startswith("#"), f"{line} is in force in the example"
+        if found := re.fullmatch(r"#([A-Z][A-Z0-9_]*)=(.*)", line):
+            yield found[1], found[2]
+
+
+def test_the_example_has_every_setting_once_with_its_default() -> None:
+    lines = list(example_lines())
+    of_containers = {
+        name: ""
+        for path in (ROOT / "deploy").glob("compose*.yaml")
+        for name in re.findall(r"\$\{(\w+)", path.read_text(encoding="utf-8"))
+    }
+    assert dict(lines) == all_settings() | of_containers
+    assert len(lines) == len(dict(lines))
+
+
+def test_the_example_uncommented_means_the_defaults(tmp_path: Path) -> None:
+    untouched = load(tmp_path, {}, CATALOG)
+    values = dict(example_lines())
+    secrets = tmp_path / values[SECRETS_SETTING]
+    secrets.parent.mkdir()
+    secrets.touch()
+    (tmp_path / ".env").write_text(
+        "".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8"
+    )
+    assert load(tmp_path, {}, CATALOG) == untouched
+
+
+# Of the tests and of shells alone. ACME is the carrier that the page on adding one makes up.
+_OF_TESTS = {"RECOURS_LONG", "RECOURS_FUZZ_EXAMPLES", "RECOURS_TEST_POSTGRES_URL", "_RECOURS_COMPLETE"}
+
+
+def test_no_setting_is_spoken_of_that_is_none() -> None:
+    prefixes = "|".join(spec.prefix for spec in CATALOG.specs.values())
+    form = rf"(?<!\w)(?:RECOURS|QUOTA|DATABASE|SMTP|ADMIN|{prefixes})_[A-Z_]*[A-Z]\b"
+    spoken_of = {name for name in re.findall(form, everything()) if "ACME" not in name}
+    known = {*all_settings(), HOME, *_OF_TESTS, *(spec.prefix for spec in CATALOG.specs.values())}
+    assert spoken_of - known == set()
+
+
+# ---------------------------------------------------------------- tables of the code
+
+
+def test_the_kinds_of_error() -> None:
+    told = {
+        row[0]: (row[1].partition(",")[0], row[2], row[3])
+        for row in rows(section("docs/retries.md", "What an answer means"))
+    }
+    traits = {
+        kind.value: (
+            "persistent" if of.persistent else "temporary",
+            "yes" if of.uses_attempt else "no",
+            of.actor,
+        )
+        for kind, of in TRAITS.items()
+    }
+    assert told == traits
+    assert len(told) == len(ErrorKind)
+
+
+def test_the_waits() -> None:
+    table = rows(section("docs/retries.md", "The waits"))
+    told = [[int(n) for n in re.findall(r"\d+", f"{row[1]} {row[2]}")] for row in table]
+    hours = [wait // timedelta(hours=1) for wait in DEFAULT_WAITS]
+    assert [row[0] for row in told] == hours
+    assert [row[-1] for row in told] == [sum(hours[: n + 1]) for n in range(len(hours))]
+
+
+def test_the_states() -> None:
+    text = text_of("docs/retries.md")
+    assert [stage for stage in Stage if stage not in re.findall(r"\w+", text)] == []
+
+
+# These change a database that is there already, or are PostgreSQL's.
+_NOT_TO_BE_RUN = ("ALTER", "GRANT", "REVOKE", "CREATE", "UPDATE", "DELETE")
+
+
+def test_the_sql_can_be_run(tmp_path: Path) -> None:
+    create_file(tmp_path / "new.db")
+    run = 0
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
+        for block in blocks("sql"):
+            if not block.text.startswith(_NOT_TO_BE_RUN):
+                for query in filter(str.strip, block.text.split(";\n")):
+                    connection.execute(query).fetchall()
+                    run += 1
+    assert run
+
+
+def test_every_folder_of_the_package_is_described() -> None:
+    text = text_of("docs/develop/architecture.md")
+    folders = {f"recours/{path.parent.name}/" for path in (ROOT / "recours").glob("*/__init__.py")}
+    assert folders <= {row[0] for row in rows(text)}
+
+
+def test_the_units_start_what_is_there() -> None:
+    units = [
+        block.text for block in blocks("ini") if block.page == "docs/schedule.md" and "[Unit]" in block.text
+    ]
+    started = [line for text in units for line in text.splitlines() if line.startswith("ExecStart=")]
+    assert [line.split()[-1] for line in started] == [
+        "scripts/pod_retry_scheduler.py",
+        "scripts/pod_fetch_worker.py",
+    ]
+    assert sum("Persistent=true" in text for text in units) == len(started)
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", ".env.example", "tests/acceptance/test_guide.py"])
+def test_no_path_of_one_machine(name: str) -> None:
+    assert re.findall(r"(?<![\w.~*\"}])/(?:work|root|home|Users|tmp|farm|opt)/", text_of(name)) == []
+
+
+def test_the_version() -> None:
+    assert re.findall(r"^## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d$", CHANGELOG, re.MULTILINE)[0] == __version__
