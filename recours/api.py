@@ -42,7 +42,8 @@ from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, log_file, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.operations import open_operations, operations_over, status_of
+from recours.wiring.one_claim import status_of
+from recours.wiring.operations import open_operations, operations_over
 from recours.wiring.workers import make_worker
 
 __all__ = [

@@ -26,6 +26,7 @@ from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Message, PastAttempt
 from recours.operations.status import Health, Overview, Rate
+from recours.wiring.one_claim import explanation_of
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
@@ -206,7 +207,7 @@ def _returns(seen: Overview, catalog: Catalog) -> Table:
 def why_command(reference: str, max_retries: int, database_url: str | None, *, as_json: bool) -> None:
     """Say why a claim waits: its attempts, what comes next, and what a person could do. Calls nobody."""
     with with_operations(database_url) as operations:
-        found = operations.explanation_of(reference, max_retries)
+        found = explanation_of(operations, reference, max_retries)
         if found is None:
             raise unknown_claim(operations, reference)
     if as_json:
@@ -227,12 +228,7 @@ def _show_explanation(found: Explanation) -> None:
     for sentence in found.standing:
         say(sentence, "  ")
     if found.next_why:
-        from_then = (
-            f"at {shown(where.next_at)}"
-            if found.by_fleet
-            else f"by the first run from {shown(where.next_at)} on"
-        )
-        say(f"Next try: {f'{from_then}: ' if where.next_at else ''}{found.next_why}")
+        say(f"Next try: {_from_when(found)}{found.next_why}")
     if (error := error_of("en", claim)) and claim.fetch_status != "success":
         say(f"Last error: {error}{f' ({where.kind})' if where.kind else ''}")
     if where.actor:
@@ -258,6 +254,16 @@ def _show_history(found: Explanation) -> None:
     if found.facts.messages:
         rows = [_message(message) for message in found.facts.messages]
         show(Table("Told", ("When", "What", "To", "How"), rows))
+
+
+def _from_when(found: Explanation) -> str:
+    """When the next try comes, as far as that is known."""
+    at = found.position.next_at
+    if at is None:
+        return ""
+    if found.facts.waits_for_others:
+        return "when its turn comes: "
+    return f"at {shown(at)}: " if found.by_fleet else f"by the first run from {shown(at)} on: "
 
 
 def _attempt(attempt: PastAttempt) -> tuple[str, ...]:

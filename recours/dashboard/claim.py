@@ -22,7 +22,8 @@ from recours.operations.position import Standing
 from recours.operations.records import ListedClaim, Message, PastAttempt
 from recours.operations.results import ResultSentences
 from recours.runs.source import unknown_claim
-from recours.wiring.operations import Operations, status_of
+from recours.wiring.one_claim import status_of
+from recours.wiring.operations import Operations
 
 # ---------------------------------------------------------------- the document
 
@@ -120,6 +121,7 @@ def _back(visit: Visit) -> None:
 def _standing(operations: Operations, visit: Visit, listed: ListedClaim, texts: PageTexts) -> None:
     claim = listed.claim
     status = status_of(operations, listed, ResultSentences(texts.language, local))
+    at = status.expected_at or status.next_try_at
     st.markdown(plainly(status.sentence, 1000))
     facts = {
         texts("carrier"): status.carrier or texts("no_carrier"),
@@ -127,7 +129,7 @@ def _standing(operations: Operations, visit: Visit, listed: ListedClaim, texts: 
         texts("stage"): texts.stage(status.stage),
         texts("attempts"): texts.number(status.attempts),
         texts("deadline"): claim.deadline.isoformat() if claim.deadline else "",
-        texts("next_try_at"): when(status.next_try_at) if status.next_try_at else texts("no_next_try"),
+        texts("next_try_at"): when(at) if at else texts("no_next_try"),
         texts("who_can_act"): texts.actor(status.actor) if status.actor else "",
         texts("claim_status"): claim.claim_status or "",
     }

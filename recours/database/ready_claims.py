@@ -69,8 +69,13 @@ def most_urgent(
 
 
 @cache
-def leasable_ids(stage: Stage, reach: Reach, *, is_sqlite: bool, unnumbered: bool = False) -> Select[Any]:
-    """Built once: it is run for every bundle. Parameters: those of `named_lanes` and `moments`, and `most`."""
+def leasable_ids(
+    stage: Stage, reach: Reach, *, is_sqlite: bool, unnumbered: bool = False, locks: bool = True
+) -> Select[Any]:
+    """Built once: it is run for every bundle. Parameters: those of `named_lanes` and `moments`, and `most`.
+
+    `locks`: the rows are locked, and those that others have locked are passed over.
+    """
     most, lanes = bindparam("most", type_=Integer), _lanes_of_parameter(is_sqlite=is_sqlite)
     numbers = [func.trim(func.coalesce(_c.tracking_number, "")) == ""] if unnumbered else []
     to_lease = [*_to_lease(stage, lanes.c.carrier_key, reach), *numbers]
@@ -78,19 +83,22 @@ def leasable_ids(stage: Stage, reach: Reach, *, is_sqlite: bool, unnumbered: boo
     for tier, where in zip(_TIERS, _stretches(), strict=True):
         first = select(_c.id, _c.pod_rank_at).where(*to_lease, *where).order_by(_c.pod_rank_at).limit(most)
         parts.append(
-            _of_each_lane(lanes, first, is_sqlite=is_sqlite).add_columns(literal(tier).label("tier"))
+            _of_each_lane(lanes, first, is_sqlite=is_sqlite, locks=locks).add_columns(
+                literal(tier).label("tier")
+            )
         )
     found = union_all(*parts).subquery()
     return select(found.c.id).order_by(found.c.tier, found.c.pod_rank_at, found.c.id).limit(most)
 
 
-def _of_each_lane(lanes: CTE, first: Select[Any], *, is_sqlite: bool) -> Select[Any]:
+def _of_each_lane(lanes: CTE, first: Select[Any], *, is_sqlite: bool, locks: bool) -> Select[Any]:
     """The ids and ranks of the claims that a query finds in each of these lanes."""
     if is_sqlite:  # it has no LATERAL; and nobody else can write now, so that no row has to be locked
         ids = first.with_only_columns(_c.id).correlate(lanes)
         claim = claims.alias("claim")
         return select(claim.c.id, claim.c.pod_rank_at).join_from(lanes, claim, claim.c.id.in_(ids))
-    rows = first.with_for_update(skip_locked=True).correlate(lanes).lateral()
+    first = first.with_for_update(skip_locked=True) if locks else first
+    rows = first.correlate(lanes).lateral()
     return select(rows.c.id, rows.c.pod_rank_at).select_from(lanes.join(rows, true()))
 
 

@@ -21,6 +21,7 @@ from recours.core.samples import may_be_sampled
 from recours.core.text import LocalTime, clean, format_minute, plural
 from recours.operations.fleet import next_tick
 from recours.operations.labels import evidence_text, times_asked
+from recours.operations.place import Place, place_text
 from recours.operations.position import (
     Closing,
     Position,
@@ -100,6 +101,12 @@ class Facts:
     changes: Sequence[PastChange] = ()
     leased_until: datetime | None = None  # by a run
     refusal: Refusal | None = None  # why its carrier could take no call now
+    place: Place | None = None  # among the claims of its carrier; None: it does not stand in line
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Tell whether it has to wait for its turn, or may have to."""
+        return self.place is not None and self.place.makes_wait
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,8 @@ class Explanation:
         return self.listed.claim
 
     def as_json(self) -> dict[str, Any]:
-        claim, state, evidence = self.claim, self.position.state, self.position.evidence
+        claim, state, place = self.claim, self.position.state, self.facts.place
+        evidence = self.position.evidence
         return {
             "claim": claim.reference,
             "carrier": self.carrier,
@@ -140,6 +148,8 @@ class Explanation:
             "next_try": iso(self.position.next_at),
             "next_why": self.next_why or None,
             "held_until": iso(self.facts.leased_until),
+            "claims_before": place.before if place else None,
+            "expected_at": iso(place.expected_at) if place else None,
             "error_kind": self.position.kind,
             "who_can_act": self.position.actor,
             "advice": list(self.advice),
@@ -306,6 +316,8 @@ def _where_pending(case: _Case) -> str:
     if case.where.standing is Standing.WAITING:
         at = case.shown(case.state.next_at)
         return f"It is new, and its fetch was postponed: the fetch worker asks the carrier again at {at}."
+    if case.facts.waits_for_others:
+        return "It is new: the fetch worker asks the carrier when its turn comes."
     return "It is new: the fetch worker asks the carrier at its next run."
 
 
@@ -358,6 +370,8 @@ def _beside(case: _Case) -> list[str]:
         )
     if case.where.refusal:
         found.append(f"{case.carrier} takes no call now: {case.where.refusal.reason}.")
+    if case.facts.place and (text := place_text("en", case.facts.place, case.now, case.local)):
+        found.append(text)
     if claim.is_ours and case.state.interruptions:
         times = plural(case.state.interruptions, "run")
         end = (

@@ -20,6 +20,7 @@ from recours.operations.labels import (
     said_or_quoted,
     times_asked,
 )
+from recours.operations.place import Place, place_text
 from recours.operations.position import Position, Standing, Why, closing_of
 from recours.operations.records import ListedClaim, PastAttempt
 from recours.runs.source import RefusedClaim, Unfit
@@ -42,6 +43,10 @@ class ClaimStatus:
     fetched_at: datetime | None = None
     actor: Actor | None = None  # who can do something about it; None: nothing is in the way
     evidence_until: datetime | None = None  # by when its carrier has forgotten the parcel, if that is known
+    # Of one that is due: how many of its carrier's claims are more urgent (1000: so many or more), and when it is
+    # foreseen to be tried. None: it does not stand in line, or that cannot be foreseen.
+    claims_before: int | None = None
+    expected_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,22 @@ LAST: dict[str, dict[Why, str]] = {
     },
 }
 
+# What is said of a claim that is due and has to wait for its turn, by its standing, and of its last attempt.
+IN_LINE: dict[str, dict[Standing, str]] = {
+    "en": {
+        Standing.NEW: "{reference} is new and waits for its turn{error}.",
+        Standing.READY: "{reference} is due and waits for its turn{error}.",
+    },
+    "fr": {
+        Standing.NEW: "{reference} : réclamation nouvelle, qui attend son tour{error}.",
+        Standing.READY: "{reference} : nouvel essai à faire, en attente de son tour{error}.",
+    },
+}
+LAST_IN_LINE = {
+    "en": "{reference} is due for one last attempt before its deadline and waits for its turn{error}.",
+    "fr": "{reference} : dernière tentative à faire avant la date limite, en attente de son tour{error}.",
+}
+
 # When a claim without a retry left is given up: it is due, or it still waits for the time of its next one.
 END = {
     "en": ("on {at}", "by the next run"),
@@ -223,17 +244,29 @@ class ResultSentences:
         self.language = language
         self._local = local
 
-    def status(self, listed: ListedClaim, where: Position, *, carrier: str, asked: int) -> ClaimStatus:
-        """Where a claim stands. `carrier`: its name for people; `asked`: how often it was asked about the claim."""
+    def status(
+        self,
+        listed: ListedClaim,
+        where: Position,
+        *,
+        carrier: str,
+        asked: int,
+        place: Place | None = None,
+        now: datetime | None = None,
+    ) -> ClaimStatus:
+        """Where a claim stands. `carrier`: its name for people; `asked`: how often it was asked about the claim.
+
+        `place`: of one that stands in line, at `now`.
+        """
         claim, stands, language = listed.claim, where.standing, self.language
         carrier = clean(carrier, 60)
         is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
         error = None if stands is Standing.FETCHED else error_of(language, claim)
         before_error = " : " if language == "fr" else ": "
         closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
-        form = INSTEAD[language].get(where.why) or STATUS[language][stands]
-        if where.is_last and where.why in LAST[language]:
-            form = LAST[language][where.why]
+        form, waits = self._form(where, place), ""
+        if place and now and (text := place_text(language, place, now, self._local)):
+            waits = f" {text}"
         end = END[language][where.is_due].format(at=format_minute(where.state.next_at, self._local))
         return ClaimStatus(
             reference=claim.reference,
@@ -248,6 +281,7 @@ class ResultSentences:
                 closing=closing.format(carrier=carrier),
                 error=f"{before_error}{error.rstrip('.')}" if error else "",
             )
+            + waits
             + self._evidence(where, carrier),
             carrier=carrier,
             attempts=claim.retries_counted,
@@ -259,6 +293,8 @@ class ResultSentences:
             fetched_at=listed.fetched_at,
             actor=where.actor,
             evidence_until=where.evidence.ends_at if where.evidence else None,
+            claims_before=place.before if place else None,
+            expected_at=place.expected_at if place else None,
         )
 
     def _evidence(self, where: Position, carrier: str) -> str:
@@ -266,6 +302,17 @@ class ResultSentences:
         if where.evidence is None or not where.evidence.counts:
             return ""
         return " " + evidence_text(self.language, where.evidence, carrier, self._local)
+
+    def _form(self, where: Position, place: Place | None) -> str:
+        """The sentence about where a claim stands, with what is to be filled in."""
+        language, stands = self.language, where.standing
+        if place and place.makes_wait and where.why in (Why.NEW, Why.DUE):
+            if where.is_last:
+                return LAST_IN_LINE[language]
+            return IN_LINE[language].get(stands) or STATUS[language][stands]
+        if where.is_last and where.why in LAST[language]:
+            return LAST[language][where.why]
+        return INSTEAD[language].get(where.why) or STATUS[language][stands]
 
     # ---------------------------------------------------------------- how a fetch ended
 

@@ -13,8 +13,6 @@ from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.last_attempt import gave_up_without
 from recours.core.pauses import CLOCKS_DIFFER, Refusal
-from recours.core.policy import DEFAULT_MAX_RETRIES
-from recours.core.text import is_text
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
@@ -22,12 +20,9 @@ from recours.database.reports.records import DatabaseRecords
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
 from recours.database.schema.upgrade import left_alone, reach_of_next_run
-from recours.logs import local
-from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
 from recours.operations.records import LeftAlone, ListedClaim
-from recours.operations.results import ClaimStatus, ResultSentences
 from recours.operations.status import (
     LAST_MONTH,
     CarrierNow,
@@ -211,38 +206,9 @@ class Operations:
             positions = self.positions(part)
             yield from ((listed, positions[listed.claim.id]) for listed in part)
 
-    def explanation_of(self, reference: str, max_retries: int = DEFAULT_MAX_RETRIES) -> Explanation | None:
-        """Where the claim of this reference stands, and why; None: there is none. Raises DatabaseError."""
-        listed = self.records.find(reference) if is_text(reference) else None
-        if listed is None:
-            return None
-        claim, now = listed.claim, self.clock.now()
-        facts = Facts(
-            attempts=self.records.attempts(claim.id),
-            messages=self.records.messages(claim.id),
-            changes=self.records.changes(claim.id),
-            leased_until=listed.leased_until(now),
-            refusal=self.queue().would_refuse(claim.carrier) if claim.carrier else None,
-        )
-        policy = replace(self.settings.policy, max_retries=max_retries)
-        return explain(listed, facts, self.catalog, policy, now, local, by_fleet=self.is_by_fleet)
-
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""
         return unknown_claim(self.claims, reference).sentence
-
-
-def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSentences) -> ClaimStatus:
-    """Where a claim stands, told. Raises DatabaseError."""
-    claim = listed.claim
-    leased_until = listed.leased_until(operations.clock.now())
-    carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
-    return sentences.status(
-        listed,
-        operations.position(claim, leased_until),
-        carrier=carrier,
-        asked=operations.claims.times_asked(claim),
-    )
 
 
 def open_operations(settings: Settings) -> Operations:

@@ -40,7 +40,41 @@ def plan_for(
     What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker; of the single tries at
     most `most_listed` are in the plan (None: all), the rest is counted.
     """
-    settings, now = operations.settings, operations.clock.now()
+    rules, carriers = rules_for(
+        operations,
+        assumption=assumption,
+        max_retries=max_retries,
+        batch_sizes=batch_sizes,
+        concurrency=concurrency,
+    )
+    outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
+    plan = make_plan(outlook, carriers, rules, scope_of(operations, horizon, most_listed))
+    return replace(plan, left_alone=operations.left_alone)
+
+
+def scope_of(operations: Operations, horizon: timedelta, most_listed: int | None = MOST_LISTED) -> PlanScope:
+    """What is foreseen from now on, with the schedule of the runs so far. Raises DatabaseError."""
+    runs = {
+        worker.name: operations.records.runs(worker.name, most=_RUNS_LOOKED_AT) for worker in BOTH_WORKERS
+    }
+    begun = {
+        name: [run.started_at for run in of_worker if not is_of_fleet(run)]
+        for name, of_worker in runs.items()
+    }
+    now = operations.clock.now()
+    return PlanScope(horizon, now, begun, most_listed, by_fleet=operations.is_by_fleet)
+
+
+def rules_for(
+    operations: Operations,
+    *,
+    assumption: Assumption = Assumption.FAILURE,
+    max_retries: int | None = None,
+    batch_sizes: Mapping[str, int] | None = None,
+    concurrency: int | None = None,
+) -> tuple[Rules, Mapping[str, CarrierFacts]]:
+    """The rules of the coming runs, and the carriers as they are now; for what is None see `plan_for`. Raises DatabaseError."""
+    settings = operations.settings
     policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
     queue = operations.queue()
     carriers = {
@@ -60,17 +94,7 @@ def plan_for(
         carrier_concurrency=settings.carrier_concurrency,
         pending_share=settings.pending_share,
     )
-    runs = {
-        worker.name: operations.records.runs(worker.name, most=_RUNS_LOOKED_AT) for worker in BOTH_WORKERS
-    }
-    begun = {
-        name: [run.started_at for run in of_worker if not is_of_fleet(run)]
-        for name, of_worker in runs.items()
-    }
-    asked = PlanScope(horizon, now, begun, most_listed, by_fleet=operations.is_by_fleet)
-    outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
-    plan = make_plan(outlook, carriers, rules, asked)
-    return replace(plan, left_alone=operations.left_alone)
+    return rules, carriers
 
 
 def _assumed_queue(

@@ -13,7 +13,8 @@ from recours.logs import local
 from recours.operations.results import ResultSentences
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
-from recours.wiring.operations import operations_over, status_of
+from recours.wiring.one_claim import status_of
+from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 

@@ -24,6 +24,7 @@ from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
+from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import open_operations
 from recours.wiring.plan import plan_for
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -463,7 +464,7 @@ def test_why_agrees_with_what_long_lived_workers_do(service: Service) -> None:
         fleet.work_for(5)
         operations = replace(open_operations(service.settings), clock=service.clock)
         with closing(operations.database):
-            found = [operations.explanation_of(f"CLM-{claim:04d}") for claim in claims]
+            found = [explanation_of(operations, f"CLM-{claim:04d}") for claim in claims]
         said = {one.claim.reference: f"{one.position.next_at:%d %H:%M} {RETRY}" for one in found if one}
         done = fleet.work_for(60)
     assert len(said) == len(claims)

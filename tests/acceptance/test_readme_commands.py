@@ -25,7 +25,7 @@ VALUES ('CLM-2024-001', 'ORDER-1', 'Chronopost', 'lost', 50, 'XY001234567FR', 'p
 def six_commands() -> list[str]:
     section = README.partition("## From nothing to a scheduled system\n")[2].partition("\n## ")[0]
     (block,) = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
-    return block.splitlines()
+    return str(block).splitlines()
 
 
 @pytest.mark.full("installs every package from nothing, which takes a minute")

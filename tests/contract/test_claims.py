@@ -27,6 +27,7 @@ from recours.core.sentences import Sentence
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.maintenance import ClaimMaintenance
+from recours.database.reports.competitors import DatabaseCompetitors
 from recours.database.schema.inspection import look
 from recours.runs.ports import Attempt, Lease, NotRecordedError
 from recours.runs.retry import PODRetryScheduler
@@ -747,6 +748,12 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
     "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),
     "deadlines": (lambda run: run.claims.deadlines(Stage.READY, "chronopost", 1000, NOW), "ready"),
+    "competitors": (
+        lambda run: DatabaseCompetitors(run.database, look(run.database), CATALOG).of(
+            "chronopost", NOW, NOW + timedelta(days=2), with_others=True
+        ),
+        "ready new waiting edited",
+    ),
     "count new": (lambda run: run.claims.ready_by_carrier(Stage.NEW, NOW, 5), "new"),
     "count some": (
         lambda run: run.claims.ready_by_carrier(Stage.READY, NOW, 5, ["chronopost", "other"]),

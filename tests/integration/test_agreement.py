@@ -41,6 +41,7 @@ from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 from recours.wiring.mail import MailService
+from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import Operations, open_operations
 from tests.conftest import SERVICE_CLAIMS
 from tests.processes.commands import Done, worker
@@ -287,7 +288,7 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         name, case, next_at = reference(state, stage), STAGES[stage], world.next_of(state, stage)
         where = f"{name}, next {next_at}"
 
-        found = world.operations.explanation_of(name)
+        found = explanation_of(world.operations, name)
         assert found is not None
         why = found.as_json()
         told = datetime.fromisoformat(why["next_try"]) if why["next_try"] else None
@@ -438,7 +439,7 @@ def test_a_claim_without_a_number_is_not_told_to_correct_credentials(
         "updated_at": world.now - 9 * HOUR,
     }
     add_claims(world.operations.database, [row])
-    found = world.operations.explanation_of("CLM-X")
+    found = explanation_of(world.operations, "CLM-X")
     assert found is not None
     assert (found.position.kind, found.position.actor) == (ErrorKind.INVALID_TRACKING, Actor.CLIENT)
     assert not any("credentials" in sentence for sentence in (*found.standing, *found.advice, found.next_why))
@@ -452,7 +453,7 @@ def test_a_claim_that_a_run_is_fetching_is_shown_so_by_all(world: World, databas
     with database.write() as connection:
         connection.execute(update(claims).where(claims.c.claim_reference == name).values(lease))
     listed = world.operations.records.find(name)
-    found = world.operations.explanation_of(name)
+    found = explanation_of(world.operations, name)
     assert listed is not None
     assert found is not None
     assert found.position.standing is recours.claim_status(name).stage is S.IN_HAND
@@ -474,7 +475,7 @@ def test_a_pending_claim_past_its_deadline_comes_last_only_if_it_is_ranked_so(
         with database.write() as connection:
             of_name = update(claims).where(claims.c.claim_reference == name)
             connection.execute(of_name.values(past | ranks | {"pod_rank_is_deadline": is_deadline}))
-        found = world.operations.explanation_of(name)
+        found = explanation_of(world.operations, name)
         assert found is not None
         assert any("after all others" in sentence for sentence in found.standing) is bool(is_deadline)
 
@@ -502,7 +503,7 @@ def test_counts_are_new_as_soon_as_a_claim_is_reopened(world: World) -> None:
     world.types("reopen", name)
     backlog = next(b for b in world.operations.overview().backlogs if b.carrier == "chronopost")
     assert (backlog.stages.get(Stage.GIVEN_UP, 0), backlog.stages[Stage.READY]) == (0, 3)
-    found = world.operations.explanation_of(name)
+    found = explanation_of(world.operations, name)
     assert found is not None
     assert found.as_json()["turns_used"] == recours.claim_status(name).attempts == 0
     assert is_about(found.position.next_at, world.now)

@@ -6,7 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, null, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    Text,
+    and_,
+    cast,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    true,
+)
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, deadline_end
@@ -61,7 +74,7 @@ def survey(
     """
     reach = reach_of_next_run(database, schema)
     if schema.is_current:
-        columns = readable_columns(schema.columns)
+        columns = sighted_columns(schema, now)
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
         wanted = _of_a_run(due_until, max_retries, is_edited, mended_after)
         if recall:
@@ -70,20 +83,33 @@ def survey(
         if unnumbered:
             wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
         wanted = and_(wanted, reach.rows())
-        leased: ColumnElement[bool] = ~free(now)
-        leased_until: ColumnElement[Any] = _c.pod_lease_until
     else:
-        columns = raw_columns(schema.columns)
         if "pod_fetch_status" not in schema.columns:
             return
+        columns = [*raw_columns(schema.columns), *_facts(true(), false(), null())]
         wanted = _c.pod_fetch_status.in_([const(status) for status in _STATUSES])
-        is_edited, leased, leased_until = true(), false(), null()
-    facts = is_edited.label("edited"), leased.label("leased"), leased_until.label("leased_until")
-    query = select(*columns, *facts).where(wanted)
+    query = select(*columns).where(wanted)
     with database.read() as connection:
         for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
-            until = row["leased_until"] if row["leased"] else None
-            yield Sighted(read_claim(row, catalog), edited=bool(row["edited"]), leased_until=until)
+            yield sighted(row, catalog)
+
+
+def sighted_columns(schema: Schema, now: datetime) -> list[ColumnElement[Any]]:
+    """What is read of a row for `sighted`, where the schema is current."""
+    is_edited = edited(with_deadline="response_deadline" in schema.columns)
+    return [*readable_columns(schema.columns), *_facts(is_edited, ~free(now), _c.pod_lease_until)]
+
+
+def _facts(
+    is_edited: ColumnElement[bool], leased: ColumnElement[bool], until: ColumnElement[Any]
+) -> tuple[ColumnElement[Any], ...]:
+    return is_edited.label("edited"), leased.label("leased"), until.label("leased_until")
+
+
+def sighted(row: RowMapping, catalog: Catalog) -> Sighted:
+    """A row with the columns of `sighted_columns`, read."""
+    until = row["leased_until"] if row["leased"] else None
+    return Sighted(read_claim(row, catalog), edited=bool(row["edited"]), leased_until=until)
 
 
 def _of_a_run(
