@@ -186,7 +186,7 @@ _COUNTS = {
     "failed": "❌ {} failed",
     "skipped_persistent": "⏭️ {} skipped (persistent)",
     "skipped_rate_limit": "⚠️ {} skipped (rate limit)",
-    "skipped_reserved": "⚠️ {} skipped (kept for new claims)",
+    "skipped_reserved": "⚠️ {} skipped (kept for other claims)",
     "skipped_carrier": "⚠️ {} skipped (carrier)",
     "skipped_locked": "⚠️ {} skipped (locked by another program)",
     "max_retries_reached": "🛑 {} gave up",

@@ -186,7 +186,7 @@ def _runs(plan: Plan) -> Table:
         for run, tried in zip(plan.runs, plan.tried, strict=True)
         if tried or run.passed or run.gave_up
     ]
-    columns = ("run", "worker", "tries", "left behind", "kept for new claims", "passed", "give up", "claims")
+    columns = ("run", "worker", "tries", "left behind", "kept for others", "passed", "give up", "claims")
     return Table("Runs that try a claim", columns, rows, frozenset(columns[2:7]))
 
 
@@ -203,7 +203,7 @@ _WHY = {
     Reason.TURN: "it is due later",
     Reason.NUMBER: "it has no tracking number",
     Reason.QUOTA: "the carrier's calls are used up, or it asked to wait",
-    Reason.RESERVED: "the calls that are left are kept for new claims",
+    Reason.RESERVED: "the calls that are left are kept for other claims: new ones, or more urgent ones",
     Reason.STOPPED: "its worker has stopped running",
     Reason.CARRIER: "the carrier is closed",
     Reason.BATCH: "more urgent claims fill the batches",

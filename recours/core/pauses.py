@@ -122,7 +122,7 @@ class Refusal:
     # Only units that others hold stand in the way: they may come back within seconds.
     passing: bool = False
     kind: ErrorKind = ErrorKind.RATE_LIMITED
-    # The calls that are left are kept for new claims.
+    # The calls that are left are kept for new claims, or for more urgent ones.
     reserved: bool = False
     stopped: bool = False  # by a person
     # What the reason is made of, to be rendered in the language of its reader; None: only the English text.

@@ -188,7 +188,7 @@ class Usage:
         return Exhausted(self.limit, max(0, at_best - self.reserved), at_best, self.resets_at)
 
 
-# The hour, in the quota's zone, from which nothing is kept for new claims any more: what is left would be lost.
+# The hour, in the quota's zone, from which nothing is kept for others any more: what is left would be lost.
 _KEPT_UNTIL = time(16)
 
 
@@ -207,6 +207,6 @@ def kept_for_others(limit: Limit, share: float, urgent: CallBudget, now: datetim
 
 
 def kept_until(limit: Limit, now: datetime) -> datetime:
-    """When on this day (aware UTC) nothing is kept for new claims any more."""
+    """When on this day (aware UTC) nothing is kept for others any more."""
     zone = ZoneInfo(limit.window.zone)
     return datetime.combine(now.astimezone(zone).date(), _KEPT_UNTIL, zone).astimezone(UTC)

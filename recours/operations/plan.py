@@ -54,7 +54,7 @@ class Reason(StrEnum):
     TURN = "turn"  # its next turn comes later
     NUMBER = "number"  # it has no tracking number
     QUOTA = "quota"  # its carrier is at its limit, or asked to wait
-    RESERVED = "reserved"  # the calls that are left are kept for new claims
+    RESERVED = "reserved"  # the calls that are left are kept for new claims, or for more urgent ones
     STOPPED = "stopped"  # the worker that would try it does not run
     CARRIER = "carrier"  # its carrier takes no calls: no credentials, refused, stopped
     BATCH = "batch"  # the batches are full of more urgent ones

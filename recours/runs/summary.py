@@ -22,7 +22,7 @@ class Stats:
     skipped_rate_limit: int = 0
     skipped_carrier: int = 0
     max_retries_reached: int = 0
-    skipped_reserved: int = 0  # due claims left behind, as the calls that are left are kept for new ones
+    skipped_reserved: int = 0  # due claims left behind: calls are kept for new or more urgent ones
     skipped_locked: int = 0  # claims that another program held
     last_attempts: int = 0  # before a deadline; each is among success or failed too
     samples: int = 0  # of claims that gave up; none is among success or failed
@@ -79,7 +79,7 @@ class Report:
             f"❌ Failed: {stats.failed}",
             f"⏭️ Skipped (persistent): {stats.skipped_persistent}",
             f"⚠️ Skipped (rate limit): {stats.skipped_rate_limit}",
-            *_if_any("⚠️ Skipped (kept for new claims)", stats.skipped_reserved),
+            *_if_any("⚠️ Skipped (kept for other claims)", stats.skipped_reserved),
             f"⚠️ Skipped (carrier): {stats.skipped_carrier}",
             *_if_any("⚠️ Skipped (locked by another program)", stats.skipped_locked),
             *_if_any("Last attempts", stats.last_attempts),

@@ -30,7 +30,7 @@ def service(url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Itera
         service.close()
 
 
-# ---------------------------------------------------------------- calls that are kept for new claims
+# ---------------------------------------------------------------- calls that are kept for other claims
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_calls_are_kept_for_new_claims_only_while_their_worker_runs(
         service.add(S.DELIVERED, pod_fetch_status="pending")
     stats = service.run().stats
     assert (stats.success, stats.skipped_reserved, stats.skipped_rate_limit) == (success, reserved, at_limit)
-    assert ("⚠️ Skipped (kept for new claims): 4" in caplog.messages) == bool(reserved)
+    assert ("⚠️ Skipped (kept for other claims): 4" in caplog.messages) == bool(reserved)
     assert len(service.box.calls) == 2 * success
 
 
@@ -140,6 +140,7 @@ def test_each_worker_leaves_the_calls_that_nearer_deadlines_need(
     stats = service.run(worker).stats
     assert (stats.success, stats.skipped_reserved) == (1, 3)
     assert any("kept for more urgent claims (8 per day)" in message for message in caplog.messages)
+    assert "⚠️ Skipped (kept for other claims): 3" in caplog.messages
     stats = service.run(other).stats
     assert (stats.success, stats.skipped_reserved, stats.skipped_rate_limit) == (3, 0, 0)
 

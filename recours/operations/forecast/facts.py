@@ -88,7 +88,7 @@ class Left:
     count: int
     why: Blocked
     reason: str
-    reserved: bool = False  # the calls that are left are kept for new claims
+    reserved: bool = False  # the calls that are left are kept for new claims, or for more urgent ones
 
     def as_json(self) -> dict[str, Any]:
         """For programs; the words are those of a run's own counts."""
