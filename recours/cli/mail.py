@@ -11,6 +11,7 @@ import click
 
 from recours.cli.console import FAILED, USAGE, harmless, say_error
 from recours.cli.operations import database_option, report_faults, settings_for
+from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.last_attempt import made_at
 from recours.core.mail import LANGUAGES, EventName, MailKind, OutboxEvent, OutgoingMail, is_address
@@ -189,6 +190,7 @@ def _about_claim(
         "turns": claim.retries_counted,
         "attempts": claim.retries_counted + 1,
         "last_attempt": made_at(claim.state, datetime.now(UTC)) is not None,
+        "final": claim.state.stage is Stage.GIVEN_UP,
     }
     carrier, number, now = claim.carrier or claim.carrier_name, claim.number or "", datetime.now(UTC)
     event = OutboxEvent(0, _KINDS[kind], claim.id, carrier, number, now, facts)

@@ -155,14 +155,20 @@ def _delivered(facts: Mapping[str, Any], zone: tzinfo) -> str | None:
 def _left_to_operator(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, str]]:
     """The sentence alone, and whether that was the end: what a client could do is none of their business."""
     lines = [(texts("happened"), _error(event, carrier, texts))]
-    retries = event.facts.get("turns")
-    if event.name is EventName.GAVE_UP and isinstance(retries, int):
-        kind = kind_of(event)
-        is_final = kind is not None and is_persistent(kind)
-        many = "gave_up_last" if event.facts.get("last_attempt") else "gave_up"
-        told = texts("gave_up_final") if is_final else texts.counted(many, retries)
-        lines.append((texts("means"), told))
+    if event.name is EventName.GAVE_UP and (end := _end(event, texts)):
+        lines.append((texts("means"), end))
     return lines
+
+
+def _end(event: OutboxEvent, texts: Texts) -> str:
+    """After how many attempts a claim gave up, and whether a last attempt was among them; "": that was not kept."""
+    retries, kind = event.facts.get("turns"), kind_of(event)
+    if not isinstance(retries, int):
+        return ""
+    last = "_last" if event.facts.get("last_attempt") else ""
+    if kind is not None and is_persistent(kind):
+        return texts(f"gave_up_final{last}")
+    return texts.counted(f"gave_up{last}", retries)
 
 
 def _failed(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, str]]:
@@ -172,9 +178,12 @@ def _failed(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, s
         happened, means, do = advice["no_number"]
     else:
         happened, means, do = advice.get(kind or "", advice["other"])
+    after_last = event.facts.get("final") and event.facts.get("last_attempt")
+    end = _end(event, texts) if after_last else ""
     return [
         (texts("happened"), happened),
         (texts("means"), means),
+        *([(texts("end"), end)] if end else []),
         (texts("do"), do),
         (texts("detail"), _error(event, carrier, texts)),
     ]
@@ -228,6 +237,8 @@ TEXTS: dict[str, dict[str, Any]] = {
         "gave_up": "Abandonné après {count} tentative{s}",
         "gave_up_last": "Abandonné après {count} tentative{s} et une dernière tentative avant la date limite",
         "gave_up_final": "Abandonné : l'erreur est définitive, aucun autre appel n'a été fait",
+        "gave_up_final_last": "Abandonné après une dernière tentative avant la date limite : l'erreur est définitive, aucun autre appel n'a été fait",
+        "end": "Fin de la recherche",
         "expired": "{count} dossier{s} abandonné{s} : échéance dépassée",
         "expired_happened": "La date limite de réponse est dépassée depuis plus de {count} jour{s} : le transporteur n'est plus interrogé.",
         "expired_do": "Si la preuve est encore utile, relancez la recherche : recours reopen {reference}",
@@ -268,6 +279,8 @@ TEXTS: dict[str, dict[str, Any]] = {
         "gave_up": "Given up after {count} attempt{s}",
         "gave_up_last": "Given up after {count} attempt{s} and a last attempt before the deadline",
         "gave_up_final": "Given up: the error is final, so no further call was made",
+        "gave_up_final_last": "Given up after a last attempt before the deadline: the error is final, so no further call was made",
+        "end": "How it ended",
         "expired": "{count} claim{s} given up: deadline passed",
         "expired_happened": "The response deadline passed more than {count} day{s} ago: the carrier is not asked any more.",
         "expired_do": "If a proof is still of use, have the claim start afresh: recours reopen {reference}",

@@ -5,7 +5,7 @@ Its chart is made of table cells: it shows where images are blocked, and the tex
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from recours.core.errors import ErrorKind
@@ -211,24 +211,44 @@ def _point(hand: Hand, texts: Texts, facts: Mapping[str, Any], head: Branding) -
     if hand.what in ("runs_failed", "runs_died"):
         these = about[hand.what.removeprefix("runs_")]
         return _Point(texts.counted(hand.what, these, worker=about["worker"], runs=about["runs"]))
-    return _Point(texts.counted(f"hand_{hand.what}", hand.count), _claims(hand, texts))
+    return _Point(texts.counted(f"hand_{hand.what}", hand.count), _claims(hand, texts, head.zone))
 
 
-def _claims(hand: Hand, texts: Texts) -> list[str]:
+def _claims(hand: Hand, texts: Texts, zone: tzinfo) -> list[str]:
     """The first of the claims that it is about, if it is about claims."""
-    lines = [
-        _claim(claim, texts, with_deadline=hand.what == "deadlines") for claim in hand.about.get("claims", ())
-    ]
+    near = hand.what == "deadlines"
+    claims = hand.about.get("claims", ())
+    lines = [_near(claim, texts, zone) if near else _given_up(claim, texts) for claim in claims]
     more = hand.count - len(lines) if lines else 0
     return [*lines, texts.counted("more", more)] if more else lines
 
 
-def _claim(claim: Mapping[str, Any], texts: Texts, *, with_deadline: bool) -> str:
-    """`CLM-1, Chronopost: 10/02/2026, not delivered yet`."""
+def _near(claim: Mapping[str, Any], texts: Texts, zone: tzinfo) -> str:
+    """`CLM-1, Chronopost: 10 Feb 2026, not delivered yet, one last attempt on 09 Feb 2026 18:00, 30 h before the deadline`."""
+    if not claim["deadline"]:
+        return _claim(claim, _kinds(claim, texts), texts)
+    deadline = date.fromisoformat(claim["deadline"])
+    said = []
+    if last := claim.get("last_attempt"):
+        at = datetime.fromisoformat(last).astimezone(zone)
+        end = datetime.combine(deadline + timedelta(days=1), time(), zone)
+        hours = round((end.astimezone(UTC) - at.astimezone(UTC)) / timedelta(hours=1))
+        said = [texts("last_attempt", at=f"{at:{texts('day')} {texts('time')}}", hours=hours)]
+    return _claim(claim, [f"{deadline:{texts('day')}}", *_kinds(claim, texts), *said], texts)
+
+
+def _given_up(claim: Mapping[str, Any], texts: Texts) -> str:
+    """`CLM-1, Chronopost: not delivered yet, after a last attempt before its deadline`."""
+    said = [texts("after_last_attempt")] if claim.get("last_attempt_made") else []
+    return _claim(claim, [*_kinds(claim, texts), *said], texts)
+
+
+def _kinds(claim: Mapping[str, Any], texts: Texts) -> list[str]:
+    return [_kind(claim["kind"], texts)] if claim["kind"] else []
+
+
+def _claim(claim: Mapping[str, Any], what: Sequence[str], texts: Texts) -> str:
     colon = "\N{NO-BREAK SPACE}:" if texts.language == "fr" else ":"
-    deadline = f"{date.fromisoformat(claim['deadline']):{texts('day')}}" if claim["deadline"] else ""
-    what = [deadline] if with_deadline and deadline else []
-    what += [_kind(claim["kind"], texts)] if claim["kind"] else []
     about = f"{colon} {', '.join(what)}" if what else ""
     return f"{claim['reference']}, {claim['carrier']}{about}"
 
@@ -244,6 +264,9 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "title": "Preuves de livraison : la semaine {week}",
         "span": "Du {first} au {last}",
         "day": "%d/%m/%Y",
+        "time": "à %H h %M",
+        "last_attempt": "une dernière tentative est prévue le {at}, {hours} h avant la date limite",
+        "after_last_attempt": "après une dernière tentative avant la date limite",
         "decimal": ",",
         "percent": "{number} %",
         "nothing_tried": "aucun essai",
@@ -324,6 +347,9 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "title": "Proofs of delivery: week {week}",
         "span": "From {first} to {last}",
         "day": "%d %b %Y",
+        "time": "%H:%M",
+        "last_attempt": "one last attempt on {at}, {hours} h before the deadline",
+        "after_last_attempt": "after a last attempt before its deadline",
         "decimal": ".",
         "percent": "{number}%",
         "nothing_tried": "nothing tried",

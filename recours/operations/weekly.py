@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
+from recours.core.last_attempt import awaits_last_attempt, made_at
 from recours.core.mail import week_label
 from recours.core.quota import Limit
 from recours.core.text import clean
@@ -96,8 +97,8 @@ def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
         "errors": _errors(tallies[week.label], tallies[week.before(1).label], sources.catalog),
         "usage": [row for carrier in sources.carriers for row in _usage(carrier, sources, week)],
         **_returns(sources, week),
-        "given_up": _claims(sources.week.given_up(week.start, week.end), sources.catalog),
-        "deadlines": _claims(sources.week.near_deadline(now, now + NEAR, week.zone), sources.catalog),
+        "given_up": _claims(sources.week.given_up(week.start, week.end), sources.catalog, now),
+        "deadlines": _claims(sources.week.near_deadline(now, now + NEAR, week.zone), sources.catalog, now),
         "at": now.isoformat(),
         "problems": [problem.as_facts() for problem in sources.problems],
         "without_last_attempt": sources.without_last_attempt,
@@ -248,7 +249,8 @@ def _returns(sources: Sources, week: Week) -> dict[str, Any]:
     }
 
 
-def _claims(claims: Sequence[Claim], catalog: Catalog) -> dict[str, Any]:
+def _claims(claims: Sequence[Claim], catalog: Catalog, now: datetime) -> dict[str, Any]:
+    """The first of them. `last_attempt`: when the last attempt comes that is set, of one that waits for it."""
     return {
         "count": len(claims),
         "claims": [
@@ -257,6 +259,10 @@ def _claims(claims: Sequence[Claim], catalog: Catalog) -> dict[str, Any]:
                 "carrier": catalog.name_of(claim.carrier, clean(claim.carrier_name, 60)),
                 "kind": claim.state.kind,
                 "deadline": iso(claim.deadline),
+                "last_attempt": iso(claim.state.last_attempt_at)
+                if awaits_last_attempt(claim.state)
+                else None,
+                "last_attempt_made": made_at(claim.state, now) is not None,
             }
             for claim in claims[:_NAMED]
         ],

@@ -327,6 +327,27 @@ def test_one_attempt_is_one(service: Service, smtp: MailServer) -> None:
         assert says in text_of(smtp.taken[-1][1])
 
 
+def test_mails_about_a_temporary_trouble_come_after_the_last_attempt_and_tell_of_it(
+    service: Service, smtp: MailServer
+) -> None:
+    service.environment |= {
+        "RECOURS_LANGUAGE": "en",
+        "RECOURS_NOTIFY_TEMPORARY": "true",
+        "RECOURS_LAST_ATTEMPT_HOURS": "30",
+    }
+    begun = service.clock.now()
+    last = begun - timedelta(hours=73)
+    used: dict[str, Any] = {"pod_retry_count": 3, "pod_last_retry_at": f"{last:%Y-%m-%d %H:%M:%S}"}
+    deadline = (begun + timedelta(days=2)).date().isoformat()
+    service.add(S.IN_TRANSIT, client_id=1, failed_at=last, response_deadline=deadline, **used)
+    service.run_hourly(1)
+    assert smtp.taken == [], "its last attempt is still to come"
+    service.run_hourly(60)
+    assert len(smtp.taken) == 2
+    for to, mail in smtp.taken:
+        assert "Given up after 4 attempts and a last attempt before the deadline" in text_of(mail), to
+
+
 def test_a_claim_without_a_number_is_not_said_to_have_a_wrong_one(service: Service, smtp: MailServer) -> None:
     service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
     service.add(client_id=1, tracking_number=None)

@@ -73,3 +73,39 @@ def test_both_languages_say_everything_with_the_same_markers(table: dict[str, di
     assert table["fr"].keys() == table["en"].keys()
     for key, text in table["fr"].items():
         assert markers(text) == markers(table["en"][key]), key
+
+
+# ---------------------------------------------------------------- the last attempt before a deadline
+
+TEMPORARY = {"reference": "CLM-1", "kind": "not_delivered_yet", "turns": 4, "error": "x", "final": True}
+LAST = {"last_attempt": True}
+
+
+@pytest.mark.parametrize(
+    ("facts", "english", "french"),
+    [
+        (
+            TEMPORARY | LAST,
+            "Given up after 4 attempts and a last attempt before the deadline",
+            "Abandonné après 4 tentatives et une dernière tentative avant la date limite",
+        ),
+        (
+            TEMPORARY | LAST | {"kind": "returned_to_sender"},
+            "Given up after a last attempt before the deadline: the error is final, so no further call was made",
+            "Abandonné après une dernière tentative avant la date limite : l'erreur est définitive, aucun autre appel n'a "
+            "été fait",
+        ),
+    ],
+)
+def test_client_and_operator_read_of_a_last_attempt(facts: dict[str, Any], english: str, french: str) -> None:
+    for which, label_en, label_fr in (
+        (CLIENTS, "How it ended", "Fin de la recherche"),
+        (OPERATORS, "What it means", "Ce que cela signifie"),
+    ):
+        assert f"  {label_en}: {english}\n" in plain_of(facts, "en", *which)
+        assert f"  {label_fr} : {french}\n" in plain_of(facts, "fr", *which)
+
+
+@pytest.mark.parametrize("facts", [TEMPORARY, TEMPORARY | LAST | {"final": False}, ENGLISH | LAST])
+def test_a_client_reads_of_none_where_none_was_made_or_the_search_goes_on(facts: dict[str, Any]) -> None:
+    assert "How it ended" not in plain_of(facts, "en", *CLIENTS)

@@ -281,3 +281,49 @@ def test_it_says_what_a_last_attempt_would_have_brought(language: str) -> None:
         for text in (mail.plain, mail.html):
             assert ("RECOURS_LAST_ATTEMPT_HOURS=30" in text) is is_said
     assert "RECOURS" not in render_report(facts(), language, Branding(zone=PARIS)).plain
+
+
+# ---------------------------------------------------------------- last attempts
+
+WAITS = {
+    "reference": "CLM-1",
+    "carrier": "UPS",
+    "kind": "not_delivered_yet",
+    "deadline": "2026-03-30",
+    "last_attempt": "2026-03-29T16:00:00+00:00",
+    "last_attempt_made": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "waits", "gave_up"),
+    [
+        (
+            "en",
+            "- CLM-1, UPS: 30 Mar 2026, not delivered yet, one last attempt on 29 Mar 2026 18:00, 30 h before the deadline",
+            "- CLM-1, UPS: not delivered yet, after a last attempt before its deadline",
+        ),
+        (
+            "fr",
+            "- CLM-1, UPS\N{NO-BREAK SPACE}: 30/03/2026, pas encore livré, une dernière tentative est prévue le 29/03/2026 à "
+            "18 h 00, 30 h avant la date limite",
+            "- CLM-1, UPS\N{NO-BREAK SPACE}: pas encore livré, après une dernière tentative avant la date limite",
+        ),
+    ],
+)
+def test_claims_near_their_deadline_have_their_last_attempt_named(
+    language: str, waits: str, gave_up: str
+) -> None:
+    near = {"count": 1, "claims": [WAITS]}
+    over = {"count": 1, "claims": [WAITS | {"last_attempt": None, "last_attempt_made": True}]}
+    plain = render_report(facts(deadlines=near, given_up=over), language, Branding(zone=PARIS)).plain
+    assert f"  {waits}\n" in plain
+    assert f"  {gave_up}\n" in plain
+
+
+def test_claims_of_facts_that_an_earlier_version_kept_say_nothing_of_last_attempts() -> None:
+    kept = {name: value for name, value in WAITS.items() if not name.startswith("last_attempt")}
+    both = {"count": 1, "claims": [kept]}
+    plain = render_report(facts(deadlines=both, given_up=both), "en", Branding(zone=PARIS)).plain
+    assert "- CLM-1, UPS: 30 Mar 2026, not delivered yet\n" in plain
+    assert "last attempt" not in plain
