@@ -98,7 +98,8 @@ def _show_overview(seen: Overview, catalog: Catalog, database: str) -> None:
         click.echo(harmless(HIGH_LIMIT["en"].format(carrier=name, **facts)))
     waiting = seen.mails.get(MailState.READY, 0) + seen.mails.get(MailState.SENDING, 0)
     click.echo(f"Mails: {waiting} waiting, {seen.mails.get(MailState.HELD, 0)} held")
-    if hint := without_last_attempt("en", seen.troubles.without_last_attempt):
+    without = seen.troubles.without_last_attempt
+    if hint := without_last_attempt("en", without.claims, is_more=without.is_more):
         click.echo(hint)
     for remark in seen.left_alone.remarks:
         click.echo(harmless(f"{remark}."))

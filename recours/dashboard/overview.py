@@ -12,6 +12,7 @@ from recours.core.quota import Usage
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import plainly, when
 from recours.logs import local
+from recours.operations.labels import without_last_attempt
 from recours.operations.plan import Plan
 from recours.operations.position import Closing, closing_of
 from recours.operations.problem_texts import VerdictSentences
@@ -85,6 +86,9 @@ def show(operations: Operations, texts: PageTexts) -> None:
             st.info(texts("carrier_closed_until", reason=reason, until=when(refusal.until)))
     if left := seen.left_alone.claims:
         st.info(texts.counted("left_alone", left))
+    without = seen.troubles.without_last_attempt
+    if hint := without_last_attempt(texts.language, without.claims, is_more=without.is_more):
+        st.info(plainly(hint))
     _cards(seen, texts)
     _charts(operations, seen, texts)
     _forecast(operations, texts)

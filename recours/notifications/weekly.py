@@ -60,7 +60,11 @@ def render_report(facts: Mapping[str, Any], language: str, head: Branding) -> Re
         "bars": [_bar(week, texts, is_this=week is this) for week in facts["weeks"]],
         "comparison": _comparison(facts["weeks"], texts),
         "left": texts.counted("left", this["left"]) if this["left"] else "",
-        "without_last_attempt": without_last_attempt(language, facts.get("without_last_attempt", 0)),
+        "without_last_attempt": without_last_attempt(
+            language,
+            facts.get("without_last_attempt", 0),
+            is_more=facts.get("without_last_attempt_is_more", False),
+        ),
         "runs": [(worker["worker"], _runs(worker, texts)) for worker in facts["workers"]],
         "errors": [
             (_kind(error["kind"], texts), error["carrier"], error["count"], error["before"])

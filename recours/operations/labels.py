@@ -111,12 +111,16 @@ WITHOUT_LAST_ATTEMPT = {
 }
 
 
-def without_last_attempt(language: str, claims: int) -> str:
-    """What a last attempt would have brought; "": nothing to say."""
+AT_LEAST = {"en": "At least ", "fr": "Au moins "}
+
+
+def without_last_attempt(language: str, claims: int, *, is_more: bool = False) -> str:
+    """What a last attempt would have brought; "": nothing to say. `is_more`: there may be more such claims."""
     if not claims:
         return ""
     hours = round(RECOMMENDED / timedelta(hours=1))
-    return counted(language, WITHOUT_LAST_ATTEMPT[language], claims, hours=hours)
+    text = counted(language, WITHOUT_LAST_ATTEMPT[language], claims, hours=hours)
+    return f"{AT_LEAST[language] if is_more else ''}{text}"
 
 
 def times_asked(language: str, times: int) -> str:

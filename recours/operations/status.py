@@ -44,15 +44,21 @@ class Pile:
 
 
 @dataclass(frozen=True)
+class WithoutLastAttempt:
+    """Claims that gave up last month, and that a last attempt would have tried once more."""
+
+    claims: int = 0
+    is_more: bool = False  # at least so many: not all that gave up were looked at
+
+
+@dataclass(frozen=True)
 class Troubles:
     """What was read. `streaks`: since when a carrier gave no other answer than a refusal of our account, or none at all."""
 
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
     streaks: Mapping[str, datetime] = field(default_factory=dict)  # by the carrier's key
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
-    without_last_attempt: int = (
-        0  # claims that gave up last month, and that a last attempt would have tried once more
-    )
+    without_last_attempt: WithoutLastAttempt = field(default_factory=WithoutLastAttempt)
     late: Sequence[Claim] = ()  # that pass their deadline before they are tried, the nearest deadline first
     forgotten: Sequence[tuple[datetime, Claim]] = ()  # whose evidence ends before they are tried; and when
 
@@ -294,7 +300,8 @@ class Overview:
             "left_alone": self.left_alone.claims,
             "returns": [found.as_json() for found in self.returns],
             "high_limits": [found.as_json() for found in self.high_limits],
-            "without_last_attempt": self.troubles.without_last_attempt,
+            "without_last_attempt": self.troubles.without_last_attempt.claims,
+            "without_last_attempt_is_more": self.troubles.without_last_attempt.is_more,
             "mails": {state.value: count for state, count in self.mails.items()},
             "fleet": self.fleet and self.fleet.as_json(),
         }

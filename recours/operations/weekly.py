@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from recours.operations.position import NEAR
 from recours.operations.problems import Problem, ProblemKind
 from recours.operations.records import Records, Run, Tally, iso
 from recours.operations.returns import MOST_ATTEMPTS, call_returns, high_limits
-from recours.operations.status import CarrierNow, Rate, rates
+from recours.operations.status import CarrierNow, Rate, WithoutLastAttempt, rates
 from recours.runs.worker import LATE_AFTER, STOPPED
 
 WEEKS_BEFORE = 4
@@ -80,7 +80,7 @@ class Sources:
     schedules: Mapping[str, timedelta]  # of each worker, by its name
     catalog: Catalog
     problems: Sequence[Problem] = ()  # what needs a person now
-    without_last_attempt: int = 0  # claims that gave up last month, and that one would have tried once more
+    without_last_attempt: WithoutLastAttempt = field(default_factory=WithoutLastAttempt)
 
 
 def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
@@ -101,7 +101,8 @@ def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
         "deadlines": _claims(sources.week.near_deadline(now, now + NEAR, week.zone), sources.catalog, now),
         "at": now.isoformat(),
         "problems": [problem.as_facts() for problem in sources.problems],
-        "without_last_attempt": sources.without_last_attempt,
+        "without_last_attempt": sources.without_last_attempt.claims,
+        "without_last_attempt_is_more": sources.without_last_attempt.is_more,
     }
 
 

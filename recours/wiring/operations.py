@@ -28,6 +28,7 @@ from recours.operations.status import (
     CarrierNow,
     Overview,
     Troubles,
+    WithoutLastAttempt,
     days_until,
     overview,
     with_returns,
@@ -167,12 +168,15 @@ class Operations:
                 late.append(claim)
         return late, sorted(forgotten, key=lambda end: (end[0], end[1].reference))
 
-    def _without_last_attempt(self, read: DatabaseTroubles, now: datetime) -> int:
-        """How many claims gave up last month before their deadline, if no last attempts are made."""
+    def _without_last_attempt(self, read: DatabaseTroubles, now: datetime) -> WithoutLastAttempt:
+        """The claims that gave up last month before their deadline, if no last attempts are made."""
         policy, since = self.settings.policy, now - LAST_MONTH
         if policy.last_attempt is not None:
-            return 0
-        return sum(gave_up_without(claim, since, policy) for claim in read.given_up_lately(since))
+            return WithoutLastAttempt()
+        found, are_all = read.given_up_lately(since)
+        return WithoutLastAttempt(
+            sum(gave_up_without(claim, since, policy) for claim in found), is_more=not are_all
+        )
 
     def position(self, claim: Claim, leased_until: datetime | None) -> Position:
         """Where a claim stands at this moment. Raises DatabaseError."""

@@ -14,6 +14,7 @@ from recours.core.carrier import Catalog
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.mail import MailState
 from recours.database.engine import Database
+from recours.database.reports import survey
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import look
 from recours.database.tables import attempts, events, mails
@@ -148,5 +149,20 @@ def test_claims_that_gave_up_lately_with_a_deadline(
             row = {"event": name, "audience": "operator", "claim_id": claim_id, "carrier": "chronopost"}
             at = {"tracking_number": "N", "run_id": "r", "created_at": NOW - days * DAY, "facts": {}}
             connection.execute(insert(events).values(row | at))
-    found = troubles.given_up_lately(NOW - 30 * DAY)
+    found, are_all = troubles.given_up_lately(NOW - 30 * DAY)
+    assert are_all
     assert [claim.reference for claim in found] == ["CLM-00000"]
+
+
+def test_of_more_events_than_are_read_it_is_known_that_there_may_be_more_claims(
+    troubles: DatabaseTroubles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four events of the last days, and an older one: as many are read as there are, or fewer."""
+    with troubles.database.write() as connection:
+        for claim_id, days in enumerate([40, 5, 4, 3, 2]):
+            row = {"event": "gave_up", "audience": "operator", "claim_id": claim_id, "carrier": "chronopost"}
+            at = {"tracking_number": "N", "run_id": "r", "created_at": NOW - days * DAY, "facts": {}}
+            connection.execute(insert(events).values(row | at))
+    for most, are_all in ((4, False), (5, True), (6, True)):
+        monkeypatch.setattr(survey, "_MOST_CLAIMS", most)
+        assert troubles.given_up_lately(NOW - 30 * DAY)[1] is are_all, most

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from recours.core.claim import Stage
 from recours.core.password import hash_of
 from recours.database.engine import Database
-from recours.database.tables import attempts, claims, metadata, runs
+from recours.database.tables import attempts, claims, events, metadata, runs
 from tests.conftest import environment_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -317,3 +317,49 @@ def test_a_signatory_is_shown_of_a_proof_and_not_of_a_refusal(page: AppTest, dat
     page.run()
     assert "parcel not on our contract" in said(page)
     assert "DUPONT" not in said(page)
+
+
+def test_the_overview_says_what_a_last_attempt_would_have_brought(
+    page: AppTest, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    gave_up = {
+        "pod_stage": Stage.GIVEN_UP,
+        "pod_error_kind": "not_delivered_yet",
+        "pod_retry_count": 4,
+        "pod_last_retry_at": now - timedelta(days=1),
+        "response_deadline": (now + timedelta(days=9)).date(),
+    }
+    with database.write() as connection:
+        connection.execute(update(claims).where(claims.c.id.in_([1, 2])).values(gave_up))
+        for claim_id in (1, 2):
+            row = {"event": "gave_up", "audience": "operator", "claim_id": claim_id, "carrier": "chronopost"}
+            at = {"tracking_number": "N", "run_id": "r", "created_at": now - timedelta(days=1), "facts": {}}
+            connection.execute(events.insert().values(row | at))
+    page.run()
+    hint = r"2 claims gave up last month before their deadline. RECOURS\_LAST\_ATTEMPT\_HOURS=30 would try each once more."
+    assert hint in [box.value for box in page.info]
+    page.button_group(key="language").set_value("fr").run()
+    assert any(box.value.startswith("2 dossiers ont été abandonnés le mois dernier") for box in page.info)
+    monkeypatch.setenv("RECOURS_LAST_ATTEMPT_HOURS", "30")
+    cache_data.clear()
+    page.run()
+    assert not any("dossiers ont été abandonnés" in box.value for box in page.info)
+
+
+def test_a_claim_that_waits_for_its_turn_is_shown_with_its_place(
+    page: AppTest, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are due; the one that was added last failed first, and goes before all others."""
+    monkeypatch.setenv("QUOTA_CHRONOPOST", "2/day")
+    long_ago = datetime.now(UTC) - timedelta(hours=5)
+    with database.write() as connection:
+        connection.execute(update(claims).values(updated_at=long_ago, response_deadline=None))
+    page.query_params["claim"] = "CLM-00040"
+    page.run()
+    shown = said(page)
+    assert "40 claims go before it; at this pace its turn does not come within 2 days." in shown
+    page.button_group(key="language").set_value("fr").run()
+    assert "40 réclamations passent avant elle ; à ce rythme, son tour ne viendra pas avant 2 jours." in said(
+        page
+    )

@@ -254,10 +254,10 @@ class DatabaseTroubles:
                 found += read_claims(connection.execute(query), self.catalog, self.redact)
         return sorted(found, key=lambda claim: (str(claim.deadline), claim.reference))
 
-    def given_up_lately(self, since: datetime) -> Sequence[Claim]:
-        """Claims with a real deadline that gave up since then, as far as the newest events tell."""
+    def given_up_lately(self, since: datetime) -> tuple[Sequence[Claim], bool]:
+        """Claims with a real deadline that gave up since then, by the newest events, and whether those are all since then."""
         if "response_deadline" not in self.columns:
-            return ()
+            return (), True
         newest = select(_e.event, _e.claim_id, _e.created_at).order_by(_e.id.desc()).limit(_MOST_CLAIMS)
         events_of = newest.subquery().c
         gave_up = events_of.event == const(EventName.GAVE_UP), events_of.created_at >= since
@@ -267,8 +267,11 @@ class DatabaseTroubles:
             _c.response_deadline.is_not(None),
             still_ours(),
         )
+        read = select(func.count(), func.min(events_of.created_at))
         with self.database.read() as connection:
-            return read_claims(connection.execute(query), self.catalog, self.redact)
+            found = read_claims(connection.execute(query), self.catalog, self.redact)
+            count, first = connection.execute(read).one()
+        return found, count < _MOST_CLAIMS or first < since
 
     def _near(self, now: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
         """Ids by each index that can answer; what it yields is looked at again by the rules."""

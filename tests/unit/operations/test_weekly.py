@@ -276,6 +276,10 @@ def test_facts_that_an_earlier_version_kept_say_nothing_of_it() -> None:
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_it_says_what_a_last_attempt_would_have_brought(language: str) -> None:
+    more = facts(without_last_attempt=14, without_last_attempt_is_more=True)
+    at_least = {"en": "At least 14", "fr": "Au moins 14"}[language]
+    assert at_least in render_report(more, language, Branding(zone=PARIS)).plain
+    assert at_least not in render_report(facts(without_last_attempt=14), language, Branding(zone=PARIS)).plain
     for count, is_said in ((14, True), (0, False)):
         mail = render_report(facts(without_last_attempt=count), language, Branding(zone=PARIS))
         for text in (mail.plain, mail.html):

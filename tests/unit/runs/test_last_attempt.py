@@ -218,6 +218,9 @@ def test_what_is_said_of_them() -> None:
     assert without_last_attempt("en", 1) == (
         "1 claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS=30 would try it once more."
     )
+    assert without_last_attempt("en", 14, is_more=True).startswith("At least 14 claims gave up last month")
+    assert without_last_attempt("fr", 14, is_more=True).startswith("Au moins 14 dossiers ont été abandonnés")
+    assert without_last_attempt("fr", 0, is_more=True) == ""
     assert without_last_attempt("fr", 2).startswith(
         "2 dossiers ont été abandonnés le mois dernier avant leur"
     )
