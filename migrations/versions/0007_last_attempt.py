@@ -17,9 +17,13 @@ CLAIM_INDEXES = {
     ),
     "ix_claims_pod_backoff": (
         "(pod_next_retry_at) WHERE CASE WHEN pod_stage = 'waiting'"
-        " THEN pod_last_attempt_at {differs} pod_next_retry_at ELSE {never} END"
+        " THEN pod_last_attempt_at {differs} pod_next_retry_at ELSE {never} END{is_true}"
     ),
 }
+
+# As the queries are written for each.
+POSTGRESQL = {"differs": "IS DISTINCT FROM", "never": "false", "is_true": ""}
+SQLITE = {"differs": "IS NOT", "never": "0", "is_true": " = 1"}
 
 
 def upgrade() -> None:
@@ -41,8 +45,8 @@ def claim_indexes(columns: set[str], dialect: str) -> dict[str, str]:
     """The indexes on claims, by name."""
     del columns
     create = "CREATE INDEX CONCURRENTLY" if dialect == "postgresql" else "CREATE INDEX"
-    differs, never = ("IS DISTINCT FROM", "false") if dialect == "postgresql" else ("IS NOT", "0")
+    forms = POSTGRESQL if dialect == "postgresql" else SQLITE
     return {
-        name: f"{create} IF NOT EXISTS {name} ON claims {what.format(differs=differs, never=never)}"
+        name: f"{create} IF NOT EXISTS {name} ON claims {what.format(**forms)}"
         for name, what in CLAIM_INDEXES.items()
     }
