@@ -13,11 +13,13 @@ from recours.operations.status import Rate
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Lease
 from recours.runs.recorder import Recorder
+from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import Opened, open_database
 from recours.wiring.operations import operations_over
+from recours.wiring.plan import plan_for
 from recours.wiring.workers import make_worker
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -142,6 +144,21 @@ def test_samples_are_shown_apart(service: Service, url: str, opened: Opened) -> 
     (returns,) = seen.returns
     assert (returns.of_samples, returns.in_vain, returns.proofs) == (2, 5, 1)
     assert seen.success.by_retry[4] == Rate(success=1, failed=2)
+
+
+def test_a_plan_foresees_none(service: Service, opened: Opened) -> None:
+    service.add(S.POD_LATE)
+    give_up(service)
+    service.add(S.POD_LATE, failed_at=EVENING)
+    for kind in (PODFetchWorker, PODRetryScheduler):
+        service.run(kind)
+    plans = []
+    for a_day in ("", "chronopost:5"):
+        service.environment["RECOURS_SAMPLES"] = a_day
+        operations = operations_over(service.settings, opened.database, opened.schema, service.clock)
+        plans.append(plan_for(operations, timedelta(hours=48)).as_json())
+    assert plans[0] == plans[1]
+    assert {one["claim"] for run in plans[0]["runs"] for one in run["claims"]} == {"CLM-0002"}
 
 
 def test_no_query_is_made_by_default(service: Service, opened: Opened) -> None:
