@@ -223,6 +223,12 @@ class _Case:
         """As the next run finds it."""
         return self.where.state
 
+    @property
+    def is_sampled(self) -> bool:
+        """Tell whether it may be tried once more with a spare call, though it gave up."""
+        is_set = self.claim.carrier in self.policy.samples
+        return is_set and may_be_sampled(self.claim, self.now, self.policy)
+
     def shown(self, at: datetime | None) -> str:
         return format_minute(at, self.local)
 
@@ -334,7 +340,7 @@ def _where_failed(case: _Case) -> str:
         asked = sum(attempt.was_asked and attempt.number == number for attempt in case.facts.attempts)
         last = " after a last attempt before its deadline" if made_at(state, case.now) else ""
         again = "No run tries it again"
-        if case.claim.carrier in case.policy.samples and may_be_sampled(case.claim, case.now, case.policy):
+        if case.is_sampled:
             again += ", unless as a sample with calls that no claim needs (RECOURS_SAMPLES)"
         return f"It was given up{last}; {times_asked('en', asked)}. {again}."
     if state.retries_used >= most:
@@ -456,7 +462,9 @@ def _against(kind: ErrorKind, case: _Case, again: str) -> list[str]:
     stage = case.state.stage
     advice = ADVICE[kind].format(carrier=case.carrier or "the carrier")
     if stage is Stage.GIVEN_UP:
-        passed = "It used all its retries, and is not tried again automatically."
+        passed = "It used all its retries" + (
+            "." if case.is_sampled else ", and is not tried again automatically."
+        )
         afresh = f"To have it start afresh: recours reopen {case.claim.reference}"
         return [passed if passes_by_itself(kind) else advice, afresh]
     may_try = stage in _OF_FAILED and not case.where.refusal

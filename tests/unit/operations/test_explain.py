@@ -227,6 +227,7 @@ def test_a_claim_that_gave_up_may_be_sampled(carrier: str, kind: ErrorKind, says
     found = explain(ListedClaim(of), Facts(), CATALOG, policy, NOW, lambda moment: moment)
     (sentence,) = found.standing
     assert ("RECOURS_SAMPLES" in sentence) is says
+    assert not (says and any("not tried again" in line for line in found.advice))
     assert found.position.next_at is None
 
 
