@@ -273,7 +273,7 @@ class ClaimRepository:
 
     def _lease_rows(self, connection: Connection, ids: list[Any], lease: Lease, now: datetime) -> list[Claim]:
         values = {"of_claims": ids, "until": lease.until, **moments(now, lease.token)}
-        return read_claims(connection.execute(_leasing(self.columns), values), self.catalog, self.redact)
+        return read_claims(connection.execute(leasing(self.columns), values), self.catalog, self.redact)
 
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Hold these claims longer; returns those that are still leased."""
@@ -470,7 +470,7 @@ def _number_of_attempt(claim: Claim) -> str:
 
 
 @cache
-def _leasing(columns: frozenset[str]) -> Any:
+def leasing(columns: frozenset[str]) -> Any:
     """Hold claims, and return them as they were. It counts as an interruption until it is recorded or put back."""
     before = [
         (_c.pod_interruptions - 1).label(column.name) if column.name == "pod_interruptions" else column

@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Text, case, false, func, select, true, type_c
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
+from recours.database.claims import leasing
 from recours.database.engine import Database
 from recours.database.lenient_reader import facts_in, read_claims
 from recours.database.named_leases import lease_name, release_name
 from recours.database.predicates import EVERYTHING, Reach, at_stage, const
-from recours.database.rows import free, is_failed, readable_columns, unedited
+from recours.database.rows import free, is_failed, moments, readable_columns, unedited
 from recours.database.tables import SAMPLE, attempts, claims
 from recours.runs.ports import SAMPLED, Lease
 
@@ -63,6 +64,15 @@ class DatabaseSamples:
         self.random.shuffle(fitting)
         fitting.sort(key=lambda claim: last.get(claim.id, _NEVER))
         return fitting[:most]
+
+    def lease(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
+        """See `Samples`. One that another program locks is passed over: it is not worth waiting for."""
+        unlocked = select(_c.id).where(_c.id == claim.id).with_for_update(skip_locked=True)
+        statement = leasing(self.columns).where(_c.id.in_(unlocked), at_stage(Stage.GIVEN_UP), is_failed())
+        values = {"of_claims": [claim.id], "until": lease.until, **moments(now, lease.token)}
+        with self.database.write() as connection:
+            leased = read_claims(connection.execute(statement, values), self.catalog, self.redact)
+        return next(iter(leased), None)
 
     def _tried(self, connection: Connection, carrier: str, since: datetime, now: datetime) -> Sequence[Any]:
         """The ids of claims with an attempt of this carrier, from a random time on, and then from the beginning."""

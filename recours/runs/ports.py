@@ -463,6 +463,9 @@ class Samples(Protocol):
         Only claims that have an attempt since then, free of leases. Among very many not each is looked at.
         """
 
+    def lease(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
+        """Lease one that was chosen, as it is now; None if it did not stay given up, others have it, or it was edited."""
+
 
 class Journal(Protocol):
     """The record of runs, and the outbox of events."""

@@ -75,8 +75,8 @@ class Sampling:
         for claim in claims:
             if not self._may_begin(key, lease):
                 break
-            leased = self.deps.claims.lease_named(claim, lease, self.deps.clock.now())
-            if leased is None:  # a run has it by now, or it was edited
+            leased = self._leased(claim, lease)
+            if leased is None:
                 continue
             ended = self._sample(leased, key, lease)
             made += ended is not None
@@ -92,6 +92,15 @@ class Sampling:
         """Tell whether nothing speaks against another sample; claims may have become due since the last one."""
         now = self.deps.clock.now()
         return lease.until - now > _LONGEST_SAMPLE and self.go_on() and has_spare_calls(self.deps, key, now)
+
+    def _leased(self, claim: Claim, lease: Lease) -> Claim | None:
+        """The claim, leased; None if others work on it by now, or it may not be sampled any more."""
+        now = self.deps.clock.now()
+        leased = self.samples.lease(claim, lease, now)
+        if leased and not self._fits(leased, now):
+            self.deps.claims.release([(leased, leased.state)], lease)
+            return None
+        return leased
 
     def _sample(self, claim: Claim, key: str, lease: Lease) -> Ended | None:
         """Ask about one claim and record the answer; None if there are no calls for it. Raises RunError."""

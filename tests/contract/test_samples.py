@@ -131,6 +131,65 @@ def test_only_claims_that_fit(samples: DatabaseSamples) -> None:
     assert [claim.id for claim in found] == [2]
 
 
+# ---------------------------------------------------------------- leased
+
+
+MINE = Lease("run-1", NOW + TEN_MINUTES)
+
+
+def row_of(database: Database, claim: int) -> dict[str, Any]:
+    with database.read() as connection:
+        found = connection.execute(text("SELECT * FROM claims WHERE id = :claim"), {"claim": claim})
+        return dict(found.mappings().one())
+
+
+def test_a_claim_is_leased_as_it_is(samples: DatabaseSamples) -> None:
+    add(samples.database, [gave_up(1, pod_interruptions=1), gave_up(2, pod_interruptions=0)])
+    before, other = row_of(samples.database, 1), row_of(samples.database, 2)
+    claim, _ = sorted(samples.choose("chronopost", 2, lambda _: True, SINCE, NOW), key=lambda one: one.id)
+    leased = samples.lease(claim, MINE, NOW)
+    assert leased
+    assert leased.state.interruptions == 1
+    changed = {"pod_lease_token": "run-1", "pod_interruptions": 2}
+    after = row_of(samples.database, 1)
+    assert after.pop("pod_lease_until") is not None
+    before.pop("pod_lease_until")
+    assert after == before | changed
+    assert row_of(samples.database, 2) == other
+    assert samples.lease(claim, Lease("run-2", NOW + TEN_MINUTES), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "pod_retry_count = 0, pod_stage = 'waiting'",  # reopened
+        "pod_stage = 'ready'",  # by a higher limit
+        "pod_retry_count = 0",
+        "tracking_number = 'XY009999999FR'",
+        "pod_fetch_status = 'success', pod_seen_status = 'success'",
+    ],
+)
+def test_what_became_of_a_claim_since_it_was_chosen_holds(samples: DatabaseSamples, change: str) -> None:
+    add(samples.database, [gave_up(1)])
+    (claim,) = samples.choose("chronopost", 1, lambda _: True, SINCE, NOW)
+    with samples.database.write() as connection:
+        connection.execute(text(f"UPDATE claims SET {change}"))
+    before = row_of(samples.database, 1)
+    assert samples.lease(claim, MINE, NOW) is None
+    assert row_of(samples.database, 1) == before
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # SQLite locks the whole database
+def test_a_claim_that_another_program_locks_is_passed_over(samples: DatabaseSamples) -> None:
+    add(samples.database, [gave_up(1)])
+    (claim,) = samples.choose("chronopost", 1, lambda _: True, SINCE, NOW)
+    with samples.database.write() as connection:
+        connection.execute(text("UPDATE claims SET pod_fetch_error = 'x'"))
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(samples.lease, claim, MINE, NOW).result(timeout=3) is None
+    assert samples.lease(claim, MINE, NOW)
+
+
 # ---------------------------------------------------------------- in which order
 
 

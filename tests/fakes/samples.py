@@ -36,3 +36,10 @@ class MemorySamples:
         del since
         rows = [row for row in self.table.at(Stage.GIVEN_UP) if row.can_be_taken(now)]
         return [row.claim for row in rows if row.claim.carrier == carrier and fits(row.claim)][:most]
+
+    def lease(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
+        row = self.table.rows[claim.id]
+        if row.claim.state.stage is not Stage.GIVEN_UP or not row.can_be_taken(now):
+            return None
+        row.token, row.until = lease.token, lease.until
+        return row.claim

@@ -113,6 +113,14 @@ def test_calls_that_are_gone_by_then_leave_the_claim_as_it_was(world: World) -> 
     assert is_untouched(world)
 
 
+def test_a_claim_that_is_set_aside_after_it_was_chosen_goes_back(world: World) -> None:
+    given_up(world, NOT_YET)
+    world.queue.during = lambda _: world.table.edit("CLM-2", claim_status="paid")
+    assert world.fetch().stats.samples == 2
+    assert world.asked == ["XY000000001FR", "XY000000003FR"]
+    assert is_untouched(world)
+
+
 def test_claims_that_become_due_meanwhile_come_first(world: World) -> None:
     given_up(world, NOT_YET)
     world.queue.during = lambda _: world.table.note(due(world))
