@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Stage
+from recours.core.claim import Claim, Stage
 from recours.database.engine import Database
 from recours.database.predicates import Reach, at_stage, edited, still_ours
 from recours.database.ready_claims import carrier_keys, leasable_ids, named_lanes
@@ -42,7 +42,7 @@ class DatabaseCompetitors:
     def of(self, lane: str, now: datetime, due_until: datetime, *, with_others: bool) -> Competitors:
         """Those of a claim in this lane; claims of other lanes if they share a batch. `due_until`: what comes due up to then."""
         found: list[Sighted] = []
-        cut: set[tuple[Stage, str]] = set()
+        last_read: list[Claim] = []
         known_until: datetime | None = None
         with self.database.read() as connection:
             for stage in _STAGES:
@@ -52,7 +52,7 @@ class DatabaseCompetitors:
                 for key in (lane, *others[:_MOST_LANES]):
                     most = MOST_BEFORE + 1 if key == lane else _MOST_OF_OTHERS
                     ready = self._read(connection, self._ready(connection, stage, key, most, now), now)
-                    cut |= {(stage, key)} if len(ready) == most else set()
+                    last_read += [ready[-1].claim] if len(ready) == most else []
                     found += ready
             waiting = self._read(connection, connection.scalars(self._waiting(due_until)), now)
             changed = self._read(connection, connection.scalars(self._edited()), now)
@@ -63,7 +63,7 @@ class DatabaseCompetitors:
             known_until = now
         by_id = {one.claim.id: one for one in (*found, *waiting, *changed)}
         # In the order of a plan: it decides where lanes are as urgent as each other.
-        return Competitors([by_id[claim_id] for claim_id in sorted(by_id)], cut, known_until)
+        return Competitors([by_id[claim_id] for claim_id in sorted(by_id)], last_read, known_until)
 
     @staticmethod
     def _others(connection: Connection, stage: Stage, lane: str) -> list[str]:
@@ -93,5 +93,8 @@ class DatabaseCompetitors:
         return reach_of_next_run(self.database, self.schema)
 
     def _read(self, connection: Connection, ids: Iterable[Any], now: datetime) -> list[Sighted]:
-        query = select(*sighted_columns(self.schema, now)).where(_c.id.in_(list(ids)))
-        return [sighted(row, self.catalog) for row in connection.execute(query).mappings()]
+        """The claims of these ids, in this order."""
+        places = {claim_id: place for place, claim_id in enumerate(ids)}
+        query = select(*sighted_columns(self.schema, now)).where(_c.id.in_(list(places)))
+        found = [sighted(row, self.catalog) for row in connection.execute(query).mappings()]
+        return sorted(found, key=lambda one: places[one.claim.id])

@@ -4,9 +4,11 @@ The coming runs are simulated as for `recours plan`, over the claims that they m
 where claims were cut off that the runs would get to, no time is given.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from recours.core.claim import Claim, Stage, urgency
 from recours.core.policy import Policy
@@ -26,16 +28,20 @@ from recours.operations.position import Position, position
 from recours.runs.lane import lane_key
 from recours.runs.workers import BOTH_WORKERS
 
+# A second or two of simulation: a page waits for it.
+_MOST_TRIES = 3000
+
 
 @dataclass(frozen=True)
 class Competitors:
-    """The claims that runs may take before another one, the most urgent of each lane first, as far as they were read.
+    """The claims that runs may take before another one, the most urgent of each lane, as far as they were read.
 
-    `cut`: lanes of a worker of which there are more. `known_until`: what comes due later was not all read.
+    `last_read`: of each lane of a worker that has more, the least urgent one that was read. `known_until`: of what comes
+    due later, not all was read.
     """
 
     claims: Sequence[Sighted]
-    cut: Collection[tuple[Stage, str]] = ()
+    last_read: Sequence[Claim] = ()
     known_until: datetime | None = None
 
 
@@ -47,12 +53,16 @@ def place_of(claim: Claim, where: Position, found: Competitors, rules: Rules, as
     if not asked.by_fleet and any(worker.stage is stage for worker in stopped(asked.begun, asked.now)):
         return Place(before, is_more)
     runs = ComingRuns(_with(claim, found.claims), rules, asked.now, _last_runs(asked))
+    tried: Counter[Any] = Counter()
     for run in _simulated(runs, asked):
-        if any(one.claim_id == claim.id for one in run.tries):
-            if not _is_certain(run.at, runs, found):
+        tried.update(one.claim_id for one in run.tries)
+        if claim.id in tried:
+            if not _is_certain(run.at, found, tried, asked.now):
                 return Place(before, is_more)
             is_next = run.at <= _first_that_may_ask(stage, where, asked)
             return Place(before, is_more, expected_at=run.at, is_next=is_next)
+        if tried.total() > _MOST_TRIES:
+            return Place(before, is_more)
     # Claims that were not read can only delay it further.
     return Place(before, is_more, is_far=True)
 
@@ -90,12 +100,17 @@ def _simulated(runs: ComingRuns, asked: PlanScope) -> Iterator[ForeseenRun]:
     return map(runs.run, coming_runs(asked.begun, asked.now, until))
 
 
-def _is_certain(at: datetime, runs: ComingRuns, found: Competitors) -> bool:
-    """Tell whether no claim that was not read could have been tried by then."""
+def _is_certain(at: datetime, found: Competitors, tried: Collection[Any], now: datetime) -> bool:
+    """Tell whether no claim that was not read could have been tried by then.
+
+    Those of a lane come after the last one that was read, until it is tried, or its deadline passes.
+    """
     if found.known_until and at > found.known_until:
         return False
-    left = {(stage, key) for stage in (Stage.NEW, Stage.READY) for key, some in runs.backlogs(stage) if some}
-    return left.issuperset(found.cut)
+    return all(
+        one.id not in tried and urgency(one.state, at)[0] == urgency(one.state, now)[0]
+        for one in found.last_read
+    )
 
 
 def _first_that_may_ask(stage: Stage, where: Position, asked: PlanScope) -> datetime:

@@ -1,11 +1,12 @@
 """A claim's place in line: where only some of the others were read, and what is said of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.claim import Claim, FetchStatus, State
 from recours.core.pauses import Blocked, Refusal
 from recours.operations.forecast.facts import Sighted
 from recours.operations.forecast.place import Competitors, place_of
@@ -39,15 +40,30 @@ def test_no_time_is_given_where_claims_that_were_not_read_may_go_before_it() -> 
     last, *others = of_all(12)
     known = place(last, *others)
     assert (known.expected_at, known.is_far) == (NOW.replace(hour=0, minute=0) + timedelta(days=1), False)
-    cut = place(last, *others, cut={(Stage.READY, "chronopost")})
-    assert (cut.before, cut.expected_at, cut.is_far) == (11, None, False)
-    early = place(last, *others, known_until=NOW + HOUR)
-    assert (early.expected_at, early.is_far) == (None, False)
+    # Those that were not read come after the last one that was: it is tried before, or not.
+    assert place(last, *others, last_read=[others[0]]) == Place(before=11)
+    assert place(last, *others, last_read=[claim(20, updated_at=NOW)]) == known
+    assert place(last, *others, known_until=NOW + HOUR) == Place(before=11)
+    assert place(last, *others, known_until=NOW + 30 * HOUR) == known
+
+
+def test_a_claim_whose_deadline_passes_lets_those_that_were_not_read_go_first() -> None:
+    last, *others = of_all(12)
+    known = place(last, *others)
+    for rank_at, expected in ((NOW + 9 * HOUR, None), (NOW + 90 * HOUR, known.expected_at)):
+        read = replace(claim(20), state=State(rank_at=rank_at))
+        assert place(last, *others, last_read=[read]).expected_at == expected
+
+
+def test_what_takes_too_long_to_simulate_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    last, *others = of_all(12)
+    monkeypatch.setattr("recours.operations.forecast.place._MOST_TRIES", 5)
+    assert place(last, *others) == Place(before=11)
 
 
 def test_a_turn_that_does_not_come_in_two_days_does_not_come_with_more_claims_either() -> None:
     last, *others = of_all(60)
-    found = place(last, *others, cut={(Stage.READY, "chronopost")})
+    found = place(last, *others, last_read=[others[0]])
     assert (found.before, found.expected_at, found.is_far) == (59, None, True)
 
 
