@@ -191,7 +191,7 @@ class _Reading:
         url, path = self.found.get("DATABASE_URL"), self.found.get("DATABASE_PATH")
         if url and path:
             self.warnings.append(
-                f"DATABASE_URL in {url.source} holds; DATABASE_PATH in {path.source} is not used."
+                f"DATABASE_URL in {url.source} wins; DATABASE_PATH in {path.source} is not used."
             )
         if url:
             return self._url(f"DATABASE_URL in {url.source}", url.text), False
@@ -273,7 +273,7 @@ class _Reading:
                 self._fault(f"{name} in {value.source} holds a line break or another control character.")
             for other in self.found.differing(name):
                 self.warnings.append(
-                    f"{name} differs between {value.source} and {other.source}; the one in {value.source} holds."
+                    f"{name} differs between {value.source} and {other.source}; the one in {value.source} wins."
                 )
         complete = next((names for names in spec.credentials if found.keys() >= set(names)), None)
         used = {name: found[name] for name in complete or found}

@@ -130,7 +130,7 @@ DATABASE_URLS = [
          env={"DATABASE_PATH": "/nowhere/claims.db"}),
     case("DATABASE_PATH of 5,000 signs", 1, "database", env={"DATABASE_PATH": "/" + "x" * 5000}),
     case("DATABASE_PATH in the home of nobody", 2, "home folder", env={"DATABASE_PATH": "~nobody-of-that-name/x.db"}),
-    case("DATABASE_PATH and DATABASE_URL", 0, "DATABASE_URL in the environment holds; DATABASE_PATH in the environment "
+    case("DATABASE_PATH and DATABASE_URL", 0, "DATABASE_URL in the environment wins; DATABASE_PATH in the environment "
          "is not used", prepare=lambda w: w.env.update(DATABASE_URL=f"sqlite:///{w.database}", DATABASE_PATH="x.db"),
          calls=True),
 ]  # fmt: skip
@@ -303,10 +303,10 @@ FILES = [
     case("the root's secrets.toml is no TOML", 2, ".streamlit/secrets.toml is not valid TOML (line 1",
          prepare=_own_secrets("chronopost = \n"), copied=True),
     case("two sources differ", 0, "CHRONOPOST_ACCOUNT differs between the environment and .streamlit/secrets.toml; "
-         "the one in the environment holds", copied=True, calls=True, check=_known_to(1),
+         "the one in the environment wins", copied=True, calls=True, check=_known_to(1),
          prepare=_own_secrets('[chronopost]\naccount = 11111111\npassword = "another"\n')),
     case(".env and secrets.toml differ", 0, "CHRONOPOST_PASSWORD differs between .env and .streamlit/secrets.toml; "
-         "the one in .env holds", copied=True, calls=True, check=_known_to(1), env={"CHRONOPOST_PASSWORD": None},
+         "the one in .env wins", copied=True, calls=True, check=_known_to(1), env={"CHRONOPOST_PASSWORD": None},
          prepare=_two_passwords),
     case(".env with a broken line", 2, ".env, line 2: not of the form NAME=value", copied=True,
          prepare=_dotenv(f"A=1\nCHRONOPOST_PASSWORD {PASSWORD} = '\nB='unclosed\n")),

@@ -385,7 +385,7 @@ def test_sources_that_differ_are_told_without_their_values(
     write(".streamlit/secrets.toml", 'CHRONOPOST_PASSWORD = "another"\nCHRONOPOST_ACCOUNT = 19869502\n')
     found = load(tmp_path, {}, CATALOG)
     assert found.warnings == (
-        "CHRONOPOST_PASSWORD differs between .env and .streamlit/secrets.toml; the one in .env holds.",
+        "CHRONOPOST_PASSWORD differs between .env and .streamlit/secrets.toml; the one in .env wins.",
     )
 
 
