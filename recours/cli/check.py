@@ -84,8 +84,8 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     if as_json:
         tell_json({"ok": status == DONE, "findings": [result.as_json() for result in results]})
     else:
-        faults = plural(states.count(CheckState.FAULT), "problem")
-        remarks = plural(states.count(CheckState.REMARK), "note")
+        faults = plural(states.count(CheckState.FAULT), "fault")
+        remarks = plural(states.count(CheckState.REMARK), "remark")
         click.echo(f"\n{plural(len(states), 'check')}: {faults}, {remarks}.")
     raise SystemExit(status)
 

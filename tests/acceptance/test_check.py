@@ -161,8 +161,9 @@ def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp:
     (checkout.folder / ".env").chmod(0o600)
     settings = smtp.settings | {"SMTP_USER": "us", "ADMIN_EMAIL": "ops@shop.example"}
     done = checkout.check(**settings)
-    assert (done.returncode, ": 0 problems, " in done.stdout) == (0, True), done.stdout
-    assert "fault" not in done.stdout.replace("default", "")
+    *results, _, last = done.stdout.splitlines()
+    assert (done.returncode, ": 0 faults, " in last) == (0, True), done.stdout
+    assert [line for line in results if line.startswith("fault")] == []
     found = checkout.found(**settings)
     assert found["credentials of Chronopost"] == ("ok", "from .env", None)
     assert found["mail server"][:2] == (
@@ -404,6 +405,15 @@ def test_one_fault_hides_no_other_look(checkout: Checkout, case: str) -> None:
     assert (done.returncode, sentence in done.stdout) == (status, True), done.stdout
     for look in ("settings:", "schedule of pod_fetch_worker:", "Python:", "packages:"):
         assert f"  {look}" in done.stdout, done.stdout
+
+
+def test_the_last_line_counts_the_states_by_the_names_that_the_lines_above_have(checkout: Checkout) -> None:
+    (checkout.folder / ".env").write_text("CHRONOPOST_PASSWORD=x\n", encoding="utf-8")
+    *results, _, last = checkout.check("--offline").stdout.splitlines()
+    states = [line.split()[0] for line in results if not line.startswith(" ")]
+    faults, remarks = states.count("fault"), states.count("remark")
+    assert min(faults, remarks) > 1  # or the words would be others
+    assert last == f"{len(states)} checks: {faults} faults, {remarks} remarks."
 
 
 def test_a_look_that_breaks_hides_no_other(checkout: Checkout) -> None:
