@@ -259,23 +259,23 @@ def rows_of(model: type) -> dict[str, Setting]:
 
 # ---------------------------------------------------------------- settings that are more, or less, than a field
 
-BACKOFF_HOURS = Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to wait before attempts 1, 2, 3, …; the last is repeated")  # fmt: skip
+BACKOFF_HOURS = Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to wait before retry 1, 2, 3, …; the last wait is repeated")  # fmt: skip
 DUE_SLACK = Setting("RECOURS_DUE_SLACK_MINUTES", "5", minutes(0, 24 * 60), "how early a retry counts as due; less than the first wait")  # fmt: skip
 # By the fields of the policy.
 POLICY = {
-    "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "where the days of deadlines end"),
+    "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone in which the day of a response deadline ends"),
     "skip_claim_statuses": Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
-    "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "days after its response_deadline on which a claim is given up, 0: never"),
-    "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline at which a claim is tried once more, 0: never"),
-    "patience": Setting("RECOURS_POD_PATIENCE_DAYS", "14", days(whole(1, 365)), "a POD missing so long after the delivery is not expected any more"),
+    "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "how many days after its response_deadline a claim is given up, 0: never"),
+    "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline at which a claim gets one last attempt, 0: never"),
+    "patience": Setting("RECOURS_POD_PATIENCE_DAYS", "14", days(whole(1, 365)), "days after the delivery until which a missing proof may still come"),
     "samples": Setting("RECOURS_SAMPLES", "", numbers_by_carrier(1, 1000), "how many claims a day that gave up are tried once more with spare calls, by carrier: chronopost:5,ups:10"),
     "tell_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
-    "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "tell clients too when a temporary error outlasted every attempt"),
+    "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "report a temporary error that outlasted every retry to clients too"),
 }  # fmt: skip
 OTHERS = (
     Setting("DATABASE_URL", "", str, "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name"),
     Setting("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
-    Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section a carrier, or flat keys"),
+    Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section per carrier, or flat keys"),
     BACKOFF_HOURS,
     DUE_SLACK,
     *POLICY.values(),
@@ -321,14 +321,14 @@ class MailSettings:
     host: str = _set_by("SMTP_HOST", "", line, "the mail server; without it mails wait")
     port: int = _set_by("SMTP_PORT", "587", whole(1, 65535), "its port")
     security: str = _set_by("SMTP_SECURITY", "starttls", one_of("starttls", "tls", "none"), "starttls, tls, or none")
-    user: str = _set_by("SMTP_USER", "", line, "the login there, if it wants one")
+    user: str = _set_by("SMTP_USER", "", line, "the login, if the server requires one")
     password: str = _set_by("SMTP_PASSWORD", "", line, "its password", secret=True)
-    sender: str = _set_by("SMTP_FROM", "", address, "the address that mail comes from; without it SMTP_USER")
-    admin: str = _set_by("ADMIN_EMAIL", "", address, "the operator's address; without it a WARNING says what there was to tell")
+    sender: str = _set_by("SMTP_FROM", "", address, "the sender's address; SMTP_USER if it is not set")
+    admin: str = _set_by("ADMIN_EMAIL", "", address, "the operator's address; if it is not set, what it would receive is logged as a WARNING")
     language: str = _set_by("RECOURS_LANGUAGE", "fr", one_of(*LANGUAGES), "the language of pod_fetch_error, and of mails to readers who chose none: fr or en")
-    a_minute: int = _set_by("RECOURS_MAIL_RATE", "0", whole(0, 10_000), "mails a minute at most; 0: as fast as it goes")
-    send_limit: int = _set_by("RECOURS_MAIL_BRAKE", "50", whole(0, 1_000_000), "more mails to clients in one run than this are held until 'recours mail release'")
-    redirect: str = _set_by("RECOURS_MAIL_REDIRECT", "", address, "an address that all mail goes to instead, for trials")
+    a_minute: int = _set_by("RECOURS_MAIL_RATE", "0", whole(0, 10_000), "mails per minute at most; 0: no limit")
+    send_limit: int = _set_by("RECOURS_MAIL_BRAKE", "50", whole(0, 1_000_000), "if one run has more mails to clients than this, all are held until 'recours mail release'")
+    redirect: str = _set_by("RECOURS_MAIL_REDIRECT", "", address, "for trials: an address that receives all mail instead")
     service: str = _set_by("RECOURS_SERVICE_NAME", "", line, "how mails are signed")
     reply_to: str = _set_by("RECOURS_REPLY_TO", "", address, "where answers to mails go")
     claim_url: str = _set_by("RECOURS_CLAIM_URL", "", web_page, "the page of a claim, with {reference} in it")
@@ -363,15 +363,15 @@ class Settings:
     warnings: tuple[str, ...]
     # fmt: off
     enroll_new: EnrollNew = _set_by("RECOURS_ENROLL_NEW", "auto", then(one_of(*EnrollNew), EnrollNew), "whether new claims without a pod_fetch_status are fetched: auto (if recours added that column), true or false")
-    pending_share: float = _set_by("RECOURS_PENDING_SHARE", "0.25", between(0, 0.9), "part of a day's quota left to new claims until 16:00, 0 to 0.9")
-    carrier_concurrency: int = _set_by("RECOURS_CARRIER_CONCURRENCY", "4", whole(1, 64), "calls of a process under way to one carrier, 1 to 64")
+    pending_share: float = _set_by("RECOURS_PENDING_SHARE", "0.25", between(0, 0.9), "part of a day's quota that is kept for new claims until 16:00, 0 to 0.9")
+    carrier_concurrency: int = _set_by("RECOURS_CARRIER_CONCURRENCY", "4", whole(1, 64), "concurrent calls of one process to one carrier, 1 to 64")
     pod_dir: Path = _set_by("RECOURS_POD_DIR", "data/pods", path, "the folder of the documents")
     log_dir: Path = _set_by("RECOURS_LOG_DIR", "logs", path, "the folder of the logs")
     # To what is made in these folders, and to the embedded database.
-    access: Access = _set_by(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; without it only the user of the jobs may")
-    log_max_bytes: int = _set_by("RECOURS_LOG_MAX_MB", "5", megabytes(0.01, 1000), "a log file is put aside at this size")
-    log_files: int = _set_by("RECOURS_LOG_FILES", "10", whole(1, 1000), "how many log files put aside are kept")
-    keep_runs: timedelta | None = _set_by("RECOURS_KEEP_RUNS_DAYS", "400", days(none_or_at_least(_LEAST_KEPT, 36_500)), "days that the record of runs and quota windows is kept, 0: for ever")
+    access: Access = _set_by(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; if it is not set, only the user of the jobs may")
+    log_max_bytes: int = _set_by("RECOURS_LOG_MAX_MB", "5", megabytes(0.01, 1000), "the size at which a log file is rotated")
+    log_files: int = _set_by("RECOURS_LOG_FILES", "10", whole(1, 1000), "how many rotated log files are kept")
+    keep_runs: timedelta | None = _set_by("RECOURS_KEEP_RUNS_DAYS", "400", days(none_or_at_least(_LEAST_KEPT, 36_500)), "days for which the records of runs and quota windows are kept, 0: for ever")
     dashboard_password: PasswordHash | None = _set_by("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it")
     # fmt: on
 

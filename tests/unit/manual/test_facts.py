@@ -90,6 +90,15 @@ def test_the_example_has_every_setting_once_with_its_default() -> None:
     assert len(lines) == len(dict(lines))
 
 
+def test_the_example_says_what_the_field_says() -> None:
+    """`last-turn` is a value."""
+    comments = [line for line in EXAMPLE.splitlines() if line.startswith("# ")]
+    assert comments
+    assert [
+        line for line in comments if re.search(r"(?<![\w-])(turns?|timetable|watched|README)\b", line)
+    ] == []
+
+
 def test_the_example_uncommented_means_the_defaults(tmp_path: Path) -> None:
     untouched = load(tmp_path, {}, CATALOG)
     values = dict(example_lines())
