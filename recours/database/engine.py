@@ -94,6 +94,11 @@ class DatabaseError(RunError):
         return _first_line(self._of_driver or self)
 
     @property
+    def statement(self) -> str:
+        """What the database refused; "": it is not known."""
+        return getattr(self.__cause__, "statement", None) or ""
+
+    @property
     def is_of_lock(self) -> bool:
         """Tell whether another program locked for too long what was to be read or written."""
         if isinstance(self._of_driver, sqlite3.Error):
@@ -277,7 +282,8 @@ class Database:
         except (DBAPIError, PoolTimeout, self.engine.dialect.loaded_dbapi.Error) as error:
             original = getattr(error, "orig", None) or error
             is_refusal = getattr(original, "sqlstate", None) == NOT_ALLOWED
-            refused = explain_refusal(str(original), self._user) if is_refusal else None
+            said, statement = _first_line(original), getattr(error, "statement", None) or ""
+            refused = explain_refusal(said, self._user, statement) if is_refusal else None
             raise DatabaseError(refused or explain(error, self.shown)) from error
 
     def ping(self) -> None:

@@ -233,6 +233,46 @@ def findings(person: Person) -> list[dict[str, str]]:
     return [one for one in said if one["name"] in ("database", "claims", "database rights")]
 
 
+def test_init_db_by_a_role_that_may_create_nothing_changes_nothing_where_nothing_is_missing(
+    service: Service, owner: URL, role: str
+) -> None:
+    init_db(service, owner, "--grant-to", role)
+    execute(owner, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    assert "Nothing was missing." in init_db(service, owner.set(username=role))
+
+
+def test_init_db_by_a_role_that_may_create_nothing_names_that_right_and_prints_the_sql(
+    service: Service, owner: URL, role: str
+) -> None:
+    init_db(service, owner, "--grant-to", role)
+    execute(owner, "REVOKE CREATE ON SCHEMA public FROM PUBLIC", "DROP TABLE notifications")
+    job = Person(service.folder, shown(owner.set(username=role)), service.environment)
+    done = job.types("init-db")
+    assert done.returncode == 1
+    said, *sql = done.stderr.splitlines()
+    assert "Missing database rights (CREATE on schema public)." in said
+    assert "ask your administrator to run the SQL below." in said
+    execute(owner, *sql)
+    assert "Nothing was missing." in job.does("init-db")
+
+
+def test_init_db_by_a_role_that_does_not_own_the_tables_names_that(
+    service: Service, owner: URL, role: str
+) -> None:
+    init_db(service, owner, "--grant-to", role)
+    execute(
+        owner,
+        f"GRANT CREATE ON SCHEMA public TO {quoted(role)}",
+        "ALTER TABLE claims DROP COLUMN pod_last_attempt_at",
+        "UPDATE recours_schema_version SET version_num = '0006'",
+    )
+    done = Person(service.folder, shown(owner.set(username=role)), service.environment).types("init-db")
+    assert (done.returncode, "Missing database rights (ownership of table claims)." in done.stderr) == (
+        1,
+        True,
+    ), done.stderr
+
+
 def test_a_role_that_is_not_there_is_named(service: Service, owner: URL) -> None:
     done = Person(service.folder, shown(owner), service.environment).types("init-db", "--grant-to", "no-one")
     assert done.returncode == 1

@@ -16,6 +16,8 @@ MISSING = "Missing database rights"
 # PostgreSQL's code for a missing right.
 NOT_ALLOWED = "42501"
 _SHOWN = 4  # tables that a sentence names
+# What no GRANT on a table allows: its owner may do it, or who may create in the schema.
+_CHANGES_SCHEMA = re.compile(r"\s*(CREATE|ALTER|DROP)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -166,10 +168,15 @@ def sentence(rights: Sequence[Right]) -> str:
     return f"{MISSING} ({what} {shown}). Ask your administrator to run the SQL below."
 
 
-def explain_refusal(said: str, user: str | None) -> str | None:
-    """A server's refusal, in whatever language, as a sentence with the GRANT to run; None if it names nothing that recours needs."""
-    words = set(re.findall(r"\w+", said))
+def explain_refusal(said: str, user: str | None, statement: str = "") -> str | None:
+    """A server's refusal, in whatever language, as a sentence with the SQL to run; None if it names nothing that recours needs.
+
+    `said`: its first line, as the others repeat the statement. `statement`: what was refused.
+    """
     to = quoted(user) if user else "<the user of the job>"
+    if is_change_of_schema(statement):
+        return f"{MISSING} ({refused_change(said, statement)}). Ask your administrator to run what 'recours init-db --sql' prints."
+    words = set(re.findall(r"\w+", said))
     for need in sorted(NEEDS, key=lambda need: -len(need.name)):
         sequence = f"{need.name}_id_seq"
         if need.name in words:
@@ -180,6 +187,17 @@ def explain_refusal(said: str, user: str | None) -> str | None:
             continue
         return f"{MISSING} ({what}). Ask your administrator to run: GRANT {grant} TO {to};"
     return None
+
+
+def refused_change(said: str, statement: str) -> str:
+    """The right that a refused change of the schema needs. `said`: the first line of the server's refusal."""
+    name = said.rsplit(maxsplit=1)[-1].strip("\"'«»„“”")  # in most languages it ends in the name
+    is_table = name in re.findall(r"\w+", statement)  # statements name no schema
+    return f"ownership of table {name}" if is_table else f"CREATE on schema {name}"
+
+
+def is_change_of_schema(statement: str) -> bool:
+    return _CHANGES_SCHEMA.match(statement) is not None
 
 
 def quoted(role: str) -> str:

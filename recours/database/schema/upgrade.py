@@ -7,10 +7,11 @@ the service's table; and then the indexes on that table, built beside everybody'
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, ColumnElement, Connection, Table, and_, func, inspect, select, text
@@ -38,12 +39,15 @@ from recours.database.schema.large_tables import (
     widening_statements,
 )
 from recours.database.schema.partitions import partitions_of
+from recours.database.schema.rights import MISSING as MISSING_RIGHTS
 from recours.database.schema.rights import (
     NOT_ALLOWED,
     Need,
     all_rights,
     grants,
+    is_change_of_schema,
     quoted,
+    refused_change,
     rights_of,
     schema_grant,
 )
@@ -100,10 +104,15 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
     clock = clock or SystemClock()
 
     def create_service_tables(connection: Connection) -> None:
-        for statement in service_tables(database.engine.dialect.name).values():
-            connection.execute(text(statement))
+        present = inspect(connection)
+        for name, statement in service_tables(database.engine.dialect.name).items():
+            if not present.has_table(name):  # PostgreSQL asks for the right to create it even if it is there
+                connection.execute(text(statement))
 
-    alone(database, create_service_tables, clock)
+    try:
+        alone(database, create_service_tables, clock)
+    except DatabaseError as fault:
+        raise _with_sql(fault, database, partial(sql_of_completion, database)) from fault
     remarks = bring_up_to_date(database, look(database), clock, has_time=True)[1]
     return [*remarks, *keep_by_month(database, clock)]
 
@@ -194,7 +203,7 @@ def _upgraded(database: Database, schema: Schema, clock: Clock) -> tuple[Schema,
     try:
         before = alone(database, upgrade, clock)
     except DatabaseError as fault:
-        raise _with_sql(fault, database, schema) from fault
+        raise _with_sql(fault, database, partial(sql_of_upgrade, database, schema)) from fault
     if before.is_current:
         return before, []
     after = look(database)
@@ -237,19 +246,23 @@ def _copied_aside(database: Database, before: Schema) -> list[str]:
 # ---------------------------------------------------------------- the same, for people
 
 
-def _with_sql(fault: DatabaseError, database: Database, schema: Schema) -> DatabaseError:
-    """The fault; with the SQL for someone who may, if this database user may not alter tables."""
+def _with_sql(
+    fault: DatabaseError, database: Database, sql_for: Callable[[str | None], list[str]]
+) -> DatabaseError:
+    """The fault; with the SQL for someone who may, if this database user may not change the schema."""
     if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _SIGNS_OF_REFUSAL):
         return fault
+    is_of_schema = fault.is_of_rights and is_change_of_schema(fault.statement)
+    what = refused_change(fault.message, fault.statement) if is_of_schema else fault.message
     sentence = (
-        f"Missing database rights ({fault.message}). The schema must be brought to {HEAD} first: ask your administrator to run "
-        "the SQL below."
+        f"{MISSING_RIGHTS} ({what}). The schema must be brought to {HEAD} first: ask your administrator to run the SQL "
+        "below."
     )
     user = None
     if not database.is_sqlite:
         with database.read() as connection:
             user = str(connection.scalar(text("SELECT current_user")))
-    return DatabaseError(sentence, sql_of_upgrade(database, schema, user))
+    return DatabaseError(sentence, sql_for(user))
 
 
 def sql_of_upgrade(
