@@ -8,8 +8,8 @@ import os
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-OLDEST = (3, 11)
+from recours.installation import INSTALL, OLDEST, ROOT, has_pip, how_to_install_again, is_checkout, own_python
+
 # In the environment of a process that was handed over to, as long as it has not found the packages.
 HANDED_OVER = "RECOURS_HANDED_OVER"
 # Distribution, the module that it installs, oldest version that is known to work. A test holds this to pyproject.toml.
@@ -32,7 +32,6 @@ NEEDED = (
     ("tzdata", "tzdata", ()),
 )
 _MOST_NAMED = 3
-_INSTALL = "-m pip install --require-hashes -r requirements.txt"
 
 
 def main(worker: str) -> None:
@@ -146,7 +145,7 @@ def _is_at_home() -> bool:
 
 
 def _hand_over(worker: str, missing: str) -> None:
-    python = os.path.join(ROOT, _own_python())
+    python = os.path.join(ROOT, own_python())
     why = "in this Python (%s) %s, and " % (sys.executable, missing)
     shown = os.path.relpath(python, ROOT)
     if not os.path.lexists(python):
@@ -164,32 +163,22 @@ def _hand_over(worker: str, missing: str) -> None:
     os.execv(python, command)
 
 
-def _own_python() -> str:
-    """The Python of the checkout's .venv, as it is typed in the checkout."""
-    return os.path.join(".venv", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
-
-
 def _repair(problem: str) -> str:
     """What to do about a Python whose packages are not those that this version of the code needs."""
-    from importlib.util import find_spec
-
-    if not os.path.isfile(os.path.join(ROOT, "scripts", "pod_fetch_worker.py")):  # it is no checkout
-        again = "%s -m pip install --force-reinstall recours" % sys.executable
-        return "recours is not set up (%s): install it again with '%s'." % (problem, again)
+    if not is_checkout():
+        return "recours is not set up (%s): %s." % (problem, how_to_install_again())
     if not _is_at_home():
         return _set_up(problem)
-    # Made by another Python, which was replaced since.
-    if sys.version_info < OLDEST or find_spec("pip") is None:
+    if not has_pip():  # made by another Python, which was replaced since
         return _set_up("in .venv " + problem)
-    facts = (problem, ROOT, _own_python(), _INSTALL)
-    return "recours is not set up (in .venv %s): in %s run '%s %s'." % facts
+    return "recours is not set up (in .venv %s): %s." % (problem, how_to_install_again())
 
 
 def _set_up(problem: str) -> str:
     """What to do where there is no .venv that could be used."""
     # What is there may lead nowhere, and would be kept.
     clear = "--clear " if os.path.lexists(os.path.join(ROOT, ".venv")) else ""
-    facts = (problem, ROOT, clear, _own_python(), _INSTALL)
+    facts = (problem, ROOT, clear, own_python(), INSTALL)
     return "recours is not set up (%s): in %s run 'python3 -m venv %s.venv', then '%s %s'." % facts
 
 

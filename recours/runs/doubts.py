@@ -10,6 +10,7 @@ from typing import Any
 
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
+from recours.installation import how_to_install_again
 
 DENIALS = 5
 SAME_MISTAKES = 3
@@ -35,16 +36,6 @@ class Mistake:
     of_any_claim: bool = False
 
 
-# What is the machine's fault, though an answer that takes all its memory is one claim's.
-_REMEDIES: dict[type[Exception], str] = {
-    MemoryError: "This machine has too little memory for a run; '--concurrency 1' needs the least",
-    ImportError: (
-        "Packages are missing or do not fit; install them again: .venv/bin/python -m pip install --require-hashes "
-        "-r requirements.txt"
-    ),
-}
-
-
 def mistake_of(error: Exception) -> Mistake:
     """What it was, and the line that raised it."""
     trace = error.__traceback__
@@ -52,12 +43,18 @@ def mistake_of(error: Exception) -> Mistake:
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     message = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
-    remedy = next(
-        (_REMEDIES[kind] for kind in _REMEDIES for one in (error, error.__cause__) if isinstance(one, kind)),
-        None,
-    )
     is_any = isinstance(error, ImportError)
-    return Mistake(message, f"{type(error).__name__} {place}", remedy, of_any_claim=is_any)
+    return Mistake(message, f"{type(error).__name__} {place}", _remedy_of(error), of_any_claim=is_any)
+
+
+def _remedy_of(error: Exception) -> str | None:
+    """For what is the machine's fault, though an answer that takes all its memory is one claim's."""
+    causes = (error, error.__cause__)
+    if any(isinstance(each, MemoryError) for each in causes):
+        return "This machine has too little memory for a run; '--concurrency 1' needs the least"
+    if any(isinstance(each, ImportError) for each in causes):
+        return f"Packages are missing or do not fit: {how_to_install_again()}"
+    return None
 
 
 @dataclass

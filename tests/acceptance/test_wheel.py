@@ -38,6 +38,13 @@ def build(folder: Path) -> Path:
     return wheel
 
 
+def install(wheel: Path, environment: Path) -> None:
+    """Without its dependencies."""
+    pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
+    options = ["-q", "--disable-pip-version-check", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "install", *options, wheel], check=True)
+
+
 class Copy:
     """`recours` in an environment of its own, used by somebody who may read it and no more."""
 
@@ -45,9 +52,8 @@ class Copy:
         self.environment = folder / "environment"
         bare_python(self.environment)
         give_packages(self.environment)
-        target = ["--python", str(self.environment / "bin" / "python")]
-        pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", *target]
-        subprocess.run([*pip, "install", "--no-deps", "--no-index", build(folder)], check=True)
+        self.wheel = build(folder)
+        install(self.wheel, self.environment)
         self.crontab = folder / "crontab.txt"
         self.programs = folder / "programs"
         self.programs.mkdir()
@@ -206,3 +212,30 @@ def test_the_schedule_starts_the_workers_of_this_home(copy: Copy) -> None:
     assert "No pending PODs to fetch" in (copy.place / "logs" / "cron.log").read_text(encoding="utf-8")
     copy("schedule", "remove", "--yes", "--system", "crontab")
     assert copy.crontab.read_text(encoding="utf-8") == foreign
+
+
+@pytest.mark.sample("more cases of the same test, each around processes")
+@pytest.mark.parametrize("kept", ["wheel and pip", "wheel", "nothing"])
+def test_where_packages_are_missing_it_names_the_wheel_it_came_from(
+    copy: Copy, tmp_path: Path, kept: str
+) -> None:
+    """Not the name on PyPI, where another project may have it."""
+    environment = tmp_path / "environment"
+    bare_python(environment)
+    wheel = Path(shutil.copy(copy.wheel, tmp_path))
+    install(wheel, environment)
+    if "pip" in kept:
+        (site,) = environment.glob("lib/python*/site-packages")
+        (site / "pip.py").touch()
+    if kept == "nothing":
+        wheel.unlink()
+    program = [str(environment / "bin" / "recours"), "status"]
+    done = subprocess.run(program, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    remedies = {
+        "wheel and pip": f"install it again with '{environment}/bin/python -m pip install --force-reinstall {wheel}'",
+        "wheel": f"install it again from {wheel}",
+        "nothing": "install it again from the same source",
+    }
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("recours is not set up (the packages sqlalchemy, requests")
+    assert done.stderr.endswith(f" are missing): {remedies[kept]}.\n")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from recours import launch
+from recours import installation
 from tests.processes.commands import FROM_NOTHING, run
 
-ROOT = Path(launch.ROOT)
+ROOT = Path(installation.ROOT)
 # Needed to speak to a carrier, to send a mail, to check a document, to change a schema.
 FOR_WORK = frozenset({
     "requests", "urllib3", "tenacity", "defusedxml",

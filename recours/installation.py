@@ -1,0 +1,57 @@
+"""How this copy of recours was installed, and so what a person types to run it or to install it again.
+
+Standard library only, and nothing that an old Python cannot read: `recours.launch` needs it before anything is known.
+"""
+
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OLDEST = (3, 11)
+INSTALL = "-m pip install --require-hashes -r requirements.txt"
+
+
+def own_python() -> str:
+    """The Python of the checkout's .venv, as it is typed in the checkout."""
+    return os.path.join(".venv", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
+
+
+def how_to_install_again() -> str:
+    """What puts the packages in order, as the end of a sentence."""
+    if is_checkout():
+        return "in %s run '%s %s'" % (ROOT, own_python(), INSTALL)
+    source = _source()
+    if source is None:
+        return "install it again from the same source"
+    if not has_pip():  # another installer made it, such as uv or pipx
+        return "install it again from %s" % source
+    from subprocess import list2cmdline
+
+    again = [sys.executable, "-m", "pip", "install", "--force-reinstall", source]
+    return "install it again with '%s'" % list2cmdline(again)
+
+
+def is_checkout() -> bool:
+    return os.path.isfile(os.path.join(ROOT, "scripts", "pod_fetch_worker.py"))
+
+
+def has_pip() -> bool:
+    from importlib.util import find_spec
+
+    return sys.version_info >= OLDEST and find_spec("pip") is not None
+
+
+def _source() -> "str | None":
+    """The folder or wheel that this copy was installed from, if it is still there. Not its name: on PyPI it may be another's."""
+    import json
+
+    try:
+        from importlib.metadata import distributions
+        from urllib.request import url2pathname
+
+        (found,) = distributions(name="recours", path=[ROOT])
+        url = json.loads(found.read_text("direct_url.json") or "")["url"]
+    except (ImportError, ValueError, KeyError, TypeError):
+        return None
+    path = url2pathname(url[len("file://") :]) if url.startswith("file://") else ""
+    return path if os.path.exists(path) else None
