@@ -4,11 +4,54 @@ Standard library only, and nothing that an old Python cannot read: `recours.laun
 """
 
 import os
+import re
 import sys
+from contextlib import suppress
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDEST = (3, 11)
 INSTALL = "-m pip install --require-hashes -r requirements.txt"
+# What may be typed after `recours`. A test holds this to the command itself.
+COMMANDS = (
+    "backup", "carriers", "check", "dashboard", "demo", "enroll", "exclude", "export", "fetch", "init-db", "mail", "pause",
+    "plan", "prune", "reopen", "restore", "resume", "retry", "sandbox", "schedule", "status", "why", "worker",
+)  # fmt: skip
+_COMMAND = re.compile(r"(?<![\w./\\-])recours (?=(?:%s)\b)" % "|".join(COMMANDS))
+
+
+def pasteable(hint: str) -> str:
+    """A sentence that names commands as `recours status`: with these as they can be typed in this working directory."""
+    if not _COMMAND.search(hint):
+        return hint
+    typed = program()
+    return _COMMAND.sub(lambda _: typed + " ", hint)
+
+
+def program() -> str:
+    """What starts `recours` where this process works: its name if it is on the PATH, or else its path."""
+    import shutil
+    import sysconfig
+
+    script = os.path.join(sysconfig.get_path("scripts"), "recours.exe" if os.name == "nt" else "recours")
+    found = shutil.which("recours")
+    if found and os.path.realpath(found) == os.path.realpath(script):
+        return "recours"
+    if not os.path.exists(script):  # its packages were installed, and not itself
+        return "%s -m recours" % _word(sys.executable)
+    return _word(script)
+
+
+def _word(path: str) -> str:
+    """A program's path as the first word of a command line, as short as it may be in this working directory."""
+    with suppress(OSError):  # that folder may not be there any more
+        path = path.removeprefix(os.getcwd() + os.sep)
+    if os.name == "nt":
+        from subprocess import list2cmdline
+
+        return list2cmdline([path])
+    from shlex import quote
+
+    return quote(path)
 
 
 def own_python() -> str:

@@ -17,6 +17,7 @@ from portalocker import LOCK_EX, LOCK_NB, AlreadyLocked, lock
 from recours.access import PRIVATE, Access
 from recours.core.errors import RunError
 from recours.core.text import clean
+from recours.installation import pasteable
 
 RUN_LOGGER = "__main__"
 _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
@@ -52,7 +53,7 @@ class GuideFormatter(logging.Formatter):
         return shown
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
-        record.message = clean(record.message, _LONGEST_LINE)
+        record.message = pasteable(clean(record.message, _LONGEST_LINE))
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:

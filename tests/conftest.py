@@ -56,6 +56,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _processes() -> Iterator[None]:
+    os.environ["PATH"] = f"{commands.folder_of_recours()}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     yield
     commands.end()
 

@@ -31,6 +31,7 @@ from recours.database.schema.partitions import FEW, REFUSED, Readiness, few_ahea
 from recours.documents.store import PARTS
 from recours.fleet import LOG_NAME, extra, tables
 from recours.home import CODE, is_checkout
+from recours.installation import pasteable
 from recours.logs import files_of, local
 from recours.operations import checks
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
@@ -74,7 +75,7 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
         wanted, faulty, redact = _checks(CheckContext(settings, offline=offline)), FAILED, redactor(settings)
     results = []
     for raw in _results_of(wanted):
-        text, remedy = (clean(harmless(redact(each)), _LONGEST) for each in (raw.text, raw.remedy))
+        text, remedy = (pasteable(clean(harmless(redact(each)), _LONGEST)) for each in (raw.text, raw.remedy))
         results.append(CheckResult(raw.name, raw.state, text, remedy))
         if not as_json:
             state = click.style(f"{raw.state:<6}", fg=_COLOURS[raw.state])
@@ -232,7 +233,7 @@ def _schema(schema: Schema) -> CheckResult:
         return remark(
             "schema",
             f"{schema.version or 'untouched'}: the first run is to come, and will add to claims: {columns}",
-            "look before: python3 scripts/pod_retry_scheduler.py --dry-run; then run it, or recours init-db",
+            "look before: recours retry --dry-run; then run it, or recours init-db",
         )
     if schema.missing_indexes:
         missing = ", ".join(sorted(schema.missing_indexes))

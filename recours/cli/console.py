@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import click
 
 from recours.core.text import MASK, clean
+from recours.installation import pasteable
 
 DONE, FAILED, USAGE = 0, 1, 2  # exit statuses
 
@@ -54,11 +55,11 @@ def as_typed(path: Path) -> str:
 
 
 def say_warning(sentence: str) -> None:
-    click.echo(f"WARNING: {harmless(sentence)}", err=True)
+    click.echo(f"WARNING: {pasteable(harmless(sentence))}", err=True)
 
 
 def say_error(sentence: str) -> None:
-    click.echo(f"Error: {harmless(sentence)}", err=True)
+    click.echo(f"Error: {pasteable(harmless(sentence))}", err=True)
 
 
 def say_usage_error(error: click.UsageError) -> str:

@@ -19,6 +19,7 @@ from recours.database.schema.upgrade import complete, create_file, grant_rights,
 from recours.fleet.opening import open_queue
 from recours.fleet.tables import NEEDS, create_tables, sql_of_tables
 from recours.home import make_home
+from recours.installation import pasteable
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.settings.sources import process_environment
@@ -100,7 +101,7 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
     click.echo(
         "Not in it: .env and secrets.toml. Keep them elsewhere, and a copy of this folder on another machine."
     )
-    click.echo(f"To verify it: recours restore --check {as_typed(made)}")
+    click.echo(pasteable(f"To verify it: recours restore --check {as_typed(made)}"))
 
 
 def _content(manifest: Manifest) -> str:
@@ -216,4 +217,4 @@ def _say_restored(backup: FolderBackup, done: Restored) -> None:
     click.echo(
         "Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more."
     )
-    click.echo("Next: recours retry --dry-run, then enable the jobs.")
+    click.echo(pasteable("Next: recours retry --dry-run, then enable the jobs."))

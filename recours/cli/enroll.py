@@ -22,6 +22,7 @@ from recours.cli.operations import (
 from recours.core.claim import Claim
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
+from recours.installation import pasteable
 from recours.logs import local
 from recours.operations import enroll, reopen
 from recours.wiring.operations import Operations
@@ -193,9 +194,8 @@ def exclude_command(
         tell_json({"excluded": len(found), "claims": [claim.reference for claim in found]})
         return
     for claim in found:
-        click.echo(
-            f"{claim.reference}: excluded; no run works on it. To bring it back: recours enroll {claim.reference}"
-        )
+        back = pasteable(f"recours enroll {claim.reference}")
+        click.echo(f"{claim.reference}: excluded; no run works on it. To bring it back: {back}")
 
 
 # ---------------------------------------------------------------- reopen

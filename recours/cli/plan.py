@@ -9,6 +9,7 @@ from recours.cli.console import Table, harmless, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import format_minute, format_until, plural
+from recours.installation import pasteable
 from recours.logs import local
 from recours.operations.forecast.facts import Assumption, ForeseenRun
 from recours.operations.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
@@ -105,9 +106,9 @@ def _show(plan: Plan, *, everything: bool) -> None:
     if plan.by_fleet:
         click.echo("Long-lived workers look every minute for claims that are due.")
     for remark in plan.left_alone.remarks:
-        click.echo(harmless(f"{remark}."))
+        click.echo(pasteable(harmless(f"{remark}.")))
     for worker in plan.stopped:
-        click.echo(f"{worker} has stopped running, so no run of it is foreseen: recours check")
+        click.echo(pasteable(f"{worker} has stopped running, so no run of it is foreseen: recours check"))
     if not plan.carriers:
         click.echo("No claim is due, or will be.")
         return

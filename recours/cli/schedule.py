@@ -25,6 +25,7 @@ from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.fleet import extra
 from recours.home import CODE, is_checkout
+from recours.installation import pasteable
 from recours.operations.schedule import (
     FLEET,
     FLEET_SUBCOMMAND,
@@ -201,7 +202,7 @@ def show(system: str | None, as_json: bool) -> None:
         problem = f"  ({entry.problem})" if entry.problem else ""
         click.echo(f"{name}: {clean(entry.text, _LONGEST_LINE)}{problem}")
     for worker in missing:
-        click.echo(f"Nothing starts {worker}: recours schedule install")
+        click.echo(pasteable(f"Nothing starts {worker}: recours schedule install"))
 
 
 @command.command("install")
@@ -322,6 +323,5 @@ def _carry_out(change: ScheduleChange, system: System, nothing: str, *, yes: boo
             continue
         if others:
             both = ", which may go on beside the fleet. To end that" if FLEET in (name, system.name) else ""
-            click.echo(
-                f"{name} starts workers of this checkout too{both}: recours schedule remove --system {name}"
-            )
+            remove = pasteable(f"recours schedule remove --system {name}")
+            click.echo(f"{name} starts workers of this checkout too{both}: {remove}")

@@ -19,6 +19,7 @@ from recours.core.errors import Actor
 from recours.core.mail import MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
+from recours.installation import pasteable
 from recours.logs import local
 from recours.operations.explain import WHO_CAN_ACT, Explanation, change_text
 from recours.operations.labels import HIGH_LIMIT, error_of, quoted, without_last_attempt
@@ -102,7 +103,7 @@ def _show_overview(seen: Overview, catalog: Catalog, database: str) -> None:
     if hint := without_last_attempt("en", without.claims, is_more=without.is_more):
         click.echo(hint)
     for remark in seen.left_alone.remarks:
-        click.echo(harmless(f"{remark}."))
+        click.echo(pasteable(harmless(f"{remark}.")))
 
 
 def _runs(seen: Overview) -> Table:

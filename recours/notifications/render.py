@@ -14,6 +14,7 @@ from recours.core.errors import ErrorKind, is_persistent
 from recours.core.mail import EventName, MailKind, OutboxEvent, kind_of, things
 from recours.core.sentences import said_by, sentence
 from recours.core.text import Texts, clean
+from recours.installation import pasteable
 from recours.operations.labels import quoted, said_or_quoted
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _expired(told: Sequence[OutboxEvent], texts: Texts) -> _Item:
         (
             (texts("happened"), texts.counted("expired_happened", days)),
             (texts("claims"), ", ".join(shown) + more),
-            (texts("do"), texts("expired_do", reference=shown[0])),
+            (texts("do"), pasteable(texts("expired_do", reference=shown[0]))),
         ),
     )
 

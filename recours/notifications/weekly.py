@@ -10,6 +10,7 @@ from typing import Any
 
 from recours.core.errors import ErrorKind
 from recours.core.text import Texts, clean
+from recours.installation import pasteable
 from recours.notifications.render import TEXTS, Branding, Rendered, from_templates
 from recours.operations.labels import HIGH_LIMIT, KINDS, without_last_attempt
 from recours.operations.problem_texts import VerdictSentences
@@ -215,7 +216,9 @@ def _point(hand: Hand, texts: Texts, facts: Mapping[str, Any], head: Branding) -
     if hand.what in ("runs_failed", "runs_died"):
         these = about[hand.what.removeprefix("runs_")]
         return _Point(texts.counted(hand.what, these, worker=about["worker"], runs=about["runs"]))
-    return _Point(texts.counted(f"hand_{hand.what}", hand.count), _claims(hand, texts, head.zone))
+    return _Point(
+        pasteable(texts.counted(f"hand_{hand.what}", hand.count)), _claims(hand, texts, head.zone)
+    )
 
 
 def _claims(hand: Hand, texts: Texts, zone: tzinfo) -> list[str]:

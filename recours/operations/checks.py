@@ -14,7 +14,7 @@ from recours.core.pauses import Refusal
 from recours.core.text import LocalTime, format_minute, plural
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
-from recours.operations.schedule import FLEET, Entry
+from recours.operations.schedule import FLEET, SUBCOMMANDS, Entry
 from recours.operations.status import Health, WorkerStatus
 from recours.runs.fetch import PODFetchWorker
 
@@ -297,14 +297,14 @@ def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckRe
     last = status.last
     if last is None:
         never = "it never ran on this database"
-        by_hand = f"python3 scripts/{status.worker}.py --dry-run, then recours schedule install"
+        by_hand = f"recours {SUBCOMMANDS[status.worker]} --dry-run, then recours schedule install"
         wait = "wait for its time to come; if it does not run then, see whether cron does"
         return remark(name, never, wait) if installed else fault(name, never, by_hand)
     began, log = f"the last one began {format_minute(last.started_at, local)}", f"logs/{status.worker}.log"
     if status.health == Health.OVERDUE:
         starter = "is what starts it still running (cron, the timer, the task)? See logs/cron.log"
         return fault(
-            name, f"{began}: overdue", f"{starter}; try it by hand: python3 scripts/{status.worker}.py"
+            name, f"{began}: overdue", f"{starter}; try it by hand: recours {SUBCOMMANDS[status.worker]}"
         )
     if failed := status.failed:
         began = f"the last one began {format_minute(failed.started_at, local)}"

@@ -19,6 +19,7 @@ from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.samples import may_be_sampled
 from recours.core.text import LocalTime, clean, format_minute, plural
+from recours.installation import pasteable
 from recours.operations.fleet import next_tick
 from recours.operations.labels import evidence_text, times_asked
 from recours.operations.place import Place, place_text
@@ -258,7 +259,7 @@ def explain(
         facts=facts,
         standing=(*_unseen(case), _where(case, listed), *_beside(case)),
         next_why=_next_why(case),
-        advice=tuple(_advice(case)),
+        advice=tuple(map(pasteable, _advice(case))),
         by_fleet=by_fleet,
     )
 

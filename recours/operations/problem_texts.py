@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from recours.core.text import LocalTime, counted
+from recours.installation import pasteable
 from recours.operations.problems import Problem, ProblemKind, Verdict
 
 _K = ProblemKind
@@ -313,7 +314,7 @@ class VerdictSentences:
 
     def remedy(self, problem: Problem, now: datetime) -> str:
         """What to do: a command, or what must be done before it."""
-        return self._filled(PROBLEMS[self.language][problem.kind].remedy, problem, now)
+        return pasteable(self._filled(PROBLEMS[self.language][problem.kind].remedy, problem, now))
 
     def as_json(self, problem: Problem, now: datetime) -> dict[str, Any]:
         """A problem for programs."""

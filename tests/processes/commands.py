@@ -5,9 +5,12 @@ the tests cost. Where nothing can be forked, and with RECOURS_LONG=1, each is st
 of whole runs and of starting always do that.
 """
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Mapping
 from functools import cache
@@ -46,7 +49,8 @@ def run(
     """Python with this command line, and nothing but this environment."""
     with tempfile.TemporaryDirectory() as outputs:
         streams = {"stdin": keyboard, "stdout": f"{outputs}/stdout", "stderr": f"{outputs}/stderr"}
-        job: dict[str, Any] = {"command": command, "environment": dict(environment), "folder": str(folder)}
+        given = {"PATH": f"{folder_of_recours()}{os.pathsep}{os.defpath}", **environment}
+        job: dict[str, Any] = {"command": command, "environment": given, "folder": str(folder)}
         job |= streams
         if from_nothing:
             status = _started(**job)
@@ -54,6 +58,15 @@ def run(
             status = _server().wait(_server().fork(job | {"seconds": _LONGEST_S}))
         printed = [Path(streams[name]).read_bytes().decode() for name in ("stdout", "stderr")]
     return Done(command, status, *printed)
+
+
+@cache
+def folder_of_recours() -> str:
+    """A folder for the PATH that holds `recours` and nothing else, so that hints name it and no path of this machine."""
+    folder = tempfile.mkdtemp(prefix="recours-on-path-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (Path(folder) / "recours").symlink_to(Path(sysconfig.get_path("scripts")) / "recours")
+    return folder
 
 
 @cache

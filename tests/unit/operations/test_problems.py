@@ -20,6 +20,7 @@ from recours.operations.problems import Problem, ProblemKind, problem_of, proble
 from recours.operations.records import Backlog, Run, Tally
 from recours.operations.status import CarrierNow, Overview, Pile, Troubles, success_of, worker_status
 
+WORKER = "pod_fetch_worker"
 NOW = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WORDS = {language: VerdictSentences(language, lambda at: at) for language in PROBLEMS}
@@ -28,11 +29,11 @@ K = ProblemKind
 
 def run(hours_ago: float, *, ended: bool = True, exit_status: int | None = 0) -> Run:
     began = NOW - hours_ago * HOUR
-    return Run(f"run-{hours_ago}", "w", began, began if ended else None, exit_status if ended else None)
+    return Run(f"run-{hours_ago}", WORKER, began, began if ended else None, exit_status if ended else None)
 
 
 def seen(*, runs: list[Run] | None = None, **more: Any) -> Overview:
-    worker = worker_status("w", HOUR, [run(0.5)] if runs is None else runs, NOW)
+    worker = worker_status(WORKER, HOUR, [run(0.5)] if runs is None else runs, NOW)
     return Overview(NOW, [worker], success_of([], []), **{"backlogs": [], "carriers": [], **more})
 
 
@@ -61,28 +62,28 @@ def tallies(kind: str | None, count: int) -> tuple[Tally, ...]:
 
 CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ("well", seen(), []),
-    ("never ran", seen(runs=[]), [("w has never run on this database. It should run every 1 h.", "recours check")]),
+    ("never ran", seen(runs=[]), [("pod_fetch_worker has never run on this database. It should run every 1 h.", "recours check")]),
     (
         "overdue",
         seen(runs=[run(9)]),
-        [("w has not run since 08:00 UTC. It should run every 1 h. Is the machine off, or the schedule disabled?", "recours check")],
+        [("pod_fetch_worker has not run since 08:00 UTC. It should run every 1 h. Is the machine off, or the schedule disabled?", "recours check")],
     ),
     (
         "failed",
         seen(runs=[run(0.5, exit_status=1)]),
-        [("The last run of w (16:30 UTC) failed with exit status 1. Its log says why.", "recours check")],
+        [("The last run of pod_fetch_worker (16:30 UTC) failed with exit status 1. Its log says why.", "recours check")],
     ),
     (
         "failed, and the next one has begun",
         seen(runs=[run(0.1, ended=False), run(1, exit_status=1)]),
-        [("The last run of w (16:00 UTC) failed with exit status 1. Its log says why.", "recours check")],
+        [("The last run of pod_fetch_worker (16:00 UTC) failed with exit status 1. Its log says why.", "recours check")],
     ),
     (
         "a run in the future",
         seen(runs=[run(-24 * 3500), run(0.5)]),
         [
             (
-                "1 run of w began in the future (26 Jun 2036 17:00 UTC): the clock of a machine is or was wrong.",
+                "1 run of pod_fetch_worker began in the future (26 Jun 2036 17:00 UTC): the clock of a machine is or was wrong.",
                 "Check the time synchronisation (NTP) of each machine, then: recours prune --future-runs",
             )
         ],
@@ -91,7 +92,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     (
         "killed",
         seen(runs=[run(0.5), run(9, ended=False), run(30, ended=False)]),
-        [("2 runs of w never ended, the latest of 08:00 UTC: they were killed, or the machine went down.", "recours check")],
+        [("2 runs of pod_fetch_worker never ended, the latest of 08:00 UTC: they were killed, or the machine went down.", "recours check")],
     ),
     (
         "a fleet that stands still",
@@ -249,7 +250,7 @@ def test_what_needs_a_person(overview: Overview, told: list[tuple[str, str]]) ->
 def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Overview) -> None:
     """Those about workers and accounts have lines of their own, made of more than the verdict knows."""
     found = verdict(overview)
-    of_worker = list(checks.schedule("w", [], overview.workers[0], lambda at: at))
+    of_worker = list(checks.schedule(WORKER, [], overview.workers[0], lambda at: at))
     of_carriers = [
         checks.credentials(
             one.name,
@@ -304,16 +305,16 @@ def test_every_kind_can_be_told_in_both_languages() -> None:
             "en",
             "All is well: 0 proofs today, 10000+ claims waiting, nothing blocked.",
         ),
-        (seen(runs=[]), "en", "1 thing needs you: w has never run."),
+        (seen(runs=[]), "en", "1 thing needs you: pod_fetch_worker has never run."),
         (
             seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
             "en",
-            "2 things need you: w is overdue, the credentials of X.",
+            "2 things need you: pod_fetch_worker is overdue, the credentials of X.",
         ),
         (
             seen(runs=[run(9)], carriers=[carrier(REFUSED, rejected=REFUSED)]),
             "fr",
-            "2 points demandent votre attention : w est en retard, les identifiants X.",
+            "2 points demandent votre attention : pod_fetch_worker est en retard, les identifiants X.",
         ),
     ],
 )  # fmt: skip
