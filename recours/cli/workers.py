@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,6 +45,9 @@ from recours.settings.sources import process_environment
 from recours.wiring.carriers import catalog_of, log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_observers, make_pings, make_worker
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _HELP = {
     PODFetchWorker.name: "Fetch the PODs of new claims, within the carriers' limits.",
@@ -133,8 +136,13 @@ def main(name: str, arguments: list[str] | None = None, typed_as: str | None = N
 def as_subcommand(name: str, worker: str) -> click.Command:
     """The worker as a subcommand of `recours`: everything behind its name is the worker's own command line."""
 
+    class Subcommand(click.Command):
+        def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+            return _command(worker).shell_complete(ctx, incomplete)
+
     @click.command(
         name,
+        Subcommand,
         context_settings={"ignore_unknown_options": True, "help_option_names": []},
         add_help_option=False,
     )

@@ -1,0 +1,54 @@
+"""Completion in a shell: what the help says to type, and what the Tab key then finds."""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tests.processes.commands import recours
+
+SCRIPT = Path(sysconfig.get_path("scripts")) / "recours"
+
+
+def completed(*words: str) -> list[str]:
+    """What bash is offered in the place of the last word."""
+    asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    done = subprocess.run(
+        [sys.executable, SCRIPT],
+        env=asked | {"_RECOURS_COMPLETE": "bash_complete"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("recours", "sta"), ["status"]),
+        (("recours", "mail", "re"), ["release", "report"]),
+        (("recours", "fetch", "--d"), ["--dry-run", "--database-url"]),
+        (("recours", "retry", "--max"), ["--max-runtime", "--max-retries"]),
+    ],
+)
+def test_commands_and_options_are_completed(words: tuple[str, ...], offered: list[str]) -> None:
+    assert completed(*words) == offered
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+def test_the_line_of_the_help_works_when_it_is_pasted() -> None:
+    said = recours("--help", environment={}).stdout.splitlines()
+    (line,) = [line.split(None, 1)[1] for line in said if line.startswith("  bash ")]
+    pasted = f"{line}\ncomplete -p recours"
+    done = subprocess.run(
+        ["bash", "-c", pasted],
+        env={"PATH": f"{SCRIPT.parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "-F _recours_completion recours" in done.stdout
