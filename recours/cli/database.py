@@ -10,7 +10,15 @@ from recours.backup import Examined, Restored, examine, make_backup, put_back
 from recours.backup.folder import FolderBackup, Manifest, open_backup
 from recours.carriers.registry import CATALOG
 from recours.cli.console import FAILED, as_typed, harmless, say_error
-from recours.cli.operations import database_option, json_option, report_faults, settings_for, shown, tell_json
+from recours.cli.operations import (
+    database_option,
+    json_option,
+    report_faults,
+    say_fault,
+    settings_for,
+    shown,
+    tell_json,
+)
 from recours.core.errors import RunError
 from recours.core.text import clean, plural
 from recours.database.engine import Database
@@ -65,9 +73,7 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
         for line in said:
             click.echo(line)
     except RunError as fault:
-        say_error(str(fault))
-        for line in fault.details:  # as they are: SQL that can be copied
-            click.echo(line, err=True)
+        say_fault(fault)
         raise SystemExit(FAILED) from fault
 
 

@@ -93,18 +93,20 @@ def report_faults() -> Iterator[None]:
     """
     try:
         yield
-    except (SettingsError, NoHomeError, ClaimsRefusedError, RunError) as error:
-        if isinstance(error, RunError):
-            status = USAGE if isinstance(error, NoFleetError) else FAILED
-            lines = [str(error), *error.details]
-        else:
-            status, lines = (
-                USAGE,
-                error.faults if isinstance(error, SettingsError) else str(error).splitlines(),
-            )
-        for line in lines:
+    except RunError as error:
+        say_fault(error)
+        raise SystemExit(USAGE if isinstance(error, NoFleetError) else FAILED) from error
+    except (SettingsError, NoHomeError, ClaimsRefusedError) as error:
+        for line in error.faults if isinstance(error, SettingsError) else str(error).splitlines():
             say_error(line)
-        raise SystemExit(status) from error
+        raise SystemExit(USAGE) from error
+
+
+def say_fault(fault: RunError) -> None:
+    """Print it, and below it the SQL that helps, in lines that can be copied."""
+    say_error(str(fault))
+    for line in fault.details:
+        click.echo(line, err=True)
 
 
 @contextmanager

@@ -246,8 +246,7 @@ def _logged_run(
             leave_metrics(settings, opened, run_id)
             opened.database.close()
     except RunError as fault:
-        for line in (str(fault), *fault.details):
-            log.error(line)
+        log.error(str(fault))  # not its SQL, which could not be copied from lines of a log
         return Ending(FAILED, (str(fault),))
     except RefusedError as refused:
         sentences = tuple(str(refused).splitlines())

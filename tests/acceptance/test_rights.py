@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -20,6 +21,7 @@ from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import Kind
 from tests.fakes.smtp import MailServer
 from tests.postgres import execute, role_without_rights
+from tests.processes.commands import worker
 
 S = Scenario
 SERVICE_NEEDS = [need for need in NEEDS if need.of_service]
@@ -161,9 +163,25 @@ def test_after_init_db_by_an_administrator_the_role_is_told_every_grant(
     service.add(S.DELIVERED, client_id=1)
     with pytest.raises(DatabaseError, match=r"Missing database rights \(tables claims") as fault:
         service.run()
-    assert "Ask your administrator to run the SQL below." in str(fault.value)
+    printed_by = f"ask your administrator to run the SQL printed by: recours init-db --sql --grant-to {role}"
+    assert str(fault.value).endswith(printed_by)
     execute(owner, *fault.value.details)
     assert service.run_hourly(1)[-1].stats.success == 1
+
+
+def test_a_log_names_the_command_that_prints_the_sql_and_repeats_none_of_it(
+    service: Service, owner: URL, role: str
+) -> None:
+    """Each line of a log begins with a date, so that SQL of several lines could not be copied from it."""
+    environment = service.environment | {"RECOURS_HOME": str(service.folder)}
+    done = worker("pod_retry_scheduler", environment=environment, folder=service.folder)
+    assert done.returncode == 1
+    (said,) = [line for line in done.stderr.splitlines() if "[ERROR]" in line]
+    command = said.partition(" printed by: ")[2]
+    assert "GRANT" not in done.stderr
+    printed = Person(service.folder, shown(owner), service.environment).types(*shlex.split(command)[1:])
+    execute(owner, *printed.stdout.splitlines())
+    assert service.run_hourly(1)[-1].exit_status == 0
 
 
 def test_sql_is_printed_instead_of_done(service: Service, owner: URL, role: str) -> None:
@@ -251,7 +269,9 @@ def test_init_db_by_a_role_that_may_create_nothing_names_that_right_and_prints_t
     assert done.returncode == 1
     said, *sql = done.stderr.splitlines()
     assert "Missing database rights (CREATE on schema public)." in said
-    assert "ask your administrator to run the SQL below." in said
+    assert said.endswith(
+        f"ask your administrator to run the SQL printed by: recours init-db --sql --grant-to {role}"
+    )
     execute(owner, *sql)
     assert "Nothing was missing." in job.does("init-db")
 

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, inspect, text
 from recours.core.text import clean
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.rights import (
-    MISSING,
     Right,
     grants,
+    how_to_get_sql,
     missing_as_text,
     missing_rights,
     parse_missing,
@@ -177,7 +177,9 @@ def require_rights(database: Database, rights: Sequence[Right] | None = None) ->
         with database.read() as connection:
             rights = missing_rights(connection)
     if rights:
-        raise DatabaseError(sentence(rights), granting(database, rights))
+        with database.read() as connection:
+            user = connection.scalar(text("SELECT current_user"))
+        raise DatabaseError(f"{sentence(rights)}: {how_to_get_sql(user)}", granting(database, rights))
 
 
 def rights_remarks(database: Database, schema: Schema) -> list[str]:
@@ -185,7 +187,7 @@ def rights_remarks(database: Database, schema: Schema) -> list[str]:
     missing = [right for right in schema.missing_rights if right.need.optional]
     if not missing:
         return []
-    return [sentence(missing), *(f"{MISSING}: {line}" for line in granting(database, missing))]
+    return [f"{sentence(missing)}. Ask your administrator to run: {' '.join(granting(database, missing))}"]
 
 
 def granting(database: Database, rights: Sequence[Right]) -> list[str]:

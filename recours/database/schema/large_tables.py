@@ -89,14 +89,14 @@ def build_indexes(database: Database, schema: Schema, clock: Clock) -> list[str]
         finally:
             release_name(database, _BUILDING, holder)
     except DatabaseError as fault:
-        return _not_built(fault, index_statements(schema).values())
+        return _not_built(fault, index_statements(schema))
 
 
-def _not_built(fault: DatabaseError, statements: Iterable[str]) -> list[str]:
+def _not_built(fault: DatabaseError, names: Iterable[str]) -> list[str]:
     """Nothing depends on the indexes but how long a run takes."""
     return [
-        f"{MISSING}, the run goes on more slowly: {fault} Someone who may can run this SQL, outside a transaction:",
-        *(f"{MISSING}: {line}" for line in sql_lines(statements)),
+        f"{MISSING} ({', '.join(names)}), the run goes on more slowly: {fault} To build them, run 'recours init-db' as the "
+        "owner of claims, or the SQL that 'recours init-db --sql' prints, outside a transaction."
     ]
 
 
@@ -119,7 +119,7 @@ def _build_missing(database: Database) -> list[str]:
     built = [name for name in statements if name not in faults]
     said = [f"Built on claims: {', '.join(built)}"] if built else []
     if faults:
-        said += _not_built(next(iter(faults.values())), [statements[name] for name in faults])
+        said += _not_built(next(iter(faults.values())), faults)
     return said
 
 

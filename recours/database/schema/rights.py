@@ -1,6 +1,7 @@
 """The rights that a run needs on a server: one list, for the SQL that is printed, the manual and the test that has no more."""
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -161,11 +162,17 @@ def schema_grant(connection: Connection, role: str) -> str:
 
 
 def sentence(rights: Sequence[Right]) -> str:
-    """What to tell the operator of missing rights; the SQL follows on lines of its own."""
+    """Which rights are missing, without what to do about it."""
     names = list(dict.fromkeys(right.on for right in rights))
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else "")
     what = "table" if len(names) == 1 else "tables"
-    return f"{MISSING} ({what} {shown}). Ask your administrator to run the SQL below."
+    return f"{MISSING} ({what} {shown})"
+
+
+def how_to_get_sql(role: str | None) -> str:
+    """What to do, in one line of a log, where SQL is many: it could not be copied without what begins each line there."""
+    to = f" --grant-to {shlex.quote(role)}" if role else ""
+    return f"ask your administrator to run the SQL printed by: recours init-db --sql{to}"
 
 
 def explain_refusal(said: str, user: str | None, statement: str = "") -> str | None:

@@ -45,6 +45,7 @@ from recours.database.schema.rights import (
     Need,
     all_rights,
     grants,
+    how_to_get_sql,
     is_change_of_schema,
     quoted,
     refused_change,
@@ -254,14 +255,13 @@ def _with_sql(
         return fault
     is_of_schema = fault.is_of_rights and is_change_of_schema(fault.statement)
     what = refused_change(fault.message, fault.statement) if is_of_schema else fault.message
-    sentence = (
-        f"{MISSING_RIGHTS} ({what}). The schema must be brought to {HEAD} first: ask your administrator to run the SQL "
-        "below."
-    )
     user = None
     if not database.is_sqlite:
         with database.read() as connection:
             user = str(connection.scalar(text("SELECT current_user")))
+    sentence = (
+        f"{MISSING_RIGHTS} ({what}). The schema must be brought to {HEAD} first: {how_to_get_sql(user)}"
+    )
     return DatabaseError(sentence, sql_for(user))
 
 
