@@ -32,7 +32,7 @@ SPEC = CarrierSpec(
     # Main form, then 14 digits with or without a check sign (several public clients), then a form of which one number
     # was seen, beginning with XT. The check digit of the first form holds for some prefixes only, so it is not checked.
     number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9]{14}[0-9A-Z]?|[A-Z]{2}[0-9]{13}"),
-    number_description="two letters, nine digits and two letters, or 14 digits",
+    number_example="XY123456789FR",
     calls={Capability.TRACKING: 1, Capability.POD: 1},  # one more, for an image, only if it is left
     sample_number="XX000000000FR",
     untracked_form=re.compile(

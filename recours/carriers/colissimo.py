@@ -30,9 +30,7 @@ SPEC = CarrierSpec(
     base_url="https://ws.colissimo.fr",
     # 6A, 6C, 8Q and so on, some products with a digit in the second place; or S10.
     number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{S10.pattern}"),
-    number_description=(
-        "13 signs: a digit, a letter or digit and eleven digits, or two letters, nine digits and two letters"
-    ),
+    number_example="6A12345678900",
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="6A00000000000",
     check_digit_fits=outcomes.s10_fits,

@@ -29,7 +29,7 @@ SPEC = CarrierSpec(
     base_url="https://api-eu.dhl.com",
     # Ours: each division has forms of its own, and nobody lists them.
     number_form=re.compile(r"[A-Z0-9]{8,40}"),
-    number_description="8 to 40 letters and digits",
+    number_example="00340434161094000000",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     sample_number="0" * 20,
     tracks_always=True,

@@ -35,7 +35,7 @@ SPEC = CarrierSpec(
     # The formula of the check digit of 12 is not known. 20 digits: the carrier's schema, as karrio has it. QAS_...: test
     # parcels of Track & Trace.
     number_form=re.compile(r"[0-9]{11,12}|[0-9]{20}|[A-Z0-9]{8}|QAS_[0-9]{7}"),
-    number_description="11, 12 or 20 digits, or 8 letters and digits (the Track ID)",
+    number_example="12345678901",
     calls={Capability.TRACKING: 1, Capability.POD: 2},
     sample_number="0" * 11,
     numbers_per_call=10,  # of Track & Trace: its document, and live

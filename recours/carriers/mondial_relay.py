@@ -29,7 +29,7 @@ SPEC = CarrierSpec(
     # The number proper has 8 digits. Before it the brand's two (10), after it the parcel's two (12); the label's
     # barcode (26) begins with those.
     number_form=re.compile(r"[0-9]{8}|[0-9]{10}|[0-9]{12}|[0-9]{26}"),
-    number_description="8, 10, 12 or 26 digits",
+    number_example="12345678",
     calls={Capability.TRACKING: 1},
     sample_number="00000000",
     issues_documents=False,

@@ -54,7 +54,7 @@ SPEC = CarrierSpec(
     number_form=re.compile(
         rf"{_PARCEL.pattern}|[AFHJKMQTVW][0-9]{{10}}|[0-9]{{9}}|[0-9]{{18}}|[0-9]{{22}}|[0-9]{{26}}"
     ),
-    number_description="1Z and 16 signs, the last a digit, or a letter and ten digits, or 9, 18, 22 or 26 digits",
+    number_example="1Z999AA10123456784",
     calls={Capability.TRACKING: 1},
     sample_number="1Z0000000000000000",
     evidence_days=120,  # after pick-up (its Tracking.yaml)

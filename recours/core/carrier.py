@@ -37,7 +37,7 @@ class CarrierSpec:
     credentials: tuple[tuple[str, ...], ...]  # names of settings: sets of which any is enough, the best first
     base_url: str
     number_form: re.Pattern[str]  # of an upper-case number without blanks
-    number_description: str  # the same in words
+    number_example: str  # one of that form, as people know it
     calls: Mapping[Capability, int]  # the most a fetch may need, beside a token
     sample_number: str  # of the carrier's form, and of no parcel: to try credentials with
     spellings: tuple[str, ...] = ()  # beside `name` and `key`

@@ -10,8 +10,11 @@ from recours.core.decision import of_untracked
 from recours.core.outcome import Failure, Label, NotADocumentError, Outcome, Retrieved, StoredDocument
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
+from recours.core.text import clean
 from recours.runs.doubts import Mistake, mistake_of
 from recours.runs.ports import Clock, Documents, Fetched, Reservation
+
+_LONGEST_NUMBER = 60
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,9 @@ def malformed(number: str, spec: CarrierSpec) -> Failure | None:
     """No call is spent on a number that cannot be one of the carrier's."""
     if spec.number_form.fullmatch(number):
         return None
-    message = f"Invalid tracking number: {spec.name} numbers have {spec.number_description}"
-    return Failure.of(Sentence.NUMBER_MALFORMED, spec.name, spec.sample_number, message=message)
+    example = spec.number_example
+    message = f'"{clean(number, _LONGEST_NUMBER)}" is not a {spec.name} tracking number (example: {example})'
+    return Failure.of(Sentence.NUMBER_MALFORMED, spec.name, example, message=message)
 
 
 def attempt(

@@ -183,9 +183,7 @@ def test_a_claim_without_call_has_its_sentence_too(service: Service) -> None:
     service.run()
     assert row(service, nobody)[0] == "Le transporteur Heppner n'est pas pris en charge"
     assert row(service, none)[0] == "Numéro de suivi invalide : la réclamation n'en a pas"
-    example = CATALOG.specs["ups"].sample_number
-    assert row(service, malformed)[0] == (
-        f"Numéro de suivi invalide : ce n'est pas un numéro UPS (exemple : {example})"
-    )
+    example = CATALOG.specs["ups"].number_example
+    assert row(service, malformed)[0] == (f"Ce n'est pas un numéro de suivi UPS (exemple : {example})")
     assert told(service, nobody, "en") == "The carrier Heppner is not supported"
     assert row(service, malformed)[3] == ErrorKind.INVALID_TRACKING

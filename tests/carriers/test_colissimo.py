@@ -845,7 +845,7 @@ def test_numbers_that_are_asked_about(number: str) -> None:
     ],
 )
 def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC, "Colissimo numbers have 13 signs")
+    assert_costs_no_call(number, SPEC)
 
 
 def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:

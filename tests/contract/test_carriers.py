@@ -242,7 +242,9 @@ def test_malformed_costs_no_call(asked: Asked) -> None:
         number = asked.box.example(asked.carrier, f"{serial:02d}", serial * 1999)
         assert malformed(number, spec) is None, number
         assert not spec.is_doubtful(number), number
-    assert malformed(spec.sample_number, spec) is None
+    for number in (spec.sample_number, spec.number_example):
+        assert malformed(number, spec) is None
+    assert not spec.is_doubtful(spec.number_example)
     assert not spec.is_doubtful(spec.sample_number)
 
 

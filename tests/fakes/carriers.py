@@ -12,7 +12,7 @@ CHRONOPOST = CarrierSpec(
     credentials=(("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD"),),
     base_url="https://chronopost.invalid",
     number_form=re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}"),
-    number_description="two letters, nine digits and two letters",
+    number_example="XY123456789FR",
     sample_number="XX000000000FR",
     calls={Capability.TRACKING: 1, Capability.POD: 1},
     spellings=("Chrono",),
@@ -24,7 +24,7 @@ DHL = CarrierSpec(
     credentials=(("DHL_EXPRESS_API_KEY",),),
     base_url="https://dhl.invalid",
     number_form=re.compile(r"[0-9]{10}"),
-    number_description="10 digits",
+    number_example="1234567890",
     sample_number="0000000000",
     calls={Capability.POD: 1},
 )

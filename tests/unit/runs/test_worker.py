@@ -441,7 +441,7 @@ def test_what_cannot_be_fetched_at_all_costs_no_call(world: World, caplog: pytes
     assert (counts(report), world.asked) == ({"total": 4, "failed": 4}, [])
     warnings = sorted(line.split(" - ")[1].split(";")[0] for line in said(caplog) if "FAILED" in line)
     assert warnings == [
-        "Invalid tracking number: Chronopost numbers have two letters, nine digits and two letters",
+        '"123" is not a Chronopost tracking number (example: XY123456789FR)',
         "Invalid tracking number: the claim has none",
         "The carrier (none) is not supported",
         "The carrier Heppner is not supported",
