@@ -647,7 +647,7 @@ class APIRequestQueue:
         return self._refused(carrier, account)
 
     def stop(self, carrier: str, why: str) -> Stop:
-        """Stop the carrier for all processes, until it is taken up again; `why`: who does, and their words."""
+        """Stop the carrier for all processes, until it is resumed; `why`: who does, and their words."""
         self._quota.stop(carrier, Stop(self._clock.now(), why))
         return self._quota.carrier_state(carrier).stopped or Stop(self._clock.now(), why)
 
@@ -697,6 +697,6 @@ def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
 
 
 def stop_message(spec: CarrierSpec, stop: Stop, local: LocalTime) -> str:
-    """That a person stopped the carrier, who, when and why; and how it is taken up again."""
+    """That a person stopped the carrier, who, when and why; and how it is resumed."""
     by = f" {stop.why}" if stop.why else ""
     return f"{spec.name} was paused on {format_minute(stop.at, local)}{by} ('recours resume {spec.key}' ends that)"

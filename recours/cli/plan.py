@@ -168,7 +168,7 @@ def _every_try(plan: Plan) -> Table:
         for one in run.tries
     ]
     return Table(
-        "Every try", ("run", "worker", "claim", "carrier", "turn", "calls"), rows, frozenset({"calls"})
+        "Every attempt", ("run", "worker", "claim", "carrier", "retry", "calls"), rows, frozenset({"calls"})
     )
 
 

@@ -74,9 +74,7 @@ class Pings:
             if not again or attempt == _TRIES:
                 break
             self._sleep(_PAUSE_S)
-        log.warning(
-            f"The check of RECOURS_PING_URL was not told of this run's {what}: {self._parts.hostname} {problem}"
-        )
+        log.warning(f"Could not ping RECOURS_PING_URL ({what}): {self._parts.hostname} {problem}")
 
     def _request(self, action: str, lines: Sequence[str]) -> Request:
         parts = self._parts

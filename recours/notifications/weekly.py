@@ -34,7 +34,7 @@ class _Bar:
 
 @dataclass(frozen=True)
 class _Point:
-    """Something that needs a hand, in texts, with what it is about."""
+    """Something that needs a person, in texts, with what it is about."""
 
     title: str
     lines: Sequence[str] = ()
@@ -391,7 +391,7 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "in_vain": "; {calls} for claims that have given up since",
         "secured": "; amounts in dispute secured: {money}",
         "thousands": ",",
-        "hands": "What needs a hand",
+        "hands": "What needs you",
         "no_hands": "Nothing: everything is taking its course.",
         "did_not_run": "{worker}: no run in this week: is the scheduled job enabled?",
         "runs_failed": "{worker}: {count} run{s} of {runs} failed, its log says why",

@@ -123,7 +123,7 @@ class Hand:
 
 
 def hands(facts: Mapping[str, Any]) -> list[Hand]:
-    """What needs a hand; it is counted, and listed, by this alone. Facts that an earlier version kept will do."""
+    """What needs a person; it is counted, and listed, by this alone. Facts that an earlier version kept will do."""
     workers = [hand for worker in facts["workers"] for hand in _of_worker(worker)]
     claims = [Hand(what, facts[what]["count"], facts[what]) for what in ("deadlines", "given_up")]
     if "problems" not in facts:

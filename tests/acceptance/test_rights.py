@@ -268,7 +268,7 @@ def test_init_db_by_a_role_that_may_create_nothing_names_that_right_and_prints_t
     done = job.types("init-db")
     assert done.returncode == 1
     said, *sql = done.stderr.splitlines()
-    assert "Missing database rights (CREATE on schema public)." in said
+    assert "Missing database rights (CREATE on schema public), which the schema" in said
     assert said.endswith(
         f"ask your administrator to run the SQL printed by: recours init-db --sql --grant-to {role}"
     )
@@ -287,7 +287,7 @@ def test_init_db_by_a_role_that_does_not_own_the_tables_names_that(
         "UPDATE recours_schema_version SET version_num = '0006'",
     )
     done = Person(service.folder, shown(owner.set(username=role)), service.environment).types("init-db")
-    assert (done.returncode, "Missing database rights (ownership of table claims)." in done.stderr) == (
+    assert (done.returncode, "Missing database rights (ownership of table claims), " in done.stderr) == (
         1,
         True,
     ), done.stderr

@@ -255,9 +255,7 @@ def test_a_check_that_hangs_is_left_after_two_tries(check: Check, caplog: pytest
     pings(check, patience_s=0.2).started()
     assert time.monotonic() - begun < 3
     assert len(check.pings) == 2
-    assert caplog.messages == [
-        "The check of RECOURS_PING_URL was not told of this run's start: 127.0.0.1 did not answer in time"
-    ]
+    assert caplog.messages == ["Could not ping RECOURS_PING_URL (start): 127.0.0.1 did not answer in time"]
 
 
 def test_what_is_sent_is_short_and_harmless(check: Check) -> None:

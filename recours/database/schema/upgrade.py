@@ -259,9 +259,7 @@ def _with_sql(
     if not database.is_sqlite:
         with database.read() as connection:
             user = str(connection.scalar(text("SELECT current_user")))
-    sentence = (
-        f"{MISSING_RIGHTS} ({what}). The schema must be brought to {HEAD} first: {how_to_get_sql(user)}"
-    )
+    sentence = f"{MISSING_RIGHTS} ({what}), which the schema {HEAD} needs: {how_to_get_sql(user)}"
     return DatabaseError(sentence, sql_for(user))
 
 
