@@ -247,7 +247,7 @@ def _show_history(found: Explanation) -> None:
         rows = [_attempt(attempt) for attempt in found.facts.attempts]
         show(Table("Attempts", ("When", "What", "Number", "Outcome", "Answer"), rows))
     elif state.retries_used or state.asked:
-        click.echo("Its attempts are no longer on record: 'recours prune' deletes old ones.")
+        click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     else:
         click.echo("No attempts recorded yet.")
     if found.facts.changes:
