@@ -216,9 +216,7 @@ def _point(hand: Hand, texts: Texts, facts: Mapping[str, Any], head: Branding) -
     if hand.what in ("runs_failed", "runs_died"):
         these = about[hand.what.removeprefix("runs_")]
         return _Point(texts.counted(hand.what, these, worker=about["worker"], runs=about["runs"]))
-    return _Point(
-        pasteable(texts.counted(f"hand_{hand.what}", hand.count)), _claims(hand, texts, head.zone)
-    )
+    return _Point(pasteable(texts.counted(f"hand_{hand.what}", hand.count)), _claims(hand, texts, head.zone))
 
 
 def _claims(hand: Hand, texts: Texts, zone: tzinfo) -> list[str]:
