@@ -15,6 +15,7 @@ from recours.core.claim import Stage
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.policy import DEFAULT_WAITS
 from recours.core.quota import Capability
+from recours.database.schema.rights import NEEDS
 from recours.database.schema.upgrade import create_file
 from recours.home import SETTING as HOME
 from recours.settings.loading import load
@@ -170,6 +171,21 @@ def test_the_sql_can_be_run(tmp_path: Path) -> None:
                     connection.execute(query).fetchall()
                     run += 1
     assert run
+
+
+def test_the_grants_by_hand_are_what_a_run_needs() -> None:
+    """A table that the list misses stops every run of a role that was granted by it."""
+    granted = [
+        ({right.strip() for right in rights.split(",")}, {name.strip() for name in names.split(",")})
+        for rights, names in re.findall(
+            r"GRANT ([A-Z, ]+) ON\s+([\w,\s]+?)\s+TO", section("docs/connect.md", "Rights on PostgreSQL")
+        )
+    ]
+    of_table = {need.name: {*need.rights} for need in NEEDS}
+    assert {name: rights for rights, names in granted for name in names if name in of_table} == of_table
+    sequences = {f"{need.name}_id_seq" for need in NEEDS if need.numbered}
+    (usage,) = (names for rights, names in granted if any(name.startswith("SEQUENCE") for name in names))
+    assert {name.removeprefix("SEQUENCE").strip() for name in usage} == sequences
 
 
 def test_every_folder_of_the_package_is_described() -> None:
