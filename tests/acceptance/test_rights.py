@@ -13,7 +13,7 @@ from sqlalchemy import URL, text
 
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.partitions import partitions_of
-from recours.database.schema.rights import NEEDS, Need, all_rights, grants, quoted
+from recours.database.schema.rights import NEEDS, Need, all_rights, grants, missing_rights, quoted
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
@@ -22,6 +22,7 @@ from tests.conftest import Kind
 from tests.fakes.smtp import MailServer
 from tests.postgres import execute, role_without_rights
 from tests.processes.commands import worker
+from tests.unit.manual.pages import text_of
 
 S = Scenario
 SERVICE_NEEDS = [need for need in NEEDS if need.of_service]
@@ -152,6 +153,13 @@ def said_by_a_run(service: Service) -> list[str]:
         return [str(fault), *fault.details]
     assert service._opened is not None
     return list(service._opened.remarks)
+
+
+def test_the_manuals_grants_by_hand_are_enough(owner: URL, role: str) -> None:
+    (by_hand,) = re.findall(r"```sql\n(GRANT USAGE.*?)```", text_of("docs/connect.md"), re.DOTALL)
+    execute(owner, *by_hand.replace("recours_jobs", quoted(role)).rstrip(";\n").split(";"))
+    with closing(Database(owner.set(username=role))) as database, database.read() as connection:
+        assert missing_rights(connection) == ()
 
 
 # ---------------------------------------------------------------- what is said
