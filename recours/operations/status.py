@@ -157,7 +157,7 @@ class Rate:
 
 def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, Rate]:
     found: dict[_Key, Rate] = {}
-    for tally in _of_attempts(tallies):
+    for tally in of_attempts(tallies):
         key, outcome, count = by(tally), tally.outcome, tally.count
         left = count * (outcome not in ("success", "failed"))
         more = Rate(count * (outcome == "success"), count * (outcome == "failed"), left)
@@ -165,7 +165,8 @@ def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, R
     return found
 
 
-def _of_attempts(tallies: Iterable[Tally]) -> list[Tally]:
+def of_attempts(tallies: Iterable[Tally]) -> list[Tally]:
+    """Those of attempts: neither samples nor calls that only tracked a parcel."""
     return [tally for tally in tallies if tally.outcome not in (TRACKED, SAMPLED)]
 
 
@@ -199,7 +200,7 @@ class Success:
 
 def success_of(tallies: Sequence[Tally], days: Sequence[date]) -> Success:
     errors: Counter[str] = Counter()
-    for tally in _of_attempts(tallies):
+    for tally in of_attempts(tallies):
         if tally.kind:
             errors[tally.kind] += tally.count
     by_day = rates(tallies, by=lambda tally: tally.day)

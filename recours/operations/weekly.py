@@ -17,7 +17,7 @@ from recours.operations.position import NEAR
 from recours.operations.problems import Problem, ProblemKind
 from recours.operations.records import Records, Run, Tally, iso
 from recours.operations.returns import MOST_ATTEMPTS, call_returns, high_limits
-from recours.operations.status import CarrierNow, Rate, WithoutLastAttempt, rates
+from recours.operations.status import CarrierNow, Rate, WithoutLastAttempt, of_attempts, rates
 from recours.runs.worker import LATE_AFTER, STOPPED
 
 WEEKS_BEFORE = 4
@@ -188,7 +188,7 @@ def _errors(tallies: Sequence[Tally], before: Sequence[Tally], catalog: Catalog)
 
     def counted(of: Sequence[Tally]) -> Counter[tuple[str, str]]:
         found: Counter[tuple[str, str]] = Counter()
-        for tally in of:
+        for tally in of_attempts(of):
             if tally.kind:
                 found[tally.kind, tally.carrier] += tally.count
         return found

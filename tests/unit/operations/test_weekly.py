@@ -2,15 +2,18 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from recours.carriers.registry import CATALOG
 from recours.core.errors import ErrorKind
 from recours.notifications.render import Branding
 from recours.notifications.weekly import REPORT_TEXTS, render_report
 from recours.operations.labels import KINDS
-from recours.operations.weekly import Week, hands_needed, has_something_to_tell
+from recours.operations.records import Tally
+from recours.operations.weekly import Sources, Week, hands_needed, has_something_to_tell, report
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -56,6 +59,19 @@ def test_a_week_has_all_its_hours_also_when_the_clock_changes() -> None:
     assert autumn.end - autumn.start == timedelta(hours=169)
     assert [spring.days[0], spring.days[-1]] == [date(2026, 3, 23), date(2026, 3, 29)]
     assert spring.before(4).label == "2026-W09"
+
+
+@pytest.mark.parametrize("beside", ["sampled", "tracked"])
+def test_what_is_beside_the_attempts_is_no_error_of_the_week(beside: str) -> None:
+    week = Week(date(2026, 2, 2), PARIS)
+    tallies = [Tally(week.monday, "dpd", 4, outcome, "network", 9) for outcome in ("failed", beside)]
+    records, of_week = Mock(), Mock()
+    records.tallies = lambda days, _zone: tallies if week.monday in days else []
+    records.runs.return_value = records.spent.return_value = []
+    of_week.given_up.return_value = of_week.near_deadline.return_value = []
+    found = report(week, week.end, Sources(records, of_week, [], {}, CATALOG))
+    assert [(row["kind"], row["count"]) for row in found["errors"]] == [("network", 9)]
+    assert found["weeks"][-1]["failed"] == 9
 
 
 # ---------------------------------------------------------------- what there is to tell
