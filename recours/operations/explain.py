@@ -380,13 +380,7 @@ def _beside(case: _Case) -> list[str]:
     if case.facts.place and (text := place_text("en", case.facts.place, case.now, case.local)):
         found.append(text)
     if claim.is_ours and case.state.interruptions:
-        times = plural(case.state.interruptions, "run")
-        end = (
-            "the next run does not ask again, and records an internal error"
-            if case.state.interruptions >= MOST_INTERRUPTIONS
-            else "it goes on by its backoff"
-        )
-        found.append(f"{times} in a row died while fetching it: {end}.")
+        found.append(_after_deaths(case))
     if (evidence := case.where.evidence) and evidence.counts:
         found.append(evidence_text("en", evidence, case.carrier, case.local))
     if case.where.asks and comes_last(case.state, case.now):
@@ -395,6 +389,17 @@ def _beside(case: _Case) -> list[str]:
         columns = ", ".join(claim.unreadable)
         found.append(f"The value of {columns} cannot be read; it is treated as unknown.")
     return found
+
+
+def _after_deaths(case: _Case) -> str:
+    times = case.state.interruptions
+    if case.state.stage is Stage.GIVEN_UP:  # it was a sample, or somebody asked for it
+        end = "it stays given up"
+    elif times >= MOST_INTERRUPTIONS:
+        end = "the next run does not ask again, and records an internal error"
+    else:
+        end = "it goes on by its backoff"
+    return f"{plural(times, 'run')} in a row died while fetching it: {end}."
 
 
 def _why_last(case: _Case) -> str:

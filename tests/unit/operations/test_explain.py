@@ -204,6 +204,13 @@ def test_runs_that_died_are_told() -> None:
     assert "3 runs in a row died while fetching it" in died.standing[1]
 
 
+@pytest.mark.parametrize("died", [1, 3])
+def test_a_run_that_died_with_a_sample_has_no_claim_go_on(died: int) -> None:
+    of = claim(Stage.GIVEN_UP, retries_used=4, next_at=None, interruptions=died)
+    (told,) = [sentence for sentence in explained(of).standing if "died while fetching it" in sentence]
+    assert told.endswith("in a row died while fetching it: it stays given up.")
+
+
 def test_a_raised_limit_has_a_claim_go_on() -> None:
     of = claim(Stage.GIVEN_UP, retries_used=4, next_at=None)
     found = explain(
