@@ -71,6 +71,14 @@ def _leave_out_own(
         .group_by(_h.claim_id, _h.what)
     )
     for claim_id, what, at in connection.execute(query):
-        name, since = likely.get((claim_id, what)), states[claim_id].since
-        if name and (since is None or (at and at >= since)):
+        name, begun = likely.get((claim_id, what)), _begun(states[claim_id])
+        if name and (begun is None or (at and at >= begun)):
             edited[claim_id].pop(name, None)
+
+
+def _begun(state: State) -> datetime | None:
+    """The latest time at which the claim certainly was in this state: what was done before has been met.
+
+    Enrolling sets `since` itself; that a run has met it shows in the failure after it.
+    """
+    return max(filter(None, (state.since, state.failed_at, state.last_retry_at)), default=None)

@@ -19,7 +19,7 @@ from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
 from recours.database.maintenance import CHUNK
 from recours.database.schema.inspection import look
 from recours.runs.source import find_named
-from tests.contract.test_claims import CATALOG, HOPELESS, NOW, POLICY, Run, edit, rows
+from tests.contract.test_claims import CATALOG, HOPELESS, NOW, POLICY, TIMED_OUT, Run, edit, rows
 
 HOUR = timedelta(hours=1)
 FAILED: dict[str, Any] = {"updated_at": NOW - 2 * HOUR}
@@ -308,6 +308,20 @@ def test_a_claim_that_a_person_excludes_and_enrols_has_both_and_no_edit(
     assert enrolment.enroll_named(found(database), "bob", NOW + 3 * HOUR)
     run.keep(NOW + 4 * HOUR)
     assert changes(database) == [(1, "excluded", "ann", {}), (1, "enrolled", "bob", {})]
+
+
+def test_what_the_service_does_to_an_enrolled_claim_later_is_noted(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [{"pod_fetch_status": "manual"}])
+    enrolment = ClaimEnrolment(database, look(database).columns)
+    assert enrolment.enroll_named(found(database), "bob", NOW)
+    run.keep(NOW + HOUR)
+    [new] = run.take(stage=Stage.NEW, now=NOW + HOUR)
+    assert run.record(new, TIMED_OUT, now=NOW + HOUR)
+    edit(database, "UPDATE claims SET pod_fetch_status = 'pending'")  # as the enrolling did, long since
+    run.keep(NOW + 2 * HOUR)
+    assert changes(database)[1:] == [(1, "edited", "service", {"status": ["failed", "pending"]})]
 
 
 def test_what_is_refused_is_not_noted(run: Run, database: Database, add_claims: Callable[..., None]) -> None:
