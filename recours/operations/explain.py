@@ -17,7 +17,7 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.last_attempt import last_attempt_text, made_at
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
-from recours.core.samples import may_be_sampled
+from recours.core.samples import LONGEST_AGO, may_be_sampled
 from recours.core.text import LocalTime, clean, format_minute, plural
 from recours.installation import pasteable
 from recours.operations.fleet import next_tick
@@ -227,8 +227,11 @@ class _Case:
     @property
     def is_sampled(self) -> bool:
         """Tell whether it may be tried once more with a spare call, though it gave up."""
-        is_set = self.claim.carrier in self.policy.samples
-        return is_set and may_be_sampled(self.claim, self.now, self.policy)
+        carrier, since = self.claim.carrier, self.now - LONGEST_AGO
+        if carrier not in self.policy.samples or not may_be_sampled(self.claim, self.now, self.policy):
+            return False
+        failed = (one for one in self.facts.attempts if one.outcome == "failed" and one.carrier == carrier)
+        return any(one.started_at >= since for one in failed)
 
     def shown(self, at: datetime | None) -> str:
         return format_minute(at, self.local)
