@@ -58,7 +58,9 @@ class PODFetchWorker(Worker):
             sampling = Sampling(
                 deps, deps.samples, self.catalog, self._recorder, self._unknown, self.may_go_on
             )
-            self.carriers_asked |= set(sampling.run(carriers))
+            for key, claims in sampling.run(carriers):
+                self.carriers_asked.add(key)
+                self.circumstances.sampled(key, claims)
             self.mention_unknown()
 
     def say_found(self, ready: int, locked: int) -> None:

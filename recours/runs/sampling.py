@@ -38,10 +38,10 @@ class Sampling:
     unknown: UnknownCodes
     go_on: Callable[[], bool]
 
-    def run(self, carriers: Collection[str] = ()) -> Iterator[str]:
+    def run(self, carriers: Collection[str] = ()) -> Iterator[tuple[str, int]]:
         """Make the day's samples of these carriers (none named: of all), as far as they may be made now.
 
-        Yields the keys of those that were asked. Raises RunError.
+        Yields the keys of those that were asked, and about how many claims. Raises RunError.
         """
         for key, a_day in sorted(self.deps.policy.samples.items()):
             now = self.deps.clock.now()
@@ -53,8 +53,8 @@ class Sampling:
                 continue
             try:
                 left = a_day - self.samples.made(key, self._start_of_day(key, now))
-                if left > 0 and self._sample_carrier(key, left, lease):
-                    yield key
+                if left > 0 and (made := self._sample_carrier(key, left, lease)):
+                    yield key, made
             finally:
                 self.samples.release_carrier(key, lease)
 
