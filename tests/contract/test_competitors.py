@@ -42,6 +42,18 @@ def test_all_are_read_where_there_are_few(due: Database) -> None:
     assert names(read(due, with_others=False)) == [f"CLM-0000{n}" for n in (0, 1, 2, 6)]
 
 
+def test_where_no_batch_is_shared_no_other_lane_is_simulated(
+    due: Database, add_claims: Callable[..., None]
+) -> None:
+    ups = {"carrier": "UPS", "tracking_number": "1Z999AA10123456784"}
+    add_claims(due, [ups | {"claim_reference": "CLM-WAITS", "updated_at": NOW}])
+    Run(due).keep()
+    add_claims(due, [ups | {"claim_reference": "CLM-NEW"}, {"claim_reference": "CLM-OWN"}])
+    others = {"CLM-WAITS", "CLM-NEW"}
+    assert {*names(read(due))} & {*others, "CLM-OWN"} == {*others, "CLM-OWN"}
+    assert names(read(due, with_others=False)) == [*(f"CLM-0000{n}" for n in (0, 1, 2, 6)), "CLM-OWN"]
+
+
 def test_of_more_the_most_urgent_are_read_and_the_last_of_them_is_told(
     due: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

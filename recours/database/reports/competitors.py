@@ -21,6 +21,7 @@ from recours.database.tables import claims
 from recours.operations.forecast.facts import Sighted
 from recours.operations.forecast.place import Competitors
 from recours.operations.place import MOST_BEFORE
+from recours.runs.lane import lane_key
 
 _c = claims.c
 
@@ -61,7 +62,11 @@ class DatabaseCompetitors:
             known_until = min(known_until or last, last)
         if len(changed) == _MOST_EDITED:
             known_until = now
-        by_id = {one.claim.id: one for one in (*found, *waiting, *changed)}
+        by_id = {
+            one.claim.id: one
+            for one in (*found, *waiting, *changed)
+            if with_others or lane_key(one.claim) == lane  # else each that comes due costs a simulated minute
+        }
         # In the order of a plan: it decides where lanes are as urgent as each other.
         return Competitors([by_id[claim_id] for claim_id in sorted(by_id)], last_read, known_until)
 
