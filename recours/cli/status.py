@@ -255,7 +255,7 @@ def _show_history(found: Explanation) -> None:
         show(Table("Changes", ("When", "What", "By"), rows))
     if found.facts.messages:
         rows = [_message(message) for message in found.facts.messages]
-        show(Table("Told", ("When", "What", "To", "How"), rows))
+        show(Table("Mails", ("When", "What", "To", "How"), rows))
 
 
 def _from_when(found: Explanation) -> str:

@@ -312,7 +312,7 @@ def test_why_of_one_that_gave_up_says_whom_it_was_told(service: Service, person:
     assert "It was given up; the carrier was asked 4 times. No run tries it again." in shown
     assert "Next try" not in shown
     assert "To have it start afresh: recours reopen CLM-0001" in shown
-    assert line_of(section(shown, "Told"), "20")[1:3] == ["pod_failed", "client"]
+    assert line_of(section(shown, "Mails"), "20")[1:3] == ["pod_failed", "client"]
     assert len(section(shown, "Attempts").splitlines()) == 5
 
 
