@@ -62,9 +62,9 @@ def _show(settings: Settings) -> None:
     catalog = catalog_of(settings)
     for substitute in catalog.substitutes:  # whose account serves whose claims, where that is not its own
         if substitute.served_by in catalog.keys_of(catalog.specs[substitute.claimed].name):
-            which = " whose numbers have its form" if substitute.numbers else ""
             claimed, served_by = catalog.name_of(substitute.claimed), catalog.name_of(substitute.served_by)
-            click.echo(f"Claims of {claimed}{which} are asked of {served_by}.")
+            which = f" with a {served_by} number" if substitute.numbers else ""
+            click.echo(f"{claimed} claims{which} use the {served_by} account.")
 
 
 def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]]:

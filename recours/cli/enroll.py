@@ -145,7 +145,7 @@ def _show_candidates(operations: Operations, counts: enroll.EnrolmentCounts) -> 
     if rows:
         show(Table("Claims to enrol", ("Carrier", "Status", "Claims"), rows, frozenset({"Claims"})))
     else:
-        click.echo("No claim that is not enrolled is among them.")
+        click.echo("No matching claim is left to enrol.")
     _show_left(counts.left)
     for key, calls in sorted(counts.calls.items()):
         if calls:
@@ -153,9 +153,8 @@ def _show_candidates(operations: Operations, counts: enroll.EnrolmentCounts) -> 
 
 
 def _say_enrolled(operations: Operations, count: int, enrolled: int) -> None:
-    click.echo(
-        f"{plural(enrolled, 'claim')} enrolled: the fetch worker takes them, the nearest deadline first."
-    )
+    then = ": the fetch worker takes them, the nearest deadline first." if enrolled else "."
+    click.echo(f"{plural(enrolled, 'claim')} enrolled{then}")
     if enrolled < count:
         click.echo(
             f"{plural(count - enrolled, 'claim')} changed meanwhile: repeat the command to see which are left."

@@ -202,7 +202,7 @@ def show(system: str | None, as_json: bool) -> None:
         problem = f"  ({entry.problem})" if entry.problem else ""
         click.echo(f"{name}: {clean(entry.text, _LONGEST_LINE)}{problem}")
     for worker in missing:
-        click.echo(pasteable(f"Nothing starts {worker}: recours schedule install"))
+        click.echo(pasteable(f"Nothing starts {worker}. Run: recours schedule install"))
 
 
 @command.command("install")

@@ -265,7 +265,7 @@ def _from_when(found: Explanation) -> str:
         return ""
     if found.facts.waits_for_others:
         return "when its turn comes: "
-    return f"at {shown(at)}: " if found.by_fleet else f"by the first run from {shown(at)} on: "
+    return f"at {shown(at)}: " if found.by_fleet else f"first run at or after {shown(at)}: "
 
 
 def _attempt(attempt: PastAttempt) -> tuple[str, ...]:

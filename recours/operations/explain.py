@@ -58,7 +58,7 @@ ADVICE = {
         "{carrier} took the parcel back to its sender, so the recipient never received it and no proof of that exists. Ask "
         "the client whether the parcel came back."
     ),
-    ErrorKind.UNSUPPORTED_CARRIER: "Correct the carrier's name in the claim; 'recours carriers' lists those that there are.",
+    ErrorKind.UNSUPPORTED_CARRIER: "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones.",
     ErrorKind.NOT_FOUND: (
         "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
         "starts afresh."
@@ -294,7 +294,7 @@ def _where(case: _Case, listed: ListedClaim) -> str:
     claim, state = case.claim, case.state
     if claim.fetch_status == FetchStatus.SUCCESS:
         signed = f", signed by {clean(listed.signatory, 100)}" if listed.signatory else ""
-        return f"Its POD is there, since {case.shown(listed.fetched_at)}: {clean(listed.pod_url or 'no path is on record')}{signed}."
+        return f"POD fetched {case.shown(listed.fetched_at)}: {clean(listed.pod_url or 'no path is on record')}{signed}."
     if not claim.is_ours:
         status = f"is '{clean(claim.fetch_status, 30)}'" if claim.fetch_status else "is empty"
         return f"Its pod_fetch_status {status}: no run works on such a claim."
@@ -434,13 +434,13 @@ def _by_backoff(case: _Case) -> str:
         return "one last attempt before its deadline (RECOURS_LAST_ATTEMPT_HOURS)"
     retries = case.state.retries_used
     wait = case.policy.backoff.wait(retries + 1)
-    since = "the attempt before" if retries else "the failure"
+    since = "the previous attempt" if retries else "the failure"
     return f"retry {retries + 1} comes {wait.total_seconds() / 3600:g} h after {since}"
 
 
 _WHY = {
-    Why.DUE: "due claims are taken by each run of the scheduler, the nearest deadline first",
-    Why.NEW: "new claims are taken by each run of the fetch worker",
+    Why.DUE: "each run of the scheduler takes due claims, the nearest deadline first",
+    Why.NEW: "each run of the fetch worker takes new claims",
     Why.NOT_ASKED: "the next run records what is missing; no carrier is called",
     Why.OTHERS: "another program's fetching counts as given up then",
     Why.IN_HAND: "a run is fetching it now",

@@ -142,7 +142,7 @@ class Plan:
 
     def name(self, key: str) -> str:
         """A carrier's name for people."""
-        return self.names.get(key, "") or "no carrier that is known"
+        return self.names.get(key, "") or "(not known)"
 
     def _run_json(self, run: ForeseenRun, tried: int) -> dict[str, Any]:
         return {

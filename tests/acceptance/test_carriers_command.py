@@ -88,12 +88,12 @@ def test_the_table_shows_every_carrier_its_credentials_and_its_limits(operations
 
 def test_the_table_says_whose_account_serves_whose_claims(operations: Operations) -> None:
     both = operations.carriers().stdout
-    assert "Claims of DHL whose numbers have its form are asked of DHL Express." in both
-    assert "Claims of Colissimo" not in both
+    assert "DHL claims with a DHL Express number use the DHL Express account." in both
+    assert "Colissimo claims" not in both
     operations.settings = operations.box.environment("laposte")
     alone = operations.carriers().stdout
-    assert "Claims of Colissimo are asked of La Poste." in alone
-    assert "Claims of DHL" not in alone
+    assert "Colissimo claims use the La Poste account." in alone
+    assert "DHL claims" not in alone
 
 
 def test_the_table_counts_calls_and_tells_a_refusal(operations: Operations) -> None:

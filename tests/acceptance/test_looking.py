@@ -281,7 +281,7 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert shown.startswith("CLM-0001: Chronopost, XY000000001FR, to be answered by ")
     assert "It waits for retry 2 of 4." in shown
     assert (
-        f"Next try: by the first run from {next_at:%Y-%m-%d %H:%M} on: retry 2 comes 6 h after the attempt before"
+        f"Next try: first run at or after {next_at:%Y-%m-%d %H:%M}: retry 2 comes 6 h after the previous attempt"
         in shown
     )
     assert "Last error: Chronopost does not know this number" in shown
@@ -410,7 +410,7 @@ def test_why_of_one_whose_pod_is_there_names_the_document(service: Service, pers
     service.add(Scenario.DELIVERED, failed_at=now_minus(days=2))
     service.run()
     shown = person.does("why", "CLM-0001")
-    assert re.search(r"Its POD is there, since .*: .*\.pdf, signed by ", shown)
+    assert re.search(r"POD fetched .*: .*\.pdf, signed by ", shown)
     assert "Who can act" not in shown
     path = person.json("why", "CLM-0001")["pod_url"]
     assert Path(path).read_bytes().startswith(b"%PDF")

@@ -167,7 +167,7 @@ def test_the_guides_line_written_by_hand_is_shown_and_replaced(plain: Place) -> 
     plain.machine.write_crontab(f"{other}\n{by_hand}\n{by_hand}\n")
     shown = plain.recours("schedule", "show")
     assert shown.stdout.count(by_hand) == 2
-    assert "Nothing starts pod_fetch_worker: recours schedule install" in shown.stdout
+    assert "Nothing starts pod_fetch_worker. Run: recours schedule install" in shown.stdout
     as_json = json.loads(plain.recours("schedule", "show", "--json", "--system", "crontab").stdout)
     assert as_json["missing"] == ["pod_fetch_worker"]
     assert [entry["workers"] for entry in as_json["entries"]] == [["pod_retry_scheduler"]] * 2

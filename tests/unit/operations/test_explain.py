@@ -123,16 +123,21 @@ def test_every_kind_and_actor_has_its_words() -> None:
 @pytest.mark.parametrize(
     ("of", "facts", "next_at", "why"),
     [
-        (claim(Stage.WAITING), {}, NOW + 5 * HOUR, "retry 2 comes 6 h after the attempt before"),
-        (claim(Stage.WAITING, next_at=NOW + HOUR / 20), {}, NOW, "due claims are taken by each run"),
-        (claim(Stage.READY), {}, NOW, "due claims are taken by each run"),
+        (claim(Stage.WAITING), {}, NOW + 5 * HOUR, "retry 2 comes 6 h after the previous attempt"),
+        (
+            claim(Stage.WAITING, next_at=NOW + HOUR / 20),
+            {},
+            NOW,
+            "each run of the scheduler takes due claims",
+        ),
+        (claim(Stage.READY), {}, NOW, "each run of the scheduler takes due claims"),
         (
             claim(Stage.SETTLED),
             {},
             None,
             "none: its retries pass without a call, the next one at 2026-02-02 13:00",
         ),
-        (claim(Stage.NEW, "pending"), {}, NOW, "new claims are taken by each run of the fetch worker"),
+        (claim(Stage.NEW, "pending"), {}, NOW, "each run of the fetch worker takes new claims"),
         (claim(Stage.GIVEN_UP, retries_used=4), {}, None, ""),
         (claim(Stage.SHELVED), {}, None, ""),
         (claim(None, "success"), {}, None, ""),
