@@ -67,6 +67,8 @@ def last_attempt_due(
     if state.kind is None or is_persistent(state.kind, last_retry=True):
         return None
     end = deadline_end(claim.deadline, policy.zone)
+    if end <= now:  # perhaps in the year 1, before which there is no time
+        return None
     if state.retries_used < policy.max_retries and retry_at <= end - LEAST_APART:
         return None
     at = end - policy.last_attempt

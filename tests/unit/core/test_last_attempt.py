@@ -118,6 +118,14 @@ def test_the_day_ends_in_the_zone_of_deadlines_also_when_its_clocks_change(day: 
     assert at + 30 * HOUR == midnight.astimezone(UTC)
 
 
+@pytest.mark.parametrize("used", [0, 3])
+def test_a_deadline_that_is_the_first_day_of_all_sets_none(used: int) -> None:
+    """Some programs write it where there is no date; 30 h before its end there is no time."""
+    of = claim(ready(used), deadline=date.min)
+    decided = decide(of, fail(), START, ON)
+    assert (decided.uses_attempt, decided.state.last_attempt_at) == (True, None)
+
+
 def test_a_first_failure_sets_one_where_there_are_no_retries() -> None:
     new = claim(State(stage=Stage.NEW), fetch_status="pending")
     state = decide(new, fail(), START, replace(ON, max_retries=0)).state
