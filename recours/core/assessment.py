@@ -192,8 +192,8 @@ def rank(claim: Claim, state: State, since: datetime, now: datetime, policy: Pol
 
 
 def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
-    """Give the state of a claim that failed its place in the order of claims that are due."""
-    return _ranked_since(claim, state, state.failed_at or now, now, policy)
+    """Give the state of a claim that failed its place in the order of due claims; it failed now at the latest."""
+    return _ranked_since(claim, state, min(state.failed_at or now, now), now, policy)
 
 
 def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:

@@ -125,3 +125,9 @@ def test_an_older_version_s_place_is_found_anew() -> None:
     assert ranked_anew(ranked, NOW, POLICY) == replace(ranked.state, rank_at=NOW + 10 * DAY)
     asked = replace(ranked, state=replace(ranked.state, expire_from=NEVER))
     assert ranked_anew(asked, NOW, POLICY).expire_from == LATER_ENDS
+
+
+def test_a_failure_in_the_future_counts_as_now() -> None:
+    """A wrong clock, or another program, may write any time; the year 9999 has no 14 days to come."""
+    claim = Claim(1, "CLM-1", carrier="ups", fetch_status="failed", state=State(Stage.READY, failed_at=NEVER))
+    assert ranked_anew(claim, NOW, POLICY).rank_at == NOW + 14 * DAY
