@@ -1,9 +1,12 @@
 """Evidence that vanishes: some carriers forget a parcel after so many days, and no call gets its proof then."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from recours.core.claim import Claim, State
 from recours.core.policy import Policy
+
+# What lies before is no time of a parcel, but what some programs write where there is none: 0001-01-01, 1970-01-01.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:
@@ -14,7 +17,7 @@ def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:
     """
     days = policy.evidence_days.get(claim.carrier or "")
     delivered_at = state.delivery.latest if state.delivery else None
-    known = [at for at in (claim.created_at, delivered_at) if at is not None]
+    known = [at for at in (claim.created_at, delivered_at) if at is not None and at >= EARLIEST]
     if days is None or not known:
         return None
     try:

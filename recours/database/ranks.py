@@ -9,6 +9,7 @@ from sqlalchemy import Connection, exists, func, or_, select, update
 
 from recours.core.carrier import Catalog
 from recours.core.claim import NEVER, Claim, Stage, State
+from recours.core.evidence import EARLIEST
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claims
 from recours.database.predicates import Reach, at_stage, const, still_ours, was_asked
@@ -94,8 +95,8 @@ def rank_overdue(
     Each carrier's are found by one look into the index of ready claims, once: they get another place.
     """
     # Of others nobody knows when their evidence ends.
-    dates = [_c.pod_known_delivery, *([_c.created_at] if "created_at" in columns else [])]
-    is_dated = or_(*(column.is_not(None) for column in dates))
+    was_created = [_c.created_at >= EARLIEST] if "created_at" in columns else []
+    is_dated = or_(_c.pod_known_delivery.is_not(None), *was_created)
     count = 0
     for key in sorted(carriers):
         overdue = (

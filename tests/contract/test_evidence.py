@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -135,11 +135,17 @@ def test_as_time_passes_a_claim_without_a_deadline_goes_by_its_evidence(side: Ca
     assert world.order(over) == ["newer", "dated", "older"], "nothing can be won for one of them"
 
 
-def test_a_claim_of_which_no_date_is_known_keeps_its_place(side: Callable[..., Side]) -> None:
-    world = side([claim("unknown", 1, created_at=None, updated_at=NOW - 40 * DAY)])
+@pytest.mark.parametrize(
+    "created_at", [None, datetime(1, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)]
+)
+def test_a_claim_of_which_no_date_is_known_keeps_its_place(
+    side: Callable[..., Side], created_at: datetime | None
+) -> None:
+    unknown = claim("unknown", 1, created_at=created_at, updated_at=NOW - 40 * DAY)
+    world = side([unknown, claim("forgotten", 130)])
     world.keep()
     assert world.keep(NOW + DAY) == 0
-    assert world.order() == ["unknown"]
+    assert world.order() == ["unknown", "forgotten"]
 
 
 def test_no_claim_is_given_up_since_its_evidence_is_over(side: Callable[..., Side]) -> None:
