@@ -23,6 +23,7 @@ from recours.installation import pasteable
 from recours.logs import local
 from recours.operations.explain import WHO_CAN_ACT, Explanation, change_text
 from recours.operations.labels import HIGH_LIMIT, error_of, quoted, without_last_attempt
+from recours.operations.position import Why
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Message, PastAttempt
@@ -263,7 +264,7 @@ def _from_when(found: Explanation) -> str:
     at = found.position.next_at
     if at is None:
         return ""
-    if found.facts.waits_for_others:
+    if found.facts.waits_for_others and found.position.why in (Why.NEW, Why.DUE):
         return "when its turn comes: "
     return f"at {shown(at)}: " if found.by_fleet else f"first run at or after {shown(at)}: "
 

@@ -167,7 +167,9 @@ def test_the_guides_line_written_by_hand_is_shown_and_replaced(plain: Place) -> 
     plain.machine.write_crontab(f"{other}\n{by_hand}\n{by_hand}\n")
     shown = plain.recours("schedule", "show")
     assert shown.stdout.count(by_hand) == 2
-    assert "Nothing starts pod_fetch_worker. Run: recours schedule install" in shown.stdout
+    assert re.search(
+        r"Nothing starts pod_fetch_worker\. Run: \S*python3 -m recours schedule install\n", shown.stdout
+    )
     as_json = json.loads(plain.recours("schedule", "show", "--json", "--system", "crontab").stdout)
     assert as_json["missing"] == ["pod_fetch_worker"]
     assert [entry["workers"] for entry in as_json["entries"]] == [["pod_retry_scheduler"]] * 2
@@ -485,7 +487,7 @@ find "$HOME/.config/systemd/user" -name 'recours-worker.service'
     )
     assert "loginctl enable-linger" in first
     beside = "crontab starts workers of this checkout too, which may go on beside the fleet. To end that: "
-    assert f"{beside}recours schedule remove --system crontab\n" in first
+    assert re.search(rf"{beside}\S*recours schedule remove --system crontab\n", first)
     assert again.startswith("Installed already: nothing to do.\n")
     started = f"ExecStart={plain.checkout}/.venv/bin/recours worker"
     assert f"fleet: recours-worker.service: {started}\n" in shown
