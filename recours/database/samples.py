@@ -43,7 +43,7 @@ class DatabaseSamples:
         release_name(self.database, _name(carrier), lease.token)
 
     def made(self, carrier: str, since: datetime) -> int:
-        """See `Samples`. One that brought a proof is told from other successes by its circumstances."""
+        """See `Samples`. The circumstances tell one that brought a proof from other successes."""
         kinds = _a.outcome.in_([const(SAMPLED), const("success")])
         made = select(_a.outcome, type_coerce(_a.circumstances, Text)).where(
             _a.started_at >= since, _a.carrier == carrier, kinds, _a.used.is_(False)
@@ -94,7 +94,7 @@ class DatabaseSamples:
     def _gave_up(
         self, connection: Connection, carrier: str, ids: Collection[Any], now: datetime
     ) -> list[Claim]:
-        """Those of these claims that gave up and are nobody's to work on now."""
+        """Those of these claims that gave up and that no run has leased or may retry now."""
         # As a CASE: the index of all that gave up is as long as there are such claims.
         has_stage = case((at_stage(Stage.GIVEN_UP), true()), else_=false())
         sound = (

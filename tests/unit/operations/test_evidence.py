@@ -33,7 +33,7 @@ STOPPED = Refusal(Blocked.CARRIER, "paused by a person", None)
 
 
 def ups(**columns: Any) -> Claim:
-    """As a run that began at NOW left it, unless it is told otherwise."""
+    """As a run that began at NOW left it, unless the test says otherwise."""
     row: dict[str, Any] = {"fetch_status": "failed", "created_at": CREATED, "updated_at": NOW} | columns
     number = row.pop("number", "1Z999AA10123456784")
     claim = Claim(1, "CLM-1", carrier_name="UPS", carrier="ups", number=number, **row)
