@@ -163,6 +163,14 @@ class ClaimRepository:
         with self.database.read() as connection:
             return [at for at in connection.scalars(query) if at is not None]
 
+    def coming_due(self, carrier: str, until: datetime, most: int) -> int:
+        """See `Claims`. Reads what waits for a retry until then, of all carriers."""
+        of_lane = at_stage(Stage.WAITING), _c.pod_next_retry_at <= until, _c.pod_carrier_key == carrier
+        waiting = select(_c.id).where(*of_lane, unedited(), self.reach.rows())
+        first = waiting.order_by(_c.pod_next_retry_at).limit(most).subquery()
+        with self.database.read() as connection:
+            return int(connection.scalar(select(func.count()).select_from(first)) or 0)
+
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
         query = select(func.count()).where(

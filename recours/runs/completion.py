@@ -33,7 +33,7 @@ def complete_proofs(
     """Track the parcels of proofs of these carriers (none named: of all) that came without a delivery. Raises RunError."""
     for key in sorted(deps.policy.document_first.intersection(carriers or deps.policy.document_first)):
         now = deps.clock.now()
-        if go_on() and has_spare_calls(deps, key, now):
+        if go_on() and has_spare_calls(deps, catalog.specs[key], now):
             lease = Lease(token, now + LEASE)
             waiting = proofs.lease_untracked(key, now - _MOST_AGE, _MOST, lease, now)
             if found := sum(_completed(deps, proofs, waiting, lease, go_on)):

@@ -254,6 +254,9 @@ class Claims(Protocol):
     def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
         """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `most`."""
 
+    def coming_due(self, carrier: str, until: datetime, most: int) -> int:
+        """How many claims of a carrier wait for a retry that is due by then; counted up to `most`."""
+
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
 

@@ -46,7 +46,7 @@ class Sampling:
         for key, a_day in sorted(self.deps.policy.samples.items()):
             now = self.deps.clock.now()
             is_wanted = not carriers or key in carriers
-            if not (is_wanted and self.go_on() and has_spare_calls(self.deps, key, now)):
+            if not (is_wanted and self.go_on() and has_spare_calls(self.deps, self.catalog.specs[key], now)):
                 continue
             lease = Lease(self.recorder.token, now + LEASE)
             if not self.samples.lease_carrier(key, lease, now):
@@ -91,7 +91,11 @@ class Sampling:
     def _may_begin(self, key: str, lease: Lease) -> bool:
         """Tell whether nothing speaks against another sample; claims may have become due since the last one."""
         now = self.deps.clock.now()
-        return lease.until - now > _LONGEST_SAMPLE and self.go_on() and has_spare_calls(self.deps, key, now)
+        return (
+            lease.until - now > _LONGEST_SAMPLE
+            and self.go_on()
+            and has_spare_calls(self.deps, self.catalog.specs[key], now)
+        )
 
     def _leased(self, claim: Claim, lease: Lease) -> Claim | None:
         """The claim, leased; None if others work on it by now, or it may not be sampled any more."""

@@ -72,6 +72,18 @@ def test_the_log_and_the_summary(world: World, caplog: pytest.LogCaptureFixture)
     ]
 
 
+@pytest.mark.parametrize(("left", "comes_in", "samples"), [(3, 30, 0), (4, 30, 1), (3, 90, 1)])
+def test_calls_for_claims_that_become_due_before_the_day_ends_are_kept(
+    world: World, left: int, comes_in: int, samples: int
+) -> None:
+    """A fetch needs two calls, and the day ends in an hour."""
+    given_up(world, NOT_YET, count=1)
+    last_retry = State(last_retry_at=world.now - timedelta(hours=6) + timedelta(minutes=comes_in))
+    world.failed("CLM-9", "XY000000009FR", retries_counted=1, state=last_retry)
+    world.queue.limits["chronopost"] = left
+    assert world.fetch().stats.samples == samples
+
+
 def test_nothing_is_sampled_by_default_nor_by_others(world: World) -> None:
     given_up(world)
     world.retry()
