@@ -15,12 +15,14 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    null,
     select,
     text,
     type_coerce,
     update,
 )
 
+from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage, tidy_number
 from recours.core.error_text import classify
@@ -83,10 +85,11 @@ _OF_EXHAUSTED = (
     type_coerce(_c.tracking_number, Text).label("number"),
     type_coerce(_c.pod_fetch_error, Text).label("error"),
 )
+_OF_CLIENT, _OF_NOBODY = _c.client_id, null().label("client_id")
 # Of a table that was just loaded PostgreSQL has no statistics, and would sort all of it for each portion.
 _IN_ORDER = text("SET LOCAL enable_sort = off")
 
-# Of a claim to be adopted: its id, the key of its carrier, the kind of its error.
+# Of a claim to be adopted: its id, the key of its account, the kind of its error.
 _Verdict = tuple[Any, str, str]
 
 
@@ -111,7 +114,8 @@ def adopt_exhausted(
     """
     has_deadline = "response_deadline" in columns
     wanted = edited(with_deadline=has_deadline), exhausted(max_retries), free(now), reach.rows()
-    query = select(*_OF_EXHAUSTED).where(*wanted).order_by(_c.id).limit(_PORTION)
+    client_id = _OF_CLIENT if "client_id" in columns else _OF_NOBODY
+    query = select(*_OF_EXHAUSTED, client_id).where(*wanted).order_by(_c.id).limit(_PORTION)
     is_sqlite = database.is_sqlite
     statement = _adopt(is_sqlite=is_sqlite, has_deadline=has_deadline)
     further = query
@@ -129,14 +133,17 @@ def adopt_exhausted(
         further = query.where(_c.id > rows[-1].id)
 
 
-def _verdict(catalog: Catalog, claim_id: Any, *raw: Any) -> _Verdict:
+def _verdict(catalog: Catalog, claim_id: Any, *read: Any) -> _Verdict:
+    *raw, client_id = read
     carrier, number, error = (
         value if isinstance(value, str) else None if value is None or isinstance(value, bytes) else str(value)
         for value in raw
     )
     tidied = tidy_number(number)
     kind = classify(error) if tidied else ErrorKind.INVALID_TRACKING
-    return claim_id, catalog.resolve(carrier or "", tidied) or "", kind.value
+    served_by = catalog.resolve(carrier or "", tidied, client_id)
+    account = catalog.account_for(client_id, served_by, None)
+    return claim_id, str(AccountKey(served_by, account)) if served_by else "", kind.value
 
 
 def _in_lists(verdicts: list[_Verdict]) -> list[dict[str, Any]]:

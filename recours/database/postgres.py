@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from psycopg import Connection, DataError, Error, OperationalError
 from psycopg.abc import RV, AdaptContext, PQGen
@@ -16,8 +16,7 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.errors import ConnectionTimeout
 from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 
-if TYPE_CHECKING:
-    from recours.database.engine import Waits
+from recours.database.waits import Waits
 
 _Yielded = TypeVar("_Yielded")
 _Sent = TypeVar("_Sent")
@@ -32,7 +31,7 @@ class Patience:
     """Of one process with one server. Threads share it: the silence that one of them met holds for all."""
 
     def __init__(
-        self, answers: Callable[[], bool], waits: "Waits", clock: Callable[[], float] = monotonic
+        self, answers: Callable[[], bool], waits: Waits, clock: Callable[[], float] = monotonic
     ) -> None:
         """`answers` asks for a second connection, for `waits.answer` at most. `clock`: seconds that never go back."""
         self.waits = waits

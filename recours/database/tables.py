@@ -76,6 +76,9 @@ OPTIONAL_CLAIM_COLUMNS = (
 
 # Those that only figures are made of.
 MONEY_COLUMNS = ("amount_requested", "currency")
+# By which people find a claim: of each kind, the first that the service's table has.
+ORDER_COLUMNS = ("order_number", "order_reference", "order_id")
+CUSTOMER_COLUMNS = ("customer_name", "recipient_name", "customer_email", "recipient_email")
 
 claims = Table(
     "claims",
@@ -123,6 +126,9 @@ claims = Table(
     Column("pod_error_key", Text),  # which sentence pod_fetch_error is, in whatever language
     Column("pod_error_words", Text),  # the carrier's own words in it
     Column("pod_last_attempt_at", Utc),
+    # Which account worked, and is asked from now on: 0 is the house's; NULL: the client's, else the house's.
+    # pod_carrier_key is the key of the account that serves the claim today, see recours.core.accounts.
+    Column("pod_account_id", KEY),
 )
 
 SERVICE_POD_COLUMNS = (
@@ -189,8 +195,43 @@ attempts = Table(
     Column("document_source", Text),
     # What may be learnt from: see `recours.database.claims.circumstances`.
     Column("circumstances", JSON),
+    Column("account_id", KEY),  # of the account that was asked last; NULL: the house's
     Index("ix_recours_attempts_claim", "claim_id", "id"),
     Index("ix_recours_attempts_day", "started_at", "carrier", "turn", "outcome", "error_kind"),
+)
+
+# Every piece of evidence, refused ones and records among it. Of what was fetched by a version before 0011, the attempt
+# alone knows.
+evidence = Table(
+    "recours_evidence",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("claim_id", KEY, nullable=False),
+    Column("carrier", Text, nullable=False),
+    Column("tracking_number", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # see recours.core.appraisal.EvidenceKind
+    Column("source", Text, nullable=False),
+    Column("obtained_at", Utc, nullable=False),
+    Column("run_id", String(32)),  # NULL: by hand
+    Column("path", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("refused", Text),  # why it proves nothing; NULL: it may prove something
+    Column("shown", JSON, nullable=False),  # see recours.core.appraisal.Shown
+    # Of the delivery, as far as it was known beside the piece.
+    Column("signatory", Text),
+    Column("delivered_at", Utc),
+    Column("delivered_day", Text),
+    Column("place", Text),
+    Column("by", Text),  # who attached it by hand; NULL: recours obtained it
+    UniqueConstraint("claim_id", "sha256", name="uq_recours_evidence"),
+)
+Index(
+    "ix_recours_evidence_refused",
+    evidence.c.obtained_at,
+    postgresql_where=evidence.c.refused.is_not(None),
+    sqlite_where=evidence.c.refused.is_not(None),
 )
 
 carriers = Table(
@@ -199,6 +240,7 @@ carriers = Table(
     Column("carrier", String(40), primary_key=True),
     Column("paused_until", Utc),
     Column("reason", Text),
+    # Up to credentials_print: the house's account as version 0012 knew it; since then it is in recours_account_state.
     Column("refusals", Integer, nullable=False, default=0),  # of our account, in a row
     Column("refused_until", Utc),
     Column("refusal", Text),
@@ -216,6 +258,51 @@ accounts = Table(
     metadata,
     Column("carrier", String(40), primary_key=True),
     Column("configured", Boolean, nullable=False),
+)
+
+# A client's account at a carrier. What was removed keeps its number, which attempts name, and nothing else.
+client_accounts = Table(
+    "recours_client_accounts",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("client_id", KEY, nullable=False),
+    Column("carrier", String(40), nullable=False),
+    Column(
+        "credentials", Text
+    ),  # sealed, see recours.accounts; NULL: removed, or they stand in a secrets file
+    Column("section", Text),  # the address of its section in a secrets file, in lower case
+    Column(
+        "limits", JSON
+    ),  # by capability ("": of all calls together), as in QUOTA_…; NULL: the carrier's defaults
+    Column("added_at", Utc, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("changed_at", Utc, nullable=False),
+    Column("disabled_at", Utc),
+    Column("disabled_why", Text),
+    Column("removed_at", Utc),
+    Column("is_applied", Boolean, nullable=False),  # whether the client's claims follow the last change
+    UniqueConstraint("client_id", "carrier", name="uq_recours_client_accounts"),
+)
+
+# What all processes know of an account. The house's is number 0.
+account_state = Table(
+    "recours_account_state",
+    metadata,
+    Column("carrier", String(40), primary_key=True),
+    Column("account_id", KEY, primary_key=True, autoincrement=False),
+    Column("paused_until", Utc),  # the carrier asked this account to wait
+    Column("reason", Text),
+    Column("refusals", Integer, nullable=False, default=0),  # in a row
+    Column("refused_until", Utc),
+    Column("refusal", Text),
+    Column("refusal_kind", Text),  # auth_failed or account_denied; NULL: auth_failed, by an older version
+    Column("refused_claim", KEY),  # whose call was refused; NULL: the sample number's
+    Column("credentials_salt", String(32)),
+    Column("credentials_print", String(64)),
+    Column("token", Text),  # sealed
+    Column("token_until", Utc),
+    Column("token_holder", String(40)),  # who asks for a new one, until
+    Column("token_held_until", Utc),
 )
 
 # When this database was adopted, and what the service could say then. One row, whose id is 1.
@@ -258,6 +345,20 @@ changes = Table(
     Column("details", JSON, nullable=False),
     Index("ix_recours_changes_claim", "claim_id", "id"),
     Index("ix_recours_changes_at", "at"),
+)
+
+# What people did to carriers, accounts and mails: see `recours.core.actions`.
+actions = Table(
+    "recours_actions",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("by", Text, nullable=False),  # a person's name
+    Column("what", Text, nullable=False),
+    Column("subject", Text, nullable=False),  # the key of a carrier or an account, or "mails"
+    Column("details", JSON, nullable=False),
+    Index("ix_recours_actions_subject", "subject", "id"),
+    Index("ix_recours_actions_at", "at"),
 )
 
 quota = Table(
@@ -336,6 +437,38 @@ leases = Table(
     Column("name", String(40), primary_key=True),
     Column("holder", String(40), nullable=False),
     Column("held_until", Utc, nullable=False),
+)
+
+# The chain of custody: see `recours.core.custody`. No record is ever changed or deleted.
+custody = Table(
+    "recours_custody",
+    metadata,
+    Column("sequence", KEY, primary_key=True, autoincrement=False),
+    Column("claim_id", KEY, nullable=False),
+    Column("entry", Text, nullable=False),
+    Column("previous", String(64), nullable=False, unique=True),  # two records cannot follow the same one
+    Column("hash", String(64), nullable=False),
+    Index("ix_recours_custody_claim", "claim_id", "sequence"),
+)
+# What the chain ends with. One row, whose id is 1: those who add to the chain lock it.
+custody_head = Table(
+    "recours_custody_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", KEY, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+# What a time-stamping authority said of the chain, once a day.
+timestamps = Table(
+    "recours_timestamps",
+    metadata,
+    Column("day", String(10), primary_key=True),  # the day (UTC) whose last record it is, as an ISO date
+    Column("sequence", KEY, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("nonce", String(40), nullable=False),
+    Column("token", Text, nullable=False),  # RFC 3161's answer, in base64
+    Column("stamped_at", Utc, nullable=False),  # by the authority's clock
+    Column("url", Text, nullable=False),
 )
 
 # The service's own, as far as mails need them.

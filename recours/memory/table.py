@@ -10,6 +10,7 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from recours.core.accounts import HOUSE
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State, urgency
 from recours.core.last_attempt import awaits_last_attempt
 from recours.core.mail import Event
@@ -101,18 +102,25 @@ class ClaimRow:
         claim, seen, retries = self._claim, self._claim.assessed, state.retries_used
         if seen:
             status = columns.get("fetch_status", seen.fetch_status)
-            seen = replace(seen, fetch_status=status, retries_used=retries)
-        self.carrier_key = claim.carrier or ""
-        self.claim = replace(claim, state=state, retries_counted=retries, assessed=seen, **columns)
+            account = claim.key_with(state)
+            seen = replace(seen, fetch_status=status, account=account, retries_used=retries)
+        self._write(state, assessed=seen, **columns)
 
     def write_assessed(self, state: State, **columns: Any) -> None:
         """The same, of a claim that was assessed on its present values and on these, which are written too."""
         claim, retries = self._claim, state.retries_used
-        self.carrier_key = claim.carrier or ""
         self.seen_name, self.seen_deadline = claim.carrier_name, claim.deadline
         status = columns.get("fetch_status", claim.fetch_status)
-        assessed = Snapshot(status, claim.number, self.carrier_key, retries, claim.deadline)
-        self.claim = replace(claim, state=state, retries_counted=retries, assessed=assessed, **columns)
+        assessed = Snapshot(status, claim.number, claim.key_with(state), retries, claim.deadline)
+        self._write(state, assessed=assessed, **columns)
+
+    def _write(self, state: State, **columns: Any) -> None:
+        claim = self._claim
+        self.carrier_key = claim.key_with(state)
+        account = HOUSE if state.account == HOUSE else claim.account
+        self.claim = replace(
+            claim, state=state, account=account, retries_counted=state.retries_used, **columns
+        )
 
 
 class _Queued(NamedTuple):
@@ -187,7 +195,7 @@ class ClaimTable:
         """A row as it was read from a database. `edited`: it is not what it was assessed on."""
         row = self.rows[claim.id] = ClaimRow(claim, self)
         if not edited:
-            row.carrier_key = claim.carrier or ""
+            row.carrier_key = claim.account_key
             row.seen_name, row.seen_deadline = claim.carrier_name, claim.deadline
             self.note(row)
         row.until = leased_until

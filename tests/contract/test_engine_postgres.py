@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from recours.database.engine import Database, DatabaseError, Waits
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import _INDEXES, look
 from recours.database.schema.large_tables import build_indexes
+from recours.database.waits import Waits
 from recours.sandbox import SimulatedClock
 from tests.conftest import Kind
 from tests.contract.test_claims import Run

@@ -17,11 +17,13 @@ from recours.database.schema.rights import (
     sentence,
 )
 from recours.database.tables import (
+    CUSTOMER_COLUMNS,
     GUIDE_COLUMNS,
     KEY,
     MONEY_COLUMNS,
     NEEDED_CLAIM_COLUMNS,
     OPTIONAL_CLAIM_COLUMNS,
+    ORDER_COLUMNS,
     OWN_CLAIM_COLUMNS,
     SERVICE_POD_COLUMNS,
     VERSION_TABLE,
@@ -29,8 +31,8 @@ from recours.database.tables import (
 )
 
 # The newest revision in migrations/versions. A test holds it to what Alembic says.
-HEAD = "0010"
-KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", HEAD)
+HEAD = "0015"
+KNOWN = (*(f"{number:04}" for number in range(1, 15)), HEAD)
 
 # The indexes of the migrations on `claims`. A test holds them to what is there after an upgrade.
 _INDEXES = (
@@ -73,7 +75,8 @@ _OF_POSTGRES = (
 )
 _VERSIONS = f"SELECT (SELECT version_num FROM {VERSION_TABLE}) AS version, (SELECT oldest FROM {VERSION_TABLE}) AS oldest,"  # noqa: S608 (constants)
 # An administrator may have granted single columns, before these were read.
-_MAY_BE_READ = f"attname NOT IN ({', '.join(map(repr, MONEY_COLUMNS))}) OR has_column_privilege(attrelid, attnum, 'SELECT')"
+_SHOWN_ONLY = (*MONEY_COLUMNS, *ORDER_COLUMNS, *CUSTOMER_COLUMNS)
+_MAY_BE_READ = f"attname NOT IN ({', '.join(map(repr, _SHOWN_ONLY))}) OR has_column_privilege(attrelid, attnum, 'SELECT')"
 _CURRENT = {
     "sqlite": text(
         f"{_VERSIONS} (SELECT group_concat(name) FROM pragma_table_info('claims')) AS columns, NULL AS indexes,"  # noqa: S608 (same)

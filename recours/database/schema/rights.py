@@ -11,6 +11,12 @@ from sqlalchemy import Connection, text
 from recours.database.tables import VERSION_TABLE, metadata
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+# Of tables of whose rows a run needs fewer: somebody with its password cannot change the chain of custody.
+_FEWER = {
+    "recours_custody": ("SELECT", "INSERT"),
+    "recours_custody_head": ("SELECT", "UPDATE"),
+    "recours_timestamps": ("SELECT", "INSERT"),
+}
 _SEQUENCE = "USAGE"
 # How sentences about missing rights begin.
 MISSING = "Missing database rights"
@@ -39,7 +45,7 @@ NEEDS: tuple[Need, ...] = (
     Need("notifications", ("INSERT",), of_service=True, optional=True, in_form=True, numbered=True),
     Need("system_settings", ("SELECT",), of_service=True, optional=True, in_form=True),
     *(
-        Need(name, ALL, numbered=table.autoincrement_column is not None)
+        Need(name, _FEWER.get(name, ALL), numbered=table.autoincrement_column is not None)
         for name, table in metadata.tables.items()
         if name.startswith("recours_")
     ),
