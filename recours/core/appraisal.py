@@ -1,0 +1,59 @@
+"""What a piece of evidence shows, and whether it shows anything: the terms. The rules are in `recours.documents.appraisal`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class EvidenceKind(StrEnum):
+    """What a piece of evidence is. The values are stored."""
+
+    LETTER = "letter"  # the carrier's proof of delivery as a document: PDF, web page or scan
+    SIGNATURE = "signature"  # an image of the signature alone
+    PHOTO = "photo"  # of the parcel where it was left
+    RECORD = "record"  # what the carrier's tracking says of the delivery, written down by recours
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Whose document it should be. `number`: upper case, without blanks."""
+
+    carrier: str  # its key
+    number: str  # "": not known
+    kind: EvidenceKind = EvidenceKind.LETTER
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What can be read on a document itself, not what tracking says beside it. None: it does not tell, or cannot be read."""
+
+    is_readable: bool = False  # False: a scan or an image, of which no text can be read
+    number: bool | None = None  # whether the parcel's number is on it
+    signatory: str | None = None  # a person's name, as printed
+    has_signature: bool | None = None  # whether a signature is drawn on it; False: it says that there is none
+    delivered: str | None = (
+        None  # as printed, made ISO: "2026-10-05" or "2026-10-05T10:31", in the place's local time
+    )
+    place: str | None = None  # as printed
+
+
+def shown_in(stored: Mapping[str, Any]) -> Shown:
+    """What a document shows, as it was stored; what is not of the form that it should have is unknown."""
+    types: dict[str, type] = dict.fromkeys(("signatory", "delivered", "place"), str)
+    types |= dict.fromkeys(("is_readable", "number", "has_signature"), bool)
+    sound = {name: stored[name] for name, of_type in types.items() if isinstance(stored.get(name), of_type)}
+    try:
+        datetime.fromisoformat(sound.get("delivered") or "2000-01-01")
+    except ValueError:
+        del sound["delivered"]
+    return Shown(**sound)
+
+
+@dataclass(frozen=True)
+class Appraisal:
+    """`hollow`: why the document proves nothing, as a phrase to stand after "it is refused: "; None: it may prove something."""
+
+    shown: Shown
+    hollow: str | None = None

@@ -1,0 +1,478 @@
+"""The facts that a document's labels tell: who signed, when, where, and which parcel's number.
+
+No name is better than a wrong one: what could be a firm, a place or another label is no signatory.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, takewhile
+
+from recours.core.appraisal import Expected
+from recours.core.text import clean
+from recours.documents import numbers
+from recours.documents.dates import begins_with_date, dates_in, read_date, read_time
+from recours.documents.labels import (
+    LITTLE,
+    NO_NAMES,
+    NO_PLACES,
+    NO_VALUE,
+    PLANNED_BEFORE,
+    PLANNED_BEHIND,
+    TITLES,
+    FactLabel,
+    Kind,
+    labels_in,
+)
+from recours.documents.phrases import NEGATED, STATED_ON, STATES_DELIVERY, STATES_NO_DELIVERY, STATUS
+from recours.documents.reading import MOST_TEXT, Row
+
+_LONGEST_NAME = 60
+_LONGEST_IN_PARTS = 5
+_MOST_CELLS = 50  # of a row
+_MOST_ROWS = 50  # of a list
+_MOST_READ = 400  # characters of a cell that one value is looked for in
+_MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that also print 10/05/2026 for the 5th of October
+_ENGLISH = re.compile(r"deliver|date|signed|received|time")
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’.\-][^\W\d_]*)*")
+# Where a name ends that stands in a sentence.
+_NAME_ENDS = re.compile(
+    r"[,;:()/|\n\d\"<>*]|(?<=\w\w\w)(?<!Mme)(?<!Mlle)(?<!Mrs)\.\s|\s[-–]\s|\s(?:on|at|in|le|à|am|um|the|was|est|wurde|for|pour|date)\s",
+)
+_FILLED = re.compile(r"\w|(?:[.…\-–*/] ?){2}")  # of a field, behind "Delivered": a single dot ends a sentence
+_ALNUM = re.compile(r"[^\W_]+")
+_FILLERS = re.compile(r"^[\s:._\-–*]+|[\s:._\-–*]+$")
+_TOWN = re.compile(r"(?:^|[\s,(])(?:[A-Z]{1,2}-)?\d{4,5}\s+(?P<town>[^\W\d_][^\d,;()/|]*)")
+_COUNTRY = re.compile(r"[^\W\d_], [A-Z]{2}$")  # "LILLE, FR"
+_TOWN_ENDS = re.compile(
+    r"\s*[,;:()/|\d]|\s[-–]\s|\.\s"
+    r"|\s(?:on|at|and|et|und|le|the|by|par|von|signed|am|contre|avec|sans|pour|against|with|without|to|gegen|mit|ohne|zugestellt|ausgeliefert)(?:\s|$)"
+)
+_IN = re.compile(r"[\s,]*(?:in|at|a|en)\s+")
+_REST_OF_SENTENCE = re.compile(r"(?:[^.;!?|]|\b\w{1,2}\.){0,160}")
+# "à 59000 LILLE", "in LILLE (59000)": a town for sure; without the post code it may be a person, or a door.
+_POST_CODE = r"(?:[a-z]{1,2}-)?(?!(?:19|20)\d\d\b)\d{4,5}\b"
+_IN_TOWN = re.compile(
+    rf"(?:^|[\s,])(?:in|at|a) (?P<town>{_POST_CODE} [a-z][a-z' -]{{1,60}}|[a-z][a-z' -]{{1,40}} ?\({_POST_CODE}\))"
+)
+# "in LILLE zugestellt", "in Lille on 5 October".
+_IN_PLACE = re.compile(
+    r"\bin (?P<town>[a-z][a-z' -]{1,30}?)(?: (?:zugestellt|ausgeliefert|ubergeben|on)\b|[.,;]|$)"
+)
+_CAPITAL = "A-ZÀ-ÖØ-Þ"
+# The end of an event: "Livré - LILLE", "Delivered, SAINT-ÉTIENNE (42000)".
+_ENDS_WITH_TOWN = re.compile(
+    rf"(?:^|[\s(])(?P<town>[{_CAPITAL}][{_CAPITAL}'’\-]+(?: [{_CAPITAL}'’\-]{{2,}}){{0,4}})(?: ?\(\d{{4,5}}\))?[\s.)]*$"
+)
+
+
+@dataclass(frozen=True)
+class DocumentFacts:
+    signatory: str | None
+    delivered: str | None
+    place: str | None
+    numbers: tuple[str, ...]  # what stands behind labels of parcel numbers, upper case
+    has_empty_labels: bool  # of a signatory or a delivery, with nothing behind them
+    has_status: bool  # "Delivered" stands by itself
+    states_delivery: bool  # in a sentence, or by a label that has a value
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A cell of the document, with its labels found once."""
+
+    text: str
+    folded: str
+    labels: list[FactLabel]
+    at: float
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, and as long as the text: a place in one is the same place in the other."""
+    if text.isascii():
+        return text.lower()
+    return text.translate({ord(char): _plain(char) for char in set(text)})
+
+
+def _plain(char: str) -> str:
+    if char in "’‘´`":
+        return "'"
+    base = unicodedata.normalize("NFKD", char)[0].lower()
+    return base if len(base) == 1 else char
+
+
+def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
+    """What the labels on a document tell of a parcel."""
+    page = _Page(rows, expected)
+    delivered, place, has_empty = _delivery(page)
+    signatories = list(page.values(Kind.SIGNATORY))
+    has_empty = has_empty or any(not candidates for candidates in signatories)
+    names = (_name(value.text) for candidates in signatories for value in candidates[:1])
+    towns = (_town(value.text) for candidates in page.values(Kind.PLACE) for value in candidates[:1])
+    to = (value.text for candidates in page.values(Kind.TO) for value in candidates[:1])
+    written_as_towns = (_town(text) for text in to if _TOWN.search(text) or _COUNTRY.search(text))
+    return DocumentFacts(
+        next(filter(None, names), None),
+        delivered,
+        next(filter(None, [*towns, place, *written_as_towns]), None) or _stated_place(page),
+        tuple(value.text.upper() for candidates in page.values(Kind.NUMBER) for value in candidates[:2]),
+        has_empty,
+        any(map(page.has_status, range(len(page.rows)))),
+        page.states_delivery(),
+    )
+
+
+def _delivery(page: "_Page") -> tuple[str | None, str | None, bool]:
+    """When the parcel was handed over, in which town if that follows, and whether a label has no value."""
+    has_empty = False
+    for kind in (Kind.DELIVERED, Kind.DATE):
+        for candidates in page.values(kind):
+            has_empty = has_empty or not candidates
+            for value in candidates:
+                if kind is Kind.DATE and not page.has_date_of_signature(value.row_of_label):
+                    continue
+                english = page.may_have_months_first and _ENGLISH.search(value.label) is not None
+                if found := read_date(value.folded, month_may_be_first=english):
+                    day = found[0] if "T" in found[0] else _with_time(found[0], value, page)
+                    place = _place_behind(value.text, value.folded, found[1]) or page.place_beside(value)
+                    return day, place, has_empty
+    return *(_in_a_sentence(page) or _in_an_event(page) or (None, None)), has_empty
+
+
+def _in_a_sentence(page: "_Page") -> tuple[str, str | None] | None:
+    """The time in "was delivered to a neighbour on 5 October 2026", over several lines."""
+    for stated in STATED_ON.finditer(page.folded):
+        if NEGATED.search(page.folded, max(0, stated.start() - 40), stated.end()):
+            continue
+        start = stated.end("german") if stated["german"] is not None else stated.end()
+        sentence = page.folded[start : start + 120]
+        if found := read_date(sentence[:60], month_may_be_first=page.may_have_months_first):
+            return found[0], _place_behind(page.text[start : start + 120], sentence, found[1])
+    return None
+
+
+def _in_an_event(page: "_Page") -> tuple[str, str | None] | None:
+    """Time and place of an event that says so: a row with a date, and "your parcel is delivered"."""
+    events = [row for row in page.rows if _is_event(row)]
+    for row in filter(_states_delivery, events):
+        said = " ".join(cell.folded for cell in row)
+        if found := read_date(said, month_may_be_first=page.may_have_months_first):
+            times = (read_time(cell.folded) for cell in row)
+            of_day = next((time[0] for time in times if time and "T" not in found[0]), None)
+            day = f"{found[0]}T{of_day:%H:%M}" if of_day else found[0]
+            others = [at for event in events if not _states_delivery(event) for at, _ in _towns(event)]
+            places = (town for at, town in _towns(row) if any(abs(at - other) <= _ASKEW for other in others))
+            return day, next(places, None)
+    return None
+
+
+def _stated_place(page: "_Page") -> str | None:
+    """The town in "was delivered to DUPONT in 59000 LILLE", before the date or behind it."""
+    for stated in chain(STATED_ON.finditer(page.folded), STATES_DELIVERY.finditer(page.folded)):
+        if NEGATED.search(page.folded, max(0, stated.start() - 40), stated.end()):
+            continue
+        rest = _REST_OF_SENTENCE.match(page.folded, stated.end())
+        end = rest.end() if rest else stated.end()
+        for pattern in (_IN_TOWN, _IN_PLACE):
+            for found in pattern.finditer(page.folded, stated.start(), end):
+                if town := _town(page.text[slice(*found.span("town"))]):
+                    return town
+    return None
+
+
+# ---------------------------------------------------------------- where a label's value stands
+
+_ASKEW = 15  # points between the beginnings of a heading and of what stands below it
+
+
+@dataclass(frozen=True)
+class _Value:
+    text: str
+    folded: str
+    label: str  # folded
+    row: int
+    cell: int
+    row_of_label: int
+
+
+class _Page:
+    """A document whose labels are found."""
+
+    def __init__(self, rows: Sequence[Row], expected: Expected) -> None:
+        self.rows = [
+            [
+                _Text(cell.text, folded := fold(cell.text), labels_in(folded), cell.at)
+                for cell in row[:_MOST_CELLS]
+            ]
+            for row in rows
+            if row
+        ]
+        self.text = _in_lines(self.rows)
+        self.folded = fold(self.text)
+        self.may_have_months_first = expected.carrier in _MONTH_FIRST
+        self._own = [
+            row
+            for row, cells in enumerate(self.rows)
+            if expected.number
+            and numbers.shows(" ".join(cell.text for cell in cells).upper(), expected.number)
+        ]
+        self._span = self._own_span()
+
+    def _own_span(self) -> range:
+        """The rows that tell of our parcel, where each of several has a part of its own; else all."""
+        everything = range(len(self.rows))
+        if not self._own:
+            return everything
+        own = self._own[0]
+        others = [row for row in everything if row not in self._own and self._has(row, Kind.NUMBER)]
+        start = own if others and others[0] < own else 0
+        span = range(start, next((row for row in others if row > own), len(self.rows)))
+        is_apart = any(self._has(row, Kind.SIGNATORY) or self._has(row, Kind.DELIVERED) for row in span)
+        return span if is_apart else everything
+
+    def _has(self, row: int, kind: Kind) -> bool:
+        return any(label.kind is kind for cell in self.rows[row] for label in cell.labels)
+
+    def has_date_of_signature(self, row: int) -> bool:
+        """Tell whether a date with no other label than "Date" is that of the signature: the only one, or beside it."""
+        if self._has(row, Kind.SIGNATORY):
+            return True
+        return self._is_signed_on_one_date
+
+    @cached_property
+    def _is_signed_on_one_date(self) -> bool:
+        is_signed = any(self._has(each, Kind.SIGNATORY) for each in range(len(self.rows)))
+        return (
+            is_signed and len(dates_in("\n".join(cell.folded for cells in self.rows for cell in cells))) == 1
+        )
+
+    def values(self, kind: Kind) -> Iterator[list[_Value]]:
+        """For each label of a kind what may be its value, the likeliest first."""
+        for row in range(len(self.rows)) if kind is Kind.NUMBER else self._span:
+            for place, cell in enumerate(self.rows[row]):
+                for number, label in enumerate(cell.labels):
+                    if label.kind is kind and not _is_planned(cell.folded, label):
+                        yield self._values_of(row, place, number)
+
+    def _values_of(self, row: int, place: int, number: int) -> list[_Value]:
+        """What may be the value of a cell's label: behind it, beside it, or below it."""
+        cell = self.rows[row][place]
+        label, follows = cell.labels[number], cell.labels[number + 1 :]
+        name = cell.folded[label.start : label.end]
+        behind = _behind(cell, number)
+        if not _is_blank(behind):
+            return [_Value(behind, fold(behind), name, row, place, row)]
+        if follows or _FILLERS.sub("", behind):
+            return []
+        near = self._around(row, place, label.kind is Kind.NUMBER)
+        return [
+            _Value(
+                self.rows[at][of].text[:_MOST_READ], self.rows[at][of].folded[:_MOST_READ], name, at, of, row
+            )
+            for at, of in takewhile(lambda each: not _is_blank(self.rows[each[0]][each[1]].text), near)
+        ]
+
+    def _around(self, row: int, place: int, is_number: bool) -> list[tuple[int, int]]:
+        """What stands right of a label, or below it, and is no label itself; the likelier one first."""
+        cells = self.rows[row]
+        right = cells[place + 1] if place + 1 < len(cells) else None
+        beside = [] if right is None or _is_label(right) else [(row, place + 1)]
+        below = [] if _is_event(cells) else self._below(row, cells[place].at)
+        if len(below) > 1 and not is_number:  # of a list, the row of our parcel, or of its delivery
+            own = [each for each in below if each[0] in self._own]
+            below = own or [each for each in below if _states_delivery(self.rows[each[0]])]
+        return [*below[:1], *beside] if _is_heading(cells) else [*beside, *below[:1]]
+
+    def _is_left_blank(self, row: int, place: int, number: int) -> bool:
+        """Tell whether a label has no value. "Delivered" by itself is a status, unless its field is filled with dots or "N/A"."""
+        if self._values_of(row, place, number):
+            return False
+        cell = self.rows[row][place]
+        near = self._around(row, place, is_number=False)
+        return bool(
+            not STATUS.fullmatch(cell.folded[cell.labels[number].start : cell.labels[number].end])
+            or _FILLED.search(_behind(cell, number))
+            or near
+        )
+
+    def has_status(self, row: int) -> bool:
+        """Tell whether "Delivered" stands by itself in a row."""
+        cells = self.rows[row]
+        return sum(map(_is_label, cells)) == 1 and any(
+            STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_left_blank(row, place, 0))
+            for place, cell in enumerate(cells)
+        )
+
+    def states_delivery(self) -> bool:
+        """Tell whether the document says that a parcel was delivered, other than by a label that has no value."""
+        said = []
+        for row, cells in enumerate(self.rows):
+            for place, cell in enumerate(cells):
+                start = 0
+                for number, label in enumerate(cell.labels):
+                    if label.kind not in (Kind.NUMBER, Kind.OTHER) and self._is_left_blank(
+                        row, place, number
+                    ):
+                        said.append(cell.folded[start : label.start])
+                        start = label.end
+                said.append(cell.folded[start:])
+        text = " ".join(" ".join(said).split())[:MOST_TEXT]
+        return not STATES_NO_DELIVERY.search(text) and STATES_DELIVERY.search(text) is not None
+
+    def place_beside(self, value: _Value) -> str | None:
+        """The town in the cell behind a value, or below it: "à PARIS (75011)"."""
+        beside = [(value.row, value.cell + 1)] if value.cell + 1 < len(self.rows[value.row]) else []
+        for row, place in [*beside, *self._below(value.row, self.rows[value.row][value.cell].at)[:1]]:
+            cell = self.rows[row][place]
+            if (found := _IN_TOWN.match(cell.folded)) and (
+                town := _town(cell.text[slice(*found.span("town"))])
+            ):
+                return town
+        return None
+
+    def _below(self, row: int, at: float) -> list[tuple[int, int]]:
+        """The cells of the next rows that begin where this one does, until one is a label; one cell where that stands alone."""
+        found: list[tuple[int, int]] = []
+        for number in range(row + 1, min(row + 1 + _MOST_ROWS, len(self.rows))):
+            cells = self.rows[number]
+            nearest = min(range(len(cells)), key=lambda place: abs(cells[place].at - at))
+            if (
+                abs(cells[nearest].at - at) > _ASKEW
+                or _is_label(cells[nearest])
+                or (found and len(cells) == 1)
+            ):
+                break
+            found.append((number, nearest))
+            if len(cells) == 1:
+                break
+        return found
+
+
+def _in_lines(rows: list[list[_Text]]) -> str:
+    """The text on which sentences are read: they go on over lines, but neither over a label nor into or out of a table."""
+    lines, was_table = [], False
+    for row in rows:
+        lines.append(" | " if was_table or len(row) > 1 or _is_label(row[0]) else " ")
+        lines.append(" ".join(cell.text for cell in row))
+        was_table = len(row) > 1
+    return "".join(lines)[:MOST_TEXT]
+
+
+def _behind(cell: _Text, number: int) -> str:
+    """What stands behind a label in its cell, up to the next one."""
+    end = cell.labels[number + 1].start if number + 1 < len(cell.labels) else len(cell.text)
+    start = cell.labels[number].end
+    return cell.text[start : min(end, start + _MOST_READ)]
+
+
+def _is_blank(text: str) -> bool:
+    """Tell whether a field is empty: nothing, dots and lines, or words such as "N/A"."""
+    return NO_VALUE.fullmatch(" ".join(_ALNUM.findall(fold(text[:_MOST_READ])))) is not None
+
+
+def _is_heading(cells: list[_Text]) -> bool:
+    """Tell whether a row has labels whose values stand below: not one of pairs of a label and its value."""
+    are_labels = [_is_label(cell) for cell in cells]
+    is_of_pairs = len(cells) > 2 and are_labels == [True, False] * (len(cells) // 2)  # noqa: PLR2004
+    return sum(are_labels) > 1 and not is_of_pairs
+
+
+def _is_event(row: list[_Text]) -> bool:
+    """Tell whether a row says when something happened: one with a date, or a line that begins with one."""
+    if len(row) == 1:
+        return begins_with_date(row[0].folded)
+    return any(dates_in(cell.folded[:_MOST_READ]) for cell in row)
+
+
+def _towns(event: list[_Text]) -> Iterator[tuple[float, str]]:
+    """What looks like a town at the end of an event's cells, in capitals, and where these begin."""
+    for cell in event:
+        found = _ENDS_WITH_TOWN.search(cell.text, max(0, len(cell.text) - _LONGEST_NAME))
+        if (
+            found
+            and NO_NAMES.isdisjoint(re.split(r"[\W_]+", fold(found["town"])))
+            and (town := _town(found["town"]))
+        ):
+            yield cell.at, town
+
+
+def _states_delivery(row: list[_Text]) -> bool:
+    said = " ".join(cell.folded for cell in row)
+    is_status = any(STATUS.fullmatch(cell.folded) for cell in row)
+    return bool(is_status or STATES_DELIVERY.search(said)) and not STATES_NO_DELIVERY.search(said)
+
+
+def _is_planned(folded: str, label: FactLabel) -> bool:
+    return bool(
+        PLANNED_BEFORE.search(folded, max(0, label.start - 30), label.start)
+        or PLANNED_BEHIND.match(folded, label.end)
+    )
+
+
+def _is_label(cell: _Text) -> bool:
+    """Tell whether a cell begins with a label: with a value behind it or without."""
+    return bool(cell.labels) and cell.labels[0].start <= 3  # noqa: PLR2004
+
+
+# ---------------------------------------------------------------- values
+
+
+def _with_time(day: str, value: _Value, page: _Page) -> str:
+    """A day with its time, where that stands in the next cell or has a label of its own."""
+    beside = page.rows[value.row][value.cell + 1 : value.cell + 2]
+    candidates = [cell.folded for cell in beside if not _is_label(cell)]
+    candidates += [time.folded for each in page.values(Kind.TIME) for time in each[:1]]
+    for text in candidates:
+        if found := read_time(text):
+            return f"{day}T{found[0]:%H:%M}"
+    return day
+
+
+def _name(text: str) -> str | None:
+    """A person's name, if that is what a text begins with."""
+    text = _FILLERS.sub("", text)
+    if ends := _NAME_ENDS.search(text):
+        text = text[: ends.start()]
+    text = _FILLERS.sub("", " ".join(text.split())) if text.strip() else ""
+    words = text.split(" ")
+    if not text or len(text) > _LONGEST_NAME or len(words) > _LONGEST_IN_PARTS:
+        return None
+    folded = [fold(word) for word in words]
+    if not all(_WORD.fullmatch(word) for word in words) or any(
+        word.strip(".") in NO_NAMES for word in folded
+    ):
+        return None
+    of_name = [
+        word for word, plain in zip(words, folded, strict=True) if plain not in LITTLE and plain not in TITLES
+    ]
+    has_letters = any(len(word.strip(".")) > 1 for word in of_name)
+    return clean(text) if has_letters and all(word[0].isupper() for word in of_name) else None
+
+
+def _town(text: str) -> str | None:
+    """A town: what follows a post code, or stands alone."""
+    text = _FILLERS.sub("", text)
+    found = _TOWN.search(text)
+    town = found["town"] if found else text
+    if ends := _TOWN_ENDS.search(town):
+        town = town[: ends.start()]
+    town = _FILLERS.sub("", " ".join(town.split()))
+    words = fold(town).split()
+    if not words or len(town) > _LONGEST_NAME or len(words) > _LONGEST_IN_PARTS or not town[0].isupper():
+        return None
+    if (
+        words[0].strip(".") in TITLES
+        or any(word in NO_PLACES for word in words)
+        or not all(_WORD.fullmatch(word) for word in words)
+    ):
+        return None
+    return clean(town)
+
+
+def _place_behind(text: str, folded: str, end: int) -> str | None:
+    """The town in "delivered on 5 October 2026 at 10:31 in Lille"."""
+    found = _IN.match(folded, end)
+    return _town(text[found.end() :]) if found else None

@@ -1,0 +1,43 @@
+"""Which kind of document bytes are, if they are any."""
+
+from recours.core.outcome import NotADocumentError, begins_as
+from recours.documents.pdf_file import open_pdf
+
+_SMALLEST = 64  # bytes: no document of any kind is smaller
+
+# How a complete image ends: one that was cut off shows half a signature.
+_ENDINGS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9", "image/gif": b"\x00;"}
+
+SUFFIXES = {
+    "application/pdf": ".pdf",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "image/tiff": ".tif",
+    "text/html": ".html",
+}
+
+
+def kind_of(content: bytes, *, html: bool = False) -> str:
+    """The kind of document that the bytes look like, found out at once; `html`: a web page is one too.
+
+    Raises NotADocumentError with a phrase that says why they are none.
+    """
+    if len(content) < _SMALLEST:
+        raise NotADocumentError(f"it has only {len(content)} bytes")
+    found = begins_as(content, html=html)
+    if found is None:
+        kinds = "HTML, PDF, PNG, JPEG, GIF nor TIFF" if html else "PDF, PNG, JPEG, GIF nor TIFF"
+        raise NotADocumentError(f"it is neither {kinds}")
+    ending = _ENDINGS.get(found)
+    if ending and ending not in content[-1024:]:
+        raise NotADocumentError("the image is cut off")
+    return found
+
+
+def media_type_of(content: bytes, *, html: bool = False) -> str:
+    """The kind of document that the bytes are, opened where that can fail. Raises NotADocumentError."""
+    found = kind_of(content, html=html)
+    if found == "application/pdf":
+        open_pdf(content)
+    return found

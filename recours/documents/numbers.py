@@ -1,0 +1,76 @@
+"""Which parcel's number is on a document. Texts are in upper case, with single blanks."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+_BETWEEN = r"[ .\-_/\n]{0,3}"  # within a number, as printed for people
+_CHECKED = (11, 14)  # digits of the numbers of GLS and DPD that may have a check digit behind them
+_BAR_CODE = 20  # characters, at least: it holds the number among others
+_FEWEST_DIGITS = 2  # of a number behind a label: GLS has some with many letters
+
+# Forms that nothing but a parcel's number has: UPS, the post's S10, Colissimo.
+_STRONG = re.compile(r"1Z[A-Z0-9]{15}[0-9]|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]{11}")
+_MAY_BEGIN_ONE = re.compile(r"1Z[A-Z0-9]*|[A-Z]{2}[0-9]*|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]*")
+_TIME = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}-\d\d-\d\d|\b\d\d? ?[:H] ?\d\d\b")
+_WORD = re.compile(r"[A-Z0-9]+")
+# Within a sentence: "your parcel 1234 5678 901 was delivered".
+_NAMED = re.compile(
+    r"\b(?:COLIS|ENVOI|PLI|OBJET|SUIVI|LIVRAISON|PARCEL|PACKAGE|SHIPMENT|CONSIGNMENT|WAYBILL|TRACKING|DELIVERY|POD|BARCODE|CODE[- ]BARRES?"
+    r"|SENDUNG|PAKET|SENDUNGSNUMMER|PAKETNUMMER|ZUSTELLNACHWEIS|ABLIEFERUNGSNACHWEIS)(?![A-Z])"
+    r"(?:\W{1,3}(?:N[°ºO]?|NO|NR|NUM|NUMBER|NUMERO|NUMÉRO|ID|DU|FOR|ZU|COLIS|FÜR)(?![A-Z]))*\W{1,4}(?P<number>[^\n]{1,60})"
+)
+
+
+def shows(text: str, number: str) -> bool:
+    """Tell whether a text shows a number, in whatever groups, with its check digit or in a bar code."""
+    bare = number[:-1] if number[:14].isdigit() and number.isalnum() and len(number) == 15 else number  # noqa: PLR2004 (DPD, checked)
+    spaced = _BETWEEN.join(map(re.escape, bare)) + (f"(?:{_BETWEEN}{number[-1]})?" if bare != number else "")
+    if number.isdigit() and len(number) in _CHECKED:
+        spaced += f"(?:{_BETWEEN}[0-9A-Z])?"
+    if re.search(rf"(?<![A-Z0-9])(?:0{{1,8}}|250)?{spaced}(?![A-Z0-9])", text):
+        return True
+    return any(bare in code for code in re.findall(rf"[A-Z0-9]{{{_BAR_CODE},}}", text))
+
+
+def another(labelled: Iterable[str], text: str, number: str) -> str | None:
+    """Another parcel's number of a document that does not show `number`; None: it has none.
+
+    `labelled`: what stands behind labels such as "tracking number". An account, an order or a SIRET is of another length,
+    or has another label.
+    """
+    size = len(number)
+    for value in labelled:
+        words = _WORD.findall(_TIME.sub(" ; ", value))
+        for start in range(len(words)):
+            if (found := _joined(words[start:], size)) and _digits(found) >= _FEWEST_DIGITS:
+                return found
+    for named in _NAMED.finditer(_TIME.sub(" ; ", text)):
+        words = _WORD.findall(named["number"])
+        begins = words and (_digits(words[0]) or number[0].isalpha())
+        if begins and (found := _joined(words, size)) and _digits(found) * 2 >= size:
+            return found
+    return next((found for found in _strong(text) if len(found) == size), None)
+
+
+def _strong(text: str) -> Iterator[str]:
+    words = _WORD.findall(text)
+    for start, word in enumerate(words):
+        if _MAY_BEGIN_ONE.fullmatch(word):
+            for size in (18, 13):
+                found = _joined(words[start : start + 10], size)
+                if found and _STRONG.fullmatch(found):
+                    yield found
+
+
+def _joined(words: Sequence[str], size: int) -> str | None:
+    """The first words as one of this size, if they make one."""
+    found = ""
+    for word in words:
+        found += word
+        if len(found) >= size:
+            break
+    return found if len(found) == size else None
+
+
+def _digits(text: str) -> int:
+    return sum(map(str.isdigit, text))

@@ -1,0 +1,46 @@
+"""What can be read of a document, whatever its kind: rows of text, and traces of ink."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+MOST_TEXT = 100_000  # characters: a proof is a page or two
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A piece of text that stands by itself in its row. `at`: where it begins, in points."""
+
+    text: str
+    at: float
+
+
+Row = tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What could be read of a document.
+
+    `rows`: what a person would read on it, from the top down; None: it has text that could not be read.
+    `has_ink`: something other than text is drawn on it; also True where that could not be found out.
+    `has_picture`: that may show what the text does not say: not a letterhead, a frame or a ruled line.
+    `has_handwriting`: lines that go to and fro like a signature are drawn on it.
+    `has_signature_image`: it has a picture of such lines.
+    `asks_for_password`: a web page with a field for a password.
+    """
+
+    rows: tuple[Row, ...] | None = ()
+    has_ink: bool = False
+    has_picture: bool = False
+    has_handwriting: bool = False
+    has_signature_image: bool = False
+    asks_for_password: bool = False
+
+    @cached_property
+    def text(self) -> str | None:
+        if self.rows is None:
+            return None
+        return "\n".join(" ".join(cell.text for cell in row) for row in self.rows)[:MOST_TEXT]
+
+
+UNREADABLE = Reading(rows=None, has_ink=True, has_picture=True)

@@ -1,0 +1,179 @@
+"""Draws PDFs, pictures and web pages: the same Random gives the same bytes.
+
+A PDF is drawn on reportlab's Canvas, a picture on Pillow's Image; here is what either has no ready function for.
+Coordinates of a PDF are points from the lower left corner, those of a picture are pixels from the upper left one.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from html import escape
+from pathlib import Path
+from random import Random
+
+import reportlab
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+EMBEDDED = "Vera"  # a TrueType font: a file holds those of its glyphs that it shows, under codes of their own
+_FONT_FILE = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"
+pdfmetrics.registerFont(TTFont(EMBEDDED, str(_FONT_FILE)))
+
+Page = Callable[[Canvas], object]
+Box = tuple[float, float, float, float]  # left, bottom (of a picture: top), width, height
+Grid = Sequence[Sequence[str]]
+
+
+# --- PDF ---
+
+
+def pdf(
+    *pages: Page,
+    size: tuple[float, float] = A4,
+    turned: int = 0,
+    compressed: bool = True,
+    encrypted: bool = False,
+    title: str = "",
+) -> bytes:
+    """A file of these pages. `turned`: degrees by which a viewer turns them; `encrypted`: opens without a password."""
+    file = io.BytesIO()
+    encryption = StandardEncryption("", ownerPassword="owner", strength=128) if encrypted else None
+    canvas = Canvas(file, pagesize=size, pageCompression=int(compressed), invariant=1, encrypt=encryption)
+    canvas.setTitle(title)
+    for page in pages:
+        if turned:
+            canvas.setPageRotation(turned)
+        page(canvas)
+        canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+def write(
+    canvas: Canvas, x: float, y: float, lines: Iterable[str], size: float = 10, font: str = "Helvetica"
+) -> float:
+    """Lines of text below each other, the first at `y`; returns where the next one would stand."""
+    canvas.setFont(font, size)
+    for line in lines:
+        canvas.drawString(x, y, line)
+        y -= size * 1.5
+    return y
+
+
+def write_runs(
+    canvas: Canvas, x: float, y: float, runs: Iterable[str], size: float = 10, font: str = "Helvetica"
+) -> None:
+    """One line of text whose pieces are separate text objects, as many generators write it."""
+    canvas.setFont(font, size)
+    for run in runs:
+        canvas.drawString(x, y, run)
+        x += pdfmetrics.stringWidth(run, font, size)
+
+
+def table(canvas: Canvas, x: float, y: float, rows: Grid, widths: Sequence[float], size: float = 9) -> None:
+    """A ruled table whose upper edge is at `y`; the cells are drawn row by row."""
+    height = size * 2
+    canvas.setFont("Helvetica", size)
+    canvas.grid(
+        [x + sum(widths[:n]) for n in range(len(widths) + 1)], [y - height * n for n in range(len(rows) + 1)]
+    )
+    for row_number, row in enumerate(rows, 1):
+        for column, cell in enumerate(row):
+            canvas.drawString(x + sum(widths[:column]) + 4, y - height * row_number + size * 0.6, cell)
+
+
+def sign(canvas: Canvas, random: Random, box: Box) -> None:
+    """A signature in the box, as lines of the PDF."""
+    points = scribble(random, box)
+    path = canvas.beginPath()
+    path.moveTo(*points[0])
+    for point in points[1:]:
+        path.lineTo(*point)
+    canvas.setLineWidth(1.2)
+    canvas.drawPath(path)
+
+
+def place(canvas: Canvas, picture: Image.Image, box: Box) -> None:
+    """A picture in the box, stretched to fill it."""
+    left, bottom, width, height = box
+    canvas.drawImage(ImageReader(picture), left, bottom, width, height)
+
+
+def scribble(random: Random, box: Box) -> list[tuple[float, float]]:
+    """Points of a curve that goes to and fro like handwriting, from the left to the right of the box."""
+    left, low, width, height = box
+    steps = random.randint(25, 45)
+    return [
+        (
+            left + width * min(1.0, max(0.0, (step + random.uniform(-2, 2)) / steps)),
+            low + height * random.betavariate(2, 2),
+        )
+        for step in range(steps)
+    ]
+
+
+# --- Pictures ---
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(_FONT_FILE), size)
+
+
+def paper(size: tuple[int, int] = (620, 440), shade: int = 255) -> Image.Image:
+    """A blank sheet in greys; 255 is white."""
+    return Image.new("L", size, shade)
+
+
+def print_on(sheet: Image.Image, x: float, y: float, lines: Iterable[str], size: int = 16) -> None:
+    """Lines of text below each other, the first one's upper edge at `y`."""
+    draw = ImageDraw.Draw(sheet)
+    for line in lines:
+        draw.text((x, y), line, fill=20, font=_font(size))
+        y += size * 1.5
+
+
+def sign_on(sheet: Image.Image, random: Random, box: Box, ink: int = 30) -> None:
+    """A signature in the box, two or three pixels wide."""
+    ImageDraw.Draw(sheet).line(scribble(random, box), fill=ink, width=random.randint(2, 3))
+
+
+def scanned(
+    sheet: Image.Image, random: Random, *, skew: float = 1.5, noise: int = 12, blur: float = 0.6
+) -> Image.Image:
+    """The sheet as a scanner or a phone sees it: askew by up to `skew` degrees, noisy, a little blurred."""
+    turned = sheet.rotate(random.uniform(-skew, skew), resample=Image.Resampling.BILINEAR, fillcolor=235)
+    return add_noise(turned.filter(ImageFilter.GaussianBlur(blur)), random, noise)
+
+
+def add_noise(sheet: Image.Image, random: Random, most: int) -> Image.Image:
+    """Each pixel darker by chance, by at most `most` of 255."""
+    grain = Image.frombytes("L", sheet.size, random.randbytes(sheet.width * sheet.height))
+    return ImageChops.subtract(sheet, grain.point(lambda shade: shade * most // 255))
+
+
+def encoded(sheet: Image.Image, media_type: str, quality: int = 60) -> bytes:
+    """As image/png, image/jpeg or image/gif; `quality` is that of JPEG, 1 to 95."""
+    file = io.BytesIO()
+    sheet.save(
+        file,
+        media_type.removeprefix("image/").upper(),
+        **({"quality": quality} if "jpeg" in media_type else {}),
+    )
+    return file.getvalue()
+
+
+# --- Web pages ---
+
+
+def web_page(title: str, body: str, head: str = "") -> bytes:
+    """A page in UTF-8; `body` and `head` are HTML."""
+    return (
+        f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>{escape(title)}</title>{head}</head>\n'
+        f"<body>{body}</body></html>\n"
+    ).encode()

@@ -1,0 +1,101 @@
+"""Invented parcels: numbers in each carrier's form, people and places."""
+
+from datetime import datetime, timedelta
+from random import Random
+from string import ascii_uppercase, digits
+
+from tests.corpus.model import Parcel
+
+CARRIERS = (
+    "chronopost",
+    "colissimo",
+    "laposte",
+    "ups",
+    "dhl",
+    "dhl_express",
+    "fedex",
+    "dpd",
+    "gls",
+    "mondial_relay",
+)
+SIGNATORIES = (
+    "DUPONT", "MARTIN", "LEFÈVRE", "J. MOREAU", "GARNIER SOPHIE", "Nguyen", "M. BENALI", "K. Müller", "O'BRIEN",
+    "Anne-Lise Petit", "DE LA TOUR", "FERNANDES", "S. WEISS", "Claire Dubois", "ROUX",
+)  # fmt: skip
+PLACES = (
+    ("LILLE", "59000"), ("PARIS", "75011"), ("LYON", "69003"), ("SAINT-ÉTIENNE", "42000"), ("NANTES", "44000"),
+    ("LE HAVRE", "76600"), ("AIX-EN-PROVENCE", "13100"), ("STRASBOURG", "67000"), ("BREST", "29200"),
+    ("BORDEAUX", "33000"),
+)  # fmt: skip
+FORMS = {  # 9: a digit, A: a capital letter; anything else stands for itself
+    "chronopost": ("XA999999999FR", "XY999999999JB", "99999999999999"),
+    "colissimo": ("6A99999999999", "8R99999999999", "EY999999999FR"),
+    "laposte": ("6A99999999999", "EW999999999FR"),
+    "ups": ("1Z9AA9999099999999", "1ZA99A996899999999"),
+    "dhl": ("JJD0099999999999", "9999999999"),
+    "dhl_express": ("9999999999",),
+    "fedex": ("999999999999", "999999999999999"),
+    "dpd": ("99999999999999", "09999999999999A"),
+    "gls": ("99999999999", "ZA99AAAA"),
+    "mondial_relay": ("99999999",),
+}
+_FIRST_DELIVERY = datetime(2026, 8, 3, 8, 0)  # noqa: DTZ001 (as a clock at the place shows it)
+
+
+def parcel(random: Random, carrier: str) -> Parcel:
+    """Of the given carrier; delivered on a working day in autumn 2026, between 08:00 and 18:59."""
+    place, postcode = random.choice(PLACES)
+    day = _FIRST_DELIVERY + timedelta(weeks=random.randrange(12), days=random.randrange(5))
+    number = number_of(random, carrier)
+    return Parcel(
+        carrier=carrier,
+        number=number,
+        other_number=another_number(random, carrier, number),
+        signatory=random.choice(SIGNATORIES),
+        place=place,
+        postcode=postcode,
+        delivered=day + timedelta(minutes=random.randrange(11 * 60)),
+    )
+
+
+def number_of(random: Random, carrier: str) -> str:
+    """A tracking number in one of the carrier's forms; its check digit is left to chance."""
+    form = random.choice(FORMS[carrier])
+    return "".join(
+        random.choice(digits[1:]) if sign == "9" else random.choice(ascii_uppercase) if sign == "A" else sign
+        for sign in form
+    )
+
+
+def another_number(random: Random, carrier: str, number: str) -> str:
+    """A different number of the same length."""
+    while True:
+        other = number_of(random, carrier)
+        if other != number and len(other) == len(number):
+            return other
+
+
+_MONTHS = {
+    "fr": (
+        "janvier", "février", "mars", "avril", "mai", "juin",
+        "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+    ),
+    "en": (
+        "January", "February", "March", "April", "May", "June",
+        "July", "August", "September", "October", "November", "December",
+    ),
+    "de": (
+        "Januar", "Februar", "März", "April", "Mai", "Juni",
+        "Juli", "August", "September", "Oktober", "November", "Dezember",
+    ),
+}  # fmt: skip
+
+
+def long_date(at: datetime, language: str) -> str:
+    """With the month's name: 5 octobre 2026 à 10h31, 5 October 2026 at 10:31, 5. Oktober 2026, 10:31 Uhr."""
+    month = _MONTHS[language][at.month - 1]
+    return {
+        "fr": f"{at.day} {month} {at.year} à {at:%H}h{at:%M}",
+        "en": f"{at.day} {month} {at.year} at {at:%H:%M}",
+        "de": f"{at.day}. {month} {at.year}, {at:%H:%M} Uhr",
+    }[language]
