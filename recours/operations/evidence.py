@@ -1,0 +1,143 @@
+"""What a claim's evidence shows and how far it carries the dispute, for `recours why`, the page and JSON."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from recours.core.appraisal import EvidenceKind, Shown
+from recours.core.disputes import DisputeVerdict, Support, date_text, support, told, verdict_sentence
+from recours.core.text import LocalTime, clean
+from recours.operations.records import KeptEvidence, iso
+
+KIND_NAMES: dict[str, dict[EvidenceKind | None, str]] = {
+    "en": {
+        EvidenceKind.LETTER: "letter",
+        EvidenceKind.SIGNATURE: "signature",
+        EvidenceKind.PHOTO: "photo",
+        EvidenceKind.RECORD: "tracking record",
+        None: "document",
+    },
+    "fr": {
+        EvidenceKind.LETTER: "lettre",
+        EvidenceKind.SIGNATURE: "signature",
+        EvidenceKind.PHOTO: "photo",
+        EvidenceKind.RECORD: "relevé du suivi",
+        None: "document",
+    },
+}
+_TEXTS = {
+    "en": {
+        "refused": "refused as a proof: {reason}",
+        "unexamined": "not examined yet",
+        "entered": "; {by} entered: {what}",
+        "by_hand": "by hand, {by}",
+    },
+    "fr": {
+        "refused": "refusé comme preuve : {reason}",
+        "unexamined": "pas encore examiné",
+        "entered": " ; saisi par {by} : {what}",
+        "by_hand": "à la main, {by}",
+    },
+}
+
+
+@dataclass(frozen=True)
+class ClaimEvidence:
+    """The pieces of a claim's evidence, the oldest first. `dispute`: its `dispute_type`; "": not known.
+
+    `zone`: of the times that the tracking gives, so that they agree with those that documents show without a zone.
+    """
+
+    pieces: Sequence[KeptEvidence] = ()
+    dispute: str = ""
+    zone: tzinfo = UTC
+
+    def local(self, at: datetime) -> datetime:
+        return at.astimezone(self.zone)
+
+    @property
+    def is_examined(self) -> bool:
+        """False: an older version stored some of it, and nobody has had it appraised since."""
+        return all(piece.shown or piece.refused for piece in self.pieces)
+
+    @property
+    def verdict(self) -> DisputeVerdict | None:
+        """How far it carries the dispute; None: there is none, or it is not known what is disputed, or what it shows."""
+        if not self.pieces or not self.dispute or not self.is_examined:
+            return None
+        good = [piece for piece in self.pieces if piece.refused is None]
+        tracked = (piece.delivery for piece in good if piece.by is None)
+        delivery = next((known for known in tracked if known.signatory or known.latest), None)
+        documents = (piece for piece in good if piece.kind is not EvidenceKind.RECORD)
+        return support(self.dispute, [piece.shown for piece in documents if piece.shown], delivery)
+
+    @property
+    def proves(self) -> bool | None:
+        """None: that is not known."""
+        verdict = self.verdict
+        if verdict is None or verdict.support is Support.UNKNOWN:
+            return None
+        return verdict.support is Support.PROVES
+
+    def verdict_text(self, language: str) -> str:
+        """The same as a sentence; "": nothing can be said."""
+        verdict = self.verdict
+        return f"{verdict_sentence(language, self.dispute, verdict)}." if verdict else ""
+
+    def support_json(self) -> dict[str, Any]:
+        verdict = self.verdict
+        return {
+            "dispute_type": self.dispute or None,
+            "support": verdict.support if verdict else None,
+            "support_missing": list(verdict.missing) if verdict else [],
+        }
+
+
+def piece_json(piece: KeptEvidence) -> dict[str, Any]:
+    return {
+        "kind": piece.kind,
+        "source": piece.source,
+        "by": piece.by,
+        "obtained_at": piece.obtained_at.isoformat(),
+        "path": piece.path,
+        "sha256": piece.sha256,
+        "size": piece.size,
+        "media_type": piece.media_type,
+        "refused": piece.refused,
+        "shown": asdict(piece.shown) if piece.shown else None,
+        "signatory": piece.delivery.signatory,
+        "delivered_at": iso(piece.delivery.at),
+        "delivered_day": iso(piece.delivery.day),
+        "place": piece.delivery.place,
+    }
+
+
+def source_text(piece: KeptEvidence, language: str) -> str:
+    """Where it is from: a carrier's call, or the person who attached it."""
+    return _TEXTS[language]["by_hand"].format(by=clean(piece.by, 60)) if piece.by else clean(piece.source, 60)
+
+
+def piece_text(piece: KeptEvidence, language: str, local: LocalTime) -> str:
+    """What it shows, as a phrase: "signed by DUPONT on 5 Oct 2026 10:31, Lille; the number is on it"."""
+    texts = _TEXTS[language]
+    if piece.refused:
+        reason = f"« {piece.refused} »" if language == "fr" else piece.refused
+        return texts["refused"].format(reason=reason)
+    if piece.shown is None:
+        return texts["unexamined"]
+    if piece.by is None:
+        return told(piece.shown, piece.delivery, language, local)
+    return told(piece.shown, None, language, local) + _entered(piece, piece.shown, language, local)
+
+
+def _entered(piece: KeptEvidence, shown: Shown, language: str, local: LocalTime) -> str:
+    """What the person who attached it said, where the file does not show it."""
+    delivery, what = piece.delivery, []
+    if delivery.signatory and shown.signatory != delivery.signatory:
+        what.append(delivery.signatory)
+    at = delivery.at or delivery.day
+    if at and not shown.delivered:
+        what.append(date_text(at.isoformat(), language, local))
+    entered = _TEXTS[language]["entered"]
+    return entered.format(by=clean(piece.by, 60), what=", ".join(what)) if what else ""

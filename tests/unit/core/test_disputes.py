@@ -1,0 +1,157 @@
+"""What a dispute takes to be won, and what is said of a document."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import product
+
+import pytest
+
+from recours.core.appraisal import Shown
+from recours.core.claim import Delivery
+from recours.core.disputes import DisputeVerdict, Missing, Support, support, told, verdict_sentence
+
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+LETTER = Shown(
+    is_readable=True,
+    number=True,
+    signatory="DUPONT",
+    has_signature=True,
+    delivered="2026-10-05T10:31",
+    place="Lille",
+)
+UNSIGNED = Shown(is_readable=True, number=True, has_signature=False, delivered="2026-10-05")
+UNDATED = Shown(is_readable=True, number=True, signatory="DUPONT")
+IMAGE = Shown(has_signature=True)
+SCAN = Shown()
+TRACKED = Delivery(AT, "DUPONT")
+M = Missing
+
+
+def local(at: datetime) -> datetime:
+    return at.astimezone(timezone(timedelta(hours=2)))
+
+
+@pytest.mark.parametrize(
+    ("dispute", "pieces", "delivery", "expected"),
+    [
+        ("lost", [LETTER], None, DisputeVerdict(Support.PROVES)),
+        ("lost", [UNDATED], None, DisputeVerdict(Support.PROVES)),
+        ("lost", [UNSIGNED], None, DisputeVerdict(Support.NOT, (M.RECIPIENT,))),
+        ("lost", [UNSIGNED, IMAGE], None, DisputeVerdict(Support.PROVES)),
+        ("lost", [UNSIGNED], TRACKED, DisputeVerdict(Support.PARTLY, (M.RECIPIENT_ONLY_TRACKED,))),
+        ("lost", [IMAGE], None, DisputeVerdict(Support.PARTLY, (M.NUMBER,))),
+        ("lost", [SCAN], None, DisputeVerdict(Support.UNKNOWN, (M.RECIPIENT, M.NUMBER, M.UNREAD))),
+        ("lost", [], TRACKED, DisputeVerdict(Support.PARTLY, (M.RECIPIENT_ONLY_TRACKED, M.NUMBER))),
+        ("lost", [], Delivery(AT), DisputeVerdict(Support.NOT, (M.RECIPIENT, M.NUMBER))),
+        (
+            "lost",
+            [],
+            Delivery(AT, "X", is_assumed=True),
+            DisputeVerdict(Support.NOT, (M.RECIPIENT, M.NUMBER)),
+        ),
+        ("late_delivery", [UNSIGNED], None, DisputeVerdict(Support.PROVES)),
+        ("late_delivery", [UNDATED], None, DisputeVerdict(Support.NOT, (M.DATE,))),
+        ("late_delivery", [UNDATED], Delivery(AT), DisputeVerdict(Support.PARTLY, (M.DATE_ONLY_TRACKED,))),
+        ("invalid_pod", [LETTER], None, DisputeVerdict(Support.PROVES)),
+        ("invalid_pod", [UNDATED], None, DisputeVerdict(Support.PARTLY, (M.DATE,))),
+        ("invalid_pod", [UNSIGNED], None, DisputeVerdict(Support.NOT, (M.RECIPIENT,))),
+        ("invalid_pod", [UNSIGNED, IMAGE], None, DisputeVerdict(Support.PROVES)),
+        ("damaged", [LETTER], None, DisputeVerdict(Support.PARTLY, (M.CONDITION,))),
+        ("damaged", [UNDATED], None, DisputeVerdict(Support.NOT, (M.SIGNATURE, M.CONDITION))),
+        ("something_else", [LETTER], TRACKED, DisputeVerdict(Support.UNKNOWN)),
+    ],
+)
+def test_a_dispute_takes_more_than_a_delivery(
+    dispute: str, pieces: list[Shown], delivery: Delivery | None, expected: DisputeVerdict
+) -> None:
+    assert support(dispute, pieces, delivery) == expected
+
+
+@pytest.mark.parametrize("dispute", ["lost", "late_delivery", "invalid_pod", "damaged"])
+def test_more_evidence_never_proves_less(dispute: str) -> None:
+    strength = [Support.NOT, Support.UNKNOWN, Support.PARTLY, Support.PROVES]
+    pieces = [
+        Shown(is_readable=True, number=number, signatory=name, has_signature=signed, delivered=at)
+        for number, name, signed, at in product(
+            (None, False, True), (None, "X"), (None, False, True), (None, "2026-10-05")
+        )
+    ]
+    for first, second in product(pieces, pieces):
+        alone, both = support(dispute, [first], None), support(dispute, [first, second], None)
+        assert strength.index(both.support) >= strength.index(alone.support)
+
+
+@pytest.mark.parametrize(
+    ("shown", "delivery", "english", "french"),
+    [
+        (
+            LETTER,
+            TRACKED,
+            "signed by DUPONT on 5 Oct 2026 10:31, Lille; the number is on it",
+            "signé par DUPONT le 05/10/2026 à 10 h 31, Lille ; le numéro y figure",
+        ),
+        (
+            UNSIGNED,
+            None,
+            "unsigned, delivered on 5 Oct 2026; the number is on it",
+            "sans signature, livré le 05/10/2026 ; le numéro y figure",
+        ),
+        (
+            Shown(is_readable=True, number=False, signatory="DUPONT"),
+            Delivery(AT),
+            "received by DUPONT, no date; the number is not on it; tracking says: 5 Oct 2026 10:31",
+            "reçu par DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 05/10/2026 à 10 h 31",
+        ),
+        (
+            Shown(is_readable=True, number=True, delivered="2026-10-05T08:31:00+00:00"),  # a record's
+            None,
+            "neither name nor signature, delivered on 5 Oct 2026 10:31; the number is on it",
+            "ni nom ni signature, livré le 05/10/2026 à 10 h 31 ; le numéro y figure",
+        ),
+        (IMAGE, None, "signed, without a name", "signé, sans nom"),
+        (
+            SCAN,
+            Delivery(None, "DUPONT", date(2026, 10, 5)),
+            "without readable text; tracking says: DUPONT, 5 Oct 2026",
+            "sans texte lisible ; d'après le suivi : DUPONT, 05/10/2026",
+        ),
+        (
+            SCAN,
+            Delivery(is_assumed=True, signatory="X"),
+            "without readable text",
+            "sans texte lisible",
+        ),
+        (
+            Shown(is_readable=True),
+            None,
+            "neither name nor signature, no date",
+            "ni nom ni signature, sans date",
+        ),
+    ],
+)
+def test_what_a_document_shows_in_two_languages(
+    shown: Shown, delivery: Delivery | None, english: str, french: str
+) -> None:
+    assert told(shown, delivery, "en", local) == english
+    assert told(shown, delivery, "fr", local) == french
+
+
+def test_a_verdict_says_what_is_missing() -> None:
+    verdict = support("lost", [UNSIGNED], None)
+    assert verdict_sentence("en", "lost", verdict) == (
+        "The evidence does not prove the delivery in a dispute about a lost parcel: "
+        "neither a name nor a signature shows who took the parcel"
+    )
+    assert verdict_sentence("fr", "lost", verdict) == (
+        "L'ensemble ne prouve pas la livraison dans un litige pour colis perdu : "
+        "ni nom ni signature n'indiquent qui a reçu le colis"
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("dispute", ["lost", "late_delivery", "invalid_pod", "damaged", "other"])
+def test_each_verdict_has_a_sentence(language: str, dispute: str) -> None:
+    for pieces in ([], [LETTER], [UNSIGNED], [UNDATED], [IMAGE], [SCAN]):
+        for delivery in (None, TRACKED):
+            said = verdict_sentence(language, dispute, support(dispute, pieces, delivery))
+            assert "{" not in said
+            assert ": " in said or "proves" in said or "prouve" in said

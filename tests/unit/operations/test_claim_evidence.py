@@ -1,0 +1,117 @@
+"""What is said of a claim's evidence, in two languages."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from recours.core.appraisal import EvidenceKind, Shown
+from recours.core.claim import Delivery
+from recours.core.disputes import Support
+from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_json, piece_text, source_text
+from recours.operations.records import KeptEvidence
+
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
+LETTER = KeptEvidence(
+    claim_id=1,
+    carrier="chronopost",
+    number="XY001234567FR",
+    kind=EvidenceKind.LETTER,
+    source="chronopost searchPOD",
+    obtained_at=AT,
+    path="/pods/a.pdf",
+    sha256="ab" * 32,
+    size=2000,
+    media_type="application/pdf",
+    shown=Shown(
+        is_readable=True, number=True, signatory="DUPONT", has_signature=True, delivered="2026-10-05T10:31"
+    ),
+)
+SCAN = replace(LETTER, shown=Shown())
+HOLLOW = replace(LETTER, refused="it is blank")
+OLD = replace(LETTER, kind=None, shown=None)
+RECORD = replace(LETTER, kind=EvidenceKind.RECORD, delivery=Delivery(AT, "DURAND"))
+UNNUMBERED = replace(LETTER, shown=Shown(is_readable=True, number=False, signatory="DUPONT"))
+BY_HAND = replace(SCAN, source="by hand", by="Anna", delivery=Delivery(AT, "DURAND"))
+
+
+def local(at: datetime) -> datetime:
+    return at.astimezone(ZoneInfo("Europe/Paris"))
+
+
+@pytest.mark.parametrize(
+    ("piece", "english", "french"),
+    [
+        (
+            LETTER,
+            "signed by DUPONT on 5 Oct 2026 10:31; the number is on it",
+            "signé par DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure",
+        ),
+        (HOLLOW, "refused as a proof: it is blank", "refusé comme preuve : « it is blank »"),
+        (OLD, "not examined yet", "pas encore examiné"),
+        (
+            BY_HAND,
+            "without readable text; Anna entered: DURAND, 5 Oct 2026 10:31",
+            "sans texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31",
+        ),
+        (
+            replace(BY_HAND, shown=LETTER.shown, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
+            "signed by DUPONT on 5 Oct 2026 10:31; the number is on it; Anna entered: DURAND",
+            "signé par DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure ; saisi par Anna : DURAND",
+        ),
+    ],
+)
+def test_what_a_piece_shows(piece: KeptEvidence, english: str, french: str) -> None:
+    assert piece_text(piece, "en", local) == english
+    assert piece_text(piece, "fr", local) == french
+
+
+def test_where_a_piece_is_from() -> None:
+    assert source_text(LETTER, "fr") == "chronopost searchPOD"
+    assert (source_text(BY_HAND, "en"), source_text(BY_HAND, "fr")) == ("by hand, Anna", "à la main, Anna")
+    assert KIND_NAMES["en"].keys() == KIND_NAMES["fr"].keys() == {*EvidenceKind, None}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "dispute", "support", "proves"),
+    [
+        ([LETTER], "lost", Support.PROVES, True),
+        ([LETTER, HOLLOW], "lost", Support.PROVES, True),
+        ([HOLLOW], "lost", Support.NOT, False),
+        ([SCAN], "lost", Support.UNKNOWN, None),
+        # What a person entered is not what the carrier's tracking says.
+        ([BY_HAND], "lost", Support.UNKNOWN, None),
+        ([replace(SCAN, delivery=Delivery(AT, "DURAND"))], "lost", Support.PARTLY, False),
+        # The record of a delivery is what the tracking says: it has the number because recours wrote it there.
+        ([RECORD], "lost", Support.PARTLY, False),
+        ([RECORD, UNNUMBERED], "lost", Support.PARTLY, False),
+        ([LETTER], "something else", Support.UNKNOWN, None),
+        ([LETTER], "", None, None),
+        ([LETTER, OLD], "lost", None, None),
+        ([], "lost", None, None),
+    ],
+)
+def test_whether_the_evidence_carries_the_dispute(
+    pieces: list[KeptEvidence], dispute: str, support: Support | None, proves: bool | None
+) -> None:
+    evidence = ClaimEvidence(pieces, dispute)
+    assert (evidence.verdict.support if evidence.verdict else None) == support
+    assert evidence.proves is proves
+    for language in ("en", "fr"):
+        assert bool(evidence.verdict_text(language)) is (support is not None)
+        assert "{" not in evidence.verdict_text(language)
+
+
+def test_times_of_the_tracking_are_in_the_zone_of_the_documents() -> None:
+    """Beside each other, 10:31 on the letter and 08:31 of the tracking would look like two deliveries."""
+    scan = replace(SCAN, delivery=Delivery(AT))
+    evidence = ClaimEvidence([LETTER, scan], "lost", ZoneInfo("Europe/Paris"))
+    said = piece_text(scan, "en", evidence.local)
+    assert said == "without readable text; tracking says: 5 Oct 2026 10:31"
+
+
+def test_json_has_what_the_document_shows_apart_from_what_is_known_beside_it() -> None:
+    found = piece_json(BY_HAND)
+    assert (found["shown"]["signatory"], found["signatory"], found["by"]) == (None, "DURAND", "Anna")
+    assert piece_json(OLD)["shown"] is None
