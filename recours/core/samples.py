@@ -7,6 +7,7 @@ A proof counts like any other. Everything else leaves the claim as it was.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from recours.core.appraisal import Shown
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.decision import MOST_INTERRUPTIONS, Decision, succeed
 from recours.core.errors import ErrorKind
@@ -32,10 +33,10 @@ def may_be_sampled(claim: Claim, now: datetime, policy: Policy) -> bool:
     return end is None or now < end
 
 
-def after_sample(claim: Claim, outcome: Outcome, now: datetime) -> Decision:
-    """What a sample means for its claim: the proof is there, or nothing changed."""
+def after_sample(claim: Claim, outcome: Outcome, now: datetime, shown: Shown | None = None) -> Decision:
+    """What a sample means for its claim: the proof is there, which shows this, or nothing changed."""
     if isinstance(outcome, Retrieved):
-        found = succeed(claim, outcome, now)
+        found = succeed(claim, outcome, now, shown)
         state = replace(found.state, retries_used=claim.state.retries_used)
         return replace(found, state=state, uses_attempt=False)
     state = replace(claim.state, interruptions=0)

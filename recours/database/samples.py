@@ -14,7 +14,7 @@ from recours.database.claims import leasing
 from recours.database.engine import Database
 from recours.database.lenient_reader import facts_in, read_claims
 from recours.database.named_leases import lease_name, release_name
-from recours.database.predicates import EVERYTHING, Reach, at_stage, const
+from recours.database.predicates import EVERYTHING, Reach, at_stage, const, of_carriers
 from recours.database.rows import free, is_failed, moments, readable_columns, unedited
 from recours.database.tables import SAMPLE, attempts, claims
 from recours.runs.ports import SAMPLED, Lease
@@ -100,7 +100,7 @@ class DatabaseSamples:
         sound = (
             has_stage,
             is_failed(),
-            _c.pod_carrier_key == carrier,
+            of_carriers([carrier]),
             unedited(),
             free(now),
             self.reach.rows(),

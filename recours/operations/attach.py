@@ -1,0 +1,264 @@
+"""A proof that a person has: from a carrier's portal, or of a carrier that gives none. It counts like one that was fetched.
+
+The claim is leased meanwhile, as for a fetch: no run works on it. The file is stored before it is recorded. An attach that
+dies in between loses nothing: the person still has the file, and a run that takes the claim up finds what was stored.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Protocol
+
+from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
+from recours.core.claim import Claim, Delivery, FetchStatus
+from recours.core.decision import attach as attached
+from recours.core.decision import attach_beside
+from recours.core.evidence import EARLIEST
+from recours.core.outcome import BY_HAND, PROOF_KINDS, Label, NotADocumentError, Retrieved, StoredDocument
+from recours.core.policy import Policy
+from recours.core.text import clean
+from recours.operations.records import KeptEvidence, ListedClaim
+from recours.operations.refusals import ClaimsRefusedError
+from recours.runs.ports import ATTACHED, Attempt, Claims, Documents, Lease
+from recours.runs.source import (
+    RefusedClaim,
+    RefusedError,
+    Unfit,
+    can_be_reference,
+    named_state,
+    unknown_claim,
+)
+
+LONGEST_NAME = 100  # signs, of a signatory
+_LEASE = timedelta(minutes=10)
+# Nobody claims a parcel of longer ago: claims against a carrier lapse after a year (Code de commerce, L133-6).
+_LONGEST_BEFORE = timedelta(days=366)
+_NO_CARRIER = "other"  # the folder of documents of a carrier that recours does not know
+
+
+class NotAttachedError(ClaimsRefusedError):
+    """A file that cannot be attached, or not with what was said of it. `why`: the key of its sentence."""
+
+    def __init__(self, why: str, **facts: str) -> None:
+        super().__init__(REFUSED["en"][why].format(**facts))
+        self.why, self.facts = why, facts
+
+
+REFUSED: dict[str, dict[str, str]] = {
+    "en": {
+        "file": "{file} cannot be attached: {reason}.",
+        "hollow": "{file} cannot be attached to {reference}: as a proof it is refused, {reason}.",
+        "known": "{reference} has this very file already ({source}); nothing was changed.",
+        "no_number": "{reference} has no tracking number, by which its proof is known: enter it in the claim first.",
+        "changed": "{reference} changed at this very moment; nothing was attached, try again.",
+        "future": "The delivery cannot have been on {at}: that is in the future.",
+        "too_early": "The delivery of {reference} cannot have been on {at}: its claim was made on {created}, more than a year later.",
+        "before_all": "The delivery cannot have been on {at}: that is before 2000.",
+        "signatory": "The name of the person who signed is empty.",
+        "kind": "A file that is attached is a letter, a signature or a photo, not '{kind}'.",
+    },
+    "fr": {
+        "file": "Impossible de joindre {file} : {reason}.",
+        "hollow": "Impossible de joindre {file} à {reference} : le fichier est refusé comme preuve ({reason}).",
+        "known": "{reference} a déjà exactement ce fichier ({source}) ; rien n'a été modifié.",
+        "no_number": "{reference} n'a pas de numéro de suivi, qui permet de reconnaître sa preuve : indiquez-le d'abord dans la réclamation.",
+        "changed": "{reference} a été modifiée à l'instant ; rien n'a été joint, réessayez.",
+        "future": "La livraison ne peut pas dater du {at} : cette date est dans le futur.",
+        "too_early": "La livraison de {reference} ne peut pas dater du {at} : la réclamation a été créée le {created}, plus d'un an après.",
+        "before_all": "La livraison ne peut pas dater du {at} : cette date est antérieure à 2000.",
+        "signatory": "Le nom du signataire est vide.",
+        "kind": "Un fichier joint est une lettre, une signature ou une photo, et non « {kind} ».",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """What a person attaches. `at`: of the delivery, a day or a time, which without an offset is in RECOURS_TIMEZONE."""
+
+    reference: str
+    name: str  # of the file, for people
+    content: bytes
+    by: str  # the person
+    kind: EvidenceKind = EvidenceKind.LETTER
+    signed_by: str | None = None
+    at: date | None = None
+
+
+@dataclass(frozen=True)
+class Attached:
+    """What came of it. `is_pod`: the claim's `pod_url` names the file from now on; else `pod_url` stays."""
+
+    claim: Claim
+    document: StoredDocument
+    is_pod: bool
+    pod_url: str
+
+
+class ClaimRecords(Protocol):
+    """Reads a claim and its evidence."""
+
+    def find(self, reference: str) -> ListedClaim | None: ...
+
+    def evidence(self, claim_id: Any) -> list[KeptEvidence]: ...
+
+
+@dataclass(frozen=True)
+class AttachDependencies:
+    """What attaching needs. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
+
+    records: ClaimRecords
+    claims: Claims
+    documents: Documents
+    appraise: Callable[[bytes, Expected], Appraisal]
+    policy: Policy
+    token: str
+
+
+def attach(wanted: Attachment, deps: AttachDependencies, now: datetime) -> Attached:
+    """Store a file as evidence of a claim, which has its proof from then on.
+
+    Raises NotAttachedError; RefusedError if there is no such claim, or a run is fetching it; RunError.
+    """
+    listed = deps.records.find(wanted.reference) if can_be_reference(wanted.reference) else None
+    if listed is None:
+        raise RefusedError([unknown_claim(deps.claims, wanted.reference)])
+    claim = listed.claim
+    pieces = deps.records.evidence(claim.id)
+    shown = _shown(wanted, claim, pieces, deps)
+    delivery = _delivery(wanted, claim, shown, deps.policy, now)
+    if claim.fetch_status != FetchStatus.SUCCESS:
+        claim = replace(claim, state=named_state(claim, deps.policy, now))
+    lease = Lease(deps.token, now + _LEASE)
+    leased = deps.claims.lease_named(claim, lease, now)
+    if leased is None:
+        raise _taken(claim, deps, now)
+    try:
+        document = _stored(wanted, claim, delivery, deps)
+        is_pod = _goes_first(document, now, listed, pieces)
+        attempt = Attempt(
+            leased,
+            retry=0,
+            started_at=now,
+            duration_s=0.0,
+            calls=0,
+            outcome=ATTACHED,
+            used=False,
+            evidence=(document,),
+            by=wanted.by,
+            is_beside=not is_pod,
+        )
+        decision = attached(leased, delivery, document.shown) if is_pod else attach_beside(leased)
+        (as_taken,) = deps.claims.record([(attempt, decision)], lease, now)
+    except BaseException:
+        deps.claims.release([(leased, leased.state)], lease)
+        raise
+    if not as_taken:
+        raise NotAttachedError("changed", reference=claim.reference)
+    return Attached(claim, document, is_pod, document.path if is_pod else listed.pod_url or "")
+
+
+def _taken(claim: Claim, deps: AttachDependencies, now: datetime) -> Exception:
+    """Why a claim could not be leased."""
+    if not deps.claims.is_leased(claim, now):
+        return NotAttachedError("changed", reference=claim.reference)
+    sentence = f"{claim.reference} is being fetched by a run at this moment; try again in a minute."
+    return RefusedError([RefusedClaim(claim.reference, Unfit.LEASED, sentence)])
+
+
+def _shown(
+    wanted: Attachment, claim: Claim, pieces: Sequence[KeptEvidence], deps: AttachDependencies
+) -> Shown:
+    """What the file shows. Raises NotAttachedError if it is no proof of this claim, or it has it already."""
+    if wanted.kind not in PROOF_KINDS:
+        raise NotAttachedError("kind", kind=wanted.kind)
+    if claim.number is None:
+        raise NotAttachedError("no_number", reference=claim.reference)
+    digest = sha256(wanted.content).hexdigest()
+    for piece in pieces:
+        if piece.sha256 == digest and piece.refused is None:
+            raise NotAttachedError("known", reference=claim.reference, source=piece.source)
+    try:
+        found = deps.appraise(wanted.content, Expected(claim.carrier or "", claim.number, wanted.kind))
+    except NotADocumentError as why:
+        raise NotAttachedError("file", file=clean(wanted.name), reason=str(why)) from why
+    if found.hollow:
+        raise _hollow(wanted, claim, found.hollow)
+    return found.shown
+
+
+def _hollow(wanted: Attachment, claim: Claim, reason: str) -> NotAttachedError:
+    return NotAttachedError("hollow", file=clean(wanted.name), reference=claim.reference, reason=reason)
+
+
+def _delivery(wanted: Attachment, claim: Claim, shown: Shown, policy: Policy, now: datetime) -> Delivery:
+    """What is known of the delivery: what the person said, then what the file shows, then what tracking told."""
+    signatory = wanted.signed_by if wanted.signed_by is None else clean(wanted.signed_by, LONGEST_NAME)
+    if signatory == "":
+        raise NotAttachedError("signatory")
+    at, day = None, wanted.at
+    if isinstance(wanted.at, datetime):
+        at, day = wanted.at if wanted.at.tzinfo else wanted.at.replace(tzinfo=policy.zone), None
+    if wanted.at:
+        _check_time(at or wanted.at, claim, policy, now)
+    else:
+        # Its time of day is that of the place, whose time zone nobody tells.
+        day = date.fromisoformat(shown.delivered[:10]) if shown.delivered else None
+        day = None if day and day > now.astimezone(policy.zone).date() else day
+    said = Delivery(at, signatory or shown.signatory, day, place=shown.place)
+    known = claim.state.delivery
+    return said.completed_by(known) if known and not known.is_assumed else said
+
+
+def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
+    """Raises NotAttachedError if the parcel cannot have been delivered then. `at`: a day, or an aware time."""
+    if at.year < EARLIEST.year:
+        raise NotAttachedError("before_all", at=str(at))
+    if (at > now) if isinstance(at, datetime) else (at > now.astimezone(policy.zone).date()):
+        raise NotAttachedError("future", at=str(at))
+    day = at.astimezone(policy.zone).date() if isinstance(at, datetime) else at
+    created = claim.created_at.astimezone(policy.zone).date() if claim.created_at else None
+    if created and created - day > _LONGEST_BEFORE:
+        raise NotAttachedError("too_early", reference=claim.reference, at=str(day), created=str(created))
+
+
+def _stored(wanted: Attachment, claim: Claim, delivery: Delivery, deps: AttachDependencies) -> StoredDocument:
+    label = Label(claim.carrier or _NO_CARRIER, claim.id, claim.reference, claim.number or "")
+    got = Retrieved.single(wanted.content, delivery, BY_HAND, html=True, kind=wanted.kind)
+    (document,) = deps.documents.store(label, got)
+    if document.refused:
+        raise _hollow(wanted, claim, document.refused)
+    deps.documents.secure([document])
+    return document
+
+
+def _goes_first(
+    document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
+) -> bool:
+    """Tell whether the file is to be the claim's POD: it has none, one that proves nothing, or a lesser one.
+
+    A file of other software, of which nothing is on record, stays.
+    """
+    if listed.claim.fetch_status != FetchStatus.SUCCESS or not listed.pod_url:
+        return True
+    present = next((piece for piece in pieces if piece.path == listed.pod_url), None)
+    if present is None:
+        return False
+    is_by_hand = present.source == BY_HAND
+    order = _order(present.kind, present.shown, present.delivery, present.obtained_at, is_by_hand=is_by_hand)
+    mine = _order(document.kind, document.shown, document.delivery, now, is_by_hand=True)
+    return present.refused is not None or mine < order
+
+
+def _order(
+    kind: EvidenceKind | None, shown: Shown | None, delivery: Delivery, at: datetime, *, is_by_hand: bool
+) -> tuple[int, bool, bool, float]:
+    """A piece's place among those of a claim, the least first.
+
+    A letter before a signature before a photo; then a signed one; then the carrier's own; then the latest.
+    """
+    is_signed = bool(delivery.signatory or (shown and (shown.signatory or shown.has_signature)))
+    # What an older version stored is a letter, most likely.
+    place = PROOF_KINDS.index(kind) if kind in PROOF_KINDS else 0
+    return place, not is_signed, is_by_hand, -at.timestamp()

@@ -1,0 +1,55 @@
+"""Files that a person attaches or has examined, over a database and the folder of documents."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from recours.core.outcome import NotADocumentError
+from recours.core.text import clean
+from recours.database.unexamined import UnexaminedDocuments
+from recours.documents.by_hand import appraise_file, read_file
+from recours.documents.store import DocumentStore
+from recours.operations import appraise, attach
+from recours.wiring.operations import Operations
+
+WORKER = "attach"  # in the record of attempts
+
+
+def content_of(path: Path) -> bytes:
+    """The content of the file to be attached. Raises NotAttachedError if it cannot be taken."""
+    try:
+        return read_file(path)
+    except NotADocumentError as why:
+        raise attach.NotAttachedError("file", file=clean(path.name or str(path)), reason=str(why)) from why
+
+
+def attach_file(operations: Operations, wanted: attach.Attachment) -> attach.Attached:
+    """Attach it. Raises NotAttachedError, RefusedError, RunError."""
+    documents = DocumentStore(operations.settings.pod_dir, operations.settings.access)
+    documents.make_sure()
+    deps = attach.AttachDependencies(
+        records=operations.records,
+        claims=replace(operations.claims, worker=WORKER),
+        documents=documents,
+        appraise=appraise_file,
+        policy=operations.settings.policy,
+        token=uuid.uuid4().hex,
+    )
+    return attach.attach(wanted, deps, operations.clock.now())
+
+
+def appraise_documents(
+    operations: Operations, claims: Sequence[Any] | None, who: str, *, dry_run: bool
+) -> appraise.Appraised:
+    """Examine what older versions stored for these claims (None: for all). Raises DatabaseError."""
+    return appraise.appraise(
+        UnexaminedDocuments(operations.database),
+        claims,
+        lambda path: read_file(Path(path)),
+        appraise_file,
+        who,
+        operations.clock.now,
+        dry_run=dry_run,
+    )

