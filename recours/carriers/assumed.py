@@ -53,7 +53,7 @@ class AssumedClient:
             return Failure(ErrorKind.POD_NEVER_AVAILABLE, _SOURCE, delivery=tracked)
         self._call(Capability.POD, session)
         if self._succeeds:
-            return Retrieved(PDF, tracked, _SOURCE)
+            return Retrieved.single(PDF, tracked, _SOURCE)
         return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, _SOURCE)
 
     def check_credentials(self, session: CarrierSession) -> Outcome:

@@ -13,10 +13,11 @@ from recours.carriers import outcomes, soap
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, Meaning, ParcelStatus, Sent
+from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved, begins_as
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
@@ -108,6 +109,7 @@ class Chronopost(Client):
     spec = SPEC
     denies_by_parcel = True
     tracking_shows_account = False
+    phrases = (re.compile("|".join(_OF_THE_ACCOUNT)),)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)))
@@ -120,11 +122,12 @@ class Chronopost(Client):
         if delivery.is_assumed or not _may_have_an_image(outcome, answer):
             return outcome
         try:
-            image = parse_pod(session.call(Capability.POD, self._pod_request(number, pdf=False)), delivery)
+            answer = session.call(Capability.POD, self._pod_request(number, pdf=False))
         except CallError as failed:
             if failed.failure.kind is ErrorKind.RATE_LIMITED and failed.failure.http_status is None:
                 return outcome  # our quota has no call left for this
             raise
+        image = parse_pod(answer, delivery, EvidenceKind.SIGNATURE)
         return image if _is_document(image) else outcome
 
     def check_credentials(self, session: CarrierSession) -> Outcome:
@@ -204,11 +207,13 @@ def _delivery(delivered: list[Any]) -> Delivery:
     items = [item for event in latest_first for item in soap.children(event, "infoCompList")]
     told = [(soap.text(item, "name") or "", value) for item in items if (value := soap.text(item, "value"))]
     name = next((value for label, value in told if is_person(label)), None)
-    strange = next((label for label, _ in told if not is_person(label) and not _is_known(label)), None)
+    strange = next((label for label, _ in told if not is_known_label(label)), None)
     unknown = f"the label '{clean(strange, 60)}' beside a delivery" if strange is not None else None
     handed_over = [event for event in latest_first if _code(event) not in TOLD_AFTERWARDS]
     at = next(filter(None, map(_time, [*handed_over, *latest_first])), None)
-    return Delivery(at, outcomes.person(name), unknown=unknown)
+    told_by = (handed_over or latest_first)[0]
+    place, label = (outcomes.caption(soap.text(told_by, name)) for name in ("officeLabel", "eventLabel"))
+    return Delivery(at, outcomes.person(name), unknown=unknown, place=place, label=label)
 
 
 def is_person(label: str) -> bool:
@@ -217,8 +222,9 @@ def is_person(label: str) -> bool:
     return bool(parts & _OF_A_PERSON) and parts <= _OF_A_PERSON | _LITTLE
 
 
-def _is_known(label: str) -> bool:
-    return " ".join(plain(label[:_READ_OF_LABELS]).split()) in NOT_PERSONS
+def is_known_label(label: str) -> bool:
+    """Tell whether what stands under this label is known, a person's name or not."""
+    return is_person(label) or " ".join(plain(label[:_READ_OF_LABELS]).split()) in NOT_PERSONS
 
 
 def _code(event: Any) -> str | None:
@@ -237,7 +243,7 @@ def _time_or_never(event: Any) -> datetime:
     return _time(event) or NEVER
 
 
-def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
+def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = EvidenceKind.LETTER) -> Outcome:
     """The document, or why there is none. The answer holds neither signatory nor time: `delivery` does."""
     result = _result(answer, "searchPOD")
     if isinstance(result, Failure):
@@ -245,7 +251,7 @@ def parse_pod(answer: Response, delivery: Delivery) -> Outcome:
     status = _whole(soap.text(result, "statusCode"))
     encoded = soap.text(result, "pod")
     if encoded is not None:
-        return outcomes.document(SPEC.name, [Sent(encoded, "chronopost searchPOD")], delivery, answer)
+        return outcomes.evidence(SPEC.name, [Sent(encoded, "chronopost searchPOD", kind)], delivery, answer)
     if soap.text(result, "podPresente") == "true" and status not in POD_STATUS:
         message = "Chronopost says that there is a proof, but sent none"
         return Failure.of(
@@ -264,7 +270,7 @@ def _may_have_an_image(outcome: Outcome, answer: Response) -> bool:
 
 
 def _is_document(outcome: Outcome) -> bool:
-    return isinstance(outcome, Retrieved) and begins_as(outcome.content) is not None
+    return isinstance(outcome, Retrieved) and outcomes.is_document(outcome.best)
 
 
 def _result(answer: Response, operation: str) -> Any | Failure:

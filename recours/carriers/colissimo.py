@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from recours.carriers import json_api, outcomes
-from recours.carriers.client import Client
+from recours.carriers.client import Client, further_evidence
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, PARIS, S10, Meaning, ParcelStatus
+from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome, Retrieved
@@ -31,7 +32,7 @@ SPEC = CarrierSpec(
     # 6A, 6C, 8Q and so on, some products with a digit in the second place; or S10.
     number_form=re.compile(rf"[0-9][A-Z0-9][0-9]{{11}}|{S10.pattern}"),
     number_example="6A12345678900",
-    calls={Capability.TRACKING: 1, Capability.POD: 2},
+    calls={Capability.TRACKING: 1, Capability.POD: 2},  # further documents only if calls are left
     sample_number="6A00000000000",
     check_digit_fits=outcomes.s10_fits,
 )
@@ -141,6 +142,7 @@ DOCUMENT_CODES: dict[str, Meaning] = {
 }
 # documentType: the lower, the better a proof. Both shop modules show SIGNATURE as the proof of delivery.
 RANKS = {"SIGNATURE": 0, "DELIVERY_CERTIFICATE": 1, "PHOTO": 2, "PICTURE": 2}
+_PHOTOS = ("PHOTO", "PICTURE")
 
 # HTTP statuses of either service, where the codes say nothing. 401, 403, 413: the carrier's list for the documents.
 STATUSES: dict[int, Meaning] = {401: Sentence.CREDENTIALS_REJECTED, 403: Sentence.SERVICE_DENIED}
@@ -155,7 +157,7 @@ class Listed:
 
     path: str | None
     uuid: str | None
-    rank: int = 0
+    type: str = "SIGNATURE"
     at: datetime | None = None  # aware UTC
 
 
@@ -169,16 +171,23 @@ class Colissimo(Client):
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number, self.settings)))
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        """`documents`, and `document` for the best of those that it lists."""
+        """`documents`, and `document` for the best of those that it lists; for others where calls are left."""
         listed = parse_documents(session.call(Capability.POD, documents_request(number, self.settings)))
         if isinstance(listed, Failure):
             return listed
         session.credentials_accepted()
+        best, *others = listed
         if delivery.at is None:
-            delivery = replace(delivery, at=listed.at)
+            delivery = replace(delivery, at=best.at)
             session.delivery_known(delivery)
-        answer = session.call(Capability.POD, document_request(number, listed, self.settings))
-        return parse_document(answer, delivery)
+        answer = session.call(Capability.POD, document_request(number, best, self.settings))
+        outcome = parse_document(answer, delivery, best)
+        for other in others:
+            if not isinstance(outcome, Retrieved):
+                break
+            further = further_evidence(session, document_request(number, other, self.settings))
+            outcome = outcome.with_pieces_of(parse_document(further, delivery, other) if further else None)
+        return outcome
 
 
 def tracking_request(number: str, settings: Mapping[str, str]) -> Request:
@@ -240,7 +249,8 @@ def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
     # The last step of a parcel that is going back would be the return's.
     if last is None and (not arrived or _status(outcomes.latest(events, _time)) is ParcelStatus.GOING_BACK):
         return _on_its_way(events, steps, answer)
-    delivery = Delivery(_time(last) or _time(json_api.at(arrived, 0)))
+    place, label = (outcomes.caption(json_api.text(last, name)) for name in ("siteName", "labelLong"))
+    delivery = Delivery(_time(last) or _time(json_api.at(arrived, 0)), place=place, label=label)
     product = json_api.text(parcel, "productCode") or json_api.text(parcel, "service", "productCode")
     if product in PRODUCTS_WITHOUT_SIGNATURE:
         return Failure.of(Sentence.PROOF_UNSIGNED, SPEC.name, None, answer.status, delivery=delivery)
@@ -270,36 +280,39 @@ def _time(dated: Any) -> datetime | None:
 # ---------------------------------------------------------------- answers of the documents
 
 
-def parse_documents(answer: Response) -> Listed | Failure:
-    """The best document of a delivered parcel's list, the latest of several, or why there is none."""
+def parse_documents(answer: Response) -> list[Listed] | Failure:
+    """The documents of a delivered parcel, the best first, or why there is none; of each type the latest."""
     tree = json_api.tree(answer.body)
     if json_api.text(tree, "errorCode") != _ALL_WELL or answer.status != _OK_STATUS:
         return _refusal(tree, answer)
     if not isinstance(json_api.at(tree, "documents"), list | dict | None):
         return outcomes.unreadable(SPEC.name, answer)
     found = [listed for entry in json_api.items(tree, "documents") if (listed := _listed(entry))]
-    best = max(found, key=lambda listed: (-listed.rank, listed.at or NEVER), default=None)
+    latest = {listed.type: listed for listed in sorted(found, key=lambda listed: listed.at or NEVER)}
     # Which product it is, and so whether a proof will come, is not told.
-    return best or outcomes.meant(SPEC.name, DOCUMENT_CODES["003"], answer)
+    return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or outcomes.meant(
+        SPEC.name, DOCUMENT_CODES["003"], answer
+    )
 
 
 def _listed(entry: Any) -> Listed | None:
     """A proof, if the entry is one and says where it is."""
-    rank = RANKS.get(json_api.text(entry, "documentType") or "")
+    of_type = json_api.text(entry, "documentType") or ""
     path, uuid = (_usable(json_api.at(entry, name)) for name in ("path", "uuid"))
-    if rank is None or not (path or uuid):
+    if of_type not in RANKS or not (path or uuid):
         return None
-    return Listed(path, uuid, rank, outcomes.parse_time(json_api.text(entry, "eventDate"), PARIS))
+    return Listed(path, uuid, of_type, outcomes.parse_time(json_api.text(entry, "eventDate"), PARIS))
 
 
 def _usable(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() and len(value) <= _LONGEST_PATH else None
 
 
-def parse_document(answer: Response, delivery: Delivery) -> Outcome:
+def parse_document(answer: Response, delivery: Delivery, listed: Listed) -> Outcome:
     """The bytes as they came; JSON or a web page in their place is no document."""
     if answer.status == _OK_STATUS and not _is_text_of_a_service(answer):
-        return Retrieved(answer.body, delivery, "colissimo document")
+        kind = EvidenceKind.PHOTO if listed.type in _PHOTOS else EvidenceKind.LETTER
+        return Retrieved.single(answer.body, delivery, "colissimo document", kind=kind)
     return replace(_refusal(json_api.tree(answer.body), answer), delivery=delivery)
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from recours.carriers import json_api, outcomes
-from recours.carriers.client import Client, with_delivery
+from recours.carriers.client import Client, further_evidence, with_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
+from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -58,7 +59,8 @@ _MEANINGS: dict[int, Meaning] = {
 }
 _NAMES_NUMBER = re.compile(r"tracking[ _-]?number")
 
-_LINKS = ("documentUrl", "signatureUrl")  # the better one first
+# The better one first.
+_LINKS = {"documentUrl": EvidenceKind.LETTER, "signatureUrl": EvidenceKind.SIGNATURE}
 _LONGEST_LINK = 2000
 _OF_DHL = re.compile(r"(?:[a-z0-9-]+\.)*dhl\.com")
 _HTTPS = 443
@@ -76,6 +78,7 @@ class Dhl(Client):
     """The client: the status, and the document that it links to, if it does."""
 
     spec = SPEC
+    phrases = (_NAMES_NUMBER, re.compile(r"https://|(?<=\.)dhl\.com(?=[:/]|$)"))
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """Track, whether the delivery is known or not: the link comes with the status."""
@@ -136,7 +139,8 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
     parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
     signatory = outcomes.person(json_api.text(signed, "name") or " ".join(parts))
     links = [(name, url) for name in _LINKS if (url := json_api.text(proof, name))]
-    return Found(Delivery(at, signatory), tuple(links))
+    place = outcomes.caption(json_api.text(status, "location", "address", "addressLocality"))
+    return Found(Delivery(at, signatory, place=place, label=outcomes.caption(label)), tuple(links))
 
 
 def _error(answer: Response, number: str) -> Failure:
@@ -152,13 +156,16 @@ def _error(answer: Response, number: str) -> Failure:
 
 
 def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, session: CarrierSession) -> Outcome:
-    """The document behind the first link that may be followed, or why there is none. Raises CallError."""
-    requests = ((name, link_request(url)) for name, url in links)
-    name, request = next((each for each in requests if each[1]), ("", None))
-    if request is None:
+    """What is behind the links that may be followed, or why there is nothing. Raises CallError.
+
+    If the first one gives a document, the other is followed where a call is left.
+    """
+    requests = [(name, request) for name, url in links if (request := link_request(url))]
+    if not requests:
         key = Sentence.PROOF_LINK_EMPTY if links else Sentence.PROOF_LINK_MISSING
         detail = "it leads elsewhere, so it was not followed" if links else ""
         return Failure.of(key, SPEC.name, None, _OK, detail=detail, delivery=delivery)
+    (name, request), *others = requests
     try:
         answer = session.call(Capability.POD, request)
     except CallError as failed:
@@ -167,7 +174,12 @@ def _followed(links: tuple[tuple[str, str], ...], delivery: Delivery, session: C
             raise
         status = failed.failure.http_status
         return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, status, delivery=delivery)
-    return parse_document(answer, delivery, name)
+    outcome = parse_document(answer, delivery, name)
+    if isinstance(outcome, Retrieved) and others:
+        name, request = others[0]
+        further = further_evidence(session, request)
+        outcome = outcome.with_pieces_of(parse_document(further, delivery, name) if further else None)
+    return outcome
 
 
 def link_request(url: str) -> Request | None:
@@ -191,8 +203,8 @@ def link_request(url: str) -> Request | None:
     return Request("GET", path, {"Accept": "application/pdf, image/*"}, origin=f"https://{host}")
 
 
-def parse_document(answer: Response, delivery: Delivery, link: str = _LINKS[0]) -> Outcome:
+def parse_document(answer: Response, delivery: Delivery, link: str) -> Outcome:
     """What a link gave, if it is a document. A web page (a login form, say) is none."""
     if answer.status == _OK and begins_as(answer.body):
-        return Retrieved(answer.body, delivery, f"dhl {link}")
+        return Retrieved.single(answer.body, delivery, f"dhl {link}", kind=_LINKS[link])
     return Failure.of(Sentence.PROOF_LINK_EMPTY, SPEC.name, None, answer.status, delivery=delivery)

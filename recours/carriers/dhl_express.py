@@ -101,6 +101,7 @@ class DhlExpress(Client):
     """The client: the events first, the proof only for a delivered shipment."""
 
     spec = SPEC
+    phrases = (re.compile(rf"{_NAMES_NUMBER}|{_NAMES_ACCOUNT}|\bdelivered\s*:"),)
 
     def __init__(
         self, settings: Mapping[str, str], *, new_id: Callable[[], str] = lambda: str(uuid4())
@@ -187,7 +188,13 @@ def parse_tracking(answer: Response, number: str) -> FoundShipment | Failure:
         return outcomes.unreadable(SPEC.name, answer)
     delivered = [event for event in final if _means(event) is ParcelStatus.DELIVERED]
     names = (name for event in reversed(delivered) if (name := _signatory(event)))
-    return FoundShipment(Delivery(_time(delivered[-1]), outcomes.person(next(names, None))), waybill or "")
+    delivery = Delivery(
+        _time(delivered[-1]),
+        outcomes.person(next(names, None)),
+        place=outcomes.caption(json_api.text(json_api.items(delivered[-1], "serviceArea"), 0, "description")),
+        label=outcomes.caption(json_api.text(delivered[-1], "description")),
+    )
+    return FoundShipment(delivery, waybill or "")
 
 
 _FINAL = (ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.DESTROYED)
@@ -249,15 +256,17 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     if not isinstance(json_api.at(tree, "documents"), list):
         return replace(outcomes.unreadable(SPEC.name, answer), delivery=delivery)
     documents = json_api.items(tree, "documents")
-    proofs = (one for one in documents if json_api.text(one, "typeCode") == "POD")
-    sent = next(proofs, documents[0] if documents else None)
-    encoded = json_api.text(sent, "content")
-    if encoded is None:
-        return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
-    # The form is in `encodingFormat`; a fixture of karrio's has `format`. What it is worth, the bytes tell later.
-    form = clean(json_api.text(sent, "encodingFormat") or json_api.text(sent, "format") or "", 20)
-    source = f"dhl_express proof-of-delivery {form}".strip()
-    return outcomes.document(SPEC.name, [Sent(encoded, source)], delivery, answer)
+    proofs = [one for one in documents if json_api.text(one, "typeCode") == "POD"]
+    if sent := [found for one in proofs or documents if (found := _sent(one))]:
+        return outcomes.evidence(SPEC.name, sent, delivery, answer)
+    return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
+
+
+def _sent(document: Any) -> Sent | None:
+    """The form is in `encodingFormat`; a fixture of karrio's has `format`. What it is worth, the bytes tell later."""
+    form = clean(json_api.text(document, "encodingFormat") or json_api.text(document, "format") or "", 20)
+    encoded = json_api.text(document, "content")
+    return Sent(encoded, f"dhl_express proof-of-delivery {form}".strip()) if encoded is not None else None
 
 
 # ---------------------------------------------------------------- errors, in either answer

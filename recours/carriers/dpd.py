@@ -14,6 +14,7 @@ from recours.carriers import outcomes, soap
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, Detailed, Meaning, Sent
+from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -87,7 +88,11 @@ TRANSIT_CODES = frozenset({"8", "10", "28", "44", "89", "20", "30"})
 
 # Image types that prove a delivery, the best first. The enumeration is the service's, this order is inferred; it also
 # has POA and PickupSignature, which prove none.
-PROOFS = ("POD", "DeliverySignature", "DeliveryShop")
+PROOFS = {
+    "POD": EvidenceKind.LETTER,
+    "DeliverySignature": EvidenceKind.SIGNATURE,
+    "DeliveryShop": EvidenceKind.SIGNATURE,
+}
 
 # Inferred: whether this is who signed or the consignee is not said, and no other field is known to hold the name.
 _SIGNATORY = "Receiver"
@@ -114,6 +119,7 @@ class Dpd(OneCallClient):
     """The client: one call tells the status and brings the proof."""
 
     spec = SPEC
+    phrases = (re.compile(_INVALID.lower()), _OF_THE_NUMBER, _OF_OTHER_THINGS)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call. `delivery` fills what is missing in the answer."""
@@ -123,10 +129,13 @@ class Dpd(OneCallClient):
 
 
 def trace_request(number: str, user: str, password: str, center: str, customer: str) -> Request:
-    """`GetShipmentTraceSingle` with images. The order of the schema: ASMX passes over elements at other places."""
+    """`GetShipmentTraceSingle` with images. The order of the schema: ASMX passes over elements at other places.
+
+    In the WSDL the customer's type extends one that has the two numbers, so that they come before the country.
+    """
     account = [("userid", user), ("password", password)]
     asked: soap.Fields = [
-        ("Customer", [("countrycode", _COUNTRY), ("centernumber", center), ("number", customer)]),
+        ("Customer", [("centernumber", center), ("number", customer), ("countrycode", _COUNTRY)]),
         ("Language", "FR"),
         ("ShipmentNumber", parcel_of(number)),
         ("ExpandContainerMode", "MasterOnly"),
@@ -152,7 +161,7 @@ def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -
     delivery, sent = found.completed_by(known), _images(result)
     if not sent:
         return Failure.of(Sentence.PROOF_PENDING, SPEC.name, None, answer.status, delivery=delivery)
-    return outcomes.document(SPEC.name, sent, delivery, answer)
+    return outcomes.evidence(SPEC.name, sent, delivery, answer)
 
 
 def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
@@ -164,7 +173,10 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
         code, label = soap.text(traces[-1], "StatusNumber"), soap.text(traces[-1], "StatusDescription")
         return outcomes.not_delivered(SPEC.name, answer, label, code=code, known=TRANSIT_CODES)
     at = _time(delivered[-1]) or outcomes.parse_french_time(soap.text(result, "DeliveryDate"))
-    return Delivery(at, outcomes.person(soap.text(result, _SIGNATORY)))
+    place, label = (
+        outcomes.caption(soap.text(delivered[-1], name)) for name in ("CenterName", "StatusDescription")
+    )
+    return Delivery(at, outcomes.person(soap.text(result, _SIGNATORY)), place=place, label=label)
 
 
 def _not_known(answer: Response) -> Failure:
@@ -181,10 +193,10 @@ def _images(result: Any) -> list[Sent]:
     images = soap.listed(result, "images", "Image")
     sent = [(soap.text(image, "type") or "", soap.text(image, "image") or "") for image in images]
     return [
-        Sent(encoded, f"dpd {_OPERATION} {kind}")
-        for proof in PROOFS
-        for kind, encoded in sent
-        if kind == proof and encoded
+        Sent(encoded, f"dpd {_OPERATION} {name}", kind)
+        for name, kind in PROOFS.items()
+        for told, encoded in sent
+        if told == name and encoded
     ]
 
 

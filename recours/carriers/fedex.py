@@ -137,6 +137,12 @@ class FedEx(TokenClient):
     """The client: `trackingnumbers`, then `trackingdocuments` for a delivered parcel."""
 
     spec = SPEC
+    phrases = (
+        re.compile(
+            "|".join(re.escape(code.lower()) for code in (*DOCUMENT_CODES, *IGNORED_ALERTS, _OF_THE_NUMBER))
+        ),
+        re.compile(_DAY_IS_USED_UP.pattern.decode()),
+    )
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)
@@ -236,7 +242,15 @@ def _whereabouts(result: Any, answer: Response) -> Delivery | Failure:
     info = json_api.at(result, "trackingNumberInfo")
     told = {name: json_api.text(info, name) or "" for name in _HINTS}
     hints = {name: value for name, value in told.items() if 0 < len(value) <= _LONGEST_ECHO}
-    return Delivery(_delivered_at(result), outcomes.person(signatory), hints=hints)
+    scans = [scan for scan in json_api.items(result, "scanEvents") if _DELIVERED in _scan_codes(scan)]
+    city = json_api.text(outcomes.latest(scans, _scanned_at), "scanLocation", "city")
+    return Delivery(
+        _delivered_at(result),
+        outcomes.person(signatory),
+        hints=hints,
+        place=outcomes.caption(city),
+        label=outcomes.caption(label),
+    )
 
 
 def _status(result: Any) -> tuple[str | None, str | None]:
@@ -294,7 +308,7 @@ def _document(output: Any, delivery: Delivery, answer: Response) -> Outcome:
         return outcomes.unreadable(SPEC.name, answer)
     found = [Sent(each, _SOURCE) for each in sent if each.strip()]
     return (
-        outcomes.document(SPEC.name, found, delivery, answer) if found else _without_document(output, answer)
+        outcomes.evidence(SPEC.name, found, delivery, answer) if found else _without_document(output, answer)
     )
 
 

@@ -107,6 +107,7 @@ _INVALID_FIELD = "VALIDATION.INVALID_FIELD"
 _NUMBER_FIELDS = ("trackid", "parcelnumber")
 _WRONG_STATE, _WRONG_STATE_TEXT = "POD.WRONG_STATE", "wrong state"
 SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": Sentence.NUMBER_UNKNOWN}
+SHIPIT_CODES = frozenset({_INVALID_FIELD, _WRONG_STATE, *SHIPIT_ERRORS})
 # Live, for parcels whose sender's day has not been closed.
 _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
 _NO_RIGHT = "its ShipIT refuses the token that its tracking accepts: ask GLS for the product ShipIT-Farm, or set GLS_POD=no"
@@ -116,6 +117,7 @@ class Gls(TokenClient):
     """The client: the status, then the signatory, then the proof."""
 
     spec = SPEC
+    phrases = (re.compile("|".join((*_NUMBER_FIELDS, _WRONG_STATE_TEXT))),)
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)
@@ -245,7 +247,9 @@ def _parcel_answer(parcel: Any, answer: Response) -> Delivery | Failure:
         return outcomes.unreadable(SPEC.name, answer)
     last = outcomes.latest(json_api.items(parcel, "events"), _time)
     if status == DELIVERED:
-        return Delivery(outcomes.parse_time(json_api.text(parcel, "statusDateTime"), PARIS) or _time(last))
+        at = outcomes.parse_time(json_api.text(parcel, "statusDateTime"), PARIS) or _time(last)
+        place, label = (outcomes.caption(json_api.text(last, name)) for name in ("city", "description"))
+        return Delivery(at, place=place, label=label)
     label = json_api.text(last, "description") or OTHER_STATUSES.get(status)
     return outcomes.not_handed_over(SPEC.name, answer, label, code=status, table=_STATUSES)
 
@@ -276,7 +280,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
     encoded = _images(answer)
     if isinstance(encoded, Failure):
         return replace(encoded, delivery=delivery)
-    return outcomes.document(SPEC.name, [Sent(text, "gls parcelpod") for text in encoded], delivery, answer)
+    return outcomes.evidence(SPEC.name, [Sent(text, "gls parcelpod") for text in encoded], delivery, answer)
 
 
 def _images(answer: Response) -> list[str] | Failure:
@@ -286,11 +290,13 @@ def _images(answer: Response) -> list[str] | Failure:
     tree = json_api.tree(answer.body)
     if tree == {}:
         return outcomes.meant(SPEC.name, _NO_RESULT, answer)
-    item = json_api.at(json_api.items(tree, "PODItem") or json_api.items(tree, "Poditem"), 0)
-    if item is None:
+    items = json_api.items(tree, "PODItem") or json_api.items(tree, "Poditem")
+    if not items:
         return outcomes.unreadable(SPEC.name, answer)
-    single = json_api.text(item, "ImageData")
-    texts = [single] if single else [json_api.text(one) for one in json_api.items(item, "ImageData")]
+    texts: list[str | None] = []
+    for item in items:
+        single = json_api.text(item, "ImageData")
+        texts += [single] if single else [json_api.text(one) for one in json_api.items(item, "ImageData")]
     return [text for text in texts if text] or outcomes.meant(SPEC.name, Sentence.PROOF_PENDING, answer)
 
 

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 import urllib3
@@ -70,6 +70,13 @@ class UnacceptableAnswerError(HttpError):
     """An answer came that no carrier should give: too large, wrongly encoded, a redirect."""
 
     key = Sentence.ANSWER_UNREADABLE
+
+
+class Sender(Protocol):
+    """What makes a call: `Http`, or something in its place."""
+
+    def send(self, request: Request) -> Response:
+        """Send it once. Raises HttpError."""
 
 
 class Http:
@@ -297,7 +304,7 @@ class _PassingError(Exception):
 class HttpSession:
     _name: str  # the carrier's
     _reservation: Reservation
-    _http: Http
+    _http: Sender
     _clock: Clock
     _jitter: Callable[[], float]  # a number from 0 to 1, a fresh one each time
     _wait_asked: Callable[

@@ -74,6 +74,7 @@ class LaPoste(StatusClient):
     """The client: the status only."""
 
     spec = SPEC
+    phrases = (_QUOTA,)
 
     def track(self, number: str, session: CarrierSession) -> Failure:
         """`idships`. A delivery is a failure too: with it, and without a proof."""
@@ -166,7 +167,7 @@ def _whereabouts(shipment: Any, answer: Response) -> Failure:
         label, code = json_api.text(told, "label"), json_api.text(told, "code")
         return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=CODES_OF_EVENTS)
     at = _time(last) or outcomes.parse_time(json_api.text(shipment, "deliveryDate"), PARIS)
-    return LaPoste.without_proof(Delivery(at))
+    return LaPoste.without_proof(Delivery(at, label=outcomes.caption(json_api.text(last, "label"))))
 
 
 def _status(event: Any) -> ParcelStatus | None:

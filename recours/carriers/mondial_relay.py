@@ -83,6 +83,7 @@ class MondialRelay(StatusClient):
     """The client: the status only."""
 
     spec = SPEC
+    phrases = (_AT_A_RELAY, _HANDED_OVER, _SENT_BACK)
 
     def track(self, number: str, session: CarrierSession) -> Failure:
         """`WSI2_TracingColisDetaille`. A delivery is a failure too: with it, and without a proof."""
@@ -152,12 +153,13 @@ def _delivered(result: Any, last: Any | None, label: str | None, answer: Respons
             return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
     at = outcomes.parse_french_time(_of(last, "Date"), _of(last, "Heure"))
     place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
-    return _without_proof(Delivery(at), answer.status, place)
+    said = outcomes.caption(_of(last, "Libelle") or label)
+    return _without_proof(Delivery(at, place=outcomes.caption(place), label=said), answer.status)
 
 
-def _without_proof(delivery: Delivery, status: int | None = None, place: str | None = None) -> Failure:
+def _without_proof(delivery: Delivery, status: int | None = None) -> Failure:
     day = outcomes.french_day(delivery.at) if delivery.at else ""
-    text = ", ".join(part for part in (day, clean(place or "", 60)) if part)
+    text = ", ".join(part for part in (day, clean(delivery.place or "", 60)) if part)
     return Failure.of(Sentence.PROOFS_NOT_ISSUED, SPEC.name, text, status, delivery=delivery)
 
 

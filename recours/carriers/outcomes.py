@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from recours.carriers.message import Response
+from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
-from recours.core.outcome import Failure, Outcome, Retrieved, begins_as
+from recours.core.outcome import Failure, Outcome, Piece, Retrieved, begins_as
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 
@@ -185,30 +186,34 @@ def decoded(encoded: str) -> bytes | None:
         return None
 
 
+# More than any carrier documents for one parcel: an answer may hold as many as fit in it.
+MOST_PIECES = 20
+
+
 class Sent(NamedTuple):
     encoded: str  # base64
     source: str  # which call of which carrier
+    kind: EvidenceKind = EvidenceKind.LETTER
     html: bool = False  # it may be a web page
 
 
-def document(name: str, sent: Sequence[Sent], delivery: Delivery, answer: Response) -> Outcome:
-    """Of the proofs in one answer, at least one, the best first: the first that begins as a document.
+def evidence(name: str, sent: Sequence[Sent], delivery: Delivery, answer: Response) -> Outcome:
+    """The pieces of evidence in one answer, at least one, the best first: those that begin as a document before others.
 
-    Without any, the first that could be decoded: the evidence check says what is wrong with it.
+    What cannot be decoded is left out; what is wrong with the rest, the appraisal says.
     """
-    passed_over: list[Retrieved] = []
-    for one in sent:
-        content = decoded(one.encoded)
-        if content is None:
-            continue
-        got = Retrieved(content, delivery, one.source, html=one.html)
-        if begins_as(content, html=one.html):
-            return got
-        passed_over.append(got)
-    if passed_over:
-        return passed_over[0]
+    decoding = ((decoded(one.encoded), one) for one in sent[:MOST_PIECES])
+    pieces = [
+        Piece(content, one.source, one.kind, one.html) for content, one in decoding if content is not None
+    ]
+    if pieces:
+        return Retrieved(tuple(sorted(pieces, key=lambda one: not is_document(one))), delivery)
     message = f"{name} sent a proof that is not valid base64"
     return Failure.of(Sentence.PROOF_UNUSABLE, name, None, answer.status, message=message, delivery=delivery)
+
+
+def is_document(piece: Piece) -> bool:
+    return begins_as(piece.content, html=piece.html) is not None
 
 
 # ---------------------------------------------------------------- numbers, names and times
@@ -252,6 +257,11 @@ def by_number(
 def person(name: str | None) -> str | None:
     """A signatory's name, harmless."""
     return clean(name, LONGEST_NAME) if name and name.strip() else None
+
+
+def caption(text: str | None) -> str | None:
+    """A place or a status in the carrier's own text, harmless."""
+    return clean(text, _LONGEST_LABEL) if text and text.strip() else None
 
 
 def french_day(at: datetime) -> str:

@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import OneCallClient, TokenClient
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.oauth import Tokens, token_request
+from recours.carriers.oauth import BLOCKED, Tokens, token_request
 from recours.carriers.outcomes import Meaning, ParcelStatus, Sent
+from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -142,6 +143,7 @@ class Ups(OneCallClient, TokenClient):
     """The client: one call gives the status and the proof."""
 
     spec = SPEC
+    phrases = (re.compile(BLOCKED),)
 
     def __init__(self, settings: Mapping[str, str], *, new_id: Callable[[], str] = _new_id) -> None:
         """`new_id` makes a text that no other call has been given."""
@@ -230,7 +232,9 @@ def _delivery(package: Any, answer: Response) -> Delivery | Failure:
         if any(each in (ParcelStatus.GOING_BACK, ParcelStatus.RETURNED) for each in passed):
             return outcomes.end_of_return(SPEC.name, answer, label)
         signatory = outcomes.person(json_api.text(package, "deliveryInformation", "receivedBy"))
-        return replace(_delivered_at(package), signatory=signatory)
+        return replace(
+            _delivered_at(package), signatory=signatory, place=_place(package), label=outcomes.caption(label)
+        )
     codes = _codes(status) or told
     code = next((code for code in codes if code in _KNOWN), codes[0])
     return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=_KNOWN, status=means)
@@ -254,6 +258,15 @@ def _means(status: Any) -> ParcelStatus | None:
     if by_code not in (None, ParcelStatus.UNCLEAR):
         return by_code
     return STATUS_TYPES.get(json_api.text(status, "type") or "", by_code)
+
+
+def _place(package: Any) -> str | None:
+    """The town, and where there the parcel was left, such as "FRONT DOOR"."""
+    activities = json_api.items(package, "activity")
+    handed_over = (a for a in activities if _means(json_api.at(a, "status")) is ParcelStatus.DELIVERED)
+    town = json_api.text(next(handed_over, None), "location", "address", "city")
+    spot = json_api.text(package, "deliveryInformation", "location")
+    return outcomes.caption(", ".join(filter(None, (town, spot))))
 
 
 # ---------------------------------------------------------------- when it was delivered
@@ -372,12 +385,19 @@ def _compact(day: str | None, hour: str | None, zone: tzinfo | None) -> datetime
 
 
 def _document(package: Any, delivery: Delivery, answer: Response) -> Outcome:
-    """The proof, a web page; or the picture of the signature alone."""
+    """The proof, a web page; the image of the signature; a photo of the parcel where it was left."""
     told = json_api.at(package, "deliveryInformation")
-    page = Sent(json_api.text(told, "pod", "content") or "", _SOURCE, html=True)
-    image = Sent(json_api.text(told, "signature", "image") or "", _SOURCE)
-    if sent := [one for one in (page, image) if one.encoded]:
-        return outcomes.document(SPEC.name, sent, delivery, answer)
+    page, image, photo = (
+        json_api.text(told, *path) or ""
+        for path in (("pod", "content"), ("signature", "image"), ("deliveryPhoto", "photo"))
+    )
+    listed = (
+        Sent(page, _SOURCE, html=True),
+        Sent(image, _SOURCE, EvidenceKind.SIGNATURE),
+        Sent(photo, _SOURCE, EvidenceKind.PHOTO),
+    )
+    if sent := [one for one in listed if one.encoded]:
+        return outcomes.evidence(SPEC.name, sent, delivery, answer)
     return Failure.of(Sentence.PROOF_FOR_PARTIES, SPEC.name, None, answer.status, delivery=delivery)
 
 

@@ -9,6 +9,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree.ElementTree import canonicalize
 
@@ -16,9 +17,12 @@ import pytest
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.message import Response
+from recours.carriers.outcomes import PARIS
+from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.policy import Policy
 from recours.core.quota import Capability
 from recours.documents.store import DocumentStore
 from recours.runs.attempt import attempt, malformed, without_call
@@ -180,7 +184,7 @@ def test_the_tracking_presents_no_credentials() -> None:
 def test_a_parcel_known_to_be_delivered_goes_straight_to_the_document() -> None:
     outcome, session = fetch(WITH_POD, known=KNOWN)
     assert [what for what, _ in session.asked] == [Capability.POD]
-    assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+    assert outcome == Retrieved.single(PDF, KNOWN, "chronopost searchPOD")
     assert SPEC.calls_for(KNOWN) == {Capability.POD: 1}
     assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
 
@@ -202,7 +206,7 @@ STRANGE_CODES = ["ZZZ", "d", ""]
 def test_delivered_codes_lead_to_the_document(code: str) -> None:
     outcome, session = fetch(with_events(IN_TRANSIT, an_event(code, more=signed_by("DUPONT"))), WITH_POD)
     assert len(session.asked) == 2
-    assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+    assert outcome == Retrieved.single(PDF, KNOWN, "chronopost searchPOD")
 
 
 def test_other_codes_mean_not_delivered() -> None:
@@ -259,14 +263,14 @@ def test_a_delivery_before_a_return_is_the_recipients(after: list[str]) -> None:
     for listed in ([first, *after], [*after, first]):
         outcome, _ = fetch(with_events(*listed), WITH_POD)
         at = datetime(2026, 10, 5, 7, 0, tzinfo=UTC)
-        assert outcome == Retrieved(PDF, Delivery(at, "DUPONT"), "chronopost searchPOD")
+        assert outcome == Retrieved.single(PDF, Delivery(at, "DUPONT"), "chronopost searchPOD")
 
 
 def test_without_times_the_order_of_the_list_tells_which_came_first() -> None:
     back, delivered = an_event("R", "hier"), an_event("D", more=signed_by("DUPONT"))
     assert failure_of(with_events(back, delivered)).kind is ErrorKind.RETURNED_TO_SENDER
     outcome, _ = fetch(with_events(delivered, back), WITH_POD)
-    assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+    assert outcome == Retrieved.single(PDF, KNOWN, "chronopost searchPOD")
 
 
 def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
@@ -292,12 +296,12 @@ def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
 
 def test_an_image_that_is_available_leads_to_the_document() -> None:
     outcome, _ = fetch(with_events(IN_TRANSIT, an_event("IM")), WITH_POD)
-    assert outcome == Retrieved(PDF, Delivery(), "chronopost searchPOD")
+    assert outcome == Retrieved.single(PDF, Delivery(), "chronopost searchPOD")
     outcome, _ = fetch(
         with_events(an_event("D", more=signed_by("DUPONT")), an_event("IM", "2026-10-06T09:00:00+02:00")),
         WITH_POD,
     )
-    assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+    assert outcome == Retrieved.single(PDF, KNOWN, "chronopost searchPOD")
 
 
 def test_the_latest_delivery_counts_whatever_the_order() -> None:
@@ -307,7 +311,7 @@ def test_the_latest_delivery_counts_whatever_the_order() -> None:
     )  # later, though its digits are smaller
     for events in ([early, late], [late, early], [late, IN_TRANSIT, early]):
         outcome, _ = fetch(with_events(*events), WITH_POD)
-        assert outcome == Retrieved(PDF, KNOWN, "chronopost searchPOD")
+        assert outcome == Retrieved.single(PDF, KNOWN, "chronopost searchPOD")
 
 
 LATER, LATEST = "2026-10-05T18:00:00+02:00", "2026-10-06T07:00:00+02:00"
@@ -337,7 +341,7 @@ def test_events_about_papers_neither_move_a_delivery_nor_hide_who_signed(
 ) -> None:
     for listed in (events, events[::-1]):
         outcome, _ = fetch(with_events(*listed), WITH_POD)
-        assert outcome == Retrieved(PDF, delivery, "chronopost searchPOD")
+        assert outcome == Retrieved.single(PDF, delivery, "chronopost searchPOD")
 
 
 @pytest.mark.parametrize(
@@ -357,7 +361,7 @@ def test_events_about_papers_neither_move_a_delivery_nor_hide_who_signed(
 )
 def test_the_time_of_delivery(date: str, at: datetime | None) -> None:
     outcome, _ = fetch(with_events(an_event("D", date, signed_by("DUPONT"))), WITH_POD)
-    assert outcome == Retrieved(PDF, Delivery(at, "DUPONT"), "chronopost searchPOD")
+    assert outcome == Retrieved.single(PDF, Delivery(at, "DUPONT"), "chronopost searchPOD")
     assert isinstance(outcome, Retrieved)
     assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
 
@@ -388,7 +392,7 @@ def test_the_time_of_delivery(date: str, at: datetime | None) -> None:
 )
 def test_the_signatory(more: str, signatory: str | None) -> None:
     outcome, _ = fetch(with_events(an_event("D", more=more)), WITH_POD)
-    assert outcome == Retrieved(PDF, Delivery(AT, signatory), "chronopost searchPOD")
+    assert outcome == Retrieved.single(PDF, Delivery(AT, signatory), "chronopost searchPOD")
 
 
 @pytest.mark.parametrize(
@@ -418,7 +422,7 @@ def test_a_label_that_is_not_known_is_told_without_its_value(more: str, unknown:
 def test_a_name_in_an_event_before_the_delivery_is_no_signatory() -> None:
     other = an_event("TA", "2026-10-05T07:00:00+02:00", signed_by("LIVREUR"))
     outcome, _ = fetch(with_events(other, an_event("D")), WITH_POD)
-    assert outcome == Retrieved(PDF, Delivery(AT, None), "chronopost searchPOD")
+    assert outcome == Retrieved.single(PDF, Delivery(AT, None), "chronopost searchPOD")
 
 
 @pytest.mark.parametrize(
@@ -567,7 +571,7 @@ def test_answers_without_a_document(inside: str, kind: ErrorKind, code: str, *, 
 )
 def test_where_the_pdf_is_missing_the_image_is_asked_for(inside: str) -> None:
     outcome, session = fetch(proved(inside), WITH_IMAGE, known=KNOWN)
-    assert outcome == Retrieved(PNG, KNOWN, "chronopost searchPOD")
+    assert outcome == Retrieved.single(PNG, KNOWN, "chronopost searchPOD", kind=EvidenceKind.SIGNATURE)
     (_, first), (what, second) = session.asked
     assert what is Capability.POD
     assert canonical(second.body or b"") == canonical(POD_REQUEST.replace("<pdf>true<", "<pdf>false<"))
@@ -581,7 +585,7 @@ def test_an_image_that_is_none_changes_nothing() -> None:
         assert (failure.kind, failure.delivery) == (NOT_YET, KNOWN)
     # Nor does a first answer that is no document hide behind a second one.
     outcome, _ = fetch(text, proved(""), known=KNOWN)
-    assert outcome == Retrieved(b"Indisponible", KNOWN, "chronopost searchPOD")
+    assert outcome == Retrieved.single(b"Indisponible", KNOWN, "chronopost searchPOD")
 
 
 @pytest.mark.parametrize("answer", [proved(error) for error in ("<errorCode>2</errorCode>",)])
@@ -608,7 +612,7 @@ def test_base64_in_lines_is_read(width: int) -> None:
     lines = "&#13;\n".join(encoded[n : n + width] for n in range(0, len(encoded), width))
     outcome, _ = fetch(proved(f"<pod>\n{lines}\n</pod>"), known=KNOWN)
     assert isinstance(outcome, Retrieved)
-    assert outcome.content == PDF
+    assert outcome.best.content == PDF
 
 
 @pytest.mark.parametrize(
@@ -668,13 +672,19 @@ def test_what_the_tracking_told_is_kept_when_the_call_for_the_document_fails(kin
 )
 def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path: Path) -> None:
     claim = Claim(id=1, reference="CLM-1", carrier="chronopost", number=NUMBER)
-    answers = iter([Fetched(Retrieved(content, KNOWN, "a test"), 2, 0)])
+    answers = iter([Fetched(Retrieved.single(content, KNOWN, "a test"), 2, 0)])
     reservation: Any = None
-    ended = attempt(claim, KNOWN, reservation, answers, DocumentStore(tmp_path), SimulatedClock())
+    deps: Any = SimpleNamespace(
+        documents=DocumentStore(tmp_path), clock=SimulatedClock(), policy=Policy(PARIS)
+    )
+    ended = attempt(claim, KNOWN, reservation, answers, deps)
     assert ended is not None
     assert isinstance(ended.outcome, Failure)
     assert (ended.outcome.kind, ended.outcome.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
-    assert list(tmp_path.rglob("*.pdf")) == []
+    (refused,) = ended.evidence
+    assert refused.refused is not None
+    assert refused.refused in ended.outcome.message
+    assert Path(refused.path).parent == tmp_path / "refused" / "chronopost"
 
 
 # ---------------------------------------------------------------- the client and the simulated service

@@ -26,14 +26,16 @@ from recours.carriers.colissimo import (
 )
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import ParcelStatus
+from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest, NotUnderstoodError, key_of
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
+from recours.sandbox.scenarios import ALL_PIECES
 from tests.fakes.answers import HOSTILE, ODD, PDF, PNG, damaged, no_answers, raw, replaced
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
 from tests.fakes.session import FakeSession, fetched
@@ -134,6 +136,7 @@ def refused(code: Any, label: str = "KO", *inner: Any, status: int = 404) -> Res
 DELIVERED = tracked(an_event("LIVCFM"), an_event("AARCFM", "2026-10-05T07:00:00.000"), steps=ARRIVED)
 LISTED = listed(an_entry())
 DOCUMENT = raw(PDF, kind="application/pdf")
+A_PROOF = Listed("/a", "uuid")
 
 
 def fetch(
@@ -210,7 +213,7 @@ def test_the_carriers_facts() -> None:
 def test_a_parcel_known_to_be_delivered_is_not_tracked_again() -> None:
     outcome, session = fetch(LISTED, DOCUMENT, known=KNOWN)
     assert [what for what, _ in session.asked] == [Capability.POD, Capability.POD]
-    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 def test_nothing_is_asked_after_a_list_without_a_proof() -> None:
@@ -297,13 +300,13 @@ def test_codes_mean_what_their_labels_say() -> None:
 def test_delivered_codes_lead_to_the_document(code: str) -> None:
     later = an_event("AARCFM", "2026-10-06T07:00:00.000")  # whatever comes after
     outcome, _ = fetch(tracked(later, an_event(code)), LISTED, DOCUMENT)
-    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 def test_the_last_step_means_delivered_whatever_the_events() -> None:
     for events in ([], [an_event("AARCFM", "2026-10-05T07:00:00.000")]):
         outcome, _ = fetch(tracked(*events, steps=ARRIVED), LISTED, DOCUMENT)
-        assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+        assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
     text = [a_step("5", "ACTIVE", "2026-10-05T10:08:43.000")]
     assert parse_tracking(tracked(steps=text)) == KNOWN
 
@@ -358,7 +361,7 @@ def test_a_product_without_signature_never_has_a_proof(product: str, place: str)
 @pytest.mark.parametrize("product", ["DOS", "CDS", "COL", "XYZ", "", None, ["DOM"]])
 def test_other_products_are_asked_about(product: Any) -> None:
     outcome, _ = fetch(tracked(an_event("LIVCFM"), productCode=product), LISTED, DOCUMENT)
-    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 @pytest.mark.parametrize("code", ["LIVXXX", "RENXYZ", "RSTXYZ", "livcfm", "7"])
@@ -418,11 +421,11 @@ def test_the_time_of_delivery(date: Any, at: datetime | None) -> None:
 def test_a_time_that_the_tracking_does_not_tell_is_the_documents() -> None:
     undated = tracked(an_event("LIVCFM", None))
     outcome, session = fetch(undated, LISTED, DOCUMENT)
-    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
     assert session.known == KNOWN
     other = listed(an_entry(eventDate="2026-10-04T10:00:00.000+0200"))
     outcome, _ = fetch(DELIVERED, other, DOCUMENT)
-    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
     assert failure_of(undated, LISTED, refused("003")).delivery == KNOWN
 
 
@@ -431,7 +434,7 @@ def test_the_consignee_of_the_label_is_no_signatory() -> None:
     assert parse_tracking(DELIVERED) == Delivery(AT, None)
     # One that is known from elsewhere is kept.
     outcome, _ = fetch(LISTED, DOCUMENT, known=Delivery(None, "DUPONT"))
-    assert outcome == Retrieved(PDF, Delivery(AT, "DUPONT"), SOURCE)
+    assert outcome == Retrieved.single(PDF, Delivery(AT, "DUPONT"), SOURCE)
 
 
 TIMELINE_ROWS: list[tuple[Any, ErrorKind]] = [
@@ -633,14 +636,30 @@ def test_a_list_that_is_none_cannot_be_read(documents: Any) -> None:
 )
 def test_the_best_proof_of_a_list_is_asked_for(entries: list[Any], uuid: str) -> None:
     found = parse_documents(listed(*entries))
-    assert isinstance(found, Listed)
-    assert found.uuid == uuid
+    assert isinstance(found, list)
+    assert found[0].uuid == uuid
+    assert len({one.type for one in found}) == len(found)
+
+
+def test_all_documents_of_a_list_are_fetched() -> None:
+    entries = [an_entry("PHOTO"), an_entry("LABEL"), an_entry("SIGNATURE"), an_entry("SIGNATURE")]
+    outcome, session = fetch(listed(*entries), DOCUMENT, raw(PNG, kind="image/png"), known=KNOWN)
+    photo = Piece(PNG, SOURCE, EvidenceKind.PHOTO)
+    assert outcome == Retrieved((Piece(PDF, SOURCE), photo), KNOWN)
+    assert len(session.asked) == 3
+
+
+@pytest.mark.parametrize("second", [raw(b"{}"), Failure(K.RATE_LIMITED, "Colissimo is at its limit")])
+def test_a_document_is_not_lost_because_another_cannot_be_had(second: Response | Failure) -> None:
+    entries = [an_entry("PHOTO"), an_entry("SIGNATURE")]
+    outcome, _ = fetch(listed(*entries), DOCUMENT, second, known=KNOWN)
+    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 def test_a_list_of_one_may_be_no_list() -> None:
     found = parse_documents(response({"errorCode": "000", "documents": an_entry()}))
-    assert isinstance(found, Listed)
-    assert found.at == AT
+    assert isinstance(found, list)
+    assert found[0].at == AT
 
 
 @pytest.mark.parametrize(
@@ -653,8 +672,8 @@ def test_a_list_of_one_may_be_no_list() -> None:
     ],
 )
 def test_the_bytes_are_passed_on_as_they_came(content: bytes, kind: str) -> None:
-    assert parse_document(raw(content, kind=kind), KNOWN) == Retrieved(content, KNOWN, SOURCE)
-    assert parse_document(Response(200, {}, content), KNOWN) == Retrieved(content, KNOWN, SOURCE)
+    for answer in (raw(content, kind=kind), Response(200, {}, content)):
+        assert parse_document(answer, KNOWN, A_PROOF) == Retrieved.single(content, KNOWN, SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -733,8 +752,8 @@ def test_no_value_of_another_type_breaks_a_parser(strange: Any) -> None:
     for whole in (DELIVERED, LISTED, refusal, with_200, tracked(an_event("AARCFM"))):
         for answer in replaced(whole, strange):
             assert isinstance(parse_tracking(answer), Delivery | Failure)
-            assert isinstance(parse_documents(answer), Listed | Failure)
-            assert isinstance(parse_document(answer, KNOWN), Failure)
+            assert isinstance(parse_documents(answer), list | Failure)
+            assert isinstance(parse_document(answer, KNOWN, A_PROOF), Failure)
 
 
 def test_damaged_answers_are_answers_too() -> None:
@@ -897,13 +916,19 @@ def test_the_client_understands_the_simulated_services(scenario: Scenario, setti
     for turn in range(1, 3):  # WRONG_TYPE is two in turn
         outcome = session.fetch()
         assert result(outcome) == SCENARIOS[scenario]
-        assert session.operations == ALL_CALLS[: calls_in(scenario)] * turn
+        expected = [*ALL_CALLS[: calls_in(scenario)], *photo_call(scenario)]
+        assert session.operations == expected * turn
         if isinstance(outcome, Retrieved):
             assert outcome.delivery == Delivery(DELIVERED_AT)
         else:
             assert outcome.http_status is not None
             assert outcome.message.isprintable()
             assert outcome.unknown is None or scenario is S.WRONG_TYPE
+
+
+def photo_call(scenario: Scenario) -> list[str]:
+    """The list shows a photo too."""
+    return ["document"] if scenario in ALL_PIECES else []
 
 
 @pytest.mark.parametrize("scenario", sorted(set(Scenario) - {S.GZIP_BOMB}))
@@ -914,7 +939,7 @@ def test_the_documents_have_an_answer_for_every_scenario_too(scenario: Scenario)
         assert result(outcome) == OF_THE_DOCUMENTS[scenario]
         assert isinstance(outcome, Retrieved) or outcome.http_status is not None
         both = OF_THE_DOCUMENTS[scenario] in WITH_DOCUMENT or scenario is S.EMPTY_POD
-        assert session.operations == ALL_CALLS[1 : 3 if both else 2] * turn
+        assert session.operations == [*ALL_CALLS[1 : 3 if both else 2], *photo_call(scenario)] * turn
 
 
 def test_a_script_goes_one_step_a_fetch() -> None:
@@ -943,13 +968,13 @@ def test_a_document_is_given_only_for_what_the_list_says() -> None:
         session = a_session()
         session.fetch()
         found = parse_documents(listed(entry))
-        assert isinstance(found, Listed)
+        assert isinstance(found, list)
         content = {
             "credential": {"login": ACCOUNT, "password": PASSWORD},
             "lang": "fr_FR",
             "cab": NUMBER,
-            "path": found.path,
-            "uuid": found.uuid,
+            "path": found[0].path,
+            "uuid": found[0].uuid,
         }
         headers = {"Content-Type": "application/json"}
         request = Request("POST", "/api-document/rest/document", headers, json.dumps(content).encode())

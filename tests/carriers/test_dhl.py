@@ -12,15 +12,17 @@ import pytest
 
 from recours.carriers.dhl import SPEC, STATUSES, Dhl, link_request
 from recours.carriers.message import Request, Response
+from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl import Dhl as SimulatedDhl
+from recours.sandbox.scenarios import ALL_PIECES
 from tests.fakes.answers import HOSTILE, PDF, PNG, damaged, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
 from tests.fakes.session import FakeSession, fetched
@@ -100,7 +102,7 @@ def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> F
 
 def test_the_requests_are_those_of_the_documents() -> None:
     outcome, session = fetch(LINKED, DOCUMENT)
-    assert outcome == Retrieved(PDF, KNOWN, "dhl documentUrl")
+    assert outcome == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
     (first, tracking), (second, document) = session.asked
     assert (first, second) == (Capability.TRACKING, Capability.POD)
     assert (tracking.method, tracking.body, tracking.origin) == ("GET", None, "")
@@ -130,7 +132,7 @@ def test_the_base_url_is_the_carriers() -> None:
 def test_the_status_is_asked_even_if_the_delivery_is_known() -> None:
     outcome, session = fetch(LINKED, DOCUMENT, known=Delivery(AT))
     assert [what for what, _ in session.asked] == [Capability.TRACKING, Capability.POD]
-    assert outcome == Retrieved(PDF, KNOWN, "dhl documentUrl")
+    assert outcome == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
     for known in (None, KNOWN):
         assert SPEC.calls_for(known) == {Capability.TRACKING: 1, Capability.POD: 1}
 
@@ -140,7 +142,7 @@ def test_the_status_and_the_document_can_be_asked_for_by_themselves() -> None:
     assert client.track(NUMBER, FakeSession([LINKED])) == KNOWN
     assert client.track(NUMBER, FakeSession([UNKNOWN])) == failure_of(UNKNOWN)
     proved = client.fetch_proof(NUMBER, KNOWN, FakeSession([LINKED, DOCUMENT]))
-    assert proved == Retrieved(PDF, KNOWN, "dhl documentUrl")
+    assert proved == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
 
 
 # ---------------------------------------------------------------- the status
@@ -188,7 +190,7 @@ def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
     other = a_shipment("transit", number="JJD9")
     ours = a_shipment("delivered", PROOF | {"documentUrl": LINK})
     for listed in ([other, ours], [ours, other], [ours | {"id": "0" + NUMBER}, other]):
-        assert fetch(tracked(*listed), DOCUMENT)[0] == Retrieved(PDF, KNOWN, "dhl documentUrl")
+        assert fetch(tracked(*listed), DOCUMENT)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
 def test_the_time_of_delivery(proved: Any, status: Any, at: datetime | None) -> None:
     answer = delivered(PROOF | {"timestamp": proved, "documentUrl": LINK}, timestamp=status)
     outcome, _ = fetch(answer, DOCUMENT)
-    assert outcome == Retrieved(PDF, Delivery(at, "A DUPONT"), "dhl documentUrl")
+    assert outcome == Retrieved.single(PDF, Delivery(at, "A DUPONT"), "dhl documentUrl")
     assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
 
 
@@ -235,7 +237,7 @@ def test_the_time_of_delivery(proved: Any, status: Any, at: datetime | None) -> 
 )
 def test_the_signatory(signed: Any, signatory: str | None) -> None:
     outcome, _ = fetch(delivered(PROOF | {"signed": signed, "documentUrl": LINK}), DOCUMENT)
-    assert outcome == Retrieved(PDF, Delivery(AT, signatory), "dhl documentUrl")
+    assert outcome == Retrieved.single(PDF, Delivery(AT, signatory), "dhl documentUrl")
 
 
 EARLIER = Delivery(datetime(2026, 10, 1, 9, tzinfo=UTC), "MARTIN")
@@ -243,12 +245,12 @@ EARLIER = Delivery(datetime(2026, 10, 1, 9, tzinfo=UTC), "MARTIN")
 
 def test_what_was_known_fills_what_the_answer_lacks() -> None:
     bare = delivered({"documentUrl": LINK}, timestamp=None)
-    assert fetch(bare, DOCUMENT, known=EARLIER)[0] == Retrieved(PDF, EARLIER, "dhl documentUrl")
+    assert fetch(bare, DOCUMENT, known=EARLIER)[0] == Retrieved.single(PDF, EARLIER, "dhl documentUrl")
     no_name = delivered({"documentUrl": LINK})
-    assert fetch(no_name, DOCUMENT, known=EARLIER)[0] == Retrieved(
+    assert fetch(no_name, DOCUMENT, known=EARLIER)[0] == Retrieved.single(
         PDF, Delivery(AT, "MARTIN"), "dhl documentUrl"
     )
-    assert fetch(LINKED, DOCUMENT, known=EARLIER)[0] == Retrieved(PDF, KNOWN, "dhl documentUrl")
+    assert fetch(LINKED, DOCUMENT, known=EARLIER)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
 
 
 @pytest.mark.parametrize("answer", [tracked(a_shipment("transit")), UNKNOWN, problem(401), raw("")])
@@ -387,13 +389,33 @@ def test_the_signature_is_followed_if_there_is_no_document() -> None:
     png = raw(PNG)
     signature = "https://www.dhl.com/signature"
     outcome, session = fetch(delivered(PROOF | {"signatureUrl": signature}), png)
-    assert outcome == Retrieved(PNG, KNOWN, "dhl signatureUrl")
-    both = PROOF | {"signatureUrl": signature, "documentUrl": LINK}
-    assert fetch(delivered(both), DOCUMENT)[0] == Retrieved(PDF, KNOWN, "dhl documentUrl")
-    elsewhere = both | {"documentUrl": "https://evil.example/a"}
+    alone = Retrieved.single(PNG, KNOWN, "dhl signatureUrl", kind=EvidenceKind.SIGNATURE)
+    assert outcome == alone
+    elsewhere = PROOF | {"signatureUrl": signature, "documentUrl": "https://evil.example/a"}
     outcome, session = fetch(delivered(elsewhere), png)
-    assert outcome == Retrieved(PNG, KNOWN, "dhl signatureUrl")
+    assert outcome == alone
     assert len(session.asked) == 2
+
+
+def test_document_and_signature_are_both_fetched() -> None:
+    both = PROOF | {"signatureUrl": "https://www.dhl.com/signature", "documentUrl": LINK}
+    outcome, session = fetch(delivered(both), DOCUMENT, raw(PNG))
+    signature = Piece(PNG, "dhl signatureUrl", EvidenceKind.SIGNATURE)
+    assert outcome == Retrieved((Piece(PDF, "dhl documentUrl"), signature), KNOWN)
+    assert len(session.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        raw(b"<html>login</html>"),
+        Failure(K.RATE_LIMITED, "DHL is at its limit (250/day)"),
+        Failure(K.SERVER_ERROR, "DHL is unavailable (HTTP 503)", 503),
+    ],
+)
+def test_the_document_is_not_lost_because_the_signature_cannot_be_had(second: Response | Failure) -> None:
+    both = PROOF | {"signatureUrl": "https://www.dhl.com/signature", "documentUrl": LINK}
+    assert fetch(delivered(both), DOCUMENT, second)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
 
 
 @pytest.mark.parametrize(
@@ -418,7 +440,7 @@ def test_a_proof_of_another_shape_is_none(proof: Any) -> None:
 )
 def test_documents(start: bytes) -> None:
     content = start + b"x" * 200
-    assert fetch(LINKED, raw(content))[0] == Retrieved(content, KNOWN, "dhl documentUrl")
+    assert fetch(LINKED, raw(content))[0] == Retrieved.single(content, KNOWN, "dhl documentUrl")
 
 
 NO_DOCUMENTS: dict[str, Response] = {
@@ -563,7 +585,8 @@ def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
     session = a_session(scenario)
     outcome = session.fetch()
     assert result(outcome) == SCENARIOS[scenario]
-    assert session.operations == (["shipments", "webPOD"] if scenario in FOLLOWED else ["shipments"])
+    links = 2 if scenario in ALL_PIECES else int(scenario in FOLLOWED)
+    assert session.operations == ["shipments", *["webPOD"] * links]
     if isinstance(outcome, Retrieved):
         name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
         assert outcome.delivery == Delivery(DELIVERED_AT, name)
@@ -599,6 +622,7 @@ def test_a_wrong_shape_comes_in_two_forms() -> None:
     assert [result(session.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
 
 
+@pytest.mark.wrong_requests("a key that is empty")
 def test_a_wrong_key_is_refused_at_once() -> None:
     for key in ("10000001-another", ""):
         session = SandboxSession(Dhl({"DHL_API_KEY": key}), NUMBER)

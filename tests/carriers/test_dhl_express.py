@@ -19,14 +19,14 @@ from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
 from recours.sandbox import Parcel, Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl_express import DhlExpress as SimulatedDhlExpress
 from recours.sandbox.dhl_express import waybill_of
-from tests.fakes.answers import HOSTILE, PDF, b64, damaged, in_lines, no_answers, raw, response
+from tests.fakes.answers import HOSTILE, PDF, PNG, b64, damaged, in_lines, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
@@ -199,7 +199,7 @@ def test_the_account_number_cannot_break_the_query() -> None:
 def test_a_shipment_known_to_be_delivered_goes_straight_to_the_document() -> None:
     outcome, session = fetch(WITH_POD, known=KNOWN)
     assert [what for what, _ in session.asked] == [Capability.POD]
-    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
     assert SPEC.calls_for(KNOWN) == {Capability.POD: 1}
     assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
 
@@ -270,7 +270,7 @@ def test_the_table_is_the_carriers_list() -> None:
 def test_delivered_codes_lead_to_the_document(code: str) -> None:
     outcome, session = fetch(tracked(IN_TRANSIT, an_event(code, signedBy="DUPONT")), WITH_POD)
     assert len(session.asked) == 2
-    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 def test_other_codes_mean_not_delivered() -> None:
@@ -328,7 +328,7 @@ BY_PIECE = (
 @pytest.mark.parametrize("known", [None, KNOWN, Delivery()])
 def test_a_piece_is_tracked_by_its_identifier_and_proved_by_its_waybill(known: Delivery | None) -> None:
     outcome, session = fetch(DELIVERED, WITH_POD, known=known, number=PIECE)
-    assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
     tracking, pod = (request.path for _, request in session.asked)
     assert tracking == BY_PIECE
     assert pod.startswith(f"/mydhlapi/shipments/{NUMBER}/proof-of-delivery?")
@@ -340,7 +340,7 @@ def test_of_several_shipments_the_one_of_the_piece_counts() -> None:
     ours = a_shipment(HANDED_OVER) | {"pieces": [{"number": 1, "trackingNumber": PIECE}]}
     for listed in ([other, ours], [ours, other]):
         outcome, session = fetch(response({"shipments": listed}), WITH_POD, number=PIECE)
-        assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+        assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
         assert NUMBER in session.asked[1][1].path
 
 
@@ -386,12 +386,12 @@ def test_the_latest_delivery_counts_whatever_the_order() -> None:
     # Later, though its digits are smaller.
     late = an_event("OK", hour="08:31:00", offset="+00:00", signedBy="DUPONT")
     for events in ([early, late], [late, early], [late, IN_TRANSIT, early]):
-        assert fetch(tracked(*events), WITH_POD)[0] == Retrieved(PDF, KNOWN, SOURCE)
+        assert fetch(tracked(*events), WITH_POD)[0] == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 def test_what_comes_after_the_delivery_does_not_undo_it() -> None:
     after = an_event("CC", "2026-10-06")
-    assert fetch(tracked(HANDED_OVER, after), WITH_POD)[0] == Retrieved(PDF, KNOWN, SOURCE)
+    assert fetch(tracked(HANDED_OVER, after), WITH_POD)[0] == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_what_comes_after_the_delivery_does_not_undo_it() -> None:
 )
 def test_the_time_of_delivery(day: Any, hour: Any, offset: Any, at: datetime | None) -> None:
     outcome, _ = fetch(tracked(an_event("OK", day, hour, offset, signedBy="DUPONT")), WITH_POD)
-    assert outcome == Retrieved(PDF, Delivery(at, "DUPONT"), SOURCE)
+    assert outcome == Retrieved.single(PDF, Delivery(at, "DUPONT"), SOURCE)
     assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
 
 
@@ -444,7 +444,7 @@ def test_the_time_of_delivery(day: Any, hour: Any, offset: Any, at: datetime | N
 )
 def test_the_signatory(signed: Any, description: Any, signatory: str | None) -> None:
     event = an_event("OK", signedBy=signed, description=description)
-    assert fetch(tracked(event), WITH_POD)[0] == Retrieved(PDF, Delivery(AT, signatory), SOURCE)
+    assert fetch(tracked(event), WITH_POD)[0] == Retrieved.single(PDF, Delivery(AT, signatory), SOURCE)
 
 
 def test_the_latest_delivery_that_names_somebody_tells_the_signatory() -> None:
@@ -453,24 +453,24 @@ def test_the_latest_delivery_that_names_somebody_tells_the_signatory() -> None:
         an_event("OK", hour="09:30:00", signedBy="DUPONT"),
         an_event("OK"),
     )
-    assert fetch(tracked(*events), WITH_POD)[0] == Retrieved(PDF, KNOWN, SOURCE)
+    assert fetch(tracked(*events), WITH_POD)[0] == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 def test_a_name_in_an_event_before_the_delivery_is_no_signatory() -> None:
     other = an_event("WC", hour="07:00:00", signedBy="LIVREUR")
-    assert fetch(tracked(other, an_event("OK")), WITH_POD)[0] == Retrieved(PDF, Delivery(AT), SOURCE)
+    assert fetch(tracked(other, an_event("OK")), WITH_POD)[0] == Retrieved.single(PDF, Delivery(AT), SOURCE)
 
 
 def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
     other, ours = a_shipment(IN_TRANSIT, number="9999999999"), a_shipment(HANDED_OVER)
     for listed in ([other, ours], [ours, other], [a_shipment(HANDED_OVER, number="0123456789"), other]):
         outcome, _ = fetch(response({"shipments": listed}), WITH_POD)
-        assert outcome == Retrieved(PDF, KNOWN, SOURCE)
+        assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 def test_a_shipment_without_its_number_is_one_by_its_events() -> None:
     answer = response({"shipments": [a_shipment(HANDED_OVER, number=None)]})
-    assert fetch(answer, WITH_POD)[0] == Retrieved(PDF, KNOWN, SOURCE)
+    assert fetch(answer, WITH_POD)[0] == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
 def test_a_shipment_without_events_is_not_delivered() -> None:
@@ -632,12 +632,21 @@ def test_events_of_another_shape_deliver_nothing(events: list[Any]) -> None:
     ],
 )
 def test_documents(sent: list[Any], source: str) -> None:
-    assert fetch(proved(*sent), known=KNOWN)[0] == Retrieved(PDF, KNOWN, source)
+    outcome = fetch(proved(*sent), known=KNOWN)[0]
+    assert isinstance(outcome, Retrieved)
+    assert outcome.best == Piece(PDF, source)
+    assert outcome.delivery == KNOWN
+
+
+def test_all_proofs_are_kept() -> None:
+    sent = [a_document(PDF), a_document(b"other", typeCode="INV"), a_document(PNG)]
+    outcome = fetch(proved(*sent), known=KNOWN)[0]
+    assert outcome == Retrieved((Piece(PDF, SOURCE), Piece(PNG, SOURCE)), KNOWN)
 
 
 @pytest.mark.parametrize("width", [4, 76])
 def test_base64_in_lines_is_read(width: int) -> None:
-    assert fetch(proved(a_document(in_lines(b64(PDF), width))), known=KNOWN)[0] == Retrieved(
+    assert fetch(proved(a_document(in_lines(b64(PDF), width))), known=KNOWN)[0] == Retrieved.single(
         PDF, KNOWN, SOURCE
     )
 

@@ -32,11 +32,23 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
-from recours.documents.evidence import media_type_of
+from recours.documents.kinds import media_type_of
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.fedex import FedEx as SimulatedFedEx
-from tests.fakes.answers import HOSTILE, ODD, PDF, b64, damaged, in_lines, no_answers, raw, replaced, response
+from tests.fakes.answers import (
+    HOSTILE,
+    ODD,
+    PDF,
+    PNG,
+    b64,
+    damaged,
+    in_lines,
+    no_answers,
+    raw,
+    replaced,
+    response,
+)
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
 from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
@@ -137,7 +149,7 @@ NO_DATA = "TRACKING.DATA.NOTFOUND -  Tracking data unavailable"
 WITHOUT_POD = proved(alerts=NO_DATA)
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 KNOWN = Delivery(AT, "DUPONT")
-GOT = Retrieved(PDF, KNOWN, SOURCE)
+GOT = Retrieved.single(PDF, KNOWN, SOURCE)
 NOT_FOUND = of_number(
     "TRACKING.TRACKINGNUMBER.NOTFOUND",
     "Tracking number cannot be found. Please correct the tracking number and try again.",
@@ -901,7 +913,15 @@ def test_the_signatory(details: Any, signatory: str | None) -> None:
     ],
 )
 def test_the_document_by_either_name(output: dict[str, Any]) -> None:
-    assert fetch(proved(**output), known=KNOWN)[0] == GOT
+    outcome = fetch(proved(**output), known=KNOWN)[0]
+    assert isinstance(outcome, Retrieved)
+    assert outcome.best == GOT.best
+
+
+def test_all_documents_are_kept() -> None:
+    outcome = fetch(proved(documents=[b64(b"another"), b64(PDF), b64(PNG)]), known=KNOWN)[0]
+    assert isinstance(outcome, Retrieved)
+    assert [piece.content for piece in outcome.pieces] == [PDF, PNG, b"another"]
 
 
 @pytest.mark.parametrize(

@@ -26,14 +26,14 @@ from recours.carriers.gls import (
 from recours.carriers.message import Response
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence, kind_of
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.gls import Gls as SimulatedGls
-from tests.fakes.answers import HOSTILE, PDF, b64, damaged, in_lines, no_answers, raw, response
+from tests.fakes.answers import HOSTILE, PDF, PNG, b64, damaged, in_lines, no_answers, raw, response
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
 from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
@@ -153,7 +153,7 @@ def operations(session: FakeSession) -> list[str]:
 
 def test_the_requests_are_those_of_the_documents() -> None:
     outcome, session = fetch(DELIVERED, SIGNED, WITH_POD)
-    assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
+    assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
     token, tracking, details, pod = (request for _, request in session.asked)
     assert [what for what, _ in session.asked] == [C.TOKEN, C.TRACKING, C.POD, C.POD]
     assert (token.method, token.path) == ("POST", "/oauth2/v2/token")
@@ -215,7 +215,7 @@ def test_what_is_known_is_not_asked_again() -> None:
     assert operations(fetch(SIGNED, WITH_POD, known=TRACKED)[1])[1:] == ["parceldetails", "parcelpod"]
     outcome, session = fetch(WITH_POD, known=KNOWN)
     assert operations(session)[1:] == ["parcelpod"]
-    assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
+    assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
     assert SPEC.calls_for(KNOWN) == {C.POD: 2}
     assert SPEC.calls_for(None) == {C.TRACKING: 1, C.POD: 2}
 
@@ -237,7 +237,7 @@ def test_one_token_serves_many_fetches() -> None:
     assert client.setup_calls(NOW) == {C.TOKEN: 1}
     assert client.secrets() == ()
     for _ in range(3):
-        assert client.fetch(NUMBER, KNOWN, session) == Retrieved(PDF, KNOWN, "gls parcelpod")
+        assert client.fetch(NUMBER, KNOWN, session) == Retrieved.single(PDF, KNOWN, "gls parcelpod")
     assert client.setup_calls(NOW) == {}
     assert client.secrets() == ("tok",)
     assert client.setup_calls(NOW + timedelta(hours=4)) == {C.TOKEN: 1}
@@ -245,14 +245,14 @@ def test_one_token_serves_many_fetches() -> None:
 
 def test_a_token_that_is_refused_is_renewed_once() -> None:
     outcome, session = fetch(EXPIRED, a_token("new"), DELIVERED, SIGNED, WITH_POD)
-    assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
+    assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
     sent = [request.headers["Authorization"] for what, request in session.asked if what is not C.TOKEN]
     assert sent == ["Bearer tok", "Bearer new", "Bearer new", "Bearer new"]
 
 
 def test_a_token_that_shipit_refuses_is_renewed_once() -> None:
     outcome, _ = fetch(DELIVERED, NO_RIGHT, a_token("new"), SIGNED, WITH_POD)
-    assert outcome == Retrieved(PDF, KNOWN, "gls parcelpod")
+    assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
 
 
 def test_a_second_refusal_by_the_tracking_is_our_accounts() -> None:
@@ -406,9 +406,9 @@ def test_of_several_parcels_the_one_that_was_asked_for_counts() -> None:
     other = a_parcel("INTRANSIT", requested="1", unitno="2")
     by_name, by_unit = a_parcel("DELIVERED", unitno="2"), a_parcel("DELIVERED", requested="1")
     for listed in ([other, by_name], [other, by_unit], [by_name, other]):
-        assert fetch(tracked(*listed), SIGNED, WITH_POD)[0] == Retrieved(PDF, KNOWN, "gls parcelpod")
+        assert fetch(tracked(*listed), SIGNED, WITH_POD)[0] == Retrieved.single(PDF, KNOWN, "gls parcelpod")
     first = a_parcel("DELIVERED", requested="1", unitno="2")
-    assert fetch(tracked(first, other), SIGNED, WITH_POD)[0] == Retrieved(PDF, KNOWN, "gls parcelpod")
+    assert fetch(tracked(first, other), SIGNED, WITH_POD)[0] == Retrieved.single(PDF, KNOWN, "gls parcelpod")
 
 
 # ---------------------------------------------------------------- several numbers
@@ -518,7 +518,7 @@ def test_of_a_parcel_that_is_told_twice_the_first_counts() -> None:
 def test_the_time_of_delivery(status_at: Any, event_at: Any, details_at: Any, at: datetime | None) -> None:
     parcel = a_parcel("DELIVERED", an_event(at=event_at), at=status_at)
     outcome, _ = fetch(tracked(parcel), detailed(DeliveryDate=details_at, Signature="DUPONT"), WITH_POD)
-    assert outcome == Retrieved(PDF, Delivery(at, "DUPONT"), "gls parcelpod")
+    assert outcome == Retrieved.single(PDF, Delivery(at, "DUPONT"), "gls parcelpod")
     assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
 
 
@@ -586,7 +586,7 @@ def test_too_many_calls_are_the_lines_business() -> None:
 )
 def test_the_signatory(signature: Any, signatory: str | None) -> None:
     outcome, _ = fetch(DELIVERED, detailed(Signature=signature), WITH_POD)
-    assert outcome == Retrieved(PDF, Delivery(AT, signatory), "gls parcelpod")
+    assert outcome == Retrieved.single(PDF, Delivery(AT, signatory), "gls parcelpod")
 
 
 NO_DETAILS: dict[str, Response] = {
@@ -607,7 +607,7 @@ NO_DETAILS: dict[str, Response] = {
 
 @pytest.mark.parametrize("answer", NO_DETAILS.values(), ids=NO_DETAILS.keys())
 def test_without_a_signatory_there_may_still_be_a_proof(answer: Response) -> None:
-    assert fetch(DELIVERED, answer, WITH_POD)[0] == Retrieved(PDF, TRACKED, "gls parcelpod")
+    assert fetch(DELIVERED, answer, WITH_POD)[0] == Retrieved.single(PDF, TRACKED, "gls parcelpod")
     assert parse_details(answer) == Delivery()
 
 
@@ -637,7 +637,17 @@ def test_a_call_for_the_signatory_that_fails_ends_the_fetch() -> None:
     ],
 )
 def test_documents(answer: Response) -> None:
-    assert fetch(answer, known=KNOWN)[0] == Retrieved(PDF, KNOWN, "gls parcelpod")
+    outcome = fetch(answer, known=KNOWN)[0]
+    assert isinstance(outcome, Retrieved)
+    assert outcome.best == Piece(PDF, "gls parcelpod")
+    assert outcome.delivery == KNOWN
+
+
+def test_all_images_are_kept() -> None:
+    items = [{"ImageData": [ENCODED, b64(PNG)]}, {"ImageData": b64(b"another")}]
+    outcome = fetch(response({"PODItem": items}), known=KNOWN)[0]
+    assert isinstance(outcome, Retrieved)
+    assert [piece.content for piece in outcome.pieces] == [PDF, PNG, b"another"]
 
 
 PROOF: dict[str, tuple[Response, ErrorKind]] = {

@@ -654,6 +654,7 @@ def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple
     assert [item for item in answer.headers.items() if item[0] == "Retry-After"] == header
 
 
+@pytest.mark.wrong_requests("a key with a blank in it")
 def test_wrong_keys_are_refused() -> None:
     for key in ("no key", f"{ACCOUNT}-654321", f"2-{PASSWORD}", ACCOUNT):
         session = SandboxSession(LaPoste({"LAPOSTE_API_KEY": key}), NUMBER)

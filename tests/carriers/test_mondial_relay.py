@@ -128,6 +128,7 @@ def test_another_key_makes_another_signature() -> None:
     assert signature(("", "", ""), "") == "D41D8CD98F00B204E9800998ECF8427E"
 
 
+@pytest.mark.wrong_requests("a brand with signs to be escaped")
 def test_credentials_are_escaped() -> None:
     _, session = fetch(DELIVERED, MONDIAL_RELAY_ENSEIGNE="A&<é>")
     assert "<Enseigne>A&amp;&lt;é&gt;</Enseigne>" in (session.asked[0][1].body or b"").decode()
@@ -598,14 +599,17 @@ def test_a_parcels_script_goes_one_step_a_call() -> None:
     assert told_unknown in ([False, False, True, False, False], [False, True, False, False, False])
 
 
+NO_BRAND = pytest.mark.wrong_requests("a brand that is none")
+
+
 @pytest.mark.parametrize(
     ("wrong", "kind"),
     [
         ({"MONDIAL_RELAY_PRIVATE_KEY": "654321"}, ErrorKind.AUTH_FAILED),
         ({"MONDIAL_RELAY_PRIVATE_KEY": ""}, ErrorKind.AUTH_FAILED),
         ({"MONDIAL_RELAY_ENSEIGNE": "TS000002"}, ErrorKind.AUTH_FAILED),
-        ({"MONDIAL_RELAY_ENSEIGNE": "TS"}, ErrorKind.AUTH_FAILED),
-        ({"MONDIAL_RELAY_ENSEIGNE": "  "}, ErrorKind.AUTH_FAILED),
+        pytest.param({"MONDIAL_RELAY_ENSEIGNE": "TS"}, ErrorKind.AUTH_FAILED, marks=NO_BRAND),
+        pytest.param({"MONDIAL_RELAY_ENSEIGNE": "  "}, ErrorKind.AUTH_FAILED, marks=NO_BRAND),
     ],
 )
 def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:

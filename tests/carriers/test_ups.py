@@ -18,11 +18,12 @@ from recours.carriers.message import Request, Response
 from recours.carriers.oauth import parse_token
 from recours.carriers.outcomes import ParcelStatus
 from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse
+from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, NotADocumentError, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, NotADocumentError, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
-from recours.documents.evidence import media_type_of
+from recours.documents.kinds import media_type_of
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.ups import Ups as SimulatedUps
@@ -133,7 +134,10 @@ DELIVERED = told(a_package())
 WITHOUT_PROOF = told(a_package(deliveryInformation=information(pod=None, signature=None)))
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 KNOWN = Delivery(AT, "DUPONT")
-GOT = Retrieved(PAGE, KNOWN, SOURCE, html=True)
+GIF = b"GIF89a" + b"\x00" * 200 + b";"
+PROOF = Piece(PAGE, SOURCE, html=True)
+SIGNATURE = Piece(PNG, SOURCE, EvidenceKind.SIGNATURE)
+GOT = Retrieved((PROOF, SIGNATURE), KNOWN)
 TV1002 = error(400, "TV1002", "Invalid inquiry number")
 TW0001 = warned({"code": "TW0001", "message": "Tracking Information Not Found"})
 
@@ -585,8 +589,8 @@ def test_a_photo_is_no_delivery() -> None:
     )
     assert failure_of(told(package)).kind is ErrorKind.NOT_DELIVERED_YET
     delivered = information(deliveryPhoto=photo, pod=None, signature=None)
-    failure = failure_of(told(a_package(deliveryInformation=delivered)))
-    assert failure.kind is ErrorKind.POD_NOT_AVAILABLE_YET
+    outcome = fetch(told(a_package(deliveryInformation=delivered)))[0]
+    assert outcome == Retrieved((Piece(PNG, SOURCE, EvidenceKind.PHOTO),), KNOWN)
 
 
 # ---------------------------------------------------------------- several packages
@@ -792,19 +796,28 @@ def test_the_signatory(name: Any, signatory: str | None) -> None:
 
 @pytest.mark.parametrize("signature", [{"image": b64(PNG)}, {"image": ""}, None])
 def test_the_proof_is_a_page(signature: Any) -> None:
-    assert fetch(told(a_package(deliveryInformation=information(signature=signature))))[0] == GOT
+    outcome = fetch(told(a_package(deliveryInformation=information(signature=signature))))[0]
+    is_signed = bool(signature and signature["image"])
+    assert outcome == (GOT if is_signed else Retrieved((PROOF,), KNOWN))
+
+
+def test_page_signature_and_photo_are_kept() -> None:
+    photo = {"photo": b64(GIF), "photoCaptureInd": "Y"}
+    outcome = fetch(told(a_package(deliveryInformation=information(deliveryPhoto=photo))))[0]
+    assert outcome == Retrieved((PROOF, SIGNATURE, Piece(GIF, SOURCE, EvidenceKind.PHOTO)), KNOWN)
 
 
 @pytest.mark.parametrize("pod", [None, {}, {"content": ""}, {"content": " "}, {"content": None}, "x"])
 def test_without_a_proof_the_signature_counts(pod: Any) -> None:
     outcome, _ = fetch(told(a_package(deliveryInformation=information(pod=pod))))
-    assert outcome == Retrieved(PNG, KNOWN, SOURCE, html=False)
+    assert outcome == Retrieved((SIGNATURE,), KNOWN)
 
 
 @pytest.mark.parametrize("encoded", ["PEhU*", b64(b"indisponible" * 20), b64(b"BM8")])
 def test_a_proof_that_is_none_does_not_hide_the_signature(encoded: str) -> None:
     outcome, _ = fetch(told(a_package(deliveryInformation=information(pod={"content": encoded}))))
-    assert outcome == Retrieved(PNG, KNOWN, SOURCE, html=False)
+    assert isinstance(outcome, Retrieved)
+    assert outcome.best == SIGNATURE
 
 
 @pytest.mark.parametrize("version", [b"GIF87a", b"GIF89a"])
@@ -813,12 +826,12 @@ def test_a_signature_may_be_a_gif(version: bytes) -> None:
     outcome = fetch(
         told(a_package(deliveryInformation=information(pod=None, signature={"image": b64(gif)})))
     )[0]
-    assert outcome == replace(GOT, content=gif, html=False)
+    assert outcome == Retrieved((replace(SIGNATURE, content=gif),), KNOWN)
     # A proof that is none does not hide it.
     broken = {"pod": {"content": b64(b"indisponible" * 20)}, "signature": {"image": b64(gif)}}
     outcome = fetch(told(a_package(deliveryInformation=information(**broken))))[0]
     assert isinstance(outcome, Retrieved)
-    assert outcome.content == gif
+    assert outcome.best.content == gif
 
 
 @pytest.mark.parametrize("told_of", [None, {}, {"receivedBy": "DUPONT"}, {"pod": {}, "signature": {}}, "x"])
@@ -991,7 +1004,7 @@ def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
         return
     signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
     assert outcome.delivery == Delivery(DELIVERED_AT, signatory)
-    assert outcome.html is (scenario not in (S.DELIVERED_PNG, S.DELIVERED_GIF))
+    assert outcome.best.html is (scenario not in (S.DELIVERED_PNG, S.DELIVERED_GIF))
 
 
 def test_the_simulated_service_tells_times_as_the_real_one_does() -> None:

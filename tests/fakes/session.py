@@ -10,6 +10,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.quota import Capability
+from tests.schemas.plugin import check_sent
 
 NOW = datetime(2026, 10, 6, 10, 0, tzinfo=UTC)
 
@@ -38,6 +39,7 @@ class FakeSession:
     def call(self, what: Capability, request: Request) -> Response:
         answer = self.answers[len(self.asked)]
         self.asked.append((what, request))
+        check_sent(request, self.client.spec.key if self.client else None)
         if isinstance(answer, Failure):
             raise CallError(answer)
         if self.client and (wait := self.client.wait_asked(what, answer, self.at)):

@@ -9,7 +9,7 @@ from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import (
     Meaning,
     Sent,
-    document,
+    evidence,
     meant,
     not_delivered,
     parse_time,
@@ -86,7 +86,7 @@ def parse_proof(answer: Response, delivery: Delivery) -> Outcome:
     content = json_api.text(tree, "content")
     if content is None:
         return _failure(answer, tree)
-    return document(SPEC.name, [Sent(content, "acme proof")], delivery, answer)
+    return evidence(SPEC.name, [Sent(content, "acme proof")], delivery, answer)
 
 
 def _failure(answer: Response, tree: Any) -> Failure:

@@ -1,0 +1,305 @@
+"""The schemas of requests in `tests/schemas`: complete, and each of them rejects a request that departs from it.
+
+That every request of the suites keeps to its schema is seen to by `tests/schemas/plugin.py`, in every test.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from xml.etree.ElementTree import Element, fromstring, tostring
+
+import pytest
+import requests
+from xmlschema import XMLSchema
+
+from recours.carriers.message import Request
+from recours.carriers.registry import CATALOG, CLIENTS
+from recours.core.quota import Capability
+from recours.sandbox import Sandbox
+from tests.carriers.cases import CASES
+from tests.fakes.answers import response
+from tests.fakes.session import FakeSession
+from tests.fakes.simulated import SandboxSession, client_of, quiet_sandbox
+from tests.schemas import plugin
+from tests.schemas.specification import FOLDER, Operation, Sent, faults_of, operation_of, operations
+
+NAMES = [f"{one.carrier} {one.name}" for one in operations()]
+
+# Numbers of another form than the carrier's example, and settings, with which a client sends other parts.
+OTHERWISE = {
+    "dhl_express": ({}, "JJD0123456789"),
+    "colissimo": ({"COLISSIMO_LOGIN": "", "COLISSIMO_API_KEY": "10000001-123456"}, "6A00000000017"),
+    "gls": ({}, "ZX00AAAA"),
+}
+
+
+@cache
+def real(carrier: str) -> tuple[Sent, ...]:
+    """What the client sends for a delivered parcel, with the credentials of the sandbox, and otherwise."""
+    number = quiet_sandbox().example(carrier, "99", 1)
+    sessions = [SandboxSession(client_of(carrier), number)]
+    if carrier in OTHERWISE:
+        settings, number = OTHERWISE[carrier]
+        client = CLIENTS[carrier](dict(client_of(carrier).settings) | settings)
+        sessions.append(SandboxSession(client, number, lenient=True))
+    for session in sessions:
+        session.fetch()
+    asked = [request for session in sessions for _, request in session.asked]
+    return tuple(Sent(r.method, r.path, r.headers, r.body or b"", r.origin) for r in asked)
+
+
+def sent_for(operation: Operation) -> list[Sent]:
+    return [one for one in real(operation.carrier) if operation_of(one, operation.carrier) == operation]
+
+
+# ---------------------------------------------------------------- complete
+
+
+def test_every_carrier_has_a_schema_of_each_of_its_calls() -> None:
+    found = {
+        carrier: {one.name for one in operations() if one.carrier == carrier} for carrier in CATALOG.specs
+    }
+    assert found.keys() == {one.carrier for one in operations()}
+    for carrier, cases in CASES.items():
+        assert set(cases.calls) <= found[carrier], carrier
+
+
+def test_no_schema_is_of_a_call_that_no_client_makes() -> None:
+    assert [f"{one.carrier} {one.name}" for one in operations() if not sent_for(one)] == []
+
+
+def test_every_object_of_a_schema_is_closed() -> None:
+    def objects(schema: Any) -> Iterator[Any]:
+        if isinstance(schema, dict):
+            if schema.get("type") == "object":
+                yield schema
+            for part in schema.values():
+                yield from objects(part)
+
+    found = [schema for one in operations() for schema in objects(one.json)]
+    assert found
+    assert all(schema["additionalProperties"] is False for schema in found)
+
+
+@pytest.mark.parametrize("carrier", sorted(CATALOG.specs))
+def test_what_a_client_sends_keeps_to_the_schema(carrier: str) -> None:
+    assert [fault for sent in real(carrier) for fault in faults_of(sent, carrier)] == []
+
+
+# ---------------------------------------------------------------- strict
+
+
+def without_name(parts: dict[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in parts.items() if key.lower() != name.lower()}
+
+
+def required(patterns: Any) -> list[str]:
+    return [name for name in patterns if not name.endswith("?")] if isinstance(patterns, dict) else []
+
+
+def query_of(sent: Sent) -> dict[str, str]:
+    return dict(parse_qsl(sent.path.partition("?")[2]))
+
+
+def with_query(sent: Sent, query: dict[str, str]) -> Sent:
+    return replace(sent, path=f"{sent.path.partition('?')[0]}?{urlencode(query)}")
+
+
+def mutilated(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
+    """The request without one of its required parts, for each of them, by the part's name."""
+    for name in required(operation.headers):
+        yield name, replace(sent, headers=without_name(dict(sent.headers), name))
+    for name in required(operation.query):
+        yield name, with_query(sent, without_name(query_of(sent), name))
+    for name in required(operation.form):
+        form = without_name(dict(parse_qsl(sent.body.decode())), name)
+        yield name, replace(sent, body=urlencode(form).encode())
+    if operation.json is not None:
+        tree = json.loads(sent.body)
+        for path in required_members(operation.json, tree):
+            yield str(path[-1]), replace(sent, body=json.dumps(without_member(tree, path)).encode())
+    if operation.soap is not None:
+        for name, body in without_elements(operation, sent.body):
+            yield name, replace(sent, body=body)
+
+
+def required_members(
+    schema: Any, tree: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """Of the members of a JSON text: the paths of those that a schema requires, also in one of several ways."""
+    if isinstance(tree, list):
+        yield from required_members(schema["items"], tree[0], (*path, 0))
+    elif isinstance(tree, dict):
+        ways = [schema, *schema.get("oneOf", ())]
+        wanted = {name for way in ways for name in way.get("required", ())} & tree.keys()
+        for name in wanted:
+            yield (*path, name)
+        for name, part in tree.items():
+            yield from required_members(schema["properties"][name], part, (*path, name))
+
+
+def without_member(tree: Any, path: tuple[str | int, ...]) -> Any:
+    whole = part = deepcopy(tree)
+    for step in path[:-1]:
+        part = part[step]
+    del part[path[-1]]
+    return whole
+
+
+def without_elements(operation: Operation, body: bytes) -> Iterator[tuple[str, bytes]]:
+    """The envelope without one of its parts, or without one element that the XSD requires."""
+    schema = XMLSchema(FOLDER / f"{operation.carrier}.xsd")
+    for part in fromstring(body):
+        yield local(part.tag), without_element(body, part.tag)
+        for block in part:
+            yield local(part.tag), without_element(body, block.tag)
+            for tag in required_elements(schema.elements[local(block.tag)], block):
+                yield local(tag), without_element(body, tag)
+
+
+def required_elements(declared: Any, element: Element) -> Iterator[str]:
+    inner = {one.local_name: one for one in declared.type.content.iter_elements()} if len(element) else {}
+    for child in element:
+        if inner[local(child.tag)].min_occurs:
+            yield child.tag
+        yield from required_elements(inner[local(child.tag)], child)
+
+
+def without_element(body: bytes, tag: str) -> bytes:
+    root = fromstring(body)
+    parent = parent_of(root, tag)
+    element = parent.find(tag)
+    assert element is not None
+    parent.remove(element)
+    return tostring(root)
+
+
+def parent_of(root: Element, tag: str) -> Element:
+    """No name is that of two elements of a request."""
+    return next(one for one in root.iter() if one.find(tag) is not None)
+
+
+def local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def named(name: str) -> Operation:
+    return operations()[NAMES.index(name)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_request_without_a_required_part_is_rejected(name: str) -> None:
+    operation = named(name)
+    for sent in sent_for(operation):
+        for part, less in mutilated(operation, sent):
+            said = [
+                fault.partition(" (by ")[0].removeprefix(name) for fault in faults_of(less, operation.carrier)
+            ]
+            assert any(re.search(rf"\b{part}\b", fault) for fault in said), (part, said)
+
+
+def added(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
+    """The request with a part more that no specification knows."""
+    yield "x-new", replace(sent, headers={**sent.headers, "X-New": "1"})
+    if isinstance(operation.query, dict):
+        yield "x_new", with_query(sent, query_of(sent) | {"x_new": "1"})
+        if query := query_of(sent):
+            yield (
+                f"{next(iter(query))} is there 2 times",
+                replace(sent, path=f"{sent.path}&{urlencode(query)}"),
+            )
+    if operation.form is not None:
+        yield "x_new", replace(sent, body=sent.body + b"&x_new=1")
+    if operation.json is not None:
+        yield "x_new", replace(sent, body=json.dumps(json.loads(sent.body) | {"x_new": 1}).encode())
+    if operation.soap is not None:
+        root = fromstring(sent.body)
+        call = root.find(f".//{{*}}{operation.soap['body']}")
+        assert call is not None
+        call.append(Element("x_new"))
+        yield "x_new", replace(sent, body=tostring(root))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_request_with_an_unknown_part_is_rejected(name: str) -> None:
+    operation = named(name)
+    for part, sent in added(operation, sent_for(operation)[0]):
+        assert any(part in fault for fault in faults_of(sent, operation.carrier)), part
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if named(name).soap])
+def test_elements_out_of_order_are_rejected(name: str) -> None:
+    operation = named(name)
+    (sent, *_) = sent_for(operation)
+    parents = [one for one in fromstring(sent.body).iter() if len(one) > 1 and "soap/envelope" not in one.tag]
+    assert parents
+    for parent in parents:
+        root = fromstring(sent.body)
+        turned = next(one for one in root.iter() if one.tag == parent.tag)
+        turned[:] = list(turned)[1:] + list(turned)[:1]
+        assert faults_of(replace(sent, body=tostring(root)), operation.carrier), parent.tag
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/oauth/token", b""),
+        ("GET", "/track/v2/trackingnumbers", b""),
+        ("GET", "/suivi/v2/idships/" + ",".join(["6A00000000017"] * 11), b""),
+        ("POST", "/tracking-cxf/TrackingServiceWS", b"<a><Body><searchPODs/></Body></a>"),
+    ],
+)
+def test_what_is_no_operation_is_rejected(method: str, path: str, body: bytes) -> None:
+    assert faults_of(Sent(method, path, {}, body, ""))
+
+
+def test_the_key_never_goes_where_dhl_links_to() -> None:
+    link = Sent("GET", "/webPOD/1", {"DHL-API-Key": "k"}, b"", "https://webpod.dhl.com")
+    (fault,) = faults_of(link)
+    assert fault.startswith("dhl webPOD: the header dhl-api-key is unknown")
+    assert faults_of(replace(link, headers={})) == []
+    assert faults_of(replace(link, headers={}, origin="https://dhl.com.example")) != []
+
+
+# ---------------------------------------------------------------- in every test
+
+
+class Item:
+    """A test that runs, as the plugin sees it."""
+
+    def __init__(self, *, is_marked: bool) -> None:
+        self.get_closest_marker = lambda name: name == "wrong_requests" and is_marked
+        self.sections: list[str] = []
+
+    def add_report_section(self, _when: str, _title: str, text: str) -> None:
+        self.sections.append(text)
+
+
+def to_a_sandbox(url: str) -> None:
+    requests.get(f"{url}/suivi/v2/idships/6A00000000017", headers={"Accept": "application/json"}, timeout=10)
+
+
+def to_a_fake(_url: str) -> None:
+    FakeSession([response({})]).call(Capability.TRACKING, Request("GET", "/suivi/v2/idships/6A00000000017"))
+
+
+@pytest.mark.parametrize("send", [to_a_sandbox, to_a_fake])
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_a_test_fails_that_sends_a_wrong_request(
+    sandbox: Sandbox, send: Callable[[str], None], is_marked: bool
+) -> None:
+    item: Any = Item(is_marked=is_marked)
+    running = plugin.pytest_runtest_call(item)
+    next(running)
+    send(sandbox.url)
+    with pytest.raises(StopIteration if is_marked else pytest.fail.Exception):
+        running.send(None)
+    (text,) = item.sections
+    assert text.startswith(
+        "laposte idships: the header X-Okapi-Key is missing (by https://developer.laposte.fr/"
+    )
