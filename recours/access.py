@@ -1,11 +1,13 @@
-"""Files that recours makes: who may read them, and how a complete one gets its name.
+"""What others may read: files that recours makes, those that it is given, and its secrets.
 
-Its user alone may read them, and a group if a setting names one: they hold clients' names, addresses and signatures. What
-is there already keeps the rights that it has. On Windows a folder hands its own rights on, and nothing is done.
+Its user alone may read what recours makes, and a group if a setting names one: files hold clients' names, addresses and
+signatures. What is there already keeps the rights that it has. On Windows a folder hands its own rights on, and nothing
+is done.
 """
 
 import errno
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -107,3 +109,70 @@ def publish(made: Path, path: Path) -> bool:
             return False
         made.replace(path)
     return True
+
+
+# ---------------------------------------------------------------- files that others made
+
+
+def read_regular(path: Path, most: int = -1) -> bytes:
+    """At most so many bytes of a file. Raises OSError; a pipe that nobody writes to would be waited for for ever."""
+    no_waiting = getattr(os, "O_NONBLOCK", 0)  # Windows has no pipes among its files
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | no_waiting)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device; name an ordinary file")
+        return file.read(most)
+
+
+def open_to_all(place: Path, most: int = 10_000) -> Path | None:
+    """A file with something in it that everybody on this machine may read: `place` itself, or one in that folder. None: none was found.
+
+    Folders that others may not enter keep theirs. `most`: how many entries are looked at.
+    """
+    if os.name == "nt" or any(not _others_may(folder, stat.S_IXOTH) for folder in place.absolute().parents):
+        return None
+    left, to_visit = most, [place]
+    while to_visit and left > 0:
+        left -= 1
+        path = to_visit.pop()
+        if not path.is_symlink() and path.is_dir():
+            to_visit += entries_of(path) if _others_may(path, stat.S_IXOTH) else []
+        elif path.is_file() and size_of(path) and _others_may(path, stat.S_IROTH):
+            return path
+    return None
+
+
+def entries_of(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if this user may not know."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def size_of(path: Path) -> int:
+    """In bytes; 0 if it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _others_may(path: Path, right: int) -> bool:
+    try:
+        return bool(path.stat().st_mode & right)
+    except OSError:
+        return False
+
+
+# ---------------------------------------------------------------- other programs
+
+# The names of settings whose values are secrets, or half of one; PostgreSQL's programs read those of their own.
+_SECRET = re.compile(
+    r"(?!PG).*_(PASSWORD|PASSWORD_HASH|SECRET|KEY|TOKEN|ACCOUNT|LOGIN|CLIENT_ID|USER|ENSEIGNE|"
+    r"(ACCOUNT|CENTER|CUSTOMER)_NUMBER)|DATABASE_URL|RECOURS_PING_URL"
+)
+
+
+def environment_of_others() -> dict[str, str]:
+    """The environment for programs that recours starts: this process's without the secrets in it."""
+    return {name: value for name, value in os.environ.items() if not _SECRET.fullmatch(name)}

@@ -1,7 +1,7 @@
 """Reading and validating all the settings at once."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,12 @@ from sqlalchemy.exc import ArgumentError
 from recours.access import Access
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.policy import Backoff, Policy, faults_of
-from recours.core.quota import Capability, Limit, parse_limits
-from recours.core.text import is_text
+from recours.core.quota import Capability, Limit
+from recours.core.text import is_one_line, is_text
 from recours.database.engine import SECRET_QUERY
 from recours.home import SETTING as HOME
 from recours.home import NoHomeError, find_home
+from recours.settings.credentials import ClientSections, credentials_of
 from recours.settings.model import (
     BACKOFF_HOURS,
     DUE_SLACK,
@@ -33,9 +34,11 @@ from recours.settings.model import (
     SettingsError,
     base_url,
     rows_of,
+    split_keys,
     yes_or_no,
 )
 from recours.settings.model import path as parse_path
+from recours.settings.secret_files import SUFFIX, add_secret_files
 from recours.settings.sources import ENVIRONMENT, FoundSettings, Value, find
 
 # A part of a check's URL as long as that is its key.
@@ -49,6 +52,8 @@ def load(
 ) -> Settings:
     """Read and validate every setting. Raises SettingsError with all that is wrong, never with a secret."""
     found = find(root, environment)
+    others = [row.name for row in SETTINGS if not row.is_secret]
+    add_secret_files(found, root, environment, secret_names(catalog), others)
     read = _Reading(found, root, catalog)
     settings = read.settings(database_url)
     if found.faults:
@@ -87,7 +92,16 @@ def ping_url_of(root: Path, environment: Mapping[str, str]) -> str:
 
 
 def _alone(row: Setting, root: Path, environment: Mapping[str, str]) -> Any:
-    return _Reading(find(root, environment), root, Catalog(())).value(row)
+    found = find(root, environment)
+    if row.is_secret:
+        add_secret_files(found, root, environment, [row.name])
+    return _Reading(found, root, Catalog(())).value(row)
+
+
+def secret_names(catalog: Catalog) -> list[str]:
+    """The settings that may stand in files of their own."""
+    of_carriers = (name for spec in catalog.specs.values() for name in spec.credential_names)
+    return [*(row.name for row in SETTINGS if row.is_secret), *of_carriers]
 
 
 class _Reading:
@@ -97,12 +111,15 @@ class _Reading:
         self.found = found
         self.root = root
         self.catalog = catalog
-        self.warnings: list[str] = []
+        self.warnings = found.warnings
 
     def settings(self, database_url: str | None) -> Settings:
         self._check_names()
+        self._check_files()
         url, embedded = self._database(database_url)
         specs = self.catalog.specs.items()
+        credentials = {key: self._credentials(spec) for key, spec in specs}
+        of_clients = ClientSections(self.found, self.root, self.catalog).read(credentials)
         watch = MonitoringSettings(**self._fields(MonitoringSettings))
         mail = self._fields(MailSettings)
         return Settings(
@@ -111,7 +128,8 @@ class _Reading:
             database_is_embedded=embedded,
             policy=self._policy(),
             limits={key: self._limits(spec) for key, spec in specs},
-            credentials={key: self._credentials(spec) for key, spec in specs},
+            credentials=credentials,
+            client_credentials=of_clients,
             base_urls={
                 key: self.value(Setting(spec.base_url_setting, spec.base_url, base_url, ""))
                 for key, spec in specs
@@ -119,20 +137,22 @@ class _Reading:
             http=HttpLimits(**self._fields(HttpLimits)),
             mail=MailSettings(**mail | {"sender": mail["sender"] or mail["user"]}),
             watch=watch,
-            secrets=tuple(self._secrets(url, watch.ping_url)),
-            warnings=tuple(self.warnings),
+            secrets=(
+                *(text for each in of_clients.values() for text in each.values.values()),
+                *self._secrets(url, watch.ping_url),
+            ),
             **self._fields(Settings),
+            warnings=tuple(self.warnings),
         )
 
     def _secrets(self, url: URL, ping_url: str) -> Iterator[str]:
         """What must never be shown: also what is set, but not used."""
         names = {name for spec in self.catalog.specs.values() for name in spec.credential_names}
-        for name in sorted(names):
+        for name in (*sorted(names), "SMTP_PASSWORD", "RECOURS_DASHBOARD_PASSWORD_HASH"):
             yield from (value.text for value in self.found.values.get(name, ()))
         yield from (part for part in urlsplit(ping_url).path.split("/") if len(part) >= _KEY_LENGTH)
-        for name in ("SMTP_PASSWORD", "RECOURS_DASHBOARD_PASSWORD_HASH"):
-            if value := self.found.get(name):
-                yield value.text
+        for keys in self.found.values.get("RECOURS_ACCOUNTS_KEY", ()):
+            yield from split_keys(keys.text)
         if url.password:
             yield str(url.password)
         yield from (str(url.query[name]) for name in SECRET_QUERY if name in url.query)
@@ -144,7 +164,11 @@ class _Reading:
             try:
                 value = row.parse(found.text)
             except ValueError as error:
-                self._fault(f"{row.name} in {found.source}: {error}.")
+                said = f"{row.name} in {found.source}: {error}."
+                if row.name == "RECOURS_ACCOUNTS_KEY":  # like a lost key, it closes no account of the house
+                    self.warnings.append(f"{said} Until then no client's own account can be used.")
+                else:
+                    self._fault(said)
         return (self.root / value).absolute() if isinstance(value, Path) else value
 
     def _fields(self, part: type) -> dict[str, Any]:
@@ -157,7 +181,8 @@ class _Reading:
 
     def _check_names(self) -> None:
         """A misspelt name must not go unnoticed: a quota that is not applied burns calls."""
-        known = {row.name for row in SETTINGS}
+        secrets = secret_names(self.catalog)
+        known = {*(row.name for row in SETTINGS), *(name + SUFFIX for name in secrets)}
         for spec in self.catalog.specs.values():
             known |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}
             self._check_document_first(spec)
@@ -171,11 +196,22 @@ class _Reading:
             source = values[0].source
             if name == HOME and source == ENVIRONMENT:  # it says where the other sources are
                 continue
-            if name.startswith(("RECOURS_", "QUOTA_")):
+            told = self.found.faults if name.startswith("QUOTA_") else self.warnings
+            if name.removesuffix(SUFFIX) in known:
+                told.append(
+                    f"{name} in {source} is not read: only secrets may stand in a file of their own. Set "
+                    f"{name.removesuffix(SUFFIX)} itself."
+                )
+            elif name.startswith(("RECOURS_", "QUOTA_")):
                 near = get_close_matches(name, known, n=1)
                 hint = f" Did you mean {near[0]}?" if near else ""
-                told = self.found.faults if name.startswith("QUOTA_") else self.warnings
                 told.append(f"{name} in {source} is not a setting.{hint}")
+
+    def _check_files(self) -> None:
+        """Say where a setting and its file differ. Those of carriers are compared wherever they stand."""
+        for name in (row.name for row in SETTINGS if row.is_secret):
+            if value := self.found.get(name):
+                self._warn_of_others(name, value, [v for v in self.found.differing(name) if v.in_file])
 
     def _check_document_first(self, spec: CarrierSpec) -> None:
         found = self.found.get(spec.document_first_setting)
@@ -257,66 +293,36 @@ class _Reading:
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         rows = (
-            Setting(name, spec.limits.get(what, ""), partial(_limits_of, spec, what), "")
+            Setting(name, spec.limits.get(what, ""), partial(spec.limits_of, what), "")
             for name, what in _quota_names(spec).items()
         )
         return tuple(limit for row in rows for limit in self.value(row))
 
     def _credentials(self, spec: CarrierSpec) -> Credentials:
-        found: dict[str, Value] = {}
-        for name in spec.credential_names:
-            value = self.found.get(name)
-            if value is None:
-                continue
-            found[name] = value
-            if any(ord(c) < ord(" ") for c in value.text):
+        found = {name: value for name in spec.credential_names if (value := self.found.get(name))}
+        for name, value in found.items():
+            if not is_one_line(value.text):
                 self._fault(f"{name} in {value.source} holds a line break or another control character.")
-            for other in self.found.differing(name):
-                self.warnings.append(
-                    f"{name} differs between {value.source} and {other.source}; the one in {value.source} wins."
-                )
-        complete = next((names for names in spec.credentials if found.keys() >= set(names)), None)
-        used = {name: found[name] for name in complete or found}
-        return Credentials(
-            {name: value.text for name, value in used.items()},
-            {name: value.source for name, value in used.items()},
-            "" if complete else _missing(spec, found.keys()),
-            {
-                option.name: self.value(Setting(option.name, option.default, option.parse, ""))
-                for option in spec.options
-            },
-        )
+            self._warn_of_others(name, value, self.found.differing(name))
+        options = {
+            option.name: self.value(Setting(option.name, option.default, option.parse, ""))
+            for option in spec.options
+        }
+        return credentials_of(spec, found, options)
+
+    def _warn_of_others(self, name: str, value: Value, others: Iterable[Value]) -> None:
+        for other in others:
+            self.warnings.append(
+                f"{name} differs between {value.source} and {other.source}; the one in {value.source} wins."
+            )
 
 
 # ---------------------------------------------------------------- what a carrier's settings say
 
 
-def _missing(spec: CarrierSpec, present: Collection[str]) -> str:
-    """The missing settings: those of the set that was begun, or of each set if none was."""
-    begun = [names for names in spec.credentials if set(names) & set(present)]
-    wanted = [[name for name in names if name not in present] for names in begun or spec.credentials]
-    return ", or ".join(" and ".join(names) for names in wanted)
-
-
 def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:
     """The settings of its limits; None: of calls of any kind."""
-    limited = {what for what in (*spec.calls, *spec.limits) if what is not None}
-    return {f"QUOTA_{spec.prefix}": None} | {f"QUOTA_{spec.prefix}_{what}": what for what in sorted(limited)}
-
-
-def _limits_of(spec: CarrierSpec, what: Capability | None, text: str) -> tuple[Limit, ...]:
-    """Raises ValueError, also for a limit that no claim could be fetched within."""
-    usual = spec.limits.get(what) or spec.limits.get(None, "")
-    zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
-    limits = parse_limits(text, spec.key, what, zone) if text else ()
-    for limit in limits:
-        most = limit.units(spec.most_calls)
-        if not limit.window.is_short and limit.number < most:
-            token = ", one of them for a token" if most > limit.units(dict(spec.calls)) else ""
-            raise ValueError(
-                f"'{limit}' can never be enough for one claim, which needs up to {most} calls{token}"
-            )
-    return limits
+    return {f"QUOTA_{spec.prefix}" + (f"_{what}" if what else ""): what for what in spec.limitable}
 
 
 # ---------------------------------------------------------------- the URL of the database
@@ -338,6 +344,8 @@ def has_password(url: str) -> bool:
 
 def _database_url(text: str) -> URL:
     """Raises ValueError with the rest of a sentence about the URL, which never holds a value of it."""
+    if not is_one_line(text):
+        raise ValueError("holds a line break or another control character")
     if text.startswith("postgres://"):
         text = "postgresql://" + text.removeprefix("postgres://")
     try:

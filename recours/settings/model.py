@@ -3,6 +3,7 @@
 A row here is all that a new setting needs. The carriers' own settings are in their specs.
 """
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
@@ -21,12 +22,16 @@ from recours.core.mail import LANGUAGES, is_address
 from recours.core.password import PasswordHash, read_hash
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit
+from recours.core.text import is_one_line
 from recours.settings.sources import DEFAULT_SECRETS, SECRETS_SETTING
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 _GROUP = re.compile(r"[A-Za-z_][\w.@ -]{0,99}[$]?")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 # Days. The weekly report looks back that far, and a quota window may be a month.
 _LEAST_KEPT = 62
+_KEY_BYTES = 32
 
 
 class SettingsError(Exception):
@@ -171,7 +176,7 @@ def address(text: str) -> str:
 
 
 def line(text: str) -> str:
-    if any(ord(c) < ord(" ") for c in text):
+    if not is_one_line(text):
         raise ValueError("it must not hold a line break or another control character")
     return text
 
@@ -180,6 +185,28 @@ def group(text: str) -> str:
     if text and not _GROUP.fullmatch(text):
         raise ValueError(f"'{text[:40]}' is not the name of a group")
     return text
+
+
+def header_name(text: str) -> str:
+    if text and not _HEADER.fullmatch(text):
+        raise ValueError(f"'{text[:40]}' is not the name of a header")
+    return text
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses, or networks as 10.0.0.0/8, between commas."""
+    found = []
+    for part in names(text):
+        try:
+            found.append(ipaddress.ip_network(part))
+        except ValueError:
+            raise ValueError(f"'{part[:40]}' is no address, and no network such as 10.0.0.0/8") from None
+    return tuple(found)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names between commas."""
+    return tuple(part.strip() for part in line(text).split(",") if part.strip())
 
 
 def web_page(text: str) -> str:
@@ -227,6 +254,36 @@ def ping_url(text: str) -> str:
     return text
 
 
+def tsa_url(text: str) -> str:
+    """The URL of a time-stamping authority, or nothing. Plain http will do: what it answers is signed."""
+    if not text:
+        return text
+    web_address(re.sub(r"^http:", "https:", text), "http://host/path or https://host/path")
+    if "#" in text or not text.isascii() or " " in text:
+        raise ValueError("it must have no #, no blank and no other sign that a URL cannot hold")
+    return text
+
+
+def split_keys(text: str) -> tuple[str, ...]:
+    """What stands between commas, or in a file on lines of its own."""
+    return tuple(part for part in re.split(r"[,\s]+", text) if part)
+
+
+def sealing_keys(text: str) -> tuple[str, ...]:
+    """Fernet keys between commas: the first seals, any opens. Their texts are never repeated."""
+    keys = split_keys(text)
+    for number, key in enumerate(keys, 1):
+        try:
+            is_key = key.isascii() and len(base64.b64decode(key, altchars=b"-_", validate=True)) == _KEY_BYTES
+        except ValueError:
+            is_key = False
+        if not is_key:
+            raise ValueError(
+                f"key {number} of {len(keys)} is not a key; 'recours accounts rotate-key --new' prints one"
+            )
+    return keys
+
+
 def metrics_file(text: str) -> Path | None:
     """A file for node_exporter, or nothing. Its collector passes over other names."""
     if text and not text.endswith(".prom"):
@@ -245,12 +302,13 @@ class Setting:
     default: str  # as text
     parse: Callable[[str], Any]
     meaning: str
+    is_secret: bool = False  # it may stand in a file of its own, which NAME_FILE names
 
 
 def _set_by(
     name: str, default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False
 ) -> Any:
-    return field(repr=not secret, metadata={"setting": Setting(name, default, parse, meaning)})
+    return field(repr=not secret, metadata={"setting": Setting(name, default, parse, meaning, secret)})
 
 
 def rows_of(model: type) -> dict[str, Setting]:
@@ -263,7 +321,7 @@ BACKOFF_HOURS = Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to w
 DUE_SLACK = Setting("RECOURS_DUE_SLACK_MINUTES", "5", minutes(0, 24 * 60), "how early a retry counts as due; less than the first wait")  # fmt: skip
 # By the fields of the policy.
 POLICY = {
-    "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone in which the day of a response deadline ends"),
+    "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone in which the day of a response deadline ends, and of the times that people read"),
     "skip_claim_statuses": Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
     "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "how many days after its response_deadline a claim is given up, 0: never"),
     "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline at which a claim gets one last attempt, 0: never"),
@@ -273,7 +331,7 @@ POLICY = {
     "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "report a temporary error that outlasted every retry to clients too"),
 }  # fmt: skip
 OTHERS = (
-    Setting("DATABASE_URL", "", str, "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name"),
+    Setting("DATABASE_URL", "", str, "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name", is_secret=True),
     Setting("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
     Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section per carrier, or flat keys"),
     BACKOFF_HOURS,
@@ -328,6 +386,7 @@ class MailSettings:
     language: str = _set_by("RECOURS_LANGUAGE", "fr", one_of(*LANGUAGES), "the language of pod_fetch_error, and of mails to readers who chose none: fr or en")
     a_minute: int = _set_by("RECOURS_MAIL_RATE", "0", whole(0, 10_000), "mails per minute at most; 0: no limit")
     send_limit: int = _set_by("RECOURS_MAIL_BRAKE", "50", whole(0, 1_000_000), "if one run has more mails to clients than this, all are held until 'recours mail release'")
+    attach_pod: bool = _set_by("RECOURS_MAIL_ATTACH_POD", "false", yes_or_no, "whether the mail about proofs that were obtained brings the files along, up to 5 MB")
     redirect: str = _set_by("RECOURS_MAIL_REDIRECT", "", address, "for trials: an address that receives all mail instead")
     service: str = _set_by("RECOURS_SERVICE_NAME", "", line, "how mails are signed")
     reply_to: str = _set_by("RECOURS_REPLY_TO", "", address, "where answers to mails go")
@@ -344,6 +403,7 @@ class MonitoringSettings:
     # With {worker}, or not; "": none. A secret: those who know it can ping.
     ping_url: str = _set_by("RECOURS_PING_URL", "", ping_url, "a check of healthchecks that is pinged at each run's start and end; {worker} in it is the worker's name", secret=True)
     metrics_file: Path | None = _set_by("RECOURS_METRICS_FILE", "", metrics_file, "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom")
+    metrics_by_account: bool = _set_by("RECOURS_METRICS_ACCOUNTS", "false", yes_or_no, "whether the metrics tell the accounts of clients apart, by a label; each account adds series")
     # fmt: on
 
 
@@ -354,7 +414,10 @@ class Settings:
     database_is_embedded: bool  # nothing named a database
     policy: Policy
     limits: Mapping[str, tuple[Limit, ...]]
-    credentials: Mapping[str, Credentials]
+    credentials: Mapping[str, Credentials]  # the house's, by carrier's key
+    client_credentials: Mapping[
+        tuple[str, str], Credentials
+    ]  # in the secrets file, by address and carrier's key
     base_urls: Mapping[str, str]
     http: HttpLimits
     mail: MailSettings
@@ -372,7 +435,16 @@ class Settings:
     log_max_bytes: int = _set_by("RECOURS_LOG_MAX_MB", "5", megabytes(0.01, 1000), "the size at which a log file is rotated")
     log_files: int = _set_by("RECOURS_LOG_FILES", "10", whole(1, 1000), "how many rotated log files are kept")
     keep_runs: timedelta | None = _set_by("RECOURS_KEEP_RUNS_DAYS", "400", days(none_or_at_least(_LEAST_KEPT, 36_500)), "days for which the records of runs and quota windows are kept, 0: for ever")
-    dashboard_password: PasswordHash | None = _set_by("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it")
+    tsa_url: str = _set_by("RECOURS_TSA_URL", "", tsa_url, "a time-stamping authority (RFC 3161) that confirms the chain of custody once a day")
+    tsa_certificate: Path | None = _set_by("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
+    keep_refused: timedelta | None = _set_by("RECOURS_KEEP_REFUSED_DAYS", "90", days(none_or_at_least(1, 36_500)), "days for which files that prove nothing are kept, 0: until they are pruned")
+    # A key, or several after a rotation: they open the credentials of clients in the database.
+    accounts_keys: tuple[str, ...] = _set_by("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; after a rotation the old ones follow it, between commas", secret=True)
+    account_fallback: bool = _set_by("RECOURS_ACCOUNT_FALLBACK", "true", yes_or_no, "whether the house's account is asked about a parcel that the carrier denied to the client's account")
+    dashboard_password: PasswordHash | None = _set_by("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it", secret=True)
+    page_user_header: str = _set_by("RECOURS_PAGE_USER_HEADER", "", header_name, "the header in which a proxy names the page's reader, such as X-Forwarded-User; it counts from RECOURS_PAGE_PROXIES alone")
+    page_proxies: tuple[Network, ...] = _set_by("RECOURS_PAGE_PROXIES", "", networks, "the addresses or networks of these proxies, between commas")
+    page_operators: tuple[str, ...] = _set_by("RECOURS_PAGE_OPERATORS", "", names, "the readers who may act on the page, by the names that the proxy gives them, between commas; all others only look")
     # fmt: on
 
     @property

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recours.access import read_regular
+
 ENVIRONMENT = "the environment"
 SECRETS_SETTING = "RECOURS_SECRETS_FILE"
 DEFAULT_SECRETS = ".streamlit/secrets.toml"
@@ -15,6 +17,7 @@ DEFAULT_SECRETS = ".streamlit/secrets.toml"
 class Value:
     text: str = field(repr=False)
     source: str
+    in_file: bool = False  # of its own: see `secret_files`
 
 
 @dataclass
@@ -23,6 +26,9 @@ class FoundSettings:
 
     values: dict[str, list[Value]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    secrets_file: str = DEFAULT_SECRETS  # as people know it
+    clients: dict[str, Any] = field(default_factory=dict, repr=False)  # what it has of them
 
     def get(self, name: str) -> Value | None:
         return next(iter(self.values.get(name, ())), None)
@@ -47,9 +53,8 @@ def find(root: Path, environment: Mapping[str, str]) -> FoundSettings:
     named = found.get(SECRETS_SETTING)
     path = root / (named.text if named else DEFAULT_SECRETS)
     if _exists(path, found):
-        _add_secrets(
-            found, path, path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-        )
+        found.secrets_file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        _add_secrets(found, path)
     elif named and not found.faults:
         found.faults.append(
             f"{SECRETS_SETTING} in {named.source} names {named.text}, but there is no such file."
@@ -78,11 +83,12 @@ def _add_dotenv(found: FoundSettings, path: Path) -> None:
     found.add(".env", values)
 
 
-def _add_secrets(found: FoundSettings, path: Path, shown: str) -> None:
+def _add_secrets(found: FoundSettings, path: Path) -> None:
     import tomllib  # noqa: PLC0415 (imported only where there is a file to read)
 
+    shown = found.secrets_file
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = tomllib.loads(read_regular(path).decode("utf-8-sig"))
     except UnicodeDecodeError:
         found.faults.append(f"{shown} is not UTF-8 text; save it again as UTF-8.")
     except tomllib.TOMLDecodeError as error:
@@ -94,6 +100,8 @@ def _add_secrets(found: FoundSettings, path: Path, shown: str) -> None:
     except (RecursionError, ValueError):
         found.faults.append(f"{shown} cannot be read: it is nested too deep, or holds a number too long.")
     else:
+        clients = content.pop("clients", None)
+        found.clients = clients if isinstance(clients, dict) else {}
         found.add(shown, flattened(content))
 
 

@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 
 from recours import logs
-from recours.access import PRIVATE, Access
+from recours.access import PRIVATE, Access, environment_of_others, open_to_all, read_regular
+from recours.carriers.registry import CATALOG
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
 from recours.core.outcome import Label, Retrieved
 from recours.database.schema.upgrade import create_file
 from recours.documents.store import DocumentStore
 from recours.sandbox.documents import proof_pdf
-from recours.scheduling.host import open_to_all
+from recours.scheduling.host import run
+from recours.settings.loading import secret_names
 from tests.needs import missing
 
 # A group that is not this user's first one, and that root may always give files to.
@@ -54,7 +56,7 @@ def store_one(folder: Path, access: Access) -> None:
     store = DocumentStore(folder, access)
     store.make_sure()
     content = proof_pdf("UPS", "XY1", "Durand", datetime(2026, 2, 2, tzinfo=UTC))
-    store.store(Label("ups", 1, "CLM-1", "XY1"), Retrieved(content, Delivery(None, None), "test"))
+    store.store(Label("ups", 1, "CLM-1", "XY1"), Retrieved.single(content, Delivery(None, None), "test"))
 
 
 def log_one(folder: Path, access: Access) -> None:
@@ -149,3 +151,29 @@ def test_what_everybody_may_read_is_found(public: Path) -> None:
     assert open_to_all(public) is None
     assert open_to_all(public / "kept") is None
     assert open_to_all(public / "none") is None
+
+
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="it is a pipe or a device; name an ordinary file"):
+            read_regular(path, 9)
+    (tmp_path / "file").write_bytes(b"more than that")
+    assert read_regular(tmp_path / "file", 4) == b"more"
+
+
+def test_other_programs_see_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither those of the settings, nor under a name that somebody made up like them; but what they need themselves."""
+    secrets = [*secret_names(CATALOG), "RECOURS_PAGE_TOKEN"]
+    needed = ["PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "PGPASSWORD", "PGSSLKEY", "PGUSER"]
+    for name in (*secrets, *needed):
+        monkeypatch.setenv(name, "planted")
+    environment = environment_of_others()
+    assert not environment.keys() & set(secrets)
+    assert environment.keys() >= set(needed)
+
+
+def test_a_program_is_run_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHRONOPOST_PASSWORD", "planted")
+    assert b"LC_ALL=C" in (seen := run(["env"]).out)
+    assert b"planted" not in seen

@@ -17,8 +17,9 @@ from recours.settings.loading import load, log_dir_of, ping_url_of
 from recours.settings.model import SETTINGS, Settings, SettingsError
 from recours.settings.sources import find, flattened
 from tests.fakes.carriers import CHRONOPOST
+from tests.planted import MARK
 
-SECRET = "s3cr3t-Pa55word-Zq7"
+SECRET = f"s3cr3t-{MARK}-Zq7"
 FULL = {"CHRONOPOST_ACCOUNT": "19869502", "CHRONOPOST_PASSWORD": SECRET}
 
 
@@ -144,6 +145,7 @@ def seconds(found: Settings) -> tuple[float, ...]:
     return (found.http.connect_s, found.http.read_s, found.http.deadline_s)
 
 
+KEYS = "A" * 43 + "=", "B" * 43 + "="
 PAGE_HASH = f"scrypt:32768:8:1:{'0a' * 16}:{'0b' * 32}"
 
 GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
@@ -173,9 +175,19 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_LOG_MAX_MB", "0.5", lambda s: s.log_max_bytes, 512 * 1024),
     ("RECOURS_LOG_FILES", "1", lambda s: s.log_files, 1),
     ("RECOURS_SHARED_GROUP", "www-data", lambda s: s.access.group, "www-data"),
+    ("RECOURS_KEEP_REFUSED_DAYS", "1", lambda s: s.keep_refused, timedelta(days=1)),
+    ("RECOURS_KEEP_REFUSED_DAYS", "0", lambda s: s.keep_refused, None),
     ("RECOURS_KEEP_RUNS_DAYS", "62", lambda s: s.keep_runs, timedelta(days=62)),
     ("RECOURS_KEEP_RUNS_DAYS", "0", lambda s: s.keep_runs, None),
+    ("RECOURS_TSA_URL", "http://tsa.example/tsr", lambda s: s.tsa_url, "http://tsa.example/tsr"),
+    ("RECOURS_TSA_CERT", "/etc/tsa.pem", lambda s: s.tsa_certificate, Path("/etc/tsa.pem")),
+    ("RECOURS_ACCOUNTS_KEY", f"{KEYS[0]}, {KEYS[1]}", lambda s: (s.accounts_keys, s.secrets[-2:]), (KEYS, KEYS)),
+    ("RECOURS_ACCOUNT_FALLBACK", "no", lambda s: s.account_fallback, False),
+    ("RECOURS_METRICS_ACCOUNTS", "yes", lambda s: s.watch.metrics_by_account, True),
     ("RECOURS_DASHBOARD_PASSWORD_HASH", PAGE_HASH, lambda s: str(s.dashboard_password), PAGE_HASH),
+    ("RECOURS_PAGE_USER_HEADER", "X-Forwarded-User", lambda s: s.page_user_header, "X-Forwarded-User"),
+    ("RECOURS_PAGE_PROXIES", "10.0.0.0/8, ::1", lambda s: [*map(str, s.page_proxies)], ["10.0.0.0/8", "::1/128"]),
+    ("RECOURS_PAGE_OPERATORS", "anna, Jean Dupont", lambda s: s.page_operators, ("anna", "Jean Dupont")),
     ("RECOURS_LANGUAGE", "EN", lambda s: s.mail.language, "en"),
     ("ADMIN_EMAIL", "boss@shop.example", lambda s: s.mail.admin, "boss@shop.example"),
     ("SMTP_HOST", "mail.shop.example", lambda s: s.mail.host, "mail.shop.example"),
@@ -186,6 +198,7 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("SMTP_FROM", "pods@shop.example", lambda s: s.mail.sender, "pods@shop.example"),
     ("RECOURS_MAIL_RATE", "60", lambda s: s.mail.a_minute, 60),
     ("RECOURS_MAIL_BRAKE", "0", lambda s: s.mail.send_limit, 0),
+    ("RECOURS_MAIL_ATTACH_POD", "true", lambda s: s.mail.attach_pod, True),
     ("RECOURS_MAIL_REDIRECT", "me@shop.example", lambda s: s.mail.redirect, "me@shop.example"),
     ("RECOURS_SERVICE_NAME", "Réclamations & Cie", lambda s: s.mail.service, "Réclamations & Cie"),
     ("RECOURS_REPLY_TO", "help@shop.example", lambda s: s.mail.reply_to, "help@shop.example"),
@@ -286,8 +299,13 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_LOG_MAX_MB", "0", "from 0.01 to 1000"),
         ("RECOURS_LOG_FILES", "ten", "whole number from 1 to 1000"),
         ("RECOURS_SHARED_GROUP", "a:b", "'a:b' is not the name of a group"),
+        ("RECOURS_TSA_URL", "ftp://tsa.example", "must be of the form http://host/path"),
+        ("RECOURS_TSA_URL", "http://me:secret@tsa.example/", "must be of the form http://host/path"),
         ("RECOURS_KEEP_RUNS_DAYS", "30", "whole number from 62 to 36500, or 0"),
         ("RECOURS_DASHBOARD_PASSWORD_HASH", "secret", "recours dashboard --hash-password"),
+        ("RECOURS_PAGE_USER_HEADER", "X-User: anna", "not the name of a header"),
+        ("RECOURS_PAGE_PROXIES", "10.0.0.1/8", "no network such as 10.0.0.0/8"),
+        ("RECOURS_ACCOUNT_FALLBACK", "maybe", "neither true nor false"),
         ("RECOURS_LANGUAGE", "de", "fr"),
         ("ADMIN_EMAIL", "boss", "must be one mail address"),
         ("ADMIN_EMAIL", "a@shop.example, b@shop.example", "must be one mail address"),
@@ -332,6 +350,18 @@ def test_a_bad_setting_is_named_with_its_place(name: str, value: str, words: str
     sentence = fault(tmp_path, **{name: value})
     assert name in sentence
     assert words in sentence
+
+
+@pytest.mark.parametrize(("keys", "which"), [("planted", "1 of 1"), (f"{KEYS[0]},{KEYS[1][:-4]}", "2 of 2")])
+def test_a_spoilt_key_of_accounts_ends_no_run(keys: str, which: str, tmp_path: Path) -> None:
+    """The house's accounts go on, as where it is lost."""
+    settings = load(tmp_path, {"RECOURS_ACCOUNTS_KEY": keys}, CATALOG)
+    assert settings.accounts_keys == ()
+    (warning,) = settings.warnings
+    assert warning.startswith(f"RECOURS_ACCOUNTS_KEY in the environment: key {which} is not a key; ")
+    assert warning.endswith("no client's own account can be used.")
+    assert not any(key in warning for key in keys.split(","))
+    assert set(keys.split(",")) <= set(settings.secrets)
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
@@ -432,11 +462,11 @@ def test_a_number_with_zeros_in_front_must_be_quoted(
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        (".env", b"A=1\nB = 'x\nCHRONOPOST_PASSWORD=s3cr3t-Pa55word-Zq7\n", ".env, line 2: not of the form"),
-        (".env", b"CHRONOPOST_PASSWORD=s3cr3t-Pa55word-Zq7\xe9\n", ".env is not UTF-8 text"),
+        (".env", f"A=1\nB = 'x\nCHRONOPOST_PASSWORD={SECRET}\n".encode(), ".env, line 2: not of the form"),
+        (".env", f"CHRONOPOST_PASSWORD={SECRET}é\n".encode("latin-1"), ".env is not UTF-8 text"),
         (".env", "A=1\n".encode("utf-16"), ".env is not UTF-8 text"),
-        (".streamlit/secrets.toml", b"password = s3cr3t-Pa55word-Zq7\n", "is not valid TOML (line 1"),
-        (".streamlit/secrets.toml", b"password = 's3cr3t-Pa55word-Zq7\n", "is not valid TOML ("),
+        (".streamlit/secrets.toml", f"password = {SECRET}\n".encode(), "is not valid TOML (line 1"),
+        (".streamlit/secrets.toml", f"password = '{SECRET}\n".encode(), "is not valid TOML ("),
         (".streamlit/secrets.toml", b"[a", "is not valid TOML"),
         (".streamlit/secrets.toml", b"a = 1\na = 2\n", "is not valid TOML"),
         (".streamlit/secrets.toml", b"a = '\xe9'\n", "is not UTF-8 text"),

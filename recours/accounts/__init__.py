@@ -1,0 +1,1 @@
+"""Accounts of clients: their credentials, sealed for the database."""

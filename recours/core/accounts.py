@@ -1,0 +1,89 @@
+"""Whose account a carrier is asked with: the house's, which stands in the settings, or a client's own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+# The number of the house's account at every carrier. Those of clients are numbered from 1, each once for all carriers.
+HOUSE = 0
+_SEPARATOR = "#"
+
+
+class AccountKey(NamedTuple):
+    """An account at a carrier. As text it is what lanes, limits and `pod_carrier_key` know it by.
+
+    The house's text is the carrier's key alone: so it was before clients had accounts.
+    """
+
+    carrier: str  # canonical key
+    account: int = HOUSE
+
+    def __str__(self) -> str:
+        return f"{self.carrier}{_SEPARATOR}{self.account}" if self.account else self.carrier
+
+    @classmethod
+    def parse(cls, text: str) -> "AccountKey":
+        """The inverse of `str`. Raises ValueError."""
+        carrier, separator, number = text.partition(_SEPARATOR)
+        if not separator:
+            return cls(carrier)
+        if not (number.isascii() and number.isdigit() and int(number)):
+            raise ValueError(f"'{text[:60]}' is no key of an account")
+        return cls(carrier, int(number))
+
+
+def carrier_of(key: str) -> str:
+    """The carrier of an account's key; of a text that is none, all before the number."""
+    return key.partition(_SEPARATOR)[0]
+
+
+def account_name(carrier: str, client: str) -> str:
+    """What an account is called: by the carrier's name, and the address of the client whose it is ("": the house's)."""
+    return f"{carrier} ({client})" if client else carrier
+
+
+@dataclass(frozen=True)
+class ClientAccount:
+    """A client's account at a carrier, without its credentials."""
+
+    id: int
+    client_id: Any
+    carrier: str  # canonical key
+    limits: (
+        Mapping[str, str] | None
+    )  # by capability ("": of all calls together), as in QUOTA_…; None: the carrier's defaults
+    has_credentials: bool  # sealed in the database; else they stand in a secrets file
+    added_at: datetime
+    added_by: str
+    changed_at: datetime
+    disabled_at: datetime | None = None
+    disabled_why: str | None = None
+    section: str | None = None  # the address of its section in the secrets file, in lower case
+
+    @property
+    def key(self) -> str:
+        return str(AccountKey(self.carrier, self.id))
+
+    @property
+    def owner(self) -> str:
+        """Whose the sealed credentials are: in another client's row, or at another carrier, they are not opened."""
+        return owner_of(self.client_id, self.carrier)
+
+
+def owner_of(client_id: Any, carrier: str) -> str:
+    """See `ClientAccount.owner`."""
+    return f"{client_id}/{carrier}"
+
+
+@dataclass(frozen=True)
+class ServiceClient:
+    """A client of the service, as far as its accounts need it."""
+
+    id: Any
+    email: str
+
+    @property
+    def named(self) -> str:
+        """For people."""
+        return self.email or f"client {self.id}"

@@ -1,0 +1,83 @@
+"""What is sealed is opened by a key that is set, for the account that it was sealed for, and never shown."""
+
+from datetime import UTC, datetime
+
+import pytest
+from cryptography.fernet import Fernet
+
+from recours.accounts import sealing
+from recours.accounts.sealing import SealError, Seals, new_key
+from recours.core.accounts import ClientAccount
+
+OLD, NEW = new_key(), new_key()
+VALUES = {"CHRONOPOST_ACCOUNT": "19869502", "CHRONOPOST_PASSWORD": "pläin-secret"}
+OWNER = "17/chronopost"
+
+
+def test_what_is_sealed_is_opened_and_does_not_show() -> None:
+    sealed = Seals([NEW]).seal(VALUES, OWNER)
+    assert Seals([NEW]).open(sealed, OWNER) == VALUES
+    assert "secret" not in sealed
+    assert sealed != Seals([NEW]).seal(VALUES, OWNER)  # equal credentials cannot be seen to be equal
+
+
+def test_an_old_key_still_opens() -> None:
+    sealed = Seals([OLD]).seal(VALUES, OWNER)
+    assert Seals([NEW, OLD]).open(sealed, OWNER) == VALUES
+
+
+def test_a_rotation_seals_with_the_first_key_once() -> None:
+    sealed = Seals([OLD]).seal(VALUES, OWNER)
+    rotated = Seals([NEW, OLD]).rotate(sealed)
+    assert Seals([NEW]).open(rotated, OWNER) == VALUES
+    assert Seals([NEW, OLD]).rotate(rotated) == rotated
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ([OLD], "The key of RECOURS_ACCOUNTS_KEY does not open it"),
+        ([OLD, Fernet.generate_key().decode()], "None of the 2 keys of RECOURS_ACCOUNTS_KEY opens it"),
+    ],
+)
+def test_a_key_that_is_lost_is_named_as_what_is_missing(keys: list[str], said: str) -> None:
+    sealed = Seals([NEW]).seal(VALUES, OWNER)
+    for of_lost_key in (lambda: Seals(keys).open(sealed, OWNER), lambda: Seals(keys).rotate(sealed)):
+        with pytest.raises(SealError, match=f"^{said}: add the key that it was sealed with"):
+            of_lost_key()
+
+
+@pytest.mark.parametrize("owner", ["18/chronopost", "17/ups", ""])
+def test_a_row_that_was_copied_is_not_opened_for_another_account(owner: str) -> None:
+    with pytest.raises(SealError, match="belongs to another account"):
+        Seals([NEW]).open(Seals([NEW]).seal(VALUES, OWNER), owner)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"values": {"A": 1}}', b'{"values": {"A": "1"}}', b"\xff"]
+)
+def test_what_others_sealed_is_not_taken(content: bytes) -> None:
+    sealed = Fernet(NEW).encrypt(content).decode()
+    with pytest.raises(SealError):
+        Seals([NEW]).open(sealed, OWNER)
+
+
+@pytest.mark.parametrize("spoilt", ["", "x", "gAAAAA", "é" * 40, '{"A": "1"}'])
+def test_a_spoilt_row_is_a_sentence(spoilt: str) -> None:
+    with pytest.raises(SealError):
+        Seals([NEW]).open(spoilt, OWNER)
+
+
+def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "PACKAGE", "cryptography_that_is_not_there")
+    for needs_it in (lambda: Seals([NEW]).seal(VALUES), lambda: Seals([NEW]).open("x"), new_key):
+        with pytest.raises(SealError, match=r"pip install 'recours\[accounts\]'"):
+            needs_it()
+
+
+def test_an_account_seals_for_its_client_and_carrier() -> None:
+    now = datetime(2026, 11, 27, tzinfo=UTC)
+    account = ClientAccount(
+        3, 17, "chronopost", limits=None, has_credentials=True, added_at=now, added_by="lea", changed_at=now
+    )
+    assert (account.key, account.owner) == ("chronopost#3", OWNER)

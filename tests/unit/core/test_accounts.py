@@ -1,0 +1,94 @@
+"""Keys of accounts, and which account serves whose claim."""
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import HOUSE, AccountKey, carrier_of
+from recours.core.claim import Claim
+from recours.core.quota import Capability
+
+SHOP, OTHER = 7, 8
+
+
+@pytest.mark.parametrize(("key", "text"), [(AccountKey("ups"), "ups"), (AccountKey("dhl", 12), "dhl#12")])
+def test_a_key_is_read_as_it_was_written(key: AccountKey, text: str) -> None:
+    """The house's is the carrier's alone, as it was before clients had accounts."""
+    assert str(key) == text
+    assert AccountKey.parse(text) == key
+    assert carrier_of(text) == key.carrier
+
+
+@pytest.mark.parametrize("text", ["ups#", "ups#0", "ups#-1", "ups#1#2", "ups#x", "ups#²"])
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no key of an account"):
+        AccountKey.parse(text)
+
+
+def test_a_claim_is_served_by_its_clients_account_else_by_the_houses() -> None:
+    catalog = CATALOG.with_accounts({"ups", "chronopost"}, {SHOP: {"ups": 3}})
+    assert catalog.account_for(SHOP, "ups", None) == 3
+    assert catalog.account_for(SHOP, "chronopost", None) == HOUSE
+    assert catalog.account_for(OTHER, "ups", None) == HOUSE
+    assert catalog.account_for(SHOP, None, None) == HOUSE
+
+
+def test_the_house_is_asked_again_where_it_worked_while_it_has_credentials() -> None:
+    assert CATALOG.with_accounts({"ups"}, {SHOP: {"ups": 3}}).account_for(SHOP, "ups", HOUSE) == HOUSE
+    assert CATALOG.with_accounts((), {SHOP: {"ups": 3}}).account_for(SHOP, "ups", HOUSE) == 3
+
+
+def test_an_account_that_is_gone_is_not_asked_though_it_worked() -> None:
+    assert CATALOG.with_accounts({"ups"}).account_for(SHOP, "ups", 3) == HOUSE
+
+
+def test_a_client_with_the_account_of_a_substitute_is_served_by_that() -> None:
+    """La Poste serves Colissimo claims only where neither the client nor the house has an account at Colissimo."""
+    number = "6A12345678901"
+    own = CATALOG.with_accounts({"laposte"}, {SHOP: {"colissimo": 4}})
+    assert own.resolve("Colissimo", number, SHOP) == "colissimo"
+    assert own.resolve("Colissimo", number, OTHER) == "laposte"
+    lesser = CATALOG.with_accounts({"colissimo"}, {SHOP: {"laposte": 4}})
+    assert lesser.resolve("Colissimo", number, SHOP) == "colissimo"
+    alone = CATALOG.with_accounts((), {SHOP: {"laposte": 4}})
+    assert (alone.resolve("Colissimo", number, SHOP), alone.account_for(SHOP, "laposte", None)) == (
+        "laposte",
+        4,
+    )
+
+
+def test_the_key_of_a_claims_account() -> None:
+    assert Claim(1, "CLM-1", carrier="ups", account=3).account_key == "ups#3"
+    assert Claim(1, "CLM-1", carrier="ups").account_key == "ups"
+    assert Claim(1, "CLM-1", carrier_name="Heppner").account_key == ""
+
+
+def test_a_clients_limits_are_its_own_or_the_carriers_defaults() -> None:
+    spec = CATALOG.specs["fedex"]
+    key = str(AccountKey("fedex", 17))
+    defaults = spec.limits_of_client(key, None)
+    assert {limit.carrier for limit in defaults} == {key}
+    assert [str(limit) for limit in defaults] == [
+        str(limit) for what in spec.limitable for limit in spec.limits_of(what, spec.limits.get(what, ""))
+    ]
+    own = spec.limits_of_client(key, {"POD": "7/day"})
+    assert {str(limit) for limit in own if limit.capability is Capability.POD} == {"7 per day"}
+    others = [limit for limit in defaults if limit.capability is not Capability.POD]
+    assert [limit for limit in own if limit.capability is not Capability.POD] == others
+
+
+@pytest.mark.parametrize(
+    ("own", "fault"),
+    [
+        ({"POD": "many"}, "'many' is not a limit"),
+        ({"": "1/day"}, "can never be enough for one claim"),
+        ({"PODS": "7/day"}, "what can be limited is all calls together"),
+    ],
+)
+def test_limits_that_cannot_be_used_are_refused(own: dict[str, str], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        CATALOG.specs["fedex"].limits_of_client("fedex#17", own)
+
+
+@pytest.mark.parametrize("assessed", ["chronopost#-7", "chronopost#x", "chronopost#0"])
+def test_a_claim_whose_key_others_spoilt_is_the_houses(assessed: str) -> None:
+    assert CATALOG.account_for(1, "chronopost", None, assessed) == HOUSE
