@@ -5,16 +5,24 @@ For the service's own application, each a name of this package, loaded when it i
 - `fetch_claim(reference)` fetches a claim's POD now and returns a `FetchResult`.
 - `defer_fetch(reference)` has a long-lived worker fetch it, and returns at once.
 - `claim_status(reference)` returns a `ClaimStatus`.
-- `RecoursError` is what both raise, by its kinds `CorrectReferenceError`, `TryAgainSoonError`, `ShowExistingPODError`,
-  `NotWantedError`, `TryLaterError` and `AskOperatorError`: the text of each is a sentence for a person.
+- `attach(reference, file, by=…)` gives a claim a proof that a person has, and returns an `AttachResult`.
+- `set_account(client, carrier, credentials)` keeps a client's own credentials, `check_account(client, carrier)` tries them
+  with one real call; each returns an `AccountResult`.
+- `RecoursError` is what they raise, by its kinds `CorrectReferenceError`, `CorrectFileError`, `CorrectAccountError`, `TryAgainSoonError`,
+  `ShowExistingPODError`, `NotWantedError`, `TryLaterError` and `AskOperatorError`: the text of each is a sentence for a
+  person.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recours.api import (
+        AccountResult,
         AskOperatorError,
+        AttachResult,
         ClaimStatus,
+        CorrectAccountError,
+        CorrectFileError,
         CorrectReferenceError,
         FetchResult,
         NotWantedError,
@@ -23,16 +31,23 @@ if TYPE_CHECKING:
         Standing,
         TryAgainSoonError,
         TryLaterError,
+        attach,
+        check_account,
         claim_status,
         defer_fetch,
         fetch_claim,
+        set_account,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccountResult",
     "AskOperatorError",
+    "AttachResult",
     "ClaimStatus",
+    "CorrectAccountError",
+    "CorrectFileError",
     "CorrectReferenceError",
     "FetchResult",
     "NotWantedError",
@@ -41,9 +56,12 @@ __all__ = [
     "Standing",
     "TryAgainSoonError",
     "TryLaterError",
+    "attach",
+    "check_account",
     "claim_status",
     "defer_fetch",
     "fetch_claim",
+    "set_account",
 ]
 
 

@@ -1,28 +1,33 @@
-"""For the service's own application: a claim's POD fetched now, and where a claim stands.
+"""For the service's own application: a claim's POD fetched now or attached, where a claim stands, a client's account.
 
-Both are called as `recours.fetch_claim` and `recours.claim_status`, from any thread and any number of them at once.
+All are called as `recours.fetch_claim`, `recours.attach` and so on, from any thread and any number of them at once.
 They work in the caller's process with the settings of this checkout, and put nothing into it: no signal handler, and
 no log handler beyond the call.
 """
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
+from datetime import date
+from pathlib import Path
 
 from recours.carriers.registry import CATALOG
+from recours.core.appraisal import EvidenceKind
 from recours.core.errors import RunError
 from recours.core.mail import LANGUAGES
+from recours.core.outcome import PROOF_KINDS
+from recours.core.text import clean
 from recours.database.engine import DatabaseError
-from recours.database.reports.records import DatabaseRecords
-from recours.logs import lines_to, local, run_log
+from recours.operations.accounts import AccountRefusedError, put
+from recours.operations.attach import LONGEST_NAME, Attachment, NotAttachedError
+from recours.operations.evidence import ClaimEvidence
 from recours.operations.position import Standing
-from recours.operations.records import ListedClaim
 from recours.operations.results import (
+    AccountResult,
     AskOperatorError,
+    AttachResult,
     ClaimStatus,
+    CorrectAccountError,
+    CorrectFileError,
     CorrectReferenceError,
     FetchResult,
     NotWantedError,
@@ -32,23 +37,24 @@ from recours.operations.results import (
     TryAgainSoonError,
     TryLaterError,
 )
-from recours.runs.lane import lane_key
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference, unknown_claim
-from recours.runs.summary import Report
-from recours.runs.worker import Options, Worker
+from recours.runs.worker import Worker
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.carriers import catalog_of, log_file, redactor
-from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.one_claim import status_of
-from recours.wiring.operations import open_operations, operations_over
-from recours.wiring.workers import make_worker
+from recours.wiring.account_operations import AccountOperations
+from recours.wiring.attach import attach_file, content_of
+from recours.wiring.fetching import fetch_claims as fetch_by_run
+from recours.wiring.one_claim import evidence_of, status_of
+from recours.wiring.operations import open_operations
 
 __all__ = [
+    "AccountResult",
     "AskOperatorError",
+    "AttachResult",
     "ClaimStatus",
+    "CorrectAccountError",
+    "CorrectFileError",
     "CorrectReferenceError",
     "FetchResult",
     "NotWantedError",
@@ -57,23 +63,26 @@ __all__ = [
     "Standing",
     "TryAgainSoonError",
     "TryLaterError",
+    "attach",
+    "check_account",
     "claim_status",
     "defer_fetch",
     "fetch_claim",
+    "set_account",
 ]
 
 
-def fetch_claim(reference: str, *, language: str | None = None) -> FetchResult:
+def fetch_claim(reference: str, *, by: str = "", language: str | None = None) -> FetchResult:
     """Fetch the POD of a claim now, whatever its backoff; returns when the carrier has answered.
 
     It goes the way of `pod_retry_scheduler.py --claim`: the same queue and quotas, lease, records and log; mails that
-    come of it are sent by the next run. Also for a claim that is pending, or that was given up. `language`: of the
-    sentences, `en` or `fr`; None: RECOURS_LANGUAGE.
+    come of it are sent by the next run. Also for a claim that is pending, or that was given up. `by`: the person who asks
+    for it, who is recorded; "": nobody is. `language`: of the sentences, `en` or `fr`; None: RECOURS_LANGUAGE.
 
     Raises CorrectReferenceError, TryAgainSoonError, ShowExistingPODError, NotWantedError, TryLaterError,
     AskOperatorError: each a RecoursError whose text is a sentence for a person.
     """
-    outcome = fetch_claims([reference], language=language)[0]
+    outcome = fetch_claims([reference], by=by, language=language)[0]
     if isinstance(outcome, RecoursError):
         raise outcome
     return outcome
@@ -82,6 +91,7 @@ def fetch_claim(reference: str, *, language: str | None = None) -> FetchResult:
 def fetch_claims(
     references: Sequence[str],
     *,
+    by: str = "",
     language: str | None = None,
     begun: Callable[[Worker], None] = lambda _worker: None,
 ) -> list[FetchResult | RecoursError]:
@@ -90,10 +100,8 @@ def fetch_claims(
     `begun` is called with the worker before it runs: its `stats` grow meanwhile, and it can be stopped. Raises what concerns
     all of them: TryLaterError, AskOperatorError.
     """
-    with _told(language) as (settings, sentences), lines_to(log_file(settings, PODRetryScheduler.name)):
-        opened = open_database(settings)
-        with closing(opened.database):
-            return _Fetching(settings, opened, sentences, begun).all(list(dict.fromkeys(references)))
+    with _told(language) as (settings, sentences):
+        return fetch_by_run(settings, sentences, references, by=clean(by, LONGEST_NAME), begun=begun)
 
 
 def defer_fetch(reference: str, *, language: str | None = None) -> None:
@@ -123,7 +131,96 @@ def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
             return status_of(operations, listed, sentences)
 
 
-# ---------------------------------------------------------------- what both need
+def attach(
+    reference: str,
+    file: str | Path,
+    *,
+    by: str,
+    kind: str = "letter",
+    signed_by: str | None = None,
+    at: date | None = None,
+    language: str | None = None,
+) -> AttachResult:
+    """Give a claim a proof that a person has; the file is copied. The claim's carrier is not asked any more.
+
+    `by`: the person, who is recorded; `kind`: `letter`, `signature` or `photo`; `at`: of the delivery, a day or a time, which
+    without an offset is in RECOURS_TIMEZONE. Raises CorrectReferenceError; CorrectFileError if the file proves nothing, or
+    what was said of it cannot be; TryAgainSoonError, TryLaterError, AskOperatorError.
+    """
+    if kind not in PROOF_KINDS:
+        raise ValueError(f"kind must be one of {', '.join(PROOF_KINDS)}")
+    if not (person := clean(by, LONGEST_NAME)):
+        raise ValueError("by must name the person")
+    with _told(language) as (settings, sentences):
+        operations = open_operations(settings)
+        with closing(operations.database):
+            try:
+                content, name = content_of(Path(file)), Path(file).name
+                wanted = Attachment(reference, name, content, person, EvidenceKind(kind), signed_by, at)
+                done = attach_file(operations, wanted)
+            except NotAttachedError as refused:
+                raise sentences.not_attached(refused) from refused
+            except RefusedError as refused:
+                raise sentences.refused(refused.refused[0]) from refused
+            listed = operations.records.find(reference)
+            evidence = evidence_of(operations, listed) if listed else ClaimEvidence()
+            return sentences.attached(done, evidence)
+
+
+# ---------------------------------------------------------------- a client's account at a carrier
+
+
+def set_account(
+    client: str | int,
+    carrier: str,
+    credentials: Mapping[str, str],
+    *,
+    limits: Mapping[str, str] | None = None,
+    check: bool = False,
+    by: str = "the service's application",
+    language: str | None = None,
+) -> AccountResult:
+    """Keep a client's own credentials at a carrier, sealed, in the place of those that it had.
+
+    `client`: its address or its number. `credentials`: by the names of the carrier's settings, with or without its prefix:
+    `account`, `password`. `limits`: by the kind of call, "" for all: `{"": "100/day"}`; None: as they are, at first the
+    carrier's. `check`: try them with one real call; they are kept whatever it answers. `by`: who is recorded.
+
+    Raises CorrectAccountError, TryLaterError, AskOperatorError.
+    """
+    with _told(language) as (settings, sentences), _accounts(settings, sentences) as accounts:
+        new = accounts.new(client, carrier, credentials, limits)
+        person = clean(by, LONGEST_NAME)
+        put(accounts.store, accounts.seals, new, person, accounts.now(), replace=True)
+        checked = accounts.check(accounts.account(new.client, new.spec), person) if check else None
+        return sentences.account(new.client, new.spec.name, checked, is_new=True)
+
+
+def check_account(
+    client: str | int, carrier: str, *, by: str = "the service's application", language: str | None = None
+) -> AccountResult:
+    """Try a client's credentials with one real call, within limits and pauses. `by`: who is recorded.
+
+    Raises CorrectAccountError if it has no account there, TryLaterError, AskOperatorError.
+    """
+    with _told(language) as (settings, sentences), _accounts(settings, sentences) as accounts:
+        found, spec = accounts.find(client, carrier)
+        checked = accounts.check(accounts.enabled_account(found, spec), clean(by, LONGEST_NAME))
+        return sentences.account(found, spec.name, checked, is_new=False)
+
+
+@contextmanager
+def _accounts(settings: Settings, sentences: ResultSentences) -> Iterator[AccountOperations]:
+    """What is refused becomes the error that says it."""
+    operations = open_operations(settings)
+    with closing(operations.database):
+        try:
+            yield AccountOperations(operations)
+        except AccountRefusedError as refused:
+            raise sentences.account_refused(refused) from refused
+
+
+# ---------------------------------------------------------------- what all need
 
 
 @contextmanager
@@ -134,87 +231,11 @@ def _told(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
     try:
         settings = load_at_home(process_environment(), CATALOG)
     except SettingsError as fault:
-        raise ResultSentences(language or LANGUAGES[0], local).bad_settings(fault.faults) from fault
-    sentences = ResultSentences(language or settings.mail.language, local)
+        raise ResultSentences(language or LANGUAGES[0]).bad_settings(fault.faults) from fault
+    sentences = ResultSentences(language or settings.mail.language, settings.policy.zone)
     try:
         yield settings, sentences
     except DatabaseError as fault:
         raise sentences.no_database(str(fault)) from fault
     except RunError as fault:
         raise sentences.bad_run(str(fault)) from fault
-
-
-@dataclass
-class _Fetching:
-    """Fetches by a run of the scheduler over claims that were asked for, and tells how each ended."""
-
-    settings: Settings
-    opened: Opened
-    sentences: ResultSentences
-    begun: Callable[[Worker], None]
-
-    def all(self, references: Sequence[str]) -> list[FetchResult | RecoursError]:
-        told: dict[str, FetchResult | RecoursError] = {}
-        while wanted := tuple(reference for reference in references if reference not in told):
-            options = Options(batch_size=len(wanted), claims=wanted)
-            worker = make_worker(PODRetryScheduler, self.settings, self.opened, options, mails=False)
-            try:
-                report = self._run(worker)
-            except RefusedError as refused:
-                for claim in refused.refused:
-                    listed = self._records.find(claim.reference) if claim.why is Unfit.HAS_POD else None
-                    told[claim.reference] = self.sentences.refused(claim, listed.pod_url if listed else None)
-            else:
-                told |= {reference: self._outcome(reference, worker, report) for reference in wanted}
-        return [told[reference] for reference in references]
-
-    def _run(self, worker: Worker) -> Report:
-        log = run_log()
-        worker.greet(len(worker.options.claims), worker.policy.max_retries)
-        for remark in self.opened.remarks:
-            log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
-        self.begun(worker)
-        try:
-            report = worker.run()
-        except RefusedError as refused:
-            for sentence in str(refused).splitlines():
-                log.error(sentence)
-            raise
-        except RunError as fault:
-            log.error(str(fault))
-            raise
-        except Exception:
-            log.exception("The run ended by an internal error")
-            raise
-        if report.fault:
-            log.error(report.fault)
-        return report
-
-    @cached_property
-    def _records(self) -> DatabaseRecords:
-        columns, redact = self.opened.schema.columns, redactor(self.settings)
-        return DatabaseRecords(self.opened.database, catalog_of(self.settings), columns, redact)
-
-    def _next_of(self, listed: ListedClaim) -> datetime | None:
-        """When a run tries the claim next, as `claim_status` says it."""
-        operations = operations_over(
-            self.settings, self.opened.database, self.opened.schema, self.opened.clock
-        )
-        return operations.position(listed.claim, None).next_at
-
-    def _outcome(self, reference: str, worker: Worker, report: Report) -> FetchResult | RecoursError:
-        """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
-        listed = self._records.find(reference)
-        if listed is None:
-            return self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
-        ours = [a for a in self._records.attempts(listed.claim.id) if a.run_id == worker.run_id]
-        if ours and ours[-1].outcome == "success":
-            return self.sentences.fetched(listed, ours[-1], worker.run_id)
-        if ours:
-            return self.sentences.failed(listed, ours[-1], worker.run_id, self._next_of(listed))
-        if report.fault:
-            return self.sentences.bad_run(report.fault)
-        if refusal := worker.refusals.get(lane_key(listed.claim)):
-            return self.sentences.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
-        # Another run was faster, or somebody edited the claim.
-        return self.sentences.refused(RefusedClaim(reference, Unfit.LEASED, ""))

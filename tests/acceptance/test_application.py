@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -18,10 +19,14 @@ import recours
 from recours import logs
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
+from recours.core.localized import Localized
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims, events, mails, runs
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
+from tests.planted import PASSWORD
+
+ENGLISH = Localized("en", ZoneInfo("Europe/Paris"))
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD, IN_TRANSIT = (f"XY{digits}0000001FR" for digits in ("00", "10"))
@@ -107,7 +112,7 @@ def test_a_failure_says_why_and_when_it_is_tried_next(claim: Callable[..., str])
     assert result.next_try_at is not None
     assert timedelta(minutes=59) < result.next_try_at - before < timedelta(minutes=61)
     assert result.sentence.startswith(f"{reference}: no proof of delivery (not delivered yet): ")
-    assert result.sentence.endswith(f"Next try: {logs.local(result.next_try_at):%Y-%m-%d %H:%M}.")
+    assert result.sentence.endswith(f"Next try: {ENGLISH.minute(result.next_try_at)}.")
     status = recours.claim_status(reference)
     assert (status.stage, status.attempts, status.next_try_at) == (
         recours.Standing.WAITING,
@@ -164,7 +169,7 @@ def test_a_fetch_promises_the_next_try_that_the_status_tells(
     closed = recours.fetch_claim(reference)
     assert (closed.next_try_at, recours.claim_status(reference).next_try_at) == (None, None)
     assert "Next try" not in closed.sentence
-    monkeypatch.setenv("CHRONOPOST_PASSWORD", "123456")
+    monkeypatch.setenv("CHRONOPOST_PASSWORD", PASSWORD)
     status = recours.claim_status(reference)
     assert status.next_try_at is not None
     assert status.next_try_at > datetime.now(UTC) + timedelta(minutes=50)

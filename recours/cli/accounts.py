@@ -1,0 +1,449 @@
+"""`recours accounts`: clients' own accounts at carriers. Credentials are typed without echo or read from stdin, never shown."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recours.access import open_to_all, read_regular
+from recours.accounts.sealing import SETTING, new_key
+from recours.carriers.registry import CATALOG
+from recours.cli.console import FAILED, Table, harmless, say_error, say_warning, show
+from recours.cli.operations import (
+    confirmed,
+    database_option,
+    dry_run_option,
+    json_option,
+    person,
+    report_faults,
+    shown,
+    tell_json,
+    with_operations,
+    yes_option,
+)
+from recours.core.accounts import ClientAccount
+from recours.core.carrier import CarrierSpec
+from recours.core.text import clean, plural
+from recours.installation import pasteable
+from recours.logs import local
+from recours.operations import accounts as use_cases
+from recours.operations.account_file import LARGEST
+from recours.operations.accounts import (
+    CHECKED,
+    AccountRefusedError,
+    AmbiguousError,
+    ListedAccount,
+    client_named,
+    limits_in,
+    unambiguous,
+)
+from recours.operations.records import iso
+from recours.runs.summary import named_usage
+from recours.wiring.account_operations import AccountOperations
+
+_MOST_UNASKED = 20  # calls that are made without asking
+_LONGEST_STDIN = 64 * 1024
+_LONGEST_WHY = 200
+_STDIN = Path("-")
+
+
+@click.group("accounts")
+def command() -> None:
+    """Clients' own accounts at carriers: their claims are asked with these, and all others with the house's."""
+
+
+@contextmanager
+def _opened(database_url: str | None) -> Iterator[AccountOperations]:
+    with with_operations(database_url) as operations:
+        yield AccountOperations(operations)
+
+
+_client_argument = click.argument("client", metavar="CLIENT")
+_carrier_argument = click.argument("carrier", metavar="CARRIER")
+
+
+# ---------------------------------------------------------------- add
+
+
+def _from_stdin_alone(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """What is typed instead of a dash may be a password: it is not repeated."""
+    if value not in (None, "-"):
+        raise click.BadParameter(
+            "credentials in a command line are seen by everybody on this machine (ps) and stay in the shell's history: "
+            "write --credentials - and give them on stdin."
+        )
+    return value
+
+
+@command.command("add")
+@_client_argument
+@_carrier_argument
+@click.option(
+    "--credentials",
+    metavar="-",
+    callback=_from_stdin_alone,
+    help="Read them from stdin, as a JSON object by the names of the settings; else they are asked for.",
+)
+@click.option(
+    "--limits",
+    "limit_texts",
+    metavar="TEXT",
+    multiple=True,
+    help="Limits of its own, such as 100/day or TRACKING=20/hour; repeatable.",
+)
+@click.option("--replace", is_flag=True, help="Replace the credentials that it has; its number stays.")
+@database_option
+def add(
+    client: str,
+    carrier: str,
+    credentials: str | None,
+    limit_texts: tuple[str, ...],
+    replace: bool,
+    database_url: str | None,
+) -> None:
+    """Give CLIENT (an address or a number of the table clients) an account of its own at CARRIER."""
+    with _opened(database_url) as accounts:
+        seals = accounts.seals
+        found, spec = accounts.find(client, carrier)
+        limits = limits_in(spec, limit_texts) if limit_texts else None
+        if not replace and accounts.store.all([found.id], [spec.key]):
+            raise AccountRefusedError("has_account", client=found.named, carrier=spec.name)
+        given = _read_credentials() if credentials else _ask_credentials(spec)
+        new = accounts.new(found.id, carrier, given, limits)
+        use_cases.put(accounts.store, seals, new, person(), accounts.now(), replace=replace)
+        account = accounts.account(found, spec)
+    click.echo(f"{found.named} at {spec.name}: kept as account {account.id}. The next run asks with it.")
+    if account.disabled_at:
+        click.echo(f"It is disabled: {pasteable(f'recours accounts enable {found.named} {spec.key}')}")
+    click.echo(f"To try it: {pasteable(f'recours accounts check {found.named} {spec.key}')}")
+
+
+def _read_credentials() -> Mapping[str, Any]:
+    text = sys.stdin.read(_LONGEST_STDIN + 1) if sys.stdin else ""
+    try:
+        found = json.loads(text, object_pairs_hook=unambiguous) if len(text) <= _LONGEST_STDIN else None
+    except AmbiguousError:
+        raise click.UsageError("The JSON object on stdin has a key twice; nothing was changed.") from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise click.UsageError(
+            "What came on stdin is not a JSON object of at most 64 kB; nothing was changed."
+        )
+    return found
+
+
+def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
+    """Each on the terminal, without echo; an empty one is left out."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError(
+            "There is no terminal to ask on; give the credentials on stdin: --credentials -"
+        )
+    if len(spec.credentials) > 1:
+        sets = ", or ".join(" and ".join(names) for names in spec.credentials)
+        click.echo(f"{spec.name} takes {sets}; leave the others empty.", err=True)
+    given = {
+        name: click.prompt(name, default="", show_default=False, hide_input=True, err=True)
+        for name in spec.credential_names
+    }
+    for option in spec.options:
+        given[option.name] = click.prompt(option.name, default=option.default, err=True)
+    return given
+
+
+# ---------------------------------------------------------------- list
+
+
+@command.command("list")
+@database_option
+@json_option
+def list_(database_url: str | None, as_json: bool) -> None:
+    """Every account with its limits and its health; no carrier is called, and no credential is shown."""
+    with _opened(database_url) as accounts:
+        found = accounts.listed(accounts.store.all())
+        if as_json:
+            tell_json({"at": accounts.now().isoformat(), "accounts": [_as_json(one) for one in found]})
+            return
+        uses = accounts.uses([one.account.key for one in found])
+    if not found:
+        click.echo("No client has an account of its own.")
+        return
+    columns = ("Number", "Client", "Carrier", "Since", "Limits", "Used", "Health")
+    rows = [
+        (
+            str(one.account.id),
+            one.client.named,
+            CATALOG.name_of(one.account.carrier, one.account.carrier),
+            shown(one.account.added_at),
+            _limits_text(one.account),
+            "; ".join(named_usage(use, local) for use in uses.get(one.account.key, ())),
+            _health_text(one),
+        )
+        for one in found
+    ]
+    show(Table("Clients' accounts", columns, rows, frozenset({"Number"})))
+
+
+def _as_json(one: ListedAccount) -> dict[str, Any]:
+    account = one.account
+    return {
+        "account": account.id,
+        "client_id": account.client_id,
+        "client": one.client.email or None,
+        "carrier": account.carrier,
+        "added_at": account.added_at.isoformat(),
+        "added_by": account.added_by,
+        "changed_at": account.changed_at.isoformat(),
+        "limits": dict(account.limits) if account.limits is not None else None,
+        "in_file": not account.has_credentials,
+        "health": one.health,
+        "why": one.why,
+        "until": iso(one.until),
+    }
+
+
+def _limits_text(account: ClientAccount) -> str:
+    if account.limits is None:
+        return "the carrier's"
+    return " ".join(f"{what}={text}" if what else text for what, text in account.limits.items())
+
+
+def _health_text(one: ListedAccount) -> str:
+    until = f" until {shown(one.until)}" if one.until else ""
+    why = f": {one.why}" if one.why else ""
+    return f"{one.health}{until}{why}"
+
+
+# ---------------------------------------------------------------- check
+
+
+@command.command("check")
+@click.argument("client", metavar="[CLIENT]", required=False)
+@click.argument("carrier", metavar="[CARRIER]", required=False)
+@yes_option
+@database_option
+def check(client: str | None, carrier: str | None, yes: bool, database_url: str | None) -> None:
+    """Try accounts with one real call each: all, those of CLIENT, or the one at CARRIER. Limits and pauses hold.
+
+    A refused account that is accepted again is used by the next run. The exit status is 1 if any is not accepted.
+    """
+    with _opened(database_url) as accounts:
+        chosen = _chosen(accounts, client, carrier)
+        if len(chosen) > _MOST_UNASKED and not confirmed(
+            f"Make {plural(len(chosen), 'real call')}?", yes=yes
+        ):
+            click.echo("Nothing was asked.", err=True)
+            return
+        emails = accounts.store.emails([account.client_id for account in chosen])
+        accepted = 0
+        for account, result in zip(chosen, accounts.check_all(chosen, person()), strict=True):
+            name = emails.get(account.client_id) or f"client {account.client_id}"
+            at = CATALOG.name_of(account.carrier, account.carrier)
+            text = CHECKED["en"][result.verdict].format(client=name, carrier=at, error=result.error)
+            if result.is_accepted:
+                accepted += 1
+                click.echo(harmless(text))
+            else:
+                say_error(text)
+    if len(chosen) > 1:
+        click.echo(f"{accepted} of {plural(len(chosen), 'account')} accepted.")
+    if accepted < len(chosen):
+        raise SystemExit(FAILED)
+
+
+def _chosen(accounts: AccountOperations, client: str | None, carrier: str | None) -> list[ClientAccount]:
+    """Those that are not disabled, or the one that was named."""
+    if client and carrier:
+        return [accounts.enabled_account(*accounts.find(client, carrier))]
+    found = accounts.store.all([client_named(accounts.store, client).id] if client else ())
+    for account in found:
+        if account.disabled_at:
+            name = CATALOG.name_of(account.carrier, account.carrier)
+            click.echo(f"Left out: client {account.client_id} at {name}, which is disabled.", err=True)
+    chosen = [account for account in found if not account.disabled_at]
+    if not chosen:
+        click.echo("There is no account to try.")
+    return chosen
+
+
+# ---------------------------------------------------------------- changes
+
+
+@command.command("limits")
+@_client_argument
+@_carrier_argument
+@click.argument("texts", metavar="[TEXT…]", nargs=-1)
+@click.option("--default", "is_default", is_flag=True, help="The carrier's limits, instead of its own.")
+@database_option
+def limits(
+    client: str, carrier: str, texts: tuple[str, ...], is_default: bool, database_url: str | None
+) -> None:
+    """Set the limits of an account, such as 100/day or TRACKING=20/hour; what is not named has the carrier's."""
+    if bool(texts) == is_default:
+        raise click.UsageError("Name limits, or give --default; not both.")
+    with _opened(database_url) as accounts:
+        found, spec = accounts.find(client, carrier)
+        account = accounts.account(found, spec)
+        own = None if is_default else limits_in(spec, texts)
+        _changed(accounts.store.set_limits(account, own, person(), accounts.now()), found.named, spec)
+        account = accounts.account(found, spec)
+    click.echo(f"{found.named} at {spec.name}: limits {_limits_text(account)}.")
+
+
+def _changed(is_done: bool, client: str, spec: CarrierSpec) -> None:
+    if not is_done:
+        raise AccountRefusedError("changed", client=client, carrier=spec.name)
+
+
+@command.command("disable")
+@_client_argument
+@_carrier_argument
+@click.option("--why", metavar="TEXT", default="", help="The reason, shown in the list.")
+@database_option
+def disable(client: str, carrier: str, why: str, database_url: str | None) -> None:
+    """Work without an account until 'recours accounts enable': its claims are asked with the house's."""
+    with _opened(database_url) as accounts:
+        found, spec = accounts.find(client, carrier)
+        account = accounts.account(found, spec)
+        _changed(
+            accounts.store.disable(account, person(), clean(why, _LONGEST_WHY), accounts.now()),
+            found.named,
+            spec,
+        )
+        has_house = spec.key in accounts.operations.catalog.configured
+    click.echo(f"{found.named} at {spec.name}: disabled. {_instead(spec, has_house)}")
+
+
+@command.command("enable")
+@_client_argument
+@_carrier_argument
+@database_option
+def enable(client: str, carrier: str, database_url: str | None) -> None:
+    """Work with a disabled account again."""
+    with _opened(database_url) as accounts:
+        found, spec = accounts.find(client, carrier)
+        account = accounts.account(found, spec)
+        if account.disabled_at is None:
+            click.echo(f"{found.named} at {spec.name}: not disabled; nothing was changed.")
+            return
+        _changed(accounts.store.enable(account, person(), accounts.now()), found.named, spec)
+    click.echo(f"{found.named} at {spec.name}: enabled. The next run asks with it.")
+
+
+@command.command("remove")
+@_client_argument
+@_carrier_argument
+@yes_option
+@database_option
+def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> None:
+    """Delete an account's credentials; its number is kept, for the attempts made with it."""
+    with _opened(database_url) as accounts:
+        found, spec = accounts.find(client, carrier)
+        account = accounts.account(found, spec)
+        if not account.has_credentials:
+            say_warning(
+                f"Delete its section in the secrets file first, else the next run adds {found.named} again."
+            )
+        question = f"Delete the credentials of {found.named} at {spec.name}?"
+        if not confirmed(question, yes=yes):
+            click.echo("Nothing was changed.", err=True)
+            return
+        _changed(accounts.store.remove(account, person(), accounts.now()), found.named, spec)
+        has_house = spec.key in accounts.operations.catalog.configured
+    click.echo(f"{found.named} at {spec.name}: removed. {_instead(spec, has_house)}")
+
+
+def _instead(spec: CarrierSpec, has_house: bool) -> str:
+    if has_house:
+        return "From the next run on, its claims are asked with the house's account."
+    return f"There is no account of the house at {spec.name}: its claims wait."
+
+
+# ---------------------------------------------------------------- import
+
+
+@command.command("import")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True))
+@dry_run_option("Read and check every row; write nothing.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Replace the credentials of accounts that are there already; their numbers stay, and limits where a row has none.",
+)
+@database_option
+def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) -> None:
+    """Add the accounts of a file (CSV or JSON; - for stdin): all of them, or none if any row is wrong.
+
+    Columns: client, carrier, limits, and credentials by the names of their settings, such as account and password.
+    """
+    content = _content_of(file)
+    with _opened(database_url) as accounts:
+        seals = accounts.seals
+        new = accounts.from_file(content, replace=replace)
+        if not dry_run:
+            use_cases.put_all(accounts.store, seals, new, person(), accounts.now(), replace=replace)
+    what = "added or replaced" if replace else "added"
+    if dry_run:
+        click.echo(f"Dry run: {plural(len(new), 'account')} would be {what}; nothing was written.")
+        return
+    click.echo(f"{plural(len(new), 'account')} {what}. The next run asks with them.")
+    if file == _STDIN:
+        return
+    if open_to_all(file):
+        say_warning(f"Everybody on this machine may read {file}, which holds credentials.")
+    click.echo(f"Delete {clean(file.name, 100)} now: it holds credentials in plain text.")
+
+
+def _content_of(file: Path) -> bytes:
+    """At most one byte more than is taken. Raises click.BadParameter."""
+    if file == _STDIN:
+        return sys.stdin.buffer.read(LARGEST + 1) if sys.stdin else b""
+    try:
+        return read_regular(file, LARGEST + 1)
+    except OSError as error:
+        raise click.BadParameter(f"{file}: {error.strerror}.", param_hint="FILE") from None
+
+
+# ---------------------------------------------------------------- another key
+
+
+@command.command("rotate-key")
+@click.option("--new", is_flag=True, help=f"Print a fresh key for {SETTING} and change nothing.")
+@database_option
+def rotate_key(new: bool, database_url: str | None) -> None:
+    """Seal all credentials with the first key of RECOURS_ACCOUNTS_KEY, so that the keys after it may go.
+
+    Put the new key before the old one, between commas, on every machine; then run this. It may be killed and repeated, and
+    runs go on meanwhile.
+    """
+    if new:
+        with report_faults():
+            click.echo(new_key())
+        return
+    with _opened(database_url) as accounts:
+        seals = accounts.seals
+        rotation = use_cases.rotate(accounts.store, seals)
+        unopened = [account for account in accounts.store.all() if account.id in rotation.unopened]
+        several = len(accounts.operations.settings.accounts_keys) > 1
+    for account in unopened:
+        name = CATALOG.name_of(account.carrier, account.carrier)
+        say_error(
+            f"Client {account.client_id} at {name} (account {account.id}): no key opens its credentials."
+        )
+    click.echo(
+        f"{plural(rotation.done, 'account')} sealed with the first key of {SETTING}, {rotation.resealed} of them now."
+    )
+    if not rotation.is_complete:
+        if rotation.unfinished:
+            say_error(f"{plural(rotation.unfinished, 'account')} changed meanwhile: repeat it.")
+        if unopened:
+            say_error(
+                f"Keep the old keys; add the missing one to {SETTING}, or enter these credentials again."
+            )
+        raise SystemExit(FAILED)
+    if several:
+        click.echo(f"The other keys may go from {SETTING} now, on every machine.")

@@ -1,0 +1,197 @@
+"""A file with many clients' accounts, as a table (CSV) or as JSON: read as a whole, every row that is wrong named.
+
+Columns, and keys of a JSON object: `client`, `carrier`, `limits`, and credentials by the names of their settings, with or
+without the carrier's prefix. No sentence repeats what stands in a cell that may hold a credential.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
+
+from recours.core.accounts import ServiceClient
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.text import clean, plural
+from recours.operations.accounts import (
+    AccountRefusedError,
+    AmbiguousError,
+    NewAccount,
+    carrier_named,
+    limits_in,
+    unambiguous,
+    usable_credentials,
+)
+from recours.operations.refusals import ClaimsRefusedError
+
+LARGEST = 10 * 1024 * 1024
+CLIENT, CARRIER, LIMITS = "client", "carrier", "limits"
+_DELIMITERS = ",;\t"
+_LIKE_LIMITS = re.compile(r"(?:[A-Za-z]{2,12}=)?\d{1,10}\s*/")
+_MOST_SHOWN = 100  # sentences about rows
+
+
+class FileRefusedError(ClaimsRefusedError):
+    """Nothing of the file was taken: a line for each row that is wrong, or one about the file."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row by its columns in lower case, or why it cannot be read. `place`: for people."""
+
+    place: str
+    cells: Mapping[str, Any]
+    fault: str = ""
+
+    def __repr__(self) -> str:
+        """Never the cells."""
+        return f"_Row({self.place})"
+
+
+@dataclass
+class AccountFile:
+    """Reads the accounts of one file."""
+
+    catalog: Catalog  # that knows of no credentials
+    client_named: Callable[[str], ServiceClient]  # raises AccountRefusedError
+    has_account: Callable[[ServiceClient, CarrierSpec], bool]
+    _places: dict[tuple[Any, str], str] = field(default_factory=dict)  # of rows, by client and carrier
+
+    def read(self, content: bytes) -> list[NewAccount]:
+        """Its accounts. Raises FileRefusedError if any row is wrong."""
+        accounts: list[NewAccount] = []
+        faults: list[str] = []
+        for row in _rows(content):
+            try:
+                accounts.append(self._account(row))
+            except ClaimsRefusedError as error:
+                faults.append(f"{row.place}: {error}")
+        if faults:
+            hidden = len(faults) - _MOST_SHOWN
+            more = [f"… and {plural(hidden, 'more row')}."] if hidden > 0 else []
+            told = f"{plural(len(faults), 'row')} cannot be used; nothing was written."
+            raise FileRefusedError("\n".join([*faults[:_MOST_SHOWN], *more, told]))
+        if not accounts:
+            raise FileRefusedError("The file has no account.")
+        return accounts
+
+    def _account(self, row: _Row) -> NewAccount:
+        """Raises ClaimsRefusedError. What a cell holds is not repeated: in a row that is shifted it may be a credential."""
+        if row.fault:
+            raise ClaimsRefusedError(row.fault)
+        cells = dict(row.cells)
+        client_name, carrier_name = (_text(cells.pop(name, None)) for name in (CLIENT, CARRIER))
+        try:
+            client, spec = self.client_named(client_name), carrier_named(self.catalog, carrier_name)
+        except AccountRefusedError as error:
+            raise ClaimsRefusedError(_WITHOUT_CELL[error.why]) from None
+        place = self._places.setdefault((client.id, spec.key), row.place)
+        if place != row.place:
+            raise ClaimsRefusedError(f"it has the same client and carrier as {place}.")
+        if self.has_account(client, spec):
+            raise AccountRefusedError("has_account", client=client.named, carrier=spec.name)
+        limits = _limits(spec, cells.pop(LIMITS, None))
+        return NewAccount(client, spec, usable_credentials(spec, cells), limits)
+
+
+_WITHOUT_CELL = {
+    "no_client": "its client is not in the table clients, by address or number.",
+    "several_clients": "several clients have this address: write the client's number.",
+    "no_number": "clients' accounts need whole numbers in clients.id; that of its client is none.",
+    "no_carrier": "there is no such carrier; 'recours carriers' lists them.",
+}
+
+
+def _text(cell: Any) -> str:
+    return str(cell) if isinstance(cell, (str, int)) else ""
+
+
+def _limits(spec: CarrierSpec, cell: Any) -> dict[str, str] | None:
+    """`100/day POD=20/hour`, or a JSON object by the kind of call. Raises ClaimsRefusedError."""
+    if isinstance(cell, Mapping):
+        typed = [f"{what}={text}" if what else str(text) for what, text in cell.items()]
+    else:
+        typed = _text(cell).split()
+    if not all(_LIKE_LIMITS.match(text) for text in typed):
+        raise ClaimsRefusedError("its limits are none; write for example 100/day, or POD=20/hour.")
+    return limits_in(spec, typed) if typed else None
+
+
+# ---------------------------------------------------------------- the rows of a file
+
+
+def _rows(content: bytes) -> Iterator[_Row]:
+    """Raises FileRefusedError if it is no such file."""
+    if len(content) > LARGEST:
+        raise FileRefusedError(f"The file has more than {LARGEST // 1024 // 1024} MB; split it.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FileRefusedError("The file is not UTF-8; in a spreadsheet, save it as 'CSV UTF-8'.") from None
+    if "\0" in text:
+        raise FileRefusedError("The file is not text; in a spreadsheet, save it as 'CSV UTF-8'.")
+    return _of_json(text) if text.lstrip().startswith(("[", "{")) else _of_table(text)
+
+
+def _of_json(text: str) -> Iterator[_Row]:
+    try:
+        found = json.loads(text, object_pairs_hook=unambiguous)
+    except AmbiguousError:
+        raise FileRefusedError("An object in the file has a key twice; write each once.") from None
+    except (ValueError, RecursionError) as error:
+        line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise FileRefusedError(f"The file is not valid JSON{line}.") from None
+    if not isinstance(found, list):
+        raise FileRefusedError("The file must be a list of objects, one for each account: [{…}, {…}].")
+    for number, entry in enumerate(found, 1):
+        is_object = isinstance(entry, dict)
+        cells = {key.strip().lower(): value for key, value in entry.items()} if is_object else {}
+        yield _Row(f"row {number}", cells, "" if is_object else "it is no JSON object.")
+
+
+def _of_table(text: str) -> Iterator[_Row]:
+    """Rows below a line of names; between commas, semicolons or tabs, whichever that line has most of."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    names: list[str] | None = None
+    number, line = 0, 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            fault = f"it cannot be read ({clean(error, 80)}): is a quotation mark missing?"
+            yield _Row(f"row {number + 1} (line {line})", {}, fault)
+            return
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            if names is None:
+                names = _heads(cells)
+            else:
+                number += 1
+                yield _row(f"row {number} (line {line})", names, cells)
+        line = reader.line_num + 1
+
+
+def _heads(cells: list[str]) -> list[str]:
+    """Raises FileRefusedError."""
+    names = [cell.strip().lower() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    if CLIENT not in names or CARRIER not in names:
+        raise FileRefusedError(
+            "The first line must name the columns: client, carrier, limits, and credentials such as account and password."
+        )
+    if "" in names or len(set(names)) != len(names):
+        raise FileRefusedError("The first line must name every column, each once.")
+    return names
+
+
+def _row(place: str, names: list[str], cells: list[str]) -> _Row:
+    if len(cells) < len(names) or any(cell.strip() for cell in cells[len(names) :]):
+        counts = f"it has {plural(len(cells), 'cell')}, the first line has {len(names)}"
+        return _Row(place, {}, f"{counts}: is a cell with a delimiter in it not in quotation marks?")
+    return _Row(place, dict(zip(names, cells, strict=False)))

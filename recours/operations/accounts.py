@@ -1,0 +1,476 @@
+"""Clients' accounts at carriers: added, changed and removed by a person or by the service's application.
+
+Credentials come in, are sealed and go to the database. No sentence holds one of them, nor a name that may be one by mistake.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, Protocol
+
+from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, owner_of
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.errors import ErrorKind, RunError
+from recours.core.outcome import Failure
+from recours.core.pauses import CarrierState, Refusal, lasts
+from recours.core.sentences import Said
+from recours.core.text import clean, is_one_line, is_text
+from recours.operations.refusals import ClaimsRefusedError
+from recours.runs.ports import Fetched
+
+_LONGEST = 1000  # characters of a credential
+_MOST_PASSES = 10  # over accounts that others change while a rotation goes on
+
+# What a carrier that accepts the credentials answers about its sample number.
+OF_SAMPLE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKind.POD_NOT_AVAILABLE_YET,
+                              ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.NOT_DELIVERED_YET})  # fmt: skip
+
+
+class AccountRefusedError(ClaimsRefusedError):
+    """What was asked for cannot be done with an account, or with what was said of it. `why`: the key of its sentence."""
+
+    def __init__(self, why: str, **facts: str) -> None:
+        super().__init__(REFUSED["en"][why].format(**facts))
+        self.why, self.facts = why, facts
+
+
+class AmbiguousError(ValueError):
+    """A JSON object has a key twice."""
+
+
+# What the operator has to mend, not the person who typed.
+OF_INSTALLATION = frozenset({"no_key", "no_package", "no_number"})
+
+REFUSED: dict[str, dict[str, str]] = {
+    "en": {
+        "no_client": "There is no client {client}: name one by its address or its number in the table clients.",
+        "several_clients": "Several clients have the address {client}: name one by its number ({numbers}).",
+        "no_number": "Clients' accounts need whole numbers in clients.id; that of {client} is none.",
+        "no_carrier": "There is no carrier '{carrier}'; known: {known}.",
+        "has_account": "{client} has an account at {carrier} already; nothing was changed ('recours accounts add' with --replace gives it other credentials).",
+        "no_account": "{client} has no account of its own at {carrier}.",
+        "disabled": "The account of {client} at {carrier} is disabled: enable it first.",
+        "changed": "The account of {client} at {carrier} changed at this very moment; nothing was changed, try again.",
+        "not_credential": "{carrier} takes {known}; something else was given{near}.",
+        "not_text": "{name} must be a text of 1 to {longest} characters in one line (in JSON between quotation marks).",
+        "twice": "{name} was given twice, with two values: give it once.",
+        "incomplete": "Credentials of {carrier} are missing: {missing}.",
+        "option": "{name} cannot be used: {reason}.",
+        "limits": "These limits of {carrier} cannot be used: {reason}.",
+        "no_key": "No client's credentials can be kept: RECOURS_ACCOUNTS_KEY is not set, or holds no key. 'recours accounts rotate-key --new' "
+        "prints a key for .env; keep a copy of it elsewhere, for nothing opens them without it.",
+        "no_package": "Clients' credentials need the package cryptography: pip install 'recours[accounts]'",
+    },
+    "fr": {
+        "no_client": "Le client {client} n'existe pas : indiquez son adresse ou son numéro dans la table clients.",
+        "several_clients": "Plusieurs clients ont l'adresse {client} : indiquez le numéro ({numbers}).",
+        "no_number": "Les comptes de clients demandent des nombres entiers dans clients.id ; celui de {client} n'en est pas un.",
+        "no_carrier": "Le transporteur « {carrier} » n'existe pas ; connus : {known}.",
+        "has_account": "{client} a déjà un compte chez {carrier} ; rien n'a été modifié.",
+        "no_account": "{client} n'a pas de compte propre chez {carrier}.",
+        "disabled": "Le compte de {client} chez {carrier} est désactivé : réactivez-le d'abord.",
+        "changed": "Le compte de {client} chez {carrier} a été modifié à l'instant ; rien n'a été modifié, réessayez.",
+        "not_credential": "{carrier} demande {known} ; autre chose a été indiqué{near}.",
+        "not_text": "{name} doit être un texte de 1 à {longest} caractères, sur une ligne.",
+        "twice": "{name} a été indiqué deux fois, avec deux valeurs : indiquez-le une fois.",
+        "incomplete": "Identifiants manquants pour {carrier} : {missing}.",
+        "option": "{name} est inutilisable : « {reason} ».",
+        "limits": "Ces limites pour {carrier} sont inutilisables : « {reason} ».",
+        "no_key": "Les identifiants des clients ne peuvent pas être conservés : RECOURS_ACCOUNTS_KEY n'est pas défini, ou ne contient pas de clé.",
+        "no_package": "Les identifiants des clients nécessitent le paquet cryptography : pip install 'recours[accounts]'",
+    },
+}
+
+
+class AccountStore(Protocol):
+    """Where accounts are kept: see `recours.database.client_accounts`."""
+
+    def all(
+        self, clients: Collection[Any] = (), of_carriers: Collection[str] = ()
+    ) -> list[ClientAccount]: ...
+
+    def client_of(self, named: str | int) -> list[ServiceClient]: ...
+
+    def sealed(self, numbers: Collection[int] | None = None) -> dict[int, str]: ...
+
+    def sealed_tokens(self) -> dict[AccountKey, str]: ...
+
+    def put(
+        self,
+        client_id: Any,
+        carrier: str,
+        sealed: str | None,
+        by: str,
+        now: datetime,
+        *,
+        limits: Mapping[str, str] | None = None,
+        replace: bool = False,
+    ) -> int | None: ...
+
+    def put_all(
+        self,
+        rows: Sequence[tuple[Any, str, str, Mapping[str, str] | None]],
+        by: str,
+        now: datetime,
+        *,
+        replace: bool = False,
+    ) -> int | None: ...
+
+    def reseal(self, number: int, before: str, after: str) -> bool: ...
+
+    def reseal_token(self, key: AccountKey, before: str, after: str | None) -> bool: ...
+
+
+class Sealer(Protocol):
+    """See `recours.accounts.sealing`; each raises RunError."""
+
+    def seal(self, values: Mapping[str, str], owner: str = "") -> str: ...
+
+    def open(self, text: str, owner: str = "") -> dict[str, str]: ...
+
+    def rotate(self, text: str) -> str: ...
+
+
+# ---------------------------------------------------------------- whose account
+
+
+def client_named(store: AccountStore, named: str | int) -> ServiceClient:
+    """By address or number. Raises AccountRefusedError."""
+    found = store.client_of(named)
+    shown = clean(str(named).strip(), 100)
+    if not found:
+        raise AccountRefusedError("no_client", client=shown)
+    if len(found) > 1:
+        numbers = ", ".join(str(client.id) for client in found)
+        raise AccountRefusedError("several_clients", client=shown, numbers=numbers)
+    if not isinstance(found[0].id, int):
+        raise AccountRefusedError("no_number", client=shown)
+    return found[0]
+
+
+def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
+    """By any of its names, in a catalog that knows of no credentials. Raises AccountRefusedError."""
+    key = catalog.resolve(name) if isinstance(name, str) else None
+    if key:
+        return catalog.specs[key]
+    raise AccountRefusedError("no_carrier", carrier=clean(name, 60), known=", ".join(catalog.names))
+
+
+def account_of(store: AccountStore, client: ServiceClient, spec: CarrierSpec) -> ClientAccount:
+    """Raises AccountRefusedError."""
+    for account in store.all([client.id], [spec.key]):
+        return account
+    raise AccountRefusedError("no_account", client=client.named, carrier=spec.name)
+
+
+# ---------------------------------------------------------------- what is said of an account
+
+
+def usable_credentials(spec: CarrierSpec, given: object) -> dict[str, str]:
+    """The first complete set of the carrier's credentials, and its options; names as in the settings.
+
+    `given`: by these names or what follows the carrier's prefix, in any case; empty ones are left out. Raises
+    AccountRefusedError.
+    """
+    if not isinstance(given, Mapping):
+        raise AccountRefusedError(
+            "not_credential", carrier=spec.name, known=", ".join(_names_of(spec)), near=""
+        )
+    names = {name.removeprefix(f"{spec.prefix}_"): name for name in _names_of(spec)}
+    texts: dict[str, str] = {}
+    for typed, value in given.items():
+        if value is None or (isinstance(value, str) and not value.strip()):
+            continue
+        short = str(typed).strip().upper().removeprefix(f"{spec.prefix}_")
+        name = names.get(short)
+        if name is None:
+            near = get_close_matches(short, names, n=1)
+            hint = f" ({names[near[0]]}?)" if near else ""
+            known = ", ".join(_names_of(spec))
+            raise AccountRefusedError("not_credential", carrier=spec.name, known=known, near=hint)
+        text = _one_line(name, value)
+        if texts.setdefault(name, text) != text:
+            raise AccountRefusedError("twice", name=name)
+    for option in spec.options:
+        if option.name in texts:
+            try:
+                option.parse(texts[option.name])
+            except ValueError as error:
+                raise AccountRefusedError("option", name=option.name, reason=str(error)) from None
+    complete = spec.complete_credentials(texts.keys())
+    if complete is None:
+        missing = ", or ".join(map(" and ".join, spec.missing_credentials(texts.keys())))
+        raise AccountRefusedError("incomplete", carrier=spec.name, missing=missing)
+    kept = (*complete, *(option.name for option in spec.options))
+    return {name: texts[name] for name in kept if name in texts}
+
+
+def unambiguous(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, for `json.loads`. Raises AmbiguousError if it has a key twice, whatever the case: which one is meant?"""
+    if len({key.strip().lower() for key, _ in pairs}) < len(pairs):
+        raise AmbiguousError
+    return dict(pairs)
+
+
+def _names_of(spec: CarrierSpec) -> tuple[str, ...]:
+    return (*spec.credential_names, *(option.name for option in spec.options))
+
+
+def _one_line(name: str, value: Any) -> str:
+    """Raises AccountRefusedError. A number is refused: it may have had zeros before it."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not 0 < len(text) <= _LONGEST or not (is_text(text) and is_one_line(text)):
+        raise AccountRefusedError("not_text", name=name, longest=str(_LONGEST))
+    return text
+
+
+def usable_limits(spec: CarrierSpec, given: object) -> dict[str, str]:
+    """Limits by the kind of call ("": of any), as in the QUOTA_ settings. Raises AccountRefusedError."""
+    if not isinstance(given, Mapping):
+        reason = 'they must be texts by the kind of call, such as {"": "100/day"}'
+        raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
+    limits = {str(what).strip().upper(): str(text).strip() for what, text in given.items()}
+    if "" in limits.values():
+        raise AccountRefusedError("limits", carrier=spec.name, reason="one of them is empty")
+    try:
+        spec.limits_of_client(spec.key, limits)
+    except ValueError as error:
+        raise AccountRefusedError("limits", carrier=spec.name, reason=str(error)) from None
+    return limits
+
+
+def limits_in(spec: CarrierSpec, texts: Iterable[str]) -> dict[str, str]:
+    """Limits as they are typed: `100/day`, `TRACKING=20/hour`. Raises AccountRefusedError."""
+    found: dict[str, str] = {}
+    for text in texts:
+        what, _, limits = text.rpartition("=")
+        if what.strip().upper() in found:
+            reason = "one kind of call is named twice; write 250/day,1/second for several limits of a kind"
+            raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
+        found[what.strip().upper()] = limits
+    return usable_limits(spec, found)
+
+
+# ---------------------------------------------------------------- new ones
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """An account as it is given: everything in it can be used."""
+
+    client: ServiceClient
+    spec: CarrierSpec
+    credentials: Mapping[str, str]
+    limits: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        """Never the credentials."""
+        return f"NewAccount({self.client.id}, {self.spec.key})"
+
+    def sealed_by(self, seals: Sealer) -> str:
+        """Raises RunError."""
+        return seals.seal(self.credentials, owner_of(self.client.id, self.spec.key))
+
+
+def put(
+    store: AccountStore, seals: Sealer, new: NewAccount, by: str, now: datetime, *, replace: bool
+) -> None:
+    """Add it; `replace`: also where there is one, whose number and limits stay. Raises AccountRefusedError, RunError."""
+    sealed = new.sealed_by(seals)
+    carrier = new.spec.key
+    if store.put(new.client.id, carrier, sealed, by, now, limits=new.limits, replace=replace) is None:
+        raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
+
+
+def put_all(
+    store: AccountStore,
+    seals: Sealer,
+    accounts: Sequence[NewAccount],
+    by: str,
+    now: datetime,
+    *,
+    replace: bool,
+) -> None:
+    """All or none; `replace`: see `put`. Raises AccountRefusedError if one was added meanwhile, RunError."""
+    rows = [(new.client.id, new.spec.key, new.sealed_by(seals), new.limits) for new in accounts]
+    present = store.put_all(rows, by, now, replace=replace)
+    if present is not None:
+        new = accounts[present]
+        raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
+
+
+# ---------------------------------------------------------------- how an account does
+
+
+class AccountHealth(StrEnum):
+    """Whether work is done with an account; what stands in the way comes first."""
+
+    OPEN = "open"
+    PAUSED = "paused"  # by a person, by the carrier or by the carrier's outage
+    REFUSED = "refused"  # by the carrier
+    DISABLED = "disabled"  # by a person
+    UNUSABLE = "unusable"  # its credentials cannot be opened or are not there, or its limits cannot be used
+
+
+@dataclass(frozen=True)
+class ListedAccount:
+    """An account with its health. `why` and `until` (aware UTC): of what stands in the way."""
+
+    account: ClientAccount
+    client: ServiceClient
+    health: AccountHealth
+    why: str | None = None
+    until: datetime | None = None
+
+
+def listed(
+    account: ClientAccount, client: ServiceClient, state: CarrierState, trouble: str | None, now: datetime
+) -> ListedAccount:
+    """`trouble`: why its credentials or limits cannot be used."""
+    health, why, until = AccountHealth.OPEN, None, None
+    if account.disabled_at:
+        health, why = AccountHealth.DISABLED, account.disabled_why
+    elif trouble:
+        health, why = AccountHealth.UNUSABLE, trouble
+    elif state.stopped:
+        health, why = AccountHealth.PAUSED, state.stopped.why
+    elif pause := state.pause_at(now):
+        health, why, until = AccountHealth.PAUSED, pause.reason, pause.until
+    elif state.account.refusals:
+        health, why = AccountHealth.REFUSED, state.account.refusal
+        until = state.account.refused_until if lasts(state.account.refused_until, now) else None
+    return ListedAccount(account, client, health, clean(why, 300) if why else None, until)
+
+
+# ---------------------------------------------------------------- one real call
+
+
+class Checks(Protocol):
+    """The queue before the carriers."""
+
+    def check_credentials(self, carrier: str, number: str | None = None) -> Fetched | Refusal: ...
+
+
+class CheckVerdict(StrEnum):
+    """What one call showed about an account."""
+
+    ACCEPTED = "accepted"
+    KNOWN = "known"  # and asked about a parcel that is not the client's
+    REJECTED = "rejected"
+    DENIED = "denied"  # known, without a right that it needs
+    NOT_TRIED = "not_tried"  # or not to the end
+
+
+@dataclass(frozen=True)
+class AccountCheck:
+    """What a check of an account's credentials came to. `error`: what the carrier said, or what stood in the way."""
+
+    verdict: CheckVerdict
+    kind: ErrorKind | None = None
+    error: str | None = None
+    said: Said | None = None  # what the error is made of, where it is a sentence of recours
+
+    @property
+    def is_accepted(self) -> bool | None:
+        """None: it is not known."""
+        if self.verdict is CheckVerdict.NOT_TRIED:
+            return None
+        return self.verdict in (CheckVerdict.ACCEPTED, CheckVerdict.KNOWN)
+
+
+CHECKED: dict[str, dict[CheckVerdict, str]] = {
+    "en": {
+        CheckVerdict.ACCEPTED: "{carrier} accepts the credentials of {client}.",
+        CheckVerdict.KNOWN: "{carrier} accepts the credentials of {client} (its sample number belongs to another customer).",
+        CheckVerdict.REJECTED: "{carrier} rejects the credentials of {client}: {error}.",
+        CheckVerdict.DENIED: "{carrier} knows the account of {client} and denies it a right: {error}.",
+        CheckVerdict.NOT_TRIED: "The credentials of {client} at {carrier} could not be tried: {error}.",
+    },
+    "fr": {
+        CheckVerdict.ACCEPTED: "{carrier} accepte les identifiants de {client}.",
+        CheckVerdict.KNOWN: "{carrier} accepte les identifiants de {client} (le numéro d'essai appartient à un autre client).",
+        CheckVerdict.REJECTED: "{carrier} refuse les identifiants de {client} : {error}.",
+        CheckVerdict.DENIED: "{carrier} connaît le compte de {client} et lui refuse un droit : {error}.",
+        CheckVerdict.NOT_TRIED: "Les identifiants de {client} chez {carrier} n'ont pas pu être essayés : {error}.",
+    },
+}
+
+
+def check(queue: Checks, account: ClientAccount) -> AccountCheck:
+    """One real call with an account; limits and pauses hold. A database that fails is a check that was not made."""
+    try:
+        return account_check(queue.check_credentials(account.key))
+    except RunError as error:
+        return AccountCheck(CheckVerdict.NOT_TRIED, error=_shown(str(error)))
+
+
+def account_check(result: Fetched | Refusal) -> AccountCheck:
+    """What the answer to a check of credentials shows."""
+    if isinstance(result, Refusal):
+        return AccountCheck(CheckVerdict.NOT_TRIED, result.kind, _shown(result.reason), result.said)
+    outcome = result.outcome
+    if not isinstance(outcome, Failure) or outcome.kind in OF_SAMPLE_NUMBER:
+        return AccountCheck(CheckVerdict.ACCEPTED)
+    verdicts = {
+        ErrorKind.AUTH_FAILED: CheckVerdict.REJECTED,
+        ErrorKind.ACCOUNT_DENIED: CheckVerdict.DENIED,
+        ErrorKind.ACCESS_DENIED: CheckVerdict.KNOWN,
+    }
+    verdict = verdicts.get(outcome.kind, CheckVerdict.NOT_TRIED)
+    said = outcome.said.words if outcome.said and verdict is not CheckVerdict.NOT_TRIED else None
+    return AccountCheck(verdict, outcome.kind, _shown(said or outcome.message), outcome.said)
+
+
+def _shown(error: str) -> str:
+    return clean(error, 500).rstrip(".")
+
+
+# ---------------------------------------------------------------- another key
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """What a rotation came to. The old keys may go if all are `done`."""
+
+    done: int  # accounts that are sealed with the first key
+    resealed: int  # of these, so many now
+    unopened: tuple[int, ...]  # numbers of accounts that no key opens
+    unfinished: int  # accounts that others changed again and again meanwhile
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.unopened and not self.unfinished
+
+
+def rotate(store: AccountStore, seals: Sealer) -> Rotation:
+    """Seal all with the first key, a row at a time: one that is killed, or runs beside workers, leaves each row whole."""
+    resealed = 0
+    for _ in range(_MOST_PASSES):
+        texts, pending, unopened = store.sealed(), {}, []
+        for number, before in texts.items():
+            try:
+                after = seals.rotate(before)
+            except RunError:
+                unopened.append(number)
+                continue
+            if after != before:
+                pending[number] = before, after
+        if not pending:
+            break
+        resealed += sum(store.reseal(number, *both) for number, both in pending.items())
+    _rotate_tokens(store, seals)
+    done = len(texts) - len(unopened) - len(pending)
+    return Rotation(done, resealed, tuple(sorted(unopened)), len(pending))
+
+
+def _rotate_tokens(store: AccountStore, seals: Sealer) -> None:
+    """One that no key opens is dropped: the next run gets another."""
+    for key, before in store.sealed_tokens().items():
+        try:
+            after: str | None = seals.rotate(before)
+        except RunError:
+            after = None
+        if after != before:
+            store.reseal_token(key, before, after)

@@ -1,0 +1,208 @@
+"""Clients' accounts over an open database: what a person or the service's application does with them."""
+
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from random import random
+from typing import Any
+
+from recours.accounts.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed, seals_of
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.actions import ActionKind, OperatorAction
+from recours.core.carrier import CarrierSpec
+from recours.core.pauses import Refusal
+from recours.core.quota import Usage
+from recours.database.actions import ActionLog
+from recours.database.client_accounts import ClientAccounts
+from recours.database.quota import QuotaTables
+from recours.operations.account_file import AccountFile
+from recours.operations.accounts import (
+    AccountCheck,
+    AccountRefusedError,
+    CheckVerdict,
+    ListedAccount,
+    NewAccount,
+    account_check,
+    account_of,
+    carrier_named,
+    check,
+    client_named,
+    listed,
+    usable_credentials,
+    usable_limits,
+)
+from recours.runs.ports import Fetched
+from recours.runs.summary import worth_showing
+from recours.wiring.carriers import accounts, make_queue
+from recours.wiring.file_accounts import section_fault
+from recours.wiring.operations import Operations
+
+
+def note_checked(operations: Operations, key: str, checked: AccountCheck, by: str) -> None:
+    """Record a check of an account's credentials, unless it was not made. Raises DatabaseError."""
+    if checked.verdict is not CheckVerdict.NOT_TRIED:
+        action = OperatorAction(ActionKind.CHECKED, key, by, {"verdict": checked.verdict})
+        ActionLog(operations.database).note(action, operations.clock.now())
+
+
+def check_carrier(operations: Operations, key: str, by: str, number: str | None = None) -> Fetched | Refusal:
+    """Try the house's credentials with one real call; see `check_credentials`. Raises RunError."""
+    queue = operations.queue(uuid.uuid4().hex)
+    try:
+        result = queue.check_credentials(key, number)
+    finally:
+        queue.leave()
+    note_checked(operations, key, account_check(result), by)
+    return result
+
+
+@dataclass(frozen=True)
+class AccountOperations:
+    """The accounts of one database. All methods raise AccountRefusedError and RunError."""
+
+    operations: Operations
+
+    @cached_property
+    def store(self) -> ClientAccounts:
+        return ClientAccounts(self.operations.database)
+
+    @cached_property
+    def missing(self) -> str | None:
+        """What credentials can neither be sealed nor opened without; None: it is all there."""
+        if not is_installed():
+            return f"the package {PACKAGE} is not installed ({INSTALL})"
+        return None if self.operations.settings.accounts_keys else f"{SETTING} is not set, or holds no key"
+
+    @cached_property
+    def seals(self) -> Seals:
+        """Raises AccountRefusedError if something is missing."""
+        if not is_installed():
+            raise AccountRefusedError("no_package")
+        seals = seals_of(self.operations.settings)
+        if seals is None:
+            raise AccountRefusedError("no_key")
+        return seals
+
+    def find(self, client: str | int, carrier: str) -> tuple[ServiceClient, CarrierSpec]:
+        return client_named(self.store, client), carrier_named(CATALOG, carrier)
+
+    def now(self) -> datetime:
+        return self.operations.clock.now()
+
+    def account(self, client: ServiceClient, spec: CarrierSpec) -> ClientAccount:
+        return account_of(self.store, client, spec)
+
+    def enabled_account(self, client: ServiceClient, spec: CarrierSpec) -> ClientAccount:
+        account = self.account(client, spec)
+        if account.disabled_at:
+            raise AccountRefusedError("disabled", client=client.named, carrier=spec.name)
+        return account
+
+    def check(self, account: ClientAccount, by: str) -> AccountCheck:
+        """One real call. `by`: the person who has it made."""
+        (checked,) = self.check_all([account], by)
+        return checked
+
+    def check_all(self, accounts: Iterable[ClientAccount], by: str) -> Iterator[AccountCheck]:
+        """One real call with each. A trouble of one costs the others nothing."""
+        queue = self.operations.queue(uuid.uuid4().hex)
+        try:
+            for account in accounts:
+                checked = check(queue, account)
+                note_checked(self.operations, account.key, checked, by)
+                yield checked
+        finally:
+            queue.leave()
+
+    def new(
+        self,
+        client: str | int,
+        carrier: str,
+        credentials: Mapping[str, Any],
+        limits: Mapping[str, str] | None,
+    ) -> NewAccount:
+        """An account whose every part can be used."""
+        found, spec = self.find(client, carrier)
+        return NewAccount(
+            found,
+            spec,
+            usable_credentials(spec, credentials),
+            usable_limits(spec, limits) if limits else None,
+        )
+
+    def from_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
+        """`replace`: also those that are there already. Raises FileRefusedError."""
+        clients: dict[str, ServiceClient] = {}
+
+        def find_client(named: str) -> ServiceClient:
+            if named not in clients:
+                clients[named] = client_named(self.store, named)
+            return clients[named]
+
+        there = () if replace else self.store.all()
+        present = {(account.client_id, account.carrier) for account in there}
+        return AccountFile(CATALOG, find_client, lambda of, spec: (of.id, spec.key) in present).read(content)
+
+    # ---------------------------------------------------------------- how they do
+
+    def listed(self, accounts: Iterable[ClientAccount]) -> list[ListedAccount]:
+        """These with their health. No carrier is called."""
+        found, now = list(accounts), self.now()
+        if not found:  # as in a database that another version keeps, which has no such tables
+            return []
+        emails = self.store.emails({account.client_id for account in found})
+        sealed = self.store.sealed()
+        states = QuotaTables(self.operations.database, "accounts").carrier_states(
+            [account.key for account in found]
+        )
+        shared = self.store.shared_addresses(
+            {emails.get(account.client_id, "").lower() for account in found if account.section}
+        )
+        listed_ones = []
+        for account in found:
+            client = ServiceClient(account.client_id, emails.get(account.client_id, ""))
+            trouble = self._trouble(account, client, sealed.get(account.id), shared)
+            listed_ones.append(listed(account, client, states[account.key], trouble, now))
+        return listed_ones
+
+    def uses(self, keys: Sequence[str]) -> dict[str, list[Usage]]:
+        """How far the limits of these accounts are used, where a call was made; by the keys of those that have limits."""
+        operations = self.operations
+        settings, clock = operations.settings, operations.clock
+        opened = accounts(settings, clock, random, database=operations.database)
+        known = [key for key in keys if key in opened]  # a newer version may know more carriers
+        opened.open_all(known)
+        queue = make_queue(settings, operations.database, settings.policy, clock, random, "accounts", opened)
+        return {
+            key: [use for use in worth_showing(uses) if use.used] for key, uses in queue.usages(known).items()
+        }
+
+    def _trouble(
+        self, account: ClientAccount, client: ServiceClient, sealed: str | None, shared: Collection[str]
+    ) -> str | None:
+        """Why its credentials or its limits cannot be used; None: they can."""
+        spec = CATALOG.spec_of(account.carrier)
+        if spec is None:
+            return "its carrier is not supported"
+        try:
+            spec.limits_of_client(account.key, account.limits)
+        except ValueError as error:
+            return f"its limits cannot be used: {error}"
+        if sealed is None:
+            return section_fault(account, client.email, shared) or self._missing_in_file(account, client)
+        if self.missing:
+            return self.missing
+        try:
+            usable_credentials(spec, self.seals.open(sealed, account.owner))
+        except (AccountRefusedError, SealError) as error:
+            return str(error)
+        return None
+
+    def _missing_in_file(self, account: ClientAccount, client: ServiceClient) -> str | None:
+        found = self.operations.settings.client_credentials.get((client.email.lower(), account.carrier))
+        if found is None:
+            return "its credentials are not in this machine's secrets file"
+        return f"set {found.missing}" if found.missing else None

@@ -1,0 +1,153 @@
+"""The accounts that a process works with: the house's, and those of clients, each opened when it is first asked for."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from recours.accounts.sealing import SETTING, SealError, seals_of
+from recours.carriers.reservation import Account
+from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, carrier_of
+from recours.core.carrier import CarrierSpec
+from recours.core.quota import Limit
+from recours.database.client_accounts import ClientAccounts
+from recours.settings.credentials import credentials_of, no_section
+from recours.settings.model import Credentials, Settings
+from recours.settings.sources import Value
+from recours.wiring.file_accounts import section_fault
+
+_SEALED = "the database"  # where credentials come from, for people
+# Makes an account of its key, its limits, its credentials, and whose it is.
+Make = Callable[[str, tuple[Limit, ...], Credentials, str], Account]
+
+
+class Accounts(Mapping[str, Account]):
+    """By their keys. Going through them gives the house's: of thousands of clients' accounts a run needs a few.
+
+    Used by any number of threads.
+    """
+
+    def __init__(
+        self,
+        of_house: Mapping[str, Account],
+        settings: Settings,
+        stored: ClientAccounts | None,
+        make: Make,
+    ) -> None:
+        """`stored`: those of clients; None: they are not known."""
+        self._of_house = of_house
+        self._settings = settings
+        self._stored = stored
+        self._make = make
+        self._lock = threading.RLock()
+        self._version: Any = None
+        self._of_clients: Mapping[Any, Mapping[str, int]] | None = None
+        self._rows: Mapping[int, ClientAccount] | None = None
+        self._opened: dict[str, tuple[ClientAccount | None, Account]] = {}
+
+    def __getitem__(self, key: str) -> Account:
+        """Raises KeyError, DatabaseError."""
+        if account := self._of_house.get(key):
+            return account
+        if key not in self:
+            raise KeyError(key)
+        with self._lock:
+            self.open_all([key])
+            return self._opened[key][1]
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether it is a key of an account, open or not."""
+        try:
+            return isinstance(key, str) and AccountKey.parse(key).carrier in self._of_house
+        except ValueError:
+            return False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._of_house)
+
+    def __len__(self) -> int:
+        return len(self._of_house)
+
+    # ---------------------------------------------------------------- those of clients
+
+    def open_all(self, keys: Iterable[str]) -> None:
+        """Open these of clients' accounts that are not open yet, in as many queries as one takes. Raises DatabaseError."""
+        with self._lock:
+            rows = {key: self._row(key) for key in keys if key not in self._opened}
+            found = [row for row in rows.values() if row]
+            emails = self._stored.emails({row.client_id for row in found}) if self._stored and found else {}
+            kept = [row.id for row in found if row.has_credentials]
+            sealed = self._stored.sealed(kept) if self._stored and kept else {}
+            for key, row in rows.items():
+                self._opened[key] = row, self._open(key, row, emails, sealed)
+
+    @property
+    def of_clients(self) -> Mapping[Any, Mapping[str, int]]:
+        """The numbers of clients' accounts, by client and carrier; read once, and again after `refresh`. Raises DatabaseError."""
+        with self._lock:
+            if self._of_clients is None:
+                self._of_clients = self._stored.directory() if self._stored else {}
+            return self._of_clients
+
+    def refresh(self) -> bool:
+        """Tell whether accounts have changed in the database; these are opened afresh when they are next asked for.
+
+        For processes that live long. Raises DatabaseError.
+        """
+        version = self._stored.version() if self._stored else None
+        with self._lock:
+            if version == self._version:
+                return False
+            self._version, self._of_clients, self._rows = version, None, None
+            # The others keep their connections and tokens.
+            self._opened = {
+                key: (row, account)
+                for key, (row, account) in self._opened.items()
+                if row is not None and self._row(key) == row
+            }
+            return True
+
+    def _row(self, key: str) -> ClientAccount | None:
+        """None: it was removed or disabled meanwhile."""
+        if self._rows is None:
+            self._rows = {row.id: row for row in self._stored.all()} if self._stored else {}
+        row = self._rows.get(AccountKey.parse(key).account)
+        return row if row and row.key == key and row.disabled_at is None else None
+
+    def _open(
+        self, key: str, row: ClientAccount | None, emails: Mapping[Any, str], sealed: Mapping[int, str]
+    ) -> Account:
+        """An account that cannot be opened is closed, and says why: all others go on."""
+        spec = self._of_house[carrier_of(key)].spec
+        if row is None:
+            closed = Credentials({}, {}, "the account was removed or disabled")
+            owner = self._stored.owner(AccountKey.parse(key).account) if self._stored else None
+            return self._make(key, (), closed, owner.named if owner else key)
+        email = emails.get(row.client_id, "")
+        whose = ServiceClient(row.client_id, email).named
+        limits: tuple[Limit, ...] = ()
+        try:
+            limits = spec.limits_of_client(key, row.limits)
+            credentials = self._credentials(row, spec, email, sealed.get(row.id))
+        except ValueError as why:
+            credentials = Credentials({}, {}, f"its limits cannot be used: {why}")
+        except SealError as why:
+            credentials = Credentials({}, {}, str(why))
+        return self._make(key, limits, credentials, whose)
+
+    def _credentials(
+        self, row: ClientAccount, spec: CarrierSpec, email: str, sealed: str | None
+    ) -> Credentials:
+        """Raises SealError, DatabaseError."""
+        if sealed is None:
+            stored = cast("ClientAccounts", self._stored)
+            if fault := section_fault(row, email, stored.shared_addresses([email.lower()])):
+                raise SealError(fault)
+            in_file = self._settings.client_credentials.get((email.lower(), row.carrier))
+            return in_file or no_section(spec, email)
+        seals = seals_of(self._settings)
+        if seals is None:
+            raise SealError(f"its credentials are sealed, and no {SETTING} is set, or it holds no key")
+        values = seals.open(sealed, row.owner)
+        options = {option.name: values.pop(option.name, option.default) for option in spec.options}
+        found = {name: Value(text, _SEALED) for name, text in values.items()}
+        return credentials_of(spec, found, options)

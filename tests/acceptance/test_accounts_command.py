@@ -1,0 +1,635 @@
+"""`recours accounts` and the application's functions, on both kinds of database, with simulated carriers."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, make_url
+
+import recours
+from recours.accounts.sealing import SETTING, Seals, new_key
+from recours.core.accounts import owner_of
+from recours.core.errors import ErrorKind
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.operations.accounts import rotate
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+from tests.processes.commands import Done
+from tests.processes.commands import recours as command
+
+KEY, OTHER_KEY = new_key(), new_key()
+NO_KEY = "RECOURS_ACCOUNTS_KEY is not set"
+SECRET = "hunter2-Of-Shop"
+SHOPS = {number: f"shop{number}@example.com" for number in range(1, 31)}
+GOOD, GOOD_PASSWORD = "40000001", "pw-Of-Shop-One"
+CHRONOPOST = {"account": GOOD, "password": GOOD_PASSWORD}
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    """The real time: what is typed goes by it."""
+    return SimulatedClock(datetime.now(UTC))
+
+
+@pytest.fixture
+def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
+    """Thirty clients; the carriers know one account beside the house's."""
+    sandbox.accounts[GOOD] = GOOD_PASSWORD
+    service = Service(tmp_path, sandbox, clock, url=url, **{SETTING: KEY, "SMTP_HOST": ""})
+    for number, email in SHOPS.items():
+        service.sql("INSERT INTO clients (id, email) VALUES (?, ?)", number, email)
+    service.sql("UPDATE clients SET email = ? WHERE id = 30", SHOPS[29].upper())
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def accounts(url: str) -> Iterator[ClientAccounts]:
+    database = Database(make_url(url))
+    yield ClientAccounts(database)
+    database.close()
+
+
+@pytest.fixture
+def gives(person: Person, tmp_path: Path) -> Callable[..., Done]:
+    """`gives(content, *arguments)`: a command that reads this on stdin."""
+
+    def typed(content: Any, *arguments: str, **settings: str) -> Done:
+        given = tmp_path / "given"
+        given.write_text(content if isinstance(content, str) else json.dumps(content))
+        done = command(*arguments, environment=person.environment | settings, keyboard=str(given))
+        assert "Traceback" not in done.stderr
+        assert SECRET not in done.stdout + done.stderr
+        return done
+
+    return typed
+
+
+@pytest.fixture
+def added(gives: Callable[..., Done]) -> Callable[..., None]:
+    def add(client: str, carrier: str = "Chronopost", **credentials: str) -> None:
+        done = gives(credentials or CHRONOPOST, "accounts", "add", client, carrier, "--credentials", "-")
+        assert done.returncode == 0, done.stderr
+
+    return add
+
+
+def listed(person: Person) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = person.json("accounts", "list")["accounts"]
+    return found
+
+
+# ---------------------------------------------------------------- add, limits, disable, remove
+
+
+def typed_on_terminal(person: Person, answers: dict[str, str]) -> str:
+    """All that a terminal shows while somebody adds an account, each answer typed at its question."""
+    hand, keyboard = pty.openpty()
+    words = [sys.executable, "-m", "recours", "accounts", "add", SHOPS[1], "chronopost"]
+    process = subprocess.Popen(
+        words,
+        stdin=keyboard,
+        stdout=keyboard,
+        stderr=keyboard,
+        env=person.environment,
+        start_new_session=True,
+    )
+    os.close(keyboard)
+    shown, left = "", dict(answers)
+    with suppress(OSError):  # as a terminal ends that nobody has open any more
+        while piece := os.read(hand, 10_000).decode():
+            shown += piece
+            for name in [name for name in left if f"{name}: " in shown]:
+                os.write(hand, f"{left.pop(name)}\n".encode())
+    os.close(hand)
+    assert process.wait() == 0, shown
+    return shown
+
+
+def test_credentials_are_asked_for_without_echo_and_kept_sealed(
+    person: Person, accounts: ClientAccounts
+) -> None:
+    printed = typed_on_terminal(person, {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": SECRET})
+    assert "shop1@example.com at Chronopost: kept as account 1." in printed
+    assert SECRET not in printed
+    assert GOOD not in printed
+    (account,), (sealed,) = accounts.all(), accounts.sealed().values()
+    assert (account.client_id, account.carrier) == (1, "chronopost")
+    opened = Seals([KEY]).open(sealed, account.owner)
+    assert opened == {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": SECRET}
+    assert SECRET not in person.does("accounts", "list") + person.does("accounts", "list", "--json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "said"),
+    [
+        (("99", "Chronopost"), CHRONOPOST, "There is no client 99"),
+        (("nobody@example.com", "Chronopost"), CHRONOPOST, "There is no client nobody@example.com"),
+        ((SHOPS[29], "Chronopost"), CHRONOPOST, "name one by its number (29, 30)"),
+        (("1", "Pigeon Post"), CHRONOPOST, "There is no carrier 'Pigeon Post'; known: Chronopost"),
+        (("2", "Chronopost"), CHRONOPOST, "shop2@example.com has an account at Chronopost already"),
+        (("1", "Chronopost"), {"account": GOOD}, "are missing: CHRONOPOST_PASSWORD"),
+        (("1", "Chronopost"), {"account": GOOD, SECRET: "password"}, "something else was given"),
+        (("1", "Chronopost"), f'{{"password": "{SECRET}"', "is not a JSON object"),
+        (("1", "Chronopost"), f'["{SECRET}"]', "is not a JSON object"),
+        (("1", "Chronopost"), SECRET * 10_000, "is not a JSON object"),
+        (("1", "Chronopost", "--limits", "1/day"), CHRONOPOST, "can never be enough for one claim"),
+    ],
+)
+def test_what_cannot_be_added_is_refused_and_changes_nothing(
+    gives: Callable[..., Done],
+    added: Callable[..., None],
+    accounts: ClientAccounts,
+    arguments: tuple[str, ...],
+    given: Any,
+    said: str,
+) -> None:
+    added("2")
+    before = accounts.all(), accounts.sealed()
+    done = gives(given, "accounts", "add", *arguments, "--credentials", "-")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert (accounts.all(), accounts.sealed()) == before
+
+
+def test_credentials_are_never_taken_from_the_command_line(person: Person, accounts: ClientAccounts) -> None:
+    done = person.types("accounts", "add", "1", "Chronopost", "--credentials", f'{{"password": "{SECRET}"}}')
+    assert done.returncode == 2
+    assert "write --credentials - and give them on stdin" in done.stderr
+    assert SECRET not in done.stderr
+    assert "There is no terminal to ask on" in person.types("accounts", "add", "1", "Chronopost").stderr
+    assert accounts.all() == []
+
+
+@pytest.mark.parametrize("key", ["", "spoilt"])
+def test_without_a_key_nothing_is_kept(
+    gives: Callable[..., Done], accounts: ClientAccounts, key: str
+) -> None:
+    typed = ("accounts", "add", "1", "Chronopost", "--credentials", "-")
+    done = gives(CHRONOPOST, *typed, RECOURS_ACCOUNTS_KEY=key)
+    assert done.returncode == 2
+    assert "recours accounts rotate-key --new' prints" in done.stderr
+    assert accounts.all() == []
+
+
+def test_an_account_is_changed_disabled_and_removed(
+    person: Person, gives: Callable[..., Done], added: Callable[..., None], accounts: ClientAccounts
+) -> None:
+    added("1")
+    (first,) = listed(person)
+    assert (first["health"], first["limits"], first["client"]) == ("open", None, SHOPS[1])
+    person.does("accounts", "limits", "1", "Chronopost", "50/day", "tracking=20/hour")
+    assert listed(person)[0]["limits"] == {"": "50/day", "TRACKING": "20/hour"}
+    refused = person.types("accounts", "limits", "1", "Chronopost", "1/day")
+    assert (refused.returncode, "can never be enough" in refused.stderr) == (2, True)
+    person.does("accounts", "limits", "1", "Chronopost", "--default")
+    assert listed(person)[0]["limits"] is None
+    told = person.does("accounts", "disable", SHOPS[1], "Chronopost", "--why", "contract ended")
+    assert "asked with the house's account" in told
+    assert (listed(person)[0]["health"], listed(person)[0]["why"][-16:]) == ("disabled", ": contract ended")
+    assert "disabled: enable it first" in person.types("accounts", "check", "1", "Chronopost").stderr
+    person.does("accounts", "enable", "1", "Chronopost")
+    new = {"account": GOOD, "password": SECRET}
+    assert gives(new, "accounts", "add", "1", "Chronopost", "--credentials", "-", "--replace").returncode == 0
+    assert Seals([KEY]).open(accounts.sealed()[1], owner_of(1, "chronopost"))["CHRONOPOST_PASSWORD"] == SECRET
+    assert (
+        person.types("accounts", "remove", "1", "Chronopost").returncode == 2
+    )  # there is no terminal to ask on
+    assert len(listed(person)) == 1
+    person.does("accounts", "remove", "1", "Chronopost", "--yes")
+    assert listed(person) == []
+    assert accounts.sealed() == {}
+    assert "has no account of its own" in person.types("accounts", "check", "1", "Chronopost").stderr
+
+
+# ---------------------------------------------------------------- check
+
+
+def test_a_check_tries_each_account_and_one_that_is_bad_stops_no_other(
+    person: Person, added: Callable[..., None], service: Service
+) -> None:
+    added("1", account=GOOD, password=SECRET)  # refused
+    added("2")
+    added("3")
+    service.sql("UPDATE recours_client_accounts SET credentials = 'spoilt' WHERE client_id = 3")
+    added("4")
+    person.does("accounts", "disable", "4", "Chronopost")
+    added("5")
+    done = person.types("accounts", "check")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "Chronopost accepts the credentials of shop2@example.com.",
+        "Chronopost accepts the credentials of shop5@example.com.",
+        "2 of 4 accounts accepted.",
+    ]
+    assert "Chronopost rejects the credentials of shop1@example.com" in done.stderr
+    assert "The credentials of shop3@example.com at Chronopost could not be tried" in done.stderr
+    assert "Left out: client 4 at Chronopost" in done.stderr
+    healths = {one["client_id"]: one["health"] for one in listed(person)}
+    assert healths == {1: "refused", 2: "open", 3: "unusable", 4: "disabled", 5: "open"}
+    assert SECRET not in done.stdout + done.stderr
+    assert person.does("accounts", "check", "2", "Chronopost").startswith("Chronopost accepts")
+
+
+def test_many_real_calls_are_asked_about_first(
+    person: Person, gives: Callable[..., Done], service: Service
+) -> None:
+    rows = [CHRONOPOST | {"client": number, "carrier": "Chronopost"} for number in range(1, 22)]
+    assert gives(rows, "accounts", "import", "-").returncode == 0
+    before = len(service.box.calls)
+    assert person.types("accounts", "check").returncode == 2
+    assert person.types("accounts", "check", answers="n\n").returncode == 0
+    assert len(service.box.calls) == before
+    assert "21 of 21 accounts accepted." in person.does("accounts", "check", "--yes")
+
+
+def test_whose_account_was_removed_is_said(
+    person: Person, gives: Callable[..., Done], service: Service
+) -> None:
+    """Until the next run has assessed its claims afresh."""
+    rows = [CHRONOPOST | {"client": "1", "carrier": "Chronopost"}]
+    assert gives(rows, "accounts", "import", "-").returncode == 0
+    service.add(Scenario.UNKNOWN, client_id=1)
+    service.run()
+    person.does("accounts", "remove", "1", "Chronopost", "--yes")
+    said = person.does("why", "CLM-0001")
+    assert "The Chronopost account of shop1@example.com cannot be used: the account was removed" in said
+    assert "chronopost#" not in said
+
+
+def test_a_list_shows_how_far_limits_are_used(
+    person: Person, gives: Callable[..., Done], service: Service, accounts: ClientAccounts
+) -> None:
+    """An account at a carrier that only a newer version knows has none."""
+    rows = [CHRONOPOST | {"client": str(n), "carrier": "Chronopost"} for n in (1, 2)]
+    assert gives(rows, "accounts", "import", "-").returncode == 0
+    accounts.put(3, "heppner", None, "a newer version", datetime.now(UTC))
+    service.add(Scenario.UNKNOWN, client_id=1)
+    service.run()
+    lines = person.does("accounts", "list").splitlines()
+    one, two, three = (next(line for line in lines if SHOPS[n] in line) for n in (1, 2, 3))
+    assert "1/100 per day, resets " in one
+    assert "per day" not in two
+    assert "its carrier is not supported" in three
+
+
+# ---------------------------------------------------------------- import
+
+
+def table(spoilt: str | None = None) -> str:
+    rows = [f'{n};Chronopost;{GOOD};"{SECRET}";50/day' for n in range(1, 21)]
+    if spoilt is not None:
+        rows[16] = spoilt
+    return "\ufeff" + "\r\n".join(["client;carrier;account;password;limits", *rows]) + "\r\n"
+
+
+def test_a_file_is_taken_whole(
+    person: Person, accounts: ClientAccounts, tmp_path: Path, gives: Callable[..., Done]
+) -> None:
+    file = tmp_path / "shops.csv"
+    file.write_text(table(), encoding="utf-8")
+    dry = person.does("accounts", "import", str(file), "--dry-run")
+    assert dry == "Dry run: 20 accounts would be added; nothing was written.\n"
+    assert accounts.all() == []
+    done = person.types("accounts", "import", str(file))
+    assert done.stdout.startswith("20 accounts added.")
+    assert "Delete shops.csv now" in done.stdout
+    assert len(accounts.all()) == 20
+    assert {json.dumps(account.limits) for account in accounts.all()} == {'{"": "50/day"}'}
+    missing = person.types("accounts", "import", str(tmp_path / "other.csv"))
+    assert (missing.returncode, "No such file" in missing.stderr) == (2, True)
+    os.mkfifo(tmp_path / "pipe")
+    endless = person.types("accounts", "import", str(tmp_path / "pipe"))
+    assert (endless.returncode, "it is a pipe or a device; name an ordinary file" in endless.stderr) == (
+        2,
+        True,
+    )
+    again = gives(table(), "accounts", "import", "-")
+    assert again.returncode == 2
+    assert again.stderr.count("has an account at Chronopost already") == 20
+
+
+def test_a_file_replaces_accounts_that_are_there(
+    accounts: ClientAccounts, gives: Callable[..., Done]
+) -> None:
+    rows = [{**CHRONOPOST, "client": n, "carrier": "Chronopost", "limits": "50/day"} for n in (1, 2)]
+    assert gives(rows, "accounts", "import", "-").returncode == 0
+    before, sealed = accounts.all(), accounts.sealed()
+    more = [{**CHRONOPOST, "client": n, "carrier": "Chronopost"} for n in (2, 3)]
+    done = gives(more, "accounts", "import", "-", "--replace")
+    assert done.stdout == "2 accounts added or replaced. The next run asks with them.\n"
+    one, two, three = sorted(accounts.all(), key=lambda account: account.client_id)
+    assert [account.id for account in (one, two)] == [account.id for account in before]
+    assert (two.limits, three.limits) == ({"": "50/day"}, None)
+    after = accounts.sealed()
+    assert after[one.id] == sealed[one.id]
+    assert after[two.id] != sealed[two.id]
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        (f"99;Chronopost;{GOOD};{SECRET};", "its client is not in the table clients"),
+        (f"17;Chronopost;{GOOD};{SECRET}", "it has 4 cells, the first line has 5"),
+        (f'17;Chronopost;{GOOD};"{SECRET};', "it cannot be read"),
+        (f"17;Chronopost;{GOOD};{SECRET};1/day", "can never be enough for one claim"),
+        (f"16;Chronopost;{GOOD};{SECRET};", "it has the same client and carrier as row 16"),
+    ],
+)
+def test_a_file_with_a_wrong_row_is_not_taken_at_all(
+    gives: Callable[..., Done], accounts: ClientAccounts, spoilt: str, said: str
+) -> None:
+    done = gives(table(spoilt), "accounts", "import", "-")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if said in line]
+    assert line.startswith("Error: row 17 (line 18): ")
+    assert accounts.all() == []
+
+
+# ---------------------------------------------------------------- the key
+
+
+def test_a_lost_key_is_said_and_the_right_one_opens_all_again(
+    person: Person, added: Callable[..., None]
+) -> None:
+    added("1")
+    (one,) = person.json("accounts", "list", RECOURS_ACCOUNTS_KEY=OTHER_KEY)["accounts"]
+    assert one["health"] == "unusable"
+    assert one["why"].startswith("The key of RECOURS_ACCOUNTS_KEY does not open it: add the key that")
+    done = person.types("accounts", "check", RECOURS_ACCOUNTS_KEY=OTHER_KEY)
+    assert done.returncode == 1
+    assert "could not be tried" in done.stderr
+    rotation = person.types("accounts", "rotate-key", RECOURS_ACCOUNTS_KEY=OTHER_KEY)
+    assert rotation.returncode == 1
+    assert "no key opens its credentials" in rotation.stderr
+    without = person.json("accounts", "list", RECOURS_ACCOUNTS_KEY="")["accounts"]
+    assert without[0]["health"] == "unusable"
+    assert NO_KEY in without[0]["why"]
+    assert listed(person)[0]["health"] == "open"
+
+
+def test_with_a_lost_key_the_house_goes_on(
+    person: Person, added: Callable[..., None], service: Service, clock: SimulatedClock
+) -> None:
+    added("1")
+    failed_at = clock.now() - timedelta(days=2)
+    for client in (1, 2):  # the second has the house's account alone
+        service.add(Scenario.DELIVERED, failed_at=failed_at, client_id=client)
+
+    def run(**settings: str) -> dict[int, tuple[str, int]]:
+        done = person.types("retry", **settings)
+        assert done.returncode == 0, done.stderr
+        assert SECRET not in done.stdout + done.stderr
+        query = "SELECT client_id, pod_fetch_status, pod_retry_count FROM claims"
+        return {client: (status, used) for client, status, used in service.sql(query)}
+
+    assert run(RECOURS_ACCOUNTS_KEY=OTHER_KEY) == {1: ("failed", 0), 2: ("success", 1)}
+    assert run()[1] == ("success", 1)
+
+
+def test_recours_check_says_which_accounts_cannot_be_used(person: Person, added: Callable[..., None]) -> None:
+    def finding(**settings: str) -> dict[str, Any] | None:
+        done = person.types("check", "--offline", "--json", **settings)
+        found = {each["name"]: each for each in json.loads(done.stdout)["findings"]}
+        return found.get("accounts of clients")
+
+    assert finding() is None
+    added("1")
+    added("2")
+    usable = finding()
+    assert usable
+    assert (usable["state"], usable["words"]) == ("ok", "2 accounts can be opened")
+    for key, said in (
+        (OTHER_KEY, "2 of 2 accounts cannot be used: shop1@example.com at Chronopost (The key"),
+        ("", NO_KEY),
+        ("planted", NO_KEY),
+    ):
+        lost = finding(RECOURS_ACCOUNTS_KEY=key)
+        assert lost
+        assert lost["state"] == "fault"
+        assert said in lost["words"]
+
+
+def test_a_row_that_was_copied_to_another_client_is_not_opened(
+    person: Person, added: Callable[..., None], service: Service
+) -> None:
+    added("1", account=GOOD, password=SECRET)
+    added("2")
+    service.sql(
+        "UPDATE recours_client_accounts SET credentials ="
+        " (SELECT credentials FROM recours_client_accounts WHERE client_id = 1) WHERE client_id = 2"
+    )
+    assert listed(person)[1]["why"].startswith("What is sealed belongs to another account")
+
+
+def test_a_key_is_rotated_by_what_is_typed(person: Person, added: Callable[..., None]) -> None:
+    added("1")
+    added("2")
+    new = person.does("accounts", "rotate-key", "--new", RECOURS_ACCOUNTS_KEY="").strip()
+    both = {SETTING: f"{new},{KEY}"}
+    told = person.does("accounts", "rotate-key", **both)
+    assert "2 accounts sealed with the first key of RECOURS_ACCOUNTS_KEY, 2 of them now." in told
+    assert "The other keys may go" in told
+    assert "2 accounts sealed with the first key of RECOURS_ACCOUNTS_KEY, 0 of them now." in person.does(
+        "accounts", "rotate-key", **both
+    )
+    person.settings = {**person.settings, SETTING: new}
+    assert {one["health"] for one in listed(person)} == {"open"}
+
+
+def _rotate_and_die(url: str, at: int) -> None:
+    """A process that is killed at its `at`-th step with the database; a step is a statement or a commit."""
+    count = 0
+
+    def step(*_: Any, **__: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    database = Database(make_url(url))
+    if database.is_sqlite:  # whose BEGIN and COMMIT are statements of the driver
+        event.listen(database.engine, "connect", lambda link, _: link.set_trace_callback(step))
+    else:
+        for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
+            event.listen(database.engine, name, step)
+    rotate(ClientAccounts(database), Seals([OTHER_KEY, KEY]))
+    os._exit(0)
+
+
+def test_a_rotation_that_is_killed_at_any_step_loses_no_account(
+    url: str, service: Service, accounts: ClientAccounts
+) -> None:
+    del service
+    for number in (1, 2, 3):
+        sealed = Seals([KEY]).seal({"P": SECRET}, owner_of(number, "ups"))
+        accounts.put(number, "ups", sealed, "lea", datetime.now(UTC))
+    resealed, at = 0, 0
+    while True:
+        at += 1
+        if (child := os.fork()) == 0:
+            try:
+                _rotate_and_die(url, at)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        rows = {account.id: account for account in accounts.all()}
+        assert len(rows) == 3
+        for number, text in accounts.sealed().items():
+            assert Seals([OTHER_KEY, KEY]).open(text, rows[number].owner) == {"P": SECRET}
+        if not os.WIFSIGNALED(status):
+            assert os.waitstatus_to_exitcode(status) == 0
+            break
+        resealed += 1
+        for number in rows:  # as before, so that each step of a whole rotation comes
+            text = accounts.sealed()[number]
+            before = Seals([KEY, OTHER_KEY]).rotate(text)
+            assert text == before or accounts.reseal(number, text, before)
+    assert resealed > 10
+    for number, text in accounts.sealed().items():
+        assert Seals([OTHER_KEY]).open(text, rows[number].owner) == {"P": SECRET}
+
+
+# ---------------------------------------------------------------- the service's application
+
+
+@pytest.fixture
+def application(service: Service, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+    given = service.environment | {
+        "DATABASE_URL": url,
+        "RECOURS_LOG_DIR": str(tmp_path / "logs"),
+        "RECOURS_POD_DIR": str(tmp_path / "pods"),
+        "RECOURS_LANGUAGE": "en",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return service
+
+
+def test_a_shop_types_its_credentials_into_the_services_page(
+    application: Service, accounts: ClientAccounts
+) -> None:
+    kept = recours.set_account(SHOPS[1], "Chronopost", CHRONOPOST, limits={"": "50/day"}, by="shop1")
+    assert (
+        kept.sentence
+        == "The credentials of shop1@example.com at Chronopost are kept; the next run asks with them."
+    )
+    assert (kept.client_id, kept.accepted) == (1, None)
+    (account,) = accounts.all()
+    assert (account.added_by, account.limits) == ("shop1", {"": "50/day"})
+    assert recours.check_account(1, "chronopost").accepted is True
+    wrong = recours.set_account(1, "Chronopost", CHRONOPOST | {"password": SECRET}, check=True, language="fr")
+    assert (wrong.accepted, wrong.kind) == (False, ErrorKind.AUTH_FAILED)
+    assert "Chronopost refuse les identifiants de shop1@example.com" in wrong.sentence
+    assert SECRET not in repr(wrong)
+    assert accounts.all()[0].limits == {"": "50/day"}
+    assert application.box.calls
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "said"),
+    [
+        (
+            lambda: recours.set_account(99, "Chronopost", CHRONOPOST),
+            recours.CorrectAccountError,
+            "no client 99",
+        ),
+        (
+            lambda: recours.set_account(1, "Pigeon", CHRONOPOST),
+            recours.CorrectAccountError,
+            "no carrier 'Pigeon'",
+        ),
+        (lambda: recours.set_account(1, "UPS", {"x": SECRET}), recours.CorrectAccountError, "UPS takes UPS_"),
+        (
+            lambda: recours.set_account(1, "Chronopost", CHRONOPOST, limits={"": "1/day"}),
+            recours.CorrectAccountError,
+            "can never be enough",
+        ),
+        (
+            lambda: recours.set_account("7" * 5000, "Chronopost", CHRONOPOST),
+            recours.CorrectAccountError,
+            "There is no client 777",
+        ),
+        (
+            lambda: recours.set_account("\ud800", "Chronopost", CHRONOPOST),
+            recours.CorrectAccountError,
+            "There is no client",
+        ),
+        (
+            lambda: recours.set_account(1, None, CHRONOPOST),  # type: ignore[arg-type]  # an application may pass anything
+            recours.CorrectAccountError,
+            "no carrier 'None'",
+        ),
+        (
+            lambda: recours.set_account(1, "Chronopost", [1]),  # type: ignore[arg-type]  # an application may pass anything
+            recours.CorrectAccountError,
+            "takes CHRONOPOST_",
+        ),
+        (
+            lambda: recours.set_account(1, "Chronopost", CHRONOPOST, limits=[1]),  # type: ignore[arg-type]  # an application may pass anything
+            recours.CorrectAccountError,
+            "must be texts",
+        ),
+        (
+            lambda: recours.check_account(1, "Chronopost"),
+            recours.CorrectAccountError,
+            "has no account of its own",
+        ),
+    ],
+)
+def test_what_an_application_cannot_do_is_a_sentence(
+    application: Service, asked: Callable[[], Any], error: type[recours.RecoursError], said: str
+) -> None:
+    with pytest.raises(error, match=said) as refused:
+        asked()
+    assert SECRET not in str(refused.value)
+    assert application.box.calls == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_without_a_key_the_application_is_sent_to_the_operator(
+    application: Service, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    del application
+    monkeypatch.setenv(SETTING, "")
+    with pytest.raises(recours.AskOperatorError, match=SETTING):
+        recours.set_account(1, "Chronopost", CHRONOPOST, language=language)
+
+
+@pytest.mark.parametrize("spoilt", ["id = -7", "credentials = x'00ff'", "client_id = x'00ff'"])
+def test_a_spoilt_row_stops_nothing_else(
+    service: Service, person: Person, accounts: ClientAccounts, spoilt: str
+) -> None:
+    if not accounts.database.is_sqlite and not spoilt.startswith("id"):
+        pytest.skip("PostgreSQL takes only texts and whole numbers here")  # so it cannot be spoilt like that
+    values = {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": GOOD_PASSWORD}
+    for client in (1, 2):
+        sealed = Seals([KEY]).seal(values, owner_of(client, "chronopost"))
+        accounts.put(client, "chronopost", sealed, "lea", datetime.now(UTC))
+    service.sql(f"UPDATE recours_client_accounts SET {spoilt} WHERE client_id = 1")
+    for client in (1, 2, 3):
+        service.add(Scenario.DELIVERED, client_id=client)
+    service.run_hourly(2)
+    rows = service.sql("SELECT client_id, pod_carrier_key FROM claims WHERE pod_fetch_status = 'success'")
+    assert {(2, "chronopost#2"), (3, "chronopost")} <= {tuple(row) for row in rows}
+    for words in (
+        "accounts list",
+        "accounts list --json",
+        "accounts rotate-key",
+        "status",
+        "plan",
+        "carriers",
+    ):
+        done = person.types(*words.split())
+        assert done.returncode == (words == "accounts rotate-key" and "credentials" in spoilt), done.stderr

@@ -1,0 +1,151 @@
+"""Accounts of clients, as people see them after real runs: one works, one has a wrong password, one client has none."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from recours.accounts.sealing import new_key
+from recours.operations.accounts import put
+from recours.operations.problem_texts import VerdictSentences
+from recours.operations.problems import verdict
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.wiring.account_operations import AccountOperations
+from recours.wiring.databases import open_database
+from recours.wiring.one_claim import explanation_of
+from recours.wiring.operations import Operations, open_operations, operations_over
+from recours.wiring.plan import plan_for
+from recours.wiring.workers import metrics_text
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import FAILED_AT, Service
+from tests.fakes.smtp import MailServer, text_of
+
+WELL, WRONG, WITHOUT = "well@shop.example", "wrong@shop.example", "without@shop.example"
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
+    """The house has no account at Chronopost."""
+    clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
+    with Sandbox(now=clock.now) as box:
+        settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false",
+                                    "RECOURS_LANGUAGE": "en", "RECOURS_ACCOUNTS_KEY": new_key(),
+                                    "RECOURS_METRICS_ACCOUNTS": "true"}  # fmt: skip
+        service = Service(tmp_path, box, clock, url=url, **settings)
+        given = {
+            name: service.environment.pop(name) for name in ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
+        }
+        for number, email in enumerate((WELL, WRONG, WITHOUT), 1):
+            service.sql(f"INSERT INTO clients (id, email) VALUES ({number}, '{email}')")
+            service.add(Scenario.DELIVERED, client_id=number)
+        for client, password in ((1, given["CHRONOPOST_PASSWORD"]), (2, "990099")):
+            add(service, client, given | {"CHRONOPOST_PASSWORD": password})
+        yield service
+        service.close()
+
+
+def add(service: Service, client: int, credentials: dict[str, str]) -> None:
+    operations = open_operations(service.settings)
+    accounts = AccountOperations(operations)
+    new = accounts.new(client, "Chronopost", credentials, None)
+    put(accounts.store, accounts.seals, new, "me", service.clock.now(), replace=False)
+    operations.database.close()
+
+
+@pytest.fixture
+def seen(service: Service) -> Iterator[Operations]:
+    """After two runs."""
+    service.run_hourly(2)
+    opened = open_database(service.settings)
+    yield operations_over(service.settings, opened.database, opened.schema, service.clock)
+    opened.database.close()
+
+
+def test_status_names_the_clients(seen: Operations) -> None:
+    overview = seen.overview()
+    words = VerdictSentences("en")
+    said = [words.sentence(problem, overview.at) for problem in verdict(overview).problems]
+    assert any(
+        line.startswith(f"Chronopost refuses 1 account of a client ({WRONG}). 1 claim blocked")
+        for line in said
+    )
+    assert any(
+        f"There is no account at Chronopost for 1 client ({WITHOUT}). 1 claim blocked" in line
+        for line in said
+    )
+    accounts = {one["client"]: (one["health"], one["due"]) for one in overview.as_json()["accounts"]}
+    assert accounts == {WELL: ("open", 0), WRONG: ("refused", 1)}
+    (backlog,) = [one for one in overview.as_json()["backlogs"] if one["carrier"] == "chronopost"]
+    assert backlog["due"] == 2
+
+
+def test_why_says_whose_account_it_is(seen: Operations) -> None:
+    for reference, sentence in (
+        ("CLM-0002", f"Chronopost is asked with the account of {WRONG}."),
+        ("CLM-0003", f"There is no account at Chronopost for {WITHOUT}, nor one for all clients."),
+    ):
+        found = explanation_of(seen, reference)
+        assert found is not None
+        assert sentence in found.standing
+    found = explanation_of(seen, "CLM-0002")
+    assert found is not None
+    assert {attempt.account for attempt in found.facts.attempts} == {2}
+    assert found.as_json()["attempts"][0]["account"] == 2
+    assert f"Ask {WRONG} for the right credentials" in found.advice[0]
+
+
+def test_the_client_and_the_operator_are_mailed_once(
+    service: Service, seen: Operations, smtp: MailServer
+) -> None:
+    del seen
+    service.run_hourly(3)
+    assert WITHOUT not in [to for to, _ in smtp.taken]
+    assert [str(message["Subject"]) for to, message in smtp.taken if to == WELL] == [
+        "Proof of delivery obtained: claim CLM-0001"
+    ]
+    (subject,) = [str(message["Subject"]) for to, message in smtp.taken if to == WRONG]
+    assert subject == "Your Chronopost account is refused – 1 claim blocked"
+    of_boss = [text_of(message) for to, message in smtp.taken if to == "boss@shop.example"]
+    assert "Chronopost: 1 account of clients" in of_boss[0]
+    assert WRONG in of_boss[0]
+
+
+def test_the_plan_and_the_metrics_know_each_account(seen: Operations, service: Service) -> None:
+    plan = plan_for(seen, timedelta(hours=12))
+    carriers = {one.key: one for one in plan.carriers}
+    assert carriers["chronopost#2"].name == f"Chronopost ({WRONG})"
+    assert carriers["chronopost#2"].due == 1
+    assert carriers["chronopost"].closing is not None
+    opened = open_database(service.settings)
+    text = metrics_text(service.settings, opened)
+    opened.database.close()
+    assert 'recours_client_accounts{carrier="chronopost",health="refused"} 1' in text
+    assert 'recours_client_account_open{carrier="chronopost",account="1"} 1' in text
+    assert 'recours_client_account_due_claims{carrier="chronopost",account="2"} 1' in text
+    assert WRONG not in text
+
+
+def test_a_run_reports_the_use_of_each_account(service: Service) -> None:
+    (report,) = service.run_hourly(1)
+    found = json.loads(json.dumps(report.as_json()))
+    assert found["accounts"]["chronopost#1"]["used"] > 0
+    assert "Chronopost" not in found["api_usage"]
+
+
+def test_a_dry_run_knows_which_accounts_are_closed(service: Service, url: str) -> None:
+    person = Person.of(service, url)
+    found = person.json("retry", "--dry-run")
+    assert (found["would_take"], found["left_behind"]) == (["CLM-0001", "CLM-0002"], {"Chronopost": 1})
+    said = person.types("retry", "--dry-run", RECOURS_ACCOUNTS_KEY=new_key())
+    assert "Would take 0 claims" in said.stderr
+    for client in (WELL, WRONG):
+        assert f"1 claim left behind: The Chronopost account of {client} cannot be used" in said.stderr
+    assert service.sql("SELECT id FROM recours_attempts") == []

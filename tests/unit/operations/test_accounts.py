@@ -1,0 +1,300 @@
+"""What may be said of a client's account, how it does, and what a check or a rotation comes to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.accounts.sealing import Seals, new_key
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, owner_of
+from recours.core.errors import ErrorKind, RunError
+from recours.core.outcome import Failure
+from recours.core.pauses import AccountState, Blocked, CarrierState, Pause, Refusal, Stop
+from recours.operations import accounts
+from recours.operations.accounts import (
+    CHECKED,
+    REFUSED,
+    AccountHealth,
+    AccountRefusedError,
+    CheckVerdict,
+    NewAccount,
+    limits_in,
+    listed,
+    rotate,
+    usable_credentials,
+    usable_limits,
+)
+from recours.runs.ports import Fetched
+
+NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+SHOP = ServiceClient(17, "shop@example.com")
+CHRONOPOST, COLISSIMO, GLS = (CATALOG.specs[key] for key in ("chronopost", "colissimo", "gls"))
+ACCOUNT = ClientAccount(
+    3, 17, "chronopost", limits=None, has_credentials=True, added_at=NOW, added_by="lea", changed_at=NOW
+)
+SECRET = "hunter2-secret"
+
+
+def test_each_language_says_all_that_is_refused_and_checked() -> None:
+    assert REFUSED["en"].keys() == REFUSED["fr"].keys()
+    assert CHECKED["en"].keys() == CHECKED["fr"].keys() == set(CheckVerdict)
+
+
+# ---------------------------------------------------------------- credentials
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"CHRONOPOST_ACCOUNT": "1986", "CHRONOPOST_PASSWORD": SECRET},
+        {"account": " 1986 ", "Password": SECRET},
+        {"account": "1986", "password": SECRET, "chronopost_account": "1986"},
+    ],
+)
+def test_credentials_have_the_names_of_their_settings_or_the_end_of_these(given: Mapping[str, Any]) -> None:
+    expected = {"CHRONOPOST_ACCOUNT": "1986", "CHRONOPOST_PASSWORD": SECRET}
+    assert usable_credentials(CHRONOPOST, given) == expected
+
+
+@pytest.mark.parametrize(
+    "given", [None, [1], "account", {"account": "1", "CHRONOPOST_account": "2", "password": "p"}]
+)
+def test_what_could_mean_two_things_or_none_is_refused(given: object) -> None:
+    with pytest.raises(AccountRefusedError, match=r"takes CHRONOPOST_ACCOUNT|given twice") as refused:
+        usable_credentials(CHRONOPOST, given)
+    assert not isinstance(given, dict) or "CHRONOPOST_ACCOUNT was given twice" in str(refused.value)
+
+
+def test_limits_that_are_no_mapping_are_refused() -> None:
+    with pytest.raises(AccountRefusedError, match="must be texts by the kind of call"):
+        usable_limits(CHRONOPOST, [1])
+
+
+def test_of_several_sets_the_first_that_is_complete_is_kept() -> None:
+    assert usable_credentials(COLISSIMO, {"api_key": "K", "login": ""}) == {"COLISSIMO_API_KEY": "K"}
+    both = {"api_key": "K", "login": "L", "password": SECRET}
+    first = COLISSIMO.credentials[0]
+    assert usable_credentials(COLISSIMO, both).keys() == set(first)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "incomplete"),
+        ({"account": "1986"}, "incomplete"),
+        ({"account": "1986", "password": "   "}, "incomplete"),
+        ({"account": 1986, "password": SECRET}, "not_text"),
+        ({"account": True, "password": SECRET}, "not_text"),
+        ({"account": ["1986"], "password": SECRET}, "not_text"),
+        ({"account": "1986", "password": f"{SECRET}\nX"}, "not_text"),
+        ({"account": "1986", "password": "\udcff" + SECRET}, "not_text"),
+        ({"account": "1986", "password": SECRET * 100}, "not_text"),
+        ({"account": "1986", "pasword": SECRET}, "not_credential"),
+        ({"account": "1986", SECRET: "password"}, "not_credential"),
+    ],
+)
+def test_credentials_that_cannot_be_used_are_named_and_never_shown(given: dict[str, Any], why: str) -> None:
+    with pytest.raises(AccountRefusedError) as refused:
+        usable_credentials(CHRONOPOST, given)
+    assert refused.value.why == why
+    for language in REFUSED:
+        assert SECRET not in REFUSED[language][why].format(**refused.value.facts)
+    if "pasword" in given:
+        assert "(CHRONOPOST_PASSWORD?)" in str(refused.value)
+
+
+def test_options_of_a_carrier_are_held_to_their_form() -> None:
+    spec, option = next((s, o) for s in CATALOG.specs.values() for o in s.options if o.default)
+    complete = dict.fromkeys(spec.credentials[0], "x")
+    with pytest.raises(AccountRefusedError, match=f"{option.name} cannot be used: it must be"):
+        usable_credentials(spec, complete | {option.name: f"{SECRET}!!"})
+    assert usable_credentials(spec, complete | {option.name: ""}) == complete
+    assert usable_credentials(spec, complete | {option.name: option.default}) == complete | {
+        option.name: option.default
+    }
+
+
+def test_a_new_account_does_not_show_its_credentials() -> None:
+    new = NewAccount(SHOP, CHRONOPOST, {"CHRONOPOST_PASSWORD": SECRET})
+    assert SECRET not in repr(new)
+    assert SECRET not in str([new])
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_limits_are_typed_by_the_kind_of_call() -> None:
+    assert limits_in(CHRONOPOST, ["100/day", "tracking=20/hour"]) == {"": "100/day", "TRACKING": "20/hour"}
+    assert usable_limits(CHRONOPOST, {"": "250/day@UTC,1/second"}) == {"": "250/day@UTC,1/second"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["1/day"], "can never be enough for one claim, which needs up to 2 calls"),
+        (["many"], "'many' is not a limit"),
+        (["PODS=5/day"], "what can be limited is all calls together"),
+        (["100/day", "50/day"], "named twice"),
+        (["TRACKING="], "one of them is empty"),
+        (["100/day,200/day"], "the same window twice"),
+    ],
+)
+def test_limits_that_cannot_serve_a_claim_are_refused(texts: list[str], said: str) -> None:
+    with pytest.raises(AccountRefusedError, match=said):
+        limits_in(CHRONOPOST, texts)
+
+
+# ---------------------------------------------------------------- health
+
+
+def test_what_stands_in_the_way_of_an_account_comes_first() -> None:
+    paused = CarrierState(pause=Pause(LATER, "slow down"))
+    refused = CarrierState(account=AccountState(2, LATER, "Invalid Password"))
+    stopped = replace(refused, stopped=Stop(NOW, "by lea"))
+    disabled = replace(ACCOUNT, disabled_at=NOW, disabled_why="by lea: unpaid")
+    cases: list[
+        tuple[ClientAccount, CarrierState, str | None, AccountHealth, str | None, datetime | None]
+    ] = [
+        (ACCOUNT, CarrierState(), None, AccountHealth.OPEN, None, None),
+        (ACCOUNT, CarrierState(Pause(NOW, "over")), None, AccountHealth.OPEN, None, None),
+        (ACCOUNT, CarrierState(Pause(LATER, "down")), None, AccountHealth.PAUSED, "down", LATER),
+        (ACCOUNT, paused, None, AccountHealth.PAUSED, "slow down", LATER),
+        (ACCOUNT, refused, None, AccountHealth.REFUSED, "Invalid Password", LATER),
+        (ACCOUNT, CarrierState(account=AccountState(2, NOW, "x")), None, AccountHealth.REFUSED, "x", None),
+        (ACCOUNT, stopped, None, AccountHealth.PAUSED, "by lea", None),
+        (ACCOUNT, stopped, "no key", AccountHealth.UNUSABLE, "no key", None),
+        (disabled, stopped, "no key", AccountHealth.DISABLED, "by lea: unpaid", None),
+    ]
+    for account, state, trouble, health, why, until in cases:
+        one = listed(account, SHOP, state, trouble, NOW)
+        assert (one.health, one.why, one.until) == (health, why, until)
+
+
+# ---------------------------------------------------------------- checks
+
+
+@dataclass
+class Carrier:
+    """Answers a check of credentials."""
+
+    answer: Any
+    asked: list[str] = field(default_factory=list)
+
+    def check_credentials(self, carrier: str, number: str | None = None) -> Any:
+        assert number is None
+        self.asked.append(carrier)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def answered(kind: ErrorKind, message: str = "It says so.") -> Fetched:
+    return Fetched(Failure(kind, message), 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "is_accepted"),
+    [
+        (answered(ErrorKind.NOT_FOUND), CheckVerdict.ACCEPTED, True),
+        (answered(ErrorKind.ACCESS_DENIED), CheckVerdict.KNOWN, True),
+        (answered(ErrorKind.AUTH_FAILED), CheckVerdict.REJECTED, False),
+        (answered(ErrorKind.ACCOUNT_DENIED), CheckVerdict.DENIED, False),
+        (answered(ErrorKind.TIMEOUT), CheckVerdict.NOT_TRIED, None),
+        (Refusal(Blocked.RATE_LIMIT, "Chronopost is at its limit"), CheckVerdict.NOT_TRIED, None),
+        (RunError("The database is gone."), CheckVerdict.NOT_TRIED, None),
+    ],
+)
+def test_a_check_says_what_one_call_showed(answer: Any, verdict: CheckVerdict, is_accepted: Any) -> None:
+    carrier = Carrier(answer)
+    check = accounts.check(carrier, ACCOUNT)
+    assert (check.verdict, check.is_accepted) == (verdict, is_accepted)
+    assert carrier.asked == ["chronopost#3"]
+    for texts in CHECKED.values():
+        assert not texts[verdict].format(client="c", carrier="C", error=check.error).endswith("..")
+
+
+# ---------------------------------------------------------------- rotation
+
+
+OLD, NEW = new_key(), new_key()
+OWNER = owner_of(17, "chronopost")
+
+
+class Rows:
+    """Sealed texts in memory, which others may change between a reading and a writing."""
+
+    def __init__(self, **texts: str) -> None:
+        self.texts = {int(number[1:]): text for number, text in texts.items()}
+        self.tokens: dict[AccountKey, str] = {}
+        self.meanwhile: list[tuple[int, str]] = []
+
+    def sealed(self, numbers: Any = None) -> dict[int, str]:
+        del numbers
+        return dict(self.texts)
+
+    def reseal(self, number: int, before: str, after: str) -> bool:
+        if self.meanwhile:
+            changed, text = self.meanwhile.pop()
+            self.texts[changed] = text
+        if self.texts[number] != before:
+            return False
+        self.texts[number] = after
+        return True
+
+    def sealed_tokens(self) -> dict[AccountKey, str]:
+        return dict(self.tokens)
+
+    def reseal_token(self, key: AccountKey, before: str, after: str | None) -> bool:
+        assert self.tokens.pop(key) == before
+        if after:
+            self.tokens[key] = after
+        return True
+
+
+def seal(key: str, value: str = SECRET) -> str:
+    return Seals([key]).seal({"P": value}, OWNER)
+
+
+def rotated(rows: Any, *keys: str) -> accounts.Rotation:
+    return rotate(rows, Seals(keys or (NEW, OLD)))
+
+
+def test_a_rotation_seals_what_the_first_key_has_not_sealed() -> None:
+    rows = Rows(_1=seal(OLD), _2=seal(NEW))
+    assert rotated(rows) == accounts.Rotation(done=2, resealed=1, unopened=(), unfinished=0)
+    assert [Seals([NEW]).open(text, OWNER) for text in rows.texts.values()] == [{"P": SECRET}] * 2
+    assert rotated(rows).resealed == 0
+
+
+def test_credentials_that_come_meanwhile_are_sealed_too_and_not_lost() -> None:
+    rows = Rows(_1=seal(OLD))
+    rows.meanwhile = [(1, seal(OLD, "newer"))]
+    assert rotated(rows).is_complete
+    assert Seals([NEW]).open(rows.texts[1], OWNER) == {"P": "newer"}
+
+
+def test_others_that_change_it_again_and_again_are_told_and_not_waited_for() -> None:
+    rows = Rows(_1=seal(OLD))
+    rows.meanwhile = [(1, seal(OLD, str(n))) for n in range(1000)]
+    assert rotated(rows) == accounts.Rotation(done=0, resealed=0, unopened=(), unfinished=1)
+
+
+def test_what_no_key_opens_stays_and_keeps_the_old_keys() -> None:
+    lost = seal(new_key())
+    rows = Rows(_1=seal(OLD), _2=lost)
+    rotation = rotated(rows)
+    assert (rotation.unopened, rotation.done, rotation.is_complete) == ((2,), 1, False)
+    assert rows.texts[2] == lost
+
+
+def test_tokens_are_sealed_anew_or_dropped() -> None:
+    rows = Rows()
+    ups, gls = AccountKey("ups", 1), AccountKey("gls")
+    rows.tokens = {ups: seal(OLD), gls: seal(new_key())}
+    rotated(rows)
+    assert rows.tokens.keys() == {ups}
+    assert Seals([NEW]).open(rows.tokens[ups], OWNER) == {"P": SECRET}
