@@ -1,17 +1,18 @@
 """What the clients of all carriers have in common: track first, then ask for the document."""
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from recours.carriers.message import CarrierSession, Response, Wait
-from recours.carriers.oauth import Tokens
+from recours.carriers.message import CarrierSession, Request, Response, Wait
+from recours.carriers.oauth import Tokens, TokenStore
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.errors import ErrorKind, RunError
+from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 
 TOO_MANY = 429
@@ -40,6 +41,9 @@ class Client(ABC):
     tracking_shows_account: ClassVar[bool] = True
     # Whether what is denied is denied for one parcel, as another customer's; else our account may be at fault.
     denies_by_parcel: ClassVar[bool] = False
+    # By which words, beside codes, it decides what a text of an answer means: in lower case without accents. They are what a
+    # recording of a real answer keeps of its texts.
+    phrases: ClassVar[tuple[re.Pattern[str], ...]] = ()
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """`settings`: one complete set of the spec's credentials, and all its options, by their names."""
@@ -155,6 +159,10 @@ class TokenClient(Client):
 
     _tokens: Tokens
 
+    def share_tokens(self, store: TokenStore, sleep: Callable[[float], None]) -> None:
+        """Use the token that all processes with this store use. `sleep` waits so many seconds."""
+        self._tokens.share(store, sleep)
+
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
         return self._tokens.setup_calls(now)
 
@@ -165,6 +173,14 @@ class TokenClient(Client):
 def single(found: Mapping[str, Delivery | Failure] | Failure, number: str) -> Delivery | Failure:
     """What `track_many` found, asked about one number."""
     return found if isinstance(found, Failure) else found[number]
+
+
+def further_evidence(session: CarrierSession, request: Request) -> Response | None:
+    """The answer of one more call for evidence; None if none is left or it fails: what is there already is not lost for that."""
+    try:
+        return session.call(Capability.POD, request)
+    except (CallError, RunError):
+        return None
 
 
 def with_delivery(outcome: Outcome, delivery: Delivery | None) -> Outcome:

@@ -1,6 +1,7 @@
 """`APIRequestQueue`, the only way to a carrier: it grants calls, or says when one will be free.
 
-Both workers and every machine share it exactly, since its counts live in the database.
+Both workers and every machine share it exactly, since its counts live in the database. Its unit is the account: `key` is that
+of an account, see `recours.core.accounts`.
 """
 
 from collections import Counter
@@ -24,10 +25,11 @@ from recours.carriers.reservation import (
     QuotaReservation,
     QuotaStore,
 )
+from recours.core.accounts import HOUSE, carrier_of
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
 from recours.core.pauses import (
     PUT_OFF,
     AccountState,
@@ -50,12 +52,15 @@ from recours.core.quota import (
     kept_for_others,
     kept_until,
 )
-from recours.core.sentences import MISTYPED, Said, Sentence, carrier_message
+from recours.core.sentences import MISTYPED, OF_CLIENT, Said, Sentence, carrier_message, sentence
 from recours.core.text import LocalTime, Redactor, format_minute, plural
 from recours.runs.log import log
 from recours.runs.ports import Asked, Clock, Fetched, Reservation, Tracked
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
+
+# Answers to the house's account after which the denial to the client's stands.
+_SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
 _NO_DOCUMENT = Failure.of(Sentence.PROOF_PENDING)
 
@@ -110,24 +115,27 @@ class APIRequestQueue:
         slack: timedelta = timedelta(minutes=5),
         redact: Redactor | None = None,
         local: LocalTime = lambda at: at,
+        falls_back: bool = True,
     ) -> None:
-        """`slack`: how early a due try counts as due. `local` turns UTC into local time, for people."""
+        """`accounts`: by their keys; a client's may be made when it is first asked for, and they are never all gone through.
+
+        `slack`: how early a due try counts as due. `local` turns UTC into local time, for people. `falls_back`: the house's
+        account is asked about a parcel that is denied to a client's.
+        """
         self._accounts = accounts
         self._quota = quota
         self._clock = clock
         self._redact = redact or Redactor(())
         self._local = local
+        self._falls_back = falls_back
         self._refusals = Refusals(accounts, quota, clock, slack)
-        self._first_answers = {
-            key: FirstAnswer(partial(self._refusals.accepted, key), partial(self.closed, key))
-            for key in accounts
-        }
+        self._first_answers: dict[str, FirstAnswer] = {}
 
     # ---------------------------------------------------------------- granting
 
     def reserve(
         self,
-        carrier: str,
+        key: str,
         fetches: Sequence[CallBudget],
         *,
         headroom: float = 0.0,
@@ -136,24 +144,22 @@ class APIRequestQueue:
     ) -> tuple[list[Reservation], Refusal | None]:
         """See `Queue`."""
         left_to_others = partial(kept_for_others, share=headroom, urgent=urgent or {})
-        if refusal := self.closed(carrier):
+        if refusal := self.closed(key):
             return [], refusal
-        wanted = self._with_setup_calls(carrier, fetches)
+        wanted = self._with_setup_calls(key, fetches)
         for _ in range(_MOST_TRIES):
-            reserved = self._reserve_units(carrier, wanted, left_to_others, go_on) if wanted else []
+            reserved = self._reserve_units(key, wanted, left_to_others, go_on) if wanted else []
             if not isinstance(reserved, Exhausted):
                 return reserved, refusal
             fitting = reserved.fitting(wanted)
             if len(fitting) < len(wanted):  # else units came back in between: the same again
-                refusal = self._at_limit(carrier, reserved, wanted[len(fitting)], headroom, left_to_others)
+                refusal = self._at_limit(key, reserved, wanted[len(fitting)], headroom, left_to_others)
             wanted = fitting
-        return [], Refusal(
-            Blocked.RATE_LIMIT, f"{self._name(carrier)} is asked by many at once", passing=True
-        )
+        return [], Refusal(Blocked.RATE_LIMIT, f"{self._name(key)} is asked by many at once", passing=True)
 
-    def _with_setup_calls(self, carrier: str, fetches: Sequence[CallBudget]) -> list[CallBudget]:
+    def _with_setup_calls(self, key: str, fetches: Sequence[CallBudget]) -> list[CallBudget]:
         """The fetches; the first one also with the calls that must come before all, such as that for a token."""
-        setup_calls = self.setup_calls(carrier)
+        setup_calls = self.setup_calls(key)
         if not fetches or not setup_calls:
             return list(fetches)
         first = {
@@ -163,12 +169,12 @@ class APIRequestQueue:
 
     def _reserve_units(
         self,
-        carrier: str,
+        key: str,
         fetches: Sequence[CallBudget],
         left_to_others: _LeftToOthers,
         go_on: Callable[[], bool],
     ) -> list[Reservation] | Exhausted:
-        account, now = self._accounts[carrier], self._clock.now()
+        account, now = self._accounts[key], self._clock.now()
         requests = [
             QuotaRequest(limit, units, left_to_others(limit, now=now))
             for limit in account.long_limits
@@ -186,7 +192,7 @@ class APIRequestQueue:
 
     def _at_limit(
         self,
-        carrier: str,
+        key: str,
         short: Exhausted,
         calls: CallBudget,
         headroom: float,
@@ -197,144 +203,228 @@ class APIRequestQueue:
         kept = left_to_others(limit, now=now)
         if short.is_for_others(needed, kept):
             whose = "new" if kept == kept_for_new_claims(limit, headroom, now) else "more urgent"
-            reason = f"{self._name(carrier)} has only calls left that are kept for {whose} claims ({limit})"
+            reason = f"{self._name(key)} has only calls left that are kept for {whose} claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
-        reason = f"{self._name(carrier)} is at its limit ({limit})"
-        said = Said(Sentence.LIMIT_REACHED, self._name(carrier))
+        reason = f"{self._name(key)} is at its limit ({limit})"
+        said = self._said(key, Sentence.LIMIT_REACHED)
         passing = short.passes(needed)
         return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=passing, said=said)
 
-    def _name(self, carrier: str) -> str:
-        return self._accounts[carrier].spec.name
+    def _name(self, key: str) -> str:
+        return self._accounts[key].name
 
-    def closed(self, carrier: str) -> Refusal | None:
-        """Why the carrier can take no call at all now, whatever its quota."""
-        state, now = self._quota.carrier_state(carrier), self._clock.now()
+    def _said(self, key: str, what: Sentence, words: str = "") -> Said:
+        """A sentence about an account."""
+        account = self._accounts[key]
+        return Said(what, account.spec.name, words, account.whose)
+
+    def client_of(self, key: str) -> str:
+        """See `Queue`."""
+        return self._accounts[key].whose
+
+    def closed(self, key: str) -> Refusal | None:
+        """See `Queue`."""
+        state, now = self._quota.carrier_state(key), self._clock.now()
         return (
-            self._stopped(carrier, state)
-            or self.unconfigured(carrier)
-            or self._paused(carrier, state, now)
+            self._stopped(key, state)
+            or self.unconfigured(key)
+            or self._paused(key, state, now)
             # Our account was refused, and neither changed nor waited long enough.
             or (
-                self._refused(carrier, state.account)
-                if self._refusals.keeps_closed(carrier, state.account)
-                else None
+                self._refused(key, state.account) if self._refusals.keeps_closed(key, state.account) else None
             )
         )
 
-    def would_refuse(self, carrier: str) -> Refusal | None:
+    def would_refuse(self, key: str) -> Refusal | None:
         """Like `closed`, and a used-up quota too; looks only, and takes no try that is due."""
-        for refusal in self.closings(carrier):
+        for refusal in self.closings(key):
             return refusal
-        for use in self.usage(carrier):
+        for use in self.usage(key):
             if not use.limit.window.is_short and not use.left:
-                reason = f"{self._name(carrier)} is at its limit ({use.limit})"
-                said = Said(Sentence.LIMIT_REACHED, self._name(carrier))
+                reason = f"{self._name(key)} is at its limit ({use.limit})"
+                said = self._said(key, Sentence.LIMIT_REACHED)
                 return Refusal(Blocked.RATE_LIMIT, reason, use.resets_at, said=said)
         return None
 
-    def closings(self, carrier: str) -> list[Refusal]:
+    def closings(self, key: str) -> list[Refusal]:
         """Every reason for which the carrier takes no call now, whatever its quota; looks only, like `would_refuse`."""
-        now, state = self._clock.now(), self._quota.carrier_state(carrier)
-        account = state.account
+        return self._closings(key, self._quota.carrier_state(key))
+
+    def closings_of(self, keys: Collection[str]) -> dict[str, list[Refusal]]:
+        """The same of several accounts, in one read."""
+        return {key: self._closings(key, state) for key, state in self._quota.carrier_states(keys).items()}
+
+    def _closings(self, key: str, state: CarrierState) -> list[Refusal]:
+        now, account = self._clock.now(), state.account
         waits = account.refusals and lasts(account.refused_until, now)
-        refused = waits and not self._refusals.has_new_credentials(carrier, account)
+        refused = waits and not self._refusals.has_new_credentials(key, account)
         of_account = (
-            self._paused(carrier, state, now),
-            self._refused(carrier, account) if refused else None,
+            self._paused(key, state, now),
+            self._refused(key, account) if refused else None,
         )
-        missing = self.unconfigured(carrier)
-        found = self._stopped(carrier, state), *((missing,) if missing else of_account)
+        missing = self.unconfigured(key)
+        found = self._stopped(key, state), *((missing,) if missing else of_account)
         return [refusal for refusal in found if refusal]
 
-    def setup_calls(self, carrier: str) -> CallBudget:
+    def setup_calls(self, key: str) -> CallBudget:
         """The calls that the first fetch of a run needs before its own, such as that for a token."""
-        client = self._accounts[carrier].client
+        client = self._accounts[key].client
         return client.setup_calls(self._clock.now()) if client else {}
 
-    def _stopped(self, carrier: str, state: CarrierState) -> Refusal | None:
+    def _stopped(self, key: str, state: CarrierState) -> Refusal | None:
         """No mail is sent: the person who stopped it knows."""
         if state.stopped is None:
             return None
-        reason = stop_message(self._accounts[carrier].spec, state.stopped, self._local)
+        reason = stop_message(self._accounts[key].spec, state.stopped, self._local)
         return Refusal(Blocked.CARRIER, reason, stopped=True)
 
-    def _paused(self, carrier: str, state: CarrierState, now: datetime) -> Refusal | None:
-        if not lasts(state.paused_until, now):
+    def _paused(self, key: str, state: CarrierState, now: datetime) -> Refusal | None:
+        if not (pause := state.pause_at(now)):
             return None
-        reason = state.reason or f"{self._name(carrier)} asked us to wait"
-        return Refusal(Blocked.RATE_LIMIT, reason, state.paused_until)
+        reason = pause.reason or f"{self._name(key)} asked us to wait"
+        return Refusal(Blocked.RATE_LIMIT, reason, pause.until)
 
-    def _refused(self, carrier: str, account: AccountState) -> Refusal:
-        reason = account.refusal or f"{self._name(carrier)} rejects our credentials"
+    def _refused(self, key: str, account: AccountState) -> Refusal:
         is_denied = account.kind is ErrorKind.ACCOUNT_DENIED
-        key = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
-        said = Said(key, self._name(carrier), carrier_message(reason))
+        what = Sentence.SERVICE_DENIED if is_denied else Sentence.CREDENTIALS_REJECTED
+        reason = account.refusal or sentence("en", self._said(key, Sentence.CREDENTIALS_REJECTED))
+        said = self._said(key, what, carrier_message(reason))
         return Refusal(Blocked.CARRIER, reason, account.refused_until, kind=account.kind, said=said)
 
-    def unconfigured(self, carrier: str) -> Refusal | None:
-        """A refusal if the carrier's credentials are missing."""
-        account = self._accounts[carrier]
+    def unconfigured(self, key: str) -> Refusal | None:
+        """A refusal if the account's credentials are missing, or cannot be opened."""
+        account = self._accounts[key]
         if account.client is not None:
             return None
+        said = self._said(key, Sentence.NOT_CONFIGURED, account.missing)
         reason = f"{account.spec.name} has no credentials: set {account.missing}"
-        said = Said(Sentence.NOT_CONFIGURED, account.spec.name, account.missing)
+        if account.whose:
+            reason = f"The {account.spec.name} account of {account.whose} cannot be used: {account.missing}"
         return Refusal(Blocked.CARRIER, reason, kind=ErrorKind.NOT_CONFIGURED, said=said)
 
     # ---------------------------------------------------------------- calling
 
     def fetch(
-        self, reservation: Reservation, carrier: str, number: str, known: Delivery | None, claim: Any = None
+        self, reservation: Reservation, key: str, number: str, known: Delivery | None, claim: Any = None
     ) -> Fetched:
-        """Ask the carrier about one claim. See `fetch_bundle`."""
-        with closing(self._bundle([reservation], carrier, [Asked(number, known, claim)])) as fetched:
+        """Ask the carrier about one claim, with no other account than this one. See `fetch_bundle`."""
+        with closing(self._bundle([reservation], key, [Asked(number, known, claim)])) as fetched:
             return next(fetched)
 
     def fetch_bundle(
-        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+        self,
+        reservations: Sequence[Reservation],
+        key: str,
+        asked: Sequence[Asked],
+        go_on: Callable[[], bool] = lambda: True,
     ) -> Generator[Fetched, None, None]:
         """See `Queue`. Where our account is refused, one more call may tell whose that is."""
-        most = self._accounts[carrier].spec.numbers_per_call
+        most = self._accounts[key].spec.numbers_per_call
         if len(asked) > most:
-            raise ValueError(f"{carrier} tracks {most} numbers with one call, not {len(asked)}")
-        return self._bundle(reservations, carrier, asked)
+            raise ValueError(f"{key} tracks {most} numbers with one call, not {len(asked)}")
+        is_of_client = carrier_of(key) != key
+        at_house = partial(self._at_house, key, go_on) if self._falls_back and is_of_client else None
+        return self._bundle(reservations, key, asked, at_house)
 
     def _bundle(
-        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+        self,
+        reservations: Sequence[Reservation],
+        key: str,
+        asked: Sequence[Asked],
+        at_house: Callable[[Asked, Fetched, Failure], Fetched] | None = None,
     ) -> Generator[Fetched, None, None]:
+        """`at_house`: asks the house's account about a parcel that is denied to this one."""
         bundle = Bundle(asked)
         try:
             for place, (reserved, one) in enumerate(zip(reservations, asked, strict=True)):
                 counts: list[_Count] = []
-                with self._after_first_answer(carrier, reserved) as reservation:
-                    unchecked = (
-                        self._checked_before(carrier, reservation, bundle, counts) if place == 0 else None
-                    )
-                    outcome = unchecked or self._outcome(carrier, reservation, one, bundle, counts)
+                with self._after_first_answer(key, reserved) as reservation:
+                    unchecked = self._checked_before(key, reservation, bundle, counts) if place == 0 else None
+                    outcome = unchecked or self._outcome(key, reservation, one, bundle, counts)
+                outcome = self._of_whose(key, outcome)
                 fetched = _fetched(outcome, counts)
                 if bundle.is_down and one.known is None and not fetched.calls + fetched.unsent:
                     fetched = replace(fetched, asked=False)
-                bundle.note_outcome(outcome)
                 self._settle([reserved])
+                if at_house and isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED:
+                    fetched = at_house(one, fetched, outcome)
+                bundle.note_outcome(fetched.outcome)
                 yield fetched
         except CalledOffError:
             return
         finally:
             self._settle(reservations)
 
-    @contextmanager
-    def _after_first_answer(self, carrier: str, reservation: Reservation) -> Iterator[Reservation]:
-        """A reservation whose calls that present our account wait until the first answer about it is known."""
-        waiting = WaitingReservation(
-            reservation, self._first_answers[carrier], partial(self._presents_account, carrier)
+    def _of_whose(self, key: str, outcome: Outcome) -> Outcome:
+        """The outcome, whose sentence says our account or contract only where it is the house's."""
+        if not (self._accounts[key].whose and isinstance(outcome, Failure)):
+            return outcome
+        said = outcome.said
+        if said is None or said.key not in OF_CLIENT:
+            return outcome
+        of_client = replace(said, key=OF_CLIENT[said.key])
+        ours, theirs = (sentence("en", replace(one, words="")) for one in (said, of_client))
+        return replace(outcome, message=outcome.message.replace(ours, theirs), said=of_client)
+
+    def _at_house(
+        self, key: str, go_on: Callable[[], bool], one: Asked, denied: Fetched, denial: Failure
+    ) -> Fetched:
+        """Ask the house's account about a parcel that was denied to a client's, if it has calls now; none is waited for.
+
+        If it has none now, no attempt is used, and the claim is asked with it from now on. So it is if its answer was none
+        about the parcel. The denial stands where the house's account is not to be used, or does not see the parcel either.
+        """
+        house, known = carrier_of(key), denial.delivery or one.known
+        calls = self._accounts[house].spec.calls_for(known)
+        reservations, refusal = self.reserve(house, [calls], go_on=go_on)
+        if refusal and refusal.why is Blocked.CARRIER:
+            return denied
+        fetched = None
+        if reservations:
+            with closing(self._bundle(reservations, house, [Asked(one.number, known, one.claim)])) as answers:
+                fetched = next(answers, None)  # None: the run ends while the call waits for a short window
+        found = fetched.outcome if fetched else None
+        if isinstance(found, Failure) and found.kind in _SEES_NOTHING:
+            outcome, remember = denied.outcome, None
+        elif found is None or (isinstance(found, Failure) and found.kind is ErrorKind.RATE_LIMITED):
+            outcome, remember = self._left_to_house(key, denial), HOUSE
+        else:
+            outcome, remember = with_delivery(found, denial.delivery), HOUSE
+        if fetched is None:
+            return replace(denied, outcome=outcome, remember=remember)
+        return replace(
+            denied,
+            outcome=outcome,
+            calls=denied.calls + fetched.calls,
+            unsent=denied.unsent + fetched.unsent,
+            kinds=Counter(denied.kinds) + Counter(fetched.kinds),
+            account=HOUSE,
+            remember=remember,
         )
+
+    def _left_to_house(self, key: str, denial: Failure) -> Failure:
+        """The parcel is denied to a client's account, and the house's has no call for it now."""
+        message = (
+            f"{self._name(key)} denied this parcel, and our own account takes no call now; it is asked next"
+        )
+        name = self._name(carrier_of(key))
+        left = Failure.of(Sentence.LIMIT_REACHED, name, message=message, delivery=denial.delivery)
+        return replace(left, alone=True)
+
+    @contextmanager
+    def _after_first_answer(self, key: str, reservation: Reservation) -> Iterator[Reservation]:
+        """A reservation whose calls that present our account wait until the first answer about it is known."""
+        first = self._first_answers.get(key) or self._first_answers.setdefault(
+            key, FirstAnswer(partial(self._refusals.accepted, key), partial(self.closed, key))
+        )
+        waiting = WaitingReservation(reservation, first, partial(self._presents_account, key))
         try:
             yield waiting
         finally:
             waiting.answered()
 
-    def _presents_account(self, carrier: str, what: Capability) -> bool:
-        client = self._accounts[carrier].client
+    def _presents_account(self, key: str, what: Capability) -> bool:
+        client = self._accounts[key].client
         return what is not Capability.TRACKING or client is None or client.tracking_shows_account
 
     @staticmethod
@@ -344,11 +434,11 @@ class APIRequestQueue:
                 reservation.release()
 
     def _outcome(
-        self, carrier: str, reservation: Reservation, one: Asked, bundle: Bundle, counts: list[_Count]
+        self, key: str, reservation: Reservation, one: Asked, bundle: Bundle, counts: list[_Count]
     ) -> Outcome:
         """How asking about one claim of a bundle ends; the first that needs the shared call makes it."""
         if bundle.needs_shared_call(one):
-            self._track(carrier, reservation, bundle, counts)
+            self._track(key, reservation, bundle, counts)
         if failure := bundle.answer_without_call(one):
             return failure
         tracking = bundle.tracking_of(one)
@@ -358,164 +448,152 @@ class APIRequestQueue:
                 return client.fetch(one.number, one.known, session)
             return client.fetch_tracked(one.number, tracking, session)
 
-        answer = self._ask(carrier, reservation, ask, counts)
-        return self._meant(carrier, reservation, one.number, answer, one.claim, counts)
+        answer = self._ask(key, reservation, ask, counts)
+        return self._meant(key, reservation, one.number, answer, one.claim, counts)
 
-    def _track(self, carrier: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]) -> None:
+    def _track(self, key: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]) -> None:
         """Make the call that the claims of a bundle share."""
-        client, session = self._line(carrier, reservation)
+        client, session = self._line(key, reservation)
         found: Mapping[str, Delivery | Failure] | Failure
         try:
             found = client.track_many(bundle.numbers, session)
         except CallError as failed:
-            found = failed.failure
+            found = _failure(failed, session)
         except (RunError, ImportError, CalledOffError):
             raise
         except Exception:  # the parcel that causes it is asked about singly, and causes it again
-            log.exception(f"{self._name(carrier)}: an internal error in a call about several parcels")
+            log.exception(f"{self._name(key)}: an internal error in a call about several parcels")
             found = {}
         finally:
             counts.append(_Count(session.kinds, session.unsent))
         failure = self._redacted(found, client) if isinstance(found, Failure) else None
         if isinstance(failure, Failure) and failure.kind in REFUSED_KINDS:
             whole = _Answer(failure, last=session.last)
-            if self._is_account_at_fault(carrier, reservation, whole, counts):
-                bundle.closed = self._closing(carrier, whole, None)
+            if self._is_account_at_fault(key, reservation, whole, counts):
+                bundle.closed = self._closing(key, whole, None)
             found = {}
         bundle.note_tracking(found)
-        self._mention_unanswered(carrier, bundle, failure)
+        self._mention_unanswered(key, bundle, failure)
 
-    def track(self, reservation: Reservation, carrier: str, number: str, claim: Any) -> Tracked:
+    def track(self, reservation: Reservation, key: str, number: str, claim: Any) -> Tracked:
         """See `Queue`."""
-        client, session = self._line(carrier, reservation)
+        client, session = self._line(key, reservation)
         found: Delivery | Failure | None
         try:
             answer = client.track_many([number], session)
             found = answer if isinstance(answer, Failure) else answer.get(number)
         except CallError as failed:
-            found = failed.failure
+            found = _failure(failed, session)
         finally:
             self._settle([reservation])
         if found is None:
-            found = Failure.of(Sentence.ANSWER_UNREADABLE, self._name(carrier))
+            found = Failure.of(Sentence.ANSWER_UNREADABLE, self._name(key))
         if isinstance(found, Delivery):
             # As beside a refusal, for texts without secrets: there is no document here.
             shown = self._redacted(replace(_NO_DOCUMENT, delivery=found), client)
             return Tracked(shown.delivery or found, session.calls)
         counts: list[_Count] = []
         told = _Answer(self._redacted(found, client), session.accepted, session.last)
-        failure = self._meant(carrier, reservation, number, told, claim, counts)
+        failure = self._meant(key, reservation, number, told, claim, counts)
         if isinstance(failure, Retrieved):
             raise TypeError("a call for the tracking brings no document")
         return Tracked(failure, session.calls + sum(count.kinds.total() for count in counts))
 
-    def _mention_unanswered(self, carrier: str, bundle: Bundle, failure: Outcome | None) -> None:
+    def _mention_unanswered(self, key: str, bundle: Bundle, failure: Outcome | None) -> None:
         """A carrier that does not take several numbers after all would else go unnoticed: it only costs more calls."""
         if unanswered := len(bundle.unanswered):
             why = f" ({failure.message})" if isinstance(failure, Failure) else ""
             log.warning(
-                f"{self._name(carrier)} said nothing about {unanswered} of {plural(len(bundle.numbers), 'parcel')} "
+                f"{self._name(key)} said nothing about {unanswered} of {plural(len(bundle.numbers), 'parcel')} "
                 f"in one call{why}: each is asked about singly"
             )
 
-    def check_credentials(self, carrier: str, number: str | None = None) -> Fetched | Refusal:
+    def check_credentials(self, key: str, number: str | None = None) -> Fetched | Refusal:
         """Present our account now, even if it was refused before, and lift the refusal if it is accepted.
 
         It asks about `number`, or about the sample number. Pauses of the carrier and of a person, and limits, hold.
         """
-        state, now = self._quota.carrier_state(carrier), self._clock.now()
-        if refusal := (
-            self._stopped(carrier, state) or self.unconfigured(carrier) or self._paused(carrier, state, now)
-        ):
+        state, now = self._quota.carrier_state(key), self._clock.now()
+        if refusal := (self._stopped(key, state) or self.unconfigured(key) or self._paused(key, state, now)):
             return refusal
-        self._refusals.try_now(carrier, state.account)
-        spec = self._accounts[carrier].spec
-        reservations, refused = self.reserve(carrier, [spec.calls_for(None)])
+        self._refusals.try_now(key, state.account)
+        spec = self._accounts[key].spec
+        reservations, refused = self.reserve(key, [spec.calls_for(None)])
         if refused:
             return refused
         if number:
-            fetched = self.fetch(reservations[0], carrier, number, None)
+            fetched = self.fetch(reservations[0], key, number, None)
         else:
-            fetched = self._check_credentials_alone(carrier, reservations[0], spec.sample_number)
+            fetched = self._check_credentials_alone(key, reservations[0], spec.sample_number)
         if fetched.accepted:  # whatever it was refused for: a person looks after it
-            self._refusals.note_accepted(carrier, proven=True)
+            self._refusals.note_accepted(key, proven=True)
         return fetched
 
-    def _check_credentials_alone(self, carrier: str, reservation: Reservation, number: str) -> Fetched:
+    def _check_credentials_alone(self, key: str, reservation: Reservation, number: str) -> Fetched:
         counts: list[_Count] = []
         try:
             answer = self._ask(
-                carrier, reservation, lambda client, session: client.check_credentials(session), counts
+                key, reservation, lambda client, session: client.check_credentials(session), counts
             )
-            failure = self._closing(carrier, answer, None) if answer.refused else None
-            return _fetched(failure or self._remembered(carrier, answer, number), counts)
+            failure = self._closing(key, answer, None) if answer.refused else None
+            return _fetched(failure or self._remembered(key, answer, number), counts)
         finally:
             self._settle([reservation])
 
-    def _ask(self, carrier: str, reservation: Reservation, ask: Ask, counts: list[_Count]) -> _Answer:
+    def _ask(self, key: str, reservation: Reservation, ask: Ask, counts: list[_Count]) -> _Answer:
         """Put one question, and note what it took."""
-        client, session = self._line(carrier, reservation)
+        client, session = self._line(key, reservation)
         presented = True
         try:
             found = ask(client, session)
         except CallError as failed:
-            found, presented = failed.failure, not isinstance(failed, NotPresentedError)
+            found, presented = _failure(failed, session), not isinstance(failed, NotPresentedError)
         outcome = self._redacted(with_delivery(found, session.delivery), client)
         answer = _Answer(outcome, session.accepted, session.last, presented)
         counts.append(_Count(session.kinds, session.unsent, session.accepted and not answer.refused))
         return answer
 
-    def _line(self, carrier: str, reservation: Reservation) -> tuple[CarrierClient, CarrierConnection]:
-        account = self._accounts[carrier]
+    def _line(self, key: str, reservation: Reservation) -> tuple[CarrierClient, CarrierConnection]:
+        account = self._accounts[key]
         if account.client is None:
-            raise RuntimeError(f"{carrier} was asked without credentials")
+            raise RuntimeError(f"{key} was asked without credentials")
         return account.client, account.open_session(reservation)
 
     # ---------------------------------------------------------------- our account refused
 
     def _checked_before(
-        self, carrier: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]
+        self, key: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]
     ) -> Failure | None:
         """Where our account is tried again, and one of these claims may not be tried with: a check goes before them.
 
         A failure if the account is not accepted: they are not asked about.
         """
-        awaited = (self._refusals.awaits_check(carrier, one.claim) for one in bundle.asked)
+        awaited = (self._refusals.awaits_check(key, one.claim) for one in bundle.asked)
         before = next(filter(None, awaited), None)
         if before is None:
             return None
-        check = self._check(carrier, reservation, counts)
+        check = self._check(key, reservation, counts)
         if isinstance(check.outcome, Retrieved) or _knows_us(check):
             return None
         if check.refused:
-            return self._closing(carrier, check, None)
+            return self._closing(key, check, None)
         if not TRAITS[check.outcome.kind].uses_attempt:
             return check.outcome
-        name, said = self._name(carrier), check.outcome.said
-        message = f"{name} did not say whether it accepts our account again: {check.outcome.message}"
-        told = Failure.of(
-            Sentence.CREDENTIALS_UNCHECKED,
-            name,
-            said.words if said else None,
-            check.outcome.http_status,
-            message=message,
-        )
-        return replace(told, kind=before.kind)
+        words = check.outcome.said.words if check.outcome.said else ""
+        said = self._said(key, Sentence.CREDENTIALS_UNCHECKED, words)
+        message = f"{sentence('en', replace(said, words=''))}: {check.outcome.message}"
+        return Failure(before.kind, message, check.outcome.http_status, said=said)
 
-    def _check(self, carrier: str, reservation: Reservation, counts: list[_Count]) -> _Answer:
+    def _check(self, key: str, reservation: Reservation, counts: list[_Count]) -> _Answer:
         """Present our account with the sample number, out of the reservation, or of more units if there are any."""
-        check = self._ask(
-            carrier, reservation, lambda client, session: client.check_credentials(session), counts
-        )
+        check = self._ask(key, reservation, lambda client, session: client.check_credentials(session), counts)
         if check.refused:
             return check
-        return replace(
-            check, outcome=self._remembered(carrier, check, self._accounts[carrier].spec.sample_number)
-        )
+        return replace(check, outcome=self._remembered(key, check, self._accounts[key].spec.sample_number))
 
     def _meant(
         self,
-        carrier: str,
+        key: str,
         reservation: Reservation,
         number: str,
         answer: _Answer,
@@ -525,22 +603,20 @@ class APIRequestQueue:
         """What an answer about a parcel means: a refusal may be the parcel's alone."""
         failure = answer.outcome
         if not answer.refused or isinstance(failure, Retrieved):
-            return self._remembered(carrier, answer, number)
-        blamed = self._refusals.blame(
-            carrier, failure.kind, claim, last=answer.last, accepted=answer.accepted
-        )
+            return self._remembered(key, answer, number)
+        blamed = self._refusals.blame(key, failure.kind, claim, last=answer.last, accepted=answer.accepted)
         closed_by = claim
         if blamed is Blame.UNCLEAR:
-            check = self._check(carrier, reservation, counts)
+            check = self._check(key, reservation, counts)
             blamed = self._refusals.blame_after_check(
-                carrier, claim, accepted=_knows_us(check), refused=check.refused
+                key, claim, accepted=_knows_us(check), refused=check.refused
             )
             closed_by = None if check.refused else claim
         if blamed is Blame.ACCOUNT:
-            return self._closing(carrier, answer, closed_by)
+            return self._closing(key, answer, closed_by)
         if answer.accepted:  # by another call of the same fetch
-            self._refusals.note_accepted(carrier, proven=False)
-        name = self._name(carrier)
+            self._refusals.note_accepted(key, proven=False)
+        name = self._accounts[key].spec.name
         if blamed is Blame.CLAIM_LATER:
             message = f"{failure.message} (for this parcel alone: {name} gives others)"
             return replace(failure, message=message, retry_at=self._clock.now() + PUT_OFF, alone=True)
@@ -549,27 +625,30 @@ class APIRequestQueue:
         return replace(failure, kind=told.kind, message=told.message, said=told.said, retry_at=None)
 
     def _is_account_at_fault(
-        self, carrier: str, reservation: Reservation, answer: _Answer, counts: list[_Count]
+        self, key: str, reservation: Reservation, answer: _Answer, counts: list[_Count]
     ) -> bool:
         """Tell whether a refusal of a call about several parcels is the account's; else it is one of the parcels'."""
         if isinstance(answer.outcome, Retrieved):
             return False
         kind = answer.outcome.kind
-        blamed = self._refusals.blame(carrier, kind, None, last=answer.last, accepted=False)
+        blamed = self._refusals.blame(key, kind, None, last=answer.last, accepted=False)
         if blamed is Blame.UNCLEAR:
-            check = self._check(carrier, reservation, counts)
+            check = self._check(key, reservation, counts)
             blamed = self._refusals.blame_after_check(
-                carrier, None, accepted=_knows_us(check), refused=check.refused
+                key, None, accepted=_knows_us(check), refused=check.refused
             )
         return blamed is Blame.ACCOUNT
 
-    def _closing(self, carrier: str, answer: _Answer, claim: Any) -> Failure:
+    def _closing(self, key: str, answer: _Answer, claim: Any) -> Failure:
         """Our account was refused: it is closed for all processes. `claim`: whose call was; None: the sample number's."""
         if isinstance(answer.outcome, Retrieved):
             raise TypeError("a document is no refusal")
-        source = self._accounts[carrier].source
-        failure = replace(answer.outcome, message=f"{answer.outcome.message} (credentials from {source})")
-        return replace(failure, retry_at=self._refusals.note_refused(carrier, failure, claim))
+        account, failure = self._accounts[key], answer.outcome
+        if account.whose and failure.said:
+            said = replace(failure.said, client=account.whose)
+            failure = replace(failure, message=sentence("en", said), said=said)
+        failure = replace(failure, message=f"{failure.message} (credentials from {account.source})")
+        return replace(failure, retry_at=self._refusals.note_refused(key, failure, claim))
 
     def _redacted(self, outcome: Outcome, client: CarrierClient) -> Outcome:
         """The outcome without secrets in any of the texts that came from the carrier."""
@@ -583,10 +662,13 @@ class APIRequestQueue:
                 delivery,
                 signatory=delivery.signatory and harmless(delivery.signatory),
                 unknown=delivery.unknown and harmless(delivery.unknown),
+                place=delivery.place and harmless(delivery.place),
+                label=delivery.label and harmless(delivery.label),
             )
 
         if isinstance(outcome, Retrieved):
-            return replace(outcome, delivery=signed(outcome.delivery), source=harmless(outcome.source))
+            pieces = tuple(replace(piece, source=harmless(piece.source)) for piece in outcome.pieces)
+            return replace(outcome, pieces=pieces, delivery=signed(outcome.delivery))
         delivery = outcome.delivery and signed(outcome.delivery)
         unknown = outcome.unknown and harmless(outcome.unknown)
         said = outcome.said and replace(outcome.said, words=harmless(outcome.said.words))
@@ -594,32 +676,35 @@ class APIRequestQueue:
             outcome, message=harmless(outcome.message), delivery=delivery, unknown=unknown, said=said
         )
 
-    def _remembered(self, carrier: str, answer: _Answer, number: str) -> Outcome:
+    def _remembered(self, key: str, answer: _Answer, number: str) -> Outcome:
         """What of an answer concerns every claim of the carrier is made known to all processes."""
         outcome = answer.outcome
         if isinstance(outcome, Retrieved):
-            self._refusals.note_document(carrier)
+            self._refusals.note_document(key)
         if answer.accepted:
             # Nor is a proof lost because the account's good name could not be written: the next answer brings it again.
             with suppress(RunError) if isinstance(outcome, Retrieved) else nullcontext():
-                has_documents = Capability.POD in self._accounts[carrier].spec.calls
-                self._refusals.note_accepted(carrier, proven=answer.proven or not has_documents)
+                has_documents = Capability.POD in self._accounts[key].spec.calls
+                self._refusals.note_accepted(key, proven=answer.proven or not has_documents)
         if isinstance(outcome, Retrieved):
             return outcome
-        failure = _doubted(outcome, self._accounts[carrier].spec, number)
+        failure = _doubted(outcome, self._accounts[key].spec, number)
         by_carrier = failure.http_status is not None  # else by a limit of recours's own
         if by_carrier and (failure.kind is ErrorKind.RATE_LIMITED or failure.retry_at is not None):
             now = self._clock.now()
             until = pause_until(failure.retry_at, now)
-            self._quota.pause(carrier, until, failure.message, now)
+            if failure.kind is ErrorKind.RATE_LIMITED:
+                self._quota.pause(key, until, failure.message, now)
+            else:  # unavailable, whichever account asks
+                self._quota.pause_carrier(carrier_of(key), until, failure.message, now)
             return replace(failure, retry_at=until)
         return failure
 
-    def asks_alone(self, carrier: str) -> bool:
-        """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
-        by_first_call = self._presents_account(carrier, Capability.TRACKING)
-        is_tried_again = self._refusals.is_tried_again(carrier)  # with a check before the first call
-        return (by_first_call or is_tried_again) and not self._refusals.accepted(carrier)
+    def asks_alone(self, key: str) -> bool:
+        """See `Queue`."""
+        by_first_call = self._presents_account(key, Capability.TRACKING)
+        is_tried_again = self._refusals.is_tried_again(key)  # with a check before the first call
+        return (by_first_call or is_tried_again) and not self._refusals.accepted(key)
 
     # ---------------------------------------------------------------- the end, and looking
 
@@ -631,37 +716,34 @@ class APIRequestQueue:
 
     # ---------------------------------------------------------------- what a person may do
 
-    def stopped(self, carrier: str) -> Stop | None:
+    def stopped(self, key: str) -> Stop | None:
         """That a person stopped the carrier."""
-        return self._quota.carrier_state(carrier).stopped
+        return self._quota.carrier_state(key).stopped
 
-    def rejected(self, carrier: str) -> Refusal | None:
+    def rejected(self, key: str) -> Refusal | None:
         """That our account was refused and not accepted since, also if it may be tried again now; looks only."""
-        account = self._quota.carrier_state(carrier).account
-        if (
-            not account.refusals
-            or self.unconfigured(carrier)
-            or self._refusals.has_new_credentials(carrier, account)
-        ):
+        account = self._quota.carrier_state(key).account
+        if not account.refusals or self.unconfigured(key) or self._refusals.has_new_credentials(key, account):
             return None
-        return self._refused(carrier, account)
+        return self._refused(key, account)
 
-    def stop(self, carrier: str, why: str) -> Stop:
-        """Stop the carrier for all processes, until it is resumed; `why`: who does, and their words."""
-        self._quota.stop(carrier, Stop(self._clock.now(), why))
-        return self._quota.carrier_state(carrier).stopped or Stop(self._clock.now(), why)
+    def stop(self, carrier: str, by: str, why: str = "") -> Stop:
+        """Stop the carrier for all processes, until it is resumed. `by`: the person; `why`: their words."""
+        stop = Stop(self._clock.now(), f"by {by}: {why}" if why else f"by {by}")
+        self._quota.stop(carrier, stop, by, why)
+        return self._quota.carrier_state(carrier).stopped or stop
 
-    def take_up(self, carrier: str) -> Stop | None:
+    def take_up(self, carrier: str, by: str) -> Stop | None:
         """Take the carrier up again; returns the stop that this ended, None if there was none."""
-        return self._quota.take_up(carrier)
+        return self._quota.take_up(carrier, by, self._clock.now())
 
-    def usage(self, carrier: str) -> list[Usage]:
-        """How far the carrier's limits are used: those for one capability first, the longest window last."""
-        return self.usages([carrier])[carrier]
+    def usage(self, key: str) -> list[Usage]:
+        """How far the account's limits are used: those for one capability first, the longest window last."""
+        return self.usages([key])[key]
 
-    def usages(self, carriers: Collection[str]) -> dict[str, list[Usage]]:
-        """The same of several carriers, in one read."""
-        limits = {key: _in_order(self._accounts[key].limits) for key in carriers}
+    def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
+        """The same of several accounts, in one read."""
+        limits = {key: _in_order(self._accounts[key].limits) for key in keys}
         together = [limit for of_one in limits.values() for limit in of_one]
         uses = iter(self._quota.uses(together, self._clock.now()) if together else ())
         return {key: list(islice(uses, len(of_one))) for key, of_one in limits.items()}
@@ -679,6 +761,13 @@ def _fetched(outcome: Outcome, counts: Sequence[_Count]) -> Fetched:
     return Fetched(
         outcome, kinds.total(), sum(count.unsent for count in counts), accepted=accepted, kinds=kinds
     )
+
+
+def _failure(error: CallError, session: CarrierConnection) -> Failure:
+    """Of a call. Where another one asked for the token that it needs, its refusal speaks of no parcel either."""
+    if isinstance(error, NoTokenError):
+        session.last = Capability.TOKEN
+    return error.failure
 
 
 def _knows_us(check: _Answer) -> bool:

@@ -2,8 +2,9 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from recours.carriers.reservation import LEASE, Account, QuotaStore
@@ -40,71 +41,71 @@ class Refusals:
 
     # ---------------------------------------------------------------- before a call
 
-    def keeps_closed(self, carrier: str, state: AccountState) -> bool:
+    def keeps_closed(self, key: str, state: AccountState) -> bool:
         """Tell whether the account was refused, and has neither changed nor waited long enough.
 
         If it has waited long enough, the one try that is due is this run's from here on.
         """
-        if state.refusals == 0 or carrier in self._trying_again:
+        if state.refusals == 0 or key in self._trying_again:
             return False
-        if self.has_new_credentials(carrier, state):
-            self._quota.set_account_state(carrier, AccountState())
+        if self.has_new_credentials(key, state):
+            self._quota.set_account_state(key, AccountState())
             return False
         now = self._clock.now()
-        if not lasts(state.refused_until, now) and self._quota.try_again(carrier, now, now + LEASE):
-            self._trying_again[carrier] = state
+        if not lasts(state.refused_until, now) and self._quota.try_again(key, now, now + LEASE):
+            self._trying_again[key] = state
             return False
         return True
 
-    def has_new_credentials(self, carrier: str, state: AccountState) -> bool:
+    def has_new_credentials(self, key: str, state: AccountState) -> bool:
         if state.salt is None:
             return False
-        return print_of(self._accounts[carrier].credentials, state.salt) != state.credentials_print
+        return print_of(self._accounts[key].credentials, state.salt) != state.credentials_print
 
-    def try_now(self, carrier: str, state: AccountState) -> None:
+    def try_now(self, key: str, state: AccountState) -> None:
         """Present the account although it stands refused: a person asked for it."""
         if state.refusals:
-            self._trying_again[carrier] = state
+            self._trying_again[key] = state
 
-    def awaits_check(self, carrier: str, claim: Any) -> AccountState | None:
+    def awaits_check(self, key: str, claim: Any) -> AccountState | None:
         """The refusal after which the account is tried again, if this claim is not the one to try it with.
 
         It was this very claim's call that was refused; or that for the sample number, and then one call is enough again.
         """
-        state = self._trying_again.get(carrier)
+        state = self._trying_again.get(key)
         return state if state and state.claim in (None, claim) else None
 
-    def is_tried_again(self, carrier: str) -> bool:
-        return carrier in self._trying_again
+    def is_tried_again(self, key: str) -> bool:
+        return key in self._trying_again
 
     # ---------------------------------------------------------------- after a call
 
     def blame(
-        self, carrier: str, kind: ErrorKind, claim: Any, *, last: Capability | None, accepted: bool
+        self, key: str, kind: ErrorKind, claim: Any, *, last: Capability | None, accepted: bool
     ) -> Blame:
         """Whose a refusal is, as far as it is known without a check. `accepted`: by an earlier call of the same fetch."""
         return blame(
             kind,
             names_parcel=last is not Capability.TOKEN,
-            accepted=accepted or carrier in self._accepted,
-            proven=carrier in self._proven,
-            closed_by_it=self._closed_by(carrier, claim),
+            accepted=accepted or key in self._accepted,
+            proven=key in self._proven,
+            closed_by_it=self._closed_by(key, claim),
         )
 
-    def blame_after_check(self, carrier: str, claim: Any, *, accepted: bool, refused: bool) -> Blame:
+    def blame_after_check(self, key: str, claim: Any, *, accepted: bool, refused: bool) -> Blame:
         """Whose it is after a check with the sample number."""
-        by_it = self._closed_by(carrier, claim)
+        by_it = self._closed_by(key, claim)
         return blame_after_check(accepted=accepted, refused=refused, closed_by_it=by_it)
 
-    def _closed_by(self, carrier: str, claim: Any) -> bool:
-        state = self._trying_again.get(carrier) or self._quota.carrier_state(carrier).account
+    def _closed_by(self, key: str, claim: Any) -> bool:
+        state = self._trying_again.get(key) or self._quota.carrier_state(key).account
         return claim is not None and state.claim == claim
 
-    def note_refused(self, carrier: str, failure: Failure, claim: Any) -> datetime:
+    def note_refused(self, key: str, failure: Failure, claim: Any) -> datetime:
         """The account is closed for all processes; returns until when."""
         with self._lock:
-            if (before := self._trying_again.pop(carrier, None)) is None:
-                before = self._quota.carrier_state(carrier).account
+            if (before := self._trying_again.pop(key, None)) is None:
+                before = self._quota.carrier_state(key).account
                 if lasts(before.refused_until, self._clock.now()) and before.refused_until:
                     return before.refused_until  # by another call that was under way at the same time
                 before = AccountState()
@@ -115,42 +116,44 @@ class Refusals:
                 refused_until=until,
                 refusal=failure.message,
                 salt=salt,
-                credentials_print=print_of(self._accounts[carrier].credentials, salt),
+                credentials_print=print_of(self._accounts[key].credentials, salt),
                 kind=failure.kind,
                 claim=claim,
             )
-            self._quota.set_account_state(carrier, state)
+            self._quota.set_account_state(key, state)
             return until
 
-    def note_accepted(self, carrier: str, *, proven: bool) -> None:
+    def note_accepted(self, key: str, *, proven: bool) -> None:
         """A call that presented our account was accepted. `proven`: it shows that the account has all rights.
 
         A refusal is lifted, unless it was for a right and this answer needed none.
         """
         with self._lock:
-            self._accepted.add(carrier)
-            before = self._trying_again.get(carrier)
+            self._accepted.add(key)
+            before = self._trying_again.get(key)
             if before and (proven or before.kind is not ErrorKind.ACCOUNT_DENIED):
-                self._quota.set_account_state(carrier, AccountState(claim=before.claim))
-                self._trying_again.pop(carrier, None)
+                self._quota.set_account_state(key, AccountState(claim=before.claim))
+                self._trying_again.pop(key, None)
 
-    def note_document(self, carrier: str) -> None:
-        self._proven.add(carrier)
+    def note_document(self, key: str) -> None:
+        self._proven.add(key)
 
-    def accepted(self, carrier: str) -> bool:
-        return carrier in self._accepted
+    def accepted(self, key: str) -> bool:
+        return key in self._accepted
 
     def leave(self) -> None:
         """Tries that were not made are left to the next run."""
-        for carrier, state in self._trying_again.items():
-            self._quota.set_account_state(carrier, state)
+        for key, state in self._trying_again.items():
+            self._quota.set_account_state(key, state)
         self._trying_again.clear()
 
 
-def print_of(credentials: Sequence[str], salt: str) -> str:
+@lru_cache(maxsize=1000)
+def print_of(credentials: tuple[str, ...], salt: str) -> str:
     """A fingerprint by which a change of credentials is noticed.
 
-    Slow on purpose: a six-digit password must not be found by trying all of them against the database.
+    Slow on purpose: a six-digit password must not be found by trying all of them against the database. So it is
+    computed once, not for each of the runs that a plan or a long-lived worker makes while an account is closed.
     """
     import hashlib  # noqa: PLC0415 (needed only when an account was refused)
 

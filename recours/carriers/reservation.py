@@ -1,7 +1,7 @@
 """An account at a carrier, and units of quota reserved for one fetch, each turned into a used one just before its call."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Protocol
 
 from recours.carriers.message import CarrierClient, CarrierSession
 from recours.carriers.short_windows import ShortWindows
+from recours.core.accounts import account_name
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
@@ -25,7 +26,7 @@ LEASE = timedelta(minutes=10)
 
 
 class QuotaStore(Protocol):
-    """Where the counts live."""
+    """Where the counts live, and what all processes know of carriers and accounts (see `recours.core.accounts` for keys)."""
 
     def reserve(
         self, requests: Sequence[QuotaRequest], now: datetime, expires_at: datetime
@@ -44,22 +45,28 @@ class QuotaStore(Protocol):
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
         """How far these limits are used."""
 
-    def carrier_state(self, carrier: str) -> CarrierState:
-        """What all processes know of a carrier."""
+    def carrier_state(self, key: str) -> CarrierState:
+        """What all processes know of an account and of its carrier."""
 
-    def pause(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
-        """The carrier asked to wait; a longer wait that stands already is kept, unless no pause can last so long."""
+    def carrier_states(self, keys: Collection[str]) -> Mapping[str, CarrierState]:
+        """The same of several accounts, in one read."""
 
-    def stop(self, carrier: str, stop: Stop) -> None:
-        """A person stops the carrier; a later stop replaces the reason of an earlier one, not its time."""
+    def pause(self, key: str, until: datetime, reason: str, now: datetime) -> None:
+        """The carrier asked an account to wait; a longer wait that stands already is kept, unless no pause can last so long."""
 
-    def take_up(self, carrier: str) -> Stop | None:
+    def pause_carrier(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
+        """The same of a carrier that is unavailable, whichever account asks."""
+
+    def stop(self, carrier: str, stop: Stop, by: str, why: str = "") -> None:
+        """A person stops the carrier, which is recorded; a later stop replaces the reason of an earlier one, not its time."""
+
+    def take_up(self, carrier: str, by: str, now: datetime) -> Stop | None:
         """A person takes the carrier up again; returns the stop that this ended, None if there was none."""
 
-    def set_account_state(self, carrier: str, state: AccountState) -> None:
-        """Remember refusals of our account, or that there are none."""
+    def set_account_state(self, key: str, state: AccountState) -> None:
+        """Remember refusals of an account, or that there are none."""
 
-    def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
+    def try_again(self, key: str, now: datetime, until: datetime) -> bool:
         """Take the one try that is due after a refusal; False if another process has it."""
 
     def forget_short_windows(self, now: datetime) -> None:
@@ -85,7 +92,7 @@ class CarrierConnection(CarrierSession, Protocol):
 
 @dataclass(frozen=True)
 class Account:
-    """What is needed to speak to one carrier."""
+    """What is needed to speak to one carrier with one account."""
 
     spec: CarrierSpec
     limits: tuple[Limit, ...]
@@ -93,8 +100,14 @@ class Account:
     open_session: Callable[[Reservation], CarrierConnection]  # a line for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from
-    missing: str = ""  # the missing settings, in words
+    missing: str = ""  # the missing settings, in words; of a client's account, why it cannot be used
+    whose: str = ""  # the client's address; "": the house's
     short_windows: ShortWindows = field(default_factory=ShortWindows, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return account_name(self.spec.name, self.whose)
 
     @property
     def long_limits(self) -> list[Limit]:
@@ -185,7 +198,7 @@ class QuotaReservation:
         )  # it says nothing of other claims
 
     def _limit_reached(self, limit: Limit) -> Failure:
-        return Failure.of(Sentence.LIMIT_REACHED, self._account.spec.name, detail=str(limit))
+        return Failure.of(Sentence.LIMIT_REACHED, self._account.name, detail=str(limit))
 
     def _in_long_window(self, limit: Limit) -> Reserved:
         reserved = self._current(limit)

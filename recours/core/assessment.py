@@ -33,12 +33,14 @@ _OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_U
 def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     """The state of a claim that recours sees for the first time, or that other software has edited since.
 
-    A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now.
+    A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now. So does another account, but
+    not the house's where that has worked for it.
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, asked = _since(claim, now)
     expire_from = _expire_from(claim, since, policy) if asked else None
-    state = replace(state, since=since, expire_from=expire_from)
+    account = None if _corrected(claim) else claim.state.account
+    state = replace(state, since=since, expire_from=expire_from, account=account)
     return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
 
 
@@ -109,11 +111,9 @@ def _is_revived(claim: Claim, now: datetime, policy: Policy) -> bool:
 
 
 def _corrected(claim: Claim) -> bool:
-    """Tell whether number or carrier differ from what the claim was last assessed on."""
+    """Tell whether number, carrier or account differ from what the claim was last assessed on."""
     assessed = claim.assessed
-    return assessed is not None and (
-        assessed.number != claim.number or assessed.carrier != (claim.carrier or "")
-    )
+    return assessed is not None and (assessed.number != claim.number or assessed.account != claim.account_key)
 
 
 def _is_redated(claim: Claim) -> bool:

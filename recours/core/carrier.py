@@ -5,9 +5,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+from typing import Any
 
-from recours.core.claim import Delivery
-from recours.core.quota import Capability
+from recours.core.accounts import HOUSE, AccountKey, carrier_of
+from recours.core.claim import Claim, Delivery
+from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import clean, plain
 
 
@@ -73,6 +75,15 @@ class CarrierSpec:
     def credential_names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for names in self.credentials for name in names))
 
+    def complete_credentials(self, present: Collection[str]) -> tuple[str, ...] | None:
+        """The first set whose names are all present; None if there is none."""
+        return next((names for names in self.credentials if set(names) <= set(present)), None)
+
+    def missing_credentials(self, present: Collection[str]) -> list[list[str]]:
+        """What is missing of each set that was begun, or of each set if none was."""
+        begun = [names for names in self.credentials if set(names) & set(present)] or self.credentials
+        return [[name for name in names if name not in present] for names in begun]
+
     def calls_for(self, known: Delivery | None) -> dict[Capability, int]:
         """The calls a fetch may need: the tracking is not asked again once the parcel is known to be delivered."""
         skipped = {Capability.TRACKING} if known and not self.tracks_always else set()
@@ -90,6 +101,45 @@ class CarrierSpec:
     def is_doubtful(self, number: str) -> bool:
         """Tell whether a number of the right form has a check digit that does not fit."""
         return self.check_digit_fits is not None and not self.check_digit_fits(number)
+
+    @property
+    def limitable(self) -> list[Capability | None]:
+        """The kinds of calls that limits can be set for; None: calls of any kind."""
+        return [None, *sorted({what for what in (*self.calls, *self.limits) if what is not None})]
+
+    def limits_of(self, what: Capability | None, text: str, account: str = "") -> tuple[Limit, ...]:
+        """The limits that a text in the form of the QUOTA_ settings sets for an account, by its key; "": the house's.
+
+        Raises ValueError, also for a limit that no claim could be fetched within.
+        """
+        usual = self.limits.get(what) or self.limits.get(None, "")
+        zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
+        limits = parse_limits(text, account or self.key, what, zone) if text else ()
+        for limit in limits:
+            most = limit.units(self.most_calls)
+            if not limit.window.is_short and limit.number < most:
+                token = ", one of them for a token" if most > limit.units(dict(self.calls)) else ""
+                raise ValueError(
+                    f"'{limit}' can never be enough for one claim, which needs up to {most} calls{token}"
+                )
+        return limits
+
+    def limits_of_client(self, account: str, own: Mapping[str, str] | None) -> tuple[Limit, ...]:
+        """The limits of a client's account: its own, by the kind of call ("": of any), else the carrier's defaults.
+
+        Raises ValueError.
+        """
+        own = own or {}
+        if own.keys() - {what or "" for what in self.limitable}:
+            kinds = ", ".join(what for what in self.limitable if what)
+            raise ValueError(
+                f"what can be limited is all calls together (100/day) or one of {kinds} (…=100/day)"
+            )
+        return tuple(
+            limit
+            for what in self.limitable
+            for limit in self.limits_of(what, own.get(what or "", self.limits.get(what, "")), account)
+        )
 
     @property
     def most_calls(self) -> dict[Capability, int]:
@@ -115,19 +165,28 @@ class Catalog:
         specs: Iterable[CarrierSpec],
         substitutes: Iterable[Substitute] = (),
         configured: Collection[str] = (),
+        of_clients: Mapping[Any, Mapping[str, int]] | None = None,
     ) -> None:
-        """Know these carriers; `configured`: the keys of those that we have credentials for."""
+        """Know these carriers.
+
+        `configured`: the keys of those that the house has credentials for. `of_clients`: of each client that has accounts of
+        its own, their numbers by the carrier's key.
+        """
         self.specs = {spec.key: spec for spec in specs}
         self.substitutes = tuple(substitutes)
         self.configured = frozenset(configured)
+        self.of_clients = {} if of_clients is None else of_clients
+        self._numbers = frozenset(number for own in self.of_clients.values() for number in own.values())
         self._keys = {
             fold(name): spec.key
             for spec in self.specs.values()
             for name in (spec.key, spec.name, *spec.spellings)
         }
 
-    def with_accounts(self, configured: Collection[str]) -> "Catalog":
-        return Catalog(self.specs.values(), self.substitutes, configured)
+    def with_accounts(
+        self, configured: Collection[str], of_clients: Mapping[Any, Mapping[str, int]] | None = None
+    ) -> "Catalog":
+        return Catalog(self.specs.values(), self.substitutes, configured, of_clients)
 
     @property
     def names(self) -> list[str]:
@@ -138,46 +197,105 @@ class Catalog:
         """After how many days carriers forget a parcel, by the keys of those that do."""
         return {spec.key: spec.evidence_days for spec in self.specs.values() if spec.evidence_days}
 
-    def resolve(self, name: str, number: str | None = None) -> str | None:
+    def resolve(self, name: str, number: str | None = None, client_id: Any = None) -> str | None:
         """The key of the carrier whose account serves a claim; None if `name` is no carrier that recours knows."""
         key = self._keys.get(fold(name))
-        for substitute in self._substitutes_of(key):
+        for substitute in self._substitutes_of(key, self._configured_for(client_id)):
             if substitute.numbers is None or substitute.numbers.fullmatch(number or ""):
                 return substitute.served_by
         return key
 
-    def resolve_again(self, served: str | None, name: str, number: str | None) -> str | None:
-        """Like `resolve`, for a claim that `served` has served: it passes to another account only if there is one for it.
+    def resolve_again(
+        self, served: str | None, name: str, number: str | None, client_id: Any = None
+    ) -> str | None:
+        """Like `resolve`, for a claim that the carrier `served` has served: it passes to another only with credentials for it.
 
         Credentials that are missing for a run, as while a file is being replaced, must not start claims afresh.
         """
-        key = self.resolve(name, number)
-        if served is None or served not in self.specs or key is None or key in self.configured:
+        key = self.resolve(name, number, client_id)
+        if (
+            served is None
+            or served not in self.specs
+            or key is None
+            or key in self._configured_for(client_id)
+        ):
             return key
         substituted = {s.served_by for s in self.substitutes if s.claimed == self._keys.get(fold(name))}
         return served if served in substituted else key
 
+    def account_for(
+        self, client_id: Any, carrier: str | None, remembered: int | None, assessed: str = ""
+    ) -> int:
+        """The number of the account that serves a client's claim at a carrier: the client's own, else the house's.
+
+        `remembered`: the account that worked for this claim. `assessed`: the key of the account that it was assessed for;
+        a number that is not known here is newer than what is, and holds: another run has read it.
+        """
+        if remembered == HOUSE and carrier in self.configured:
+            return HOUSE
+        own = self.of_clients.get(client_id, {}).get(carrier or "")
+        if own is None and carrier_of(assessed) == carrier != assessed:
+            try:
+                number = AccountKey.parse(assessed).account
+            except ValueError:  # others wrote it
+                return HOUSE
+            return HOUSE if number in self._numbers else number
+        return HOUSE if own is None else own
+
+    def is_left_to_house(self, claim: Claim) -> bool:
+        """Tell whether the house's account is asked about a claim that was denied to the client's own."""
+        own = self.of_clients.get(claim.client_id, {})
+        return claim.state.account == HOUSE and claim.carrier in own
+
+    def _configured_for(self, client_id: Any) -> Collection[str]:
+        """The keys of the carriers that the house or this client has credentials for."""
+        own = self.of_clients.get(client_id)
+        return self.configured.union(own) if own else self.configured
+
     def keys_of(self, name: str) -> tuple[str, ...]:
-        """The keys that claims of this carrier may be under; none if `name` is no carrier that recours knows."""
+        """The carriers' keys that claims of this carrier may be under; none if `name` is no carrier that recours knows."""
         key = self._keys.get(fold(name))
         if key is None:
             return ()
-        found = [substitute.served_by for substitute in self._substitutes_of(key)]
-        served_by_itself = all(substitute.numbers for substitute in self._substitutes_of(key))
-        return (*([key] if served_by_itself else []), *found)
+        found: list[str] = []
+        for configured in {
+            self.configured,
+            *(self.configured.union(own) for own in self.of_clients.values()),
+        }:
+            substitutes = self._substitutes_of(key, configured)
+            served_by_itself = all(substitute.numbers for substitute in substitutes)
+            found += [*([key] if served_by_itself else []), *(one.served_by for one in substitutes)]
+        return tuple(sorted(set(found), key=lambda served_by: (served_by != key, served_by)))
 
-    def _substitutes_of(self, key: str | None) -> list[Substitute]:
+    def accounts_of(self, carriers: Collection[str]) -> list[str]:
+        """The keys of all accounts of these carriers, by the carriers' keys: the house's, and those of clients."""
+        of_clients = (AccountKey(*account) for own in self.of_clients.values() for account in own.items())
+        return [*carriers, *(str(key) for key in of_clients if key.carrier in carriers)]
+
+    def _substitutes_of(self, key: str | None, configured: Collection[str]) -> list[Substitute]:
         return [
             substitute
             for substitute in self.substitutes
             if substitute.claimed == key
-            and substitute.served_by in self.configured
-            and (substitute.preferred or key not in self.configured)
+            and substitute.served_by in configured
+            and (substitute.preferred or key not in configured)
         ]
 
+    def spec_of(self, key: str) -> CarrierSpec | None:
+        """The carrier of an account's key; None if that is none."""
+        return self.specs.get(carrier_of(key))
+
     def name_of(self, key: str | None, otherwise: str = "") -> str:
-        """The name for people of a key; `otherwise` if it is none."""
-        return self.specs[key].name if key in self.specs else otherwise
+        """The carrier's name for people, by its key or an account's; `otherwise` if it is none."""
+        spec = self.spec_of(key or "")
+        return spec.name if spec else otherwise
+
+    def label_of(self, key: str) -> str:
+        """The same with the account's number where it is a client's: `UPS (account 17)`; "" if it is no key."""
+        name = self.name_of(key)
+        return (
+            f"{name} (account {AccountKey.parse(key).account})" if name and key != carrier_of(key) else name
+        )
 
     def no_such(self, name: str) -> str:
         """The error for a name that does not exist: with the nearest one, or all there are."""

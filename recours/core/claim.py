@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from recours.core.accounts import HOUSE, AccountKey
 from recours.core.errors import ErrorKind
 from recours.core.sentences import Said, sentence
 from recours.core.text import clean
@@ -55,6 +56,10 @@ class Delivery:
     hints: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     # Nobody knows of a delivery: the document is asked for all the same.
     is_assumed: bool = field(default=False, compare=False)
+    # As the carrier names them, and no part of what tells one delivery from another: where it was made, which may be the
+    # depot that made it, and its status.
+    place: str | None = field(default=None, compare=False)
+    label: str | None = field(default=None, compare=False)
 
     @property
     def latest(self) -> datetime | None:
@@ -66,12 +71,42 @@ class Delivery:
         except OverflowError:  # the year 9999
             return NEVER
 
+    def as_json(self) -> dict[str, str | None]:
+        """What is stored of it; `from_json` is the inverse."""
+        facts = {
+            "day": self.day.isoformat() if self.day else None,
+            "place": self.place,
+            "label": self.label,
+        }
+        told = {name: fact for name, fact in facts.items() if fact is not None}
+        return {"at": self.at.isoformat() if self.at else None, "signatory": self.signatory, **told}
+
+    @classmethod
+    def from_json(cls, facts: Any) -> "Delivery":
+        """Raises ValueError, TypeError, KeyError if they are of another form."""
+        at = datetime.fromisoformat(facts["at"]) if facts["at"] else None
+        if at is not None and at.tzinfo is None:
+            raise ValueError(at)
+        day = date.fromisoformat(facts["day"]) if facts.get("day") else None
+        signatory, place, label = (
+            clean(fact) if isinstance(fact, str) else None
+            for fact in (facts["signatory"], facts.get("place"), facts.get("label"))
+        )
+        return cls(at, signatory, day, place=place, label=label)
+
     def completed_by(self, known: "Delivery") -> "Delivery":
         """The same, with what is missing taken from what was known before."""
         at = self.at or (known.at if self.day is None else None)
         day = None if at else self.day or known.day
-        unknown, hints = self.unknown or known.unknown, self.hints or known.hints
-        return Delivery(at, self.signatory or known.signatory, day, unknown, hints)
+        return Delivery(
+            at,
+            self.signatory or known.signatory,
+            day,
+            self.unknown or known.unknown,
+            self.hints or known.hints,
+            place=self.place or known.place,
+            label=self.label or known.label,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +129,8 @@ class State:
     expire_from: datetime | None = None  # when the time begins after which it expires; None: not asked since
     expired_at: datetime | None = None  # given up since its deadline had long passed
     last_attempt_at: datetime | None = None  # set for then, or made then: see core.last_attempt
+    # Of the claim's carrier: which account worked, and is asked from now on; None: the client's, else the house's.
+    account: int | None = None
 
     @property
     def asked(self) -> bool:
@@ -110,6 +147,7 @@ class Claim:
     client_id: Any = None
     carrier_name: str = ""  # as the service wrote it
     carrier: str | None = None  # its canonical key; None: no supported carrier
+    account: int = HOUSE  # the number of the account that serves it there
     number: str | None = None  # upper case, without blanks; None: no number
     fetch_status: str | None = None
     claim_status: str | None = None
@@ -141,10 +179,19 @@ class Claim:
         return self.is_pending or self.fetch_status == FetchStatus.FAILED
 
     @property
+    def account_key(self) -> str:
+        """The key of the account that serves it; "": none, as its carrier is not supported."""
+        return str(AccountKey(self.carrier, self.account)) if self.carrier else ""
+
+    def key_with(self, state: State) -> str:
+        """The key of the account that serves it in this state: the house's once that has worked for it."""
+        return self.carrier or "" if state.account == HOUSE else self.account_key
+
+    @property
     def is_edited(self) -> bool:
         """Tell whether the row is not what it was assessed on, or was never assessed."""
         return self.assessed != Snapshot(
-            self.fetch_status, self.number, self.carrier or "", self.retries_counted
+            self.fetch_status, self.number, self.account_key, self.retries_counted
         )
 
 
@@ -152,13 +199,13 @@ class Claim:
 class Snapshot:
     """The values of the service's columns at the last assessment, to notice corrections.
 
-    `carrier`: whose account served the claim then ("": none). Another one's may serve it today, since credentials
-    came or went, or a carrier is new: that starts a claim afresh like a correction.
+    `account`: the key of the account that served the claim then ("": none). Another one may serve it today, since
+    credentials came or went, or a carrier is new: that starts a claim afresh like a correction.
     """
 
     fetch_status: str | None
     number: str | None
-    carrier: str | None
+    account: str | None
     retries_used: int
     # What the last attempt goes by. A changed one is no correction: the claim does not start afresh.
     deadline: date | None = field(default=None, compare=False)

@@ -4,11 +4,12 @@ Every function here is pure: time, policy and facts go in, a new state comes out
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from recours.core.appraisal import Shown
 from recours.core.assessment import ABANDONED_AFTER, asked_about, ranked, ranked_anew
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
@@ -147,7 +148,7 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
 
     `asked`: someone asked for this claim by name; count, next try and stage stay as they were.
     """
-    failure = _out_of_patience(failure, claim, now, policy)
+    failure = out_of_patience(failure, claim, now, policy)
     delivery = failure.delivery or claim.state.delivery
     if not TRAITS[failure.kind].uses_attempt:
         state = _with_delivery(claim, delivery, now, policy)
@@ -232,7 +233,7 @@ def of_untracked(failure: Failure) -> Failure:
     return replace(failure, kind=ErrorKind.POD_NOT_AVAILABLE_YET, message=message, said=said)
 
 
-def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Policy) -> Failure:
+def out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Policy) -> Failure:
     """A POD that has not come long after the delivery will not come."""
     delivery = failure.delivery or claim.state.delivery
     latest = delivery.latest if delivery else None
@@ -245,17 +246,49 @@ def _out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Poli
     return replace(failure, kind=ErrorKind.POD_NEVER_AVAILABLE, message=message, said=said)
 
 
-def succeed(claim: Claim, got: Retrieved, now: datetime) -> Decision:
-    """A checked document is there. The client is notified if it took a retry."""
+def succeed(claim: Claim, got: Retrieved, now: datetime, shown: Shown | None = None) -> Decision:
+    """A checked document is there, which shows this. The client is notified if it took a retry."""
     retried = claim.fetch_status == FetchStatus.FAILED
     retries = claim.state.retries_used + 1 if retried else 0
-    state = State(retries_used=retries, last_retry_at=now if retried else None, delivery=got.delivery)
-    facts = {"reference": claim.reference, "attempts": retries, "signatory": got.delivery.signatory}
-    facts["delivered_at"] = got.delivery.at.isoformat() if got.delivery.at else None
-    if got.delivery.day:
-        facts["delivered_day"] = got.delivery.day.isoformat()
-    events = (_event(claim, EventName.POD_RETRIEVED, Actor.CLIENT, facts),) if retried else ()
+    last_retry_at = now if retried else None
+    state = State(
+        retries_used=retries, last_retry_at=last_retry_at, delivery=got.delivery, account=claim.state.account
+    )
+    events = _retrieved(claim, got.delivery, shown, {"attempts": retries}) if retried else ()
     return Decision(state=state, fetch_status=FetchStatus.SUCCESS, events=events)
+
+
+def attach(claim: Claim, delivery: Delivery, shown: Shown) -> Decision:
+    """A person attached a proof: nothing is fetched any more, and no retry is counted.
+
+    The client is notified if the claim had failed.
+    """
+    state = State(
+        retries_used=claim.retries_counted,
+        last_retry_at=claim.state.last_retry_at,
+        delivery=delivery,
+        account=claim.state.account,
+    )
+    had_failed = claim.fetch_status == FetchStatus.FAILED
+    events = _retrieved(claim, delivery, shown, {"by_hand": True}) if had_failed else ()
+    return Decision(state, FetchStatus.SUCCESS, events=events, uses_attempt=False)
+
+
+def attach_beside(claim: Claim) -> Decision:
+    """A person attached further evidence: the claim keeps the proof that it has."""
+    return Decision(claim.state, FetchStatus.SUCCESS, uses_attempt=False)
+
+
+def _retrieved(
+    claim: Claim, delivery: Delivery, shown: Shown | None, how: Mapping[str, Any]
+) -> tuple[Event, ...]:
+    facts = {"reference": claim.reference, **how, "signatory": delivery.signatory}
+    facts["delivered_at"] = delivery.at.isoformat() if delivery.at else None
+    if delivery.day:
+        facts["delivered_day"] = delivery.day.isoformat()
+    if shown:
+        facts["shown"] = asdict(shown)
+    return (_event(claim, EventName.POD_RETRIEVED, Actor.CLIENT, facts),)
 
 
 def _after_retry(

@@ -26,7 +26,6 @@ from datetime import datetime, timedelta
 from recours.core.claim import Claim, Stage, State, deadline_end
 from recours.core.errors import is_persistent
 from recours.core.policy import Policy
-from recours.core.text import LocalTime, format_minute
 
 # It is no nearer than this to the answer before it, and a retry this near to the deadline's end comes too late.
 LEAST_APART = timedelta(hours=6)
@@ -102,9 +101,9 @@ def gave_up_without(claim: Claim, since: datetime, policy: Policy) -> bool:
     return last_attempt_due(claim, replace(state, last_attempt_at=None), at, at, turned_on) is not None
 
 
-def last_attempt_text(claim: Claim, state: State, policy: Policy, local: LocalTime) -> str:
-    """`one last attempt on 2026-02-03 18:00 CET, 30 h before the deadline`."""
-    text = f"one last attempt on {format_minute(state.last_attempt_at, local)}"
+def last_attempt_text(claim: Claim, state: State, policy: Policy, shown: str) -> str:
+    """`one last attempt on 3 Feb 2026, 18:00 CET, 30 h before the deadline`. `shown`: its time, as its reader has it."""
+    text = f"one last attempt on {shown}"
     if claim.deadline is None or state.last_attempt_at is None:
         return text
     hours = (deadline_end(claim.deadline, policy.zone) - state.last_attempt_at) / timedelta(hours=1)

@@ -1,10 +1,12 @@
 """What an attempt ended with, and the first thing that tells a document from what is none."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.claim import Delivery
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.sentences import LONGEST_MESSAGE, LONGEST_NAME, Said, Sentence, kind_of, sentence
@@ -12,13 +14,41 @@ from recours.core.text import clean
 
 
 @dataclass(frozen=True)
-class Retrieved:
-    """The carrier gave a document. Whether it is one is for the evidence check to say."""
+class Piece:
+    """A piece of evidence as it came. Whether it shows anything is for the appraisal to say."""
 
-    content: bytes
-    delivery: Delivery
+    content: bytes = field(repr=False)
     source: str  # which call of which carrier, for the record
-    html: bool = False  # the carrier's documents are web pages
+    kind: EvidenceKind = EvidenceKind.LETTER
+    html: bool = False  # it may be a web page
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The carrier gave evidence: its pieces, the best first."""
+
+    pieces: tuple[Piece, ...]
+    delivery: Delivery
+
+    @classmethod
+    def single(
+        cls,
+        content: bytes,
+        delivery: Delivery,
+        source: str,
+        *,
+        html: bool = False,
+        kind: EvidenceKind = EvidenceKind.LETTER,
+    ) -> "Retrieved":
+        return cls((Piece(content, source, kind, html),), delivery)
+
+    @property
+    def best(self) -> Piece:
+        return self.pieces[0]
+
+    def with_pieces_of(self, other: "Outcome | None") -> "Retrieved":
+        """The same and what another call brought, if it brought anything."""
+        return replace(self, pieces=self.pieces + (other.pieces if isinstance(other, Retrieved) else ()))
 
 
 @dataclass(frozen=True)
@@ -84,6 +114,10 @@ class CallError(Exception):
         self.failure = failure
 
 
+class NoTokenError(CallError):
+    """The call was not made: another thread or process asked for the token that it needs, and was given none."""
+
+
 # ---------------------------------------------------------------- what bytes begin as
 
 _HEAD = 4096  # bytes: what of a page is looked at
@@ -116,16 +150,40 @@ class NotADocumentError(Exception):
     """What a carrier sent as a document is none. The text says why."""
 
 
+BY_HAND = "by hand"  # the source of a file that a person attached
+
+
 @dataclass(frozen=True)
 class StoredDocument:
-    """Where a document lies and what it is."""
+    """Where a piece of evidence lies, and what it is."""
 
     path: str  # absolute
     sha256: str
     size: int  # bytes
     media_type: str
-    delivery: Delivery
+    delivery: Delivery  # what is known of the delivery beside it
     source: str
+    kind: EvidenceKind = EvidenceKind.LETTER
+    shown: Shown = field(default_factory=Shown)
+    refused: str | None = None  # why it proves nothing, as a phrase; None: it may prove something
+
+
+# What makes an attempt a success, the better first. A record does not: recours wrote it.
+PROOF_KINDS = (EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO)
+
+
+def best_proof(stored: Iterable[StoredDocument]) -> StoredDocument | None:
+    """The one that makes an attempt a success: a letter before a signature or a photo alone, else as they were listed."""
+    proofs = (one for one in stored if one.refused is None and one.kind in PROOF_KINDS)
+    return min(proofs, key=lambda one: PROOF_KINDS.index(one.kind), default=None)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What runs that died had stored of a claim. `is_complete`: all of an answer that proves something, which comes first."""
+
+    documents: tuple[StoredDocument, ...] = ()
+    is_complete: bool = False
 
 
 @dataclass(frozen=True)

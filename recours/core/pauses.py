@@ -1,9 +1,9 @@
-"""How long a carrier is left alone, after it asked to wait, refused our account, or a person stopped it."""
+"""How long a carrier or an account there is left alone: it asked to wait, refused the account, or a person stopped it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from recours.core.errors import ErrorKind
 from recours.core.sentences import Said
@@ -39,7 +39,7 @@ def next_try_after_refusals(refusals: int, now: datetime, slack: timedelta) -> d
 
 @dataclass(frozen=True)
 class AccountState:
-    """What all processes know of our account at a carrier."""
+    """What all processes know of refusals of an account."""
 
     refusals: int = 0  # in a row
     refused_until: datetime | None = None
@@ -60,12 +60,26 @@ class Stop:
     why: str | None = None  # who did, and their words
 
 
+class Pause(NamedTuple):
+    """A carrier, or one account there, takes no calls until then."""
+
+    until: datetime
+    reason: str | None = None
+
+
 @dataclass(frozen=True)
 class CarrierState:
-    paused_until: datetime | None = None
-    reason: str | None = None
+    """What all processes know of a carrier, and of one account there."""
+
+    outage: Pause | None = None  # the carrier said for how long: it closes all accounts
+    stopped: Stop | None = None  # all accounts
+    pause: Pause | None = None  # the carrier asked this account to wait
     account: AccountState = field(default_factory=AccountState)
-    stopped: Stop | None = None
+
+    def pause_at(self, now: datetime) -> Pause | None:
+        """The pause that lasts longest of those that hold now."""
+        holding = [each for each in (self.outage, self.pause) if each and lasts(each.until, now)]
+        return max(holding, default=None, key=lambda each: each.until)
 
 
 # ---------------------------------------------------------------- whose a refusal is

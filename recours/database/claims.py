@@ -23,16 +23,21 @@ from sqlalchemy import (
     update,
 )
 
+from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
+from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.custody import CustodyEntry, CustodyEvent
 from recours.core.decision import Decision
 from recours.core.errors import NO_DOCUMENT_KINDS
 from recours.core.outcome import StoredDocument
 from recours.core.text import clean
-from recours.database.changes import note_assessed, note_put_aside
+from recours.database.changes import note, note_assessed, note_put_aside
+from recours.database.custody import append
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
-from recours.database.lenient_reader import Reader, read_claim, read_claims
+from recours.database.evidence import LONGEST_NUMBER, add_evidence, custody_entry, evidence_rows
+from recours.database.lenient_reader import Reader, delivery_columns, read_claim, read_claims
 from recours.database.predicates import EVERYTHING, Reach, at_stage, const, was_asked
 from recours.database.ready_claims import (
     has_many_lanes,
@@ -176,7 +181,7 @@ class ClaimRepository:
         query = select(func.count()).where(
             attempts.c.claim_id == claim.id,
             was_asked(),
-            attempts.c.tracking_number == _number_of_attempt(claim),
+            attempts.c.tracking_number == clean(claim.number or "", LONGEST_NUMBER),
         )
         with self.database.read() as connection:
             return int(connection.scalar(query) or 0)
@@ -213,12 +218,14 @@ class ClaimRepository:
                 counts[clean(str(status or ""), 30).strip().lower()] += count
         return dict(counts)
 
-    def was_accepted(self, carrier: str, since: datetime) -> bool:
-        """Tell whether an attempt since then showed that this carrier accepts our account."""
+    def was_accepted(self, key: str, since: datetime) -> bool:
+        """Tell whether an attempt since then showed that the carrier accepts the account of this key."""
+        carrier, number = AccountKey.parse(key)
+        of_account = attempts.c.carrier == carrier, attempts.c.account_id.is_not_distinct_from(number or None)
         told = or_(attempts.c.outcome == "success", attempts.c.error_kind.in_(NO_DOCUMENT_KINDS))
         query = (
             select(attempts.c.id)
-            .where(attempts.c.started_at >= since, attempts.c.carrier == carrier, attempts.c.calls > 0, told)
+            .where(attempts.c.started_at >= since, *of_account, attempts.c.calls > 0, told)
             .limit(1)
         )
         with self.database.read() as connection:
@@ -262,6 +269,10 @@ class ClaimRepository:
             return False  # one at a time has the whole database
         ready = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers)), free(now), unedited()
         return connection.scalar(select(_c.id).where(*ready, self.reach.rows()).limit(1)) is not None
+
+    def note_asked(self, found: Sequence[Claim], by: str, now: datetime) -> None:
+        with self.database.write() as connection:
+            note(connection, [(claim.id, ClaimChange(ChangeKind.ASKED)) for claim in found], by, now)
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
@@ -325,7 +336,8 @@ class ClaimRepository:
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
         """Record attempts and what they mean, in their order.
 
-        False for a claim that is not as it was taken: of it the attempt alone is kept, and it is assessed again.
+        False for a claim that is not as it was taken: of it the attempt alone is kept, and it is assessed again. Of what a
+        person attached to it nothing is kept: they are asked to try again.
         Raises NotRecordedError: a row that another program holds is no reason to lose the answers about others.
         """
         written: dict[Any, bool] = {}
@@ -368,10 +380,20 @@ class ClaimRepository:
         states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
         with self.database.write() as connection:
             unchanged = self._let_go(connection, states, lease)
+            if not unchanged and ended[0][0].by:
+                return {attempt.claim.id: False for attempt, _ in ended}
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events if unchanged else (), self.run_id, now)
             rows = [self._attempt_row(attempt, used=attempt.used and unchanged) for attempt, _ in ended]
             connection.execute(_INSERT_ATTEMPT, rows)
+            pieces = (
+                evidence_rows(attempt.claim, attempt.evidence, now, run_id=self.run_id, by=attempt.by)
+                for attempt, _ in ended
+            )
+            add_evidence(connection, [row for of_one in pieces for row in of_one])
+            for attempt, _ in ended:
+                note(connection, _attached(attempt), attempt.by or "", now)
+            append(connection, [entry for attempt, _ in ended for entry in self._custody_of(attempt, now)])
         return {attempt.claim.id: unchanged for attempt, _ in ended}
 
     def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
@@ -419,6 +441,16 @@ class ClaimRepository:
         }
         return values | {"updated_at": now.replace(microsecond=0)} if "updated_at" in self.columns else values
 
+    def _custody_of(self, attempt: Attempt, now: datetime) -> Iterator[CustodyEntry]:
+        """What the chain of custody says of the files that an attempt brought."""
+        for document in attempt.evidence:
+            if attempt.by:
+                yield custody_entry(CustodyEvent.ATTACHED, now, attempt.by, attempt.claim, document)
+            else:
+                what = CustodyEvent.REFUSED if document.refused else CustodyEvent.STORED
+                call = self.run_id, attempt.started_at
+                yield custody_entry(what, now, self.worker, attempt.claim, document, *call)
+
     def _attempt_row(self, attempt: Attempt, *, used: bool) -> dict[str, Any]:
         claim, failure, document = attempt.claim, attempt.failure, attempt.document
         delivery = document.delivery if document else (failure.delivery if failure else None)
@@ -427,16 +459,14 @@ class ClaimRepository:
             "run_id": self.run_id,
             "worker": self.worker,
             "carrier": claim.carrier or claim.carrier_name,
-            "tracking_number": _number_of_attempt(claim),
+            "tracking_number": clean(claim.number or "", LONGEST_NUMBER),
             "turn": attempt.retry,
             "started_at": attempt.started_at,
             "duration_s": attempt.duration_s,
             "calls": attempt.calls,
             "outcome": attempt.outcome,
             "used": used,
-            "delivered_at": delivery.at if delivery else None,
-            "delivered_day": delivery.day.isoformat() if delivery and delivery.day else None,
-            "signatory": delivery.signatory if delivery else None,
+            **delivery_columns(delivery),
             "error_kind": failure.kind if failure else None,
             "message": failure.message if failure else None,
             "error_key": failure.said.key if failure and failure.said else None,
@@ -448,6 +478,7 @@ class ClaimRepository:
             "document_type": document.media_type if document else None,
             "document_source": document.source if document else None,
             "circumstances": circumstances(attempt),
+            "account_id": attempt.account or None,
         }
 
 
@@ -472,9 +503,15 @@ def circumstances(attempt: Attempt) -> dict[str, Any]:
     return {name: fact for name, fact in facts.items() if fact is not None and fact != {}}
 
 
-def _number_of_attempt(claim: Claim) -> str:
-    """What an attempt keeps of the number that it was made with."""
-    return clean(claim.number or "", 60)
+def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
+    """What a person did, if they attached the evidence."""
+    return [
+        (
+            attempt.claim.id,
+            ClaimChange(ChangeKind.ATTACHED, {"kind": piece.kind, "sha256": piece.sha256[:16]}),
+        )
+        for piece in (attempt.evidence if attempt.by else ())
+    ]
 
 
 @cache

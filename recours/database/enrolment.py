@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     Text,
     case,
+    exists,
     false,
     func,
     insert,
@@ -37,9 +38,9 @@ from recours.database.changes import note
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
-from recours.database.predicates import at_stage
+from recours.database.predicates import at_stage, of_carriers
 from recours.database.rows import distinct_by_index, free, in_parts, is_failed, readable_columns, unedited
-from recours.database.tables import adoption, claims, exclusions
+from recours.database.tables import adoption, claims, evidence, exclusions
 from recours.operations.enroll import MANUAL, Candidate
 
 _c, _x = claims.c, exclusions.c
@@ -84,11 +85,27 @@ class ClaimEnrolment:
         Without those that the next run of the fetch worker enrols.
         """
         with self.database.read() as connection:
-            adopted = read_adoption(connection)
-            if adopted is not None and not adopted.is_undecided(self.setting):
+            new = self._new_if_undecided(connection, now)
+            if new is None:
                 return 0
-            new = self._new(connection, adopted, now) if adopted and adopted.enrolls_new(self.setting) else ()
             return max(self._count(connection, _unenrolled, most + len(new)) - len(new), 0)
+
+    def undecided_ids(self, most: int, now: datetime) -> list[Any]:
+        """The ids of up to `most` of these."""
+        with self.database.read() as connection:
+            new = self._new_if_undecided(connection, now)
+            found: list[Any] = []
+            for group in self._open_groups(connection, _unenrolled) if new is not None else ():
+                some = select(_c.id).where(_unenrolled, *group).limit(most + len(new or ()) - len(found))
+                found += connection.scalars(some)
+        return [claim_id for claim_id in found if claim_id not in set(new or ())][:most]
+
+    def _new_if_undecided(self, connection: Connection, now: datetime) -> list[Any] | None:
+        """Those that the next run of the fetch worker enrols; None: somebody has decided."""
+        adopted = read_adoption(connection)
+        if adopted is not None and not adopted.is_undecided(self.setting):
+            return None
+        return self._new(connection, adopted, now) if adopted and adopted.enrolls_new(self.setting) else []
 
     def to_be_undecided(self, most: int, *, is_new: bool) -> int:
         """The same of a database that no run of this version has worked on: what would be said then.
@@ -229,7 +246,12 @@ class ClaimEnrolment:
             ids = [claim.id for claim in found]
             connection.execute(update(claims).where(_c.id.in_(ids)).values(pod_fetch_status=MANUAL))
             connection.execute(insert(exclusions), rows)
-            note(connection, [(claim.id, ClaimChange(ChangeKind.EXCLUDED)) for claim in found], who, now)
+            note(
+                connection,
+                [(claim.id, ClaimChange(ChangeKind.EXCLUDED, {"why": why})) for claim in found],
+                who,
+                now,
+            )
         return True
 
 
@@ -251,6 +273,14 @@ def _set_pending(connection: Connection, ids: Sequence[Any], now: datetime) -> N
 
 # One that expired may have used no retry: what it was assessed on is then one more.
 _AFRESH = {"pod_retry_count": 0, "pod_seen_count": case((_c.pod_retry_count > 0, _c.pod_seen_count), else_=1)}
+_WITHOUT_POD = {
+    "pod_fetch_status": FetchStatus.FAILED,
+    "pod_seen_status": FetchStatus.FAILED,
+    "pod_seen_count": 1,
+    "pod_url": None,
+    "pod_fetched_at": None,
+    "pod_delivery_person": None,
+}
 
 
 @dataclass(frozen=True)
@@ -264,7 +294,7 @@ class GivenUpClaims:
     ) -> Iterator[list[tuple[Claim, bool]]]:
         wanted = [at_stage(Stage.GIVEN_UP), *_reopenable()]
         if carriers:
-            wanted.append(_c.pod_carrier_key.in_(sorted(carriers)))
+            wanted.append(of_carriers(carriers))
         if since is not None:
             wanted.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= since)
         of = self.repository
@@ -274,16 +304,19 @@ class GivenUpClaims:
                 yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
 
     def start_afresh(self, found: Sequence[Claim], who: str, now: datetime, *, all_or_none: bool) -> set[Any]:
-        still = _c.id.in_([claim.id for claim in found]), at_stage(Stage.GIVEN_UP), free(now), *_reopenable()
-        # In one order, and without waiting for rows that others have locked: such a claim is not given up any more.
-        locked = select(_c.id).where(*still).order_by(_c.id).with_for_update(skip_locked=True)
+        # In one order, and without waiting for rows that others have locked: such a claim is not as it was any more.
+        these = select(_c.id).where(_c.id.in_([claim.id for claim in found]), free(now)).order_by(_c.id)
+        these = these.with_for_update(skip_locked=True)
         with self.repository.database.write() as connection:
-            ids = list(connection.scalars(locked))
+            given_up = list(connection.scalars(these.where(at_stage(Stage.GIVEN_UP), *_reopenable())))
+            hollow = list(connection.scalars(these.where(*_has_hollow_pod())))
+            ids = [*given_up, *hollow]
             if all_or_none and len(ids) < len(found):
                 return set()
             # The count alone has the next run assess them afresh; the rest is what it will find, for those who count now.
             values = {**_AFRESH, "pod_stage": Stage.WAITING, "pod_next_retry_at": now}
-            connection.execute(update(claims).where(_c.id.in_(ids)).values(values))
+            connection.execute(update(claims).where(_c.id.in_(given_up)).values(values))
+            connection.execute(update(claims).where(_c.id.in_(hollow)).values(values | _WITHOUT_POD))
             note(connection, [(claim_id, ClaimChange(ChangeKind.REOPENED)) for claim_id in ids], who, now)
         return set(ids)
 
@@ -291,3 +324,9 @@ class GivenUpClaims:
 def _reopenable() -> tuple[ColumnElement[bool], ...]:
     """Failed ones that nobody has set back or corrected yet: those are assessed again anyway."""
     return is_failed(), unedited(), or_(_c.pod_retry_count > 0, _c.pod_expired_at.is_not(None))
+
+
+def _has_hollow_pod() -> tuple[ColumnElement[bool], ...]:
+    """Those whose POD proves nothing, as was found after it had counted."""
+    is_it = evidence.c.claim_id == _c.id, evidence.c.path == _c.pod_url, evidence.c.refused.is_not(None)
+    return _c.pod_fetch_status == FetchStatus.SUCCESS, exists().where(*is_it)

@@ -1,5 +1,6 @@
 """The record of runs, and events that belong to no claim."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select, upda
 from recours.core.mail import Event
 from recours.database.engine import Database
 from recours.database.event_outbox import OF_NO_CLAIM, add_events
+from recours.database.evidence import forget_refused
 from recours.database.tables import quota, quota_shares, runs
 
 # ---------------------------------------------------------------- how long the record is kept
@@ -82,6 +84,9 @@ class RunJournal:
 
     database: Database
     keep: timedelta | None = None  # how long the record of runs and quota windows is kept; None: for ever
+    keep_refused: timedelta | None = None  # the same of files that prove nothing
+    # Deletes a file, by its path and SHA-256; returns why that could not be done.
+    erase: Callable[[str, str], str | None] = lambda path, _: f"nothing here deletes {path}"
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
         """When the worker's last run began; later ones than `until` are left out."""
@@ -111,8 +116,12 @@ class RunJournal:
         }
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
-        if self.keep is not None and (before := self._run_before(run_id, at)):
+        if (before := self._run_before(run_id, at)) is None:
+            return
+        if self.keep is not None:
             forget_old(self.database, before - self.keep)
+        if self.keep_refused is not None:
+            forget_refused(self.database, before - self.keep_refused, self.erase, at)
 
     def _run_before(self, run_id: str, at: datetime) -> datetime | None:
         """When the run before began: one run with a clock far ahead must not take the record of years with it."""

@@ -3,11 +3,13 @@
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Result
 
+from recours.core.accounts import AccountKey, carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Snapshot, Stage, State, tidy_number
 from recours.core.errors import ErrorKind
@@ -52,6 +54,11 @@ class Reader:
             self.unreadable.append(column)
             return 0
         return min(max(number, 0), MOST_RETRIES)
+
+    def account(self, column: str) -> int | None:
+        """The number of an account; None: none, or one that cannot be read."""
+        value = self._row.get(column)
+        return value if isinstance(value, int) and value >= 0 else None
 
     def amount(self, column: str) -> float:
         """An amount of money; NULL, negative and unreadable are 0."""
@@ -133,14 +140,19 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
     carrier_name, number = read.text("carrier") or "", tidy_number(read.text("tracking_number"))
     # Whose account serves the claim: found anew if it was corrected.
     seen = read.text("pod_seen_carrier"), tidy_number(read.text("pod_seen_number"))
-    key = read.text("pod_carrier_key") if seen == (carrier_name, number) else None
-    carrier = catalog.resolve_again(key, carrier_name, number)
+    key = _account_key(read) if seen == (carrier_name, number) else ""
+    client_id, state = row.get("client_id"), _read_state(read)
+    carrier = catalog.resolve_again(carrier_of(key) or None, carrier_name, number, client_id)
+    if state.account is not None and carrier_of(key) != carrier:
+        state = replace(state, account=None)
+    assessed = key if state.rank_at else ""  # else it waits for being assessed
     return Claim(
         id=row["id"],
         reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
-        client_id=row.get("client_id"),
+        client_id=client_id,
         carrier_name=clean(carrier_name, 60),
         carrier=carrier,
+        account=catalog.account_for(client_id, carrier, state.account, assessed),
         number=number,
         fetch_status=read.text("pod_fetch_status"),
         claim_status=read.text("status"),
@@ -151,10 +163,19 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         said=_read_said(read, error, catalog.name_of(carrier, clean(carrier_name, 60)), redact),
         amount=read.amount("amount_requested"),
         retries_counted=read.whole("pod_retry_count"),
-        state=_read_state(read),
-        assessed=_read_snapshot(read, catalog),
+        state=state,
+        assessed=_read_snapshot(read, catalog, client_id, state.account),
         unreadable=tuple(dict.fromkeys(read.unreadable)),
     )
+
+
+def _account_key(read: Reader) -> str:
+    """The key of the account that the claim was assessed for; of what is none, all that can be its carrier."""
+    text = read.text("pod_carrier_key") or ""
+    try:
+        return str(AccountKey.parse(text))
+    except ValueError:
+        return carrier_of(text)
 
 
 def _read_said(read: Reader, error: str | None, carrier: str, redact: Callable[[str], str]) -> Said | None:
@@ -181,20 +202,25 @@ def _read_state(read: Reader) -> State:
         expire_from=read.moment("pod_expire_from"),
         expired_at=read.moment("pod_expired_at"),
         last_attempt_at=read.moment("pod_last_attempt_at"),
+        account=read.account("pod_account_id"),
     )
 
 
-def _read_snapshot(read: Reader, catalog: Catalog) -> Snapshot | None:
+def _read_snapshot(read: Reader, catalog: Catalog, client_id: Any, remembered: int | None) -> Snapshot | None:
     status = read.text("pod_seen_status")
     if status is None:
         return None
     number, key = tidy_number(read.text("pod_seen_number")), read.text("pod_carrier_key")
-    if key != "" and key not in catalog.specs:  # it was lost: whose account would serve it today
-        key = catalog.resolve(read.text("pod_seen_carrier") or "", number)
+    if (
+        key != "" and carrier_of(key or "") not in catalog.specs
+    ):  # it was lost: whose account would serve it today
+        carrier = catalog.resolve(read.text("pod_seen_carrier") or "", number, client_id)
+        account = catalog.account_for(client_id, carrier, remembered)
+        key = str(AccountKey(carrier, account)) if carrier else None
     return Snapshot(
         fetch_status=status,
         number=number,
-        carrier=key or "",
+        account=key or "",
         retries_used=read.whole("pod_seen_count"),
         deadline=read.day("pod_seen_deadline"),
         carrier_name=clean(read.text("pod_seen_carrier") or "", 60),
@@ -213,21 +239,18 @@ def _read_delivery(text: str | None) -> Delivery | None:
     if text is None:
         return None
     try:
-        facts = json.loads(text)
-        at = datetime.fromisoformat(facts["at"]) if facts["at"] else None
-        signatory = facts["signatory"]
-        day = date.fromisoformat(facts["day"]) if facts.get("day") else None
-    except (ValueError, TypeError, KeyError):
+        return Delivery.from_json(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    if at is not None and at.tzinfo is None:
-        return None
-    return Delivery(at, signatory if isinstance(signatory, str) else None, day)
 
 
 def delivery_text(delivery: Delivery | None) -> str | None:
     """What is known of a delivery, for the column `pod_known_delivery`."""
-    if delivery is None:
-        return None
-    at = delivery.at.isoformat() if delivery.at else None
-    day = {"day": delivery.day.isoformat()} if delivery.day else {}
-    return json.dumps({"at": at, "signatory": delivery.signatory, **day})
+    return None if delivery is None else json.dumps(delivery.as_json())
+
+
+def delivery_columns(delivery: Delivery | None) -> dict[str, Any]:
+    """The same for the columns of attempts and of evidence."""
+    known = delivery or Delivery()
+    day = known.day.isoformat() if known.day else None
+    return {"delivered_at": known.at, "delivered_day": day, "signatory": known.signatory}

@@ -24,10 +24,15 @@ from sqlalchemy import (
     update,
 )
 
+from recours.core.accounts import AccountKey
+from recours.core.actions import MAILS, ActionKind, OperatorAction
+from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import Catalog
-from recours.core.errors import Actor
+from recours.core.errors import REFUSED_KINDS, Actor, ErrorKind
 from recours.core.mail import (
+    FAULTS,
     LAPSED,
+    OPEN_STATES,
     ClaimNow,
     Draft,
     Event,
@@ -36,17 +41,24 @@ from recours.core.mail import (
     MailState,
     OutboxEvent,
     OutgoingMail,
+    Proof,
+    Reasons,
     Recipient,
-    may_lapse,
+    is_key_of,
 )
+from recours.core.sentences import carrier_message
+from recours.database.actions import note_action
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import OF_NO_CLAIM, add_events
 from recours.database.lenient_reader import read_claim
-from recours.database.predicates import HIGHEST_NARROW, const, is_over, known_event, known_mail
+from recours.database.predicates import HIGHEST_NARROW, const, in_use, is_over, known_event, known_mail
 from recours.database.tables import (
+    account_state,
     claims,
+    client_accounts,
     clients,
     events,
+    evidence,
     mail_events,
     mails,
     notifications,
@@ -54,7 +66,10 @@ from recours.database.tables import (
 )
 
 _LEASE = timedelta(minutes=10)
-_AT_ONCE = 500  # events that are read by their ids
+# A client is not told more often that an account is refused.
+_BETWEEN_REMINDERS = timedelta(days=7)
+_AT_ONCE = 500  # events that are read, or marked, by their ids
+_LATEST = 10_000  # mails among which the last one to the operator is searched for
 _MAIL = "mail"  # what `told` says of an event that a mail tells
 _e, _m = events.c, mails.c
 
@@ -69,7 +84,17 @@ _OF_CLAIM = (
     "pod_seen_number",
 )
 
-_MAIL_COLUMNS = ("id", "message_id", "client_id", "recipient", "subject", "plain", "html", "created_at")
+_MAIL_COLUMNS = (
+    "id",
+    "message_id",
+    "client_id",
+    "recipient",
+    "language",
+    "subject",
+    "plain",
+    "html",
+    "created_at",
+)
 
 # Built once, as they run for every mail.
 _INSERT_MAIL = insert(mails).returning(_m.id)
@@ -143,20 +168,21 @@ class MailOutbox:
         knows_clients = "client_id" in self.columns
         client_id: ColumnElement[Any] = claims.c.client_id if knows_clients else null()
         with_claims = events.outerjoin(claims, claims.c.id == _e.claim_id)
-        query = (
-            select(client_id, _e.id).select_from(with_claims).where(*_untold(Actor.CLIENT)).order_by(_e.id)
-        )
+        columns = client_id.label("client_id"), _e.id, _e.event, _e.carrier
+        query = select(*columns).select_from(with_claims).where(*_untold(Actor.CLIENT)).order_by(_e.id)
         is_wide = self.database.is_sqlite or isinstance(
             self._there[mails.name]["client_id"]["type"], BigInteger
         )
-        if (
-            knows_clients and not is_wide
-        ):  # a larger id could not be written to a mail: an older version made the column
-            query = query.where(or_(client_id.is_(None), client_id <= HIGHEST_NARROW))
-        found: dict[Any, list[int]] = {}
         with self.database.read() as connection:
-            for client_id, event_id in connection.execute(query):
-                found.setdefault(client_id, []).append(event_id)
+            untold = connection.execute(query).all()
+            of_accounts = {row.carrier for row in untold if row.event == EventName.ACCOUNT_REFUSED}
+            owners = _owners(connection, of_accounts) if of_accounts else {}
+        found: dict[Any, list[int]] = {}
+        for row in untold:
+            client = owners.get(row.carrier) if row.event == EventName.ACCOUNT_REFUSED else row.client_id
+            # A larger id could not be written to a mail where an older version made the column.
+            if is_wide or client is None or client <= HIGHEST_NARROW:
+                found.setdefault(client, []).append(row.id)
         return found
 
     def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
@@ -165,6 +191,19 @@ class MailOutbox:
 
     def events_of_operator(self) -> list[OutboxEvent]:
         return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
+
+    def last_summary(self) -> datetime | None:
+        latest = select(_m.kind, _m.state, _m.created_at).order_by(_m.id.desc()).limit(_LATEST).subquery()
+        query = select(func.max(latest.c.created_at)).where(
+            latest.c.kind == MailKind.OPERATOR_SUMMARY, latest.c.state != MailState.CANCELLED
+        )
+        with self.database.read() as connection:
+            latest_at: datetime | None = connection.scalar(query)
+        return latest_at
+
+    def faults_told(self, since: datetime) -> list[OutboxEvent]:
+        of_faults = _e.claim_id == OF_NO_CLAIM, _e.event.in_(FAULTS)
+        return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
 
     def _read(self, query: Select[Any], **of: Any) -> list[OutboxEvent]:
         with self.database.read() as connection:
@@ -191,6 +230,47 @@ class MailOutbox:
             _text(row.get("notification_preferences")),
         )
 
+    # ---------------------------------------------------------------- refused accounts of clients
+
+    def tell_of_refused_accounts(self, now: datetime) -> None:
+        """Write an event for each client whose account a carrier refuses, unless there is one of the last week."""
+        refused = self._refused_accounts()
+        if not refused:
+            return
+        lately = select(_e.carrier).where(
+            _e.claim_id == OF_NO_CLAIM,
+            _e.event == EventName.ACCOUNT_REFUSED,
+            _e.created_at > now - _BETWEEN_REMINDERS,
+            _e.told.is_distinct_from(LAPSED),
+        )
+        with self.database.write() as connection:
+            told = set(connection.scalars(lately))
+            day = now.date().isoformat()
+            due = [
+                (OF_NO_CLAIM, Event(EventName.ACCOUNT_REFUSED, Actor.CLIENT, key, day, facts))
+                for key, facts in refused.items()
+                if key not in told
+            ]
+            add_events(connection, due, self.run_id, now)
+
+    def _refused_accounts(self) -> dict[str, dict[str, str]]:
+        """The clients' accounts in use that carriers refuse, by their keys: the kind of refusal and the carrier's message."""
+        state, own = account_state.c, client_accounts.c
+        query = (
+            select(state.carrier, state.account_id, state.refusal_kind, state.refusal)
+            .join(client_accounts, own.id == state.account_id)
+            .where(state.refusals > 0, in_use())
+        )
+        with self.database.read() as connection:
+            return {
+                str(AccountKey(row.carrier, row.account_id)): {
+                    "kind": row.refusal_kind or ErrorKind.AUTH_FAILED,
+                    "words": carrier_message(row.refusal or ""),
+                }
+                for row in connection.execute(query)
+                if row.refusal_kind in (None, *REFUSED_KINDS)
+            }
+
     # ---------------------------------------------------------------- mails
 
     def write(self, draft: Draft, told: Sequence[OutboxEvent], now: datetime) -> bool:
@@ -207,11 +287,15 @@ class MailOutbox:
             connection.execute(_INSERT_MAIL_EVENT, rows)
         return True
 
-    def release(self) -> int:
-        """Have held mails be sent after all; how many that are."""
+    def release(self, by: str, now: datetime) -> int:
+        """Have held mails be sent after all; how many that are. `by`: the person who decides it."""
         with self.database.write() as connection:
             statement = update(mails).where(_open(MailState.HELD)).values(state=MailState.READY)
-            return connection.execute(statement).rowcount
+            if released := connection.execute(statement).rowcount:
+                note_action(
+                    connection, OperatorAction(ActionKind.RELEASED, MAILS, by, {"mails": released}), now
+                )
+        return released
 
     def count(self, state: MailState) -> int:
         with self.database.read() as connection:
@@ -306,11 +390,16 @@ class MailOutbox:
             rows = connection.execute(update(mails).where(dead).values(values).returning(_m.id, _m.recipient))
             return [(row.id, row.recipient) for row in rows]
 
-    def claims_now(self, told: Collection[OutboxEvent]) -> dict[Any, ClaimNow]:
-        ids = {event.claim_id for event in told if may_lapse(event)}
-        if not ids:
-            return {}
-        columns = [claims.c[name] for name in (*_OF_CLAIM, *({"status"} & self.columns))]
+    def reasons(self, told: Collection[OutboxEvent]) -> Reasons:
+        of_claims = {event.claim_id for event in told if event.name is EventName.POD_FAILED}
+        of_accounts = {event.carrier for event in told if event.name is EventName.ACCOUNT_REFUSED}
+        return Reasons(
+            self._claims_now(of_claims) if of_claims else {},
+            of_accounts & self._refused_accounts().keys() if of_accounts else (),
+        )
+
+    def _claims_now(self, ids: Collection[Any]) -> dict[Any, ClaimNow]:
+        columns = [claims.c[name] for name in (*_OF_CLAIM, *({"status", "client_id"} & self.columns))]
         query = select(*columns).where(claims.c.id.in_(ids))
         with self.database.read() as connection:
             rows = connection.execute(query).mappings().all()
@@ -321,6 +410,31 @@ class MailOutbox:
             )
             for claim_id, claim in found.items()
         }
+
+    def proofs(self, mail: OutgoingMail) -> list[Proof]:
+        """The files of the proofs that a mail tells of, of each claim the one first that it points to.
+
+        Only of the carrier and number that the mail is about, and as long as the claim is the same client's.
+        """
+        told = [event for event in mail.told if event.name is EventName.POD_RETRIEVED]
+        if not told:
+            return []
+        of, is_first = evidence.c, evidence.c.path == claims.c.pod_url
+        counts = of.refused.is_(None), of.kind != EvidenceKind.RECORD
+        query = select(evidence).join(claims, claims.c.id == of.claim_id)
+        query = query.where(of.claim_id.in_([event.claim_id for event in told]), *counts)
+        if "client_id" in self.columns:
+            query = query.where(claims.c.client_id == mail.client_id)
+        with self.database.read() as connection:
+            rows = connection.execute(query.order_by(is_first.desc().nulls_last(), of.id)).all()
+        return [
+            Proof(str(event.facts.get("reference")), row.path, row.sha256, row.size, row.media_type)
+            for event in told
+            for row in rows
+            if row.claim_id == event.claim_id
+            and is_key_of(event.number, row.tracking_number)
+            and is_key_of(event.carrier, row.carrier)
+        ]
 
     # ---------------------------------------------------------------- the service's settings
 
@@ -337,16 +451,28 @@ class MailOutbox:
 def _open(*states: MailState) -> ColumnElement[bool]:
     """Mails of these states, by the index of those that are not ended."""
     return and_(
-        _m.state.in_([const(state) for state in (MailState.READY, MailState.HELD, MailState.SENDING)]),
+        _m.state.in_([const(state) for state in OPEN_STATES]),
         _m.state.in_([const(state) for state in states]),
     )
 
 
 def _mark(connection: Connection, ids: list[int], what: str) -> int:
-    """Say of untold events what became of them; how many that were."""
-    if connection.dialect.name != "sqlite":  # in one order: others may be about to tell the same ones
-        connection.execute(_LOCK_UNTOLD, {"of_events": ids})
-    return connection.execute(_MARK, {"of_events": ids, "what": what}).rowcount
+    """Say of untold events what became of them; how many that was."""
+    marked = 0
+    ids = sorted(ids)  # in one order: others may be about to tell the same ones
+    for place in range(0, len(ids), _AT_ONCE):
+        some = {"of_events": ids[place : place + _AT_ONCE]}
+        if connection.dialect.name != "sqlite":
+            connection.execute(_LOCK_UNTOLD, some)
+        marked += connection.execute(_MARK, some | {"what": what}).rowcount
+    return marked
+
+
+def _owners(connection: Connection, keys: Collection[str]) -> dict[str, Any]:
+    """The clients of these accounts, removed ones too, by the accounts' keys."""
+    numbers = {AccountKey.parse(key).account: key for key in keys}
+    query = select(client_accounts.c.id, client_accounts.c.client_id).where(client_accounts.c.id.in_(numbers))
+    return {numbers[number]: client_id for number, client_id in connection.execute(query)}
 
 
 def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:

@@ -5,18 +5,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
     Select,
+    Text,
     and_,
     bindparam,
     case,
+    cast,
+    exists,
     false,
     func,
+    literal,
     or_,
     select,
     text,
@@ -25,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 
+from recours.core.accounts import AccountKey, carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
@@ -41,7 +46,9 @@ from recours.database.predicates import (
     awaits_retry,
     edited,
     expiring,
+    in_use,
     is_ours,
+    of_carriers,
     recalled,
     still_ours,
 )
@@ -62,11 +69,11 @@ from recours.database.rows import (
     unedited,
     update_rows,
 )
-from recours.database.tables import accounts, claims
+from recours.database.tables import accounts, claims, client_accounts
 
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 CHUNK = 500
-_c = claims.c
+_a, _c = client_accounts.c, claims.c
 
 # The stages of claims that wait for their next retry.
 _TIMED = (Stage.WAITING, Stage.SETTLED)
@@ -134,7 +141,7 @@ class ClaimMaintenance:
     def revive_exhausted(
         self, max_retries: int, assess: Assess, now: datetime, carriers: Collection[str] = ()
     ) -> Iterator[Claim]:
-        gave_up = and_(_gave_up_below(max_retries), _of(carriers))
+        gave_up = and_(_gave_up_below(max_retries), self._of(carriers))
         return self._reassess(gave_up, _c.pod_retry_count, assess, now)
 
     def unshelve(self, skip: Collection[str], assess: Assess, now: datetime) -> Iterator[Claim]:
@@ -180,32 +187,84 @@ class ClaimMaintenance:
     # ---------------------------------------------------------------- carriers and credentials that come and go
 
     def repair_keys(self) -> list[str]:
-        known = self._known_keys()
         with self.database.read() as connection:
             found = {
-                stage: set(connection.scalars(carrier_keys(stage))) for stage in (Stage.READY, Stage.NEW)
+                # As texts: another program may have left anything there.
+                stage: {str(key) for key in connection.scalars(carrier_keys(stage)) if key is not None}
+                for stage in (Stage.READY, Stage.NEW)
             }
-            before = self._accounts_then(connection)
+            before = _known_before(connection)
+            gone = _gone(connection, self.catalog, found[Stage.READY] | found[Stage.NEW])
         for stage, keys in found.items():
-            if not keys <= {None, *known}:
-                stray = and_(at_stage(stage), _c.pod_carrier_key.not_in(known), self.reach.rows())
-                with self._alone() as connection:
-                    connection.execute(update(claims).where(stray).values(pod_carrier_key=None))
+            self._repair_stage(stage, keys, gone)
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
-        if all(before.get(key) is has for key, has in configured.items()):
+        if not before.has_changed_accounts and before.configured == configured:
             return []
         with self._alone() as connection:
-            before = self._accounts_then(connection)
-            changed = {key for key, has in configured.items() if before.get(key) is not has}
-            affected = _affected(self.catalog, changed, is_new=any(key not in before for key in changed))
-            in_question = _c.pod_stage.is_not(None), _c.pod_carrier_key.in_(affected)
+            before = _known_before(connection)
+            changed = {key for key, has in configured.items() if before.configured.get(key) is not has}
+            is_new = any(key not in before.configured for key in changed)
+            affected = _affected(self.catalog, changed, is_new=is_new)
+            in_question = (
+                _c.pod_stage.is_not(None),
+                _c.pod_carrier_key.in_(self.catalog.accounts_of(affected)),
+            )
             assessed_anew = and_(*in_question, self.reach.rows())
-            connection.execute(update(claims).where(assessed_anew).values(pod_rank_at=None))
-            for key, has in configured.items():
-                values: dict[str, Any] = {"configured": has}
+            if changed:
+                connection.execute(update(claims).where(assessed_anew).values(pod_rank_at=None))
+            for key in changed:
+                values: dict[str, Any] = {"configured": configured[key]}
                 upsert = insert_into(accounts, connection.dialect.name).values(values | {"carrier": key})
                 connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
-        return sorted(changed) if before else []
+            of_clients = self._apply_changes(connection) if before.has_changed_accounts else set()
+        return sorted(of_clients | (changed if before.configured else set()))
+
+    def _repair_stage(self, stage: Stage, keys: Collection[str], gone: Collection[str]) -> None:
+        """Have claims assessed again that no run would look for, or that stand in a lane that is none any more."""
+        catalog = self.catalog
+        known = ["", *catalog.specs]
+        if any(key not in known and carrier_of(key) not in catalog.specs for key in keys):
+            self._assess_again(stage, ~of_carriers(known), pod_carrier_key=None)
+        for key in sorted(set(keys).intersection(gone)):
+            self._assess_again(stage, _c.pod_carrier_key == key, pod_carrier_key=None)
+        # A run that did not know of a client's account yet may have left claims where nothing opens.
+        closed = set(keys).intersection(catalog.specs) - catalog.configured
+        has_clients = {key for own in catalog.of_clients.values() for key in own}
+        for key in sorted(closed & has_clients):
+            has_account = exists().where(_a.client_id == _c.client_id, _a.carrier == key, in_use())
+            lost = _c.pod_carrier_key == key, _c.pod_account_id.is_(None), has_account
+            self._assess_again(stage, and_(*lost), pod_rank_at=None)
+
+    def _assess_again(self, stage: Stage, which: ColumnElement[bool], **values: None) -> None:
+        rows = and_(at_stage(stage), which, self.reach.rows())
+        with self.database.read() as connection:
+            if connection.execute(select(_c.id).where(rows).limit(1)).first() is None:
+                return
+        with self._alone() as connection:
+            connection.execute(update(claims).where(rows).values(values))
+
+    def _apply_changes(self, connection: Connection) -> set[str]:
+        """Have the claims of clients follow what was changed of their accounts; the keys of the carriers concerned.
+
+        What this run does not know of yet is left to the next one. Those who change an account meanwhile wait.
+        """
+        changed = select(_a.id, _a.client_id, _a.carrier, in_use().label("is_used"))
+        rows = connection.execute(changed.where(_a.is_applied.is_(False)).with_for_update()).all()
+        of_clients = self.catalog.of_clients
+        known = [
+            row
+            for row in rows
+            if of_clients.get(row.client_id, {}).get(row.carrier) == (row.id if row.is_used else None)
+        ]
+        for first in range(0, len(known), CHUNK):
+            ids = [row.id for row in known[first : first + CHUNK]]
+            these = _a.id.in_(ids)
+            if "client_id" in self.columns:
+                concerned = _concerned(self.catalog, these), self.reach.rows()
+                values = {"pod_rank_at": None, "pod_account_id": None}
+                connection.execute(update(claims).where(*concerned).values(values))
+            connection.execute(update(client_accounts).where(these).values(is_applied=True))
+        return {row.carrier for row in known}
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
@@ -215,14 +274,6 @@ class ClaimMaintenance:
                 connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
 
-    @staticmethod
-    def _accounts_then(connection: Connection) -> dict[str, bool]:
-        rows = connection.execute(select(accounts.c.carrier, accounts.c.configured)).all()
-        return {row.carrier: row.configured for row in rows}
-
-    def _known_keys(self) -> list[str]:
-        return ["", *sorted(self.catalog.specs)]
-
     # ---------------------------------------------------------------- what other programs lock
 
     def recall_last_attempts(
@@ -230,7 +281,7 @@ class ClaimMaintenance:
     ) -> Iterator[Claim]:
         since = None if which.all else which.since
         wanted = recalled(which.max_retries, since)
-        yield from self._reassess(and_(wanted, _of(carriers)), _c.pod_retry_count, recall, now)
+        yield from self._reassess(and_(wanted, self._of(carriers)), _c.pod_retry_count, recall, now)
 
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
@@ -271,7 +322,7 @@ class ClaimMaintenance:
 
         One of which others took care meanwhile is at no stage, and assessed again should it be failed or pending again.
         """
-        key = case((_c.pod_carrier_key.in_(self._known_keys()), _c.pod_carrier_key))
+        key = case((of_carriers(["", *self.catalog.specs]), _c.pod_carrier_key))
         stage = case((is_failed(), Stage.READY), (is_ours(), Stage.NEW))
         self._change(_due(Stage.WAITING, due_until), {"pod_stage": stage, "pod_carrier_key": key})
         self._change(and_(_due(Stage.SETTLED, due_until), is_ours().is_not(true())), {"pod_stage": None})
@@ -286,7 +337,12 @@ class ClaimMaintenance:
             connection.execute(statement)
 
     def _passing(self, due_until: datetime, carriers: Collection[str], now: datetime) -> ColumnElement[bool]:
-        return and_(_due(Stage.SETTLED, due_until), _of(carriers), free(now), unedited(), self.reach.rows())
+        due = _due(Stage.SETTLED, due_until), self._of(carriers)
+        return and_(*due, free(now), unedited(), self.reach.rows())
+
+    def _of(self, carriers: Collection[str]) -> ColumnElement[bool]:
+        """Claims that any account of these carriers serves; none named: all."""
+        return _c.pod_carrier_key.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
 
     def pass_retries(
         self,
@@ -311,7 +367,7 @@ class ClaimMaintenance:
         at_that_stage = case((at_stage(stage), true()), else_=false())
         query = (
             select(*readable_columns(self.columns))
-            .where(over, _of(carriers), at_that_stage)
+            .where(over, self._of(carriers), at_that_stage)
             .where(still_ours(), free(now), unedited(), self.reach.rows())
             .order_by(_c.pod_expire_from)
             .limit(CHUNK)
@@ -402,10 +458,6 @@ def _gave_up_below(max_retries: int) -> ColumnElement[bool]:
     return and_(below, _c.pod_expired_at.is_(None), still_ours())
 
 
-def _of(carriers: Collection[str]) -> ColumnElement[bool]:
-    return _c.pod_carrier_key.in_(sorted(carriers)) if carriers else true()
-
-
 def _beyond(stage: Stage, horizon: Any) -> ColumnElement[bool]:
     of_backoff = awaits_retry() if stage is Stage.WAITING else at_stage(stage)
     return and_(of_backoff, _c.pod_next_retry_at > horizon, still_ours())
@@ -424,3 +476,48 @@ def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> li
         for key in (substitute.claimed, substitute.served_by)
     }
     return sorted(shared | ({""} if is_new else set()))
+
+
+# ---------------------------------------------------------------- accounts that come and go
+
+
+class _Before(NamedTuple):
+    """What the last run left: which carriers the house had credentials for, and whether clients' accounts were changed since."""
+
+    configured: dict[str, bool]
+    has_changed_accounts: bool
+
+
+def _known_before(connection: Connection) -> _Before:
+    """In one statement: most runs find nothing changed."""
+    to_apply = select(literal("", Text), true()).where(exists().where(_a.is_applied.is_(False)))
+    query = select(accounts.c.carrier, accounts.c.configured).union_all(to_apply)
+    found: dict[str, bool] = dict(tuple(row) for row in connection.execute(query))
+    return _Before({key: is_it for key, is_it in found.items() if key}, "" in found)
+
+
+def _gone(connection: Connection, catalog: Catalog, keys: Collection[str]) -> set[str]:
+    """Those of these keys that are of no account any more. One that this run does not know may be newer than what it knows."""
+    unknown = set(keys) - {"", *catalog.accounts_of(catalog.specs)}
+    of_accounts = {key for key in unknown if carrier_of(key) in catalog.specs}
+    if not of_accounts:
+        return set()
+    used = connection.execute(select(_a.carrier, _a.id).where(in_use())).all()
+    return of_accounts - {str(AccountKey(carrier, number)) for carrier, number in used}
+
+
+def _concerned(catalog: Catalog, these: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Open claims that another account than now is to serve, by these accounts of their clients; and those that remember one."""
+    key, of_carrier = _c.pod_carrier_key, _a.carrier
+    serves = or_(key == of_carrier, func.substr(key, 1, func.length(of_carrier) + 1) == of_carrier + "#")
+    partners = [
+        and_(of_carrier == one, of_carriers([other]))
+        for substitute in catalog.substitutes
+        for one, other in (
+            (substitute.served_by, substitute.claimed),
+            (substitute.claimed, substitute.served_by),
+        )
+    ]
+    expected = case((in_use(), of_carrier + "#" + cast(_a.id, Text)), else_=of_carrier)
+    moves = or_(and_(serves, or_(_c.pod_account_id.is_not(None), key != expected)), *partners)
+    return and_(_c.pod_stage.is_not(None), exists().where(these, _a.client_id == _c.client_id, moves))

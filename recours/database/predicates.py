@@ -5,20 +5,20 @@ claims and among ten million. It is used only where the query repeats its condit
 hence the constants are written into the SQL, not passed as parameters. A test asserts the plans.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, case, false, literal, literal_column, or_, true
+from sqlalchemy import ColumnElement, Text, and_, case, false, func, literal, literal_column, or_, true
 
 from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind
 from recours.core.pauses import FURTHEST_END
 from recours.database.engine import DatabaseError
-from recours.database.tables import attempts, claims, events, mails
+from recours.database.tables import attempts, claims, client_accounts, events, mails
 
 _c = claims.c
 
@@ -76,6 +76,15 @@ def still_ours() -> ColumnElement[bool]:
     return case((is_ours(), true()), else_=false())
 
 
+def of_carriers(keys: Collection[str]) -> ColumnElement[bool]:
+    """Rows that any account of these carriers serves ("": of no carrier that we know)."""
+    # Not a range of keys: what lies between two texts, a server's collation decides.
+    of_clients = (
+        func.substr(_c.pod_carrier_key, 1, len(key) + 1) == f"{key}#" for key in sorted(keys) if key
+    )
+    return or_(_c.pod_carrier_key.in_(sorted(keys)), *of_clients)
+
+
 @cache
 def expiring() -> ColumnElement[bool]:
     """Ready rows with a real deadline."""
@@ -126,6 +135,11 @@ def was_asked() -> ColumnElement[bool]:
     The call that several claims share is counted with one of them; the others have the HTTP status of its answer.
     """
     return or_(attempts.c.calls > 0, attempts.c.http_status.is_not(None))
+
+
+def in_use() -> ColumnElement[bool]:
+    """Accounts of clients that work is done with."""
+    return and_(client_accounts.c.removed_at.is_(None), client_accounts.c.disabled_at.is_(None))
 
 
 # ---------------------------------------------------------------- the reach of a run

@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 
+from recours.core.accounts import HOUSE
 from recours.core.claim import Delivery, FetchStatus
 from recours.core.quota import Capability
 from recours.database.engine import Database
+from recours.database.lenient_reader import delivery_columns
 from recours.database.predicates import const
 from recours.database.rows import free
-from recours.database.tables import attempts, claims
+from recours.database.tables import attempts, claims, evidence
 from recours.runs.ports import TRACKED, Lease, Tracked, UntrackedProof
 
-_a, _c = attempts.c, claims.c
+_a, _c, _v = attempts.c, claims.c, evidence.c
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class DatabaseProofs:
             select(later.id).where(later.claim_id == _a.claim_id, later.outcome == const(TRACKED))
         )
         found = (
-            select(_a.id, _a.claim_id, _a.carrier, _a.tracking_number)
+            select(_a.id, _a.claim_id, _a.carrier, _a.tracking_number, func.coalesce(_a.account_id, HOUSE))
             .join(claims, _c.id == _a.claim_id)
             .where(_a.started_at >= since, _a.carrier == carrier, _a.turn == 0)
             .where(_a.outcome == const("success"), _a.delivered_at.is_(None), _a.delivered_day.is_(None))
@@ -60,6 +62,7 @@ class DatabaseProofs:
             "run_id": self.run_id,
             "worker": self.worker,
             "carrier": proof.carrier,
+            "account_id": proof.account or None,
             "tracking_number": proof.number,
             "turn": 0,
             "started_at": begun_at,
@@ -70,16 +73,22 @@ class DatabaseProofs:
             "circumstances": {"calls": {Capability.TRACKING.lower(): tracked.calls}},
         }
         if isinstance(found, Delivery):
-            day = found.day.isoformat() if found.day else None
-            row |= {"delivered_at": found.at, "delivered_day": day, "signatory": found.signatory}
+            row |= delivery_columns(found)
         else:
             row |= {"error_kind": found.kind, "message": found.message, "http_status": found.http_status}
         is_held = _c.id == proof.claim_id, _c.pod_lease_token == lease.token
         with self.database.write() as connection:
             connection.execute(insert(attempts).values(row))
             if isinstance(found, Delivery):
-                facts = {name: row[name] for name in ("delivered_at", "delivered_day", "signatory")}
+                facts = delivery_columns(found)
                 connection.execute(update(attempts).where(_a.id == proof.attempt_id).values(facts))
+                # What came without a delivery: the pieces of this proof. Of what a person attached, they say what they know.
+                untold = (
+                    _v.claim_id == proof.claim_id,
+                    _v.by.is_(None),
+                    *(_v[name].is_(None) for name in facts),
+                )
+                connection.execute(update(evidence).where(*untold).values(**facts, place=found.place))
                 unsigned = *is_held, _c.pod_delivery_person.is_(None)
                 connection.execute(
                     update(claims).where(*unsigned).values(pod_delivery_person=found.signatory)

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
+    Table,
     Text,
     and_,
     bindparam,
@@ -21,21 +23,34 @@ from sqlalchemy import (
 )
 
 from recours.core.claim import Stage
+from recours.core.custody import CustodyEntry, CustodyEvent
 from recours.core.mail import MailState
+from recours.database.custody import append
 from recours.database.engine import Database, DatabaseError
 from recours.database.predicates import at_stage, const, is_ours
 from recours.database.rows import free, unedited
 from recours.database.schema.partitions import partitions_of
-from recours.database.tables import attempts, changes, claims, events, mail_events, mails, runs
+from recours.database.tables import (
+    actions,
+    attempts,
+    changes,
+    claims,
+    events,
+    evidence,
+    mail_events,
+    mails,
+    runs,
+)
 from recours.operations.prune import AttemptMonth, CarrierShare, OldAttempt, Part, PruneForecast, RunDates
 
-_c, _a, _e, _m, _h = claims.c, attempts.c, events.c, mails.c, changes.c
+_c, _a, _e, _m, _h, _v = claims.c, attempts.c, events.c, mails.c, changes.c, evidence.c
 _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
 # Those who read a month queue behind a wait for it.
 _WAITS_FOR_A_MONTH = "SET LOCAL lock_timeout = '2s'"
 _WITH_CLAIMS = attempts.outerjoin(claims, _c.id == _a.claim_id)
+_EVIDENCE = evidence.outerjoin(claims, _c.id == _v.claim_id)
 # In the order of OldAttempt's fields, the last of which is `_is_shared`.
 _OLD_ATTEMPT = (
     _a.id,
@@ -43,6 +58,19 @@ _OLD_ATTEMPT = (
     _a.document_path,
     _a.document_sha256,
     func.coalesce(_a.document_size, 0),
+    _a.carrier,
+    _a.tracking_number,
+    _c.claim_reference,
+)
+_OLD_PIECE = (
+    _v.id,
+    _v.claim_id,
+    _v.path,
+    _v.sha256,
+    _v.size,
+    _v.carrier,
+    _v.tracking_number,
+    _c.claim_reference,
 )
 
 _ENDED = tuple(
@@ -58,6 +86,7 @@ _NO_DOCUMENT = (
     .where(_c.id == bindparam("of_claim"), _c.pod_url == bindparam("path"))
     .values(pod_url=None, pod_delivery_person=None, pod_signature_url=None, pod_known_delivery=None)
 )
+_NO_EVIDENCE = delete(evidence).where(_v.claim_id == bindparam("of_claim"), _v.path == bindparam("path"))
 
 
 @dataclass(frozen=True)
@@ -66,6 +95,7 @@ class DatabasePast:
 
     database: Database
     holder: str  # of the leases on claims
+    by: str = "recours prune"  # who has it done
 
     def outlook(self, before: datetime, now: datetime) -> PruneForecast:
         query = (
@@ -89,11 +119,19 @@ class DatabasePast:
                 (events, _facts(before)),
                 (mails, _texts(before)),
                 (changes, (_h.at < before,)),
+                (actions, (actions.c.at < before,)),
+            )
+            alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
+            pieces = (
+                select(func.count())
+                .select_from(_EVIDENCE)
+                .where(*_old_evidence(before), _is_over(now), alone)
             )
             counts = [
                 connection.scalar(select(func.count()).select_from(table).where(*which)) or 0
                 for table, which in rest
             ]
+            counts[-2:] = [counts[-2] + counts[-1], connection.scalar(pieces) or 0]
         return PruneForecast(shares, *counts)
 
     # ---------------------------------------------------------------- attempts and documents
@@ -119,6 +157,20 @@ class DatabasePast:
         )
         if with_document_in:
             query = query.where(_a.document_path.is_not(None), *_within(with_document_in))
+        return self._taken(query, now)
+
+    def take_evidence(self, before: datetime, now: datetime, last: int) -> Part | None:
+        query = (
+            select(_c.id, *_OLD_PIECE)
+            .select_from(_EVIDENCE)
+            .where(_v.id > last, *_old_evidence(before), _is_over(now))
+            .order_by(_v.id)
+            .limit(_CHUNK)
+        )
+        return self._taken(query, now)
+
+    def _taken(self, query: Select[Any], now: datetime) -> Part | None:
+        """What of a query's rows may go: their claims are leased."""
         with self.database.read() as connection:
             rows = connection.execute(query).all()
         if not rows:
@@ -133,9 +185,15 @@ class DatabasePast:
         found = [OldAttempt(*facts) for claim_id, *facts in rows if claim_id is None or claim_id in leased]
         return Part(found, last=rows[-1][1])
 
-    def forget(self, part: Part, gone: Sequence[OldAttempt]) -> None:
+    def forget(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
+        self._forget(attempts, part, gone, now)
+
+    def forget_evidence(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
+        self._forget(evidence, part, gone, now)
+
+    def _forget(self, table: Table, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
         erased = [
-            {"of_claim": attempt.claim_id, "path": attempt.document_path}
+            attempt
             for attempt in sorted(gone, key=lambda attempt: (attempt.claim_id, attempt.id))
             if attempt.document_path is not None and not attempt.is_shared
         ]
@@ -146,9 +204,25 @@ class DatabasePast:
             )
             connection.execute(select(_c.id).where(*mine).order_by(_c.id).with_for_update()).all()
             if erased:
-                connection.execute(_NO_DOCUMENT, erased)
-            connection.execute(delete(attempts).where(_a.id.in_([attempt.id for attempt in gone])))
+                paths = [{"of_claim": one.claim_id, "path": one.document_path} for one in erased]
+                connection.execute(_NO_DOCUMENT, paths)
+                connection.execute(_NO_EVIDENCE, paths)
+            connection.execute(delete(table).where(table.c.id.in_([attempt.id for attempt in gone])))
             connection.execute(update(claims).where(*mine).values(pod_lease_token=None, pod_lease_until=None))
+            append(connection, [self._erased(attempt, now) for attempt in erased])
+
+    def _erased(self, attempt: OldAttempt, now: datetime) -> CustodyEntry:
+        return CustodyEntry(
+            CustodyEvent.ERASED,
+            now,
+            self.by,
+            attempt.claim_id,
+            attempt.reference or "",
+            attempt.carrier,
+            attempt.number,
+            attempt.document_sha256 or "",
+            attempt.document_size,
+        )
 
     def empty(self, month: AttemptMonth, now: datetime) -> int:
         """See `Past`. Others go on reading the month until it is known that nothing of it stays; nobody writes to it."""
@@ -183,11 +257,14 @@ class DatabasePast:
         return self._change(mails, _texts(before), {"plain": "", "html": ""})
 
     def forget_changes(self, before: datetime) -> int:
-        some = select(_h.id).where(_h.at < before).order_by(_h.at).limit(_CHUNK)
+        return self._delete(changes, before) or self._delete(actions, before)
+
+    def _delete(self, table: Table, before: datetime) -> int:
+        some = select(table.c.id).where(table.c.at < before).order_by(table.c.at).limit(_CHUNK)
         with self.database.write() as connection:
             ids = list(connection.scalars(some.with_for_update(skip_locked=True)))
             if ids:
-                connection.execute(delete(changes).where(_h.id.in_(ids)))
+                connection.execute(delete(table).where(table.c.id.in_(ids)))
         return len(ids)
 
     def _change(self, table: Any, which: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
@@ -205,10 +282,17 @@ def _within(month: AttemptMonth) -> tuple[ColumnElement[bool], ...]:
 
 
 def _is_shared(before: datetime) -> ColumnElement[bool]:
-    """Attempts whose very document a later one brought too."""
+    """Attempts whose very document a later one brought too, as its proof or beside that."""
     later = attempts.alias("later").c
     alike = later.claim_id == _a.claim_id, later.document_path == _a.document_path
-    return exists(select(later.id).where(*alike, later.started_at >= before))
+    beside = _v.claim_id == _a.claim_id, _v.path == _a.document_path, _v.obtained_at >= before
+    return or_(exists(select(later.id).where(*alike, later.started_at >= before)), exists().where(*beside))
+
+
+def _old_evidence(before: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Pieces that no later attempt brought too: one by an older version leaves their row as it was."""
+    alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
+    return _v.obtained_at < before, ~exists(select(_a.id).where(*alike, _a.started_at >= before))
 
 
 def _is_over(now: datetime) -> ColumnElement[bool]:

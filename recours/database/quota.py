@@ -1,4 +1,4 @@
-"""The quota store: how many calls were taken in which window, and the state of each carrier.
+"""The quota store: how many calls were taken in which window, and the state of each carrier and account.
 
 A unit is reserved before the call it is for and becomes used just before the call is sent, each by a committed
 transaction that a power cut does not undo. What a process reserved when it died is thus known not to have been sent, and is given back once its hold
@@ -7,7 +7,7 @@ has expired.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -20,6 +20,8 @@ from sqlalchemy import (
     Connection,
     Insert,
     Integer,
+    RowMapping,
+    Table,
     and_,
     bindparam,
     delete,
@@ -30,15 +32,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningInsert
 
+from recours.core.accounts import AccountKey
+from recours.core.actions import ActionKind, OperatorAction
 from recours.core.errors import REFUSED_KINDS, ErrorKind
-from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Stop
+from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Pause, Stop
 from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
+from recours.database.actions import note_action
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
 from recours.database.predicates import is_over
-from recours.database.tables import carriers, quota, quota_shares
+from recours.database.tables import account_state, carriers, quota, quota_shares
 
 _q, _s = quota.c, quota_shares.c
+_LIMITS_AT_ONCE = 10_000
 
 
 class _ExhaustedError(Exception):
@@ -63,7 +69,24 @@ _USE = (
 )
 
 
-_CARRIER_STATE = select(carriers).where(carriers.c.carrier == bindparam("of_carrier"))
+_a = account_state.c
+_asked = select(
+    bindparam("of_carrier", type_=_a.carrier.type).label("carrier"),
+    bindparam("of_account", type_=_a.account_id.type).label("account_id"),
+).subquery()
+_OF_CARRIER = (
+    carriers.c.paused_until.label("outage_until"),
+    carriers.c.reason.label("outage_reason"),
+    carriers.c.stopped_at,
+    carriers.c.stopped_why,
+)
+_OF_ACCOUNT = tuple(column for column in _a if not column.name.startswith("token"))
+_CARRIER_STATE = select(*_OF_CARRIER, *_OF_ACCOUNT).select_from(
+    _asked.outerjoin(carriers, carriers.c.carrier == _asked.c.carrier).outerjoin(
+        account_state,
+        and_(_a.carrier == _asked.c.carrier, _a.account_id == _asked.c.account_id),
+    )
+)
 
 
 @cache
@@ -215,7 +238,8 @@ class QuotaTables:
 
     def _exhausted(self, request: QuotaRequest, now: datetime) -> Exhausted:
         with self.database.read() as connection:
-            return self._use_of(connection, request.limit, now).exhausted(request.headroom)
+            (use,) = self._uses_of(connection, [request.limit], now)
+        return use.exhausted(request.headroom)
 
     def consume(self, reserved: Reserved, expires_at: datetime) -> bool:
         """Turn a reserved unit into a used one; False if it is not reserved any more (it expired and was given back)."""
@@ -278,29 +302,58 @@ class QuotaTables:
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
         with self.database.read() as connection:
-            return [self._use_of(connection, limit, now) for limit in limits]
+            return self._uses_of(connection, limits, now)
 
-    def _use_of(self, connection: Connection, limit: Limit, now: datetime) -> Usage:
-        start, end = limit.window.around(now)
-        taken = connection.scalar(select(_q.taken).where(*_of_window(_q, limit.key, start))) or 0
-        reserved = select(func.coalesce(func.sum(_s.held), 0)).where(*_of_window(_s, limit.key, start))
-        holding = connection.scalar(reserved) or 0
-        return Usage(limit, used=taken - holding, reserved=holding, resets_at=end)
+    def _uses_of(self, connection: Connection, limits: Sequence[Limit], now: datetime) -> list[Usage]:
+        """Two queries for up to _LIMITS_AT_ONCE limits."""
+        taken, held = dict[tuple[str, datetime], int](), dict[tuple[str, datetime], int]()
+        for at in range(0, len(limits), _LIMITS_AT_ONCE):
+            some = limits[at : at + _LIMITS_AT_ONCE]
+            keys = {limit.key for limit in some}
+            starts = {limit.window.around(now)[0] for limit in some}
+            of_these = select(_q.limit_key, _q.window_start, _q.taken)
+            of_these = of_these.where(_q.limit_key.in_(keys), _q.window_start.in_(starts))
+            of_all = select(_s.limit_key, _s.window_start, func.sum(_s.held))
+            of_all = of_all.where(_s.limit_key.in_(keys), _s.window_start.in_(starts))
+            of_all = of_all.group_by(_s.limit_key, _s.window_start)
+            taken |= {(key, start): count for key, start, count in connection.execute(of_these)}
+            held |= {(key, start): int(count or 0) for key, start, count in connection.execute(of_all)}
+        found = []
+        for limit in limits:
+            start, end = limit.window.around(now)
+            holding = held.get((limit.key, start), 0)
+            used = taken.get((limit.key, start), 0) - holding
+            found.append(Usage(limit, used=used, reserved=holding, resets_at=end))
+        return found
 
-    # ---------------------------------------------------------------- carriers
+    # ---------------------------------------------------------------- carriers and accounts
 
-    def carrier_state(self, carrier: str) -> CarrierState:
+    def carrier_state(self, key: str) -> CarrierState:
+        of = AccountKey.parse(key)
         with self.database.read() as connection:
-            row = connection.execute(_CARRIER_STATE, {"of_carrier": carrier}).mappings().first()
-        if row is None:
-            return CarrierState()
-        known = {field: row[column] for field, column in _ACCOUNT_COLUMNS.items()}
-        account = AccountState(**known | {"kind": _kind(row["refusal_kind"])})
-        return CarrierState(row["paused_until"], row["reason"], account, _stop(row))
+            row = (
+                connection.execute(_CARRIER_STATE, {"of_carrier": of.carrier, "of_account": of.account})
+                .mappings()
+                .one()
+            )
+        return _state(row, row if row["refusals"] is not None else None)
 
-    def stop(self, carrier: str, stop: Stop) -> None:
-        """A person stops the carrier; a later stop replaces the reason of an earlier one, not its time."""
+    def carrier_states(self, keys: Collection[str]) -> dict[str, CarrierState]:
+        of = {key: AccountKey.parse(key) for key in keys}
+        named = {one.carrier for one in of.values()}
+        outages = select(carriers.c.carrier, *_OF_CARRIER).where(carriers.c.carrier.in_(named))
+        states = select(*_OF_ACCOUNT).where(_a.carrier.in_(named))
+        with self.database.read() as connection:
+            by_carrier = {row["carrier"]: row for row in connection.execute(outages).mappings()}
+            by_account = {
+                AccountKey(row["carrier"], row["account_id"]): row
+                for row in connection.execute(states).mappings()
+            }
+        return {key: _state(by_carrier.get(one.carrier), by_account.get(one)) for key, one in of.items()}
+
+    def stop(self, carrier: str, stop: Stop, by: str, why: str = "") -> None:
         values = {"stopped_at": stop.at, "stopped_why": stop.why}
+        paused = OperatorAction(ActionKind.PAUSED, carrier, by, {"why": why} if why else {})
         since = func.coalesce(carriers.c.stopped_at, stop.at, type_=carriers.c.stopped_at.type)
         with self.database.write() as connection:
             upsert = insert_into(carriers, connection.dialect.name).values(
@@ -308,43 +361,78 @@ class QuotaTables:
             )
             changed = {"stopped_at": since, "stopped_why": stop.why}
             connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=changed))
+            note_action(connection, paused, stop.at)
 
-    def take_up(self, carrier: str) -> Stop | None:
-        """A person takes the carrier up again; returns the stop that this ended, None if there was none."""
+    def take_up(self, carrier: str, by: str, now: datetime) -> Stop | None:
         stopped = carriers.c.carrier == carrier, carriers.c.stopped_at.is_not(None)
         query = select(carriers.c.stopped_at, carriers.c.stopped_why).where(*stopped).with_for_update()
         with self.database.write() as connection:
             row = connection.execute(query).mappings().first()
             if row is not None:
                 connection.execute(update(carriers).where(*stopped).values(stopped_at=None, stopped_why=None))
+                note_action(connection, OperatorAction(ActionKind.RESUMED, carrier, by), now)
         return _stop(row) if row else None
 
-    def set_account_state(self, carrier: str, state: AccountState) -> None:
+    def set_account_state(self, key: str, state: AccountState) -> None:
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
         values["refusal_kind"] = state.kind if state.refusals else None
+        row = _row_of(key) | values
         with self.database.write() as connection:
-            upsert = insert_into(carriers, connection.dialect.name).values(values | {"carrier": carrier})
-            connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=values))
+            upsert = insert_into(account_state, connection.dialect.name).values(row)
+            connection.execute(
+                upsert.on_conflict_do_update(index_elements=[*account_state.primary_key], set_=values)
+            )
 
-    def pause(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
-        """The carrier asked to wait; a longer wait that stands already is kept, unless no pause can last so long."""
+    def pause(self, key: str, until: datetime, reason: str, now: datetime) -> None:
+        self._pause(account_state, _row_of(key), until, reason, now)
+
+    def pause_carrier(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
+        self._pause(carriers, {"carrier": carrier, "refusals": 0}, until, reason, now)
+
+    def _pause(
+        self, table: Table, row: Mapping[str, Any], until: datetime, reason: str, now: datetime
+    ) -> None:
+        """A longer wait that stands already is kept, unless no pause can last so long."""
         values = {"paused_until": until, "reason": reason}
-        stands = carriers.c.paused_until
+        stands = table.c.paused_until
         longer = or_(stands.is_(None), stands < until, stands > now + FURTHEST_END)
         with self.database.write() as connection:
-            upsert = insert_into(carriers, connection.dialect.name).values(
-                values | {"carrier": carrier, "refusals": 0}
+            upsert = insert_into(table, connection.dialect.name).values({**row, **values})
+            connection.execute(
+                upsert.on_conflict_do_update(index_elements=[*table.primary_key], set_=values, where=longer)
             )
-            upsert = upsert.on_conflict_do_update(index_elements=["carrier"], set_=values, where=longer)
-            connection.execute(upsert)
 
-    def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
-        """Take the one try that is due after a refusal of our account; False if another process has it."""
-        at = carriers.c.refused_until
-        due = carriers.c.carrier == carrier, or_(at <= now, at > now + FURTHEST_END)
+    def try_again(self, key: str, now: datetime, until: datetime) -> bool:
+        """Take the one try that is due after a refusal of an account; False if another process has it."""
+        of, at = AccountKey.parse(key), _a.refused_until
+        due = _a.carrier == of.carrier, _a.account_id == of.account, or_(at <= now, at > now + FURTHEST_END)
         with self.database.write() as connection:
-            statement = update(carriers).where(*due).values(refused_until=until)
+            statement = update(account_state).where(*due).values(refused_until=until)
             return bool(connection.execute(statement).rowcount)
+
+
+def _row_of(key: str) -> dict[str, Any]:
+    """A new row for an account."""
+    of = AccountKey.parse(key)
+    return {"carrier": of.carrier, "account_id": of.account, "refusals": 0}
+
+
+def _state(of_carrier: RowMapping | None, of_account: RowMapping | None) -> CarrierState:
+    return CarrierState(
+        outage=_pause(of_carrier["outage_until"], of_carrier["outage_reason"]) if of_carrier else None,
+        stopped=_stop(of_carrier) if of_carrier else None,
+        pause=_pause(of_account["paused_until"], of_account["reason"]) if of_account else None,
+        account=_account(of_account) if of_account else AccountState(),
+    )
+
+
+def _pause(until: datetime | None, reason: str | None) -> Pause | None:
+    return Pause(until, reason) if until else None
+
+
+def _account(row: RowMapping) -> AccountState:
+    known = {field: row[column] for field, column in _ACCOUNT_COLUMNS.items()}
+    return AccountState(**known | {"kind": _kind(row["refusal_kind"])})
 
 
 def _stop(row: Any) -> Stop | None:

@@ -5,14 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, update
 
 from recours.core.carrier import Catalog
 from recours.core.claim import NEVER, Claim, Stage, State
 from recours.core.evidence import EARLIEST
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claims
-from recours.database.predicates import Reach, at_stage, const, still_ours, was_asked
+from recours.database.predicates import Reach, at_stage, const, of_carriers, still_ours, was_asked
+from recours.database.ready_claims import lanes_of_parameter, named_lanes
 from recours.database.rows import free, parameters, readable_columns, unedited, update_rows
 from recours.database.tables import adoption, attempts, claims
 
@@ -57,7 +58,7 @@ def _part(
     """The claims of a stretch of ids; and the ids of those that others have locked: a later run ranks them."""
     stages = _c.pod_stage.in_([const(stage) for stage in _RANKED])
     # Where pod_since is kept, only the order of carriers that forget parcels has changed.
-    to_rank = or_(_c.pod_since.is_(None), _c.pod_carrier_key.in_(sorted(catalog.evidence_days)))
+    to_rank = or_(_c.pod_since.is_(None), of_carriers(catalog.evidence_days))
     within = _c.id > done, _c.id <= last, stages, to_rank, still_ours(), unedited()
     wanted = set(connection.scalars(select(_c.id).where(*within)))
     if not wanted:
@@ -92,29 +93,34 @@ def rank_overdue(
 ) -> int:
     """Rank the ready claims of these carriers again whose days without a deadline are over; how many. Raises DatabaseError.
 
-    Each carrier's are found by one look into the index of ready claims, once: they get another place.
+    Each account's are found by one look into the index of ready claims, once: they get another place.
     """
     # Of others nobody knows when their evidence ends.
     was_created = [_c.created_at >= EARLIEST] if "created_at" in columns else []
     is_dated = or_(_c.pod_known_delivery.is_not(None), *was_created)
+    is_overdue = _c.pod_rank_is_deadline == 0, _c.pod_rank_at < now
+    free_rows = is_dated, still_ours(), unedited(), free(now), reach.rows()
+
+    def within(key: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+        return [at_stage(stage), _c.pod_carrier_key == key, *is_overdue, *free_rows]
+
+    lanes = lanes_of_parameter(is_sqlite=database.is_sqlite)
+    first = select(_c.id).where(*within(lanes.c.carrier_key)).order_by(_c.pod_rank_at).limit(1)
+    has_some = first.correlate(lanes).scalar_subquery().is_not(None)
+    named = named_lanes(sorted(catalog.accounts_of(carriers)), is_sqlite=database.is_sqlite)
+    with database.read() as connection:
+        keys = connection.scalars(select(lanes.c.carrier_key).where(has_some), named).all()
+    if not keys:
+        return 0  # as in nearly every run: the other statement has dozens of columns, and takes long to make
+    wanted = within(bindparam("key"))
+    query = select(*readable_columns(columns)).where(*wanted).order_by(_c.pod_rank_at).limit(_PART)
     count = 0
-    for key in sorted(carriers):
-        overdue = (
-            at_stage(stage),
-            _c.pod_carrier_key == key,
-            _c.pod_rank_is_deadline == 0,
-            _c.pod_rank_at < now,
-        )
-        within = *overdue, is_dated, still_ours(), unedited(), free(now), reach.rows()
-        query = select(*readable_columns(columns)).where(*within).order_by(_c.pod_rank_at).limit(_PART)
+    for key in keys:
         moved = _PART
         while moved == _PART:
-            with database.read() as connection:
-                if connection.execute(query.limit(1)).first() is None:
-                    break
             with database.write() as connection:
-                found = read_claims(connection.execute(query.with_for_update(skip_locked=True)), catalog)
-                moved = _write(connection, found, rank)
+                rows = connection.execute(query.with_for_update(skip_locked=True), {"key": key})
+                moved = _write(connection, read_claims(rows, catalog), rank)
             count += moved
     return count
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Interval,
     ScalarSelect,
     Select,
     Text,
@@ -24,12 +25,14 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
     type_coerce,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import array
 
 from recours.core.claim import LAST, Stage, Urgency
 from recours.database.lenient_reader import as_moment
@@ -40,7 +43,7 @@ from recours.database.tables import claims
 _c = claims.c
 
 # With so many lanes PostgreSQL reads all ready claims faster than it looks for the first of each lane.
-_MANY_LANES = 1000
+_MANY_LANES = 2000
 
 
 @cache
@@ -76,22 +79,30 @@ def leasable_ids(
 
     `locks`: the rows are locked, and those that others have locked are passed over.
     """
-    most, lanes = bindparam("most", type_=Integer), _lanes_of_parameter(is_sqlite=is_sqlite)
+    most, lanes = bindparam("most", type_=Integer), lanes_of_parameter(is_sqlite=is_sqlite)
     numbers = [func.trim(func.coalesce(_c.tracking_number, "")) == ""] if unnumbered else []
-    to_lease = [*_to_lease(stage, lanes.c.carrier_key, reach), *numbers]
-    parts = []
-    for tier, where in zip(_TIERS, _stretches(), strict=True):
-        first = select(_c.id, _c.pod_rank_at).where(*to_lease, *where).order_by(_c.pod_rank_at).limit(most)
-        parts.append(
-            _of_each_lane(lanes, first, is_sqlite=is_sqlite, locks=locks).add_columns(
+
+    def first(lane: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
+        to_lease = [*_to_lease(stage, lane, reach), *numbers, *where]
+        return select(_c.id, _c.pod_rank_at).where(*to_lease).order_by(_c.pod_rank_at).limit(most)
+
+    if is_sqlite:
+        parts = (
+            of_each_lane(lanes, first(lanes.c.carrier_key, *where), is_sqlite=True).add_columns(
                 literal(tier).label("tier")
             )
+            for tier, where in zip(_TIERS, _stretches(), strict=True)
         )
-    found = union_all(*parts).subquery()
+        found = union_all(*parts).subquery()
+    else:  # it takes longer to plan four parts than to read them
+        c = (stretches := _stretches_of(lanes)).c
+        within = _c.pod_rank_is_deadline == c.is_deadline, _c.pod_rank_at.between(c.since, c.until)
+        firsts = of_each_lane(stretches, first(c.carrier_key, *within), is_sqlite=False, locks=locks)
+        found = firsts.add_columns(c.tier).subquery()
     return select(found.c.id).order_by(found.c.tier, found.c.pod_rank_at, found.c.id).limit(most)
 
 
-def _of_each_lane(lanes: CTE, first: Select[Any], *, is_sqlite: bool, locks: bool) -> Select[Any]:
+def of_each_lane(lanes: CTE, first: Select[Any], *, is_sqlite: bool, locks: bool = False) -> Select[Any]:
     """The ids and ranks of the claims that a query finds in each of these lanes."""
     if is_sqlite:  # it has no LATERAL; and nobody else can write now, so that no row has to be locked
         ids = first.with_only_columns(_c.id).correlate(lanes)
@@ -109,7 +120,7 @@ def ready_lanes(stage: Stage, reach: Reach, *, is_sqlite: bool, is_named: bool) 
     Where `most` lanes have a claim, one is counted in each: they are `most` in all. `is_named`: of the lanes of `named_lanes`,
     else of all. Parameters: see `leasable_ids`.
     """
-    lanes = _lanes_of_parameter(is_sqlite=is_sqlite) if is_named else carrier_keys(stage).cte("lanes")
+    lanes = lanes_of_parameter(is_sqlite=is_sqlite) if is_named else carrier_keys(stage).cte("lanes")
     most = bindparam("most", type_=Integer)
     firsts = [_first_rank(stage, lanes, reach, where) for where in _stretches()[:2]]
     labelled = [first.label(name) for first, name in zip(firsts, ("one", "other"), strict=True)]
@@ -183,6 +194,22 @@ def _stretches() -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
     return [(without, to_come), (real, to_come), (without, past), (real, past)]
 
 
+def _stretches_of(lanes: CTE) -> CTE:
+    """The same on PostgreSQL as rows, for each of these lanes."""
+    time = _c.pod_rank_at.type
+    now = bindparam("now", type_=time)
+    just_before = now - literal_column("interval '1 microsecond'", Interval)
+    first, last = (literal_column(f"timestamp '{end}'", time) for end in ("-infinity", "infinity"))
+    columns = {
+        "tier": _TIERS,
+        "is_deadline": (0, 1, 0, 1),
+        "since": (now, now, first, first),
+        "until": (last, last, just_before, just_before),
+    }
+    rows = func.unnest(*map(array, columns.values())).table_valued(*columns, name="stretch").render_derived()
+    return select(lanes.c.carrier_key, *rows.c).join_from(lanes, rows, true()).cte("stretches")
+
+
 def head_of(ranks: Iterable[Any], now: datetime) -> Urgency | None:
     """The place of the most urgent claim, by the first rank in each tier; a rank that cannot be read counts as now."""
     for tier, rank in enumerate(ranks):
@@ -192,11 +219,11 @@ def head_of(ranks: Iterable[Any], now: datetime) -> Urgency | None:
 
 
 def named_lanes(carriers: Collection[str], *, is_sqlite: bool) -> dict[str, Any]:
-    """The parameter of `_lanes_of_parameter`."""
+    """The parameter of `lanes_of_parameter`."""
     return {"lanes": json.dumps(list(carriers)) if is_sqlite else list(carriers)}
 
 
-def _lanes_of_parameter(*, is_sqlite: bool) -> CTE:
+def lanes_of_parameter(*, is_sqlite: bool) -> CTE:
     """Lanes as rows of one parameter: the statement is the same however many are named."""
     if is_sqlite:
         each = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")

@@ -118,7 +118,8 @@ def unedited() -> ColumnElement[bool]:
 def state_values(claim: Claim, state: State) -> dict[str, Any]:
     return {
         "pod_stage": state.stage,
-        "pod_carrier_key": claim.carrier or "",
+        "pod_carrier_key": claim.key_with(state),
+        "pod_account_id": state.account,
         "pod_retry_count": state.retries_used,
         "pod_last_retry_at": state.last_retry_at,
         "pod_next_retry_at": state.next_at,

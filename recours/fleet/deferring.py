@@ -16,5 +16,5 @@ _DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
 def defer_fetch(conninfo: str, reference: str) -> None:
     """Have a claim fetched, unless a job for it waits already. Raises psycopg.Error."""
     names = {"queue": NOW, "lock": f"recours fetch {reference}", "reference": reference}
-    with suppress(UniqueViolation), connected(conninfo) as server:
+    with suppress(UniqueViolation), connected(conninfo) as server, server.transaction():
         server.execute(_DEFER_FETCH, names)

@@ -23,10 +23,10 @@ class QueueError(DatabaseError):
 
 @dataclass(frozen=True)
 class WorkerLane:
-    """One worker's claims of one carrier: what a slice of work takes them from."""
+    """One worker's claims of one account: what a slice of work takes them from."""
 
     worker: str  # pod_fetch_worker or pod_retry_scheduler
-    carrier: str  # its key; "": none that is known
+    carrier: str  # the account's key; "": of no carrier that is known
 
 
 # Has a slice of that lane begin as soon as some process is free; does nothing if one waits already. Raises QueueError.

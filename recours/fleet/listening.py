@@ -4,8 +4,10 @@ They do not through a pooler that hands each transaction to another session.
 """
 
 from functools import cache
+from typing import Any
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable
 from sqlalchemy import URL
@@ -16,6 +18,9 @@ from recours.runs.log import log
 
 NO_TABLES = "The job queue has no tables: run 'recours init-db --fleet'."
 _NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
+# Whatever the server's default is: under a stricter one, jobs that another process takes meanwhile are an error. It is
+# said at the beginning of each transaction, as a pooler may hand each to another session.
+ISOLATION = IsolationLevel.READ_COMMITTED
 _CHANNEL, _PATIENCE_S = "recours_probe", 2.0
 
 
@@ -27,8 +32,27 @@ def conninfo_of(url: URL) -> str:
 
 
 def connected(conninfo: str) -> psycopg.Connection:
-    """A connection whose statements are each by themselves; nothing is kept for the next one. Raises psycopg.Error."""
-    return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+    """A connection whose statements are each by themselves; nothing is kept for the next one. Raises psycopg.Error.
+
+    Its transactions are at ISOLATION.
+    """
+    connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+    connection.isolation_level = ISOLATION
+    return connection
+
+
+async def _isolate(connection: psycopg.AsyncConnection) -> None:
+    await connection.set_isolation_level(ISOLATION)
+
+
+# The same for the pool of the job queue's library.
+POOL: dict[str, Any] = {
+    "min_size": 1,
+    "max_size": 1,
+    "timeout": 5,
+    "kwargs": {"prepare_threshold": None},
+    "configure": _isolate,
+}
 
 
 def fault_of(error: Exception) -> NoFleetError | QueueError:

@@ -20,9 +20,10 @@ from procrastinate.retry import RetryStrategy
 from procrastinate.schema import SchemaManager
 from sqlalchemy import URL
 
+from recours.core.accounts import carrier_of
 from recours.fleet.deferring import NOW, defer_fetch
 from recours.fleet.jobs import Jobs, NoFleetError, NoteReady, QueueError, WorkerLane
-from recours.fleet.listening import NO_TABLES, conninfo_of, fault_of, may_listen
+from recours.fleet.listening import NO_TABLES, POOL, conninfo_of, fault_of, may_listen
 
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
 _POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
@@ -52,9 +53,7 @@ class ProcrastinateQueue:
             listen = may_listen(self._conninfo, wanted=self._listen)
             usual = WorkerOptions(listen_notify=listen, fetch_job_polling_interval=_POLL_S)
             usual |= WorkerOptions(delete_jobs="always", install_signal_handlers=False)
-            # Nothing stays prepared: a pooler may hand each transaction to another session.
-            pool: dict[str, Any] = {"min_size": 1, "max_size": 1, "kwargs": {"prepare_threshold": None}}
-            connector = PsycopgConnector(conninfo=self._conninfo, timeout=5, **pool)
+            connector = PsycopgConnector(conninfo=self._conninfo, **POOL)
             app = App(connector=connector, worker_defaults=usual)
             runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready))
 
@@ -85,9 +84,9 @@ class ProcrastinateQueue:
             raise next(faults, QueueError("The connection of the job queue was lost"))
 
 
-def _of(carrier: str) -> str:
-    """The queue of a carrier's slices: a process that works for some carriers takes no job of others."""
-    return f"recours_{carrier or 'none'}"
+def _of(key: str) -> str:
+    """The queue of the slices of a carrier, by an account's key: a process that works for some carriers takes no job of others."""
+    return f"recours_{carrier_of(key) or 'none'}"
 
 
 def _with_tasks(app: App, jobs: Jobs) -> App:

@@ -77,13 +77,13 @@ class Shift:
 
     # ---------------------------------------------------------------- what is known of it
 
-    def report(self, monotonic: float, usage: dict[str, list[Usage]], exit_status: int = 0) -> Report:
-        """What was done in it so far. `usage`: by the carriers' names."""
+    def report(self, monotonic: float, exit_status: int = 0) -> Report:
+        """What was done in it so far."""
         with self._guard:
             total = sum(self._left_behind.values(), Counter(self._total))
         stats = Stats(**total)
         took = monotonic - self._started
-        return Report(self.kind.name, self.run_id, self.started_at, took, stats, usage, exit_status)
+        return Report(self.kind.name, self.run_id, self.started_at, took, stats, exit_status=exit_status)
 
     @property
     def carriers_asked(self) -> set[str]:

@@ -18,13 +18,13 @@ from random import random
 from signal import SIGTERM
 from typing import Any
 
+from recours.core.accounts import carrier_of
 from recours.core.claim import Claim, Urgency
 from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.pauses import Refusal
 from recours.core.quota import Usage
 from recours.core.text import clean, format_minute
 from recours.database.engine import DatabaseError, SystemClock
-from recours.database.journal import RunJournal
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
 from recours.fleet.jobs import HandOn, Wake, WorkerLane
@@ -42,7 +42,7 @@ from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
 from recours.wiring.databases import Opened
-from recours.wiring.workers import leave_metrics, make_pings, make_worker
+from recours.wiring.workers import leave_metrics, make_journal, make_pings, make_worker
 
 # A slice is short, so that what becomes more urgent meanwhile does not wait long.
 LONGEST_SLICE = timedelta(seconds=30)
@@ -57,6 +57,10 @@ _CALL_S = 1.0
 class _Closed:
     until: float  # monotonic seconds
     is_known: bool  # the queue knows why, and learns when it is over
+
+
+def _of_carrier(lane: WorkerLane) -> WorkerLane:
+    return replace(lane, carrier=carrier_of(lane.carrier))
 
 
 @dataclass
@@ -89,9 +93,9 @@ class Station:
     def __post_init__(self) -> None:
         """Connect nowhere yet."""
         database = self.opened.database
-        self._accounts = accounts(self.settings, self.clock, random)
+        self._accounts = accounts(self.settings, self.clock, random, database=database, shares_tokens=True)
         self._catalog = catalog_of(self.settings)
-        self._journal = RunJournal(database, self.settings.keep_runs)
+        self._journal = make_journal(self.settings, database)
         columns, redact = self.opened.schema.columns, redactor(self.settings)
         self._records = DatabaseRecords(database, self._catalog, columns, redact)
         self._queue = make_queue(
@@ -101,8 +105,9 @@ class Station:
         self._shifts: dict[str, Shift] = {}
         self._over: list[Shift] = []  # whose last pieces of work are under way
         self._closed: dict[WorkerLane, _Closed] = {}
+        self._outs: dict[WorkerLane, _Closed] = {}  # by carrier: an outage closes all its accounts
         self._left_until: dict[str, float] = {}  # carriers left to other processes; monotonic seconds
-        self._slices: Counter[str] = Counter()  # at work, by carrier
+        self._slices: Counter[str] = Counter()  # at work, by account
         self._waiting: list[WorkerLane] = []  # for the end of one of these
         self._at_work: set[Worker] = set()
         self._numbers = count(1)  # of workers that were made, for the log
@@ -150,7 +155,8 @@ class Station:
             run_log().warning("A job names no lane; it is passed over")
             return
         kind = WORKERS.get(lane.worker)  # None: of another version
-        if kind is None or lane.carrier not in self.workable or self.stopped:
+        carrier = carrier_of(lane.carrier)
+        if kind is None or carrier not in self.workable or self.stopped:
             return
         with self._logged("lane", kind):
             if not self._enter(lane):
@@ -162,7 +168,7 @@ class Station:
                         is_more = self._slice(kind, lane, wake)
             finally:
                 waiting = self._leave(lane)
-            is_left = lane.carrier not in self.workable  # for another process, perhaps
+            is_left = carrier not in self.workable  # for another process, perhaps
             for one in (*waiting, *([lane] if is_more or is_left else ())):
                 wake(one)
 
@@ -177,7 +183,7 @@ class Station:
             try:
                 worker.slice((lane.carrier,), most=SLICE, longest=LONGEST_SLICE)
             except RunError as fault:
-                self._leave_to_others(lane.carrier, fault, kind)
+                self._leave_to_others(carrier_of(lane.carrier), fault, kind)
                 raise
             self._heed(worker, lane)
             return not (self.stopped or self._is_closed(lane)) and self._ready(worker, lane) > 0
@@ -196,7 +202,7 @@ class Station:
             if claim is None:
                 run_log().info(f"There is no claim {clean(reference, 100)} (yet)")
                 return
-            carrier = lane_key(claim)
+            carrier = carrier_of(lane_key(claim))
             try:
                 if carrier in self.workable:
                     self._fetch_one(claim, asked_at)
@@ -221,11 +227,11 @@ class Station:
         refusals = self._fetch_named(claim, PODFetchWorker)
         found = self._claim(claim.reference)
         is_out = found is not None and not found.is_pending and found.state.kind in OUTAGE_KINDS
-        self._outages[lane.carrier] = self._outages[lane.carrier] + 1 if is_out else 0
-        if refusals or self._outages[lane.carrier] >= OUTAGE_AFTER:
-            is_known = self._refusal(lane.carrier) is not None
-            self._close(lane, PODFetchWorker.schedule, is_known=is_known)
-            self._outages[lane.carrier] = 0
+        carrier = carrier_of(lane.carrier)
+        self._outages[carrier] = self._outages[carrier] + 1 if is_out else 0
+        if refusals or self._outages[carrier] >= OUTAGE_AFTER:
+            self._close(lane, PODFetchWorker.schedule, is_outage=is_out)
+            self._outages[carrier] = 0
 
     def _leave_to_others(self, carrier: str, fault: RunError, kind: type[Worker]) -> None:
         """After a fault of this process or its machine, as a full disk: the next job would meet it again.
@@ -244,7 +250,7 @@ class Station:
             except RefusedError as refused:
                 run_log().info(str(refused))
             except RunError as fault:
-                self._leave_to_others(lane_key(claim), fault, PODFetchWorker)
+                self._leave_to_others(carrier_of(lane_key(claim)), fault, PODFetchWorker)
                 raise
             return worker.refusals
 
@@ -287,7 +293,7 @@ class Station:
         return sum(ready.claims for ready in found.values())
 
     def _enter(self, lane: WorkerLane) -> bool:
-        """Count a slice of its carrier; False if those at work use up the carrier's calls per second: it waits for one's end."""
+        """Count a slice of its account; False if those at work use up its calls per second: it waits for one's end."""
         account = self._accounts.get(lane.carrier)
         short = [limit for limit in account.limits if limit.window.is_short] if account else []
         useful = min((limit.number / limit.window.seconds * _CALL_S for limit in short), default=None)
@@ -300,7 +306,7 @@ class Station:
             return True
 
     def _leave(self, lane: WorkerLane) -> list[WorkerLane]:
-        """A slice has ended; returns the lanes of its carrier that waited for it, the other worker's first: each gets its share."""
+        """A slice has ended; returns the lanes of its account that waited for it, the other worker's first: each gets its share."""
         with self._guard:
             self._slices[lane.carrier] -= 1
             waiting = {one for one in self._waiting if one.carrier == lane.carrier}
@@ -308,14 +314,16 @@ class Station:
         return sorted(waiting, key=lambda one: one == lane)
 
     def _is_closed(self, lane: WorkerLane) -> bool:
-        """Tell whether the lane's carrier took no more calls a while ago, and that still holds."""
-        closed = self._closed.get(lane)
-        if closed is None or closed.until <= self.clock.monotonic():
-            return False
-        return not closed.is_known or self._refusal(lane.carrier) is not None
+        """Tell whether the lane's account, or all of its carrier, took no more calls a while ago, and that still holds."""
+        now = self.clock.monotonic()
+        known = self._closed.get(lane), self._outs.get(_of_carrier(lane))
+        closed = [one for one in known if one and one.until > now]
+        return any(not one.is_known for one in closed) or (
+            bool(closed) and self._refusal(lane.carrier) is not None
+        )
 
     def _heed(self, worker: Worker, lane: WorkerLane) -> None:
-        """Leave a carrier alone that took no more calls, as long as it would be left alone between two runs.
+        """Leave an account alone that took no more calls, as long as it would be left alone between two runs.
 
         A run asks it no more after a few failures. The next slice would begin that count anew, and cost many claims an
         attempt. Each process finds out for itself.
@@ -324,13 +332,19 @@ class Station:
         if refusal is None or refusal.passing:
             return
         wait = refusal.until - self.clock.now() if refusal.until else worker.schedule
-        self._close(lane, min(wait, worker.schedule), is_known=self._refusal(lane.carrier) is not None)
+        self._close(lane, min(wait, worker.schedule), is_outage=refusal.kind in OUTAGE_KINDS)
 
-    def _close(self, lane: WorkerLane, wait: timedelta, *, is_known: bool) -> None:
-        self._closed[lane] = _Closed(self.clock.monotonic() + wait.total_seconds(), is_known)
+    def _close(self, lane: WorkerLane, wait: timedelta, *, is_outage: bool) -> None:
+        """`is_outage`: of the carrier: its other accounts would meet it too."""
+        is_known = self._refusal(lane.carrier) is not None
+        closed = _Closed(self.clock.monotonic() + wait.total_seconds(), is_known)
+        if is_outage:
+            self._outs[_of_carrier(lane)] = closed
+        else:
+            self._closed[lane] = closed
 
-    def _refusal(self, carrier: str) -> Refusal | None:
-        return self._queue.would_refuse(carrier) if carrier in self._accounts else None
+    def _refusal(self, key: str) -> Refusal | None:
+        return self._queue.would_refuse(key) if key in self._accounts else None
 
     # ---------------------------------------------------------------- workers
 
@@ -367,7 +381,8 @@ class Station:
         """A worker for a piece of work. Raises RunError."""
         is_kept = options is None and not mails
         with self._shift_in_use(kind) as shift:
-            worker = (shift.take() if is_kept else None) or self._make(shift, options, mails=mails)
+            self._accounts.refresh()
+            worker = (self._kept(shift) if is_kept else None) or self._make(shift, options, mails=mails)
             self._at_work.add(worker)
             if self.stopped:  # before it was among them
                 worker.stop(SIGTERM)
@@ -381,6 +396,12 @@ class Station:
                 shift.give_back(worker, usable=usable)
         with self._guard:
             self._done[name] += 1
+
+    def _kept(self, shift: Shift) -> Worker | None:
+        """A worker that was used before, and knows the accounts of clients as they are now."""
+        while (worker := shift.take()) and worker.catalog.of_clients is not self._accounts.of_clients:
+            pass
+        return worker
 
     def _make(self, shift: Shift, options: Options | None, *, mails: bool) -> Worker:
         options = replace(options or Options(batch_size=SLICE), concurrency=self.threads)
@@ -465,10 +486,9 @@ class Station:
 
     def _report(self, shift: Shift, usage: dict[str, list[Usage]]) -> Report:
         exit_status = 1 if self._fault_of(shift.kind) else 0
-        named = {
-            self._catalog.name_of(key): usage[key] for key in sorted(shift.carriers_asked & usage.keys())
-        }
-        return shift.report(self.clock.monotonic(), named, exit_status)
+        report = shift.report(self.clock.monotonic(), exit_status)
+        report.add_usage({key: usage[key] for key in shift.carriers_asked & usage.keys()}, self._catalog)
+        return report
 
     def _end(self, shift: Shift) -> None:
         """Write the summary of a shift and record it. Raises RunError."""

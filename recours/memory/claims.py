@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from recours.core.accounts import AccountKey
 from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.decision import Decision
 from recours.core.errors import NO_DOCUMENT_KINDS
@@ -80,9 +81,10 @@ class MemoryClaims:
         mine = [claim for claim in shelved if claim.is_pending == (stage is Stage.NEW)]
         return dict(Counter((claim.claim_status or "").strip().lower() for claim in mine))
 
-    def was_accepted(self, carrier: str, since: datetime) -> bool:
+    def was_accepted(self, key: str, since: datetime) -> bool:
+        account = AccountKey.parse(key)
         return any(
-            attempt.claim.carrier == carrier
+            (attempt.claim.carrier, attempt.account) == account
             and attempt.started_at >= since
             and attempt.calls > 0
             and (
@@ -109,6 +111,9 @@ class MemoryClaims:
         else:
             rows = self.table.most_urgent(stage, carriers, most, now)
         return [self._lease(row, lease) for row in rows]
+
+    def note_asked(self, found: Sequence[Claim], by: str, now: datetime) -> None:
+        pass  # no person asks in memory
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         row = self.table.rows[claim.id]

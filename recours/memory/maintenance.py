@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from recours.core.accounts import carrier_of
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.core.error_text import classify
@@ -135,7 +136,8 @@ class MemoryMaintenance:
 
     def rank_overdue(self, stage: Stage, carriers: Collection[str], rank: Assess, now: datetime) -> int:
         moved = 0
-        for row in self.table.overdue(stage, carriers, now):
+        lanes = [key for key in self.table.by_group(stage) if carrier_of(key) in carriers]
+        for row in self.table.overdue(stage, lanes, now):
             claim = row.claim
             if row.can_be_taken(now) and claim.is_ours and (state := rank(claim)) != claim.state:
                 row.write(state)

@@ -1,11 +1,12 @@
-"""The counts of calls and the states of carriers in memory, for one run after another."""
+"""The counts of calls and the states of carriers and accounts in memory, for one run after another."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from recours.core.pauses import AccountState, CarrierState, Stop, lasts
+from recours.core.accounts import carrier_of
+from recours.core.pauses import AccountState, CarrierState, Pause, Stop, lasts
 from recours.core.quota import Exhausted, Limit, QuotaRequest, Reserved, Usage
 
 _Window = tuple[str, datetime]
@@ -15,7 +16,7 @@ class MemoryQuota:
     """See `QuotaStore`. One run at a time uses it, in one thread."""
 
     def __init__(self, uses: Iterable[Usage], now: datetime, states: Mapping[str, CarrierState]) -> None:
-        """Begin with what is used at `now`; what others hold then counts as used."""
+        """Begin with what is used at `now`; what others hold then counts as used. `states`: by the accounts' keys."""
         self._used = Counter({_window(use.limit, now): use.used + use.reserved for use in uses})
         self._reserved: Counter[_Window] = Counter()
         self._states = dict(states)
@@ -59,35 +60,50 @@ class MemoryQuota:
     def forget_short_windows(self, now: datetime) -> None:
         del now  # there are few
 
-    # ---------------------------------------------------------------- carriers
+    # ---------------------------------------------------------------- carriers and accounts
 
-    def carrier_state(self, carrier: str) -> CarrierState:
-        return self._states.get(carrier) or CarrierState()
+    def carrier_state(self, key: str) -> CarrierState:
+        of_carrier = self._states.get(carrier_of(key)) or CarrierState()
+        of_account = self._states.get(key) or CarrierState()
+        return replace(of_account, outage=of_carrier.outage, stopped=of_carrier.stopped)
 
-    def pause(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
+    def carrier_states(self, keys: Collection[str]) -> dict[str, CarrierState]:
+        return {key: self.carrier_state(key) for key in keys}
+
+    def pause(self, key: str, until: datetime, reason: str, now: datetime) -> None:
+        state = self.carrier_state(key)
+        self._states[key] = replace(state, pause=_longer(state.pause, Pause(until, reason), now))
+
+    def pause_carrier(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
         state = self.carrier_state(carrier)
-        if not lasts(state.paused_until, now) or (state.paused_until or now) < until:
-            self._states[carrier] = replace(state, paused_until=until, reason=reason)
+        self._states[carrier] = replace(state, outage=_longer(state.outage, Pause(until, reason), now))
 
-    def stop(self, carrier: str, stop: Stop) -> None:
+    def stop(self, carrier: str, stop: Stop, by: str, why: str = "") -> None:
+        del by, why  # nothing is recorded in memory
         state = self.carrier_state(carrier)
         at = state.stopped.at if state.stopped else stop.at
         self._states[carrier] = replace(state, stopped=replace(stop, at=at))
 
-    def take_up(self, carrier: str) -> Stop | None:
+    def take_up(self, carrier: str, by: str, now: datetime) -> Stop | None:
+        del by, now
         state = self.carrier_state(carrier)
         self._states[carrier] = replace(state, stopped=None)
         return state.stopped
 
-    def set_account_state(self, carrier: str, state: AccountState) -> None:
-        self._states[carrier] = replace(self.carrier_state(carrier), account=state)
+    def set_account_state(self, key: str, state: AccountState) -> None:
+        self._states[key] = replace(self.carrier_state(key), account=state)
 
-    def try_again(self, carrier: str, now: datetime, until: datetime) -> bool:
-        account = self.carrier_state(carrier).account
+    def try_again(self, key: str, now: datetime, until: datetime) -> bool:
+        account = self.carrier_state(key).account
         if lasts(account.refused_until, now) or account.refused_until is None:
             return False
-        self.set_account_state(carrier, replace(account, refused_until=until))
+        self.set_account_state(key, replace(account, refused_until=until))
         return True
+
+
+def _longer(stands: Pause | None, asked: Pause, now: datetime) -> Pause:
+    is_kept = stands and lasts(stands.until, now) and stands.until >= asked.until
+    return stands if stands and is_kept else asked
 
 
 def _window(limit: Limit, now: datetime) -> _Window:

@@ -4,32 +4,44 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from recours.core.accounts import HOUSE
+from recours.core.appraisal import Shown
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, Delivery
-from recours.core.decision import of_untracked
-from recours.core.outcome import Failure, Label, NotADocumentError, Outcome, Retrieved, StoredDocument
+from recours.core.decision import of_untracked, out_of_patience
+from recours.core.delivery_record import delivery_to_record, record_of
+from recours.core.errors import TRAITS
+from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 from recours.runs.doubts import Mistake, mistake_of
-from recours.runs.ports import Clock, Documents, Fetched, Reservation
+from recours.runs.ports import Clock, Dependencies, Documents, Fetched, Reservation
 
 _LONGEST_NUMBER = 60
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How an attempt ended. `document` is there exactly if the outcome is Retrieved."""
+    """How an attempt ended. Among the evidence is a proof exactly if the outcome is Retrieved."""
 
     outcome: Outcome
     started_at: datetime
     duration_s: float
     calls: int = 0
     unsent: int = 0
-    document: StoredDocument | None = None
+    evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
     accepted: bool = False  # an answer showed that the carrier accepts our account
     kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     mistake: Mistake | None = None  # of recours's own: an exception in the fetch
+    account: int = HOUSE  # the number of the one that was asked last
+    remember: int | None = None  # the account that the claim is asked with from now on
+
+    @property
+    def shown(self) -> Shown | None:
+        """What the proof shows that made it a success."""
+        proof = best_proof(self.evidence)
+        return proof.shown if proof else None
 
     @property
     def closes_carrier(self) -> bool:
@@ -72,33 +84,39 @@ def attempt(
     known: Delivery | None,
     reservation: Reservation,
     answers: Iterator[Fetched],
-    documents: Documents,
-    clock: Clock,
+    deps: Dependencies,
 ) -> Ended | None:
-    """Take the carrier's answer about a claim and keep the document; None if it was not asked about this claim.
+    """Take the carrier's answer about a claim and keep its evidence; None if it was not asked about this claim.
 
     `known`: what it was asked with, see `delivery_to_assume`. Raises RunError if it cannot be kept, and recours's own mistakes.
     """
-    started_at, start = clock.now(), clock.monotonic()
-    if kept := kept_already(claim, documents, clock):
+    started_at, start = deps.clock.now(), deps.clock.monotonic()
+    kept = _kept(claim, deps.documents)
+    if kept.is_complete:
         reservation.release()
-        return kept
+        return _adopted(kept, started_at)
     fetched = next(answers, None)
     if fetched is None or not fetched.asked:
         return None
-    outcome, document = _kept(fetched, _label(claim), documents)
-    if isinstance(outcome, Failure) and known and known.is_assumed:
-        outcome = of_untracked(outcome)
-    duration_s = clock.monotonic() - start
+    outcome, evidence = _stored(claim, fetched.outcome, kept, deps.documents)
+    if isinstance(outcome, Failure):
+        if known and known.is_assumed:
+            outcome = of_untracked(outcome)
+        as_decided = out_of_patience(outcome, claim, started_at, deps.policy)
+        if delivery := delivery_to_record(claim, as_decided):
+            record = Retrieved((record_of(claim, delivery),), delivery)
+            evidence += deps.documents.store(_label(claim), record)
     return Ended(
         outcome,
         started_at,
-        duration_s,
+        deps.clock.monotonic() - start,
         fetched.calls,
         fetched.unsent,
-        document,
+        tuple(evidence),
         accepted=fetched.accepted,
         kinds=fetched.kinds,
+        account=claim.account if fetched.account is None else fetched.account,
+        remember=fetched.remember,
     )
 
 
@@ -109,24 +127,40 @@ def ended_by_mistake(error: Exception, clock: Clock) -> Ended:
     return Ended(failure, clock.now(), 0.0, mistake=mistake_of(error))
 
 
-def kept_already(claim: Claim, documents: Documents, clock: Clock) -> Ended | None:
-    """The proof that a run stored and died before it could record it: it is paid for already."""
-    kept = documents.find(_label(claim)) if claim.state.interruptions and claim.number else None
-    if kept is None:
-        return None
-    return Ended(Retrieved(b"", kept.delivery, kept.source), clock.now(), 0.0, document=kept)
+def ended_by_kept(claim: Claim, documents: Documents, clock: Clock) -> Ended | None:
+    """The end of an attempt by a proof that a run stored and died before it could record it: it is paid for already.
+
+    The rest of its answer may be missing: the carrier is not asked for that.
+    """
+    kept = _kept(claim, documents)
+    return _adopted(kept, clock.now()) if best_proof(kept.documents) else None
+
+
+def _kept(claim: Claim, documents: Documents) -> Kept:
+    return documents.find(_label(claim)) if claim.state.interruptions and claim.number else Kept()
+
+
+def _adopted(kept: Kept, at: datetime) -> Ended:
+    proof = best_proof(kept.documents)
+    return Ended(Retrieved((), proof.delivery if proof else Delivery()), at, 0.0, evidence=kept.documents)
 
 
 def _label(claim: Claim) -> Label:
     return Label(claim.carrier or "", claim.id, claim.reference, claim.number or "")
 
 
-def _kept(fetched: Fetched, label: Label, documents: Documents) -> tuple[Outcome, StoredDocument | None]:
-    got = fetched.outcome
-    if isinstance(got, Failure):
-        return got, None
-    try:
-        return got, documents.store(label, got)
-    except NotADocumentError as finding:
-        message = f"What the carrier sent as a proof is no document: {finding}"
-        return Failure.of(Sentence.PROOF_UNUSABLE, message=message, delivery=got.delivery), None
+def _stored(
+    claim: Claim, outcome: Outcome, kept: Kept, documents: Documents
+) -> tuple[Outcome, list[StoredDocument]]:
+    """What an answer comes to with its evidence, which is stored, and with the pieces that a run had stored and died."""
+    stored = documents.store(_label(claim), outcome) if isinstance(outcome, Retrieved) else []
+    is_stored = {document.sha256 for document in stored}
+    evidence = [*stored, *(document for document in kept.documents if document.sha256 not in is_stored)]
+    if isinstance(outcome, Failure) and not TRAITS[outcome.kind].uses_attempt:
+        return outcome, evidence
+    if proof := best_proof(evidence):
+        return Retrieved((), proof.delivery), evidence
+    if isinstance(outcome, Failure):
+        return outcome, evidence
+    message = f"What the carrier sent as a proof is no document: {stored[0].refused}"
+    return Failure.of(Sentence.PROOF_UNUSABLE, message=message, delivery=outcome.delivery), evidence

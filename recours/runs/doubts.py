@@ -93,17 +93,19 @@ class Doubts:
         mistake: Mistake | None,
         place: int,
         begun: int,
+        denied_before: bool = False,
     ) -> Suspect | None:
         """Take an answer; whose fault is to be examined now. What is not doubted any more may be recorded.
 
         `place`: as which one of the lane the claim was begun; `begun`: how many were so far. An acceptance tells nothing
-        about a denial that came while its own call was under way.
+        about a denial that came while its own call was under way. `denied_before`: the account of its client was denied
+        the parcel already, so that another denial is the claim's own.
         """
         if mistake:
             return self._hear_mistake(claim_id, mistake)
         self.mistaken.clear()
         if is_denial(outcome):
-            return self._hear_denial(claim_id, begun)
+            return None if denied_before else self._hear_denial(claim_id, begun)
         if accepted:
             self.accepted = True
             self.denied = {denied: before for denied, before in self.denied.items() if before >= place}

@@ -5,11 +5,12 @@ One lock guards what the threads share. It is never held, and no transaction is 
 
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 
+from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind, RunError
 from recours.core.pauses import Blocked, Refusal
@@ -186,10 +187,8 @@ class Engine:
     def _fetch(self, bundle: list[Leased]) -> None:
         """Ask about each claim and record the answer before the next one is asked about. Raises RunError."""
         rest = list(bundle)
-        reservations = [leased.reservation for leased in bundle]
-        asked = [Asked(one.claim.number or "", one.known, one.claim.id) for one in bundle]
         try:
-            with closing(self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked)) as answers:
+            with closing(self._answers(bundle)) as answers:
                 is_closed = False
                 while rest and (is_closed or self._may_ask(rest[0])):
                     if not (ended := self._ask(rest[0], answers)):
@@ -203,11 +202,16 @@ class Engine:
             if rest:
                 self._hand_back(rest)
 
+    def _answers(self, bundle: Sequence[Leased]) -> Generator[Fetched, None, None]:
+        reservations = [leased.reservation for leased in bundle]
+        asked = [Asked(one.claim.number or "", one.known, one.claim.id) for one in bundle]
+        return self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked, self._may_begin)
+
     def _note(self, leased: Leased, ended: Ended, rest: list[Leased]) -> None:
         """Note an answer, and have it recorded before the rest of its bundle is asked about. Raises RunError."""
         leased.lane.learn(ended.outcome)  # for the other threads, at once
-        if ended.document:  # if it cannot be, the lease runs out, and a later run finds the document
-            self._deps.documents.secure([ended.document])
+        if ended.evidence:  # if it cannot be, the lease runs out, and a later run finds it
+            self._deps.documents.secure(ended.evidence)
         self._new_answers.append((leased, ended, not rest))
         if rest:
             with self._changed:
@@ -217,13 +221,13 @@ class Engine:
 
     def _may_ask(self, leased: Leased) -> bool:
         is_lost = leased.until <= self._deps.clock.now()  # another run may have it by now
-        return self._may_begin() and not (is_lost or leased.lane.closes)
+        return self._may_begin() and not (is_lost or leased.lane.is_closing)
 
     def _ask(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
         """How the attempt ended, whatever happened; None if there are no more answers. Raises RunError."""
         deps, claim = self._deps, leased.claim
         try:
-            return attempt(claim, leased.known, leased.reservation, answers, deps.documents, deps.clock)
+            return attempt(claim, leased.known, leased.reservation, answers, deps)
         except RunError as fault:
             self._stop.set()
             self._fail(fault)  # before the claim goes back: nobody is to lease it again
@@ -235,8 +239,8 @@ class Engine:
     def _begin(self, leased: Leased) -> None:
         lane, claim = leased.lane, leased.claim
         leased.place = lane.begin_one()
-        self._recorder.announce(claim, lane.name)
-        if self._catalog.specs[lane.key].is_doubtful(claim.number or ""):
+        self._recorder.announce(claim, lane.account)
+        if self._catalog.specs[carrier_of(lane.key)].is_doubtful(claim.number or ""):
             number = clean(claim.number or "", 60)
             log.warning(
                 f"{claim.reference}: the check digit of {number} does not fit; {lane.name} is asked all the same"
@@ -267,12 +271,12 @@ class Engine:
     def _hear(self, leased: Leased, ended: Ended) -> RunError | None:
         claim, lane = leased.claim, leased.lane
         log.debug(
-            f"{claim.reference}: {plural(ended.calls, 'call')} to {lane.name} in {ended.duration_s:.2f}s"
+            f"{claim.reference}: {plural(ended.calls, 'call')} to {lane.account} in {ended.duration_s:.2f}s"
         )
         self._answered.append((leased, ended))
         self._any_connected = self._any_connected or ended.calls > 0
         lane.asked += ended.was_asked
-        self._unknown.note(lane.key, lane.name, ended.outcome)
+        self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
         refusal = lane.note(ended.outcome, called=ended.calls + ended.unsent > 0)
         try:
             if refusal := self._doubted(leased, ended) or refusal:
@@ -292,6 +296,7 @@ class Engine:
             mistake=ended.mistake,
             place=leased.place,
             begun=lane.begun,
+            denied_before=self._catalog.is_left_to_house(leased.claim),
         )
         if suspect is Suspect.RUN and ended.mistake:
             return self._broken(lane, ended.mistake)
@@ -310,13 +315,20 @@ class Engine:
             f"{lane.name} denied us {DENIALS} parcels in a row. Check our account and its contract: "
             f'recours carriers check "{lane.name}"'
         )
-        said = Said(Sentence.PARCELS_DENIED, lane.name)
+        whose = "our account"
+        if lane.client:
+            whose = f"the account of {lane.client}"
+            reason = (
+                f"{lane.name} denied {whose} {DENIALS} parcels in a row. Check it and its contract: "
+                f'recours accounts check "{lane.client}" "{lane.name}"'
+            )
+        said = Said(Sentence.PARCELS_DENIED, lane.name, client=lane.client)
         refusal = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.ACCESS_DENIED, said=said)
         since = self._deps.clock.now() - _ACCEPTED_WITHIN
         if not (lane.doubts.accepted or self._deps.claims.was_accepted(lane.key, since)):
             lane.doubts.believe()
             log.warning(
-                f"⚠️ {reason}. It has not accepted our account within 30 days: the others are asked about all the same"
+                f"⚠️ {reason}. It has not accepted {whose} within 30 days: the others are asked about all the same"
             )
             self._leasing.report(lane, refusal)
             return None

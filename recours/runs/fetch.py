@@ -33,12 +33,12 @@ class PODFetchWorker(Worker):
         log.info(f"Batch size: {batch_size}")
         log.info(RULE)
 
-    def limits(self, carriers: Collection[str]) -> Limits:
+    def limits(self, lanes: Collection[str]) -> Limits:
         """Failed claims with a nearer deadline have the calls that they need, if their worker runs at all."""
         now = self.deps.clock.now()
         last = self.deps.journal.last_run(SCHEDULER, now)
         others = Stage.READY if last is not None and now - last <= LATE_AFTER * SCHEDULERS_RUNS else None
-        return replace(super().limits(carriers), others=others)
+        return replace(super().limits(lanes), others=others)
 
     def tidy(self, carriers: Collection[str] = (), *, longest: timedelta | None = None) -> None:
         """Also use calls that no claim needs, where settings say so. Raises RunError."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from recours.core.accounts import account_name
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
@@ -15,14 +16,24 @@ OUTAGE_AFTER = 3
 
 
 @dataclass
+class Outage:
+    """What a run knows of a carrier's own failures: whichever of its accounts meets them, they close all its lanes."""
+
+    failures_in_a_row: int = 0
+    closes: bool = False  # as a lane's
+    refusal: Refusal | None = None
+
+
+@dataclass
 class Lane:
-    """One carrier in one run. The key "" stands for claims of no carrier that we know: they need no call."""
+    """One account in one run. The key "" stands for claims of no carrier that we know: they need no call."""
 
     key: str
-    name: str
+    name: str  # the carrier's
+    client: str = ""  # the address of the one whose account it is; "": the house's
+    outage: Outage = field(default_factory=Outage)  # shared by the lanes of the carrier
     in_flight: int = 0  # bundles that are being fetched
     begun: int = 0  # claims, in this run
-    failures_in_a_row: int = 0
     asked: int = 0  # claims that the carrier was asked about, in this run
     refusal: Refusal | None = None
     closed_at: datetime | None = None  # when that was said
@@ -36,9 +47,19 @@ class Lane:
     deadlines_read_at: float | None = None
 
     @property
+    def account(self) -> str:
+        """The account's name."""
+        return account_name(self.name, self.client)
+
+    @property
+    def is_closing(self) -> bool:
+        """Tell whether no call begins any more."""
+        return self.closes or self.outage.closes
+
+    @property
     def is_over(self) -> bool:
         """Tell whether no more of its claims are leased."""
-        return self.closes or self.refusal is not None or self.drained
+        return self.is_closing or self.refusal is not None or self.drained
 
     def is_open(self, monotonic: float) -> bool:
         """Tell whether more of its claims may be leased now."""
@@ -62,6 +83,7 @@ class Lane:
         """Learn in the thread that got an answer what must hold for all others at once."""
         if isinstance(outcome, Failure) and outcome.closes_carrier:
             self.closes = True
+            self.outage.closes = self.outage.closes or not _is_of_account(outcome)
 
     def note(self, outcome: Outcome, *, called: bool = True) -> Refusal | None:
         """Learn from an answer; a refusal if it closed the lane now.
@@ -71,14 +93,17 @@ class Lane:
         """
         kind = outcome.kind if isinstance(outcome, Failure) else None
         if kind not in OUTAGE_KINDS:
-            self.failures_in_a_row = 0
+            self.outage.failures_in_a_row = 0
         elif called:
-            self.failures_in_a_row += 1
-        if self.refusal is None and isinstance(outcome, Failure) and not outcome.alone:
-            self.refusal = self._closing(outcome)
-            self.closes = self.closes or self.refusal is not None
-            return self.refusal
-        return None
+            self.outage.failures_in_a_row += 1
+        if self.refusal or not isinstance(outcome, Failure) or outcome.alone:
+            return None
+        self.refusal = self._closing(outcome)
+        if self.refusal:
+            self.closes = True
+            if not _is_of_account(outcome):
+                self.outage.closes, self.outage.refusal = True, self.refusal
+        return self.refusal
 
     def _closing(self, failure: Failure) -> Refusal | None:
         if failure.kind is ErrorKind.RATE_LIMITED:
@@ -86,12 +111,17 @@ class Lane:
         if failure.kind in REFUSED_KINDS or failure.retry_at:  # or it is unavailable, and says for how long
             kind, said = failure.kind, failure.said
             return Refusal(Blocked.CARRIER, failure.message, failure.retry_at, kind=kind, said=said)
-        if self.failures_in_a_row >= OUTAGE_AFTER:
+        if self.outage.failures_in_a_row >= OUTAGE_AFTER:
             reason = f"{self.name} failed {OUTAGE_AFTER} times in a row; its other claims are left for later"
             return Refusal(Blocked.CARRIER, reason, kind=failure.kind)
         return None
 
 
+def _is_of_account(failure: Failure) -> bool:
+    """Tell whether a failure that closes a lane says nothing of the carrier's other accounts."""
+    return failure.kind in REFUSED_KINDS or failure.kind is ErrorKind.RATE_LIMITED
+
+
 def lane_key(claim: Claim) -> str:
     """The lane of a claim."""
-    return claim.carrier or ""
+    return claim.account_key

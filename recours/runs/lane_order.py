@@ -1,10 +1,10 @@
 """The lanes of a slice in the order of their most urgent claims: of thousands, only a few are asked for each bundle.
 
-The most urgent claims, however many, lie in at most as many lanes: those with the most urgent heads. A head is read
-when the slice begins, and again after the lane was asked for claims that come as late as its head. In between it may
-be too urgent, since other runs lease claims and ranks pass: then the lane is asked in vain and its head read again.
-It may be too late only where a claim has become ready since: that claim keeps the order if its lane is asked anyway,
-else from the next slice on.
+The most urgent claims, however many, lie in at most as many lanes: those with the most urgent heads. After a bundle,
+the head of a lane that was asked comes no earlier than the last claim of the bundle: that place stands for it, and it is
+read again only when too few of the lanes asked have a head that was read. A head may also be too urgent since other
+runs lease claims and ranks pass: then the lane is asked in vain and its head read again. It may be too late only where a
+claim has become ready since: that claim keeps the order if its lane is asked anyway, else from the next slice on.
 """
 
 from bisect import bisect_left, insort
@@ -34,11 +34,17 @@ class LaneOrder:
     def leased(self, asked: Collection[str], last: Urgency | None) -> None:
         """These lanes were asked, and gave their claims up to the place `last`; None: all that they had."""
         if self._is_long:
-            heads = ((key, self._heads[key]) for key in asked if key in self._heads)
-            self._outdated |= {key for key, head in heads if last is None or head <= last}
+            for key in asked:
+                if (head := self._heads.get(key)) is not None and (last is None or head <= last):
+                    self.move(key, last or head)
+                    self._outdated.add(key)
+
+    def suffices(self, asked: Collection[str], most: int) -> bool:
+        """Tell whether the `most` most urgent claims lie in these lanes, which are the first in the order."""
+        return len(asked) - len(self._outdated.intersection(asked)) >= most
 
     def take_outdated(self) -> list[str]:
-        """The lanes whose heads must be read again before another bundle is leased; they count as read."""
+        """The lanes whose heads must be read again; they count as read."""
         outdated, self._outdated = sorted(self._outdated), set()
         return outdated
 

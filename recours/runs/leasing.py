@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from recours.core.carrier import Catalog
+from recours.core.accounts import carrier_of
+from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, Delivery, Stage, urgency
 from recours.core.decision import (
     MOST_INTERRUPTIONS,
@@ -24,8 +25,8 @@ from recours.core.pauses import Refusal
 from recours.core.quota import CallBudget
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
-from recours.runs.attempt import Ended, kept_already, without_call
-from recours.runs.lane import Lane, lane_key
+from recours.runs.attempt import Ended, ended_by_kept, without_call
+from recours.runs.lane import Lane, Outage, lane_key
 from recours.runs.lane_order import LANES_AT_ONCE, LaneOrder
 from recours.runs.log import log
 from recours.runs.ports import Dependencies, Lease, Ready, Reservation
@@ -95,6 +96,7 @@ class Leasing:
         self._source = source
         self._go_on = go_on
         self._lanes: dict[str, Lane] = {}
+        self._outages: dict[str, Outage] = {}  # by carrier
         self._order = LaneOrder({})
         self._left = limits.batch_size
         self.in_flight = 0  # bundles that are being fetched
@@ -120,8 +122,13 @@ class Leasing:
         if lane := self._lanes.get(key):
             return lane
         lane = self._lanes[key] = Lane(key, self._catalog.name_of(key, "no carrier that is known"))
-        if key in self._catalog.specs and (refusal := self._deps.queue.closed(key)):
-            self.close(lane, refusal)
+        if self._catalog.spec_of(key):
+            lane.client = self._deps.queue.client_of(key)
+            lane.outage = self._outages.setdefault(carrier_of(key), lane.outage)
+            if lane.outage.refusal:
+                lane.refusal, lane.closed_at = lane.outage.refusal, self._deps.clock.now()
+            elif refusal := self._deps.queue.closed(key):
+                self.close(lane, refusal)
         return lane
 
     def new_lease(self) -> Lease:
@@ -137,10 +144,8 @@ class Leasing:
     def next(self) -> list[list[Leased]]:
         """The most urgent claims that may be asked about, in bundles, as many as there are threads for. Raises RunError."""
         while self._left > 0 and (rooms := self._rooms()):
-            lease, most = self.new_lease(), min(self._left, *rooms.values())
-            if len(rooms) == LANES_AT_ONCE:
-                most = min(most, LANES_AT_ONCE)  # more could lie in the lanes after these
-            claims = self._take(rooms, most, lease)
+            lease = self.new_lease()
+            claims = self._take(rooms, self._most(rooms), lease)
             if not claims:
                 for key in rooms:
                     self._drain(key)
@@ -158,7 +163,19 @@ class Leasing:
 
     def _rooms(self) -> dict[str, int]:
         """How many more bundles may be fetched at once, of the first lanes of which one may. Raises RunError."""
-        self._read_heads()
+        rooms = self._first_rooms()
+        if len(rooms) == LANES_AT_ONCE and not self._order.suffices(rooms, self._most(rooms)):
+            self._read_heads()
+            rooms = self._first_rooms()
+        return rooms
+
+    def _most(self, rooms: Mapping[str, int]) -> int:
+        """How many claims may be leased at once from lanes with room."""
+        most = min(self._left, *rooms.values())
+        # More could lie in the lanes after these.
+        return min(most, LANES_AT_ONCE) if len(rooms) == LANES_AT_ONCE else most
+
+    def _first_rooms(self) -> dict[str, int]:
         free, monotonic = self._limits.concurrency - self.in_flight, self._deps.clock.monotonic()
         rooms: dict[str, int] = {}
         over = []
@@ -174,14 +191,14 @@ class Leasing:
         return rooms
 
     def _read_heads(self) -> None:
-        """Have the lanes in their order, as far as it has changed. Raises RunError."""
-        if outdated := self._order.take_outdated():
-            ready = self._source.ready(self._deps.clock.now(), 1, outdated)
-            for key in outdated:
-                if key in ready:
-                    self._order.move(key, ready[key].head)
-                else:
-                    self._drain(key)
+        """Have the lanes in their order. Raises RunError."""
+        outdated = self._order.take_outdated()
+        ready = self._source.ready(self._deps.clock.now(), 1, outdated)
+        for key in outdated:
+            if key in ready:
+                self._order.move(key, ready[key].head)
+            else:
+                self._drain(key)
 
     def _drain(self, key: str) -> None:
         """Nothing is left to lease in this lane, unless claims go back to it."""
@@ -192,7 +209,7 @@ class Leasing:
         return (1 if self._asks_alone(lane) else self._limits.carrier_concurrency) - lane.in_flight
 
     def _asks_alone(self, lane: Lane) -> bool:
-        return lane.key in self._catalog.specs and self._deps.queue.asks_alone(lane.key)
+        return self._catalog.spec_of(lane.key) is not None and self._deps.queue.asks_alone(lane.key)
 
     def _granted(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Leased]]:
         """The claims in bundles, with the quota for their calls; those that get none now go back."""
@@ -229,7 +246,8 @@ class Leasing:
         now = self._deps.clock.now()
         claims = self._source.lease(lanes, most, lease, now, unnumbered=unnumbered)
         places = [urgency(claim.state, now) for claim in claims]
-        self._order.leased(lanes, max(places) if len(places) == most else None)
+        if not unnumbered:
+            self._order.leased(lanes, max(places) if len(places) == most else None)
         self._left -= len(claims)
         return claims
 
@@ -238,7 +256,7 @@ class Leasing:
 
         One that a run died with goes alone: it may do so again.
         """
-        most = self._catalog.specs[lane.key].numbers_per_call
+        most = self._spec(lane.key).numbers_per_call
         sharing = [one for one in claims if most > 1 and not (one.state.delivery or one.state.interruptions)]
         alone = [[claim] for claim in claims if claim not in sharing]
         if sharing and (wanted := min(most - len(sharing), self._left)) > 0:
@@ -255,7 +273,7 @@ class Leasing:
     ) -> tuple[list[Reservation], Refusal | None]:
         if lane.refusal:
             return [], lane.refusal
-        spec = self._catalog.specs[lane.key]
+        spec = self._spec(lane.key)
         calls = [
             calls
             for bundle in bundles
@@ -287,12 +305,17 @@ class Leasing:
         nearer = (
             len(lane.deadlines) if tier else bisect_left(lane.deadlines, at)
         )  # all come before what is late
-        is_new_first = others is Stage.NEW and lane.key in self._deps.policy.document_first
-        calls = self._catalog.specs[lane.key].calls_for(Delivery() if is_new_first else None)
+        spec = self._spec(lane.key)
+        is_new_first = others is Stage.NEW and spec.key in self._deps.policy.document_first
+        calls = spec.calls_for(Delivery() if is_new_first else None)
         return {what: nearer * count for what, count in calls.items()} if nearer else {}
 
     def _known(self, claim: Claim) -> Delivery | None:
-        return delivery_to_assume(claim, self._catalog.specs[lane_key(claim)], self._deps.policy)
+        return delivery_to_assume(claim, self._spec(lane_key(claim)), self._deps.policy)
+
+    def _spec(self, key: str) -> CarrierSpec:
+        """The carrier of a lane whose claims need calls."""
+        return self._catalog.specs[carrier_of(key)]
 
     def _heed(self, lane: Lane, refusal: Refusal) -> None:
         """Close the lane; or have it wait a little if only units that others hold stand in the way."""
@@ -306,21 +329,30 @@ class Leasing:
     # ---------------------------------------------------------------- a lane that closes
 
     def close(self, lane: Lane, refusal: Refusal) -> None:
-        """Lease no more claims of the lane, and say why. Raises RunError if the event cannot be written."""
-        lane.refusal, lane.closed_at = refusal, self._deps.clock.now()
+        """Lease no more claims of the lane, or of the carrier if it is out of order, and say why.
+
+        Raises RunError if the event cannot be written.
+        """
+        now, is_outage = self._deps.clock.now(), lane.outage.refusal is refusal
+        of_carrier = (
+            each for each in self._lanes.values() if each.outage is lane.outage and not each.refusal
+        )
+        for closed in (lane, *(of_carrier if is_outage else ())):
+            closed.refusal, closed.closed_at = refusal, now
         until = f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "for now"
-        log.warning(f"⚠️ {refusal.reason}: {lane.name} is skipped {until}")
+        log.warning(f"⚠️ {refusal.reason}: {lane.name if is_outage else lane.account} is skipped {until}")
         if refusal.kind in _REPORTED_AS:
             self.report(lane, refusal)
 
     def report(self, lane: Lane, refusal: Refusal) -> None:
-        """The operator gets at most one event a day and carrier: the day tells it from others. Raises RunError."""
+        """The operator gets at most one event a day and account: the day tells it from others. Raises RunError."""
         now = self._deps.clock.now()
         facts = {
             "carrier": lane.name,
             "kind": refusal.kind,
             "error": refusal.reason,
             **facts_of(refusal.said),
+            **({"client": lane.client} if lane.client else {}),
         }
         day = now.astimezone(self._deps.policy.zone).date().isoformat()
         event = Event(_REPORTED_AS[refusal.kind], Actor.OPERATOR, lane.key, day, facts)
@@ -367,8 +399,8 @@ class Leasing:
     def _known_end(self, claim: Claim, what: Action, now: datetime) -> Ended | None:
         failure = without_call(claim, self._catalog)
         if what is Action.FAIL:
-            if kept := kept_already(claim, self._deps.documents, self._deps.clock):
-                self._deps.documents.secure([kept.document] if kept.document else [])
+            if kept := ended_by_kept(claim, self._deps.documents, self._deps.clock):
+                self._deps.documents.secure(kept.evidence)
                 return kept
             message = f"{MOST_INTERRUPTIONS} runs in a row ended while they fetched this claim"
             failure = Failure.of(Sentence.INTERRUPTED, message=message)

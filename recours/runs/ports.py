@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
+from recours.core.accounts import HOUSE, AccountKey
 from recours.core.claim import Claim, Delivery, Stage, State, Urgency
 from recours.core.decision import Decision
 from recours.core.errors import RunError
 from recours.core.last_attempt import Recall
 from recours.core.mail import Event
-from recours.core.outcome import Failure, Label, Outcome, Retrieved, StoredDocument
+from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.quota import CallBudget, Capability, Usage
@@ -54,14 +55,14 @@ class Documents(Protocol):
     def make_sure(self) -> None:
         """See that a document could be stored now. Raises RunError."""
 
-    def store(self, label: Label, got: Retrieved) -> StoredDocument:
-        """Check and keep a document. Raises NotADocumentError, RunError."""
+    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
+        """Keep and appraise all pieces of an answer, each content once, in their order. Raises RunError."""
 
     def secure(self, documents: Iterable[StoredDocument]) -> None:
         """See that they outlast a power cut: before they are recorded. Raises RunError."""
 
-    def find(self, label: Label) -> StoredDocument | None:
-        """A document of this claim and number that a run stored before it died."""
+    def find(self, label: Label) -> Kept:
+        """What runs stored of this claim and number before they died."""
 
 
 # ---------------------------------------------------------------- the queue and the carriers
@@ -105,6 +106,8 @@ class Fetched:
         True  # False: the call that it shares with others failed, and nothing was asked about this one
     )
     kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
+    account: int | None = None  # whose answer it is, if not the lane's
+    remember: int | None = None  # the account that the claim is asked with from now on
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,14 @@ class Tracked:
 
 
 class Queue(Protocol):
-    """The only way to a carrier: `APIRequestQueue`."""
+    """The only way to a carrier: `APIRequestQueue`. `key` is an account's, see `recours.core.accounts`."""
+
+    def client_of(self, key: str) -> str:
+        """The address of the client whose account it is; "": it is the house's."""
 
     def reserve(
         self,
-        carrier: str,
+        key: str,
         fetches: Sequence[dict[Capability, int]],
         *,
         headroom: float = 0.0,
@@ -133,34 +139,40 @@ class Queue(Protocol):
         `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
         """
 
-    def closed(self, carrier: str) -> Refusal | None:
-        """Why the carrier can take no call at all now, whatever its quota."""
+    def closed(self, key: str) -> Refusal | None:
+        """Why the account can take no call at all now, whatever its quota."""
 
     def fetch_bundle(
-        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+        self,
+        reservations: Sequence[Reservation],
+        key: str,
+        asked: Sequence[Asked],
+        go_on: Callable[[], bool] = lambda: True,
     ) -> Generator[Fetched, None, None]:
         """Ask the carrier about several claims, one grant each, at most as many as it tracks with one call.
 
         Yields one answer for each, in their order, as soon as it is known. A grant is settled with its claim's answer;
         all are when the iterator is closed. What the carrier asks for or refuses then holds for the rest of the bundle,
         which is called for no more. It ends before the claim whose first call `go_on` (see `reserve`) called off.
+        About a parcel that is denied to a client's account the house's is asked as well, with units of its own, as long as
+        `go_on` says so.
         Raises what is recours's own fault only: the rest was not asked about.
         """
 
-    def track(self, reservation: Reservation, carrier: str, number: str, claim: Any) -> Tracked:
+    def track(self, reservation: Reservation, key: str, number: str, claim: Any) -> Tracked:
         """Ask where one parcel is, and not for its document. Raises what is recours's own fault."""
 
-    def asks_alone(self, carrier: str) -> bool:
+    def asks_alone(self, key: str) -> bool:
         """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
 
     def leave(self) -> None:
         """The run ends: nothing of it stays reserved."""
 
-    def usage(self, carrier: str) -> list[Usage]:
-        """How far the carrier's limits are used, the longest window last."""
+    def usage(self, key: str) -> list[Usage]:
+        """How far the account's limits are used, the longest window last."""
 
-    def usages(self, carriers: Collection[str]) -> dict[str, list[Usage]]:
-        """The same of several carriers, in one read."""
+    def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
+        """The same of several accounts, in one read."""
 
 
 # ---------------------------------------------------------------- the database
@@ -169,6 +181,8 @@ class Queue(Protocol):
 # Attempts end as success, failed or left. Beside them stand calls that only tracked the parcel of a proof, and samples of
 # claims that gave up (see core.samples) which brought no proof; with one they are a success.
 TRACKED, SAMPLED = "tracked", "sampled"
+# No attempt at all: a person attached a proof.
+ATTACHED = "attached"
 
 
 @dataclass(frozen=True)
@@ -180,13 +194,21 @@ class Attempt:
     started_at: datetime
     duration_s: float
     calls: int
-    outcome: str  # success, failed, left, sampled
+    outcome: str  # success, failed, left, sampled, attached
     used: bool
     failure: Failure | None = None
-    document: StoredDocument | None = None
+    evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
     kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
     is_sample: bool = False  # of a claim that gave up
+    by: str | None = None  # who attached the evidence; None: a run obtained it
+    is_beside: bool = False  # the claim keeps the proof that it has
+    account: int = HOUSE  # the number of the one that was asked last
+
+    @property
+    def document(self) -> StoredDocument | None:
+        """The proof that made it a success."""
+        return None if self.is_beside else best_proof(self.evidence)
 
     @property
     def was_asked(self) -> bool:
@@ -245,7 +267,7 @@ class Claims(Protocol):
     def ready_by_carrier(
         self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
     ) -> dict[str, Ready]:
-        """What is ready under the keys of these carriers ("": of none that we know; none named: of all).
+        """What is ready under the keys of these accounts ("": of no carrier that we know; none named: of all).
 
         The one with the most urgent claim comes first; one with nothing ready is left out. With `most` claims are counted
         only until it is certain that there are as many in all.
@@ -269,8 +291,8 @@ class Claims(Protocol):
         By that status; counted among the first SET_ASIDE_MOST such claims.
         """
 
-    def was_accepted(self, carrier: str, since: datetime) -> bool:
-        """Tell whether an attempt since then showed that this carrier accepts our account."""
+    def was_accepted(self, key: str, since: datetime) -> bool:
+        """Tell whether an attempt since then showed that the carrier accepts the account of this key."""
 
     def lease(
         self,
@@ -286,6 +308,9 @@ class Claims(Protocol):
 
         If the run dies before it records or puts back a claim, that counts as an interruption of it.
         """
+
+    def note_asked(self, found: Sequence[Claim], by: str, now: datetime) -> None:
+        """Record that a person has the carriers of these claims asked."""
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
@@ -430,6 +455,11 @@ class UntrackedProof:
     claim_id: Any
     carrier: str
     number: str
+    account: int = HOUSE  # the number of the one that it came with
+
+    @property
+    def account_key(self) -> str:
+        return str(AccountKey(self.carrier, self.account))
 
 
 class Proofs(Protocol):
@@ -468,6 +498,13 @@ class Samples(Protocol):
 
     def lease(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Lease one that was chosen, as it is now; None if it did not stay given up, others have it, or it was edited."""
+
+
+class Timestamps(Protocol):
+    """A third party's word that the chain of custody was there at a time."""
+
+    def stamp(self, now: datetime) -> None:
+        """Have the chain stamped, once a day. Raises RunError; the authority's fault is logged."""
 
 
 class Journal(Protocol):
@@ -538,3 +575,4 @@ class Dependencies:
     enrolment: Enrolment | None = None
     proofs: Proofs | None = None  # None: none is completed
     samples: Samples | None = None  # None: none is made
+    timestamps: Timestamps | None = None  # None: nothing is stamped

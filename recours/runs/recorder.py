@@ -65,8 +65,10 @@ class Recorder:
 
     def _decide(self, claim: Claim, ended: Ended, now: datetime) -> Decision:
         if isinstance(ended.outcome, Retrieved):
-            return succeed(claim, ended.outcome, now)
-        return decide(claim, ended.outcome, now, self.policy, asked=self.asked)
+            decision = succeed(claim, ended.outcome, now, ended.shown)
+        else:
+            decision = decide(claim, ended.outcome, now, self.policy, asked=self.asked)
+        return _remembered(decision, ended)
 
     def _is_made(self, claim: Claim, decision: Decision) -> bool:
         """Tell whether the claim's last attempt was made: it was not where the claim was given up without a call."""
@@ -77,13 +79,17 @@ class Recorder:
         """Record attempts that are not the claims' fault: none is used up. `last`: others are more urgent from now on."""
         now = self.clock.now()
         self._record(
-            [(claim, ended, _left_alone(claim, now if last else None)) for claim, ended in answered], now
+            [
+                (claim, ended, _remembered(_left_alone(claim, now if last else None), ended))
+                for claim, ended in answered
+            ],
+            now,
         )
 
     def conclude_sample(self, claim: Claim, ended: Ended) -> None:
         """Record a sample of a claim that gave up, and say what came of it. Raises RunError."""
         now = self.clock.now()
-        decision = after_sample(claim, ended.outcome, now)
+        decision = _remembered(after_sample(claim, ended.outcome, now, ended.shown), ended)
         is_found = isinstance(ended.outcome, Retrieved)
         outcome = "success" if is_found else SAMPLED
         retry = claim.state.retries_used
@@ -150,7 +156,8 @@ class Recorder:
         elif decision.state.stage is Stage.SETTLED:
             log.warning(f"❌ FAILED: {claim.reference} - {error}; not asked again unless it is corrected")
         elif awaits_last_attempt(decision.state):
-            then = last_attempt_text(claim, decision.state, self.policy, self.local)
+            at = format_minute(decision.state.last_attempt_at, self.local)
+            then = last_attempt_text(claim, decision.state, self.policy, at)
             log.warning(f"❌ FAILED: {claim.reference} - {error}; {then}")
         else:
             at = format_minute(decision.state.next_at, self.local)
@@ -201,6 +208,13 @@ def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
     return Decision(state, status, uses_attempt=False)
 
 
+def _remembered(decision: Decision, ended: Ended) -> Decision:
+    """With the account that the claim is asked with from now on, if this attempt has shown which."""
+    if ended.remember is None:
+        return decision
+    return replace(decision, state=replace(decision.state, account=ended.remember))
+
+
 def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
     failure = ended.outcome if isinstance(ended.outcome, Failure) else None
     if failure and decision.uses_attempt:  # the rules may have read more in it than the carrier said
@@ -215,6 +229,7 @@ def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
         outcome="success" if failure is None else ("failed" if decision.uses_attempt else "left"),
         used=decision.uses_attempt,
         failure=failure,
-        document=ended.document,
+        evidence=ended.evidence,
         kinds=ended.kinds,
+        account=ended.account,
     )

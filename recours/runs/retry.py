@@ -41,17 +41,15 @@ class PODRetryScheduler(Worker):
             log.info("No failed PODs eligible for retry")
             log.info(waiting_line(self.deps.claims.waiting(), self.local))
 
-    def limits(self, carriers: Collection[str]) -> Limits:
+    def limits(self, lanes: Collection[str]) -> Limits:
         """New claims that wait have their part of the day's quota, or what more urgent ones need, if their worker runs at all."""
         now = self.deps.clock.now()
         last = self.deps.journal.last_run(PODFetchWorker.name, now)
         if not PODFetchWorker.has_run_lately(last, now):
-            return super().limits(carriers)
-        waiting = frozenset(self.deps.claims.ready_by_carrier(Stage.NEW, now, 1, carriers))
+            return super().limits(lanes)
+        waiting = frozenset(self.deps.claims.ready_by_carrier(Stage.NEW, now, 1, lanes))
         share = self.options.pending_share
-        return replace(
-            super().limits(carriers), pending_share=share, new_claims_wait=waiting, others=Stage.NEW
-        )
+        return replace(super().limits(lanes), pending_share=share, new_claims_wait=waiting, others=Stage.NEW)
 
     def settled_of(self) -> Collection[str] | None:
         """Those whose retries `maintain_own` lets pass."""

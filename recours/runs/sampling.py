@@ -1,4 +1,7 @@
-"""Claims that gave up, asked about once more with calls that nobody needs: see `recours.core.samples`."""
+"""Claims that gave up, asked about once more with calls that nobody needs: see `recours.core.samples`.
+
+With the house's accounts only: what is left of a client's calls is the client's.
+"""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from recours.core.accounts import HOUSE
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery
 from recours.core.decision import delivery_to_assume
@@ -46,7 +50,9 @@ class Sampling:
         for key, a_day in sorted(self.deps.policy.samples.items()):
             now = self.deps.clock.now()
             is_wanted = not carriers or key in carriers
-            if not (is_wanted and self.go_on() and has_spare_calls(self.deps, self.catalog.specs[key], now)):
+            if not (
+                is_wanted and self.go_on() and has_spare_calls(self.deps, key, self.catalog.specs[key], now)
+            ):
                 continue
             lease = Lease(self.recorder.token, now + LEASE)
             if not self.samples.lease_carrier(key, lease, now):
@@ -86,7 +92,12 @@ class Sampling:
 
     def _fits(self, claim: Claim, now: datetime) -> bool:
         spec = self.catalog.specs[claim.carrier or ""]
-        return may_be_sampled(claim, now, self.deps.policy) and malformed(claim.number or "", spec) is None
+        is_of_house = claim.account == HOUSE
+        return (
+            is_of_house
+            and may_be_sampled(claim, now, self.deps.policy)
+            and not malformed(claim.number or "", spec)
+        )
 
     def _may_begin(self, key: str, lease: Lease) -> bool:
         """Tell whether nothing speaks against another sample; claims may have become due since the last one."""
@@ -94,7 +105,7 @@ class Sampling:
         return (
             lease.until - now > _LONGEST_SAMPLE
             and self.go_on()
-            and has_spare_calls(self.deps, self.catalog.specs[key], now)
+            and has_spare_calls(self.deps, key, self.catalog.specs[key], now)
         )
 
     def _leased(self, claim: Claim, lease: Lease) -> Claim | None:
@@ -121,17 +132,17 @@ class Sampling:
                 self.deps.claims.release([(claim, claim.state)], lease)
         if ended is None:
             return None
-        if ended.document:  # if it cannot be secured, the lease runs out, and a later sample finds it
-            self.deps.documents.secure([ended.document])
+        if ended.evidence:  # if it cannot be secured, the lease runs out, and a later sample finds it
+            self.deps.documents.secure(ended.evidence)
         self.unknown.note(key, self.catalog.name_of(key), ended.outcome)
         self.recorder.conclude_sample(claim, ended)
         return ended
 
     def _ask(self, claim: Claim, key: str, known: Delivery | None, reservation: Reservation) -> Ended | None:
         deps, asked = self.deps, Asked(claim.number or "", known, claim.id)
-        with closing(deps.queue.fetch_bundle([reservation], key, [asked])) as answers:
+        with closing(deps.queue.fetch_bundle([reservation], key, [asked], self.go_on)) as answers:
             try:
-                return attempt(claim, known, reservation, answers, deps.documents, deps.clock)
+                return attempt(claim, known, reservation, answers, deps)
             except RunError:
                 raise
             except Exception as error:

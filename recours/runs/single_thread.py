@@ -28,5 +28,4 @@ class SingleThreadEngine(Engine):
 
     def _ask(self, leased: Leased, answers: Iterator[Fetched]) -> Ended | None:
         """A mistake of recours's own is raised: it must not pass for an answer."""
-        deps = self._deps
-        return attempt(leased.claim, leased.known, leased.reservation, answers, deps.documents, deps.clock)
+        return attempt(leased.claim, leased.known, leased.reservation, answers, self._deps)

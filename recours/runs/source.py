@@ -66,17 +66,17 @@ class Source(Protocol):
 
 
 class DueClaims:
-    """Claims at a stage that is ready for calls, of some carriers (none named: of all)."""
+    """Claims at a stage that is ready for calls, of some accounts (none named: of all)."""
 
-    def __init__(self, claims: Claims, stage: Stage, carriers: Collection[str] = ()) -> None:
+    def __init__(self, claims: Claims, stage: Stage, lanes: Collection[str] = ()) -> None:
         """Take from this repository."""
         self._claims = claims
         self._stage = stage
-        self._carriers = carriers
+        self._lanes = lanes
 
     def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
         """What is there to be leased in each lane."""
-        return self._claims.ready_by_carrier(self._stage, now, most, lanes or self._carriers)
+        return self._claims.ready_by_carrier(self._stage, now, most, lanes or self._lanes)
 
     def lease(
         self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
@@ -147,7 +147,7 @@ def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: d
         elif fault := _fault(claims, claim, policy, now):
             refused.append(replace(fault, reference=reference))
         else:
-            found.append(replace(claim, state=_state(claim, policy, now)))
+            found.append(replace(claim, state=named_state(claim, policy, now)))
     if refused:
         raise RefusedError(refused)
     return found
@@ -159,8 +159,8 @@ def is_as_found(claim: Claim, found: Claim) -> bool:
     return (claim.fetch_status, claim.number, claim.carrier_name) == wanted
 
 
-def _state(claim: Claim, policy: Policy, now: datetime) -> State:
-    """Its state; assessed as a failure, and at no stage, if the service never asked for its POD or takes care of it."""
+def named_state(claim: Claim, policy: Policy, now: datetime) -> State:
+    """The state of one that is named; assessed as a failure, and at no stage, if the service never asked for its POD or takes care of it."""
     if claim.is_pending or claim.fetch_status == FetchStatus.FAILED:
         return assess(claim, now, policy) if claim.is_edited else claim.state
     return replace(assess(replace(claim, fetch_status=FetchStatus.FAILED), now, policy), stage=None)

@@ -1,10 +1,13 @@
 """What a run did, counted, and said as the guide says it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from recours.core.accounts import carrier_of
+from recours.core.carrier import Catalog
 from recours.core.outcome import Outcome, unknown_of
 from recours.core.quota import Limit, Usage
 from recours.core.text import LocalTime, format_minute, plural
@@ -48,9 +51,20 @@ class Report:
     started_at: datetime
     duration_s: float
     stats: Stats
-    usage: dict[str, list[Usage]] = field(default_factory=dict)  # by the carrier's name
+    usage: dict[str, list[Usage]] = field(
+        default_factory=dict
+    )  # of the house's accounts, by the carrier's name
+    account_usage: dict[str, list[Usage]] = field(default_factory=dict)  # of clients' accounts, by their keys
     exit_status: int = 0
     fault: str | None = None  # why the run itself failed
+
+    def add_usage(self, usage: Mapping[str, list[Usage]], catalog: Catalog) -> None:
+        """`usage`: of the accounts that were asked, by their keys."""
+        for key in sorted(usage):
+            if key == carrier_of(key):
+                self.usage[catalog.name_of(key)] = usage[key]
+            else:
+                self.account_usage[key] = usage[key]
 
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`; the usage is that of each carrier's longest window."""
@@ -66,7 +80,8 @@ class Report:
             "total": self.stats.total,
             **counts,
             "success_rate": self.stats.success_rate,
-            "api_usage": {name: _usage_json(uses[-1]) for name, uses in self.usage.items() if uses},
+            "api_usage": _longest(self.usage),
+            **({"accounts": accounts} if (accounts := _longest(self.account_usage)) else {}),
         }
 
     def lines(self) -> list[str]:
@@ -93,6 +108,10 @@ class Report:
 def _if_any(what: str, count: int) -> list[str]:
     """A line that the guide's summary does not have, where there is something to say."""
     return [f"{what}: {count}"] if count else []
+
+
+def _longest(usage: dict[str, list[Usage]]) -> dict[str, dict[str, Any]]:
+    return {name: _usage_json(uses[-1]) for name, uses in usage.items() if uses}
 
 
 def _usage_json(use: Usage) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class Options:
     carrier_concurrency: int = 4
     pending_share: float = 0.0
     as_scheduled: bool = False  # attempts at the named claims count like those of the backoff
+    by: str = ""  # the person who asks for the named claims, for the record; "": no person does
 
 
 class Worker(ABC):
@@ -94,7 +95,7 @@ class Worker(ABC):
         self.run_id = run_id
         self.local = local
         self.stats = Stats()  # of what is done so far
-        self.refusals: dict[str, Refusal] = {}  # by carriers that took no more calls, when the run has ended
+        self.refusals: dict[str, Refusal] = {}  # by accounts that took no more calls, when the run has ended
         self._stop = threading.Event()
         self.stopped_by = 0  # the number of a signal
         self._recorder = Recorder(
@@ -110,7 +111,7 @@ class Worker(ABC):
             prefix=prefix,
         )
         self._unknown = UnknownCodes()
-        self.carriers_asked: set[str] = set()  # their keys
+        self.carriers_asked: set[str] = set()  # the keys of the accounts
         self.circumstances = self._in_force()
         self._met: set[str] = set()  # lanes whose claims were there to be taken
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards; 0: there is no such time
@@ -167,9 +168,9 @@ class Worker(ABC):
     def maintain_own(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
         """What only one of the workers keeps."""
 
-    def limits(self, carriers: Collection[str]) -> Limits:
-        """How much may be done at once, and in all, where claims of these carriers (none named: of all) are fetched."""
-        del carriers
+    def limits(self, lanes: Collection[str]) -> Limits:
+        """How much may be done at once, and in all, where claims of these accounts (none named: of all) are fetched."""
+        del lanes
         options = self.options
         batch = len(options.claims) or options.batch_size
         return Limits(batch, options.concurrency, options.carrier_concurrency, options.max_runtime)
@@ -195,7 +196,10 @@ class Worker(ABC):
 
     def find_named(self) -> None:
         """Look for the claims that the options name, for the next slice. Raises RefusedError, RunError."""
-        self._named = find_named(self.deps.claims, self.options.claims, self.policy, self.deps.clock.now())
+        now = self.deps.clock.now()
+        self._named = find_named(self.deps.claims, self.options.claims, self.policy, now)
+        if self._named and self.options.by:
+            self.deps.claims.note_asked(self._named, self.options.by, now)
 
     def maintain(self) -> None:
         """Bring the rows up to date: new claims, retries that are due, deadlines that have passed. Raises RunError."""
@@ -204,15 +208,15 @@ class Worker(ABC):
         self._expire()
 
     def slice(
-        self, carriers: Collection[str] = (), *, most: int | None = None, longest: timedelta | None = None
+        self, lanes: Collection[str] = (), *, most: int | None = None, longest: timedelta | None = None
     ) -> None:
-        """Fetch due claims of these carriers (none named: of all that the run is for), the most urgent first.
+        """Fetch due claims of these accounts (none named: of all carriers that the run is for), the most urgent first.
 
-        Up to `most`, and for `longest`; by default what the run's options say. `refusals` tells afterwards which carriers
+        Up to `most`, and for `longest`; by default what the run's options say. `refusals` tells afterwards which accounts
         took no more calls. Raises RunError.
         """
-        carriers = carriers or self.options.carriers
-        limits = self.limits(carriers)
+        lanes = lanes or self.catalog.accounts_of(self.options.carriers)
+        limits = self.limits(lanes)
         if longest is not None:
             self._end_after(longest)
             limits = replace(limits, max_runtime=longest)
@@ -220,7 +224,7 @@ class Worker(ABC):
             limits = replace(limits, batch_size=most)
         self.refusals, self._met, self._done_before = {}, set(), self.stats.total
         try:
-            self._fetch_due(carriers, limits)
+            self._fetch_due(lanes, limits)
         except RunError:
             with suppress(RunError):
                 self.deps.queue.leave()
@@ -236,7 +240,9 @@ class Worker(ABC):
         self._unknown.mention()
 
     def tidy(self, carriers: Collection[str] = (), *, longest: timedelta | None = None) -> None:
-        """What is not urgent: say which claims are set aside, adopt those that were exhausted before. Raises RunError.
+        """What is not urgent: say which claims are set aside, adopt those that were exhausted before, have the chain of custody stamped.
+
+        Raises RunError.
 
         For `longest`; by default for what is left of the run. `carriers`: those whose spare calls may be used (none named:
         of all that the run is for).
@@ -246,6 +252,8 @@ class Worker(ABC):
             self._end_after(longest)
         self._mention_set_aside()
         self._adopt_exhausted()
+        if self.deps.timestamps:
+            self.deps.timestamps.stamp(self.deps.clock.now())
 
     def close(self) -> Report:
         """End the run: send the mails, write the summary, and record what was done."""
@@ -255,9 +263,7 @@ class Worker(ABC):
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
         usage: dict[str, list[Usage]] = {}  # by the carriers' keys
         self._try_to(lambda: usage.update(self._usage()))
-        report.usage.update(
-            {self.catalog.name_of(key): usage[key] for key in sorted(self.carriers_asked & usage.keys())}
-        )
+        report.add_usage({key: usage[key] for key in self.carriers_asked & usage.keys()}, self.catalog)
         if self.deps.post:  # before the summary, which ends the log of a run
             post = self.deps.post
             self._try_to(lambda: post.notify(self.may_go_on))
@@ -299,12 +305,10 @@ class Worker(ABC):
         except RunError as fault:
             self._fault = self._fault or str(fault)
 
-    def _fetch_due(self, carriers: Collection[str], limits: Limits) -> None:
+    def _fetch_due(self, lanes: Collection[str], limits: Limits) -> None:
         named = self._named
         source: Source = (
-            NamedClaims(self.deps.claims, named)
-            if named
-            else DueClaims(self.deps.claims, self.stage, carriers)
+            NamedClaims(self.deps.claims, named) if named else DueClaims(self.deps.claims, self.stage, lanes)
         )
         passed_over = self._passed_over()  # first: what is assessed by now is among the ready ones
         ready = source.ready(self.deps.clock.now(), limits.batch_size)

@@ -1,31 +1,45 @@
 """The carriers with their accounts, and the queue before them."""
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
 from random import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from recours.carriers.client import TokenClient
 from recours.carriers.message import CarrierClient
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.carriers.reservation import Account, CarrierConnection
+from recours.core.accounts import AccountKey, carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
+from recours.core.quota import Limit
 from recours.core.text import Redactor
+from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.logs import LogFile, local
 from recours.runs.ports import Clock, Reservation
-from recours.settings.model import HttpLimits, Settings
+from recours.settings.model import Credentials, HttpLimits, Settings
+from recours.wiring.accounts import Accounts
+from recours.wiring.tokens import token_sharing
 
 if TYPE_CHECKING:
-    from recours.carriers.http import Http
+    from recours.carriers.http import Sender
 
 
-def catalog_of(settings: Settings) -> Catalog:
-    """The carriers there are, and whose account serves whose claims with these credentials."""
-    return CATALOG.with_accounts(settings.configured)
+def catalog_of(settings: Settings, of_clients: Mapping[Any, Mapping[str, int]] | None = None) -> Catalog:
+    """The carriers there are, and whose account serves whose claims with these credentials.
+
+    `of_clients`: see `directory_of`; None: no account of a client is known.
+    """
+    return CATALOG.with_accounts(settings.configured, of_clients)
+
+
+def directory_of(database: Database) -> Mapping[Any, Mapping[str, int]]:
+    """The numbers of clients' accounts, by client and carrier. Raises DatabaseError."""
+    return ClientAccounts(database).directory()
 
 
 def log_file(settings: Settings, name: str) -> LogFile:
@@ -41,11 +55,18 @@ def log_file(settings: Settings, name: str) -> LogFile:
 
 def redactor(settings: Settings) -> Redactor:
     """Knows every secret of the settings, and what an Authorization header makes of two of them."""
-    pairs = []
-    for credentials in settings.credentials.values():
-        texts = list(credentials.values.values())
-        pairs += [f"{one}:{other}" for one in texts for other in texts if one != other]
-    return Redactor([*settings.secrets, *pairs])
+    known = (*settings.credentials.values(), *settings.client_credentials.values())
+    pairs = [pair for credentials in known for pair in _pairs(credentials)]
+    return _redactor_of(frozenset([*settings.secrets, *pairs]))
+
+
+def _pairs(credentials: Credentials) -> list[str]:
+    texts = list(credentials.values.values())
+    return [f"{one}:{other}" for one in texts for other in texts if one != other]
+
+
+# A run asks for it several times, a long-lived worker for each slice of work.
+_redactor_of = lru_cache(maxsize=4)(Redactor)
 
 
 def make_queue(
@@ -59,45 +80,68 @@ def make_queue(
 ) -> APIRequestQueue:
     """The queue, for one run. `kept`: the `accounts` of a process that does many, with their tokens and connections."""
     return APIRequestQueue(
-        accounts(settings, clock, jitter) if kept is None else kept,
+        accounts(settings, clock, jitter, database=database) if kept is None else kept,
         QuotaTables(database, holder),
         clock,
         slack=policy.backoff.slack,
         redact=redactor(settings),
         local=local,
+        falls_back=settings.account_fallback,
     )
 
 
-def closed_carriers(
-    settings: Settings, database: Database, clock: Clock, *, has_records: bool
+def closed_accounts(
+    settings: Settings, database: Database, clock: Clock, keys: Iterable[str], *, has_records: bool
 ) -> dict[str, Refusal]:
-    """The carriers that could take no call now, and why; found out without taking a try that is due.
+    """Those of these accounts that could take no call now, and why; found out without taking a try that is due.
 
     `has_records`: the database has recours's tables; else the settings alone say it.
     """
     queue = make_queue(settings, database, settings.policy, clock, random, "preview")
     refusal = queue.would_refuse if has_records else queue.unconfigured
-    closed = {key: refusal(key) for key in CATALOG.specs}
+    closed = {key: refusal(key) for key in keys}
     return {key: refusal for key, refusal in closed.items() if refusal}
 
 
-def accounts(settings: Settings, clock: Clock, jitter: Callable[[], float]) -> Mapping[str, Account]:
-    """What is needed to speak to each carrier."""
-    found = {}
-    for key, spec in CATALOG.specs.items():
-        credentials = settings.credentials[key]
+def accounts(
+    settings: Settings,
+    clock: Clock,
+    jitter: Callable[[], float],
+    watched: "Callable[[Sender], Sender]" = lambda sender: sender,
+    database: Database | None = None,
+    *,
+    shares_tokens: bool = False,
+) -> Accounts:
+    """What is needed to speak to each carrier. `watched` may put something between us and the network.
+
+    `database`: where clients' accounts are; None: only the house's are known. `shares_tokens`: tokens are those of all
+    processes, so that an account may serve without its credentials being presented.
+    """
+    redact = redactor(settings)
+    share = token_sharing(settings, database, clock) if database and shares_tokens else None
+
+    def make(key: str, limits: tuple[Limit, ...], credentials: Credentials, whose: str) -> Account:
+        spec = CATALOG.specs[carrier_of(key)]
+        if whose:
+            redact.add([*credentials.values.values(), *_pairs(credentials)])
         given = {**credentials.values, **credentials.options}
-        client = CLIENTS[key](given) if not credentials.missing else None
-        found[key] = Account(
+        client = CLIENTS[spec.key](given) if not credentials.missing else None
+        base_url = settings.base_urls[spec.key]
+        if share and isinstance(client, TokenClient):
+            share(client, AccountKey.parse(key), (base_url, *credentials.values.values()))
+        return Account(
             spec=spec,
-            limits=settings.limits[key],
+            limits=limits,
             client=client,
-            open_session=_opener(spec, client, settings.base_urls[key], settings.http, clock, jitter),
+            open_session=_opener(spec, client, base_url, settings.http, clock, jitter, watched),
             credentials=tuple(credentials.values.values()),
             source=credentials.source,
             missing=credentials.missing,
+            whose=whose,
         )
-    return found
+
+    of_house = {key: make(key, settings.limits[key], settings.credentials[key], "") for key in CATALOG.specs}
+    return Accounts(of_house, settings, ClientAccounts(database) if database else None, make)
 
 
 def _opener(
@@ -107,15 +151,16 @@ def _opener(
     limits: HttpLimits,
     clock: Clock,
     jitter: Callable[[], float],
+    watched: "Callable[[Sender], Sender]",
 ) -> Callable[[Reservation], CarrierConnection]:
     """What opens sessions at one carrier. The HTTP library is loaded when the first one is opened: many runs call nobody."""
 
     @cache
-    def http() -> "Http":
+    def http() -> "Sender":
         from recours.carriers.http import Http  # noqa: PLC0415 (see above)
 
         replaced = base_url != spec.base_url
-        return Http(base_url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced)
+        return watched(Http(base_url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced))
 
     def open_session(reservation: Reservation) -> CarrierConnection:
         from recours.carriers.http import HttpSession  # noqa: PLC0415 (see above)

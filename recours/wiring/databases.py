@@ -6,16 +6,17 @@ from datetime import timedelta
 
 from recours.core.policy import Policy
 from recours.database.adoption import read_adoption
-from recours.database.engine import Database, DatabaseError, SystemClock, Waits, clock_offset
+from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset
 from recours.database.enrolment import ClaimEnrolment
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
 from recours.database.schema.partitions import BY_MONTH, readiness
 from recours.database.schema.rights import MISSING
 from recours.database.schema.upgrade import NEWER, NOT_DONE, bring_up_to_date, create_file, remarks_on
+from recours.database.waits import USUAL, Waits
 from recours.settings.model import Settings
+from recours.wiring.file_accounts import NOT_USED, enter_file_accounts
 
 # How long a server is waited for: a run must not hang, while a person may ask for what goes through every row.
-OF_RUNS = Waits()
 OF_PEOPLE = Waits(statement=Waits.long_statement)
 
 CREATED = "created with its whole schema"
@@ -23,7 +24,7 @@ CREATED = "created with its whole schema"
 CLOCKS_AGREE = timedelta(seconds=5)
 _CLOCKS_DIFFER = "The clock of this machine is"
 # How the remarks on an opened database begin that someone should read.
-TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING, NEWER, BY_MONTH)
+TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING, NEWER, BY_MONTH, NOT_USED)
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Opened:
 
 
 def open_database(settings: Settings, *, connections: int | None = None) -> Opened:
-    """Connect, create the embedded database if it is not there yet, bring the schema up to date.
+    """Connect, create the embedded database if it is not there yet, bring the schema up to date, add accounts of files.
 
     `connections`: to a server at once, at most; None: as many as threads need. Raises DatabaseError.
     """
     remarks = []
     if settings.database_is_embedded and create_embedded(settings):
         remarks.append(f"{settings.database_url.database} was {CREATED}")
-    database = connect(settings, OF_RUNS, connections)
+    database = connect(settings, USUAL, connections)
     try:
         schema = look(database)
         require_claims(database, schema)
@@ -58,6 +59,7 @@ def open_database(settings: Settings, *, connections: int | None = None) -> Open
         require_rights(database, [right for right in schema.missing_rights if not right.need.optional])
         done += [*rights_remarks(database, schema), *remarks_on(database, schema)]
         done += readiness(database, SystemClock(offset).now()).remarks
+        done += enter_file_accounts(settings, database, SystemClock(offset))
         return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
     except DatabaseError:
         database.close()

@@ -6,7 +6,7 @@ from recours.core.claim import Claim
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.core.text import is_text
 from recours.database.reports.competitors import DatabaseCompetitors
-from recours.logs import local
+from recours.operations.evidence import ClaimEvidence
 from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.forecast.place import place_of
 from recours.operations.place import AHEAD, Place, has_place
@@ -19,9 +19,16 @@ from recours.wiring.plan import rules_for, scope_of
 
 
 def explanation_of(
-    operations: Operations, reference: str, max_retries: int = DEFAULT_MAX_RETRIES
+    operations: Operations,
+    reference: str,
+    max_retries: int = DEFAULT_MAX_RETRIES,
+    *,
+    language: str = "en",
 ) -> Explanation | None:
-    """Where the claim of this reference stands, and why; None: there is none. Raises DatabaseError."""
+    """Where the claim of this reference stands, and why; None: there is none. Raises DatabaseError.
+
+    `language`: of the advice; the other sentences are English.
+    """
     listed = operations.records.find(reference) if is_text(reference) else None
     if listed is None:
         return None
@@ -31,12 +38,21 @@ def explanation_of(
         attempts=operations.records.attempts(claim.id),
         messages=operations.records.messages(claim.id),
         changes=operations.records.changes(claim.id),
+        evidence=evidence_of(operations, listed),
         leased_until=listed.leased_until(now),
-        refusal=operations.queue().would_refuse(claim.carrier) if claim.carrier else None,
+        refusal=operations.queue().would_refuse(claim.account_key) if claim.carrier else None,
     )
     where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
-    facts = replace(facts, place=_place(operations, claim, where, policy))
-    return explain(listed, facts, operations.catalog, policy, now, local, by_fleet=operations.is_by_fleet)
+    client = operations.client_named(claim) if operations.catalog.of_clients else ""
+    facts = replace(facts, client=client, place=_place(operations, claim, where, policy))
+    by_fleet = operations.is_by_fleet
+    return explain(listed, facts, operations.catalog, policy, now, by_fleet=by_fleet, language=language)
+
+
+def evidence_of(operations: Operations, listed: ListedClaim) -> ClaimEvidence:
+    """All evidence of a claim that is on record. Raises DatabaseError."""
+    pieces = operations.records.evidence(listed.claim.id)
+    return ClaimEvidence(pieces, listed.dispute, operations.settings.policy.zone)
 
 
 def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSentences) -> ClaimStatus:
@@ -50,6 +66,7 @@ def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSent
         asked=operations.claims.times_asked(claim),
         place=_place(operations, claim, where, operations.settings.policy),
         now=now,
+        evidence=evidence_of(operations, listed),
     )
 
 
@@ -58,7 +75,6 @@ def _place(operations: Operations, claim: Claim, where: Position, policy: Policy
     if not has_place(where):
         return None
     asked = scope_of(operations, AHEAD)
-    rules, _ = rules_for(operations, max_retries=policy.max_retries)
     competitors = DatabaseCompetitors(operations.database, operations.schema, operations.catalog)
     found = competitors.of(
         lane_key(claim),
@@ -66,4 +82,6 @@ def _place(operations: Operations, claim: Claim, where: Position, policy: Policy
         policy.backoff.due_until(asked.now + AHEAD),
         with_others=not asked.by_fleet,
     )
+    lanes = {lane_key(one.claim) for one in found.claims}
+    rules, _ = rules_for(operations, {lane_key(claim), *lanes}, max_retries=policy.max_retries)
     return place_of(claim, where, found, rules, asked)

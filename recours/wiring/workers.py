@@ -1,28 +1,30 @@
 """Workers, ready to run, and their observers."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from logging import Handler, StreamHandler
 from random import random
 
-from recours.carriers.reservation import Account
 from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.database.claims import ClaimRepository
+from recours.database.custody import DatabaseTimestamps
+from recours.database.engine import Database
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.proofs import DatabaseProofs
 from recours.database.samples import DatabaseSamples
 from recours.database.schema.upgrade import reach_of
-from recours.documents.store import DocumentStore
+from recours.documents.store import DocumentStore, erase
 from recours.logs import local, run_log
 from recours.monitoring.observers import ProgressBar, RunObservers
-from recours.runs.ports import Clock, Dependencies, RunObserver
+from recours.runs.ports import Clock, Dependencies, RunObserver, Timestamps
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of, make_queue, redactor
+from recours.wiring.accounts import Accounts
+from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
 from recours.wiring.databases import Opened, enrolment_of, policy_of
 from recours.wiring.mail import MailService
 
@@ -41,7 +43,7 @@ def make_worker(
     prefix: str = "",
     mails: bool = True,
     observer: RunObserver | None = None,
-    kept: Mapping[str, Account] | None = None,
+    kept: Accounts | None = None,
 ) -> Worker:
     """A worker, ready to run once.
 
@@ -53,20 +55,28 @@ def make_worker(
     run_id = run_id or uuid.uuid4().hex
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
-    catalog, reach, language = catalog_of(settings), reach_of(opened.schema), settings.mail.language
+    kept = kept or accounts(settings, clock, jitter, database=database, shares_tokens=True)
+    catalog, reach, language = (
+        catalog_of(settings, kept.of_clients),
+        reach_of(opened.schema),
+        settings.mail.language,
+    )
     deps = Dependencies(
         clock=clock,
         claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach, language),
         maintenance=ClaimMaintenance(database, catalog, columns, run_id, redact, reach, language),
-        journal=RunJournal(database, settings.keep_runs),
+        journal=make_journal(settings, database),
         queue=make_queue(settings, database, policy, clock, jitter, token or run_id, kept),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
-        post=MailService(settings, database, opened.schema, clock, token or run_id) if mails else None,
+        post=MailService(settings, database, opened.schema, clock, token or run_id, catalog)
+        if mails
+        else None,
         observer=observer,
         enrolment=enrolment_of(settings, database, columns),
         proofs=DatabaseProofs(database, run_id, kind.name),
         samples=DatabaseSamples(database, catalog, columns, redact, reach),
+        timestamps=_timestamps(settings, database, token or run_id),
     )
     options = replace(
         options,
@@ -74,6 +84,26 @@ def make_worker(
         pending_share=settings.pending_share,
     )
     return kind(deps, catalog, options, run_id, local, token, prefix)
+
+
+def _timestamps(settings: Settings, database: Database, holder: str) -> Timestamps | None:
+    if not settings.tsa_url:
+        return None
+    from recours.timestamps import DailyTimestamps  # noqa: PLC0415 (brings the HTTP library)
+
+    store = DatabaseTimestamps(database)
+    return DailyTimestamps(store, settings.tsa_url, settings.tsa_certificate, holder)
+
+
+def make_journal(settings: Settings, database: Database) -> RunJournal:
+    return RunJournal(database, settings.keep_runs, settings.keep_refused, _erase_refused)
+
+
+def _erase_refused(path: str, sha256: str) -> str | None:
+    why = erase(path, sha256)
+    if why:
+        run_log().warning(f"{path} proves nothing and is past its keeping time, but cannot be deleted: {why}")
+    return why
 
 
 def make_observers(
@@ -125,4 +155,4 @@ def metrics_text(settings: Settings, opened: Opened) -> str:
         for name in SCHEDULES
         if (run := operations.records.last_success(name, now.at + CLOCKS_DIFFER))
     }
-    return exposition(metrics(now, well))
+    return exposition(metrics(now, well, by_account=settings.watch.metrics_by_account))

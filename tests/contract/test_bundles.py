@@ -47,7 +47,7 @@ SPEC = CarrierSpec(
     numbers_per_call=5,
 )
 DELIVERY = Delivery(START - timedelta(days=1), "DUPONT")
-POD = Retrieved(PDF, DELIVERY, "listed")
+POD = Retrieved.single(PDF, DELIVERY, "listed")
 ON_ITS_WAY = Failure.of(Sentence.NOT_DELIVERED, "Listed")
 UNKNOWN = Failure.of(Sentence.NUMBER_UNKNOWN, "Listed", None, 404)
 PENDING = Failure.of(Sentence.PROOF_PENDING, "Listed", None, 200)

@@ -38,8 +38,9 @@ from recours.wiring.carriers import make_queue
 from tests.conftest import Kind
 from tests.fakes.answers import ODD, damaged, replaced, response
 from tests.fakes.session import FakeSession
-from tests.fakes.simulated import as_received, as_response, client_of
+from tests.fakes.simulated import ACCOUNT, PASSWORD, as_received, as_response, client_of
 from tests.long_form import IS_LONG
+from tests.schemas.plugin import check_sent
 
 S, K = Scenario, ErrorKind
 CARRIERS = [key for key, spec in CATALOG.specs.items() if spec.numbers_per_call > 1]
@@ -63,6 +64,7 @@ class Wires:
         self.box = box
 
     def send(self, request: Request) -> Response:
+        check_sent(request)
         answer = self.box.answer(as_received(request))
         if answer.manner in (Manner.RESET, Manner.TRUNCATED):
             raise BrokenAnswerError("broke the connection")
@@ -89,6 +91,7 @@ class Run:
     def __post_init__(self) -> None:
         self.spec = CATALOG.specs[self.carrier]
         self.box = Sandbox(now=self.clock.now, port=9)
+        self.box.accounts = {ACCOUNT: PASSWORD}
         client, wires = client_of(self.carrier), Wires(self.box)
         http: Any = wires
         limits = (
@@ -250,6 +253,7 @@ def test_as_many_as_a_call_may_be_about_take_one(run: Run) -> None:
     assert len(run.tracking) == 1
 
 
+@pytest.mark.wrong_requests("more numbers than a call may be about")
 def test_more_than_a_call_may_be_about_are_refused_as_a_whole(run: Run) -> None:
     numbers = [run.number(S.IN_TRANSIT, serial=n) for n in range(run.spec.numbers_per_call + 1)]
     (reservation,), _ = run.queue.reserve(run.carrier, [{Capability.TRACKING: 1}])

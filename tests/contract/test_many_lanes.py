@@ -3,25 +3,27 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, insert, select
 
-from recours.core.assessment import assess
+from recours.core.assessment import assess, ranked_anew
+from recours.core.carrier import Catalog
 from recours.core.claim import Stage, State, Urgency, urgency
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
-from recours.database.tables import claims
+from recours.database.tables import claims, clients
 from recours.memory.clock import SimulatedClock
 from recours.runs.lane_order import LANES_AT_ONCE
 from recours.runs.leasing import Limits
 from recours.runs.ports import Lease, Ready
 from tests.contract.test_claims import LEASE, NOW, POLICY
-from tests.fakes.many_lanes import Model, Slice, catalog_of, lane_name
+from tests.fakes.many_lanes import Model, Slice, catalog_of, catalog_of_clients, lane_name
 
 LANES = 3 * LANES_AT_ONCE
 CATALOG = catalog_of(LANES)
@@ -29,6 +31,27 @@ CATALOG = catalog_of(LANES)
 
 @pytest.fixture
 def repository(database: Database, add_claims: Callable[..., None]) -> ClaimRepository:
+    return of_carriers(database, add_claims)
+
+
+def of_carriers(database: Database, add_claims: Callable[..., None]) -> ClaimRepository:
+    return few_in_each(database, add_claims, CATALOG, lambda n: {"carrier": lane_name(n)})
+
+
+def of_clients_accounts(database: Database, add_claims: Callable[..., None]) -> ClaimRepository:
+    """Each lane is the account of a client at one carrier."""
+    with database.write() as connection:
+        connection.execute(insert(clients), [{"id": n + 1, "email": f"shop{n}"} for n in range(LANES)])
+    catalog = catalog_of_clients(LANES)
+    return few_in_each(database, add_claims, catalog, lambda n: {"carrier": "Chronopost", "client_id": n + 1})
+
+
+def few_in_each(
+    database: Database,
+    add_claims: Callable[..., None],
+    catalog: Catalog,
+    of_lane: Callable[[int], dict[str, Any]],
+) -> ClaimRepository:
     """A few ready claims in each lane, with a deadline and without one, to come and past."""
     chance, columns = Random(1), look(database).columns
     deadlines = [None, *(NOW.date() + timedelta(days=days) for days in range(-9, 20))]
@@ -36,17 +59,17 @@ def repository(database: Database, add_claims: Callable[..., None]) -> ClaimRepo
         database,
         (
             {
-                "carrier": lane_name(chance.randrange(LANES)),
+                **of_lane(chance.randrange(LANES)),
                 "updated_at": NOW - timedelta(hours=chance.randint(2, 700)),
                 "response_deadline": chance.choice([None, chance.choice(deadlines)]),
             }
             for _ in range(4 * LANES)
         ),
     )
-    maintenance = ClaimMaintenance(database, CATALOG, columns, "slice")
+    maintenance = ClaimMaintenance(database, catalog, columns, "slice")
     list(maintenance.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
     maintenance.stage_due(POLICY.backoff.due_until(NOW))
-    return ClaimRepository(database, CATALOG, columns, "slice", "pod_retry_scheduler")
+    return ClaimRepository(database, catalog, columns, "slice", "pod_retry_scheduler")
 
 
 def places(database: Database) -> dict[Any, tuple[str, Urgency]]:
@@ -126,13 +149,16 @@ def test_of_lanes_that_are_named_it_tells_these_only(repository: ClaimRepository
         }
 
 
+@pytest.mark.sample("more histories at random: one on each database is lived through", every=3)
+@pytest.mark.parametrize("of_lanes", [of_carriers, of_clients_accounts])
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_leased_next_is_the_most_urgent_of_all_lanes_with_room(
-    repository: ClaimRepository, seed: int
+    database: Database, add_claims: Callable[..., None], of_lanes: Callable[..., ClaimRepository], seed: int
 ) -> None:
+    repository = of_lanes(database, add_claims)
     chance, clock = Random(seed), SimulatedClock(NOW)
     limits = Limits(5 * LANES, chance.randint(1, 20), chance.randint(1, 4), timedelta(hours=1))
-    leased = Slice(repository, CATALOG, clock, limits)
+    leased = Slice(repository, repository.catalog, clock, limits)
     model = Model(leased, places(repository.database))
     for _ in range(60):
         kind = chance.choice(("next", "next", "end", "back"))
@@ -155,3 +181,23 @@ def test_few_statements_are_built_however_many_lanes_are_named(repository: Claim
             repository.lease(Stage.READY, lanes[:count], 1, Lease("slice", NOW + LEASE), NOW)
     selects = {sql for sql in seen if "FROM claims" in sql and not sql.startswith("UPDATE")}
     assert len(selects) <= 2 * (1 + (LANES - 1).bit_length())
+
+
+def test_the_statements_of_a_run_do_not_grow_with_the_accounts(
+    database: Database, add_claims: Callable[..., None]
+) -> None:
+    """What it asks first, and a bundle: of 48 accounts as of one; the bench measures them of a thousand."""
+    of_clients = of_clients_accounts(database, add_claims)
+    catalog = of_clients.catalog
+    maintenance = ClaimMaintenance(database, catalog, of_clients.columns, "slice")
+    maintenance.repair_keys()
+    rank = partial(ranked_anew, now=NOW, policy=POLICY)
+    with statements_of(database) as seen:
+        assert maintenance.repair_keys() == []
+        maintenance.rank_overdue(Stage.READY, ["chronopost"], rank, NOW - timedelta(days=60))
+    selects = [sql for sql in seen if sql.lstrip().startswith(("SELECT", "WITH", "UPDATE"))]
+    assert len(selects) <= 4
+    leased = Slice(of_clients, catalog, SimulatedClock(NOW), Limits(30, 8, 4, timedelta(hours=1)))
+    with statements_of(database) as seen:
+        assert leased.next()
+    assert sum("claims" in sql for sql in seen) <= 4

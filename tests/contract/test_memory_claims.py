@@ -158,6 +158,7 @@ def _edit_deadlines(database: Database, table: ClaimTable, chance: Random) -> No
         row.claim = replace(row.claim, deadline=deadline)
 
 
+@pytest.mark.sample("more histories at random: with last attempts and without", every=3)
 @pytest.mark.parametrize("seed", range(6))
 def test_both_go_the_same_way(database: Database, add_claims: Callable[..., None], seed: int) -> None:
     chance = Random(seed)

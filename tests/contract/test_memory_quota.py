@@ -1,6 +1,6 @@
 """The counts in memory are those of the database, whatever is reserved, called, given back and left."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 
 from recours.carriers.reservation import QuotaStore
 from recours.core.errors import ErrorKind
-from recours.core.pauses import AccountState, CarrierState, Stop
+from recours.core.pauses import AccountState, CarrierState, Pause, Stop
 from recours.core.quota import Exhausted, QuotaRequest, Reserved, Usage, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
@@ -89,17 +89,41 @@ def test_what_is_known_of_a_carrier(stores: tuple[QuotaStore, QuotaStore]) -> No
     for store in stores:
         store.pause("ups", NOW + 2 * HOUR, "wait", NOW)
         store.pause("ups", NOW + HOUR, "wait less", NOW)
-        store.stop("ups", Stop(NOW, "works"))
-        store.stop("ups", Stop(NOW + HOUR, "still"))
+        store.stop("ups", Stop(NOW, "works"), "lea")
+        store.stop("ups", Stop(NOW + HOUR, "still"), "lea")
         store.set_account_state("ups", refused)
         assert not store.try_again("ups", NOW, NOW + 3 * HOUR)
     known = _same(store.carrier_state("ups") for store in stores)
-    assert known == CarrierState(NOW + 2 * HOUR, "wait", refused, Stop(NOW, "still"))
+    assert known == CarrierState(
+        pause=Pause(NOW + 2 * HOUR, "wait"), account=refused, stopped=Stop(NOW, "still")
+    )
     assert _same(store.try_again("ups", NOW + HOUR, NOW + 3 * HOUR) for store in stores)
-    assert _same(store.take_up("ups") for store in stores) == Stop(NOW, "still")
-    assert _same(store.take_up("ups") for store in stores) is None
+    assert _same(store.take_up("ups", "lea", NOW) for store in stores) == Stop(NOW, "still")
+    assert _same(store.take_up("ups", "lea", NOW) for store in stores) is None
     _same(store.carrier_state("ups") for store in stores)
     assert _same(store.carrier_state("gls") for store in stores) == CarrierState()
+
+
+def test_what_one_account_is_asked_and_refused_is_not_the_others(
+    stores: tuple[QuotaStore, QuotaStore],
+) -> None:
+    refused, client, other = AccountState(2, NOW + HOUR, "no", "00", "11"), "ups#17", "ups#18"
+    for store in stores:
+        store.set_account_state(client, refused)
+        store.pause(client, NOW + HOUR, "too many calls", NOW)
+        store.pause_carrier("ups", NOW + 2 * HOUR, "unavailable", NOW)
+        store.pause_carrier("ups", NOW + HOUR, "unavailable, less", NOW)
+        store.stop("ups", Stop(NOW, "works"), "lea")
+    for_all = CarrierState(outage=Pause(NOW + 2 * HOUR, "unavailable"), stopped=Stop(NOW, "works"))
+    for key in ("ups", other):
+        assert _same(store.carrier_state(key) for store in stores) == for_all
+        assert not _same(store.try_again(key, NOW + HOUR, NOW + 3 * HOUR) for store in stores)
+    known = _same(store.carrier_state(client) for store in stores)
+    assert known == replace(for_all, pause=Pause(NOW + HOUR, "too many calls"), account=refused)
+    assert known.pause_at(NOW) == for_all.outage
+    assert known.pause_at(NOW + 2 * HOUR) is None
+    assert _same(store.try_again(client, NOW + HOUR, NOW + 3 * HOUR) for store in stores)
+    assert not _same(store.try_again(client, NOW + HOUR, NOW + 3 * HOUR) for store in stores)
 
 
 def test_what_was_used_before_is_counted() -> None:

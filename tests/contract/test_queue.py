@@ -21,13 +21,14 @@ from sqlalchemy import make_url
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
+from recours.carriers.message import CarrierSession
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.reservation import LEASE, Account
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
-from recours.core.outcome import CallError, Failure, Retrieved
-from recours.core.pauses import AccountState, Blocked, Refusal, Stop
+from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
+from recours.core.pauses import AccountState, Blocked, Pause, Refusal, Stop
 from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved, parse_limits
 from recours.core.sentences import Said, Sentence
 from recours.database.engine import Database, DatabaseError
@@ -35,6 +36,7 @@ from recours.database.quota import QuotaTables
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from tests.contract.conftest import quick_print
+from tests.planted import PASSWORD
 
 MANY_PROCESSES = pytest.mark.full("many processes at once: tests/integration/test_runs.py has two")
 SPAWN = multiprocessing.get_context("spawn")
@@ -44,7 +46,6 @@ POD_ONLY = {Capability.POD: 1}
 TRACKING_ONLY = {Capability.TRACKING: 1}
 NOWHERE = "http://127.0.0.1:9"
 NUMBER = "XY001234567FR"
-PASSWORD = "123456"
 NO_TIME = timedelta()
 
 
@@ -60,15 +61,16 @@ def queue_on(
     *,
     base_url: str = NOWHERE,
     password: str = PASSWORD,
+    client: type[Chronopost] = Chronopost,
 ) -> APIRequestQueue:
     credentials = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": password}
-    http, client = Http(base_url, 5, 5, 5), Chronopost(credentials)
+    http, asked = Http(base_url, 5, 5, 5), client(credentials)
     account = Account(
         spec=SPEC,
         limits=limits,
-        client=client,
+        client=asked,
         open_session=lambda reservation: HttpSession(
-            SPEC.name, reservation, http, clock, lambda: 0.0, client.wait_asked
+            SPEC.name, reservation, http, clock, lambda: 0.0, asked.wait_asked
         ),
         credentials=tuple(credentials.values()),
         source="the environment",
@@ -714,9 +716,9 @@ def test_a_longer_pause_that_stands_is_kept(database: Database) -> None:
     quota.pause("chronopost", NOW + timedelta(hours=5), "long", NOW)
     quota.pause("chronopost", NOW + timedelta(hours=1), "short", NOW)
     state = quota.carrier_state("chronopost")
-    assert (state.paused_until, state.reason) == (NOW + timedelta(hours=5), "long")
+    assert state.pause == Pause(NOW + timedelta(hours=5), "long")
     quota.pause("chronopost", NOW + timedelta(hours=6), "longer", NOW)
-    assert quota.carrier_state("chronopost").paused_until == NOW + timedelta(hours=6)
+    assert quota.carrier_state("chronopost").pause == Pause(NOW + timedelta(hours=6), "longer")
 
 
 def test_what_a_clock_that_was_years_ahead_left_behind_closes_no_carrier(
@@ -884,6 +886,28 @@ def test_threads_of_one_run_share_its_try(
     for thread in threads:
         thread.join()
     assert answers == [None] * 4
+
+
+class OfTokens(Chronopost):
+    """Its calls need a token: another thread asks for it, and our account is refused."""
+
+    def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
+        if known is None:
+            return super().fetch(number, known, session)
+        raise NoTokenError(Failure.of(Sentence.CREDENTIALS_REJECTED, self.spec.name, None, 401))
+
+
+def test_a_refused_token_that_another_thread_asked_for_closes_the_account_and_blames_no_parcel(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox
+) -> None:
+    run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url, client=OfTokens)
+    assert fetch(run).accepted
+    under_way, _ = run.reserve("chronopost", [POD_ONLY, POD_ONLY])
+    for reservation, number in zip(under_way, (NUMBER, "XY001234568FR"), strict=True):
+        failure = run.fetch(reservation, "chronopost", number, Delivery()).outcome
+        assert isinstance(failure, Failure)
+        assert (failure.kind, failure.retry_at) == (ErrorKind.AUTH_FAILED, refused_until(run))
+    assert run._quota.carrier_state("chronopost").account.refusals == 1
 
 
 def test_new_credentials_lift_a_refusal_at_once(
@@ -1065,7 +1089,7 @@ def test_a_carrier_that_a_person_paused_takes_no_call_of_any_process(
         for holder in ("run-1", "desk")
     )
     reservations, _ = run.reserve("chronopost", [BOTH])
-    stop = operations.stop("chronopost", "by alice: contract talks")
+    stop = operations.stop("chronopost", "alice", "contract talks")
     assert (stop.at, stop.why) == (NOW, "by alice: contract talks")
     run.fetch(reservations[0], "chronopost", NUMBER, None)  # what has its units is finished
     called = len(sandbox.calls)
@@ -1090,13 +1114,13 @@ def test_a_pause_lasts_until_it_is_taken_back_and_keeps_its_moment(
     database: Database, clock: SimulatedClock, queue: Callable[..., APIRequestQueue]
 ) -> None:
     first, second = queue(holder="a"), queue(holder="b")
-    assert first.take_up("chronopost") is None
+    assert first.take_up("chronopost", "alice") is None
     assert first.stopped("chronopost") is None
-    first.stop("chronopost", "by alice")
+    first.stop("chronopost", "alice")
     clock.advance(timedelta(days=40))
     assert second.closed("chronopost") is not None
-    assert second.stop("chronopost", "by bob") == Stop(NOW, "by bob")
-    assert first.take_up("chronopost") == Stop(NOW, "by bob")
+    assert second.stop("chronopost", "bob") == Stop(NOW, "by bob")
+    assert first.take_up("chronopost", "alice") == Stop(NOW, "by bob")
     assert second.closed("chronopost") is None
     assert len(second.reserve("chronopost", [BOTH])[0]) == 1
 
@@ -1108,14 +1132,15 @@ def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_
     refused = AccountState(refusals=2, refused_until=NOW, refusal="refused", salt="00" * 16)
     quota.set_account_state("chronopost", refused)
     quota.pause("chronopost", NOW + timedelta(hours=2), "asked to wait", NOW)
-    run.stop("chronopost", "by alice")
+    run.stop("chronopost", "alice")
     assert "paused on" in str(run.closed("chronopost"))
     clock.advance(timedelta(hours=3))
     assert run.closed("chronopost") is not None
     assert quota.carrier_state("chronopost").account == refused  # the try that is due was not taken
-    run.take_up("chronopost")
+    run.take_up("chronopost", "alice")
     state = quota.carrier_state("chronopost")
-    assert (state.account, state.reason) == (refused, "asked to wait")
+    assert state.account == refused
+    assert state.pause == Pause(NOW + timedelta(hours=2), "asked to wait")
 
 
 def test_many_limits_that_each_allow_fewer_are_all_kept(database: Database, clock: SimulatedClock) -> None:

@@ -17,7 +17,7 @@ from recours.database.engine import Database
 from recours.database.reports import survey
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import look
-from recours.database.tables import attempts, events, mails
+from recours.database.tables import attempts, clients, events, mails
 from recours.operations.status import Pile
 from tests.contract.test_claims import POLICY, Run
 
@@ -66,6 +66,57 @@ def test_since_when_an_account_is_refused(troubles: DatabaseTroubles) -> None:
         for row in (attempt(9, None), attempt(6, "auth_failed"), attempt(5, "account_denied")):
             connection.execute(insert(attempts).values(row))
     assert troubles.streak_since("ups", REFUSED_KINDS, NOW - 30 * DAY) == NOW - 6 * DAY
+
+
+def test_the_streak_of_the_house_is_its_own(troubles: DatabaseTroubles) -> None:
+    with troubles.database.write() as connection:
+        for row in (
+            attempt(9, "auth_failed"),
+            attempt(6, None) | {"account_id": 4},
+            attempt(5, "account_denied"),
+        ):
+            connection.execute(insert(attempts).values({"account_id": None} | row))
+    assert troubles.streak_since("ups", REFUSED_KINDS, NOW - 30 * DAY) == NOW - 5 * DAY
+    assert troubles.streak_since("ups", REFUSED_KINDS, NOW - 30 * DAY, of_house=True) == NOW - 9 * DAY
+
+
+def test_since_when_accounts_of_clients_are_refused(troubles: DatabaseTroubles) -> None:
+    rows = [
+        (4, attempt(9, "auth_failed")),
+        (4, attempt(8, "timeout", calls=0)),  # the carrier had no say in it
+        (4, attempt(2, "account_denied")),
+        (5, attempt(9, "auth_failed")),
+        (5, attempt(3, "not_found")),
+        (5, attempt(1, "auth_failed")),
+        (6, attempt(1, None)),
+        (7, attempt(6, "auth_failed")),
+        (None, attempt(1, None)),
+    ]
+    with troubles.database.write() as connection:
+        for account, row in rows:
+            connection.execute(insert(attempts).values(row | {"account_id": account}))
+    assert troubles.refused_since([4, 5, 6], NOW - 30 * DAY) == {4: NOW - 9 * DAY, 5: NOW - DAY}
+    assert troubles.refused_since([4], NOW - 5 * DAY) == {4: NOW - 2 * DAY}
+
+
+def test_the_clients_whose_claims_wait_under_an_account(
+    troubles: DatabaseTroubles, add_claims: Callable[..., None]
+) -> None:
+    with troubles.database.write() as connection:
+        for number in (1, 2, 3, 4):
+            connection.execute(insert(clients).values(id=number, email=f"c{number}@shop.example"))
+    add_claims(
+        troubles.database,
+        [
+            *({"client_id": client} for client in (1, 2, 2, None)),
+            {"client_id": 3, "pod_fetch_status": "success"},
+            {"client_id": 4, "carrier": "Pigeon Post"},
+        ],
+    )
+    assert troubles.clients_of("chronopost") == []  # as no run has assessed them
+    Run(troubles.database).keep(NOW, POLICY)
+    assert troubles.clients_of("chronopost") == [2, 1]
+    assert troubles.clients_of("chronopost#4") == []
 
 
 def test_mails_that_lie_there(troubles: DatabaseTroubles) -> None:

@@ -24,9 +24,10 @@ from recours.fleet.station import Station
 from recours.sandbox import Sandbox
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
+from tests.planted import MARK
 from tests.processes_of_fleet import wait_for
 
-SECRET = "Qk7-secret-of-the-account"
+SECRET = f"{MARK}-of-the-account"
 
 
 @pytest.fixture

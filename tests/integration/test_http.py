@@ -41,6 +41,7 @@ from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest, Manner
 from tests.needs import program
+from tests.planted import PASSWORD
 
 NUMBER = "XY991234567FR"
 MB = 1024 * 1024
@@ -662,7 +663,7 @@ class Asked:
     limit: str = "100/day"
 
     def __post_init__(self) -> None:
-        credentials = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
+        credentials = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": PASSWORD}
         http, clock, client = Http(self.base_url, 1, 1, 1), self.clock, Chronopost(credentials)
         account = Account(
             spec=SPEC,

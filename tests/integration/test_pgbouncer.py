@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours import defer_fetch
-from recours.database.engine import Database, DatabaseError, Waits
+from recours.database.engine import Database, DatabaseError
 from recours.database.schema.inspection import look
 from recours.database.schema.upgrade import complete
+from recours.database.waits import Waits
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
@@ -254,6 +255,17 @@ def test_a_database_whose_encoding_lacks_signs_is_refused_in_words(
             open_database(settings_of(way.render_as_string(hide_password=False), sandbox))
 
 
+# What a conflict between two processes may do to any of the job queue's transactions, done to each.
+REFUSES_STRICTER_ISOLATION = """
+CREATE FUNCTION refuse_stricter_isolation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE 'could not serialize access due to concurrent update' USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+
 @pytest.mark.full("a fleet through a pooler: tests/acceptance/test_fleet.py has one without")
 def test_a_fleet_works_through_pgbouncer_by_polling(
     server: postgres.Server, through: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -268,6 +280,15 @@ def test_a_fleet_works_through_pgbouncer_by_polling(
         complete(database)
         given = environment(url, box, tmp_path) | {"RECOURS_HOME": str(tmp_path)}
         recours(given, "init-db", "--fleet")
+        postgres.execute(
+            server.url("fleet"),
+            REFUSES_STRICTER_ISOLATION,
+            *(
+                f"CREATE TRIGGER strict AFTER INSERT OR UPDATE OR DELETE ON procrastinate_{table}"
+                " EXECUTE FUNCTION refuse_stricter_isolation()"
+                for table in ("jobs", "events", "periodic_defers", "workers")
+            ),
+        )
         with fleet(given, 2) as workers:
             add_failed(database, box, range(200))
             tick(database)

@@ -20,6 +20,7 @@ from recours.monitoring.healthchecks import LONGEST_BODY, Pings
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
 from tests.fakes.check import KEY, Answer, Check, Ping
+from tests.planted import MARK, PASSWORD
 from tests.processes.commands import Done, worker
 
 ROOT = Path(inspection.__file__).parents[3]
@@ -84,7 +85,7 @@ def test_start_and_success_are_told_with_the_runs_id(
         assert line in lines
     assert any(line.startswith("Chronopost: 4/100000 per day, resets ") for line in lines)
     assert check.refused == []
-    assert "123456" not in success.body
+    assert PASSWORD not in success.body
     assert KEY not in log_of(tmp_path) + done.stderr
 
 
@@ -125,7 +126,7 @@ def _no_server(_: Path) -> dict[str, str]:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    return {"DATABASE_URL": f"postgresql://u:s3cret-word@127.0.0.1:{port}/x"}
+    return {"DATABASE_URL": f"postgresql://u:{MARK}-word@127.0.0.1:{port}/x"}
 
 
 def _no_log(tmp_path: Path) -> dict[str, str]:
@@ -134,7 +135,7 @@ def _no_log(tmp_path: Path) -> dict[str, str]:
 
 
 def _bad_settings(_: Path) -> dict[str, str]:
-    return {"RECOURS_TIMEZONE": "Mars", "QUOTA_CHRONOPOST": "many", "CHRONOPOST_PASSWORD": "s3cret-\x01word"}
+    return {"RECOURS_TIMEZONE": "Mars", "QUOTA_CHRONOPOST": "many", "CHRONOPOST_PASSWORD": f"{MARK}-\x01word"}
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
@@ -164,7 +165,7 @@ def test_a_run_that_cannot_begin_is_told(
     assert check.refused == []
     assert check.pings[-1].body.splitlines()[0] == f"Exit status: {status}"
     assert says in check.pings[-1].body
-    assert "s3cret" not in check.pings[-1].body
+    assert MARK not in check.pings[-1].body
 
 
 def test_a_url_that_is_itself_at_fault_is_told_of_nothing_and_never_shown(run: Run, check: Check) -> None:

@@ -32,6 +32,7 @@ from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
+from tests.planted import PASSWORD
 
 ROOT = Path(inspection.__file__).parents[3]
 SPAWN = multiprocessing.get_context("spawn")
@@ -44,7 +45,7 @@ def environment(url: str, sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
     return {
         "DATABASE_URL": url,
         "CHRONOPOST_ACCOUNT": "10000001",
-        "CHRONOPOST_PASSWORD": "123456",
+        "CHRONOPOST_PASSWORD": PASSWORD,
         "CHRONOPOST_BASE_URL": sandbox.url,
         "QUOTA_CHRONOPOST": "100000/day",
         "RECOURS_POD_DIR": str(tmp_path / "pods"),
@@ -332,14 +333,15 @@ def test_a_machine_that_is_offline_uses_up_nothing(
 
 
 class KilledAfterStoring(DocumentStore):
-    def store(self, label: Label, got: Retrieved) -> StoredDocument:
+    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
         super().store(label, got)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 
 
 class KilledBeforeStoring(DocumentStore):
-    def store(self, *_stored: Any) -> StoredDocument:
+    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
+        del label, got
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 

@@ -15,10 +15,10 @@ ROOT = Path(installation.ROOT)
 # Needed to speak to a carrier, to send a mail, to check a document, to change a schema.
 FOR_WORK = frozenset({
     "requests", "urllib3", "tenacity", "defusedxml",
-    "jinja2", "smtplib", "email.policy", "email.mime",
+    "jinja2", "babel", "smtplib", "email.policy", "email.mime",
     "pypdf", "cryptography",
     "alembic", "mako",
-    "streamlit", "plotly", "pandas", "recours.api", "recours.dashboard",
+    "starlette", "uvicorn", "recours.api", "recours.dashboard",
     "rich", "recours.monitoring.healthchecks",
     "recours.monitoring.prometheus",
     "recours.operations.weekly", "recours.database.reports.survey",

@@ -15,8 +15,9 @@ from sqlalchemy import insert, select, text
 from recours.carriers.registry import CATALOG
 from recours.cli import demo
 from recours.core.errors import RunError
+from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.tables import attempts, runs
+from recours.database.tables import attempts, clients, runs
 from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import Station
 from recours.operations.fleet import SLICE
@@ -256,14 +257,14 @@ def test_a_pause_holds_and_its_end_is_seen_at_once(
     add_claims(database, [{}])
     delivered(sandbox, 1)
     queue = QueueInHand(make_station())
-    queue.station._queue.stop("chronopost", "contract under review")
+    queue.station._queue.stop("chronopost", "lea", "contract under review")
     for _ in range(5):
         queue.station.tick(queue.wake)
         queue.work()
         clock.advance(timedelta(minutes=1))
     assert not sandbox.calls
     assert len([line for line in caplog.messages if "contract under review" in line]) == 1
-    queue.station._queue.take_up("chronopost")
+    queue.station._queue.take_up("chronopost", "lea")
     queue.station.tick(queue.wake)
     queue.work()
     assert rows(database, "SELECT pod_fetch_status FROM claims") == [("success",)]
@@ -653,12 +654,13 @@ def test_spare_calls_are_used_however_long_ago_a_slice_ended(
     assert (stats["samples"], stats["sampled_proofs"], stats["success"]) == (1, 1, 1)
 
 
-# ---------------------------------------------------------------- a week by cron, and by workers
+# ---------------------------------------------------------------- days by cron, and by workers
 
-WEEK_H = 7 * 24
+_WEEK = pytest.param(7, marks=pytest.mark.full("the days after the first two, in which nearly all is done"))
 
 
-def test_a_week_by_cron_and_by_workers_leaves_the_same_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("days", [2, _WEEK])
+def test_days_by_cron_and_by_workers_leave_the_same_rows(tmp_path: Path, days: int) -> None:
     def by_cron(settings: Settings, clock: SimulatedClock, database: Any) -> Callable[[], None]:
         def hour() -> None:
             make_worker(PODRetryScheduler, settings, database, Options(batch_size=10_000), clock=clock).run()
@@ -675,10 +677,10 @@ def test_a_week_by_cron_and_by_workers_leaves_the_same_rows(tmp_path: Path) -> N
 
         return hour
 
-    assert _week(tmp_path / "cron", by_cron) == _week(tmp_path / "workers", by_workers)
+    assert _days(days, tmp_path / "cron", by_cron) == _days(days, tmp_path / "workers", by_workers)
 
 
-def _week(folder: Path, how: Callable[..., Callable[[], None]]) -> tuple[Any, Any, Any]:
+def _days(count: int, folder: Path, how: Callable[..., Callable[[], None]]) -> tuple[Any, Any, Any]:
     folder.mkdir()
     clock = SimulatedClock(demo.BEGINS)
     with Sandbox(now=clock.now) as box:
@@ -687,7 +689,7 @@ def _week(folder: Path, how: Callable[..., Callable[[], None]]) -> tuple[Any, An
         with closing(opened.database) as database:
             demo._fill(settings, box)
             hour = how(settings, clock, opened)
-            for n in range(1, WEEK_H + 1):
+            for n in range(1, 24 * count + 1):
                 clock.advance(demo.BEGINS + timedelta(hours=n) - clock.now())
                 hour()
             claims = rows(
@@ -702,3 +704,30 @@ def _week(folder: Path, how: Callable[..., Callable[[], None]]) -> tuple[Any, An
             )
             events = rows(database, "SELECT claim_id, event FROM recours_events ORDER BY 1, 2")
             return claims, attempts, events
+
+
+def test_a_process_notices_accounts_of_clients_as_they_come_and_go(
+    make_station: Callable[..., Station],
+    database: Database,
+    clock: SimulatedClock,
+    add_claims: Callable[..., None],
+) -> None:
+    """No worker that it keeps goes on with what it knew."""
+    with database.write() as connection:
+        for client in (7, 8):
+            connection.execute(insert(clients).values(id=client, email=f"shop{client}@example.com"))
+    add_claims(database, [{"client_id": 7}, {"client_id": 8}])
+    station, stored = make_station(), ClientAccounts(database)
+    lanes = QueueInHand(station)
+
+    def woken() -> set[str]:
+        lanes.woken.clear()
+        station.tick(lanes.wake)
+        return {lane.carrier for lane in lanes.woken if lane.worker == RETRIES.worker}
+
+    assert woken() == {"chronopost"}
+    number = stored.put(7, "chronopost", "sealed", "lea", clock.now())
+    assert woken() == {"chronopost", f"chronopost#{number}"}
+    (account,) = stored.all()
+    stored.remove(account, "lea", clock.now())
+    assert woken() == {"chronopost"}

@@ -1,13 +1,14 @@
-"""A claim's number, its deadline's end, and whose it is."""
+"""A claim's number, its deadline's end, whose it is, and what is stored of its delivery."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.claim import Claim, deadline_end, tidy_number
+from recours.core.claim import Claim, Delivery, deadline_end, tidy_number
 
 PARIS = ZoneInfo("Europe/Paris")
+AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,26 @@ def test_the_last_day_of_all_does_not_break_the_calendar() -> None:
 )
 def test_whose_claim_it_is(status: str | None, pending: bool) -> None:
     assert Claim(1, "CLM-1", fetch_status=status).is_pending == pending
+
+
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        Delivery(),
+        Delivery(AT, "DUPONT", place="LILLE, FRONT DOOR", label="Livré"),
+        Delivery(None, None, date(2026, 10, 5), place="LILLE"),
+    ],
+)
+def test_a_stored_delivery_is_read_again(delivery: Delivery) -> None:
+    found = Delivery.from_json(delivery.as_json())
+    assert (found, found.place, found.label) == (delivery, delivery.place, delivery.label)
+
+
+def test_a_delivery_that_an_older_version_stored_is_read() -> None:
+    found = Delivery.from_json({"at": AT.isoformat(), "signatory": "DUPONT"})
+    assert (found, found.place) == (Delivery(AT, "DUPONT"), None)
+
+
+def test_place_and_status_of_before_complete_a_delivery() -> None:
+    found = Delivery(AT).completed_by(Delivery(None, "DUPONT", place="LILLE", label="Livré"))
+    assert (found.signatory, found.place, found.label) == ("DUPONT", "LILLE", "Livré")

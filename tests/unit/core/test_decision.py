@@ -780,7 +780,7 @@ def test_patience_can_be_chosen(days: int, words: str) -> None:
 
 
 def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
-    decision = succeed(at_retry(1), Retrieved(b"%PDF", DELIVERED, "chronopost searchPOD"), NOW)
+    decision = succeed(at_retry(1), Retrieved.single(b"%PDF", DELIVERED, "chronopost searchPOD"), NOW)
     state = State(retries_used=2, last_retry_at=NOW, delivery=DELIVERED)
     assert (decision.state, decision.fetch_status) == (state, FetchStatus.SUCCESS)
     assert (decision.error, decision.kind, decision.uses_attempt, decision.gave_up) == (
@@ -799,7 +799,7 @@ def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
 
 
 def test_of_a_delivery_on_a_day_the_day_is_told() -> None:
-    got = Retrieved(b"%PDF", Delivery(day=date(2026, 10, 5)), "ups track")
+    got = Retrieved.single(b"%PDF", Delivery(day=date(2026, 10, 5)), "ups track")
     facts = succeed(at_retry(1), got, NOW).events[0].facts
     assert (facts["delivered_at"], facts["delivered_day"]) == (None, "2026-10-05")
 
@@ -807,7 +807,7 @@ def test_of_a_delivery_on_a_day_the_day_is_told() -> None:
 @pytest.mark.parametrize("status", ["pending", "fetching", None])
 def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
     row = replace(at_retry(1), fetch_status=status)
-    decision = succeed(row, Retrieved(b"%PDF", DELIVERED, "x"), NOW)
+    decision = succeed(row, Retrieved.single(b"%PDF", DELIVERED, "x"), NOW)
     assert decision.state == State(delivery=DELIVERED)
     assert told(decision) == []
 

@@ -182,7 +182,7 @@ def test_the_retries_go_on_as_they_were(kind: ErrorKind, late: timedelta) -> Non
 def test_a_success_counts_it() -> None:
     at = END - 30 * HOUR
     state = ready(4, next_at=at, last_attempt_at=at)
-    decision = succeed(claim(state), Retrieved(b"%PDF", Delivery(START), "x"), at)
+    decision = succeed(claim(state), Retrieved.single(b"%PDF", Delivery(START), "x"), at)
     assert (decision.state.retries_used, decision.state.last_attempt_at) == (5, None)
 
 

@@ -41,7 +41,7 @@ def test_a_refused_account_is_tried_again_after_1_h_then_6_h_then_daily(refusals
 
 
 def test_of_an_unknown_carrier_nothing_bad_is_assumed() -> None:
-    assert CarrierState() == CarrierState(None, None, AccountState(0, None, None, None, None))
+    assert CarrierState() == CarrierState(None, None, None, AccountState(0, None, None, None, None))
 
 
 @pytest.mark.parametrize(

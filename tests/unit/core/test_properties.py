@@ -31,7 +31,7 @@ HOUR = timedelta(hours=1)
 SLACK = timedelta(minutes=5)
 POLICY = Policy(ZoneInfo("Europe/Paris"))
 NUMBERS = ("XY000000001FR", "XY000000002FR", None)
-GOT = Retrieved(b"%PDF", Delivery(START), "chronopost searchPOD")
+GOT = Retrieved.single(b"%PDF", Delivery(START), "chronopost searchPOD")
 
 KINDS = st.sampled_from(list(ErrorKind))
 USING = st.sampled_from([kind for kind in ErrorKind if TRAITS[kind].uses_attempt])

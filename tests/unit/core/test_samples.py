@@ -66,7 +66,7 @@ def test_where_no_carrier_is_known_to_forget_parcels_the_evidence_exists() -> No
 
 
 def test_a_proof_counts_and_no_retry_is_used() -> None:
-    got = Retrieved(b"%PDF", Delivery(NOW - DAY, "DUPONT"), "ups")
+    got = Retrieved.single(b"%PDF", Delivery(NOW - DAY, "DUPONT"), "ups")
     found = after_sample(CLAIM, got, NOW)
     assert found.fetch_status == FetchStatus.SUCCESS
     assert (found.state.stage, found.state.retries_used, found.uses_attempt) == (None, 4, False)

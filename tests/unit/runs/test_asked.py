@@ -108,7 +108,7 @@ def test_in_a_preview_a_settled_claim_does_not_pass_before_its_turn(world: World
 def test_usage_that_cannot_be_read_does_not_hide_the_summary(world: World) -> None:
     world.failed("CLM-1")
 
-    def broken(carrier: str) -> NoReturn:
+    def broken(key: str) -> NoReturn:
         raise RunError("The database went away.")
 
     world.queue.usage = broken

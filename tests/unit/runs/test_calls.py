@@ -126,12 +126,15 @@ def hold_up(world: World, number: str, meanwhile: Callable[[], None]) -> threadi
     fetch_bundle = world.queue.fetch_bundle
 
     def held_up(
-        reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+        reservations: Sequence[Reservation],
+        key: str,
+        asked: Sequence[Asked],
+        go_on: Callable[[], bool] = lambda: True,
     ) -> Generator[Fetched, None, None]:
         if asked[0].number == number:
             reached.set()
             meanwhile()
-        return fetch_bundle(reservations, carrier, asked)
+        return fetch_bundle(reservations, key, asked, go_on)
 
     world.queue.fetch_bundle = held_up
     return reached
@@ -219,10 +222,13 @@ def bundles_of(world: World) -> list[list[str]]:
     fetch_bundle = world.queue.fetch_bundle
 
     def noted(
-        reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+        reservations: Sequence[Reservation],
+        key: str,
+        asked: Sequence[Asked],
+        go_on: Callable[[], bool] = lambda: True,
     ) -> Generator[Fetched, None, None]:
         bundles.append([one.number for one in asked])
-        return fetch_bundle(reservations, carrier, asked)
+        return fetch_bundle(reservations, key, asked, go_on)
 
     world.queue.fetch_bundle = noted
     return bundles
@@ -374,7 +380,7 @@ def test_an_error_of_ours_costs_the_claim_a_turn_and_shows_its_traceback(
 
 def test_what_is_no_document_is_a_bad_response_and_what_was_learnt_is_kept(world: World) -> None:
     world.failed("CLM-1")
-    world.queue.answers[N] = [Retrieved(b"<html>", DELIVERY, "x"), GOT]
+    world.queue.answers[N] = [Retrieved.single(b"<html>", DELIVERY, "x"), GOT]
     world.retry()
     claim = world.table["CLM-1"]
     assert claim.error_text is not None
@@ -676,7 +682,7 @@ def test_a_claim_is_held_longer_while_its_call_lasts(world: World) -> None:
 def test_a_document_stored_by_a_run_that_died_is_not_paid_for_again(world: World) -> None:
     claim = world.failed("CLM-1")
     world.documents.store(
-        Label("chronopost", claim.id, "CLM-1", N), Retrieved(PDF, DELIVERY, "chronopost searchPOD")
+        Label("chronopost", claim.id, "CLM-1", N), Retrieved.single(PDF, DELIVERY, "chronopost searchPOD")
     )
     world.retry(carriers=("dhl_express",))
     hold_and_die(world)
@@ -691,7 +697,7 @@ def test_a_document_stored_by_a_run_that_died_is_not_paid_for_again(world: World
 
 def test_without_an_interruption_an_old_document_is_not_looked_for(world: World) -> None:
     claim = world.failed("CLM-1")
-    world.documents.store(Label("chronopost", claim.id, "CLM-1", N), Retrieved(PDF, DELIVERY, "x"))
+    world.documents.store(Label("chronopost", claim.id, "CLM-1", N), Retrieved.single(PDF, DELIVERY, "x"))
     world.retry()
     assert world.asked == [N]
 
@@ -926,7 +932,7 @@ def test_a_label_that_no_table_has_is_told_of_a_delivered_parcel_too(
 ) -> None:
     strange = Delivery(unknown="the label 'Étage' beside a delivery")
     fetched, late = world.many_failed(2)
-    world.queue.answers[fetched] = [Retrieved(PDF, strange, "a test")]
+    world.queue.answers[fetched] = [Retrieved.single(PDF, strange, "a test")]
     world.queue.answers[late] = [fail(ErrorKind.POD_NOT_AVAILABLE_YET, delivery=strange)]
     world.retry()
     assert [message for message in caplog.messages if "does not know" in message] == [

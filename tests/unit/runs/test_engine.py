@@ -90,7 +90,7 @@ class Watched:
             world.queue.answers[number] = [answer]
         world.queue.limits["chronopost"] = self.scene.calls_left
         if self.scene.accepts:
-            world.queue.asks_alone = lambda carrier: False  # noqa: ARG005 (the port names it)
+            world.queue.asks_alone = lambda key: False  # noqa: ARG005 (the port names it)
         self._take, self._put_back = world.claims.lease, world.claims.release
         self._fetch_bundle, self._reserve = world.queue.fetch_bundle, world.queue.reserve
         world.claims.lease, world.claims.release = self.take, self.note_put_back
@@ -125,24 +125,28 @@ class Watched:
 
     def reserve(
         self,
-        carrier: str,
+        key: str,
         fetches: Sequence[dict[Capability, int]],
         *,
         headroom: float = 0.0,
         urgent: dict[Capability, int] | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        got, refusal = self._reserve(carrier, fetches, headroom=headroom, urgent=urgent, go_on=go_on)
+        got, refusal = self._reserve(key, fetches, headroom=headroom, urgent=urgent, go_on=go_on)
         if refusal and refusal.passing:
-            self.short.add(carrier)
+            self.short.add(key)
         return got, refusal
 
     def fetch_bundle(
-        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+        self,
+        reservations: Sequence[Reservation],
+        key: str,
+        asked: Sequence[Asked],
+        go_on: Callable[[], bool] = lambda: True,
     ) -> Generator[Fetched, None, None]:
         with self._lock:
             self.asked += [one.claim for one in asked]
-        answers = self._fetch_bundle(reservations, carrier, asked)
+        answers = self._fetch_bundle(reservations, key, asked, go_on)
         for _ in asked:
             try:
                 yield next(answers)

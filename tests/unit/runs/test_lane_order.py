@@ -11,7 +11,7 @@ from recours.memory.claims import MemoryClaims
 from recours.memory.clock import SimulatedClock
 from recours.runs.lane_order import LANES_AT_ONCE
 from recours.runs.leasing import Limits
-from recours.runs.ports import Lease
+from recours.runs.ports import Lease, Ready
 from tests.fakes.examples import MODEST
 from tests.fakes.many_lanes import Model, Slice, catalog_of, lane_name
 from tests.fakes.table import ServiceTable
@@ -62,12 +62,19 @@ def test_what_is_leased_next_is_the_most_urgent_of_all_lanes_with_room(
 
 
 class CountedClaims(MemoryClaims):
-    """Notes of how many lanes claims are asked at once."""
+    """Notes of how many lanes claims are asked at once, and how often heads are read."""
 
     def __init__(self, table: ServiceTable) -> None:
         """Nothing was asked yet."""
         super().__init__(table)
         self.lanes_asked: list[int] = []
+        self.heads_read = 0
+
+    def ready_by_carrier(
+        self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
+    ) -> dict[str, Ready]:
+        self.heads_read += 1
+        return super().ready_by_carrier(stage, now, most, carriers)
 
     def lease(
         self,
@@ -101,3 +108,4 @@ def test_a_few_lanes_are_asked_at_once_however_many_there_are() -> None:
             leased.end()
     assert found == 2 * LANES
     assert max(claims.lanes_asked) == LANES_AT_ONCE
+    assert claims.heads_read < len(claims.lanes_asked) / 3

@@ -17,7 +17,7 @@ from recours.operations.labels import without_last_attempt
 from recours.operations.position import Standing, Why, position
 from recours.operations.records import ListedClaim
 from recours.operations.results import ResultSentences
-from tests.fakes.world import World, local
+from tests.fakes.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 N = "XY000000001FR"
@@ -141,19 +141,19 @@ def test_its_position_before_and_when_it_is_due(world: World) -> None:
     [
         (
             "en",
-            "CLM-1 waits for one last attempt before its deadline, on 2026-02-11 18:00: ",
+            "CLM-1 waits for one last attempt before its deadline, on 11 Feb 2026, 18:00 CET: ",
             "CLM-1 is due: the next run makes one last attempt before its deadline: ",
         ),
         (
             "fr",
-            "CLM-1 : une dernière tentative est prévue le 2026-02-11 18:00, avant la date limite : ",
+            "CLM-1 : une dernière tentative est prévue le 11 févr. 2026, 18:00 CET, avant la date limite : ",
             "CLM-1 : la prochaine exécution fait une dernière tentative avant la date limite : ",
         ),
     ],
 )
 def test_the_service_is_told_so(world: World, language: str, waits: str, is_due: str) -> None:
     used_up(world)
-    claim, sentences = world.table["CLM-1"], ResultSentences(language, local)
+    claim, sentences = world.table["CLM-1"], ResultSentences(language, world.policy.zone)
     for at, begins in ((world.now, waits), (claim.state.next_at or world.now, is_due)):
         where = position(claim, at, world.policy)
         told = sentences.status(ListedClaim(claim), where, carrier="Chronopost", asked=4)

@@ -157,6 +157,17 @@ def test_another_runs_samples_are_left_to_it(world: World) -> None:
     assert world.fetch().stats.samples == 0
 
 
+def test_claims_of_clients_with_accounts_of_their_own_are_not_sampled(world: World) -> None:
+    ours, _ = given_up(world, NOT_YET, count=2)
+    row = world.table.row("CLM-2")
+    of_client = replace(row.claim, account=7)
+    assert of_client.assessed is not None
+    assessed = replace(of_client.assessed, account=of_client.account_key)
+    world.table.load(replace(of_client, assessed=assessed), edited=False)
+    world.fetch()
+    assert world.asked == [ours]
+
+
 def test_only_carriers_that_the_run_is_for(world: World) -> None:
     given_up(world, NOT_YET)
     assert world.fetch(carriers=("dhl_express",)).stats.samples == 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from recours.carriers.registry import CATALOG
 from recours.core.quota import Capability, Limit, Usage, Window
 from recours.core.text import format_minute, format_span
 from recours.runs.ports import Waiting
@@ -41,6 +42,18 @@ def test_what_the_guide_s_summary_does_not_know_is_told_where_there_is_something
         "⚠️ Skipped (locked by another program): 8",
     ]
     assert (more.as_json()["skipped_reserved"], more.as_json()["skipped_locked"]) == (7, 8)
+
+
+def test_accounts_of_clients_stand_apart_from_the_house_s() -> None:
+    def uses(key: str, used: int) -> list[Usage]:
+        return [Usage(Limit(key, 100, Window(0, "UTC")), used, 0, MIDNIGHT)]
+
+    made = report()
+    assert "accounts" not in made.as_json()
+    made.add_usage({key: uses(key, n) for n, key in enumerate(("ups", "ups#17", "ups#9"))}, CATALOG)
+    found = made.as_json()
+    assert {name: use["used"] for name, use in found["api_usage"].items()} == {"UPS": 0}
+    assert {key: use["used"] for key, use in found["accounts"].items()} == {"ups#17": 1, "ups#9": 2}
 
 
 def test_the_json_has_the_specified_keys_in_their_order() -> None:

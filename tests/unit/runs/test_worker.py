@@ -608,7 +608,7 @@ def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
     world.clock.advance(timedelta(minutes=11))
     assert counts(world.retry()) == {"total": 1, "success": 1}
     assert len(world.asked) == 1  # it was kept, and is not paid for again
-    assert world.documents.secured == [document.path for document in world.documents.stored.values()]
+    assert world.documents.secured == [document.path for (document,) in world.documents.stored.values()]
 
 
 def test_a_run_s_end_that_cannot_be_written_is_a_fault(world: World) -> None:

@@ -1,0 +1,182 @@
+"""Claims that somebody asks for, fetched now by a run of the scheduler."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from recours.core.errors import RunError
+from recours.database.engine import DatabaseError
+from recours.database.reports.records import DatabaseRecords
+from recours.logs import lines_to, run_log
+from recours.operations.records import ListedClaim
+from recours.operations.results import FetchResult, RecoursError, ResultSentences
+from recours.runs.lane import lane_key
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference
+from recours.runs.summary import Report
+from recours.runs.worker import Options, Worker
+from recours.settings.model import Settings
+from recours.wiring.carriers import catalog_of, directory_of, log_file, redactor
+from recours.wiring.databases import TO_BE_READ, Opened, open_database
+from recours.wiring.operations import operations_over
+from recours.wiring.workers import make_worker
+
+
+def fetch_claims(
+    settings: Settings,
+    sentences: ResultSentences,
+    references: Sequence[str],
+    *,
+    by: str = "",
+    begun: Callable[[Worker], None] = lambda _worker: None,
+) -> list[FetchResult | RecoursError]:
+    """Fetch these claims in one run: how each ended, in their order, or why it cannot be fetched.
+
+    `by`: the person who asks; `begun`: see `recours.api`. Raises RunError for what concerns all of them.
+    """
+    with lines_to(log_file(settings, PODRetryScheduler.name)):
+        opened = open_database(settings)
+        with closing(opened.database):
+            return _Fetching(settings, opened, sentences, by, begun).all(list(dict.fromkeys(references)))
+
+
+@dataclass
+class _Fetching:
+    settings: Settings
+    opened: Opened
+    sentences: ResultSentences
+    by: str
+    begun: Callable[[Worker], None]
+
+    def all(self, references: Sequence[str]) -> list[FetchResult | RecoursError]:
+        told: dict[str, FetchResult | RecoursError] = {
+            reference: self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
+            for reference in references
+            if not can_be_reference(reference)
+        }
+        while wanted := tuple(reference for reference in references if reference not in told):
+            options = Options(batch_size=len(wanted), claims=wanted, by=self.by)
+            worker = make_worker(PODRetryScheduler, self.settings, self.opened, options, mails=False)
+            try:
+                report = self._run(worker)
+            except RefusedError as refused:
+                for claim in refused.refused:
+                    listed = self._records.find(claim.reference) if claim.why is Unfit.HAS_POD else None
+                    told[claim.reference] = self.sentences.refused(claim, listed.pod_url if listed else None)
+            else:
+                told |= {reference: self._outcome(reference, worker, report) for reference in wanted}
+        return [told[reference] for reference in references]
+
+    def _run(self, worker: Worker) -> Report:
+        log = run_log()
+        worker.greet(len(worker.options.claims), worker.policy.max_retries)
+        for remark in self.opened.remarks:
+            log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
+        self.begun(worker)
+        try:
+            report = worker.run()
+        except RefusedError as refused:
+            for sentence in str(refused).splitlines():
+                log.error(sentence)
+            raise
+        except RunError as fault:
+            log.error(str(fault))
+            raise
+        except Exception:
+            log.exception("The run ended by an internal error")
+            raise
+        if report.fault:
+            log.error(report.fault)
+        return report
+
+    @cached_property
+    def _records(self) -> DatabaseRecords:
+        columns, redact = self.opened.schema.columns, redactor(self.settings)
+        return DatabaseRecords(
+            self.opened.database,
+            catalog_of(self.settings, directory_of(self.opened.database)),
+            columns,
+            redact,
+        )
+
+    def _next_of(self, listed: ListedClaim) -> datetime | None:
+        """When a run tries the claim next, as `claim_status` says it."""
+        operations = operations_over(
+            self.settings, self.opened.database, self.opened.schema, self.opened.clock
+        )
+        return operations.position(listed.claim, None).next_at
+
+    def _outcome(self, reference: str, worker: Worker, report: Report) -> FetchResult | RecoursError:
+        """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
+        listed = self._records.find(reference)
+        if listed is None:
+            return self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
+        ours = [a for a in self._records.attempts(listed.claim.id) if a.run_id == worker.run_id]
+        if ours and ours[-1].outcome == "success":
+            return self.sentences.fetched(listed, ours[-1], worker.run_id)
+        if ours:
+            return self.sentences.failed(listed, ours[-1], worker.run_id, self._next_of(listed))
+        if report.fault:
+            return self.sentences.bad_run(report.fault)
+        if refusal := worker.refusals.get(lane_key(listed.claim)):
+            return self.sentences.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
+        # Another run was faster, or somebody edited the claim.
+        return self.sentences.refused(RefusedClaim(reference, Unfit.LEASED, ""))
+
+
+class RequestedFetch:
+    """A run over claims that a person asks for, in a thread of its own."""
+
+    def __init__(
+        self, settings: Settings, sentences: ResultSentences, references: Sequence[str], by: str
+    ) -> None:
+        self.references = tuple(dict.fromkeys(references))
+        self.outcomes: list[
+            FetchResult | RecoursError
+        ] = []  # in the order of the references, once it is over
+        self.fault: str | None = None  # what concerned all of them
+        self._settings, self._sentences, self._by = settings, sentences, by
+        self._worker: Worker | None = None
+        # Not a daemon: a server that is stopped waits for the calls under way.
+        self._thread = threading.Thread(target=self._run, name="requested-fetch")
+
+    def start(self) -> "RequestedFetch":
+        self._thread.start()
+        return self
+
+    @property
+    def is_over(self) -> bool:
+        return self._thread.ident is not None and not self._thread.is_alive()
+
+    @property
+    def done(self) -> int:
+        """How many claims it has dealt with so far."""
+        return min(self._worker.stats.total, len(self.references)) if self._worker else 0
+
+    @property
+    def fetched(self) -> int:
+        return sum(isinstance(outcome, FetchResult) and outcome.fetched for outcome in self.outcomes)
+
+    def wait(self, longest_s: float | None = None) -> None:
+        self._thread.join(longest_s)
+
+    def _run(self) -> None:
+        def begun(worker: Worker) -> None:
+            self._worker = worker
+
+        try:
+            self.outcomes = fetch_claims(
+                self._settings, self._sentences, self.references, by=self._by, begun=begun
+            )
+        except DatabaseError as fault:
+            self.fault = str(self._sentences.no_database(str(fault)))
+        except RunError as fault:
+            self.fault = str(self._sentences.bad_run(str(fault)))
+        except Exception as error:
+            # The run wrote its traceback to the log. Here it would not be seen.
+            self.fault = f"{type(error).__name__}: logs/{PODRetryScheduler.name}.log"
+            raise

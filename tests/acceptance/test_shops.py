@@ -1,0 +1,93 @@
+"""Shops with accounts of their own at the carriers, served by several of the real programs at once."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from recours.sandbox import HourlyLimit, Scenario
+from tests.conftest import Kind
+from tests.processes_of_fleet import Program, environment
+from tests.shops import CARRIERS, HOUSE, SHOPS, Shops, account_of, in_turn, shops_in
+
+SCRIPT = ("scripts/pod_retry_scheduler.py", "--batch-size", "10000")
+
+
+@pytest.fixture
+def size(repeats: Callable[[int, int], range]) -> tuple[int, int]:
+    """How many processes, and how many claims."""
+    return len(repeats(2, 8)), len(repeats(90, 1000))
+
+
+def work(shops: Shops, folder: Path, processes: int, **settings: str) -> str:
+    """So many runs at once; returns what they logged."""
+    url = shops.database.url.render_as_string(hide_password=False)
+    given = environment(url, shops.box, folder, **(shops.settings | settings))
+    with ExitStack() as started:
+        programs = [started.enter_context(Program(given, *SCRIPT)) for _ in range(processes)]
+        ended = [program.end(300) for program in programs]
+    logs = "\n".join(log for _, log in ended)
+    assert {status for status, _ in ended} == {0}, logs
+    assert not [word for word in ("locked", "deadlock", "ERROR", "Traceback") if word in logs], logs
+    return logs
+
+
+def test_each_account_is_asked_about_its_own_and_to_its_limit(
+    kind: Kind, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    processes, count = size
+    of_each = count // len(SHOPS) // len(CARRIERS)  # claims of a shop at a carrier
+    # A call a claim; three a claim, and one of a parcel that is another's; the house's, as a fallback too.
+    dpd, colissimo, express = of_each // 2, of_each + 1, 2 * of_each
+    limited = {(4, "dpd"): {"": f"{dpd}/day@UTC"}, (5, "colissimo"): {"": f"{colissimo}/day@UTC"}}
+    with shops_in(tmp_path / "shops", kind, limits=limited) as shops:
+        shops.add(in_turn(count), datetime.now(UTC))
+        work(shops, tmp_path, processes, QUOTA_DHL_EXPRESS=f"{express}/day@UTC")
+
+        assert shops.check_callers().keys() == {"", HOUSE, *map(account_of, SHOPS)}
+        of_house = {(shop, "dhl_express") for shop in SHOPS}  # its units may not be enough for all
+        shops.check_ends(but=limited.keys() | of_house)
+        shops.check_counts()
+        tokens = Counter(
+            (call.carrier, call.account) for call in shops.box.calls if call.operation == "token"
+        )
+        assert set(tokens.values()) == {1}, "all processes share one"
+        if len({call.at.date() for call in shops.box.calls}) == 1:  # else midnight gave them more
+            assert len(shops.calls_of("dpd", account_of(4))) == dpd
+            assert colissimo - 2 <= len(shops.calls_of("colissimo", account_of(5))) <= colissimo
+            assert express - 1 <= len(shops.calls_of("dhl_express", HOUSE)) <= express
+
+        # What was denied to a client's account while the house's had no units goes straight to the house's.
+        before = len(shops.box.calls)
+        work(shops, tmp_path, 1)
+        shops.check_callers()
+        shops.check_ends(but=limited)
+        assert {call.account for call in shops.box.calls[before:] if call.carrier == "dhl_express"} == {HOUSE}
+
+
+def test_trouble_of_three_accounts_costs_the_others_nothing(
+    kind: Kind, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    processes, count = size
+    wrong, at_limit, paused = (2, "colissimo"), (1, "chronopost"), (4, "gls")
+    now = datetime.now(UTC)
+    with shops_in(tmp_path / "alone", kind, but=(wrong, at_limit, paused)) as shops:
+        shops.add(in_turn(count), now)
+        work(shops, tmp_path / "alone", processes)
+        alone = shops.stories()
+        shops.check_ends()
+
+    with shops_in(tmp_path / "together", kind, wrong=[wrong]) as shops:
+        shops.box.limits["chronopost", account_of(1)] = HourlyLimit(1)
+        shops.box.limits["gls", account_of(4)] = HourlyLimit(0, retry_after="3600")
+        shops.add(in_turn(count), now)
+        work(shops, tmp_path / "together", processes)
+        together = shops.stories()
+        shops.check_callers()
+        refused = shops.calls_of("colissimo", account_of(2))
+        assert refused
+        assert not [call for call in refused if call.scenario is not Scenario.AUTH_REFUSED]
+    assert {number: together[number] for number in alone} == alone

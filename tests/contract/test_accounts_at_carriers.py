@@ -1,0 +1,330 @@
+"""Several accounts at one carrier: each gets what is its own, and one account's trouble is no other's.
+
+Over a real socket, out of the real queue and its quota. A new carrier is in here by being in the registry.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from recours.carriers.queue import APIRequestQueue
+from recours.carriers.registry import CATALOG
+from recours.carriers.reservation import Account
+from recours.core.accounts import AccountKey
+from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.pauses import Blocked
+from recours.core.quota import Capability, Limit, Window
+from recours.database.engine import Database
+from recours.runs.ports import Asked, Fetched
+from recours.sandbox import HourlyLimit, Parcel, Sandbox, Scenario, SimulatedClock
+from recours.settings.loading import load
+from recours.wiring.carriers import accounts, make_queue
+from tests.carriers.cases import CASES
+from tests.conftest import Kind
+from tests.planted import PASSWORD
+
+S = Scenario
+CARRIERS = sorted(CATALOG.specs)
+# The house's account, and those of two clients, as the carriers know them.
+HOUSE, FIRST, SECOND = "10000001", "10000002", "10000003"
+PASSWORDS = {HOUSE: PASSWORD, FIRST: "222222", SECOND: "333333"}
+AMPLE = 1000
+
+
+@dataclass
+class Several:
+    """Three accounts at one carrier behind one queue, on a real database, against the sandbox."""
+
+    carrier: str
+    database: Database
+    folder: Path
+    box: Sandbox
+    clock: SimulatedClock
+
+    def __post_init__(self) -> None:
+        self.cases = CASES[self.carrier]
+        self.spec = CATALOG.specs[self.carrier]
+        self.keys = {
+            name: str(AccountKey(self.carrier, number)) for number, name in enumerate(self.box.accounts)
+        }
+        # What recours knows, whatever becomes of them at the carrier.
+        self.credentials = {name: self.box.credentials(self.carrier, name) for name in self.box.accounts}
+        self.numbers = 0
+        self.queue = self.new_queue()
+
+    def new_queue(self, limits: dict[str, int] | None = None, **given: str) -> APIRequestQueue:
+        """What another process has. `limits`: calls an hour, of accounts that have fewer than AMPLE."""
+        hourly = dict.fromkeys(self.box.accounts, AMPLE) | (limits or {})
+        kept = {key: self._account(name, key, hourly[name]) for name, key in self.keys.items()}
+        settings = load(self.folder, given, CATALOG)
+        return make_queue(settings, self.database, settings.policy, self.clock, lambda: 0.5, "run-1", kept)
+
+    def _account(self, name: str, key: str, hourly: int) -> Account:
+        given = self.box.environment(self.carrier) | self.credentials[name]
+        account = accounts(load(self.folder, given, CATALOG), self.clock, lambda: 0.5)[self.carrier]
+        limits = [Limit(key, hourly, Window(3600))]
+        if Capability.TOKEN in self.spec.limits:
+            limits.append(Limit(key, AMPLE, Window(3600), Capability.TOKEN))
+        return replace(account, limits=tuple(limits))
+
+    def parcel_of(self, owner: str, *steps: Scenario) -> str:
+        self.numbers += 1
+        number = self.box.example(self.carrier, "99", self.numbers)
+        self.box.parcels[number] = Parcel(steps or (S.DELIVERED,), owner=owner)
+        return number
+
+    def fetch(self, name: str, number: str, queue: APIRequestQueue | None = None) -> Fetched:
+        queue = queue or self.queue
+        (reservation,), refusal = queue.reserve(self.keys[name], [self.spec.calls_for(None)])
+        assert refusal is None, refusal
+        (fetched,) = queue.fetch_bundle([reservation], self.keys[name], [Asked(number, None)])
+        return fetched
+
+    def ask(self, name: str, number: str, queue: APIRequestQueue | None = None) -> Outcome:
+        return self.fetch(name, number, queue).outcome
+
+    def gets_its_own(self, name: str, queue: APIRequestQueue | None = None) -> None:
+        """The account is open, and brings what there is of a parcel of its own."""
+        assert (queue or self.queue).closed(self.keys[name]) is None
+        self.is_brought(self.ask(name, self.parcel_of(name), queue))
+
+    def is_brought(self, outcome: Outcome) -> None:
+        if self.spec.issues_documents:
+            assert isinstance(outcome, Retrieved), outcome
+        else:
+            assert isinstance(outcome, Failure)
+            assert (outcome.kind, outcome.delivery is None) == (ErrorKind.POD_NEVER_AVAILABLE, False)
+
+    def callers(self) -> set[str]:
+        """The accounts that calls showed since this was last asked; some calls show none."""
+        callers = {call.account for call in self.box.calls} - {""}
+        self.box.calls.clear()
+        return callers
+
+
+ON_POSTGRESQL = pytest.mark.full("carriers on PostgreSQL too: the queue's contract runs on both")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)])
+def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
+    return kinds(request.param)
+
+
+@pytest.fixture(params=CARRIERS)
+def carrier(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def several(carrier: str, database: Database, tmp_path: Path, clock: SimulatedClock) -> Iterator[Several]:
+    with Sandbox(now=clock.now) as box:
+        box.accounts = dict(PASSWORDS)
+        yield Several(carrier, database, tmp_path, box, clock)
+
+
+WITH_TOKENS = pytest.mark.parametrize("carrier", [key for key in CARRIERS if CASES[key].has_tokens])
+# Their answer to a parcel of another account is an answer about its owner.
+SAY_WHOSE = [key for key in CARRIERS if S.NOT_OURS not in CASES[key].otherwise]
+
+
+# ---------------------------------------------------------------- parcels
+
+
+@pytest.mark.parametrize("name", PASSWORDS)
+def test_each_account_brings_its_own(several: Several, name: str) -> None:
+    several.gets_its_own(name)
+    assert several.callers() == {name}
+
+
+@pytest.mark.parametrize(("asks", "owner"), [(HOUSE, FIRST), (SECOND, FIRST)])
+def test_of_another_accounts_parcel_it_gets_what_the_carrier_tells_everybody(
+    several: Several, asks: str, owner: str
+) -> None:
+    number = several.parcel_of(owner)
+    outcome = several.ask(asks, number)
+    assert isinstance(outcome, Failure), outcome
+    assert outcome.kind is several.cases.otherwise.get(S.NOT_OURS, ErrorKind.ACCESS_DENIED)
+    assert several.queue.closed(several.keys[asks]) is None
+    several.callers()
+    several.is_brought(several.ask(owner, number))
+
+
+@pytest.mark.parametrize("carrier", ["colissimo", "dpd", "mondial_relay"])
+def test_some_keep_even_the_whereabouts_for_the_owner(several: Several) -> None:
+    number = several.parcel_of(FIRST, S.IN_TRANSIT)
+    kinds = [several.ask(name, number) for name in (SECOND, FIRST)]
+    others = several.cases.otherwise.get(S.NOT_OURS, ErrorKind.ACCESS_DENIED)
+    assert [kind.kind for kind in kinds if isinstance(kind, Failure)] == [others, ErrorKind.NOT_DELIVERED_YET]
+
+
+@pytest.mark.parametrize("carrier", [key for key in CARRIERS if CATALOG.specs[key].numbers_per_call > 1])
+def test_a_call_about_several_parcels_tells_the_others_apart(several: Several) -> None:
+    numbers = [several.parcel_of(owner) for owner in (FIRST, SECOND, FIRST)]
+    key = several.keys[FIRST]
+    reservations, _ = several.queue.reserve(key, [several.spec.calls_for(None)] * len(numbers))
+    asked = [Asked(number, None) for number in numbers]
+    mine, others, mine_too = [one.outcome for one in several.queue.fetch_bundle(reservations, key, asked)]
+    several.is_brought(mine)
+    several.is_brought(mine_too)
+    assert isinstance(others, Failure)
+    assert others.kind is several.cases.otherwise.get(S.NOT_OURS, ErrorKind.ACCESS_DENIED)
+    assert several.callers() == ({FIRST, HOUSE} if several.carrier in SAY_WHOSE else {FIRST})
+
+
+# ---------------------------------------------------------------- the house, where a client's account was denied
+
+
+@pytest.mark.parametrize("carrier", SAY_WHOSE)
+def test_the_house_is_asked_within_the_same_fetch_and_remembered(several: Several) -> None:
+    fetched = several.fetch(FIRST, several.parcel_of(HOUSE))
+    several.is_brought(fetched.outcome)
+    assert (fetched.remember, fetched.account) == (0, 0)
+    in_order = [call.account for call in several.box.calls if call.account]
+    assert in_order == sorted(in_order, reverse=True), "first the client's account, then the house's"
+    assert several.callers() == {FIRST, HOUSE}
+
+
+@pytest.mark.parametrize("carrier", SAY_WHOSE)
+def test_each_account_pays_for_its_own_calls(several: Several) -> None:
+    several.ask(FIRST, several.parcel_of(HOUSE))
+    calls = Counter(call.account for call in several.box.calls)
+    used = {name: several.queue.usage(several.keys[name])[-1].used for name in (FIRST, HOUSE)}
+    assert sum(used.values()) == len(several.box.calls)
+    if "" not in calls:  # the tracking at Chronopost does not say whose it is
+        assert used == {name: calls[name] for name in used}
+
+
+@pytest.mark.parametrize("carrier", SAY_WHOSE)
+def test_a_parcel_that_neither_may_see_is_denied(several: Several) -> None:
+    fetched = several.fetch(FIRST, several.parcel_of(SECOND))
+    assert isinstance(fetched.outcome, Failure)
+    assert fetched.outcome.kind is ErrorKind.ACCESS_DENIED
+    assert fetched.remember is None
+    assert several.callers() == {FIRST, HOUSE}
+    for name in PASSWORDS:
+        several.gets_its_own(name)
+
+
+@pytest.mark.parametrize("carrier", [key for key in CARRIERS if key not in SAY_WHOSE])
+def test_where_the_answer_does_not_say_whose_a_parcel_is_the_house_is_not_asked(several: Several) -> None:
+    several.ask(FIRST, several.parcel_of(HOUSE))
+    assert several.callers() == {FIRST}
+
+
+@pytest.mark.parametrize("carrier", SAY_WHOSE)
+def test_with_the_fallback_off_the_house_is_not_asked(several: Several) -> None:
+    queue = several.new_queue(RECOURS_ACCOUNT_FALLBACK="false")
+    outcome = several.ask(FIRST, several.parcel_of(HOUSE), queue)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is ErrorKind.ACCESS_DENIED
+    assert several.callers() == {FIRST}
+
+
+@pytest.mark.parametrize("carrier", SAY_WHOSE)
+def test_a_house_without_units_leaves_the_claim_to_its_own_lane(several: Several) -> None:
+    queue = several.new_queue({HOUSE: 0})
+    fetched = several.fetch(FIRST, several.parcel_of(HOUSE), queue)
+    assert isinstance(fetched.outcome, Failure)
+    assert (fetched.outcome.alone, fetched.remember) == (True, 0)
+    assert several.callers() == {FIRST}
+    several.gets_its_own(FIRST, queue)
+
+
+@pytest.mark.parametrize("scenario", [S.ACCOUNT_DENIED, S.AUTH_REFUSED])
+@pytest.mark.parametrize("carrier", [key for key in CARRIERS if key != "chronopost"])
+def test_a_refused_account_is_no_reason_to_ask_the_house(several: Several, scenario: Scenario) -> None:
+    several.box.parcels[several.spec.sample_number] = Parcel((scenario,))
+    refused = several.ask(FIRST, several.parcel_of(FIRST, scenario))
+    assert isinstance(refused, Failure)
+    assert refused.kind in REFUSED_KINDS
+    assert several.callers() == {FIRST}
+
+
+# ---------------------------------------------------------------- credentials and tokens
+
+
+@pytest.mark.parametrize("wrong", [HOUSE, FIRST])
+def test_a_wrong_password_closes_its_account_alone(several: Several, wrong: str) -> None:
+    several.box.accounts[wrong] = "changed since"
+    refused = several.ask(wrong, several.parcel_of(wrong))
+    assert isinstance(refused, Failure)
+    assert refused.kind is ErrorKind.AUTH_FAILED
+    refusal = several.queue.closed(several.keys[wrong])
+    assert refusal is not None
+    assert (refusal.why, refusal.kind) == (Blocked.CARRIER, ErrorKind.AUTH_FAILED)
+    assert not several.callers() & (PASSWORDS.keys() - {wrong})
+    for name in PASSWORDS.keys() - {wrong}:
+        several.gets_its_own(name)
+        assert several.callers() == {name}
+    assert several.new_queue().closed(several.keys[wrong]) is not None
+
+
+@WITH_TOKENS
+def test_each_account_has_a_token_of_its_own(several: Several) -> None:
+    for _ in range(3):
+        for name in PASSWORDS:
+            several.gets_its_own(name)
+            number = next(reversed(several.box.parcels))
+            assert {call.account for call in several.box.calls_for(number)} == {name}
+    tokens = [call.account for call in several.box.calls if call.operation == "token"]
+    assert sorted(tokens) == sorted(PASSWORDS)
+
+
+@WITH_TOKENS
+def test_a_token_that_is_refused_is_renewed_for_its_account_alone(several: Several) -> None:
+    for name in PASSWORDS:
+        several.gets_its_own(name)
+    several.callers()
+    refused = [token for token, given in several.box.tokens.items() if given.account == FIRST]
+    for token in refused:
+        del several.box.tokens[token]
+    for name in PASSWORDS:
+        several.gets_its_own(name)
+    assert [call.account for call in several.box.calls if call.operation == "token"] == [FIRST]
+
+
+# ---------------------------------------------------------------- limits
+
+
+@pytest.mark.parametrize("limited", [HOUSE, FIRST])
+def test_a_limit_of_the_carrier_closes_its_account_alone(several: Several, limited: str) -> None:
+    several.box.limits[several.carrier, limited] = HourlyLimit(0, retry_after="600")
+    failure = several.ask(limited, several.parcel_of(limited))
+    assert isinstance(failure, Failure)
+    assert failure.kind is ErrorKind.RATE_LIMITED
+    assert failure.retry_at == several.clock.now() + timedelta(seconds=600)
+    refusal = several.queue.closed(several.keys[limited])
+    assert refusal is not None
+    assert refusal.why is Blocked.RATE_LIMIT
+    several.callers()
+    for name in PASSWORDS.keys() - {limited}:
+        several.gets_its_own(name)
+        assert several.callers() == {name}
+    assert several.new_queue().closed(several.keys[limited]) is not None
+
+
+@pytest.mark.parametrize("limited", [HOUSE, FIRST])
+def test_a_limit_of_an_account_is_kept_to_the_last_call_and_costs_no_other(
+    several: Several, limited: str
+) -> None:
+    limit = 2 * sum(several.spec.calls_for(None).values()) + 2  # with the calls that come before the first
+    queue = several.new_queue({limited: limit})
+    key, fetched = several.keys[limited], 0
+    while not queue.would_refuse(key):
+        reservations, refusal = queue.reserve(key, [several.spec.calls_for(None)])
+        if refusal:
+            break
+        several.is_brought(queue.fetch(reservations[0], key, several.parcel_of(limited), None).outcome)
+        fetched += 1
+    assert fetched >= 2
+    used = len(several.box.calls)
+    assert used <= limit
+    assert queue.usage(key)[-1].used == used
+    for name in PASSWORDS.keys() - {limited}:
+        several.gets_its_own(name, queue)
+    assert queue.usage(key)[-1].used == used

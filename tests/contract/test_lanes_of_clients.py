@@ -1,0 +1,390 @@
+"""Claims find the account of their client, on both kinds of database, whatever becomes of it while runs work."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from recours.core.accounts import HOUSE, carrier_of
+from recours.core.assessment import assess
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, Stage
+from recours.core.decision import Decision, decide, succeed
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure
+from recours.database.claims import ClaimRepository
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.maintenance import ClaimMaintenance
+from recours.database.reports.records import DatabaseRecords
+from recours.database.schema.inspection import look
+from recours.database.tables import clients
+from recours.operations.records import ClaimFilter, by_carrier
+from recours.runs.ports import Attempt, Lease
+from tests.contract.test_claims import CATALOG, NOW, POLICY, SUCCESS, edit, rows
+
+SHOP, OTHER = 1, 2
+DENIED = Failure(ErrorKind.ACCESS_DENIED, "Another customer's parcel", http_status=403)
+NO_UNITS = Failure(ErrorKind.RATE_LIMITED, "The house is at its limit", alone=True)
+LATER = NOW + timedelta(minutes=1)
+
+
+@dataclass
+class Run:
+    """A run of a worker with what it knew of accounts when it began."""
+
+    database: Database
+    catalog: Catalog
+    token: str = "run-1"
+
+    def __post_init__(self) -> None:
+        columns = look(self.database).columns
+        self.claims = ClaimRepository(self.database, self.catalog, columns, self.token, "pod_retry_scheduler")
+        self.maintenance = ClaimMaintenance(self.database, self.catalog, columns, self.token)
+
+    def keep(self, now: datetime = NOW) -> list[str]:
+        changed = self.maintenance.repair_keys()
+        list(self.maintenance.assess_edited(lambda claim: assess(claim, now, POLICY), now))
+        self.maintenance.stage_due(POLICY.backoff.due_until(now))
+        return changed
+
+    def ready(self) -> dict[str, int]:
+        return {key: found.claims for key, found in self.claims.ready_by_carrier(Stage.READY, NOW).items()}
+
+    def take(self, *lanes: str) -> list[Claim]:
+        return self.claims.lease(Stage.READY, lanes, 1000, self.lease, NOW)
+
+    def put_back(self, taken: list[Claim]) -> None:
+        self.claims.release([(claim, claim.state) for claim in taken], self.lease)
+
+    def record(self, claim: Claim, outcome: Any, *, asked: int, remember: int | None = None) -> None:
+        failure = outcome if isinstance(outcome, Failure) else None
+        decision = decide(claim, failure, NOW, POLICY) if failure else succeed(claim, outcome, NOW)
+        decision = decision if remember is None else remembered(decision, remember)
+        word = "failed" if failure else "success"
+        attempt = Attempt(claim, 1, NOW, 0.5, 1, word, decision.uses_attempt, failure, account=asked)
+        assert self.claims.record([(attempt, decision)], self.lease, NOW) == [True]
+
+    @property
+    def lease(self) -> Lease:
+        return Lease(self.token, NOW + timedelta(minutes=10))
+
+
+def remembered(decision: Decision, account: int) -> Decision:
+    return replace(decision, state=replace(decision.state, account=account))
+
+
+@pytest.fixture
+def accounts(database: Database) -> ClientAccounts:
+    with database.write() as connection:
+        for number in (SHOP, OTHER):
+            connection.execute(insert(clients).values(id=number, email=f"shop{number}@example.com"))
+    return ClientAccounts(database)
+
+
+@pytest.fixture
+def begin(database: Database, accounts: ClientAccounts) -> Callable[..., Run]:
+    """`begin()`: a run that begins now; `of_clients` in place of what it would read."""
+
+    def begin(
+        token: str = "run-1",
+        of_clients: Mapping[Any, Mapping[str, int]] | None = None,
+        configured: tuple[str, ...] = ("chronopost", "other"),
+    ) -> Run:
+        known = accounts.directory() if of_clients is None else of_clients
+        return Run(database, CATALOG.with_accounts(configured, known), token)
+
+    return begin
+
+
+@pytest.fixture
+def claims(database: Database, add_claims: Callable[..., None], begin: Callable[..., Run]) -> None:
+    """Two claims of each client at a carrier, and one at another, all due."""
+    add_claims(
+        database,
+        [
+            {"client_id": client, "carrier": carrier, "updated_at": NOW - timedelta(days=1)}
+            for client in (SHOP, OTHER)
+            for carrier in ("Chronopost", "Chronopost", "Other Carrier")
+        ],
+    )
+    begin().keep()
+
+
+def add(
+    accounts: ClientAccounts, client: int, carrier: str = "chronopost", at: datetime = NOW, **more: Any
+) -> int:
+    number = accounts.put(client, carrier, "sealed", "lea", at, **more)
+    assert number
+    return number
+
+
+def states(database: Database, client: int = SHOP) -> list[tuple[Any, ...]]:
+    """Key, account and count of retries of a client's claims at the first carrier."""
+    query = "SELECT pod_carrier_key, pod_account_id, pod_retry_count FROM claims WHERE client_id = :client ORDER BY id"
+    return [tuple(row.values()) for row in rows(database, query, client=client)][:2]
+
+
+def is_applied(database: Database) -> bool:
+    return all(row["is_applied"] for row in rows(database, "SELECT is_applied FROM recours_client_accounts"))
+
+
+@pytest.mark.usefixtures("claims")
+def test_claims_follow_an_account_that_comes_and_goes(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    edit(database, "UPDATE claims SET pod_retry_count = 2, pod_seen_count = 2")
+    number = add(accounts, SHOP)
+    assert begin().keep() == ["chronopost"]
+    key = f"chronopost#{number}"
+    assert states(database) == [(key, None, 0)] * 2, "each starts afresh"
+    assert states(database, OTHER) == [("chronopost", None, 2)] * 2
+    assert begin().ready() == {key: 2, "chronopost": 2, "other": 2}
+    assert is_applied(database)
+    assert begin().keep() == [], "what was applied is not applied again"
+    (account,) = accounts.all()
+    accounts.disable(account, "lea", "", LATER)
+    assert begin().keep() == ["chronopost"]
+    assert begin().ready() == {"chronopost": 4, "other": 2}
+    accounts.enable(account, "lea", LATER)
+    begin().keep()
+    assert begin().ready() == {key: 2, "chronopost": 2, "other": 2}
+    accounts.remove(account, "lea", LATER)
+    begin().keep()
+    assert begin().ready() == {"chronopost": 4, "other": 2}
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_run_for_some_carriers_takes_the_claims_of_all_their_accounts(
+    accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    number = add(accounts, SHOP)
+    run = begin()
+    run.keep()
+    lanes = run.catalog.accounts_of(["chronopost"])
+    found = run.claims.ready_by_carrier(Stage.READY, NOW, carriers=lanes)
+    assert {key: ready.claims for key, ready in found.items()} == {f"chronopost#{number}": 2, "chronopost": 2}
+
+
+@pytest.mark.usefixtures("claims")
+def test_the_account_that_worked_is_remembered(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    """Nothing starts afresh by it: neither at the next run, nor where the row is read for another reason."""
+    number = add(accounts, SHOP)
+    run = begin()
+    run.keep()
+    failed, left = run.take(f"chronopost#{number}")
+    run.record(failed, Failure(ErrorKind.NOT_DELIVERED_YET, "on its way"), asked=HOUSE, remember=HOUSE)
+    run.record(left, NO_UNITS, asked=number, remember=HOUSE)
+    assert sorted(states(database)) == [("chronopost", HOUSE, 0), ("chronopost", HOUSE, 1)]
+    assert begin().ready() == {"chronopost": 3, "other": 2}, (
+        "the one without units at the house waits for them"
+    )
+    edit(database, "UPDATE claims SET pod_rank_at = NULL")  # as after credentials of another carrier came
+    begin().keep()
+    again = begin("run-2")
+    assert sorted(states(database)) == [("chronopost", HOUSE, 0), ("chronopost", HOUSE, 1)]
+    taken = {claim.reference: claim for claim in again.take("chronopost")}
+    assert taken[left.reference].account_key == "chronopost"
+    assert not taken[left.reference].is_edited
+    again.put_back(list(taken.values()))
+    assert sorted(states(database)) == [("chronopost", HOUSE, 0), ("chronopost", HOUSE, 1)]
+
+
+@pytest.mark.usefixtures("claims")
+def test_what_is_remembered_is_forgotten_with_the_number_and_with_other_credentials(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    number = add(accounts, SHOP)
+    run = begin()
+    run.keep()
+    key = f"chronopost#{number}"
+    for claim in run.take(key):
+        run.record(claim, NO_UNITS, asked=number, remember=HOUSE)
+    edit(
+        database,
+        "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE id = (SELECT min(id) FROM claims)",
+    )
+    begin().keep()
+    assert states(database) == [(key, None, 0), ("chronopost", HOUSE, 0)]
+    assert add(accounts, SHOP, at=LATER, replace=True) == number
+    begin().keep()
+    assert states(database) == [(key, None, 0)] * 2
+
+
+@pytest.mark.usefixtures("claims")
+def test_other_credentials_of_the_same_account_change_no_claim_that_has_it(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    number = add(accounts, SHOP)
+    begin().keep()
+    edit(database, "UPDATE claims SET pod_retry_count = 2, pod_seen_count = 2")
+    add(accounts, SHOP, at=LATER, replace=True)
+    begin().keep()
+    assert states(database) == [(f"chronopost#{number}", None, 2)] * 2
+    assert is_applied(database)
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_run_that_began_before_an_account_was_added_leaves_its_claims_alone(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    older = begin("older")
+    number = add(accounts, SHOP)
+    assert older.keep() == []
+    assert not is_applied(database), "it is left to a run that knows of it"
+    begin().keep()
+    key = f"chronopost#{number}"
+    taken = older.take(key)
+    assert [claim.account_key for claim in taken] == [key] * 2
+    older.put_back(taken)
+    older.keep()
+    assert states(database) == [(key, None, 0)] * 2
+    assert begin().ready()[key] == 2
+
+
+@pytest.mark.usefixtures("claims")
+def test_claims_that_an_older_run_put_into_a_lane_of_nothing_come_back(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    number = add(accounts, SHOP)
+    begin().keep()
+    (account,) = accounts.all()
+    older = begin("older")
+    taken = older.take(f"chronopost#{number}")
+    accounts.remove(account, "lea", LATER)
+    begin().keep()
+    older.put_back(taken)
+    assert begin().ready() == {f"chronopost#{number}": 2, "chronopost": 2, "other": 2}
+    begin().keep()
+    assert begin().ready() == {"chronopost": 4, "other": 2}
+
+
+@pytest.mark.usefixtures("claims")
+def test_claims_in_the_closed_lane_of_a_house_without_credentials_go_to_their_account(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    number = add(accounts, SHOP)
+    begin(configured=()).keep()
+    # A run that did not know of it assessed them in the moment before.
+    edit(
+        database,
+        "UPDATE claims SET pod_carrier_key = 'chronopost' WHERE client_id = 1 AND carrier = 'Chronopost'",
+    )
+    run = begin(configured=())
+    run.keep()
+    assert run.ready() == {f"chronopost#{number}": 2, "chronopost": 2, "other": 2}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"pod_account_id": 99},
+        {"pod_account_id": -1},
+        {"pod_carrier_key": "chronopost#x"},
+        {"pod_carrier_key": "chronopost#999"},
+        {"pod_carrier_key": "#5"},
+        {"pod_carrier_key": "nobody#5"},
+        {"pod_carrier_key": "chronopost#"},
+    ],
+)
+@pytest.mark.usefixtures("claims")
+def test_whatever_stands_in_the_columns_the_clients_account_is_found(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run], columns: dict[str, Any]
+) -> None:
+    number = add(accounts, SHOP)
+    begin().keep()
+    ((name, value),) = columns.items()
+    edit(
+        database,
+        f"UPDATE claims SET {name} = :value WHERE client_id = 1 AND carrier = 'Chronopost'",
+        value=value,
+    )
+    begin().keep()
+    key = f"chronopost#{number}"
+    run = begin()
+    taken = [
+        claim for claim in run.take(*run.ready()) if (claim.client_id, claim.carrier) == (SHOP, "chronopost")
+    ]
+    assert [claim.account_key for claim in taken] == [key] * 2
+
+
+@pytest.mark.usefixtures("claims")
+def test_the_row_of_another_client_is_no_way_to_its_account(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    number = add(accounts, SHOP)
+    begin().keep()
+    edit(database, "UPDATE claims SET pod_carrier_key = :key WHERE client_id = 2", key=f"chronopost#{number}")
+    edit(database, "UPDATE claims SET client_id = 2 WHERE client_id = 1")  # the service moved them
+    run = begin()
+    run.keep()
+    taken = run.take(*run.ready())
+    assert {carrier_of(claim.account_key) for claim in taken} == {claim.account_key for claim in taken}
+
+
+@pytest.mark.usefixtures("claims")
+def test_two_runs_at_once_apply_changes_once(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    numbers = [add(accounts, SHOP), add(accounts, OTHER), add(accounts, SHOP, "other")]
+    runs = [begin(f"run-{n}") for n in range(4)]
+    failed: list[Exception] = []
+
+    def keep(run: Run) -> None:
+        try:
+            run.keep()
+        except Exception as error:  # noqa: BLE001 (told by the assertion)
+            failed.append(error)
+
+    threads = [threading.Thread(target=keep, args=(run,)) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert is_applied(database)
+    first, second, third = numbers
+    expected = {f"chronopost#{first}": 2, f"chronopost#{second}": 2, f"other#{third}": 1, "other": 1}
+    assert begin().ready() == expected
+
+
+@pytest.mark.usefixtures("claims")
+def test_attempts_tell_which_account_was_asked(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    number = add(accounts, SHOP)
+    run = begin()
+    run.keep()
+    key, since = f"chronopost#{number}", NOW - timedelta(days=1)
+    first, second = run.take(key)
+    run.record(first, DENIED, asked=number)
+    assert not run.claims.was_accepted(key, since)
+    run.record(second, SUCCESS, asked=HOUSE, remember=HOUSE)
+    assert [
+        row["account_id"] for row in rows(database, "SELECT account_id FROM recours_attempts ORDER BY id")
+    ] == [
+        number,
+        None,
+    ]
+    assert run.claims.was_accepted("chronopost", since)
+    assert not run.claims.was_accepted(key, since)
+    assert states(database)[1][:2] == ("chronopost", HOUSE), "if its proof is reopened, the house is asked"
+
+
+@pytest.mark.usefixtures("claims")
+def test_claims_are_counted_by_carrier_whichever_account_serves_them(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    add(accounts, SHOP)
+    run = begin()
+    run.keep()
+    records = DatabaseRecords(database, run.catalog, look(database).columns)
+    backlogs = {backlog.carrier: backlog.stages for backlog in by_carrier(records.backlogs())}
+    assert {key: sum(stages.values()) for key, stages in backlogs.items()} == {"chronopost": 4, "other": 2}
+    assert len(records.claims(ClaimFilter(carriers=("chronopost",)), 10)) == 4

@@ -1,0 +1,130 @@
+"""What people read of the system costs as many statements with 300 accounts of clients as with 30."""
+
+import base64
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, make_url
+
+from recours.accounts.sealing import Seals
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import owner_of
+from recours.core.assessment import assess
+from recours.core.errors import ErrorKind
+from recours.core.pauses import AccountState
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.maintenance import ClaimMaintenance
+from recours.database.quota import QuotaTables
+from recours.database.schema.inspection import look
+from recours.database.tables import clients
+from recours.memory.clock import SimulatedClock
+from recours.operations.accounts import AccountHealth
+from recours.settings.loading import load
+from recours.wiring.one_claim import explanation_of
+from recours.wiring.operations import Operations, operations_over
+from recours.wiring.plan import plan_for
+from tests.conftest import environment_of
+from tests.contract.test_claims import NOW, POLICY
+from tests.contract.test_many_lanes import statements_of
+
+KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
+CREDENTIALS = {"CHRONOPOST_ACCOUNT": "20000002", "CHRONOPOST_PASSWORD": "S3cret-of-the-shop"}
+FEW, MANY = 30, 300
+DUE = 9  # clients with due claims: few enough that `recours why` foresees the runs
+
+
+def with_accounts(
+    count: int, url: str, folder: Path, add_claims: Callable[..., None], due: int = DUE
+) -> Operations:
+    """Each client has an account, every third a refused one, and a claim: the first `due` clients a due one."""
+    database = Database(make_url(url))
+    with database.write() as connection:
+        rows = [{"id": client, "email": f"shop{client}@example.com"} for client in range(1, count + 1)]
+        connection.execute(insert(clients), rows)
+    stored, seals = ClientAccounts(database), Seals([KEY])
+    sealed = [
+        (client, "chronopost", seals.seal(CREDENTIALS, owner_of(client, "chronopost")), None)
+        for client in range(1, count + 1)
+    ]
+    stored.put_all(sealed, "lea", NOW)
+    quota = QuotaTables(database, "the tests")
+    refused = AccountState(1, NOW + timedelta(hours=6), "refused", ErrorKind.AUTH_FAILED)
+    for account in stored.all():
+        if account.client_id % 3 == 0:
+            quota.set_account_state(account.key, refused)
+    failed_at = [
+        NOW - (timedelta(days=2) if client <= due else timedelta()) for client in range(1, count + 1)
+    ]
+    add_claims(
+        database,
+        [
+            {"carrier": "Chronopost", "client_id": client, "updated_at": at, "response_deadline": None}
+            for client, at in enumerate(failed_at, 1)
+        ],
+    )
+    settings = load(
+        folder, environment_of(url, "http://127.0.0.1:1") | {"RECOURS_ACCOUNTS_KEY": KEY}, CATALOG
+    )
+    operations = operations_over(settings, database, look(database), SimulatedClock(NOW))
+    maintenance = ClaimMaintenance(database, operations.catalog, operations.columns, "run")
+    list(maintenance.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
+    maintenance.stage_due(POLICY.backoff.due_until(NOW))
+    return operations
+
+
+def overview(operations: Operations) -> None:
+    seen = operations.overview()
+    count = len(operations.clients.all())
+    assert sum(one.health is AccountHealth.REFUSED for one in seen.accounts) == count // 3
+    assert sum(account["due"] for account in seen.as_json()["accounts"]) == DUE
+    assert {backlog.carrier for backlog in seen.backlogs} >= {f"chronopost#{n}" for n in range(1, count)}
+
+
+def why(operations: Operations) -> None:
+    found = explanation_of(operations, "CLM-00000")
+    assert found
+    assert found.facts.place
+    assert found.facts.place.expected_at
+
+
+def plan(operations: Operations) -> None:
+    assert plan_for(operations, timedelta(hours=3)).as_json()
+
+
+@pytest.mark.parametrize("read", [overview, why, plan])
+def test_statements_do_not_grow_with_accounts(
+    read: Callable[[Operations], None],
+    kind: Any,
+    tmp_path: Path,
+    add_claims: Callable[..., None],
+) -> None:
+    counts = []
+    for count in (FEW, MANY):
+        (folder := tmp_path / str(count)).mkdir()
+        url = kind.ready(folder)
+        operations = with_accounts(count, url.render_as_string(hide_password=False), folder, add_claims)
+        with statements_of(operations.database) as seen:
+            read(operations)
+        counts.append(len(seen))
+        operations.database.close()
+        kind.drop(url)
+    assert counts[0] == counts[1]
+
+
+def test_where_many_accounts_share_a_batch_the_claims_before_one_are_counted_and_no_time_is_given(
+    url: str, tmp_path: Path, add_claims: Callable[..., None]
+) -> None:
+    operations = with_accounts(FEW, url, tmp_path, add_claims, due=FEW)
+    add_claims(
+        operations.database,
+        [{"carrier": "Chronopost", "client_id": 1, "claim_reference": "CLM-LATER", "updated_at": NOW}],
+    )
+    found = explanation_of(operations, "CLM-00000")
+    operations.database.close()
+    assert found
+    assert found.facts.place
+    assert (found.facts.place.before, found.facts.place.expected_at) == (0, None)

@@ -1,0 +1,218 @@
+"""Accounts of clients as a process opens them, on both kinds of database: few, late, and afresh once they have changed."""
+
+import base64
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, make_url
+
+from recours.accounts.sealing import Seals
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import HOUSE, AccountKey, owner_of
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.tables import clients as service_clients
+from recours.memory.clock import SimulatedClock
+from recours.settings.loading import load
+from recours.settings.model import Settings
+from recours.wiring.accounts import Accounts
+from recours.wiring.carriers import accounts, catalog_of, redactor
+from tests.conftest import START, environment_of
+from tests.planted import MARK
+
+KEY, OTHER_KEY = (base64.urlsafe_b64encode(sign * 32).decode() for sign in (b"k", b"o"))
+LATER = START + timedelta(hours=1)
+CREDENTIALS = {"CHRONOPOST_ACCOUNT": "20000002", "CHRONOPOST_PASSWORD": f"{MARK}-of-the-shop"}
+
+
+@pytest.fixture
+def stored(database: Database) -> ClientAccounts:
+    with database.write() as connection:
+        for number in (1, 2, 3):
+            row = {"id": number, "email": f"shop{number}@example.com"}
+            connection.execute(insert(service_clients).values(row))
+    return ClientAccounts(database)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, url: str) -> Callable[..., Settings]:
+    def settings(key: str = KEY) -> Settings:
+        named = {"RECOURS_ACCOUNTS_KEY": key} if key else {}
+        return load(tmp_path, environment_of(url, "http://127.0.0.1:1") | named, CATALOG)
+
+    return settings
+
+
+def add(
+    stored: ClientAccounts,
+    client: int,
+    values: dict[str, str] | None = None,
+    at: datetime = START,
+    **more: Any,
+) -> str:
+    sealed = Seals([KEY]).seal(values or CREDENTIALS, owner_of(client, "chronopost"))
+    number = stored.put(client, "chronopost", sealed, "lea", at, **more)
+    return str(AccountKey("chronopost", number or 0))
+
+
+def opened_by(settings: Settings, database: Database) -> Accounts:
+    return accounts(settings, SimulatedClock(START), lambda: 0.0, database=database)
+
+
+@pytest.fixture
+def unsealed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was unsealed: the owners."""
+    owners: list[str] = []
+    really = Seals.open
+
+    def note(self: Seals, text: str, owner: str = "") -> dict[str, str]:
+        owners.append(owner)
+        return really(self, text, owner)
+
+    monkeypatch.setattr(Seals, "open", note)
+    return owners
+
+
+def test_an_account_is_opened_when_it_is_first_asked_for(
+    stored: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
+) -> None:
+    keys = [add(stored, client) for client in (1, 2, 3)]
+    there = opened_by(settings(), stored.database)
+    numbers = {AccountKey.parse(key).account for key in keys}
+    assert {of_client["chronopost"] for of_client in there.of_clients.values()} == numbers
+    assert all(key in there for key in keys)
+    assert list(there) == list(CATALOG.specs), "going through them gives the house's"
+    assert unsealed == []
+    account = there[keys[1]]
+    assert account is there[keys[1]]
+    assert unsealed == ["2/chronopost"]
+    assert account.whose == "shop2@example.com"
+    assert account.client
+    assert account.credentials == tuple(CREDENTIALS.values())
+    assert {limit.carrier for limit in account.limits} == {keys[1]}
+    assert there["chronopost"].whose == ""
+
+
+def test_its_secrets_are_redacted_wherever_the_settings_are(
+    stored: ClientAccounts, settings: Callable[..., Settings]
+) -> None:
+    password = uuid.uuid4().hex
+    key, found = add(stored, 1, CREDENTIALS | {"CHRONOPOST_PASSWORD": password}), settings()
+    redact = redactor(found)  # as a log that was opened before the account
+    assert redact(password) == password
+    assert opened_by(found, stored.database)[key].client
+    assert redact(f"sent {password}, and 20000002:{password}") == "sent ***, and ***"
+
+
+@pytest.mark.parametrize(
+    ("key", "more", "missing"),
+    [
+        (OTHER_KEY, {}, "does not open it"),
+        ("", {}, "sealed, and no RECOURS_ACCOUNTS_KEY is set"),
+        (KEY, {"limits": {"": "1/day"}}, "limits cannot be used"),
+        (KEY, {"values": {"CHRONOPOST_ACCOUNT": "20000002"}}, "CHRONOPOST_PASSWORD"),
+    ],
+)
+def test_one_that_cannot_be_opened_is_closed_and_says_why(
+    stored: ClientAccounts, settings: Callable[..., Settings], key: str, more: dict[str, Any], missing: str
+) -> None:
+    number = add(stored, 1, **more)
+    there = opened_by(settings(key), stored.database)
+    assert there[number].client is None
+    assert missing in there[number].missing
+    assert there["chronopost"].client, "the house goes on"
+
+
+def test_credentials_may_stand_in_a_secrets_file(
+    stored: ClientAccounts, settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    number = AccountKey(
+        "chronopost",
+        stored.put(1, "chronopost", None, "secrets file", START, section="shop1@example.com") or 0,
+    )
+    assert "of this machine's secrets file" in opened_by(settings(), stored.database)[str(number)].missing
+    section = '[clients."Shop1@Example.com".chronopost]\naccount = "20000002"\npassword = "of the file"\n'
+    file = tmp_path / ".streamlit" / "secrets.toml"
+    file.parent.mkdir()
+    file.write_text(section)
+    file.chmod(0o600)
+    account = opened_by(settings(), stored.database)[str(number)]
+    assert account.credentials == ("20000002", "of the file")
+
+
+@pytest.mark.parametrize("key", ["chronopost#0", "chronopost#x", "nobody#1", "nobody", ""])
+def test_what_is_no_key_of_an_account_is_not_in_it(
+    stored: ClientAccounts, settings: Callable[..., Settings], key: str
+) -> None:
+    there = opened_by(settings(), stored.database)
+    assert key not in there
+    with pytest.raises(KeyError):
+        there[key]
+
+
+def test_a_process_that_lives_long_notices_changes(
+    stored: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
+) -> None:
+    first, second = add(stored, 1), add(stored, 2)
+    there = opened_by(settings(), stored.database)
+    assert there.refresh()
+    assert not there.refresh(), "nothing was changed"
+    kept, changed = there[first], there[second]
+    values = CREDENTIALS | {"CHRONOPOST_PASSWORD": "another one"}
+    assert add(stored, 2, values, LATER, replace=True) == second
+    third = add(stored, 3, at=LATER)
+    assert there.refresh()
+    assert there[first] is kept, "its tokens and connections are kept"
+    assert there[second] is not changed
+    assert there[second].credentials[1] == "another one"
+    assert there[third].client
+    assert unsealed == [f"{client}/chronopost" for client in (1, 2, 2, 3)]
+    (account,) = stored.all([3])
+    stored.disable(account, "lea", "", LATER)
+    assert there.refresh()
+    assert there[third].client is None
+    assert catalog_of(settings(), there.of_clients).account_for(3, "chronopost", None) == HOUSE
+    stored.enable(account, "lea", START)
+    assert there.refresh()
+    assert there[third].client
+
+
+def test_an_account_that_is_removed_is_closed(
+    stored: ClientAccounts, settings: Callable[..., Settings]
+) -> None:
+    key = add(stored, 1)
+    there = opened_by(settings(), stored.database)
+    (row,) = stored.all()
+    stored.remove(row, "lea", START)
+    assert there[key].client is None
+    assert "removed" in there[key].missing
+
+
+def test_an_older_database_has_no_accounts(tmp_path: Path, settings: Callable[..., Settings]) -> None:
+    (tmp_path / "older.db").touch()
+    database = Database(make_url(f"sqlite:///{tmp_path}/older.db"))
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE claims (id INTEGER PRIMARY KEY)")
+    there = opened_by(settings(), database)
+    assert there.of_clients == {}
+    there.refresh()
+    assert not there.refresh()
+    assert there["chronopost#1"].client is None
+    database.close()
+
+
+def test_without_accounts_one_statement_is_all_there_is(
+    stored: ClientAccounts, settings: Callable[..., Settings]
+) -> None:
+    statements: list[str] = []
+    engine = stored.database.engine
+    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    there = opened_by(settings(), stored.database)
+    for _ in range(3):
+        catalog_of(settings(), there.of_clients)
+        assert there["chronopost"].client
+    assert len(statements) == 1

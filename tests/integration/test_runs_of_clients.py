@@ -1,0 +1,145 @@
+"""A run among accounts of clients: it opens those with due claims only, in the order of urgency, and records which was asked."""
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, insert, select
+
+from recours.accounts.sealing import Seals
+from recours.core.accounts import owner_of
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.tables import attempts, clients
+from recours.runs.retry import PODRetryScheduler
+from recours.runs.worker import Options
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.settings.model import Settings
+from recours.wiring.databases import open_database
+from recours.wiring.workers import make_worker
+from tests.conftest import START
+from tests.planted import PASSWORD
+
+KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
+CREDENTIALS = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": PASSWORD}
+ACCOUNTS, WITH_CLAIMS = 20, 3
+
+
+@pytest.fixture
+def numbers(database: Database) -> list[int]:
+    """The numbers of the clients' accounts."""
+    stored, found = ClientAccounts(database), []
+    with database.write() as connection:
+        rows = [{"id": n + 1, "email": f"shop{n}@example.com"} for n in range(ACCOUNTS)]
+        connection.execute(insert(clients), rows)
+    for client in range(1, ACCOUNTS + 1):
+        sealed = Seals([KEY]).seal(CREDENTIALS, owner_of(client, "chronopost"))
+        found.append(stored.put(client, "chronopost", sealed, "lea", START) or 0)
+    return found
+
+
+@pytest.fixture
+def run(
+    url: str, settings_of: Callable[..., Settings], sandbox: Sandbox, clock: SimulatedClock
+) -> Callable[..., Any]:
+    def run(**options: Any) -> Any:
+        settings = settings_of(url, sandbox, RECOURS_ACCOUNTS_KEY=KEY)
+        opened = open_database(settings)
+        try:
+            asked = Options(**{"batch_size": 50, "concurrency": 1} | options)
+            return make_worker(PODRetryScheduler, settings, opened, asked, clock=clock).run()
+        finally:
+            opened.database.close()
+
+    return run
+
+
+@contextmanager
+def unsealings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    owners: list[str] = []
+    really = Seals.open
+
+    def note(self: Seals, text: str, owner: str = "") -> dict[str, str]:
+        owners.append(owner)
+        return really(self, text, owner)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Seals, "open", note)
+        yield owners
+
+
+def asked(database: Database) -> list[tuple[int, int | None]]:
+    """The claims and the accounts of all attempts, in their order."""
+    query = select(attempts.c.claim_id, attempts.c.account_id).order_by(attempts.c.id)
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def test_a_run_opens_the_accounts_with_due_claims_and_asks_in_the_order_of_urgency(
+    database: Database,
+    sandbox: Sandbox,
+    numbers: list[int],
+    add_claims: Callable[..., None],
+    run: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The deadlines alternate between clients, and the house's claims stand among theirs."""
+    of = [*range(1, WITH_CLAIMS + 1), None]
+    rows = [
+        {"client_id": of[n % len(of)], "response_deadline": (START + timedelta(days=9 - n // 2)).date()}
+        for n in range(12)
+    ]
+    later = {"client_id": WITH_CLAIMS + 1, "updated_at": START - timedelta(minutes=5)}
+    add_claims(database, [*rows, later])
+    for n in range(len(rows) + 1):
+        sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((Scenario.DELIVERED,))
+    with unsealings(monkeypatch) as owners:
+        report = run()
+    assert report.stats.success == len(rows)
+    assert sorted(owners) == [f"{client}/chronopost" for client in range(1, WITH_CLAIMS + 1)]
+    found = asked(database)
+    assert [account for _, account in found] == [
+        numbers[row - 1] if (row := rows[claim - 1]["client_id"]) else None for claim, _ in found
+    ]
+    deadlines = [rows[claim - 1]["response_deadline"] for claim, _ in found]
+    assert deadlines == sorted(deadlines)
+
+
+def test_a_run_for_a_carrier_fetches_for_all_its_accounts(
+    database: Database,
+    sandbox: Sandbox,
+    numbers: list[int],
+    add_claims: Callable[..., None],
+    run: Callable[..., Any],
+) -> None:
+    add_claims(database, [{"client_id": 1}, {"client_id": 2}, {"client_id": None}])
+    for n in range(3):
+        sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((Scenario.DELIVERED,))
+    assert run(carriers=("ups",)).stats.total == 0
+    assert run(carriers=("chronopost",)).stats.success == 3
+    assert {account for _, account in asked(database)} == {*numbers[:2], None}
+
+
+@pytest.mark.usefixtures("numbers")
+def test_what_a_run_reads_of_accounts_does_not_grow_with_its_claims(
+    database: Database, sandbox: Sandbox, add_claims: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    add_claims(database, [{"client_id": 1 + n % 2} for n in range(20)])
+    for n in range(20):
+        sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((Scenario.DELIVERED,))
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, *_rest: Any) -> None:
+        seen.append(sql)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert run().stats.success == 20
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    of_accounts = [sql for sql in seen if "FROM recours_client_accounts" in sql or "FROM clients" in sql]
+    # The directory, all rows once, whether there are changes; of each account its credentials and whose it is.
+    assert len(of_accounts) <= 12, of_accounts

@@ -1,0 +1,269 @@
+"""Five shops whose claims the service handles, each with accounts of its own at most carriers, and a house with one at each.
+
+Who may call about what is known here beforehand: `check_callers` holds every call that the carriers received to it.
+"""
+
+import base64
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from recours.accounts.sealing import SETTING, Seals
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import owner_of
+from recours.core.errors import ErrorKind
+from recours.core.quota import Window
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.tables import attempts, claims, clients, quota, quota_shares
+from recours.sandbox import Call, Parcel, Sandbox, Scenario
+from tests.carriers.cases import CASES
+from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row
+from tests.planted import MARK
+
+# Of each kind one: tracking that shows no account, three calls a claim, tokens, many parcels a call, one call a claim.
+CARRIERS = ("chronopost", "colissimo", "dhl_express", "gls", "fedex", "dpd")
+SHOPS = range(1, 6)
+HOUSE = "10000001"
+AMPLE = "100000/day@UTC"
+_KEY = base64.urlsafe_b64encode(b"a key for tests of this length..").decode()
+_DAY = Window(0)
+# They say that a parcel is another account's; the others' answer is that of one without a proof, or of no parcel.
+SAY_WHOSE = frozenset(key for key in CARRIERS if Scenario.NOT_OURS not in CASES[key].otherwise)
+
+
+class Whose(Enum):
+    """Under whose contract a shop's parcel was sent."""
+
+    OWN = auto()
+    HOUSES = auto()
+    ANOTHERS = auto()  # a neighbour's: neither the shop's account nor the house's may see it
+
+
+_MIX = (Whose.OWN, Whose.HOUSES, Whose.ANOTHERS, Whose.OWN, Whose.OWN)
+Wanted = tuple[int, str, Whose]
+
+
+def account_of(shop: int) -> str:
+    """As the carriers know it."""
+    return f"1000000{shop + 1}"
+
+
+def has_account(shop: int, carrier: str) -> bool:
+    """Each shop has none at one of the carriers, where the house's is asked."""
+    return CARRIERS.index(carrier) != shop % len(CARRIERS)
+
+
+def in_turn(count: int) -> Iterator[Wanted]:
+    """So many claims: every shop at every carrier, with another kind of parcel each time.
+
+    Never many denials in a row: five make a run suspect the account.
+    """
+    pairs = [*product(SHOPS, CARRIERS)]
+    for n in range(count):
+        shop, carrier = pairs[n % len(pairs)]
+        whose = _MIX[(n // len(pairs) + shop) % len(_MIX)]
+        yield shop, carrier, whose if has_account(shop, carrier) or whose is not Whose.OWN else Whose.HOUSES
+
+
+@dataclass(frozen=True)
+class ShopsClaim:
+    shop: int
+    carrier: str
+    number: str
+    whose: Whose
+
+    @property
+    def account(self) -> str:
+        """The account that is asked first."""
+        return account_of(self.shop) if has_account(self.shop, self.carrier) else HOUSE
+
+    @property
+    def ends_with(self) -> ErrorKind | None:
+        """What becomes of it; None: its proof is brought."""
+        owner = {Whose.OWN: self.account, Whose.HOUSES: HOUSE, Whose.ANOTHERS: ""}[self.whose]
+        if owner == self.account or (owner == HOUSE and self.carrier in SAY_WHOSE):
+            return None
+        return CASES[self.carrier].otherwise.get(Scenario.NOT_OURS, ErrorKind.ACCESS_DENIED)
+
+
+Story = tuple[Any, ...]
+
+
+@dataclass
+class Shops:
+    """In a database, with their parcels in a sandbox.
+
+    `but`: shops and carriers without an account and without a claim. `limits`: of accounts, by shop and carrier, as in QUOTA_ settings. `wrong`: those whose password recours has wrong.
+    """
+
+    database: Database
+    box: Sandbox
+    limits: Mapping[tuple[int, str], Mapping[str, str]] = field(default_factory=dict)
+    wrong: Collection[tuple[int, str]] = ()
+    but: Collection[tuple[int, str]] = ()
+    claims: dict[str, ShopsClaim] = field(default_factory=dict, init=False)  # by number
+
+    def __post_init__(self) -> None:
+        for shop in SHOPS:
+            self.box.accounts[account_of(shop)] = f"{MARK}-{shop}"
+        with self.database.write() as connection:
+            rows = [{"id": shop, "email": f"shop{shop}@example.com"} for shop in SHOPS]
+            connection.execute(insert(clients), rows)
+        rows_of_accounts = [
+            (shop, carrier, self._sealed(shop, carrier), self._limits(shop, carrier))
+            for shop in SHOPS
+            for carrier in CARRIERS
+            if has_account(shop, carrier) and (shop, carrier) not in self.but
+        ]
+        accounts = ClientAccounts(self.database)
+        assert accounts.put_all(rows_of_accounts, "the tests", START) is None
+        self.keys = {(one.carrier, account_of(one.client_id)): one.key for one in accounts.all()}
+        self.keys |= {(carrier, HOUSE): carrier for carrier in CARRIERS}
+
+    def _sealed(self, shop: int, carrier: str) -> str:
+        values = self.box.credentials(carrier, account_of(shop))
+        if (shop, carrier) in self.wrong:
+            secret = self.box.accounts[account_of(shop)]
+            values = {name: text.replace(secret, "mistyped") for name, text in values.items()}
+        return Seals([_KEY]).seal(values, owner_of(shop, carrier))
+
+    def _limits(self, shop: int, carrier: str) -> dict[str, str]:
+        return {"": AMPLE, **self.limits.get((shop, carrier), {})}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of every run: the house's accounts with ample limits, and the key."""
+        ample = {f"QUOTA_{CATALOG.specs[key].prefix}": AMPLE for key in CARRIERS}
+        return self.box.environment(*CARRIERS) | ample | {SETTING: _KEY}
+
+    def add(self, wanted: Iterable["Wanted"], due_at: datetime) -> None:
+        """Claims of these shops at these carriers, of parcels that were sent so."""
+        rows, failed = [], {name: due_at - timedelta(hours=2) for name in ("created_at", "updated_at")}
+        for n, (shop, carrier, whose) in enumerate(wanted):
+            if (shop, carrier) in self.but:
+                continue
+            number = self.box.example(carrier, "99", n)
+            of_shop = {"client_id": shop, "carrier": CATALOG.specs[carrier].name, "tracking_number": number}
+            rows.append(claim_row(n) | failed | of_shop)
+            self.claims[number] = ShopsClaim(shop, carrier, number, whose)
+            owners = {Whose.HOUSES: HOUSE, Whose.ANOTHERS: account_of(shop % len(SHOPS) + 1)}
+            owner = owners.get(whose, account_of(shop))
+            self.box.parcels[number] = Parcel((Scenario.DELIVERED,), owner=owner)
+        with self.database.write() as connection:
+            connection.execute(insert(SERVICE_CLAIMS), rows)
+
+    # ---------------------------------------------------------------- what became of them
+
+    def ended(self) -> dict[str, str]:
+        """What each claim with a used attempt came to, by its number: "success", or a kind of failure."""
+        wanted = select(claims.c.tracking_number, claims.c.pod_fetch_status, claims.c.pod_error_kind)
+        with self.database.read() as connection:
+            joined = wanted.join(attempts, attempts.c.claim_id == claims.c.id).where(attempts.c.used)
+            rows = connection.execute(joined).all()
+        return {
+            row.tracking_number: "success" if row.pod_fetch_status == "success" else row.pod_error_kind
+            for row in rows
+        }
+
+    def check_ends(self, *, but: Collection[tuple[int, str]] = ()) -> None:
+        """Each claim came to what it had to; of these shops and carriers, those with a used attempt."""
+        ended = self.ended()
+        for number, claim in self.claims.items():
+            if number in ended or (claim.shop, claim.carrier) not in but:
+                assert ended.get(number) == (claim.ends_with or "success"), claim
+
+    def stories(self) -> dict[str, Story]:
+        """All of each claim that does not differ from run to run: what became of it, its attempts, and who called about it."""
+        columns = [
+            claims.c[name] for name in ("pod_fetch_status", "pod_stage", "pod_retry_count", "pod_error_kind")
+        ]
+        tried = [attempts.c[name] for name in ("turn", "outcome", "used", "error_kind")]
+        joined = claims.outerjoin(attempts, attempts.c.claim_id == claims.c.id)
+        wanted = select(claims.c.tracking_number, *columns, *tried).select_from(joined)
+        with self.database.read() as connection:
+            found = {number: tuple(facts) for number, *facts in connection.execute(wanted)}
+        assert len(found) == len(self.claims)
+        return {
+            number: (facts, [(call.operation, call.account) for call in self.box.calls_for(number)])
+            for number, facts in found.items()
+        }
+
+    # ---------------------------------------------------------------- what always holds
+
+    def check_callers(self) -> Counter[str]:
+        """No account was asked about a parcel but the claim's own, and the house's where the client's was denied it first.
+
+        Returns how many calls each account made.
+        """
+        denied: set[str] = set()
+        made: Counter[str] = Counter()
+        for call in list(self.box.calls):
+            assert call.operation != "?", f"the carrier did not understand {call}"
+            made[call.account] += 1
+            for number in filter(None, call.number.split(",")):
+                if number == CATALOG.specs[call.carrier].sample_number or not call.account:
+                    continue
+                claim = self.claims[number]
+                if call.account != claim.account:
+                    assert (call.account, number in denied) == (HOUSE, True), f"{claim}: {call}"
+                elif call.scenario is Scenario.NOT_OURS and claim.carrier in SAY_WHOSE:
+                    denied.add(number)
+        return made
+
+    def calls_of(self, carrier: str, account: str, *, but: Iterable[str] = ()) -> list[Call]:
+        """The calls that a carrier received from an account, those for a token aside, and those of some operations."""
+        left_out = {"token", *but}
+        return [
+            call
+            for call in self.box.calls
+            if (call.carrier, call.account) == (carrier, account) and call.operation not in left_out
+        ]
+
+    def most_in_a_day(self, carrier: str, account: str) -> int:
+        """Of those calls, by the carrier's own count."""
+        days = Counter(_DAY.around(call.at)[0] for call in self.calls_of(carrier, account))
+        return max(days.values(), default=0)
+
+    def check_counts(self, *, killed: bool = False) -> None:
+        """Each account's calls are counted under its own key, and nothing is held any more.
+
+        `killed`: runs were, each of which may have counted calls that it did not come to make, and still hold units and claims.
+        """
+        with self.database.read() as connection:
+            taken = Counter(
+                dict(
+                    connection.execute(
+                        select(quota.c.limit_key, func.sum(quota.c.taken)).group_by(quota.c.limit_key)
+                    ).all()
+                )
+            )
+            held = connection.scalar(select(func.sum(quota_shares.c.held)))
+            leased = connection.scalar(select(func.count()).where(claims.c.pod_lease_token.is_not(None)))
+        assert killed or (held, leased) == (0, 0), f"{held} units and {leased} claims are held"
+        counted = {of: taken[f"{key}/*/day@UTC"] for of, key in self.keys.items()}
+        received = Counter((call.carrier, call.account) for call in self.box.calls)
+        # Tracking at Chronopost does not say whose it is.
+        for found in (counted, received):
+            found["chronopost", ""] = sum(found.pop(of) for of in [*found] if of[0] == "chronopost")
+        for of, count in counted.items():
+            fits = received[of] <= count if killed else received[of] == count
+            assert fits, f"{of}: {received[of]} calls received, {count} counted"
+
+
+@contextmanager
+def shops_in(folder: Path, kind: Kind, **more: Any) -> Iterator[Shops]:
+    """Shops in a database of their own, deleted afterwards; the carriers' clock shows the real time."""
+    folder.mkdir()
+    url = kind.ready(folder)
+    with Sandbox() as box, closing(Database(url)) as database:
+        yield Shops(database, box, **more)
+    kind.drop(url)

@@ -1,0 +1,189 @@
+"""Lanes of clients' accounts: what closes one of them, what closes all lanes of its carrier, and what is said of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recours.core.accounts import HOUSE
+from recours.core.claim import State
+from recours.core.errors import ErrorKind
+from recours.core.mail import EventName
+from recours.core.outcome import Failure
+from recours.core.pauses import Blocked, Refusal
+from recours.runs.lane import Lane, Outage
+from recours.runs.lane_order import LANES_AT_ONCE
+from tests.fakes.carriers import CATALOG
+from tests.fakes.queue import GOT
+from tests.fakes.world import World
+
+UNTIL = datetime(2026, 2, 2, 15, tzinfo=UTC)
+ACCOUNTS = range(6)  # the house's and those of five clients
+DENIED = Failure(ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Chronopost contract", 403)
+REFUSED = Failure(ErrorKind.AUTH_FAILED, "Chronopost rejects the credentials of client-1@shop.example", 401)
+LIMITED = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429)
+DOWN = Failure(ErrorKind.SERVER_ERROR, "Chronopost is unavailable", 503)
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.queue.limits |= {key_of(account): 100 for account in ACCOUNTS}
+    return world
+
+
+def key_of(account: int) -> str:
+    return f"chronopost#{account}" if account else "chronopost"
+
+
+def number_of(account: int, place: int) -> str:
+    return f"XY{account:02}{place:07}FR"
+
+
+def claims(world: World, each: int = 2, accounts: Sequence[int] = ACCOUNTS) -> None:
+    """Due claims of each account, those of the accounts in turn the more urgent ones."""
+    for place in range(each):
+        for account in accounts:
+            failed_at = world.now - timedelta(hours=9) + timedelta(minutes=10 * place + account)
+            number = number_of(account, place)
+            world.failed(f"CLM-{account}-{place}", number, account=account, updated_at=failed_at)
+
+
+def answers(world: World, account: int, *found: Failure) -> None:
+    for place, failure in enumerate(found):
+        world.queue.answers[number_of(account, place)] = [failure]
+
+
+def asked_of(world: World) -> list[int]:
+    """How many claims of each account were asked about."""
+    return [sum(number.startswith(f"XY{account:02}") for number in world.asked) for account in ACCOUNTS]
+
+
+def faults(world: World) -> list[tuple[str, Any, Any]]:
+    found = [event for event in world.journal.events.values() if event.name is EventName.ACCOUNT_FAULT]
+    return [(event.carrier, event.facts["carrier"], event.facts.get("client")) for event in found]
+
+
+def run(world: World) -> Any:
+    return world.retry(concurrency=1, carrier_concurrency=1)
+
+
+def test_the_troubles_of_one_account_are_no_other_s(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    claims(world, 3)
+    answers(world, 1, REFUSED)
+    answers(world, 2, LIMITED)
+    world.queue.limits[key_of(3)] = 2  # one claim
+    world.queue.refusals[key_of(4)] = Refusal(Blocked.RATE_LIMIT, "Chronopost asks us to wait", UNTIL)
+    report = run(world)
+    assert asked_of(world) == [3, 1, 1, 1, 0, 3]
+    assert report.stats.success == 7
+    assert faults(world) == [(key_of(1), "Chronopost", "client-1@shop.example")]
+    assert "Chronopost (client-4@shop.example) is skipped until" in caplog.text
+    assert "(Chronopost)" in caplog.text
+    assert "(Chronopost (client-5@shop.example))" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("found", "asked"),
+    [
+        ([(0, DOWN), (1, DOWN), (2, DOWN)], 3),  # whichever accounts meet it
+        ([(2, replace(DOWN, retry_at=UNTIL))], 3),  # those before it had their answers
+        ([(1, DOWN), (3, DOWN), (5, DOWN)], 12),  # answers between them
+    ],
+)
+def test_an_outage_closes_all_lanes_of_the_carrier(
+    world: World, caplog: pytest.LogCaptureFixture, found: Sequence[tuple[int, Failure]], asked: int
+) -> None:
+    claims(world)
+    world.failed("CLM-DHL", "1234567890", carrier="DHL Express")
+    for account, failure in found:
+        answers(world, account, failure)
+    report = run(world)
+    assert sum(asked_of(world)) == asked
+    assert report.stats.skipped_carrier == 12 - asked
+    assert "1234567890" in world.asked
+    is_closed = asked < 12
+    assert caplog.text.count("Chronopost is skipped") == is_closed, "once, for all its accounts"
+    assert set(world.queue.used) >= {"dhl_express"}
+
+
+def test_an_outage_closes_lanes_that_were_not_met_before(world: World) -> None:
+    many = range(1, LANES_AT_ONCE + 5)
+    world.queue.limits |= {key_of(account): 100 for account in many}
+    claims(world, 1, many)
+    for account in (1, 2, 3):
+        answers(world, account, DOWN)
+    assert run(world).stats.skipped_carrier == len(many) - 3
+    assert len(world.asked) == 3
+
+
+def test_five_denials_in_a_row_close_the_lane_of_their_account_alone(world: World) -> None:
+    claims(world, 8, accounts=[1, 2])
+    answers(world, 1, *[DENIED] * 8)
+    accepted = world.claims.was_accepted
+    world.claims.was_accepted = lambda key, since: key == key_of(1) or accepted(key, since)
+    run(world)
+    assert asked_of(world)[1:3] == [5, 8]
+    assert faults(world) == [(key_of(1), "Chronopost", "client-1@shop.example")]
+    (event,) = [event for event in world.journal.events.values() if event.name is EventName.ACCOUNT_FAULT]
+    assert event.facts["error"].startswith("Chronopost denied the account of client-1@shop.example 5 parcels")
+    assert 'recours accounts check "client-1@shop.example" "Chronopost"' in event.facts["error"]
+
+
+def left_to_house(world: World, count: int) -> None:
+    """Claims of a client whose own account was denied them: the house's is asked. More urgent than others."""
+    world.catalog = CATALOG.with_accounts(["chronopost"], {7: {"chronopost": 1}})
+    for place in range(count):
+        failed_at = world.now - timedelta(hours=11) + timedelta(minutes=place)
+        state = State(account=HOUSE)
+        world.failed(f"CLM-1-{place}", number_of(1, place), client_id=7, state=state, updated_at=failed_at)
+    answers(world, 1, *[DENIED] * count)
+    world.claims.was_accepted = lambda *_: True
+
+
+def test_parcels_denied_to_their_client_too_say_nothing_of_the_houses_account(world: World) -> None:
+    left_to_house(world, 12)
+    claims(world, 6, accounts=[HOUSE])
+    report = run(world)
+    assert asked_of(world)[:2] == [6, 12]
+    assert (report.stats.success, report.stats.failed) == (6, 12)
+    assert {world.table[f"CLM-1-{place}"].state.retries_used for place in range(12)} == {1}
+    assert {world.table[f"CLM-1-{place}"].state.account for place in range(12)} == {HOUSE}
+    assert faults(world) == []
+    asked = len(world.asked)
+    run(world)
+    assert len(world.asked) == asked, "they are not asked about again in every run"
+
+
+def test_the_houses_own_denials_close_its_lane_among_those_of_clients(world: World) -> None:
+    left_to_house(world, 4)
+    claims(world, 8, accounts=[HOUSE])
+    answers(world, HOUSE, *[DENIED] * 8)
+    report = run(world)
+    assert asked_of(world)[:2] == [5, 4]
+    assert report.stats.failed == 4, "those of the client"
+    assert faults(world) == [("chronopost", "Chronopost", None)]
+
+
+def test_lanes_of_one_carrier_share_its_outage() -> None:
+    outage = Outage()
+    one, other = (Lane(key_of(n), "Chronopost", f"{n}@shop.example", outage) for n in (1, 2))
+    assert (one.note(DOWN), other.note(DOWN)) == (None, None)
+    assert one.note(GOT) is None
+    assert [lane.note(DOWN) for lane in (one, other)] == [None, None]
+    assert other.is_open(0.0)
+    assert one.note(DOWN) is not None
+    assert not other.is_open(0.0)
+    assert other.is_closing
+    alone, beside = (Lane(key_of(n), "Chronopost", outage=shared) for shared in [Outage()] for n in (1, 2))
+    for failure in (REFUSED, LIMITED):
+        alone.learn(failure)
+        alone.note(failure)
+    assert alone.is_closing
+    assert not beside.is_closing
+    assert beside.is_open(0.0)
+    alone.learn(replace(DOWN, retry_at=UNTIL))
+    assert beside.is_closing

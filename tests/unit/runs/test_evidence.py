@@ -1,0 +1,165 @@
+"""What an attempt keeps of an answer, and of what a run had stored before it died."""
+
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from recours.carriers.outcomes import PARIS
+from recours.core.appraisal import EvidenceKind
+from recours.core.claim import Claim, Delivery, FetchStatus, State
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Label, Outcome, Piece, Retrieved, StoredDocument
+from recours.core.policy import Policy
+from recours.documents.store import DocumentStore
+from recours.runs.attempt import Ended, attempt, ended_by_kept
+from recours.runs.ports import Fetched
+from recours.sandbox import SimulatedClock
+from recours.sandbox import documents as simulated
+
+NUMBER = "1Z5R89390357567127"
+CLOCK = SimulatedClock()
+AT = CLOCK.now() - timedelta(days=1)
+DELIVERY = Delivery(AT, "DUPONT", place="LILLE")
+LETTER = Piece(simulated.proof_pdf("UPS", NUMBER, "DUPONT", AT), "ups track")
+OTHER = Piece(simulated.proof_pdf("UPS", NUMBER, "MARTIN", AT), "ups track")
+SIGNATURE = Piece(simulated.signature_png(NUMBER), "ups track", EvidenceKind.SIGNATURE)
+NOTHING = Piece(b"Document indisponible. " * 10, "ups track")
+BUSY = Failure(ErrorKind.SERVER_ERROR, "UPS is unavailable (HTTP 503)", 503)
+WAIT = Failure(ErrorKind.RATE_LIMITED, "UPS asks us to wait", 429)
+LABEL = Label("ups", 1, "CLM-1", NUMBER)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DocumentStore:
+    return DocumentStore(tmp_path)
+
+
+def claim_of(interruptions: int = 0, delivery: Delivery | None = None) -> Claim:
+    state = State(interruptions=interruptions, delivery=delivery)
+    return Claim(
+        id=1, reference="CLM-1", carrier="ups", number=NUMBER, fetch_status=FetchStatus.FAILED, state=state
+    )
+
+
+def ended(store: DocumentStore, outcome: Outcome, claim: Claim) -> tuple[Ended, bool]:
+    """How the attempt ended, and whether the carrier was asked."""
+    answers = iter([Fetched(outcome, 1, 0)])
+    reservation: Any = SimpleNamespace(release=lambda: None)
+    deps: Any = SimpleNamespace(documents=store, clock=CLOCK, policy=Policy(PARIS))
+    found = attempt(claim, None, reservation, answers, deps)
+    assert found is not None
+    return found, next(answers, None) is None
+
+
+def dead_run_stored(store: DocumentStore, *pieces: Piece, lost: int | None = None) -> list[StoredDocument]:
+    """`lost`: a piece that it did not come to."""
+    documents = store.store(LABEL, Retrieved(pieces, DELIVERY))
+    if lost is not None:
+        Path(documents.pop(lost).path).unlink()
+    return documents
+
+
+def contents(found: Ended) -> list[bytes]:
+    return [Path(piece.path).read_bytes() for piece in found.evidence]
+
+
+def test_all_pieces_of_an_answer_are_kept_with_it(store: DocumentStore) -> None:
+    found, was_asked = ended(store, Retrieved((LETTER, SIGNATURE, NOTHING), DELIVERY), claim_of())
+    assert was_asked
+    assert isinstance(found.outcome, Retrieved)
+    assert [piece.refused is None for piece in found.evidence] == [True, True, False]
+
+
+def test_one_good_piece_makes_a_success(store: DocumentStore) -> None:
+    found, _ = ended(store, Retrieved((NOTHING, SIGNATURE), DELIVERY), claim_of())
+    assert found.outcome == Retrieved((), DELIVERY)
+
+
+def test_an_answer_that_is_whole_needs_no_call(store: DocumentStore) -> None:
+    dead_run_stored(store, LETTER, SIGNATURE)
+    found, was_asked = ended(store, BUSY, claim_of(interruptions=1))
+    assert not was_asked
+    assert found.outcome == Retrieved((), DELIVERY)
+    assert contents(found) == [LETTER.content, SIGNATURE.content]
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_an_answer_that_is_not_whole_is_asked_for_again(lost: int, store: DocumentStore) -> None:
+    dead_run_stored(store, LETTER, SIGNATURE, lost=lost)
+    found, _ = ended(store, Retrieved((LETTER, SIGNATURE), DELIVERY), claim_of(interruptions=1))
+    assert found.calls == 1
+    assert contents(found) == [LETTER.content, SIGNATURE.content]
+
+
+def test_pieces_that_the_second_answer_does_not_have_are_not_lost(store: DocumentStore) -> None:
+    dead_run_stored(store, LETTER, SIGNATURE, lost=1)
+    found, _ = ended(store, Retrieved((OTHER, SIGNATURE), DELIVERY), claim_of(interruptions=1))
+    assert contents(found) == [OTHER.content, SIGNATURE.content, LETTER.content]
+
+
+def test_if_the_carrier_gives_nothing_more_what_is_there_is_taken(store: DocumentStore) -> None:
+    dead_run_stored(store, LETTER, SIGNATURE, lost=1)
+    found, _ = ended(store, BUSY, claim_of(interruptions=1))
+    assert found.outcome == Retrieved((), DELIVERY)
+    assert contents(found) == [LETTER.content]
+
+
+def test_a_carrier_that_asks_to_wait_is_heard_all_the_same(store: DocumentStore) -> None:
+    """The claim is left as it was, and the next attempt finds the pieces again."""
+    dead_run_stored(store, LETTER, SIGNATURE, lost=1)
+    found, _ = ended(store, WAIT, claim_of(interruptions=1))
+    assert found.outcome == WAIT
+
+
+def test_after_too_many_deaths_what_is_there_is_taken_without_a_call(store: DocumentStore) -> None:
+    assert ended_by_kept(claim_of(interruptions=3), store, CLOCK) is None
+    dead_run_stored(store, NOTHING, SIGNATURE, lost=1)
+    assert ended_by_kept(claim_of(interruptions=3), store, CLOCK) is None
+    dead_run_stored(store, LETTER, SIGNATURE, lost=1)
+    found = ended_by_kept(claim_of(interruptions=3), store, CLOCK)
+    assert found is not None
+    assert LETTER.content in contents(found)
+
+
+# ---------------------------------------------------------------- the record of a delivery
+
+
+NEVER = Failure(ErrorKind.POD_NEVER_AVAILABLE, "no proofs", delivery=DELIVERY)
+NOT_YET = Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet", delivery=DELIVERY)
+LONG_AGO = Delivery(CLOCK.now() - timedelta(days=40), "DUPONT")
+
+
+@pytest.mark.parametrize(
+    ("failure", "known", "is_recorded"),
+    [
+        (NEVER, None, True),
+        (Failure(ErrorKind.POD_NEVER_AVAILABLE, "no proofs"), DELIVERY, True),
+        (Failure(ErrorKind.POD_NEVER_AVAILABLE, "no proofs", delivery=Delivery(day=AT.date())), None, True),
+        (Failure(ErrorKind.POD_NEVER_AVAILABLE, "no proofs"), None, False),
+        (Failure(ErrorKind.POD_NEVER_AVAILABLE, "no proofs", delivery=Delivery(None, "DUPONT")), None, False),
+        (
+            Failure(ErrorKind.POD_NEVER_AVAILABLE, "x", delivery=Delivery(AT, is_assumed=True)),
+            None,
+            False,
+        ),
+        (NOT_YET, None, False),
+        # None is expected any more.
+        (Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet", delivery=LONG_AGO), None, True),
+        (Failure(ErrorKind.NOT_DELIVERED_YET, "on its way"), DELIVERY, False),
+    ],
+)
+def test_a_delivery_is_written_down_where_no_document_will_come(
+    failure: Failure, known: Delivery | None, store: DocumentStore, *, is_recorded: bool
+) -> None:
+    found, _ = ended(store, failure, claim_of(delivery=known))
+    assert found.outcome == failure  # it stays a failure
+    assert [piece.kind for piece in found.evidence] == [EvidenceKind.RECORD] * is_recorded
+
+
+def test_the_same_delivery_has_one_record(store: DocumentStore) -> None:
+    first, second = (ended(store, NEVER, claim_of())[0] for _ in range(2))
+    assert first.evidence == second.evidence
+    assert len(list(store.folder.rglob("*.record"))) == 1
