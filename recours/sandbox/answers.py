@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from recours.sandbox.scenarios import ParcelState, Scenario
+from recours.sandbox.scenarios import PROOF, WHEREABOUTS, ParcelState, Scenario
 
 GZIP_BOMB_SIZE = 100_000_000  # bytes, unpacked
 ELSEWHERE = "http://127.0.0.2:9/elsewhere"  # the target of REDIRECT: loopback, the discard port
@@ -65,12 +65,13 @@ class Question:
         default=None, repr=False
     )  # account and password; None: it needs none
     bearer: str = field(default="", repr=False)
+    holder: str = ""  # the account that the token was given to, which the sandbox knows
     asks_token: bool = False
     details: Mapping[str, str] = field(default_factory=dict)  # what else the carrier's answer depends on
 
     @property
     def account(self) -> str:
-        return self.shown[0] if self.shown else ""
+        return self.shown[0] if self.shown else self.holder
 
     @property
     def password(self) -> str:
@@ -92,6 +93,8 @@ class SimulatedCarrier(ABC):
     path: ClassVar[str] = ""  # of a service that has one address
     # The settings that hold account and password; a single one holds a key that stands for both.
     credentials: ClassVar[tuple[str, ...]]
+    # Whether its tracking tells every account where a parcel is, and keeps the proof alone for the owner's.
+    tracks_for_all: ClassVar[bool] = True
 
     def owns(self, path: str) -> bool:
         """Whether this path is the carrier's."""
@@ -138,6 +141,10 @@ class SimulatedCarrier(ABC):
         if state.scenario is Scenario.GZIP_BOMB:
             return Answer(200, _gzip_bomb(), "text/xml;charset=UTF-8", (("Content-Encoding", "gzip"),))
         return _READY_MADE.get(state.scenario)
+
+    def hides(self, question: Question) -> Collection[Scenario]:
+        """The scenarios in which the carrier says to other accounts that the parcel is not theirs."""
+        return PROOF if question.tracking and self.tracks_for_all else PROOF | WHEREABOUTS
 
     def shows(self, question: Question, account: str, password: str) -> bool:
         """Whether a question shows this account and its password."""

@@ -29,6 +29,7 @@ from recours.sandbox.answers import (
     key_of,
 )
 from recours.sandbox.scenarios import (
+    ALL_PIECES,
     DELIVERED_BY_TRACKING,
     DOCUMENT_IS_THERE,
     SLOW_ANSWERS,
@@ -115,6 +116,7 @@ class Colissimo(json_api.JsonCarrier):
     key = "colissimo"
     # The better of the two sets; an API key is `key_of` the two.
     credentials = ("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD")
+    tracks_for_all = False
 
     def owns(self, path: str) -> bool:
         return path == TIMELINE or path.startswith("/api-document/")
@@ -275,7 +277,7 @@ def _refused_documents(question: Question, scenario: Scenario) -> Answer | None:
 
 
 def _list(question: Question, state: ParcelState) -> Answer:
-    kinds = _LISTS_NO_PROOF.get(state.scenario, ("LABEL", "SIGNATURE"))
+    kinds = _LISTS_NO_PROOF.get(state.scenario, ("LABEL", *_proofs(state)))
     entries = [_entry(question, state, kind) for kind in kinds]
     return json_api.answer({"errorCode": "000", "errorLabel": "OK", "documents": entries})
 
@@ -306,13 +308,20 @@ def _entry(question: Question, state: ParcelState, kind: str) -> dict[str, str]:
     }
 
 
+def _proofs(state: ParcelState) -> tuple[str, ...]:
+    return ("SIGNATURE", "PHOTO") if state.scenario in ALL_PIECES else ("SIGNATURE",)
+
+
 def _document(question: Question, state: ParcelState) -> Answer:
     """The bytes of the proof that the list shows, if it is asked for by what stands there."""
-    entry = _entry(question, state, "SIGNATURE")
     asked = question.details["path"], question.details["uuid"]
-    if asked != (entry["path"], entry["uuid"]) or state.scenario in _LISTS_NO_PROOF:
+    entries = [_entry(question, state, kind) for kind in _proofs(state)]
+    entry = next((each for each in entries if asked == (each["path"], each["uuid"])), None)
+    if entry is None or state.scenario in _LISTS_NO_PROOF:
         return _document_error(*_NO_SUCH_DOCUMENT)
     at = in_france(state.delivered_at)
+    if entry["documentType"] == "PHOTO":
+        return Answer(200, documents.signature_png(question.number), "image/png")
     if state.scenario is Scenario.BAD_BASE64:
         content = documents.document_text(state, "Colissimo", question.number, at).encode()
     else:

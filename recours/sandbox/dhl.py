@@ -26,7 +26,7 @@ from recours.sandbox.answers import (
     key_of,
     page,
 )
-from recours.sandbox.scenarios import DOCUMENT_IS_THERE, SLOW_ANSWERS, ParcelState, Scenario
+from recours.sandbox.scenarios import ALL_PIECES, DOCUMENT_IS_THERE, SLOW_ANSWERS, ParcelState, Scenario
 
 _PATH = "/track/shipments"
 _LINKS = "/webPOD/"
@@ -132,7 +132,7 @@ def _read_link(request: HttpRequest) -> Question:
     values = json_api.first_values(request.query)
     if request.path not in (_DOCUMENT_LINK, _SIGNATURE_LINK) or set(values) != {"trackingNumber"}:
         raise NotUnderstoodError(page(404, "Not found", ""))
-    return Question("webPOD", values["trackingNumber"])
+    return Question("webPOD", values["trackingNumber"], details={"path": request.path})
 
 
 def _problem(status: int, title: str, detail: str) -> Answer:
@@ -181,6 +181,9 @@ def _proof(number: str, state: ParcelState) -> dict[str, object]:
         path = _SIGNATURE_LINK if picture else _DOCUMENT_LINK
         link = f"{_LINKED_HOST}{path}?{urlencode({'trackingNumber': number})}"
         proof["signatureUrl" if picture else "documentUrl"] = link
+    if state.scenario in ALL_PIECES:
+        query = urlencode({"trackingNumber": number})
+        proof["signatureUrl"] = f"{_LINKED_HOST}{_SIGNATURE_LINK}?{query}"
     return proof
 
 
@@ -197,5 +200,7 @@ def _linked(question: Question, state: ParcelState) -> Answer:
     if scenario is Scenario.BAD_BASE64:
         text = documents.document_text(state, "DHL", question.number, local)
         return Answer(200, text.encode())
+    if scenario in ALL_PIECES and question.details["path"] == _SIGNATURE_LINK:
+        return Answer(200, documents.signature_png(question.number), "image/png")
     kind = _IMAGES.get(scenario, "application/pdf")
     return Answer(200, documents.document_of(state, "DHL", question.number, local), kind)

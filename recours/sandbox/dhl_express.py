@@ -251,5 +251,6 @@ def _pod(question: Question, state: ParcelState) -> Answer:
         return _problem(instance, 404, "No data found", "No ePOD was found for the shipment")
     content = documents.document_text(state, "DHL Express", question.number, in_france(state.delivered_at))
     form = "PNG" if state.scenario is Scenario.DELIVERED_PNG else "PDF"
-    sent = {"encodingFormat": form, "content": content, "typeCode": "POD"}
-    return json_api.answer({"documents": [sent]})
+    more = documents.more_documents(state, "DHL Express", question.number, in_france(state.delivered_at))
+    sent = [{"encodingFormat": form, "content": each, "typeCode": "POD"} for each in (content, *more)]
+    return json_api.answer({"documents": sent})

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from recours.sandbox.scenarios import ParcelState, Scenario
+from recours.sandbox.scenarios import ALL_PIECES, ParcelState, Scenario
 
 _PAGE = (595, 420)  # points: A5, landscape
 _INK_BOX = (300, 60, 240, 120)  # of the signature on the page: left, bottom, width, height
@@ -22,12 +22,21 @@ def document_of(state: ParcelState, carrier: str, number: str, when: datetime) -
         Scenario.EMPTY_POD: bytes,
         Scenario.NOT_A_DOCUMENT: lambda: _PLAIN_TEXT,
         Scenario.HOLLOW_POD: lambda: _pdf(b""),
+        Scenario.PARTLY_HOLLOW: lambda: _pdf(b""),
         Scenario.BROKEN_PDF: broken_pdf,
         Scenario.DELIVERED_PNG: lambda: signature_png(number),
         Scenario.DELIVERED_GIF: lambda: signature_gif(number),
     }
     make = made.get(state.scenario, lambda: proof_pdf(carrier, number, signatory_of(state), when))
     return make()
+
+
+def more_documents(state: ParcelState, carrier: str, number: str, when: datetime) -> list[str]:
+    """In base64, what there is beside the document where all pieces are there: another page of it."""
+    if state.scenario not in ALL_PIECES:
+        return []
+    more = proof_pdf(carrier, number, f"{signatory_of(state)} (page 2)", when)
+    return [base64.b64encode(more).decode("ascii")]
 
 
 def document_text(state: ParcelState, carrier: str, number: str, when: datetime) -> str:

@@ -16,22 +16,22 @@ from typing import ClassVar
 
 from recours.sandbox import documents, soap
 from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, hostile_text, in_france
-from recours.sandbox.scenarios import NO_DOCUMENT_IS_THERE, ParcelState, Scenario
+from recours.sandbox.json_api import base64_text
+from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 from recours.sandbox.soap import element, elements
 
 PATH = "/trace-service/Webtrace_Service.asmx"
 NAMESPACE = "http://www.cargonet.software/"
 OPERATION = "GetShipmentTraceSingle"
 
-# The customer that every account of the sandbox belongs to.
-COUNTRY, CENTER, CUSTOMER = "250", "77", "12345"
+COUNTRY, CENTER = "250", "77"
 
 _HEADER: soap.Form = (("UserCredentials?", ("userid", "password")),)
 _FORM: soap.Form = (
     (
         "request",
         (
-            ("Customer?", ("countrycode", "centernumber", "number")),
+            ("Customer?", ("centernumber", "number", "countrycode")),
             "Language",
             "ShipmentNumber",
             "ExpandContainerMode",
@@ -74,6 +74,7 @@ class Dpd(soap.SoapCarrier):
     key = "dpd"
     path = PATH
     credentials = ("DPD_USER", "DPD_PASSWORD")
+    tracks_for_all = False
     spoilt_field = "DestinationCountry"
     # Without an ErrorId.
     faults: ClassVar[Mapping[Scenario, str]] = {
@@ -90,11 +91,14 @@ class Dpd(soap.SoapCarrier):
             asked["ShipmentNumber"],
             tracking=True,
             shown=(header.get("UserCredentials/userid", ""), header.get("UserCredentials/password", "")),
-            details={"images": "yes" if asked["GetImages"] in _YES else "no"},
+            details={
+                "customer": asked["Customer/number"],
+                "images": "yes" if asked["GetImages"] in _YES else "no",
+            },
         )
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        customer = {"DPD_CENTER_NUMBER": CENTER, "DPD_CUSTOMER_NUMBER": CUSTOMER}
+        customer = {"DPD_CENTER_NUMBER": CENTER, "DPD_CUSTOMER_NUMBER": _customer_of(account)}
         return super().settings(account, password) | customer
 
     def example(self, digits: str, serial: int) -> str:
@@ -107,6 +111,8 @@ class Dpd(soap.SoapCarrier):
             return _error(*_DENIED[state.tries % 2])
         if scenario in _ERRORS:
             return _error(*_ERRORS[scenario])
+        if question.details["customer"] != _customer_of(question.account):
+            return _error(*_CUSTOMER_DENIED)
         if scenario is Scenario.HOSTILE_TEXT:
             return soap.fault("soap:Server", hostile_text(question.password))
         return super().refusal(question, state)
@@ -115,10 +121,14 @@ class Dpd(soap.SoapCarrier):
         return soap.response(OPERATION, NAMESPACE, _result(question, state))
 
 
+def _customer_of(account: str) -> str:
+    """The customer that an account belongs to: 12345 of the sandbox's first one, whose number is 10000001."""
+    return str(12344 + int(re.sub("[^0-9]", "", account)[-4:] or 1))
+
+
 def _see_that_values_are_good(asked: dict[str, str]) -> None:
     """The customer first. Raises NotUnderstoodError."""
-    names = ("Customer/countrycode", "Customer/centernumber", "Customer/number")
-    if tuple(asked.get(name) for name in names) != (COUNTRY, CENTER, CUSTOMER):
+    if (asked.get("Customer/countrycode"), asked.get("Customer/centernumber")) != (COUNTRY, CENTER):
         raise NotUnderstoodError(_error(*_CUSTOMER_DENIED))
     if not re.fullmatch(r"[A-Z]{2}", asked["Language"]):
         raise _invalid("Language")
@@ -183,13 +193,14 @@ def _trace(code: str, label: str, when: datetime) -> str:
 def _images(question: Question, state: ParcelState, when: datetime) -> str:
     if question.details["images"] == "no" or state.scenario in NO_DOCUMENT_IS_THERE | _NOT_DELIVERED:
         return ""
-    fields = [
-        ("type", "POD"),
-        ("image", documents.document_text(state, "DPD", question.number, when)),
-        ("date", _day(when)),
-        ("time", _hour(when)),
-    ]
-    return f"<images><Image>{elements(fields)}</Image></images>"
+    sent = [("POD", documents.document_text(state, "DPD", question.number, when))]
+    if state.scenario in ALL_PIECES:
+        sent.append(("DeliverySignature", base64_text(documents.signature_png(question.number))))
+    images = (
+        elements([("type", kind), ("image", text), ("date", _day(when)), ("time", _hour(when))])
+        for kind, text in sent
+    )
+    return f"<images>{''.join(f'<Image>{image}</Image>' for image in images)}</images>"
 
 
 def _day(when: datetime) -> str:

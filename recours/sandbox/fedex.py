@@ -7,9 +7,9 @@ whose scans have RS is that of a return (RETURNED_TO_SENDER).
 A word for "there will be no proof" is not known, and another customer's parcel gets none either, so POD_NEVER, POD_NONE,
 POD_UNSAID, POD_LATE and NOT_OURS all give no document, each in another of the shapes that are possible: an alert as an
 object or as a text, an empty list, no list at all. POD_LATE is what is normal soon after a delivery.
-The tracking is shown the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) happen there. Any number of an
-account is good; without one the document has no signatory, as a reduced one. IN_TRANSIT shows another status at each try.
-The tracking takes 30 numbers: more, and an empty one among them, are refused as a whole; one of no form is not.
+The tracking is shown the token, so AUTH_REFUSED and ACCOUNT_DENIED (FORBIDDEN.ERROR) happen there. Without the number
+of the account, or (inferred) with another's, the document has no signatory, as a reduced one. IN_TRANSIT shows another
+status at each try. The tracking takes 30 numbers: more, and an empty one among them, are refused as a whole; one of no form is not.
 """
 
 import re
@@ -33,7 +33,6 @@ from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, Parce
 TOKEN = "/oauth/token"  # noqa: S105 (a path)
 TRACKING = "/track/v1/trackingnumbers"
 DOCUMENTS = "/track/v1/trackingdocuments"
-ACCOUNT_NUMBER = "100000001"
 
 NUMBER = re.compile(r"[0-9]{12}|[0-9]{15}|[0-9]{20}|[0-9]{22}|[0-9]{32}|[0-9]{34}|DT[0-9]{12}")
 _WEIGHTS = (3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1)
@@ -156,7 +155,7 @@ class FedEx(json_api.JsonCarrier, GivesTokens):
         return json_api.answer(tree)
 
     def settings(self, account: str, password: str) -> dict[str, str]:
-        return super().settings(account, password) | {"FEDEX_ACCOUNT_NUMBER": ACCOUNT_NUMBER}
+        return super().settings(account, password) | {"FEDEX_ACCOUNT_NUMBER": _number_of(account)}
 
     def example(self, digits: str, serial: int) -> str:
         """Eleven digits, of which the first two choose, and the check digit."""
@@ -187,6 +186,10 @@ class FedEx(json_api.JsonCarrier, GivesTokens):
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         return _tracked(question.number, state) if question.tracking else _documents(question, state)
+
+
+def _number_of(account: str) -> str:
+    return f"1{account[-7:]:0>8}"
 
 
 # ---------------------------------------------------------------- requests
@@ -353,10 +356,11 @@ def _documents(question: Question, state: ParcelState) -> Answer:
     # The good document in the form that was asked for, and reduced without the number of an account.
     if state.scenario is Scenario.DELIVERED and question.details["format"] == "PNG":
         state = replace(state, scenario=Scenario.DELIVERED_PNG)
-    elif state.scenario is Scenario.DELIVERED and not question.details["account"]:
+    elif state.scenario is Scenario.DELIVERED and question.details["account"] != _number_of(question.account):
         state = replace(state, scenario=Scenario.DELIVERED_NO_SIGNATORY)
     text = documents.document_text(state, "FedEx", question.number, in_france(state.delivered_at))
-    return _output(output | {"documents": [text]})
+    more = documents.more_documents(state, "FedEx", question.number, in_france(state.delivered_at))
+    return _output(output | {"documents": [text, *more]})
 
 
 def _output(output: dict[str, Any]) -> Answer:

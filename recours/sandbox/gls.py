@@ -288,7 +288,9 @@ def _shipit(question: Question, state: ParcelState) -> Answer:
         return _refusal(490, "POD.WRONG_STATE", message)
     images: list[str] = []
     if state.scenario is not Scenario.POD_UNSAID:
-        images = [documents.document_text(state, "GLS", question.number, in_france(state.delivered_at))]
+        at = in_france(state.delivered_at)
+        images = [documents.document_text(state, "GLS", question.number, at)]
+        images += documents.more_documents(state, "GLS", question.number, at)
     return _typed({"PODItem": {"TrackID": question.number, "ImageData": images}})
 
 

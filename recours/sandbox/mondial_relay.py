@@ -61,6 +61,7 @@ class MondialRelay(soap.SoapCarrier):
     key = "mondial_relay"
     path = PATH
     credentials = ("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY")
+    tracks_for_all = False
     spoilt_field = "Libelle01"
     faults: ClassVar[Mapping[Scenario, str]] = {
         Scenario.FAULT_CLIENT: "Server was unable to read request.",

@@ -72,9 +72,20 @@ class Scenario(StrEnum):
         "pod_image_only",
         "delivered and signed for; where either can be asked for, there is no PDF but an image of the signature",
     )
+    FULL_EVIDENCE = (
+        "full_evidence",
+        "delivered and signed for; every piece of evidence is there that the carrier may give: letters, signature, photo",
+    )
+    PARTLY_HOLLOW = (
+        "partly_hollow",
+        "delivered and signed for; the letter opens and shows nothing, the other pieces of evidence do",
+    )
 
 
 _S = Scenario
+
+# Every piece is there that the carrier may give.
+ALL_PIECES = frozenset({_S.FULL_EVIDENCE, _S.PARTLY_HOLLOW})
 
 # Slow answers are right ones: whether they count as delivered depends on the client's patience.
 SLOW_ANSWERS = frozenset({_S.SLOW, _S.DRIP, _S.DRIP_HEADERS})
@@ -84,11 +95,16 @@ DOCUMENT_IS_THERE = frozenset(
     {
         _S.DELIVERED, _S.DELIVERED_PNG, _S.DELIVERED_NO_SIGNATORY, _S.BAD_BASE64, _S.NOT_A_DOCUMENT, _S.EMPTY_POD,
         _S.BROKEN_PDF, _S.DELIVERED_GIF, _S.POD_IMAGE_ONLY, _S.HOLLOW_POD,
+        _S.FULL_EVIDENCE, _S.PARTLY_HOLLOW,
     }
 )  # fmt: skip
 NO_DOCUMENT_IS_THERE = frozenset({_S.POD_LATE, _S.POD_NEVER, _S.POD_NONE, _S.POD_UNSAID})
 # The tracking call says "delivered"; what the scenario is about happens at the POD call.
 DELIVERED_BY_TRACKING = DOCUMENT_IS_THERE | NO_DOCUMENT_IS_THERE | {_S.NOT_OURS, _S.AUTH_REFUSED}
+
+# Of a parcel with an owner, what no other account gets: the proof, and where the carrier keeps that too, its whereabouts.
+PROOF = (DELIVERED_BY_TRACKING - {_S.AUTH_REFUSED}) | SLOW_ANSWERS
+WHEREABOUTS = frozenset({_S.IN_TRANSIT, _S.RETURNED_TO_SENDER})
 
 
 @dataclass(frozen=True)
@@ -97,12 +113,14 @@ class Parcel:
 
     `delivered_after` is counted from the first answer that says "delivered", so it is negative for a delivery
     in the past. `retry_after` is the Retry-After header of RATE_LIMITED (seconds or an HTTP date), None for none.
+    `owner` is the account that sent it: to others it is another customer's parcel. None: every account may ask about it.
     """
 
     steps: tuple[Scenario, ...]
     signatory: str = "DUPONT"
     delivered_after: timedelta = timedelta(hours=-26)
     retry_after: str | None = "120"
+    owner: str | None = None
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -165,6 +183,8 @@ BY_DIGITS: dict[str, tuple[Scenario, ...]] = {
     # 6: it ends well, with a rarer document
     "60": (_S.DELIVERED_GIF,),
     "61": (_S.POD_IMAGE_ONLY,),
+    "62": (_S.FULL_EVIDENCE,),
+    "63": (_S.PARTLY_HOLLOW,),
 }
 
 
@@ -241,20 +261,25 @@ class ScriptProgress:
         tracking: bool,
         goes_on: Collection[Scenario],
         refused: bool,
+        hidden: Collection[Scenario] | None = None,
     ) -> ParcelState:
         """Say what the call gets and use up the step.
 
         `goes_on`: in these scenarios nothing is used up, since the call that follows does: such as the POD call after a
-        tracking call that answers "delivered". `refused` means a wrong password, which stands above the script.
+        tracking call that answers "delivered". `refused` means a wrong password, which stands above the script. `hidden`:
+        another account than the owner's asks, which gets NOT_OURS in these scenarios; it uses up nothing. None: the owner.
         Another script object for the number begins anew.
         """
         at = now.replace(microsecond=0)
         progress = self._progress.get(number)
         if progress is None or progress.script is not script:
             progress = self._progress[number] = _Progress(script, at)
-        if tracking and progress.maybe_given_up:
+        is_owner = hidden is None
+        if is_owner and tracking and progress.maybe_given_up:
             progress.used += 1
         step = script.steps[min(progress.used, len(script.steps) - 1)]
+        if hidden and step in hidden:
+            step = Scenario.NOT_OURS
         scenario = Scenario.AUTH_REFUSED if refused else step
         delivered = not refused and (step in DELIVERED_BY_TRACKING or step in SLOW_ANSWERS)
         state = ParcelState(
@@ -266,6 +291,8 @@ class ScriptProgress:
         )
         if delivered:
             progress.delivered_at = state.delivered_at
+        if not is_owner:
+            return state
         progress.maybe_given_up = tracking and step in SLOW_ANSWERS and step in goes_on
         if refused or step not in goes_on:
             progress.used += 1

@@ -7,6 +7,7 @@ import struct
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -96,8 +97,9 @@ _FAREWELL = 2.0  # seconds given to the connections when the sandbox stops
 class Call:
     """A call that was received. What could not be understood is NOT_KNOWN, with no scenario; passwords are not kept.
 
-    `at` is the time of receipt by the sandbox's clock. `account` is empty where the call names none, `number` where it
-    is about no parcel, as a call for a token. `scenario` is the one that was played: AUTH_REFUSED, whatever the script,
+    `at` is the time of receipt by the sandbox's clock. `account` is the one whose credentials or token the call shows; as
+    it is shown, if they are wrong; empty where the call shows none. `number` is empty where it is about no parcel, as a
+    call for a token. `scenario` is the one that was played: AUTH_REFUSED, whatever the script,
     if the account or the password was wrong. A call about several parcels has all their numbers, with commas between
     them, and no scenario.
     """
@@ -112,18 +114,33 @@ class Call:
 
 @dataclass(frozen=True)
 class Token:
+    carrier: str
     account: str
     password: str = field(repr=False)
     until: datetime
+
+
+@dataclass(frozen=True)
+class HourlyLimit:
+    """The calls that a carrier answers an account in an hour of the clock, those for a token aside; more get a 429.
+
+    `retry_after` is the Retry-After header of that, None for none: no carrier documents one.
+    """
+
+    calls: int
+    retry_after: str | None = None
 
 
 class Sandbox:
     """The simulated carriers, running between `start` and `stop` or in a `with` block.
 
     `now` gives aware UTC datetimes; `latency` is real seconds from a request to its answer, the time in which that
-    is made included; port 0 takes a free one, which is kept for the sandbox's life. These may be changed at any time: `parcels` (scripts by number), `accounts`
-    (passwords by account), `arrange` (what becomes of the items of an answer about several parcels), `tokens` (that were given out: delete one and it is refused), `token_seconds` (how long new
-    ones hold), `latency`, and in real seconds `slow_seconds` (SLOW) and `drip_seconds` (a byte of DRIP).
+    is made included; port 0 takes a free one, which is kept for the sandbox's life. These may be changed at any time:
+    `parcels` (scripts by number), `accounts`
+    (passwords by account: each is one at every carrier), `limits` (by carrier and account; none is there at first),
+    `arrange` (what becomes of the items of an answer about several parcels), `tokens` (that were given out: delete one
+    and it is refused), `token_seconds` (how long new ones hold), `latency`, and in real seconds `slow_seconds` (SLOW)
+    and `drip_seconds` (a byte of DRIP).
     """
 
     def __init__(
@@ -132,6 +149,7 @@ class Sandbox:
         """Prepare. Nothing listens before `start`."""
         self.parcels: dict[str, Parcel] = {}
         self.accounts: dict[str, str] = {DEFAULT_ACCOUNT: DEFAULT_PASSWORD}
+        self.limits: dict[tuple[str, str], HourlyLimit] = {}
         self.calls: list[Call] = []
         self.tokens: dict[str, Token] = {}
         self.token_seconds = 3600
@@ -144,8 +162,13 @@ class Sandbox:
         self._port = port
         self._carriers = simulated_carriers()
         self._progress = ScriptProgress()
+        self._answered: Counter[tuple[str, str, datetime]] = Counter()  # by carrier, account and hour
         self._lock = threading.Lock()
         self._server: _Server | None = None
+
+    @staticmethod
+    def on_request(request: HttpRequest) -> None:
+        """Called with each request before it is answered. The tests put a check of the carriers' schemas here."""
 
     @property
     def url(self) -> str:
@@ -217,17 +240,23 @@ class Sandbox:
 
         `keys`: of these carriers only; none named: of all.
         """
-        account, password = next(iter(self.accounts.items()))
-        found: dict[str, str] = {}
+        account, found = next(iter(self.accounts)), dict[str, str]()
         for carrier in self._carriers:
             if not keys or carrier.key in keys:
                 found[f"{carrier.key.upper()}_BASE_URL"] = self.url
-                found |= carrier.settings(account, password)
+                found |= self.credentials(carrier.key, account)
         return found
+
+    def credentials(self, carrier: str, account: str) -> dict[str, str]:
+        """An account's credentials at a carrier, by the names of the settings that hold the house's."""
+        return self._carrier(carrier).settings(account, self.accounts[account])
 
     def example(self, carrier: str, digits: str, serial: int = 0) -> str:
         """A tracking number of the carrier's form whose two `digits` choose what happens to its parcel."""
-        return next(c for c in self._carriers if c.key == carrier).example(digits, serial)
+        return self._carrier(carrier).example(digits, serial)
+
+    def _carrier(self, key: str) -> SimulatedCarrier:
+        return next(carrier for carrier in self._carriers if carrier.key == key)
 
     def record_unknown(self, carrier: str = NOT_KNOWN) -> None:
         with self._lock:
@@ -236,51 +265,73 @@ class Sandbox:
     def _token(self, carrier: GivesTokens, question: Question) -> Answer:
         """A new token, or a refusal; each is another one, as renewed ones must be."""
         with self._lock:
-            at, refused = self._now(), self._refuses(carrier, question)
-            scenario = Scenario.AUTH_REFUSED if refused else None
-            self.calls.append(Call(at, carrier.key, question.operation, "", question.account, scenario))
-            if refused:
+            at, account = self._now(), self._account(carrier, question)
+            scenario = Scenario.AUTH_REFUSED if account is None else None
+            shown = account or question.account
+            self.calls.append(Call(at, carrier.key, question.operation, "", shown, scenario))
+            if account is None:
                 return carrier.token(question, None, 0)
             token = f"sandbox-{carrier.key}-{len(self.calls)}"
             until = at + timedelta(seconds=self.token_seconds)
-            self.tokens[token] = Token(question.account, question.password, until)
+            self.tokens[token] = Token(carrier.key, account, question.password, until)
             return carrier.token(question, token, self.token_seconds)
 
-    def _refuses(self, carrier: SimulatedCarrier, question: Question) -> bool:
-        """Whether what the question shows of an account is wrong."""
+    def _account(self, carrier: SimulatedCarrier, question: Question) -> str | None:
+        """The account that asks; "": the question shows none, and needs none; None: what it shows is wrong."""
         if question.bearer:
             token = self.tokens.get(question.bearer)
-            good = token is not None and token.until > self._now()
-            return not (good and token and self.accounts.get(token.account) == token.password)
-        shown = any(carrier.shows(question, *account) for account in self.accounts.items())
-        return question.shown is not None and not shown
+            if token is None or token.carrier != carrier.key or token.until <= self._now():
+                return None
+            return token.account if self.accounts.get(token.account) == token.password else None
+        if question.shown is None:
+            return ""
+        accounts = self.accounts.items()
+        return next((name for name, password in accounts if carrier.shows(question, name, password)), None)
 
     def _record(self, carrier: SimulatedCarrier, question: Question) -> list[tuple[Question, ParcelState]]:
         """What each parcel of the call gets: as if it had been asked about alone."""
-        account = question.account
         with self._lock:
-            at = self._now()
+            at, account = self._now(), self._account(carrier, question)
             if question.bearer in self.tokens:
-                account = self.tokens[question.bearer].account
-            refused = self._refuses(carrier, question)
+                question = replace(question, holder=self.tokens[question.bearer].account)
             numbers = (question.number, *question.also)
-            states = [
-                self._progress.next_state(
-                    f"{carrier.key}/{number}",
-                    self.parcels.get(number) or parcel_for(carrier.digits_of(number)),
-                    at,
-                    tracking=question.tracking,
-                    goes_on=question.goes_on,
-                    refused=refused,
-                )
-                for number in numbers
-            ]
+            limited = self._limited(carrier, account or "", at)
+            states = [limited or self._state(carrier, question, number, account, at) for number in numbers]
             scenario = None if question.also else states[0].scenario
-            self.calls.append(Call(at, carrier.key, question.operation, ",".join(numbers), account, scenario))
+            shown = account or question.account
+            self.calls.append(Call(at, carrier.key, question.operation, ",".join(numbers), shown, scenario))
             return [
                 (replace(question, number=number, also=()), state)
                 for number, state in zip(numbers, states, strict=True)
             ]
+
+    def _limited(self, carrier: SimulatedCarrier, account: str, at: datetime) -> ParcelState | None:
+        """What the account gets of each parcel if it has used up its calls of this hour; else this is one more of them."""
+        limit = self.limits.get((carrier.key, account))
+        if limit is None:
+            return None
+        hour = carrier.key, account, at.replace(minute=0, second=0, microsecond=0)
+        self._answered[hour] += 1
+        if self._answered[hour] <= limit.calls:
+            return None
+        parcel = Parcel((Scenario.RATE_LIMITED,), retry_after=limit.retry_after)
+        return ParcelState(Scenario.RATE_LIMITED, parcel, 0, at, at)
+
+    def _state(
+        self, carrier: SimulatedCarrier, question: Question, number: str, account: str | None, at: datetime
+    ) -> ParcelState:
+        script = self.parcels.get(number) or parcel_for(carrier.digits_of(number))
+        # Who shows no account follows a link, or asks what a carrier tells everybody.
+        is_owner = not account or script.owner in (None, account)
+        return self._progress.next_state(
+            f"{carrier.key}/{number}",
+            script,
+            at,
+            tracking=question.tracking,
+            goes_on=question.goes_on,
+            refused=account is None,
+            hidden=None if is_owner else carrier.hides(question),
+        )
 
 
 class _Server(ThreadingHTTPServer):
@@ -368,7 +419,9 @@ class _Handler(BaseHTTPRequestHandler):
             return refusal.answer
         headers = {name.lower(): value for name, value in self.headers.items()}
         path, _, query = self.path.partition("?")
-        return box.answer(HttpRequest(self.command, path, headers, body, query))
+        request = HttpRequest(self.command, path, headers, body, query)
+        box.on_request(request)
+        return box.answer(request)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
 

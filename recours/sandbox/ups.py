@@ -29,7 +29,7 @@ from recours.sandbox.answers import (
     hostile_text,
     in_france,
 )
-from recours.sandbox.scenarios import NO_DOCUMENT_IS_THERE, ParcelState, Scenario
+from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 
 TOKEN = "/security/v1/oauth/token"  # noqa: S105 (a path)
 DETAILS = "/api/track/v1/details/"
@@ -265,12 +265,15 @@ def _delivery(question: Question, state: ParcelState) -> dict[str, Any]:
         told["signature"] = {"image": json_api.base64_text(picture(question.number))}
     if question.details.get("returnPOD") == "true" and state.scenario not in _PICTURES:
         told["pod"] = {"content": _proof(question, state)}
+    if state.scenario in ALL_PIECES:
+        photo = documents.signature_png(f"{question.number} at the door")
+        told["deliveryPhoto"] |= {"photo": json_api.base64_text(photo), "photoCaptureInd": "Y"}
     return told
 
 
 def _proof(question: Question, state: ParcelState) -> str:
     when = in_france(state.delivered_at)
-    if state.scenario is Scenario.HOLLOW_POD:
+    if state.scenario in (Scenario.HOLLOW_POD, Scenario.PARTLY_HOLLOW):
         return json_api.base64_text(_HOLLOW_PAGE)
     if state.scenario in _NO_PROOF:
         return documents.document_text(state, "UPS", question.number, when)

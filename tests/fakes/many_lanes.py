@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, Urgency, urgency
 from recours.core.policy import Policy
@@ -33,6 +34,17 @@ def catalog_of(lanes: int) -> Catalog:
     return Catalog(replace(CHRONOPOST, key=name.lower(), name=name, spellings=()) for name in names)
 
 
+def account_lane(n: int) -> str:
+    """The lane of the n-th client, whose account has its number."""
+    return str(AccountKey(CHRONOPOST.key, n + 1))
+
+
+def catalog_of_clients(accounts: int) -> Catalog:
+    """One carrier, where each of so many clients has an account."""
+    of_clients = {n + 1: {CHRONOPOST.key: n + 1} for n in range(accounts)}
+    return Catalog([CHRONOPOST], configured=[CHRONOPOST.key], of_clients=of_clients)
+
+
 @dataclass
 class Slice:
     """Leases bundles, as the threads of an engine have it do, where every carrier takes every call."""
@@ -44,8 +56,10 @@ class Slice:
     under_way: list[list[Leased]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        queue = FakeQueue(self.clock, self.catalog, dict.fromkeys(self.catalog.specs, AMPLE))
-        queue.asks_alone = lambda carrier: False  # noqa: ARG005 (the port names it)
+        queue = FakeQueue(
+            self.clock, self.catalog, dict.fromkeys(self.catalog.accounts_of(self.catalog.specs), AMPLE)
+        )
+        queue.asks_alone = lambda key: False  # noqa: ARG005 (the port names it)
         policy, table = Policy(ZoneInfo("Europe/Paris")), ClaimTable()
         deps = Dependencies(
             self.clock,
@@ -103,4 +117,4 @@ class Model:
 
     def hand_back(self, place: int, now: datetime) -> None:
         for claim in self.slice.hand_back(place):
-            self.waiting[claim.id] = claim.carrier or "", urgency(claim.state, now)
+            self.waiting[claim.id] = claim.account_key, urgency(claim.state, now)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from recours.core.accounts import AccountKey, carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
 from recours.core.errors import REFUSED_KINDS, ErrorKind
@@ -17,7 +18,7 @@ from recours.memory.documents import PDF
 from recours.runs.ports import Asked, Clock, Fetched, Reservation, Tracked
 
 DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
-GOT = Retrieved(PDF, DELIVERY, "chronopost searchPOD")
+GOT = Retrieved.single(PDF, DELIVERY, "chronopost searchPOD")
 _SHOW_OUR_ACCOUNT = (
     ErrorKind.POD_NEVER_AVAILABLE,
     ErrorKind.POD_NOT_AVAILABLE_YET,
@@ -73,7 +74,7 @@ class FakeQueue:
 
     def reserve(
         self,
-        carrier: str,
+        key: str,
         fetches: Sequence[dict[Capability, int]],
         *,
         headroom: float = 0.0,
@@ -81,11 +82,12 @@ class FakeQueue:
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
         del go_on, urgent  # no call waits here, and none is left to others
+        carrier = key
         with self._lock:
             self.spared.append(headroom)
             if refusal := self.closed(carrier):
                 return [], refusal
-            reason = f"{self.catalog.specs[carrier].name} is at its limit"
+            reason = f"{self.catalog.name_of(carrier)} is at its limit"
             if self.held_by_others[carrier] > 0:
                 self.held_by_others[carrier] -= 1
                 return [], Refusal(Blocked.RATE_LIMIT, reason, self.resets_at, passing=True)
@@ -105,10 +107,14 @@ class FakeQueue:
     def take_up(self, carrier: str) -> None:
         self.stopped.pop(carrier, None)
 
-    def closed(self, carrier: str) -> Refusal | None:
-        if carrier in self.stopped:
-            name = self.catalog.specs[carrier].name
-            return Refusal(Blocked.CARRIER, f"{name} was paused {self.stopped[carrier]}")
+    def client_of(self, key: str) -> str:
+        return f"client-{AccountKey.parse(key).account}@shop.example" if "#" in key else ""
+
+    def closed(self, key: str) -> Refusal | None:
+        carrier = key
+        if carrier_of(carrier) in self.stopped:
+            name = self.catalog.name_of(carrier)
+            return Refusal(Blocked.CARRIER, f"{name} was paused {self.stopped[carrier_of(carrier)]}")
         refusal = self.refusals.get(carrier)
         over = refusal is not None and refusal.until is not None and refusal.until <= self.clock.now()
         return None if over else refusal
@@ -131,14 +137,19 @@ class FakeQueue:
                 self._under_way[carrier] -= 1
 
     def fetch_bundle(
-        self, reservations: Sequence[Reservation], carrier: str, asked: Sequence[Asked]
+        self,
+        reservations: Sequence[Reservation],
+        key: str,
+        asked: Sequence[Asked],
+        go_on: Callable[[], bool] = lambda: True,
     ) -> Generator[Fetched, None, None]:
         """Without the call that a bundle shares: each answer takes a call of its own."""
+        del go_on
         for reservation, one in zip(reservations, asked, strict=True):
-            yield self.fetch(reservation, carrier, one.number, one.known, one.claim)
+            yield self.fetch(reservation, key, one.number, one.known, one.claim)
 
-    def track(self, reservation: Reservation, carrier: str, number: str, claim: Any) -> Tracked:
-        fetched = self.fetch(reservation, carrier, number, None, claim)
+    def track(self, reservation: Reservation, key: str, number: str, claim: Any) -> Tracked:
+        fetched = self.fetch(reservation, key, number, None, claim)
         outcome = fetched.outcome
         return Tracked(outcome.delivery if isinstance(outcome, Retrieved) else outcome, fetched.calls)
 
@@ -171,16 +182,16 @@ class FakeQueue:
             return replace(failure, retry_at=until)
         return failure
 
-    def asks_alone(self, carrier: str) -> bool:
+    def asks_alone(self, key: str) -> bool:
         with self._lock:
-            return carrier not in self._accepted
+            return key not in self._accepted
 
     def leave(self) -> None:
         self.left = True
 
-    def usage(self, carrier: str) -> list[Usage]:
-        limit = Limit(carrier, self.limits[carrier], Window(0, "UTC"))
-        return [Usage(limit, self.used[carrier], self.held[carrier], self.resets_at)]
+    def usage(self, key: str) -> list[Usage]:
+        limit = Limit(key, self.limits[key], Window(0, "UTC"))
+        return [Usage(limit, self.used[key], self.held[key], self.resets_at)]
 
-    def usages(self, carriers: Collection[str]) -> dict[str, list[Usage]]:
-        return {carrier: self.usage(carrier) for carrier in carriers}
+    def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
+        return {key: self.usage(key) for key in keys}

@@ -24,6 +24,7 @@ from recours.sandbox.answers import (
 from recours.sandbox.scenarios import ParcelState, ScriptProgress
 from recours.sandbox.server import NOT_KNOWN
 from tests.fakes.session import NOW, FakeSession
+from tests.schemas.plugin import check_sent
 
 ACCOUNT, PASSWORD = "10000001", "123456"
 DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW
@@ -73,6 +74,8 @@ USUAL: dict[Scenario, ErrorKind | str] = {
     Scenario.ACCOUNT_DENIED: ErrorKind.ACCOUNT_DENIED,
     Scenario.DELIVERED_GIF: GIF_TYPE,
     Scenario.POD_IMAGE_ONLY: PDF_TYPE,
+    Scenario.FULL_EVIDENCE: PDF_TYPE,
+    Scenario.PARTLY_HOLLOW: NO_DOCUMENT,  # the first piece
 }
 # At a line on which connections break.
 USUAL_BROKEN = USUAL | {
@@ -91,7 +94,9 @@ USUAL_STATUS = USUAL | dict.fromkeys(DELIVERED_ALIKE, ErrorKind.POD_NEVER_AVAILA
 
 def quiet_sandbox() -> Sandbox:
     """One that listens nowhere, and is asked directly."""
-    return Sandbox(now=lambda: NOW, port=9)
+    box = Sandbox(now=lambda: NOW, port=9)
+    box.accounts = {ACCOUNT: PASSWORD}
+    return box
 
 
 def client_of(carrier: str) -> Client:
@@ -181,6 +186,7 @@ class SimulatedSession:
 
     def call(self, what: Capability, request: Request) -> Response:
         del what
+        check_sent(request, self.carrier)
         received = as_received(request)
         target, headers = f"{received.path}?{received.query}", tuple(sorted(received.headers.items()))
         answer = simulated(self.carrier, self.scenario, (received.method, target, headers, received.body))
@@ -208,6 +214,7 @@ class SandboxSession(FakeSession):
         super().__init__([], client, at=at)
         self.asking, self.number, self.breaks, self.lenient = client, number, breaks, lenient
         self.box = Sandbox(now=self.now, port=9)
+        self.box.accounts = {ACCOUNT: PASSWORD}
         self.box.parcels[number] = Parcel(steps or (Scenario.DELIVERED,), **script)
 
     @property

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
 from recours.memory.clock import SimulatedClock
@@ -35,6 +36,7 @@ class World:
 
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     policy: Policy = field(default_factory=lambda: Policy(PARIS))
+    catalog: Catalog = CATALOG
 
     def __post_init__(self) -> None:
         self.table = ServiceTable(CATALOG)
@@ -99,7 +101,7 @@ class World:
 
     def _worker(self, kind: type[Worker], options: Options, policy: dict[str, Any]) -> Worker:
         self.workers += 1
-        return kind(self.deps(**policy), CATALOG, options, f"run-{self.workers}", local)
+        return kind(self.deps(**policy), self.catalog, options, f"run-{self.workers}", local)
 
     def retry(self, batch_size: int = 30, **options: Any) -> Report:
         """One run of the scheduler."""

@@ -5,6 +5,7 @@ import binascii
 import gzip
 import http.client
 import io
+import json
 import re
 import socket
 import threading
@@ -19,7 +20,14 @@ from defusedxml.common import EntitiesForbidden
 from defusedxml.ElementTree import ParseError, fromstring
 from PIL import Image
 
-from recours.sandbox import BY_DIGITS, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
+from recours.sandbox import BY_DIGITS, HourlyLimit, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
+from recours.sandbox.answers import HttpRequest
+from recours.sandbox.server import Token
+from tests.planted import PASSWORD
+
+pytestmark = pytest.mark.wrong_requests(
+    "made by hand: what a sandbox does with right ones and with wrong ones"
+)
 
 N = "XY123456789FR"
 PATH = "/tracking-cxf/TrackingServiceWS"
@@ -61,7 +69,7 @@ def track_call(number: str = N, language: str = "fr_FR") -> bytes:
 def pod_call(
     number: str = N,
     account: str = "10000001",
-    password: str = "123456",
+    password: str = PASSWORD,
     pdf: str = "true",
     language: str = "fr_FR",
 ) -> bytes:
@@ -791,6 +799,77 @@ def test_calls_are_recorded_with_the_clock_of_the_sandbox(box: Sandbox, clock: S
     ]
     assert box.calls_for(N) == box.calls[:2]
     assert "123456'" not in repr(box.calls)
+
+
+# --- several accounts ---
+
+OTHER = {"account": "10000002", "password": "222222"}
+
+
+@pytest.fixture
+def other(box: Sandbox) -> dict[str, str]:
+    """Another account beside the first one."""
+    box.accounts[OTHER["account"]] = OTHER["password"]
+    return OTHER
+
+
+@pytest.mark.parametrize("step", [S.DELIVERED, S.IN_TRANSIT, S.POD_LATE, S.SLOW])
+def test_a_parcel_with_an_owner_is_another_customers_to_others(
+    box: Sandbox, other: dict[str, str], step: Scenario
+) -> None:
+    script(box, step, owner=other["account"])
+    assert pod(box).fields["errorCode"] == "2"
+    assert [(call.account, call.scenario) for call in box.calls] == [("10000001", S.NOT_OURS)]
+    box.slow_seconds = 0.0
+    assert pod(box, **other).fields["errorCode"] == "0"
+
+
+def test_the_tracking_tells_everybody_what_it_tells(box: Sandbox, other: dict[str, str]) -> None:
+    script(box, S.DELIVERED, owner=other["account"])
+    assert track(box).status == 200
+    assert [(call.account, call.scenario) for call in box.calls] == [("", S.DELIVERED)]
+
+
+def test_what_others_ask_uses_up_nothing(box: Sandbox, other: dict[str, str]) -> None:
+    script(box, S.POD_LATE, S.DELIVERED, owner=other["account"])
+    for _ in range(3):
+        pod(box)
+    assert [pod(box, **other).fields["statusCode"] for _ in range(2)] == ["3", "5"]
+
+
+def test_an_account_has_a_limit_an_hour_and_others_have_theirs(
+    box: Sandbox, clock: SimulatedClock, other: dict[str, str]
+) -> None:
+    script(box, S.DELIVERED)
+    box.limits["chronopost", "10000001"] = HourlyLimit(2)
+    box.limits["ups", other["account"]] = HourlyLimit(0, retry_after="60")
+    assert [pod(box).status for _ in range(3)] == [200, 200, 429]
+    assert "Retry-After" not in pod(box).headers
+    assert pod(box, **other).status == 200
+    assert [call.scenario for call in box.calls] == [S.DELIVERED] * 2 + [S.RATE_LIMITED] * 2 + [S.DELIVERED]
+    clock.advance(timedelta(minutes=29))  # into the next hour of the clock
+    assert pod(box).status == 200
+    box.limits["chronopost", other["account"]] = HourlyLimit(0, retry_after="600")
+    assert pod(box, **other).headers["Retry-After"] == "600"
+
+
+def test_a_wrong_password_is_no_call_of_the_account(box: Sandbox) -> None:
+    script(box, S.DELIVERED)
+    box.limits["chronopost", "10000001"] = HourlyLimit(1)
+    assert pod(box, password="wrong").fields["errorCode"] == "3"
+    assert [pod(box).status for _ in range(2)] == [200, 429]
+
+
+def test_a_token_is_good_at_the_carrier_that_gave_it_alone(box: Sandbox, clock: SimulatedClock) -> None:
+    body = {
+        "includeDetailedScans": True,
+        "trackingInfo": [{"trackingNumberInfo": {"trackingNumber": "123456789012"}}],
+    }
+    headers = {"content-type": "application/json", "x-locale": "fr_FR", "authorization": "Bearer token"}
+    request = HttpRequest("POST", "/track/v1/trackingnumbers", headers, json.dumps(body).encode())
+    for carrier, status in (("ups", 401), ("fedex", 200)):
+        box.tokens["token"] = Token(carrier, "10000001", PASSWORD, clock.now() + timedelta(hours=1))
+        assert box.answer(request).status == status
 
 
 def test_parallel_calls_each_take_one_step(box: Sandbox) -> None:
