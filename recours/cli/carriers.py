@@ -1,58 +1,99 @@
-"""`recours carriers`: what each carrier's account, quota and state are, and `check` one; `pause` and `resume` a carrier."""
+"""`recours carriers`: what each carrier's account, quota and state are; `check` and `rehearse` one; `pause` and `resume`."""
 
-import uuid
-from collections.abc import Iterator
-from random import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
 
 import click
 
-from recours.carriers.queue import APIRequestQueue, stop_message
+from recours.carriers.queue import stop_message
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, USAGE, harmless, say_error
+from recours.cli import rehearse
+from recours.cli.console import FAILED, harmless, say_error
 from recours.cli.operations import (
     database_option,
     json_option,
     known_carrier,
+    known_number,
+    need_credentials,
+    parcel_text,
     person,
+    refusal_text,
     report_faults,
+    say_not_tried,
     settings_for,
     shown,
     tell_json,
     with_operations,
 )
+from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec
-from recours.core.claim import tidy_number
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
-from recours.core.text import clean, format_until
+from recours.core.text import clean, format_until, plural
 from recours.database.schema.inspection import look
 from recours.logs import local
+from recours.operations.accounts import OF_SAMPLE_NUMBER, AccountHealth, ListedAccount
 from recours.operations.records import iso
-from recours.runs.attempt import malformed
+from recours.operations.status import CarrierNow, account_json
 from recours.runs.summary import named_usage, purpose, worth_showing
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of, make_queue
+from recours.wiring.account_operations import check_carrier
+from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database
+from recours.wiring.operations import Operations, operations_over
 
-# What a carrier that accepts the account answers about its sample number.
-_EXPECTED = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKind.POD_NOT_AVAILABLE_YET,
-                       ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.NOT_DELIVERED_YET})  # fmt: skip
+_ACCOUNTS_SHOWN = 10  # of clients, of one carrier
 
 
 @click.group("carriers", invoke_without_command=True)
 @database_option
+@json_option
 @click.pass_context
-def command(context: click.Context, database_url: str | None) -> None:
-    """Show the carriers: credentials, quotas with their use, pauses. Calls nobody."""
+def command(context: click.Context, database_url: str | None, as_json: bool) -> None:
+    """Show the carriers: credentials, quotas with their use, pauses, accounts of clients. Calls nobody."""
     context.obj = settings_for(database_url)
     if context.invoked_subcommand is None:
-        _show(context.obj)
+        with report_faults():
+            operations = _operations_to_look_at(context.obj)
+            if as_json:
+                tell_json({"carriers": _as_json(context.obj, operations)})
+            else:
+                _show(context.obj, operations)
+    elif as_json:
+        raise click.UsageError("--json belongs to 'recours carriers' alone, or after the command below it.")
 
 
-def _show(settings: Settings) -> None:
-    with report_faults():
-        rows = list(_rows(settings))
+def _as_json(settings: Settings, operations: Operations | None) -> list[dict[str, Any]]:
+    accounts = operations.accounts_now() if operations else []
+    carriers = operations.carriers_now() if operations else _known_without_database(settings)
+    actions = operations.actions_now() if operations else {}
+    return [
+        carrier.as_json()
+        | {
+            "source": carrier.source,
+            "missing": carrier.missing or None,
+            "accounts": [account_json(one) for one in accounts if one.account.carrier == carrier.key],
+            "actions": [one.as_json() for one in actions.get(carrier.key, ())],
+        }
+        for carrier in carriers
+    ]
+
+
+def _known_without_database(settings: Settings) -> list[CarrierNow]:
+    given = settings.credentials
+    return [
+        CarrierNow(
+            key, spec.name, not given[key].missing, source=given[key].source, missing=given[key].missing
+        )
+        for key, spec in CATALOG.specs.items()
+    ]
+
+
+def _show(settings: Settings, operations: Operations | None) -> None:
+    rows = list(_rows(settings, operations))
     head = ("Carrier", "Credentials", "Calls")
     widths = [max(len(row[column]) for row in (head, *(row for row, _ in rows))) for column in (0, 1)]
     for row, notes in [(head, []), *rows]:
@@ -67,9 +108,13 @@ def _show(settings: Settings) -> None:
             click.echo(f"{claimed} claims{which} use the {served_by} account.")
 
 
-def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
+def _rows(
+    settings: Settings, operations: Operations | None
+) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
     """A row of three columns for each carrier, and lines below it. Raises DatabaseError."""
-    queue = _queue_to_look_at(settings)
+    queue = operations.queue("look") if operations else None
+    accounts = operations.accounts_now() if operations else []
+    actions = operations.actions_now() if operations else {}
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
         credentials = settings.credentials[key]
         source = "missing" if credentials.missing else credentials.source
@@ -82,24 +127,41 @@ def _rows(settings: Settings) -> Iterator[tuple[tuple[str, str, str], list[str]]
             notes = [f"set {credentials.missing}", *([stop_message(spec, stop, local)] if stop else [])]
         else:
             refusal = queue.would_refuse(key) if queue else None
-            notes = [_refusal_text(refusal)] if refusal else []
+            notes = [refusal_text(refusal)] if refusal else []
+        latest = next(iter(actions.get(key, ())), None)
+        if latest and latest.what == ActionKind.RESUMED:
+            notes.append(f"resumed on {shown(latest.at)} by {latest.by}")
+        notes += _of_clients([one for one in accounts if one.account.carrier == key])
         yield (spec.name, source, "; ".join(limits)), notes
 
 
-def _queue_to_look_at(settings: Settings) -> APIRequestQueue | None:
-    """The queue, to be read from; None where no run has made its tables yet."""
+def _of_clients(accounts: Sequence[ListedAccount]) -> list[str]:
+    """A line for each account of a client that needs attention, up to so many, and how many more there are."""
+    if not accounts:
+        return []
+    troubled = [one for one in accounts if one.health is not AccountHealth.OPEN]
+    lines = []
+    for one in troubled[:_ACCOUNTS_SHOWN]:
+        why = f": {one.why}" if one.why else ""
+        until = f"; not asked before {shown(one.until)}" if one.until else ""
+        lines.append(f"{one.client.named}: {one.health}{why}{until}")
+    rest = Counter(one.health for one in troubled[_ACCOUNTS_SHOWN:])
+    lines += [f"and {plural(count, 'more account')} of clients: {health}" for health, count in rest.items()]
+    if count := len(accounts) - len(troubled):
+        are = "is" if count == 1 else "are"
+        what = plural(count, "more account" if troubled else "account")
+        lines.append(f"{'and ' if troubled else ''}{what} of clients {are} open")
+    return lines
+
+
+def _operations_to_look_at(settings: Settings) -> Operations | None:
+    """To be read from; None where no run has made the tables yet."""
     if is_to_be_made(settings):
         return None
     database = connect(settings)
     click.get_current_context().call_on_close(database.close)
-    if not look(database).is_current:
-        return None
-    return make_queue(settings, database, settings.policy, clock_of(database), random, "look")
-
-
-def _refusal_text(refusal: Refusal) -> str:
-    until = f"; not asked before {shown(refusal.until)}" if refusal.until else ""
-    return f"{refusal.reason}{until}"
+    schema = look(database)
+    return operations_over(settings, database, schema, clock_of(database)) if schema.is_current else None
 
 
 @command.command("check")
@@ -108,25 +170,16 @@ def _refusal_text(refusal: Refusal) -> str:
 @click.pass_obj
 def check(settings: Settings, spec: CarrierSpec, tracking: str | None) -> None:
     """Try a carrier's credentials with one real call, and lift the pause that a refusal had left."""
-    number = tidy_number(tracking) if tracking is not None else None
-    if tracking is not None and (fault := malformed(number or "", spec)):
-        raise click.UsageError(fault.message)
-    if missing := settings.credentials[spec.key].missing:
-        say_error(
-            f"{spec.name} has no credentials: set {missing} in the environment, in .env or in the secrets file."
-        )
-        raise SystemExit(USAGE)
+    number = known_number(spec, tracking) if tracking is not None else None
+    need_credentials(settings, spec)
     with report_faults():
         opened = open_database(settings)
-        queue = make_queue(settings, opened.database, settings.policy, opened.clock, random, uuid.uuid4().hex)
-        try:
-            before = queue.would_refuse(spec.key)
-            result = queue.check_credentials(spec.key, number)
-        finally:
-            queue.leave()
-            opened.database.close()
+        with closing(opened.database):
+            operations = operations_over(settings, opened.database, opened.schema, opened.clock)
+            before = operations.queue().would_refuse(spec.key)
+            result = check_carrier(operations, spec.key, person(), number)
     if isinstance(result, Refusal):
-        say_error(f"Not tried: {_refusal_text(result)}.")
+        say_not_tried(result)
         raise SystemExit(FAILED)
     if not _accepts(settings, spec, number, result.outcome):
         raise SystemExit(FAILED)
@@ -134,12 +187,12 @@ def check(settings: Settings, spec: CarrierSpec, tracking: str | None) -> None:
     if before and before.kind in REFUSED_KINDS:
         click.echo("The pause that a refusal had left is lifted.")
     if number is not None:
-        click.echo(f"{number}: {_parcel_text(result.outcome)}")
+        click.echo(f"{number}: {parcel_text(result.outcome)}")
 
 
 def _accepts(settings: Settings, spec: CarrierSpec, number: str | None, outcome: Outcome) -> bool:
     """Tell whether the carrier accepts the credentials; if not, say why."""
-    if not isinstance(outcome, Failure) or outcome.kind in _EXPECTED:
+    if not isinstance(outcome, Failure) or outcome.kind in OF_SAMPLE_NUMBER:
         return True
     credentials, message = settings.credentials[spec.key], harmless(outcome.message).rstrip(".")
     if outcome.kind is ErrorKind.AUTH_FAILED:
@@ -162,15 +215,8 @@ def _accepts(settings: Settings, spec: CarrierSpec, number: str | None, outcome:
     return False
 
 
-def _parcel_text(outcome: Outcome) -> str:
-    if isinstance(outcome, Failure):
-        text = harmless(outcome.message).rstrip(".")
-    else:
-        text = f"its document is there, {len(outcome.content)} bytes (not stored)"
-    if delivery := outcome.delivery:
-        text += f"; delivered {shown(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
-        text += f", signed by {delivery.signatory}" if delivery.signatory else ""
-    return text
+for _command in (rehearse.rehearse, rehearse.reclassify, rehearse.fixture):
+    command.add_command(_command)
 
 
 # ---------------------------------------------------------------- pause and resume
@@ -190,11 +236,10 @@ def pause_command(spec: CarrierSpec, why: str, database_url: str | None, as_json
     It is not called any more: a run that is under way finishes the calls that it has begun or holds units for. Its
     claims stay due, no attempt is used, and no mail is sent.
     """
-    who = f"by {person()}"
     with with_operations(database_url) as operations:
         queue = operations.queue()
         before = queue.stopped(spec.key)
-        stop = queue.stop(spec.key, f"{who}: {reason}" if (reason := clean(why, _LONGEST_REASON)) else who)
+        stop = queue.stop(spec.key, person(), clean(why, _LONGEST_REASON))
         catalog = operations.catalog
         others = [catalog.name_of(key) for key in catalog.keys_of(spec.name) if key != spec.key]
     if as_json:
@@ -218,7 +263,7 @@ def resume_command(spec: CarrierSpec, database_url: str | None, as_json: bool) -
     """Take CARRIER up again: the next run calls it, within its quotas."""
     with with_operations(database_url) as operations:
         queue = operations.queue()
-        ended = queue.take_up(spec.key)
+        ended = queue.take_up(spec.key, person())
         refusal = queue.would_refuse(spec.key)
     if as_json:
         tell_json(

@@ -19,12 +19,13 @@ from recours.cli.operations import (
     with_operations,
     yes_option,
 )
-from recours.core.claim import Claim
+from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
 from recours.installation import pasteable
 from recours.logs import local
 from recours.operations import enroll, reopen
+from recours.operations.refusals import changed_meanwhile, named
 from recours.wiring.operations import Operations
 
 _LONGEST_WHY = 300
@@ -93,10 +94,10 @@ def command(
 
 
 def _enroll_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
-    enrolment, now = operations.enrolment, operations.clock.now()
-    found = enroll.to_enroll(operations.claims, references, operations.settings.policy)
+    enrolment, now, policy = operations.enrolment, operations.clock.now(), operations.settings.policy
+    found = named(operations.claims, references, lambda claim: enroll.why_not_enroll(claim, policy))
     if not mode.dry_run and not enrolment.enroll_named(found, person(), now):
-        raise enroll.changed_meanwhile(_one_of(found))
+        raise changed_meanwhile(_one_of(found))
     if mode.as_json:
         done, names = 0 if mode.dry_run else len(found), [claim.reference for claim in found]
         tell_json({"dry_run": mode.dry_run, "found": len(found), "enrolled": done, "claims": names})
@@ -186,9 +187,9 @@ def exclude_command(
     if not reason:
         raise click.BadParameter("say why, for those who ask later.", param_hint="--why")
     with with_operations(database_url) as operations:
-        found = enroll.to_exclude(operations.claims, references)
+        found = named(operations.claims, references, enroll.why_not_exclude)
         if not operations.enrolment.exclude(found, person(), reason, operations.clock.now()):
-            raise enroll.changed_meanwhile(_one_of(found))
+            raise changed_meanwhile(_one_of(found))
     if as_json:
         tell_json({"excluded": len(found), "claims": [claim.reference for claim in found]})
         return
@@ -221,6 +222,8 @@ def reopen_command(
 ) -> None:
     """Have claims that gave up start afresh, as if they had just failed: the next run of either worker takes them up.
 
+    By name also those whose POD proves nothing, as 'recours appraise' found.
+
     Either the claims named, all of them or none; or all of a carrier, or since a time, after asking. No second final
     mail goes out for a tracking number that had one.
     """
@@ -238,12 +241,17 @@ def reopen_command(
 
 def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
     now, policy = operations.clock.now(), operations.settings.policy
-    found = reopen.to_reopen(operations.claims, references, policy, operations.position_now, local)
+    found = reopen.to_reopen(
+        operations.claims, references, policy, operations.position_now, operations.has_hollow_pod, local
+    )
     if not mode.dry_run:
         reopen.reopen_named(operations.given_up, found, person(), now)
     if not mode.as_json:
         for claim in found:
             carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
+            if claim.fetch_status == FetchStatus.SUCCESS:
+                click.echo(f"{claim.reference} ({carrier}): its POD proves nothing")
+                continue
             last, attempts = shown(claim.state.last_retry_at), plural(claim.retries_counted, "attempt")
             click.echo(f"{claim.reference} ({carrier}): gave up on {last} after {attempts}")
     _report_reopened(len(found), [claim.reference for claim in found], {}, mode)

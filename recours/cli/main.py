@@ -15,12 +15,19 @@ from recours.installation import program  # noqa: E402
 # Name of the subcommand, the module that has it, and its line in --help. Modules are loaded when their command is typed:
 # the one that a module is named after is `command` there, others are `<name>_command`.
 _COMMANDS = {
+    "accounts": ("accounts", "Clients' own accounts at carriers: add, list, check, limit, import, remove."),
+    "appraise": (
+        "attach",
+        "Examine documents that were stored earlier: what each shows, and whether it proves anything.",
+    ),
+    "attach": ("attach", "Give a claim a proof that you have, such as one from a carrier's portal."),
     "backup": ("database", "Copy the database and its documents to a folder, while runs go on."),
     "carriers": (
         "carriers",
         "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
     ),
     "check": ("check", "Look at everything that runs depend on: each ok, or what to do."),
+    "correct": ("correct", "Correct a claim's tracking number or its carrier."),
     "dashboard": (
         "dashboard",
         "A page in the browser: how the system does, every claim, its proof, and a button to fetch it now.",
@@ -28,7 +35,7 @@ _COMMANDS = {
     "demo": ("demo", "Five simulated days of the scheduler on made-up claims and ten simulated carriers."),
     "enroll": ("enroll", "Have recours work on claims that nobody has enrolled yet, or that were excluded."),
     "exclude": ("enroll", "Take claims out of all work, with the reason."),
-    "export": ("export", "Claims or attempts as CSV or JSON."),
+    "export": ("export", "Claims, attempts or evidence as CSV or JSON."),
     "fetch": (
         "workers",
         "Fetch the PODs of new claims: the worker of every 30 minutes (scripts/pod_fetch_worker.py).",
@@ -51,6 +58,7 @@ _COMMANDS = {
     "sandbox": ("demo", "Serve simulated carriers on this machine, for trials."),
     "schedule": ("schedule", "Have this machine start both workers regularly: show, install, remove."),
     "status": ("status", "Whether the runs go on, success rates, what waits, quotas."),
+    "verify": ("verify", "Verify that nobody changed a document, or the record of where it came from."),
     "worker": (
         "worker",
         "A long-lived worker on PostgreSQL: fetches new claims as they come, on any number of machines.",

@@ -5,21 +5,24 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, SEEN_BY_ALL, USAGE, say_error, say_warning
+from recours.cli.console import FAILED, SEEN_BY_ALL, USAGE, harmless, say_error, say_warning
 from recours.core.carrier import CarrierSpec
+from recours.core.claim import tidy_number
 from recours.core.errors import RunError
-from recours.core.text import clean, format_minute
+from recours.core.outcome import Failure, Outcome
+from recours.core.pauses import Refusal
+from recours.core.text import clean, zone_name
 from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
-from recours.logs import local
-from recours.operations.enroll import ClaimsRefusedError
+from recours.operations.refusals import ClaimsRefusedError
+from recours.runs.attempt import malformed
 from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
@@ -132,9 +135,12 @@ def confirmed(question: str, *, yes: bool) -> bool:
     return click.confirm(question, err=True)
 
 
-def shown(at: datetime | None) -> str:
-    """A time for people, in the time zone of this machine."""
-    return format_minute(at, local)
+def shown(at: datetime | None, zone: tzinfo | None = None) -> str:
+    """A time for people with its zone, that of this machine unless another is asked for."""
+    if at is None:
+        return "an unknown time"
+    there = at.astimezone(zone)
+    return f"{there:%Y-%m-%d %H:%M} {zone_name(there)}"
 
 
 def tell_json(content: Mapping[str, Any]) -> None:
@@ -144,3 +150,45 @@ def tell_json(content: Mapping[str, Any]) -> None:
 def unknown_claim(operations: Operations, reference: str, parameter: str = "CLAIM") -> click.BadParameter:
     """The error for a reference that does not exist, with the nearest one."""
     return click.BadParameter(operations.no_such_claim(reference), param_hint=parameter)
+
+
+# ---------------------------------------------------------------- one call to a carrier
+
+
+def known_number(spec: CarrierSpec, typed: str) -> str:
+    """A tracking number as the carrier has it. Raises click.UsageError if it has another form."""
+    number = tidy_number(typed)
+    if fault := malformed(number or "", spec):
+        raise click.UsageError(fault.message)
+    return number or ""
+
+
+def need_credentials(settings: Settings, spec: CarrierSpec) -> None:
+    """Without credentials, what to set is printed and the process ends with status 2."""
+    if missing := settings.credentials[spec.key].missing:
+        say_error(
+            f"{spec.name} has no credentials: set {missing} in the environment, in .env or in the secrets file."
+        )
+        raise SystemExit(USAGE)
+
+
+def say_not_tried(refusal: Refusal) -> None:
+    """Why the carrier takes no call now."""
+    say_error(f"Not tried: {refusal_text(refusal)}.")
+
+
+def refusal_text(refusal: Refusal) -> str:
+    until = f"; not asked before {shown(refusal.until)}" if refusal.until else ""
+    return f"{refusal.reason}{until}"
+
+
+def parcel_text(outcome: Outcome) -> str:
+    """What an answer says of the parcel."""
+    if isinstance(outcome, Failure):
+        text = harmless(outcome.message).rstrip(".")
+    else:
+        text = f"its document is there, {len(outcome.best.content)} bytes (not stored)"
+    if delivery := outcome.delivery:
+        text += f"; delivered {shown(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
+        text += f", signed by {delivery.signatory}" if delivery.signatory else ""
+    return text

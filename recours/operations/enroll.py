@@ -13,18 +13,14 @@ from typing import Any, Protocol
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
-from recours.core.text import clean, is_text
-from recours.runs.source import Suggests, not_wanted, unknown_claim
+from recours.core.text import clean
+from recours.operations.refusals import ClaimRefusal, not_wanted
 
 # The status of claims that a person took out of all work; the service knows it too.
 MANUAL = "manual"
 # Claims with one of these are left out unless they are asked for: their money is back.
 LEFT_OUT = frozenset({"refunded"})
 _AT_ONCE = 500
-
-
-class ClaimsRefusedError(Exception):
-    """With claims that were named, what was asked for cannot be done: a sentence for each, a line each."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +45,6 @@ class EnrolmentStore(Protocol):
 
     def note_decision(self) -> None:
         """A person has said what becomes of the claims that are not enrolled."""
-
-
-class Finds(Suggests, Protocol):
-    """Reads claims by their references."""
-
-    def find(self, reference: str) -> Claim | None: ...
 
 
 @dataclass(frozen=True)
@@ -132,53 +122,17 @@ def enroll_all(
     return done
 
 
-def to_enroll(claims: Finds, references: Sequence[str], policy: Policy) -> list[Claim]:
-    """The claims of these references. Raises ClaimsRefusedError if one cannot be enrolled."""
-    return named(claims, references, lambda claim: _why_not_enroll(claim, policy))
-
-
-def to_exclude(claims: Finds, references: Sequence[str]) -> list[Claim]:
-    """The claims of these references. Raises ClaimsRefusedError if one cannot be excluded."""
-    return named(claims, references, _why_not_exclude)
-
-
-def named(claims: Finds, references: Sequence[str], why_not: Callable[[Claim], str | None]) -> list[Claim]:
-    """The claims of these references. Raises ClaimsRefusedError if there is none, or `why_not` has a sentence about it."""
-    found, faults = [], []
-    for reference in dict.fromkeys(references):
-        claim = claims.find(reference) if is_text(reference) else None
-        if claim is None:
-            faults.append(unknown_claim(claims, reference).sentence)
-        elif fault := why_not(claim):
-            faults.append(fault)
-        else:
-            found.append(claim)
-    if faults:
-        raise ClaimsRefusedError("\n".join(faults))
-    return found
-
-
-def _why_not_enroll(claim: Claim, policy: Policy) -> str | None:
-    name = claim.reference
+def why_not_enroll(claim: Claim, policy: Policy) -> ClaimRefusal | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return f"{name} has its POD: there is nothing to fetch."
+        return ClaimRefusal.of(claim, "nothing_to_fetch")
     if claim.fetch_status == FetchStatus.FAILED:
-        return f"{name} is enrolled: its first fetch failed. 'recours why {name}' says what comes next."
+        return ClaimRefusal.of(claim, "has_failed")
     if claim.is_pending:
-        return f"{name} is enrolled: it waits for its first fetch."
-    if policy.sets_aside(claim):
-        return not_wanted(claim)
-    return None
+        return ClaimRefusal.of(claim, "is_pending")
+    return not_wanted(claim) if policy.sets_aside(claim) else None
 
 
-def _why_not_exclude(claim: Claim) -> str | None:
+def why_not_exclude(claim: Claim) -> ClaimRefusal | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return f"{claim.reference} has its POD: no run works on it."
-    if claim.fetch_status == MANUAL:
-        return f"{claim.reference} is excluded: 'recours enroll {claim.reference}' brings it back."
-    return None
-
-
-def changed_meanwhile(what: str) -> ClaimsRefusedError:
-    """What is said if one of several was changed between reading and writing."""
-    return ClaimsRefusedError(f"{what} changed at this very moment; nothing was done, try again.")
+        return ClaimRefusal.of(claim, "has_pod")
+    return ClaimRefusal.of(claim, "excluded") if claim.fetch_status == MANUAL else None

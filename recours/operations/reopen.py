@@ -14,9 +14,8 @@ from typing import Any, Protocol
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, clean, format_minute, plural
-from recours.operations.enroll import Finds, changed_meanwhile, named
 from recours.operations.position import Position, Why
-from recours.runs.source import not_wanted
+from recours.operations.refusals import ClaimRefusal, Finds, changed_meanwhile, named, not_wanted
 
 
 class GivenUp(Protocol):
@@ -31,8 +30,9 @@ class GivenUp(Protocol):
     def start_afresh(
         self, claims: Sequence[Claim], who: str, now: datetime, *, all_or_none: bool
     ) -> set[Any]:
-        """Set their counts to 0, due now; returns the ids of those that were still given up, and held by no run.
+        """Set their counts to 0, due now, and take a POD from them that proves nothing.
 
+        Returns the ids of those that had still given up, or had such a POD, and were held by no run.
         `who`: the person who asks for it. `all_or_none`: nothing is changed unless that is all of them.
         """
 
@@ -52,10 +52,18 @@ def to_reopen(
     references: Sequence[str],
     policy: Policy,
     where: Callable[[Claim], Position],
+    has_hollow_pod: Callable[[Claim], bool],
     local: LocalTime,
 ) -> list[Claim]:
-    """The claims of these references. Raises ClaimsRefusedError if one cannot start afresh. `where`: where one stands."""
-    return named(claims, references, lambda claim: why_not(claim, where(claim), policy, local))
+    """The claims of these references. Raises ClaimsRefusedError if one cannot start afresh.
+
+    `where`: where one stands; `has_hollow_pod`: whether its POD is known to prove nothing.
+    """
+    return named(
+        claims,
+        references,
+        lambda claim: None if has_hollow_pod(claim) else why_not(claim, where(claim), policy, local),
+    )
 
 
 def reopen_named(claims: GivenUp, found: Sequence[Claim], who: str, now: datetime) -> None:
@@ -102,40 +110,66 @@ def reopen_all(
         yield [claim for claim in may if claim.id in done]
 
 
-def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> str | None:
-    """Why a claim cannot start afresh, as a sentence with where it stands; None if it can."""
-    name = claim.reference
+def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> ClaimRefusal | None:
+    """Why a claim cannot start afresh, with where it stands; None if it can."""
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return f"{name} has its POD: there is nothing to try again."
+        return ClaimRefusal.of(claim, "nothing_to_retry")
     if policy.sets_aside(claim):
         return not_wanted(claim)
     if where.why is Why.IN_HAND:
-        return f"{name} is being fetched by a run at this moment; try again in a minute."
+        return ClaimRefusal.of(claim, "leased")
     if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:
-        return f"{name} was reopened or corrected already: the next run assesses it again."
+        return ClaimRefusal.of(claim, "reopened")
     if claim.fetch_status == FetchStatus.FAILED and claim.state.stage is Stage.GIVEN_UP:
         return None
-    return f"{name} has not given up: {_standing(claim, where, local)}."
+    standing = {language: _standing(language, claim, where, local) for language in _STANDINGS}
+    return ClaimRefusal.of(claim, "not_given_up", standing=standing)
 
 
-def _standing(claim: Claim, where: Position, local: LocalTime) -> str:
+_STANDINGS: dict[str, dict[str, str]] = {
+    "en": {
+        "new": "it is new, and the fetch worker's",
+        "unnumbered": "it is new, and the fetch worker's, once it has a tracking number",
+        "left_alone": "its pod_fetch_status is '{status}', which recours leaves alone",
+        "ends_now": "all its retries are used, and it is given up by the next run",
+        "ends": "all its retries are used, and it is given up on {at}",
+        "settled": "the carrier's answer was final, and its retries pass without a call, the next on {at}",
+        "blocked": "it waits for its carrier ({reason})",
+        "waits": "its next try is on {next}",
+        "due": "it is due, and the next run tries it",
+    },
+    "fr": {
+        "new": "elle est nouvelle et attend sa première recherche",
+        "unnumbered": "elle est nouvelle et attend son numéro de suivi",
+        "left_alone": "son pod_fetch_status est « {status} », et recours ne s'en occupe pas",
+        "ends_now": "tous ses essais sont épuisés, elle est abandonnée à la prochaine exécution",
+        "ends": "tous ses essais sont épuisés, elle est abandonnée le {at}",
+        "settled": "la réponse du transporteur est définitive, ses essais passent sans appel, le prochain le {at}",
+        "blocked": "elle attend son transporteur",
+        "waits": "son prochain essai est prévu le {next}",
+        "due": "la prochaine exécution interroge le transporteur",
+    },
+}
+
+
+def _standing(language: str, claim: Claim, where: Position, local: LocalTime) -> str:
+    return _STANDINGS[language][_standing_key(claim, where)].format(
+        status=clean(claim.fetch_status or "NULL", 30),
+        at=format_minute(where.state.next_at, local),
+        next=format_minute(where.next_at, local),
+        reason=where.refusal.reason if where.refusal else "",
+    )
+
+
+def _standing_key(claim: Claim, where: Position) -> str:
     if claim.is_pending:
-        return f"it is new, and the fetch worker's{'' if claim.number else ', once it has a tracking number'}"
+        return "new" if claim.number else "unnumbered"
     if claim.fetch_status != FetchStatus.FAILED:
-        status = clean(claim.fetch_status or "NULL", 30)
-        return f"its pod_fetch_status is '{status}', which recours leaves alone"
-    return _waits_for(where, local)
-
-
-def _waits_for(where: Position, local: LocalTime) -> str:
+        return "left_alone"
     if where.why is Why.ENDING:
-        at = "by the next run" if where.is_due else f"on {format_minute(where.state.next_at, local)}"
-        return f"all its retries are used, and it is given up {at}"
+        return "ends_now" if where.is_due else "ends"
     if where.why is Why.SETTLED:
-        at = format_minute(where.state.next_at, local)
-        return f"the carrier's answer was final, and its retries pass without a call, the next on {at}"
+        return "settled"
     if where.why is Why.BLOCKED and where.refusal:
-        return f"it waits for its carrier ({where.refusal.reason})"
-    if where.why in (Why.BY_BACKOFF, Why.CLOSED):
-        return f"its next try is on {format_minute(where.next_at, local)}"
-    return "it is due, and the next run tries it"
+        return "blocked"
+    return "waits" if where.why in (Why.BY_BACKOFF, Why.CLOSED) else "due"

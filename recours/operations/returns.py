@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from recours.core.accounts import HOUSE, AccountKey
 from recours.core.quota import Limit
 
 # So many attempts say enough, and are read in no time.
@@ -30,6 +31,11 @@ class Spent:
     is_sample: bool = False  # the claim had given up before
     amount: float = 0.0  # in dispute; 0: unknown
     currency: str = ""
+    account: int = HOUSE  # whose answer it was
+
+    @property
+    def account_key(self) -> str:
+        return str(AccountKey(self.carrier, self.account))
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ def high_limits(spent: Sequence[Spent], limits: Iterable[Limit], since: datetime
         refused_after = [
             taken
             for taken in _taken_before_refusals(
-                [one for one in spent if one.carrier == limit.carrier], limit, since
+                [one for one in spent if one.account_key == limit.carrier], limit, since
             )
             if taken < limit.number
         ]

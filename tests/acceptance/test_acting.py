@@ -144,7 +144,9 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     before = rows(mixed, "*")
     shown = person.types("reopen", "--carrier", "chronopost", answers="n\n")
     assert shown.returncode == 0
-    assert re.search(r"^  Chronopost +2  2026-02-\d\d ..:..  2026-02-\d\d ..:..$", shown.stdout, re.MULTILINE)
+    assert re.search(
+        r"^  Chronopost +2  2026-02-\d\d ..:.. \w+  2026-02-\d\d ..:.. \w+$", shown.stdout, re.MULTILINE
+    )
     assert "Left as they are: 1 claim (being fetched by a run)." in shown.stdout
     assert "Left as they are: 1 claim (status 'paid': such claims are not fetched)." in shown.stdout
     assert "Have 2 claims start afresh? [y/N]" in shown.stderr
@@ -229,7 +231,7 @@ def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, pe
     assert (check.returncode, "Not tried: Chronopost was paused on" in check.stderr) == (1, True)
 
     assert re.match(
-        r"Chronopost resumed \(paused since ....-..-.. ..:..\)\.\n$",
+        r"Chronopost resumed \(paused since ....-..-.. ..:.. \w+\)\.\n$",
         person.does("resume", "Chronopost"),
     )
     assert person.does("resume", "Chronopost") == "Chronopost was not paused; nothing was changed.\n"

@@ -61,7 +61,7 @@ def test_edits_payments_and_what_people_decide_are_kept_and_told(service: Servic
         ("edited", "service", {"deadline": ["2026-06-01", "2026-07-01"]}),
         ("set_aside", "service", {"status": "paid"}),
         ("resumed", "service", {"status": "appealed"}),
-        ("excluded", ME, {}),
+        ("excluded", ME, {"why": "handled by phone"}),
         ("enrolled", ME, {}),
     ]
     assert changes(service) == [(claim, *rest) for rest in kept]
@@ -75,7 +75,7 @@ def test_edits_payments_and_what_people_decide_are_kept_and_told(service: Servic
         r"edited: response_deadline 2026-06-01 → 2026-07-01 +service",
         r"set aside: status 'paid' +service",
         r"no longer set aside: status 'appealed' +service",
-        rf"excluded +{ME}",
+        rf"excluded: 'handled by phone' +{ME}",
         rf"enrolled +{ME}",
     ):
         assert re.search(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d[^\n]*{line}", shown), (line, shown)

@@ -307,7 +307,7 @@ def test_a_claim_that_a_person_excludes_and_enrols_has_both_and_no_edit(
     run.keep(NOW + 2 * HOUR)
     assert enrolment.enroll_named(found(database), "bob", NOW + 3 * HOUR)
     run.keep(NOW + 4 * HOUR)
-    assert changes(database) == [(1, "excluded", "ann", {}), (1, "enrolled", "bob", {})]
+    assert changes(database) == [(1, "excluded", "ann", {"why": "damaged"}), (1, "enrolled", "bob", {})]
 
 
 def test_what_the_service_does_to_an_enrolled_claim_later_is_noted(

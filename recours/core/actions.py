@@ -1,0 +1,50 @@
+"""What a person did to a carrier, an account or the mails. What they did to claims: see `recours.core.changes`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+# The subject of what was done to mails.
+MAILS = "mails"
+
+
+class ActionKind(StrEnum):
+    """`recours_actions.what`."""
+
+    PAUSED = "paused"  # a carrier
+    RESUMED = "resumed"
+    CHECKED = "checked"  # credentials, by one real call
+    ADDED = "added"  # a client's account, or other credentials for it
+    LIMITED = "limited"
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+    REMOVED = "removed"
+    RELEASED = "released"  # mails that were held
+
+
+@dataclass(frozen=True)
+class OperatorAction:
+    """`subject`: the key of a carrier or an account, or MAILS. `by`: the person. `details`: their reason, a verdict, a count."""
+
+    what: ActionKind
+    subject: str
+    by: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PastAction:
+    """One that is on record. `what`: of a newer version it may be none of ActionKind."""
+
+    at: datetime
+    what: str
+    subject: str
+    by: str
+    details: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Without its subject."""
+        facts = {"what": self.what, "by": self.by, "details": dict(self.details)}
+        return {"at": self.at.isoformat()} | facts

@@ -1,0 +1,85 @@
+"""What a person does to claims, carriers, accounts and mails, said in their language."""
+
+from dataclasses import dataclass
+
+from recours.operations.accounts import CheckVerdict
+from recours.operations.results import RecoursError
+
+LONGEST_WHY = 300
+# Claims of one action, and of one run that somebody asks for.
+MOST_CLAIMS = 5000
+MOST_FETCHED = 500
+
+
+@dataclass(frozen=True)
+class ActionResult:
+    """What came of an action. `subject`: the reference of a claim, or the key of a carrier or an account.
+
+    `is_done`: False: nothing was changed, and `sentence` says why; of a check, that the carrier did not accept the credentials.
+    """
+
+    subject: str
+    sentence: str
+    is_done: bool = True
+
+
+class CorrectRequestError(RecoursError):
+    """What was asked for cannot be done as it was asked: correct it."""
+
+
+SENTENCES: dict[str, dict[str, str]] = {
+    "en": {
+        "reopened": "{reference} starts afresh: the next run asks the carrier.",
+        "excluded": "{reference}: excluded; no run works on it.",
+        "enrolled": "{reference}: enrolled; the fetch worker's next run asks the carrier.",
+        "corrected": "{reference}: corrected; the next run starts afresh with it.",
+        "doubtful": "{reference}: corrected; the next run starts afresh with it. The check digit of {number} does not fit: is it mistyped?",
+        "paused": "{carrier} is paused until someone resumes it. Claims stay due, and no attempt is used.",
+        "paused_again": "{carrier} was paused already; the reason is the new one.",
+        "resumed": "{carrier} resumed: the next run calls it.",
+        "still_closed": "{carrier} resumed. It takes no call yet: {reason}",
+        "not_paused": "{carrier} was not paused; nothing was changed.",
+        "account_disabled": "{client} at {carrier}: disabled. Its claims are asked with the house's account, if there is one.",
+        "account_enabled": "{client} at {carrier}: enabled. The next run asks with it.",
+        "was_enabled": "{client} at {carrier}: not disabled; nothing was changed.",
+        "released": "{count} mails released: the next run sends them.",
+        "released_one": "1 mail released: the next run sends it.",
+        "none_held": "No mail is held.",
+    },
+    "fr": {
+        "reopened": "{reference} : nouvel essai, le transporteur est interrogé à la prochaine exécution.",
+        "excluded": "{reference} : exclue, aucune exécution ne s'en occupe plus.",
+        "enrolled": "{reference} : prise en charge, le transporteur est interrogé à la prochaine exécution.",
+        "corrected": "{reference} : corrigée, la recherche repart de zéro à la prochaine exécution.",
+        "doubtful": "{reference} : corrigée, la recherche repart de zéro à la prochaine exécution. La clé de contrôle de {number} ne correspond pas : faute de frappe ?",
+        "paused": "{carrier} est en pause jusqu'à sa reprise. Les réclamations restent à traiter, aucune tentative n'est comptée.",
+        "paused_again": "{carrier} était déjà en pause ; le motif est remplacé.",
+        "resumed": "{carrier} reprend : la prochaine exécution l'interroge.",
+        "still_closed": "{carrier} reprend, mais ne peut pas encore être interrogé : {reason}",
+        "not_paused": "{carrier} n'était pas en pause ; rien n'a été modifié.",
+        "account_disabled": "{client} chez {carrier} : compte désactivé. Ses réclamations passent par le compte de la maison, s'il existe.",
+        "account_enabled": "{client} chez {carrier} : compte réactivé. La prochaine exécution l'utilise.",
+        "was_enabled": "{client} chez {carrier} : le compte n'était pas désactivé ; rien n'a été modifié.",
+        "released": "{count} courriels libérés : la prochaine exécution les envoie.",
+        "released_one": "1 courriel libéré : la prochaine exécution l'envoie.",
+        "none_held": "Aucun courriel n'est retenu.",
+    },
+}
+
+# What one real call showed about the house's account.
+CHECKED: dict[str, dict[CheckVerdict, str]] = {
+    "en": {
+        CheckVerdict.ACCEPTED: "{carrier} accepts our credentials.",
+        CheckVerdict.KNOWN: "{carrier} knows our credentials, and denies access to its sample number: {error}.",
+        CheckVerdict.REJECTED: "{carrier} rejects our credentials: {error}.",
+        CheckVerdict.DENIED: "{carrier} knows our account and denies it a right: {error}.",
+        CheckVerdict.NOT_TRIED: "Our credentials at {carrier} could not be tried: {error}.",
+    },
+    "fr": {
+        CheckVerdict.ACCEPTED: "{carrier} accepte nos identifiants.",
+        CheckVerdict.KNOWN: "{carrier} connaît nos identifiants et refuse l'accès à son numéro d'essai : {error}.",
+        CheckVerdict.REJECTED: "{carrier} refuse nos identifiants : {error}.",
+        CheckVerdict.DENIED: "{carrier} connaît notre compte et lui refuse un droit : {error}.",
+        CheckVerdict.NOT_TRIED: "Nos identifiants chez {carrier} n'ont pas pu être essayés : {error}.",
+    },
+}

@@ -1,0 +1,365 @@
+"""What a person does to claims, carriers, accounts and mails. Each action is recorded: who did it, and when."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Any
+
+from recours.carriers.registry import CATALOG
+from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.appraisal import EvidenceKind
+from recours.core.assessment import assess
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Claim
+from recours.core.errors import RunError
+from recours.core.text import clean
+from recours.database.corrections import ClaimCorrections
+from recours.database.engine import DatabaseError
+from recours.logs import local
+from recours.operations import reopen
+from recours.operations.accounts import AccountRefusedError, account_check, carrier_named
+from recours.operations.actions import (
+    CHECKED,
+    LONGEST_WHY,
+    MOST_CLAIMS,
+    MOST_FETCHED,
+    SENTENCES,
+    ActionResult,
+    CorrectRequestError,
+)
+from recours.operations.attach import LONGEST_NAME, Attachment, NotAttachedError
+from recours.operations.correct import Correction, correction_of
+from recours.operations.enroll import why_not_enroll, why_not_exclude
+from recours.operations.evidence import ClaimEvidence
+from recours.operations.labels import reason_of
+from recours.operations.records import ListedClaim
+from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, named, sort_out
+from recours.operations.results import AttachResult, ResultSentences
+from recours.runs.source import RefusedError, can_be_reference
+from recours.wiring.account_operations import AccountOperations, check_carrier
+from recours.wiring.attach import attach_file
+from recours.wiring.fetching import RequestedFetch
+from recours.wiring.mail import MailService
+from recours.wiring.one_claim import evidence_of
+from recours.wiring.operations import Operations
+
+_AT_ONCE = 500  # claims of one transaction
+
+# Why an action cannot be done with a claim; None: it can.
+WhyNot = Callable[[Claim], ClaimRefusal | None]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Claims that were read together."""
+
+    operations: Operations
+    listed: Mapping[str, ListedClaim]
+
+    def find(self, reference: str) -> Claim | None:
+        found = self.listed.get(reference)
+        return found.claim if found else None
+
+    def references_like(self, reference: str) -> list[str]:
+        return self.operations.claims.references_like(reference)
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Over one database. All methods raise RecoursError, whose text is a sentence for the person.
+
+    `by`: the person's name, for the record. `language`: theirs. An action on several claims does what can be done: each has
+    its own result, in the order of the references.
+    """
+
+    operations: Operations
+    by: str
+    language: str = "en"
+
+    def __post_init__(self) -> None:
+        """A name may come from outside."""
+        object.__setattr__(self, "by", clean(self.by, LONGEST_NAME))
+
+    # ---------------------------------------------------------------- claims
+
+    def fetch(self, references: Sequence[str]) -> RequestedFetch:
+        """Have the carriers of these claims asked now, by a run in a thread of its own."""
+        with self._told():
+            self._require_few(references, MOST_FETCHED)
+        return RequestedFetch(self.operations.settings, self._sentences, references, self.by).start()
+
+    def reopen(self, references: Sequence[str]) -> list[ActionResult]:
+        """Have claims that gave up start afresh, and those whose POD proves nothing."""
+        of = self.operations
+
+        def why_not(found: _Found) -> WhyNot:
+            positions = of.positions(list(found.listed.values()))
+            return lambda claim: (
+                None
+                if of.has_hollow_pod(claim)
+                else reopen.why_not(claim, positions[claim.id], of.settings.policy, local)
+            )
+
+        def do(claims: Sequence[Claim]) -> set[Any]:
+            return of.given_up.start_afresh(claims, self.by, of.clock.now(), all_or_none=False)
+
+        return self._each("reopened", references, why_not, do)
+
+    def exclude(self, references: Sequence[str], why: str) -> list[ActionResult]:
+        """Take claims out of all work. `why`: the person's words, which are kept."""
+        of, reason = self.operations, _reason(why)
+
+        def do(claims: Sequence[Claim]) -> set[Any]:
+            return _all_of(claims, of.enrolment.exclude(claims, self.by, reason, of.clock.now()))
+
+        with self._told():
+            if not reason:
+                raise ClaimsRefusedError(ClaimRefusal("no_reason"))
+        return self._each("excluded", references, lambda _: why_not_exclude, do)
+
+    def enroll(self, references: Sequence[str]) -> list[ActionResult]:
+        """Have recours work on claims, also on those that were excluded."""
+        of = self.operations
+
+        def do(claims: Sequence[Claim]) -> set[Any]:
+            return _all_of(claims, of.enrolment.enroll_named(claims, self.by, of.clock.now()))
+
+        why_not = partial(why_not_enroll, policy=of.settings.policy)
+        return self._each("enrolled", references, lambda _: why_not, do)
+
+    def correct(
+        self, reference: str, *, number: str | None = None, carrier: str | None = None
+    ) -> ActionResult:
+        """Correct a claim's tracking number or its carrier, by any of its names; None: it stays."""
+        with self._told():
+            claim, correction = correct_claim(self.operations, reference, number, carrier, self.by)
+        key = "doubtful" if correction.doubtful else "corrected"
+        return self._result(claim.reference, key, reference=claim.reference, number=claim.number)
+
+    def attach(
+        self,
+        reference: str,
+        content: bytes,
+        name: str,
+        *,
+        kind: EvidenceKind = EvidenceKind.LETTER,
+        signed_by: str | None = None,
+        at: date | None = None,
+    ) -> AttachResult:
+        """Give a claim a proof that the person has. `name`: of the file; `at`: of the delivery, see `Attachment`."""
+        of = self.operations
+        with self._told():
+            wanted = Attachment(reference, clean(name, 200), content, self.by, kind, signed_by, at)
+            done = attach_file(of, wanted)
+            listed = of.records.find(reference)
+            evidence = evidence_of(of, listed) if listed else ClaimEvidence()
+            return self._sentences.attached(done, evidence)
+
+    # ---------------------------------------------------------------- carriers
+
+    def pause(self, carrier: str, why: str = "") -> ActionResult:
+        """Stop a carrier, by any of its names, for all runs on all machines, until it is resumed."""
+        with self._told():
+            spec = carrier_named(CATALOG, carrier)
+            queue = self.operations.queue()
+            before = queue.stopped(spec.key)
+            queue.stop(spec.key, self.by, _reason(why))
+        return self._result(spec.key, "paused_again" if before else "paused", carrier=spec.name)
+
+    def resume(self, carrier: str) -> ActionResult:
+        """Take a carrier up again."""
+        with self._told():
+            spec = carrier_named(CATALOG, carrier)
+            queue = self.operations.queue()
+            ended, refusal = queue.take_up(spec.key, self.by), queue.would_refuse(spec.key)
+        if ended is None:
+            return self._result(spec.key, "not_paused", is_done=False, carrier=spec.name)
+        reason = reason_of(self.language, refusal, spec.name) if refusal else ""
+        return self._result(
+            spec.key, "still_closed" if refusal else "resumed", carrier=spec.name, reason=reason
+        )
+
+    def check(self, carrier: str) -> ActionResult:
+        """Try the house's credentials with one real call, within limits and pauses."""
+        with self._told():
+            spec = carrier_named(CATALOG, carrier)
+            checked = account_check(check_carrier(self.operations, spec.key, self.by))
+        text = CHECKED[self.language][checked.verdict].format(carrier=spec.name, error=checked.error)
+        return ActionResult(spec.key, text, bool(checked.is_accepted))
+
+    # ---------------------------------------------------------------- accounts of clients
+
+    def disable_account(self, client: str | int, carrier: str, why: str = "") -> ActionResult:
+        """Work without a client's account until it is enabled."""
+        with self._told():
+            accounts, found, spec, account = self._account(client, carrier)
+            now = accounts.now()
+            if not accounts.store.disable(account, self.by, _reason(why), now):
+                raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
+        return self._result(account.key, "account_disabled", client=found.named, carrier=spec.name)
+
+    def enable_account(self, client: str | int, carrier: str) -> ActionResult:
+        """Work with a disabled account again."""
+        with self._told():
+            accounts, found, spec, account = self._account(client, carrier)
+            if account.disabled_at is None:
+                return self._result(
+                    account.key, "was_enabled", is_done=False, client=found.named, carrier=spec.name
+                )
+            if not accounts.store.enable(account, self.by, accounts.now()):
+                raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
+        return self._result(account.key, "account_enabled", client=found.named, carrier=spec.name)
+
+    def check_account(self, client: str | int, carrier: str) -> ActionResult:
+        """Try a client's credentials with one real call, within limits and pauses."""
+        with self._told():
+            accounts = AccountOperations(self.operations)
+            found, spec = accounts.find(client, carrier)
+            account = accounts.enabled_account(found, spec)
+            checked = accounts.check(account, self.by)
+        told = self._sentences.account(found, spec.name, checked, is_new=False)
+        return ActionResult(account.key, told.sentence, bool(checked.is_accepted))
+
+    # ---------------------------------------------------------------- mails
+
+    def release_mails(self) -> ActionResult:
+        """Have the mails that the send limit holds be sent after all."""
+        of = self.operations
+        with self._told():
+            service = MailService(of.settings, of.database, of.schema, of.clock, uuid.uuid4().hex)
+            released = service.outbox.release(self.by, of.clock.now())
+        key = {0: "none_held", 1: "released_one"}.get(released, "released")
+        return self._result("mails", key, is_done=released > 0, count=released)
+
+    # ---------------------------------------------------------------- what all share
+
+    def _account(
+        self, client: str | int, carrier: str
+    ) -> tuple[AccountOperations, ServiceClient, CarrierSpec, ClientAccount]:
+        accounts = AccountOperations(self.operations)
+        found, spec = accounts.find(client, carrier)
+        return accounts, found, spec, accounts.account(found, spec)
+
+    def _each(
+        self,
+        done: str,
+        references: Sequence[str],
+        why_not: Callable[[_Found], WhyNot],
+        do: Callable[[Sequence[Claim]], set[Any]],
+    ) -> list[ActionResult]:
+        """Do it with those of the claims with which it can be done. `done`: the key of the sentence that says so.
+
+        `do`: returns the ids of those that it was done with; the others were changed meanwhile.
+        """
+        with self._told():
+            self._require_few(references, MOST_CLAIMS)
+            texts = [reference for reference in dict.fromkeys(references) if can_be_reference(reference)]
+            read = _Found(self.operations, self.operations.records.find_all(texts))
+            found, refused = sort_out(read, references, why_not(read))
+            told = {
+                reference: ActionResult(reference, one.sentence(self.language), is_done=False)
+                for reference, one in refused.items()
+            }
+            names = {listed.claim.id: reference for reference, listed in read.listed.items()}
+            try:
+                for first in range(0, len(found), _AT_ONCE):
+                    for claim, fault in self._done(found[first : first + _AT_ONCE], do):
+                        name = names[claim.id]
+                        told[name] = (
+                            ActionResult(name, fault, is_done=False)
+                            if fault
+                            else self._result(name, done, reference=claim.reference)
+                        )
+            except DatabaseError as lost:  # what was done until then stays done
+                text = str(self._sentences.no_database(str(lost)))
+                rest = {names[claim.id] for claim in found} - told.keys()
+                told |= {name: ActionResult(name, text, is_done=False) for name in rest}
+        return [told[reference] for reference in dict.fromkeys(references)]
+
+    def _done(
+        self, claims: Sequence[Claim], do: Callable[[Sequence[Claim]], set[Any]]
+    ) -> Iterator[tuple[Claim, str | None]]:
+        """Do it with all at once, and singly with those that were left: one of them costs the others nothing.
+
+        Each claim with what stood in the way, if anything did. Raises DatabaseError if the database does not answer.
+        """
+        fault: str | None = None
+        try:
+            done = do(claims)
+        except DatabaseError as error:
+            if not error.was_answered:
+                raise
+            done, fault = set(), str(self._sentences.no_database(str(error)))
+        for claim in claims:
+            if claim.id in done:
+                yield claim, None
+            elif len(claims) > 1:
+                yield from self._done([claim], do)
+            else:
+                yield (
+                    claim,
+                    fault or ClaimRefusal("changed", {"what": claim.reference}).sentence(self.language),
+                )
+
+    def _require_few(self, references: Sequence[str], most: int) -> None:
+        if len(references) > most:
+            raise ClaimsRefusedError(
+                ClaimRefusal("too_many", {"count": str(len(references)), "most": str(most)})
+            )
+
+    @property
+    def _sentences(self) -> ResultSentences:
+        return ResultSentences(self.language, self.operations.settings.policy.zone)
+
+    def _result(self, subject: str, key: str, *, is_done: bool = True, **facts: Any) -> ActionResult:
+        return ActionResult(subject, SENTENCES[self.language][key].format(**facts), is_done)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What is refused, and a fault on the way, becomes the error that says it in the person's language."""
+        sentences = self._sentences
+        try:
+            yield
+        except AccountRefusedError as refused:
+            raise sentences.account_refused(refused) from refused
+        except NotAttachedError as refused:
+            raise sentences.not_attached(refused) from refused
+        except RefusedError as refused:
+            raise sentences.refused(refused.refused[0]) from refused
+        except ClaimsRefusedError as refused:
+            raise CorrectRequestError(refused.sentences(self.language)) from refused
+        except DatabaseError as fault:
+            raise sentences.no_database(str(fault)) from fault
+        except RunError as fault:
+            raise sentences.bad_run(str(fault)) from fault
+
+
+def _reason(why: str) -> str:
+    """In one line, whatever was typed."""
+    return clean(" ".join(why.split()), LONGEST_WHY)
+
+
+def _all_of(claims: Sequence[Claim], is_done: bool) -> set[Any]:
+    return {claim.id for claim in claims} if is_done else set()
+
+
+# ---------------------------------------------------------------- what the command line does too
+
+
+def correct_claim(
+    operations: Operations, reference: str, number: str | None, carrier: str | None, by: str
+) -> tuple[Claim, Correction]:
+    """The claim as it is now, and what was corrected. Raises ClaimsRefusedError, DatabaseError."""
+    now, policy = operations.clock.now(), operations.settings.policy
+    (claim,) = named(operations.claims, [reference], lambda _claim: None)
+    correction = correction_of(claim, number, carrier, operations.catalog)
+    corrected = ClaimCorrections(operations.claims).correct(
+        claim, correction, by, lambda found: assess(found, now, policy), now
+    )
+    if corrected is None:
+        why = "leased" if operations.claims.is_leased(claim, now) else "changed"
+        raise ClaimsRefusedError(ClaimRefusal.of(claim, why, what=claim.reference))
+    return corrected, correction

@@ -1,0 +1,126 @@
+"""A person corrects a number or a carrier, on real databases: once on record, and never taken for an edit of the service's."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from recours.core.assessment import assess
+from recours.core.claim import Claim, Stage
+from recours.database.corrections import ClaimCorrections
+from recours.database.engine import Database
+from recours.database.enrolment import ClaimEnrolment
+from recours.database.schema.inspection import look
+from recours.operations.correct import Correction
+from tests.contract.test_changes import changes, found, repository
+from tests.contract.test_claims import HOPELESS, NOW, POLICY, Run, edit, rows
+
+HOUR = timedelta(hours=1)
+FAILED: dict[str, Any] = {"updated_at": NOW - 2 * HOUR}
+RIGHT = Correction(number="XY000000099FR")
+NOTED = (1, "corrected", "ann", {"number": ["XY000000000FR", "XY000000099FR"]})
+
+
+@pytest.fixture
+def run(database: Database) -> Run:
+    return Run(database)
+
+
+def correct(
+    database: Database, claim: Claim, correction: Correction = RIGHT, at: Any = NOW + HOUR
+) -> Claim | None:
+    def state(claim: Claim) -> Any:
+        return assess(claim, at, POLICY)
+
+    return ClaimCorrections(repository(database)).correct(claim, correction, "ann", state, at)
+
+
+def test_a_corrected_claim_starts_afresh_at_once_and_runs_note_no_edit(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    [claim] = run.take()
+    assert run.record(claim, HOPELESS)
+    [claim] = found(database)
+    corrected = correct(database, claim)
+    assert corrected is not None
+    assert corrected.number == RIGHT.number
+    [row] = rows(database, "SELECT tracking_number, pod_stage, pod_retry_count, updated_at FROM claims")
+    assert (row["tracking_number"], row["pod_stage"], row["pod_retry_count"]) == (RIGHT.number, "waiting", 0)
+    assert str(row["updated_at"]).startswith("2026-02-02 09:00:00")
+    run.keep(NOW + HOUR)
+    assert [claim.number for claim in run.take()] == [RIGHT.number]
+    assert changes(database) == [NOTED]
+
+
+def test_an_edit_of_the_service_before_and_one_after_are_noted_beside_it(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    edit(database, "UPDATE claims SET response_deadline = '2026-03-09'")
+    [claim] = found(database)
+    assert correct(database, claim)
+    edit(database, "UPDATE claims SET tracking_number = 'XY000000000FR'")
+    run.keep(NOW + 2 * HOUR)
+    back = {"number": [RIGHT.number, "XY000000000FR"]}
+    edited = (1, "edited", "service", {"deadline": [None, "2026-03-09"]})
+    assert changes(database) == [edited, NOTED, (1, "edited", "service", back)]
+
+
+def test_a_claim_that_is_out_of_all_work_starts_afresh_once_it_comes_back(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    enrolment = ClaimEnrolment(database, look(database).columns)
+    assert enrolment.exclude(found(database), "ann", "damaged", NOW)
+    edit(database, 'UPDATE claims SET pod_known_delivery = \'{"at": null, "signatory": "Lea"}\'')
+    [claim] = found(database)
+    assert correct(database, claim)
+    run.keep(NOW + HOUR)
+    assert enrolment.enroll_named(found(database), "ann", NOW + 2 * HOUR)
+    run.keep(NOW + 3 * HOUR)
+    [claim] = run.take(stage=Stage.NEW)
+    assert (claim.number, claim.state.delivery) == (RIGHT.number, None)
+    assert [what for _, what, *_ in changes(database)] == ["excluded", "corrected", "enrolled"]
+
+
+def test_the_carrier_is_corrected_too(run: Run, database: Database, add_claims: Callable[..., None]) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    [claim] = found(database)
+    corrected = correct(database, claim, Correction(carrier="Other Carrier"))
+    assert corrected is not None
+    assert corrected.carrier == "other"
+    assert changes(database) == [(1, "corrected", "ann", {"carrier": ["Chronopost", "Other Carrier"]})]
+    run.keep(NOW + HOUR)
+    assert [claim.carrier for claim in run.take(carriers=("other",))] == ["other"]
+    assert len(changes(database)) == 1
+
+
+def test_a_claim_that_a_run_holds_is_left_as_it_is(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    [claim] = found(database)
+    assert run.take()
+    assert correct(database, claim, at=NOW) is None
+    assert changes(database) == []
+    [row] = rows(database, "SELECT tracking_number FROM claims")
+    assert row["tracking_number"] == "XY000000000FR"
+
+
+@pytest.mark.parametrize("edited", ["tracking_number = 'XY000000011FR'", "pod_fetch_status = 'success'"])
+def test_a_claim_that_was_changed_meanwhile_is_left_as_it_is(
+    run: Run, database: Database, add_claims: Callable[..., None], edited: str
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    [claim] = found(database)
+    edit(database, f"UPDATE claims SET {edited}")
+    assert correct(database, claim) is None
+    assert changes(database) == []

@@ -1,0 +1,55 @@
+"""What happened, as people read it: every kind in both languages, whatever stands on record."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from recours.core.actions import ActionKind, PastAction
+from recours.core.changes import ChangeKind
+from recours.operations.history import ACTIONS, CHANGES, action_text, change_text
+from recours.operations.records import PastChange
+
+AT = datetime(2026, 2, 2, tzinfo=UTC)
+
+
+def test_every_kind_has_a_name_in_both_languages() -> None:
+    for language in ("en", "fr"):
+        assert set(CHANGES[language]) == set(ChangeKind)
+        assert set(ACTIONS[language]) == set(ActionKind)
+
+
+@pytest.mark.parametrize(
+    ("what", "details", "english", "french"),
+    [
+        ("reopened", {}, "reopened", "relancée"),
+        ("excluded", {"why": "by phone"}, "excluded: 'by phone'", "exclue : « by phone »"),
+        (
+            "corrected",
+            {"number": [None, "A1"], "carrier": ["UPS", "DHL"]},
+            "corrected: tracking number none → A1, carrier UPS → DHL",
+            "corrigée : numéro de suivi aucun → A1, transporteur UPS → DHL",
+        ),
+        ("set_aside", {"status": "paid"}, "set aside: status 'paid'", "mise de côté : status « paid »"),
+        ("edited", {"status": ["failed", "x"]}, "edited: pod_fetch_status failed → x", "modifiée : pod_fetch_status failed → x"),
+        ("of a newer version", {"a": [1, 2, 3]}, "of a newer version: a '[1, 2, 3]'", "of a newer version : a « [1, 2, 3] »"),
+    ],
+)  # fmt: skip
+def test_changes_of_claims(what: str, details: Any, english: str, french: str) -> None:
+    change = PastChange(AT, what, "anna", details)
+    assert (change_text("en", change), change_text("fr", change)) == (english, french)
+
+
+@pytest.mark.parametrize(
+    ("what", "details", "english", "french"),
+    [
+        ("paused", {"why": "strike"}, "paused: 'strike'", "mis en pause : « strike »"),
+        ("checked", {"verdict": "rejected"}, "credentials checked: rejected", "identifiants vérifiés : refusés"),
+        ("checked", {"verdict": "?"}, "credentials checked: verdict '?'", "identifiants vérifiés : verdict « ? »"),
+        ("limited", {"limits": None}, "limits changed", "limites modifiées"),
+        ("released", {"mails": 2}, "held mails released: mails '2'", "courriels retenus libérés : nombre « 2 »"),
+    ],
+)  # fmt: skip
+def test_actions(what: str, details: Any, english: str, french: str) -> None:
+    action = PastAction(AT, what, "ups", "anna", details)
+    assert (action_text("en", action), action_text("fr", action)) == (english, french)
