@@ -4,17 +4,20 @@ No read costs more because there are more claims, but those that go through all 
 an index, and counts no further than its caller wants.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from recours.core.claim import Claim, Stage
+from recours.core.accounts import carrier_of
+from recours.core.appraisal import EvidenceKind, Shown
+from recours.core.claim import Claim, Delivery, Stage
 from recours.core.mail import MailState
 from recours.core.sentences import Said
 from recours.operations.returns import Spent
-from recours.runs.ports import LONGEST_LEASE
+from recours.runs.ports import ATTACHED, LONGEST_LEASE
 
 
 def iso(at: date | None) -> str | None:
@@ -52,8 +55,9 @@ COUNTED_UP_TO = 10_000
 
 @dataclass(frozen=True)
 class Backlog:
-    """The claims of one carrier (its key; "": of none that we know) that are not done, counted by stage.
+    """The claims of one account (its key; "": of no carrier that we know) that are not done, counted by stage.
 
+    Of all accounts of a carrier where they were put together (see `by_carrier`).
     `unassessed`: failed or pending claims that no run has assessed yet; the next one does. `oldest`: since when the
     oldest of those that are still tried has failed, or is new. `counted_up_to`: no number is counted further.
     """
@@ -82,6 +86,25 @@ class Backlog:
     def capped(self, number: int) -> int:
         """A sum, which means "or more" as soon as one of its parts does."""
         return number if self.counted_up_to is None else min(number, self.counted_up_to)
+
+
+def by_carrier(backlogs: Sequence[Backlog]) -> list[Backlog]:
+    """The same, with the accounts of each carrier together under its key."""
+    found: dict[str, Backlog] = {}
+    for backlog in backlogs:
+        key = carrier_of(backlog.carrier)
+        found[key] = _together(found[key], backlog) if key in found else replace(backlog, carrier=key)
+    return list(found.values())
+
+
+def _together(one: Backlog, other: Backlog) -> Backlog:
+    oldest = [at for at in (one.oldest, other.oldest) if at]
+    stages = {
+        stage: one.capped(one.stages.get(stage, 0) + other.stages.get(stage, 0))
+        for stage in {**one.stages, **other.stages}
+    }
+    unassessed = one.capped(one.unassessed + other.unassessed)
+    return Backlog(one.carrier, stages, min(oldest, default=None), unassessed, one.counted_up_to)
 
 
 @dataclass(frozen=True)
@@ -114,6 +137,7 @@ class PastAttempt:
     document_source: str | None = None
     is_last: bool = False  # the last attempt before the deadline, beside the retries
     is_sample: bool = False  # of a claim that had given up
+    account: int | None = None  # the number of the client's account that was asked last; None: the house's
 
     @property
     def was_asked(self) -> bool:
@@ -123,7 +147,28 @@ class PastAttempt:
     @property
     def signed_by(self) -> str | None:
         """Who signed, of an attempt that brought the proof. What tracking says beside a refusal is no signature."""
-        return self.signatory if self.outcome == "success" else None
+        return self.signatory if self.outcome in ("success", ATTACHED) else None
+
+
+@dataclass(frozen=True)
+class KeptEvidence:
+    """A piece of evidence, as it was recorded. Of one that a version before 0011 fetched, the kind and what it shows are unknown."""
+
+    claim_id: Any
+    carrier: str
+    number: str
+    kind: EvidenceKind | None
+    source: str  # which call of which carrier; "by hand"
+    obtained_at: datetime
+    path: str
+    sha256: str
+    size: int
+    media_type: str
+    run_id: str | None = None
+    refused: str | None = None  # why it proves nothing
+    shown: Shown | None = None
+    delivery: Delivery = field(default_factory=Delivery)  # what was known of it beside the piece
+    by: str | None = None  # who attached it by hand
 
 
 @dataclass(frozen=True)
@@ -140,6 +185,31 @@ class Message:
 
 
 @dataclass(frozen=True)
+class ListedMail:
+    """A mail in a list. Datetimes are aware UTC."""
+
+    number: int
+    kind: str
+    recipient: str
+    subject: str
+    state: MailState | str  # a text that another version wrote
+    written_at: datetime
+    ended_at: datetime | None
+    tries: int
+    error: str | None
+
+
+@dataclass(frozen=True)
+class WrittenMail:
+    """A mail with what it says."""
+
+    listed: ListedMail
+    language: str
+    plain: str
+    html: str
+
+
+@dataclass(frozen=True)
 class PastChange:
     """What happened to a claim beside its attempts. `details`: of an edit, old and new values; see `recours.core.changes`."""
 
@@ -153,14 +223,32 @@ class PastChange:
 class ClaimFilter:
     """Which claims a list shows; an empty field leaves all.
 
-    `statuses`: of pod_fetch_status, "" for none; `carriers`: keys, "" for none that is known; `text`: what a reference
-    or tracking number begins with, in whatever case, blanks not counted.
+    `statuses`: of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: of errors. In each of them, ""
+    is for claims that have none. `text`: what stands anywhere in the reference, the tracking number, the order or the
+    customer, in whatever case; blanks in a number are not counted.
     """
 
     statuses: Collection[str] = ()
     stages: Collection[Stage] = ()
     carriers: Collection[str] = ()
     text: str = ""
+    clients: Collection[str] = ()
+    kinds: Collection[str] = ()
+
+
+class Sort(StrEnum):
+    """What a list of claims is sorted by. Claims of which it is not known come last, in both directions."""
+
+    REFERENCE = "reference"
+    NUMBER = "number"
+    CARRIER = "carrier"
+    CLIENT = "client"
+    AMOUNT = "amount"
+    DEADLINE = "deadline"
+    AGE = "age"  # the youngest first
+    STAGE = "stage"  # from new to given up, then the fetched ones
+    NEXT_TRY = "next_try"  # those that are due first
+    REASON = "reason"
 
 
 @dataclass(frozen=True)
@@ -172,11 +260,33 @@ class ListedClaim:
     fetched_at: datetime | None = None
     signatory: str | None = None
     lease_end: datetime | None = None
+    dispute: str = ""  # its `dispute_type`, lower case; "": the service's table does not say
+    # As the service's table has them; "": it does not.
+    currency: str = ""
+    order: str = ""
+    customer: str = ""  # who was to receive the parcel
+    client: str = ""  # the address of the service's client whose claim it is; read for pages of a list only
 
     def leased_until(self, now: datetime) -> datetime | None:
         """When the lease ends that a run has on it now; None: none has."""
         end = self.lease_end
         return end if end and now < end <= now + LONGEST_LEASE else None
+
+
+@dataclass(frozen=True)
+class ClaimPage:
+    """A part of a list of claims. `count`: of all that match, counted up to COUNTED_UP_TO + 1."""
+
+    claims: list[ListedClaim]
+    count: int
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The references of claims that match a filter, and how many more do."""
+
+    references: list[str]
+    rest: int = 0
 
 
 @dataclass(frozen=True)
@@ -206,10 +316,15 @@ class Records(Protocol):
         """The latest attempts of that time, the newest first, up to MOST_ATTEMPTS."""
 
     def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
-        """What is not done, by carrier; each stage counted up to `most` (None: all of it, which takes its time).
+        """What is not done, by account; each stage counted up to `most` (None: all of it, which takes its time).
 
         Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
         """
+
+    def with_evidence(
+        self, since: datetime | None, until: datetime
+    ) -> Iterator[tuple[ListedClaim, list[KeptEvidence]]]:
+        """The claims of which evidence came then (`since` None: up to then), with all of it, a part at a time in memory."""
 
     def mails(self) -> Mapping[MailState, int]:
         """How many mails are not ended: ready, held, or being sent."""

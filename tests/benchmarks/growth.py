@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ from sqlalchemy import URL, event, make_url, select
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
 from recours.carriers.registry import CATALOG
+from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.outcome import Label, Retrieved
 from recours.core.quota import Capability
@@ -50,7 +51,7 @@ from recours.runs.worker import Options
 from recours.settings.loading import load
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
-from tests.benchmarks import fleet
+from tests.benchmarks import fleet, searching
 from tests.benchmarks.bench import (
     CALLS_A_CLAIM,
     INSERT_LARGE,
@@ -67,7 +68,7 @@ from tests.benchmarks.bench import (
 )
 from tests.benchmarks.compare import fsync_ms
 from tests.benchmarks.looking import fill_postgres, fill_sqlite, looks, whole_processes
-from tests.fakes.many_lanes import Slice, catalog_of, lane_name
+from tests.fakes.many_lanes import Slice, account_lane, catalog_of, catalog_of_clients, lane_name
 from tests.long_form import IS_LONG
 from tests.postgres import running
 
@@ -494,6 +495,28 @@ def status() -> dict[str, Any]:
     return {"seconds": seconds, "all_ratios": ratios, "ratios": counted, "bound": 3.0}
 
 
+def search() -> dict[str, Any]:
+    """A page of the list of claims, however it is searched and sorted, among a million claims."""
+    claims = searching.CLAIMS
+    with tempfile.TemporaryDirectory() as name, running() as server:
+        path = new_database(Path(name), 0)
+        urls = {
+            "sqlite": URL.create("sqlite", database=str(path)),
+            "postgresql": _new_postgres(server, "searched"),
+        }
+        for url in urls.values():
+            searching.fill(url, claims)
+        found = {kind: searching.pages(url) for kind, url in urls.items()}
+    slowest = {kind: max(page["seconds"] for page in pages.values()) for kind, pages in found.items()}
+    return {
+        "claims": claims,
+        "of": found,
+        "slowest": slowest,
+        "bound": searching.BOUND_S,
+        "load": os.getloadavg()[0],
+    }
+
+
 # ---------------------------------------------------------------- memory
 
 
@@ -527,22 +550,47 @@ def of_fleet(measure: Callable[[Any], dict[str, Any]]) -> Callable[[], dict[str,
 
 # ---------------------------------------------------------------- many lanes
 
-LANES, CLAIMS_A_LANE = 10_000, 10
+LANES, ACCOUNTS = 10_000, 1_000
+_READY = 100_000  # claims, in all lanes
 _BUNDLES = 200
 
 
+@dataclass(frozen=True)
+class _Lanes:
+    """Lanes with as many ready claims each."""
+
+    catalog: Catalog
+    of: Callable[
+        [int], tuple[str, str, int | None]
+    ]  # the carrier, the key and the client of a claim in the n-th lane
+    count: int
+
+
 def many_lanes() -> dict[str, Any]:
-    """Finding what is ready, and leasing a bundle, among 10,000 lanes with ten ready claims each: milliseconds."""
+    """Finding what is ready, and leasing a bundle, among 10,000 carriers with ten ready claims each: milliseconds."""
+    return _of_lanes(_Lanes(catalog_of(LANES), lambda n: (lane_name(n), lane_name(n).lower(), None), LANES))
+
+
+def many_accounts() -> dict[str, Any]:
+    """The same among 1,000 clients' accounts at one carrier with a hundred ready claims each."""
+    lanes = _Lanes(catalog_of_clients(ACCOUNTS), lambda n: ("Chronopost", account_lane(n), n + 1), ACCOUNTS)
+    return _of_lanes(lanes)
+
+
+def _of_lanes(lanes: _Lanes) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name, running(durable=True) as server:
-        urls = {"sqlite": _sqlite_of_lanes(Path(name)), "postgresql": _postgres_of_lanes(server)}
+        urls = {
+            "sqlite": _sqlite_of_lanes(Path(name), lanes),
+            "postgresql": _postgres_of_lanes(server, lanes),
+        }
         load, fsync = os.getloadavg()[0], fsync_ms(Path(name))
-        found = {kind: _finding_and_leasing(url) for kind, url in urls.items()}
+        found = {kind: _finding_and_leasing(url, lanes) for kind, url in urls.items()}
     return {"milliseconds": found, "load": load, "fsync_ms": fsync, "bounds": {"finding": 100, "bundle": 10}}
 
 
-def _finding_and_leasing(url: URL) -> dict[str, float]:
+def _finding_and_leasing(url: URL, lanes: _Lanes) -> dict[str, float]:
     with closing(Database(url)) as database:
-        catalog = catalog_of(LANES)
+        catalog = lanes.catalog
         claims = ClaimRepository(database, catalog, look(database).columns, "slice", "bench")
         finding = [_milliseconds(lambda: claims.ready_by_carrier(Stage.READY, NOW, 30)) for _ in range(9)]
         leased = Slice(claims, catalog, SystemClock(), Limits(LANES, 8, 4, timedelta(hours=1)))
@@ -564,37 +612,42 @@ def _milliseconds(work: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - begun)
 
 
-def _rows_of_lanes() -> Iterator[tuple[Any, ...]]:
+def _rows_of_lanes(lanes: _Lanes) -> Iterator[tuple[Any, ...]]:
     """Ready claims in no order, half of them with a deadline and a sixth past their rank; among as many that are done."""
     chance, stamp = Random(1), "%Y-%m-%d %H:%M:%S.%f"
     failed = (NOW - timedelta(days=2)).strftime(stamp)
-    for n in range(2 * LANES * CLAIMS_A_LANE):
+    for n in range(2 * _READY):
         rank = NOW + timedelta(seconds=chance.randint(-200_000, 1_000_000))
         status, stage = ("failed", "ready") if n % 2 else ("success", None)
-        number, carrier = f"XY{n:09d}FR", lane_name(n // 2 % LANES)
+        number, (carrier, key, client) = f"XY{n:09d}FR", lanes.of(n // 2 % lanes.count)
         yield (
-            f"CLM-{n:07d}", number, failed, failed, "o", carrier, "lost", 10, status, stage, carrier.lower(), 1, None,
+            f"CLM-{n:07d}", number, failed, failed, "o", carrier, "lost", 10, status, stage, key, 1, None,
             failed, rank.strftime(stamp), chance.randint(0, 1), rank.date().isoformat(), status, number, carrier, 1,
-            rank.date().isoformat(), 0,
+            rank.date().isoformat(), 0, client,
         )  # fmt: skip
 
 
-_COLUMNS_OF_LANES = INSERT_LARGE[INSERT_LARGE.index("(") + 1 : INSERT_LARGE.index(")")]
+_COLUMNS_OF_LANES = INSERT_LARGE[INSERT_LARGE.index("(") + 1 : INSERT_LARGE.index(")")] + ", client_id"
 
 
-def _sqlite_of_lanes(folder: Path) -> URL:
+def _sqlite_of_lanes(folder: Path, lanes: _Lanes) -> URL:
     path, places = new_database(folder, 0), ", ".join("?" for _ in _COLUMNS_OF_LANES.split(","))
     with closing(sqlite3.connect(path)) as connection:
         connection.executemany(
-            f"INSERT INTO claims ({_COLUMNS_OF_LANES}) VALUES ({places})", _rows_of_lanes()
+            f"INSERT INTO claims ({_COLUMNS_OF_LANES}) VALUES ({places})", _rows_of_lanes(lanes)
         )
         connection.commit()
     return URL.create("sqlite", database=str(path))
 
 
-def _postgres_of_lanes(server: Any) -> URL:
+def _postgres_of_lanes(server: Any, lanes: _Lanes) -> URL:
     url = _new_postgres(server, "lanes")
-    _copy(url, ", ".join(name.strip() for name in _COLUMNS_OF_LANES.split(",")), _rows_of_lanes())
+    with psycopg.connect(_plain(url)) as connection:
+        connection.execute(
+            "INSERT INTO clients (id, email) SELECT n, 'shop' || n FROM generate_series(1, %s) n",
+            [lanes.count],
+        )
+    _copy(url, ", ".join(name.strip() for name in _COLUMNS_OF_LANES.split(",")), _rows_of_lanes(lanes))
     return url
 
 
@@ -608,11 +661,13 @@ _PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "sizes": sizes,
     "taking": taking,
     "status": status,
+    "search": search,
     "processes": processes,
     "fleet": of_fleet(lambda server: fleet.throughput(server, ROUNDS)),
     "defer": of_fleet(fleet.defer),
     "fleet memory": of_fleet(fleet.memory),
     "many lanes": many_lanes,
+    "many accounts": many_accounts,
 }
 
 

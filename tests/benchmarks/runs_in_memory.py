@@ -169,7 +169,7 @@ def _client(account: Account, population: Population, *, tracking_shows_account:
         def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
             case = self._call(Capability.POD, number, session)
             kind = case.proved(session.now())
-            return _failure(kind) if kind else Retrieved(PDF, delivery, "the population")
+            return _failure(kind) if kind else Retrieved.single(PDF, delivery, "the population")
 
         def _call(self, what: Capability, number: str, session: CarrierSession) -> Case:
             session.call(what, _ANY)

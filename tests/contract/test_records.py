@@ -23,7 +23,7 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
 from recours.database.tables import attempts, claims, events, mail_events, mails, runs
-from recours.operations.records import Backlog, ClaimFilter
+from recours.operations.records import Backlog, ClaimFilter, Sort
 from recours.operations.returns import Spent
 from tests.conftest import Kind
 
@@ -296,6 +296,8 @@ def test_a_service_that_knows_no_amounts_has_calls_all_the_same(
 ) -> None:
     add_claims(database, [{}])
     put(database, attempts, ATTEMPT | {"claim_id": id_of(records, "CLM-00000"), "outcome": "success"})
+    if database.is_sqlite:  # which drops no column of an index
+        sql(database, "DROP INDEX ix_claims_pod_search")
     for column in ("amount_requested", "currency"):
         sql(database, f"ALTER TABLE claims DROP COLUMN {column}")
     records = DatabaseRecords(database, CATALOG, look(database).columns)
@@ -451,7 +453,7 @@ def test_an_empty_database_has_no_backlog(records: DatabaseRecords) -> None:
 ALL = ClaimFilter()
 
 
-def references(records: DatabaseRecords, wanted: ClaimFilter = ALL, most: int = 50, **more: int) -> list[str]:
+def references(records: DatabaseRecords, wanted: ClaimFilter = ALL, most: int = 50, **more: Any) -> list[str]:
     return [listed.claim.reference for listed in records.claims(wanted, most, **more)]
 
 
@@ -525,7 +527,7 @@ def test_a_listed_claim_says_where_its_pod_lies(
     ("typed", "found"),
     [("xy000000001fr", 1), ("clm-été", 1), ("CLM-ÉTÉ", 1), ("clm-Été", 1), ("Straße", 1), ("straß", 1)],
 )
-def test_a_search_is_for_the_beginning_in_whatever_case(
+def test_a_search_is_in_whatever_case(
     database: Database, records: DatabaseRecords, add_claims: Add, typed: str, found: int
 ) -> None:
     add_claims(
@@ -668,10 +670,7 @@ CHECKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
     "a status": (lambda r: r.claims(ClaimFilter(statuses=["failed"]), 50), {"ix_claims_pod_group"}),
     "a stage": (lambda r: r.claims(ClaimFilter(stages=[Stage.READY]), 50), {"ix_claims_pod_group"}),
     "counted": (lambda r: r.count(ClaimFilter(stages=[Stage.NEW]), 99), {"ix_claims_pod_group"}),
-    "search": (
-        lambda r: r.claims(ClaimFilter(text="b-77"), 50),
-        {"ix_claims_pod_group", "ix_claims_pod_reference", "ix_claims_pod_number"},
-    ),
+    "search": (lambda r: r.page(ClaimFilter(text="b-77"), 50, sort=Sort.DEADLINE), set()),
     "messages": (lambda r: r.messages(7), {"uq_recours_events"}),
 }  # fmt: skip
 
@@ -735,9 +734,11 @@ def test_every_look_is_answered_by_an_index(
     asked = [(statement, values) for statement, values in seen if "FROM" in statement]
     assert asked
     plans = [line for statement, values in asked for line in plan(many.database, statement, values)]
+    # A search reads all rows: on SQLite those of a narrow index.
+    is_search = look_for is CHECKS["search"][0]
     for line in plans:
         # A month without a page is read for nothing, by whatever way.
-        assert not re.search(rf"Seq Scan on ({OURS})(?!.*cost=0\.00\.\.0\.00 )", line), line
+        assert is_search or not re.search(rf"Seq Scan on ({OURS})(?!.*cost=0\.00\.\.0\.00 )", line), line
         scanned = re.search(rf"\bSCAN ({OURS})\b(?! USING)", line)
         assert not scanned or look_for is CHECKS["first page"][0], line  # which ends after fifty rows
     # Those of the attempts are named by month.

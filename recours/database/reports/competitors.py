@@ -48,9 +48,11 @@ class DatabaseCompetitors:
         with self.database.read() as connection:
             for stage in _STAGES:
                 others = self._others(connection, stage, lane) if with_others else []
-                if len(others) > _MOST_LANES:
-                    known_until = now
-                for key in (lane, *others[:_MOST_LANES]):
+                if (
+                    len(others) > _MOST_LANES
+                ):  # no time can be given: what other claims cost would be for nothing
+                    known_until, with_others, others = now, False, []
+                for key in (lane, *others):
                     most = MOST_BEFORE + 1 if key == lane else _MOST_OF_OTHERS
                     ready = self._read(connection, self._ready(connection, stage, key, most, now), now)
                     last_read += [ready[-1].claim] if len(ready) == most else []

@@ -1,8 +1,9 @@
 """What commands and the page read of claims, runs, attempts and mails: see `recours.operations.records`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -13,31 +14,39 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    exists,
     func,
     literal_column,
     select,
     type_coerce,
 )
 
+from recours.core.accounts import HOUSE
+from recours.core.appraisal import EvidenceKind, shown_in
 from recours.core.carrier import Catalog
-from recours.core.claim import Stage
+from recours.core.claim import Delivery, Stage
 from recours.core.errors import ErrorKind
-from recours.core.mail import MailState
+from recours.core.mail import OPEN_STATES, MailState
 from recours.core.sentences import stored
 from recours.core.text import clean
+from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, facts_in, read_claim
 from recours.database.predicates import EVERYTHING, Reach, const
 from recours.database.reports import claim_search
+from recours.database.reports.claim_search import Search, first_of
 from recours.database.rows import free, in_parts, readable_columns
 from recours.database.tables import (
+    CUSTOMER_COLUMNS,
     LAST_ATTEMPT,
     MONEY_COLUMNS,
+    ORDER_COLUMNS,
     SAMPLE,
     attempts,
     changes,
     claims,
     events,
+    evidence,
     mail_events,
     mails,
     runs,
@@ -46,23 +55,33 @@ from recours.operations.records import (
     COUNTED_UP_TO,
     Backlog,
     ClaimFilter,
+    ClaimPage,
+    KeptEvidence,
     ListedClaim,
+    Matching,
     Message,
     PastAttempt,
     PastChange,
     Run,
+    Sort,
     Tally,
 )
 from recours.operations.returns import MOST_ATTEMPTS, Spent
+from recours.operations.secured import SecuredProofs
+from recours.operations.stakes import stake_of
+from recours.runs.ports import ATTACHED
 
 _Number = TypeVar("_Number", int, float)
 
-_c, _a, _m = claims.c, attempts.c, mails.c
+_c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
 _OF_RUN = ("id", "worker", "started_at", "ended_at", "exit_status", "stats")
 # More attempts than are ever under way at the same time.
 _SAME_MINUTES = 10_000
+# Passes over all claims: several processes share them, though the server expects to find enough in the first rows; and
+# compiling the conditions would take longer than it saves.
+_FOR_PASSES = "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL jit = off"
 # Of a record in which somebody has spoilt the time.
 _UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -124,6 +143,7 @@ class DatabaseRecords:
         columns = (
             _a.claim_id,
             _a.carrier,
+            _a.account_id,
             _a.started_at,
             _a.calls,
             _a.outcome,
@@ -145,10 +165,56 @@ class DatabaseRecords:
                 found += [_spent(row, claims_by_id.get(row["claim_id"], {})) for row in some]
         return found
 
+    def proofs(self, since: datetime, until: datetime) -> SecuredProofs:
+        """The claims whose proof came then, fetched or attached, with their amounts in dispute."""
+        money = [name for name in MONEY_COLUMNS if name in self.columns]
+        came = select(_a.claim_id).where(
+            _a.started_at >= since, _a.started_at < until, _a.outcome.in_(["success", ATTACHED])
+        )
+        query = select(_c.id, *_raw_columns(*money)).where(_c.id.in_(came.distinct()))
+        count, amounts = 0, []
+        with self.database.read() as connection:
+            for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
+                read, count = Reader(row), count + 1
+                amounts.append((clean(read.text("currency") or "", 8), read.amount("amount_requested")))
+        return SecuredProofs(count, stake_of(amounts).amounts)
+
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         query = select(*_raw(attempts)).where(_a.claim_id == claim_id).order_by(_a.id)
         with self.database.read() as connection:
             return [_attempt(row, self.catalog) for row in connection.execute(query).mappings()]
+
+    def evidence(self, claim_id: Any) -> list[KeptEvidence]:
+        """All pieces of a claim's evidence that are on record, refused ones too, the oldest first.
+
+        With the documents of attempts that have no row of their own: those that a version before 0011 fetched.
+        """
+        pieces = select(*_raw(evidence)).where(_v.claim_id == claim_id).order_by(_v.id)
+        alone = (
+            select(*_raw(attempts))
+            .where(_a.claim_id == claim_id, _a.document_path.is_not(None))
+            .where(~exists().where(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256))
+            .order_by(_a.id)
+        )
+        with self.database.read() as connection:
+            found = [_piece(row) for row in connection.execute(pieces).mappings()]
+            older = [_attempt(row, self.catalog) for row in connection.execute(alone).mappings()]
+        documents = {attempt.document_sha256: _document(attempt) for attempt in older}
+        return sorted([*documents.values(), *found], key=lambda piece: piece.obtained_at)
+
+    def with_evidence(
+        self, since: datetime | None, until: datetime
+    ) -> Iterator[tuple[ListedClaim, list[KeptEvidence]]]:
+        # Not `in`: SQLite would read the whole table of evidence for each part.
+        came_then = exists().where(_v.claim_id == _c.id, _v.obtained_at < until)
+        came_then = came_then.where(_v.obtained_at >= since) if since else came_then
+        for rows in in_parts(self.database, self._listed().where(came_then), _c.id, _AT_ONCE):
+            pieces: dict[Any, list[KeptEvidence]] = {row["id"]: [] for row in rows}
+            query = select(*_raw(evidence)).where(_v.claim_id.in_(pieces)).order_by(_v.id)
+            with self.database.read() as connection:
+                for row in connection.execute(query).mappings():
+                    pieces[row["claim_id"]].append(_piece(row))
+            yield from ((self._read(row), pieces[row["id"]]) for row in rows)
 
     def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
         listed = select(*_raw(attempts))
@@ -163,16 +229,10 @@ class DatabaseRecords:
             listed = listed.where(_a.id >= first)
         for rows in in_parts(self.database, listed, _a.id, _AT_ONCE):
             found = [_attempt(row, self.catalog) for row in rows]
-            ids = {attempt.claim_id for attempt in found}
-            query = select(_c.id, type_coerce(_c.claim_reference, Text).label("reference")).where(
-                _c.id.in_(ids)
-            )
-            with self.database.read() as connection:
-                named = connection.execute(query).mappings().all()
-            names = {row["id"]: Reader(row).text("reference") for row in named}
+            names = self._references({attempt.claim_id for attempt in found})
             for attempt in found:
                 if since is None or attempt.started_at >= since:
-                    yield clean(names.get(attempt.claim_id) or f"#{attempt.claim_id}", 100), attempt
+                    yield names.get(attempt.claim_id) or f"#{attempt.claim_id}", attempt
 
     # ---------------------------------------------------------------- backlogs
 
@@ -193,29 +253,128 @@ class DatabaseRecords:
             row = connection.execute(query).mappings().first()
         return self._read(row) if row else None
 
+    def find_all(self, references: Sequence[str]) -> dict[str, ListedClaim]:
+        """The claims of these references that there are, by their references."""
+        found = {}
+        with self.database.read() as connection:
+            for first in range(0, len(references), _AT_ONCE):
+                some = references[first : first + _AT_ONCE]
+                query = self._listed().where(_c.claim_reference.in_(some))
+                for row in connection.execute(query).mappings():
+                    found[str(row["claim_reference"])] = self._read(row)
+        return found
+
     def leased_until(self, claim_id: Any, now: datetime) -> datetime | None:
         with self.database.read() as connection:
             return connection.scalar(select(_c.pod_lease_until).where(_c.id == claim_id, ~free(now)))
 
-    def claims(self, wanted: ClaimFilter, most: int, *, skip: int = 0) -> list[ListedClaim]:
-        with self.database.read() as connection:
-            ids = claim_search.newest(connection, wanted, skip + most)[skip:]
-            query = self._listed().where(_c.id.in_(ids)).order_by(_c.id.desc())
-            return [self._read(row) for row in connection.execute(query).mappings()] if ids else []
+    def page(
+        self,
+        wanted: ClaimFilter,
+        most: int,
+        *,
+        skip: int = 0,
+        sort: Sort | None = None,
+        descending: bool = False,
+    ) -> ClaimPage:
+        """What `claims` gives, and how many there are."""
+        with self._search(wanted) as search:
+            ids, count = search.ids(most, skip, sort, descending=descending), search.count(COUNTED_UP_TO + 1)
+        return ClaimPage(self._in_order(ids), count)
+
+    def claims(
+        self,
+        wanted: ClaimFilter,
+        most: int,
+        *,
+        skip: int = 0,
+        sort: Sort | None = None,
+        descending: bool = False,
+    ) -> list[ListedClaim]:
+        """Up to `most` claims after the first `skip`, each with its client. `sort` None: the newest first."""
+        with self._search(wanted) as search:
+            ids = search.ids(most, skip, sort, descending=descending)
+        return self._in_order(ids)
 
     def count(self, wanted: ClaimFilter, most: int) -> int:
-        with self.database.read() as connection:
-            return claim_search.count_of(connection, wanted, most)
+        """How many there are, counted up to `most`, and no further than COUNTED_UP_TO + 1 where texts are searched."""
+        with self._search(wanted) as search:
+            return search.count(most)
 
-    def each_claim(self, since: datetime | None = None) -> Iterator[ListedClaim]:
-        for rows in in_parts(self.database, self._listed(), _c.id, _AT_ONCE):
-            for listed in map(self._read, rows):
-                made = listed.claim.created_at
-                if since is None or made is None or made >= since:
-                    yield listed
+    def matching(self, wanted: ClaimFilter, most: int = COUNTED_UP_TO) -> Matching:
+        """The references of up to `most` claims, the newest first, and how many more match."""
+        with self._search(wanted) as search:
+            ids = search.ids(most, 0, None, descending=False)
+            rest = search.count_exactly() - most if len(ids) == most else 0
+        references: dict[Any, str] = {}
+        for first in range(0, len(ids), _AT_ONCE):
+            references |= self._references(ids[first : first + _AT_ONCE])
+        return Matching([references[claim_id] for claim_id in ids if claim_id in references], max(rest, 0))
+
+    def _references(self, ids: Collection[Any]) -> dict[Any, str]:
+        query = select(_c.id, type_coerce(_c.claim_reference, Text).label("reference")).where(_c.id.in_(ids))
+        with self.database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return {row["id"]: clean(Reader(row).text("reference") or f"#{row['id']}", 100) for row in rows}
+
+    def each_claim(
+        self,
+        since: datetime | None = None,
+        wanted: ClaimFilter | None = None,
+        sort: Sort | None = None,
+        *,
+        descending: bool = False,
+    ) -> Iterator[ListedClaim]:
+        """All that match, by their ids if they are not sorted, a part at a time in memory."""
+        for listed in self._each(wanted or ClaimFilter(), sort, descending=descending):
+            made = listed.claim.created_at
+            if since is None or made is None or made >= since:
+                yield listed
+
+    def _each(self, wanted: ClaimFilter, sort: Sort | None, *, descending: bool) -> Iterator[ListedClaim]:
+        with self._search(wanted) as search:
+            if sort is None:
+                ids, query = None, self._listed().where(*search.conditions)
+            else:
+                ids = search.every(sort, descending=descending)
+        if ids is None:
+            for rows in in_parts(self.database, query, _c.id, _AT_ONCE):
+                yield from map(self._read, rows)
+        else:
+            for first in range(0, len(ids), _AT_ONCE):
+                yield from self._in_order(ids[first : first + _AT_ONCE])
+
+    @contextmanager
+    def _search(self, wanted: ClaimFilter) -> Iterator[Search]:
+        with self.database.read() as connection:
+            if not self.database.is_sqlite:
+                connection.exec_driver_sql(_FOR_PASSES)
+            yield Search(connection, self.columns, wanted)
+
+    def _in_order(self, ids: Sequence[Any]) -> list[ListedClaim]:
+        """These claims in this order, each with its client; without those that are gone by now."""
+        found: dict[Any, ListedClaim] = {}
+        with self.database.read() as connection:
+            for first in range(0, len(ids), _AT_ONCE):
+                query = self._listed().where(_c.id.in_(ids[first : first + _AT_ONCE]))
+                found |= {row["id"]: self._read(row) for row in connection.execute(query).mappings()}
+        client_ids = {one.claim.client_id for one in found.values()} - {None}
+        emails = ClientAccounts(self.database).emails(client_ids) if client_ids else {}
+        return [
+            replace(listed, client=emails.get(listed.claim.client_id, ""))
+            for listed in map(found.get, ids)
+            if listed
+        ]
 
     def _listed(self) -> Select[Any]:
-        return select(*readable_columns(self.columns))
+        order, customer = (first_of(names, self.columns) for names in (ORDER_COLUMNS, CUSTOMER_COLUMNS))
+        shown = {"dispute_type": "dispute_type", "currency": "currency", order: "order", customer: "customer"}
+        more = [
+            type_coerce(literal_column(f"claims.{name}"), Text).label(label)
+            for name, label in shown.items()
+            if name in self.columns
+        ]
+        return select(*readable_columns(self.columns), *more)
 
     def _read(self, row: RowMapping) -> ListedClaim:
         read = Reader(row)
@@ -225,6 +384,10 @@ class DatabaseRecords:
             read.moment("pod_fetched_at"),
             read.text("pod_delivery_person"),
             read.moment("pod_lease_until"),
+            dispute=clean(read.text("dispute_type") or "", 40).strip().lower(),
+            currency=clean(read.text("currency") or "", 8),
+            order=clean(read.text("order") or "", 100),
+            customer=clean(read.text("customer") or "", 200),
         )
 
     def changes(self, claim_id: Any) -> list[PastChange]:
@@ -263,7 +426,7 @@ class DatabaseRecords:
         ]
 
     def mails(self) -> Mapping[MailState, int]:
-        states = [const(state) for state in (MailState.READY, MailState.HELD, MailState.SENDING)]
+        states = [const(state) for state in OPEN_STATES]
         query = select(_m.state, func.count()).where(_m.state.in_(states)).group_by(_m.state)
         with self.database.read() as connection:
             return {MailState(state): count for state, count in connection.execute(query)}
@@ -272,7 +435,7 @@ class DatabaseRecords:
 def _backlog(
     key: str, counted: Counter[str], come: int, oldest: datetime | None, most: int | None
 ) -> Backlog:
-    """One carrier's; `come`: so many of the waiting ones count as ready."""
+    """One account's; `come`: so many of the waiting ones count as ready."""
     stages = {stage: counted[stage] for stage in Stage}
     stages[Stage.READY] += come
     if most is None or stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
@@ -332,6 +495,7 @@ def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
         is_sample=facts_in(attempt["circumstances"]).get(SAMPLE) is True,
         amount=of_claim.amount("amount_requested"),
         currency=clean(of_claim.text("currency") or "", 8),
+        account=of_attempt.account("account_id") or HOUSE,
     )
 
 
@@ -366,6 +530,53 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
         document_source=read.text("document_source"),
         is_last=facts_in(row["circumstances"]).get(LAST_ATTEMPT) is True,
         is_sample=facts_in(row["circumstances"]).get(SAMPLE) is True,
+        account=read.account("account_id") or None,
+    )
+
+
+def _piece(row: RowMapping) -> KeptEvidence:
+    read = Reader(row)
+    kind = read.text("kind")
+    day = read.day("delivered_day")
+    return KeptEvidence(
+        claim_id=row["claim_id"],
+        carrier=read.text("carrier") or "",
+        number=read.text("tracking_number") or "",
+        kind=EvidenceKind(kind) if kind in set(EvidenceKind) else None,
+        source=clean(read.text("source") or "", 100),
+        obtained_at=read.moment("obtained_at") or _UNREADABLE,
+        path=read.text("path") or "",
+        sha256=read.text("sha256") or "",
+        size=_number(int, row["size"]) or 0,
+        media_type=read.text("media_type") or "",
+        run_id=read.text("run_id"),
+        refused=read.text("refused"),
+        shown=shown_in(facts_in(row["shown"])),
+        delivery=Delivery(read.moment("delivered_at"), read.text("signatory"), day, place=read.text("place")),
+        by=read.text("by"),
+    )
+
+
+def _document(attempt: PastAttempt) -> KeptEvidence:
+    """The document of an attempt that has no row of its own."""
+    day = attempt.delivered_day
+    try:
+        delivered_on = date.fromisoformat(day) if day else None
+    except ValueError:
+        delivered_on = None
+    return KeptEvidence(
+        claim_id=attempt.claim_id,
+        carrier=attempt.carrier,
+        number=attempt.number,
+        kind=None,
+        source=clean(attempt.document_source or "", 100),
+        obtained_at=attempt.started_at,
+        path=attempt.document_path or "",
+        sha256=attempt.document_sha256 or "",
+        size=attempt.document_size or 0,
+        media_type=attempt.document_type or "",
+        run_id=attempt.run_id,
+        delivery=Delivery(attempt.delivered_at, attempt.signatory, delivered_on),
     )
 
 
@@ -374,7 +585,7 @@ def _change(row: RowMapping) -> PastChange:
     return PastChange(
         at=read.moment("at") or _UNREADABLE,
         what=clean(read.text("what") or "", 40),
-        by=clean(read.text("by") or "", 60),
+        by=clean(read.text("by") or "", 100),
         details=facts_in(row["details"]),
     )
 

@@ -21,8 +21,10 @@ from sqlalchemy import (
     true,
 )
 
+from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, deadline_end
+from recours.core.errors import REFUSED_KINDS
 from recours.core.last_attempt import Recall
 from recours.core.mail import EventName, MailState
 from recours.core.quota import Limit
@@ -35,9 +37,11 @@ from recours.database.predicates import (
     awaits_retry,
     const,
     edited,
+    of_carriers,
     recalled,
     still_ours,
 )
+from recours.database.ready_claims import lanes_of_parameter, named_lanes, of_each_lane
 from recours.database.reports.claim_search import not_done
 from recours.database.rows import free, raw_columns, readable_columns, unedited
 from recours.database.schema.inspection import Schema
@@ -183,7 +187,7 @@ def _deadline_between(since: datetime, until: datetime) -> tuple[ColumnElement[b
 def _evidence_may_end(catalog: Catalog, since: datetime, until: datetime) -> ColumnElement[bool]:
     """Claims that are ranked by what ends then; and those that wait for a number, which have a place only once they get it."""
     ranked = and_(_c.pod_rank_is_deadline == 1, _c.pod_rank_at >= since, _c.pod_rank_at <= until)
-    unnumbered = and_(at_stage(Stage.UNNUMBERED), _c.pod_carrier_key.in_(sorted(catalog.evidence_days)))
+    unnumbered = and_(at_stage(Stage.UNNUMBERED), of_carriers(catalog.evidence_days))
     return or_(ranked, unnumbered)
 
 
@@ -221,8 +225,13 @@ class DatabaseTroubles:
             found = {state: connection.execute(query).one() for state, query in queries.items()}
         return {state: Pile(count, since) for state, (count, since) in found.items() if count}
 
-    def streak_since(self, carrier: str, kinds: Collection[str], since: datetime) -> datetime | None:
-        """When the first of the latest attempts began that all ended with one of these kinds."""
+    def streak_since(
+        self, carrier: str, kinds: Collection[str], since: datetime, *, of_house: bool = False
+    ) -> datetime | None:
+        """When the first of the latest attempts began that all ended with one of these kinds.
+
+        `of_house`: of those that asked the house's account.
+        """
         query = (
             select(_a.started_at, _a.error_kind)
             .where(_a.carrier == carrier, _a.started_at >= since)
@@ -230,6 +239,8 @@ class DatabaseTroubles:
             .order_by(_a.started_at.desc())
             .limit(_MOST)
         )
+        if of_house:
+            query = query.where(_a.account_id.is_(None))
         first = None
         with self.database.read() as connection:
             for started_at, kind in connection.execute(query):
@@ -237,6 +248,37 @@ class DatabaseTroubles:
                     break
                 first = started_at
         return first
+
+    def refused_since(self, accounts: Collection[int], since: datetime) -> dict[int, datetime]:
+        """When the first of the latest attempts began that the carrier all refused, of each of these clients' accounts."""
+        refused = _a.error_kind.in_(REFUSED_KINDS)
+        query = (
+            select(_a.account_id, _a.started_at, refused.label("refused"))
+            .where(_a.account_id.in_(accounts), _a.started_at >= since, or_(_a.calls > 0, refused))
+            .order_by(_a.started_at.desc())
+            .limit(_MOST)
+        )
+        first: dict[int, datetime] = {}
+        accepted = set()
+        with self.database.read() as connection:
+            for account, started_at, is_refused in connection.execute(query):
+                if not is_refused:
+                    accepted.add(account)
+                elif account not in accepted:
+                    first[account] = started_at
+        return first
+
+    def clients_of(self, key: str) -> list[Any]:
+        """The clients of claims under this account's key for which a call is still to come, most claims first."""
+        if "client_id" not in self.columns:
+            return []
+        to_come = or_(*(at_stage(stage) for stage in (Stage.NEW, Stage.READY, Stage.WAITING)))
+        some = (
+            select(_c.client_id).where(not_done, _c.pod_carrier_key == key, to_come).limit(MOST).subquery().c
+        )
+        query = select(some.client_id).where(some.client_id.is_not(None)).group_by(some.client_id)
+        with self.database.read() as connection:
+            return list(connection.scalars(query.order_by(func.count().desc(), some.client_id)))
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
         """Claims whose real deadline or evidence ends in this time and that may not be tried before it, the nearest first."""
@@ -275,25 +317,46 @@ class DatabaseTroubles:
 
     def _near(self, now: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
         """Ids by each index that can answer; what it yields is looked at again by the rules."""
-        ids = select(_c.id).where(self.reach.rows())
         to_come = _c.pod_rank_is_deadline == 1, _c.pod_rank_at >= now
-        for key in sorted(closed):
-            of_key = ids.where(_c.pod_carrier_key == key).order_by(_c.pod_rank_at)
-            yield of_key.where(at_stage(Stage.READY), *to_come)
-            yield of_key.where(at_stage(Stage.NEW), *to_come)
-            yield of_key.where(
-                at_stage(Stage.NEW), _c.pod_rank_is_deadline == 0
-            )  # ranked by an older version
-            if key in self.catalog.evidence_days:
+        over = _c.pod_rank_is_deadline == 1, _c.pod_rank_at < now
+        of_clients = sorted(key for key in closed if carrier_of(key) != key)
+        of_house = ([key] for key in sorted(closed) if key not in of_clients)
+        for keys in (*of_house, *([of_clients] if of_clients else [])):
+            yield self._first_of(keys, at_stage(Stage.READY), *to_come)
+            yield self._first_of(keys, at_stage(Stage.NEW), *to_come)
+            ranked_by_older_version = _c.pod_rank_is_deadline == 0
+            yield self._first_of(keys, at_stage(Stage.NEW), ranked_by_older_version)
+            if any(carrier_of(key) in self.catalog.evidence_days for key in keys):
                 # Their evidence is over, but perhaps not their deadline.
-                over = _c.pod_rank_is_deadline == 1, _c.pod_rank_at < now
-                latest = of_key.order_by(None).order_by(_c.pod_rank_at.desc())
-                yield latest.where(at_stage(Stage.READY), *over)
-                yield latest.where(at_stage(Stage.NEW), *over)
+                yield self._first_of(keys, at_stage(Stage.READY), *over, latest=True)
+                yield self._first_of(keys, at_stage(Stage.NEW), *over, latest=True)
         # The latest next retries are the likeliest to come after a deadline.
-        yield ids.where(awaits_retry()).order_by(_c.pod_next_retry_at.desc())
-        known = _c.pod_carrier_key.in_(["", *sorted(self.catalog.specs)])
-        yield ids.where(not_done, known, at_stage(Stage.UNNUMBERED))
+        yield self._reached().where(awaits_retry()).order_by(_c.pod_next_retry_at.desc())
+        known = of_carriers(["", *self.catalog.specs])
+        yield self._reached().where(not_done, known, at_stage(Stage.UNNUMBERED))
+
+    def _first_of(
+        self, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
+    ) -> Select[Any]:
+        """The ids of the first claims by rank under one of these accounts' keys; `latest`: of the last ones.
+
+        Each account's are found by an index; those of all clients' accounts in one query.
+        """
+        order = _c.pod_rank_at.desc() if latest else _c.pod_rank_at
+        if len(keys) == 1:
+            return self._reached().where(_c.pod_carrier_key == keys[0], *where).order_by(order)
+        is_sqlite = self.database.is_sqlite
+        lanes = lanes_of_parameter(is_sqlite=is_sqlite)
+        first = self._reached().where(_c.pod_carrier_key == lanes.c.carrier_key, *where).order_by(order)
+        found = of_each_lane(
+            lanes, first.add_columns(_c.pod_rank_at).limit(_MOST_CLAIMS), is_sqlite=is_sqlite
+        )
+        ranked = found.params(named_lanes(keys, is_sqlite=is_sqlite)).subquery()
+        rank = ranked.c.pod_rank_at
+        return select(ranked.c.id).order_by(rank.desc() if latest else rank)
+
+    def _reached(self) -> Select[Any]:
+        return select(_c.id).where(self.reach.rows())
 
 
 def _pile(at: Any) -> Select[Any]:

@@ -1,0 +1,67 @@
+"""The mails as they were written, for people who look at them before they are sent, and after."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from recours.core.mail import OPEN_STATES, MailState
+from recours.core.text import clean
+from recours.database.engine import Database
+from recours.database.predicates import const
+from recours.database.tables import mails
+from recours.operations.records import ListedMail, WrittenMail
+
+_m = mails.c
+_LISTED = (_m.id, _m.kind, _m.recipient, _m.subject, _m.state, _m.created_at, _m.ended_at, _m.tries, _m.error)
+_LONGEST_TEXT, _LONGEST_ERROR = 200, 300
+
+
+class DatabaseMails:
+    """Reads them. All methods raise DatabaseError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def waiting(self, most: int) -> list[ListedMail]:
+        """Those that are not ended, the oldest first; by the index of those."""
+        states = [const(state) for state in OPEN_STATES]
+        with self._database.read() as connection:
+            query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(most)
+            return _listed(connection.execute(query).mappings())
+
+    def latest(self, most: int) -> list[ListedMail]:
+        """Those that were written last, the newest first."""
+        with self._database.read() as connection:
+            return _listed(connection.execute(select(*_LISTED).order_by(_m.id.desc()).limit(most)).mappings())
+
+    def find(self, number: int) -> WrittenMail | None:
+        with self._database.read() as connection:
+            return _written(connection, number)
+
+
+def _written(connection: Connection, number: int) -> WrittenMail | None:
+    query = select(*_LISTED, _m.language, _m.plain, _m.html).where(_m.id == number)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
+    (listed,) = _listed([row])
+    return WrittenMail(listed, str(row["language"]), str(row["plain"]), str(row["html"]))
+
+
+def _listed(rows: Iterable[Any]) -> list[ListedMail]:
+    """A state that another version wrote is shown as it stands."""
+    return [
+        ListedMail(
+            row["id"],
+            str(row["kind"]),
+            clean(row["recipient"], _LONGEST_TEXT),
+            clean(row["subject"], _LONGEST_TEXT),
+            MailState(row["state"]) if row["state"] in set(MailState) else clean(row["state"], 40),
+            row["created_at"],
+            row["ended_at"],
+            row["tries"],
+            clean(row["error"], _LONGEST_ERROR) if row["error"] else None,
+        )
+        for row in rows
+    ]

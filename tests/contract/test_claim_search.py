@@ -1,0 +1,256 @@
+"""The table of claims, on real databases: every filter, every order and every page, against the same in plain Python."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, MetaData, Text, delete, insert, text
+
+from recours.carriers.chronopost import SPEC
+from recours.core.accounts import carrier_of
+from recours.core.carrier import Catalog
+from recours.core.claim import Stage
+from recours.database.engine import Database
+from recours.database.reports import claim_search
+from recours.database.reports.records import DatabaseRecords
+from recours.database.schema.inspection import look
+from recours.database.tables import claims, clients
+from recours.operations.records import COUNTED_UP_TO, ClaimFilter, ClaimPage, Matching, Sort
+from tests.conftest import SERVICE_CLAIMS, Kind
+
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+CATALOG = Catalog([SPEC])
+ALL = ClaimFilter()
+SHOPS = {
+    1: ("été@shop.example", "Zoé ÉTÉ", "La Boutique"),
+    2: ("b_2@shop.example", None, "100% Bio"),
+    3: ("Z@x.fr", "Ann", None),
+}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def records(
+    request: pytest.FixtureRequest, kinds: Callable[[str], Kind], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DatabaseRecords]:
+    database = Database(kinds(request.param).ready(tmp_path_factory.mktemp("search")))
+    with database.write() as connection:
+        connection.execute(text("ALTER TABLE claims ADD COLUMN customer_name TEXT"))
+        rows = [
+            {"id": n, "email": email, "full_name": name, "company_name": company}
+            for n, (email, name, company) in SHOPS.items()
+        ]
+        connection.execute(insert(clients), rows)
+    yield DatabaseRecords(database, CATALOG, look(database).columns)
+    database.close()
+
+
+# ---------------------------------------------------------------- the same in plain Python
+
+
+def fold(value: str) -> str:
+    """In one case; of letters whose capital is one letter."""
+    return "".join(char.upper() if len(char.upper()) == 1 else char for char in value)
+
+
+def holds(row: dict[str, Any], typed: str) -> bool:
+    typed = fold(" ".join(typed.split()))
+    number = fold((row["tracking_number"] or "").replace(" ", ""))
+    texts = [row["claim_reference"], row["order_id"], row["customer_name"], *SHOPS.get(row["client_id"], ())]
+    return typed.replace(" ", "") in number or any(typed in fold(text) for text in texts if text)
+
+
+def is_wanted(row: dict[str, Any], wanted: ClaimFilter) -> bool:
+    chosen = (
+        (row["pod_fetch_status"] or "", wanted.statuses),
+        (row["pod_stage"] or "", wanted.stages),
+        (carrier_of(row["pod_carrier_key"] or ""), wanted.carriers),
+        (str(row["client_id"] or ""), wanted.clients),
+        (row["pod_error_kind"] or "", wanted.kinds),
+    )
+    return all(not values or value in values for value, values in chosen) and (
+        not wanted.text.strip() or holds(row, wanted.text)
+    )
+
+
+def next_try(row: dict[str, Any]) -> Any:
+    if row["pod_stage"] in ("new", "ready"):
+        return 0, NOW
+    return (1, row["pod_next_retry_at"]) if row["pod_stage"] == "waiting" else None
+
+
+def stage(row: dict[str, Any]) -> Any:
+    if row["pod_fetch_status"] == "success":
+        return len(Stage)
+    return list(Stage).index(row["pod_stage"]) if row["pod_stage"] else None
+
+
+KEYS: dict[Sort, Callable[[dict[str, Any]], Any]] = {
+    Sort.REFERENCE: lambda row: row["claim_reference"],
+    Sort.NUMBER: lambda row: (row["tracking_number"] or "").replace(" ", "").upper() or None,
+    Sort.CARRIER: lambda row: (carrier_of(row["pod_carrier_key"] or "") or row["carrier"]).lower(),
+    Sort.CLIENT: lambda row: SHOPS[row["client_id"]][0].lower() if row["client_id"] in SHOPS else None,
+    Sort.AMOUNT: lambda row: row["amount_requested"],
+    Sort.DEADLINE: lambda row: row["response_deadline"],
+    Sort.AGE: lambda row: -row["created_at"].timestamp() if row["created_at"] else None,
+    Sort.STAGE: stage,
+    Sort.NEXT_TRY: next_try,
+    Sort.REASON: lambda row: row["pod_error_kind"],
+}
+
+
+def expected(
+    rows: Sequence[dict[str, Any]], wanted: ClaimFilter, sort: Sort | None, *, descending: bool
+) -> list[str]:
+    """The newest first; then by the key, without moving those that are alike; those without one at the end."""
+    found = sorted((row for row in rows if is_wanted(row, wanted)), key=lambda row: -row["id"])
+    if sort:
+        key = KEYS[sort]
+        known = [row for row in found if key(row) is not None]
+        found = sorted(known, key=key, reverse=descending) + [row for row in found if key(row) is None]
+    return [row["claim_reference"] for row in found]
+
+
+# ---------------------------------------------------------------- any claims, any question
+
+_SIGNS = st.text("aAzZ09éÉçÇœŒßñ%_/'-", min_size=1, max_size=6)
+_MAYBE = st.none() | _SIGNS
+_KINDS = st.sampled_from([None, "not_found", "timeout", "account_denied"])
+_KEYS = st.sampled_from([None, "", "chronopost", "chronopost#2", "ups"])
+_STATUSES = st.sampled_from([None, "failed", "pending", "success", "manual"])
+_STAGES = st.sampled_from([None, *Stage])
+_TIMES = st.none() | st.integers(0, 4).map(lambda n: NOW + timedelta(hours=n))
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "order_id": _SIGNS,
+            "customer_name": _MAYBE | st.just("Zoé  d'Été"),
+            "tracking_number": st.none() | st.text("aZz09 %_", max_size=6) | st.just("xy 000 1"),
+            "carrier": st.sampled_from(["Chronopost", "UPS", "Pigeon"]),
+            "client_id": st.none() | st.sampled_from([1, 2, 3]),
+            "amount_requested": st.sampled_from([0.0, 9.5, 10.0, 100.25]),
+            "response_deadline": st.none() | st.integers(1, 4).map(lambda day: date(2026, 2, day)),
+            "created_at": _TIMES,
+            "pod_fetch_status": _STATUSES,
+            "pod_stage": _STAGES,
+            "pod_carrier_key": _KEYS,
+            "pod_error_kind": _KINDS,
+            "pod_next_retry_at": st.integers(0, 4).map(lambda n: NOW + timedelta(hours=n)),
+        }
+    ),
+    max_size=12,
+)
+TYPED = st.one_of(
+    st.just(""),
+    _SIGNS,
+    st.sampled_from(["clm-0", " CLM-3", "x y0", "BOUTIQUE", "été", "ÉTÉ", "100%", "b_2", "zoé d", "/"]),
+)
+
+
+def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    return st.lists(values.map(lambda value: value or ""), max_size=2)
+
+
+FILTERS = st.builds(
+    ClaimFilter,
+    statuses=some(_STATUSES),
+    stages=some(st.sampled_from(Stage)),
+    carriers=some(st.sampled_from(["", "chronopost", "ups"])),
+    text=TYPED,
+    clients=some(st.sampled_from(["", "1", "3", "x"])),
+    kinds=some(_KINDS),
+)
+
+
+TABLE = SERVICE_CLAIMS.to_metadata(MetaData())
+for _name in ("customer_name", "currency"):
+    TABLE.append_column(Column(_name, Text))
+
+
+def put(records: DatabaseRecords, rows: list[dict[str, Any]]) -> None:
+    """In place of all that there are."""
+    for n, row in enumerate(rows):
+        row |= {"id": n + 1, "claim_reference": f"CLM-{n}", "dispute_type": "lost"}
+    with records.database.write() as connection:
+        connection.execute(delete(claims))
+        if rows:
+            connection.execute(insert(TABLE), rows)
+
+
+@pytest.mark.parametrize("counted_up_to", [COUNTED_UP_TO, 3], ids=["few", "many"])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(rows=ROWS, wanted=FILTERS, sort=st.none() | st.sampled_from(Sort), descending=st.booleans())
+def test_the_table_is_what_plain_python_finds_and_sorts(
+    records: DatabaseRecords,
+    monkeypatch: pytest.MonkeyPatch,
+    counted_up_to: int,
+    rows: list[dict[str, Any]],
+    wanted: ClaimFilter,
+    sort: Sort | None,
+    descending: bool,
+) -> None:
+    monkeypatch.setattr(claim_search, "COUNTED_UP_TO", counted_up_to)
+    put(records, rows)
+    found = expected(rows, wanted, sort, descending=descending)
+    order: dict[str, Any] = {"sort": sort, "descending": descending}
+    page = records.page(wanted, 50, **order)
+    assert [one.claim.reference for one in page.claims] == found
+    # What no search is needed for is counted further.
+    assert page.count == len(found) or len(found) > page.count == counted_up_to + 1
+    in_parts = [
+        one.claim.reference
+        for skip in range(0, 15, 2)
+        for one in records.claims(wanted, 2, skip=skip, **order)
+    ]
+    assert in_parts == found
+    all_of_them = [one.claim.reference for one in records.each_claim(None, wanted, **order)]
+    assert all_of_them == (found if sort else found[::-1])
+    newest = expected(rows, wanted, None, descending=False)
+    assert records.matching(wanted, 3) == Matching(newest[:3], max(len(found) - 3, 0))
+    assert records.matching(wanted, 50) == Matching(newest, 0)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_each_order_has_the_unknown_last_and_of_the_alike_the_newest_first(
+    records: DatabaseRecords, *, descending: bool
+) -> None:
+    known: dict[str, Any] = {
+        "order_id": "O", "carrier": "UPS", "tracking_number": "xy 1", "client_id": 1, "amount_requested": 10.0,
+        "response_deadline": date(2026, 2, 3), "created_at": NOW, "pod_stage": "waiting", "pod_carrier_key": "ups",
+        "pod_error_kind": "timeout", "pod_next_retry_at": NOW,
+    }  # fmt: skip
+    less = known | {
+        "carrier": "DPD", "tracking_number": "XX9", "client_id": 2, "amount_requested": 9.5, "pod_carrier_key": "dpd#7",
+        "response_deadline": date(2026, 2, 2), "created_at": NOW - timedelta(1), "pod_stage": "ready",
+        "pod_error_kind": "not_found", "pod_next_retry_at": NOW - timedelta(1),
+    }  # fmt: skip
+    unknown = dict.fromkeys(known) | {"order_id": "O", "carrier": "Pigeon", "amount_requested": 1.0}
+    rows = [dict(row) for row in (known, unknown, less, known, unknown, less)]
+    for row in rows:
+        row.setdefault("pod_fetch_status", None)
+        row.setdefault("customer_name", None)
+    put(records, rows)
+    for sort in Sort:
+        found = records.claims(ClaimFilter(), 9, sort=sort, descending=descending)
+        assert [one.claim.reference for one in found] == expected(rows, ALL, sort, descending=descending), (
+            sort
+        )
+
+
+def test_a_listed_claim_names_its_client_its_order_and_its_customer(records: DatabaseRecords) -> None:
+    known = {"order_id": "O-7", "customer_name": "Zoé", "client_id": 1, "currency": "USD"}
+    unknown = {"order_id": "", "customer_name": None, "client_id": None, "currency": None}
+    put(records, [{"carrier": "UPS", "amount_requested": 1} | row for row in (unknown, known)])
+    found = [(one.order, one.customer, one.client, one.currency) for one in records.claims(ClaimFilter(), 9)]
+    assert found == [("O-7", "Zoé", SHOPS[1][0], "USD"), ("", "", "", "")]
+
+
+@pytest.mark.parametrize(
+    "typed", ["\0", "CLM\0", "\ud800", "%", "_", "x" * 100_000, "'; DROP TABLE claims; --"]
+)
+def test_what_is_typed_may_be_anything(records: DatabaseRecords, typed: str) -> None:
+    put(records, [{"order_id": "O-7", "carrier": "UPS", "amount_requested": 1}])
+    assert records.page(ClaimFilter(text=typed), 9) == ClaimPage([], 0)
+    assert records.page(ClaimFilter(clients=[typed], kinds=[typed]), 9) == ClaimPage([], 0)
