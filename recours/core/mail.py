@@ -3,13 +3,14 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from recours.core.accounts import carrier_of
 from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.text import clean
@@ -30,6 +31,7 @@ class EventName(StrEnum):
     GAVE_UP = "gave_up"
     EXPIRED = "expired"  # given up, since its deadline had long passed
     ACCOUNT_FAULT = "account_fault"
+    ACCOUNT_REFUSED = "account_refused"  # the client's own, by its carrier
     RUN_FAULT = "run_fault"
     WEEKLY_REPORT = "weekly_report"  # its facts are the week's figures
 
@@ -82,6 +84,7 @@ class MailKind(StrEnum):
 
     POD_FAILED = "pod_failed"
     POD_RETRIEVED = "pod_retrieved"
+    ACCOUNT_REFUSED = "account_refused"
     OPERATOR_SUMMARY = "operator_summary"
     WEEKLY_REPORT = "weekly_report"
 
@@ -98,6 +101,9 @@ class MailState(StrEnum):
     UNDECIDED = "undecided"  # a run died while it was sending it
 
 
+# Those of mails that are not ended.
+OPEN_STATES = (MailState.READY, MailState.HELD, MailState.SENDING)
+
 # What is kept with an event that was not mailed, since its claim was corrected first. Such a one, and no other, is to
 # be told after all if its reason comes back.
 LAPSED = "its claim was mended before anybody was told"
@@ -109,11 +115,14 @@ class Preferences:
     pod_retrieved: bool = True
     frequency: Frequency = Frequency.IMMEDIATE
     language: str = "fr"
+    account_refused: bool = True
 
     def wants(self, kind: MailKind) -> bool:
-        return {MailKind.POD_FAILED: self.pod_failed, MailKind.POD_RETRIEVED: self.pod_retrieved}.get(
-            kind, True
-        )
+        return {
+            MailKind.POD_FAILED: self.pod_failed,
+            MailKind.POD_RETRIEVED: self.pod_retrieved,
+            MailKind.ACCOUNT_REFUSED: self.account_refused,
+        }.get(kind, True)
 
 
 def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str | None]:
@@ -139,8 +148,11 @@ def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str
         faults.append(name)
         return otherwise
 
+    pod_failed = read("pod_failed", _YES_NO, usual.pod_failed)
     found = Preferences(
-        pod_failed=read("pod_failed", _YES_NO, usual.pod_failed),
+        pod_failed=pod_failed,
+        # A client who wants no mail about what is missing wants none about why, unless they say so.
+        account_refused=read("account_refused", _YES_NO, pod_failed),
         pod_retrieved=read("pod_retrieved", _YES_NO, usual.pod_retrieved),
         frequency=read("frequency", {frequency.value: frequency for frequency in Frequency}, usual.frequency),
         language=read("language", {name: name for name in LANGUAGES}, usual.language),
@@ -156,6 +168,19 @@ def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: 
     if frequency is Frequency.IMMEDIATE or written_at > now + CLOCKS_DIFFER:
         return True
     return written_at < _last_digest(frequency, now, zone)
+
+
+def summary_due(last: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
+    """Tell whether the operator's mail of the day is to be written; `last`: when the latest one was.
+
+    One a day, from the hour of digests on. After a day without one, at any hour. A `last` that a wrong clock dated into the
+    future does not count.
+    """
+    if last is None or last > now + CLOCKS_DIFFER:
+        return True
+    here = now.astimezone(zone)
+    days = (here.date() - last.astimezone(zone).date()).days
+    return days > 1 or (days == 1 and here.hour >= _DIGEST_HOUR)
 
 
 def reported_week(now: datetime, zone: ZoneInfo) -> date:
@@ -242,6 +267,18 @@ class OutgoingMail:
     html: str
     created_at: datetime
     told: tuple[OutboxEvent, ...]
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A file that a mail may bring along. `reference`: of its claim."""
+
+    reference: str
+    path: str
+    sha256: str
+    size: int
+    media_type: str
 
 
 @dataclass(frozen=True)
@@ -252,6 +289,14 @@ class ClaimNow:
     carrier: str | None
     fetch_status: str | None
     claim_status: str | None = None
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What the reasons of some events are about, as it is now."""
+
+    claims: Mapping[Any, ClaimNow] = field(default_factory=dict)  # by their ids
+    refused_accounts: Collection[str] = ()  # the keys of clients' accounts that carriers refuse
 
 
 def things(told: Sequence[OutboxEvent]) -> list[OutboxEvent]:
@@ -266,15 +311,36 @@ def _subject(event: OutboxEvent) -> tuple[Any, str, str]:
     return event.claim_id, event.carrier, event.number
 
 
+FAULTS = (EventName.RUN_FAULT, EventName.ACCOUNT_FAULT)
+
+
+def is_of_client(event: OutboxEvent) -> bool:
+    """Tell whether it is about a client's account, by the account's key."""
+    return carrier_of(event.carrier) != event.carrier
+
+
+def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
+    """What a fault has in common with the same one of another day, or of another client; None: it is no fault."""
+    if event.name not in FAULTS:
+        return None
+    return event.name, carrier_of(event.carrier), is_of_client(event), kind_of(event)
+
+
 def may_lapse(event: OutboxEvent) -> bool:
     """Tell whether the reason of an event can be gone: what somebody is to mend, they may have mended."""
-    return event.name is EventName.POD_FAILED
+    return event.name in (EventName.POD_FAILED, EventName.ACCOUNT_REFUSED)
 
 
-def still_holds(event: OutboxEvent, claim: ClaimNow | None, skipped: frozenset[str]) -> bool:
-    """Tell whether the reason of an event is still there: its claim was neither mended, nor corrected, nor settled."""
+def still_holds(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bool:
+    """Tell whether the reason of an event is still there.
+
+    Its claim was neither mended, nor corrected, nor settled; or the account is still refused.
+    """
     if not may_lapse(event):
         return True
+    if event.name is EventName.ACCOUNT_REFUSED:
+        return event.carrier in now.refused_accounts
+    claim = now.claims.get(event.claim_id)
     if claim is None or claim.fetch_status == "success":
         return False
     if (claim.claim_status or "").strip().lower() in skipped:

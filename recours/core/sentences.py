@@ -5,13 +5,14 @@ Kind, key and words are stored; a sentence is made of them wherever it is shown,
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from recours.core.accounts import account_name
 from recours.core.errors import ErrorKind
-from recours.core.text import clean, plain
+from recours.core.text import clean, names_text, plain
 
 LONGEST_NAME, LONGEST_MESSAGE = 60, 200
 
@@ -30,6 +31,8 @@ class Sentence(StrEnum):
     PARCEL_TOO_OLD = "parcel_too_old"
     PARCEL_NOT_OURS = "parcel_not_ours"
     PARCEL_DENIED = "parcel_denied"
+    PARCEL_NOT_CLIENTS = "parcel_not_clients"
+    PARCEL_DENIED_TO_CLIENT = "parcel_denied_to_client"
     RETURNED = "returned"
     RETURN_DELIVERED = "return_delivered"
     DESTROYED = "destroyed"
@@ -51,6 +54,7 @@ class Sentence(StrEnum):
     PROOFS_NOT_ISSUED = "proofs_not_issued"
     PROOFS_ELSEWHERE = "proofs_elsewhere"
     PROOFS_TURNED_OFF = "proofs_turned_off"
+    PROOFS_TURNED_OFF_FOR_CLIENT = "proofs_turned_off_for_client"
     CREDENTIALS_REJECTED = "credentials_rejected"
     CREDENTIALS_UNCHECKED = "credentials_unchecked"
     SERVICE_DENIED = "service_denied"
@@ -81,6 +85,7 @@ class Said:
     key: Sentence
     carrier: str = ""
     words: str = ""
+    client: str = ""  # the address of the one whose account it is about; "": the house's, or about none
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,12 @@ _TABLE: dict[Sentence, _Row] = {
     _S.PARCEL_DENIED: _Row(_K.ACCESS_DENIED,
         "{carrier} accepts our account, but refuses this parcel",
         "Accès refusé à ce colis : {carrier} accepte pourtant notre compte"),
+    _S.PARCEL_NOT_CLIENTS: _Row(_K.ACCESS_DENIED,
+        "The parcel does not belong to the client's {carrier} contract",
+        "Le colis n'appartient pas au contrat {carrier} du client"),
+    _S.PARCEL_DENIED_TO_CLIENT: _Row(_K.ACCESS_DENIED,
+        "{carrier} accepts the client's account, but refuses this parcel",
+        "Accès refusé à ce colis : {carrier} accepte pourtant le compte du client"),
     _S.RETURNED: _Row(_K.RETURNED_TO_SENDER,
         "{carrier} says that the parcel was returned to the sender[ ({words})]",
         "{carrier} indique que le colis est retourné à l'expéditeur"),
@@ -160,7 +171,7 @@ _TABLE: dict[Sentence, _Row] = {
     _S.PROOF_UNTRACKED: _Row(_K.POD_NOT_AVAILABLE_YET,
         "{carrier} has given no proof yet; whether the parcel is delivered is asked at the next attempt[ ({words})]",
         "La preuve n'est pas encore disponible chez {carrier} ; le suivi du colis sera consulté à la prochaine "
-        "tentative[ ({words})]"),
+        "tentative[ (« {words} »)]"),
     _S.PROOF_FOR_PARTIES: _Row(_K.POD_NOT_AVAILABLE_YET,
         "The parcel is delivered, but {carrier} has given no proof yet; it gives one to the accounts of the sender, "
         "the receiver and the payer only",
@@ -194,6 +205,9 @@ _TABLE: dict[Sentence, _Row] = {
     _S.PROOFS_TURNED_OFF: _Row(_K.POD_NEVER_AVAILABLE,
         "The parcel is delivered, but {carrier} gives no proofs to our account",
         "Le colis est livré, mais la preuve de livraison n'est jamais fournie à notre compte {carrier}"),
+    _S.PROOFS_TURNED_OFF_FOR_CLIENT: _Row(_K.POD_NEVER_AVAILABLE,
+        "The parcel is delivered, but {carrier} gives no proofs to the client's account",
+        "Le colis est livré, mais la preuve de livraison n'est jamais fournie au compte {carrier} du client"),
     _S.PROOF_UNUSABLE: _Row(_K.BAD_RESPONSE,
         "What the carrier sent as a proof is not one",
         "Ce que le transporteur a envoyé comme preuve n'en est pas une"),
@@ -263,6 +277,46 @@ _TABLE: dict[Sentence, _Row] = {
         "Recherche abandonnée : l'échéance de réponse est passée depuis longtemps[ (dernière réponse : {words})]"),
 }  # fmt: skip
 
+# What a sentence about our account becomes if the account is a client's: in English and French.
+_OF_CLIENTS: dict[Sentence, tuple[str, str]] = {
+    _S.CREDENTIALS_REJECTED: (
+        "{carrier} rejects the credentials of {client}",
+        "{carrier} refuse les identifiants de {client}"),
+    _S.CREDENTIALS_UNCHECKED: (
+        "{carrier} did not say whether it accepts the account of {client} again",
+        "{carrier} n'a pas dit si le compte de {client} est de nouveau accepté"),
+    _S.SERVICE_DENIED: (
+        "{carrier} does not let the account of {client} use this service",
+        "{carrier} n'ouvre pas ce service au compte de {client}"),
+    _S.PARCELS_DENIED: (
+        "{carrier} denied the account of {client} several parcels in a row: check it and its contract, "
+        'recours accounts check "{client}" "{carrier}"',
+        "Accès refusé par {carrier} au compte de {client} pour plusieurs colis de suite : vérifiez ce compte et son "
+        'contrat, recours accounts check "{client}" "{carrier}"'),
+    _S.NOT_CONFIGURED: (
+        "The {carrier} account of {client} cannot be used[: {words}]",
+        "Le compte {carrier} de {client} est inutilisable[] : recours accounts list"),
+}  # fmt: skip
+
+# What a sentence about our account and one parcel becomes if the account is a client's. It names none: rows keep it.
+OF_CLIENT = {
+    _S.PARCEL_NOT_OURS: _S.PARCEL_NOT_CLIENTS,
+    _S.PARCEL_DENIED: _S.PARCEL_DENIED_TO_CLIENT,
+    _S.PROOFS_TURNED_OFF: _S.PROOFS_TURNED_OFF_FOR_CLIENT,
+}
+# And what that client reads: in English and French.
+_YOURS: dict[Sentence, tuple[str, str]] = {
+    _S.PARCEL_NOT_CLIENTS: (
+        "The parcel does not belong to your {carrier} contract",
+        "Le colis n'appartient pas à votre contrat {carrier}"),
+    _S.PARCEL_DENIED_TO_CLIENT: (
+        "{carrier} accepts your account, but refuses this parcel",
+        "Accès refusé à ce colis : {carrier} accepte pourtant votre compte"),
+    _S.PROOFS_TURNED_OFF_FOR_CLIENT: (
+        "The parcel is delivered, but {carrier} gives no proofs to your account",
+        "Le colis est livré, mais la preuve de livraison n'est jamais fournie à votre compte {carrier}"),
+}  # fmt: skip
+
 # What a sentence about a number becomes if the number's check digit is wrong.
 MISTYPED = {
     _S.NUMBER_REJECTED: _S.NUMBER_REJECTED_MISTYPED,
@@ -278,23 +332,36 @@ def kind_of(key: Sentence) -> ErrorKind:
     return _TABLE[key].kind or ErrorKind.INTERNAL_ERROR
 
 
-def sentence(language: str, said: Said, detail: str = "") -> str:
-    """The sentence, without a full stop. `detail`: for the log, such as an HTTP status. Never raises for odd words."""
-    before, place, after = _parts(language, said.key)
+def sentence(language: str, said: Said, detail: str = "", *, to_client: bool = False) -> str:
+    """The sentence, without a full stop. `detail`: for the log, such as an HTTP status. Never raises for odd words.
+
+    `to_client`: its reader is the client whose claim it is about.
+    """
+    variants = _YOURS if to_client else _OF_CLIENTS if said.client else {}
+    before, place, after = _parts(language, *variants.get(said.key, _of_table(said.key)))
     carrier, words = clean(said.carrier, LONGEST_NAME), clean(said.words, LONGEST_MESSAGE)
+    client = clean(said.client, LONGEST_MESSAGE)
+    if said.key is _S.NOT_CONFIGURED:
+        words = names_text(language, words)
+    if said.key not in _OF_CLIENTS:
+        carrier = account_name(carrier, client)
+    names = {"carrier": carrier, "client": client}
     more = f" ({detail})" if detail else ""
     quoted = place.format(words=words) if words else ""
-    return f"{before.format(carrier=carrier)}{more}{quoted}{after.format(carrier=carrier)}"
+    return f"{before.format(**names)}{more}{quoted}{after.format(**names)}"
+
+
+def _of_table(key: Sentence) -> tuple[str, str]:
+    return _TABLE[key].en, _TABLE[key].fr
 
 
 @cache
-def _parts(language: str, key: Sentence) -> tuple[str, str, str]:
+def _parts(language: str, en: str, fr: str) -> tuple[str, str, str]:
     """What stands before the words, around them, and after them."""
-    row = _TABLE[key]
-    text = row.fr if language == "fr" else row.en
+    text = fr if language == "fr" else en
     found = _SENTENCE.fullmatch(text if "[" in text else text + _LAST[language])
     if found is None:
-        raise ValueError(f"{key} is no sentence: {text}")
+        raise ValueError(f"this is no sentence: {text}")
     return found["before"], found["words"], found["after"]
 
 
@@ -322,8 +389,9 @@ def facts_of(said: Said | None) -> dict[str, str]:
 
 def said_by(facts: Mapping[str, Any], carrier: str) -> Said | None:
     """What an event kept; None if it is of an older version, or of a newer one."""
-    key, words = facts.get("sentence"), facts.get("words")
-    return stored(key if isinstance(key, str) else None, carrier, words if isinstance(words, str) else None)
+    texts = {name: text for name, text in facts.items() if isinstance(text, str)}
+    said = stored(texts.get("sentence"), carrier, texts.get("words"))
+    return said and replace(said, client=texts.get("client", ""))
 
 
 def said_in(text: str, said: Said | None) -> Said | None:
@@ -339,7 +407,7 @@ def kind_of_text(text: str) -> ErrorKind | None:
     """The kind of error that a sentence of this table tells of, whatever the carrier and its words; None: it is none."""
     folded = plain(text)
     for language in _LAST:  # of a claim that expired, the kind is that of the last answer
-        before, words, _ = _parts(language, _S.EXPIRED)
+        before, words, _ = _parts(language, *_of_table(_S.EXPIRED))
         folded = folded.removeprefix(plain(before + words.partition("{words}")[0]))
     return next((kind for kind, pattern in _patterns() if pattern.match(folded)), None)
 
@@ -348,9 +416,9 @@ def kind_of_text(text: str) -> ErrorKind | None:
 def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
     """The longer sentences first: some begin like shorter ones."""
     found = []
-    for key, row in _TABLE.items():
+    for row in _TABLE.values():
         for language in _LAST:
-            before, _, after = (re.escape(plain(part)) for part in _parts(language, key))
+            before, _, after = (re.escape(plain(part)) for part in _parts(language, row.en, row.fr))
             words = r"(?: \(.{1,250}\))?" if after else ""
             text = f"{before}{words}{after}".replace(re.escape("{carrier}"), r".{1,60}")
             if row.kind:

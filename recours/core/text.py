@@ -4,7 +4,9 @@ import base64
 import html
 import json
 import re
+import threading
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,6 +64,21 @@ def counted(language: str, forms: str | tuple[str, str], count: float, /, **more
     return form.format(**{"count": count, "s": "" if is_one else "s"} | more)
 
 
+_BETWEEN_NAMES = (
+    (", or ", ", ou "),
+    (" and ", " et "),
+    ("the environment", "l'environnement"),
+    ("nowhere", "nulle part"),
+)
+
+
+def names_text(language: str, names: str) -> str:
+    """Names of settings, or of where they stand, as they are listed in English: `A and B, or C`."""
+    for english, french in _BETWEEN_NAMES if language == "fr" else ():
+        names = names.replace(english, french)
+    return names
+
+
 class Texts:
     """The texts of one language by their keys, with markers in braces; those about a count are as in `counted`."""
 
@@ -89,6 +106,11 @@ def is_text(value: str) -> bool:
     return True
 
 
+def is_one_line(text: str) -> bool:
+    """Tell whether a text has no line break and no other control character."""
+    return not any(ord(char) < ord(" ") for char in text)
+
+
 # ---------------------------------------------------------------- secrets taken out of it
 
 
@@ -103,38 +125,69 @@ _BEFORE = (
 )
 _LONGEST_ESCAPE = len(r"\U00000000")
 _BEGINS = re.compile(_BEFORE)
+_GOES_ON = re.compile(r"[A-Za-z0-9]")
 
 
 class Redactor:
     """Replaces secrets where they stand as whole tokens, in plain and in their usual encodings.
 
-    As whole tokens only: a password of six digits must not blot out a part of a tracking number.
+    As whole tokens only: a password of six digits must not blot out a part of a tracking number. Secrets may be added while
+    other threads redact: those of clients' accounts come as these are opened.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
+        self._lock = threading.Lock()
+        self._sorted: tuple[str, ...] = ()
+        self._by_length: dict[int, set[str]] = {}
+        self._begins: re.Pattern[str] | None = None  # None: nothing is secret
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Have these redacted too."""
         given = (secret for secret in secrets if len(secret) >= _SHORTEST)
         forms = {form for secret in given for form in _forms(secret) if len(form) >= _SHORTEST}
-        self._forms = sorted(forms, key=len, reverse=True)
-        pattern = "|".join(map(re.escape, self._forms))
-        # The first sign is looked at before what precedes it: every line of the log comes through here.
-        signs = "".join({re.escape(form[0]) for form in forms})
-        whole = rf"(?=[{signs}]){_BEFORE}(?:{pattern})(?![A-Za-z0-9])"
-        self._pattern = re.compile(whole) if forms else None
+        with self._lock:
+            if not (new := forms.difference(self._sorted)):
+                return
+            self._sorted = tuple(sorted({*self._sorted, *new}))
+            by_length = {length: set(of_length) for length, of_length in self._by_length.items()}
+            for form in new:
+                by_length.setdefault(len(form), set()).add(form)
+            self._by_length = dict(sorted(by_length.items(), reverse=True))
+            # The first sign is looked at before what precedes it: every line of the log comes through here.
+            signs = "".join(sorted({re.escape(form[0]) for form in self._sorted}))
+            self._begins = re.compile(rf"(?=[{signs}]){_BEFORE}")
 
     def __call__(self, text: str) -> str:
-        if self._pattern is None:
+        if self._begins is None:
             return text
-        whole = self._pattern.sub(MASK, text)
+        whole = self._masked(text, self._begins)
         return _CUT.sub(self._without_beginning, whole) if CUT in whole else whole
+
+    def _masked(self, text: str, begins: re.Pattern[str]) -> str:
+        parts, end = [], 0
+        for begin in (found.start() for found in begins.finditer(text)):
+            if begin >= end and (length := self._secret_at(text, begin)):
+                parts += [text[end:begin], MASK]
+                end = begin + length
+        return "".join([*parts, text[end:]])
+
+    def _secret_at(self, text: str, begin: int) -> int:
+        """The length of the longest secret that begins there and is a whole token; 0: none does."""
+        for length, forms in self._by_length.items():
+            end = begin + length
+            if text[begin:end] in forms and not _GOES_ON.match(text, end):
+                return length
+        return 0
 
     def _without_beginning(self, cut: re.Match[str]) -> str:
         """Text that was cut may end in the beginning of a secret, which is not found as a whole one."""
-        shown = cut[1]
-        for form in self._forms:
-            for length in range(min(len(form), len(shown)), _SHORTEST, -1):
-                begin = len(shown) - length
-                if shown.endswith(form[:length]) and _BEGINS.match(shown, begin):
-                    return f"{shown[:begin]}{MASK}{CUT}"
+        shown, forms = cut[1], self._sorted
+        for begin in range(max(len(shown) - max(self._by_length), 0), len(shown) - _SHORTEST):
+            end = shown[begin:]
+            place = bisect_left(forms, end)
+            if place < len(forms) and forms[place].startswith(end) and _BEGINS.match(shown, begin):
+                return f"{shown[:begin]}{MASK}{CUT}"
         return cut[0]
 
 
@@ -158,6 +211,18 @@ def _forms(secret: str) -> set[str]:
 def format_minute(at: datetime | None, local: LocalTime) -> str:
     """A time for people, in local time, to the minute."""
     return f"{local(at):%Y-%m-%d %H:%M}" if at else "an unknown time"
+
+
+_LONGEST_ZONE_NAME = 5
+
+
+def zone_name(at: datetime) -> str:
+    """What people call the zone of an aware time: `CET`; where it has no such name, `UTC+05:30`."""
+    name = at.tzname() or ""
+    if name.isascii() and name.isalpha() and len(name) <= _LONGEST_ZONE_NAME:
+        return name
+    minutes = round((at.utcoffset() or timedelta()) / timedelta(minutes=1))
+    return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
 def format_until(at: datetime | None, local: LocalTime) -> str:

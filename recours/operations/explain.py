@@ -4,92 +4,40 @@ Pure: the claim, what was recorded of it, what the queue knows of its carrier, a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from recours.core.accounts import HOUSE, carrier_of
 from recours.core.assessment import comes_last, is_due
 from recours.core.carrier import Catalog
-from recours.core.changes import ChangeKind
 from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import MOST_INTERRUPTIONS, abandoned_at
-from recours.core.errors import Actor, ErrorKind
+from recours.core.errors import Actor
 from recours.core.last_attempt import last_attempt_text, made_at
+from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.samples import LONGEST_AGO, may_be_sampled
-from recours.core.text import LocalTime, clean, format_minute, plural
-from recours.installation import pasteable
+from recours.core.text import clean, plural
+from recours.operations.advice import advice
+from recours.operations.evidence import ClaimEvidence, piece_json
 from recours.operations.fleet import next_tick
 from recours.operations.labels import evidence_text, times_asked
 from recours.operations.place import Place, place_text
 from recours.operations.position import (
-    Closing,
     Position,
     Standing,
     Why,
-    closing_of,
-    passes_by_itself,
     position,
 )
 from recours.operations.records import ListedClaim, Message, PastAttempt, PastChange, iso
-
-_OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 WHO_CAN_ACT = {
     Actor.CLIENT: "The client, or the person who corrects the claim for them.",
     Actor.OPERATOR: "The operator of recours.",
     Actor.CARRIER: "The carrier. Most of the time it passes by itself.",
     Actor.NOBODY: "Nothing to do: it is retried automatically.",
-}
-
-ADVICE = {
-    ErrorKind.INVALID_TRACKING: (
-        "Ask the client for the right tracking number and correct the claim: the next run starts afresh with it."
-    ),
-    ErrorKind.POD_NEVER_AVAILABLE: (
-        "{carrier} will give no proof for this parcel: ask the client, or the carrier's customer service, for another one."
-    ),
-    ErrorKind.ACCESS_DENIED: (
-        "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
-        "the proof with an account of their own."
-    ),
-    ErrorKind.RETURNED_TO_SENDER: (
-        "{carrier} took the parcel back to its sender, so the recipient never received it and no proof of that exists. Ask "
-        "the client whether the parcel came back."
-    ),
-    ErrorKind.UNSUPPORTED_CARRIER: "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones.",
-    ErrorKind.NOT_FOUND: (
-        "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
-        "starts afresh."
-    ),
-    ErrorKind.NOT_DELIVERED_YET: "Nothing to do as long as the parcel may still arrive: recours asks again automatically.",
-    ErrorKind.POD_NOT_AVAILABLE_YET: (
-        "Nothing to do: the parcel is delivered, and the carrier files its proof later. recours asks again automatically."
-    ),
-    ErrorKind.SERVER_ERROR: "Nothing to do unless it lasts: {carrier} is unavailable. 'recours status' shows whether its other claims get an answer.",
-    ErrorKind.TIMEOUT: "Nothing to do unless it lasts: {carrier} answers too slowly.",
-    ErrorKind.NETWORK: (
-        "Nothing to do unless it lasts; then check that this machine reaches {carrier} ('recours carriers check')."
-    ),
-    ErrorKind.BAD_RESPONSE: (
-        "Nothing to do unless it lasts: {carrier} sent no proof, or an answer that recours cannot read. The log says what "
-        "it sent."
-    ),
-    ErrorKind.RATE_LIMITED: "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas.",
-    ErrorKind.AUTH_FAILED: (
-        "Correct the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
-    ),
-    ErrorKind.ACCOUNT_DENIED: (
-        "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
-        "machine's address), then run 'recours carriers check'. No attempt is used up meanwhile."
-    ),
-    ErrorKind.NOT_CONFIGURED: (
-        "Set the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
-    ),
-    ErrorKind.INTERNAL_ERROR: (
-        "This is an error in recours: the traceback is in the log of that run. Please report it with those lines."
-    ),
 }
 
 
@@ -103,6 +51,8 @@ class Facts:
     leased_until: datetime | None = None  # by a run
     refusal: Refusal | None = None  # why its carrier could take no call now
     place: Place | None = None  # among the claims of its carrier; None: it does not stand in line
+    evidence: ClaimEvidence = field(default_factory=ClaimEvidence)
+    client: str = ""  # its client for people; "": no client has an account of its own
 
     @property
     def waits_for_others(self) -> bool:
@@ -122,6 +72,8 @@ class Explanation:
     next_why: str = ""
     advice: tuple[str, ...] = ()
     by_fleet: bool = False  # its next try is at the time of its position, not by the first run from then on
+    account: str = ""  # whose account serves it, for people; "": no client has an account of its own
+    zone: tzinfo = UTC  # of the times in it for people
 
     @property
     def claim(self) -> Claim:
@@ -155,14 +107,17 @@ class Explanation:
             "who_can_act": self.position.actor,
             "advice": list(self.advice),
             "unreadable": list(claim.unreadable),
+            **self.facts.evidence.support_json(),
+            "evidence": [piece_json(piece) for piece in self.facts.evidence.pieces],
             "attempts": [attempt_json(attempt) for attempt in self.facts.attempts],
             "messages": [message_json(message) for message in self.facts.messages],
             "changes": [vars(change) | {"at": change.at.isoformat()} for change in self.facts.changes],
+            **({"account": claim.account_key or None} if self.account else {}),
         }
 
 
 _RENAMED = {"retry": "turn", "number": "tracking_number", "kind": "error_kind"}
-_INTERNAL = {"id", "claim_id", "said"}
+_INTERNAL = {"id", "claim_id", "said", "account"}
 
 
 def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
@@ -175,37 +130,13 @@ def attempt_json(attempt: PastAttempt) -> dict[str, Any]:
         "duration_s": round(attempt.duration_s, 3),
         "delivered_at": iso(attempt.delivered_at),
         "signatory": attempt.signed_by,
+        **({"account": attempt.account} if attempt.account else {}),
     }
 
 
 def message_json(message: Message) -> dict[str, Any]:
     facts = {"mail" if name == "mail_state" else name: value for name, value in vars(message).items()}
     return facts | {"written_at": message.written_at.isoformat(), "ended_at": iso(message.ended_at)}
-
-
-_CHANGES = {ChangeKind.SET_ASIDE.value: "set aside", ChangeKind.RESUMED.value: "no longer set aside"}
-_EDITED = {
-    "status": "pod_fetch_status",
-    "number": "tracking number",
-    "count": "count of retries",
-    "deadline": "response_deadline",
-}
-
-
-def change_text(change: PastChange) -> str:
-    """`edited: carrier UPS → DHL, response_deadline none → 2026-03-09`."""
-    what = _CHANGES.get(change.what, change.what)
-    details = ", ".join(_detail(name, value) for name, value in change.details.items())
-    return f"{what}: {details}" if details else what
-
-
-def _detail(name: str, value: Any) -> str:
-    match value:
-        case [old, new]:
-            before, after = ("none" if one is None else clean(one, 60) for one in (old, new))
-            return f"{_EDITED.get(name, clean(name, 40))} {before} → {after}"
-        case _:
-            return f"{clean(name, 40)} '{clean(value, 60)}'"
 
 
 @dataclass(frozen=True)
@@ -216,8 +147,11 @@ class _Case:
     carrier: str
     now: datetime
     policy: Policy
-    local: LocalTime
     catalog: Catalog
+
+    @property
+    def texts(self) -> Localized:
+        return Localized("en", self.policy.zone)
 
     @property
     def state(self) -> State:
@@ -234,7 +168,7 @@ class _Case:
         return any(one.started_at >= since for one in failed)
 
     def shown(self, at: datetime | None) -> str:
-        return format_minute(at, self.local)
+        return self.texts.minute(at)
 
 
 def explain(
@@ -243,18 +177,18 @@ def explain(
     catalog: Catalog,
     policy: Policy,
     now: datetime,
-    local: LocalTime,
     *,
     by_fleet: bool = False,
+    language: str = "en",
 ) -> Explanation:
-    """`by_fleet`: long-lived workers look every minute for what is due."""
+    """`by_fleet`: long-lived workers look every minute for what is due. `language`: of the advice; the rest is English."""
     claim = listed.claim
     where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
     if by_fleet and where.next_at:
         early = policy.backoff.slack if where.why is Why.BY_BACKOFF else timedelta()
         where = replace(where, next_at=next_tick(max(where.next_at - early, now)))
     carrier = catalog.name_of(claim.carrier, claim.carrier_name)
-    case = _Case(claim, where, facts, carrier, now, policy, local, catalog)
+    case = _Case(claim, where, facts, carrier, now, policy, catalog)
     return Explanation(
         listed=listed,
         carrier=carrier,
@@ -262,9 +196,16 @@ def explain(
         facts=facts,
         standing=(*_unseen(case), _where(case, listed), *_beside(case)),
         next_why=_next_why(case),
-        advice=tuple(map(pasteable, _advice(case))),
+        advice=advice(language, claim, where, carrier, facts.client, is_sampled=case.is_sampled),
         by_fleet=by_fleet,
+        account=account_text(claim.account, facts.client) if facts.client else "",
+        zone=policy.zone,
     )
+
+
+def account_text(number: int, client: str) -> str:
+    """Whose account that is, of two that serve a client's claims."""
+    return f"the account of {client}" if number else "the house's account"
 
 
 def _unseen(case: _Case) -> list[str]:
@@ -277,9 +218,8 @@ def _unseen(case: _Case) -> list[str]:
     changes = []
     if assessed.number != claim.number:
         changes.append(f"tracking number was {assessed.number or 'missing'}, is {claim.number or 'missing'}")
-    if assessed.carrier != (claim.carrier or ""):
-        before = case.catalog.name_of(assessed.carrier, "none that is known")
-        changes.append(f"carrier's account was that of {before}, is {case.carrier or 'missing'}")
+    if assessed.account != claim.account_key:
+        changes.append(_account_changed(assessed.account or "", case))
     if assessed.fetch_status != claim.fetch_status:
         changes.append(
             f"pod_fetch_status was '{clean(assessed.fetch_status, 30)}', is '{claim.fetch_status}'"
@@ -288,6 +228,16 @@ def _unseen(case: _Case) -> list[str]:
         changes.append(f"count of retries was {assessed.retries_used}, is {claim.retries_counted}")
     what = "; its ".join(changes)
     return [f"It was corrected since a run last looked: its {what}. The next run assesses it again."]
+
+
+def _account_changed(before: str, case: _Case) -> str:
+    carrier = case.catalog.name_of(before, "none that is known")
+    if not case.facts.client:
+        return f"carrier's account was that of {carrier}, is {case.carrier or 'missing'}"
+    was = account_text(int(before != carrier_of(before)), case.facts.client)
+    now = account_text(case.claim.account, case.facts.client)
+    at = f" at {case.carrier}" if case.carrier else ""
+    return f"account was {was} at {carrier}, is {now}{at}"
 
 
 def _where(case: _Case, listed: ListedClaim) -> str:
@@ -368,30 +318,47 @@ def _where_at_last(case: _Case) -> str:
     used = f"{case.state.retries_used} of {case.policy.max_retries} retries"
     if is_due(case.state, case.now, case.policy):
         return f"It is due for its last attempt before the deadline ({used} used)."
-    return f"It waits for {last_attempt_text(case.claim, case.state, case.policy, case.local)} ({used} used)."
+    return f"It waits for {last_attempt_text(case.claim, case.state, case.policy, case.shown(case.state.last_attempt_at))} ({used} used)."
 
 
 def _beside(case: _Case) -> list[str]:
     """What else holds it up, or should be known."""
-    claim, found = case.claim, []
+    claim, found = case.claim, _account(case)
     if case.facts.leased_until:
         found.append(
             f"A run is fetching it at this moment. If that run died, others may take it from {case.shown(case.facts.leased_until)} on."
         )
     if case.where.refusal:
         found.append(f"{case.carrier} takes no call now: {case.where.refusal.reason}.")
-    if case.facts.place and (text := place_text("en", case.facts.place, case.now, case.local)):
+    if case.facts.place and (text := place_text(case.texts, case.facts.place, case.now)):
         found.append(text)
     if claim.is_ours and case.state.interruptions:
         found.append(_after_deaths(case))
     if (evidence := case.where.evidence) and evidence.counts:
-        found.append(evidence_text("en", evidence, case.carrier, case.local))
+        found.append(evidence_text(case.texts, evidence, case.carrier))
     if case.where.asks and comes_last(case.state, case.now):
         found.append(_why_last(case))
     if claim.unreadable:
         columns = ", ".join(claim.unreadable)
         found.append(f"The value of {columns} cannot be read; it is treated as unknown.")
     return found
+
+
+def _account(case: _Case) -> list[str]:
+    """Whose account serves it; nothing where no client has one."""
+    claim, client = case.claim, case.facts.client
+    if not client or not claim.is_ours or claim.carrier is None:
+        return []
+    if claim.account != HOUSE:
+        return [f"{case.carrier} is asked with the account of {client}."]
+    if claim.carrier not in case.catalog.configured:
+        return [f"There is no account at {case.carrier} for {client}, nor one for all clients."]
+    own = case.catalog.of_clients.get(claim.client_id, {})
+    if case.state.account == HOUSE and claim.carrier in own:
+        return [
+            f"{case.carrier} denied the parcel to the account of {client}, so it is asked with the house's account from then on."
+        ]
+    return [f"{case.carrier} is asked with the house's account: {client} has none in use there."]
 
 
 def _after_deaths(case: _Case) -> str:
@@ -445,36 +412,3 @@ _WHY = {
     Why.OTHERS: "another program's fetching counts as given up then",
     Why.IN_HAND: "a run is fetching it now",
 }
-
-
-def _advice(case: _Case) -> list[str]:
-    claim, where = case.claim, case.where
-    again = f"To try it at once: recours retry --claim {claim.reference}"
-    if where.why is Why.LEFT_ALONE:
-        return [f"To have its POD fetched: recours enroll {claim.reference}", again]
-    if case.state.expired_at:
-        return [f"If its proof is still wanted, have it start afresh: recours reopen {claim.reference}"]
-    if where.why is Why.SHELVED:
-        return [
-            "Nothing, if that is right. Else correct its status: the next run takes it up. The setting "
-            "RECOURS_SKIP_CLAIM_STATUSES says which ones are set aside."
-        ]
-    if where.why is Why.UNNUMBERED:
-        return ["Enter its tracking number: the next run takes it up."]
-    if where.refusal and closing_of(where.refusal) is Closing.STOPPED:
-        return [f"Resume {case.carrier}: recours resume {claim.carrier}"]
-    is_open = claim.fetch_status != FetchStatus.SUCCESS
-    return _against(where.kind, case, again) if where.kind and is_open else []
-
-
-def _against(kind: ErrorKind, case: _Case, again: str) -> list[str]:
-    stage = case.state.stage
-    advice = ADVICE[kind].format(carrier=case.carrier or "the carrier")
-    if stage is Stage.GIVEN_UP:
-        passed = "It used all its retries" + (
-            "." if case.is_sampled else ", and is not tried again automatically."
-        )
-        afresh = f"To have it start afresh: recours reopen {case.claim.reference}"
-        return [passed if passes_by_itself(kind) else advice, afresh]
-    may_try = stage in _OF_FAILED and not case.where.refusal
-    return [advice, again] if may_try else [advice]

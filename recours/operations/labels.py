@@ -1,14 +1,16 @@
 """What standings, kinds of error, carriers' states and recorded errors are called in English and French."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from recours.core.claim import Claim
 from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
 from recours.core.last_attempt import RECOMMENDED
+from recours.core.localized import Localized
 from recours.core.pauses import Refusal
-from recours.core.sentences import Said, sentence
-from recours.core.text import LocalTime, clean, counted
+from recours.core.sentences import Said, carrier_message, sentence
+from recours.core.text import clean, counted
+from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.operations.position import Closing, Evidence, Standing, closing_of
 
 STANDING: dict[str, dict[Standing, str]] = {
@@ -140,15 +142,9 @@ EVIDENCE = {
 }
 
 
-def evidence_text(language: str, evidence: Evidence, carrier: str, local: LocalTime) -> str:
+def evidence_text(texts: Localized, evidence: Evidence, carrier: str) -> str:
     """By when the carrier forgets the parcel. `carrier`: its name for people."""
-    day = format_day(language, local(evidence.ends_at))
-    return EVIDENCE[language][evidence.is_over].format(carrier=carrier, day=day)
-
-
-def format_day(language: str, day: datetime) -> str:
-    """`20 May 2026`, `20/05/2026`."""
-    return f"{day:%d/%m/%Y}" if language == "fr" else f"{day.day} {day:%b %Y}"
+    return EVIDENCE[texts.language][evidence.is_over].format(carrier=carrier, day=texts.day(evidence.ends_at))
 
 
 # What keeps a carrier from being asked. {carrier} is filled in.
@@ -199,10 +195,12 @@ def error_of(language: str, claim: Claim) -> str | None:
     return said_or_quoted(language, claim.said, kind, claim.error_text)
 
 
-def said_or_quoted(language: str, said: Said | None, kind: ErrorKind | None, text: str) -> str:
+def said_or_quoted(
+    language: str, said: Said | None, kind: ErrorKind | None, text: str, *, to_client: bool = False
+) -> str:
     """The sentence that `said` stands for; without one, the kind and the recorded text in quotation marks."""
     if said:
-        return sentence(language, said)
+        return sentence(language, said, to_client=to_client)
     colon = " : " if language == "fr" else ": "
     return f"{KINDS[language][kind]}{colon}{quoted(language, text)}" if kind else quoted(language, text)
 
@@ -213,7 +211,33 @@ def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
         return refusal.reason
     if refusal.said:
         return sentence(language, refusal.said)
-    return CLOSINGS[language][closing_of(refusal)].format(carrier=carrier)
+    closing = closing_of(refusal)
+    if closing is Closing.STOPPED and not refusal.stopped:  # by a run, as it failed again and again
+        return f"{carrier} : {KINDS[language][refusal.kind]}"
+    return CLOSINGS[language][closing].format(carrier=carrier)
+
+
+def account_reason(language: str, listed: ListedAccount) -> str:
+    """Why no work is done with a client's account; "": its health says all there is to say."""
+    why = listed.why or ""
+    if language == "en" or not why:
+        return why
+    if listed.health is AccountHealth.REFUSED:
+        why = carrier_message(why)
+    elif (
+        listed.health is AccountHealth.UNUSABLE or listed.until
+    ):  # in English; 'recours accounts list' has it
+        why = ""
+    return quoted(language, why) if why else ""
+
+
+def check_error(language: str, check: AccountCheck) -> str:
+    """What stood in the way of an account's check, or what the carrier said of it."""
+    error = check.error or ""
+    if language == "en":
+        return error
+    is_carriers = check.said and check.said.words and check.verdict is not CheckVerdict.NOT_TRIED
+    return sentence(language, check.said) if check.said and not is_carriers else quoted(language, error)
 
 
 # Of a limit that is higher than what the carrier takes. `{setting}` is what to write instead.

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from recours.core.text import LocalTime, counted
+from recours.core.localized import Localized
+from recours.core.text import names_text
 from recours.installation import pasteable
+from recours.operations.labels import quoted
 from recours.operations.problems import Problem, ProblemKind, Verdict
 
 _K = ProblemKind
@@ -75,6 +77,21 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "{name} has no credentials",
             "Set {missing} in .env, then: recours carriers check {carrier}",
             "{name} has no credentials.{blocked}",
+        ),
+        _K.NO_ACCOUNT: ProblemText(
+            "no account at {name}",
+            "recours accounts add CLIENT {carrier}, or set {missing} in .env for all clients",
+            "There is no account at {name} for {clients}.{blocked}",
+        ),
+        _K.ACCOUNTS_REFUSED: ProblemText(
+            "accounts of clients at {name}",
+            "Ask the clients to correct them, then: recours accounts check",
+            "{name} refuses {accounts}.{blocked}{long}",
+        ),
+        _K.ACCOUNTS_UNUSABLE: ProblemText(
+            "credentials of clients at {name}",
+            "recours accounts list",
+            "The credentials of {accounts} at {name} cannot be used{quoted}.{blocked}",
         ),
         _K.CARRIER_PAUSED: ProblemText(
             "{name} is paused",
@@ -188,6 +205,21 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "Renseignez {missing} dans .env, puis : recours carriers check {carrier}",
             "{name} n'a pas d'identifiants.{blocked}",
         ),
+        _K.NO_ACCOUNT: ProblemText(
+            "aucun compte {name}",
+            "recours accounts add CLIENT {carrier}, ou renseignez {missing} dans .env pour tous les clients",
+            "Aucun compte {name} pour {clients}.{blocked}",
+        ),
+        _K.ACCOUNTS_REFUSED: ProblemText(
+            "des comptes de clients chez {name}",
+            "Demandez aux clients de les corriger, puis : recours accounts check",
+            "{name} refuse {accounts}.{blocked}{long}",
+        ),
+        _K.ACCOUNTS_UNUSABLE: ProblemText(
+            "des identifiants de clients chez {name}",
+            "recours accounts list",
+            "Les identifiants de {accounts} chez {name} sont inutilisables.{blocked}",
+        ),
         _K.CARRIER_PAUSED: ProblemText(
             "{name} en pause",
             "recours resume {carrier}",
@@ -262,9 +294,15 @@ VERDICT: dict[str, dict[str, str | tuple[str, str]]] = {
         "nothing_blocked": "nothing blocked",
         "claims": (" {count} claim blocked{since}.", " {count} claims blocked{since}."),
         "next": " Next try {at}.",
+        "next_today": " Next try {at}.",
         "next_run": " Next try: at the next run.",
         "since": " since {at}",
+        "since_today": " since {at}",
         "author": " (by {by})",
+        "clients": ("{count} client ({named})", "{count} clients ({named})"),
+        "accounts": ("{count} account of a client ({named})", "{count} accounts of clients ({named})"),
+        "long": (" For more than a week: {named}.", " For more than a week: {named}."),
+        "more": "{named} and {count} more",
     },
     "fr": {
         "well": "Tout va bien : {proofs}, {waiting}, {blocked}.",
@@ -278,19 +316,21 @@ VERDICT: dict[str, dict[str, str | tuple[str, str]]] = {
         "nothing_blocked": "rien de bloqué",
         "claims": (" {count} réclamation bloquée{since}.", " {count} réclamations bloquées{since}."),
         "next": " Prochain essai le {at}.",
+        "next_today": " Prochain essai à {at}.",
         "next_run": " Prochain essai à la prochaine exécution.",
         "since": " depuis le {at}",
+        "since_today": " depuis {at}",
         "author": " (par {by})",
+        "clients": ("{count} client ({named})", "{count} clients ({named})"),
+        "accounts": ("{count} compte de client ({named})", "{count} comptes de clients ({named})"),
+        "long": (" Depuis plus d'une semaine : {named}.", " Depuis plus d'une semaine : {named}."),
+        "more": "{named} et {count} autres",
     },
 }
 
 
-@dataclass(frozen=True)
-class VerdictSentences:
-    """Problems and verdicts in one language; `local` turns a datetime into the time that people read."""
-
-    language: str
-    local: LocalTime
+class VerdictSentences(Localized):
+    """Problems and verdicts in one language."""
 
     def verdict(self, found: Verdict) -> str:
         """The one sentence that says whether all is well."""
@@ -302,15 +342,15 @@ class VerdictSentences:
         return self._say(
             "well",
             proofs=self._say("proofs", found.proofs_today),
-            waiting=self._say("waiting", found.waiting, count=f"{found.waiting}{more}"),
+            waiting=self._say("waiting", found.waiting, count=f"{self.number(found.waiting)}{more}"),
             blocked=self._say("blocked" if found.blocked else "nothing_blocked", found.blocked),
         )
 
     def sentence(self, problem: Problem, now: datetime) -> str:
         """What the problem is."""
         text = PROBLEMS[self.language][problem.kind]
-        form = counted(self.language, ("one", "several"), problem.count)
-        return self._filled(text.several if form == "several" and text.several else text.one, problem, now)
+        is_one = not text.several or self.plural(problem.count) == "one"
+        return self._filled(text.one if is_one else text.several, problem, now)
 
     def remedy(self, problem: Problem, now: datetime) -> str:
         """What to do: a command, or what must be done before it."""
@@ -324,17 +364,18 @@ class VerdictSentences:
     def _filled(self, text: str, problem: Problem, now: datetime) -> str:
         facts, since, until = problem.facts, problem.since, problem.until
         said = str(facts.get("said", ""))
-        quote = f"« {said} »" if self.language == "fr" else f'"{said}"'
-        since_when = self._say("since", at=self._at(since, now)) if since else ""
+        quote = quoted(self.language, said)
+        since_when = self._say(self._key_at("since", since, now), at=self._at(since, now)) if since else ""
         once = "" if "{since}" in text else since_when  # said already
         if until is None or until <= now:
             next_try = self._say("next_run")
         else:
-            next_try = self._say("next", at=self._at(until, now, exact=True))
+            next_try = self._say(self._key_at("next", until, now), at=self._at(until, now, exact=True))
         return text.format(
             **{
                 **facts,
-                "count": problem.count,
+                **{key: names_text(self.language, str(facts.get(key, ""))) for key in ("source", "missing")},
+                "count": self.number(problem.count),
                 "carrier": problem.carrier,
                 "since": since_when,
                 "at": self._at(since, now, exact=True) if since else "",
@@ -343,10 +384,18 @@ class VerdictSentences:
                 "quote": f"{quote}, " if said else "",
                 "quoted": f" ({quote})" if said else "",
                 "author": self._say("author", by=facts["by"]) if facts.get("by") else "",
+                **{what: self._named(what, facts) for what in ("clients", "accounts", "long")},
                 "often": self._often(int(facts.get("schedule_minutes", 0))),
                 "day": self._day_of(str(facts.get("deadline") or facts.get("evidence_until", ""))),
             }
         )
+
+    def _named(self, what: str, facts: Mapping[str, str | int]) -> str:
+        """How many of these there are, and the first of them by name; "": none."""
+        named, more = facts.get(f"{what}_named", ""), int(facts.get(f"{what}_more", 0))
+        if more:
+            named = self._say("more", more, named=named)
+        return self._say(what, int(facts[what]), named=named) if what in facts else ""
 
     def _often(self, minutes: int) -> str:
         if minutes % 60 or not minutes:
@@ -355,30 +404,18 @@ class VerdictSentences:
 
     def _day_of(self, text: str) -> str:
         try:
-            day = datetime.fromisoformat(text)
+            return self.day(datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text))
         except ValueError:
             return text
-        return self._day(self.local(day) if day.tzinfo else day, with_year=True)
 
     def _at(self, at: datetime, now: datetime, *, exact: bool = False) -> str:
         """Of today the time, of other days the day; `exact`: both."""
-        there, here = self.local(at), self.local(now)
-        is_today = there.date() == here.date()
-        if self.language == "fr":
-            day = self._day(there, with_year=True)
-            return f"{day} à {there:%H} h {there:%M}" if exact or is_today else day
-        time = f"{there:%H:%M %Z}".strip()
-        if is_today:
-            return time
-        day = self._day(there, with_year=there.year != here.year)
-        return f"{day} {time}" if exact else day
+        if self.is_same_day(at, now):
+            return self.time(at)
+        return self.minute(at) if exact else self.day(at)
 
-    def _day(self, day: datetime, *, with_year: bool) -> str:
-        if self.language == "fr":
-            return f"{day:%d/%m/%Y}"
-        return f"{day.day} {day:%b %Y}" if with_year else f"{day.day} {day:%b}"
+    def _key_at(self, key: str, at: datetime, now: datetime) -> str:
+        return f"{key}_today" if self.is_same_day(at, now) else key
 
     def _say(self, key: str, number: int = 0, /, **facts: object) -> str:
-        form = VERDICT[self.language][key]
-        forms = (form, form) if isinstance(form, str) else form
-        return counted(self.language, forms, number, **facts)
+        return self.agree(VERDICT[self.language][key], number, **facts)

@@ -12,6 +12,7 @@ from recours.core.mail import (
     MailKind,
     OutboxEvent,
     Preferences,
+    Reasons,
     digest_due,
     is_address,
     is_key_of,
@@ -19,6 +20,8 @@ from recours.core.mail import (
     parse_preferences,
     reported_week,
     still_holds,
+    summary_due,
+    trouble_of,
     week_label,
 )
 from recours.core.text import clean
@@ -32,7 +35,9 @@ PARIS = ZoneInfo("Europe/Paris")
         (None, Preferences()),
         ("", Preferences()),
         ("{}", Preferences()),
-        ('{"pod_failed": false}', Preferences(pod_failed=False)),
+        ('{"pod_failed": false}', Preferences(pod_failed=False, account_refused=False)),
+        ('{"pod_failed": false, "account_refused": true}', Preferences(pod_failed=False)),
+        ('{"account_refused": false}', Preferences(account_refused=False)),
         ('{"pod_retrieved": "false", "frequency": "Daily"}', Preferences(pod_retrieved=False, frequency=Frequency.DAILY)),
         ('{"frequency": "weekly", "language": "EN", "other": [1]}', Preferences(frequency=Frequency.WEEKLY, language="en")),
         ('{"pod_failed": null, "language": null}', Preferences()),
@@ -117,9 +122,10 @@ NOW = ClaimNow("N1", "ups", "failed", "submitted")
 def test_a_failure_is_told_as_long_as_it_is_one(claim: ClaimNow | None, holds: bool) -> None:
     written = datetime(2026, 2, 2, tzinfo=UTC) - timedelta(hours=1)
     failed = OutboxEvent(1, EventName.POD_FAILED, 7, "ups", "N1", written)
-    assert still_holds(failed, claim, frozenset({"paid"})) is holds
+    reasons = Reasons({7: claim} if claim else {})
+    assert still_holds(failed, reasons, frozenset({"paid"})) is holds
     retrieved = OutboxEvent(2, EventName.POD_RETRIEVED, 7, "ups", "N1", written)
-    assert still_holds(retrieved, claim, frozenset({"paid"}))
+    assert still_holds(retrieved, reasons, frozenset({"paid"}))
 
 
 LONG = "HTTPS://TRACK.EXAMPLE/" + "X" * 60
@@ -164,3 +170,45 @@ def test_the_week_that_is_to_be_reported(now: str, zone: str, week: str) -> None
     monday = reported_week(datetime.fromisoformat(now).replace(tzinfo=UTC), ZoneInfo(zone))
     assert monday.weekday() == 0
     assert week_label(monday) == week
+
+
+# ---------------------------------------------------------------- one mail a day to the operator
+
+
+def in_paris(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=PARIS).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "due"),
+    [
+        (None, "2026-02-02 03:00", True),
+        ("2026-02-02 03:00", "2026-02-02 23:59", False),
+        ("2026-02-02 23:30", "2026-02-03 00:05", False),
+        ("2026-02-02 23:30", "2026-02-03 07:59", False),
+        ("2026-02-02 23:30", "2026-02-03 08:00", True),
+        ("2026-02-02 09:00", "2026-02-04 00:00", True),
+        ("2026-02-02 09:00", "2026-02-02 08:58", False),  # two machines whose clocks differ
+        ("2030-01-01 00:00", "2026-02-02 03:00", True),  # a wrong clock wrote it
+    ],
+)
+def test_the_operators_mail_comes_once_a_day(last: str | None, now: str, due: bool) -> None:
+    assert summary_due(in_paris(last) if last else None, in_paris(now), PARIS) is due
+
+
+def test_the_same_trouble_goes_on_whatever_its_day_and_client() -> None:
+    def trouble(name: EventName, carrier: str, kind: str = "auth_failed", day: str = "2026-02-02") -> object:
+        return trouble_of(OutboxEvent(1, name, 0, carrier, day, in_paris(day), {"kind": kind, "error": day}))
+
+    fault = EventName.ACCOUNT_FAULT
+    assert trouble(fault, "ups") == trouble(fault, "ups", day="2026-02-03")
+    assert trouble(fault, "ups#4") == trouble(fault, "ups#5")
+    kinds = [
+        trouble(fault, "ups"),
+        trouble(fault, "ups#4"),
+        trouble(fault, "dhl"),
+        trouble(fault, "ups", "account_denied"),
+        trouble(EventName.RUN_FAULT, "ups"),
+    ]
+    assert len(set(kinds)) == len(kinds)
+    assert trouble(EventName.GAVE_UP, "ups", "not_found") is None

@@ -2,6 +2,7 @@
 
 import html
 import json
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
@@ -109,3 +110,19 @@ def test_without_secrets_nothing_is_changed() -> None:
 def test_a_secret_that_was_cut_off_is_one_too(text: str, shown: str) -> None:
     redact = Redactor(["s3cr3t-Pa55word-Zq7", "s3cr3t/Pa55word"])
     assert redact(text) == shown
+
+
+def test_secrets_that_come_later_are_redacted_as_well() -> None:
+    redact = Redactor(["abc-def"])
+    redact.add(["s3cr3tPW9x", "a.c+(x"])
+    assert redact("abc-def s3cr3tPW9x a.c+(x") == "*** *** ***"
+    assert redact("answered: s3cr3t…") == "answered: ***…"
+
+
+def test_many_secrets_are_added_while_others_redact() -> None:
+    redact = Redactor([])
+    with ThreadPoolExecutor(4) as pool:
+        adding = [pool.submit(redact.add, [f"p4ss-{n}-word"]) for n in range(200)]
+        while not all(done.done() for done in adding):
+            redact("p4ss-7-word and p4ss-19…")
+    assert all(redact(f"p4ss-{n}-word") == "***" for n in range(200))

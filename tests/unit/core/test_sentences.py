@@ -11,6 +11,7 @@ from recours.core.mail import LANGUAGES
 from recours.core.outcome import Failure
 from recours.core.sentences import (
     MISTYPED,
+    OF_CLIENT,
     Said,
     Sentence,
     carrier_message,
@@ -37,6 +38,8 @@ STORED = [
     "parcel_too_old",
     "parcel_not_ours",
     "parcel_denied",
+    "parcel_not_clients",
+    "parcel_denied_to_client",
     "returned",
     "return_delivered",
     "destroyed",
@@ -58,6 +61,7 @@ STORED = [
     "proofs_not_issued",
     "proofs_elsewhere",
     "proofs_turned_off",
+    "proofs_turned_off_for_client",
     "credentials_rejected",
     "credentials_unchecked",
     "service_denied",
@@ -102,6 +106,24 @@ def test_every_sentence_is_whole_in_both_languages(language: str) -> None:
                 or language == "en"
                 or key is Sentence.NOT_CONFIGURED
             )
+
+
+@pytest.mark.parametrize("key", OF_CLIENT)
+def test_whose_account_it_was_is_said_to_everybody(key: Sentence) -> None:
+    own = OF_CLIENT[key]
+    assert kind_of(own) is kind_of(key)
+    for language, ours, theirs, yours in (
+        ("en", "our", "the client's", "your"),
+        ("fr", "notre", "du client", "votre"),
+    ):
+        said = Said(own, "UPS", "Le mot")
+        assert re.search(rf"\b{ours}\b", sentence(language, Said(key, "UPS")))
+        assert theirs in sentence(language, said)
+        assert not re.search(rf"\b({ours}|{yours})\b", sentence(language, said))
+        assert re.search(rf"\b{yours}\b", sentence(language, said, to_client=True))
+        of_house = Said(key, "UPS", "Le mot")
+        assert sentence(language, of_house, to_client=True) == sentence(language, of_house)
+        assert said_in(sentence(language, said), stored(str(own), "UPS", "Le mot")) == said
 
 
 def test_no_two_sentences_are_alike() -> None:

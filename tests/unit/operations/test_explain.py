@@ -11,11 +11,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.carriers.registry import CATALOG
+from recours.core.accounts import HOUSE
+from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Snapshot, Stage, State
 from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-from recours.operations.explain import ADVICE, WHO_CAN_ACT, Explanation, Facts, explain
+from recours.installation import program
+from recours.operations.advice import ADVICE
+from recours.operations.explain import WHO_CAN_ACT, Explanation, Facts, explain
 from recours.operations.export import ATTEMPT_COLUMNS, attempt_row, claim_row, csv_pieces, json_pieces
 from recours.operations.position import position
 from recours.operations.records import ListedClaim, PastAttempt
@@ -38,7 +42,7 @@ def claim(stage: Stage | None, status: str | None = "failed", **state: Any) -> C
 
 
 def explained(of: Claim, **facts: Any) -> Explanation:
-    return explain(ListedClaim(of), Facts(**facts), CATALOG, POLICY, NOW, lambda moment: moment)
+    return explain(ListedClaim(of), Facts(**facts), CATALOG, POLICY, NOW)
 
 
 OF_PENDING = (Stage.UNNUMBERED, Stage.NEW)
@@ -116,7 +120,7 @@ def test_one_that_is_asked_all_the_same_is_due(of: Claim) -> None:
 
 
 def test_every_kind_and_actor_has_its_words() -> None:
-    assert set(ADVICE) == set(ErrorKind)
+    assert set(ADVICE["en"]) == set(ErrorKind)
     assert set(WHO_CAN_ACT) == set(Actor)
 
 
@@ -135,7 +139,7 @@ def test_every_kind_and_actor_has_its_words() -> None:
             claim(Stage.SETTLED),
             {},
             None,
-            "none: its retries pass without a call, the next one at 2026-02-02 13:00",
+            "none: its retries pass without a call, the next one at 2 Feb 2026, 14:00 CET",
         ),
         (claim(Stage.NEW, "pending"), {}, NOW, "each run of the fetch worker takes new claims"),
         (claim(Stage.GIVEN_UP, retries_used=4), {}, None, ""),
@@ -218,9 +222,7 @@ def test_a_run_that_died_with_a_sample_has_no_claim_go_on(died: int) -> None:
 
 def test_a_raised_limit_has_a_claim_go_on() -> None:
     of = claim(Stage.GIVEN_UP, retries_used=4, next_at=None)
-    found = explain(
-        ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW, lambda moment: moment
-    )
+    found = explain(ListedClaim(of), Facts(), CATALOG, replace(POLICY, max_retries=6), NOW)
     assert found.standing == ("It waits for retry 5 of 6.",)
     assert found.position.next_at == NOW - HOUR + 72 * HOUR
 
@@ -242,7 +244,7 @@ def test_a_claim_that_gave_up_may_be_sampled(
     policy = replace(POLICY, samples={carrier: 5})
     at = NOW - timedelta(days=days_ago)
     made = PastAttempt(1, 1, "r", "w", "chronopost", "XY", 4, at, 0.1, 1, outcome, used=True)
-    found = explain(ListedClaim(of), Facts([made]), CATALOG, policy, NOW, lambda moment: moment)
+    found = explain(ListedClaim(of), Facts([made]), CATALOG, policy, NOW)
     (sentence,) = found.standing
     assert ("RECOURS_SAMPLES" in sentence) is says
     assert not (says and any("not tried again" in line for line in found.advice))
@@ -312,13 +314,13 @@ def at_last(at: datetime | None, stage: Stage = Stage.WAITING, policy: Policy = 
     of = replace(of, deadline=date(2026, 2, 9))
     if of.assessed:
         of = replace(of, assessed=replace(of.assessed, deadline=of.deadline))
-    return explain(ListedClaim(of), Facts(), CATALOG, policy, NOW, lambda moment: moment)
+    return explain(ListedClaim(of), Facts(), CATALOG, policy, NOW)
 
 
 def test_when_it_comes_is_said() -> None:
     found = at_last(AT)
     assert found.standing == (
-        "It waits for one last attempt on 2026-02-08 17:00, 30 h before the deadline (4 of 4 retries used).",
+        "It waits for one last attempt on 8 Feb 2026, 18:00 CET, 30 h before the deadline (4 of 4 retries used).",
     )
     assert found.next_why == "one last attempt before its deadline (RECOURS_LAST_ATTEMPT_HOURS)"
     assert found.position.next_at == AT
@@ -342,3 +344,74 @@ def test_turned_off_it_is_not_announced() -> None:
         "All of its retries are used (4 of 4): the next run of the scheduler gives it up.",
     )
     assert found.position.next_at is None
+
+
+# ---------------------------------------------------------------- accounts of clients
+
+OWN = CATALOG.with_accounts({"chronopost"}, {7: {"chronopost": 17}})
+SHOP = "shop@example.com"
+
+
+def served(
+    account: int = 17,
+    *,
+    catalog: Catalog = OWN,
+    refusal: Refusal | None = None,
+    assessed: str | None = None,
+    remembered: int | None = None,
+    **state: Any,
+) -> Explanation:
+    """A claim of a client, where some client has an account of its own."""
+    of = replace(claim(Stage.WAITING, account=remembered, **state), client_id=7, account=account)
+    of = replace(
+        of, assessed=replace(of.assessed or Snapshot("", "", "", 0), account=assessed or of.account_key)
+    )
+    facts = Facts(client=SHOP, refusal=refusal)
+    return explain(ListedClaim(of), facts, catalog, POLICY, NOW)
+
+
+def test_why_says_whose_account_serves_the_claim() -> None:
+    found = served()
+    assert f"Chronopost is asked with the account of {SHOP}." in found.standing
+    assert found.as_json()["account"] == "chronopost#17"
+    remembered = served(HOUSE, remembered=HOUSE)
+    assert f"Chronopost denied the parcel to the account of {SHOP}, so it is asked" in " ".join(
+        remembered.standing
+    )
+    others = served(HOUSE, catalog=CATALOG.with_accounts({"chronopost"}, {8: {"chronopost": 18}}))
+    assert f"the house's account: {SHOP} has none in use there." in " ".join(others.standing)
+    assert others.as_json()["account"] == "chronopost"
+    nobody = served(HOUSE, catalog=CATALOG.with_accounts((), {8: {"chronopost": 18}}))
+    assert f"There is no account at Chronopost for {SHOP}, nor one for all clients." in nobody.standing
+
+
+def test_why_says_nothing_of_accounts_where_no_client_has_one() -> None:
+    found = explained(claim(Stage.WAITING))
+    assert "account" not in " ".join(found.standing)
+    assert "account" not in found.as_json()
+
+
+def test_why_says_that_another_account_serves_it_today() -> None:
+    found = served(assessed="chronopost")
+    assert (
+        f"its account was the house's account at Chronopost, is the account of {SHOP} at Chronopost."
+        in found.standing[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "kind", "advice"),
+    [
+        (17, ErrorKind.AUTH_FAILED, f"Ask {SHOP} for the right credentials and enter them: recours accounts add 7 chronopost"),
+        (17, ErrorKind.ACCOUNT_DENIED, f"{SHOP} has to ask Chronopost to let the account use this service."),
+        (17, ErrorKind.NOT_CONFIGURED, f"The credentials of {SHOP} cannot be used here"),
+        (17, ErrorKind.ACCESS_DENIED, f"The parcel is not on the contract of {SHOP} with Chronopost"),
+        (17, ErrorKind.RATE_LIMITED, "To raise it: recours accounts limits 7 chronopost"),
+        (17, ErrorKind.NOT_FOUND, "Compare the number and the carrier"),
+        (HOUSE, ErrorKind.AUTH_FAILED, "Correct the credentials of Chronopost"),
+        (HOUSE, ErrorKind.NOT_CONFIGURED, f"Add the account of {SHOP}: recours accounts add 7 chronopost"),
+    ],
+)  # fmt: skip
+def test_what_to_do_about_the_account_of_a_client(account: int, kind: ErrorKind, advice: str) -> None:
+    found = served(account, kind=kind)
+    assert advice in " ".join(found.advice).replace(f"{program()} ", "recours ")

@@ -112,11 +112,9 @@ def test_one_that_was_put_off_waits_until_then(world: World) -> None:
     assert not where.is_due
     world.fetch()
     assert world.asked == ["XY000000001FR"]
-    told = explain(
-        ListedClaim(world.table["CLM-1"]), Facts(), CATALOG, world.policy, world.now, lambda at: at
-    )
+    told = explain(ListedClaim(world.table["CLM-1"]), Facts(), CATALOG, world.policy, world.now)
     assert told.standing == (
-        "It is new, and its fetch was postponed: the fetch worker asks the carrier again at 2026-02-02 14:00.",
+        "It is new, and its fetch was postponed: the fetch worker asks the carrier again at 2 Feb 2026, 15:00 CET.",
     )
 
 
@@ -134,9 +132,9 @@ def test_one_that_was_put_off_waits_until_then(world: World) -> None:
         ),
         (
             LATER,
-            "at its next retry, on 2026-02-05 08:00, it is given up",
-            "CLM-1 has no retry left: it is given up on 2026-02-05 08:00.",
-            "CLM-1 : plus aucun essai, la recherche est abandonnée le 2026-02-05 08:00.",
+            "at its next retry, on 5 Feb 2026, 09:00 CET, it is given up",
+            "CLM-1 has no retry left: it is given up on 5 Feb 2026, 09:00 CET.",
+            "CLM-1 : plus aucun essai, la recherche est abandonnée le 5 févr. 2026, 09:00 CET.",
         ),
     ],
 )
@@ -147,6 +145,6 @@ def test_one_without_a_retry_left_is_given_up_when_it_is_due(
     assert explained(of).standing == (f"All of its retries are used (4 of 4): {why}.",)
     where = position(of, NOW, POLICY)
     for language, sentence in {"en": english, "fr": french}.items():
-        told = ResultSentences(language, lambda at: at)
+        told = ResultSentences(language, POLICY.zone)
         status = told.status(ListedClaim(of), where, carrier="Chronopost", asked=4)
         assert (status.sentence, status.next_try_at) == (sentence, None)

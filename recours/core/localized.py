@@ -1,0 +1,202 @@
+"""Numbers, money, dates, times and plurals as a language writes them, times in one zone, which is named.
+
+The forms are Babel's. It is loaded when the first of them is made: most runs write nothing for people.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from recours.core.text import clean, zone_name
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+# With 24 hours and the day before the month, as all of Europe reads English.
+_LOCALES = {"en": "en_GB", "fr": "fr_FR"}
+UNKNOWN = "–"
+_MOST = Decimal(10) ** 15  # no count or amount is larger: figures beyond are cut to this
+_DAYS_FROM = timedelta(hours=48)  # shorter spans are given in hours
+_LONGEST_SPAN = timedelta(days=366 * 1000)
+
+PluralForm = Literal["one", "other"]
+
+
+@cache
+def _locale(language: str) -> "Locale":
+    from babel import Locale  # noqa: PLC0415 (loaded with the first text)
+
+    return Locale.parse(_LOCALES[language])
+
+
+@dataclass(frozen=True)
+class Localized:
+    """Whatever comes in, a text comes out: of what is missing, or is no number, it is a dash.
+
+    `language`: en or fr. Datetimes are aware; all are shown in `zone`.
+    """
+
+    language: str
+    zone: tzinfo = UTC
+
+    # ---------------------------------------------------------------- numbers
+
+    def number(self, number: float | Decimal | None, digits: int = 2) -> str:
+        """`12,345.6`, with as many decimals as it has, but at most `digits`."""
+        from babel.numbers import format_decimal  # noqa: PLC0415
+
+        value = _bounded(number, digits)
+        if value is None:
+            return UNKNOWN
+        pattern = f"#,##0.{'#' * digits}" if digits else "#,##0"
+        return format_decimal(value, pattern, locale=_locale(self.language))
+
+    def money(self, amount: float | Decimal | None, currency: str | None) -> str:
+        """`€1,234.50`; a currency that is not known stands after the amount as it was written."""
+        from babel.numbers import format_currency, format_decimal  # noqa: PLC0415
+
+        value, locale = _bounded(amount, 2), _locale(self.language)
+        if value is None:
+            return UNKNOWN
+        code = (currency or "").strip().upper()
+        if code in locale.currencies:
+            return format_currency(value, code, locale=locale)
+        return f"{format_decimal(value, '#,##0.00', locale=locale)} {clean(currency or '', 10)}".rstrip()
+
+    def percent(self, percent: float | None) -> str:
+        """Of a hundred: `66.7%`."""
+        from babel.numbers import format_percent  # noqa: PLC0415
+
+        value = _bounded(percent, 1)
+        if value is None:
+            return UNKNOWN
+        pattern = _locale(self.language).percent_formats[None].pattern.replace("0", "0.#", 1)
+        return format_percent(value / 100, pattern, locale=_locale(self.language))
+
+    def plural(self, number: float) -> PluralForm:
+        """Which of two forms a text about so many things takes."""
+        value = _bounded(number, 6)
+        if value is None:
+            return "other"
+        # "1.0" is plural to Babel in English, "1" is not; its third form, French millions, is written like the second.
+        form = _locale(self.language).plural_form(value.normalize() if value % 1 else int(value))
+        return "one" if form == "one" else "other"
+
+    def agree(self, forms: str | tuple[str, str], count: float, /, **facts: Any) -> str:
+        """The form of a text that agrees with a count, as with `recours.core.text.counted`; `{count}` is written out."""
+        is_one = self.plural(count) == "one"
+        form = forms if isinstance(forms, str) else forms[0 if is_one else 1]
+        return form.format(**{"count": self.number(count), "s": "" if is_one else "s"} | facts)
+
+    # ---------------------------------------------------------------- times
+
+    def local(self, at: datetime) -> datetime:
+        """The same time in the reader's zone."""
+        try:
+            return at.astimezone(self.zone)
+        except (OverflowError, ValueError):  # the first and the last day that a datetime can have
+            return at
+
+    def is_same_day(self, at: datetime, other: datetime) -> bool:
+        return self.local(at).date() == self.local(other).date()
+
+    def zone_name(self, at: datetime) -> str:
+        """`CET` or `CEST`, whichever holds at that time."""
+        return zone_name(self.local(at))
+
+    def day(self, day: date | datetime | None) -> str:
+        """`26 Nov 2026`, `26 nov. 2026`; of a time the day in the reader's zone."""
+        return self._dated(day, "d MMM y")
+
+    def short_day(self, day: date | datetime | None) -> str:
+        """`26 Nov`, where it is clear which year's."""
+        return self._dated(day, "d MMM")
+
+    def hour(self, at: datetime) -> str:
+        """`Thu 14:00`, of the days to come."""
+        return self._dated(at, "EEE HH:mm")
+
+    def days(self, first: datetime, last: datetime) -> str:
+        """`19–26 Nov 2026`; of one day, that day."""
+        from babel.dates import format_interval  # noqa: PLC0415
+
+        of, until = self.local(first).date(), self.local(last).date()
+        return format_interval(of, until, "yMMMd", locale=_locale(self.language))
+
+    def time(self, at: datetime | None) -> str:
+        """`14:05 CET`."""
+        return f"{self._dated(at, 'HH:mm')} {self.zone_name(at)}" if at else UNKNOWN
+
+    def minute(self, at: datetime | None) -> str:
+        """`26 Nov 2026, 14:05 CET`."""
+        return f"{self._dated(at, 'd MMM y, HH:mm')} {self.zone_name(at)}" if at else UNKNOWN
+
+    def short_minute(self, at: datetime | None, now: datetime) -> str:
+        """The same for tables, where one line names the zone of all: `14:05`, `26 Nov, 14:05`, `26 Nov 2025, 14:05`."""
+        if at and self.is_same_day(at, now):
+            return self._dated(at, "HH:mm")
+        is_this_year = at is not None and self.local(at).year == self.local(now).year
+        return self._dated(at, "d MMM, HH:mm" if is_this_year else "d MMM y, HH:mm")
+
+    def span(self, span: timedelta | None) -> str:
+        """How long: `30 minutes`, `5 hours`, `3 days`."""
+        return self._span(span, "long")
+
+    def age(self, span: timedelta | None) -> str:
+        """The same where there is little room: `5h`, `3d`. What lies ahead has no age yet: `0m`."""
+        return self._span(max(span, timedelta()) if span is not None else None, "narrow")
+
+    def ago(self, at: datetime | None, now: datetime) -> str:
+        """`3 days ago`, `in 5 hours`."""
+        from babel.dates import format_timedelta  # noqa: PLC0415
+
+        if at is None:
+            return UNKNOWN
+        span, unit = _in_one_unit(at - now)
+        locale = _locale(self.language)
+        return format_timedelta(span, unit, threshold=1e9, add_direction=True, locale=locale)
+
+    def _span(self, span: timedelta | None, width: Literal["long", "narrow"]) -> str:
+        from babel.dates import format_timedelta  # noqa: PLC0415
+
+        if span is None:
+            return UNKNOWN
+        span, unit = _in_one_unit(span)
+        return format_timedelta(span, unit, threshold=1e9, format=width, locale=_locale(self.language))
+
+    def _dated(self, at: date | None, pattern: str) -> str:
+        from babel.dates import format_date, format_datetime  # noqa: PLC0415
+
+        if at is None:
+            return UNKNOWN
+        locale, there = _locale(self.language), self.local(at) if isinstance(at, datetime) else at
+        if self.language == "fr" and there.day == 1:
+            pattern = pattern.replace("d ", "d'er' ")
+        if not isinstance(there, datetime):
+            return format_date(there, pattern, locale=locale)
+        return format_datetime(there.replace(tzinfo=None), pattern, locale=locale)  # Babel knows another zone
+
+
+def _bounded(number: float | Decimal | None, digits: int) -> Decimal | None:
+    """The number with so many decimals, no larger than is ever written; None: it is none."""
+    if number is None:
+        return None
+    try:
+        value = Decimal(str(number))
+        if value.is_nan():
+            return None
+        value = min(max(value, -_MOST), _MOST)
+        return value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
+    except (InvalidOperation, ValueError):  # an int of thousands of digits cannot even be written
+        return None
+
+
+def _in_one_unit(span: timedelta) -> tuple[timedelta, Literal["minute", "hour", "day"]]:
+    span = min(max(span, -_LONGEST_SPAN), _LONGEST_SPAN)
+    if abs(span) >= _DAYS_FROM:
+        return timedelta(days=round(span / timedelta(days=1))), "day"
+    if abs(span) >= timedelta(hours=1):
+        return timedelta(hours=round(span / timedelta(hours=1))), "hour"
+    return timedelta(minutes=round(span / timedelta(minutes=1))), "minute"

@@ -1,0 +1,272 @@
+"""What a person could do about a claim, by what stands in its way, in English and French; with the command that does it."""
+
+from recours.core.accounts import HOUSE
+from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.errors import ErrorKind
+from recours.installation import pasteable
+from recours.operations.position import Closing, Position, Why, closing_of, passes_by_itself
+
+_K = ErrorKind
+_OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
+
+# {carrier}: its name for people.
+ADVICE: dict[str, dict[ErrorKind, str]] = {
+    "en": {
+        _K.INVALID_TRACKING: (
+            "Ask the client for the right tracking number and correct the claim: the next run starts afresh with it."
+        ),
+        _K.POD_NEVER_AVAILABLE: (
+            "{carrier} will give no proof for this parcel: ask the client, or the carrier's customer service, for another one, "
+            "then add it with 'recours attach'."
+        ),
+        _K.ACCESS_DENIED: (
+            "The parcel is not on our contract with {carrier}: check that the number is the client's; the sender can ask for "
+            "the proof with an account of their own."
+        ),
+        _K.RETURNED_TO_SENDER: (
+            "{carrier} took the parcel back to its sender, so the recipient never received it and no proof of that exists. Ask "
+            "the client whether the parcel came back."
+        ),
+        _K.UNSUPPORTED_CARRIER: "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones.",
+        _K.NOT_FOUND: (
+            "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
+            "starts afresh."
+        ),
+        _K.NOT_DELIVERED_YET: "Nothing to do as long as the parcel may still arrive: recours asks again automatically.",
+        _K.POD_NOT_AVAILABLE_YET: (
+            "Nothing to do: the parcel is delivered, and the carrier files its proof later. recours asks again automatically."
+        ),
+        _K.SERVER_ERROR: "Nothing to do unless it lasts: {carrier} is unavailable. 'recours status' shows whether its other claims get an answer.",
+        _K.TIMEOUT: "Nothing to do unless it lasts: {carrier} answers too slowly.",
+        _K.NETWORK: (
+            "Nothing to do unless it lasts; then check that this machine reaches {carrier} ('recours carriers check')."
+        ),
+        _K.BAD_RESPONSE: (
+            "Nothing to do unless it lasts: {carrier} sent no proof, or an answer that recours cannot read. The log says what "
+            "it sent."
+        ),
+        _K.RATE_LIMITED: "Nothing to do: it goes on when the limit resets. 'recours status' shows the quotas.",
+        _K.AUTH_FAILED: (
+            "Correct the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
+        ),
+        _K.ACCOUNT_DENIED: (
+            "The account at {carrier} is known but may not use this service. Ask {carrier} to enable it (or to list this "
+            "machine's address), then run 'recours carriers check'. No attempt is used up meanwhile."
+        ),
+        _K.NOT_CONFIGURED: (
+            "Set the credentials of {carrier}, then try them with 'recours carriers check'. No attempt is used up meanwhile."
+        ),
+        _K.INTERNAL_ERROR: (
+            "This is an error in recours: the traceback is in the log of that run. Please report it with those lines."
+        ),
+    },
+    "fr": {
+        _K.INVALID_TRACKING: (
+            "Demandez le bon numéro de suivi au client et corrigez la réclamation : la prochaine exécution reprend tout "
+            "depuis le début."
+        ),
+        _K.POD_NEVER_AVAILABLE: (
+            "{carrier} ne donnera aucune preuve pour ce colis : demandez-en une autre au client ou au service client du "
+            "transporteur, puis ajoutez-la avec « recours attach »."
+        ),
+        _K.ACCESS_DENIED: (
+            "Le colis n'est pas sur notre contrat {carrier} : vérifiez que le numéro est celui du client ; l'expéditeur "
+            "peut demander la preuve avec son propre compte."
+        ),
+        _K.RETURNED_TO_SENDER: (
+            "{carrier} a rendu le colis à l'expéditeur : le destinataire ne l'a jamais reçu et aucune preuve n'existe. "
+            "Demandez au client si le colis lui est revenu."
+        ),
+        _K.UNSUPPORTED_CARRIER: (
+            "Corrigez le nom du transporteur dans la réclamation ; « recours carriers » donne la liste."
+        ),
+        _K.NOT_FOUND: (
+            "Comparez le numéro et le transporteur avec les papiers du client, et corrigez la réclamation s'ils "
+            "diffèrent : la prochaine exécution reprend tout depuis le début."
+        ),
+        _K.NOT_DELIVERED_YET: (
+            "Rien à faire tant que le colis peut encore arriver : le transporteur est interrogé de nouveau automatiquement."
+        ),
+        _K.POD_NOT_AVAILABLE_YET: (
+            "Rien à faire : le colis est livré, et la preuve vient plus tard. Le transporteur est interrogé de nouveau "
+            "automatiquement."
+        ),
+        _K.SERVER_ERROR: (
+            "Rien à faire, sauf si cela dure : {carrier} est indisponible. « recours status » montre si ses autres "
+            "réclamations obtiennent une réponse."
+        ),
+        _K.TIMEOUT: "Rien à faire, sauf si cela dure : {carrier} répond trop lentement.",
+        _K.NETWORK: (
+            "Rien à faire, sauf si cela dure ; vérifiez alors que cette machine peut joindre {carrier} (« recours "
+            "carriers check »)."
+        ),
+        _K.BAD_RESPONSE: (
+            "Rien à faire, sauf si cela dure : {carrier} n'a pas envoyé de preuve, ou une réponse illisible. Le journal "
+            "dit ce qui a été reçu."
+        ),
+        _K.RATE_LIMITED: (
+            "Rien à faire : la recherche reprend au renouvellement du quota. « recours status » montre les quotas."
+        ),
+        _K.AUTH_FAILED: (
+            "Corrigez les identifiants {carrier}, puis essayez-les avec « recours carriers check ». Aucune tentative "
+            "n'est comptée entre-temps."
+        ),
+        _K.ACCOUNT_DENIED: (
+            "Le compte {carrier} est reconnu, mais n'a pas droit à ce service. Demandez à {carrier} de l'ouvrir (ou "
+            "d'autoriser l'adresse de cette machine), puis lancez « recours carriers check ». Aucune tentative n'est "
+            "comptée entre-temps."
+        ),
+        _K.NOT_CONFIGURED: (
+            "Renseignez les identifiants {carrier}, puis essayez-les avec « recours carriers check ». Aucune tentative "
+            "n'est comptée entre-temps."
+        ),
+        _K.INTERNAL_ERROR: (
+            "C'est une erreur de recours : le journal de cette exécution en donne la trace. Merci de la signaler avec "
+            "ces lignes."
+        ),
+    },
+}
+
+# The same of the client's own account, by who can act. {typed}: what names it on the command line.
+ADVICE_OF_CLIENT: dict[str, dict[ErrorKind, str]] = {
+    "en": {
+        _K.ACCESS_DENIED: (
+            "The parcel is not on the contract of {client} with {carrier}: check the number with them; if another account "
+            "sent it, that one is needed."
+        ),
+        _K.AUTH_FAILED: (
+            "Ask {client} for the right credentials and enter them: recours accounts add {typed} --replace. Then try them: "
+            "recours accounts check {typed}. No attempt is used up meanwhile."
+        ),
+        _K.ACCOUNT_DENIED: (
+            "{client} has to ask {carrier} to let the account use this service. Then: recours accounts check {typed}. No "
+            "attempt is used up meanwhile."
+        ),
+        _K.NOT_CONFIGURED: (
+            "The credentials of {client} cannot be used here: 'recours accounts list' says why. No attempt is used up meanwhile."
+        ),
+        _K.RATE_LIMITED: (
+            "Nothing to do: it goes on when the limit of this account resets. To raise it: recours accounts limits {typed}"
+        ),
+    },
+    "fr": {
+        _K.ACCESS_DENIED: (
+            "Le colis n'est pas sur le contrat {carrier} de {client} : vérifiez le numéro avec le client ; si un autre "
+            "compte a servi à l'envoi, il faut celui-là."
+        ),
+        _K.AUTH_FAILED: (
+            "Demandez les bons identifiants à {client} et saisissez-les : recours accounts add {typed} --replace. Puis "
+            "essayez-les : recours accounts check {typed}. Aucune tentative n'est comptée entre-temps."
+        ),
+        _K.ACCOUNT_DENIED: (
+            "{client} doit demander à {carrier} d'ouvrir ce service à son compte. Puis : recours accounts check {typed}. "
+            "Aucune tentative n'est comptée entre-temps."
+        ),
+        _K.NOT_CONFIGURED: (
+            "Les identifiants de {client} sont inutilisables ici : « recours accounts list » dit pourquoi. Aucune "
+            "tentative n'est comptée entre-temps."
+        ),
+        _K.RATE_LIMITED: (
+            "Rien à faire : la recherche reprend au renouvellement du quota de ce compte. Pour l'augmenter : recours "
+            "accounts limits {typed}"
+        ),
+    },
+}
+
+# Whatever its kind. {reference} is the claim's, {key} its carrier's.
+TEXTS: dict[str, dict[str, str]] = {
+    "en": {
+        "no_account": (
+            "Add the account of {client}: recours accounts add {typed}. Or set the credentials of {carrier} for all "
+            "clients. No attempt is used up meanwhile."
+        ),
+        "the_carrier": "the carrier",
+        "again": "To try it at once: recours retry --claim {reference}",
+        "enroll": "To have its POD fetched: recours enroll {reference}",
+        "expired": "If its proof is still wanted, have it start afresh: recours reopen {reference}",
+        "shelved": (
+            "Nothing, if that is right. Else correct its status: the next run takes it up. The setting "
+            "RECOURS_SKIP_CLAIM_STATUSES says which ones are set aside."
+        ),
+        "unnumbered": "Enter its tracking number: the next run takes it up.",
+        "resume": "Resume {carrier}: recours resume {key}",
+        "passed": "It used all its retries, and is not tried again automatically.",
+        "sampled": "It used all its retries.",
+        "afresh": "To have it start afresh: recours reopen {reference}",
+    },
+    "fr": {
+        "no_account": (
+            "Ajoutez le compte de {client} : recours accounts add {typed}. Ou renseignez les identifiants {carrier} pour "
+            "tous les clients. Aucune tentative n'est comptée entre-temps."
+        ),
+        "the_carrier": "le transporteur",
+        "again": "Pour un essai immédiat : recours retry --claim {reference}",
+        "enroll": "Pour faire chercher la preuve : recours enroll {reference}",
+        "expired": "Si la preuve sert encore, relancez la recherche : recours reopen {reference}",
+        "shelved": (
+            "Rien, si c'est voulu. Sinon, corrigez le statut de la réclamation : la prochaine exécution la reprend. Le "
+            "réglage RECOURS_SKIP_CLAIM_STATUSES dit quels statuts sont mis de côté."
+        ),
+        "unnumbered": "Saisissez le numéro de suivi : la prochaine exécution reprend la réclamation.",
+        "resume": "Mettez fin à la pause de {carrier} : recours resume {key}",
+        "passed": "Tous les essais sont faits ; il n'y en aura pas d'autre automatiquement.",
+        "sampled": "Tous les essais sont faits.",
+        "afresh": "Pour relancer la recherche depuis le début : recours reopen {reference}",
+    },
+}
+
+
+def advice(
+    language: str, claim: Claim, where: Position, carrier: str, client: str, *, is_sampled: bool = False
+) -> tuple[str, ...]:
+    """What could be done, the most useful first; empty: nothing.
+
+    `carrier`, `client`: their names for people; no client: none has an account of its own. `is_sampled`: it may be tried
+    once more with a spare call, though it gave up.
+    """
+    of_kind = _of_kind(language, where.kind, is_clients=claim.account != HOUSE, client=client)
+    texts = TEXTS[language] | {_OF_KIND: of_kind}
+    keys = _whatever_its_kind(where)
+    if not keys and where.kind and claim.fetch_status != FetchStatus.SUCCESS:
+        keys = _against(where.kind, where, is_sampled=is_sampled)
+    facts = {
+        "reference": claim.reference,
+        "carrier": carrier or texts["the_carrier"],
+        "key": claim.carrier,
+        "client": client,
+        "typed": f"{claim.client_id} {claim.carrier}",
+    }
+    return tuple(pasteable(texts[key].format(**facts)) for key in keys)
+
+
+_OF_KIND = "of_kind"  # stands for the advice against the error's kind
+
+
+def _whatever_its_kind(where: Position) -> tuple[str, ...]:
+    if where.why is Why.LEFT_ALONE:
+        return "enroll", "again"
+    if where.state.expired_at:
+        return ("expired",)
+    if where.why is Why.SHELVED:
+        return ("shelved",)
+    if where.why is Why.UNNUMBERED:
+        return ("unnumbered",)
+    return ("resume",) if where.refusal and closing_of(where.refusal) is Closing.STOPPED else ()
+
+
+def _against(kind: ErrorKind, where: Position, *, is_sampled: bool) -> tuple[str, ...]:
+    if where.state.stage is Stage.GIVEN_UP:
+        passed = "sampled" if is_sampled else "passed"
+        return (passed if passes_by_itself(kind) else _OF_KIND), "afresh"
+    may_try = where.state.stage in _OF_FAILED and not where.refusal
+    return (_OF_KIND, "again") if may_try else (_OF_KIND,)
+
+
+def _of_kind(language: str, kind: ErrorKind | None, *, is_clients: bool, client: str) -> str:
+    if kind is None:
+        return ""
+    if client and is_clients:
+        return ADVICE_OF_CLIENT[language].get(kind, ADVICE[language][kind])
+    if client and kind is _K.NOT_CONFIGURED:
+        return TEXTS[language]["no_account"]
+    return ADVICE[language][kind]

@@ -1,0 +1,262 @@
+"""Whatever a French reader is shown is French, but for what is quoted: a carrier's own words, a command, a name."""
+
+import re
+import string
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from itertools import product
+from typing import Any
+
+import pytest
+
+from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.claim import Claim, Stage, State
+from recours.core.errors import ErrorKind
+from recours.core.localized import Localized
+from recours.core.pauses import Blocked, Refusal
+from recours.core.sentences import OF_CLIENT, Said, Sentence, sentence
+from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
+from recours.operations.advice import advice
+from recours.operations.labels import account_reason, check_error, evidence_text, reason_of, said_or_quoted
+from recours.operations.place import Place, place_text
+from recours.operations.position import Evidence, Position, Standing, Why
+from recours.operations.problem_texts import PROBLEMS, VerdictSentences
+from recours.operations.problems import Problem, ProblemKind, Verdict
+from recours.operations.records import ListedClaim
+from recours.operations.results import ResultSentences
+from tests.needs import missing, program
+
+NOW = datetime(2026, 11, 26, 13, 5, tzinfo=UTC)
+LATER = NOW + timedelta(hours=6)
+REFERENCE, CARRIER = "CLM-1", "Chronopost"
+ENGLISH = "The password was wrong"  # as a carrier may say it
+# Modules with texts in both languages, each by language.
+MODULES = ("core.disputes", "core.sentences", "dashboard.texts", "notifications.render", "notifications.weekly",
+           "operations.accounts", "operations.advice", "operations.attach", "operations.evidence", "operations.labels", "operations.place",
+           "operations.problem_texts", "operations.results")  # fmt: skip
+
+
+# ---------------------------------------------------------------- what is French
+
+
+UNSET = "CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD, or CHRONOPOST_KEY"  # as the settings have it
+
+# What people type or programs are called, and what stands between quotation marks.
+_QUOTED = re.compile(
+    r"«[^»]*»|[\w.]+@[\w.]+|'recours\[\w+\]'|pip install|\b(recours|grep|systemctl)( -{0,2}[\w.*/@-]+| \d+)+|[A-Z]+_[A-Z_=]+(false)?"
+    r"|--[a-z-]+|[\w./*-]+\.(log|env|toml)|\.env|\{[^}]*\}|pod_\w+|clients\.id"
+)
+KNOWN = {"CLM-1", "CSV", "Chronopost", "Colissimo", "Colis", "DHL", "Express", "IP", "NTP", "Traceback", "CLIENT", "cryptography",
+         "CET", "UTC", "POD", "worker"}  # fmt: skip
+
+
+def not_french(texts: set[str]) -> dict[str, set[str]]:
+    """The words that no French dictionary has, with the texts in which they stand."""
+    prose = {text: _QUOTED.sub(" ", text) for text in texts}
+    command = [program("hunspell", "hunspell-fr"), "-d", "fr", "-l", "-i", "utf-8"]
+    done = subprocess.run(
+        command, input="\n".join(prose.values()), capture_output=True, encoding="utf-8", check=False
+    )
+    if done.returncode:
+        missing(f"hunspell has no French dictionary: apt-get install hunspell-fr ({done.stderr.strip()})")
+    unknown = {word.strip(".-'") for word in done.stdout.split()} - KNOWN - {""}
+    return {word: {text for text, shown in prose.items() if word in shown} for word in unknown}
+
+
+def test_an_english_word_is_noticed_and_a_quoted_one_is_not() -> None:
+    found = not_french({f"Refusé : « {ENGLISH} », voir recours carriers check ups", f"Refusé : {ENGLISH}"})
+    assert found["wrong"] == found["The"] == {f"Refusé : {ENGLISH}"}
+
+
+# ---------------------------------------------------------------- the tables
+
+
+def tables() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name in MODULES:
+        for variable, table in vars(import_module(f"recours.{name}")).items():
+            if isinstance(table, dict) and table.keys() == {"en", "fr"}:
+                yield f"{name}.{variable}", table
+
+
+TABLES = dict(tables())
+
+
+def texts_of(table: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text of a table by where it stands."""
+    if isinstance(table, str):
+        yield path, table
+    elif isinstance(table, Mapping):
+        for key, value in table.items():
+            yield from texts_of(value, (*path, str(key)))
+    elif is_dataclass(table):
+        for one in fields(table):
+            yield from texts_of(getattr(table, one.name), (*path, one.name))
+    else:
+        for place, value in enumerate(table):
+            yield from texts_of(value, (*path, str(place)))
+
+
+def keys_of(table: Any) -> set[tuple[str, ...]]:
+    """Without the forms of a count: French may do with one where English has two."""
+    return {tuple(part for part in path if not part.isdigit()) for path, _ in texts_of(table)}
+
+
+def markers_of(text: str) -> set[str]:
+    return {marker for _, marker, _, _ in string.Formatter().parse(text) if marker} - {"s"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_both_languages_have_the_same_texts(name: str) -> None:
+    table = TABLES[name]
+    assert keys_of(table["en"]) == keys_of(table["fr"])
+
+
+# What only one language says, and why.
+ONE_SIDED = {"quoted"}  # of our own English sentence, which a French reader is spared
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_text_is_made_of_the_same_facts_in_both_languages(name: str) -> None:
+    english, french = (dict(texts_of(TABLES[name][language])) for language in ("en", "fr"))
+    for path in english.keys() & french.keys():
+        assert markers_of(english[path]) ^ markers_of(french[path]) <= ONE_SIDED, path
+
+
+def test_the_tables_hold_no_english() -> None:
+    assert len(TABLES) > 25
+    assert not_french({text for table in TABLES.values() for _, text in texts_of(table["fr"])}) == {}
+
+
+# ---------------------------------------------------------------- what is made of them
+
+
+SAIDS = [
+    Said(key, CARRIER, UNSET if words and key is Sentence.NOT_CONFIGURED else words, client)
+    for key, words, client in product(Sentence, ("", ENGLISH), ("", "shop@example.com"))
+]
+# In round brackets stand a day, a place or an example as they are, or what a carrier said of the parcel.
+_IN_BRACKETS = re.compile(r"\([^)]*\)")
+
+
+def test_every_reason_is_french() -> None:
+    texts = {sentence("fr", said) for said in SAIDS}
+    texts |= {sentence("fr", said, to_client=True) for said in SAIDS if said.key in OF_CLIENT.values()}
+    texts |= {said_or_quoted("fr", None, kind, ENGLISH) for kind in (*ErrorKind, None)}
+    assert not_french({_IN_BRACKETS.sub("", text) for text in texts}) == {}
+
+
+REFUSALS = [
+    Refusal(why, ENGLISH, until, kind=kind, stopped=stopped, said=said)
+    for why, until, kind, stopped, said in product(
+        Blocked, (None, LATER), ErrorKind, (False, True), (None, Said(Sentence.UNAVAILABLE, CARRIER, ENGLISH))
+    )
+]
+
+
+def test_every_refusal_of_a_call_is_french() -> None:
+    assert not_french({reason_of("fr", refusal, CARRIER) for refusal in REFUSALS}) == {}
+
+
+def test_a_run_that_gave_a_carrier_up_did_not_pause_it() -> None:
+    failed = Refusal(Blocked.CARRIER, "failed 10 times in a row", kind=ErrorKind.SERVER_ERROR)
+    assert reason_of("fr", failed, CARRIER) == "Chronopost : transporteur indisponible"
+    paused = Refusal(Blocked.CARRIER, "paused by anna", stopped=True)
+    assert reason_of("fr", paused, CARRIER) == "Chronopost est en pause, sur décision d'une personne"
+
+
+def statuses() -> Iterator[str]:
+    told = ResultSentences("fr")
+    places = (None, Place(12, expected_at=LATER), Place(1000, is_more=True, is_far=True))
+    refusals = [None, *REFUSALS[::7]]
+    for standing, why, is_due, number in product(Standing, Why, (False, True), (None, "XY1")):
+        for kind, refusal, place in zip(ErrorKind, refusals, places * 9, strict=False):
+            claim = Claim(
+                1, REFERENCE, carrier_name=CARRIER, carrier="chronopost", number=number, error_text=ENGLISH
+            )
+            claim = replace(claim, state=State(stage=Stage.WAITING, kind=kind, next_at=LATER))
+            where = Position(
+                standing, claim.state, why, LATER, kind, refusal=refusal, is_due=is_due, is_last=is_due
+            )
+            where = replace(where, evidence=Evidence(LATER, is_over=is_due, counts=True))
+            listed = ListedClaim(claim, fetched_at=NOW)
+            yield told.status(listed, where, carrier=CARRIER, asked=3, place=place, now=NOW).sentence
+
+
+def test_wherever_a_claim_stands_it_is_said_in_french() -> None:
+    texts = set(statuses())
+    assert len(texts) > 100
+    assert not_french(texts) == {}
+
+
+def test_every_advice_is_french() -> None:
+    texts: set[str] = set()
+    for why, kind, stage, sampled in product(Why, (None, *ErrorKind), Stage, (False, True)):
+        claim = Claim(
+            1, REFERENCE, client_id=5, carrier_name=CARRIER, carrier="chronopost", account=int(sampled)
+        )
+        where = Position(
+            Standing.WAITING, State(stage=stage), why, kind=kind, refusal=REFUSALS[-1] if sampled else None
+        )
+        for carrier, client in ((CARRIER, ""), ("", "shop@example.com")):
+            texts |= set(advice("fr", claim, where, carrier, client, is_sampled=sampled))
+    assert len(texts) > 30
+    assert not_french({text.removesuffix(".") for text in texts}) == {}
+
+
+FACTS: dict[str, str | int] = {
+    "worker": "pod_fetch_worker", "schedule_minutes": 60, "exit_status": 1, "name": CARRIER, "said": ENGLISH,
+    "source": "the environment and .env", "missing": UNSET,
+    "by": "anna", "reference": REFERENCE, "deadline": "2026-12-01",
+    "clients": 2, "clients_named": "a@shop.example", "clients_more": 1, "accounts": 1, "accounts_named": "client 5",
+    "long": 1, "long_named": "client 5",
+}  # fmt: skip
+
+
+def problems() -> Iterator[Problem]:
+    for kind, count, since, until in product(
+        ProblemKind, (1, 2, 12_000), (None, NOW - timedelta(hours=1), NOW - timedelta(days=9)), (None, LATER)
+    ):
+        yield Problem(kind, count, since, until, "chronopost", FACTS)
+
+
+def test_every_problem_and_its_remedy_is_french() -> None:
+    told = VerdictSentences("fr")
+    texts = {
+        text for problem in problems() for text in (told.sentence(problem, NOW), told.remedy(problem, NOW))
+    }
+    assert set(PROBLEMS["fr"]) == set(ProblemKind)
+    assert not_french({text.replace("anna", "") for text in texts}) == {}
+
+
+def test_the_verdict_is_french() -> None:
+    told = VerdictSentences("fr")
+    found = [
+        Verdict(NOW, tuple(problems()), 0, 0, 0),
+        *(Verdict(NOW, (), n, n, n, is_more=bool(n)) for n in (0, 1, 2000)),
+    ]
+    assert not_french({told.verdict(verdict) for verdict in found}) == {}
+
+
+def test_the_health_and_the_checks_of_accounts_are_french() -> None:
+    account = ClientAccount(1, 5, "chronopost", None, True, NOW, "anna", NOW)
+    kept = f"Chronopost rejects the credentials of client 5: {ENGLISH}"
+    whys = (None, ENGLISH, kept)
+    texts = {
+        account_reason("fr", ListedAccount(account, ServiceClient(5, ""), health, why, until))
+        for health, why, until in product(AccountHealth, whys, (None, LATER))
+    }
+    assert f"« {ENGLISH} »" in texts
+    for verdict, said in product(CheckVerdict, (None, *SAIDS)):
+        texts.add(_IN_BRACKETS.sub("", check_error("fr", AccountCheck(verdict, None, ENGLISH, said))))
+    assert not_french(texts) == {}
+
+
+def test_a_place_in_line_and_the_end_of_evidence_are_french() -> None:
+    french = Localized("fr")
+    places = (Place(n, expected_at=NOW + n * timedelta(days=1)) for n in range(4))
+    texts = {place_text(french, place, NOW) for place in places}
+    texts |= {evidence_text(french, Evidence(LATER, over, counts=True), CARRIER) for over in (False, True)}
+    assert not_french(texts) == {}
