@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from recours.cli.console import FAILED, USAGE, harmless, say_error
-from recours.cli.operations import database_option, report_faults, settings_for
+from recours.cli.operations import database_option, person, report_faults, settings_for
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.last_attempt import made_at
@@ -28,13 +29,17 @@ from recours.notifications.smtp import (
     SmtpSettings,
 )
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of
+from recours.wiring.carriers import catalog_of, directory_of
 from recours.wiring.databases import open_database
 from recours.wiring.mail import MailService
 
 _NOBODY = "nobody@recours.invalid"
 _NO_ADDRESS = "it must be one mail address, such as someone@example.com"
-_KINDS = {MailKind.POD_FAILED: EventName.POD_FAILED, MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED}
+_KINDS = {
+    MailKind.POD_FAILED: EventName.POD_FAILED,
+    MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED,
+    MailKind.ACCOUNT_REFUSED: EventName.ACCOUNT_REFUSED,
+}
 
 
 @click.group("mail")
@@ -53,7 +58,12 @@ def _mail_service(settings: Settings) -> Iterator[tuple[MailService, ClaimReposi
         database, schema = opened.database, opened.schema
         try:
             mail_service = MailService(settings, database, schema, opened.clock, uuid.uuid4().hex)
-            yield mail_service, ClaimRepository(database, catalog_of(settings), schema.columns, "", "")
+            yield (
+                mail_service,
+                ClaimRepository(
+                    database, catalog_of(settings, directory_of(database)), schema.columns, "", ""
+                ),
+            )
         finally:
             database.close()
 
@@ -63,7 +73,7 @@ def _mail_service(settings: Settings) -> Iterator[tuple[MailService, ClaimReposi
 def release(settings: Settings) -> None:
     """Release the mails that the send limit holds; the next run sends them."""
     with _mail_service(settings) as (mail_service, _):
-        released = mail_service.outbox.release()
+        released = mail_service.outbox.release(person(), mail_service.clock.now())
     click.echo(
         f"{plural(released, 'mail')} released: the next run sends them." if released else "No mail is held."
     )
@@ -153,14 +163,14 @@ def preview(
     with _mail_service(settings) as (mail_service, claims):
         if reference is None:
             rendered = _report(mail_service, settings, language, so_far=so_far)
-            recipient = settings.mail.admin
+            mail = _mail(MailKind(kind), settings.mail.admin, rendered)
         else:
-            recipient, rendered = _about_claim(MailKind(kind), reference, language, mail_service, claims)
-    recipient = recipient if is_address(recipient) else _NOBODY
-    content = message_of(
-        _mail(MailKind(kind), recipient, rendered), recipient, Envelope(settings.mail.sender or _NOBODY)
-    )
-    files = {folder / f"{kind}.eml": content, folder / f"{kind}.html": rendered.html.encode()}
+            mail = _about_claim(MailKind(kind), reference, language, mail_service, claims)
+        attached = mail_service.attached_to(mail)
+    recipient = mail.recipient if is_address(mail.recipient) else _NOBODY
+    content = message_of(mail, recipient, Envelope(settings.mail.sender or _NOBODY), attached)
+    html = attached.noted_in(mail)[1]
+    files = {folder / f"{kind}.eml": content, folder / f"{kind}.html": html.encode()}
     try:
         settings.access.make_folder(folder)
         for path, data in files.items():
@@ -175,8 +185,8 @@ def preview(
 
 def _about_claim(
     kind: MailKind, reference: str, language: str, mail_service: MailService, claims: ClaimRepository
-) -> tuple[str, Rendered]:
-    """To whom the mail about a claim would go, and the mail."""
+) -> OutgoingMail:
+    """The mail about a claim, as it would go to the claim's client."""
     claim = claims.find(reference)
     if claim is None:
         raise click.BadParameter(f"there is no claim '{harmless(reference)}'", param_hint="--claim")
@@ -192,10 +202,15 @@ def _about_claim(
         "last_attempt": made_at(claim.state, datetime.now(UTC)) is not None,
         "final": claim.state.stage is Stage.GIVEN_UP,
     }
+    if kind is MailKind.ACCOUNT_REFUSED:
+        facts |= {"kind": ErrorKind.AUTH_FAILED, "words": "Invalid password"}
     carrier, number, now = claim.carrier or claim.carrier_name, claim.number or "", datetime.now(UTC)
     event = OutboxEvent(0, _KINDS[kind], claim.id, carrier, number, now, facts)
     branding, catalog = mail_service.branding(), mail_service.outbox.catalog
-    return address or "", render(kind, [event], language, name, branding, catalog)
+    blocked = mail_service.blocked()
+    rendered = render(kind, [event], language, name, branding, catalog, blocked)
+    mail = _mail(kind, address or "", rendered)
+    return replace(mail, client_id=claim.client_id, told=(event,), language=language)
 
 
 def _report(mail_service: MailService, settings: Settings, language: str, *, so_far: bool) -> Rendered:

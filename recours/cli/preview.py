@@ -1,6 +1,7 @@
 """`--dry-run`: what a run would take, and why the rest waits. No call is made, nothing is written."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,7 @@ from recours.runs.source import find_named
 from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of, closed_carriers
+from recours.wiring.carriers import catalog_of, closed_accounts, directory_of
 from recours.wiring.databases import clock_of, connect, enrolment_of, is_to_be_made, policy_of
 
 
@@ -34,6 +35,7 @@ class _Seen:
     """What was read, and what a run would make of it."""
 
     database: str  # how it is shown
+    catalog: Catalog
     schema: Schema
     closed: dict[str, Refusal]
     result: Preview
@@ -49,8 +51,8 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     if is_to_be_made(settings):
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
         return 0
-    catalog = catalog_of(settings)
-    seen = _read(kind, settings, options, catalog)
+    seen = _read(kind, settings, options)
+    catalog = seen.catalog
     log.info(f"Dry run on {seen.database}: nothing is called and nothing is changed")
     for line in (*_lines(seen, catalog), *_lines_of_others(seen, kind)):
         log.info(line)
@@ -62,7 +64,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     return 0
 
 
-def _read(kind: type[Worker], settings: Settings, options: dict[str, Any], catalog: Catalog) -> _Seen:
+def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _Seen:
     """Look at the database and close it. Raises RunError, RefusedError."""
     database = connect(settings)
     try:
@@ -72,7 +74,9 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any], catal
         policy = replace(policy, max_retries=options.get("max_retries", DEFAULT_MAX_RETRIES))
         clock = clock_of(database)
         now = clock.now()
-        closed = closed_carriers(settings, database, clock, has_records=schema.is_current)
+        catalog = catalog_of(settings, directory_of(database))
+        keys = catalog.accounts_of(catalog.specs)
+        closed = closed_accounts(settings, database, clock, keys, has_records=schema.is_current)
         claims = ClaimRepository(database, catalog, schema.columns, "", kind.name)
         named = find_named(claims, options.get("claims", ()), policy, now)
         if named:
@@ -84,7 +88,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any], catal
         takes_new = kind.stage is Stage.NEW and not named
         counts, remarks = _outside(settings, database, schema, now, takes_new=takes_new)
         waiting = claims.waiting() if schema.is_current else None
-        return _Seen(database.shown, schema, closed, result, waiting, counts, remarks, bool(named))
+        return _Seen(database.shown, catalog, schema, closed, result, waiting, counts, remarks, bool(named))
     finally:
         database.close()
 
@@ -164,6 +168,14 @@ def _lines_of_others(seen: _Seen, kind: type[Worker]) -> Iterator[str]:
         yield not_enrolled(count)
 
 
+def _by_carrier(counts: Mapping[str, int], catalog: Catalog) -> dict[str, int]:
+    """Counts of accounts, summed by their carriers' names."""
+    summed: Counter[str] = Counter()
+    for key, count in counts.items():
+        summed[catalog.name_of(key)] += count
+    return dict(summed)
+
+
 def _as_json(kind: type[Worker], seen: _Seen, catalog: Catalog) -> dict[str, Any]:
     result = seen.result
     return {
@@ -175,6 +187,6 @@ def _as_json(kind: type[Worker], seen: _Seen, catalog: Catalog) -> dict[str, Any
         "skipped_persistent": result.rest[Why.SETTLED],
         "expired": result.rest[Why.EXPIRING],
         "held": result.rest[Why.IN_HAND],
-        "left_behind": {catalog.name_of(key): count for key, count in result.left_behind.items()},
+        "left_behind": _by_carrier(result.left_behind, catalog),
         **seen.counts,
     }

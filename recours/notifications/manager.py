@@ -1,39 +1,47 @@
 """`NotificationManager`: decides what is mailed to whom, and has it rendered, each thing once."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
 from recours.core.mail import (
+    FAULTS,
     LAPSED,
-    ClaimNow,
     Draft,
     EventName,
     MailKind,
     OutboxEvent,
     Preferences,
+    Reasons,
     Recipient,
     digest_due,
     is_address,
     parse_preferences,
     still_holds,
+    summary_due,
     things,
+    trouble_of,
 )
 from recours.core.text import clean, plural
-from recours.notifications.render import Branding, render
+from recours.notifications.render import MOST_CLAIMS, Branding, render
 from recours.runs.ports import Clock
 
 log = logging.getLogger("__main__")
 
-_KINDS = {EventName.POD_FAILED: MailKind.POD_FAILED, EventName.POD_RETRIEVED: MailKind.POD_RETRIEVED}
-_MOST_IN_A_MAIL = 200  # claims: more are another mail
+_KINDS = {
+    EventName.POD_FAILED: MailKind.POD_FAILED,
+    EventName.POD_RETRIEVED: MailKind.POD_RETRIEVED,
+    EventName.ACCOUNT_REFUSED: MailKind.ACCOUNT_REFUSED,
+}
 _AT_ONCE = 500  # events that are declined, or whose claims are looked at
 _SHOWN = 5  # references, where there are many
+# A fault that goes on is written down once a day.
+_GOES_ON = timedelta(days=2)
 
 
 class Outbox(Protocol):
@@ -51,8 +59,14 @@ class Outbox(Protocol):
     def events_of_operator(self) -> list[OutboxEvent]:
         """What the operator is still to be told."""
 
-    def claims_now(self, told: Collection[OutboxEvent]) -> dict[Any, ClaimNow]:
-        """The claims, as they are now, of those of these events whose reason may be gone."""
+    def last_summary(self) -> datetime | None:
+        """When the latest summary for the operator was written."""
+
+    def faults_told(self, since: datetime) -> list[OutboxEvent]:
+        """The faults that were mailed and are not older."""
+
+    def reasons(self, told: Collection[OutboxEvent]) -> Reasons:
+        """What is now of the reasons of these events, as far as they may be gone."""
 
     def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
         """No mail tells these."""
@@ -83,6 +97,7 @@ class NotificationManager:
     catalog: Catalog
     clock: Clock
     new_id: Callable[[], str]  # a text that no other mail has been given
+    blocked: Callable[[], Mapping[str, int]] = dict  # how many claims wait, by the key of their account
 
     def render_due(self) -> int:
         """Render the mails that are due; how many. More client mails than the brake allows are all held."""
@@ -129,8 +144,8 @@ class NotificationManager:
             due = [event for event in of_kind if digest_due(event.written_at, frequency, now, zone)]
             due = self._holding(due)
             mails += [
-                (recipient, preferences, kind, due[place : place + _MOST_IN_A_MAIL])
-                for place in range(0, len(due), _MOST_IN_A_MAIL)
+                (recipient, preferences, kind, due[place : place + MOST_CLAIMS])
+                for place in range(0, len(due), MOST_CLAIMS)
             ]
         return mails
 
@@ -139,10 +154,10 @@ class NotificationManager:
         holding: list[OutboxEvent] = []
         for place in range(0, len(told), _AT_ONCE):
             some = told[place : place + _AT_ONCE]
-            current = self.outbox.claims_now(some)
+            now = self.outbox.reasons(some)
             lapsed: list[OutboxEvent] = []
             for event in some:
-                holds = still_holds(event, current.get(event.claim_id), self.policy.skipped_statuses)
+                holds = still_holds(event, now, self.policy.skipped_statuses)
                 (holding if holds else lapsed).append(event)
             self._decline(lapsed, LAPSED, logging.INFO)
         return holding
@@ -152,12 +167,15 @@ class NotificationManager:
         if not told:
             return
         self.outbox.decline(told, why)
-        shown = sorted({clean(event.facts.get("reference") or "?", 60) for event in told})
+        shown = sorted({clean(event.facts.get("reference") or event.carrier or "?", 60) for event in told})
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
         log.log(level, f"No mail about {', '.join(shown[:_SHOWN])}{more}: {why}")
 
     def _summary(self, now: datetime) -> int:
-        """One mail to the operator, of all that only they can mend, and of the claims that gave up."""
+        """One mail a day to the operator, of all that only they can mend, and of the claims that gave up.
+
+        A fault that is new is mailed at once, with all that waited.
+        """
         told = self._holding(self.outbox.events_of_operator())
         if not told:
             return 0
@@ -171,8 +189,16 @@ class NotificationManager:
         reports = [[event] for event in told if event.name is EventName.WEEKLY_REPORT]
         summary = [event for event in told if event.name is not EventName.WEEKLY_REPORT]
         mails = [(MailKind.WEEKLY_REPORT, report) for report in reports]
-        mails += [(MailKind.OPERATOR_SUMMARY, summary)] if summary else []
+        if summary and (
+            summary_due(self.outbox.last_summary(), now, self.policy.zone) or self._has_new(summary, now)
+        ):
+            mails.append((MailKind.OPERATOR_SUMMARY, summary))
         return sum(self._write(kind, of, operator, self.policy.language, now) for kind, of in mails)
+
+    def _has_new(self, told: Sequence[OutboxEvent], now: datetime) -> bool:
+        """Tell whether a fault is among these that no mail of these days was about."""
+        faults = {trouble_of(event) for event in told} - {None}
+        return bool(faults) and not faults <= set(map(trouble_of, self.outbox.faults_told(now - _GOES_ON)))
 
     def _write(
         self,
@@ -185,13 +211,15 @@ class NotificationManager:
         held: bool = False,
     ) -> int:
         """Render and keep one mail: 1; 0 if another run has told it meanwhile, or an internal error prevented it."""
+        of_accounts = any(event.name in (*FAULTS, EventName.ACCOUNT_REFUSED) for event in told)
+        blocked = self.blocked() if of_accounts else {}
         try:
             if kind is MailKind.WEEKLY_REPORT:
                 from recours.notifications.weekly import render_report  # noqa: PLC0415 (one mail a week)
 
                 mail = render_report(told[0].facts, language, self.policy.head)
             else:
-                mail = render(kind, told, language, recipient.name, self.policy.head, self.catalog)
+                mail = render(kind, told, language, recipient.name, self.policy.head, self.catalog, blocked)
         except Exception:  # one mail that cannot be written must not keep the others; its events stay untold
             references = ", ".join(clean(event.facts.get("reference") or "?", 60) for event in told[:5])
             log.exception(f"The mail about {references} cannot be written: an internal error")

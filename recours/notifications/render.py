@@ -9,20 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from recours.core.accounts import carrier_of
+from recours.core.appraisal import shown_in
 from recours.core.carrier import Catalog
+from recours.core.disputes import told as told_of
 from recours.core.errors import ErrorKind, is_persistent
-from recours.core.mail import EventName, MailKind, OutboxEvent, kind_of, things
+from recours.core.localized import Localized
+from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_of_client, kind_of, things
 from recours.core.sentences import said_by, sentence
 from recours.core.text import Texts, clean
 from recours.installation import pasteable
-from recours.operations.labels import quoted, said_or_quoted
+from recours.notifications.subjects import subject_of
+from recours.operations.labels import KINDS, quoted, said_or_quoted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MOST_NAMED = 20  # claims that expired
-_LONGEST_REFERENCE, _LONGEST_ERROR, _LONGEST_NAME, _LONGEST_SUBJECT = 100, 300, 80, 150
+MOST_CLAIMS = 200  # that a mail lists
+_MOST_NAMED = 20  # claims that expired, clients whose accounts are refused
+_LONGEST_REFERENCE, _LONGEST_ERROR, _LONGEST_NAME = 100, 300, 80
 
 
 @dataclass(frozen=True)
@@ -53,19 +59,25 @@ def render(
     name: str | None,
     head: Branding,
     catalog: Catalog,
+    blocked: Mapping[str, int] | None = None,
 ) -> Rendered:
-    """The mail that tells these events. Foreign text is cleaned here, and escaped by the template."""
+    """The mail that tells these events. Foreign text is cleaned here, and escaped by the template.
+
+    `blocked`: how many claims wait, by the key of their account, for its subject.
+    """
     texts = Texts(language, TEXTS[language])
     told = things(told)
     expired = [event for event in told if event.name is EventName.EXPIRED]
-    items = [
-        _item(event, kind, texts, head, catalog) for event in told if event.name is not EventName.EXPIRED
-    ]
+    of_clients = [event for event in told if event.name is EventName.ACCOUNT_FAULT and is_of_client(event)]
+    together = {event.id for event in (*expired, *of_clients)}
+    alone = sorted((event for event in told if event.id not in together), key=lambda e: e.name not in FAULTS)
+    items = [_item(event, kind, texts, head, catalog) for event in alone[:MOST_CLAIMS]]
+    items += [_not_listed(alone[MOST_CLAIMS:], texts)] if len(alone) > MOST_CLAIMS else []
     items += [_expired(expired, texts)] if expired else []
-    subject = texts.counted(f"subject_{kind}", len(items), reference=_reference(told[0]))
+    items += _accounts_of_clients(of_clients, texts, catalog)
     shown = clean(name, _LONGEST_NAME) if name else ""
     values: dict[str, Any] = {
-        "subject": clean(subject, _LONGEST_SUBJECT),
+        "subject": subject_of(kind, told, language, catalog, blocked or {}),
         "hello": texts("hello", name=shown) if shown else texts("hello_nobody"),
         "intro": texts(f"intro_{kind}"),
         "items": items,
@@ -102,8 +114,10 @@ def _reference(event: OutboxEvent) -> str:
 
 def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, catalog: Catalog) -> _Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
-    if event.name in (EventName.ACCOUNT_FAULT, EventName.RUN_FAULT):
-        return _Item(f"{texts(event.name)} {carrier}", ((texts("happened"), _reason(event, carrier, texts)),))
+    if event.name in FAULTS:
+        return _Item(f"{texts(event.name)} {carrier}", _fault(event, carrier, texts))
+    if event.name is EventName.ACCOUNT_REFUSED:
+        return _Item(carrier, _account_refused(event, carrier, texts))
     lines = [(texts("carrier"), carrier), (texts("number"), clean(event.number, 60) or texts("none"))]
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
@@ -116,40 +130,86 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, cata
     return _Item(reference, tuple(lines), link)
 
 
+def _not_listed(told: Sequence[OutboxEvent], texts: Texts) -> _Item:
+    """More claims than a mail can list."""
+    references = _named([_reference(event) for event in told], texts)
+    return _Item(texts.counted("not_listed", len(told)), ((texts("claims"), references),))
+
+
 def _expired(told: Sequence[OutboxEvent], texts: Texts) -> _Item:
     """Claims whose deadline has long passed: one thing, however many they are."""
-    shown = [_reference(event) for event in told[:_MOST_NAMED]]
-    more = texts("more", count=len(told) - len(shown)) if len(told) > len(shown) else ""
+    references = [_reference(event) for event in told]
     days = max((event.facts["days"] for event in told if isinstance(event.facts.get("days"), int)), default=0)
     return _Item(
         texts.counted("expired", len(told)),
         (
             (texts("happened"), texts.counted("expired_happened", days)),
-            (texts("claims"), ", ".join(shown) + more),
-            (texts("do"), pasteable(texts("expired_do", reference=shown[0]))),
+            (texts("claims"), _named(references, texts)),
+            (texts("do"), pasteable(texts("expired_do", reference=references[0]))),
         ),
     )
 
 
+def _accounts_of_clients(told: Sequence[OutboxEvent], texts: Texts, catalog: Catalog) -> list[_Item]:
+    """One thing for each carrier, however many accounts it refuses."""
+    items = []
+    for carrier in dict.fromkeys(carrier_of(event.carrier) for event in told):
+        clients: dict[str, list[str]] = {}  # by what is wrong
+        for event in told:
+            if carrier_of(event.carrier) == carrier:
+                kind = kind_of(event)
+                what = KINDS[texts.language][kind] if kind else texts("happened")
+                clients.setdefault(what, []).append(clean(event.facts.get("client") or event.carrier, 100))
+        count = sum(map(len, clients.values()))
+        title = texts.counted("accounts_of_clients", count, carrier=catalog.name_of(carrier, carrier))
+        lines = [(what, _named(names, texts)) for what, names in clients.items()]
+        items.append(_Item(title, (*lines, (texts("do"), pasteable(texts("accounts_do"))))))
+    return items
+
+
+def _named(names: Sequence[str], texts: Texts) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (texts("more", count=more) if more > 0 else "")
+
+
+def _account_refused(event: OutboxEvent, carrier: str, texts: Texts) -> tuple[tuple[str, str], ...]:
+    """For the client whose account it is, with the carrier's own message as a detail."""
+    denied = "_denied" if kind_of(event) is ErrorKind.ACCOUNT_DENIED else ""
+    words = clean(event.facts.get("words") or "", _LONGEST_ERROR)
+    return (
+        (texts("happened"), texts(f"account_refused{denied}", carrier=carrier)),
+        (texts("means"), texts("account_refused_means", carrier=carrier)),
+        (texts("do"), texts(f"account_refused{denied}_do", carrier=carrier)),
+        *([(texts("detail"), quoted(texts.language, words))] if words else []),
+    )
+
+
 def _retrieved(event: OutboxEvent, texts: Texts, head: Branding) -> list[tuple[str, str]]:
-    attempts = event.facts.get("attempts")
-    lines = [(texts("happened"), texts.counted("attempts", attempts if isinstance(attempts, int) else 1))]
-    if delivered := _delivered(event.facts, head.zone):
+    attempts, is_by_hand = event.facts.get("attempts"), event.facts.get("by_hand") is True
+    how = texts.counted("attempts", attempts if isinstance(attempts, int) else 1)
+    lines = [(texts("happened"), texts("by_hand") if is_by_hand else how)]
+    if isinstance(stored := event.facts.get("shown"), dict):
+        shows = told_of(shown_in(stored), None, texts.language, lambda at: at.astimezone(head.zone))
+        lines.append((texts("shows"), clean(shows)))
+    if delivered := _delivered(event.facts, head.zone, texts.language):
         lines.append((texts("delivered"), delivered))
     if signatory := event.facts.get("signatory"):
         lines.append((texts("signed_by"), clean(signatory, 100)))
     return lines
 
 
-def _delivered(facts: Mapping[str, Any], zone: tzinfo) -> str | None:
+def _delivered(facts: Mapping[str, Any], zone: tzinfo, language: str) -> str | None:
     """Without the time of day, where the carrier gave none."""
     at, day = facts.get("delivered_at"), facts.get("delivered_day")
     with suppress(ValueError):
-        if isinstance(at, str) and (time := datetime.fromisoformat(at)).tzinfo:
-            return f"{time.astimezone(zone):%Y-%m-%d %H:%M}"
+        if isinstance(at, str) and (known := datetime.fromisoformat(at)).tzinfo:
+            local = known.astimezone(zone)
+            hour = f"{local:à %H h %M %Z}" if language == "fr" else f"{local:%H:%M %Z}"
+            return f"{Localized(language, zone).day(local)} {hour}"
     with suppress(ValueError):
         if isinstance(day, str):
-            return date.fromisoformat(day).isoformat()
+            return Localized(language).day(date.fromisoformat(day))
     return None
 
 
@@ -186,41 +246,37 @@ def _failed(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, s
         (texts("means"), means),
         *([(texts("end"), end)] if end else []),
         (texts("do"), do),
-        (texts("detail"), _error(event, carrier, texts)),
+        (texts("detail"), _error(event, carrier, texts, to_client=True)),
     ]
 
 
-def _error(event: OutboxEvent, carrier: str, texts: Texts) -> str:
+def _error(event: OutboxEvent, carrier: str, texts: Texts, *, to_client: bool = False) -> str:
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
-    return said_or_quoted(texts.language, said_by(event.facts, carrier), kind_of(event), text)
+    said = said_by(event.facts, carrier)
+    return said_or_quoted(texts.language, said, kind_of(event), text, to_client=to_client)
 
 
-def _reason(event: OutboxEvent, carrier: str, texts: Texts) -> str:
-    """Of a carrier's account, or of a run. The English one has details for the operator, such as a command."""
+def _fault(event: OutboxEvent, carrier: str, texts: Texts) -> tuple[tuple[str, str], ...]:
+    """Of a carrier's account, or of a run. The English text has details for the operator, such as a command."""
     text = clean(event.facts.get("error") or "?", _LONGEST_ERROR)
     if texts.language == "en":
-        return text
-    said = said_by(event.facts, carrier)
-    return sentence(texts.language, said) if said else quoted(texts.language, text)
+        return ((texts("happened"), text),)
+    if said := said_by(event.facts, carrier):
+        return ((texts("happened"), sentence(texts.language, said)),)
+    kind = kind_of(event)
+    named = ((texts("happened"), KINDS[texts.language][kind]),) if kind else ()
+    return (*named, (texts("detail"), quoted(texts.language, text)))
 
 
 # ---------------------------------------------------------------- what is said to people
 
 TEXTS: dict[str, dict[str, Any]] = {
     "fr": {
-        "subject_pod_failed": (
-            "Preuve de livraison introuvable : dossier {reference}",
-            "Preuve de livraison introuvable : {count} dossiers",
-        ),
-        "subject_pod_retrieved": (
-            "Preuve de livraison obtenue : dossier {reference}",
-            "Preuve de livraison obtenue : {count} dossiers",
-        ),
-        "subject_operator_summary": "Preuves de livraison : {count} point{s} à regarder",
         "hello": "Bonjour {name},",
         "hello_nobody": "Bonjour,",
         "intro_pod_failed": "Nous n'avons pas pu obtenir la preuve de livraison :",
         "intro_pod_retrieved": "Nous avons obtenu la preuve de livraison :",
+        "intro_account_refused": "Nous ne pouvons pas demander vos preuves de livraison :",
         "intro_operator_summary": "À vérifier :",
         "number": "Numéro de suivi",
         "none": "(aucun)",
@@ -232,8 +288,17 @@ TEXTS: dict[str, dict[str, Any]] = {
         "signed_by": "Signataire",
         "delivered": "Livré le",
         "see_claim": "Voir le dossier",
+        "by_hand": "jointe à la main",
+        "shows": "Ce qu'elle montre",
         "attempts": "obtenue après {count} tentative{s}",
         "account_fault": "Compte du transporteur",
+        "accounts_of_clients": "{carrier} : {count} compte{s} de clients",
+        "accounts_do": "Pour savoir lesquels et pourquoi : recours accounts list",
+        "account_refused": "{carrier} refuse les identifiants de votre compte.",
+        "account_refused_denied": "{carrier} reconnaît votre compte, mais ne lui ouvre pas ce service.",
+        "account_refused_means": "Vos réclamations {carrier} attendent. Aucune tentative n'est perdue : la recherche reprend dès que le compte est accepté.",
+        "account_refused_do": "Vérifiez auprès de {carrier} si le mot de passe ou la clé a changé ou expiré. Donnez-nous ensuite les nouveaux identifiants comme vous nous aviez donné les premiers, mais jamais par courriel.",
+        "account_refused_denied_do": "Demandez à {carrier} d'ouvrir à ce compte l'accès par API au suivi et aux preuves de livraison.",
         "run_fault": "Erreur interne de recours :",
         "gave_up": "Abandonné après {count} tentative{s}",
         "gave_up_last": "Abandonné après {count} tentative{s} et une dernière tentative avant la date limite",
@@ -243,26 +308,19 @@ TEXTS: dict[str, dict[str, Any]] = {
         "expired": "{count} dossier{s} abandonné{s} : échéance dépassée",
         "expired_happened": "La date limite de réponse est dépassée depuis plus de {count} jour{s} : le transporteur n'est plus interrogé.",
         "expired_do": "Si la preuve est encore utile, relancez la recherche : recours reopen {reference}",
+        "not_listed": "{count} autre{s} dossier{s}",
         "claims": "Dossiers",
-        "more": " et {count} de plus",
+        "more": " et {count} autres",
         "closing": "Cordialement,",
         "automatic": "Ce message est envoyé automatiquement.",
         "unknown_service": "Le service des réclamations",
     },
     "en": {
-        "subject_pod_failed": (
-            "No proof of delivery: claim {reference}",
-            "No proof of delivery: {count} claims",
-        ),
-        "subject_pod_retrieved": (
-            "Proof of delivery obtained: claim {reference}",
-            "Proof of delivery obtained: {count} claims",
-        ),
-        "subject_operator_summary": "Proofs of delivery: {count} thing{s} to look at",
         "hello": "Hello {name},",
         "hello_nobody": "Hello,",
         "intro_pod_failed": "We could not obtain the proof of delivery:",
         "intro_pod_retrieved": "We have obtained the proof of delivery:",
+        "intro_account_refused": "We can no longer ask for your proofs of delivery:",
         "intro_operator_summary": "To check:",
         "number": "Tracking number",
         "none": "(none)",
@@ -274,8 +332,17 @@ TEXTS: dict[str, dict[str, Any]] = {
         "signed_by": "Signed by",
         "delivered": "Delivered on",
         "see_claim": "See the claim",
+        "by_hand": "attached by hand",
+        "shows": "What it shows",
         "attempts": "obtained after {count} attempt{s}",
         "account_fault": "The carrier's account",
+        "accounts_of_clients": "{carrier}: {count} account{s} of clients",
+        "accounts_do": "To see which ones and why: recours accounts list",
+        "account_refused": "{carrier} rejects the credentials of your account.",
+        "account_refused_denied": "{carrier} knows your account, but does not let it use this service.",
+        "account_refused_means": "Your {carrier} claims wait. No attempt is lost: the search goes on once the account is accepted.",
+        "account_refused_do": "Check with {carrier} whether the password or key was changed or has expired. Then give us the new credentials the way you gave us the first ones, but never by e-mail.",
+        "account_refused_denied_do": "Ask {carrier} to give this account access by API to tracking and proofs of delivery.",
         "run_fault": "recours itself failed:",
         "gave_up": "Given up after {count} attempt{s}",
         "gave_up_last": "Given up after {count} attempt{s} and a last attempt before the deadline",
@@ -285,6 +352,7 @@ TEXTS: dict[str, dict[str, Any]] = {
         "expired": "{count} claim{s} given up: deadline passed",
         "expired_happened": "The response deadline passed more than {count} day{s} ago: the carrier is not asked any more.",
         "expired_do": "If a proof is still of use, have the claim start afresh: recours reopen {reference}",
+        "not_listed": "{count} more claim{s}",
         "claims": "Claims",
         "more": " and {count} more",
         "closing": "Kind regards,",

@@ -5,14 +5,16 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.charset import QP, Charset
+from email.encoders import encode_base64
 from email.header import Header
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
 from typing import Any, Protocol
 
-from recours.core.mail import ClaimNow, MailState, OutboxEvent, OutgoingMail, still_holds
-from recours.core.text import plural
+from recours.core.mail import MailKind, MailState, OutboxEvent, OutgoingMail, Reasons, still_holds
+from recours.core.text import is_one_line, plural
+from recours.notifications.attachments import NOTHING, AttachedFile, Attachments
 from recours.notifications.smtp import MailRefusedError, MailServerError, OutcomeUnknownError
 from recours.notifications.smtp_deadlines import StopRequestedError
 from recours.runs.ports import Clock
@@ -59,8 +61,8 @@ class Mails(Protocol):
     def undecided(self, now: Any) -> list[tuple[int, str]]:
         """Mark the mails whose run died while sending."""
 
-    def claims_now(self, told: Collection[OutboxEvent]) -> dict[Any, ClaimNow]:
-        """What the claims are now of those whose reason may be gone."""
+    def reasons(self, told: Collection[OutboxEvent]) -> Reasons:
+        """What is now of the reasons of these events, as far as they may be gone."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class EmailSender:
         envelope: Envelope,
         clock: Clock,
         skipped_statuses: frozenset[str],
+        attach: Callable[[OutgoingMail], Attachments] = lambda _mail: NOTHING,
     ) -> None:
         """`server` makes the connection, given what tells whether the run goes on; not called with nothing to send."""
         self._mails = mails
@@ -88,6 +91,7 @@ class EmailSender:
         self._envelope = envelope
         self._clock = clock
         self._skipped = skipped_statuses
+        self._attach = attach
         self._start()
 
     def _start(self) -> None:
@@ -145,10 +149,12 @@ class EmailSender:
 
     def _send_batch(self, server: MailServer, batch: list[OutgoingMail], go_on: Callable[[], bool]) -> None:
         """Those that did not go out are handed back. Raises MailServerError."""
-        current = self._mails.claims_now([event for mail in batch for event in mail.told])
+        now = self._mails.reasons([event for mail in batch for event in mail.told])
         for place, mail in enumerate(batch):
-            if not any(still_holds(event, current.get(event.claim_id), self._skipped) for event in mail.told):
+            if not any(still_holds(event, now, self._skipped) for event in mail.told):
                 why = "its claims were mended meanwhile"
+                if mail.kind is MailKind.ACCOUNT_REFUSED:
+                    why = "the account is accepted again"
                 self._end(mail, MailState.CANCELLED, why)
                 log.info(f"Mail {mail.id} to {mail.recipient}: cancelled, {why}")
                 continue
@@ -192,9 +198,7 @@ class EmailSender:
         what = f"Mail {mail.id} ({mail.kind}) to {recipient}"
         self._tried += 1
         try:
-            given = server.send(
-                recipient, message_of(mail, recipient, self._envelope), lambda: self._mails.sending(mail)
-            )
+            given = self._give(server, mail, recipient, what)
         except MailServerError as fault:
             self._mails.give_back(mail, str(fault), tried=True)
             raise
@@ -210,6 +214,22 @@ class EmailSender:
             self._refused_us = 0
             self._end(mail, MailState.SENT)
             log.info(f'{what}: sent, "{mail.subject}"')
+
+    def _give(self, server: MailServer, mail: OutgoingMail, recipient: str, what: str) -> bool:
+        """Without its attachments, if the server takes the mail for their sake for too large or for dangerous."""
+
+        def give(attached: Attachments) -> bool:
+            content = message_of(mail, recipient, self._envelope, attached)
+            return server.send(recipient, content, lambda: self._mails.sending(mail))
+
+        attached = self._attach(mail)
+        try:
+            return give(attached)
+        except MailRefusedError as refusal:
+            if not (attached.files and refusal.of_content):
+                raise
+            log.warning(f"{what}: goes without its attachments, {refusal}")
+            return give(attached.without_files())
 
     def _refused(self, mail: OutgoingMail, what: str, refusal: MailRefusedError) -> None:
         """Raises MailServerError if the server has refused so many for our sake that it will refuse all."""
@@ -230,13 +250,23 @@ def _log_error(sentence: str) -> None:
     run_log.error(sentence)
 
 
-def message_of(mail: OutgoingMail, recipient: str, envelope: Envelope) -> bytes:
-    """The mail as it goes over the line: plain text and HTML, with an identity that never changes.
+def message_of(
+    mail: OutgoingMail, recipient: str, envelope: Envelope, attached: Attachments = NOTHING
+) -> bytes:
+    """The mail as it goes over the line: plain text and HTML, with an identity that never changes, and attachments.
 
     Made of the older, plainer classes: the newer ones parse every header that they are given, which costs three times
     as much. Hence the check for line breaks here. Raises ValueError for a header that holds one.
     """
-    message = MIMEMultipart("alternative")
+    plain, html = attached.noted_in(mail)
+    content = MIMEMultipart("alternative")
+    for subtype, text in (("plain", plain), ("html", html)):
+        part = MIMENonMultipart("text", subtype, charset=str(_UTF8))
+        part.set_payload(text, _UTF8)
+        content.attach(part)
+    message = content
+    if attached.files:
+        message = MIMEMultipart("mixed", _subparts=[content, *map(_attachment, attached.files)])
     redirected = f"[{mail.recipient}] " if envelope.redirect else ""
     headers = {
         "From": envelope.sender,
@@ -248,16 +278,21 @@ def message_of(mail: OutgoingMail, recipient: str, envelope: Envelope) -> bytes:
         "Auto-Submitted": "auto-generated",
     }
     for name, value in headers.items():
-        if any(ord(sign) < ord(" ") for sign in value):
+        if not is_one_line(value):
             raise ValueError(f"the header {name} would hold a control character")
         if value:
             shown = value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
             message.add_header(name, shown)
-    for subtype, content in (("plain", mail.plain), ("html", mail.html)):
-        part = MIMENonMultipart("text", subtype, charset=str(_UTF8))
-        part.set_payload(content, _UTF8)
-        message.attach(part)
     return message.as_bytes()
+
+
+def _attachment(file: AttachedFile) -> MIMENonMultipart:
+    """A file to be saved, never a part to be shown: a web page may hold anything."""
+    part = MIMENonMultipart(*file.media_type.split("/"))
+    part.set_payload(file.content)
+    encode_base64(part)
+    part.add_header("Content-Disposition", "attachment", filename=file.name)
+    return part
 
 
 _UTF8 = Charset("utf-8")

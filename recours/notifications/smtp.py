@@ -80,6 +80,7 @@ _GOOD_BYE_S = 5.0
 _OK = frozenset({250, 251})
 _GO_ON = 354
 _CLOSING = 421
+_MESSAGE = "the message"
 _FINAL = 500
 _LOGGED_IN = frozenset({235, 503})  # 503: it was already
 
@@ -89,12 +90,16 @@ class MailServerError(Exception):
 
 
 class MailRefusedError(Exception):
-    """The server does not take this mail. `final`: and never will. `of_us`: because it comes from us, as others do."""
+    """The server does not take this mail.
 
-    def __init__(self, text: str, *, final: bool, of_us: bool = False) -> None:
+    `final`: and never will. `of_us`: because it comes from us, as others do. `of_content`: having seen it, or its size.
+    """
+
+    def __init__(self, text: str, *, final: bool, of_us: bool = False, of_content: bool = False) -> None:
         super().__init__(text)
         self.final = final
         self.of_us = of_us
+        self.of_content = of_content
 
 
 class OutcomeUnknownError(Exception):
@@ -161,6 +166,10 @@ class SmtpConnection:
                 "There is no address to send from: SMTP_FROM is not set, nor smtp_from in system_settings"
             )
         smtp = self._smtp or self._connected()
+        largest = smtp.esmtp_features.get("size", "")
+        if largest.isdecimal() and 0 < int(largest) < len(content):
+            why = f"the server takes no message larger than {largest} bytes"
+            raise MailRefusedError(why, final=True, of_content=True)
         self._begin_whole()
         try:
             self._offer(smtp, recipient)
@@ -253,7 +262,7 @@ class SmtpConnection:
             raise refusal
         code, reply = smtp.docmd("DATA")
         if code != _GO_ON:
-            refusal = self._refusal("the message", code, reply, unseen=True)
+            refusal = self._refusal(_MESSAGE, code, reply, unseen=True)
             self._reset(smtp)
             raise refusal
 
@@ -275,12 +284,15 @@ class SmtpConnection:
             raise MailServerError(f"The mail server {self.settings.host} takes no more: {code} {text}")
         about_us = is_about_us(code, text)
         of_us = code >= _FINAL and (unseen if about_us is None else about_us)
+        of_content = code >= _FINAL and what == _MESSAGE
         if of_us:
-            return MailRefusedError(f"the server refuses us: {code} {text}", final=False, of_us=True)
-        return MailRefusedError(f"the server refuses {what}: {code} {text}", final=code >= _FINAL)
+            why = f"the server refuses us: {code} {text}"
+            return MailRefusedError(why, final=False, of_us=True, of_content=of_content)
+        why = f"the server refuses {what}: {code} {text}"
+        return MailRefusedError(why, final=code >= _FINAL, of_content=of_content)
 
     def _give(self, smtp: smtplib.SMTP, content: bytes) -> None:
-        self._watch.give()
+        self._watch.give(len(content))
         try:
             smtp.send(_dotted(content))
             code, reply = smtp.getreply()
@@ -291,7 +303,7 @@ class SmtpConnection:
                 f"the line broke after the message was given away ({self._said(error)})"
             ) from error
         if code not in _OK:
-            raise self._refusal("the message", code, reply)
+            raise self._refusal(_MESSAGE, code, reply)
 
     def _text(self, reply: bytes | str) -> str:
         """As one line without secrets, of however many lines it came in."""

@@ -22,6 +22,9 @@ MOST_LINES = 200
 MOST_BYTES = 64 * 1024
 # How long the answer about a mail is still waited for when the run is to end: without it, what became of it is unknown.
 GRACE_S = 10.0
+# The bytes of a mail that a line takes in a second, at least.
+SLOWEST = 32 * 1024
+_BLOCK = 64 * 1024  # bytes of a mail for which a step's time is allowed
 _LOOK_S = 0.2  # how often a wait is looked at
 _MAXLINE = 8192
 
@@ -60,9 +63,10 @@ class SmtpDeadlines:
         """A command is sent now."""
         self._step_ends = self._clock() + self.step_s
 
-    def give(self) -> None:
-        """The mail is given away now: a run that is to end waits a little for the answer."""
+    def give(self, size: int = 0) -> None:
+        """A mail of so many bytes is given away now: a run that is to end waits a little for the answer."""
         self._given = True
+        self._whole_ends += size / SLOWEST
 
     def look(self) -> float:
         """How long to wait before looking again (seconds). Raises StopRequestedError, Slow."""
@@ -156,12 +160,14 @@ class WatchedSmtp(smtplib.SMTP):
         return self._tls.wrap_socket(sock, server_hostname=host) if self._tls else sock
 
     def send(self, s: Any) -> None:
-        self._watch.begin_step()
         sock: Any = self.sock
         if sock is None:
             raise smtplib.SMTPServerDisconnected("it is not connected")
+        content = memoryview(s.encode("ascii") if isinstance(s, str) else s)
         with self._closed_by_a_fault():
-            sock.sendall(s.encode("ascii") if isinstance(s, str) else s)
+            for place in range(0, len(content), _BLOCK):
+                self._watch.begin_step()
+                sock.sendall(content[place : place + _BLOCK])
 
     @contextmanager
     def _closed_by_a_fault(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from recours.core.errors import ErrorKind
 from recours.core.text import Texts, clean
 from recours.installation import pasteable
 from recours.notifications.render import TEXTS, Branding, Rendered, from_templates
-from recours.operations.labels import HIGH_LIMIT, KINDS, without_last_attempt
+from recours.operations.labels import HIGH_LIMIT, KINDS, quoted, without_last_attempt
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import problem_of
 from recours.operations.weekly import Hand, hands, hands_needed
@@ -75,6 +75,7 @@ def render_report(facts: Mapping[str, Any], language: str, head: Branding) -> Re
         # Facts that an earlier version kept have none.
         "returns": [(row["carrier"], _return(row, texts)) for row in facts.get("returns", ())],
         "high_limits": [_high_limit(row, texts) for row in facts.get("high_limits", ())],
+        "custody": texts("custody", **end) if (end := facts.get("custody")) and end["sequence"] else "",
         "hands": [_point(hand, texts, facts, head) for hand in hands(facts)],
         "texts": texts,
         "service": head.service or of_mails("unknown_service"),
@@ -202,14 +203,14 @@ def _point(hand: Hand, texts: Texts, facts: Mapping[str, Any], head: Branding) -
     about = hand.about
     if hand.what == "problem":
         # What the verdict of `recours status` says at that time, in the same words.
-        verdict = VerdictSentences(texts.language, lambda at: at.astimezone(head.zone))
+        verdict = VerdictSentences(texts.language, head.zone)
         at, problem = datetime.fromisoformat(facts["at"]), problem_of(about)
         return _Point(verdict.sentence(problem, at), [verdict.remedy(problem, at)])
     if hand.what == "closed":  # a carrier that takes no call
         again = f"{datetime.fromisoformat(about['until']):{texts('day')} %H:%M}" if about["until"] else ""
-        told = texts(
-            "account" if about["account"] else "closed", carrier=about["carrier"], reason=about["reason"]
-        )
+        key, reason = "account" if about["account"] else "closed", about["reason"]
+        reason = reason if texts.language == "en" else quoted(texts.language, reason)
+        told = texts(key, carrier=about["carrier"], reason=reason)
         return _Point(told, [texts("tried_again", at=again)] if again else [])
     if hand.what == "did_not_run":
         return _Point(texts("did_not_run", worker=about["worker"]))
@@ -300,6 +301,7 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "count": "Nombre",
         "before": "Semaine d'avant",
         "usage": "Appels et quotas",
+        "custody": "Chaîne de conservation : le dernier enregistrement est le n° {sequence}, son empreinte {hash}. Conservez ce courrier : il prouvera que rien n'a été réécrit jusque-là.",
         "no_usage": "Aucun appel compté cette semaine.",
         "calls": "{count} appel{s} ; au plus {most} sur {limit} par {window}",
         "full": "quota épuisé {count} fois",
@@ -318,6 +320,10 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         ),
         "runs_died": "{worker} : {count} exécution{s} sur {runs} sans fin, tuée{s} ou arrêtée{s} avec la machine",
         "hand_given_up": "{count} dossier{s} abandonné{s} cette semaine",
+        "hand_unproven": (
+            "{count} dossier a reçu cette semaine une preuve qui ne suffit pas dans son litige ; pour savoir ce qui manque : recours why",
+            "{count} dossiers ont reçu cette semaine une preuve qui ne suffit pas dans leur litige ; pour savoir ce qui manque : recours why",
+        ),
         "hand_deadlines": (
             "{count} dossier attend encore, à moins de 7 jours de son échéance",
             "{count} dossiers attendent encore, à moins de 7 jours de leur échéance",
@@ -380,6 +386,7 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "count": "Count",
         "before": "Week before",
         "usage": "Calls and quotas",
+        "custody": "Chain of custody: the last record is {sequence}, its hash {hash}. Keep this mail: it shows later that nothing up to there was written anew.",
         "no_usage": "No call was counted this week.",
         "calls": "{count} call{s}; at most {most} of {limit} per {window}",
         "full": "used up {count} time{s}",
@@ -398,6 +405,10 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
             "{worker}: {count} runs of {runs} never ended, they were killed or the machine went down",
         ),
         "hand_given_up": "{count} claim{s} given up this week",
+        "hand_unproven": (
+            "{count} claim got a proof this week that is not enough in its dispute; to see what is missing: recours why CLAIM",
+            "{count} claims got a proof this week that is not enough in their dispute; to see what is missing: recours why CLAIM",
+        ),
         "hand_deadlines": (
             "{count} claim still waits, less than 7 days before its deadline",
             "{count} claims still wait, less than 7 days before their deadline",

@@ -9,10 +9,13 @@ from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
+from recours.core.custody import Head
+from recours.core.disputes import Missing
 from recours.core.last_attempt import awaits_last_attempt, made_at
 from recours.core.mail import week_label
 from recours.core.quota import Limit
 from recours.core.text import clean
+from recours.operations.evidence import ClaimEvidence
 from recours.operations.position import NEAR
 from recours.operations.problems import Problem, ProblemKind
 from recours.operations.records import Records, Run, Tally, iso
@@ -81,6 +84,7 @@ class Sources:
     catalog: Catalog
     problems: Sequence[Problem] = ()  # what needs a person now
     without_last_attempt: WithoutLastAttempt = field(default_factory=WithoutLastAttempt)
+    custody: Head | None = None  # the end of the chain of custody
 
 
 def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
@@ -98,12 +102,29 @@ def report(week: Week, now: datetime, sources: Sources) -> dict[str, Any]:
         "usage": [row for carrier in sources.carriers for row in _usage(carrier, sources, week)],
         **_returns(sources, week),
         "given_up": _claims(sources.week.given_up(week.start, week.end), sources.catalog, now),
+        "unproven": _claims(_unproven(sources.records, week.start, week.end), sources.catalog, now),
         "deadlines": _claims(sources.week.near_deadline(now, now + NEAR, week.zone), sources.catalog, now),
         "at": now.isoformat(),
         "problems": [problem.as_facts() for problem in sources.problems],
+        "custody": {"sequence": end.sequence, "hash": end.hash} if (end := sources.custody) else None,
         "without_last_attempt": sources.without_last_attempt.claims,
         "without_last_attempt_is_more": sources.without_last_attempt.is_more,
     }
+
+
+def _unproven(records: Records, since: datetime, until: datetime) -> list[Claim]:
+    """Claims whose evidence, of which some came then, does not prove the delivery in their dispute, though it could."""
+    return [
+        listed.claim
+        for listed, pieces in records.with_evidence(since, until)
+        if listed.pod_url and _is_short(ClaimEvidence(pieces, listed.dispute))
+    ]
+
+
+def _is_short(evidence: ClaimEvidence) -> bool:
+    """False where only the parcel's condition is missing: no proof of delivery shows it, so there is nothing to do."""
+    verdict = evidence.verdict
+    return evidence.proves is False and verdict is not None and verdict.missing != (Missing.CONDITION,)
 
 
 def has_something_to_tell(facts: Mapping[str, Any]) -> bool:
@@ -125,7 +146,9 @@ class Hand:
 def hands(facts: Mapping[str, Any]) -> list[Hand]:
     """What needs a person; it is counted, and listed, by this alone. Facts that an earlier version kept will do."""
     workers = [hand for worker in facts["workers"] for hand in _of_worker(worker)]
-    claims = [Hand(what, facts[what]["count"], facts[what]) for what in ("deadlines", "given_up")]
+    # An earlier version did not count claims that are unproven.
+    of_claims = [what for what in ("deadlines", "given_up", "unproven") if what in facts]
+    claims = [Hand(what, facts[what]["count"], facts[what]) for what in of_claims]
     if "problems" not in facts:
         return [hand for hand in (*workers, *_of_earlier(facts), *claims) if hand.count]
     said = {(kind, hand.about["worker"]) for hand in workers for kind in _SAID_BY[hand.what]}

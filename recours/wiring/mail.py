@@ -1,13 +1,27 @@
 """The mail service: what is rendered, and how it is sent."""
 
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recours.core.carrier import Catalog
 from recours.core.errors import Actor, RunError
-from recours.core.mail import Event, EventName, MailState, is_address, reported_week, week_label
+from recours.core.mail import (
+    Event,
+    EventName,
+    MailState,
+    OutgoingMail,
+    Proof,
+    is_address,
+    reported_week,
+    week_label,
+)
+from recours.core.outcome import NotADocumentError
 from recours.core.text import plural
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
@@ -18,6 +32,7 @@ from recours.settings.model import MailSettings, Settings, address, line, one_of
 from recours.wiring.carriers import catalog_of, log_file, redactor
 
 if TYPE_CHECKING:
+    from recours.notifications.attachments import Attachments
     from recours.notifications.manager import NotificationManager
     from recours.notifications.render import Branding
     from recours.notifications.smtp import SmtpSettings
@@ -27,12 +42,19 @@ class MailService:
     """Sends mails about events. What that takes is loaded when there is one: many runs send none."""
 
     def __init__(
-        self, settings: Settings, database: Database, schema: Schema, clock: Clock, run_id: str
+        self,
+        settings: Settings,
+        database: Database,
+        schema: Schema,
+        clock: Clock,
+        run_id: str,
+        catalog: Catalog | None = None,
     ) -> None:
+        """`catalog`: with the accounts of clients; None: they are read, if at all, by what makes the weekly report."""
         self._settings = settings
         self._schema = schema
         self.clock = clock
-        self.outbox = MailOutbox(database, catalog_of(settings), schema.columns, run_id)
+        self.outbox = MailOutbox(database, catalog or catalog_of(settings), schema.columns, run_id)
 
     def notify(self, go_on: Callable[[], bool]) -> None:
         """Render mails about new events and send what is ready, as long as `go_on` says so.
@@ -42,6 +64,8 @@ class MailService:
         if not go_on():
             return
         self._write_report()
+        if self.outbox.catalog.of_clients:
+            self.outbox.tell_of_refused_accounts(self.clock.now())
         if not self.outbox.has_work():
             return
         self._manager().render_due()
@@ -76,6 +100,7 @@ class MailService:
 
     def week(self, monday: date) -> dict[str, Any]:
         """The facts of the week that began on that Monday. Raises RunError."""
+        from recours.database.custody import DatabaseCustody  # noqa: PLC0415 (see above)
         from recours.database.reports.survey import DatabaseWeek  # noqa: PLC0415 (needed once a week)
         from recours.operations.problems import problems  # noqa: PLC0415 (see above)
         from recours.operations.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
@@ -92,6 +117,7 @@ class MailService:
             operations.catalog,
             problems(seen),
             seen.troubles.without_last_attempt,
+            DatabaseCustody(database).head(),
         )
         return report(Week(monday, settings.policy.zone), self.clock.now(), sources)
 
@@ -104,8 +130,20 @@ class MailService:
             mail.language, policy.zone, self.branding(), mail.send_limit, skipped, mail.admin
         )
         return NotificationManager(
-            self.outbox, mail_policy, self.outbox.catalog, self.clock, lambda: uuid.uuid4().hex
+            self.outbox,
+            mail_policy,
+            self.outbox.catalog,
+            self.clock,
+            lambda: uuid.uuid4().hex,
+            cache(self.blocked),
         )
+
+    def blocked(self) -> dict[str, int]:
+        """How many claims wait for a call, by the key of their account, as `recours status` counts them. Raises RunError."""
+        from recours.wiring.operations import operations_over  # noqa: PLC0415 (see above)
+
+        operations = operations_over(self._settings, self.outbox.database, self._schema, self.clock)
+        return {backlog.carrier: backlog.to_come for backlog in operations.records.backlogs()}
 
     def branding(self) -> "Branding":
         from recours.notifications.render import Branding  # noqa: PLC0415 (see above)
@@ -131,7 +169,36 @@ class MailService:
             return SmtpConnection(server, go_on=go_on)
 
         with log:
-            EmailSender(self.outbox, connect, envelope, self.clock, skipped).send_all(go_on)
+            EmailSender(self.outbox, connect, envelope, self.clock, skipped, self.attached_to).send_all(go_on)
+
+    def attached_to(self, mail: OutgoingMail) -> "Attachments":
+        """The proofs that a mail brings along, as far as that is wanted. Raises RunError."""
+        from recours.notifications.attachments import NOTHING, attach  # noqa: PLC0415 (see above)
+
+        if not self._settings.mail.attach_pod:
+            return NOTHING
+        folder = self._settings.pod_dir
+        return attach(self.outbox.proofs(mail), lambda proof: _read_proof(folder, proof))
+
+
+def _read_proof(folder: Path, proof: Proof) -> bytes:
+    """A file of the documents' folder, as it was stored. Raises NotADocumentError.
+
+    Other software may write to the database: nothing outside the folder is read, links followed.
+    """
+    from recours.documents.by_hand import read_file  # noqa: PLC0415 (needed by few runs)
+
+    path = Path(proof.path)
+    try:
+        is_inside = path.is_absolute() and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a path with a NUL
+        raise NotADocumentError("its path cannot be used") from error
+    if not is_inside:
+        raise NotADocumentError("it is not in RECOURS_POD_DIR")
+    content = read_file(path)
+    if hashlib.sha256(content).hexdigest() != proof.sha256:
+        raise NotADocumentError("it changed since it was stored")
+    return content
 
 
 def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":

@@ -167,9 +167,9 @@ def test_runs_that_failed_or_died_and_mails_that_wait_need_a_hand(service: Servi
     for line in (
         "* pod_retry_scheduler: 3 runs of 3 failed, its log says why",
         "* pod_fetch_worker: 1 run of 6 never ended, it was killed or the machine went down",
-        "* 1 mail has waited for the mail server since 2 Feb.",
+        "* 1 mail has waited for the mail server since 2 Feb 2026.",
         "  - recours mail test you@example.com",
-        "* pod_fetch_worker has not run since 2 Feb. It should run every 30 min. Is the machine off, or the schedule disabled?",
+        "* pod_fetch_worker has not run since 2 Feb 2026. It should run every 30 min. Is the machine off, or the schedule disabled?",
         "* pod_retry_scheduler: 3 runs, 3 failed",
         "* pod_fetch_worker: 6 runs, 1 never ended, 1 stopped",
     ):
@@ -220,13 +220,13 @@ def test_it_says_in_text_and_picture_what_happened_and_what_needs_a_hand(
         "* 3 claims given up this week",
         "  - CLM-0004, Chronopost: carrier unavailable",
         "  - CLM-0006, <b>Heppner</b>: carrier not supported",
-        "* 1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 15 Feb.",
+        "* 1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 15 Feb 2026.",
         "  - recours mail release",
     ):
         assert line in text.splitlines(), line
     assert re.search(
         r'^\* Colissimo rejects our credentials \("Identifiant ou mot de passe incorrect", from the environment\)\. '
-        r"1 claim blocked since 15 Feb\. Next try 17 Feb 0\d:\d\d CET\.\n  - Correct them, then: recours carriers check "
+        r"1 claim blocked since 15 Feb 2026\. Next try 17 Feb 2026, 0\d:\d\d CET\.\n  - Correct them, then: recours carriers check "
         "colissimo$",
         text,
         re.MULTILINE,
@@ -245,7 +245,7 @@ def test_it_says_in_text_and_picture_what_happened_and_what_needs_a_hand(
         "Week 6 100.0% (3/3)",
         "3 claims given up this week",
         "CLM-0006, <b>Heppner</b>: carrier not supported",
-        "1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 15 Feb. recours mail release",
+        "1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 15 Feb 2026. recours mail release",
         "Chronopost: carrier unavailable 8 0",
         "at most 6 of 6 per day, used up 2 times",
     ):

@@ -42,6 +42,8 @@ class MailServer:
     refuse_recipients: dict[str, str] = field(default_factory=dict)
     refuse_data_command: str | None = None  # before the message is sent
     refuse_data: str | None = None  # when it was
+    refuse_files: str | None = None  # the same, of a message that brings files along
+    largest: int = 33_554_432  # bytes of a message, as it announces
     hang_up_at: set[str] = field(default_factory=set)  # recipients
     drop: bool = False  # hang up after a refusal, as Exim may be told to
     after_data: Callable[[Any], None] = lambda _server: (
@@ -66,6 +68,7 @@ class MailServer:
             auth_required=bool(self.user),
             auth_require_tls=False,
             auth_exclude_mechanism=self.no_mechanisms,
+            data_size_limit=self.largest,
         )
         self._controller.start()
         return self
@@ -118,6 +121,8 @@ class MailServer:
         content = envelope.content or b""
         assert isinstance(content, bytes)  # a text only where the controller is asked to decode
         message = message_from_bytes(content, policy=policy.default)
+        if self.refuse_files and list(message.iter_attachments()):
+            return self.refuse_files
         self.taken.append((envelope.rcpt_tos[0], message))
         self.after_data(server)
         return "250 OK"

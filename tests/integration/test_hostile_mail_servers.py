@@ -35,6 +35,7 @@ from tests.fakes.hostile_smtp import (
     hostile,
     trickle,
 )
+from tests.planted import MARK
 
 ROOT = Path(inspection.__file__).parents[3]
 STEP_S = 0.3
@@ -95,7 +96,7 @@ def test_a_server_that_does_not_come_to_an_end_after_the_message_leaves_it_undec
         assert time.monotonic() - begun < 4 * STEP_S + 3
 
 
-SECRET = "hunter2-hunter2"
+SECRET = f"{MARK}-of-the-mail-server"
 SENT = b64encode(f"\0shop\0{SECRET}".encode())
 
 

@@ -1,5 +1,6 @@
 """The weekly report's facts and words, without a database."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
@@ -8,12 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.carriers.registry import CATALOG
+from recours.core.appraisal import Shown
+from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.notifications.render import Branding
 from recours.notifications.weekly import REPORT_TEXTS, render_report
 from recours.operations.labels import KINDS
-from recours.operations.records import Tally
+from recours.operations.records import ListedClaim, Tally
 from recours.operations.weekly import Sources, Week, hands_needed, has_something_to_tell, report
+from tests.unit.operations.test_claim_evidence import LETTER
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -67,11 +71,40 @@ def test_what_is_beside_the_attempts_is_no_error_of_the_week(beside: str) -> Non
     tallies = [Tally(week.monday, "dpd", 4, outcome, "network", 9) for outcome in ("failed", beside)]
     records, of_week = Mock(), Mock()
     records.tallies = lambda days, _zone: tallies if week.monday in days else []
-    records.runs.return_value = records.spent.return_value = []
+    records.runs.return_value = records.spent.return_value = records.with_evidence.return_value = []
     of_week.given_up.return_value = of_week.near_deadline.return_value = []
     found = report(week, week.end, Sources(records, of_week, [], {}, CATALOG))
     assert [(row["kind"], row["count"]) for row in found["errors"]] == [("network", 9)]
     assert found["weeks"][-1]["failed"] == 9
+
+
+def test_proofs_that_do_not_suffice_in_their_dispute_are_counted_and_named() -> None:
+    def listed(reference: str, dispute: str, pod_url: str | None = "/pods/a.pdf") -> ListedClaim:
+        return ListedClaim(Claim(1, reference, carrier_name="DPD", carrier="dpd"), pod_url, dispute=dispute)
+
+    unsigned = replace(LETTER, shown=Shown(is_readable=True, number=True, has_signature=False))
+    records, of_week = Mock(), Mock()
+    records.tallies.return_value = records.runs.return_value = records.spent.return_value = []
+    of_week.given_up.return_value = of_week.near_deadline.return_value = []
+    records.with_evidence.return_value = [
+        (listed("CLM-1", "lost"), [LETTER]),
+        (listed("CLM-2", "lost"), [unsigned]),
+        (listed("CLM-3", "lost", None), [unsigned]),  # it has no proof at all, which is another matter
+        (listed("CLM-4", "something else"), [unsigned]),
+        (listed("CLM-5", "lost"), [replace(LETTER, shown=Shown())]),  # a scan: nobody knows
+        (listed("CLM-6", "damaged"), [unsigned]),
+        (listed("CLM-7", "damaged"), [LETTER]),  # no proof of delivery shows a parcel's condition
+    ]
+    week = Week(date(2026, 2, 2), PARIS)
+    found = report(week, week.end, Sources(records, of_week, [], {}, CATALOG))
+    assert records.with_evidence.call_args.args == (week.start, week.end)
+    assert [claim["reference"] for claim in found["unproven"]["claims"]] == ["CLM-2", "CLM-6"]
+    assert hands_needed(found) == 2
+    english, french = (render_report(found, language, Branding()).plain for language in ("en", "fr"))
+    assert "2 claims got a proof this week that is not enough in their dispute" in english
+    assert "2 dossiers ont reçu cette semaine une preuve qui ne suffit pas dans leur litige" in french
+    del found["unproven"]
+    assert hands_needed(found) == 0, "of an earlier version"
 
 
 # ---------------------------------------------------------------- what there is to tell

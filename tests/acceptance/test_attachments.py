@@ -1,0 +1,216 @@
+"""The mail about proofs brings their files along if RECOURS_MAIL_ATTACH_POD says so: real runs, a real mail server."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from recours.notifications.attachments import LARGEST
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from tests.acceptance.simulation import FAILED_AT, Service
+from tests.fakes.smtp import MailServer, html_of, text_of
+
+S = Scenario
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
+    clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
+    with Sandbox(now=clock.now) as box:
+        service = Service(tmp_path, box, clock, url=url, RECOURS_MAIL_ATTACH_POD="true", **smtp.settings)
+        for number in (1, 2):
+            service.sql("INSERT INTO clients (id, email) VALUES (?, ?)", number, f"c{number}@shop.example")
+        yield service
+        service.close()
+
+
+def log_of(service: Service) -> str:
+    return (service.folder / "logs" / "email_sender.log").read_text(encoding="utf-8")
+
+
+def files_of(message: EmailMessage) -> list[tuple[str, str, bytes]]:
+    return [
+        (part.get_filename() or "", part.get_content_type(), content)
+        for part in message.iter_attachments()
+        if isinstance(content := part.get_payload(decode=True), bytes)
+    ]
+
+
+def stored(service: Service) -> dict[str, bytes]:
+    """What the claims' files hold, by their names."""
+    rows = service.sql("SELECT path FROM recours_evidence WHERE refused IS NULL AND kind <> 'record'")
+    return {Path(path).name: Path(path).read_bytes() for (path,) in rows}
+
+
+def fetch_while_the_server_is_away(service: Service, *scenarios: S) -> None:
+    """Proofs are obtained; their mail waits."""
+    service.environment["SMTP_PORT"] = "9"
+    for scenario in scenarios or (S.DELIVERED,):
+        service.add(scenario, client_id=1)
+    service.run_hourly(1)
+    assert service.sql("SELECT state FROM recours_mails") == [("ready",)]
+
+
+def send(service: Service, smtp: MailServer) -> EmailMessage:
+    service.environment["SMTP_PORT"] = str(smtp.port)
+    service.run_hourly(1)
+    assert service.sql("SELECT state FROM recours_mails") == [("sent",)]
+    ((_, message),) = smtp.taken
+    return message
+
+
+def test_each_proof_is_attached_as_it_was_stored(service: Service, smtp: MailServer) -> None:
+    for client in (1, 1, 2):
+        service.add(S.DELIVERED, client_id=client)
+    service.run_hourly(1)
+    assert len(smtp.taken) == 2
+    sent = [files_of(message) for _, message in smtp.taken]
+    assert {to: len(files_of(message)) for to, message in smtp.taken} == {
+        "c1@shop.example": 2,
+        "c2@shop.example": 1,
+    }
+    found = {name: content for files in sent for name, _, content in files}
+    assert found == stored(service)
+    assert {media_type for files in sent for _, media_type, _ in files} == {"application/pdf"}
+    (message,) = [message for to, message in smtp.taken if to == "c1@shop.example"]
+    names = ", ".join(name for name, *_ in files_of(message))
+    assert f"\nPièces jointes : {names}\n" in text_of(message)
+    assert f'<p class="foot">Pièces jointes : {names}</p>' in html_of(message).partition("</main>")[0]
+
+
+def test_without_the_setting_nothing_is_attached_nor_read(service: Service, smtp: MailServer) -> None:
+    service.environment["RECOURS_MAIL_ATTACH_POD"] = "false"
+    service.add(S.DELIVERED, client_id=1)
+    service.run_hourly(1)
+    ((_, message),) = smtp.taken
+    assert message.get_content_type() == "multipart/alternative"
+    assert files_of(message) == []
+
+
+def changed(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+def of_the_same_size(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_link(path: Path) -> None:
+    other = path.with_name("other.pdf")
+    path.rename(other)
+    path.symlink_to(other)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and links of POSIX")
+@pytest.mark.parametrize("spoil", [Path.unlink, changed, of_the_same_size, a_pipe, a_link])
+def test_a_file_that_is_not_what_it_was_is_left_out_and_the_mail_goes(
+    service: Service, smtp: MailServer, spoil: Callable[[Path], None]
+) -> None:
+    fetch_while_the_server_is_away(service, S.DELIVERED, S.DELIVERED)
+    (path, kept), *_ = service.sql(
+        "SELECT path, claim_id FROM recours_evidence WHERE kind <> 'record' ORDER BY id"
+    )
+    spoil(Path(path))
+    message = send(service, smtp)
+    assert len(files_of(message)) == 1
+    assert Path(path).name not in text_of(message)
+    assert f"CLM-000{kept}" in text_of(message)
+    assert f"{path} is not attached: it" in log_of(service)
+
+
+def test_nothing_outside_the_folder_is_read_whatever_the_database_says(
+    service: Service, smtp: MailServer, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.pdf"
+    secret.write_bytes(b"%PDF-1.4 the server's key")
+    digest = hashlib.sha256(secret.read_bytes()).hexdigest()
+    fetch_while_the_server_is_away(service)
+    service.sql("UPDATE recours_evidence SET path = ?, sha256 = ?, size = 25", str(secret), digest)
+    assert files_of(send(service, smtp)) == []
+    assert "it is not in RECOURS_POD_DIR" in log_of(service)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE claims SET client_id = 2",
+        "UPDATE recours_evidence SET tracking_number = 'XY000000099FR'",
+        "UPDATE recours_evidence SET carrier = 'ups'",
+        "UPDATE recours_evidence SET refused = 'it is blank'",
+    ],
+)
+def test_what_is_somebody_elses_or_proves_nothing_is_not_attached(
+    service: Service, smtp: MailServer, change: str
+) -> None:
+    fetch_while_the_server_is_away(service)
+    service.sql(change)
+    assert files_of(send(service, smtp)) == []
+
+
+def test_what_is_too_large_is_named_instead(service: Service, smtp: MailServer) -> None:
+    fetch_while_the_server_is_away(service, *[S.DELIVERED] * 3)
+    rows = service.sql(
+        "SELECT v.id, v.path, v.claim_id FROM recours_evidence v JOIN recours_events e ON e.claim_id = v.claim_id"
+        " WHERE v.kind <> 'record' ORDER BY e.id"
+    )
+    for (number, path, _), size in zip(rows, (2_000_000, 3_000_000, 1_500_000), strict=True):
+        content = b"%PDF-1.4".ljust(size, b"\xff")
+        Path(path).write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        service.sql("UPDATE recours_evidence SET sha256 = ?, size = ? WHERE id = ?", digest, size, number)
+    message = send(service, smtp)
+    assert [len(content) for *_, content in files_of(message)] == [2_000_000, 1_500_000]
+    encoded = sum(len(str(part.get_payload()).replace("\n", "\r\n")) for part in message.iter_attachments())
+    assert encoded <= LARGEST
+    assert (
+        f"\nTrop volumineux pour ce courriel, à consulter dans le dossier : CLM-000{rows[1][2]}\n"
+        in text_of(message)
+    )
+
+
+@pytest.mark.parametrize(
+    "refusal", ["552 5.3.4 too large", "552 5.7.0 this message has a dangerous attachment", ""]
+)
+def test_a_server_that_takes_no_files_gets_the_mail_without(
+    service: Service, smtp: MailServer, refusal: str
+) -> None:
+    fetch_while_the_server_is_away(service)
+    small = MailServer(refuse_files=refusal) if refusal else MailServer(largest=6000)
+    with small as server:
+        message = send(service, server)
+    assert files_of(message) == []
+    assert "Trop volumineux pour ce courriel, à consulter dans le dossier : CLM-0001" in text_of(message)
+    assert "goes without its attachments, the server" in log_of(service)
+    assert smtp.taken == []
+
+
+def test_a_web_page_is_a_file_to_be_saved(service: Service, smtp: MailServer) -> None:
+    fetch_while_the_server_is_away(service)
+    ((number, path),) = service.sql("SELECT id, path FROM recours_evidence WHERE kind <> 'record'")
+    page = Path(path).with_suffix(".html")
+    page.write_bytes(b"<script>alert(1)</script>\xff")
+    digest = hashlib.sha256(page.read_bytes()).hexdigest()
+    service.sql(
+        "UPDATE recours_evidence SET path = ?, sha256 = ?, size = 26, media_type = 'text/html' WHERE id = ?",
+        str(page), digest, number,
+    )  # fmt: skip
+    message = send(service, smtp)
+    assert files_of(message) == [(page.name, "text/html", page.read_bytes())]
+    (part,) = message.iter_attachments()
+    assert part.get_content_disposition() == "attachment"
+    assert "<script>" not in html_of(message)

@@ -1,0 +1,200 @@
+"""A client is mailed that a carrier refuses its account: once a week, as long as that holds, and nobody else is."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import insert, literal_column, select, update
+
+from recours.carriers.registry import CATALOG
+from recours.core.mail import MailState
+from recours.database.engine import Database
+from recours.database.mail_outbox import MailOutbox
+from recours.database.schema.inspection import look
+from recours.database.tables import account_state, client_accounts, clients, events, mails
+from recours.notifications.manager import MailPolicy, NotificationManager
+from recours.notifications.render import Branding
+from recours.notifications.sender import EmailSender, Envelope
+from recours.sandbox import SimulatedClock
+
+NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+REFUSED = "Chronopost rejects our credentials: Invalid Password (credentials from the account of shop-1)"
+
+
+class World:
+    """Two clients with accounts of their own; runs mail at the end."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.clock = SimulatedClock(NOW)
+        self.outbox = MailOutbox(database, CATALOG, look(database).columns, "r" * 32)
+        self._numbers = count()
+        for client in (1, 2):
+            self.add(clients, id=client, email=f"shop-{client}@shop.example")
+            self.add_account(client, client)
+
+    def add(self, table: Any, **row: Any) -> None:
+        with self.database.write() as connection:
+            connection.execute(insert(table).values(row))
+
+    def change(self, table: Any, *where: Any, **values: Any) -> None:
+        with self.database.write() as connection:
+            connection.execute(update(table).where(*where).values(values))
+
+    def add_account(self, number: int, client: int, carrier: str = "chronopost") -> None:
+        row = {"client_id": client, "carrier": carrier, "added_at": NOW, "added_by": "me", "changed_at": NOW}
+        self.add(client_accounts, id=number, is_applied=True, **row)
+
+    def refuse(self, number: int, carrier: str = "chronopost", kind: str = "auth_failed") -> None:
+        refused = {"refusals": 1, "refusal": REFUSED, "refusal_kind": kind, "refused_until": NOW + HOUR}
+        self.add(account_state, carrier=carrier, account_id=number, **refused)
+
+    def run(self, limit: int = 50) -> list[tuple[str, str, str]]:
+        """The end of a run; the mails that it wrote."""
+        before = {mail.id for mail in self.mails()}
+        self.outbox.tell_of_refused_accounts(self.clock.now())
+        policy = MailPolicy("fr", ZoneInfo("Europe/Paris"), Branding(), limit, frozenset())
+        new_id = lambda: f"m{next(self._numbers)}"  # noqa: E731
+        NotificationManager(self.outbox, policy, CATALOG, self.clock, new_id).render_due()
+        return [(mail.recipient, mail.subject, mail.plain) for mail in self.mails() if mail.id not in before]
+
+    def mails(self) -> list[Any]:
+        with self.database.read() as connection:
+            return list(connection.execute(select(mails).order_by(mails.c.id)).all())
+
+    def told(self) -> list[str]:
+        with self.database.read() as connection:
+            return list(connection.scalars(select(events.c.told).order_by(events.c.id)))
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return World(database)
+
+
+def test_the_client_whose_account_it_is_reads_what_to_do(world: World) -> None:
+    world.refuse(1)
+    world.refuse(0)  # the house's: the operator's matter
+    ((recipient, subject, plain),) = world.run()
+    assert recipient == "shop-1@shop.example"
+    assert subject == "Votre compte Chronopost est refusé"
+    assert "Chronopost refuse les identifiants de votre compte." in plain
+    assert "Vérifiez auprès de Chronopost" in plain
+    assert "« Invalid Password »" in plain
+    assert "shop-1)" not in plain  # where the credentials stand is no matter of theirs
+
+
+def test_at_most_once_a_week_and_account(world: World) -> None:
+    world.refuse(1)
+    assert len(world.run()) == 1
+    for _ in range(6):
+        world.clock.advance(DAY)
+        assert world.run() == []
+    world.add_account(3, 1, "ups")
+    world.refuse(3, "ups", "account_denied")
+    ((_, subject, plain),) = world.run()
+    assert subject == "Votre compte UPS est refusé"
+    assert "Demandez à UPS d'ouvrir" in plain
+    world.clock.advance(DAY + HOUR)
+    ((_, subject, _),) = world.run()
+    assert subject == "Votre compte Chronopost est refusé"
+
+
+def test_several_carriers_are_one_mail(world: World) -> None:
+    world.add_account(3, 1, "ups")
+    world.refuse(1)
+    world.refuse(3, "ups")
+    ((_, subject, _),) = world.run()
+    assert subject == "Vos comptes sont refusés par 2 transporteurs"
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"is_active": literal_column("false")}, {"email": "none"}, {"notification_preferences": '{"pod_failed": false}'},
+     {"notification_preferences": '{"account_refused": false}'}],
+)  # fmt: skip
+def test_who_wants_none_gets_none(world: World, chosen: dict[str, Any]) -> None:
+    world.change(clients, clients.c.id == 1, **chosen)
+    world.refuse(1)
+    assert world.run() == []
+    world.clock.advance(DAY)
+    assert world.run() == []
+    assert len(world.told()) == 1
+
+
+@pytest.mark.parametrize("gone", [{"disabled_at": NOW}, {"removed_at": NOW}])
+def test_an_account_that_is_not_used_is_not_mailed_about(world: World, gone: dict[str, Any]) -> None:
+    world.refuse(1)
+    world.change(client_accounts, client_accounts.c.id == 1, **gone)
+    assert world.run() == []
+    assert world.told() == []
+
+
+def accept(world: World) -> None:
+    world.change(account_state, refusals=0, refusal=None)
+
+
+def test_a_digest_leaves_out_what_is_accepted_meanwhile_and_takes_up_what_is_refused_again(
+    world: World,
+) -> None:
+    world.change(clients, notification_preferences='{"frequency": "daily", "language": "en"}')
+    world.refuse(1)
+    assert world.run() == []  # it waits for the digest
+    accept(world)
+    world.clock.advance(DAY)
+    assert world.run() == []
+    world.change(account_state, refusals=1, refusal=REFUSED)
+    assert world.run() == []
+    world.clock.advance(DAY)
+    ((_, subject, _),) = world.run()
+    assert subject == "Your Chronopost account is refused"
+
+
+class Server:
+    """A mail server that takes everything."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
+        del recipient, content
+        return before()
+
+
+def test_a_mail_that_waited_is_not_sent_once_the_account_is_accepted(world: World) -> None:
+    def send() -> int:
+        envelope = Envelope("pods@shop.example")
+        return EmailSender(world.outbox, lambda _: Server(), envelope, world.clock, frozenset()).send_all(
+            lambda: True
+        )
+
+    world.refuse(1)
+    world.refuse(2)
+    assert len(world.run(limit=1)) == 2
+    assert {mail.state for mail in world.mails()} == {
+        MailState.HELD
+    }  # by the send limit, as any mail to clients
+    assert world.outbox.release("lea", NOW) == 2
+    world.change(account_state, account_state.c.account_id == 1, refusals=0)
+    assert send() == 1
+    assert {mail.recipient: mail.state for mail in world.mails()} == {
+        "shop-1@shop.example": MailState.CANCELLED,
+        "shop-2@shop.example": MailState.SENT,
+    }
+
+
+def test_two_runs_at_once_mail_once(world: World) -> None:
+    world.refuse(1)
+    other = replace(world.outbox, run_id="o" * 32)
+    other.tell_of_refused_accounts(world.clock.now())
+    assert len(world.run()) == 1
+    other.tell_of_refused_accounts(world.clock.now() + HOUR)
+    assert world.run() == []

@@ -1,0 +1,151 @@
+"""The operator gets one mail a day, unless something new breaks; on both databases."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select, update
+
+from recours.carriers.registry import CATALOG
+from recours.core.errors import Actor
+from recours.core.mail import Event, EventName, MailState
+from recours.database.engine import Database
+from recours.database.event_outbox import add_events
+from recours.database.mail_outbox import MailOutbox
+from recours.database.schema.inspection import look
+from recours.database.tables import events, mails
+from recours.notifications.manager import MailPolicy, NotificationManager
+from recours.notifications.render import Branding
+from recours.sandbox import SimulatedClock
+
+MORNING = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)  # 9:00 in Paris
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+class World:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.clock = SimulatedClock(MORNING)
+        self.outbox = MailOutbox(database, CATALOG, look(database).columns, "r" * 32)
+        self.claims = count(1)
+        self._numbers = count()
+
+    def write(self, name: EventName, carrier: str, number: str, *, claim: int = 0, **facts: Any) -> None:
+        event = Event(name, Actor.OPERATOR, carrier, number, {"error": "x"} | facts)
+        with self.database.write() as connection:
+            add_events(connection, [(claim, event)], "r" * 32, self.clock.now())
+
+    def fault(self, carrier: str, kind: str = "auth_failed") -> None:
+        self.write(EventName.ACCOUNT_FAULT, carrier, self.clock.now().date().isoformat(), kind=kind)
+
+    def give_up(self) -> None:
+        number = next(self.claims)
+        facts = {"reference": f"CLM-{number}", "kind": "not_found", "turns": 4}
+        self.write(EventName.GAVE_UP, "chronopost", f"XY{number:09}FR", claim=number, **facts)
+
+    def run(self, admin: str = "boss@shop.example") -> list[str]:
+        """The end of a run; the subjects of the mails that it wrote."""
+        before = len(self.mails())
+        policy = MailPolicy("en", ZoneInfo("Europe/Paris"), Branding(), 50, frozenset(), admin)
+        new_id = lambda: f"m{next(self._numbers)}"  # noqa: E731
+        NotificationManager(self.outbox, policy, CATALOG, self.clock, new_id).render_due()
+        return [mail.subject for mail in self.mails()[before:]]
+
+    def mails(self) -> list[Any]:
+        with self.database.read() as connection:
+            return list(connection.execute(select(mails).order_by(mails.c.id)).all())
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return World(database)
+
+
+def test_what_goes_on_all_day_is_one_mail_in_the_morning(world: World) -> None:
+    world.fault("chronopost")
+    assert world.run() == ["Chronopost rejects our credentials"]
+    subjects = []
+    for _ in range(72):
+        world.clock.advance(HOUR)
+        world.fault("chronopost")
+        world.give_up()
+        subjects.append((world.clock.now(), world.run()))
+    sent = [(at.astimezone(ZoneInfo("Europe/Paris")).hour, *found) for at, found in subjects if found]
+    assert sent == [
+        (8, "Chronopost rejects our credentials (and 1 more)"),
+        (8, "Chronopost rejects our credentials (and 1 more)"),
+        (8, "Chronopost rejects our credentials (and 1 more)"),
+    ]
+    assert "CLM-23\n" in world.mails()[1].plain
+    assert "CLM-24\n" not in world.mails()[1].plain
+
+
+def test_what_is_new_is_mailed_at_once_with_what_waited(world: World) -> None:
+    world.fault("chronopost")
+    world.run()
+    world.clock.advance(HOUR)
+    world.give_up()
+    assert world.run() == []
+    world.fault("ups")
+    assert world.run() == ["UPS rejects our credentials (and 1 more)"]
+    assert "CLM-1\n" in world.mails()[-1].plain
+    world.clock.advance(16 * HOUR)  # on the next day, before the hour of the day's mail
+    for carrier in ("chronopost", "ups"):
+        world.fault(carrier)
+    assert world.run() == []
+    world.fault("dhl", "account_denied")
+    assert len(world.run()) == 1
+    world.clock.advance(6 * HOUR)
+    world.give_up()
+    assert world.run() == [], "the mail of this day has gone"
+
+
+def test_another_kind_of_trouble_at_the_same_carrier_is_new(world: World) -> None:
+    world.fault("chronopost")
+    world.run()
+    world.clock.advance(16 * HOUR)
+    world.fault("chronopost", "account_denied")
+    assert world.run() == ["No access for our Chronopost account"]
+
+
+def test_trouble_that_was_over_for_days_is_new(world: World) -> None:
+    world.fault("chronopost")
+    world.run()
+    world.clock.advance(3 * DAY)
+    world.give_up()
+    assert len(world.run()) == 1
+    world.clock.advance(HOUR)
+    world.fault("chronopost")
+    assert world.run() == ["Chronopost rejects our credentials"]
+
+
+def test_a_day_of_many_claims_is_one_mail_that_names_some(world: World) -> None:
+    for _ in range(1200):
+        world.give_up()
+    assert world.run() == ["Number unknown to Chronopost – 1200 claims given up"]
+    (mail,) = world.mails()
+    assert mail.html.count("<section") == 201
+    assert "* 1000 more claims" in mail.plain
+    assert "CLM-201, CLM-202" in mail.plain
+    with world.database.read() as connection:
+        assert set(connection.scalars(select(events.c.told))) == {"mail"}
+
+
+def test_a_cancelled_mail_and_one_of_the_future_are_not_the_days(world: World) -> None:
+    for state, moved in ((MailState.CANCELLED, timedelta()), (MailState.SENT, timedelta(days=900))):
+        world.give_up()
+        assert len(world.run()) == 1
+        with world.database.write() as connection:
+            connection.execute(update(mails).values(state=state, created_at=world.clock.now() + moved))
+        world.clock.advance(HOUR)
+
+
+def test_without_an_address_each_run_says_so_and_nothing_waits(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    for times in (1, 2):
+        world.give_up()
+        assert world.run(admin="") == []
+        assert caplog.text.count("1 thing to tell the operator, and ADMIN_EMAIL is not set") == times

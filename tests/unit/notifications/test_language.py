@@ -1,0 +1,158 @@
+"""A French mail has no English in it, but what stands in quotation marks: for every sort of mail, error and sentence."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.errors import ErrorKind
+from recours.core.mail import EventName, MailKind, OutboxEvent, OutgoingMail, Proof
+from recours.core.sentences import Said, Sentence, facts_of
+from recours.notifications.attachments import LARGEST, attach
+from recours.notifications.render import Branding, Rendered, render
+from recours.notifications.sender import Envelope, message_of
+from recours.notifications.weekly import render_report
+from recours.operations.problems import ProblemKind
+from tests.needs import missing, program
+from tests.unit.operations.test_weekly import facts
+
+ENGLISH = "The parcel was thrown away"
+NUMBER = count(1)
+# Names, and words of the programs themselves.
+KNOWN = {
+    "API", "CLM", "Chronopost", "Colissimo", "DHL", "DPD", "Express", "FedEx", "GLS", "IP", "Mondial", "Relay", "UPS",
+    "NTP", "UTC", "env", "recours", "pdf", "shop",
+}  # fmt: skip
+# A carrier's words, a command, an address, a number.
+_FOREIGN = re.compile(r"« [^»]*»|recours (?:accounts|carriers|reopen) [\w \"@.-]*|\S*@\S*|\b\S*\d\S*")
+
+
+def mail(kind: MailKind, name: EventName, carrier: str, facts: dict[str, Any]) -> Rendered:
+    facts = {"reference": "CLM-1", "turns": 4, "error": ENGLISH, "client": "c@shop.example"} | facts
+    event = OutboxEvent(
+        next(NUMBER), name, 1, carrier, "1Z999AA10123456784", datetime(2026, 2, 2, tzinfo=UTC), facts
+    )
+    return render(kind, [event], "fr", "M. Dupont", Branding(), CATALOG, {carrier: 32})
+
+
+SUMMARY = MailKind.OPERATOR_SUMMARY
+MAILS = [
+    (MailKind.POD_FAILED, EventName.POD_FAILED, "ups"),
+    (MailKind.POD_RETRIEVED, EventName.POD_RETRIEVED, "ups"),
+    (MailKind.ACCOUNT_REFUSED, EventName.ACCOUNT_REFUSED, "ups#4"),
+    (SUMMARY, EventName.POD_FAILED, "ups"),
+    (SUMMARY, EventName.GAVE_UP, "ups"),
+    (SUMMARY, EventName.EXPIRED, "ups"),
+    (SUMMARY, EventName.ACCOUNT_FAULT, "ups"),
+    (SUMMARY, EventName.ACCOUNT_FAULT, "ups#4"),
+    (SUMMARY, EventName.RUN_FAULT, "ups"),
+]
+DELIVERED = {"delivered_at": "2026-02-02T10:31:00+00:00", "signatory": "DUPONT", "days": 30, "attempts": 2,
+             "shown": {"is_readable": True, "number": True, "signatory": "DUPONT", "has_signature": True,
+                       "delivered": "2026-02-02T10:31", "place": "Lille"}}  # fmt: skip
+
+
+def every_mail(kind: MailKind, name: EventName, carrier: str) -> Iterator[Rendered]:
+    """With each kind of error, and with each sentence with a carrier's words in it, at the end and before it."""
+    for error in ErrorKind:
+        for end in ({}, {"final": True, "last_attempt": True}):
+            yield mail(kind, name, carrier, {"kind": error, **DELIVERED, **end})
+    for key in Sentence:
+        said = facts_of(Said(key, "UPS", ENGLISH))
+        yield mail(kind, name, carrier, {"kind": "not_found", **said})
+
+
+def english_in(text: str) -> set[str]:
+    """The words of a text that no French dictionary has; those in quotation marks may be a carrier's."""
+    command = [program("hunspell", "hunspell-fr"), "-d", "fr", "-l", "-i", "utf-8"]
+    own = _FOREIGN.sub("", text)
+    done = subprocess.run(command, input=own, capture_output=True, encoding="utf-8", check=False)
+    if done.returncode:
+        missing(f"hunspell has no French dictionary: apt-get install hunspell-fr ({done.stderr.strip()})")
+    return {word.strip(".-'’") for word in done.stdout.split()} - KNOWN - {""}
+
+
+# Texts whose words are no carrier's: an example, the names of settings, a day and a place.
+_OF_OURS = ("exemple : ", "renseignez ", "a été livré (", "dernière réponse : ")
+
+
+@pytest.mark.parametrize(("kind", "name", "carrier"), MAILS)
+def test_a_french_mail_has_no_english_but_a_carriers(kind: MailKind, name: EventName, carrier: str) -> None:
+    found = list(every_mail(kind, name, carrier))
+    text = "\n".join(f"{one.subject}\n{one.plain}" for one in found).replace("DUPONT", "Dupont")
+    for place in _OF_OURS:
+        text = text.replace(place + ENGLISH, place)
+    assert english_in(text) == set()
+
+
+def test_an_english_word_is_noticed() -> None:
+    text = f"UPS refuse nos identifiants : {ENGLISH}"
+    assert {"parcel", "thrown"} <= english_in(text)
+    assert english_in(f"UPS refuse nos identifiants : « {ENGLISH} »") == set()
+
+
+def test_what_is_said_of_attachments_is_french() -> None:
+    proofs = [
+        Proof(f"CLM-{n}", f"/pods/ups/CLM-{n}.pdf", "", size, "application/pdf")
+        for n, size in enumerate((9, LARGEST))
+    ]
+    attached = attach(proofs, lambda _: b"%PDF-1.4")
+    assert (len(attached.files), attached.too_large) == (1, ("CLM-1",))
+    rendered = mail(*MAILS[1], DELIVERED)
+    now = datetime(2026, 2, 2, tzinfo=UTC)
+    sent = OutgoingMail(1, "<m@x>", MailKind.POD_RETRIEVED, 1, "c@shop.example", rendered.subject, rendered.plain,
+                        rendered.html, now, (), "fr")  # fmt: skip
+    plain, html = attached.noted_in(sent)
+    assert english_in(plain) == set()
+    assert html.count('class="foot"') == 3
+    assert b"multipart/mixed" in message_of(sent, "c@shop.example", Envelope("s@shop.example"), attached)
+
+
+# ---------------------------------------------------------------- the weekly report
+
+ABOUT: dict[str, Any] = {
+    "name": "UPS", "said": ENGLISH, "source": ".env", "missing": "UPS_CLIENT_ID", "by": "Dupont", "worker": "pod_worker",
+    "schedule_minutes": 60, "exit_status": 1, "reference": "CLM-1", "deadline": "2026-02-10", "evidence_until": "2026-02-10",
+    "clients": 2, "clients_named": "c@shop.example", "accounts": 2, "accounts_named": "c@shop.example", "long": 1,
+    "long_named": "c@shop.example",
+}  # fmt: skip
+# Commands and settings in what is to be done, which stand there as they are typed.
+COMMANDS = re.compile(
+    r"systemctl --user status recours-worker|grep -A \d+ Traceback logs/\*\.log|logs/\w+\.log|pod_worker|[A-Z]+_[A-Z_=a-z]+"
+    r"|recours [a-z]+(?: (?:--?[a-z-]+|[a-z]+\b|CLIENT))*"
+)
+
+
+def test_a_french_report_has_no_english_but_a_carriers() -> None:
+    week = datetime(2026, 2, 9, 8, tzinfo=UTC).isoformat()
+    problems = [
+        {"kind": kind, "count": 2, "since": week, "until": None, "carrier": "ups", "facts": ABOUT}
+        for kind in ProblemKind
+    ]
+    errors = [{"kind": kind, "carrier": "UPS", "count": 2, "before": 1} for kind in ErrorKind]
+    worker = {"worker": "pod_worker", "runs": 9, "failed": 1, "died": 1, "stopped": 1, "ran_before": True}
+    claim = {"reference": "CLM-1", "carrier": "UPS", "kind": "timeout", "deadline": "2026-02-10", "last_attempt": week,
+             "last_attempt_made": True}  # fmt: skip
+    claims = {"count": 3, "claims": [claim]}
+    kept = facts(
+        at=week,
+        problems=problems,
+        errors=errors,
+        workers=[worker],
+        given_up=claims,
+        deadlines=claims,
+        unproven=claims,
+    )
+    closed = [
+        {"carrier": "UPS", "account": account, "reason": ENGLISH, "until": week} for account in (True, False)
+    ]
+    earlier = facts(closed=closed, held=2, undecided=2, waiting_mails=2)
+    reports = [render_report(each, "fr", Branding()) for each in (kept, earlier)]
+    assert all(ENGLISH in report.plain for report in reports), "as a carrier's words"
+    text = "\n".join(f"{report.subject}\n{report.plain}" for report in reports)
+    assert english_in(COMMANDS.sub("", text)) == set()
