@@ -19,32 +19,37 @@ from zoneinfo import TZPATH
 import click
 
 from recours.access import SETTING as SHARED_GROUP
+from recours.access import entries_of, open_to_all, size_of
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.console import DONE, FAILED, USAGE, harmless
 from recours.cli.operations import database_option, home, json_option, person, tell_json
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
+from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.database.schema.partitions import FEW, REFUSED, Readiness, few_ahead, readiness
 from recours.documents.store import PARTS
+from recours.documents.store import REFUSED as REFUSED_FOLDER
 from recours.fleet import LOG_NAME, extra, tables
 from recours.home import CODE, is_checkout
 from recours.installation import pasteable
 from recours.logs import files_of, local
 from recours.operations import checks
+from recours.operations.accounts import AccountHealth
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.schedule import FLEET, WORKERS, Entry, ScheduleError
 from recours.operations.status import Overview
 from recours.scheduling.crontab import cron_runs
-from recours.scheduling.host import entries_of, free_bytes, mode_of, open_to_all, size_of, trouble_with
+from recours.scheduling.host import free_bytes, mode_of, trouble_with
 from recours.scheduling.user_units import units_outlast_a_logout
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
+from recours.wiring.account_operations import AccountOperations
 from recours.wiring.carriers import redactor
 from recours.wiring.databases import CLOCKS_AGREE, connect, is_to_be_made
 from recours.wiring.mail import MailService, mail_server
@@ -168,6 +173,7 @@ def _checks(context: CheckContext) -> dict[str, Check]:
         "schedule": partial(_schedule, context),
         "fleet": partial(_fleet, context),
         "credentials": partial(_credentials, context),
+        "accounts": partial(_client_accounts, context),
         "problems": partial(_problems, context),
         "permissions": _secret_files,
         "private files": partial(_private_files, context),
@@ -222,6 +228,7 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
             yield from _by_month(readiness(database, SystemClock(clock_offset(database)).now()))
         if (operations := context.operations()) and context.overview():
             yield ok("claims", f"{operations.claims.count()} can be read")
+            yield checks.custody(*DatabaseCustody(database).end())
     except DatabaseError as error:
         sql = checks.granting(error.details) if error.details else ""
         yield fault("claims", str(error), sql or "see docs/connect.md, Rights")
@@ -269,9 +276,27 @@ def _credentials(context: CheckContext) -> Iterator[CheckResult]:
         yield checks.credentials(spec.name, found.source, found.missing, count, refusal, local)
 
 
+def _client_accounts(context: CheckContext) -> Iterator[CheckResult]:
+    """Nothing where no client has an account."""
+    try:
+        operations = None if context.is_new else context.operations()
+        accounts = AccountOperations(operations) if operations else None
+        found = accounts.listed(accounts.store.all()) if accounts else []
+    except DatabaseError:  # which has a result of its own
+        return
+    if accounts and found:
+        unusable = [
+            f"{one.client.named} at {CATALOG.name_of(one.account.carrier, one.account.carrier)} ({one.why})"
+            for one in found
+            if one.health is AccountHealth.UNUSABLE
+        ]
+        sealed = sum(one.account.has_credentials for one in found)
+        yield checks.client_accounts(sealed, accounts.missing, unusable, len(found))
+
+
 def _problems(context: CheckContext) -> Iterator[CheckResult]:
     if overview := context.known():
-        yield from checks.problems(verdict(overview), VerdictSentences("en", local))
+        yield from checks.problems(verdict(overview), VerdictSentences("en", context.settings.policy.zone))
 
 
 def _secret_files() -> Iterator[CheckResult]:
@@ -349,7 +374,8 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
         settings.pod_dir,
         at_once * LARGEST_ANSWER,
         f"both workers may store {at_once} answers of {LARGEST_ANSWER // checks.MB} MB at the same time",
-        [settings.pod_dir / name for name in (PARTS, *CATALOG.specs)],
+        [settings.pod_dir / name for name in (PARTS, *CATALOG.specs, REFUSED_FOLDER)]
+        + [settings.pod_dir / REFUSED_FOLDER / name for name in CATALOG.specs],
     )
     logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
     of_fleet = settings.log_dir / f"{LOG_NAME}.log"

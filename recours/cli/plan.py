@@ -7,6 +7,7 @@ import click
 
 from recours.cli.console import Table, harmless, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
+from recours.core.accounts import carrier_of
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import format_minute, format_until, plural
 from recours.installation import pasteable
@@ -20,6 +21,7 @@ from recours.wiring.plan import plan_for
 
 LONGEST_HOURS = 720
 _SHOWN_CLAIMS, _SHOWN_LATE = 5, 20
+_SHOWN_ACCOUNTS = 10  # of clients
 
 
 @click.command("plan")
@@ -112,8 +114,11 @@ def _show(plan: Plan, *, everything: bool) -> None:
     if not plan.carriers:
         click.echo("No claim is due, or will be.")
         return
-    show(_carriers(plan))
-    for carrier in plan.carriers:
+    shown = _shown(plan)
+    show(_carriers(plan, shown))
+    if more := len(plan.carriers) - len(shown):
+        click.echo(f"  and {plural(more, 'more account')} of clients; --json has all.")
+    for carrier in shown:
         if carrier.closing:
             until = format_until(carrier.closing.until, local)
             click.echo(f"{plan.name(carrier.key)} is closed{until}: {carrier.closing.reason}")
@@ -124,7 +129,15 @@ def _show(plan: Plan, *, everything: bool) -> None:
         _show_late(plan, None if everything else _SHOWN_LATE)
 
 
-def _carriers(plan: Plan) -> Table:
+def _shown(plan: Plan) -> list[CarrierPlan]:
+    """All accounts of the house, and of those of clients the ones with the most left to do."""
+    of_clients = [carrier for carrier in plan.carriers if carrier.key != carrier_of(carrier.key)]
+    busiest = sorted(of_clients, key=lambda carrier: (-carrier.late, -carrier.left, -carrier.due))
+    shown = {carrier.key for carrier in busiest[:_SHOWN_ACCOUNTS]}
+    return [one for one in plan.carriers if one.key == carrier_of(one.key) or one.key in shown]
+
+
+def _carriers(plan: Plan, shown: Sequence[CarrierPlan]) -> Table:
     return Table(
         "Carriers",
         ("carrier", "due now", "tries", "calls", "backlog empty", "pass their deadline", "quota"),
@@ -138,7 +151,7 @@ def _carriers(plan: Plan) -> Table:
                 str(carrier.late),
                 "; ".join(named_usage(use, local) for use in carrier.uses),
             )
-            for carrier in plan.carriers
+            for carrier in shown
         ],
         frozenset({"due now", "tries", "calls", "pass their deadline"}),
     )

@@ -15,6 +15,7 @@ from recours.cli.operations import (
     database_option,
     dry_run_option,
     json_option,
+    person,
     shown,
     tell_json,
     with_operations,
@@ -124,7 +125,7 @@ def _delete(operations: Operations, found: _Found) -> tuple[Pruned, int]:
     if found.future and found.dates.ahead:
         forgotten = forget_future_runs(operations.database, found.future)
     if found.before and not found.outlook.is_empty:
-        past = DatabasePast(operations.database, uuid.uuid4().hex)
+        past = DatabasePast(operations.database, uuid.uuid4().hex, person())
         done = prune(past, erase, found.before, operations.clock.now)
     return done, forgotten
 
@@ -151,8 +152,10 @@ def _show(operations: Operations, found: _Found) -> None:
         click.echo(
             f"Beside them: who signed for {plural(outlook.deliveries, 'claim')} that gave up, the facts of "
             f"{plural(outlook.events, 'event')}, the text of {plural(outlook.mails, 'mail')}, "
-            f"{plural(outlook.changes, 'change')} to claims."
+            f"{plural(outlook.changes, 'change')} to claims and accounts."
         )
+        if outlook.evidence:
+            click.echo(f"And further evidence: {plural(outlook.evidence, 'file')}.")
     if dates.ahead:
         click.echo(
             f"Dated in the future: {plural(dates.ahead, 'run')}, from {shown(dates.first_ahead)} to "
@@ -169,7 +172,7 @@ def _say(found: _Found, done: Pruned, forgotten: int) -> None:
         click.echo(
             f"Deleted: {plural(done.attempts, 'attempt')}, {plural(done.documents, 'document')} ({done.size:,} bytes), "
             f"the facts of {plural(done.events, 'event')}, the text of {plural(done.mails, 'mail')}, "
-            f"{plural(done.changes, 'change')} to claims."
+            f"{plural(done.changes, 'change')} to claims and accounts."
         )
 
 
@@ -180,6 +183,7 @@ def _as_json(found: _Found, done: Pruned, forgotten: int, *, dry_run: bool) -> d
             "events": of.events,
             "mails": of.mails,
             "changes": of.changes,
+            "evidence": of.evidence,
             "future_runs": runs,
         }
 

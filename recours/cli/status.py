@@ -1,6 +1,7 @@
 """`recours status`: whether the system works, at a glance; `recours why`: where a claim stands, and what could be done."""
 
 from collections.abc import Iterable, Iterator
+from datetime import tzinfo
 
 import click
 
@@ -13,6 +14,7 @@ from recours.cli.operations import (
     unknown_claim,
     with_operations,
 )
+from recours.core.accounts import HOUSE
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.errors import Actor
@@ -20,19 +22,21 @@ from recours.core.mail import MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.installation import pasteable
-from recours.logs import local
-from recours.operations.explain import WHO_CAN_ACT, Explanation, change_text
+from recours.operations.accounts import AccountHealth
+from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
+from recours.operations.explain import WHO_CAN_ACT, Explanation, account_text
+from recours.operations.history import change_text
 from recours.operations.labels import HIGH_LIMIT, error_of, quoted, without_last_attempt
 from recours.operations.position import Why
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Message, PastAttempt
 from recours.operations.status import Health, Overview, Rate
+from recours.runs.ports import ATTACHED
 from recours.wiring.one_claim import explanation_of
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
-_SENTENCES = VerdictSentences("en", local)
 _HEALTH = {
     Health.FINE: "fine",
     Health.RUNNING: "running",
@@ -55,32 +59,33 @@ def command(days: int, database_url: str | None, *, exact: bool, check: bool, as
     with with_operations(database_url) as operations:
         seen = operations.overview(days) if check else operations.overview_with_returns(days, exact=exact)
         database = operations.database.shown
-    found = verdict(seen)
+    found, zone = verdict(seen), operations.settings.policy.zone
+    sentences = VerdictSentences("en", zone)
     if as_json:
         facts = {"at": found.at.isoformat()} if check else seen.as_json()
-        problems = [_SENTENCES.as_json(problem, found.at) for problem in found.problems]
-        tell_json(facts | {"verdict": _SENTENCES.verdict(found), "problems": problems})
+        problems = [sentences.as_json(problem, found.at) for problem in found.problems]
+        tell_json(facts | {"verdict": sentences.verdict(found), "problems": problems})
     else:
-        click.echo(harmless(_SENTENCES.verdict(found)))
+        click.echo(harmless(sentences.verdict(found)))
         for problem in found.problems:
-            click.echo(harmless(f"! {_SENTENCES.sentence(problem, found.at)}"))
-            click.echo("  " + harmless(f"→ {_SENTENCES.remedy(problem, found.at)}"))
+            click.echo(harmless(f"! {sentences.sentence(problem, found.at)}"))
+            click.echo("  " + harmless(f"→ {sentences.remedy(problem, found.at)}"))
     if check:
         raise SystemExit(DONE if found.is_well else FAILED)
     if not as_json:
-        _show_overview(seen, operations.catalog, database)
+        _show_overview(seen, operations.catalog, database, zone)
 
 
-def _show_overview(seen: Overview, catalog: Catalog, database: str) -> None:
-    click.echo(f"\n{harmless(f'{database}, {shown(seen.at)}')}")
+def _show_overview(seen: Overview, catalog: Catalog, database: str, zone: tzinfo) -> None:
+    click.echo(f"\n{harmless(f'{database}, {shown(seen.at, zone)}')}")
     days = [(day.isoformat(), rate) for day, rate in seen.success.by_day.items()]
     by_carrier = [(catalog.name_of(key, key), rate) for key, rate in seen.success.by_carrier.items()]
     errors = [(kind, str(count)) for kind, count in list(seen.success.errors.items())[:_KINDS_SHOWN]]
     tables = (
-        _runs(seen),
-        _backlogs(seen, catalog),
-        _quotas(seen),
-        _closed(seen),
+        _runs(seen, zone),
+        _backlogs(seen, catalog, zone),
+        _quotas(seen, zone),
+        _closed(seen, catalog, zone),
         _rates(f"Attempts of {plural(len(days), 'day')}", "Day", days),
         _rates("By carrier", "Carrier", by_carrier),
         Table("Errors", ("Kind", "Attempts"), errors, frozenset({"Attempts"})),
@@ -107,7 +112,7 @@ def _show_overview(seen: Overview, catalog: Catalog, database: str) -> None:
         click.echo(pasteable(harmless(f"{remark}.")))
 
 
-def _runs(seen: Overview) -> Table:
+def _runs(seen: Overview, zone: tzinfo) -> Table:
     def rows() -> Iterator[tuple[str, ...]]:
         for worker in seen.workers:
             health = _HEALTH[worker.health]
@@ -119,17 +124,17 @@ def _runs(seen: Overview) -> Table:
                 success, failed = (clean(run.stats.get(name, ""), 12) for name in ("success", "failed"))
                 exit_status = "" if run.exit_status is None else str(run.exit_status)
                 state = health if place == 0 else ("never ended" if run in worker.unended else "")
-                yield (worker.worker, shown(run.started_at), took, success, failed, exit_status, state)
+                yield (worker.worker, shown(run.started_at, zone), took, success, failed, exit_status, state)
 
     columns = ("Worker", "Last runs", "Took", "Success", "Failed", "Exit", "State")
     return Table("Runs", columns, list(rows()), frozenset(columns[2:6]))
 
 
-def _backlogs(seen: Overview, catalog: Catalog) -> Table:
+def _backlogs(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
     columns = ("Carrier", "Due", "Waiting", "To correct", "Given up", "Not seen yet", "No number", "Set aside",
                "Oldest")  # fmt: skip
     rows = []
-    for backlog in seen.backlogs:
+    for backlog in seen.backlogs_by_carrier:
         stages, most = backlog.stages, backlog.counted_up_to
         counts = [
             backlog.due,
@@ -142,13 +147,13 @@ def _backlogs(seen: Overview, catalog: Catalog) -> Table:
                 catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
                 # `10000+`: so many, or more.
                 *(f"{count}+" if most is not None and count >= most else str(count) for count in counts),
-                shown(backlog.oldest) if backlog.oldest else "",
+                shown(backlog.oldest, zone) if backlog.oldest else "",
             )
         )
     return Table("Backlog", columns, rows, frozenset(columns[1:-1]))
 
 
-def _quotas(seen: Overview) -> Table:
+def _quotas(seen: Overview, zone: tzinfo) -> Table:
     columns = ("Carrier", "Limit", "Used", "Reserved", "Left", "Resets")
     rows = [
         (
@@ -157,7 +162,7 @@ def _quotas(seen: Overview) -> Table:
             str(use.used),
             str(use.reserved),
             str(use.left),
-            "" if use.limit.window.is_short else shown(use.resets_at),
+            "" if use.limit.window.is_short else shown(use.resets_at, zone),
         )
         for carrier in seen.carriers
         if carrier.configured
@@ -166,13 +171,19 @@ def _quotas(seen: Overview) -> Table:
     return Table("Quotas", columns, rows, frozenset(columns[2:5]))
 
 
-def _closed(seen: Overview) -> Table:
+def _closed(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
     with_claims = {backlog.carrier for backlog in seen.backlogs if backlog.is_tried}
     rows = [
-        (carrier.name, refusal.reason, shown(refusal.until) if refusal.until else "")
+        (carrier.name, refusal.reason, shown(refusal.until, zone) if refusal.until else "")
         for carrier in seen.carriers
         if (refusal := carrier.refusal) and (carrier.configured or carrier.key in with_claims)
     ]
+    waiting = [one for one in seen.accounts if one.health is AccountHealth.PAUSED and one.until]
+    for key in dict.fromkeys(one.account.carrier for one in waiting):
+        found = [one for one in waiting if one.account.carrier == key]
+        first = min(one.until for one in found if one.until)
+        what = f"{plural(len(found), 'account')} of clients wait, such as that of {found[0].client.named}"
+        rows.append((catalog.name_of(key, key), what, f"{shown(first, zone)} or later"))
     return Table("Carriers that take no call now", ("Carrier", "Why", "Until"), rows)
 
 
@@ -245,18 +256,41 @@ def _show_explanation(found: Explanation) -> None:
 def _show_history(found: Explanation) -> None:
     state = found.claim.state
     if found.facts.attempts:
-        rows = [_attempt(attempt) for attempt in found.facts.attempts]
+        rows = [_attempt(attempt, found) for attempt in found.facts.attempts]
         show(Table("Attempts", ("When", "What", "Number", "Outcome", "Answer"), rows))
     elif state.retries_used or state.asked:
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     else:
         click.echo("No attempts recorded yet.")
+    _show_evidence(found.claim.reference, found.facts.evidence)
     if found.facts.changes:
-        rows = [(shown(change.at), change_text(change), change.by) for change in found.facts.changes]
+        rows = [
+            (shown(change.at, found.zone), change_text("en", change), change.by)
+            for change in found.facts.changes
+        ]
         show(Table("Changes", ("When", "What", "By"), rows))
     if found.facts.messages:
-        rows = [_message(message) for message in found.facts.messages]
+        rows = [_message(message, found.zone) for message in found.facts.messages]
         show(Table("Mails", ("When", "What", "To", "How"), rows))
+
+
+def _show_evidence(reference: str, evidence: ClaimEvidence) -> None:
+    rows = [
+        (
+            KIND_NAMES["en"][piece.kind],
+            piece_text(piece, "en", evidence.local),
+            source_text(piece, "en"),
+            piece.path,
+            piece.sha256[:12],
+        )
+        for piece in evidence.pieces
+    ]
+    if rows:
+        show(Table("Evidence", ("Kind", "What it shows", "Source", "Path", "SHA-256"), rows))
+    if text := evidence.verdict_text("en"):
+        click.echo(harmless(text))
+    if not evidence.is_examined:
+        click.echo(pasteable(f"To see what it shows: recours appraise {reference}"))
 
 
 def _from_when(found: Explanation) -> str:
@@ -266,26 +300,34 @@ def _from_when(found: Explanation) -> str:
         return ""
     if found.facts.waits_for_others and found.position.why in (Why.NEW, Why.DUE):
         return "when its turn comes: "
-    return f"at {shown(at)}: " if found.by_fleet else f"first run at or after {shown(at)}: "
+    return (
+        f"at {shown(at, found.zone)}: "
+        if found.by_fleet
+        else f"first run at or after {shown(at, found.zone)}: "
+    )
 
 
-def _attempt(attempt: PastAttempt) -> tuple[str, ...]:
+def _attempt(attempt: PastAttempt, found: Explanation) -> tuple[str, ...]:
     what = "fetch" if attempt.retry == 0 else f"retry {attempt.retry}"
-    if attempt.is_last or attempt.is_sample:
+    if attempt.outcome == ATTACHED:
+        what = "by hand"
+    elif attempt.is_last or attempt.is_sample:
         what = "last attempt" if attempt.is_last else "sample"
+    if found.account and attempt.was_asked:
+        what += f", {account_text(attempt.account or HOUSE, found.facts.client)}"
     status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
-    unused = "" if attempt.used or attempt.outcome == "success" else "; no attempt was used up"
+    unused = "" if attempt.used or attempt.outcome in ("success", ATTACHED) else "; no attempt was used up"
     if attempt.message:
         answer = attempt.message if attempt.said else quoted("en", attempt.message)
     else:
         answer = f"POD: {attempt.document_path}" if attempt.document_path else ""
     kind = attempt.kind or attempt.outcome
-    return (shown(attempt.started_at), what, attempt.number, kind, f"{answer}{status}{unused}")
+    return (shown(attempt.started_at, found.zone), what, attempt.number, kind, f"{answer}{status}{unused}")
 
 
-def _message(message: Message) -> tuple[str, ...]:
+def _message(message: Message, zone: tzinfo) -> tuple[str, ...]:
     how = "not told yet" if message.told is None else message.told
     if message.told is not None and message.mail_state:
-        when = f" {shown(message.ended_at)}" if message.ended_at else ""
+        when = f" {shown(message.ended_at, zone)}" if message.ended_at else ""
         how = f"mail to {message.recipient}: {message.mail_state}{when}"
-    return (shown(message.written_at), message.event, message.audience, how)
+    return (shown(message.written_at, zone), message.event, message.audience, how)

@@ -42,7 +42,7 @@ from recours.runs.worker import STOPPED, Options, Worker
 from recours.settings.loading import access_of, has_password, home_of, load_at_home, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.carriers import catalog_of, log_file
+from recours.wiring.carriers import catalog_of, directory_of, log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_observers, make_pings, make_worker
 
@@ -114,13 +114,21 @@ def _known_carriers(
 def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
     """What was asked for on the command line. A carrier's name stands for every account that serves its claims."""
     keys = [key for name in options["carriers"] for key in catalog.keys_of(name)]
+    claims = options.get("claims", ())
     return Options(
         batch_size=options["batch_size"],
         concurrency=options["concurrency"],
         max_runtime=timedelta(minutes=options["max_runtime"]),
         carriers=tuple(dict.fromkeys(keys)),
-        claims=options.get("claims", ()),
+        claims=claims,
+        by=_person() if claims else "",
     )
+
+
+def _person() -> str:
+    from recours.cli.operations import person  # noqa: PLC0415 (few runs are for claims that somebody names)
+
+    return person()
 
 
 # ---------------------------------------------------------------- the command line
@@ -268,7 +276,12 @@ def _work(
     observers: RunObservers,
 ) -> Ending:
     log = logs.run_log()
-    asked, most = asked_of(options, catalog_of(settings)), options.get("max_retries", DEFAULT_MAX_RETRIES)
+    # Whose account serves a carrier's claims may depend on the client; few runs are for some carriers.
+    of_clients = directory_of(opened.database) if options["carriers"] else None
+    asked, most = (
+        asked_of(options, catalog_of(settings, of_clients)),
+        options.get("max_retries", DEFAULT_MAX_RETRIES),
+    )
     worker = make_worker(kind, settings, opened, asked, max_retries=most, run_id=run_id, observer=observers)
     _stop_on_signals(worker, opened.database)
     for remark in opened.remarks:

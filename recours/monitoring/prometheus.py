@@ -15,7 +15,8 @@ from recours.core.claim import Stage
 from recours.core.errors import ACCOUNT_KINDS
 from recours.core.mail import MailState
 from recours.core.pauses import Blocked, Refusal
-from recours.operations.problems import ProblemKind, problems
+from recours.operations.accounts import AccountHealth
+from recours.operations.problems import OF_ACCOUNTS, ProblemKind, problems
 from recours.operations.records import COUNTED_UP_TO, Backlog, Run
 from recours.operations.status import CarrierNow, Overview
 
@@ -46,19 +47,25 @@ class Metric:
     samples: Sequence[tuple[Mapping[str, str], float]]
 
 
-def metrics(now: Overview, last_success: Mapping[str, Run]) -> list[Metric]:
-    """`last_success`: of each worker that has one, the last run that went well."""
+def metrics(now: Overview, last_success: Mapping[str, Run], *, by_account: bool = False) -> list[Metric]:
+    """`last_success`: of each worker that has one, the last run that went well. `by_account`: of each client's account too."""
     mails = [({"state": state}, now.mails.get(state, 0)) for state in (MailState.READY, MailState.HELD)]
     count = Counter(problem.kind for problem in problems(now))
     found = [
         *_runs(now, last_success),
         *_backlogs(now),
         *_carriers([carrier for carrier in now.carriers if carrier.configured]),
+        *_accounts(now),
+        *(_each_account(now) if by_account else ()),
         Metric("recours_mails_waiting", "Mails that are to be sent (ready) or released (held).", mails),
         Metric(
             "recours_problems",
             "Problems that need a person, as 'recours status' counts them.",
-            [({"kind": kind}, count[kind]) for kind in ProblemKind],
+            [
+                ({"kind": kind}, count[kind])
+                for kind in ProblemKind
+                if kind not in OF_ACCOUNTS or now.accounts
+            ],
         ),
         Metric(
             "recours_metrics_timestamp_seconds",
@@ -120,7 +127,7 @@ def _figure(run: Run, key: str) -> float | None:
 
 
 def _backlogs(now: Overview) -> Iterator[Metric]:
-    there = {backlog.carrier: backlog for backlog in now.backlogs}
+    there = {backlog.carrier: backlog for backlog in now.backlogs_by_carrier}
     for carrier in now.carriers:
         if carrier.configured:
             there.setdefault(carrier.key, Backlog(carrier.key, {}))
@@ -180,6 +187,39 @@ def _carriers(carriers: Sequence[CarrierNow]) -> Iterator[Metric]:
             for carrier in carriers
             for reason in CLOSED
         ],
+    )
+
+
+def _accounts(now: Overview) -> Iterator[Metric]:
+    counts = Counter((listed.account.carrier, listed.health) for listed in now.accounts)
+    carriers = sorted({listed.account.carrier for listed in now.accounts})
+    yield Metric(
+        "recours_client_accounts",
+        "Accounts of clients, by health.",
+        [
+            ({"carrier": key, "health": health}, counts[key, health])
+            for key in carriers
+            for health in AccountHealth
+        ],
+    )
+
+
+def _each_account(now: Overview) -> Iterator[Metric]:
+    """Labelled by the account's number, which tells nobody whose it is."""
+    due = {backlog.carrier: backlog.due for backlog in now.backlogs}
+    labels = {
+        listed.account.key: {"carrier": listed.account.carrier, "account": str(listed.account.id)}
+        for listed in now.accounts
+    }
+    yield Metric(
+        "recours_client_account_open",
+        "1 if the account of a client takes calls, else 0.",
+        [(labels[one.account.key], int(one.health is AccountHealth.OPEN)) for one in now.accounts],
+    )
+    yield Metric(
+        "recours_client_account_due_claims",
+        f"Claims of the account of a client that are due now, counted up to {COUNTED_UP_TO}.",
+        [(of_account, due.get(key, 0)) for key, of_account in labels.items()],
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from recours.core.custody import Head
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.pauses import Refusal
 from recours.core.text import LocalTime, format_minute, plural
@@ -76,6 +77,26 @@ def credentials(
         then = f'{remedy}, then try: recours carriers check "{carrier}"'
         return fault(name, f"from {source}: {refusal.reason}{until}", then)
     return ok(name, f"from {source}")
+
+
+_SHOWN_ACCOUNTS = 4
+
+
+def client_accounts(sealed: int, missing: str | None, unusable: Sequence[str], total: int) -> CheckResult:
+    """Whether clients' accounts can be used. `sealed`: those whose credentials are in the database.
+
+    `missing`: what these cannot be opened without, if it is. `unusable`: whose accounts, and why not.
+    """
+    name = "accounts of clients"
+    if sealed and missing:
+        text = f"{missing}, so that {plural(sealed, 'account')} cannot be opened: no call is made with them"
+        return fault(name, text, "see docs/accounts.md")
+    if unusable:
+        rest = len(unusable) - _SHOWN_ACCOUNTS
+        shown = "; ".join([*unusable[:_SHOWN_ACCOUNTS], *([f"and {rest} more"] if rest > 0 else [])])
+        text = f"{len(unusable)} of {plural(total, 'account')} cannot be used: {shown}"
+        return fault(name, text, "see them all with recours accounts list, and docs/accounts.md")
+    return ok(name, f"{plural(total, 'account')} can be opened")
 
 
 def secret_file(shown: str, mode: int | None) -> CheckResult:
@@ -166,6 +187,17 @@ def by_month(refused: str | None, few: str | None) -> CheckResult:
     if refused:
         return fault(name, refused, remedy)
     return remark(name, few, remedy) if few else ok(name, "ready for the months to come")
+
+
+def custody(head: Head | None, last: int) -> CheckResult:
+    """Whether the chain of custody ends where it should. `last`: the place of its last record, 0: it has none."""
+    name = "chain of custody"
+    if head is None or head.sequence != last:
+        end = "is not on record" if head is None else f"should be record {head.sequence}"
+        return fault(
+            name, f"its end {end}, and the last one there is {last}", "recours verify; see docs/evidence.md"
+        )
+    return ok(name, f"{plural(last, 'record')}; recours verify reads them all")
 
 
 def granting(sql: Sequence[str]) -> str:
@@ -321,7 +353,13 @@ def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckRe
 
 # Kinds of problems that have a check of their own, with what only this machine knows.
 _K = ProblemKind
-_CHECKED_APART = OF_WORKERS | {_K.CREDENTIALS_REJECTED, _K.ACCOUNT_DENIED, _K.NOT_CONFIGURED, _K.MAILS_HELD}
+_CHECKED_APART = OF_WORKERS | {
+    _K.CREDENTIALS_REJECTED,
+    _K.ACCOUNT_DENIED,
+    _K.NOT_CONFIGURED,
+    _K.NO_ACCOUNT,
+    _K.MAILS_HELD,
+}
 
 
 def problems(found: Verdict, texts: VerdictSentences) -> Iterator[CheckResult]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from recours.core.localized import Localized
 from recours.core.pauses import Refusal
-from recours.core.text import LocalTime
 from recours.operations.position import Closing, Position, Why, closing_of
 
 # How far ahead a claim's turn is looked for.
@@ -48,13 +48,13 @@ BEFORE = {
         "No claim goes before it",
         "1 claim goes before it",
         "{count} claims go before it",
-        "More than {count:,} claims go before it",
+        "More than {count} claims go before it",
     ),
     "fr": (
         "Aucune réclamation ne passe avant elle",
         "1 réclamation passe avant elle",
         "{count} réclamations passent avant elle",
-        "Plus de {thousands} réclamations passent avant elle",
+        "Plus de {count} réclamations passent avant elle",
     ),
 }
 
@@ -75,25 +75,21 @@ WHEN = {
 }
 
 
-def place_text(language: str, place: Place, now: datetime, local: LocalTime) -> str:
-    """`12 claims go before it; at this pace its turn comes tomorrow at about 9:00.`; "": there is nothing to wait for."""
+def place_text(texts: Localized, place: Place, now: datetime) -> str:
+    """`12 claims go before it; at this pace its turn comes tomorrow at about 09:00 CET.`; "": there is nothing to wait for."""
     if not place.makes_wait:
         return ""
-    form = BEFORE[language][3 if place.is_more else min(place.before, 2)]
-    before = form.format(count=place.before, thousands=f"{place.before:,}".replace(",", "\u00a0"))
-    return f"{before}{_when(language, place, now, local)}."
+    form = BEFORE[texts.language][3 if place.is_more else min(place.before, 2)]
+    return f"{form.format(count=texts.number(place.before))}{_when(texts, place, now)}."
 
 
-def _when(language: str, place: Place, now: datetime, local: LocalTime) -> str:
-    today, tomorrow, later, far = WHEN[language]
+def _when(texts: Localized, place: Place, now: datetime) -> str:
+    today, tomorrow, later, far = WHEN[texts.language]
     if place.is_far:
         return far.format(days=AHEAD // timedelta(days=1))
     if place.expected_at is None:
         return ""
-    at = local(place.expected_at)
-    days = (at.date() - local(now).date()).days
-    is_french = language == "fr"
-    return (today, tomorrow, later)[min(max(days, 0), 2)].format(
-        day=f"{at:%d/%m/%Y}" if is_french else f"{at:%Y-%m-%d}",
-        time=f"{at.hour} h {at:%M}" if is_french else f"{at.hour}:{at:%M}",
-    )
+    at = place.expected_at
+    days = (texts.local(at).date() - texts.local(now).date()).days
+    form = (today, tomorrow, later)[min(max(days, 0), 2)]
+    return form.format(day=texts.day(at), time=texts.time(at))

@@ -80,7 +80,7 @@ class Late:
 class CarrierPlan:
     """What is foreseen for one carrier. `due`: claims that a run would take now if the carrier took all."""
 
-    key: str
+    key: str  # of the account
     name: str
     due: int
     tries: int  # within the horizon
@@ -276,7 +276,8 @@ class _Maker:
         for run in runs.ticks(self.until) if self.asked.by_fleet else map(runs.run, coming):
             self._take_in(run)
         late = self._late(runs, due_until)
-        names = {key: self.rules.catalog.name_of(key) for key in self.rules.catalog.specs}
+        lanes = {*self.tries, *due_now, *(one.carrier for one in late)}
+        names = {key: self.rules.name_of(key) for key in {*self.rules.catalog.specs, *lanes}}
         most = self.asked.most_listed
         return Plan(
             made_at=self.now,
@@ -344,7 +345,7 @@ class _Maker:
             had_any = had_any or bool(run.due.get(key))
         return CarrierPlan(
             key=key,
-            name=self.rules.catalog.name_of(key),
+            name=self.rules.name_of(key),
             due=due,
             tries=self.tries[key],
             calls=self.calls[key],

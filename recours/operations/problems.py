@@ -10,19 +10,22 @@ Pure. To add one: a kind, a rule below, and its text in `recours.operations.prob
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from recours.core.accounts import ServiceClient, carrier_of
 from recours.core.claim import Stage
 from recours.core.errors import OUTAGE_KINDS, ErrorKind
 from recours.core.mail import MailState
 from recours.core.sentences import carrier_message
 from recours.core.text import clean
+from recours.operations.accounts import AccountHealth
 from recours.operations.position import Closing, closing_of
 from recours.operations.records import Backlog, iso
-from recours.operations.status import OUTAGE_LASTS, CarrierNow, Health, Overview
+from recours.operations.stakes import TO_COME, Concerned, Stake
+from recours.operations.status import OUTAGE_LASTS, REFUSED_LONG, CarrierNow, Health, Overview
 
 
 class ProblemKind(StrEnum):
@@ -37,6 +40,9 @@ class ProblemKind(StrEnum):
     CREDENTIALS_REJECTED = "credentials_rejected"
     ACCOUNT_DENIED = "account_denied"
     NOT_CONFIGURED = "not_configured"
+    NO_ACCOUNT = "no_account"
+    ACCOUNTS_REFUSED = "accounts_refused"
+    ACCOUNTS_UNUSABLE = "accounts_unusable"
     CARRIER_PAUSED = "carrier_paused"
     OUTAGE = "outage"
     UNKNOWN_CARRIER = "unknown_carrier"
@@ -52,7 +58,10 @@ class ProblemKind(StrEnum):
 # Those about a worker, whose name is among the facts.
 _K = ProblemKind
 OF_WORKERS = frozenset({_K.NEVER_RAN, _K.OVERDUE, _K.RUN_FAILED, _K.RUNS_KILLED, _K.CLOCK_AHEAD})
+# Those that only an installation whose clients have accounts can have.
+OF_ACCOUNTS = frozenset({_K.NO_ACCOUNT, _K.ACCOUNTS_REFUSED, _K.ACCOUNTS_UNUSABLE})
 _Facts = Mapping[str, str | int]
+_NAMED = 10  # clients; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class Problem:
 
     `count`: of the claims, runs, attempts or mails concerned; 0: of a carrier for which no claim waits.
     `until`: when it is tried again by itself. `facts`: what else its sentence says, by the names of its markers.
+    `stake`: the money in dispute of the claims that it is about, which are those of `claims`.
     """
 
     kind: ProblemKind
@@ -69,17 +79,29 @@ class Problem:
     until: datetime | None = None
     carrier: str = ""  # its key
     facts: _Facts = field(default_factory=dict)
+    claims: Concerned = field(default_factory=Concerned, compare=False)
+    stake: Stake = field(default_factory=Stake)
 
     def as_facts(self) -> dict[str, Any]:
-        times = {"since": iso(self.since), "until": iso(self.until)}
-        return asdict(self) | times | {"carrier": self.carrier or None}
+        return {
+            "kind": self.kind,
+            "count": self.count,
+            "since": iso(self.since),
+            "until": iso(self.until),
+            "carrier": self.carrier or None,
+            "facts": dict(self.facts),
+            "amounts": dict(self.stake.amounts),
+            "amounts_at_least": self.stake.is_more,
+        }
 
 
 def problem_of(kept: Mapping[str, Any]) -> Problem:
     """A problem that was kept as JSON."""
     since, until = (datetime.fromisoformat(kept[name]) if kept[name] else None for name in ("since", "until"))
-    kind = ProblemKind(kept["kind"])
-    return Problem(kind, kept["count"], since, until, kept["carrier"] or "", kept["facts"])
+    kind, carrier = ProblemKind(kept["kind"]), kept["carrier"] or ""
+    # An earlier version kept no amounts.
+    stake = Stake(kept.get("amounts", {}), kept.get("amounts_at_least", False))
+    return Problem(kind, kept["count"], since, until, carrier, kept["facts"], stake=stake)
 
 
 @dataclass(frozen=True)
@@ -101,6 +123,7 @@ class Verdict:
 def verdict(seen: Overview) -> Verdict:
     today = list(seen.success.by_day.values())
     closed = {carrier.key for carrier in seen.carriers if carrier.refusal}
+    closed |= {listed.account.key for listed in seen.accounts if listed.health is not AccountHealth.OPEN}
     return Verdict(
         at=seen.at,
         problems=problems(seen),
@@ -112,7 +135,8 @@ def verdict(seen: Overview) -> Verdict:
 
 
 def problems(seen: Overview) -> list[Problem]:
-    return [problem for rule in RULES for problem in rule(seen)]
+    found = (problem for rule in RULES for problem in rule(seen))
+    return [replace(one, stake=seen.stakes.get((one.kind, one.carrier), Stake())) for one in found]
 
 
 # ---------------------------------------------------------------- the rules
@@ -152,14 +176,19 @@ _OF_CLOSINGS = {
 
 def _of_carriers(seen: Overview) -> Iterator[Problem]:
     """Carriers that stay closed until somebody acts, if there are claims of theirs, or an account that was to work."""
-    waiting = {backlog.carrier: backlog for backlog in seen.backlogs}
+    of_house = {backlog.carrier: backlog for backlog in seen.backlogs}
+    of_all = {backlog.carrier: backlog for backlog in seen.backlogs_by_carrier}
+    with_accounts = {listed.account.carrier for listed in seen.accounts}
     for carrier in seen.carriers:
-        backlog = waiting.get(carrier.key, Backlog(carrier.key, {}))
+        all_accounts = carrier.stopped is not None
+        keys = _accounts_of(carrier, seen)
+        backlog = (of_all if all_accounts else of_house).get(carrier.key, Backlog(carrier.key, {}))
+        without = seen.troubles.without_account.get(carrier.key, ())
         refusal = carrier.refusal if carrier.stopped or not carrier.rejected else carrier.rejected
         kind = _OF_CLOSINGS.get(closing_of(refusal)) if refusal else None
         if refusal and kind and (carrier.configured or backlog.is_tried):
             yield Problem(
-                kind,
+                _K.NO_ACCOUNT if without and kind is _K.NOT_CONFIGURED else kind,
                 backlog.to_come,
                 _closed_since(carrier, kind, backlog, seen),
                 refusal.until,
@@ -172,11 +201,59 @@ def _of_carriers(seen: Overview) -> Iterator[Problem]:
                     "by": clean(
                         (carrier.stopped.why or "").removeprefix("by ") if carrier.stopped else "", 100
                     ),
+                    **(_named("clients", without) if without else {}),
                 },
+                Concerned(keys if all_accounts else [carrier.key]),
             )
-        elif carrier.configured and _is_out(carrier, seen):
+        elif (carrier.configured or carrier.key in with_accounts) and _is_out(carrier, seen):
             since, facts = seen.troubles.streaks[carrier.key], {"name": carrier.name}
-            yield Problem(_K.OUTAGE, backlog.to_come, since, carrier=carrier.key, facts=facts)
+            count = of_all[carrier.key].to_come if carrier.key in of_all else 0
+            yield Problem(_K.OUTAGE, count, since, carrier=carrier.key, facts=facts, claims=Concerned(keys))
+
+
+def _accounts_of(carrier: CarrierNow, seen: Overview) -> list[str]:
+    """The keys of those of its accounts for which there are claims."""
+    return [backlog.carrier for backlog in seen.backlogs if carrier_of(backlog.carrier) == carrier.key]
+
+
+_OF_HEALTH = {
+    AccountHealth.REFUSED: _K.ACCOUNTS_REFUSED,
+    AccountHealth.UNUSABLE: _K.ACCOUNTS_UNUSABLE,
+}
+
+
+def _of_accounts(seen: Overview) -> Iterator[Problem]:
+    """Accounts of clients with which no work is done until somebody acts: one problem for all of a carrier."""
+    backlogs = {backlog.carrier: backlog for backlog in seen.backlogs}
+    streaks = seen.troubles.account_streaks
+    for health, kind in _OF_HEALTH.items():
+        for carrier in seen.carriers:
+            found = [
+                one for one in seen.accounts if one.health is health and one.account.carrier == carrier.key
+            ]
+            if not found:
+                continue
+            since = [streaks[one.account.id] for one in found if one.account.id in streaks]
+            long = [one for one in found if seen.at - streaks.get(one.account.id, seen.at) > REFUSED_LONG]
+            yield Problem(
+                kind,
+                sum(backlogs[one.account.key].to_come for one in found if one.account.key in backlogs),
+                min(since, default=None),
+                carrier=carrier.key,
+                facts={
+                    "name": carrier.name,
+                    "said": clean(found[0].why or "", 200),
+                    **_named("accounts", [one.client for one in found]),
+                    **(_named("long", [one.client for one in long]) if long else {}),
+                },
+                claims=Concerned([one.account.key for one in found]),
+            )
+
+
+def _named(what: str, clients: Sequence[ServiceClient]) -> dict[str, str | int]:
+    """How many they are, and the first of them by name."""
+    names = ", ".join(clean(client.named, 100) for client in clients[:_NAMED])
+    return {what: len(clients), f"{what}_named": names, f"{what}_more": max(len(clients) - _NAMED, 0)}
 
 
 def _closed_since(
@@ -196,18 +273,21 @@ def _is_out(carrier: CarrierNow, seen: Overview) -> bool:
 
 def _of_claims(seen: Overview) -> Iterator[Problem]:
     unknown = next((backlog for backlog in seen.backlogs if backlog.carrier == ""), None)
-    stages = (Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
+    stages = (*TO_COME, Stage.SETTLED)
     # Not those that no run has assessed: whose they are is not known yet.
     count = unknown.capped(sum(unknown.stages.get(stage, 0) for stage in stages)) if unknown else 0
     if unknown and count:
-        yield Problem(_K.UNKNOWN_CARRIER, count, unknown.oldest)
+        yield Problem(_K.UNKNOWN_CARRIER, count, unknown.oldest, claims=Concerned([""], stages))
     if late := seen.troubles.late:
         first: _Facts = {"reference": clean(late[0].reference, 100), "deadline": str(late[0].deadline)}
-        yield Problem(_K.DEADLINES, len(late), facts=first)
+        yield Problem(
+            _K.DEADLINES, len(late), facts=first, claims=Concerned(ids=[claim.id for claim in late])
+        )
     if forgotten := seen.troubles.forgotten:
         at, claim = forgotten[0]
         nearest: _Facts = {"reference": clean(claim.reference, 100), "evidence_until": at.isoformat()}
-        yield Problem(_K.EVIDENCE, len(forgotten), facts=nearest)
+        ids = [claim.id for _, claim in forgotten]
+        yield Problem(_K.EVIDENCE, len(forgotten), facts=nearest, claims=Concerned(ids=ids))
     if seen.not_enrolled:
         yield Problem(_K.NOT_ENROLLED, seen.not_enrolled)
     errors = sum(tally.count for tally in seen.troubles.recent if tally.kind == ErrorKind.INTERNAL_ERROR)
@@ -234,6 +314,7 @@ RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
     _of_workers,
     _of_fleet,
     _of_carriers,
+    _of_accounts,
     _of_claims,
     _of_mails,
 )

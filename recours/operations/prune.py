@@ -39,11 +39,15 @@ class PruneForecast:
     deliveries: int = 0  # claims that gave up, and still know who signed
     events: int = 0  # whose facts go
     mails: int = 0  # that ended, whose text goes
-    changes: int = 0  # of claims: edits, payments, what people decided
+    changes: int = (
+        0  # of claims: edits, payments, what people decided; what they did to carriers, accounts and mails
+    )
+    evidence: int = 0  # beside the documents of attempts: further pieces, refused ones, records
 
     @property
     def is_empty(self) -> bool:
-        return not (self.shares or self.deliveries or self.events or self.mails or self.changes)
+        rest = self.deliveries, self.events, self.mails, self.changes, self.evidence
+        return not (self.shares or any(rest))
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,9 @@ class OldAttempt:
     document_path: str | None
     document_sha256: str | None
     document_size: int = 0
+    carrier: str = ""
+    number: str = ""
+    reference: str | None = None  # None: the service has deleted the claim
     is_shared: bool = False  # a later attempt brought the very same document: its file stays
 
 
@@ -92,11 +99,20 @@ class Past(Protocol):
         `with_document_in`: those of this month alone that name a document.
         """
 
+    def take_evidence(self, before: datetime, now: datetime, last: int) -> Part | None:
+        """The same of pieces of evidence, of which attempts may know nothing."""
+
+    def forget_evidence(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
+        """Delete the pieces that are `gone`, and release all claims."""
+
     def empty(self, month: AttemptMonth, now: datetime) -> int:
         """Delete the attempts of a month; how many. None goes, if one of them stays, or the month is in use."""
 
-    def forget(self, part: Part, gone: Sequence[OldAttempt]) -> None:
-        """Delete the attempts that are `gone`, say in their claims that there is no document, and release all claims."""
+    def forget(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
+        """Delete the attempts that are `gone`, say in their claims that there is no document, and release all claims.
+
+        The chain of custody keeps that their files were erased.
+        """
 
     def forget_deliveries(self, before: datetime, now: datetime) -> int:
         """Have claims that gave up not know any more who signed; how many, 0 when there are no more."""
@@ -108,7 +124,7 @@ class Past(Protocol):
         """Empty the text of mails that ended; how many, 0 when there are no more."""
 
     def forget_changes(self, before: datetime) -> int:
-        """Delete what happened to claims; how many, 0 when there are no more."""
+        """Delete what happened to claims, and what people did; how many, 0 when there are no more."""
 
 
 Erase = Callable[[str, str], str | None]  # a path and its SHA-256; why it could not be deleted
@@ -125,6 +141,7 @@ class Pruned:
     events: int = 0
     mails: int = 0
     changes: int = 0
+    evidence: int = 0
     left: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
 
 
@@ -137,13 +154,19 @@ def prune(past: Past, erase: Erase, before: datetime, now: Callable[[], datetime
         while part := past.take(before, now(), last, month):
             last = part.last
             gone = [attempt for attempt in part.attempts if _erased(attempt, erase, done)]
-            past.forget(part, gone)
+            past.forget(part, gone, now())
             done.attempts += len(gone)
 
     for month in past.months(before):
         forget(month)
         done.attempts += past.empty(month, now())
     forget(None)
+    last = 0
+    while part := past.take_evidence(before, now(), last):
+        last = part.last
+        gone = [piece for piece in part.attempts if _erased(piece, erase, done)]
+        past.forget_evidence(part, gone, now())
+        done.evidence += len(gone)
     done.deliveries = sum(_until_none(lambda: past.forget_deliveries(before, now())))
     done.events = sum(_until_none(lambda: past.forget_events(before)))
     done.mails = sum(_until_none(lambda: past.forget_mails(before)))
@@ -152,7 +175,7 @@ def prune(past: Past, erase: Erase, before: datetime, now: Callable[[], datetime
 
 
 def _erased(attempt: OldAttempt, erase: Erase, done: Pruned) -> bool:
-    """Delete its document, if it has one of its own; False if that could not be done."""
+    """Delete the document of an attempt, or a piece of evidence; False if that could not be done."""
     path = attempt.document_path
     if path is None or attempt.is_shared:
         return True

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from recours.core.accounts import ServiceClient
 from recours.core.errors import Actor, ErrorKind
+from recours.core.localized import Localized
 from recours.core.pauses import Refusal
-from recours.core.text import LocalTime, clean, format_minute
+from recours.core.text import clean
+from recours.operations.accounts import CHECKED, OF_INSTALLATION, AccountCheck, AccountRefusedError
+from recours.operations.accounts import REFUSED as ACCOUNT_REFUSED
+from recours.operations.attach import REFUSED, Attached, NotAttachedError
+from recours.operations.evidence import ClaimEvidence, piece_text
 from recours.operations.labels import (
     CLOSINGS,
     KINDS,
+    check_error,
     error_of,
     evidence_text,
     reason_of,
@@ -28,7 +35,7 @@ from recours.runs.source import RefusedClaim, Unfit
 
 @dataclass(frozen=True)
 class ClaimStatus:
-    """Where a claim stands. Datetimes are aware UTC; `sentence` says it all for a person, in local time."""
+    """Where a claim stands. Datetimes are aware UTC; `sentence` says it all for a person, in RECOURS_TIMEZONE."""
 
     reference: str
     stage: Standing
@@ -47,6 +54,12 @@ class ClaimStatus:
     # foreseen to be tried. None: it does not stand in line, or that cannot be foreseen.
     claims_before: int | None = None
     expected_at: datetime | None = None
+    shows: str | None = (
+        None  # what can be read on its POD, as a phrase; None: it has none, or it was not examined
+    )
+    # How far all its evidence carries the dispute: proves, partly, not, unknown; None: nobody says what is disputed.
+    support: str | None = None
+    verdict: str | None = None  # the same as a sentence, with what is missing
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,33 @@ class FetchResult:
     delivered_day: str | None = None  # an ISO date, where the carrier gave no time
 
 
+@dataclass(frozen=True)
+class AttachResult:
+    """What came of a file that a person attached. `sentence` says it all for a person."""
+
+    reference: str
+    sentence: str
+    path: str  # where it is stored
+    sha256: str
+    is_pod: bool  # the claim's POD from now on; else `pod_path` is, which goes before it
+    pod_path: str
+    shows: str  # what can be read on it, as a phrase
+    # How far all evidence of the claim carries its dispute: proves, partly, not, unknown; None: nobody says what is disputed.
+    support: str | None = None
+
+
+@dataclass(frozen=True)
+class AccountResult:
+    """A client's account at a carrier, and what one call showed of it. `sentence` says it all for a person."""
+
+    client_id: Any
+    carrier: str  # as people write it
+    sentence: str
+    accepted: bool | None = None  # by the carrier; None: it was not asked, or did not say
+    kind: ErrorKind | None = None  # of what is in the way; None: nothing is
+    error: str | None = None  # what the carrier said, or what kept it from being asked
+
+
 class RecoursError(Exception):
     """Nothing was fetched and nothing was changed. The text is a sentence for a person, in the language asked for."""
 
@@ -77,6 +117,14 @@ class CorrectReferenceError(RecoursError):
     def __init__(self, sentence: str, suggestion: str | None = None) -> None:
         super().__init__(sentence)
         self.suggestion = suggestion
+
+
+class CorrectFileError(RecoursError):
+    """The file proves nothing about the claim, or what was said of it cannot be: correct it, or take another one."""
+
+
+class CorrectAccountError(RecoursError):
+    """There is no such client, carrier or account, or the credentials or limits cannot be used: correct them."""
 
 
 class TryAgainSoonError(RecoursError):
@@ -212,6 +260,9 @@ ANSWERS: dict[str, dict[str, str]] = {
         "held": "{reference} is being fetched by another run right now; try again in a minute.",
         "has_pod": "{reference} already has its proof of delivery; nothing was fetched.",
         "not_wanted": "{reference}: the status of the claim says that no proof is wanted; nothing was fetched.",
+        "attached": "{reference}: the proof of delivery is there, attached by hand. It shows: {shows}.",
+        "beside": "{reference}: attached beside the proof of delivery that goes before it. It shows: {shows}.",
+        "account_kept": "The credentials of {client} at {carrier} are kept; the next run asks with them.",
         "settings": "recours cannot work with its settings; ask the operator. {faults}",
         "database": "The database cannot be used at the moment; nothing was changed. {fault}",
         "run": "The fetch could not be made; ask the operator. {fault}",
@@ -229,20 +280,21 @@ ANSWERS: dict[str, dict[str, str]] = {
         "held": "{reference} : une autre exécution s'en occupe en ce moment ; réessayez dans une minute.",
         "has_pod": "{reference} a déjà sa preuve de livraison ; rien n'a été demandé.",
         "not_wanted": "{reference} : le statut de la réclamation dit qu'aucune preuve n'est attendue ; rien n'a été demandé.",
-        "settings": "recours ne peut pas travailler avec ses réglages ; prévenez l'exploitant. {faults}",
-        "database": "La base de données est inutilisable pour le moment ; rien n'a été modifié. {fault}",
-        "run": "La recherche n'a pas pu se faire ; prévenez l'exploitant. {fault}",
+        "attached": "{reference} : la preuve de livraison est là, jointe à la main. Ce qu'elle montre : {shows}.",
+        "beside": "{reference} : jointe en complément de la preuve de livraison, qui reste la première. Ce qu'elle montre : {shows}.",
+        "account_kept": "Les identifiants de {client} chez {carrier} sont enregistrés ; la prochaine exécution les utilise.",
+        "settings": "recours ne peut pas travailler avec ses réglages ; prévenez l'exploitant. « {faults} »",
+        "database": "La base de données est inutilisable pour le moment ; rien n'a été modifié. « {fault} »",
+        "run": "La recherche n'a pas pu se faire ; prévenez l'exploitant. « {fault} »",
     },
 }
 
 
-class ResultSentences:
-    """Results in one language, in local time."""
+_NO_EVIDENCE = ClaimEvidence()
 
-    def __init__(self, language: str, local: LocalTime) -> None:
-        """`language`: en or fr."""
-        self.language = language
-        self._local = local
+
+class ResultSentences(Localized):
+    """Results in one language."""
 
     def status(
         self,
@@ -253,6 +305,7 @@ class ResultSentences:
         asked: int,
         place: Place | None = None,
         now: datetime | None = None,
+        evidence: ClaimEvidence = _NO_EVIDENCE,
     ) -> ClaimStatus:
         """Where a claim stands. `carrier`: its name for people; `asked`: how often it was asked about the claim.
 
@@ -265,16 +318,16 @@ class ResultSentences:
         before_error = " : " if language == "fr" else ": "
         closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
         form, waits = self._form(where, place), ""
-        if place and now and (text := place_text(language, place, now, self._local)):
+        if place and now and (text := place_text(self, place, now)):
             waits = f" {text}"
-        end = END[language][where.is_due].format(at=format_minute(where.state.next_at, self._local))
+        end = END[language][where.is_due].format(at=self.minute(where.state.next_at))
         return ClaimStatus(
             reference=claim.reference,
             stage=stands,
             sentence=form.format(
                 reference=clean(claim.reference, 100),
-                at=format_minute(listed.fetched_at, self._local) if listed.fetched_at else "?",
-                next=format_minute(where.next_at, self._local) if where.next_at else "?",
+                at=self.minute(listed.fetched_at),
+                next=self.minute(where.next_at),
                 asked=times_asked(language, asked),
                 missing=MISSING[language][claim.number is not None],
                 end=end,
@@ -295,13 +348,20 @@ class ResultSentences:
             evidence_until=where.evidence.ends_at if where.evidence else None,
             claims_before=place.before if place else None,
             expected_at=place.expected_at if place else None,
+            shows=self._shows(evidence, listed.pod_url),
+            support=evidence.verdict.support if evidence.verdict else None,
+            verdict=evidence.verdict_text(language) or None,
         )
+
+    def _shows(self, evidence: ClaimEvidence, pod_url: str | None) -> str | None:
+        pod = next((piece for piece in evidence.pieces if piece.path == pod_url), None)
+        return piece_text(pod, self.language, evidence.local) if pod and (pod.shown or pod.refused) else None
 
     def _evidence(self, where: Position, carrier: str) -> str:
         """A sentence to follow, where the end of the evidence counts."""
         if where.evidence is None or not where.evidence.counts:
             return ""
-        return " " + evidence_text(self.language, where.evidence, carrier, self._local)
+        return " " + evidence_text(self, where.evidence, carrier)
 
     def _form(self, where: Position, place: Place | None) -> str:
         """The sentence about where a claim stands, with what is to be filled in."""
@@ -344,7 +404,7 @@ class ResultSentences:
         if not attempt.used:
             outlook = self._say("left")
         elif next_at:
-            outlook = self._say("next", next=format_minute(next_at, self._local))
+            outlook = self._say("next", next=self.minute(next_at))
         else:
             outlook = self._say("no_next")
         return FetchResult(
@@ -368,7 +428,7 @@ class ResultSentences:
         reason = reason_of(self.language, refusal, clean(listed.claim.carrier_name, 60))
         text = self._no_pod("not_asked", reference, refusal.kind, reason) + self._say("left")
         if next_at:
-            text += self._say("next", next=format_minute(next_at, self._local))
+            text += self._say("next", next=self.minute(next_at))
         return FetchResult(
             reference,
             fetched=False,
@@ -382,6 +442,51 @@ class ResultSentences:
     def _no_pod(self, key: str, reference: str, kind: ErrorKind, error: str) -> str:
         label = KINDS[self.language][kind]
         return self._say(key, reference=clean(reference, 100), kind=label, error=clean(error).rstrip("."))
+
+    # ---------------------------------------------------------------- a file that was attached
+
+    def attached(self, done: Attached, evidence: ClaimEvidence) -> AttachResult:
+        """`evidence`: all of the claim's."""
+        document, reference = done.document, done.claim.reference
+        piece = next(piece for piece in evidence.pieces if piece.sha256 == document.sha256)
+        shows = piece_text(piece, self.language, evidence.local)
+        verdict, text = evidence.verdict, evidence.verdict_text(self.language)
+        key = "attached" if done.is_pod else "beside"
+        return AttachResult(
+            reference,
+            sentence=f"{self._say(key, reference=clean(reference, 100), shows=shows)} {text}".strip(),
+            path=document.path,
+            sha256=document.sha256,
+            is_pod=done.is_pod,
+            pod_path=done.pod_url,
+            shows=shows,
+            support=verdict.support if verdict else None,
+        )
+
+    def not_attached(self, refused: NotAttachedError) -> RecoursError:
+        text = REFUSED[self.language][refused.why].format(**refused.facts)
+        return (TryAgainSoonError if refused.why == "changed" else CorrectFileError)(text)
+
+    # ---------------------------------------------------------------- a client's account
+
+    def account(
+        self, client: ServiceClient, carrier: str, check: AccountCheck | None, *, is_new: bool
+    ) -> AccountResult:
+        """`check`: None: the carrier was not asked. `is_new`: credentials were just set."""
+        kept = self._say("account_kept", client=client.named, carrier=carrier) if is_new else ""
+        if check is None:
+            return AccountResult(client.id, carrier, kept)
+        checked = CHECKED[self.language][check.verdict]
+        said = check_error(self.language, check)
+        text = checked.format(client=client.named, carrier=carrier, error=said)
+        kind, error = (None, None) if check.is_accepted else (check.kind, said)
+        return AccountResult(client.id, carrier, f"{kept} {text}".strip(), check.is_accepted, kind, error)
+
+    def account_refused(self, refused: AccountRefusedError) -> RecoursError:
+        text = ACCOUNT_REFUSED[self.language][refused.why].format(**refused.facts)
+        if refused.why in OF_INSTALLATION:
+            return AskOperatorError(text, (text,))
+        return (TryAgainSoonError if refused.why == "changed" else CorrectAccountError)(text)
 
     # ---------------------------------------------------------------- what stood in the way
 

@@ -11,14 +11,17 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from recours.core.accounts import ServiceClient
 from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
+from recours.operations.accounts import ListedAccount
 from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_status
-from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, iso
+from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, by_carrier, iso
 from recours.operations.returns import MOST_ATTEMPTS, CallReturn, HighLimit, Spent, call_returns, high_limits
-from recours.runs.ports import SAMPLED, TRACKED
+from recours.operations.stakes import Stake
+from recours.runs.ports import ATTACHED, SAMPLED, TRACKED
 from recours.runs.worker import LATE_AFTER, STOPPED
 
 # Latest runs that are read, to find some that never ended.
@@ -33,6 +36,8 @@ UNDECIDED_FOR = timedelta(days=7)
 LAST_MONTH = timedelta(days=30)
 # An outage that lasts longer than a night's maintenance.
 OUTAGE_LASTS = timedelta(days=1)
+# A client who has not corrected their account for so long may need a call.
+REFUSED_LONG = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class WithoutLastAttempt:
 
 @dataclass(frozen=True)
 class Troubles:
-    """What was read. `streaks`: since when a carrier gave no other answer than a refusal of our account, or none at all."""
+    """What was read. `…streaks`: since when a carrier gave no other answer than a refusal of the account, or none at all."""
 
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
     streaks: Mapping[str, datetime] = field(default_factory=dict)  # by the carrier's key
@@ -61,6 +66,11 @@ class Troubles:
     without_last_attempt: WithoutLastAttempt = field(default_factory=WithoutLastAttempt)
     late: Sequence[Claim] = ()  # that pass their deadline before they are tried, the nearest deadline first
     forgotten: Sequence[tuple[datetime, Claim]] = ()  # whose evidence ends before they are tried; and when
+    account_streaks: Mapping[int, datetime] = field(
+        default_factory=dict
+    )  # of clients' accounts, by their numbers
+    # The clients who have claims at a carrier, by its key, where nobody has an account for them; most claims first.
+    without_account: Mapping[str, Sequence[ServiceClient]] = field(default_factory=dict)
 
 
 class Health(StrEnum):
@@ -167,7 +177,7 @@ def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, R
 
 def of_attempts(tallies: Iterable[Tally]) -> list[Tally]:
     """Those of attempts: neither samples nor calls that only tracked a parcel."""
-    return [tally for tally in tallies if tally.outcome not in (TRACKED, SAMPLED)]
+    return [tally for tally in tallies if tally.outcome not in (TRACKED, SAMPLED, ATTACHED)]
 
 
 def days_until(last: date, count: int) -> list[date]:
@@ -274,8 +284,9 @@ class Overview:
     at: datetime
     workers: Sequence[WorkerStatus]
     success: Success
-    backlogs: Sequence[Backlog]
+    backlogs: Sequence[Backlog]  # by account
     carriers: Sequence[CarrierNow]
+    accounts: Sequence[ListedAccount] = ()  # those of clients
     mails: Mapping[MailState, int] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
     not_enrolled: int = 0  # open claims with a number that a person has not decided on yet
@@ -283,6 +294,12 @@ class Overview:
     returns: Sequence[CallReturn] = ()  # of calls to carriers, by carrier
     high_limits: Sequence[HighLimit] = ()
     fleet: FleetStatus | None = None  # None: cron alone does the work
+    # What the claims of each problem are about, by its kind and carrier.
+    stakes: Mapping[tuple[str, str], Stake] = field(default_factory=dict)
+
+    @property
+    def backlogs_by_carrier(self) -> list[Backlog]:
+        return by_carrier(self.backlogs)
 
     @property
     def due(self) -> int:
@@ -295,8 +312,9 @@ class Overview:
             "at": self.at.isoformat(),
             "workers": [worker.as_json() for worker in self.workers],
             "success": self.success.as_json(),
-            "backlogs": [_backlog_json(backlog) for backlog in self.backlogs],
+            "backlogs": [_backlog_json(backlog) for backlog in self.backlogs_by_carrier],
             "carriers": [carrier.as_json() for carrier in self.carriers],
+            **self._accounts_json(),
             "not_enrolled": self.not_enrolled,
             "left_alone": self.left_alone.claims,
             "returns": [found.as_json() for found in self.returns],
@@ -306,6 +324,32 @@ class Overview:
             "mails": {state.value: count for state, count in self.mails.items()},
             "fleet": self.fleet and self.fleet.as_json(),
         }
+
+    def _accounts_json(self) -> dict[str, Any]:
+        """Nothing for an installation whose clients have no accounts."""
+        if not self.accounts:
+            return {}
+        backlogs = {backlog.carrier: backlog for backlog in self.backlogs}
+        return {
+            "accounts": [
+                account_json(listed)
+                | {"due": backlog.due if (backlog := backlogs.get(listed.account.key)) else 0}
+                for listed in self.accounts
+            ]
+        }
+
+
+def account_json(listed: ListedAccount) -> dict[str, Any]:
+    """A client's account for programs."""
+    return {
+        "account": listed.account.id,
+        "carrier": listed.account.carrier,
+        "client_id": listed.client.id,
+        "client": listed.client.email or None,
+        "health": listed.health,
+        "why": listed.why,
+        "until": iso(listed.until),
+    }
 
 
 def with_returns(seen: Overview, spent: Sequence[Spent], since: datetime) -> Overview:
@@ -326,6 +370,7 @@ def overview(
     days: int = 7,
     exact: bool = False,
     troubles: Troubles | None = None,
+    accounts: Sequence[ListedAccount] = (),
 ) -> Overview:
     """Read what there is to be seen. `schedules`: of each worker, by its name; `exact`: count every backlog to its end."""
     wanted, until = days_until(now.astimezone(zone).date(), days), now + CLOCKS_DIFFER
@@ -343,6 +388,7 @@ def overview(
         success=success_of(records.tallies(wanted, zone), wanted),
         backlogs=backlogs,
         carriers=carriers,
+        accounts=accounts,
         mails=records.mails(),
         troubles=troubles or Troubles(),
         fleet=fleet_status([run for run in latest if run.worker in schedules], now),

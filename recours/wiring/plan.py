@@ -1,6 +1,6 @@
 """A plan over a database: the coming runs, with claims, quotas and carriers as they are now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from random import random
@@ -8,6 +8,7 @@ from random import random
 from recours.carriers.assumed import AssumedClient, AssumedSession
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.reservation import Account
+from recours.core.accounts import carrier_of
 from recours.database.quota import QuotaTables
 from recours.database.reports.survey import DatabaseOutlook
 from recours.logs import local
@@ -18,7 +19,7 @@ from recours.operations.plan import MOST_LISTED, Plan, PlanScope, make_plan
 from recours.runs.ports import Clock
 from recours.runs.worker import Options
 from recours.runs.workers import BOTH_WORKERS
-from recours.wiring.carriers import accounts
+from recours.wiring.carriers import accounts, make_queue
 from recours.wiring.operations import Operations
 
 # To find the schedule by, runs that were started by hand among them.
@@ -40,8 +41,10 @@ def plan_for(
     What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker; of the single tries at
     most `most_listed` are in the plan (None: all), the rest is counted.
     """
+    lanes = {backlog.carrier for backlog in operations.records.backlogs(most=1)}
     rules, carriers = rules_for(
         operations,
+        lanes,
         assumption=assumption,
         max_retries=max_retries,
         batch_sizes=batch_sizes,
@@ -67,52 +70,78 @@ def scope_of(operations: Operations, horizon: timedelta, most_listed: int | None
 
 def rules_for(
     operations: Operations,
+    lanes: Collection[str],
     *,
     assumption: Assumption = Assumption.FAILURE,
     max_retries: int | None = None,
     batch_sizes: Mapping[str, int] | None = None,
     concurrency: int | None = None,
 ) -> tuple[Rules, Mapping[str, CarrierFacts]]:
-    """The rules of the coming runs, and the carriers as they are now; for what is None see `plan_for`. Raises DatabaseError."""
+    """The rules of the coming runs, and the carriers as they are now; for what is None see `plan_for`. Raises DatabaseError.
+
+    `lanes`: the keys of the accounts that runs may meet, beside those of the house.
+    """
     settings = operations.settings
     policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
-    queue = operations.queue()
+    database, clock = operations.database, operations.clock
+    # Each of clients' is opened once.
+    real = accounts(settings, clock, random, database=database, shares_tokens=True)
+    queue = make_queue(settings, database, settings.policy, clock, random, "forecast", real)
+    of_clients = sorted({key for key in lanes if key in real and carrier_of(key) != key})
+    real.open_all(of_clients)
+    keys = [*operations.catalog.specs, *of_clients]
+    usages, closings = queue.usages(keys), queue.closings_of(keys)
     carriers = {
         key: CarrierFacts(
-            uses=[use for use in queue.usage(key) if not use.limit.window.is_short],
-            closing=next(iter(queue.closings(key)), None),
+            uses=[use for use in usages[key] if not use.limit.window.is_short],
+            closing=next(iter(closings[key]), None),
         )
-        for key in operations.catalog.specs
+        for key in keys
     }
     rules = Rules(
         policy=policy,
         catalog=operations.catalog,
-        queue=_assumed_queue(operations, carriers, assumption),
+        queue=_assumed_queue(operations, real, carriers, assumption),
         batch_sizes={worker.name: worker.usual_batch for worker in BOTH_WORKERS} | dict(batch_sizes or {}),
         assumption=assumption,
         concurrency=concurrency or Options(batch_size=0).concurrency,
         carrier_concurrency=settings.carrier_concurrency,
         pending_share=settings.pending_share,
+        clients={key: real[key].whose for key in of_clients},
     )
     return rules, carriers
 
 
 def _assumed_queue(
-    operations: Operations, carriers: Mapping[str, CarrierFacts], assumption: Assumption
+    operations: Operations,
+    real: Mapping[str, Account],
+    carriers: Mapping[str, CarrierFacts],
+    assumption: Assumption,
 ) -> Callable[[Clock], APIRequestQueue]:
     """Makes the queue of one run: with limits, counts and carriers as they are now, and calls that go nowhere."""
     settings, tables = operations.settings, QuotaTables(operations.database, "forecast")
-    states = {key: tables.carrier_state(key) for key in carriers}
+    states = tables.carrier_states(carriers)
     quota = MemoryQuota(
         [use for facts in carriers.values() for use in facts.uses], operations.clock.now(), states
     )
-    real = accounts(settings, operations.clock, random)
 
     def queue(clock: Clock) -> APIRequestQueue:
-        assumed = {key: assumed_account(account, assumption, clock) for key, account in real.items()}
+        assumed = _AssumedAccounts(real, lambda account: assumed_account(account, assumption, clock))
         return APIRequestQueue(assumed, quota, clock, slack=settings.policy.backoff.slack, local=local)
 
     return queue
+
+
+class _AssumedAccounts(dict[str, Account]):
+    """Those of the house, and of clients each when it is first asked for."""
+
+    def __init__(self, real: Mapping[str, Account], assumed: Callable[[Account], Account]) -> None:
+        super().__init__({key: assumed(account) for key, account in real.items()})
+        self._real, self._assumed = real, assumed
+
+    def __missing__(self, key: str) -> Account:
+        self[key] = account = self._assumed(self._real[key])
+        return account
 
 
 def assumed_account(account: Account, assumption: Assumption, clock: Clock) -> Account:

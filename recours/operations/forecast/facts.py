@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from recours.core.accounts import account_name
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.pauses import Blocked, Refusal
@@ -50,6 +51,12 @@ class Rules:
     concurrency: int = 8
     carrier_concurrency: int = 4
     pending_share: float = 0.25
+    clients: Mapping[str, str] = field(default_factory=dict)  # whose accounts are, by key: their addresses
+
+    def name_of(self, key: str) -> str:
+        """An account's name for people; the number of one whose client is not known."""
+        client = self.clients.get(key, "")
+        return account_name(self.catalog.name_of(key), client) if client else self.catalog.label_of(key)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Competitors:
     """The claims that runs may take before another one, the most urgent of each lane, as far as they were read.
 
     `last_read`: of each lane of a worker that has more, the least urgent one that was read. `known_until`: of what comes
-    due later, not all was read.
+    due then or later, not all was read.
     """
 
     claims: Sequence[Sighted]
@@ -105,7 +105,7 @@ def _is_certain(at: datetime, found: Competitors, tried: Collection[Any], now: d
 
     Those of a lane come after the last one that was read, until it is tried, or its deadline passes.
     """
-    if found.known_until and at > found.known_until:
+    if found.known_until and at >= found.known_until:
         return False
     return all(
         one.id not in tried and urgency(one.state, at)[0] == urgency(one.state, now)[0]

@@ -1,5 +1,6 @@
 """The coming runs: what holds of them whatever there is to do."""
 
+import hashlib
 import logging
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from recours.carriers.refusals import print_of
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage
-from recours.core.pauses import AccountState, Blocked, CarrierState, Stop
+from recours.core.pauses import AccountState, Blocked, CarrierState, Pause, Stop
 from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
     Assumption,
@@ -152,9 +153,9 @@ def refused(until: datetime) -> CarrierState:
     ("state", "why", "tried_at"),
     [
         (CarrierState(stopped=Stop(NOW)), Blocked.CARRIER, []),
-        (CarrierState(NOW + 3 * HOUR, "wait"), Blocked.RATE_LIMIT, [(12, 1)]),
+        (CarrierState(pause=Pause(NOW + 3 * HOUR, "wait")), Blocked.RATE_LIMIT, [(12, 1)]),
         (refused(NOW + 3 * HOUR), Blocked.CARRIER, [(12, 2)]),
-        (CarrierState(NOW, "wait"), None, [(9, 1)]),
+        (CarrierState(outage=Pause(NOW, "wait")), None, [(9, 1)]),
         (refused(NOW), None, [(9, 2)]),  # the first call checks the credentials
     ],
     ids=["stopped", "asked to wait", "account refused", "the wait is over", "the account is tried again"],
@@ -168,6 +169,24 @@ def test_a_closed_carrier_is_called_when_it_is_open_again(
     left = [run.left["chronopost"] for run in runs if run.left]
     assert all((one.count, one.why) == (1, why) for one in left)
     assert bool(left) is (why is not None)
+
+
+def test_the_print_of_refused_credentials_is_computed_once_for_all_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes a twentieth of a second, on purpose; a plan has a hundred runs."""
+    computed: list[str] = []
+
+    def scrypt(*_: object, salt: bytes, **__: object) -> bytes:
+        computed.append(salt.hex())
+        return b""
+
+    monkeypatch.setattr(hashlib, "scrypt", scrypt)
+    print_of.cache_clear()
+    carriers = Carriers(states={"chronopost": refused(NOW + 20 * HOUR)})
+    run_all(ComingRuns([Sighted(claim(1))], rules(carriers), NOW), 12)
+    print_of.cache_clear()
+    assert computed == [SALT]
 
 
 def test_a_claim_that_a_run_has_leased_is_taken_once_the_lease_is_over() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from recours.core.claim import Claim, FetchStatus, State
+from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
 from recours.operations.forecast.facts import Sighted
 from recours.operations.forecast.place import Competitors, place_of
@@ -142,27 +143,27 @@ A_DAY = timedelta(days=1)
         (Place(0), "", ""),
         (
             Place(0, expected_at=AT),
-            "No claim goes before it; at this pace its turn comes today at about 9:05.",
-            "Aucune réclamation ne passe avant elle ; à ce rythme, son tour viendra aujourd'hui vers 9 h 05.",
+            "No claim goes before it; at this pace its turn comes today at about 09:05 UTC.",
+            "Aucune réclamation ne passe avant elle ; à ce rythme, son tour viendra aujourd'hui vers 09:05 UTC.",
         ),
         (
             Place(1, expected_at=AT + A_DAY),
-            "1 claim goes before it; at this pace its turn comes tomorrow at about 9:05.",
-            "1 réclamation passe avant elle ; à ce rythme, son tour viendra demain vers 9 h 05.",
+            "1 claim goes before it; at this pace its turn comes tomorrow at about 09:05 UTC.",
+            "1 réclamation passe avant elle ; à ce rythme, son tour viendra demain vers 09:05 UTC.",
         ),
         (
             Place(12, expected_at=AT + 2 * A_DAY),
-            "12 claims go before it; at this pace its turn comes on 2026-02-04 at about 9:05.",
-            "12 réclamations passent avant elle ; à ce rythme, son tour viendra le 04/02/2026 vers 9 h 05.",
+            "12 claims go before it; at this pace its turn comes on 4 Feb 2026 at about 09:05 UTC.",
+            "12 réclamations passent avant elle ; à ce rythme, son tour viendra le 4 févr. 2026 vers 09:05 UTC.",
         ),
         (Place(12), "12 claims go before it.", "12 réclamations passent avant elle."),
         (
             Place(MOST_BEFORE, is_more=True, is_far=True),
             "More than 1,000 claims go before it; at this pace its turn does not come within 2 days.",
-            "Plus de 1\u00a0000 réclamations passent avant elle ; à ce rythme, son tour ne viendra pas avant 2 jours.",
+            "Plus de 1\u202f000 réclamations passent avant elle ; à ce rythme, son tour ne viendra pas avant 2 jours.",
         ),
     ],
 )
 def test_what_is_said(found: Place, english: str, french: str) -> None:
-    assert place_text("en", found, NOW, lambda at: at) == english
-    assert place_text("fr", found, NOW, lambda at: at) == french
+    assert place_text(Localized("en"), found, NOW) == english
+    assert place_text(Localized("fr"), found, NOW) == french

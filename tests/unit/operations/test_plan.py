@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recours.core.claim import Claim, FetchStatus, Stage
-from recours.core.pauses import CarrierState, Stop
+from recours.core.pauses import CarrierState, Pause, Stop
 from recours.operations.forecast.facts import Assumption, Sighted
 from recours.operations.plan import Plan, PlanScope, Reason, make_plan
 from tests.fakes.paper import FETCH, HOUR, NOW, POLICY, RETRY, Carriers, claim, rules
@@ -54,7 +54,7 @@ def closed(state: CarrierState) -> Carriers:
 
 
 STOPPED = closed(CarrierState(stopped=Stop(NOW)))
-WAITS = closed(CarrierState(NOW + 20 * HOUR, "wait"))
+WAITS = closed(CarrierState(pause=Pause(NOW + 20 * HOUR, "wait")))
 SUCCESS = Assumption.SUCCESS
 
 

@@ -7,23 +7,26 @@ from typing import Any
 
 import pytest
 
+from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind
 from recours.core.mail import MailState
 from recours.core.pauses import Blocked, Refusal, Stop
 from recours.core.sentences import carrier_message
 from recours.operations import checks
+from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.checks import CheckState
 from recours.operations.fleet import FleetStatus
 from recours.operations.problem_texts import PROBLEMS, VerdictSentences
 from recours.operations.problems import Problem, ProblemKind, problem_of, problems, verdict
 from recours.operations.records import Backlog, Run, Tally
+from recours.operations.stakes import Stake
 from recours.operations.status import CarrierNow, Overview, Pile, Troubles, success_of, worker_status
 
 WORKER = "pod_fetch_worker"
 NOW = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-WORDS = {language: VerdictSentences(language, lambda at: at) for language in PROBLEMS}
+WORDS = {language: VerdictSentences(language) for language in PROBLEMS}
 K = ProblemKind
 
 
@@ -60,6 +63,15 @@ def tallies(kind: str | None, count: int) -> tuple[Tally, ...]:
     return (Tally(NOW.date(), "x", 1, "failed" if kind else "success", kind, count),)
 
 
+def account(number: int, health: AccountHealth, why: str | None = None) -> ListedAccount:
+    owned = ClientAccount(number, number, "x", None, True, NOW, "me", NOW)
+    return ListedAccount(owned, ServiceClient(number, f"c{number}@shop.example"), health, why)
+
+
+H = AccountHealth
+MANY_REFUSED = [account(n, H.REFUSED, "Invalid Password") for n in range(1, 201)]
+OF_CLIENTS = [*WAITS, Backlog("x#1", {Stage.READY: 3}), Backlog("x#2", {Stage.WAITING: 1})]
+
 CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     ("well", seen(), []),
     ("never ran", seen(runs=[]), [("pod_fetch_worker has never run on this database. It should run every 1 h.", "recours check")]),
@@ -83,7 +95,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(runs=[run(-24 * 3500), run(0.5)]),
         [
             (
-                "1 run of pod_fetch_worker began in the future (26 Jun 2036 17:00 UTC): the clock of a machine is or was wrong.",
+                "1 run of pod_fetch_worker began in the future (26 Jun 2036, 17:00 UTC): the clock of a machine is or was wrong.",
                 "Check the time synchronisation (NTP) of each machine, then: recours prune --future-runs",
             )
         ],
@@ -110,7 +122,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier(REFUSED, rejected=REFUSED)], backlogs=WAITS, troubles=SINCE),
         [
             (
-                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov. Next try 18:49 UTC.',
+                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next try 18:49 UTC.',
                 "Correct them, then: recours carriers check x",
             )
         ],
@@ -120,7 +132,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier(rejected=replace(REFUSED, until=NOW - HOUR))], backlogs=WAITS, troubles=SINCE),
         [
             (
-                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov. Next try: at the next run.',
+                'X rejects our credentials ("Invalid Password", from .env). 32 claims blocked since 20 Nov 2026. Next try: at the next run.',
                 "Correct them, then: recours carriers check x",
             )
         ],
@@ -135,7 +147,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier(DENIED, rejected=DENIED)], backlogs=WAITS, troubles=SINCE),
         [
             (
-                "X accepts our account but does not let it use this service. 32 claims blocked since 20 Nov. Next try 18:49 UTC.",
+                "X accepts our account but does not let it use this service. 32 claims blocked since 20 Nov 2026. Next try 18:49 UTC.",
                 "Ask X to enable it, then: recours carriers check x",
             )
         ],
@@ -143,7 +155,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
     (
         "no credentials",
         seen(carriers=[carrier(NO_CREDENTIALS, configured=False)], backlogs=WAITS),
-        [("X has no credentials. 32 claims blocked since 24 Nov.", "Set X_KEY in .env, then: recours carriers check x")],
+        [("X has no credentials. 32 claims blocked since 24 Nov 2026.", "Set X_KEY in .env, then: recours carriers check x")],
     ),
     ("no credentials, and none wanted", seen(carriers=[carrier(NO_CREDENTIALS, configured=False)]), []),
     (
@@ -152,7 +164,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             carriers=[carrier(STOPPED, stopped=Stop(NOW - 3 * DAY, "by anna: works"))],
             backlogs=WAITS,
         ),
-        [("X is paused since 23 Nov (by anna: works). 32 claims blocked.", "recours resume x")],
+        [("X is paused since 23 Nov 2026 (by anna: works). 32 claims blocked.", "recours resume x")],
     ),
     ("at its limit", seen(carriers=[carrier(AT_LIMIT)], backlogs=WAITS), []),
     (
@@ -164,7 +176,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         ),
         [
             (
-                "X is unavailable: no call has been answered since 23 Nov. 32 claims blocked.",
+                "X is unavailable: no call has been answered since 23 Nov 2026. 32 claims blocked.",
                 "recours carriers check x",
             )
         ],
@@ -173,6 +185,64 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         "out since this morning",
         seen(carriers=[carrier()], troubles=Troubles(streaks={"x": NOW - 9 * HOUR}, recent=tallies("timeout", 4))),
         [],
+    ),
+    ("open accounts of clients", seen(carriers=[carrier()], accounts=[account(1, H.OPEN), account(2, H.DISABLED)]), []),
+    ("accounts of clients that wait", seen(carriers=[carrier()], accounts=[account(1, H.PAUSED, "X asked us to wait")]), []),
+    (
+        "refused accounts of clients",
+        seen(
+            carriers=[carrier()],
+            backlogs=OF_CLIENTS,
+            accounts=[account(1, H.REFUSED, "X rejects"), account(2, H.REFUSED), account(3, H.OPEN)],
+            troubles=Troubles(account_streaks={1: NOW - 9 * DAY, 2: NOW - DAY}),
+        ),
+        [
+            (
+                "X refuses 2 accounts of clients (c1@shop.example, c2@shop.example). 4 claims blocked since 17 Nov 2026. For more "
+                "than a week: c1@shop.example.",
+                "Ask the clients to correct them, then: recours accounts check",
+            )
+        ],
+    ),
+    (
+        "hundreds of refused accounts are one problem",
+        seen(carriers=[carrier()], accounts=MANY_REFUSED),
+        [
+            (
+                f"X refuses 200 accounts of clients ({', '.join(f'c{n}@shop.example' for n in range(1, 11))} and 190 more).",
+                "Ask the clients to correct them, then: recours accounts check",
+            )
+        ],
+    ),
+    (
+        "credentials that no key opens",
+        seen(carriers=[carrier()], accounts=[account(1, H.UNUSABLE, "No key opens it")]),
+        [
+            (
+                'The credentials of 1 account of a client (c1@shop.example) at X cannot be used ("No key opens it").',
+                "recours accounts list",
+            )
+        ],
+    ),
+    (
+        "clients without any account",
+        seen(
+            carriers=[carrier(NO_CREDENTIALS, configured=False)],
+            backlogs=WAITS,
+            accounts=[account(9, H.OPEN)],
+            troubles=Troubles(without_account={"x": [ServiceClient(4, "d@shop.example"), ServiceClient(5, "")]}),
+        ),
+        [
+            (
+                "There is no account at X for 2 clients (d@shop.example, client 5). 32 claims blocked since 24 Nov 2026.",
+                "recours accounts add CLIENT x, or set X_KEY in .env for all clients",
+            )
+        ],
+    ),
+    (
+        "a paused carrier stops the accounts of clients too",
+        seen(carriers=[carrier(STOPPED, stopped=Stop(NOW - DAY, "by me"))], backlogs=OF_CLIENTS),
+        [("X is paused since 25 Nov 2026 (by me). 36 claims blocked.", "recours resume x")],
     ),
     ("unknown carriers, not looked at", seen(backlogs=[Backlog("", {}, unassessed=3)]), []),
     (
@@ -218,7 +288,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             )
         ),
         [
-            ("12 mails have waited for the mail server since 25 Nov.", "recours mail test you@example.com"),
+            ("12 mails have waited for the mail server since 25 Nov 2026.", "recours mail test you@example.com"),
             ("1 mail is held by the send limit (RECOURS_MAIL_BRAKE) since 16:00 UTC.", "recours mail release"),
             (
                 "2 mails may not have arrived: a run died while sending them.",
@@ -240,7 +310,7 @@ def test_what_needs_a_person(overview: Overview, told: list[tuple[str, str]]) ->
         for language in ("en", "fr"):
             printed = WORDS[language].as_json(one, NOW)
             assert set(printed) == {
-                "kind", "count", "since", "until", "carrier", "facts", "sentence", "remedy",
+                "kind", "count", "since", "until", "carrier", "facts", "amounts", "amounts_at_least", "sentence", "remedy",
             }  # fmt: skip
             assert "  " not in printed["sentence"]
             assert "{" not in printed["sentence"] + printed["remedy"]
@@ -303,7 +373,12 @@ def test_every_kind_can_be_told_in_both_languages() -> None:
         (
             seen(backlogs=[Backlog("x", {Stage.WAITING: 10_000})]),
             "en",
-            "All is well: 0 proofs today, 10000+ claims waiting, nothing blocked.",
+            "All is well: 0 proofs today, 10,000+ claims waiting, nothing blocked.",
+        ),
+        (
+            seen(backlogs=OF_CLIENTS, carriers=[carrier()], accounts=[account(1, H.PAUSED)]),
+            "en",
+            "All is well: 0 proofs today, 36 claims waiting, 3 of them until a limit resets.",
         ),
         (seen(runs=[]), "en", "1 thing needs you: pod_fetch_worker has never run."),
         (
@@ -322,13 +397,31 @@ def test_the_verdict_is_one_sentence(overview: Overview, language: str, sentence
     assert WORDS[language].verdict(verdict(overview)) == sentence
 
 
+def test_a_problem_says_what_its_claims_are_about() -> None:
+    overview = seen(carriers=[carrier(DENIED)], backlogs=OF_CLIENTS, troubles=SINCE)
+    (problem,) = problems(overview)
+    assert problem.claims.accounts == ["x"]  # not those of clients, which the house's refusal does not close
+    assert problem.as_facts()["amounts"] == {}
+    denied, of_others = Stake({"EUR": 12.5}, is_more=True), Stake({"EUR": 1})
+    stakes: dict[tuple[str, str], Stake] = {
+        (K.ACCOUNT_DENIED, "x"): denied,
+        (K.ACCOUNT_DENIED, "y"): of_others,
+    }
+    (problem,) = problems(replace(overview, stakes=stakes))
+    facts = problem.as_facts()
+    assert (facts["amounts"], facts["amounts_at_least"]) == ({"EUR": 12.5}, True)
+    assert problem_of(json.loads(json.dumps(facts))) == problem
+    before = {name: value for name, value in facts.items() if not name.startswith("amounts")}
+    assert problem_of(before) == replace(problem, stake=Stake())  # kept by an earlier version
+
+
 @pytest.mark.parametrize(
     ("language", "problem", "sentence"),
     [
         (
             "fr",
             Problem(K.MAILS_WAITING, 3, NOW - 30 * HOUR),
-            "3 courriels attendent le serveur de courriel depuis le 25/11/2026.",
+            "3 courriels attendent le serveur de courriel depuis le 25 nov. 2026.",
         ),
         (
             "fr",
@@ -341,7 +434,7 @@ def test_the_verdict_is_one_sentence(overview: Overview, language: str, sentence
                 {"name": "X", "said": "Invalid Password", "source": ".env"},
             ),
             "X refuse nos identifiants (« Invalid Password », source : .env). 32 réclamations bloquées depuis le "
-            "20/11/2026. Prochain essai le 26/11/2026 à 23 h 00.",
+            "20 nov. 2026. Prochain essai à 23:00 UTC.",
         ),
         (
             "en",

@@ -1,0 +1,41 @@
+"""The money in dispute of claims: what is at stake while a problem lasts."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from recours.core.claim import Stage
+
+# For which a call is still to come, as a backlog counts them.
+TO_COME = (Stage.NEW, Stage.READY, Stage.WAITING)
+
+
+@dataclass(frozen=True)
+class Stake:
+    """Sums by currency; "" if the service's table does not name it. `is_more`: not all claims were added up."""
+
+    amounts: Mapping[str, float] = field(default_factory=dict)
+    is_more: bool = False
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """The claims that a problem is about: those of accounts at these stages, or those with these ids.
+
+    `accounts`: keys; "" for the claims of no carrier that is known. Without an account, those that nobody has assessed
+    are not among them.
+    """
+
+    accounts: Sequence[str] = ()
+    stages: Sequence[Stage] = TO_COME
+    ids: Sequence[Any] = ()
+
+
+def stake_of(amounts: Iterable[tuple[str, float]], *, is_more: bool = False) -> Stake:
+    """The sums of these, each with its currency; amounts of 0 are unknown ones."""
+    sums: dict[str, float] = defaultdict(float)
+    for currency, amount in amounts:
+        if amount:
+            sums[currency] += amount
+    return Stake({currency: round(total, 2) for currency, total in sorted(sums.items())}, is_more)

@@ -1,0 +1,84 @@
+"""What claims are about in money, read from a real database of either kind."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select, text, update
+
+from recours.core.claim import Stage
+from recours.database.engine import Database
+from recours.database.reports.stakes import DatabaseStakes
+from recours.database.schema.inspection import look
+from recours.database.tables import claims
+from recours.operations.stakes import Concerned, Stake
+from tests.contract.test_claims import POLICY, Run
+
+NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def stakes(database: Database, add_claims: Callable[..., None]) -> DatabaseStakes:
+    """Four claims of Chronopost that wait, one that is fetched, one of UPS, and two of a carrier that nobody knows."""
+    amounts = [10.0, 20.0, 0.25, 0.0, 400.0]
+    add_claims(database, [{"amount_requested": amount} for amount in amounts])
+    add_claims(
+        database,
+        [
+            {"claim_reference": "U", "amount_requested": 7.0},
+            {"claim_reference": "P1", "carrier": "Pigeon Post", "amount_requested": 3.0},
+            {"claim_reference": "P2", "carrier": "Pigeon Post", "amount_requested": -3.0},
+        ],
+    )
+    Run(database).keep(NOW, POLICY)
+    with database.write() as connection:
+        connection.execute(text("UPDATE claims SET currency = 'USD' WHERE amount_requested < 1"))
+        connection.execute(
+            update(claims).where(claims.c.claim_reference == "U").values(pod_carrier_key="ups")
+        )
+        connection.execute(
+            update(claims).where(claims.c.amount_requested == 400.0).values(pod_fetch_status="success")
+        )
+    return DatabaseStakes(database, look(database).columns)
+
+
+def test_sums_by_currency_of_what_still_waits(stakes: DatabaseStakes) -> None:
+    assert stakes.of(Concerned(["chronopost"])) == Stake({"EUR": 30.0, "USD": 0.25})
+    assert stakes.of(Concerned(["chronopost", "ups", "dhl"])) == Stake({"EUR": 37.0, "USD": 0.25})
+    assert stakes.of(Concerned(["chronopost"], [Stage.GIVEN_UP])) == Stake()
+    assert stakes.of(Concerned()) == Stake()
+
+
+def test_claims_of_no_known_carrier_and_those_that_no_run_has_assessed(
+    stakes: DatabaseStakes, add_claims: Callable[..., None]
+) -> None:
+    with stakes.database.write() as connection:
+        connection.execute(update(claims).where(claims.c.claim_reference == "U").values(pod_stage=None))
+        connection.execute(
+            update(claims).where(claims.c.claim_reference == "P1").values(pod_carrier_key=None)
+        )
+    assert stakes.of(Concerned(["ups"])) == Stake({"EUR": 7.0})
+    add_claims(stakes.database, [{"claim_reference": "new", "amount_requested": 9.0}])
+    assert stakes.of(Concerned([""], [*Stage])) == Stake({"EUR": 3.0})
+
+
+def test_claims_by_their_ids(stakes: DatabaseStakes) -> None:
+    with stakes.database.read() as connection:
+        ids = list(connection.scalars(select(claims.c.id).order_by(claims.c.id)))
+    assert stakes.of(Concerned(ids=ids[:2])) == Stake({"EUR": 30.0})
+    assert stakes.of(Concerned(ids=ids[:2]), most=1) == Stake({"EUR": 10.0}, is_more=True)
+
+
+def test_no_more_than_so_many_are_added_up(stakes: DatabaseStakes) -> None:
+    assert stakes.of(Concerned(["ups"]), most=1) == Stake({"EUR": 7.0})
+    assert stakes.of(Concerned(["chronopost"]), most=3).is_more
+
+
+def test_a_table_without_amounts_or_currencies(database: Database, add_claims: Callable[..., None]) -> None:
+    add_claims(database, [{}, {}])
+    Run(database).keep(NOW, POLICY)
+    columns = look(database).columns
+    waiting = Concerned(["chronopost"])
+    assert DatabaseStakes(database, columns).of(waiting) == Stake({"EUR": 20.0})
+    assert DatabaseStakes(database, columns - {"currency"}).of(waiting) == Stake({"": 20.0})
+    assert DatabaseStakes(database, columns - {"amount_requested"}).of(waiting) == Stake()
