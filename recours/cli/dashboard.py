@@ -1,10 +1,9 @@
-"""`recours dashboard`: the page in a browser, served by Streamlit until Ctrl-C."""
+"""`recours dashboard`: the page in a browser, served until Ctrl-C."""
 
 import os
 import secrets
 import socket
 from importlib.util import find_spec
-from pathlib import Path
 
 import click
 
@@ -13,8 +12,7 @@ from recours.cli.operations import database_option, settings_for
 from recours.core.password import SALT_BYTES, SHORTEST, hash_of
 from recours.settings.model import is_loopback
 
-PAGE = Path(__file__).resolve().parents[1] / "dashboard" / "page.py"
-NEEDED = ("streamlit", "plotly", "streamlit_pdf")
+NEEDED = ("starlette", "uvicorn", "multipart", "itsdangerous", "babel", "pypdfium2")
 
 
 @click.command("dashboard")
@@ -38,7 +36,8 @@ def command(port: int, host: str, hash_password: bool, database_url: str | None)
         _hash_password()
         return
     settings = settings_for(database_url)
-    if not is_loopback(host) and settings.dashboard_password is None:
+    is_behind_proxy = bool(settings.page_user_header and settings.page_proxies)
+    if not is_loopback(host) and settings.dashboard_password is None and not is_behind_proxy:
         say_error(
             f"At {host} others can reach the page, so it needs a password: set RECOURS_DASHBOARD_PASSWORD_HASH to what "
             "'recours dashboard --hash-password' prints."
@@ -51,7 +50,7 @@ def command(port: int, host: str, hash_password: bool, database_url: str | None)
         )
         raise SystemExit(USAGE)
     _see_that_it_is_free(host, port)
-    if database_url is not None:  # the page's process reads the settings again, whenever it is looked at
+    if database_url is not None:  # the settings are read again for each request
         os.environ["DATABASE_URL"] = database_url
     _serve(host, port)
 
@@ -79,40 +78,21 @@ def _see_that_it_is_free(host: str, port: int) -> None:
 
 
 def _serve(host: str, port: int) -> None:
-    from streamlit import net_util  # noqa: PLC0415 (391 MB that nothing else needs)
-    from streamlit.web import cli  # noqa: PLC0415 (same)
+    import uvicorn  # noqa: PLC0415 (of the extra)
 
-    # A page that another site opens is refused in any case; no server of others is asked for our address before that.
-    net_util.get_external_ip = lambda: None
+    from recours.dashboard.app import make_app  # noqa: PLC0415 (same)
 
     click.echo(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it.")
-    flags = [f"--{name}={value}" for name, value in options(host, port).items()]
-    cli.main(["run", str(PAGE), *flags], standalone_mode=False)
-
-
-def options(host: str, port: int) -> dict[str, str]:
-    """Streamlit's settings: what is set here holds against any config.toml. Nothing is sent to anybody."""
-    return {
-        "server.address": host,
-        "server.port": str(port),
-        "server.headless": "true",
-        "server.enableXsrfProtection": "true",
-        "server.enableCORS": "true",
-        "server.enableStaticServing": "false",
-        "server.enableAgentApi": "false",
-        "server.fileWatcherType": "none",
-        "server.runOnSave": "false",
-        "server.showEmailPrompt": "false",
-        "browser.gatherUsageStats": "false",
-        "browser.serverAddress": host,  # so that no request is made to find out this machine's address
-        "client.toolbarMode": "minimal",
-        "client.showErrorDetails": "none",
-        "client.showErrorLinks": "false",
-        "client.showSidebarNavigation": "false",
-        "global.developmentMode": "false",
-        # Otherwise two threads draw for one visitor, and what an earlier click said may be taken up last.
-        "runner.fastReruns": "false",
-        "runner.magicEnabled": "false",
-        "logger.level": "warning",
-        "logger.hideWelcomeMessage": "true",
-    }
+    # Headers of proxies are the page's own to read: which of them may be believed is a setting.
+    uvicorn.run(
+        make_app(os.environ),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        h11_max_incomplete_event_size=64_000,
+        limit_concurrency=200,
+        timeout_keep_alive=30,
+    )

@@ -1,15 +1,13 @@
 """What the page says, in English and French; kinds of error and stages have theirs in `recours.operations.labels`."""
 
-from datetime import timedelta
 from typing import Any
 
 from recours.core.errors import Actor, ErrorKind
+from recours.core.localized import Localized
 from recours.core.pauses import Refusal
-from recours.core.text import Texts
+from recours.dashboard.phrases import carriers, claim, claims, forecast, mails, overview, results
 from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING
 from recours.operations.position import Standing, closing_of
-
-_DAYS_FROM_HOURS = 48
 
 # In English and in French.
 _ROWS: dict[str, tuple[Any, Any]] = {
@@ -18,8 +16,38 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "view": ("View", "Vue"),
     "overview": ("Overview", "Aperçu"),
     "claims": ("Claims", "Réclamations"),
+    "carriers": ("Carriers", "Transporteurs"),
+    "mails": ("Mails", "Courriels"),
+    "results": ("Results", "Résultats"),
+    "skip": ("Skip to the content", "Aller au contenu"),
+    "leave": ("Log out", "Se déconnecter"),
+    "name_operator": ("operator", "opérateur"),  # the record's name for those who gave none
+    "role_viewer": ("may look, not act", "peut consulter, pas agir"),
+    "role_operator": ("may act", "peut agir"),
+    "only_operators": (
+        "Only operators may do that: RECOURS_PAGE_OPERATORS names them.",
+        "Seuls les exploitants peuvent faire cela : RECOURS_PAGE_OPERATORS les nomme.",
+    ),
+    "not_named": (
+        "The page cannot tell who you are: it is reached through the proxy that signs people in.",
+        "La page ne sait pas qui vous êtes : on l'atteint par le proxy qui identifie les personnes.",
+    ),
+    "no_such_page": ("There is no such page.", "Cette page n'existe pas."),
+    "refused": ("That was refused.", "Cela a été refusé."),
+    "times_in": ("Times are those of {zone}.", "Les heures sont celles de {zone}."),
     "refresh": ("Refresh", "Actualiser"),
-    "as_of": ("As of {at}", "État à {at}"),
+    "as_of": ("As of {at}", "État au {at}"),
+    "find": ("Search", "Chercher"),
+    "cancel": ("Cancel", "Annuler"),
+    "actions": ("Actions", "Actions"),
+    "pause": ("Pause", "Mettre en pause"),
+    "pause_title": ("Pause {carrier}", "Mettre {carrier} en pause"),
+    "reopen": ("Reopen", "Rouvrir"),
+    "enroll": ("Enroll", "Prendre en charge"),
+    "exclude": ("Exclude", "Exclure"),
+    "reference": ("Reference", "Référence"),
+    "amount": ("Amount", "Montant"),
+    "reason": ("Reason", "Motif"),
     "again": ("Try again", "Réessayer"),
     "no_settings": (
         "The settings cannot be used; the page works again once they are corrected.",
@@ -29,7 +57,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
         "The database cannot be used at the moment. The page works again when it is back.",
         "La base de données est inutilisable pour le moment. La page remarche dès son retour.",
     ),
-    "needs_password": (
+    "unprotected": (
         "Reached by this address, the page needs a password: set RECOURS_DASHBOARD_PASSWORD_HASH to what 'recours dashboard --hash-password' prints. On its own machine it opens without, at 127.0.0.1.",
         "À cette adresse, la page demande un mot de passe : donnez à RECOURS_DASHBOARD_PASSWORD_HASH ce qu'affiche « recours dashboard --hash-password ». Sur sa propre machine, elle s'ouvre sans, à 127.0.0.1.",
     ),
@@ -47,19 +75,17 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "due": ("Due now", "À traiter"),
     "waiting": ("Waiting", "En attente"),
     "given_up": ("Given up", "Abandonnées"),
-    "oldest": ("Oldest since", "Plus ancienne"),
-    "day_letter": ("d", "j"),
     "mails_waiting": ("Mails waiting", "Courriels à envoyer"),
     "pod_retry_scheduler": ("Retry scheduler", "Relances"),
     "pod_fetch_worker": ("Fetch worker", "Nouvelles demandes"),
-    "pod_retry_scheduler --claim": ("Asked for by hand", "Demandées à la main"),
+    "pod_retry_scheduler --claim": ("PageRequest for by hand", "Demandées à la main"),
     "fine": ("OK", "OK"),
     "running": ("running", "en cours"),
     "failed_run": ("last run failed", "dernière exécution en échec"),
     "overdue": ("overdue", "en retard"),
     "never_ran": ("never ran", "jamais lancé"),
-    "last_run": ("last run {at}", "dernière le {at}"),
-    "carrier_closed_until": ("{reason} (until {until}).", "{reason} (jusqu'au {until})."),
+    "last_run": ("last run {at}", "dernière : {at}"),
+    "carrier_closed_until": ("{reason} (until {until}).", "{reason} (jusqu'à {until})."),
     "by_day": ("Success by day", "Réussite par jour"),
     "by_carrier": ("Success by carrier", "Réussite par transporteur"),
     "by_retry": ("Success by attempt", "Réussite par tentative"),
@@ -67,13 +93,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "by_kind": ("Errors by kind", "Erreurs par nature"),
     "quotas": ("Calls used", "Appels utilisés"),
     "backlog": ("Backlog by carrier", "En cours par transporteur"),
-    "forecast": ("Backlog, the next {hours} hours", "En cours, les {hours} prochaines heures"),
-    "forecast_show": ("Show the forecast", "Montrer la prévision"),
-    "forecast_wait": ("Simulating the upcoming runs …", "Simulation des prochaines exécutions …"),
-    "forecast_means": (
-        "What is still due after each run, if no try brings a document.",
-        "Ce qui reste à traiter après chaque exécution, si aucun essai n'aboutit.",
-    ),
+    "forecast": ("Forecast", "Prévision"),
     "forecast_stopped": (
         "{worker} has stopped running, so no run of it is foreseen.",
         "{worker} ne tourne plus : aucune de ses exécutions n'est prévue.",
@@ -86,7 +106,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "free": ("left", "restants"),
     "no_attempts": ("No attempt in these days.", "Aucune tentative ces jours-là."),
     "no_backlog": ("Nothing is waiting.", "Rien n'est en attente."),
-    "no_quotas": ("No carrier has credentials yet.", "Aucun transporteur n'a d'identifiants."),
+    "own_account": ("the client's own account", "compte du client"),
     "runs": ("Runs", "Exécutions"),
     "no_runs": ("No run yet.", "Aucune exécution pour le moment."),
     "run_worker": ("Worker", "Programme"),
@@ -112,37 +132,24 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "status_not_available": ("not available", "indisponible"),
     "status_manual": ("manual", "à la main"),
     "no_carrier": ("unknown carrier", "transporteur inconnu"),
-    "found_more": ("more than {count} claims", "plus de {count} réclamations"),
     "found_none": ("No claim fits.", "Aucune réclamation ne correspond."),
     "page_of": ("Page {page} of {pages}", "Page {page} sur {pages}"),
     "previous": ("Previous", "Précédente"),
     "next": ("Next", "Suivante"),
-    "all_on_page": ("All on this page", "Toutes sur cette page"),
     "open": ("Open", "Ouvrir"),
-    "retry_selected": ("Retry selected ({count})", "Relancer la sélection ({count})"),
-    "retry_none": ("Retry selected", "Relancer la sélection"),
     "export": ("Export as CSV", "Exporter en CSV"),
-    "export_help": (
-        "What the filter shows, up to {count} claims.",
-        "Ce que montre le filtre, jusqu'à {count} réclamations.",
-    ),
-    "next_try": ("next try {at}", "prochain essai {at}"),
-    "last_attempt": ("one last attempt {at}", "dernière tentative {at}"),
     "next_try_at": ("Next try", "Prochain essai"),
     "no_next_try": ("none", "aucun"),
     "who_can_act": ("Who can act", "Qui peut agir"),
     "signed_by": ("signed by {who}", "signée par {who}"),
+    "evidence": ("Evidence", "Éléments de preuve"),
     "number": ("Tracking number", "Numéro de suivi"),
     "no_number": ("none", "aucun"),
-    "attempts": ("Attempts", "Tentatives"),
     "deadline": ("Deadline", "Échéance"),
     "claim_status": ("Claim status", "Statut de la réclamation"),
     "back": ("Back to the claims", "Retour aux réclamations"),
     "fetch_now": ("Fetch now", "Interroger le transporteur"),
-    "fetch_help": (
-        "Asks the carrier now, within its quota, whatever the backoff.",
-        "Interroge le transporteur maintenant, dans la limite de son quota, quel que soit le calendrier.",
-    ),
+    "done_of": ("Done with {done} of {total}.", "Fait pour {done} sur {total}."),
     "fetching": ("The carrier is asked …", "Le transporteur est interrogé …"),
     "progress": ("{done} of {total} asked", "{done} sur {total} demandées"),
     "results_of": ("{fetched} of {total} fetched", "{fetched} sur {total} obtenues"),
@@ -173,11 +180,12 @@ _ROWS: dict[str, tuple[Any, Any]] = {
         "A web page as the carrier sent it, shown without scripts and without network.",
         "Une page web telle que le transporteur l'a envoyée, montrée sans scripts et sans réseau.",
     ),
-    "timeline": ("Timeline", "Historique"),
     "no_timeline": ("Nothing happened yet.", "Rien ne s'est encore passé."),
     "attempt_first": ("First fetch", "Première demande"),
     "attempt_last": ("Last attempt", "Dernière tentative"),
     "attempt_sample": ("Sample", "Sondage"),
+    "attempt_by_hand": ("By hand", "À la main"),
+    "outcome_attached": ("a proof was attached", "une preuve a été jointe"),
     "attempt_retry": ("Attempt {number}", "Tentative {number}"),
     "outcome_success": ("the proof was fetched", "la preuve a été obtenue"),
     "outcome_failed": ("failed", "échec"),
@@ -198,6 +206,10 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "event_pod_retrieved": (
         "to the client: the proof of delivery is there",
         "le client est informé que la preuve est là",
+    ),
+    "event_account_refused": (
+        "to the client: the carrier refuses their account",
+        "le client est informé que le transporteur refuse son compte",
     ),
     "event_gave_up": ("to the operator: the claim was given up", "l'exploitant est informé de l'abandon"),
     "event_expired": (
@@ -253,20 +265,32 @@ _ROWS: dict[str, tuple[Any, Any]] = {
             "{count} réclamations sont laissées à une version plus récente de recours, ou attendent que « recours init-db » élargisse les tables. « recours status » en dit plus.",
         ),
     ),
-    "found": ("{count} claim{s}", "{count} réclamation{s}"),
     "calls": ("{count} call{s}, {seconds} s", "{count} appel{s}, {seconds} s"),
 }
+_OF_VIEWS = tuple(view.ROWS for view in (overview, claims, claim, carriers, mails, forecast, results))
 TEXTS: dict[str, dict[str, Any]] = {
-    language: {key: row[place] for key, row in _ROWS.items()} for place, language in enumerate(("en", "fr"))
+    language: {key: row[place] for rows in (_ROWS, *_OF_VIEWS) for key, row in rows.items()}
+    for place, language in enumerate(("en", "fr"))
 }
 
 
-class PageTexts(Texts):
-    def __init__(self, language: str) -> None:
-        super().__init__(language, TEXTS[language])
+class PageTexts(Localized):
+    """What the page says in one language, by keys, with markers in braces; and times, in one zone."""
+
+    def __call__(self, key: str, /, **facts: Any) -> str:
+        return str(TEXTS[self.language][key]).format(**facts)
 
     def counted(self, key: str, count: float, /, **facts: Any) -> str:
-        return super().counted(key, count, **{"count": self.number(count)} | facts)
+        """A text about a count."""
+        return self.agree(TEXTS[self.language][key], count, **facts)
+
+    def of(self, prefix: str, value: str, /, **facts: Any) -> str:
+        """The text of a stored value; one that this version does not know stands for itself."""
+        return self(prefix + value, **facts) if prefix + value in TEXTS[self.language] else value
+
+    def name_of(self, language: str) -> str:
+        """What a language calls itself."""
+        return {"fr": "Français", "en": "English"}[language]
 
     def kind(self, kind: str) -> str:
         return KINDS[self.language][ErrorKind(kind)] if kind in set(ErrorKind) else kind
@@ -279,21 +303,3 @@ class PageTexts(Texts):
 
     def closing(self, refusal: Refusal, carrier: str) -> str:
         return CLOSINGS[self.language][closing_of(refusal)].format(carrier=carrier)
-
-    def number(self, number: float) -> str:
-        """A number with its thousands apart, as the language writes it."""
-        apart = f"{number:,}"
-        return apart.replace(",", "\u202f").replace(".", ",") if self.language == "fr" else apart
-
-    def age(self, span: timedelta) -> str:
-        """How long ago something was, in hours or days."""
-        hours = span.total_seconds() / 3600
-        if hours < _DAYS_FROM_HOURS:
-            return f"{max(hours, 0):.0f}\u202fh"
-        return f"{self.number(round(hours / 24))}\u202f{self('day_letter')}"
-
-    def percent(self, percent: float | None) -> str:
-        """A percentage, or a dash."""
-        if percent is None:
-            return "–"
-        return f"{self.number(percent)}\u202f%" if self.language == "fr" else f"{percent}%"

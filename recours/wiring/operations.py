@@ -8,23 +8,32 @@ from random import random
 from typing import Any
 
 from recours.carriers.queue import APIRequestQueue
+from recours.core.accounts import ServiceClient
+from recours.core.actions import PastAction
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim
+from recours.core.claim import Claim, FetchStatus
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.last_attempt import gave_up_without
-from recours.core.pauses import CLOCKS_DIFFER, Refusal
+from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
+from recours.database.actions import ActionLog
 from recours.database.claims import ClaimRepository
+from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
 from recours.database.reports.records import DatabaseRecords
+from recours.database.reports.stakes import DatabaseStakes
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
 from recours.database.schema.upgrade import left_alone, reach_of_next_run
+from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
+from recours.operations.problems import ProblemKind, problems
 from recours.operations.records import LeftAlone, ListedClaim
+from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
     LAST_MONTH,
+    REFUSED_LONG,
     CarrierNow,
     Overview,
     Troubles,
@@ -38,7 +47,7 @@ from recours.runs.source import unknown_claim
 from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.runs.workers import BOTH_WORKERS
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of, make_queue, redactor
+from recours.wiring.carriers import catalog_of, directory_of, make_queue, redactor
 from recours.wiring.databases import clock_of, connect, current_schema, enrolment_of, policy_of
 
 # How often each worker is to run.
@@ -47,6 +56,10 @@ SCHEDULES = {worker.name: worker.schedule for worker in BOTH_WORKERS}
 
 # How far back the beginning of an outage or of refusals is searched for: longer ones are shown as so long.
 _LONGEST_STREAK = timedelta(days=60)
+# The same of clients' accounts, of which there may be many.
+_LONGEST_OF_ACCOUNTS = 2 * REFUSED_LONG
+
+_ACTIONS_SHOWN = 10
 
 # Claims between two reads of the carriers' states.
 _POSITIONS_AT_ONCE = 1000
@@ -108,6 +121,26 @@ class Operations:
             for key, spec in self.catalog.specs.items()
         ]
 
+    def actions_now(self) -> dict[str, list[PastAction]]:
+        """What people did to each carrier last, by its key, the latest first. Raises DatabaseError."""
+        log = ActionLog(self.database)
+        return {key: log.latest([key], _ACTIONS_SHOWN) for key in self.catalog.specs}
+
+    @property
+    def clients(self) -> ClientAccounts:
+        return ClientAccounts(self.database)
+
+    def accounts_now(self) -> list[ListedAccount]:
+        """The accounts of clients, with their health at this moment. Calls nobody. Raises DatabaseError."""
+        from recours.wiring.account_operations import AccountOperations  # noqa: PLC0415 (which works with operations)
+
+        return AccountOperations(self).listed(self.clients.all())
+
+    def client_named(self, claim: Claim) -> str:
+        """The client of a claim, for people. Raises DatabaseError."""
+        emails = self.clients.emails([claim.client_id]) if claim.client_id is not None else {}
+        return ServiceClient(claim.client_id, emails.get(claim.client_id, "")).named
+
     def overview_with_returns(self, days: int, *, exact: bool = False) -> Overview:
         """The same with what the calls of these days brought. Raises DatabaseError."""
         seen = self.overview(days, exact=exact)
@@ -118,6 +151,7 @@ class Operations:
     def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""
         now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
+        accounts = self.accounts_now()
         seen = overview(
             self.records,
             carriers,
@@ -127,25 +161,46 @@ class Operations:
             zone=policy.zone,
             days=days,
             exact=exact,
-            troubles=self._troubles(now, carriers),
+            troubles=self._troubles(now, carriers, accounts),
+            accounts=accounts,
         )
-        return replace(
-            seen, not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED, now), left_alone=self.left_alone
-        )
+        not_enrolled = self.enrolment.undecided(MOST_NOT_ENROLLED, now)
+        seen = replace(seen, not_enrolled=not_enrolled, left_alone=self.left_alone)
+        return replace(seen, stakes=self._stakes(seen))
 
-    def _troubles(self, now: datetime, carriers: Sequence[CarrierNow]) -> Troubles:
+    def _stakes(self, seen: Overview) -> dict[tuple[str, str], Stake]:
+        """The money in dispute of the claims that each problem is about, by its kind and carrier."""
+        read = DatabaseStakes(self.database, self.columns, self.claims.reach)
+        found: dict[tuple[str, str], Stake] = {}
+        for problem in problems(seen):
+            claims = problem.claims
+            if problem.kind is ProblemKind.NOT_ENROLLED:
+                claims = Concerned(ids=self.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, seen.at))
+            if claims.accounts or claims.ids:
+                found[problem.kind, problem.carrier] = read.of(claims)
+        return found
+
+    def _troubles(
+        self, now: datetime, carriers: Sequence[CarrierNow], accounts: Sequence[ListedAccount]
+    ) -> Troubles:
         policy = self.settings.policy
         read = DatabaseTroubles(
             self.database, self.catalog, self.columns, redactor(self.settings), self.claims.reach
         )
         recent = self.records.tallies(days_until(now.astimezone(policy.zone).date(), 2), policy.zone)
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
-        late, forgotten = self._untried(read, refusals, now)
-        kinds = {tally.carrier: OUTAGE_KINDS for tally in recent if tally.kind in OUTAGE_KINDS}
-        kinds |= {carrier.key: REFUSED_KINDS for carrier in carriers if carrier.rejected}
-        streaks = {
-            key: read.streak_since(key, of_key, now - _LONGEST_STREAK) for key, of_key in kinds.items()
+        refusals |= {
+            one.account.key: Refusal(Blocked.CARRIER, one.why or "", one.until)
+            for one in accounts
+            if one.health is not AccountHealth.OPEN
         }
+        late, forgotten = self._untried(read, refusals, now)
+        out = {tally.carrier for tally in recent if tally.kind in OUTAGE_KINDS}
+        rejected = {carrier.key for carrier in carriers if carrier.rejected}
+        since = now - _LONGEST_STREAK
+        streaks = {key: read.streak_since(key, OUTAGE_KINDS, since) for key in out - rejected}
+        streaks |= {key: read.streak_since(key, REFUSED_KINDS, since, of_house=True) for key in rejected}
+        refused = [one.account.id for one in accounts if one.health is AccountHealth.REFUSED]
         return Troubles(
             mails=read.mail_piles(now),
             streaks={key: since for key, since in streaks.items() if since},
@@ -153,7 +208,21 @@ class Operations:
             without_last_attempt=self._without_last_attempt(read, now),
             late=late,
             forgotten=forgotten,
+            account_streaks=read.refused_since(refused, now - _LONGEST_OF_ACCOUNTS) if refused else {},
+            without_account=self._without_account(read, carriers) if accounts else {},
         )
+
+    def _without_account(
+        self, read: DatabaseTroubles, carriers: Sequence[CarrierNow]
+    ) -> dict[str, list[ServiceClient]]:
+        """The clients who have claims where neither they nor the house have an account, by the carrier's key."""
+        found = {carrier.key: read.clients_of(carrier.key) for carrier in carriers if not carrier.configured}
+        emails = self.clients.emails({client_id for ids in found.values() for client_id in ids})
+        return {
+            key: [ServiceClient(client_id, emails.get(client_id, "")) for client_id in ids]
+            for key, ids in found.items()
+            if ids
+        }
 
     def _untried(
         self, read: DatabaseTroubles, refusals: Mapping[str, Refusal], now: datetime
@@ -161,7 +230,7 @@ class Operations:
         """Claims that are not tried before their deadline, or before their evidence ends if that comes first."""
         policy, late, forgotten = self.settings.policy, [], []
         for claim in read.near_deadline(now, now + NEAR, refusals):
-            where = position(claim, now, policy, refusal=refusals.get(claim.carrier or ""))
+            where = position(claim, now, policy, refusal=refusals.get(claim.account_key))
             if where.evidence and loses_evidence(where, now):
                 forgotten.append((where.evidence.ends_at, claim))
             elif misses_deadline(claim, where, now, policy):
@@ -180,7 +249,7 @@ class Operations:
 
     def position(self, claim: Claim, leased_until: datetime | None) -> Position:
         """Where a claim stands at this moment. Raises DatabaseError."""
-        refusal = self.queue().would_refuse(claim.carrier) if claim.carrier else None
+        refusal = self.queue().would_refuse(claim.account_key) if claim.carrier else None
         leased = leased_until is not None
         return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, leased=leased)
 
@@ -188,16 +257,25 @@ class Operations:
         """The same, of a claim that a run may hold. Raises DatabaseError."""
         return self.position(claim, self.records.leased_until(claim.id, self.clock.now()))
 
+    def has_hollow_pod(self, claim: Claim) -> bool:
+        """Tell whether the claim has a POD that is known to prove nothing, and no run holds it. Raises DatabaseError."""
+        listed = self.records.find(claim.reference) if claim.fetch_status == FetchStatus.SUCCESS else None
+        if listed is None or not listed.pod_url or listed.leased_until(self.clock.now()):
+            return False
+        pieces = self.records.evidence(claim.id)
+        return any(piece.path == listed.pod_url and piece.refused for piece in pieces)
+
     def positions(self, found: Sequence[ListedClaim]) -> dict[Any, Position]:
-        """Where these claims stand, by their ids; each carrier is looked at once. Raises DatabaseError."""
+        """Where these claims stand, by their ids; each account is looked at once. Raises DatabaseError."""
         queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
-        refusals = {key: queue.would_refuse(key) for key in {listed.claim.carrier for listed in found} if key}
+        keys = {listed.claim.account_key for listed in found}
+        refusals = {key: queue.would_refuse(key) for key in keys if key}
         return {
             listed.claim.id: position(
                 listed.claim,
                 now,
                 policy,
-                refusal=refusals.get(listed.claim.carrier or ""),
+                refusal=refusals.get(listed.claim.account_key),
                 leased=listed.leased_until(now) is not None,
             )
             for listed in found
@@ -229,7 +307,8 @@ def open_operations(settings: Settings) -> Operations:
 
 def operations_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> Operations:
     """The operations over a database that is open already. Raises DatabaseError."""
-    catalog, redact, columns = catalog_of(settings), redactor(settings), schema.columns
+    catalog = catalog_of(settings, directory_of(database))
+    redact, columns = redactor(settings), schema.columns
     reach = reach_of_next_run(database, schema)
     return Operations(
         settings=replace(settings, policy=policy_of(settings, database)),

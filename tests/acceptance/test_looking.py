@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,6 +27,7 @@ from tests.conftest import Kind
 ROOT = Path(__file__).resolve().parents[2]
 FOREVER = (Scenario.UNKNOWN,) * 40
 HOUR = timedelta(hours=1)
+PARIS = ZoneInfo("Europe/Paris")
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test_status_says_what_needs_a_hand(service: Service, person: Person) -> None
         f"{began:%Y-%m-%d %H:%M:%S.%f}",
     )
     until = f"{datetime.now(UTC) + HOUR:%Y-%m-%d %H:%M:%S.%f}"
-    service.sql("UPDATE recours_carriers SET refused_until = ? WHERE carrier = 'chronopost'", until)
+    service.sql("UPDATE recours_account_state SET refused_until = ? WHERE carrier = 'chronopost'", until)
     shown = person.does("status", UPS_CLIENT_ID="", UPS_CLIENT_SECRET="")
     remarks = [line for line in shown.splitlines() if line.startswith("! ")]
     assert remarks[0] == "! pod_fetch_worker has never run on this database. It should run every 30 min."
@@ -277,18 +279,18 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     )
     service.run()
     shown = person.does("why", "CLM-0001")
-    next_at = (begun + 6 * HOUR).astimezone()
+    next_at = (begun + 6 * HOUR).astimezone(PARIS)
     assert shown.startswith("CLM-0001: Chronopost, XY000000001FR, to be answered by ")
     assert "It waits for retry 2 of 4." in shown
     assert (
-        f"Next try: first run at or after {next_at:%Y-%m-%d %H:%M}: retry 2 comes 6 h after the previous attempt"
+        f"Next try: first run at or after {next_at:%Y-%m-%d %H:%M %Z}: retry 2 comes 6 h after the previous attempt"
         in shown
     )
     assert "Last error: Chronopost does not know this number" in shown
     assert "Who can act: The client" in shown
     assert "Compare the number and the carrier with the client's papers" in shown
     assert "To try it at once: recours retry --claim CLM-0001" in shown
-    assert line_of(section(shown, "Attempts"), f"{begun.astimezone():%Y-%m-%d %H:%M}")[1:4] == [
+    assert line_of(section(shown, "Attempts"), f"{begun.astimezone(PARIS):%Y-%m-%d %H:%M %Z}")[1:4] == [
         "retry 1",
         "XY000000001FR",
         "not_found",
@@ -446,6 +448,27 @@ def test_claims_are_exported_for_a_spreadsheet(service: Service, person: Person)
         cwd=ROOT, env=person.environment | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True, timeout=60,
     )  # fmt: skip
     assert to_stdout.stdout == raw
+
+
+def test_claims_are_exported_as_they_are_filtered_and_sorted(service: Service, person: Person) -> None:
+    for amount in (5.0, 30.0, 20.0):
+        service.add(*FOREVER, failed_at=now_minus(minutes=2), amount_requested=amount)
+    service.add(*FOREVER, failed_at=now_minus(minutes=2), carrier="UPS")
+    service.run()
+
+    def exported(*arguments: str) -> list[str]:
+        return [row["claim"] for row in json.loads(person.does("export", "--json", *arguments))]
+
+    assert exported("--search", "lm-000", "--sort", "amount", "--carrier", "chronopost") == [
+        "CLM-0001",
+        "CLM-0003",
+        "CLM-0002",
+    ]
+    assert exported("--carrier", "UPS") == ["CLM-0004"]
+    assert exported("--search", "0002") == exported("--sort", "amount", "--desc")[:1] == ["CLM-0002"]
+    assert exported("--stage", "given_up") == exported("--status", "success") == exported("--kind", "x") == []
+    for wrong in (("--desc",), ("--what", "attempts", "--search", "x"), ("--carrier", "Pigeon")):
+        assert person.types("export", "--json", *wrong).returncode == 2
 
 
 def test_attempts_are_exported_as_json(service: Service, person: Person) -> None:

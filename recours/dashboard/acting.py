@@ -1,0 +1,102 @@
+"""How an action that was asked for on the page is done, and what its notice says."""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+from recours.core.text import clean
+from recours.dashboard.notices import Notice
+from recours.dashboard.visit import Visit
+from recours.operations.actions import ActionResult
+from recours.operations.results import FetchResult, RecoursError
+from recours.wiring.actions import Actions
+from recours.wiring.operations import open_operations
+
+_LONGEST = 1000
+
+
+def actions_of(visit: Visit) -> Actions:
+    return Actions(visit.operations, visit.visitor.name, visit.texts.language)
+
+
+def done(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
+    """Do it now."""
+    return _done(actions_of(visit), do)
+
+
+def done_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) -> Notice:
+    """Do it now with several claims, each of which has its own sentence."""
+    try:
+        results = do(actions_of(visit))
+    except RecoursError as error:
+        return Notice(clean(error, _LONGEST), is_good=False)
+    count = sum(result.is_done for result in results)
+    if len(results) == 1:
+        return Notice(results[0].sentence, is_good=bool(count))
+    text = visit.texts("done_of", done=visit.texts.number(count), total=visit.texts.number(len(results)))
+    lines = [(result.sentence, result.is_done) for result in sorted(results, key=lambda one: one.is_done)]
+    return Notice(text, is_good=count == len(results), lines=lines)
+
+
+def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
+    """Do what takes a call, over a database connection of its own: the visitor is answered meanwhile."""
+    notice = Notice(is_over=False, total=1)
+    settings, name, language = visit.settings, visit.visitor.name, visit.texts.language
+
+    def work() -> None:
+        try:
+            operations = open_operations(settings)
+            with closing(operations.database):
+                result = _done(Actions(operations, name, language), do)
+            notice.text, notice.is_good = result.text, result.is_good
+        except Exception as error:
+            # Here it would not be seen; the traceback is on the server's standard error.
+            notice.text, notice.is_good = f"{type(error).__name__}: {clean(error, _LONGEST)}", False
+            raise
+        finally:
+            notice.is_over = True
+
+    # Not a daemon: a server that is stopped waits for the call under way.
+    threading.Thread(target=work, name="action").start()
+    return notice
+
+
+def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[str, bool]] = ()) -> Notice:
+    """Have the carriers of these claims asked; the visitor is answered meanwhile. `before`: lines that come first."""
+    try:
+        fetch = actions_of(visit).fetch(references)
+    except RecoursError as error:
+        return Notice(clean(error, _LONGEST), is_good=False)
+    texts, total = visit.texts, len(fetch.references)
+    notice = Notice(is_over=False, total=total, done=lambda: fetch.done)
+
+    def conclude() -> None:
+        fetch.wait()
+        lines = [_line(outcome) for outcome in fetch.outcomes]
+        notice.is_good = fetch.fault is None and fetch.fetched == total
+        if fetch.fault is not None:
+            notice.text = clean(fetch.fault, _LONGEST)
+        elif total == 1:
+            notice.text = lines[0][0]
+        else:
+            notice.text = texts("results_of", fetched=texts.number(fetch.fetched), total=texts.number(total))
+            notice.lines = [*before, *sorted(lines, key=lambda line: line[1])]
+        notice.is_over = True
+
+    # It only waits: the run itself is in a thread that a server which stops waits for.
+    threading.Thread(target=conclude, name="fetch-notice", daemon=True).start()
+    return notice
+
+
+def _line(outcome: FetchResult | RecoursError) -> tuple[str, bool]:
+    if isinstance(outcome, RecoursError):
+        return clean(outcome, _LONGEST), False
+    return clean(outcome.sentence, _LONGEST), outcome.fetched
+
+
+def _done(actions: Actions, do: Callable[[Actions], ActionResult]) -> Notice:
+    try:
+        result = do(actions)
+    except RecoursError as error:
+        return Notice(clean(error, _LONGEST), is_good=False)
+    return Notice(result.sentence, is_good=result.is_done)

@@ -1,0 +1,299 @@
+"""The page as a web application: its addresses, who may use them, and what holds for every answer."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.status import HTTP_404_NOT_FOUND, HTTP_413_CONTENT_TOO_LARGE
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recours.carriers.registry import CATALOG
+from recours.core.mail import LANGUAGES
+from recours.core.password import Doorkeeper
+from recours.core.text import clean
+from recours.dashboard.documents import LARGEST
+from recours.dashboard.notices import Notices
+from recours.dashboard.texts import PageTexts
+from recours.dashboard.views import (
+    carriers,
+    claim,
+    claim_actions,
+    claims,
+    document,
+    forecast,
+    mails,
+    overview,
+    results,
+)
+from recours.dashboard.visit import LANGUAGE_COOKIE, Visit, language_of, own_path, render, with_parameters
+from recours.dashboard.visitors import (
+    SESSION_COOKIE,
+    SESSION_S,
+    NotAdmitted,
+    PageRequest,
+    is_own_origin,
+    new_session,
+    visitor_of,
+)
+from recours.database.engine import DatabaseError
+from recours.settings.loading import load_at_home
+from recours.settings.model import Settings, SettingsError
+from recours.wiring.operations import open_operations
+
+View = Callable[[Visit], Response]
+_LANGUAGE_S = 365 * 86400
+_MOST_FIELDS = 11_000  # a box for each of the claims that may be chosen
+_LARGEST_FIELD = 100_000  # bytes
+_LARGEST_BODY = LARGEST + 2_000_000  # bytes: a file, and what else is sent with it
+
+# Nothing is loaded from elsewhere, nobody may frame the page, and no script or style stands in it.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def show_notice(visit: Visit) -> Response:
+    """How far an action is that is under way."""
+    key = visit.query.get("key", "")
+    if visit.notices.get(key) is None:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    return visit.page("notice_alone.html", key=key)
+
+
+# What is looked at, and what is done. What is done takes an operator.
+LOOKED_AT: Mapping[str, View] = {
+    "/": overview.show,
+    "/find": claim.find,
+    "/claims": claims.show,
+    "/claims.csv": claims.export,
+    "/claim": claim.show,
+    "/document": document.show,
+    "/carriers": carriers.show,
+    "/mails": mails.show,
+    "/mail": mails.show_one,
+    "/mail/content": mails.content,
+    "/forecast": forecast.show,
+    "/results": results.show,
+    "/notice": show_notice,
+}
+DONE: Mapping[str, View] = {
+    "/claims/do": claims.act,
+    "/claim/fetch": claim_actions.fetch,
+    "/claim/reopen": claim_actions.reopen,
+    "/claim/enroll": claim_actions.enroll,
+    "/claim/exclude": claim_actions.exclude,
+    "/claim/correct": claim_actions.correct,
+    "/claim/attach": claim_actions.attach,
+    "/carriers/pause": carriers.pause,
+    "/carriers/resume": carriers.resume,
+    "/carriers/check": carriers.check,
+    "/accounts/disable": carriers.disable_account,
+    "/accounts/enable": carriers.enable_account,
+    "/mails/release": mails.release,
+}
+
+
+def make_app(environment: Mapping[str, str]) -> Starlette:
+    """The application. Settings are read for each request: a password that was changed counts at once."""
+    page = _Page(environment)
+    static = StaticFiles(directory=Path(__file__).parent / "static")
+    routes = [
+        Mount("/static", static),
+        Route("/enter", page.enter, methods=["POST"]),
+        Route("/leave", page.leave, methods=["POST"]),
+        Route("/language", page.choose_language, methods=["POST"]),
+        *(Route(path, page.shown(view), methods=["GET"]) for path, view in LOOKED_AT.items()),
+        *(Route(path, page.done(view), methods=["POST"]) for path, view in DONE.items()),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(_Hardened)],
+        exception_handlers={
+            HTTPException: page.failed,
+            SettingsError: page.failed,
+            DatabaseError: page.failed,
+        },
+    )
+
+
+class _Hardened:
+    """Adds what holds for every answer; refuses posts of other sites, and bodies that are larger than any may be."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"].startswith("/static/"):
+                    headers["Cache-Control"] = "no-cache"
+            await send(message)
+
+        request = Request(scope)
+        if request.method not in ("GET", "HEAD") and not is_own_origin(request.headers):
+            refusal = Response("This was not sent by the page itself.\n", 403, media_type="text/plain")
+            await refusal(scope, receive, send_hardened)
+            return
+        left = _LARGEST_BODY
+
+        async def receive_bounded() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(HTTP_413_CONTENT_TOO_LARGE, "This is larger than any file may be.")
+            return message
+
+        await self._app(scope, receive_bounded, send_hardened)
+
+
+class _Page:
+    """What the addresses share."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._doorkeeper = Doorkeeper(time.monotonic)
+        self._notices = Notices()
+
+    def shown(self, view: View) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            return await run_in_threadpool(self._answer, request, view, FormData(), acts=False)
+
+        return endpoint
+
+    def done(self, view: View) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            async with request.form(
+                max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FIELD
+            ) as form:
+                return await run_in_threadpool(self._answer, request, view, form, acts=True)
+
+        return endpoint
+
+    def _answer(self, request: Request, view: View, form: FormData, *, acts: bool) -> Response:
+        settings = load_at_home(self._environment, CATALOG)
+        texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
+        visitor = visitor_of(_asked(request), settings)
+        if isinstance(visitor, NotAdmitted):
+            return _refusal(request, texts, visitor)
+        if acts and not visitor.may_act:
+            raise HTTPException(403, texts("only_operators"))
+        # Opened for each request: a database that was gone or replaced is seen at once.
+        operations = open_operations(settings)
+        with closing(operations.database):
+            return view(Visit(request, settings, operations, visitor, texts, self._notices, form))
+
+    # ---------------------------------------------------------------- the door
+
+    async def enter(self, request: Request) -> Response:
+        async with request.form(max_files=0, max_fields=5, max_part_size=10_000) as form:
+            return await run_in_threadpool(
+                self._enter, request, str(form.get("password", "")), str(form.get("back", "/"))
+            )
+
+    def _enter(self, request: Request, password: str, back: str) -> Response:
+        settings = load_at_home(self._environment, CATALOG)
+        wanted, asked = settings.dashboard_password, _asked(request)
+        texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
+        if wanted is None:
+            return _refusal(request, texts, NotAdmitted.UNPROTECTED)
+        address = asked.address(settings.page_proxies)
+        if wait := self._doorkeeper.wait_s(address):
+            fault = texts("slow_down", seconds=round(wait) or 1)
+            return render(request, "door.html", texts, 429, fault=fault, back=back)
+        if not self._doorkeeper.lets_in(password, wanted, address):
+            return render(request, "door.html", texts, 403, fault=texts("wrong"), back=back)
+        response = RedirectResponse(own_path(back), 303)
+        is_secure = request.url.scheme == "https" or (
+            asked.is_by_proxy(settings.page_proxies) and asked.headers.get("x-forwarded-proto") == "https"
+        )
+        response.set_cookie(
+            SESSION_COOKIE,
+            new_session(wanted, secrets.token_hex(8)),
+            max_age=SESSION_S,
+            httponly=True,
+            samesite="lax",
+            secure=is_secure,
+        )
+        return response
+
+    async def leave(self, request: Request) -> Response:
+        del request
+        response = RedirectResponse("/", 303)
+        response.delete_cookie(SESSION_COOKIE)
+        return response
+
+    async def choose_language(self, request: Request) -> Response:
+        async with request.form(max_files=0, max_fields=5, max_part_size=10_000) as form:
+            chosen, back = str(form.get("language", "")), str(form.get("back", "/"))
+        response = RedirectResponse(own_path(back), 303)
+        if chosen in LANGUAGES:
+            response.set_cookie(LANGUAGE_COOKIE, chosen, max_age=_LANGUAGE_S, samesite="lax")
+        return response
+
+    # ---------------------------------------------------------------- what went wrong
+
+    async def failed(self, request: Request, error: Exception) -> Response:
+        """A page that says what is wrong, and offers to try again."""
+        return await run_in_threadpool(self._failed, request, error)
+
+    def _failed(self, request: Request, error: Exception) -> Response:
+        language, status, details = LANGUAGES[0], 503, [clean(error, 1000)]
+        try:
+            settings: Settings | None = load_at_home(self._environment, CATALOG)
+        except SettingsError as faults:
+            settings = None
+            # Nobody could say who they are.
+            is_from_elsewhere = _asked(request).is_from_elsewhere
+            details = [] if is_from_elsewhere else [clean(fault, 1000) for fault in faults.faults]
+        if settings:
+            language = settings.mail.language
+        texts = PageTexts(language_of(request, language))
+        title = texts("no_settings" if settings is None else "no_database")
+        if isinstance(error, HTTPException):
+            is_missing, status = error.status_code == HTTP_404_NOT_FOUND, error.status_code
+            title = texts("no_such_page" if is_missing else "refused")
+            details = [] if is_missing else [clean(error.detail, 1000)]
+        return render(request, "failed.html", texts, status, title=title, details=details)
+
+
+def _asked(request: Request) -> PageRequest:
+    peer = request.client.host if request.client else ""
+    return PageRequest(request.headers, peer, request.cookies.get(SESSION_COOKIE, ""))
+
+
+def _refusal(request: Request, texts: PageTexts, why: NotAdmitted) -> Response:
+    if why is NotAdmitted.NOT_ENTERED:
+        back = with_parameters(request.url.path, request.query_params, notice=None)
+        return render(
+            request, "door.html", texts, 401, fault="", back=back if request.method == "GET" else "/"
+        )
+    return render(request, "failed.html", texts, 403, title=texts(why), details=[])

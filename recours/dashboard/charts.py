@@ -1,0 +1,256 @@
+"""Charts as figures on a ground of 100 by 100, which templates draw as SVG. Pure: figures in, drawings out.
+
+Each has its figures as a table too: for those who cannot see it, and for those who want to know exactly.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import accumulate
+
+from recours.core.claim import Stage
+from recours.dashboard.texts import PageTexts
+from recours.operations.forecast.hours import Hour
+from recours.operations.records import Backlog
+from recours.operations.secured import WeekResult
+from recours.operations.status import CarrierNow, Rate
+from recours.runs.summary import worth_showing
+
+# Names of colours in page.css, told apart by people who see no red and green, on light and dark grounds.
+GOOD, BAD, LEFT, MORE = "good", "bad", "left", "more"
+OTHERS = tuple(f"other-{number}" for number in range(1, 9))
+_STAGES = {
+    Stage.READY: "bad",
+    Stage.NEW: "more",
+    Stage.WAITING: "other-1",
+    Stage.SETTLED: "other-2",
+    Stage.UNNUMBERED: "left",
+    Stage.GIVEN_UP: "other-3",
+}
+# Columns of which all are named; of more every second, third … is.
+_NAMED, _NAMED_ON_PHONES, _NAMED_OF_MANY, _FEW = 8, 4, 6, 16
+_LEAST_COLUMNS = 6  # as wide as if there were so many
+
+
+@dataclass(frozen=True)
+class Series:
+    """What a colour stands for, and its value in each bar."""
+
+    name: str
+    color: str
+    values: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a bar, in percent of the ground: where it begins, and how far it goes."""
+
+    color: str
+    begins: float
+    size: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """`label`: what stands beside it; `title`: all that it shows.
+
+    `is_named`: there is room for its name; `is_named_if_wide`: only where the page is no phone's.
+    """
+
+    name: str
+    segments: Sequence[Segment]
+    label: str = ""
+    title: str = ""
+    is_named: bool = True
+    is_named_if_wide: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """`legend`: names with their colours; `scale`: what is written beside 100, 50 and 0 percent of the ground."""
+
+    bars: Sequence[Bar]
+    legend: Sequence[tuple[str, str]]
+    scale: Sequence[str]
+    heads: Sequence[str]  # of its table
+    rows: Sequence[Sequence[str]]
+
+    @property
+    def places(self) -> int:
+        return max(len(self.bars), _LEAST_COLUMNS)
+
+
+def by_day(rates: Mapping[date, Rate], texts: PageTexts) -> Chart:
+    names = [texts.short_day(day) for day in rates]
+    return _outcomes(texts("day"), names, list(rates.values()), texts)
+
+
+def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageTexts) -> Chart:
+    """Attempts at each carrier, by how they ended; the busiest first."""
+    busiest = sorted(rates, key=lambda key: -(rates[key].success + rates[key].failed + rates[key].left))
+    shown = [names.get(key, key) or texts("no_carrier") for key in busiest]
+    return _outcomes(texts("carrier"), shown, [rates[key] for key in busiest], texts)
+
+
+def by_retry(rates: Mapping[int, Rate], texts: PageTexts) -> Chart:
+    names = [texts.number(retry) if retry else texts("first_fetch") for retry in rates]
+    return _outcomes(texts("attempt"), names, list(rates.values()), texts)
+
+
+def _outcomes(head: str, names: Sequence[str], rates: Sequence[Rate], texts: PageTexts) -> Chart:
+    series = [
+        Series(texts("success"), GOOD, [rate.success for rate in rates]),
+        Series(texts("failed"), BAD, [rate.failed for rate in rates]),
+        Series(texts("left"), LEFT, [rate.left for rate in rates]),
+    ]
+    percents = [texts.percent(rate.percent) for rate in rates]
+    return stacked(head, names, series, texts, labels=percents, label_head=texts("success_rate"))
+
+
+def by_kind(errors: Mapping[str, int], texts: PageTexts) -> Chart:
+    """Errors by their kind, the most frequent first."""
+    failed = Series(texts("failed"), BAD, list(errors.values()))
+    names, labels = [texts.kind(kind) for kind in errors], [texts.number(count) for count in errors.values()]
+    return stacked(texts("error_kind"), names, [failed], texts, labels=labels)
+
+
+def backlog(backlogs: Sequence[Backlog], names: Mapping[str, str], texts: PageTexts) -> Chart:
+    """What is not done, by carrier and stage. A count that was not ended has a plus."""
+    series = [
+        Series(texts.stage(stage), color, [one.stages.get(stage, 0) for one in backlogs])
+        for stage, color in _STAGES.items()
+    ]
+    shown = [names.get(one.carrier) or texts("no_carrier") for one in backlogs]
+    counts = [sum(one.stages.get(stage, 0) for stage in _STAGES) for one in backlogs]
+    are_more = [any(count == one.counted_up_to for count in one.stages.values()) for one in backlogs]
+    labels = [
+        f"{texts.number(count)}{'+' if is_more else ''}"
+        for count, is_more in zip(counts, are_more, strict=True)
+    ]
+    return stacked(texts("carrier"), shown, series, texts, labels=labels, label_head=texts("total"))
+
+
+def quotas(carriers: Iterable[CarrierNow], texts: PageTexts) -> Chart:
+    """How far each limit is used of which something is, in percent of it, with the figures beside it; the fullest first."""
+    uses = [
+        (carrier.name, use)
+        for carrier in carriers
+        if carrier.configured
+        for use in worth_showing(list(carrier.uses))
+        if not use.limit.window.is_short and (use.used or use.reserved)
+    ]
+    uses.sort(
+        key=lambda of_carrier: -(of_carrier[1].used + of_carrier[1].reserved) / of_carrier[1].limit.number
+    )
+    bars, rows = [], []
+    for carrier, use in uses:
+        kind = use.limit.capability
+        name = f"{carrier} ({texts.of('calls_', kind.lower())})" if kind else carrier
+        used = min(100 * use.used / use.limit.number, 100)
+        held = min(100 * use.reserved / use.limit.number, 100 - used)
+        label = f"{texts.number(use.used)} / {texts.number(use.limit.number)}"
+        bars.append(Bar(name, _segments([(OTHERS[0], used), (MORE, held)]), label))
+        counts = (use.limit.number, use.used, use.reserved, use.left)
+        rows.append([name, *(texts.number(count) for count in counts)])
+    heads = [texts("carrier"), *map(texts, ("limit", "used", "held", "free"))]
+    is_held = any(use.reserved for _, use in uses)
+    legend = [(texts("used"), OTHERS[0]), (texts("held"), MORE)] if is_held else []
+    return Chart(bars, legend, (), heads, rows)
+
+
+def stacked(
+    head: str,
+    names: Sequence[str],
+    series: Sequence[Series],
+    texts: PageTexts,
+    *,
+    labels: Sequence[str] = (),
+    label_head: str = "",
+) -> Chart:
+    """Bars of which each is as long as the sum of its values; series without any are left out of drawing and legend."""
+    shown = [one for one in series if any(one.values)]
+    sums = [sum(one.values[place] for one in shown) for place in range(len(names))]
+    top = ceiling_of(max(sums, default=0))
+    every = -(-len(names) // (_NAMED if len(names) <= _FEW else _NAMED_OF_MANY))
+    # The last one is named, but not where its name would stick out of the drawing.
+    counted = range(len(names)) if len(names) > _FEW else range(len(names) - 1, -1, -1)
+    bars = [
+        Bar(
+            name,
+            _segments((one.color, 100 * one.values[place] / top) for one in shown),
+            labels[place] if labels else "",
+            ", ".join(f"{one.name} {texts.number(one.values[place])}" for one in shown if one.values[place]),
+            is_named=counted[place] % every == 0,
+            is_named_if_wide=len(names) > _NAMED_ON_PHONES and counted[place] % (2 * every) > 0,
+        )
+        for place, name in enumerate(names)
+    ]
+    scale = (texts.number(top), texts.number(top // 2) if top > 1 else "", texts.number(0))
+    heads = [head, *(one.name for one in shown), *([label_head] if label_head else [])]
+    rows = [
+        [name, *(texts.number(one.values[place]) for one in shown), *([labels[place]] if label_head else [])]
+        for place, name in enumerate(names)
+    ]
+    legend = [(one.name, one.color) for one in shown] if len(shown) > 1 else []
+    return Chart(bars, legend, scale, heads, rows)
+
+
+def _segments(sizes: Iterable[tuple[str, float]]) -> list[Segment]:
+    sizes = list(sizes)
+    begins = [0.0, *accumulate(size for _, size in sizes)]
+    return [
+        Segment(color, round(begin, 2), round(size, 2))
+        for (color, size), begin in zip(sizes, begins, strict=False)
+        if size
+    ]
+
+
+def ceiling_of(highest: float) -> int:
+    """The least of 1, 2, 4, 6, 8, 10, 20, 40 … that is as high; half of it is a whole number too, except of 1."""
+    unit: int = 10 ** (len(str(math.ceil(highest))) - 1)
+    return next(step * unit for step in (1, 2, 4, 6, 8, 10) if step * unit >= highest)
+
+
+# ---------------------------------------------------------------- by week
+
+
+def proofs_by_week(weeks: Sequence[WeekResult], texts: PageTexts) -> Chart:
+    proofs = Series(texts("proofs"), GOOD, [result.proofs.count for result in weeks])
+    return stacked(texts("week"), _mondays(weeks, texts), [proofs], texts)
+
+
+def attempts_by_week(weeks: Sequence[WeekResult], texts: PageTexts) -> Chart:
+    return _outcomes(texts("week"), _mondays(weeks, texts), [result.rate for result in weeks], texts)
+
+
+def _mondays(weeks: Sequence[WeekResult], texts: PageTexts) -> list[str]:
+    return [texts.short_day(result.week.monday) for result in weeks]
+
+
+# ---------------------------------------------------------------- the hours to come
+
+
+def due_by_hour(hours: Sequence[Hour], names: Mapping[str, str], texts: PageTexts) -> Chart:
+    """What is still due of each carrier at the end of each hour: those of which most is due have a colour of their own."""
+    keys = sorted(
+        {key for hour in hours for key in hour.due}, key=lambda key: -sum(h.due.get(key, 0) for h in hours)
+    )
+    own, rest = keys[: len(OTHERS) - 1], keys[len(OTHERS) - 1 :]
+    series = [
+        Series(names.get(key) or texts("no_carrier"), color, [hour.due.get(key, 0) for hour in hours])
+        for key, color in zip(own, OTHERS, strict=False)
+    ]
+    others = [sum(hour.due.get(key, 0) for key in rest) for hour in hours]
+    return stacked(
+        texts("hour"), _begins(hours, texts), [*series, Series(texts("others"), LEFT, others)], texts
+    )
+
+
+def calls_by_hour(hours: Sequence[Hour], texts: PageTexts) -> Chart:
+    calls = Series(texts("calls_made"), OTHERS[0], [hour.calls for hour in hours])
+    return stacked(texts("hour"), _begins(hours, texts), [calls], texts)
+
+
+def _begins(hours: Sequence[Hour], texts: PageTexts) -> list[str]:
+    return [texts.hour(hour.begins) for hour in hours]

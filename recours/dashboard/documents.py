@@ -1,0 +1,107 @@
+"""The documents of claims, read so that no foreign file is opened, and sent so that nothing in them comes alive."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+
+from recours.core.appraisal import EvidenceKind
+from recours.core.outcome import NotADocumentError
+from recours.documents.kinds import media_type_of
+from recours.documents.pdf_file import open_pdf
+from recours.operations.records import KeptEvidence, ListedClaim
+
+LARGEST = 20 * 1024 * 1024  # bytes: none is taken from a carrier or a person that is larger
+_LONGEST_TEXT = 100_000  # bytes of a tracking record, which has some hundred
+
+# Whatever stands in a document: no script runs, nothing is loaded, no form is sent, and it leads nowhere. Its origin stays
+# ours, so that the script of the page can measure how high it is; without scripts of its own, that gives it nothing.
+POLICY = (
+    "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+
+
+class Absent(StrEnum):
+    """Why there is nothing to show; each is the key of a text."""
+
+    ELSEWHERE = "pod_elsewhere"
+    MISSING = "pod_missing"
+    UNREADABLE = "pod_unreadable"
+    UNKNOWN = "pod_gone"
+    TOO_LARGE = "pod_too_large"
+    NO_DOCUMENT = "pod_no_document"
+
+
+@dataclass(frozen=True)
+class Document:
+    """`is_changed`: it is not what was stored, as its recorded digest says."""
+
+    name: str
+    media_type: str
+    content: bytes
+    is_changed: bool = False
+
+    @property
+    def pages(self) -> int:
+        """Of a PDF. One that takes a password has at least one."""
+        reader = open_pdf(self.content)
+        return len(reader.pages) if reader else 1
+
+    @property
+    def text(self) -> str:
+        """Of a tracking record: what can be read on it, a fact on each line."""
+        text = self.content[:_LONGEST_TEXT].decode("utf-8", "replace")
+        try:
+            return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+        except (ValueError, RecursionError):
+            return text
+
+
+@dataclass(frozen=True)
+class NoDocument:
+    why: Absent
+    detail: str = ""
+
+
+def find_document(
+    listed: ListedClaim, pieces: Sequence[KeptEvidence], digest: str, folder: Path
+) -> Document | NoDocument:
+    """The piece of the claim's evidence that has this digest; "": its POD."""
+    path = listed.pod_url
+    if digest:
+        path = next((piece.path for piece in pieces if piece.sha256 == digest), None)
+    if not path:
+        return NoDocument(Absent.UNKNOWN)
+    return read_document(path, folder, next((piece for piece in pieces if piece.path == path), None))
+
+
+def read_document(path_text: str, folder: Path, piece: KeptEvidence | None = None) -> Document | NoDocument:
+    """The document at this path. `piece`: what is on record of it.
+
+    Other software writes `pod_url` too: what does not lie in the folder of the documents, links followed, is not opened.
+    """
+    try:
+        path = Path(path_text)
+        real = path.resolve(strict=False)
+        if not (path.is_absolute() and real.is_relative_to(folder.resolve())):
+            return NoDocument(Absent.ELSEWHERE, path_text)
+        if not real.is_file():
+            return NoDocument(Absent.MISSING, path.name)
+        with real.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a name that cannot be one
+        return NoDocument(Absent.UNREADABLE, getattr(error, "strerror", None) or type(error).__name__)
+    if len(content) > LARGEST:
+        return NoDocument(Absent.TOO_LARGE)
+    is_changed = piece is not None and sha256(content).hexdigest() != piece.sha256
+    try:
+        if piece and piece.kind is EvidenceKind.RECORD:
+            kind = "text/plain"
+        else:
+            kind = media_type_of(content, html=real.suffix == ".html")
+    except NotADocumentError as finding:
+        return NoDocument(Absent.NO_DOCUMENT, str(finding))
+    return Document(real.name, kind, content, is_changed)

@@ -1,0 +1,136 @@
+"""What happened to a claim, the latest first: attempts, mails, and what people and the service changed. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from recours.core.carrier import Catalog
+from recours.core.changes import ChangeKind
+from recours.core.sentences import sentence
+from recours.core.text import clean
+from recours.dashboard.texts import PageTexts
+from recours.operations.history import change_text
+from recours.operations.labels import quoted
+from recours.operations.records import Message, PastAttempt, PastChange
+from recours.runs.ports import ATTACHED
+
+_SERVICE = "service"  # who edited a claim, if no person did
+_ICONS = {"success": "check", "failed": "cross", ATTACHED: "clip"}
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """`since`: of several that are alike, when the first was; `parts`: each of them, the latest first."""
+
+    at: datetime
+    icon: str
+    title: str
+    lines: Sequence[str] = ()
+    by: str = ""  # the person
+    tone: str = ""
+    since: datetime | None = None
+    parts: Sequence["HistoryEntry"] = ()
+
+
+@dataclass(frozen=True)
+class History:
+    """How entries are written: for one reader, about claims of these carriers."""
+
+    texts: PageTexts
+    catalog: Catalog
+
+    def entries(
+        self, attempts: Sequence[PastAttempt], messages: Sequence[Message], changes: Sequence[PastChange]
+    ) -> list[HistoryEntry]:
+        """All of them. What was attached is an attempt too, which says more of it, but not who did."""
+        who = {change.at: clean(change.by, 60) for change in changes if change.what == ChangeKind.ATTACHED}
+        found = [
+            *self._attempts(attempts, who),
+            *map(self._message, messages),
+            *(self._change(change) for change in changes if change.what != ChangeKind.ATTACHED),
+        ]
+        return sorted(found, key=lambda entry: entry.at, reverse=True)
+
+    # ---------------------------------------------------------------- attempts
+
+    def _attempts(
+        self, attempts: Sequence[PastAttempt], who: Mapping[datetime, str]
+    ) -> Iterator[HistoryEntry]:
+        """Failures that follow on each other and differ in nothing but their time are one entry."""
+        for _, group in groupby(attempts, key=_likeness):
+            alike = [self._attempt(attempt, who.get(attempt.started_at, "")) for attempt in group]
+            if len(alike) == 1:
+                yield alike[0]
+                continue
+            first, last = alike[0], alike[-1]
+            same = [line for line in last.lines if all(line in one.lines for one in alike)] or last.lines[:1]
+            title = self.texts("alike", count=self.texts.number(len(alike)), what=last.title)
+            yield HistoryEntry(
+                last.at, last.icon, title, same, tone=last.tone, since=first.at, parts=alike[::-1]
+            )
+
+    def _attempt(self, attempt: PastAttempt, by: str) -> HistoryEntry:
+        """`by`: the person who attached its document."""
+        texts, lines = self.texts, []
+        title = texts.of("outcome_", attempt.outcome)
+        if attempt.kind:
+            title = texts.kind(attempt.kind)
+        if attempt.said:
+            lines.append(clean(sentence(texts.language, attempt.said), 500))
+        elif attempt.message:
+            lines.append(quoted(texts.language, attempt.message))
+        if attempt.signed_by:
+            lines.append(texts("signed_by", who=clean(attempt.signed_by, 100)))
+        lines.append(" · ".join(self._circumstances(attempt)))
+        tone = {"success": "good", ATTACHED: "good", "failed": "bad"}.get(attempt.outcome, "")
+        icon = _ICONS.get(attempt.outcome, "pause")
+        return HistoryEntry(attempt.started_at, icon, _capitalized(title), lines, by, tone)
+
+    def _circumstances(self, attempt: PastAttempt) -> Iterator[str]:
+        texts = self.texts
+        if attempt.outcome == ATTACHED:
+            yield texts("attempt_by_hand")
+        elif attempt.is_last or attempt.is_sample:
+            yield texts("attempt_last" if attempt.is_last else "attempt_sample")
+        else:
+            yield texts("attempt_retry", number=attempt.retry) if attempt.retry else texts("attempt_first")
+        yield clean(self.catalog.name_of(attempt.carrier, attempt.carrier), 60)
+        if attempt.account:
+            yield texts("own_account")
+        if attempt.number:
+            yield clean(attempt.number, 60)
+        if attempt.outcome != ATTACHED:
+            seconds = self.texts.number(attempt.duration_s, 1)
+            yield texts.counted("calls", attempt.calls, seconds=seconds)
+
+    # ---------------------------------------------------------------- mails and changes
+
+    def _message(self, message: Message) -> HistoryEntry:
+        texts, at = self.texts, message.ended_at or message.written_at
+        if message.told is None:  # perhaps anew: a mail that was to tell it was cancelled
+            at, told = message.written_at, texts("told_not_yet")
+        elif message.mail_state:
+            told = texts.of("mail_", message.mail_state, who=clean(message.recipient or "", 100))
+        else:
+            told = clean(texts.of("told_", message.told))
+        title = texts("mail_about", what=clean(texts.of("event_", message.event)))
+        return HistoryEntry(at, "mail", title, [told])
+
+    def _change(self, change: PastChange) -> HistoryEntry:
+        is_by_service = change.by == _SERVICE
+        by = self.texts("by_service") if is_by_service else clean(change.by, 60)
+        title = _capitalized(change_text(self.texts.language, change))
+        return HistoryEntry(change.at, "edit" if is_by_service else "person", title, by=by)
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _likeness(attempt: PastAttempt) -> tuple[object, ...]:
+    """What attempts have in common that are shown as one; those that are no failures have nothing."""
+    if attempt.kind is None or attempt.outcome == "success":
+        return (attempt.id,)
+    of = (attempt.outcome, attempt.kind, attempt.carrier, attempt.number, attempt.account)
+    return (*of, attempt.is_last, attempt.is_sample)

@@ -1,0 +1,1 @@
+"""What each view says, in English and French."""

@@ -1,0 +1,42 @@
+"""Carriers and accounts."""
+
+from typing import Any
+
+ROWS: dict[str, tuple[Any, Any]] = {
+    "carrier_open": ("takes calls", "disponible"),
+    "carrier_paused": ("paused", "en pause"),
+    "carrier_rejected": ("rejects our credentials", "refuse nos identifiants"),
+    "carrier_denied": ("denies our account a right", "refuse un droit à notre compte"),
+    "carrier_unconfigured": ("no credentials", "identifiants absents"),
+    "carrier_limit": ("at its limit, or asked us to wait", "limite atteinte, ou attente demandée"),
+    "health": ("Health", "État"),
+    "until_at": ("until {at}", "jusqu'à {at}"),
+    "paused_since": ("since {at}", "depuis {at}"),
+    "paused_by": (", by {who}", ", par {who}"),
+    "calls_used": ("Calls used", "Appels utilisés"),
+    "calls_of_limit": ("{used} of {limit}", "{used} sur {limit}"),
+    "resets_at": ("resets {at}", "remise à zéro {at}"),
+    "waits_here": ("Waiting", "En attente"),
+    "due_here": ("Due now", "À traiter"),
+    "calls_a_proof": ("Calls per proof, 7 days", "Appels par preuve, 7 jours"),
+    "missing_settings": ("set {names}", "à renseigner : {names}"),
+    "pause_means": (
+        "No run on any machine calls {carrier} until it is resumed. Its claims stay due, no attempt is used, and no mail is sent.",
+        "Plus aucune exécution, sur aucune machine, n'appelle {carrier} avant sa reprise. Les réclamations restent à traiter, aucune tentative n'est comptée, aucun courriel ne part.",
+    ),
+    "why_optional": ("Why (for those who read the log)", "Motif (pour qui lira le journal)"),
+    "resume": ("Resume", "Reprendre"),
+    "check_credentials": ("Check credentials", "Vérifier les identifiants"),
+    "accounts": ("Accounts of clients", "Comptes des clients"),
+    "accounts_found": ("{count} account{s}", "{count} compte{s}"),
+    "accounts_search": ("Client or carrier", "Client ou transporteur"),
+    "client": ("Client", "Client"),
+    "why": ("Reason", "Motif"),
+    "health_open": ("open", "en service"),
+    "health_paused": ("paused", "en pause"),
+    "health_refused": ("refused by the carrier", "refusé par le transporteur"),
+    "health_disabled": ("disabled", "désactivé"),
+    "health_unusable": ("unusable", "inutilisable"),
+    "disable": ("Disable", "Désactiver"),
+    "enable": ("Enable", "Réactiver"),
+}

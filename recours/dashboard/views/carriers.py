@@ -1,0 +1,164 @@
+"""Carriers and accounts: whether they take calls, how far their limits are used, and what a person can do about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.status import HTTP_404_NOT_FOUND
+
+from recours.core.pauses import Stop
+from recours.core.quota import Usage
+from recours.core.text import clean, names_text
+from recours.dashboard.acting import done, done_in_background
+from recours.dashboard.visit import Visit
+from recours.operations.accounts import AccountHealth, ListedAccount
+from recours.operations.actions import ActionResult
+from recours.operations.labels import reason_of
+from recours.operations.position import Closing, closing_of
+from recours.operations.records import Backlog
+from recours.operations.status import CarrierNow
+from recours.runs.summary import worth_showing
+from recours.wiring.actions import Actions
+from recours.wiring.operations import Operations
+
+_ACCOUNTS_SHOWN = 50
+_OPEN = "open"
+# The tone of a health: what is wrong, what passes by itself or was meant, what is fine.
+_TONES = {
+    _OPEN: "good",
+    Closing.LIMIT: "warn",
+    Closing.STOPPED: "warn",
+    Closing.REJECTED: "bad",
+    Closing.DENIED: "bad",
+    Closing.UNCONFIGURED: "",
+}
+_ICONS = {
+    _OPEN: "check",
+    Closing.LIMIT: "clock",
+    Closing.STOPPED: "pause",
+    Closing.REJECTED: "alert",
+    Closing.DENIED: "alert",
+    Closing.UNCONFIGURED: "dot",
+}
+_ACCOUNT_TONES = {
+    AccountHealth.OPEN: "good",
+    AccountHealth.PAUSED: "warn",
+    AccountHealth.REFUSED: "bad",
+    AccountHealth.UNUSABLE: "bad",
+    AccountHealth.DISABLED: "",
+}
+
+
+@dataclass(frozen=True)
+class CarrierRow:
+    """A carrier as the view shows it. `until`: when it takes calls again by itself; `state`: a key of the texts and tones."""
+
+    carrier: CarrierNow
+    state: str
+    reason: str
+    until: datetime | None
+    stop: Stop | None
+    uses: Sequence[Usage]
+    backlog: Backlog
+    calls_per_proof: float | None
+
+    @property
+    def tone(self) -> str:
+        return _TONES[self.state]
+
+    @property
+    def icon(self) -> str:
+        return _ICONS[self.state]
+
+
+def show(visit: Visit) -> Response:
+    seen = visit.operations.overview_with_returns(7)
+    backlogs = {backlog.carrier: backlog for backlog in seen.backlogs_by_carrier}
+    returns = {found.carrier: found.calls_per_proof for found in seen.returns}
+    rows = [
+        _row(carrier, backlogs.get(carrier.key, Backlog(carrier.key, {})), returns.get(carrier.key), visit)
+        for carrier in seen.carriers
+    ]
+    wanted = clean(visit.query.get("accounts", "").strip(), 100)
+    accounts = _matching(seen.accounts, wanted, visit.operations)
+    return visit.page(
+        "carriers.html",
+        rows=sorted(rows, key=lambda row: (not row.carrier.configured, row.carrier.name.casefold())),
+        has_accounts=bool(seen.accounts),
+        accounts=accounts[:_ACCOUNTS_SHOWN],
+        accounts_found=len(accounts),
+        wanted=wanted,
+        name_of=visit.operations.catalog.name_of,
+        account_tones=_ACCOUNT_TONES,
+    )
+
+
+def _row(carrier: CarrierNow, backlog: Backlog, calls_per_proof: float | None, visit: Visit) -> CarrierRow:
+    refusal = carrier.refusal or carrier.rejected
+    state, reason, until = _OPEN, "", None
+    if not carrier.configured:
+        state = Closing.UNCONFIGURED
+        names = names_text(visit.texts.language, carrier.missing)
+        reason = visit.texts("missing_settings", names=names) if names else ""
+    elif refusal:
+        state, until = closing_of(refusal), refusal.until
+        reason = "" if carrier.stopped else reason_of(visit.texts.language, refusal, carrier.name)
+    uses = [use for use in worth_showing(list(carrier.uses)) if use.used or use.reserved]
+    return CarrierRow(carrier, state, reason, until, carrier.stopped, uses, backlog, calls_per_proof)
+
+
+def _matching(accounts: Sequence[ListedAccount], wanted: str, operations: Operations) -> list[ListedAccount]:
+    """Those of a client or carrier whose name has this in it; those first that need attention."""
+
+    def is_wanted(one: ListedAccount) -> bool:
+        carrier = operations.catalog.name_of(one.account.carrier, one.account.carrier)
+        return wanted.casefold() in f"{one.client.named} {carrier}".casefold()
+
+    found = [one for one in accounts if is_wanted(one)]
+    return sorted(found, key=lambda one: (one.health is AccountHealth.OPEN, one.client.named))
+
+
+# ---------------------------------------------------------------- what is done
+
+
+def pause(visit: Visit) -> Response:
+    why = str(visit.form.get("why", ""))
+    return visit.back(done(visit, lambda actions: actions.pause(_carrier(visit), why)))
+
+
+def resume(visit: Visit) -> Response:
+    return visit.back(done(visit, lambda actions: actions.resume(_carrier(visit))))
+
+
+def check(visit: Visit) -> Response:
+    """Ask the carrier once whether it accepts the credentials: the house's, or those of the client who is named."""
+    carrier, client = _carrier(visit), _client(visit)
+
+    def ask(actions: Actions) -> ActionResult:
+        return actions.check_account(client, carrier) if client else actions.check(carrier)
+
+    return visit.back(done_in_background(visit, ask))
+
+
+def disable_account(visit: Visit) -> Response:
+    why = str(visit.form.get("why", ""))
+    client, carrier = _client(visit), _carrier(visit)
+    return visit.back(done(visit, lambda actions: actions.disable_account(client, carrier, why)))
+
+
+def enable_account(visit: Visit) -> Response:
+    client, carrier = _client(visit), _carrier(visit)
+    return visit.back(done(visit, lambda actions: actions.enable_account(client, carrier)))
+
+
+def _carrier(visit: Visit) -> str:
+    key = str(visit.form.get("carrier", ""))
+    if key not in visit.operations.catalog.specs:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    return key
+
+
+def _client(visit: Visit) -> str:
+    return str(visit.form.get("client", ""))

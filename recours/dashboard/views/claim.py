@@ -1,0 +1,239 @@
+"""One claim: who, what, how much, until when; where it stands and why; its proof, and what happened to it."""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from starlette.datastructures import QueryParams
+from starlette.responses import RedirectResponse, Response
+from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
+
+from recours.core.claim import Claim, deadline_end
+from recours.core.outcome import PROOF_KINDS
+from recours.core.text import clean, is_text
+from recours.dashboard.documents import LARGEST, Document, NoDocument, find_document
+from recours.dashboard.history import History
+from recours.dashboard.pdf_pages import MOST_PAGES
+from recours.dashboard.visit import Visit, with_parameters
+from recours.installation import readable
+from recours.operations.enroll import why_not_enroll, why_not_exclude
+from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
+from recours.operations.explain import Explanation
+from recours.operations.labels import quoted, reason_of
+from recours.operations.position import Position, Standing
+from recours.operations.records import KeptEvidence, ListedClaim
+from recours.operations.reopen import why_not as why_not_reopen
+from recours.operations.results import ClaimStatus, ResultSentences
+from recours.runs.source import unknown_claim
+from recours.wiring.one_claim import explanation_of
+
+_TONES = {
+    Standing.FETCHED: "good",
+    Standing.GIVEN_UP: "bad",
+    Standing.SETTLED: "bad",
+    Standing.UNNUMBERED: "warn",
+}
+
+
+def claim_named(visit: Visit, reference: str) -> ListedClaim | None:
+    """The claim of this reference; None: there is none. Raises DatabaseError."""
+    return visit.operations.records.find(reference) if is_possible(reference) else None
+
+
+def is_possible(reference: str) -> bool:
+    """Tell whether a database can be asked for it: none takes a zero in a text."""
+    return bool(reference) and is_text(reference) and "\x00" not in reference
+
+
+def find(visit: Visit) -> Response:
+    """What the search in each page's head leads to: the claim of that reference, or the list of those that fit."""
+    text = visit.query.get("text", "").strip()
+    for reference in dict.fromkeys((text, text.upper())):
+        if claim_named(visit, reference):
+            return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
+    fitting = with_parameters("/claims", QueryParams(), text=text or None)
+    return RedirectResponse(fitting, HTTP_303_SEE_OTHER)
+
+
+def address_of(reference: str) -> str:
+    return with_parameters("/claim", QueryParams(), reference=reference)
+
+
+def show(visit: Visit) -> Response:
+    reference = visit.query.get("reference", "")
+    operations, texts = visit.operations, visit.texts
+    found = explanation_of(operations, reference, language=texts.language) if is_possible(reference) else None
+    if found is None:
+        return _unknown(visit, reference)
+    listed, claim, facts, where = found.listed, found.claim, found.facts, found.position
+    status = ResultSentences(texts.language, texts.zone).status(
+        listed,
+        where,
+        carrier=found.carrier,
+        asked=operations.claims.times_asked(claim),
+        place=facts.place,
+        now=visit.now,
+        evidence=facts.evidence,
+    )
+    pieces, chosen = facts.evidence.pieces, visit.query.get("piece", "")
+    document = find_document(listed, pieces, chosen, visit.settings.pod_dir)
+    shown = [_piece(visit, piece, listed, facts.evidence, chosen) for piece in pieces]
+    history = History(texts, operations.catalog)
+    return visit.page(
+        "claim.html",
+        claim=claim,
+        reference=clean(claim.reference, 100),
+        carrier=clean(found.carrier or claim.carrier_name, 60),
+        stands=status,
+        tone=_TONES.get(where.standing, "warn" if where.refusal else ""),
+        closing=_closing(visit, claim, where, status.carrier),
+        advice=_advice(found),
+        facts=_facts(visit, listed, where, status),
+        document=document if isinstance(document, Document) else None,
+        absent=document if isinstance(document, NoDocument) and (listed.pod_url or chosen) else None,
+        chosen=chosen,
+        most_pages=MOST_PAGES,
+        pieces=shown,
+        heading=next((piece.kind for piece in shown if chosen and piece.is_shown), texts("pod")),
+        entries=history.entries(facts.attempts, facts.messages, facts.changes),
+        possible=_possible(visit, claim, where) if visit.visitor.may_act else frozenset(),
+        names=operations.catalog.names,
+        kinds={kind.value: KIND_NAMES[texts.language][kind] for kind in PROOF_KINDS},
+        largest_mb=LARGEST // 2**20,
+        today=texts.local(visit.now).date(),
+    )
+
+
+def _unknown(visit: Visit, reference: str) -> Response:
+    sentences = ResultSentences(visit.texts.language, visit.settings.policy.zone)
+    refused = unknown_claim(visit.operations.claims, reference)
+    near = refused.near
+    return visit.page(
+        "no_claim.html",
+        HTTP_404_NOT_FOUND,
+        sentence=str(sentences.refused(refused)),
+        near=near,
+        address=address_of(near) if near else "",
+    )
+
+
+def _advice(found: Explanation) -> list[str]:
+    """What to do. Commands that name the claim are left out: there are buttons for them."""
+    refusal, reference = found.position.refusal, found.claim.reference
+    if refusal and refusal.stopped:
+        return []
+    return [readable(clean(line, 500)) for line in found.advice if reference not in line]
+
+
+def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
+    """Why its carrier takes no call, as it was recorded; the claim's own sentence says that it is so."""
+    texts, refusal = visit.texts, where.refusal
+    if refusal is None:
+        return ""
+    if refusal.stopped and claim.carrier and (stop := visit.operations.queue().stopped(claim.carrier)):
+        who, _, why = clean(stop.why or "", 400).removeprefix("by ").partition(": ")
+        because = f" ({quoted(texts.language, why)})" if why else ""
+        return texts("stopped_since", at=texts.minute(stop.at), who=who, why=because)
+    reason = clean(reason_of(texts.language, refusal, carrier), 500).rstrip(".")
+    return f"{reason[:1].upper()}{reason[1:]}."
+
+
+# ---------------------------------------------------------------- who, what, how much, until when
+
+
+def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus) -> list[tuple[str, str]]:
+    claim, texts = listed.claim, visit.texts
+    client = visit.operations.client_named(claim) if claim.client_id is not None else ""
+    next_at = status.expected_at or status.next_try_at
+    facts = [
+        (texts("carrier"), status.carrier or texts("no_carrier")),
+        (texts("number"), claim.number or texts("no_number")),
+        (texts("client"), client),
+        (texts("order"), listed.order),
+        (texts("customer"), listed.customer),
+        (texts("amount"), texts.money(claim.amount, listed.currency) if claim.amount else ""),
+        (texts("dispute"), texts.of("dispute_", listed.dispute) if listed.dispute else ""),
+        (texts("deadline"), _deadline(visit, claim)),
+        (texts("evidence_until"), texts.day(status.evidence_until) if status.evidence_until else ""),
+        (texts("claim_status"), texts.of("claim_status_", (claim.claim_status or "").lower())),
+        (texts("created"), texts.day(claim.created_at) if claim.created_at else ""),
+        (texts("fetched_at"), texts.minute(listed.fetched_at) if listed.fetched_at else ""),
+    ]
+    if where.standing is not Standing.FETCHED:
+        used = texts("used_of", used=status.attempts, most=visit.settings.policy.max_retries)
+        facts += [
+            (texts("retries_used"), used),
+            (texts("next_try_at"), texts.minute(next_at) if next_at else texts("no_next_try")),
+            (texts("who_can_act"), texts.actor(status.actor) if status.actor else ""),
+        ]
+    facts.append((texts("unreadable"), ", ".join(claim.unreadable)))
+    return [(name, clean(value, 200)) for name, value in facts if value]
+
+
+def _deadline(visit: Visit, claim: Claim) -> str:
+    texts = visit.texts
+    if claim.deadline is None:
+        return texts("no_deadline")
+    end = deadline_end(claim.deadline, visit.settings.policy.zone)
+    if end <= visit.now:
+        return texts("deadline_over", day=texts.day(claim.deadline))
+    return f"{texts.day(claim.deadline)} ({texts.ago(end, visit.now)})"
+
+
+# ---------------------------------------------------------------- the evidence
+
+
+@dataclass(frozen=True)
+class _Piece:
+    kind: str
+    shows: str
+    about: str  # when it came, and where it is from
+    name: str  # of its file
+    digest: str
+    is_refused: bool
+    is_shown: bool
+
+
+def _piece(
+    visit: Visit,
+    piece: KeptEvidence,
+    listed: ListedClaim,
+    evidence: ClaimEvidence,
+    chosen: str,
+) -> _Piece:
+    texts, language = visit.texts, visit.texts.language
+    source = clean(source_text(piece, language), 100)
+    return _Piece(
+        kind=KIND_NAMES[language][piece.kind].capitalize(),
+        shows=clean(piece_text(piece, language, evidence.local), 500),
+        about=f"{texts.minute(piece.obtained_at)} · {source}",
+        name=clean(PurePath(piece.path).name, 120),
+        digest=piece.sha256,
+        is_refused=piece.refused is not None,
+        is_shown=piece.sha256 == chosen if chosen else piece.path == listed.pod_url,
+    )
+
+
+# ---------------------------------------------------------------- what can be done
+
+
+def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
+    """The actions that would not be refused."""
+    operations, policy = visit.operations, visit.settings.policy
+    if where.standing is Standing.IN_HAND:
+        return frozenset()
+    found = set()
+    if claim.number:
+        found.add("attach")
+    if where.standing not in (Standing.FETCHED, Standing.SHELVED):
+        found.add("correct")
+        if not (where.refusal and where.refusal.stopped):
+            found.add("fetch")
+    if operations.has_hollow_pod(claim) or why_not_reopen(claim, where, policy, visit.texts.local) is None:
+        found.add("reopen")
+    if why_not_enroll(claim, policy) is None:
+        found.add("enroll")
+    if why_not_exclude(claim) is None:
+        found.add("exclude")
+    if claim.carrier:
+        found.add("resume" if operations.queue().stopped(claim.carrier) else "pause")
+    return frozenset(found)

@@ -1,0 +1,71 @@
+"""What can be done with one claim: each leads back to it, with what came of it."""
+
+from datetime import date
+
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from recours.core.appraisal import EvidenceKind
+from recours.core.outcome import PROOF_KINDS
+from recours.core.text import clean
+from recours.dashboard.acting import actions_of, done, done_with_each, fetched_now
+from recours.dashboard.documents import LARGEST
+from recours.dashboard.notices import Notice
+from recours.dashboard.visit import Visit
+from recours.operations.results import RecoursError
+
+
+def fetch(visit: Visit) -> Response:
+    return visit.back(fetched_now(visit, [_field(visit, "reference")]))
+
+
+def reopen(visit: Visit) -> Response:
+    return visit.back(done_with_each(visit, lambda actions: actions.reopen([_field(visit, "reference")])))
+
+
+def enroll(visit: Visit) -> Response:
+    return visit.back(done_with_each(visit, lambda actions: actions.enroll([_field(visit, "reference")])))
+
+
+def exclude(visit: Visit) -> Response:
+    reference, why = _field(visit, "reference"), _field(visit, "why")
+    return visit.back(done_with_each(visit, lambda actions: actions.exclude([reference], why)))
+
+
+def correct(visit: Visit) -> Response:
+    """What is left empty stays as it is."""
+    reference = _field(visit, "reference")
+    number, carrier = _field(visit, "number") or None, _field(visit, "carrier") or None
+    return visit.back(done(visit, lambda actions: actions.correct(reference, number=number, carrier=carrier)))
+
+
+def attach(visit: Visit) -> Response:
+    texts, file, day = visit.texts, visit.form.get("file"), _field(visit, "at")
+    if not isinstance(file, UploadFile) or not file.filename:
+        return visit.back(Notice(texts("no_file"), is_good=False))
+    content = file.file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        text = texts("too_large", file=clean(file.filename, 100), mb=LARGEST // 2**20)
+        return visit.back(Notice(text, is_good=False))
+    try:
+        at = date.fromisoformat(day) if day else None
+    except ValueError:
+        return visit.back(Notice(texts("bad_day", text=clean(day, 40)), is_good=False))
+    kind = _field(visit, "kind")
+    try:
+        attached = actions_of(visit).attach(
+            _field(visit, "reference"),
+            content,
+            file.filename,
+            kind=EvidenceKind(kind) if kind in PROOF_KINDS else EvidenceKind.LETTER,
+            signed_by=_field(visit, "signed_by") or None,
+            at=at,
+        )
+    except RecoursError as error:
+        return visit.back(Notice(clean(error, 1000), is_good=False))
+    return visit.back(Notice(attached.sentence))
+
+
+def _field(visit: Visit, name: str) -> str:
+    value = visit.form.get(name, "")
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,230 @@
+"""The claims: a table that is filtered, searched and sorted by its address, and what is done with those that are chosen."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.status import HTTP_404_NOT_FOUND
+
+from recours.core.claim import FetchStatus, Stage
+from recours.core.errors import ErrorKind
+from recours.core.text import clean
+from recours.dashboard.acting import done_with_each, fetched_now
+from recours.dashboard.notices import Notice
+from recours.dashboard.texts import PageTexts
+from recours.dashboard.visit import Visit
+from recours.operations.actions import MOST_CLAIMS, MOST_FETCHED, ActionResult
+from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
+from recours.operations.labels import error_of, reason_of
+from recours.operations.position import Position, Standing, Why
+from recours.operations.records import COUNTED_UP_TO, ClaimFilter, ListedClaim, Sort
+from recours.wiring.operations import Operations
+
+if TYPE_CHECKING:
+    from recours.wiring.actions import Actions
+
+PAGE = 50
+EXPORTED = 10_000
+_LONGEST_TYPED = 100
+_FARTHEST_PAGE = 1000
+STATUSES = (*FetchStatus, "not_available", "manual", "")
+TONES = {
+    Standing.FETCHED: "good",
+    Standing.GIVEN_UP: "bad",
+    Standing.SETTLED: "warn",
+    Standing.UNNUMBERED: "warn",
+}
+# What stands in the way of a claim whose carrier is closed is the carrier, whatever its own last answer was.
+_CLOSED = (Why.CLOSED, Why.BLOCKED)
+_TIMED = (Why.BY_BACKOFF, Why.OTHERS, Why.CLOSED)
+_SOON = timedelta(days=3)
+
+
+@dataclass(frozen=True)
+class ListAddress:
+    """What an address asks for. `unknown`: the values in it that there are not, each with the name of its filter."""
+
+    filter: ClaimFilter
+    sort: Sort | None
+    descending: bool
+    page: int
+    unknown: tuple[tuple[str, str], ...] = ()
+
+
+def wanted_by(query: QueryParams, carriers: Mapping[str, object]) -> ListAddress:
+    """Values that there are not are left out: an address may be older than what it names."""
+    known = {
+        "status": frozenset(map(str, STATUSES)),
+        "stage": frozenset(map(str, Stage)),
+        "carrier": frozenset((*carriers, "")),
+        "kind": frozenset((*map(str, ErrorKind), "")),
+    }
+    chosen = {name: tuple(dict.fromkeys(query.getlist(name))) for name in known}
+    # The form sends an empty choice for "all"; "none" stands for claims that have none.
+    chosen = {
+        name: tuple("" if value == "none" else value for value in values if value)
+        for name, values in chosen.items()
+    }
+    unknown = [
+        (name, value) for name, values in chosen.items() for value in values if value not in known[name]
+    ]
+    kept = {name: tuple(value for value in values if value in known[name]) for name, values in chosen.items()}
+    typed, page = query.get("text", "").strip()[:_LONGEST_TYPED], query.get("page", "1")
+    is_page = page.isascii() and page.isdigit() and 0 < int(page[:6]) <= _FARTHEST_PAGE
+    return ListAddress(
+        ClaimFilter(
+            statuses=kept["status"],
+            stages=tuple(Stage(stage) for stage in kept["stage"]),
+            carriers=kept["carrier"],
+            kinds=kept["kind"],
+            clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
+            text=typed,
+        ),
+        sort=Sort(query["sort"]) if query.get("sort") in set(Sort) else None,
+        descending=query.get("order") == "desc",
+        page=int(page) if is_page else 1,
+        unknown=tuple((name, clean(value, 40)) for name, value in unknown),
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim in the table."""
+
+    listed: ListedClaim
+    where: Position
+    carrier: str
+    reason: str
+
+    @property
+    def tone(self) -> str:
+        return TONES.get(self.where.standing, "")
+
+    def deadline_tone(self, today: date) -> str:
+        """Whether its deadline calls for attention: it has passed, or comes soon, and there is no proof."""
+        deadline = self.listed.claim.deadline
+        if deadline is None or self.where.standing is Standing.FETCHED or deadline > today + _SOON:
+            return ""
+        return "late" if deadline < today else "soon"
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When it is tried next, where that is a time of its own."""
+        return self.where.next_at if self.where.why in _TIMED else None
+
+
+def show(visit: Visit) -> Response:
+    operations, texts = visit.operations, visit.texts
+    wanted = wanted_by(visit.query, operations.catalog.specs)
+    found = operations.records.page(
+        wanted.filter, PAGE, skip=(wanted.page - 1) * PAGE, sort=wanted.sort, descending=wanted.descending
+    )
+    names = {key: spec.name for key, spec in operations.catalog.specs.items()}
+    choices = {
+        "stage": {str(stage): texts.stage(stage) for stage in Stage},
+        "status": {str(status) or "none": texts(f"status_{status}") for status in STATUSES},
+        "carrier": dict(sorted(names.items(), key=lambda pair: pair[1].casefold()))
+        | {"none": texts("no_carrier")},
+        "kind": {str(kind): texts.kind(kind) for kind in ErrorKind} | {"none": texts("kind_")},
+    }
+    return visit.page(
+        "claims.html",
+        wanted=wanted,
+        rows=_rows(operations, found.claims, texts),
+        count=found.count,
+        count_text=count_text(found.count, texts),
+        is_more=found.count > COUNTED_UP_TO,
+        choices=choices,
+        chosen={name: [value or "none" for value in _chosen(wanted.filter)[name]] for name in choices},
+        Sort=Sort,
+        first=(wanted.page - 1) * PAGE + 1,
+        last=(wanted.page - 1) * PAGE + len(found.claims),
+        page_size=PAGE,
+        today=texts.local(visit.now).date(),
+        most_fetched=MOST_FETCHED,
+    )
+
+
+def _chosen(wanted: ClaimFilter) -> Mapping[str, Sequence[str]]:
+    return {
+        "stage": [str(stage) for stage in wanted.stages],
+        "status": list(wanted.statuses),
+        "carrier": list(wanted.carriers),
+        "kind": list(wanted.kinds),
+    }
+
+
+def count_text(count: int, texts: PageTexts) -> str:
+    if count > COUNTED_UP_TO:
+        return texts("more_than", count=texts.number(COUNTED_UP_TO))
+    return texts.number(count)
+
+
+def _rows(operations: Operations, found: Sequence[ListedClaim], texts: PageTexts) -> list[Row]:
+    positions = operations.positions(found)
+    rows = []
+    for listed in found:
+        where = positions[listed.claim.id]
+        carrier = operations.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
+        rows.append(Row(listed, where, clean(carrier, 60), reason_text(listed, where, carrier, texts)))
+    return rows
+
+
+def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageTexts) -> str:
+    """Why a claim stands where it does, in a few words: what keeps it, what its carrier said, or who signed."""
+    if where.standing is Standing.FETCHED:
+        return texts("signed_by", who=clean(listed.signatory, 60)) if listed.signatory else ""
+    if where.refusal and where.why in _CLOSED:
+        return clean(reason_of(texts.language, where.refusal, carrier), 200)
+    return clean(error_of(texts.language, listed.claim) or "", 200)
+
+
+# ---------------------------------------------------------------- what is done
+
+
+def act(visit: Visit) -> Response:
+    """Retry, reopen, exclude or enroll the claims that are chosen, or all that the address of the list asks for."""
+    what = str(visit.form.get("do", ""))
+    references, rest = _references(visit, MOST_FETCHED if what == "fetch" else MOST_CLAIMS)
+    before = [(visit.texts("all_more", count=visit.texts.number(rest)), False)] if rest else []
+    if not references:
+        return visit.back(Notice(visit.texts("none_chosen"), is_good=False))
+    if what == "fetch":
+        return visit.back(fetched_now(visit, references, before))
+    why = str(visit.form.get("why", ""))
+    deeds: dict[str, Callable[[Actions], Sequence[ActionResult]]] = {
+        "reopen": lambda actions: actions.reopen(references),
+        "exclude": lambda actions: actions.exclude(references, why),
+        "enroll": lambda actions: actions.enroll(references),
+    }
+    if what not in deeds:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    notice = done_with_each(visit, deeds[what])
+    notice.lines[:0] = before
+    return visit.back(notice)
+
+
+def _references(visit: Visit, most: int) -> tuple[list[str], int]:
+    """Those that are chosen, and how many more match that were asked for too."""
+    if visit.form.get("all") != "yes":
+        return [str(reference) for reference in visit.form.getlist("reference")], 0
+    query = QueryParams(parse_qsl(str(visit.form.get("query", "")), keep_blank_values=True))
+    wanted = wanted_by(query, visit.operations.catalog.specs)
+    found = visit.operations.records.matching(wanted.filter, most)
+    return found.references, found.rest
+
+
+def export(visit: Visit) -> Response:
+    """What the list shows, as `recours export` writes it."""
+    operations = visit.operations
+    wanted = wanted_by(visit.query, operations.catalog.specs)
+    found = operations.records.claims(wanted.filter, EXPORTED, sort=wanted.sort, descending=wanted.descending)
+    rows = (claim_row(*one, operations.catalog) for one in operations.with_positions(found))
+    content = "".join(csv_pieces(rows, CLAIM_COLUMNS)).encode()
+    named = {"Content-Disposition": 'attachment; filename="claims.csv"'}
+    return Response(content, media_type="text/csv; charset=utf-8", headers=named)

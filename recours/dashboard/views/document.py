@@ -1,0 +1,46 @@
+"""Documents of claims, sent so that nothing in them comes alive, and the pages of PDFs as pictures."""
+
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
+
+from recours.dashboard.documents import POLICY, NoDocument, find_document
+from recours.dashboard.pdf_pages import MOST_PAGES, NotDrawnError, draw_page
+from recours.dashboard.views.claim import claim_named
+from recours.dashboard.visit import Visit
+
+PICTURES = ("image/png", "image/jpeg", "image/gif")
+_SHOWN = (*PICTURES, "text/html")
+# X-Frame-Options says for browsers that do not know frame-ancestors what that says.
+_HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"}
+
+
+def show(visit: Visit) -> Response:
+    """A document to be saved; with `shown`, as part of the page; with `page`, that page of a PDF."""
+    listed = claim_named(visit, visit.query.get("claim", ""))
+    if listed is None:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    pieces = visit.operations.records.evidence(listed.claim.id)
+    found = find_document(listed, pieces, visit.query.get("piece", ""), visit.settings.pod_dir)
+    if isinstance(found, NoDocument):
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    if number := visit.query.get("page"):
+        return _page(found.content, number)
+    is_shown = "shown" in visit.query and found.media_type in _SHOWN
+    place = "inline" if is_shown else f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
+    return Response(
+        found.content, headers={**_HEADERS, "Content-Disposition": place}, media_type=found.media_type
+    )
+
+
+def _page(content: bytes, number: str) -> Response:
+    if not (number.isascii() and number.isdigit() and 0 < int(number[:4]) <= MOST_PAGES):
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    try:
+        drawn = draw_page(content, int(number))
+    except NotDrawnError:
+        # Where the picture should be, the page says so, and offers the document.
+        return Response(status_code=HTTP_422_UNPROCESSABLE_CONTENT)
+    return Response(drawn, headers=_HEADERS, media_type="image/png")

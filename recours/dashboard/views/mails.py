@@ -1,0 +1,63 @@
+"""Mails: what waits, what was sent, what one says; those that are held are released here."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+from starlette.status import HTTP_404_NOT_FOUND
+
+from recours.core.mail import MailState
+from recours.dashboard.acting import done
+from recours.dashboard.visit import Visit
+from recours.database.reports.mails import DatabaseMails
+from recours.operations.records import WrittenMail
+
+_WAITING, _LATEST = 200, 50
+_LONGEST_NUMBER = 9  # digits
+TONES = {
+    MailState.READY: "",
+    MailState.HELD: "warn",
+    MailState.SENDING: "",
+    MailState.SENT: "good",
+    MailState.FAILED: "bad",
+    MailState.UNDECIDED: "warn",
+    MailState.CANCELLED: "",
+}
+# Nothing in a mail comes alive: no script, no form, nothing from elsewhere.
+_INERT = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+
+def show(visit: Visit) -> Response:
+    read = DatabaseMails(visit.operations.database)
+    waiting = read.waiting(_WAITING + 1)
+    return visit.page(
+        "mails.html",
+        counts=visit.operations.records.mails(),
+        waiting=waiting[:_WAITING],
+        is_more=len(waiting) > _WAITING,
+        latest=read.latest(_LATEST),
+        tones=TONES,
+    )
+
+
+def show_one(visit: Visit) -> Response:
+    return visit.page("mail.html", mail=_mail(visit), tones=TONES)
+
+
+def content(visit: Visit) -> Response:
+    """What its reader sees, for a frame."""
+    return HTMLResponse(_mail(visit).html, headers=_INERT)
+
+
+def release(visit: Visit) -> Response:
+    return visit.back(done(visit, lambda actions: actions.release_mails()))
+
+
+def _mail(visit: Visit) -> WrittenMail:
+    number = visit.query.get("number", "")
+    is_number = number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER
+    found = DatabaseMails(visit.operations.database).find(int(number)) if is_number else None
+    if found is None:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    return found

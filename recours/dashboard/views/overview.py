@@ -1,0 +1,240 @@
+"""The overview: whether anything needs attention, what, and the button that deals with it; then how the system does."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from starlette.responses import RedirectResponse, Response
+from starlette.status import HTTP_303_SEE_OTHER
+
+from recours.core.claim import Stage
+from recours.core.mail import MailState
+from recours.core.text import clean
+from recours.dashboard import charts
+from recours.dashboard.charts import Chart
+from recours.dashboard.fixes import Fix, fixes_of
+from recours.dashboard.texts import PageTexts
+from recours.dashboard.views.claim import address_of
+from recours.dashboard.visit import Visit
+from recours.installation import readable
+from recours.operations.labels import without_last_attempt
+from recours.operations.position import Closing, closing_of
+from recours.operations.problem_texts import VerdictSentences
+from recours.operations.problems import OF_WORKERS, Problem, ProblemKind, verdict
+from recours.operations.records import COUNTED_UP_TO, Run
+from recours.operations.stakes import Stake
+from recours.operations.status import Health, Overview
+
+PERIODS = (7, 30)  # days
+_RUNS = 12
+_LONGEST = 1000
+_SIGNAL = 128  # exit statuses above are of a signal
+
+_BADGES = {
+    Health.FINE: ("good", "check"),
+    Health.RUNNING: ("good", "play"),
+    Health.FAILED: ("bad", "alert"),
+    Health.OVERDUE: ("bad", "clock"),
+    Health.NEVER_RAN: ("warn", "clock"),
+}
+
+
+@dataclass(frozen=True)
+class ShownProblem:
+    """`facts`: how many things it is about, since when, and the money at stake."""
+
+    sentence: str
+    remedy: str
+    facts: list[str]
+    fixes: list[Fix]
+    name: str  # of the carrier
+
+
+@dataclass(frozen=True)
+class Card:
+    """A figure, and the list behind it."""
+
+    label: str
+    value: str
+    link: str
+    about: str = ""
+
+
+def show(visit: Visit) -> Response:
+    """The overview; or the claim that a link of a mail names."""
+    if reference := visit.query.get("claim"):
+        return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
+    asked = visit.query.get("days", "")
+    days = int(asked) if asked in map(str, PERIODS) else PERIODS[0]
+    operations, texts = visit.operations, visit.texts
+    seen = operations.overview(days)
+    names = {key: spec.name for key, spec in operations.catalog.specs.items()}
+    found, told = verdict(seen), VerdictSentences(texts.language, texts.zone)
+    without = seen.troubles.without_last_attempt
+    return visit.page(
+        "overview.html",
+        verdict=found,
+        sentence=clean(told.verdict(found), _LONGEST),
+        problems=[_problem(problem, seen, told, texts) for problem in found.problems],
+        cards=_cards(seen, texts),
+        workers=[(worker, *_BADGES[worker.health]) for worker in seen.workers],
+        closed=_closed(seen, texts),
+        hints=_hints(
+            seen, texts, without_last_attempt(texts.language, without.claims, is_more=without.is_more)
+        ),
+        charts=_charts(seen, names, texts),
+        runs=[_run(run, seen, texts) for run in operations.records.runs(most=_RUNS)],
+        at=seen.at,
+        days=days,
+        periods=PERIODS,
+    )
+
+
+def _problem(problem: Problem, seen: Overview, told: VerdictSentences, texts: PageTexts) -> ShownProblem:
+    facts = []
+    if (counted := _counted_as(problem)) and problem.count:
+        more = "+" if problem.count >= COUNTED_UP_TO else ""
+        facts.append(texts.counted(counted, problem.count, count=f"{texts.number(problem.count)}{more}"))
+    if problem.since:
+        facts.append(texts("problem_since", day=texts.short_minute(problem.since, seen.at)))
+    if money := money_of(problem.stake, texts):
+        facts.append(texts("at_stake", money=money))
+    return ShownProblem(
+        clean(told.sentence(problem, seen.at), _LONGEST),
+        readable(clean(told.remedy(problem, seen.at), _LONGEST)),
+        facts,
+        fixes_of(problem),
+        str(problem.facts.get("name", "")),
+    )
+
+
+_OF_MAILS = (ProblemKind.MAILS_HELD, ProblemKind.MAILS_UNDECIDED, ProblemKind.MAILS_WAITING)
+_COUNTED_RUNS = (ProblemKind.RUNS_KILLED, ProblemKind.CLOCK_AHEAD)
+
+
+def _counted_as(problem: Problem) -> str:
+    """The key of what the problem counts; "": nothing."""
+    if problem.kind in OF_WORKERS or problem.kind is ProblemKind.FLEET_SILENT:
+        return "of_runs" if problem.kind in _COUNTED_RUNS else ""
+    if problem.kind is ProblemKind.INTERNAL_ERRORS:
+        return "of_attempts"
+    return "of_mails" if problem.kind in _OF_MAILS else "of_claims"
+
+
+def money_of(stake: Stake, texts: PageTexts) -> str:
+    """Its sums; "": none is known."""
+    money = " + ".join(texts.money(amount, currency) for currency, amount in stake.amounts.items())
+    return texts("at_least", money=money) if money and stake.is_more else money
+
+
+def _cards(seen: Overview, texts: PageTexts) -> list[Card]:
+    counts = {
+        stage: sum(backlog.stages.get(stage, 0) for backlog in seen.backlogs)
+        for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)
+    }
+    oldest = min((one.oldest for one in seen.backlogs if one.oldest), default=None)
+    period = texts("of_last_days", count=len(seen.success.by_day))
+    held = seen.mails.get(MailState.HELD, 0)
+    waiting = counts[Stage.WAITING] + counts[Stage.SETTLED]
+    return [
+        Card(texts("success_rate"), texts.percent(seen.success.all.percent), "/results", period),
+        Card(texts("fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
+        Card(texts("due"), counted(seen.due, texts), "/claims?stage=new&stage=ready"),
+        Card(texts("waiting"), counted(waiting, texts), "/claims?stage=waiting&stage=settled"),
+        Card(texts("given_up"), counted(counts[Stage.GIVEN_UP], texts), "/claims?stage=given_up"),
+        Card(
+            texts("oldest_claim"),
+            texts.age(seen.at - oldest) if oldest else "–",
+            "/claims?stage=new&stage=ready&stage=waiting&stage=settled&sort=age&order=desc",
+        ),
+        Card(
+            texts("mails_waiting"),
+            texts.number(sum(seen.mails.values())),
+            "/mails",
+            texts.counted("of_them_held", held) if held else "",
+        ),
+    ]
+
+
+def counted(number: int, texts: PageTexts) -> str:
+    """A count that is not gone on with beyond a limit."""
+    return f"{texts.number(number)}{'+' if number >= COUNTED_UP_TO else ''}"
+
+
+def _closed(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str]]:
+    """The keys of the carriers that take no call until a time that comes by itself, why, and until when."""
+    return [
+        (
+            carrier.key,
+            clean(texts.closing(carrier.refusal, carrier.name), _LONGEST),
+            texts.short_minute(carrier.refusal.until, seen.at),
+        )
+        for carrier in seen.carriers
+        if carrier.configured and carrier.refusal and closing_of(carrier.refusal) is Closing.LIMIT
+    ]
+
+
+def _hints(seen: Overview, texts: PageTexts, without: str) -> list[str]:
+    left = seen.left_alone.claims
+    return [hint for hint in (texts.counted("left_alone", left) if left else "", without) if hint]
+
+
+def _charts(
+    seen: Overview, names: Mapping[str, str], texts: PageTexts
+) -> Iterable[tuple[str, str, Chart | None, str]]:
+    """Each with the key of its title, how its bars stand, and the key of what is said without it."""
+    success = seen.success
+    tried = any(rate.success + rate.failed + rate.left for rate in success.by_day.values())
+    drawn: tuple[tuple[str, str, bool, Callable[[], Chart], str], ...] = (
+        ("by_day", "columns", tried, lambda: charts.by_day(success.by_day, texts), "no_attempts"),
+        (
+            "by_carrier",
+            "rows",
+            tried,
+            lambda: charts.by_carrier(success.by_carrier, names, texts),
+            "no_attempts",
+        ),
+        ("by_retry", "columns", tried, lambda: charts.by_retry(success.by_retry, texts), "no_attempts"),
+        (
+            "by_kind",
+            "rows",
+            bool(success.errors),
+            lambda: charts.by_kind(success.errors, texts),
+            "no_attempts",
+        ),
+        ("quotas", "rows", True, lambda: charts.quotas(seen.carriers, texts), "no_calls_used"),
+        (
+            "backlog",
+            "rows",
+            bool(seen.backlogs),
+            lambda: charts.backlog(seen.backlogs_by_carrier, names, texts),
+            "no_backlog",
+        ),
+    )
+    for key, form, is_there, draw, nothing in drawn:
+        chart = draw() if is_there else None
+        yield key, form, chart if chart and chart.bars else None, nothing
+
+
+def _run(run: Run, seen: Overview, texts: PageTexts) -> dict[str, str]:
+    figures = (run.stats.get(name) for name in ("duration_s", "total", "success", "failed"))
+    shown = [texts.number(value) if isinstance(value, int | float) else "" for value in figures]
+    state, ended = _ended(run, seen, texts)
+    return {
+        "worker": texts.of("", run.worker),
+        "started": texts.short_minute(run.started_at, seen.at),
+        **dict(zip(("duration", "total", "success", "failed"), shown, strict=True)),
+        "state": state,
+        "ended": ended,
+    }
+
+
+def _ended(run: Run, seen: Overview, texts: PageTexts) -> tuple[str, str]:
+    """How it ended, and whether that is good news."""
+    if run.ended_at is None or run.exit_status is None:
+        never = any(run.id == other.id for worker in seen.workers for other in worker.unended)
+        return ("bad", texts("run_never_ended")) if never else ("", texts("run_open"))
+    if run.exit_status == 0:
+        return "good", texts("run_done")
+    is_stopped = run.exit_status > _SIGNAL
+    text = texts("run_stopped" if is_stopped else "run_failed_status", status=run.exit_status)
+    return "warn" if is_stopped else "bad", text

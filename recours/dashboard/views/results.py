@@ -1,0 +1,65 @@
+"""The results: proofs and money secured week by week, and what each proof costs in calls."""
+
+from starlette.responses import Response
+
+from recours.core.text import clean
+from recours.dashboard import charts
+from recours.dashboard.texts import PageTexts
+from recours.dashboard.timed_cache import TimedCache
+from recours.dashboard.visit import Visit
+from recours.operations.returns import CallReturn
+from recours.operations.secured import SecuredProofs, WeekResult, all_proofs, results_by_week
+
+WEEKS, DAYS = 12, 30
+_KEPT_S = 60
+_of_weeks: TimedCache[list[WeekResult]] = TimedCache(_KEPT_S)
+_of_calls: TimedCache[list[CallReturn]] = TimedCache(_KEPT_S)
+
+
+def show(visit: Visit) -> Response:
+    operations, texts = visit.operations, visit.texts
+    database, today = operations.database.shown, texts.local(visit.now).date()
+    weeks = _of_weeks.get(
+        (database, today),
+        lambda: results_by_week(operations.records, today, operations.settings.policy.zone, WEEKS),
+    )
+    returns = _of_calls.get((database, today), lambda: list(operations.overview_with_returns(DAYS).returns))
+    return visit.page(
+        "results.html",
+        weeks=[_week(result, texts) for result in reversed(weeks)],
+        total=_shown(all_proofs(weeks), texts),
+        rate=texts.percent(sum((result.rate for result in weeks[1:]), weeks[0].rate).percent),
+        proofs=charts.proofs_by_week(weeks, texts) if any(week.proofs.count for week in weeks) else None,
+        outcomes=charts.attempts_by_week(weeks, texts),
+        returns=[_return(found, visit) for found in returns],
+        days=DAYS,
+        count=WEEKS,
+    )
+
+
+def _week(result: WeekResult, texts: PageTexts) -> dict[str, str]:
+    proofs, money = _shown(result.proofs, texts)
+    return {
+        "week": texts.day(result.week.monday),
+        "proofs": proofs,
+        "money": money,
+        "rate": texts.percent(result.rate.percent),
+    }
+
+
+def _shown(proofs: SecuredProofs, texts: PageTexts) -> tuple[str, str]:
+    money = (texts.money(amount, currency) for currency, amount in proofs.amounts.items())
+    return texts.number(proofs.count), " + ".join(money) or "–"
+
+
+def _return(found: CallReturn, visit: Visit) -> dict[str, str]:
+    texts = visit.texts
+    secured = (texts.money(amount, currency) for currency, amount in found.secured.items())
+    return {
+        "carrier": visit.operations.catalog.name_of(found.carrier, clean(found.carrier, 60)),
+        "calls": texts.number(found.calls),
+        "proofs": texts.number(found.proofs),
+        "each": texts.number(found.calls_per_proof),
+        "in_vain": texts.number(found.in_vain),
+        "secured": " + ".join(secured) or "–",
+    }

@@ -1,0 +1,132 @@
+"""Who visits the page, and what they may do. Pure: headers, addresses and settings come in.
+
+A proxy that signs people in names them in a header, which counts from its address alone. Without such a proxy, the
+password makes its user the operator; without a password, the user of this machine is.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from recours.core.password import PasswordHash
+from recours.core.text import clean
+from recours.settings.model import Network, Settings, is_loopback
+
+SESSION_COOKIE = "recours_session"
+SESSION_S = 12 * 3600
+# Whoever came in without a name of their own, in the record of what was done.
+OPERATOR = "operator"
+_LONGEST_NAME = 100
+_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """`name`: for the record of what they do."""
+
+    name: str
+    role: Role
+
+    @property
+    def may_act(self) -> bool:
+        return self.role is Role.OPERATOR
+
+
+class NotAdmitted(StrEnum):
+    """Why somebody sees nothing; each is the key of a text."""
+
+    NOT_ENTERED = "not_entered"  # the password is to be typed
+    # There is none, and others than this machine's users could send such a request.
+    UNPROTECTED = "unprotected"
+    NOT_NAMED = "not_named"  # the proxy did not say who it is, or it was no proxy
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """A request as far as it tells who sends it. Names of `headers` are in lower case."""
+
+    headers: Mapping[str, str]
+    peer: str  # the address that the connection comes from; "": unknown
+    session: str = ""  # of the cookie
+
+    def is_by_proxy(self, proxies: Iterable[Network]) -> bool:
+        try:
+            peer = ipaddress.ip_address(self.peer)
+        except ValueError:
+            return False
+        peer = getattr(peer, "ipv4_mapped", None) or peer
+        return any(peer in network for network in proxies)
+
+    def address(self, proxies: Iterable[Network]) -> str:
+        """Where it comes from, for counting wrong passwords: the last address that a known proxy saw."""
+        if self.is_by_proxy(proxies) and (seen := self.headers.get("x-forwarded-for", "")):
+            return clean(seen.rsplit(",", 1)[-1].strip(), _LONGEST_NAME)
+        return self.peer or "unknown"
+
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """Tell whether others may be able to send such a request, though the page listens at this machine alone.
+
+        They can through a proxy; and through somebody's browser here, by a name of theirs that stands for 127.0.0.1.
+        """
+        if any(name in self.headers for name in _OF_PROXIES):
+            return True
+        try:
+            return not is_loopback(urlsplit(f"//{self.headers.get('host', '')}").hostname or "")
+        except ValueError:
+            return True
+
+
+def visitor_of(asked: PageRequest, settings: Settings) -> Visitor | NotAdmitted:
+    """Who sends a request, and what they may do; or why they see nothing."""
+    header = settings.page_user_header
+    if header and asked.is_by_proxy(settings.page_proxies):
+        name = clean(asked.headers.get(header.lower(), "").strip(), _LONGEST_NAME)
+        if not name:
+            return NotAdmitted.NOT_NAMED
+        return Visitor(name, Role.OPERATOR if name in settings.page_operators else Role.VIEWER)
+    if (wanted := settings.dashboard_password) is not None:
+        if asked.session and is_session(asked.session, wanted):
+            return Visitor(OPERATOR, Role.OPERATOR)
+        return NotAdmitted.NOT_ENTERED
+    if header:
+        return NotAdmitted.NOT_NAMED
+    return NotAdmitted.UNPROTECTED if asked.is_from_elsewhere else Visitor(OPERATOR, Role.OPERATOR)
+
+
+def is_own_origin(headers: Mapping[str, str]) -> bool:
+    """Tell whether a post comes from this page. Browsers name the origin of each post, and no script can change that."""
+    try:
+        origin = urlsplit(headers.get("origin", "")).netloc
+    except ValueError:
+        return False
+    return bool(origin) and origin == headers.get("host", "")
+
+
+# ---------------------------------------------------------------- the session
+
+
+def new_session(password: PasswordHash, nonce: str) -> str:
+    """What the cookie of somebody holds who typed the password. Another password ends all sessions."""
+    return _sessions(password).dumps(nonce)
+
+
+def is_session(session: str, password: PasswordHash) -> bool:
+    try:
+        _sessions(password).loads(session, max_age=SESSION_S)
+    except BadSignature:
+        return False
+    return True
+
+
+def _sessions(password: PasswordHash) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(str(password), salt="recours page")

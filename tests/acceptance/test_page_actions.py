@@ -1,0 +1,327 @@
+"""What a person does from the page, on real databases with simulated carriers: done, recorded, and said in their language."""
+
+import getpass
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from recours.accounts.sealing import SETTING, new_key
+from recours.core.actions import PastAction
+from recours.database.actions import ActionLog
+from recours.database.engine import Database, DatabaseError
+from recours.database.enrolment import ClaimEnrolment
+from recours.database.reports.records import DatabaseRecords
+from recours.database.schema.inspection import look
+from recours.operations.actions import MOST_CLAIMS, MOST_FETCHED, CorrectRequestError
+from recours.operations.records import ListedClaim
+from recours.operations.results import (
+    CorrectAccountError,
+    CorrectFileError,
+    FetchResult,
+    RecoursError,
+)
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox.documents import proof_pdf
+from recours.wiring.actions import Actions
+from recours.wiring.operations import operations_over
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+from tests.acceptance.test_acting import FOREVER, give_up
+from tests.acceptance.test_changes import changes
+from tests.processes.commands import worker
+
+WHO = "anna"
+
+
+@pytest.fixture
+def service(tmp_path: Any, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
+    service = Service(tmp_path, sandbox, clock, url=url, **{SETTING: new_key(), "SMTP_HOST": ""})
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def actions(service: Service) -> Iterator[Actions]:
+    database = Database(service.settings.database_url)
+    yield Actions(operations_over(service.settings, database, look(database), service.clock), WHO)
+    database.close()
+
+
+def done(results: Any) -> dict[str, bool]:
+    return {result.subject: result.is_done for result in results}
+
+
+def recorded(actions: Actions) -> list[PastAction]:
+    return ActionLog(actions.operations.database).latest()[::-1]
+
+
+# ---------------------------------------------------------------- claims
+
+
+def test_of_several_claims_those_that_can_are_reopened_and_each_is_told(
+    service: Service, actions: Actions
+) -> None:
+    service.add(*FOREVER)
+    service.add(*FOREVER)
+    give_up(service)
+    service.add(*FOREVER)
+    service.run()
+    french = replace(actions, language="fr")
+    results = french.reopen(["CLM-0002", "CLM-0009", "CLM-0003", "CLM-0001", "CLM-0002", "\0", "\udcff"])
+    assert done(results) == {
+        "CLM-0002": True,
+        "CLM-0009": False,
+        "CLM-0003": False,
+        "CLM-0001": True,
+        "\0": False,
+        "\udcff": False,
+    }
+    told = {result.subject: result.sentence for result in results}
+    assert told["CLM-0001"].startswith("CLM-0001 : nouvel essai")
+    assert told["CLM-0009"].startswith("La réclamation « CLM-0009 » n'existe pas. Vouliez-vous dire CLM-000")
+    assert told["CLM-0003"].startswith(
+        "CLM-0003 n'est pas abandonnée : son prochain essai est prévu le 2026-"
+    )
+    assert changes(service) == [(1, "reopened", WHO, {}), (2, "reopened", WHO, {})]
+    assert service.run().stats.total == 2
+    assert done(actions.reopen(["CLM-0001"])) == {"CLM-0001": False}
+
+
+def test_claims_are_excluded_with_a_reason_and_brought_back(
+    service: Service, actions: Actions, person: Person
+) -> None:
+    for _ in range(2):
+        service.add(*FOREVER)
+    with pytest.raises(CorrectRequestError, match="Say why"):
+        actions.exclude(["CLM-0001"], " \n")
+    assert done(actions.exclude(["CLM-0001", "CLM-0002"], "settled by\nphone")) == {
+        "CLM-0001": True,
+        "CLM-0002": True,
+    }
+    (again,) = actions.exclude(["CLM-0001"], "again")
+    assert (again.is_done, "is excluded" in again.sentence) == (False, True)
+    assert done(actions.enroll(["CLM-0002", "CLM-0007"])) == {"CLM-0002": True, "CLM-0007": False}
+    assert service.sql("SELECT pod_fetch_status FROM claims ORDER BY id") == [("manual",), ("pending",)]
+    assert changes(service) == [
+        (1, "excluded", WHO, {"why": "settled by phone"}),
+        (2, "excluded", WHO, {"why": "settled by phone"}),
+        (2, "enrolled", WHO, {}),
+    ]
+    assert "excluded: 'settled by phone'" in person.does("why", "CLM-0001")
+
+
+def test_one_claim_that_changes_at_this_moment_costs_the_others_nothing(
+    service: Service, actions: Actions
+) -> None:
+    for _ in range(3):
+        service.add(*FOREVER)
+
+    class Edited(DatabaseRecords):
+        """The service edits a claim between reading and writing."""
+
+        def find_all(self, references: Any) -> dict[str, ListedClaim]:
+            found = super().find_all(references)
+            service.sql("UPDATE claims SET pod_fetch_status = 'pending' WHERE id = 2")
+            return found
+
+    of = actions.operations
+    edited = Edited(of.database, of.catalog, of.columns, of.records.redact, of.records.reach)
+    results = Actions(replace(of, records=edited), WHO).exclude([f"CLM-000{n}" for n in (1, 2, 3)], "lost")
+    assert done(results) == {"CLM-0001": True, "CLM-0002": False, "CLM-0003": True}
+    assert "changed at this very moment" in results[1].sentence
+    assert [claim for claim, *_ in changes(service)] == [1, 3]
+
+
+def test_a_database_that_is_gone_half_way_says_so_of_the_rest(
+    service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        service.add(*FOREVER)
+    monkeypatch.setattr("recours.wiring.actions._AT_ONCE", 1)
+    of, excluded = actions.operations, ClaimEnrolment.exclude
+
+    def once(enrolment: ClaimEnrolment, *given: Any) -> bool:
+        monkeypatch.setattr(ClaimEnrolment, "exclude", gone)
+        return excluded(enrolment, *given)
+
+    def gone(*_: Any) -> bool:
+        raise DatabaseError("connection lost")
+
+    monkeypatch.setattr(ClaimEnrolment, "exclude", once)
+    results = Actions(of, WHO).exclude([f"CLM-000{n}" for n in (1, 2, 3)], "lost")
+    assert done(results) == {"CLM-0001": True, "CLM-0002": False, "CLM-0003": False}
+    assert "connection lost" in results[2].sentence
+    assert [claim for claim, *_ in changes(service)] == [1]
+
+
+def test_how_many_are_taken_at_once(service: Service, actions: Actions) -> None:
+    service.add(*FOREVER)
+    too_many = [f"CLM-{n}" for n in range(MOST_CLAIMS + 1)]
+    with pytest.raises(CorrectRequestError, match=f"{MOST_CLAIMS + 1} claims are too many at once"):
+        actions.enroll(too_many)
+    with pytest.raises(CorrectRequestError, match=f"choose at most {MOST_FETCHED}"):
+        actions.fetch(too_many)
+    assert len(actions.enroll(too_many[1:])) == MOST_CLAIMS
+
+
+def test_claims_are_fetched_by_a_run_in_the_background(service: Service, actions: Actions) -> None:
+    service.add(Scenario.DELIVERED)
+    service.add(*FOREVER)
+    fetch = replace(actions, language="fr").fetch(["CLM-0001", "CLM-0002", "CLM-0003", "\0"])
+    fetch.wait(60)
+    assert (fetch.is_over, fetch.fault, fetch.done, fetch.fetched) == (True, None, 2, 1)
+    first, second, *others = fetch.outcomes
+    assert isinstance(first, FetchResult)
+    assert isinstance(second, FetchResult)
+    assert (first.fetched, second.fetched) == (True, False)
+    assert "pas de preuve de livraison" in second.sentence
+    assert [isinstance(other, RecoursError) for other in others] == [True, True]
+    assert changes(service) == [(1, "asked", WHO, {}), (2, "asked", WHO, {})]
+
+
+def test_who_names_a_claim_on_the_command_line_is_recorded_too(service: Service, person: Person) -> None:
+    service.add(*FOREVER)
+    service.add(*FOREVER)
+    words = ("--claim", "CLM-0002")
+    done = worker("pod_retry_scheduler", *words, environment=person.environment, folder=person.folder)
+    assert done.returncode == 0, done.stderr
+    assert changes(service) == [(2, "asked", getpass.getuser(), {})]
+
+
+def test_a_fetch_that_cannot_begin_says_why(service: Service, actions: Actions) -> None:
+    settings = replace(
+        service.settings, database_url=service.settings.database_url.set(database="/nowhere/x.db")
+    )
+    if not actions.operations.database.is_sqlite:
+        settings = replace(service.settings, database_url=service.settings.database_url.set(port=1))
+    lost = Actions(replace(actions.operations, settings=settings), WHO)
+    fetch = lost.fetch(["CLM-0001"])
+    fetch.wait(60)
+    assert fetch.is_over
+    assert (fetch.outcomes, fetch.done) == ([], 0)
+    assert fetch.fault is not None
+    assert fetch.fault.startswith("The database cannot be used at the moment")
+
+
+def test_a_number_is_corrected_and_no_run_takes_it_for_the_services_edit(
+    service: Service, actions: Actions, person: Person
+) -> None:
+    service.add(*FOREVER)
+    give_up(service)
+    result = actions.correct("CLM-0001", number="XY 000000099 fr")
+    assert (result.is_done, result.subject) == (True, "CLM-0001")
+    assert result.sentence == "CLM-0001: corrected; the next run starts afresh with it."
+    service.clock.advance(timedelta(hours=1))
+    assert service.run().stats.total == 1
+    noted = {"number": ["XY000000001FR", "XY000000099FR"]}
+    assert changes(service) == [(1, "corrected", WHO, noted)]
+    assert person.json("why", "CLM-0001")["changes"][0]["by"] == WHO
+    assert "corrected: tracking number XY000000001FR → XY000000099FR" in person.does("why", "CLM-0001")
+
+
+def test_a_correction_that_cannot_be_is_refused_in_a_sentence(service: Service, actions: Actions) -> None:
+    service.add(*FOREVER)
+    with pytest.raises(CorrectRequestError, match="n'est pas un numéro de suivi Chronopost"):
+        replace(actions, language="fr").correct("CLM-0001", number="12")
+    for none in ("CLM-9", "\0", "\udcff", "x" * 2000):
+        with pytest.raises(CorrectRequestError, match="There is no claim"):
+            actions.correct(none, number="12")
+    service.sql(
+        "UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ?",
+        service.clock.now() + timedelta(minutes=5),
+    )
+    with pytest.raises(CorrectRequestError, match="is being fetched by a run at this moment"):
+        actions.correct("CLM-0001", carrier="UPS", number="1Z999AA10123456784")
+
+
+def test_a_check_digit_that_does_not_fit_is_warned_of(service: Service, actions: Actions) -> None:
+    service.add(*FOREVER)
+    result = actions.correct("CLM-0001", carrier="UPS", number="1Z999AA10123456785")
+    assert result.is_done
+    assert "The check digit of 1Z999AA10123456785 does not fit" in result.sentence
+
+
+def test_the_command_corrects_as_the_page_does(service: Service, person: Person) -> None:
+    service.add(*FOREVER)
+    said = person.does("correct", "CLM-0001", "--carrier", "ups", "--number", "1Z999AA10123456784")
+    assert "CLM-0001: UPS, tracking number 1Z999AA10123456784; the next run starts afresh" in said
+    assert service.sql("SELECT carrier, tracking_number FROM claims") == [("UPS", "1Z999AA10123456784")]
+    again = person.types("correct", "CLM-0001", "--carrier", "UPS")
+    assert (again.returncode, "Nothing of CLM-0001 would change" in again.stderr) == (2, True)
+    assert person.types("correct", "CLM-0001").returncode == 2
+
+
+def test_a_file_is_attached_from_memory(service: Service, actions: Actions) -> None:
+    service.add(carrier="Mondial Relay", number="24681357")
+    file = proof_pdf("Mondial Relay", "24681357", "DUPONT", service.clock.now() - timedelta(days=1))
+    result = actions.attach("CLM-0001", file, "proof.pdf", signed_by="DUPONT")
+    assert result.is_pod
+    assert [(what, by) for _, what, by, _ in changes(service)] == [("attached", WHO)]
+    with pytest.raises(CorrectFileError, match="Impossible de joindre"):
+        replace(actions, language="fr").attach("CLM-0001", b"MZ", "virus.exe")
+    with pytest.raises(RecoursError, match="There is no claim"):
+        actions.attach("CLM-7", file, "proof.pdf")
+
+
+# ---------------------------------------------------------------- carriers, accounts, mails
+
+
+def test_a_carrier_is_paused_resumed_and_checked(
+    service: Service, actions: Actions, sandbox: Sandbox, person: Person
+) -> None:
+    service.add(*FOREVER)
+    assert actions.pause("chrono-post", "strike").sentence.startswith("Chronopost is paused until")
+    assert actions.operations.queue().stopped("chronopost") is not None
+    assert "already" in actions.pause("chronopost", "a long strike").sentence
+    service.clock.advance(timedelta(hours=2))
+    assert service.run().stats.total == 0
+    assert replace(actions, language="fr").resume("chronopost").sentence.startswith("Chronopost reprend")
+    assert not actions.resume("chronopost").is_done
+    assert actions.check("chronopost").sentence == "Chronopost accepts our credentials."
+    assert [(one.what, one.by, one.details) for one in recorded(actions)] == [
+        ("paused", WHO, {"why": "strike"}),
+        ("paused", WHO, {"why": "a long strike"}),
+        ("resumed", WHO, {}),
+        ("checked", WHO, {"verdict": "accepted"}),
+    ]
+    with pytest.raises(CorrectAccountError, match="There is no carrier 'x'"):
+        actions.pause("x")
+    person.does("pause", "UPS")
+    person.does("resume", "UPS")
+    assert "resumed on 2026-" in person.does("carriers")
+
+
+def test_an_account_of_a_client_is_disabled_enabled_and_checked(
+    service: Service, actions: Actions, sandbox: Sandbox
+) -> None:
+    service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
+    accounts = actions.operations.clients
+    number = accounts.put(1, "chronopost", "sealed", "lea", service.clock.now())
+    assert actions.disable_account(1, "Chronopost", "unpaid").is_done
+    assert accounts.all()[0].disabled_why == f"by {WHO}: unpaid"
+    with pytest.raises(CorrectAccountError, match="est désactivé"):
+        replace(actions, language="fr").check_account(1, "chronopost")
+    assert actions.enable_account("shop@shop.example", "Chronopost").is_done
+    assert not actions.enable_account(1, "chronopost").is_done
+    with pytest.raises(CorrectAccountError, match="There is no client 9"):
+        actions.disable_account(9, "chronopost")
+    assert [(one.what, one.subject, one.by) for one in recorded(actions)] == [
+        ("added", f"chronopost#{number}", "lea"),
+        ("disabled", f"chronopost#{number}", WHO),
+        ("enabled", f"chronopost#{number}", WHO),
+    ]
+
+
+def test_mails_that_are_held_are_released(service: Service, actions: Actions) -> None:
+    assert not actions.release_mails().is_done
+    assert recorded(actions) == []
+    service.sql(
+        "INSERT INTO recours_mails (message_id, kind, recipient, language, subject, plain, html, state, run_id, created_at,"
+        " tries) VALUES ('<1@x>', 'pod_failed', 'a@b.example', 'en', 's', 'p', 'h', 'held', 'r', ?, 0)",
+        f"{service.clock.now():%Y-%m-%d %H:%M:%S}",
+    )
+    assert actions.release_mails().sentence == "1 mail released: the next run sends it."
+    assert [(one.what, one.subject, one.by) for one in recorded(actions)] == [("released", "mails", WHO)]

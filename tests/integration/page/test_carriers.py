@@ -1,0 +1,57 @@
+"""Carriers, the accounts of clients, and what an operator does with them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from recours.database.engine import Database
+from tests.integration.page.conftest import PageClient
+
+
+@pytest.fixture
+def claims(database: Database, add_claims: Callable[..., None]) -> None:
+    add_claims(database, [{}] * 3)
+
+
+@pytest.mark.usefixtures("claims")
+def test_each_carrier_has_its_state_and_links_to_its_claims(page: PageClient) -> None:
+    shown = page.get("/carriers")
+    assert shown.status == 200
+    row = row_of(shown.html, "chronopost")
+    assert "takes calls" in row
+    assert 'href="/claims?carrier=chronopost"' in row
+    assert "no credentials" in row_of(shown.html, "ups")
+    assert "Accounts of clients" not in shown.text
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_carrier_is_paused_and_resumed_and_it_is_seen_who_did(page: PageClient) -> None:
+    shown = page.post(
+        "/carriers/pause", {"carrier": "chronopost", "why": "a <b>strike</b>", "back": "/carriers"}
+    )
+    assert "Chronopost is paused until someone resumes it." in shown.text
+    row = row_of(shown.html, "chronopost")
+    assert "operator" in row
+    assert "a &lt;b&gt;strike&lt;/b&gt;" in row
+    assert "/carriers/resume" in row
+    assert "/carriers/pause" not in row
+    shown = page.post("/carriers/resume", {"carrier": "chronopost", "back": "/carriers"})
+    assert "Chronopost resumed" in shown.text
+    assert "takes calls" in row_of(shown.html, "chronopost")
+    assert "takes calls" in row_of(page.get("/carriers").html, "chronopost")
+
+
+def test_a_carrier_that_there_is_not_is_not_found(page: PageClient, database: Database) -> None:
+    assert page.post("/carriers/pause", {"carrier": "nobody", "back": "/carriers"}).status == 404
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_viewer_sees_no_button(visitor: Callable[..., PageClient], environment: dict[str, str]) -> None:
+    environment |= {"RECOURS_PAGE_USER_HEADER": "X-User", "RECOURS_PAGE_PROXIES": "10.0.0.5"}
+    shown = visitor("10.0.0.5").get("/carriers", X_User="zoe")
+    assert "takes calls" in shown.text
+    assert "/carriers/" not in shown.html
+
+
+def row_of(html: str, key: str) -> str:
+    return html.partition(f'<tr id="{key}"')[2].partition("</tr>")[0]

@@ -1,0 +1,331 @@
+"""One claim on the page: where it stands and why, its proof and evidence, its history, and what can be done with it."""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from recours.core.claim import Stage
+from recours.core.pauses import Stop
+from recours.database.engine import Database
+from recours.database.quota import QuotaTables
+from recours.database.tables import attempts, changes, claims
+from recours.sandbox.documents import broken_pdf, proof_pdf, signature_png
+from tests.conftest import START
+from tests.integration.page.conftest import AT, PageClient, Shown
+
+NUMBER = "XY000000000FR"
+PROOF = proof_pdf("Chronopost", NUMBER, "DUPONT", START - timedelta(days=1))
+WEB_PAGE = f"""<!doctype html><html><body><script>document.title = "run"</script><h1>Proof of delivery</h1>
+<table><tr><td>Tracking number</td><td>{NUMBER}</td></tr><tr><td>Received by</td><td>DUPONT</td></tr>
+<tr><td>Delivered on</td><td>01/02/2026 10:31</td></tr></table></body></html>""".encode()
+CLAIM = "/claim?reference=CLM-00000"
+
+
+@pytest.fixture(autouse=True)
+def _claims(database: Database, add_claims: Callable[..., None]) -> None:
+    add_claims(
+        database, [{}, {"claim_reference": "CLM-<b>1", "pod_fetch_error": "<script>alert(1)</script>"}]
+    )
+
+
+def attach(page: PageClient, content: bytes, name: str = "proof.pdf", **fields: str) -> Shown:
+    sent = {"reference": "CLM-00000", "back": CLAIM, **fields}
+    files = {"file": (name, content, "application/octet-stream")}
+    return Shown(page.client.post("/claim/attach", data=sent, files=files, headers={"Origin": AT}))
+
+
+def changed(database: Database, **values: Any) -> None:
+    with database.write() as connection:
+        connection.execute(update(claims).where(claims.c.claim_reference == "CLM-00000").values(**values))
+
+
+def documents_of(shown: Shown) -> list[str]:
+    """The addresses of documents that the page shows or offers."""
+    found = re.findall(r'(?:src|href)="(/document[^"]*)"', shown.html)
+    return [address.replace("&amp;", "&") for address in found]
+
+
+# ---------------------------------------------------------------- where it stands
+
+
+def test_a_claim_says_who_what_how_much_and_until_when(page: PageClient, database: Database) -> None:
+    changed(database, response_deadline=START.date() + timedelta(days=3))
+    text = page.get(CLAIM).text
+    for fact in ("CLM-00000", "Chronopost", NUMBER, "O-0", "€10.00", "lost parcel", "5 Feb 2026", "number"):
+        assert fact in text
+    # The sentence of `claim_status`.
+    assert "CLM-00000 is new or was corrected: the next run assesses it." in text
+
+
+def test_a_paused_carrier_is_why_a_claim_waits(page: PageClient, database: Database) -> None:
+    changed(database, pod_stage=Stage.READY)
+    QuotaTables(database, "run").stop(
+        "chronopost", Stop(datetime.now(UTC), "by anna: strike"), "anna", "strike"
+    )
+    text = page.get(CLAIM).text
+    assert "waits until someone acts: Chronopost was paused by a person" in text
+    assert 'by anna ("strike").' in text
+    assert "Resume Chronopost" in text
+
+
+def test_there_is_no_such_claim(page: PageClient) -> None:
+    shown = page.get("/claim?reference=CLM-0000")
+    assert (shown.status, "There is no claim 'CLM-0000'. Did you mean CLM-00000?" in shown.text) == (
+        404,
+        True,
+    )
+    for reference in ("", "%00", "%ED%A0%80", "x" * 5000):
+        assert page.get(f"/claim?reference={reference}").status == 404
+
+
+def test_what_others_wrote_stays_text(page: PageClient) -> None:
+    shown = page.get("/claim?reference=CLM-%3Cb%3E1")
+    assert "CLM-<b>1" in shown.text.replace("&lt;", "<")
+    assert "<b>1" not in shown.html
+    assert "<script>alert" not in shown.html
+
+
+@pytest.mark.parametrize(
+    ("address", "leads_to"),
+    [
+        ("/?claim=CLM-00000", "/claim?reference=CLM-00000"),
+        ("/find?text=CLM-00000", "/claim?reference=CLM-00000"),
+        ("/find?text=+clm-00000+", "/claim?reference=CLM-00000"),
+        ("/find?text=XY0+%25", "/claims?text=XY0+%25"),
+        ("/find?text=%00", "/claims?text=%00"),
+        ("/find", "/claims"),
+    ],
+)
+def test_an_exact_reference_leads_to_its_claim(page: PageClient, address: str, leads_to: str) -> None:
+    page.client.follow_redirects = False
+    assert page.get(address).response.headers["location"] == leads_to
+
+
+# ---------------------------------------------------------------- the proof
+
+
+def test_a_pdf_is_drawn_and_can_be_saved(page: PageClient) -> None:
+    shown = attach(page, PROOF, signed_by="", at="2026-02-01")
+    assert "CLM-00000: the proof of delivery is there, attached by hand." in shown.text
+    assert "signed by DUPONT" in shown.text
+    assert re.search(r"A proof was attached \S.* CET · operator signed by DUPONT", shown.text)
+    saved, drawn = documents_of(shown)
+    picture = page.get(drawn).response
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+    assert picture.content.startswith(b"\x89PNG")
+    file = page.get(saved).response
+    assert file.content == PROOF
+    assert file.headers["content-disposition"].startswith("attachment; filename*=UTF-8''CLM-00000")
+
+
+def test_a_document_is_sent_so_that_nothing_in_it_comes_alive(page: PageClient) -> None:
+    shown = attach(page, WEB_PAGE, "proof.html")
+    frame = re.search(r"<iframe[^>]*>", shown.html)
+    assert frame is not None
+    assert 'sandbox="allow-same-origin"' in frame[0]
+    for address in documents_of(shown):
+        headers = page.get(address).response.headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("sandbox allow-same-origin; default-src 'none';")
+        assert "script" not in policy
+        assert (headers["x-frame-options"], headers["x-content-type-options"]) == ("SAMEORIGIN", "nosniff")
+
+
+def test_each_piece_of_evidence_can_be_shown(page: PageClient) -> None:
+    attach(page, PROOF)
+    shown = attach(page, signature_png("a"), "signature.png", kind="signature")
+    assert "attached beside the proof of delivery" in shown.text
+    (other,) = re.findall(r'href="(/claim\?[^"]*piece=[^"]*)#proof"', shown.html)
+    shown = page.get(other.replace("&amp;", "&"))
+    assert "<h2>Signature</h2>" in shown.html
+    _, picture = documents_of(shown)
+    assert page.get(picture).response.headers["content-type"] == "image/png"
+    assert page.get(picture).response.headers["content-disposition"] == "inline"
+
+
+def test_a_file_that_was_changed_since_is_told(page: PageClient, tmp_path: Path) -> None:
+    attach(page, PROOF)
+    (stored,) = tmp_path.rglob("*.pdf")
+    stored.chmod(0o600)
+    stored.write_bytes(proof_pdf("Chronopost", NUMBER, "SOMEBODY ELSE", START))
+    assert "its content has changed since" in page.get(CLAIM).text
+
+
+@pytest.mark.parametrize(
+    "place", ["/etc/hostname", "https://elsewhere.example/pod.pdf", "../pod.pdf", "x" * 9000]
+)
+def test_what_other_software_stored_is_shown_as_text_and_never_opened(
+    page: PageClient, database: Database, place: str
+) -> None:
+    changed(database, pod_fetch_status="success", pod_url=place)
+    shown = page.get(CLAIM)
+    assert "stored by other software and is not opened here" in shown.text
+    assert documents_of(shown) == []
+    assert page.get("/document?claim=CLM-00000").status == 404
+
+
+def test_a_link_out_of_the_folder_is_not_followed(
+    page: PageClient, database: Database, tmp_path: Path
+) -> None:
+    secret, pods = tmp_path / "secret.pdf", tmp_path / "pods"
+    secret.write_bytes(PROOF)
+    pods.mkdir(exist_ok=True)
+    (pods / "pod.pdf").symlink_to(secret)
+    changed(database, pod_fetch_status="success", pod_url=str(pods / "pod.pdf"))
+    assert "not opened here" in page.get(CLAIM).text
+    assert page.get("/document?claim=CLM-00000").status == 404
+
+
+@pytest.mark.parametrize("content", [broken_pdf(), b"no document at all" * 9, b"", PROOF[:1500]])
+def test_a_file_that_is_no_document_gives_a_sentence(
+    page: PageClient, database: Database, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "pods").mkdir(exist_ok=True)
+    (tmp_path / "pods" / "pod.pdf").write_bytes(content)
+    changed(database, pod_fetch_status="success", pod_url=str(tmp_path / "pods" / "pod.pdf"))
+    shown = page.get(CLAIM)
+    assert (shown.status, "What lies there is no document" in shown.text) == (200, True)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "2", "99999", "x", "²"])
+def test_there_is_no_such_page_of_the_document(page: PageClient, number: str) -> None:
+    attach(page, PROOF)
+    assert page.get(f"/document?claim=CLM-00000&page={number}").status in (404, 422)
+
+
+# ---------------------------------------------------------------- what happened
+
+
+def test_equal_failures_are_one_entry(page: PageClient, database: Database) -> None:
+    attempt = {
+        "claim_id": 1, "run_id": "r", "worker": "pod_retry_scheduler", "carrier": "chronopost", "tracking_number": NUMBER,
+        "duration_s": 1.5, "calls": 1, "outcome": "failed", "used": False, "error_kind": "auth_failed", "message": "Invalid",
+    }  # fmt: skip
+    with database.write() as connection:
+        for day in range(12):
+            row = {**attempt, "turn": day, "started_at": START + timedelta(days=day)}
+            connection.execute(insert(attempts).values(row))
+        last = {"turn": 13, "started_at": START + timedelta(days=20), "error_kind": "not_found"}
+        connection.execute(insert(attempts).values({**attempt, **last}))
+    text = page.get(CLAIM).text
+    assert re.search(r"12 × Credentials rejected 2\W+13 Feb 2026", text)
+    assert text.count("Credentials rejected") == 1
+    assert text.index("Number unknown to the carrier") < text.index("12 × Credentials rejected")
+
+
+def test_an_action_stands_in_the_history_with_who_and_when(page: PageClient) -> None:
+    shown = page.post("/claim/exclude", {"reference": "CLM-00000", "why": "paid <twice>", "back": CLAIM})
+    assert "CLM-00000: excluded; no run works on it." in shown.text
+    history = shown.text.partition("History")[2]
+    for fact in ("Excluded", "operator", "'paid <twice>'"):
+        assert fact in history
+
+
+# ---------------------------------------------------------------- what can be done
+
+
+def test_a_number_is_corrected(page: PageClient, database: Database) -> None:
+    shown = page.post(
+        "/claim/correct", {"reference": "CLM-00000", "number": "XY999999999FR", "carrier": "", "back": CLAIM}
+    )
+    assert "CLM-00000: corrected; the next run starts afresh with it." in shown.text
+    assert "tracking number XY000000000FR → XY999999999FR" in shown.text
+    with database.read() as connection:
+        wanted = select(claims.c.tracking_number).where(claims.c.claim_reference == "CLM-00000")
+        assert connection.scalar(wanted) == "XY999999999FR"
+    shown = page.post("/claim/correct", {"reference": "CLM-00000", "number": "nonsense", "back": CLAIM})
+    assert '<section class="notice bad"' in shown.html
+
+
+def test_one_that_gave_up_starts_afresh(page: PageClient, database: Database) -> None:
+    assert "Reopen" not in page.get(CLAIM).text
+    changed(
+        database, pod_stage=Stage.GIVEN_UP, pod_retry_count=4, pod_seen_status="failed", pod_seen_number=NUMBER,
+        pod_seen_carrier="Chronopost", pod_seen_count=4, pod_carrier_key="chronopost", pod_rank_at=START, pod_rank_is_deadline=0,
+    )  # fmt: skip
+    assert "Reopen" in page.get(CLAIM).text
+    shown = page.post("/claim/reopen", {"reference": "CLM-00000", "back": CLAIM})
+    assert "CLM-00000 starts afresh: the next run asks the carrier." in shown.text
+
+
+def test_an_excluded_claim_is_enrolled_again(page: PageClient) -> None:
+    page.post("/claim/exclude", {"reference": "CLM-00000", "why": "a mistake", "back": CLAIM})
+    shown = page.get(CLAIM)
+    assert "Enroll" in shown.text
+    assert 'action="/claim/exclude"' not in shown.html
+    shown = page.post("/claim/enroll", {"reference": "CLM-00000", "back": CLAIM})
+    assert "CLM-00000: enrolled" in shown.text
+
+
+def test_a_fetch_goes_on_while_its_notice_is_shown(page: PageClient) -> None:
+    attach(page, PROOF)
+    shown = page.post("/claim/fetch", {"reference": "CLM-00000", "back": CLAIM})
+    key = shown.response.url.params["notice"]
+    for _ in range(300):
+        shown = page.get(f"/notice?key={key}")
+        if "data-under-way" not in shown.html:
+            break
+        assert "The carrier is asked" in shown.text
+        time.sleep(0.1)
+    assert shown.text == "CLM-00000 already has its proof of delivery; nothing was fetched."
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "fields", "sentence"),
+    [
+        (PROOF, "", {}, "Choose a file first."),
+        (b"", "proof.pdf", {}, "proof.pdf cannot be attached: it has only 0 bytes."),
+        (b"MZ" * 500, "proof.exe", {}, "proof.exe cannot be attached: it is neither"),
+        (PROOF + bytes(20 * 1024 * 1024), "proof.pdf", {}, "proof.pdf is larger than 20 MB."),
+        (PROOF, "proof.pdf", {"at": "yesterday"}, "'yesterday' is no date."),
+        (PROOF, "proof.pdf", {"at": "2999-01-01"}, "that is in the future"),
+        (PROOF, "proof.pdf", {"reference": "CLM-NONE"}, "There is no claim 'CLM-NONE'."),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_taken_is_refused_with_a_sentence(
+    page: PageClient, tmp_path: Path, content: bytes, name: str, fields: dict[str, str], sentence: str
+) -> None:
+    shown = attach(page, content, name, **fields)
+    assert sentence in shown.text
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix == ".pdf"]
+
+
+def test_a_body_that_does_not_end_is_refused(page: PageClient) -> None:
+    assert attach(page, bytes(23 * 1024 * 1024)).status == 413
+
+
+def test_a_viewer_is_offered_nothing(
+    visitor: Callable[..., PageClient], environment: dict[str, str], database: Database
+) -> None:
+    environment |= {
+        "RECOURS_PAGE_USER_HEADER": "X-User", "RECOURS_PAGE_PROXIES": "10.0.0.5", "RECOURS_PAGE_OPERATORS": "anna",
+    }  # fmt: skip
+    proxy = visitor("10.0.0.5")
+    assert 'action="/claim/' in proxy.get(CLAIM, X_User="anna").html
+    shown = proxy.get(CLAIM, X_User="zoe")
+    assert "CLM-00000" in shown.text
+    assert 'action="/claim/' not in shown.html
+    fields = {"reference": "CLM-00000", "why": "x", "back": CLAIM}
+    for action in ("fetch", "reopen", "enroll", "exclude", "correct", "attach"):
+        assert proxy.post(f"/claim/{action}", fields, X_User="zoe").status == 403
+    with database.read() as connection:
+        assert connection.execute(select(changes)).all() == []
+
+
+def test_a_french_reader_reads_french(page: PageClient) -> None:
+    page.post("/language", {"language": "fr", "back": "/"})
+    shown = attach(page, PROOF)
+    for text in (
+        "la preuve de livraison est là, jointe à la main",
+        "Éléments de preuve",
+        "Historique",
+        "Lettre",
+        "colis perdu",
+    ):
+        assert text in shown.text

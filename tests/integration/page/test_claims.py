@@ -1,0 +1,172 @@
+"""The table of claims: its address says what it shows, and what is done is done with those that are chosen."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+
+from recours.database.engine import Database
+from recours.database.tables import changes, claims
+from tests.integration.page.conftest import PageClient, Shown
+
+AddClaims = Callable[..., None]
+_CLIENT = text(
+    "INSERT INTO clients (id, email, full_name, company_name, is_active) VALUES (:id, :email, 'A', 'B', :active)"
+)
+
+
+def references(shown: Shown) -> list[str]:
+    """Of the rows, from the top."""
+    return re.findall(r'<a href="/claim\?reference=[^"]*">([^<]*)</a>', shown.html)
+
+
+@pytest.fixture
+def sixty(database: Database, add_claims: AddClaims) -> None:
+    now = datetime.now(UTC)
+    rows: list[dict[str, Any]] = [
+        {"amount_requested": n, "updated_at": now - timedelta(minutes=n), "client_id": n % 3}
+        for n in range(60)
+    ]
+    rows[7] |= {"carrier": "UPS", "tracking_number": "1Z00XYZ00000001096"}
+    rows[8] |= {"pod_fetch_status": "pending", "pod_fetch_error": None}
+    with database.write() as connection:
+        for number in range(3):
+            client = {"id": number, "email": f"shop{number}@example.com", "active": True}
+            connection.execute(_CLIENT, client)
+    add_claims(database, rows)
+
+
+@pytest.mark.usefixtures("sixty")
+def test_the_address_says_what_is_shown(page: PageClient) -> None:
+    newest = page.get("/claims")
+    assert (newest.status, len(references(newest))) == (200, 50)
+    assert references(newest)[0] == "CLM-00059"
+    assert "1–50 of 60" in newest.text
+    assert references(page.get("/claims?page=2")) == [f"CLM-{n:05}" for n in range(9, -1, -1)]
+    assert references(page.get("/claims?sort=amount&order=desc"))[:2] == ["CLM-00059", "CLM-00058"]
+    assert references(page.get("/claims?sort=amount"))[:2] == ["CLM-00000", "CLM-00001"]
+    assert references(page.get("/claims?status=pending")) == ["CLM-00008"]
+    assert references(page.get("/claims?text=xyz 0000")) == ["CLM-00007"]
+    assert references(page.get("/claims?text=m-0001&client=2"))[:2] == ["CLM-00017", "CLM-00014"]
+    assert references(page.get("/claims?text=" + "a" * 5000)) == []
+
+
+@pytest.mark.usefixtures("sixty")
+def test_the_same_address_is_the_same_view_for_everybody(visitor: Callable[..., PageClient]) -> None:
+    address = "/claims?stage=ready&sort=deadline&order=desc&text=CLM"
+    assert visitor().get(address).html == visitor().get(address).html
+
+
+@pytest.mark.usefixtures("sixty")
+@pytest.mark.parametrize(
+    ("address", "remark"),
+    [
+        ("/claims?carrier=nobody", "The address names nobody, which is no Carrier; it was left out."),
+        ("/claims?stage=later&status=fine", "The address names later"),
+        ("/claims?kind=%3Cb%3E", "The address names <b>"),
+        ("/claims?sort=colour&order=up&page=0", ""),
+        ("/claims?page=99999999999999999999", ""),
+        ("/claims?page=%D9%A3", ""),
+        ("/claims?text=%00%ED%A0%80", ""),
+    ],
+)
+def test_what_an_address_names_wrongly_is_left_out(page: PageClient, address: str, remark: str) -> None:
+    shown = page.get(address)
+    assert shown.status == 200
+    assert remark in shown.text
+    assert "<b>" not in shown.html
+
+
+@pytest.mark.usefixtures("sixty")
+def test_an_empty_list_leads_back_to_all(page: PageClient) -> None:
+    shown = page.get("/claims?text=nothing of the kind")
+    assert "No claim fits. Clear all filters" in shown.text
+    assert "/claims/do" not in shown.html
+
+
+@pytest.mark.usefixtures("sixty")
+def test_a_column_sorts_and_says_so(page: PageClient) -> None:
+    shown = page.get("/claims?status=failed&sort=deadline")
+    assert shown.html.count("aria-sort") == 1
+    assert 'aria-sort="ascending"' in shown.html
+    assert 'href="/claims?status=failed&amp;sort=deadline&amp;order=desc"' in shown.html
+    assert 'aria-sort="descending"' in page.get("/claims?sort=deadline&order=desc").html
+
+
+@pytest.mark.usefixtures("sixty")
+def test_chosen_claims_are_excluded_and_enrolled_and_it_is_kept_who_did(
+    page: PageClient, database: Database
+) -> None:
+    chosen = {"reference": ["CLM-00001", "CLM-00002"], "back": "/claims?page=2"}
+    shown = page.post("/claims/do", chosen | {"do": "exclude", "why": "a test"})
+    assert shown.response.url.path == "/claims"
+    assert "Done with 2 of 2." in shown.text
+    with database.read() as connection:
+        statuses = connection.scalars(select(claims.c.pod_fetch_status).order_by(claims.c.id)).all()
+        by = connection.scalars(select(changes.c.by).where(changes.c.what == "excluded")).all()
+    assert [n for n, status in enumerate(statuses) if status == "manual"] == [1, 2]
+    assert by == ["operator", "operator"]
+    shown = page.post("/claims/do", chosen | {"do": "enroll"})
+    assert "Done with 2 of 2." in shown.text
+
+
+@pytest.mark.usefixtures("sixty")
+def test_all_that_match_are_those_of_the_address_on_every_page(page: PageClient, database: Database) -> None:
+    fields = {"all": "yes", "query": "text=CLM-0000", "back": "/claims", "do": "exclude", "why": "a test"}
+    assert "Done with 10 of 10." in page.post("/claims/do", fields).text
+    with database.read() as connection:
+        excluded = select(claims.c.claim_reference).where(claims.c.pod_fetch_status == "manual")
+        assert {name[:9] for name in connection.scalars(excluded)} == {f"CLM-0000{n}" for n in range(10)}
+
+
+@pytest.mark.usefixtures("sixty")
+def test_without_a_choice_nothing_is_done(page: PageClient) -> None:
+    assert "Choose claims first" in page.post("/claims/do", {"do": "reopen", "back": "/claims"}).text
+    assert page.post("/claims/do", {"do": "delete", "reference": "CLM-00001", "back": "/"}).status == 404
+
+
+@pytest.mark.usefixtures("sixty")
+def test_a_fetch_is_under_way_until_its_result_is_there(page: PageClient) -> None:
+    page.post("/carriers/pause", {"carrier": "chronopost", "back": "/carriers"})
+    shown = page.post(
+        "/claims/do", {"do": "fetch", "reference": ["CLM-00001", "CLM-00002"], "back": "/claims"}
+    )
+    key = shown.response.url.params["notice"]
+    while "data-under-way" in (state := page.get(f"/notice?key={key}")).html:
+        assert state.status == 200
+    assert "0 of 2 fetched" in page.get(f"/claims?notice={key}").text
+    assert page.get("/notice?key=another").status == 404
+
+
+@pytest.mark.usefixtures("sixty")
+def test_what_is_shown_is_exported(page: PageClient) -> None:
+    shown = page.get("/claims.csv?sort=amount&order=desc&status=failed")
+    assert shown.response.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(shown.response.content.decode("utf-8-sig"))))
+    assert [row["claim"] for row in rows][:2] == ["CLM-00059", "CLM-00058"]
+    assert len(rows) == 59
+
+
+def test_foreign_text_is_no_markup(page: PageClient, database: Database, add_claims: AddClaims) -> None:
+    add_claims(database, [{"claim_reference": "<script>x()</script>&\"'", "carrier": "<b>Hermes</b>"}])
+    with database.write() as connection:
+        connection.execute(update(claims).values(pod_fetch_error="<img src=x onerror=x()>"))
+    shown = page.get("/claims")
+    assert "<script>x()" not in shown.html
+    assert "<b>" not in shown.html
+    assert "<img" not in shown.html
+    assert "&lt;script&gt;x()&lt;/script&gt;" in shown.html
+
+
+@pytest.mark.usefixtures("sixty")
+def test_a_viewer_chooses_nothing(visitor: Callable[..., PageClient], environment: dict[str, str]) -> None:
+    environment |= {"RECOURS_PAGE_USER_HEADER": "X-User", "RECOURS_PAGE_PROXIES": "10.0.0.5"}
+    shown = visitor("10.0.0.5").get("/claims", X_User="zoe")
+    assert len(references(shown)) == 50
+    assert 'type="checkbox"' not in shown.html
+    assert 'name="do"' not in shown.html

@@ -1,0 +1,189 @@
+"""Who sees the page and who may act, and what holds for every answer."""
+
+from collections.abc import Callable
+
+import pytest
+
+from recours.core.password import hash_of
+from recours.dashboard.app import DONE, LOOKED_AT
+from recours.database.engine import Database
+from tests.integration.page.conftest import PageClient
+
+PASSWORD = "une phrase de passe"
+HASH = str(hash_of(PASSWORD, bytes(16)))
+Visitors = Callable[..., PageClient]
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def test_who_sits_at_this_machine_sees_everything(page: PageClient) -> None:
+    shown = page.get("/")
+    assert shown.status == 200
+    assert "operator" in shown.text
+    assert "Times are those of Europe/Paris." in shown.text
+    assert "Log out" not in shown.text
+
+
+def test_without_a_password_others_see_nothing(visitor: Visitors) -> None:
+    for headers in ({"Host": "pods.example"}, {"X_Forwarded_For": "192.168.1.20"}):
+        shown = visitor().get("/", **headers)
+        assert (shown.status, "needs a password" in shown.text) == (403, True)
+        assert "claims waiting" not in shown.text
+
+
+def test_the_password_opens_the_page_and_another_one_closes_it(
+    page: PageClient, environment: dict[str, str]
+) -> None:
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    shown = page.get("/?days=30")
+    assert (shown.status, "Password" in shown.text) == (401, True)
+    assert 'value="/?days=30"' in shown.html  # where they go when they are in
+    shown = page.post("/enter", {"password": "a guess", "back": "/"})
+    assert (shown.status, "That is not the password." in shown.text) == (403, True)
+    assert page.get("/").status == 401
+    shown = page.post("/enter", {"password": PASSWORD, "back": "/?days=30"})
+    assert (shown.status, shown.response.url.query) == (200, b"days=30")
+    assert page.get("/").status == 200
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = str(hash_of("une autre phrase", bytes(16)))
+    assert page.get("/").status == 401
+
+
+def test_leaving_forgets_the_session(page: PageClient, environment: dict[str, str]) -> None:
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    shown = page.post("/enter", {"password": PASSWORD, "back": "/"})
+    assert (shown.status, "Log out" in shown.text) == (200, True)
+    page.post("/leave")
+    assert page.get("/").status == 401
+
+
+def test_a_session_is_not_one_that_the_visitor_chose(page: PageClient, environment: dict[str, str]) -> None:
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    page.client.cookies.set("recours_session", "chosen-by-somebody-else")
+    assert page.get("/").status == 401
+    page.client.cookies.clear()
+    page.post("/enter", {"password": PASSWORD, "back": "/"})
+    cookie = next(cookie for cookie in page.client.cookies.jar if cookie.name == "recours_session")
+    assert cookie.value != "chosen-by-somebody-else"
+    assert cookie.has_nonstandard_attr("HttpOnly")
+    assert not cookie.secure  # over plain http it would never be sent back
+
+
+def test_guesses_take_longer_and_longer(page: PageClient, environment: dict[str, str]) -> None:
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    statuses = [page.post("/enter", {"password": f"guess {n}", "back": "/"}).status for n in range(5)]
+    assert statuses == [403, 403, 403, 429, 429]
+    assert page.post("/enter", {"password": PASSWORD, "back": "/"}).status == 429  # even the right one
+
+
+@pytest.mark.parametrize(
+    "back", ["//elsewhere.example/", "https://elsewhere.example/", "/\\elsewhere", "x", ""]
+)
+def test_nobody_is_led_elsewhere(page: PageClient, environment: dict[str, str], back: str) -> None:
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    page.client.follow_redirects = False
+    shown = page.post("/enter", {"password": PASSWORD, "back": back})
+    assert (shown.status, shown.response.headers["location"]) == (303, "/")
+    shown = page.post("/language", {"language": "fr", "back": back})
+    assert (shown.status, shown.response.headers["location"]) == (303, "/")
+
+
+# ---------------------------------------------------------------- people whom a proxy signed in
+
+
+@pytest.fixture
+def behind_proxy(environment: dict[str, str]) -> None:
+    environment |= {
+        "RECOURS_PAGE_USER_HEADER": "X-Forwarded-User",
+        "RECOURS_PAGE_PROXIES": "10.0.0.5",
+        "RECOURS_PAGE_OPERATORS": "anna, jean",
+    }
+
+
+@pytest.mark.usefixtures("behind_proxy")
+def test_a_proxy_names_those_who_act_and_those_who_look(visitor: Visitors) -> None:
+    proxy = visitor("10.0.0.5")
+    for name, may in (("anna", "may act"), ("zoe", "may look, not act"), ("Anna", "may look, not act")):
+        shown = proxy.get("/", X_Forwarded_User=name, X_Forwarded_For="192.168.1.20", Host="pods.example")
+        assert (shown.status, name in shown.text, may in shown.html) == (200, True, True)
+    assert proxy.get("/").status == 403  # it did not say who it is
+
+
+@pytest.mark.usefixtures("behind_proxy")
+@pytest.mark.parametrize("peer", ["10.0.0.6", "127.0.0.1", "::1", "testclient"])
+def test_a_forged_name_from_an_address_that_is_no_proxy_gives_no_rights(
+    visitor: Visitors, environment: dict[str, str], peer: str
+) -> None:
+    forged = {"X_Forwarded_User": "anna", "X_Forwarded_For": "10.0.0.5", "Forwarded": "for=10.0.0.5"}
+    assert visitor(peer).get("/", **forged).status == 403
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    shown = visitor(peer).get("/", **forged)
+    assert (shown.status, "anna" in shown.text) == (401, False)
+
+
+@pytest.mark.usefixtures("behind_proxy")
+@pytest.mark.parametrize("path", sorted(DONE))
+def test_a_viewer_can_do_nothing(visitor: Visitors, path: str) -> None:
+    shown = visitor("10.0.0.5").post(path, {}, X_Forwarded_User="zoe")
+    assert (shown.status, "Only operators may do that" in shown.text) == (403, True)
+
+
+# ---------------------------------------------------------------- what holds for every answer
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "null",
+        "http://elsewhere.example",
+        "http://127.0.0.1:9999",
+        "http://127.0.0.1:8501.evil",
+        "http://[",
+    ],
+)
+@pytest.mark.parametrize("path", ["/enter", "/leave", "/language", *sorted(DONE)])
+def test_a_post_from_elsewhere_is_refused(page: PageClient, path: str, origin: str | None) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+    assert page.client.post(path, data={"language": "fr"}, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("path", [*sorted(LOOKED_AT), "/static/page.css", "/nowhere"])
+def test_every_answer_refuses_frames_and_foreign_scripts(page: PageClient, path: str) -> None:
+    headers = page.get(path).response.headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors" in policy
+    assert "unsafe" not in policy.partition("script-src")[2].partition(";")[0]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+def test_what_is_looked_at_takes_no_post_and_what_is_done_no_get(page: PageClient) -> None:
+    assert {page.post(path).status for path in LOOKED_AT} == {405}
+    assert {page.get(path).status for path in DONE if path not in LOOKED_AT} <= {405}
+
+
+def test_a_database_that_is_gone_is_a_sentence_and_comes_back(
+    page: PageClient, environment: dict[str, str], database: Database
+) -> None:
+    there, environment["DATABASE_URL"] = environment["DATABASE_URL"], "sqlite:////nowhere/claims.db"
+    shown = page.get("/")
+    assert (shown.status, "cannot be used at the moment" in shown.text) == (503, True)
+    environment["DATABASE_URL"] = there
+    assert page.get("/").status == 200
+
+
+def test_settings_at_fault_are_shown_at_this_machine_alone(
+    page: PageClient, visitor: Visitors, environment: dict[str, str]
+) -> None:
+    environment["RECOURS_BACKOFF_HOURS"] = "soon"
+    shown = page.get("/")
+    assert (shown.status, "RECOURS_BACKOFF_HOURS" in shown.text) == (503, True)
+    shown = visitor("192.168.1.20").get("/", Host="pods.example")
+    assert (shown.status, "RECOURS_BACKOFF_HOURS" in shown.text) == (503, False)
+
+
+def test_the_language_is_kept(page: PageClient) -> None:
+    assert "Overview" in page.get("/").text
+    assert "Aperçu" in page.post("/language", {"language": "fr", "back": "/"}).text
+    assert "Aperçu" in page.get("/").text
+    assert "Aperçu" in page.post("/language", {"language": "xx", "back": "/"}).text

@@ -1,0 +1,249 @@
+"""The overview on both databases: what it shows equals what `recours status --json` prints."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import insert
+
+from recours.carriers.registry import CATALOG
+from recours.core.localized import Localized
+from recours.database.engine import Database
+from recours.database.tables import attempts, mails, quota, runs
+from recours.installation import readable
+from recours.settings.loading import load_at_home
+from tests.contract.test_claims import POLICY, Run
+from tests.integration.page.conftest import PageClient, Shown
+from tests.processes.commands import recours as typed
+
+EN = Localized("en", ZoneInfo("Europe/Paris"))
+HOUR = timedelta(hours=1)
+
+
+class Read(HTMLParser):
+    """Tables by the heading above them, row by row, and cards by their label."""
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.cards: dict[str, str] = {}
+        self._heading, self._text, self._row, self._label = "", "", list[str](), ""
+        self.feed(shown.html)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002 (its name is the base class's)
+        if tag in ("h2", "td", "th", "strong", "span"):
+            self._text = ""
+        if tag == "tr":
+            self._row = []
+
+    def handle_data(self, data: str) -> None:
+        self._text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        text = " ".join(self._text.split())
+        if tag == "h2":
+            self._heading = text
+        elif tag in ("td", "th"):
+            self._row.append(text)
+        elif tag == "tr":
+            self.tables.setdefault(self._heading, []).append(self._row)
+        elif tag == "span":
+            self._label = text
+        elif tag == "strong":
+            self.cards[self._label] = text
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def filled(database: Database, add_claims: Callable[..., None], now: datetime) -> Database:
+    """Claims that wait, are due, fetched and of no known carrier; runs, attempts and mails of the last days."""
+    soon = (now + timedelta(days=2)).date()
+    rows: list[dict[str, Any]] = [
+        *({"updated_at": now - 9 * HOUR, "response_deadline": soon} for _ in range(4)),
+        *({"updated_at": now} for _ in range(3)),
+        {"pod_fetch_status": "success"},
+        *({"carrier": "Pigeon Post", "amount_requested": 1000.5} for _ in range(2)),
+        *({"pod_fetch_status": "pending", "amount_requested": 0.25} for _ in range(2)),
+    ]
+    add_claims(database, [row | {"claim_reference": f"CLM-{n}"} for n, row in enumerate(rows)])
+    Run(database).keep(now, POLICY)
+    tried: dict[str, Any] = {
+        "run_id": "r", "worker": "w", "carrier": "chronopost", "tracking_number": "X", "duration_s": 1.0, "calls": 1,
+        "used": True, "claim_id": 1,
+    }  # fmt: skip
+    with database.write() as connection:
+        for days, outcome, kind, turn in (
+            (0, "success", None, 0),
+            (1, "failed", "timeout", 1),
+            (1, "failed", "not_found", 2),
+            (2, "left", "rate_limited", 1),
+            (20, "success", None, 1),
+        ):
+            row = tried | {"started_at": now - timedelta(days=days), "outcome": outcome, "error_kind": kind}
+            connection.execute(insert(attempts).values(row | {"turn": turn}))
+        for name, hours, ended in (("pod_fetch_worker", 1, True), ("pod_retry_scheduler", 9, False)):
+            began = now - hours * HOUR
+            run = {
+                "id": name,
+                "worker": name,
+                "started_at": began,
+                "stats": {"total": 3, "success": 1, "failed": 2},
+            }
+            over = {"ended_at": began if ended else None, "exit_status": 0 if ended else None}
+            connection.execute(insert(runs).values(run | over))
+        for n, state in enumerate(("ready", "held", "held", "sent")):
+            mail = {
+                "message_id": f"m{n}", "kind": "client", "recipient": "a@b.example", "language": "en", "subject": "s",
+                "plain": "p", "html": "h", "state": state, "run_id": "r", "created_at": now - 9 * HOUR, "tries": 0,
+            }  # fmt: skip
+            connection.execute(insert(mails).values(mail))
+    return database
+
+
+def status(environment: dict[str, str], *options: str) -> dict[str, Any]:
+    done = typed("status", "--json", *options, environment=environment)
+    assert not done.returncode, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def stages(seen: dict[str, Any], *names: str) -> int:
+    return sum(backlog[name] for backlog in seen["backlogs"] for name in names)
+
+
+@pytest.mark.usefixtures("filled")
+def test_every_figure_is_that_of_status(page: PageClient, environment: dict[str, str]) -> None:
+    done = typed("pause", "Chronopost", "--why", "invoice dispute", environment=environment)
+    assert not done.returncode, done.stderr
+    shown, seen = page.get("/"), status(environment)
+    assert shown.status == 200
+    assert seen["verdict"] in shown.text
+    kinds = {problem["kind"] for problem in seen["problems"]}
+    assert kinds >= {"runs_killed", "overdue", "carrier_paused", "unknown_carrier", "deadlines", "mails_held"}
+    for problem in seen["problems"]:
+        assert problem["sentence"] in shown.text
+        assert readable(problem["remedy"]) in shown.text
+        if amounts := problem["amounts"]:
+            money = " + ".join(EN.money(amount, currency) for currency, amount in amounts.items())
+            assert f"at stake: {money}" in shown.text
+    paused = next(problem for problem in seen["problems"] if problem["kind"] == "carrier_paused")
+    assert (paused["count"], paused["amounts"]) == (9, {"EUR": 70.5})
+
+    read = Read(shown)
+    success = seen["success"]
+    assert read.cards["Success rate"] == EN.percent(success["all"]["success_rate"]) == "33.3%"
+    assert read.cards["Fetched"] == str(success["all"]["success"]) == "1"
+    assert read.cards["Due now"] == str(stages(seen, "due"))
+    assert read.cards["Waiting"] == str(stages(seen, "waiting", "settled"))
+    assert read.cards["Given up"] == str(stages(seen, "given_up"))
+    assert read.cards["Mails waiting"] == str(sum(seen["mails"].values())) == "3"
+
+    def rates(by: str) -> list[list[str]]:
+        return [
+            [str(rate[name]) for name in ("success", "failed", "left")] + [EN.percent(rate["success_rate"])]
+            for rate in success[by].values()
+        ]
+
+    assert [row[1:] for row in read.tables["Success by day"][1:]] == rates("by_day")
+    assert [row[1:] for row in read.tables["Success by carrier"][1:]] == rates("by_carrier")
+    assert [row[1:] for row in read.tables["Success by attempt"][1:]] == rates("by_turn")
+    assert [row[1] for row in read.tables["Errors by kind"][1:]] == [
+        str(n) for n in success["errors"].values()
+    ]
+    counts = [
+        sum(b[s] for s in ("ready", "new", "waiting", "settled", "unnumbered", "given_up"))
+        for b in seen["backlogs"]
+    ]
+    assert [row[-1] for row in read.tables["Backlog by carrier"][1:]] == [str(count) for count in counts]
+
+
+@pytest.mark.usefixtures("filled")
+def test_of_thirty_days(page: PageClient, environment: dict[str, str]) -> None:
+    read, seen = Read(page.get("/?days=30")), status(environment, "--days", "30")
+    assert read.cards["Fetched"] == str(seen["success"]["all"]["success"]) == "2"
+    assert len(read.tables["Success by day"]) == 31
+    assert Read(page.get("/?days=4000")).cards["Fetched"] == "1"  # no period of the page
+
+
+@pytest.mark.usefixtures("filled")
+def test_calls_used_are_those_of_the_limit(
+    page: PageClient, database: Database, environment: dict[str, str]
+) -> None:
+    assert "No call of a limit is used." in page.get("/").text
+    (limit,) = load_at_home(environment, CATALOG).limits["chronopost"]
+    start, end = limit.window.around(datetime.now(UTC))
+    taken = {"limit_key": limit.key, "window_start": start, "window_end": end, "taken": 12}
+    with database.write() as connection:
+        connection.execute(insert(quota).values(taken))
+    of_carriers = [use for carrier in status(environment)["carriers"] for use in carrier["quotas"]]
+    (used,) = [use for use in of_carriers if use["used"]]
+    row = [f"{used[name]:,}" for name in ("limit", "used", "held", "left")]
+    assert Read(page.get("/")).tables["Calls used"][1:] == [["Chronopost", *row]]
+
+
+@pytest.mark.usefixtures("filled")
+def test_each_problem_has_its_button_for_those_who_may_act(
+    page: PageClient, visitor: Callable[..., PageClient], environment: dict[str, str]
+) -> None:
+    typed("pause", "Chronopost", environment=environment)
+    buttons = page.get("/")
+    assert 'action="/carriers/resume"' in buttons.html
+    assert "Resume Chronopost" in buttons.text
+    assert 'action="/mails/release"' in buttons.html
+    assert 'href="/claims?carrier=none"' in buttons.html
+    environment |= {
+        "RECOURS_PAGE_USER_HEADER": "X-User",
+        "RECOURS_PAGE_PROXIES": "10.0.0.1",
+        "RECOURS_PAGE_OPERATORS": "anna",
+    }
+    anna, bert = (visitor("10.0.0.1").get("/", X_User=name) for name in ("anna", "bert"))
+    assert 'action="/carriers/resume"' in anna.html
+    assert 'action="/carriers/resume"' not in bert.html
+    assert "Resume" not in bert.text
+    assert 'href="/claims?carrier=none"' in bert.html  # looking is for all
+
+
+@pytest.mark.usefixtures("filled")
+def test_foreign_texts_are_only_texts(page: PageClient, environment: dict[str, str]) -> None:
+    typed("pause", "Chronopost", "--why", "<script>alert(1)</script>", environment=environment)
+    shown = page.get("/")
+    assert "<script>alert" not in shown.html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown.html
+
+
+def test_a_new_installation_is_shown_with_nothing_yet(page: PageClient) -> None:
+    shown = page.get("/")
+    assert shown.status == 200
+    assert "has never run" in shown.text
+    for text in ("No attempt in these days.", "Nothing is waiting.", "No run yet."):
+        assert text in shown.text
+
+
+def test_a_link_of_a_mail_leads_to_its_claim(page: PageClient) -> None:
+    found = page.client.get("/?claim=CLM-1%262", follow_redirects=False)
+    assert (found.status_code, found.headers["Location"]) == (303, "/claim?reference=CLM-1%262")
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("address", ["/", "/results", "/forecast"])
+def test_the_views_are_in_french_too(page: PageClient, address: str) -> None:
+    page.client.cookies.set("recours_language", "fr")
+    shown = page.get(address)
+    assert shown.status == 200
+    assert 'lang="fr"' in shown.html
+    assert not re.search(
+        r"\b(claims?|carriers?|proofs?|weeks?|hours?|calls?|since|days)\b", _without_code(shown)
+    )
+
+
+def _without_code(shown: Shown) -> str:
+    """What is read, without commands and quoted words."""
+    return re.sub(r"«[^»]*»|recours [a-z ]+|/\S+", " ", shown.text)

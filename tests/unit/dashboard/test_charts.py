@@ -1,0 +1,90 @@
+"""Charts: figures become parts of a ground of 100 by 100, with a legend of what is there and a table of all."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from recours.core.claim import Stage
+from recours.core.quota import Capability, Limit, Usage, Window
+from recours.dashboard import charts
+from recours.dashboard.charts import Segment, Series, ceiling_of, stacked
+from recours.dashboard.texts import PageTexts
+from recours.operations.records import Backlog
+from recours.operations.status import CarrierNow, Rate
+from tests.conftest import START
+
+EN, FR = PageTexts("en"), PageTexts("fr")
+NAMES = {"ups": "UPS", "gls": "GLS"}
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"),
+    [(0, 1), (1, 1), (2, 2), (3, 4), (5, 6), (7, 8), (9, 10), (10, 10), (11, 20), (61, 80), (100, 100), (101, 200)],
+)  # fmt: skip
+def test_the_ground_ends_at_a_round_number(highest: float, top: int) -> None:
+    assert ceiling_of(highest) == top
+
+
+def test_bars_are_stacked_and_what_is_not_there_is_left_out() -> None:
+    series = [Series("a", "good", [1, 0, 3]), Series("b", "bad", [0, 0, 0]), Series("c", "left", [1, 0, 5])]
+    chart = stacked("what", ["x", "y", "z"], series, EN)
+    assert [bar.segments for bar in chart.bars] == [
+        [Segment("good", 0, 12.5), Segment("left", 12.5, 12.5)],
+        [],
+        [Segment("good", 0, 37.5), Segment("left", 37.5, 62.5)],
+    ]
+    assert chart.legend == [("a", "good"), ("c", "left")]
+    assert chart.scale == ("8", "4", "0")
+    assert chart.heads == ["what", "a", "c"]
+    assert chart.rows == [["x", "1", "1"], ["y", "0", "0"], ["z", "3", "5"]]
+    assert [bar.title for bar in chart.bars] == ["a 1, c 1", "", "a 3, c 5"]
+
+
+def test_nothing_at_all_is_an_empty_ground() -> None:
+    assert stacked("what", [], [], EN).bars == []
+    assert stacked("what", ["x"], [Series("a", "good", [0])], EN).scale == ("1", "", "0")
+
+
+def test_of_many_columns_some_are_named() -> None:
+    days = {date(2026, 1, 1) + timedelta(n): Rate(n, 1, 0) for n in range(30)}
+    named = [bar.name for bar in charts.by_day(days, FR).bars if bar.is_named]
+    assert named == ["1er janv.", "6 janv.", "11 janv.", "16 janv.", "21 janv.", "26 janv."]
+    weeks = stacked("week", [str(n) for n in range(12)], [Series("a", "good", [1] * 12)], EN)
+    assert [bar.name for bar in weeks.bars if bar.is_named] == ["1", "3", "5", "7", "9", "11"]
+    assert [bar.name for bar in weeks.bars if bar.is_named and not bar.is_named_if_wide] == ["3", "7", "11"]
+
+
+def test_the_busiest_carrier_is_the_first() -> None:
+    chart = charts.by_carrier({"gls": Rate(1, 0, 0), "": Rate(0, 2, 0), "ups": Rate(3, 1, 1)}, NAMES, EN)
+    assert [(bar.name, bar.label) for bar in chart.bars] == [
+        ("UPS", "75%"),
+        ("unknown carrier", "0%"),
+        ("GLS", "100%"),
+    ]
+    assert chart.rows[0] == ["UPS", "3", "1", "1", "75%"]
+
+
+def test_a_count_that_was_not_ended_has_a_plus() -> None:
+    backlogs = [Backlog("ups", {Stage.READY: 10_000, Stage.GIVEN_UP: 2}), Backlog("", {Stage.SETTLED: 3})]
+    chart = charts.backlog(backlogs, NAMES, FR)
+    assert [(bar.name, bar.label) for bar in chart.bars] == [
+        ("UPS", "10\u202f002+"),
+        ("transporteur inconnu", "3"),
+    ]
+
+
+def test_limits_that_are_used_the_fullest_first() -> None:
+    def carrier(name: str, *uses: tuple[int, int, Capability | None], configured: bool = True) -> CarrierNow:
+        limits = [Limit(name.lower(), 100, Window(), kind) for _, _, kind in uses]
+        found = [Usage(limit, used, held, START) for limit, (used, held, _) in zip(limits, uses, strict=True)]
+        return CarrierNow(name.lower(), name, configured, found)
+
+    carriers = [
+        carrier("UPS", (20, 10, None), (0, 0, Capability.TOKEN)),
+        carrier("GLS", (90, 30, None)),
+        carrier("DHL", (1, 0, None), configured=False),
+    ]
+    chart = charts.quotas(carriers, EN)
+    assert [(bar.name, bar.label) for bar in chart.bars] == [("GLS", "90 / 100"), ("UPS", "20 / 100")]
+    assert chart.bars[0].segments == [Segment("other-1", 0, 90), Segment("more", 90, 10)]
+    assert charts.quotas([carrier("UPS", (0, 0, None))], EN).bars == []

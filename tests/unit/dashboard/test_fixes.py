@@ -1,0 +1,23 @@
+"""Each problem that the page can deal with has the button for it."""
+
+from recours.dashboard.fixes import fixes_of
+from recours.dashboard.texts import TEXTS
+from recours.operations.problems import Problem, ProblemKind
+
+K = ProblemKind
+# What is done on the machine itself, by the command that the page names.
+ON_THE_MACHINE = {K.NEVER_RAN, K.OVERDUE, K.FLEET_SILENT}
+
+
+def test_every_problem_has_a_button_or_is_of_the_machine() -> None:
+    for kind in ProblemKind:
+        fixes = fixes_of(Problem(kind, carrier="dhl_express"))
+        assert bool(fixes) == (kind not in ON_THE_MACHINE), kind
+        for fix in fixes:
+            assert all(fix.label in texts for texts in TEXTS.values())
+            assert fix.address.startswith(("/claims?", "/carriers", "/mails", "#runs"))
+
+
+def test_what_is_done_at_once_names_the_carrier() -> None:
+    resume, _ = fixes_of(Problem(K.CARRIER_PAUSED, carrier="ups"))
+    assert (resume.address, resume.fields) == ("/carriers/resume", {"carrier": "ups"})

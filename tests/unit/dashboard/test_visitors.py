@@ -1,0 +1,185 @@
+"""Who visits the page, and what they may do."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.password import Doorkeeper, PasswordHash
+from recours.dashboard.visitors import (
+    NotAdmitted,
+    PageRequest,
+    Role,
+    Visitor,
+    is_own_origin,
+    is_session,
+    new_session,
+    visitor_of,
+)
+from recours.sandbox import SimulatedClock
+from recours.settings.loading import load
+from recours.settings.model import Settings
+
+# As little work as a hash may be made with: `hash_of` wants sixteen times as much.
+_WORK = {"n": 2**11, "r": 8, "p": 1}
+
+
+def hashed(password: bytes) -> PasswordHash:
+    return PasswordHash(
+        **_WORK, salt=bytes(16), digest=hashlib.scrypt(password, salt=bytes(16), dklen=32, **_WORK)
+    )
+
+
+HASH, OTHER = hashed(b"open sesame"), hashed(b"something else")
+AT_HOME = {"host": "127.0.0.1:8501"}
+
+
+def settings(**more: str) -> Settings:
+    return load(Path("/nowhere"), {"DATABASE_URL": "sqlite:////tmp/claims.db", **more}, CATALOG)
+
+
+# ---------------------------------------------------------------- from where
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8501", "localhost:8501", "localhost", "[::1]:8501", "LOCALHOST:1"]
+)
+def test_who_sits_at_this_machine_needs_no_password(host: str) -> None:
+    assert not PageRequest({"host": host}, "127.0.0.1").is_from_elsewhere
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "pods.example"},
+        {"host": "127.0.0.1.pods.example:8501"},
+        {"host": "localhost.pods.example"},
+        {"host": "[::1"},
+        {"host": ""},
+        {},
+        {"host": "192.168.1.20:8501"},
+        {"host": "127.0.0.1@pods.example"},
+        {"host": "127.0.0.1:8501", "x-forwarded-for": "192.168.1.20"},
+        {"host": "127.0.0.1:8501", "forwarded": "for=192.168.1.20"},
+        {"host": "localhost", "via": "1.1 proxy"},
+    ],
+)
+def test_what_others_may_have_sent_is_from_elsewhere(headers: dict[str, str]) -> None:
+    assert PageRequest(headers, "127.0.0.1").is_from_elsewhere
+
+
+def test_wrong_passwords_are_counted_by_the_address_that_a_known_proxy_saw() -> None:
+    proxies = settings(RECOURS_PAGE_PROXIES="10.0.0.0/8, ::1").page_proxies
+    seen = {"x-forwarded-for": "1.1.1.1, 2.2.2.2"}  # the first one is whatever the visitor typed
+    assert PageRequest(seen, "10.1.2.3").address(proxies) == "2.2.2.2"
+    assert PageRequest(seen, "::ffff:10.1.2.3").address(proxies) == "2.2.2.2"
+    assert PageRequest(seen, "11.1.2.3").address(proxies) == "11.1.2.3"
+    assert PageRequest(seen, "unix:socket").address(proxies) == "unix:socket"
+
+
+# ---------------------------------------------------------------- who
+
+
+@pytest.mark.parametrize(
+    ("headers", "peer", "expected"),
+    [
+        ({"x-user": "anna"}, "10.0.0.5", Visitor("anna", Role.OPERATOR)),
+        ({"x-user": " anna "}, "10.0.0.5", Visitor("anna", Role.OPERATOR)),
+        ({"x-user": "zoe"}, "10.0.0.5", Visitor("zoe", Role.VIEWER)),
+        ({"x-user": "ANNA"}, "10.0.0.5", Visitor("ANNA", Role.VIEWER)),
+        ({"x-user": ""}, "10.0.0.5", NotAdmitted.NOT_NAMED),
+        ({}, "10.0.0.5", NotAdmitted.NOT_NAMED),
+        ({"x-user": "anna"}, "10.0.0.6", NotAdmitted.NOT_NAMED),
+        ({"x-user": "anna", **AT_HOME}, "127.0.0.1", NotAdmitted.NOT_NAMED),
+        ({"x-user": "anna"}, "", NotAdmitted.NOT_NAMED),
+    ],
+)
+def test_a_name_counts_from_a_known_proxy_alone(headers: dict[str, str], peer: str, expected: object) -> None:
+    of_proxy = settings(
+        RECOURS_PAGE_USER_HEADER="X-User", RECOURS_PAGE_PROXIES="10.0.0.5", RECOURS_PAGE_OPERATORS="anna"
+    )
+    assert visitor_of(PageRequest(headers, peer), of_proxy) == expected
+
+
+def test_with_no_operator_named_all_whom_a_proxy_names_look() -> None:
+    of_proxy = settings(RECOURS_PAGE_USER_HEADER="X-User", RECOURS_PAGE_PROXIES="10.0.0.5")
+    assert visitor_of(PageRequest({"x-user": "anna"}, "10.0.0.5"), of_proxy) == Visitor("anna", Role.VIEWER)
+
+
+def test_a_header_counts_from_nowhere_while_no_proxy_is_named() -> None:
+    header_alone = settings(RECOURS_PAGE_USER_HEADER="X-User", RECOURS_PAGE_OPERATORS="anna")
+    assert (
+        visitor_of(PageRequest({"x-user": "anna", **AT_HOME}, "127.0.0.1"), header_alone)
+        is NotAdmitted.NOT_NAMED
+    )
+
+
+def test_the_password_is_asked_for_everywhere() -> None:
+    guarded = settings(RECOURS_DASHBOARD_PASSWORD_HASH=str(HASH))
+    assert visitor_of(PageRequest(AT_HOME, "127.0.0.1"), guarded) is NotAdmitted.NOT_ENTERED
+    session = new_session(HASH, "nonce")
+    assert visitor_of(PageRequest(AT_HOME, "127.0.0.1", session), guarded) == Visitor(
+        "operator", Role.OPERATOR
+    )
+
+
+def test_another_password_ends_all_sessions() -> None:
+    session = new_session(HASH, "nonce")
+    assert is_session(session, HASH)
+    assert not is_session(session, OTHER)
+    assert not is_session(session[:-1], HASH)
+    assert not is_session("", HASH)
+    assert new_session(HASH, "nonce") != new_session(HASH, "another")
+
+
+# ---------------------------------------------------------------- posts
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "is_own"),
+    [
+        ("http://127.0.0.1:8501", "127.0.0.1:8501", True),
+        ("https://pods.example", "pods.example", True),
+        ("https://pods.example.evil", "pods.example", False),
+        ("https://evil/pods.example", "pods.example", False),
+        ("http://127.0.0.1:9999", "127.0.0.1:8501", False),
+        ("null", "pods.example", False),
+        ("", "", False),
+        ("http://[", "[", False),
+    ],
+)
+def test_a_post_comes_from_the_page_itself(origin: str, host: str, is_own: bool) -> None:
+    assert is_own_origin({"origin": origin, "host": host}) is is_own
+    assert not is_own_origin({"host": host})
+
+
+# ---------------------------------------------------------------- guesses
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock()
+
+
+def test_after_some_wrong_passwords_an_address_must_wait_longer_and_longer(clock: SimulatedClock) -> None:
+    keeper = Doorkeeper(clock.monotonic)
+    waits = []
+    for _ in range(9):
+        assert not keeper.lets_in("guess", HASH, "a")
+        waits.append(keeper.wait_s("a"))
+        clock.sleep(waits[-1])
+    assert waits == [0, 0, 5, 10, 20, 40, 60, 60, 60]
+    assert keeper.wait_s("b") == 0
+    assert keeper.lets_in("open sesame", HASH, "a")
+    assert not keeper.lets_in("guess", HASH, "a")
+    assert keeper.wait_s("a") == 0  # the right password starts afresh
+
+
+def test_whoever_must_wait_is_not_let_in_even_with_the_right_password(clock: SimulatedClock) -> None:
+    keeper = Doorkeeper(clock.monotonic)
+    for _ in range(3):
+        keeper.lets_in("guess", HASH, "a")
+    assert not keeper.lets_in("open sesame", HASH, "a")
+    clock.sleep(5)
+    assert keeper.lets_in("open sesame", HASH, "a")
