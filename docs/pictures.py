@@ -20,14 +20,14 @@ from pathlib import Path
 
 from click.testing import CliRunner
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from rich.console import Console
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from rich.text import Text
 
 from recours.cli import demo
 from recours.sandbox import Sandbox
-from tests.acceptance.test_dashboard import CHROMIUM, QUIET, SLOW_MS, Service
+from tests.processes.page import CHROMIUM, QUIET, SLOW_MS, Service
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "images"
@@ -35,7 +35,7 @@ FOLDER = ROOT / "docs" / "images"
 _DAYS = 3
 _LARGEST = 200_000  # bytes of a picture
 _COLUMNS, _MOST_LINES = 118, 34
-# Where the pictures say that the files are, instead of this machine's temporary folder.
+# Where the pictures say that the files are, instead of folders of this machine.
 _SHOWN_FOLDER = "/srv/recours"
 _NEW = """
     INSERT INTO claims (claim_reference, client_id, order_id, carrier, dispute_type, amount_requested, status,
@@ -78,6 +78,7 @@ def _service(folder: Path) -> Iterator[Service]:
         quota = {"QUOTA_CHRONOPOST": "100/day", "RECOURS_POD_DIR": str(folder / demo.FOLDER / "pods")}
         service = Service(folder, box, settings={**box.environment(), **quota})
         _add_new_claims(service)
+        _add_trouble(service)
         service.run("pod_fetch_worker")
         service.run("pod_retry_scheduler")
         service.start()
@@ -102,23 +103,36 @@ def _add_new_claims(service: Service) -> None:
         connection.commit()
 
 
+def _add_trouble(service: Service) -> None:
+    """A carrier that a person paused, and claims of one that recours does not know: what the overview begins with."""
+    now = datetime.now(UTC)
+    with closing(sqlite3.connect(service.path)) as connection:
+        for place in range(112, 115):
+            row = (
+                f"CLM-2026-{place}", 1, f"ORD-{place}", "Hermes", 95.0, f"{now + timedelta(days=9):%Y-%m-%d}",
+                f"HM{place}", f"{now:%Y-%m-%d %H:%M:%S}", f"{now:%Y-%m-%d %H:%M:%S}",
+            )  # fmt: skip
+            connection.execute(_NEW, row)
+        connection.commit()
+
+
 # ---------------------------------------------------------------- the page
 
 
 def _take_page(browser: Browser, service: Service) -> None:
-    page = _opened(browser, 1280, 930)
-    page.goto(service.url)
-    expect(page.get_by_text("Backlog by carrier")).to_be_visible()
-    _save(page, "overview")
-    page.set_viewport_size({"width": 1280, "height": 770})
-    page.get_by_test_id("stButtonGroup").get_by_text("Claims", exact=True).click()
-    expect(page.get_by_role("button", name="Export as CSV")).to_be_visible()
-    _save(page, "claims")
-    page.goto(f"{service.url}/?claim={_one(service, _FETCHED)}")
-    expect(page.get_by_text("Timeline")).to_be_visible()
-    page.set_viewport_size({"width": 1280, "height": 2000})
-    _save(page, "claim", page.get_by_test_id("stMainBlockContainer"))
-    page.context.close()
+    for name, path, width, height in (
+        ("overview", "/", 1280, 930),
+        ("claims", "/claims?sort=deadline", 1280, 770),
+        ("claim", f"/claim?reference={_one(service, _FETCHED)}", 1280, 1100),
+        ("carriers", "/carriers", 1280, 640),
+        ("phone", "/", 390, 760),
+    ):
+        page = _opened(browser, width, height)
+        page.goto(f"{service.url}{path}")
+        expect(page.locator("main h1").first).to_be_visible()
+        page.wait_for_load_state("networkidle")  # the pages of a document are drawn
+        _keep(page.screenshot(), name)
+        page.context.close()
 
 
 # Claims that tell most: one with a proof that took several attempts, and one that still waits.
@@ -144,13 +158,6 @@ def _opened(browser: Browser, width: int, height: int, scale: float = 1) -> Page
     return context.new_page()
 
 
-def _save(page: Page, name: str, part: Locator | None = None) -> None:
-    """Wait until the page has drawn everything, and keep it or a part of it."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    page.wait_for_timeout(3_000)  # the charts move into place
-    _keep((part or page).screenshot(), name)
-
-
 def _keep(picture: bytes, name: str) -> None:
     """Write it with as many colours as it needs and no more. Raises ValueError if it is too large."""
     path = FOLDER / f"{name}.png"
@@ -164,7 +171,10 @@ def _keep(picture: bytes, name: str) -> None:
 
 
 def _take_terminal(browser: Browser, service: Service, *arguments: str) -> None:
-    drawn = _typed(service, *arguments).replace(str(service.folder), _SHOWN_FOLDER).splitlines()
+    text = _typed(service, *arguments)
+    for folder in (service.folder, ROOT):
+        text = text.replace(str(folder), _SHOWN_FOLDER)
+    drawn = text.splitlines()
     lines = [f"$ recours {' '.join(arguments)}", *_whole_tables(drawn)]
     console = Console(
         record=True, width=_COLUMNS, file=StringIO(), force_terminal=True, color_system="truecolor"

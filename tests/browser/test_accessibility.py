@@ -1,0 +1,88 @@
+"""The page for people who read it with a screen reader, or drive it by keys: axe-core finds nothing serious, Tab reaches all."""
+
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import SCHEMES, World
+from tests.browser.views import VIEWS
+
+_FULL = pytest.mark.full("axe-core at every width, light and dark; two of them stand for all")
+_KINDS = [
+    pytest.param(width, scheme, marks=() if (width, scheme) in ((390, "dark"), (1280, "light")) else _FULL)
+    for width, scheme in product((390, 1280), SCHEMES)
+]
+
+
+@pytest.mark.parametrize(("width", "scheme"), _KINDS)
+def test_axe_finds_nothing_serious(visit: Callable[..., Page], world: World, width: int, scheme: str) -> None:
+    page = visit(width, "fr", scheme)
+    found = []
+    for name, path in VIEWS.items():
+        page.goto(world.service.url + path)
+        for violation in Axe().run(page).response["violations"]:
+            if violation["impact"] in ("serious", "critical"):
+                found += [
+                    f"{name}: {violation['id']}: {node['target']}: {node['html'][:150]}"
+                    for node in violation["nodes"]
+                ]
+    assert found == []
+
+
+# What stands behind each task, and the view that it is on.
+_CONTROLS = {
+    "/": ("#find",),
+    "/claims": (
+        "[name=stage]", "[data-chooses-all]", "[name=reference]", "[name=do][value=fetch]", "[data-opens=exclude]",
+        ".pages a, .push",
+    ),
+    "/carriers": ("[data-opens=pause-chronopost]", "#ups a[href*=given_up]"),
+    "/claim?reference=CLM-2026-006": ("[action='/claim/fetch'] button", "[data-opens=correct]", "[data-opens=attach]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", _CONTROLS)
+def test_tab_reaches_every_control_and_shows_where_it_is(visit: Callable[..., Page], path: str) -> None:
+    page = visit(1280, path=path)
+    wanted, unseen = set(_CONTROLS[path]), []
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        at = page.evaluate(
+            """wanted => {
+                const at = document.activeElement, style = getComputedStyle(at);
+                return [wanted.filter(one => at.matches(one)), style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
+                    at.outerHTML.slice(0, 100), at === document.body];
+            }""",
+            sorted(wanted),
+        )
+        wanted -= set(at[0])
+        if not at[1] and not at[3]:
+            unseen.append(at[2])
+        if not wanted:
+            break
+    assert wanted == set()
+    assert unseen == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/carriers", "pause-chronopost"),
+        ("/claims", "exclude"),
+        ("/claim?reference=CLM-2026-006", "correct"),
+        ("/claim?reference=CLM-2026-006", "attach"),
+    ],
+)
+def test_a_dialog_opens_and_closes_by_keys(visit: Callable[..., Page], path: str, name: str) -> None:
+    page = visit(390, path=path)
+    page.locator(f"[data-opens={name}]").focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator(f"dialog#{name}")
+    expect(dialog).to_be_visible()
+    assert dialog.evaluate("dialog => dialog.contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.locator(f"[data-opens={name}]")).to_be_focused()  # where one was before

@@ -1,0 +1,86 @@
+"""On a French page stands no English, in whatever state its claims and carriers are, but for names and what is quoted."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from recours.core.errors import ErrorKind
+from tests.browser.conftest import World
+from tests.browser.views import VIEWS
+from tests.unit.operations.test_french import not_french
+
+# References, numbers and files have digits in them; what strangers wrote stands in claims named EVIL. `operator` is the name,
+# in the record, of visitors without one.
+_NAMES = re.compile(r".*(EVIL|<script>|src=x).*|\S*\d\S*|=HYPERLINK.*|\b(ups|chronopost) \w+", re.IGNORECASE)
+_KNOWN = {
+    "UPS",
+    "GLS",
+    "DPD",
+    "Relay",
+    "Hermes",
+    "English",
+    "NEW",
+    "operator",
+    "lun",
+    "mar",
+    "mer",
+    "jeu",
+    "ven",
+    "sam",
+    "dim",
+}
+# Every text of the page, also what is folded away or stands in a dialog, and what is said beside it.
+_TEXTS = """() => {
+    const texts = [], walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) if (!walker.currentNode.parentElement.closest('script, style, noscript')) texts.push(walker.currentNode.data);
+    for (const one of document.querySelectorAll('*'))
+        for (const name of ['title', 'placeholder', 'aria-label', 'alt', 'data-label', 'data-counts', 'data-failed'])
+            if (one.hasAttribute(name)) texts.push(one.getAttribute(name));
+    return texts;
+}"""
+
+
+def english_on(page: Page) -> dict[str, set[str]]:
+    lines = {_NAMES.sub(" ", line) for text in page.evaluate(_TEXTS) for line in text.splitlines()}
+    return {word: where for word, where in not_french(lines).items() if word not in _KNOWN}
+
+
+def test_no_view_shows_english(visit: Callable[..., Page], world: World) -> None:
+    kinds = [{"claim_reference": f"NEW-{n}", "pod_error_kind": kind, "pod_stage": "waiting", "pod_fetch_error": None,
+              "pod_retry_count": 1, "pod_seen_count": 1, "pod_seen_status": "failed", "pod_carrier_key": "chronopost"}
+             for n, kind in enumerate(ErrorKind, 100)]  # fmt: skip
+    world.service.add(*kinds)
+    page, found = visit(1280, "fr"), {}
+    paths = VIEWS | {kind: f"/claim?reference=NEW-{n}" for n, kind in enumerate(ErrorKind, 100)}
+    for name, path in paths.items():
+        page.goto(world.service.url + path)
+        if words := english_on(page):
+            found[name] = words
+    assert found == {}
+
+
+def test_neither_does_what_came_of_an_action(visit: Callable[..., Page], world: World) -> None:
+    page, found = visit(1280, "fr", path="/carriers"), {}
+    page.locator("#ups [action='/carriers/check'] button").click()
+    expect(page.locator("#notice:not([data-under-way])")).to_be_visible()
+    found["checked"] = english_on(page)
+    page.goto(f"{world.service.url}/claim?reference=CLM-2026-006")
+    page.locator("[action='/claim/fetch'] button").click()
+    expect(page.locator("#notice > p")).to_contain_text("CLM-2026-006")
+    found["fetched"] = english_on(page)
+    page.goto(f"{world.service.url}/carriers")
+    page.locator("[data-opens=pause-chronopost]").click()
+    page.locator("#pause-chronopost button.main").click()
+    expect(page.locator("#notice.good")).to_be_visible()
+    found["paused"] = english_on(page)
+    for path in (
+        "/carriers",
+        "/",
+        "/forecast",
+        "/claims?carrier=chronopost",
+        "/claim?reference=CLM-2026-006",
+    ):
+        page.goto(world.service.url + path)
+        found[path] = english_on(page)
+    assert {where: words for where, words in found.items() if words} == {}

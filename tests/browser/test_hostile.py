@@ -1,0 +1,232 @@
+"""What strangers try on the page, in a browser: scripts in what they wrote, other sites, guesses, and names that are not theirs."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
+
+from recours.core.password import hash_of
+from tests.browser.conftest import ELSEWHERE, HOSTILE, World
+from tests.processes.page import SLOW_MS, Service
+
+PASSWORD = "une phrase de passe"
+SECRET = str(hash_of(PASSWORD, bytes(range(16))))
+SESSION = "recours_session"
+
+
+# ---------------------------------------------------------------- what they wrote
+
+
+def unharmed(page: Page) -> bool:
+    return page.evaluate("window.seen") is None
+
+
+@pytest.mark.parametrize("path", ["/", "/claims", "/claims?text=%3Cscript%3Ewindow.seen%3D1%3C/script%3E", "/claims?client=%22onload=",
+                                  "/claims?stage=%3Cimg src=x onerror=window.seen=1%3E", "/mails", "/forecast",
+                                  "/results", "/carriers?accounts=%22%3E%3Cscript%3Ewindow.seen=1%3C/script%3E"])  # fmt: skip
+def test_no_script_in_a_text_or_an_address_runs(visit: Callable[..., Page], path: str) -> None:
+    page = visit(path=path)
+    page.wait_for_load_state("networkidle")
+    assert unharmed(page)
+    assert page.locator("main script, main [onerror], main [onload]").count() == 0
+
+
+def test_a_claim_full_of_scripts_is_shown_as_it_is_written(visit: Callable[..., Page]) -> None:
+    page = visit(path="/claims?text=EVIL-%3C")
+    page.get_by_role("link", name=f"EVIL-{HOSTILE}").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"EVIL-{HOSTILE}")
+    assert unharmed(page)
+
+
+@pytest.mark.parametrize("reference", ["EVIL-1", "EVIL-2"])  # a web page, a drawing
+def test_no_script_in_a_document_runs(visit: Callable[..., Page], world: World, reference: str) -> None:
+    page = visit(path=f"/claim?reference={reference}")
+    page.wait_for_load_state("networkidle")
+    assert unharmed(page)
+    if reference == "EVIL-1":
+        shown = page.frame_locator("#proof iframe")
+        expect(shown.get_by_text("quiet")).to_be_visible()
+        for trap in (shown.get_by_text("away"), shown.get_by_role("button", name="send")):
+            trap.dispatch_event("click")
+    for part in ("", "&shown=1"):  # by itself too, at its own address
+        with suppress(Error):  # a download leads nowhere
+            page.goto(f"{world.service.url}/document?claim={reference}{part}")
+        assert page.evaluate("window.seen") is None
+        assert page.evaluate("document.getElementById('p')?.textContent") != "loud"
+    assert page.url.startswith(world.service.url)
+
+
+# ---------------------------------------------------------------- other sites
+
+
+@pytest.fixture
+def stranger(world: World) -> Iterator[str]:
+    """The address of somebody else's site that frames the page, and has a form that pauses a carrier."""
+    target = world.service.url
+    content = f"""<!doctype html><title>a nice game</title><iframe src="{target}/"></iframe>
+        <form method="post" action="{target}/carriers/pause"><input type="hidden" name="carrier" value="chronopost">
+        <input type="hidden" name="back" value="/carriers"><button>play</button></form>""".encode()
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name is the library's)
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context()
+    context.set_default_timeout(SLOW_MS)
+    yield context
+    context.close()
+
+
+def test_another_site_cannot_frame_the_page(context: BrowserContext, stranger: str) -> None:
+    page = context.new_page()
+    page.goto(stranger)
+    page.wait_for_load_state("networkidle")
+    (frame,) = page.frames[1:]
+    assert frame.url.startswith("chrome-error:")
+    assert "CLM-2026" not in frame.content()
+
+
+def test_a_form_of_another_site_does_nothing(context: BrowserContext, stranger: str, world: World) -> None:
+    before = world.service.content()
+    page = context.new_page()
+    page.goto(stranger)
+    with page.expect_navigation() as led:
+        page.get_by_role("button", name="play").click()
+    assert led.value.status == 403
+    expect(page.get_by_text("This was not sent by the page itself.")).to_be_visible()
+    assert world.service.content() == before
+
+
+def test_by_another_name_nothing_is_shown(context: BrowserContext, world: World) -> None:
+    """As a stranger's site would ask for it that had the browser take 127.0.0.1 for its own server."""
+    page = context.new_page()
+    answer = page.goto(f"http://{ELSEWHERE}:{world.service.port}/claims")
+    assert answer
+    assert answer.status == 403
+    assert "CLM-2026" not in page.content()
+
+
+# ---------------------------------------------------------------- guesses and names
+
+
+@pytest.fixture
+def served(world: World) -> Iterator[Callable[..., Service]]:
+    """`served(**settings)`: the page over the same claims with these settings too."""
+    started: list[Service] = []
+
+    def start(**settings: str) -> Service:
+        service = Service(
+            world.service.folder, world.service.box, settings={**world.service.settings, **settings}
+        )
+        service.start()
+        started.append(service)
+        return service
+
+    yield start
+    for service in started:
+        service.stop()
+
+
+def session_of(context: BrowserContext) -> str:
+    return next((one["value"] for one in context.cookies() if one["name"] == SESSION), "")
+
+
+def test_a_session_that_somebody_else_chose_opens_nothing(
+    context: BrowserContext, served: Callable[..., Service]
+) -> None:
+    service = served(RECOURS_DASHBOARD_PASSWORD_HASH=SECRET)
+    context.add_cookies([{"name": SESSION, "value": "chosen", "url": service.url}])
+    page = context.new_page()
+    page.goto(f"{service.url}/claim?reference=CLM-2026-000")
+    assert "CLM-2026-000" not in page.inner_text("body")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Enter").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("CLM-2026-000")
+    assert session_of(context) not in ("", "chosen")
+    assert SESSION not in page.evaluate("document.cookie")
+    for forged in ("chosen", session_of(context)[:-1] + "-", session_of(context).swapcase()):
+        context.add_cookies([{"name": SESSION, "value": forged, "url": service.url}])
+        page.goto(service.url)
+        expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_guesses_are_slowed_down(context: BrowserContext, served: Callable[..., Service]) -> None:
+    service = served(RECOURS_DASHBOARD_PASSWORD_HASH=SECRET)
+    page = context.new_page()
+    page.goto(f"{service.url}/claims")
+    statuses = []
+    for _ in range(12):
+        page.get_by_label("Password").fill("guess")
+        with page.expect_navigation() as led:
+            page.get_by_role("button", name="Enter").click()
+        statuses.append(led.value.status)
+        if statuses[-1] == 429:
+            break
+    assert statuses[0] == 403
+    assert statuses[-1] == 429
+    page.get_by_label("Password").fill(PASSWORD)  # the right one has to wait as well
+    with page.expect_navigation() as led:
+        page.get_by_role("button", name="Enter").click()
+    assert led.value.status == 429
+    assert "CLM-2026" not in page.content()
+
+
+def test_a_name_that_no_proxy_gave_gives_no_rights(browser: Browser, served: Callable[..., Service]) -> None:
+    service = served(
+        RECOURS_PAGE_USER_HEADER="X-Forwarded-User", RECOURS_PAGE_PROXIES="10.0.0.5", RECOURS_PAGE_OPERATORS="zoe"
+    )  # fmt: skip
+    context = browser.new_context(extra_http_headers={"X-Forwarded-User": "zoe"})
+    page = context.new_page()
+    answer = page.goto(f"{service.url}/claims")
+    assert answer
+    assert answer.status == 403
+    assert "CLM-2026" not in page.content()
+    assert posted(page, service) == 403
+    context.close()
+
+
+def test_a_viewer_looks_and_can_do_nothing(browser: Browser, served: Callable[..., Service]) -> None:
+    service = served(
+        RECOURS_PAGE_USER_HEADER="X-Forwarded-User", RECOURS_PAGE_PROXIES="127.0.0.1", RECOURS_PAGE_OPERATORS="zoe"
+    )  # fmt: skip
+    context = browser.new_context(extra_http_headers={"X-Forwarded-User": "yann"})
+    page = context.new_page()
+    before = service.content()
+    for path in ("/", "/claims", "/claim?reference=CLM-2026-006", "/carriers", "/mails"):
+        page.goto(service.url + path)
+        expect(page.locator(".who")).to_contain_text("yann")
+        sends = page.locator("main form[method=post]:not(#list), main button[name=do], [data-opens]")
+        assert sends.count() == 0
+    assert posted(page, service) == 403
+    assert service.content() == before
+    context.close()
+
+
+def posted(page: Page, service: Service) -> int:
+    """What comes of a post that the page's own script sends."""
+    status: int = page.evaluate(
+        """address => fetch(address, {method: 'POST', body: new URLSearchParams({carrier: 'chronopost', back: '/'})})
+            .then(answer => answer.status)""",
+        f"{service.url}/carriers/pause",
+    )
+    return status

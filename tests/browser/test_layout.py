@@ -1,0 +1,70 @@
+"""Every view fits every screen: nothing is cut off, nothing scrolls sideways, and the table of claims is dense."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import WIDTHS, World
+from tests.browser.views import VIEWS
+
+# What sticks out of the screen or out of its own box, beside what scrolls by itself, is cut short on purpose with the
+# whole of it in its title, or is meant for screen readers.
+_CUT_OFF = """() => {
+    const found = [], root = document.documentElement;
+    if (root.scrollWidth > innerWidth) found.push(`the page is ${root.scrollWidth} wide`);
+    for (const one of document.querySelectorAll('main *, header *')) {
+        const box = one.getBoundingClientRect();
+        if (!box.width || !box.height || one.closest('.scrolls, .unseen, dialog, svg, iframe, .skip, thead')) continue;
+        const text = one.outerHTML.slice(0, 120), style = getComputedStyle(one);
+        if (box.right > innerWidth + 1 || box.left < -1) found.push(`sticks out: ${text}`);
+        const hides = style.overflowX !== 'visible' && style.textOverflow !== 'ellipsis' && !one.matches('.leaf, input, select, textarea, main, pre');
+        if (hides && one.scrollWidth > one.clientWidth + 1) found.push(`cut off: ${text}`);
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize(
+    "language", ["en", pytest.param("fr", marks=pytest.mark.full("the longer texts too"))]
+)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_cut_off(visit: Callable[..., Page], world: World, width: int, language: str) -> None:
+    page, found = visit(width, language), {}
+    for name, path in VIEWS.items():
+        page.goto(world.service.url + path)
+        if faults := page.evaluate(_CUT_OFF):
+            found[name] = faults
+    assert found == {}
+
+
+@pytest.mark.parametrize("width", WIDTHS[1:])
+def test_a_row_of_the_table_of_claims_is_dense(visit: Callable[..., Page], width: int) -> None:
+    page = visit(width, path="/claims")
+    heights = page.evaluate(
+        "[...document.querySelectorAll('table.claims tbody tr')].map(row => row.offsetHeight)"
+    )
+    assert len(heights) > 10
+    assert max(heights) <= 40
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "reference", ["CLM-2026-000", "CLM-2026-001", "UPS-1"]
+)  # a PDF, a picture, a web page
+def test_a_document_is_shown_whole(visit: Callable[..., Page], reference: str, width: int) -> None:
+    page = visit(width, path=f"/claim?reference={reference}")
+    page.wait_for_load_state("networkidle")
+    whole = page.locator(".leaf").first.evaluate(
+        """leaf => {
+            const place = leaf.getBoundingClientRect(), shown = leaf.querySelector('img, iframe');
+            const box = shown.getBoundingClientRect(), root = shown.contentDocument?.documentElement;
+            return {
+                fits: box.left >= place.left - 1 && box.right <= place.right + 1 && box.bottom <= place.bottom + 2
+                    && place.right <= innerWidth,
+                drawn: root ? root.scrollHeight <= shown.clientHeight + 1 && root.scrollWidth <= shown.clientWidth + 1
+                    : Math.abs(shown.naturalWidth / shown.naturalHeight - box.width / box.height) < 0.02,
+            };
+        }"""
+    )
+    assert whole == {"fits": True, "drawn": True}

@@ -1,0 +1,197 @@
+"""The operator's tasks in a browser: in how many clicks and seconds each is done, by mouse and keys alone."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.conftest import HEIGHT, LANGUAGES, NUMBER, SCHEMES, WIDTHS, World
+
+_KINDS = list(product(WIDTHS, LANGUAGES, SCHEMES))
+_SHORT = [(390, "fr", "dark"), (1280, "en", "light")]  # the two that differ most
+_FULL = pytest.mark.full(
+    "every task at every width, in both languages, light and dark; two of them stand for all"
+)
+KINDS = [pytest.param(*kind, marks=() if kind in _SHORT else _FULL) for kind in _KINDS]
+every_kind = pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+# Names of controls, in English and French.
+CLAIMS, CARRIERS = {"en": "Claims", "fr": "Réclamations"}, {"en": "Carriers", "fr": "Transporteurs"}
+RETRY = {"en": "Retry now", "fr": "Relancer"}
+
+
+@dataclass
+class Counted:
+    """Somebody who clicks and types. Choosing in a list takes two clicks, the key that sends a form counts as one."""
+
+    page: Page
+    clicks: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def click(self, control: Locator) -> None:
+        control.click()
+        self.clicks += 1
+
+    def send(self, text: str) -> None:
+        """Type over what is chosen, and press the key that sends it."""
+        self.page.keyboard.press("ControlOrMeta+a")
+        self.page.keyboard.type(text)
+        self.page.keyboard.press("Enter")
+        self.clicks += 1
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+def _busy() -> float:
+    """How many processes want each processor: seconds are held to bounds that hold for a machine with nothing else to do."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[list[str]]:
+    """What each took; printed at the end."""
+    lines: list[str] = []
+    yield lines
+    print("\n".join(["", "task                           width language scheme clicks seconds", *lines]))
+
+
+@pytest.fixture
+def somebody(
+    visit: Callable[..., Page], request: pytest.FixtureRequest, table: list[str]
+) -> Iterator[Callable[..., Counted]]:
+    opened: list[tuple[Counted, tuple[object, ...]]] = []
+
+    def make(*kind: object) -> Counted:
+        opened.append((Counted(visit(*kind)), kind))
+        return opened[-1][0]
+
+    yield make
+    name = request.function.__name__.removeprefix("test_")
+    for one, (width, language, scheme) in opened:
+        table.append(f"{name:30} {width:>5} {language:8} {scheme:6} {one.clicks:>6} {one.seconds:7.1f}")
+
+
+@every_kind
+def test_is_all_well(somebody: Callable[..., Counted], width: int, language: str, scheme: str) -> None:
+    one = somebody(width, language, scheme)
+    verdict = one.page.locator(".verdict")
+    words = {"en": "needs you", "fr": "demande votre attention"}
+    expect(verdict).to_contain_text(words[language])
+    box = verdict.bounding_box()
+    assert box
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= HEIGHT
+    assert one.clicks == one.page.evaluate("scrollY") == 0
+
+
+@every_kind
+def test_why_does_it_wait(
+    somebody: Callable[..., Counted], world: World, width: int, language: str, scheme: str
+) -> None:
+    world.post("/carriers/pause", carrier="chronopost", why="strike")
+    one = somebody(width, language, scheme)
+    one.click(one.page.locator("#find"))
+    one.send("CLM-2026-002")
+    why = {"en": "paused", "fr": "en pause"}  # not what the carrier last said of its parcel
+    expect(one.page.locator(".claim-head > p").first).to_contain_text(why[language])
+    assert one.clicks <= 2
+
+
+@every_kind
+def test_retry_these_five(
+    somebody: Callable[..., Counted], world: World, width: int, language: str, scheme: str
+) -> None:
+    one = somebody(width, language, scheme)
+    one.click(one.page.get_by_role("link", name=CLAIMS[language], exact=True))
+    five = [f"CLM-2026-{n:03}" for n in (2, 3, 5, 6, 7)]
+    for reference in five:
+        one.click(one.page.locator(f"input[name=reference][value='{reference}']"))
+    one.click(one.page.get_by_role("button", name=RETRY[language], exact=True))
+    expect(one.page.locator("#notice li")).to_have_count(5)
+    assert one.clicks <= 7
+    assert one.seconds <= 5 * _busy()
+    for reference in five:
+        expect(one.page.locator("#notice")).to_contain_text(reference)
+    assert world.service.one(
+        "SELECT count(*) FROM recours_attempts JOIN claims ON claims.id = claim_id"
+        f" WHERE claim_reference IN ({','.join('?' * 5)}) AND run_id = (SELECT run_id FROM recours_attempts ORDER BY id DESC)",
+        *five,
+    ) == (5,)
+
+
+@every_kind
+def test_retry_all_that_gave_up_at_ups(
+    somebody: Callable[..., Counted], width: int, language: str, scheme: str
+) -> None:
+    one = somebody(width, language, scheme)
+    one.click(one.page.get_by_role("link", name=CARRIERS[language], exact=True))
+    one.click(one.page.locator("#ups a[href*='stage=given_up']"))
+    one.click(one.page.locator("[data-chooses-all]"))
+    one.click(one.page.get_by_role("button", name=RETRY[language], exact=True))
+    expect(one.page.locator("#notice li")).to_have_count(3)
+    assert one.clicks <= 4
+    for n in (1, 2, 3):
+        expect(one.page.locator("#notice")).to_contain_text(f"GONE-{n}")
+
+
+@every_kind
+def test_show_the_proof(somebody: Callable[..., Counted], width: int, language: str, scheme: str) -> None:
+    one = somebody(width, language, scheme)
+    one.click(one.page.locator("#find"))
+    one.send("CLM-2026-000")
+    proof = one.page.locator("#proof img").first
+    expect(proof).to_be_visible()
+    one.page.wait_for_function("document.querySelector('#proof img').naturalWidth > 100")
+    box = proof.bounding_box()
+    assert box
+    assert box["y"] < HEIGHT  # its beginning is on the screen
+    assert one.clicks <= 2
+
+
+@every_kind
+def test_correct_a_number(
+    somebody: Callable[..., Counted], world: World, width: int, language: str, scheme: str
+) -> None:
+    one = somebody(width, language, scheme)
+    one.click(one.page.locator("#find"))
+    one.send("CLM-2026-004")
+    one.click(one.page.locator("[data-opens=correct]"))
+    expect(one.page.locator("#new-number")).to_be_focused()
+    one.send(NUMBER)
+    expect(one.page.locator("#notice.good")).to_contain_text("CLM-2026-004")
+    expect(one.page.locator("dl.facts")).to_contain_text(NUMBER)
+    assert one.clicks <= 4
+    assert world.service.one("SELECT tracking_number FROM claims WHERE claim_reference = 'CLM-2026-004'") == (
+        NUMBER,
+    )
+
+
+@every_kind
+def test_pause_chronopost(
+    somebody: Callable[..., Counted], world: World, width: int, language: str, scheme: str
+) -> None:
+    one = somebody(width, language, scheme)
+    one.click(one.page.get_by_role("link", name=CARRIERS[language], exact=True))
+    one.click(one.page.locator("[data-opens=pause-chronopost]"))
+    one.click(one.page.locator("#pause-chronopost button.main"))
+    expect(one.page.locator("#chronopost [action='/carriers/resume']")).to_be_visible()
+    assert one.clicks <= 3
+    assert world.service.one("SELECT count(*) FROM recours_actions WHERE what = 'paused'") == (1,)
+
+
+def test_no_click_is_lost_while_the_script_is_on_its_way(visit: Callable[..., Page], world: World) -> None:
+    page = visit(path="/carriers")
+
+    def late(route: Route) -> None:
+        page.wait_for_timeout(500)  # milliseconds, of a slow line
+        route.continue_()
+
+    page.route("**/static/page.js", late)
+    page.goto(f"{world.service.url}/claim?reference=CLM-2026-004", wait_until="commit")
+    page.locator("[data-opens=correct]").click()
+    expect(page.locator("#new-number")).to_be_focused()
