@@ -4,15 +4,23 @@ Each test opens databases of its own, and each database would compile every stat
 databases cost. Databases of one kind and version have the same SQL.
 """
 
+import logging
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
 import recours.database.engine
+from recours.runs.fetch import PODFetchWorker
+from recours.runs.retry import PODRetryScheduler
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.wiring.operations import open_operations
+from tests.acceptance.simulation import FAILED_AT, Service
 
 
 class _Shared(dict[Any, Any]):
@@ -33,6 +41,13 @@ def _of_any_engine(key: tuple[Any, ...]) -> tuple[Any, ...]:
 @contextmanager
 def once() -> Iterator[None]:
     """Engines that recours opens share what was compiled."""
+    share()
+    yield
+    vars(recours.database.engine)["create_engine"] = sqlalchemy.create_engine
+
+
+def share() -> None:
+    """From now on, and in processes that are forked from this one."""
     shared = _Shared()
 
     def create_engine(*arguments: Any, **options: Any) -> Engine:
@@ -40,6 +55,20 @@ def once() -> Iterator[None]:
         engine.update_execution_options(compiled_cache=shared)
         return engine
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recours.database.engine, "create_engine", create_engine)
-        yield
+    vars(recours.database.engine)["create_engine"] = create_engine
+
+
+def share_usual() -> None:
+    """The same, and begin with the SQL that runs and `recours status` use on SQLite."""
+    share()
+    logging.disable()
+    with tempfile.TemporaryDirectory() as folder, Sandbox(now=lambda: FAILED_AT) as box:
+        service = Service(Path(folder), box, SimulatedClock(FAILED_AT))
+        for answer in (Scenario.DELIVERED, Scenario.IN_TRANSIT):
+            service.add(answer, failed_at=FAILED_AT - timedelta(hours=2))
+        for worker in (PODFetchWorker, PODRetryScheduler):
+            service.run(worker)
+        with closing((operations := open_operations(service.settings)).database):
+            operations.overview_with_returns(days=7)
+        service.close()
+    logging.disable(logging.NOTSET)

@@ -21,19 +21,20 @@ from recours.database.tables import claims
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
-from tests import compiled, own_settings
+from tests import compiled, own_settings, planted
 from tests.long_form import IS_LONG
 from tests.postgres import Server, named_server
 from tests.processes import commands
 
-pytest_plugins = ["tests.selection"]
+pytest_plugins = ["tests.selection", "tests.schemas.plugin", "tests.searched"]
+pytest.register_assert_rewrite("tests.chaos", "tests.shops")  # a failure shows what was compared
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock stands here
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: a fifth of the time a test waits for a process, a server or a disk."""
-    return (os.cpu_count() or 1) + 1
+    """Two a processor: three for two leave a sixth of the time unused, while tests wait for processes, servers and disks."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -152,6 +153,7 @@ class Postgres:
         """End the server."""
         self._admin.dispose()
         if self._server:
+            planted.search(self._server.folder)
             self._server.remove()
 
 
@@ -270,7 +272,7 @@ def environment_of(url: str, base_url: str) -> dict[str, str]:
     return {
         "DATABASE_URL": url,
         "CHRONOPOST_ACCOUNT": "10000001",
-        "CHRONOPOST_PASSWORD": "123456",
+        "CHRONOPOST_PASSWORD": planted.PASSWORD,
         "CHRONOPOST_BASE_URL": base_url,
         "QUOTA_CHRONOPOST": "100000/day",
     }

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +79,7 @@ def stored_names() -> frozenset[str]:
     return frozenset(re.findall(r"(\w+)(?:\[\])?$", "".join(sections), re.MULTILINE))
 
 
+@cache
 def found(package: Path = PACKAGE) -> dict[str, list[str]]:
     """The old words that are there, each with the names that have it and their files."""
     stored = stored_names()

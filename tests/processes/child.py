@@ -11,11 +11,14 @@ from types import ModuleType
 from typing import Any
 
 import recours
+from tests import compiled
 
 # The page needs packages of its own; the others are programs.
 _LEFT_OUT = ("recours.dashboard", "recours.__main__", "recours.launch")
 _IMPORTED_WHEN_NEEDED = (
     "alembic.command",
+    "babel.dates",
+    "babel.numbers",
     "defusedxml.ElementTree",
     "jinja2",
     "psycopg",
@@ -35,6 +38,7 @@ def _import_all(package: ModuleType) -> None:
 
 
 _import_all(recours)
+compiled.share_usual()
 
 
 def run(job: dict[str, Any]) -> int:

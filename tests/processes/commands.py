@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.long_form import IS_LONG
+from tests.planted import check_output
 from tests.processes.forks import ROOT, Forks
 
 FROM_NOTHING = not hasattr(os, "fork") or IS_LONG
@@ -56,8 +57,9 @@ def run(
             status = _started(**job)
         else:
             status = _server().wait(_server().fork(job | {"seconds": _LONGEST_S}))
-        printed = [Path(streams[name]).read_bytes().decode() for name in ("stdout", "stderr")]
-    return Done(command, status, *printed)
+        printed = [Path(streams[name]).read_bytes() for name in ("stdout", "stderr")]
+    check_output(" ".join(command), *printed)
+    return Done(command, status, *(text.decode() for text in printed))
 
 
 @cache

@@ -16,9 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Forks:
     """Starts processes, and tells how they ended."""
 
-    def __init__(self, module: str) -> None:
-        """Start the server. `module` has the `run(job)` that they become."""
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    def __init__(self, module: str, recours: Path = ROOT) -> None:
+        """Start the server. `module` has the `run(job)` that they become. `recours`: the checkout whose code they run."""
+        path = os.pathsep.join(dict.fromkeys(map(str, (recours, ROOT))))
+        environment = os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
         program = [sys.executable, "-P", "-m", "tests.processes.fork_server", module]
         self._server = subprocess.Popen(
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=ROOT, text=True
@@ -68,9 +69,9 @@ class Forks:
 
 
 @contextmanager
-def forking(module: str) -> Iterator[Forks]:
+def forking(module: str, recours: Path = ROOT) -> Iterator[Forks]:
     """A fork server, ended afterwards."""
-    forks = Forks(module)
+    forks = Forks(module, recours)
     try:
         yield forks
     finally:
