@@ -64,7 +64,9 @@ def _recorded(kind: str, *, used: bool = True) -> Check:
         else:
             assert claim["pod_fetch_error"] == "Timeout API"
         assert claim["pod_url"] is None
-        assert not list(world.pod_dir.rglob("*.pdf"))
+        # What proves nothing is kept apart.
+        files = [path.relative_to(world.pod_dir) for path in world.pod_dir.rglob("*.pdf")]
+        assert all(path.parts[0] == "refused" for path in files), files
 
     return check
 
@@ -140,7 +142,7 @@ def _pause(at_least: timedelta, at_most: timedelta) -> Check:
 
     def check(world: World, ran: Ran) -> None:
         _recorded("rate_limited", used=False)(world, ran)
-        (until,) = world.sql("SELECT paused_until FROM recours_carriers WHERE carrier = 'chronopost'")[0]
+        (until,) = world.sql("SELECT paused_until FROM recours_account_state WHERE carrier = 'chronopost'")[0]
         now = datetime.now(UTC)
         wait = datetime.fromisoformat(until).replace(tzinfo=UTC) - now
         assert at_least - timedelta(seconds=20) <= wait <= at_most

@@ -248,6 +248,10 @@ DATABASE = [
     case("a pause that cannot be read", 0, "SUCCESS", prepare=_sql(
         "INSERT INTO recours_carriers (carrier, paused_until, refusals) VALUES ('chronopost', 'tomorrow', 0)"),
         calls=True, check=_fetched),
+    case("a pause of our account that cannot be read", 0, "SUCCESS", prepare=_sql(
+        "INSERT INTO recours_account_state (carrier, account_id, paused_until, refusals)"
+        " VALUES ('chronopost', 0, 'tomorrow', 0)"),
+        calls=True, check=_fetched),
     case("a run whose beginning cannot be read", 0, "SUCCESS", prepare=_sql(
         "INSERT INTO recours_runs (id, worker, started_at) VALUES ('x', 'pod_retry_scheduler', 'yesterday')"),
         calls=True, check=_fetched),

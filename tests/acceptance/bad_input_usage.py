@@ -269,6 +269,13 @@ def _int_password(world: World) -> None:
     _secrets("[chronopost]\naccount = 10000007\npassword = 700007\n")(world)
 
 
+def _file_of_password(world: World) -> None:
+    path = world.folder / "secrets.toml"  # a name whose file is expected to hold secrets
+    path.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    world.env["CHRONOPOST_PASSWORD_FILE"] = str(path)
+    world.undo.append(path.unlink)
+
+
 def _two_passwords(world: World) -> None:
     _own_secrets('[chronopost]\npassword = "another"\n')(world)
     _dotenv(f"CHRONOPOST_PASSWORD={PASSWORD}\n")(world)
@@ -308,6 +315,15 @@ FILES = [
     case(".env and secrets.toml differ", 0, "CHRONOPOST_PASSWORD differs between .env and .streamlit/secrets.toml; "
          "the one in .env wins", copied=True, calls=True, check=_known_to(1), env={"CHRONOPOST_PASSWORD": None},
          prepare=_two_passwords),
+    case("a secret's file is missing", 2, "CHRONOPOST_PASSWORD_FILE in the environment names a file that does not exist.",
+         env={"CHRONOPOST_PASSWORD": None, "CHRONOPOST_PASSWORD_FILE": f"/nowhere/{PASSWORD}"}),
+    case("a secret's file has no end", 2, "CHRONOPOST_PASSWORD_FILE in the environment names a file that cannot be read: it is a pipe or a device",
+         env={"CHRONOPOST_PASSWORD_FILE": "/dev/zero"}),
+    case("a secret in a file", 0, "SUCCESS", prepare=_file_of_password, env={"CHRONOPOST_PASSWORD": None}, calls=True,
+         check=_known_to(1)),
+    case("a client's section that cannot be used", 0, "is not used: there is no carrier 'chronopst'. Did you mean Chronopost?",
+         prepare=_secrets(f'[clients."shop@example.com".chronopst]\npassword = "{PASSWORD}"\n'), calls=True,
+         check=_known_to(1)),
     case(".env with a broken line", 2, ".env, line 2: not of the form NAME=value", copied=True,
          prepare=_dotenv(f"A=1\nCHRONOPOST_PASSWORD {PASSWORD} = '\nB='unclosed\n")),
     case(".env is not UTF-8", 2, ".env is not UTF-8 text; save it again as UTF-8", copied=True,

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from recours.sandbox import Parcel, Sandbox, Scenario
+from tests.planted import MARK
 from tests.processes.commands import Done, worker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,8 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("recours", "scripts", "migrations", "pyproject.toml")  # of the checkout, that a copy needs
 
 ACCOUNT = "19869502"
-PASSWORD = "s3cr3t-Pa55word-Zq7"
-DATABASE_PASSWORD = "db-s3cr3t-Xk9w"
+PASSWORD = f"s3cr3t-{MARK}-Zq7"
+DATABASE_PASSWORD = f"db-{MARK}-Xk9w"
 _SECRETS = [
     form.encode()
     for secret in (PASSWORD, DATABASE_PASSWORD)

@@ -99,6 +99,24 @@ def test_a_backup_restored_elsewhere_is_the_same(
     assert "Chronopost" in other.does("carriers")  # a run could begin
 
 
+def test_all_evidence_is_in_a_backup_refused_files_too(
+    service: Service, person: Person, kind: Kind, tmp_path: Path
+) -> None:
+    """UPS: a page that proves nothing, a signature and a photo that do."""
+    service.add(Scenario.PARTLY_HOLLOW, carrier="UPS")
+    assert service.run().stats.success == 1
+    made = backup_of(person)
+    assert "The backup is whole" in person.does("restore", "--check", str(made))
+    _, database = restored(person, made, kind, "elsewhere")
+    pods = tmp_path / "elsewhere" / "data" / "pods"
+    with database.read() as connection:
+        query = "SELECT path, sha256, refused IS NOT NULL FROM recours_evidence ORDER BY 3"
+        found = [tuple(row) for row in connection.exec_driver_sql(query)]
+    database.close()
+    assert [Path(path).parent for path, *_ in found] == [pods / "ups", pods / "ups", pods / "refused" / "ups"]
+    assert all_there([(path, sha256) for path, sha256, _ in found])
+
+
 def test_the_folder_holds_what_it_says_and_no_secret(filled: Service, person: Person) -> None:
     made = backup_of(person)
     assert made.stat().st_mode & 0o077 == 0

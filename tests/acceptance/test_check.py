@@ -27,8 +27,9 @@ from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import named_cron
 from tests.fakes.rights import unprivileged
 from tests.fakes.smtp import MailServer
+from tests.planted import MARK
 
-SECRET = "very-Secret-9"  # of every kind
+SECRET = f"very-{MARK}-9"  # of every kind
 
 
 @dataclass

@@ -11,8 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from recours.carriers.registry import CATALOG
+from recours.cli.demo import command as demo
+from tests.planted import MARK
 from tests.processes.commands import FROM_NOTHING, Done, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,11 +51,22 @@ def test_the_demo_shows_what_a_newcomer_should_see() -> None:
     mails = sorted(_path(done.stdout, "mails").glob("*.eml"))
     assert len(mails) > 5
     assert f"{mails[-1].name}  " in done.stdout
-    assert "operator@shop.example: Preuves de livraison" in done.stdout
+    assert "operator@shop.example: Preuve de livraison introuvable – 15 dossiers abandonnés" in done.stdout
     for spec in CATALOG.specs.values():
         assert re.search(rf"^  {spec.name} +\d+ claims, +\d+ PODs, +\d+ calls$", done.stdout, re.MULTILINE), (
             spec.name
         )
+
+
+@pytest.mark.full("the demo where its requests are checked: tests/contract makes those of every client")
+def test_the_requests_of_the_demo_keep_to_the_carriers_schemas(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In this process: see tests/schemas/plugin.py."""
+    monkeypatch.setenv("RECOURS_HOME", str(tmp_path))
+    done = CliRunner().invoke(demo)
+    assert done.exit_code == 0, done.output
+    assert "calls to the simulated carriers" in done.output
 
 
 def _path(shown: str, what: str) -> Path:
@@ -109,7 +123,7 @@ def test_init_db_says_what_is_wrong(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["init-db", "status", "carriers"])
 def test_a_driver_that_lacks_is_told_with_what_installs_it(tmp_path: Path, command: str) -> None:
     (tmp_path / "psycopg.py").write_text("raise ModuleNotFoundError('not here', name='psycopg')")
-    url = "postgresql://user:secret@127.0.0.1:1/name"
+    url = f"postgresql://user:{MARK}@127.0.0.1:1/name"
     done = recours(command, from_nothing=True, DATABASE_URL=url, PYTHONPATH=str(tmp_path))
     install = f'{sys.executable} -m pip install "psycopg[binary]"'
     assert (

@@ -107,6 +107,12 @@ def test_the_parcel_of_a_proof_is_tracked_with_calls_that_are_left_over(make: Ca
     claim = service.add(S.DELIVERED, **NEW)
     service.run(PODFetchWorker)
     assert proof(service) == [(None, False, None, None)]
+    same = "claim_id, carrier, tracking_number, kind, source, obtained_at, path, size, media_type, shown"
+    service.sql(
+        f'INSERT INTO recours_evidence ({same}, sha256, "by") SELECT {same}, ?, ? FROM recours_evidence',
+        "b" * 64,
+        "Anna",
+    )
     service.clock.advance(timedelta(hours=EVENING - 1))
     service.run(PODFetchWorker)
     assert calls(service, claim) == ["searchPOD"]  # claims may come yet
@@ -118,6 +124,8 @@ def test_the_parcel_of_a_proof_is_tracked_with_calls_that_are_left_over(make: Ca
     ((signatory, has_time, person, token),) = proof(service)
     assert signatory
     assert (has_time, person, token) == (True, signatory, None)
+    beside = "SELECT signatory, delivered_at IS NOT NULL, place FROM recours_evidence ORDER BY id"
+    assert service.sql(beside) == [(signatory, True, "LILLE CHRONOPOST"), (None, False, None)]
     service.run(PODFetchWorker)
     assert len(calls(service, claim)) == 2
     rows = service.sql("SELECT outcome, used, calls FROM recours_attempts ORDER BY id")

@@ -9,9 +9,10 @@ from sqlalchemy import make_url, text
 
 from recours.database.engine import Database
 from tests.acceptance.person import Person
+from tests.planted import PASSWORD
 from tests.processes.commands import Done, worker
 
-ACCOUNT = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
+ACCOUNT = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": PASSWORD}
 SCHEDULER, FETCHER = "pod_retry_scheduler", "pod_fetch_worker"
 
 

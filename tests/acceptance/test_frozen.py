@@ -7,6 +7,7 @@ exit statuses are the whole of what there is. Of the sentences of the log only t
 import json
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,8 +22,11 @@ from recours.carriers.registry import CATALOG
 from recours.cli import workers
 from recours.cli.console import DONE, FAILED, USAGE
 from recours.cli.main import recours as recours_command
+from recours.core.actions import MAILS, ActionKind
+from recours.core.appraisal import EvidenceKind
 from recours.core.changes import ChangeKind
 from recours.core.claim import FetchStatus, Stage
+from recours.core.custody import CustodyEvent
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Sentence
@@ -33,6 +37,7 @@ from recours.operations.enroll import MANUAL
 from recours.operations.schedule import WORKERS
 from recours.runs.worker import STOPPED
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox.documents import signature_png
 from recours.settings.loading import load
 from recours.settings.model import SETTINGS
 from tests.acceptance.person import Person
@@ -133,12 +138,16 @@ def test_stored_values(tmp_path: Path) -> None:
         "recours_attempts.error_key": Sentence,
         "recours_changes.what": ChangeKind,
         "recours_changes.by": [SERVICE],
+        "recours_actions.what": ActionKind,
+        "recours_actions.subject": [MAILS],
+        "recours_evidence.kind": EvidenceKind,
         "recours_events.event": EventName,
         "recours_events.audience": Actor,
         "recours_events.told": [LAPSED],
         "recours_mails.kind": MailKind,
         "recours_mails.state": MailState,
         "recours_quota.limit_key": [limit.key for of_one in limits.values() for limit in of_one],
+        "recours_custody.entry.what": CustodyEvent,
         "recours_runs.worker": WORKERS,
     }
     compare("stored values", {f"{column}: {value}" for column, values in stored.items() for value in values})
@@ -225,33 +234,45 @@ def form_of(line: str) -> str:
 
 # Each command that has --json, as it is typed here; those that take one are given a claim, a carrier or a folder.
 TYPED = (
+    "accounts list",
     "enroll --dry-run --yes",
+    f"carriers reclassify {LIST.parent}/carriers/recordings/ups-success.json",
     "status --days 1",
     "status --check",
+    "attach CLM-0003 {folder}/proof.png",
     "why CLM-0001",
     "why CLM-0003",
+    "correct CLM-0006 --carrier Chronopost",
     "plan --hours 8",
     "check --offline",
     "export --what claims",
     "export --what attempts",
+    "export --what evidence",
     "exclude CLM-0005 --why damaged",
     "enroll CLM-0005",
     "why CLM-0005",
     "reopen CLM-0004 --yes",
     "pause DHL --why works",
     "resume DHL",
+    "carriers",
     "prune --older-than 30d --dry-run",
     "backup {folder}/backup",
     "restore {backup} --check",
     "schedule install --system crontab --yes",
     "schedule show --system crontab",
     "schedule remove --system crontab --yes",
+    "appraise",
+    "verify",
 )
+# Of a client without claims; its credentials stand in a secrets file.
+ACCOUNT = """INSERT INTO recours_client_accounts
+    (client_id, carrier, limits, added_at, added_by, changed_at, is_applied)
+    VALUES (999, 'ups', '{"": "50/day"}', '2026-11-27 09:00:00', 'lea', '2026-11-27 09:00:00', TRUE)"""
 # Objects whose keys are no fixed names, by the names of what holds them.
-OPEN = {"api_usage", "by_carrier", "by_day", "by_turn", "due_after", "errors", "left_behind"}
+OPEN = {"api_usage", "by_carrier", "by_day", "by_turn", "due_after", "errors", "left_behind", "limits"}
 
 
-def test_keys_of_json(person: Person) -> None:
+def test_keys_of_json(person: Person, service: Service) -> None:
     present: set[str] = set()
     for options in (["--dry-run"], []):
         done = worker(SCHEDULER, "--json", *options, environment=person.environment, folder=person.folder)
@@ -260,11 +281,19 @@ def test_keys_of_json(person: Person) -> None:
             for key in keys_of(json.loads(done.stdout))
         }
     typed = set()
+    service.sql(ACCOUNT)
+    (person.folder / "proof.png").write_bytes(signature_png("x"))
     for line in TYPED:
         made = next(iter((person.folder / "backup").glob("*")), "")
         words = line.format(folder=person.folder, backup=made).split()
-        name = next(name for name in with_json() if f"recours {line} ".startswith(f"{name} "))
+        name = max((name for name in with_json() if f"recours {line} ".startswith(f"{name} ")), key=len)
         typed.add(name)
+        if line == "verify":  # which names something only if something is wrong
+            shutil.rmtree(person.environment["RECOURS_POD_DIR"])
+        if line == "appraise":  # the same
+            service.sql("DELETE FROM recours_evidence")
+            for document in Path(person.environment["RECOURS_POD_DIR"]).rglob("*.pdf"):
+                document.write_bytes(b"changed")
         done = person.types(*words, "--json")
         assert done.stdout, (line, done.stderr)
         present |= {f"{name}: {key}" for key in keys_of(json.loads(done.stdout))}

@@ -9,7 +9,6 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.errors import ErrorKind
 from recours.core.sentences import Said, Sentence, kind_of, sentence
-from recours.logs import local
 from recours.operations.results import ResultSentences
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
@@ -49,7 +48,7 @@ def told(service: Service, claim: int, language: str) -> str:
         [reference] = service.sql("SELECT claim_reference FROM claims WHERE id = ?", claim)[0]
         listed = operations.records.find(reference)
         assert listed is not None
-        return status_of(operations, listed, ResultSentences(language, local)).error or ""
+        return status_of(operations, listed, ResultSentences(language)).error or ""
     finally:
         opened.database.close()
 

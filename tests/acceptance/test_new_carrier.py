@@ -1,6 +1,7 @@
-"""A carrier is two files and two names: one that is made up is added to a copy of the project, and everything else follows.
+"""A carrier is three files and two names: one that is made up is added to a copy of the project, and the rest follows.
 
-Its client and its simulator lie in `tests/carriers/new_carrier/`; to its table of cases it adds a row.
+Its client, its simulator and the schema of its requests lie in `tests/carriers/new_carrier/`; to its table of cases it
+adds a row.
 """
 
 import os
@@ -25,7 +26,7 @@ class Project:
     """A copy of the project that has the carrier, and what is typed there."""
 
     def __init__(self, root: Path, home: Path) -> None:
-        """Two files, two names, a row."""
+        """Three files, two names, a row."""
         self.root, self.home = own_settings.copy(root), home
         for package, (part, entry) in PACKAGES.items():
             folder = root / "recours" / package
@@ -33,6 +34,7 @@ class Project:
             registry = folder / "registry.py"
             text = registry.read_text(encoding="utf-8")
             registry.write_text(registered(text, f"recours.{package}.acme", entry), encoding="utf-8")
+        (root / "tests/schemas/acme.yaml").write_bytes((PARTS / "schema.yaml").read_bytes())
         with (root / "tests/carriers/cases.py").open("a", encoding="utf-8") as cases:
             cases.write('CASES["acme"] = Cases(("parcel", "proof"))\n')
 
@@ -127,7 +129,11 @@ def test_the_demo_shows_it(project: Project) -> None:
 
 
 def test_the_suites_of_all_carriers_take_it(project: Project) -> None:
-    suites = ("tests/contract/test_carriers.py", "tests/fuzz/test_answers.py")
+    suites = (
+        "tests/contract/test_carriers.py",
+        "tests/fuzz/test_answers.py",
+        "tests/carriers/test_requests.py",
+    )
     done = project.types("-m", "pytest", "-k", "acme and not postgresql", *suites, RECOURS_FUZZ_EXAMPLES="20")
     passed = re.search(r"^(\d+) passed", done, re.MULTILINE)
     assert passed, done

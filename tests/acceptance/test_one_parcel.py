@@ -65,7 +65,7 @@ def used(service: Service) -> list[int]:
 
 
 def account(service: Service) -> list[tuple[Any, ...]]:
-    return service.sql("SELECT refusals, refusal_kind, refused_claim FROM recours_carriers")
+    return service.sql("SELECT refusals, refusal_kind, refused_claim FROM recours_account_state")
 
 
 def told(service: Service) -> list[tuple[Any, ...]]:
@@ -142,7 +142,7 @@ def test_where_no_call_is_ever_left_for_a_check_one_claim_does_not_close_the_acc
     service = make(QUOTA_CHRONOPOST="2/day")
     poisoned = first(service, S.AUTH_REFUSED)
     service.run()
-    service.sql("UPDATE recours_carriers SET refusals = 0, refused_until = NULL")  # accepted meanwhile
+    service.sql("UPDATE recours_account_state SET refusals = 0, refused_until = NULL")  # accepted meanwhile
     service.sql("UPDATE recours_quota SET taken = 1")  # one call is left, and it is known to be delivered
     clock.advance(HOUR)
     service.run()
@@ -300,7 +300,7 @@ def test_an_account_that_lacks_a_right_costs_one_call_a_carrier_and_no_attempt(
     assert {carrier for carrier, _ in asked} == {"chronopost", "dhl", "ups"}
     assert used(service) == []
     assert told(service) == [("account_fault", "operator", key) for key in ("chronopost", "dhl", "ups")]
-    kinds = service.sql("SELECT carrier, refusals, refusal_kind FROM recours_carriers ORDER BY carrier")
+    kinds = service.sql("SELECT carrier, refusals, refusal_kind FROM recours_account_state ORDER BY carrier")
     assert kinds == [(key, 1, "account_denied") for key in ("chronopost", "dhl", "ups")]
     # All processes leave it alone for an hour, then six; each time one claim is asked about.
     calls = len(box.calls)
@@ -308,7 +308,7 @@ def test_an_account_that_lacks_a_right_costs_one_call_a_carrier_and_no_attempt(
     assert len(box.calls) == calls
     clock.advance(HOUR)
     service.run(batch_size=40)
-    refusals = service.sql("SELECT refusals FROM recours_carriers ORDER BY carrier")
+    refusals = service.sql("SELECT refusals FROM recours_account_state ORDER BY carrier")
     assert refusals == [(2,), (2,), (2,)]
     assert used(service) == []
     assert service.sql("SELECT count(*) FROM recours_mails WHERE client_id IS NOT NULL") == [(0,)]
@@ -371,14 +371,14 @@ def test_carriers_check_tells_that_the_account_is_denied_and_lifts_the_refusal_o
     assert denied.exit_code == 1
     assert "UPS denies our account a right (credentials from the environment)" in denied.output
     assert "Ask UPS for it, then try again: recours carriers check" in denied.output
-    [(refusals, kind)] = service.sql("SELECT refusals, refusal_kind FROM recours_carriers")
+    [(refusals, kind)] = service.sql("SELECT refusals, refusal_kind FROM recours_account_state")
     assert (refusals, kind) == (2, "account_denied"), "it stays closed"
     shown = typed(service, monkeypatch)
     assert "UPS denies our account a right" in shown.output
     granted = typed(service, monkeypatch, "check", "UPS")
     assert granted.exit_code == 0, granted.output
     assert "The pause that a refusal had left is lifted." in granted.output
-    assert service.sql("SELECT refusals FROM recours_carriers") == [(0,)]
+    assert service.sql("SELECT refusals FROM recours_account_state") == [(0,)]
 
 
 def typed(service: Service, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:

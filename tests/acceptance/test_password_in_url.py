@@ -9,9 +9,10 @@ import pytest
 from recours.cli.main import recours as top
 from recours.settings.loading import has_password
 from tests.acceptance.person import Person
+from tests.planted import MARK
 from tests.processes.commands import worker
 
-URL = "postgresql://recours:se-cret@127.0.0.1:1/claims?connect_timeout=1"
+URL = f"postgresql://recours:{MARK}@127.0.0.1:1/claims?connect_timeout=1"
 WARNING = "WARNING: The password in --database-url is shown to everybody on this machine (ps). Set DATABASE_URL in .env instead.\n"
 
 
@@ -57,7 +58,7 @@ def test_the_warning_comes_before_what_is_wrong_with_the_database(
     done = Person(tmp_path, "sqlite:///claims.db").types(*words, "--database-url", URL)
     assert done.returncode == 1
     assert done.stderr.startswith(WARNING)
-    assert "se-cret" not in done.stdout + done.stderr
+    assert MARK not in done.stdout + done.stderr
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
@@ -69,7 +70,7 @@ def test_a_run_warns_in_its_log(tmp_path: Path, name: str) -> None:
     assert done.returncode == 1
     assert done.stderr == log
     assert log.count("[WARNING] - __main__ - The password in --database-url is shown to everybody") == 1
-    assert "se-cret" not in log
+    assert MARK not in log
     done = worker(name, "--database-url", "sqlite:///none.db", environment=environment, folder=tmp_path)
     assert "The password in" not in done.stderr
 

@@ -1,20 +1,19 @@
 """A due claim's place in line: the run that tries it is the one that was foreseen, on each database."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.logs import local
+from recours.core.localized import Localized
 from recours.operations.explain import Explanation
 from recours.operations.place import Place
 from recours.operations.results import ClaimStatus, ResultSentences
-from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Scenario, SimulatedClock
 from recours.wiring import one_claim
 from recours.wiring.one_claim import explanation_of, status_of
 from recours.wiring.operations import Operations, open_operations
@@ -23,6 +22,7 @@ from tests.acceptance.simulation import FAILED_AT, Service
 from tests.acceptance.test_plan import TIGHT, Fleet, Started, at, fill, pending, run_for
 
 S = Scenario
+ENGLISH, FRENCH = (Localized(language, ZoneInfo("Europe/Paris")) for language in ("en", "fr"))
 HOUR = timedelta(hours=1)
 # As cron starts them, one call at a time.
 USUAL = Started(retry=30, fetch=50, concurrency=1)
@@ -31,18 +31,6 @@ USUAL = Started(retry=30, fetch=50, concurrency=1)
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(FAILED_AT)
-
-
-@pytest.fixture
-def box(clock: SimulatedClock) -> Iterator[Sandbox]:
-    with Sandbox(now=clock.now) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def service(url: str, tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
-    with closing(Service(tmp_path, box, clock, url=url)) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +55,7 @@ def told(service: Service, reference: str, language: str) -> ClaimStatus:
     with closing(operations.database):
         listed = operations.records.find(reference)
         assert listed
-        return status_of(operations, listed, ResultSentences(language, local))
+        return status_of(operations, listed, ResultSentences(language, operations.settings.policy.zone))
 
 
 def references(service: Service) -> list[str]:
@@ -112,7 +100,9 @@ def test_each_claim_is_tried_by_the_run_that_was_foreseen(service: Service) -> N
     assert all(place.is_far == (place.expected_at is None) for place in found.values())
 
 
-@pytest.mark.sample("days of simulated runs against the forecast: one of these is made")
+@pytest.mark.full(
+    "days of simulated runs against the forecast: tests/acceptance/test_plan.py foresees the same calls"
+)
 def test_calls_that_are_kept_for_new_claims_until_the_afternoon_are_waited_for(service: Service) -> None:
     service.environment["QUOTA_CHRONOPOST"] = "16/day@Europe/Paris"
     for place in range(30):
@@ -142,7 +132,9 @@ def test_the_first_run_that_may_ask_takes_it(service: Service) -> None:
     )
 
 
-@pytest.mark.sample("days of simulated runs against the forecast: one of these is made")
+@pytest.mark.full(
+    "hours of a fleet against the forecast: tests/acceptance/test_plan.py foresees them to the minute"
+)
 def test_long_lived_workers_take_it_in_the_minute_that_was_foreseen(service: Service) -> None:
     service.environment |= TIGHT
     fill(service, "UPS", "DHL Express")
@@ -186,10 +178,9 @@ def test_the_place_is_told_in_both_languages_and_as_json(service: Service) -> No
         f"No claim goes before it; at this pace its turn comes tomorrow at about {hour_of(tomorrow)}."
         in found[second].standing
     )
-    local_time = local(tomorrow + timedelta(days=1))
+    later = tomorrow + timedelta(days=1)
     assert (
-        f"1 claim goes before it; at this pace its turn comes on {local_time:%Y-%m-%d} at about "
-        f"{hour_of(local_time)}."
+        f"1 claim goes before it; at this pace its turn comes on {ENGLISH.day(later)} at about {hour_of(later)}."
     ) in found[third].standing
     assert (
         "2 claims go before it; at this pace its turn does not come within 2 days." in found[fourth].standing
@@ -201,8 +192,8 @@ def test_the_place_is_told_in_both_languages_and_as_json(service: Service) -> No
         "2 réclamations passent avant elle ; à ce rythme, son tour ne viendra pas avant 2 jours."
     )
     assert told(service, third, "fr").sentence.endswith(
-        f"1 réclamation passe avant elle ; à ce rythme, son tour viendra le {local_time:%d/%m/%Y} vers "
-        f"{local_time.hour} h {local_time:%M}."
+        f"1 réclamation passe avant elle ; à ce rythme, son tour viendra le {FRENCH.day(later)} vers "
+        f"{FRENCH.time(later)}."
     )
     assert told(service, second, "en").sentence.startswith(f"{second} is due and waits for its turn: ")
 
@@ -223,4 +214,4 @@ def test_one_that_waits_for_an_open_carrier_is_not_said_to_be_taken_by_the_next_
 
 
 def hour_of(moment: datetime) -> str:
-    return f"{local(moment).hour}:{local(moment):%M}"
+    return ENGLISH.time(moment)

@@ -5,11 +5,9 @@ answers first: such runs are made one call at a time here.
 """
 
 from collections import deque
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +20,7 @@ from recours.operations.plan import Plan
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
-from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Parcel, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
 from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import open_operations
@@ -47,18 +45,6 @@ class Started:
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(FAILED_AT)
-
-
-@pytest.fixture
-def box(clock: SimulatedClock) -> Iterator[Sandbox]:
-    with Sandbox(now=clock.now) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def service(url: str, tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
-    with closing(Service(tmp_path, box, clock, url=url)) as made:
-        yield made
 
 
 # ---------------------------------------------------------------- what is foreseen, and what is done
@@ -267,7 +253,7 @@ def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> 
     service.add(S.IN_TRANSIT, carrier="GLS")
     operations = open_operations(service.settings)
     with closing(operations.database):
-        operations.queue().stop("gls", "holidays")
+        operations.queue().stop("gls", "lea", "holidays")
     for place in range(4):
         failed_at = FAILED_AT - timedelta(minutes=500 + place)
         service.add(S.POD_NEVER, failed_at=failed_at)
@@ -287,8 +273,10 @@ def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> 
     if assumption is Assumption.SUCCESS:
         deliver(service)
     service.environment |= TIGHT | {"QUOTA_CHRONOPOST": "55/day@Europe/Paris"}
-    made = plan(service, 48, Started(), assumption)
-    assert_foreseen(made, run_for(service, 48, Started()))
+    # One thread: with several, it depends on the machine which claims get the last units of a quota.
+    started = Started(concurrency=1)
+    made = plan(service, 48, started, assumption)
+    assert_foreseen(made, run_for(service, 48, started))
     [dhl] = [carrier for carrier in made.carriers if carrier.key == "dhl_express"]
     assert dhl.closing is not None
     assert dhl.closing.why is Blocked.RATE_LIMIT

@@ -147,6 +147,29 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: P
     assert person.json("prune", *OLDER, "--yes")["deleted"]["attempts"] == 0
 
 
+def test_evidence_that_no_attempt_names_goes_too(service: Service, person: Person) -> None:
+    """UPS: a refused page, a signature and a photo; Mondial Relay: a record of the delivery, whose claim gives up."""
+    service.add(Scenario.PARTLY_HOLLOW, carrier="UPS")
+    service.add(Scenario.HOLLOW_POD, carrier="Mondial Relay")
+    turns(service)
+    query = "SELECT kind, path, refused IS NOT NULL FROM recours_evidence ORDER BY kind"
+    rows = service.sql(query)
+    assert [(kind, bool(refused)) for kind, _, refused in rows] == [
+        ("letter", True),
+        ("photo", False),
+        ("record", False),
+        ("signature", False),
+    ]
+    assert all(Path(path).exists() for _, path, _ in rows)
+    service.clock.advance(timedelta(days=40))
+    assert "further evidence: 3 files" in person.does("prune", *OLDER, "--dry-run")
+    done = person.json("prune", *OLDER, "--yes")
+    assert (done["found"]["evidence"], done["deleted"]["evidence"], done["deleted"]["documents"]) == (3, 3, 4)
+    assert service.sql(query) == []
+    assert not [path for _, path, _ in rows if Path(path).exists() or Path(f"{path}.json").exists()]
+    assert "Nothing is older" in person.does("prune", *OLDER, "--yes")
+
+
 def test_why_does_not_take_what_was_deleted_for_what_never_was(years: Service, person: Person) -> None:
     assert "Attempts\n" in person.does("why", "CLM-0001")
     person.does("prune", *OLDER, "--yes")
@@ -334,9 +357,9 @@ class Mortal(DatabasePast):
         self.step()
         return part
 
-    def forget(self, part: Part, gone: Sequence[OldAttempt]) -> None:
+    def forget(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
         self.step()
-        super().forget(part, gone)
+        super().forget(part, gone, now)
         self.step()
 
     def empty(self, month: AttemptMonth, now: datetime) -> int:

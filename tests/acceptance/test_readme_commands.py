@@ -30,7 +30,8 @@ def six_commands() -> list[str]:
 
 @pytest.mark.full("installs every package from nothing, which takes a minute")
 def test_six_commands_lead_from_nothing_to_a_scheduled_system(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Only the carrier's address is the test's: its simulated one."""
+    """Only the carrier's address is the test's: its simulated one, with the README's account."""
+    sandbox.accounts = {"10000001": "123456"}
     program("crontab", "cron")
     checkout = copy_of_checkout(tmp_path / "Recours_Ecommerce")
     for name in ("Makefile", "README.md", "LICENSE", "requirements.txt"):

@@ -25,6 +25,7 @@ from tests.fakes.checkout import (
 )
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
 from tests.needs import program
+from tests.planted import MARK
 
 NASTY = 'Re\'cours & "100%" été $HOME'
 FOREIGN = (
@@ -213,7 +214,7 @@ BAD = {
     "a run for show": (["--worker-options", "--dry-run"], "", 2, "--dry-run is for runs"),
     "only help": (["--worker-options", "--help"], "", 2, "--help only prints something and ends"),
     "a password": (
-        ["--worker-options", "--database-url postgresql://u:se-cret@h/d"],
+        ["--worker-options", f"--database-url postgresql://u:{MARK}@h/d"],
         "",
         2,
         "a password would be seen by everybody",
@@ -239,7 +240,7 @@ def test_what_cannot_be_installed_is_told_and_changes_nothing(plain: Place, case
     done = plain.recours("schedule", "install", "--system", "crontab", *options)
     assert (done.returncode, sentence in done.stderr.replace("\n", " ")) == (status, True), done.stderr
     assert "Traceback" not in done.stderr
-    assert "se-cret" not in done.stderr + done.stdout
+    assert MARK not in done.stderr + done.stdout
     assert plain.machine.crontab() == text
 
 

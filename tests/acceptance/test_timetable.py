@@ -12,6 +12,7 @@ import pytest
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
+from tests.planted import PASSWORD
 
 S = Scenario
 
@@ -339,7 +340,7 @@ def test_a_wrong_password_for_a_day_costs_at_most_eight_calls(
     days = service.sql("SELECT tracking_number FROM recours_events WHERE event = 'account_fault'")
     assert days == [("2026-02-02",), ("2026-02-03",)]
     # Mended: all of them are fetched by the very next runs.
-    service.environment["CHRONOPOST_PASSWORD"] = "123456"
+    service.environment["CHRONOPOST_PASSWORD"] = PASSWORD
     service.run(batch_size=100)
     service.run(PODFetchWorker, batch_size=100)
     assert service.sql("SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", 80)]

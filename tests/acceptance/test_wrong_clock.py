@@ -120,7 +120,7 @@ def test_indexes_that_such_a_run_was_building_are_built_by_another(database: Dat
 def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(service: Service, person: Person) -> None:
     run_in_2036(service)
     shown = person.does("status", **LOCAL)
-    assert "1 run of pod_retry_scheduler began in the future (6 May 2036 07:08 UTC)" in shown
+    assert "1 run of pod_retry_scheduler began in the future (6 May 2036, 07:08 UTC)" in shown
     assert "NEVER RAN" in shown
     checked = person.types("check", **LOCAL)
     assert "the last run began at 2036-05-06 07:08, which is in the future" in checked.stdout
@@ -136,7 +136,7 @@ def test_prune_deletes_its_record_and_nothing_else(service: Service, person: Per
     kept = service.sql("SELECT id FROM recours_runs WHERE started_at < '2036-01-01' ORDER BY id")
     assert len(kept) == 2
     shown = person.does("prune", "--future-runs", "--dry-run", **LOCAL)
-    assert "Dated in the future: 1 run, from 2036-05-06 07:08 to 2036-05-06 07:08." in shown
+    assert "Dated in the future: 1 run, from 2036-05-06 07:08 UTC to 2036-05-06 07:08 UTC." in shown
     assert len(clock_problems(person)) == 1
     assert person.json("prune", "--future-runs", "--yes")["deleted"]["future_runs"] == 1
     assert clock_problems(person) == []

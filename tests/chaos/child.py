@@ -27,8 +27,10 @@ import recours.notifications.manager
 import recours.notifications.render
 import recours.wiring.databases
 from recours.sandbox import SimulatedClock
+from tests import compiled
 
 IMPORTED_FOR_SPEED = (psycopg, pypdf, sqlalchemy.dialects.postgresql.psycopg)
+compiled.share_usual()
 
 
 class Boundaries:

@@ -68,6 +68,13 @@ class Crowd:
         self._note(pid, status)
         return status == -signal.SIGKILL
 
+    def kill_at_random(self, kills: int, luck: random.Random) -> None:
+        """Kill so many of them, one now and one then."""
+        while kills:
+            self.fill()
+            time.sleep(luck.uniform(0.02, 0.4))  # real processes are under way
+            kills -= self.kill_one(luck)
+
     def _gather(self) -> None:
         for pid, status in self.world.forks.ended().items():
             self._note(pid, status)

@@ -51,7 +51,7 @@ def test_nothing_is_lost_and_no_call_is_made_above_the_quota(
             killed = 0
             for moment in MOMENTS:
                 at, share = start + moment, kills // len(MOMENTS) + (moment == MOMENTS[-1]) * (kills % 4)
-                crowd.work(at, partial(_kill, kills=share, luck=luck))
+                crowd.work(at, partial(Crowd.kill_at_random, kills=share, luck=luck))
                 killed += share
             crowd.work(start + QUIET, _until_nothing_can_be_taken(limit))
             _check_window(world, start, limit, killed)
@@ -60,13 +60,6 @@ def test_nothing_is_lost_and_no_call_is_made_above_the_quota(
         assert not crowd.paid_twice
         assert set(crowd.statuses) == {0, -9}, crowd.complaints[:3]
         assert crowd.statuses[-9] == windows * kills
-
-
-def _kill(crowd: Crowd, kills: int, luck: random.Random) -> None:
-    while kills:
-        crowd.fill()
-        time.sleep(luck.uniform(0.02, 0.4))  # real processes are under way
-        kills -= crowd.kill_one(luck)
 
 
 def _until_nothing_can_be_taken(limit: int) -> Callable[[Crowd], None]:

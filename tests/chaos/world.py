@@ -15,8 +15,11 @@ from typing import Any
 from sqlalchemy import URL, insert, select
 from sqlalchemy.sql.expression import FromClause
 
+from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database
-from recours.database.tables import attempts, claims, events, quota, quota_shares
+from recours.database.tables import attempts, claims, events, evidence, quota, quota_shares
+from recours.documents.store import examine
+from recours.operations.verify import Verification
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
@@ -128,14 +131,22 @@ class Scene(ABC):
                 assert claim["pod_url"] == row["document_path"] == str(documents[claim["tracking_number"]])
                 content = Path(row["document_path"]).read_bytes()
                 assert hashlib.sha256(content).hexdigest() == row["document_sha256"]
+        self.check_custody()
 
-    def check_nothing_is_held(self) -> None:
-        """No claim is in the hands of a run that is over."""
+    def check_custody(self) -> None:
+        """Each piece of evidence has its record in the chain, which has neither a fork nor a gap."""
+        verification = Verification(DatabaseCustody(self.database))
+        assert not list(verification.breaches(examine))
+        assert verification.not_in_chain == 0
+        assert verification.chain.count == len(self.rows(evidence))
+
+    def check_nothing_is_held(self, *, since: datetime | None = None) -> None:
+        """No claim is in the hands of a run that is over. `since`: leases that ended before do not count."""
         columns = ("claim_reference", "pod_fetch_status", "pod_stage", "pod_lease_until", "pod_next_retry_at")
         held = [
             tuple(row[column] for column in columns)
             for row in self.claims()
-            if row["pod_lease_until"] is not None
+            if (until := row["pod_lease_until"]) is not None and not (since and until <= since)
         ]
         assert not held, f"{len(held)} claims are held: {held[:5]}"
 

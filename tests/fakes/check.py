@@ -9,7 +9,9 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-KEY = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
+from tests.planted import MARK
+
+KEY = f"{MARK}-d4c7-4bf5-bcc8-b8d8a82ea278"
 Answer = tuple[int, str, dict[str, str]]
 
 

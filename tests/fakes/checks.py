@@ -1,9 +1,11 @@
 """What the tests of all carriers look at in the same way."""
 
+from recours.core.appraisal import Expected
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, NotADocumentError, Outcome
-from recours.documents.evidence import appraise, media_type_of
+from recours.documents.appraisal import appraise
+from recours.documents.kinds import media_type_of
 from recours.runs.attempt import malformed
 from recours.sandbox.answers import SimulatedCarrier
 from tests.fakes.simulated import NO_DOCUMENT
@@ -20,11 +22,11 @@ def result(outcome: Outcome) -> ErrorKind | str:
     if isinstance(outcome, Failure):
         return outcome.kind
     try:
-        found = media_type_of(outcome.content, html=outcome.html)
-        appraise(outcome.content, found)
+        found = media_type_of(outcome.best.content, html=outcome.best.html)
+        hollow = appraise(outcome.best.content, found, Expected("", "")).hollow
     except NotADocumentError:
         return NO_DOCUMENT
-    return found
+    return NO_DOCUMENT if hollow else found
 
 
 def assert_harmless(*failures: Failure, most: int = 400) -> None:

@@ -86,6 +86,6 @@ class FaultyDocuments(MemoryDocuments):
         if self.full:
             raise RunError(self.full)
 
-    def store(self, label: Label, got: Retrieved) -> StoredDocument:
+    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
         self.make_sure()
         return super().store(label, got)

@@ -67,7 +67,8 @@ def check(outcome: object) -> None:
     assert isinstance(outcome, Retrieved | Failure)
     check_delivery(outcome.delivery)
     if isinstance(outcome, Retrieved):
-        assert isinstance(outcome.content, bytes)
+        assert outcome.pieces
+        assert all(isinstance(piece.content, bytes) for piece in outcome.pieces)
         return
     assert outcome.kind in ErrorKind
     for text in (outcome.message, outcome.unknown or ""):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from recours.access import size_of
 from recours.operations.schedule import Checkout, ScheduledJob, ScheduleError
 from recours.scheduling.crontab import Crontab, exact, line_for, without_header
-from recours.scheduling.host import Done, free_bytes, mode_of, size_of, trouble_with
+from recours.scheduling.host import Done, free_bytes, mode_of, trouble_with
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
 JOB = ScheduledJob("pod_retry_scheduler")
