@@ -13,8 +13,8 @@ OLDEST = (3, 11)
 INSTALL = "-m pip install --require-hashes -r requirements.txt"
 # What may be typed after `recours`. A test holds this to the command itself.
 COMMANDS = (
-    "backup", "carriers", "check", "dashboard", "demo", "enroll", "exclude", "export", "fetch", "init-db", "mail", "pause",
-    "plan", "prune", "reopen", "restore", "resume", "retry", "sandbox", "schedule", "status", "why", "worker",
+    "accounts", "appraise", "attach", "backup", "carriers", "check", "correct", "dashboard", "demo", "enroll", "exclude", "export", "fetch", "init-db", "mail", "pause",
+    "plan", "prune", "reopen", "restore", "resume", "retry", "sandbox", "schedule", "status", "verify", "why", "worker",
 )  # fmt: skip
 _COMMAND = re.compile(r"(?<![\w./\\-])recours (?=(?:%s)\b)" % "|".join(COMMANDS))
 
@@ -25,6 +25,11 @@ def pasteable(hint: str) -> str:
         return hint
     typed = program()
     return _COMMAND.sub(lambda _: typed + " ", hint)
+
+
+def readable(hint: str) -> str:
+    """What `pasteable` gave, for somebody who sits at another machine: commands without the path of this one."""
+    return hint.replace(program() + " ", "recours ")
 
 
 def program() -> str:

@@ -29,6 +29,7 @@ NEEDED = (
     ("urllib3", "urllib3", (2, 6)),
     ("jinja2", "jinja2", (3, 1)),
     ("rich", "rich", (14, 0)),
+    ("babel", "babel", (2, 16)),
     ("tzdata", "tzdata", ()),
 )
 _MOST_NAMED = 3

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Column, ColumnElement, bindparam, exists, false, func, inspect, select, update
 
 from recours.access import Access
 from recours.backup import postgres, sqlite
@@ -29,14 +29,13 @@ from recours.core.text import clean, plural
 from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.rows import free
 from recours.database.schema.inspection import KNOWN, look
-from recours.database.tables import attempts, claims, runs
+from recours.database.tables import attempts, claims, evidence, runs
 
 # A run that began longer ago than that and has no end has died.
 _LONGEST_RUN = timedelta(hours=1)
 _CHUNK = 1000
-_a, _c = attempts.c, claims.c
+_a, _c, _v = attempts.c, claims.c, evidence.c
 
-_TO_ATTEMPT = update(attempts).where(_a.id == bindparam("of")).values(document_path=bindparam("to"))
 _TO_CLAIM = (
     update(claims)
     .where(_c.id == bindparam("of_claim"), _c.pod_url == bindparam("before"))
@@ -208,23 +207,42 @@ def _correct_paths(database: Database, backup: FolderBackup, pod_dir: Path) -> i
     """Say in the records and the claims where the documents are now; returns how many have moved. Raises DatabaseError."""
     if backup.manifest.facts.schema is None:
         return 0
-    moved, last = 0, 0
-    query = select(_a.id, _a.claim_id, _a.document_path).where(_a.document_path.is_not(None))
+    moved = _correct_column(database, backup, pod_dir, _a.document_path, false())
+    with database.read() as connection:
+        has_evidence = inspect(connection).has_table(evidence.name)  # not before version 0011
+    if has_evidence:
+        of_attempt = exists().where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256)
+        moved += _correct_column(database, backup, pod_dir, _v.path, of_attempt)
+    return moved
+
+
+def _correct_column(
+    database: Database,
+    backup: FolderBackup,
+    pod_dir: Path,
+    path: Column[Any],
+    is_counted: ColumnElement[bool],
+) -> int:
+    """The same in one column of paths, and where claims name these; returns how many have moved that were not counted yet."""
+    moved, last, of = 0, 0, path.table.c
+    query = select(of.id, of.claim_id, path.label("path"), is_counted.label("is_counted"))
+    query = query.where(path.is_not(None))
+    correct = update(path.table).where(of.id == bindparam("of")).values({path: bindparam("to")})
     while True:
         with database.write() as connection:
-            found = connection.execute(query.where(_a.id > last).order_by(_a.id).limit(_CHUNK)).all()
+            found = connection.execute(query.where(of.id > last).order_by(of.id).limit(_CHUNK)).all()
             changed: list[dict[str, Any]] = []
             for row in found:
-                before, name = row.document_path, name_below(row.document_path)
+                before, name = row.path, name_below(row.path)
                 if name is None or f"{DOCUMENTS}/{name}" not in backup.manifest.files:
                     continue  # it is not in the backup
                 to = str(pod_dir.joinpath(*name.split("/")))
                 if to != before:
                     changed.append({"of": row.id, "of_claim": row.claim_id, "before": before, "to": to})
+                    moved += not row.is_counted
             if changed:
-                connection.execute(_TO_ATTEMPT, changed)
+                connection.execute(correct, changed)
                 connection.execute(_TO_CLAIM, changed)
-        moved += len(changed)
         if len(found) < _CHUNK:
             return moved
         last = found[-1].id

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from recours.access import PRIVATE, Access
 from recours.core.errors import RunError
 from recours.core.text import clean, is_text
-from recours.documents.store import sync_folder
+from recours.documents.store import REFUSED, sync_folder
 
 DOCUMENTS = "documents"
 _MANIFEST = "manifest.json"
@@ -46,8 +46,9 @@ class KnownDocument:
 
 
 def name_below(path: str) -> str | None:
-    """Where a document lies below any folder of documents, `carrier/name`; None if no run wrote such a path."""
-    parts = path.replace("\\", "/").split("/")[-2:]
+    """Where a document lies below any folder of documents, `carrier/name`, or that in `refused`; None if no run wrote such a path."""
+    parts = path.replace("\\", "/").split("/")
+    parts = parts[-3:] if parts[-3:-2] == [REFUSED] else parts[-2:]
     if len(parts) < 2 or any(part in ("", ".", "..") or ":" in part for part in parts):  # noqa: PLR2004 (the two)
         return None
     return "/".join(parts)

@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, inspect, select, text, union
 
+from recours.access import environment_of_others
 from recours.backup.folder import BackupError, Copied, CopyFacts, KnownDocument
 from recours.core.text import clean
-from recours.database.engine import KEEPALIVES, SECRET_QUERY, Database, DatabaseError, Waits
+from recours.database.engine import KEEPALIVES, SECRET_QUERY, Database, DatabaseError
 from recours.database.schema.inspection import look_closer
-from recours.database.tables import attempts, claims
+from recours.database.tables import attempts, claims, evidence
+from recours.database.waits import Waits
 
 KIND = "postgresql"
 FILE_NAME = "database.dump"
@@ -141,9 +143,11 @@ def copy(database: Database, path: Path, deadlines: Deadlines = Deadlines()) -> 
         if schema is None:
             return Copied(CopyFacts(None, count, 0), [], {"server_version": major})
         tried = connection.scalar(select(func.count()).select_from(attempts)) or 0
-        known = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
-        known = known.group_by(_a.document_path, _a.document_sha256).order_by(func.min(_a.id))
-        documents = [KnownDocument(path, sha256 or "") for path, sha256 in connection.execute(known)]
+        of_attempts = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
+        known = [of_attempts]
+        if inspect(connection).has_table(evidence.name):  # not before version 0011
+            known.append(select(evidence.c.path, evidence.c.sha256))
+        documents = [KnownDocument(path, sha256 or "") for path, sha256 in connection.execute(union(*known))]
         return Copied(CopyFacts(schema, count, tried), documents, {"server_version": major})
 
 
@@ -253,7 +257,7 @@ def _run(
     command: Sequence[str | Path], secrets: dict[str, str] | None = None, watch: DumpWatch | None = None
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program to its end, or end it when `watch` says so: its complaint is then why."""
-    environment = {**os.environ, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **(secrets or {})}
+    environment = {**environment_of_others(), "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **(secrets or {})}
     if watch:
         environment["PGAPPNAME"] = watch.name
     try:

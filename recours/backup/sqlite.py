@@ -65,14 +65,18 @@ def look_into(path: Path) -> CopyFacts:
         )
 
 
+_KNOWN = {
+    "recours_attempts": "SELECT document_path, document_sha256 FROM recours_attempts WHERE document_path IS NOT NULL",
+    "recours_evidence": "SELECT path, sha256 FROM recours_evidence",
+}
+
+
 def documents(path: Path) -> Iterator[KnownDocument]:
     """The documents that the copy knows of. Raises BackupError."""
-    known = (
-        "SELECT DISTINCT document_path, document_sha256 FROM recours_attempts"
-        " WHERE document_path IS NOT NULL ORDER BY document_path"
-    )
     with _reading(path) as copied:
-        for row in copied.execute(known) if {"recours_attempts", VERSION_TABLE} <= _tables(copied) else ():
+        tables = _tables(copied)
+        known = [sql for table, sql in _KNOWN.items() if {table, VERSION_TABLE} <= tables]
+        for row in copied.execute(" UNION ".join(known) + " ORDER BY 1") if known else ():
             yield KnownDocument(str(row[0]), str(row[1]))
 
 

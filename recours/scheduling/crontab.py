@@ -10,7 +10,7 @@ from difflib import unified_diff
 from itertools import takewhile
 from pathlib import Path
 
-from recours.core.text import clean
+from recours.core.text import clean, is_one_line
 from recours.home import SETTING as HOME
 from recours.operations.schedule import Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
 from recours.scheduling.host import Done, Run, run
@@ -47,7 +47,7 @@ class CronLine:
 
 def line_for(job: ScheduledJob, checkout: Checkout, python: str = "python3") -> str:
     """The guide's line, for this checkout. Raises ScheduleError if cron could not be told the folder's name."""
-    if any(ord(c) < ord(" ") for c in checkout.root):
+    if not is_one_line(checkout.root):
         raise ScheduleError(
             f"The folder's name {clean(checkout.root)} has a line break or another control character in it, which "
             "a crontab cannot hold: rename the folder."

@@ -1,4 +1,4 @@
-"""Programs of this machine, run and listened to; its files: who may read them, whether there is room for them."""
+"""Programs of this machine, run and listened to; its files: whether there is room for them."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recours.access import environment_of_others
 from recours.core.text import clean
 
 _TIMEOUT_S = 60.0
@@ -45,7 +46,7 @@ def run(command: Sequence[str] | str, given: bytes = b"", timeout_s: float = _TI
             capture_output=True,
             check=False,
             timeout=timeout_s,
-            env=os.environ | {"LC_ALL": "C", "CRONTAB_NOHEADER": "N"},
+            env=environment_of_others() | {"LC_ALL": "C", "CRONTAB_NOHEADER": "N"},
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"it did not end within {timeout_s:.0f} s") from error
@@ -58,24 +59,6 @@ def run(command: Sequence[str] | str, given: bytes = b"", timeout_s: float = _TI
 def mode_of(path: Path) -> int | None:
     """Who may do what with a file, as in stat(2); None on Windows, where that says nothing. Raises OSError."""
     return None if os.name == "nt" else stat.S_IMODE(path.stat().st_mode)
-
-
-def open_to_all(place: Path, most: int = 10_000) -> Path | None:
-    """A file with something in it that everybody on this machine may read: `place` itself, or one in that folder. None: none was found.
-
-    Folders that others may not enter keep theirs. `most`: how many entries are looked at.
-    """
-    if os.name == "nt" or any(not _others_may(folder, stat.S_IXOTH) for folder in place.absolute().parents):
-        return None
-    left, to_visit = most, [place]
-    while to_visit and left > 0:
-        left -= 1
-        path = to_visit.pop()
-        if not path.is_symlink() and path.is_dir():
-            to_visit += entries_of(path) if _others_may(path, stat.S_IXOTH) else []
-        elif path.is_file() and size_of(path) and _others_may(path, stat.S_IROTH):
-            return path
-    return None
 
 
 def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
@@ -109,26 +92,3 @@ def free_bytes(folder: Path) -> int | None:
         return shutil.disk_usage(there).free
     except OSError:
         return None
-
-
-def entries_of(folder: Path) -> list[Path]:
-    """What is in a folder; nothing if this user may not know."""
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
-
-
-def size_of(path: Path) -> int:
-    """In bytes; 0 if it is not there."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _others_may(path: Path, right: int) -> bool:
-    try:
-        return bool(path.stat().st_mode & right)
-    except OSError:
-        return False

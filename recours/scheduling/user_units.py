@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recours.core.text import clean
+from recours.core.text import clean, is_one_line
 from recours.home import SETTING as HOME
 from recours.operations.schedule import Checkout, ScheduleError
 from recours.scheduling.host import Run
@@ -23,7 +23,7 @@ LINGER = "So that the {what} while you are logged out: loginctl enable-linger"
 def place_and_command(checkout: Checkout, words: Sequence[str]) -> str:
     """The lines of a service that start a command line in the home. Raises ScheduleError if no unit can name the folder."""
     root = checkout.root
-    if any(ord(c) < ord(" ") for c in root) or root != root.strip() or root.endswith("\\"):
+    if not is_one_line(root) or root != root.strip() or root.endswith("\\"):
         raise ScheduleError(
             f"The folder's name {clean(root)} has a control character in it, or a blank or backslash at its end, "
             "which a unit of systemd cannot hold: rename the folder."
