@@ -113,7 +113,8 @@ def settings_page() -> str:
     return _page(
         "Settings",
         "Every setting with its default. Set it in the environment or in `.env`; the environment wins. An empty default "
-        "means that there is none.",
+        "means that there is none. What is marked as a secret may stand in a file of its own, which `NAME_FILE` names, and "
+        "so may each credential of a carrier: [where settings come from](../carriers.md#where-settings-come-from).",
         *(f"## {title}\n\n{_settings_table(rows)}" for title, rows in groups.items()),
         f"## Where files are\n\n{_settings_table([Setting(HOME, '', str, _HOME_MEANING)])}",
         "## Carriers",
@@ -126,7 +127,14 @@ def settings_page() -> str:
 
 
 def _settings_table(rows: Iterable[Setting]) -> str:
-    cells = [(_code(row.name), _code(row.default), _sentence(row.meaning)) for row in rows]
+    cells = [
+        (
+            _code(row.name),
+            _code(row.default),
+            _sentence(row.meaning) + (" A secret." if row.is_secret else ""),
+        )
+        for row in rows
+    ]
     return _table(("setting", "default", "meaning"), cells)
 
 
@@ -167,7 +175,11 @@ _GROUPS = {
         "recours dashboard",
     ),
     "Act": (
+        "recours accounts",
         "recours enroll",
+        "recours correct",
+        "recours attach",
+        "recours appraise",
         "recours exclude",
         "recours reopen",
         "recours pause",
@@ -181,6 +193,7 @@ _GROUPS = {
         "recours backup",
         "recours restore",
         "recours prune",
+        "recours verify",
     ),
     "Try out": ("recours demo", "recours sandbox"),
 }
