@@ -23,7 +23,7 @@ from recours.database.engine import Database
 from recours.sandbox import Scenario
 from recours.sandbox.server import DEFAULT_ACCOUNT
 from tests.acceptance.simulation import Service
-from tests.acceptance.versions_before import HOUSE_ONLY, ROOT, Life, Predecessor, installed
+from tests.acceptance.versions_before import LAST, ROOT, Life, Predecessor, installed
 from tests.conftest import Kind
 from tests.processes.commands import folder_of_recours
 from tests.processes.forks import Forks, forking
@@ -43,9 +43,25 @@ _CLOSES = {
     _S.FAULT_SERVER,
 }
 _PAUSED, _RESUMED, _TROUBLE, _PASSWORD_CHANGES = 2, 8, 9, 14  # the hours
+# DPD denies the requests of the version before, which has two parts of them in the wrong order.
+_OTHERWISE = {"dpd"}
 _LAST = {_S.DELIVERED_GIF, _S.IN_TRANSIT}  # what comes then
 # What this version has and the other has not.
-_NEW_TABLES = {"recours_client_accounts", "recours_account_state", "recours_actions"}
+_NEW_TABLES = {
+    *("recours_client_accounts", "recours_account_state", "recours_actions"),
+    *("recours_evidence", "recours_custody", "recours_custody_head", "recours_timestamps"),
+}
+# Of what is recorded as JSON: what a delivery and a proof show, the chain of custody, and the money behind a problem.
+_NEW_FACTS = (
+    "place",
+    "label",
+    "shown",
+    "unproven",
+    "custody",
+    "keeps_custody",
+    "amounts",
+    "amounts_at_least",
+)
 _NEW_COLUMNS = {"pod_account_id", "account_id"}
 # Of an account: in recours_account_state, where the version before has it in recours_carriers.
 _OF_ACCOUNT = (
@@ -69,8 +85,16 @@ _MASKED = (
     (re.compile(r"={15}\d+=="), "<boundary>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
     (re.compile(r"recours_test_\w+"), "<database>"),
-    # New since then: the money behind a problem, and who resumed a carrier.
-    (re.compile(r"""['"]amounts(_at_least)?['"]: (\{[^}]*\}|[Tt]rue|[Ff]alse)(, )?"""), ""),
+    (
+        re.compile(r"(2026-02-01), LILLE\b"),
+        r"\1",
+    ),  # the place of a delivery without a proof is told since then
+    (
+        re.compile(
+            rf"""(['"])({"|".join(_NEW_FACTS)})\1: (\{{[^{{}}]*\}}|"[^"]*"|'[^']*'|[Tt]rue|[Ff]alse)(, )?"""
+        ),
+        "",
+    ),
     (re.compile(r", \}"), "}"),
     (re.compile(r"^ +resumed on .* by \w+$"), ""),
     (re.compile(r'(: sent), ".*"$'), r"\1"),
@@ -94,7 +118,7 @@ class Day:
 
 
 @pytest.mark.full("40 s of processor time; tests/contract and tests/acceptance show the parts")
-@pytest.mark.parametrize("predecessor", [HOUSE_ONLY], indirect=True, ids=lambda commit: commit[:7])
+@pytest.mark.parametrize("predecessor", [LAST], indirect=True, ids=lambda commit: commit[:7])
 def test_a_day_with_accounts_of_the_house_only_is_as_it_was_before(
     kind: Kind, predecessor: Predecessor, tmp_path: Path
 ) -> None:
@@ -167,7 +191,7 @@ def at_first(service: Service) -> None:
 
 def add_claims(service: Service, scenarios: Collection[Scenario]) -> None:
     """Failed and new claims of two clients and of none: of every scenario at one carrier, of some at the others."""
-    for place, carrier in enumerate(CATALOG.specs):
+    for place, carrier in enumerate(sorted(CATALOG.specs.keys() - _OTHERWISE)):
         for n, scenario in enumerate(sorted(scenarios)):
             if place and (n + place) % 9:
                 continue

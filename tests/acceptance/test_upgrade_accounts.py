@@ -6,7 +6,7 @@ from recours.sandbox.server import DEFAULT_ACCOUNT
 from tests.acceptance.versions_before import (
     CARRIERS,
     FROM_HISTORY,
-    HOUSE_ONLY,
+    LAST,
     ROOT,
     Life,
     Predecessor,
@@ -16,7 +16,7 @@ from tests.acceptance.versions_before import (
 
 pytestmark = [
     FROM_HISTORY,
-    pytest.mark.parametrize("predecessor", [HOUSE_ONLY], indirect=True, ids=lambda commit: commit[:7]),
+    pytest.mark.parametrize("predecessor", [LAST], indirect=True, ids=lambda commit: commit[:7]),
 ]
 # Hours after the installation: claims are due, or an account is tried once more.
 _REFUSED = (31, 32, 40)

@@ -13,11 +13,11 @@ from recours.database.schema.inspection import look
 from recours.wiring.actions import correct_claim
 from recours.wiring.operations import operations_over
 from tests.acceptance.test_changes import changes
-from tests.acceptance.versions_before import FROM_HISTORY, ROOT, UNRECORDED, Life, Predecessor
+from tests.acceptance.versions_before import FROM_HISTORY, LAST, ROOT, Life, Predecessor
 
 pytestmark = [
     FROM_HISTORY,
-    pytest.mark.parametrize("predecessor", [UNRECORDED], indirect=True, ids=lambda commit: commit[:7]),
+    pytest.mark.parametrize("predecessor", [LAST], indirect=True, ids=lambda commit: commit[:7]),
 ]
 
 

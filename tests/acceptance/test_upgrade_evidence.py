@@ -14,13 +14,13 @@ from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
 from recours.sandbox import Scenario
 from tests.acceptance.simulation import Service
-from tests.acceptance.versions_before import FROM_HISTORY, ONE_DOCUMENT, ROOT, Life, Predecessor
+from tests.acceptance.versions_before import FROM_HISTORY, LAST, ROOT, Life, Predecessor
 from tests.processes.commands import Done, recours
 
 pytestmark = FROM_HISTORY
 
 
-@pytest.mark.parametrize("predecessor", [ONE_DOCUMENT], indirect=True, ids=lambda commit: commit[:7])
+@pytest.mark.parametrize("predecessor", [LAST], indirect=True, ids=lambda commit: commit[:7])
 def test_old_proofs_are_still_shown_and_new_ones_are_in_the_chain(
     life: Life, predecessor: Predecessor
 ) -> None:

@@ -30,15 +30,10 @@ PREDECESSORS = (
     "bee2461d8fa8227a58005004697338841d2d3460",
     "725d44cd79bcb48af836e177fe9b4e382ffd7706",
     "250c04b6cb1b0bee2204675c524e6da34bc47c92",
-    "aaf2d37887e3c0505b5d0320fc518cbddf91c3e4",
-    "81f0bcb9c16335ed4330f0b0bb6a9ad1d1548679",
 )
-# The last one that keeps one document of an answer, without a chain of custody.
-ONE_DOCUMENT = PREDECESSORS[-3]
-# The last one that knows no accounts but those in the settings.
-HOUSE_ONLY = PREDECESSORS[-2]
-# The last one that does not record what people do to carriers.
-UNRECORDED = PREDECESSORS[-1]
+# It keeps one document of an answer, without a chain of custody, knows no accounts but those in the settings, and does not
+# record what people do to carriers.
+LAST = PREDECESSORS[-1]
 _DRIVER = Path(__file__).with_name("upgrade_driver.py")
 _PARTS = ("recours", "migrations", "pyproject.toml")
 DAYS = 3
