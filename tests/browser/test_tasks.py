@@ -146,7 +146,8 @@ def test_show_the_proof(somebody: Callable[..., Counted], width: int, language: 
     one.send("CLM-2026-000")
     proof = one.page.locator("#proof img").first
     expect(proof).to_be_visible()
-    one.page.wait_for_function("document.querySelector('#proof img').naturalWidth > 100")
+    expect(proof).to_have_js_property("complete", True)
+    assert proof.evaluate("picture => picture.naturalWidth") > 100
     box = proof.bounding_box()
     assert box
     assert box["y"] < HEIGHT  # its beginning is on the screen
