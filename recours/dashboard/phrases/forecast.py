@@ -4,7 +4,7 @@ from typing import Any
 
 ROWS: dict[str, tuple[Any, Any]] = {
     "forecast_hours": ("The next {hours} hours", "Les {hours} prochaines heures"),
-    "forecast_made": ("Simulated at {at}.", "Simulée à {at}."),
+    "forecast_made": ("Simulated at {at}.", "Simulée le {at}."),
     "forecast_fails": (
         "The runs to come are simulated with the limits as they are, and as if no try brought a proof: so nothing can take longer.",
         "Les exécutions à venir sont simulées avec les limites actuelles, comme si aucun essai n'aboutissait : rien ne peut donc durer plus longtemps.",
