@@ -11,6 +11,13 @@ from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.acceptance.versions_before import PREDECESSORS, Life, Predecessor, checkout_of, installed
 from tests.conftest import KINDS, Kind
+from tests.fakes.smtp import MailServer
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -26,12 +26,6 @@ WELL, WRONG, WITHOUT = "well@shop.example", "wrong@shop.example", "without@shop.
 
 
 @pytest.fixture
-def smtp() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
-@pytest.fixture
 def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
     """The house has no account at Chronopost."""
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))

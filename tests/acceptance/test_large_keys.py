@@ -34,12 +34,6 @@ NARROW_KEYS = (
 )
 
 
-@pytest.fixture
-def smtp() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
 def living(folder: Path, url: str, smtp: MailServer) -> Iterator[Service]:
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     with Sandbox(now=clock.now) as box:

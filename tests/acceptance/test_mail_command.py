@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import ssl
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -52,12 +51,6 @@ class Operations:
 def operations(tmp_path: Path) -> Operations:
     create_file(tmp_path / "claims.db")
     return Operations(tmp_path)
-
-
-@pytest.fixture
-def smtp() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
 
 
 def test_a_test_mail_is_sent_and_the_answer_told(operations: Operations, smtp: MailServer) -> None:

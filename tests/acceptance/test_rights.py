@@ -42,12 +42,6 @@ def role(owner: URL) -> Iterator[str]:
         yield name
 
 
-@pytest.fixture
-def smtp() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
 def shown(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 

@@ -32,12 +32,6 @@ LATE = [S.POD_LATE] * 4  # one for each retry
 
 
 @pytest.fixture
-def smtp() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
-@pytest.fixture
 def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false"}

@@ -23,12 +23,6 @@ WEEK = 7 * 24
 
 
 @pytest.fixture
-def smtp() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
-@pytest.fixture
 def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
     """It begins on Monday the 2nd of February 2026, at 7:00 in Paris."""
     clock = SimulatedClock(FAILED_AT)
