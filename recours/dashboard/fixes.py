@@ -1,9 +1,9 @@
-"""The button that deals with each problem: where to go, or what is done at once. Pure."""
+"""The buttons that deal with each problem: where to go, or what is done at once. Pure."""
 
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from recours.operations.problems import Problem, ProblemKind
+from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
 
 _K = ProblemKind
 
@@ -18,39 +18,52 @@ class Fix:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-_WAITING = "stage=new&stage=ready&stage=waiting&stage=unnumbered"
-_OF_CLAIMS = {
-    _K.UNKNOWN_CARRIER: "/claims?carrier=none",
-    _K.DEADLINES: f"/claims?{_WAITING}&sort=deadline&order=asc",
-    _K.EVIDENCE: f"/claims?{_WAITING}&sort=age&order=desc",
-    _K.INTERNAL_ERRORS: "/claims?kind=internal_error",
-}
-_AT_CARRIER = frozenset({_K.CREDENTIALS_REJECTED, _K.ACCOUNT_DENIED, _K.OUTAGE})
-_OF_RUNS = frozenset({_K.RUN_FAILED, _K.RUNS_KILLED, _K.CLOCK_AHEAD})
+# In which order the claims are shown, where the newest first would not do.
+_SORTED = {_K.DEADLINES: {"sort": "deadline"}, _K.EVIDENCE: {"sort": "age", "order": "desc"}}
 
 
 def fixes_of(problem: Problem) -> list[Fix]:
     """What can be done about it on the page, the best first; nothing about a schedule, which is the machine's."""
-    kind, key = problem.kind, problem.carrier
-    carrier = Fix("fix_carrier", f"/carriers#{quote(key)}")
-    if kind in _OF_CLAIMS:
-        return [Fix("fix_claims", _OF_CLAIMS[kind], "search")]
-    if kind in _AT_CARRIER:
-        return [Fix("fix_check_credentials", "/carriers/check", "retry", {"carrier": key}), carrier]
-    if kind in _OF_RUNS:
-        return [Fix("fix_runs", "#runs")]
-    of_kind = {
+    if problem.kind is _K.NOT_ENROLLED:
+        return [Fix("fix_enroll", claims_of(problem), "check")]
+    found = _first_of(problem)
+    if problem.kind in OF_CLAIMS and problem.count:
+        found.append(Fix("fix_claims", claims_of(problem), "" if found else "search"))
+    return found
+
+
+def claims_of(problem: Problem) -> str:
+    """Where exactly those claims are listed that it counts."""
+    carrier = {"carrier": problem.carrier} if problem.carrier else {}
+    return f"/claims?{urlencode({'problem': problem.kind, **carrier, **_SORTED.get(problem.kind, {})})}"
+
+
+def _first_of(problem: Problem) -> list[Fix]:
+    key = problem.carrier
+    carrier, accounts = (
+        Fix("fix_carrier", f"/carriers#{quote(key)}"),
+        Fix("fix_accounts", "/carriers#accounts"),
+    )
+    check = Fix("fix_check_credentials", "/carriers/check", "retry", {"carrier": key})
+    mails = Fix("fix_mails", "/mails", "mail")
+    runs = Fix("fix_runs", "#runs")
+    return {
+        _K.RUN_FAILED: [runs],
+        _K.RUNS_KILLED: [runs],
+        _K.CLOCK_AHEAD: [runs],
+        _K.CREDENTIALS_REJECTED: [check, carrier],
+        _K.ACCOUNT_DENIED: [check, carrier],
+        _K.OUTAGE: [check, carrier],
         _K.NOT_CONFIGURED: [carrier],
-        _K.NO_ACCOUNT: [Fix("fix_accounts", "/carriers#accounts")],
-        _K.ACCOUNTS_REFUSED: [Fix("fix_accounts", "/carriers#accounts")],
-        _K.ACCOUNTS_UNUSABLE: [Fix("fix_accounts", "/carriers#accounts")],
+        _K.NO_ACCOUNT: [accounts],
+        _K.ACCOUNTS_REFUSED: [accounts],
+        _K.ACCOUNTS_UNUSABLE: [accounts],
         _K.CARRIER_PAUSED: [Fix("fix_resume", "/carriers/resume", "play", {"carrier": key}), carrier],
-        _K.NOT_ENROLLED: [Fix("fix_enroll", "/claims?status=none", "check")],
+        _K.INTERNAL_ERRORS: [Fix("fix_claims", "/claims?kind=internal_error", "search")],
+        _K.MAILS_WAITING: [mails],
         _K.MAILS_HELD: [
             Fix("fix_release", "/mails/release", "mail", {"state": "held"}),
             Fix("fix_mails", "/mails"),
         ],
-        _K.MAILS_WAITING: [Fix("fix_mails", "/mails", "mail")],
-        _K.MAILS_UNDECIDED: [Fix("fix_mails", "/mails", "mail")],
-    }
-    return of_kind.get(kind, [])
+        _K.MAILS_UNDECIDED: [mails],
+    }.get(problem.kind, [])

@@ -60,6 +60,18 @@ _K = ProblemKind
 OF_WORKERS = frozenset({_K.NEVER_RAN, _K.OVERDUE, _K.RUN_FAILED, _K.RUNS_KILLED, _K.CLOCK_AHEAD})
 # Those that only an installation whose clients have accounts can have.
 OF_ACCOUNTS = frozenset({_K.NO_ACCOUNT, _K.ACCOUNTS_REFUSED, _K.ACCOUNTS_UNUSABLE})
+# Those that count claims.
+OF_CLAIMS = OF_ACCOUNTS | {
+    _K.CREDENTIALS_REJECTED,
+    _K.ACCOUNT_DENIED,
+    _K.NOT_CONFIGURED,
+    _K.CARRIER_PAUSED,
+    _K.OUTAGE,
+    _K.UNKNOWN_CARRIER,
+    _K.DEADLINES,
+    _K.EVIDENCE,
+    _K.NOT_ENROLLED,
+}
 _Facts = Mapping[str, str | int]
 _NAMED = 10  # clients; the rest is counted
 

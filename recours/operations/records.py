@@ -17,6 +17,7 @@ from recours.core.claim import Claim, Delivery, Stage
 from recours.core.mail import MailState
 from recours.core.sentences import Said
 from recours.operations.returns import Spent
+from recours.operations.stakes import Concerned
 from recours.runs.ports import ATTACHED, LONGEST_LEASE
 
 
@@ -225,7 +226,7 @@ class ClaimFilter:
 
     `statuses`: of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: of errors. In each of them, ""
     is for claims that have none. `text`: what stands anywhere in the reference, the tracking number, the order or the
-    customer, in whatever case; blanks in a number are not counted.
+    customer, in whatever case; blanks in a number are not counted. `concerned`: those that a problem is about; None: all.
     """
 
     statuses: Collection[str] = ()
@@ -234,6 +235,7 @@ class ClaimFilter:
     text: str = ""
     clients: Collection[str] = ()
     kinds: Collection[str] = ()
+    concerned: Concerned | None = None
 
 
 class Sort(StrEnum):

@@ -32,6 +32,15 @@ class Concerned:
     ids: Sequence[Any] = ()
 
 
+def together(concerned: Sequence[Concerned]) -> Concerned:
+    """The claims of several problems of one kind, which look at the same stages."""
+    return Concerned(
+        [key for one in concerned for key in one.accounts],
+        concerned[0].stages if concerned else TO_COME,
+        [claim_id for one in concerned for claim_id in one.ids],
+    )
+
+
 def stake_of(amounts: Iterable[tuple[str, float]], *, is_more: bool = False) -> Stake:
     """The sums of these, each with its currency; amounts of 0 are unknown ones."""
     sums: dict[str, float] = defaultdict(float)

@@ -28,7 +28,7 @@ from recours.database.schema.upgrade import left_alone, reach_of_next_run
 from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
-from recours.operations.problems import ProblemKind, problems
+from recours.operations.problems import Problem, ProblemKind, problems
 from recours.operations.records import LeftAlone, ListedClaim
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
@@ -150,6 +150,17 @@ class Operations:
 
     def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""
+        seen = self._seen(days, exact=exact)
+        return replace(seen, stakes=self._stakes(seen))
+
+    def problems_of(self, kind: ProblemKind) -> list[Problem]:
+        """The problems of this kind that there are now, with the claims that each is about. Raises DatabaseError."""
+        seen = self._seen(days=1)
+        found = (problem for problem in problems(seen) if problem.kind is kind)
+        return [replace(problem, claims=self._concerned(problem, seen.at)) for problem in found]
+
+    def _seen(self, days: int, *, exact: bool = False) -> Overview:
+        """The same as `overview`, without the money at stake."""
         now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
         accounts = self.accounts_now()
         seen = overview(
@@ -165,20 +176,23 @@ class Operations:
             accounts=accounts,
         )
         not_enrolled = self.enrolment.undecided(MOST_NOT_ENROLLED, now)
-        seen = replace(seen, not_enrolled=not_enrolled, left_alone=self.left_alone)
-        return replace(seen, stakes=self._stakes(seen))
+        return replace(seen, not_enrolled=not_enrolled, left_alone=self.left_alone)
 
     def _stakes(self, seen: Overview) -> dict[tuple[str, str], Stake]:
         """The money in dispute of the claims that each problem is about, by its kind and carrier."""
         read = DatabaseStakes(self.database, self.columns, self.claims.reach)
         found: dict[tuple[str, str], Stake] = {}
         for problem in problems(seen):
-            claims = problem.claims
-            if problem.kind is ProblemKind.NOT_ENROLLED:
-                claims = Concerned(ids=self.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, seen.at))
+            claims = self._concerned(problem, seen.at)
             if claims.accounts or claims.ids:
                 found[problem.kind, problem.carrier] = read.of(claims)
         return found
+
+    def _concerned(self, problem: Problem, at: datetime) -> Concerned:
+        """The claims that a problem is about; those that nobody enrolled are counted only until somebody asks which they are."""
+        if problem.kind is ProblemKind.NOT_ENROLLED:
+            return Concerned(ids=self.enrolment.undecided_ids(MOST_NOT_ENROLLED + 1, at))
+        return problem.claims
 
     def _troubles(
         self, now: datetime, carriers: Sequence[CarrierNow], accounts: Sequence[ListedAccount]

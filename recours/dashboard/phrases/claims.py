@@ -16,6 +16,11 @@ ROWS: dict[str, tuple[Any, Any]] = {
         "The address names {value}, which is no {name}; it was left out.",
         "L'adresse nomme {value}, qui n'existe pas comme {name} ; cela a été ignoré.",
     ),
+    "problem": ("Problem", "Problème"),
+    "problem_over": (
+        "The problem that these claims had is over.",
+        "Le problème de ces réclamations est résolu.",
+    ),
     "age": ("Age", "Âge"),
     "next_try_column": ("Next try", "Prochain essai"),
     "choose_claim": ("Choose {reference}", "Choisir {reference}"),

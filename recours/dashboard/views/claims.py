@@ -1,7 +1,7 @@
 """The claims: a table that is filtered, searched and sorted by its address, and what is done with those that are chosen."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -22,7 +22,10 @@ from recours.operations.actions import MOST_CLAIMS, MOST_FETCHED, ActionResult
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.operations.labels import error_of, reason_of
 from recours.operations.position import Position, Standing, Why
+from recours.operations.problem_texts import VerdictSentences
+from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
 from recours.operations.records import COUNTED_UP_TO, ClaimFilter, ListedClaim, Sort
+from recours.operations.stakes import together
 from recours.wiring.operations import Operations
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 PAGE = 50
 EXPORTED = 10_000
 _LONGEST_TYPED = 100
+_LONGEST_SENTENCE = 1000
 _FARTHEST_PAGE = 1000
 STATUSES = (*FetchStatus, "not_available", "manual", "")
 TONES = {
@@ -54,11 +58,13 @@ class ListAddress:
     descending: bool
     page: int
     unknown: tuple[tuple[str, str], ...] = ()
+    problem: ProblemKind | None = None  # whose claims are shown
 
 
 def wanted_by(query: QueryParams, carriers: Mapping[str, object]) -> ListAddress:
     """Values that there are not are left out: an address may be older than what it names."""
     known = {
+        "problem": frozenset(map(str, OF_CLAIMS)),
         "status": frozenset(map(str, STATUSES)),
         "stage": frozenset(map(str, Stage)),
         "carrier": frozenset((*carriers, "")),
@@ -89,7 +95,20 @@ def wanted_by(query: QueryParams, carriers: Mapping[str, object]) -> ListAddress
         descending=query.get("order") == "desc",
         page=int(page) if is_page else 1,
         unknown=tuple((name, clean(value, 40)) for name, value in unknown),
+        problem=ProblemKind(kept["problem"][0]) if kept["problem"] else None,
     )
+
+
+def found_by(query: QueryParams, operations: Operations) -> tuple[ListAddress, list[Problem]]:
+    """What an address asks for, and the problems that there are now whose claims it asks for."""
+    wanted = wanted_by(query, operations.catalog.specs)
+    if wanted.problem is None:
+        return wanted, []
+    found = operations.problems_of(wanted.problem)
+    concerned = together([problem.claims for problem in found])
+    carriers = wanted.filter.carriers
+    told = [problem for problem in found if not carriers or problem.carrier in carriers]
+    return replace(wanted, filter=replace(wanted.filter, concerned=concerned)), told
 
 
 @dataclass(frozen=True)
@@ -120,7 +139,8 @@ class Row:
 
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
-    wanted = wanted_by(visit.query, operations.catalog.specs)
+    wanted, problems = found_by(visit.query, operations)
+    told = VerdictSentences(texts.language, texts.zone)
     found = operations.records.page(
         wanted.filter, PAGE, skip=(wanted.page - 1) * PAGE, sort=wanted.sort, descending=wanted.descending
     )
@@ -135,6 +155,7 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "claims.html",
         wanted=wanted,
+        problems=[clean(told.sentence(problem, visit.now), _LONGEST_SENTENCE) for problem in problems],
         rows=_rows(operations, found.claims, texts),
         count=found.count,
         count_text=count_text(found.count, texts),
@@ -146,7 +167,6 @@ def show(visit: Visit) -> Response:
         last=(wanted.page - 1) * PAGE + len(found.claims),
         page_size=PAGE,
         today=texts.local(visit.now).date(),
-        most_fetched=MOST_FETCHED,
     )
 
 
@@ -214,7 +234,7 @@ def _references(visit: Visit, most: int) -> tuple[list[str], int]:
     if visit.form.get("all") != "yes":
         return [str(reference) for reference in visit.form.getlist("reference")], 0
     query = QueryParams(parse_qsl(str(visit.form.get("query", "")), keep_blank_values=True))
-    wanted = wanted_by(query, visit.operations.catalog.specs)
+    wanted, _ = found_by(query, visit.operations)
     found = visit.operations.records.matching(wanted.filter, most)
     return found.references, found.rest
 
@@ -222,7 +242,7 @@ def _references(visit: Visit, most: int) -> tuple[list[str], int]:
 def export(visit: Visit) -> Response:
     """What the list shows, as `recours export` writes it."""
     operations = visit.operations
-    wanted = wanted_by(visit.query, operations.catalog.specs)
+    wanted, _ = found_by(visit.query, operations)
     found = operations.records.claims(wanted.filter, EXPORTED, sort=wanted.sort, descending=wanted.descending)
     rows = (claim_row(*one, operations.catalog) for one in operations.with_positions(found))
     content = "".join(csv_pieces(rows, CLAIM_COLUMNS)).encode()

@@ -19,7 +19,7 @@ from recours.installation import readable
 from recours.operations.labels import without_last_attempt
 from recours.operations.position import Closing, closing_of
 from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import OF_WORKERS, Problem, ProblemKind, verdict
+from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind, verdict
 from recours.operations.records import COUNTED_UP_TO, Run
 from recours.operations.stakes import Stake
 from recours.operations.status import Health, Overview
@@ -91,9 +91,8 @@ def show(visit: Visit) -> Response:
 
 def _problem(problem: Problem, seen: Overview, told: VerdictSentences, texts: PageTexts) -> ShownProblem:
     facts = []
-    if (counted := _counted_as(problem)) and problem.count:
-        more = "+" if problem.count >= COUNTED_UP_TO else ""
-        facts.append(texts.counted(counted, problem.count, count=f"{texts.number(problem.count)}{more}"))
+    if (key := _COUNTED_AS.get(problem.kind)) and problem.count:
+        facts.append(texts.counted(key, problem.count, count=counted(problem.count, texts)))
     if problem.since:
         facts.append(texts("problem_since", day=texts.short_minute(problem.since, seen.at)))
     if money := money_of(problem.stake, texts):
@@ -107,17 +106,16 @@ def _problem(problem: Problem, seen: Overview, told: VerdictSentences, texts: Pa
     )
 
 
-_OF_MAILS = (ProblemKind.MAILS_HELD, ProblemKind.MAILS_UNDECIDED, ProblemKind.MAILS_WAITING)
-_COUNTED_RUNS = (ProblemKind.RUNS_KILLED, ProblemKind.CLOCK_AHEAD)
-
-
-def _counted_as(problem: Problem) -> str:
-    """The key of what the problem counts; "": nothing."""
-    if problem.kind in OF_WORKERS or problem.kind is ProblemKind.FLEET_SILENT:
-        return "of_runs" if problem.kind in _COUNTED_RUNS else ""
-    if problem.kind is ProblemKind.INTERNAL_ERRORS:
-        return "of_attempts"
-    return "of_mails" if problem.kind in _OF_MAILS else "of_claims"
+# The key of what a problem counts; others count nothing.
+_COUNTED_AS = {
+    **dict.fromkeys(OF_CLAIMS, "of_claims"),
+    ProblemKind.RUNS_KILLED: "of_runs",
+    ProblemKind.CLOCK_AHEAD: "of_runs",
+    ProblemKind.INTERNAL_ERRORS: "of_attempts",
+    ProblemKind.MAILS_WAITING: "of_mails",
+    ProblemKind.MAILS_HELD: "of_mails",
+    ProblemKind.MAILS_UNDECIDED: "of_mails",
+}
 
 
 def money_of(stake: Stake, texts: PageTexts) -> str:

@@ -43,11 +43,12 @@ from recours.core.accounts import carrier_of
 from recours.core.claim import FetchStatus, Stage
 from recours.core.text import is_text
 from recours.database.lenient_reader import Reader
-from recours.database.predicates import Reach, at_stage, const, still_ours
+from recours.database.predicates import EVERYTHING, Reach, at_stage, const, still_ours
 from recours.database.ready_claims import lanes_of_parameter, named_lanes
 from recours.database.rows import distinct_by_index
 from recours.database.tables import CUSTOMER_COLUMNS, ORDER_COLUMNS, claims, clients
 from recours.operations.records import COUNTED_UP_TO, ClaimFilter, Sort
+from recours.operations.stakes import Concerned
 
 _c = claims.c
 
@@ -74,6 +75,7 @@ class Search:
     connection: Connection
     columns: frozenset[str]
     wanted: ClaimFilter
+    reach: Reach = EVERYTHING  # of the runs: no problem is about what they leave alone
 
     def ids(self, most: int, skip: int, sort: Sort | None, *, descending: bool) -> list[Any]:
         """The ids of up to `most` claims after the first `skip`. `sort` None: the newest first."""
@@ -120,7 +122,8 @@ class Search:
 
     @property
     def _is_scanned(self) -> bool:
-        return bool(self.wanted.text.strip() or self.wanted.clients or self.wanted.kinds)
+        wanted = self.wanted
+        return bool(wanted.text.strip() or wanted.clients or wanted.kinds or wanted.concerned is not None)
 
     @cached_property
     def _groups(self) -> list["Group"]:
@@ -159,7 +162,13 @@ class Search:
         ]
         if typed := " ".join(wanted.text.split()):
             found.append(self._holds(typed) if _can_be_stored(typed) else false())
+        if wanted.concerned is not None:
+            found.append(self._is_concerned(wanted.concerned))
         return found
+
+    def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
+        named = _c.id.in_(concerned.ids[: COUNTED_UP_TO + 1])
+        return or_(named, *parts_of_accounts(concerned, self.reach))
 
     def _holds(self, typed: str) -> ColumnElement[bool]:
         order, customer = first_of(ORDER_COLUMNS, self.columns), first_of(CUSTOMER_COLUMNS, self.columns)
@@ -365,6 +374,20 @@ def _pairs(pairs: Sequence[tuple[str, str]], *, is_sqlite: bool) -> CTE:
         key, stage = (func.jsonb_extract_path_text(each.c.value, str(place)) for place in (0, 1))
     labelled = type_coerce(key, Text).label("carrier_key"), type_coerce(stage, Text).label("stage")
     return select(*labelled).cte("pairs")
+
+
+def parts_of_accounts(concerned: Concerned, reach: Reach) -> list[ColumnElement[bool]]:
+    """The claims of accounts that a problem is about, in parts: NULL is looked for in its own place of the index."""
+    if not concerned.accounts:
+        return []
+    has_unknown = "" in concerned.accounts
+    keys: list[ColumnElement[bool]] = [_c.pod_carrier_key.in_(sorted(concerned.accounts))]
+    stages: list[ColumnElement[bool]] = [_c.pod_stage.in_([const(stage) for stage in concerned.stages])]
+    if has_unknown:
+        keys.append(_c.pod_carrier_key.is_(None))
+    else:  # those too that no run has assessed yet
+        stages += [_c.pod_stage.is_(None), _c.pod_stage == ""]
+    return [and_(not_done, key, stage, reach.rows()) for key, stage in product(keys, stages)]
 
 
 def retries_come(

@@ -349,7 +349,7 @@ class DatabaseRecords:
         with self.database.read() as connection:
             if not self.database.is_sqlite:
                 connection.exec_driver_sql(_FOR_PASSES)
-            yield Search(connection, self.columns, wanted)
+            yield Search(connection, self.columns, wanted, self.reach)
 
     def _in_order(self, ids: Sequence[Any]) -> list[ListedClaim]:
         """These claims in this order, each with its client; without those that are gone by now."""

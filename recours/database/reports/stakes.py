@@ -1,8 +1,6 @@
 """The money in dispute of the claims that a problem is about; see `recours.operations.stakes`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, literal_column, select, union_all
@@ -10,8 +8,8 @@ from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, litera
 from recours.core.text import clean
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader
-from recours.database.predicates import EVERYTHING, Reach, const
-from recours.database.reports.claim_search import not_done
+from recours.database.predicates import EVERYTHING, Reach
+from recours.database.reports.claim_search import parts_of_accounts
 from recours.database.tables import MONEY_COLUMNS, claims
 from recours.operations.records import COUNTED_UP_TO
 from recours.operations.stakes import Concerned, Stake, stake_of
@@ -39,8 +37,8 @@ class DatabaseStakes:
         ]
         if concerned.accounts:
             parts = [
-                self._amounts().where(not_done, key, stage, self.reach.rows()).limit(most + 1).subquery()
-                for key, stage in product(_keys(concerned), _stages(concerned))
+                self._amounts().where(part).limit(most + 1).subquery()
+                for part in parts_of_accounts(concerned, self.reach)
             ]
             queries.append(union_all(*(select(part) for part in parts)).limit(most + 1))
         with self.database.read() as connection:
@@ -57,19 +55,3 @@ class DatabaseStakes:
 def _read(connection: Connection, query: Select[Any] | CompoundSelect[Any]) -> list[tuple[str, float]]:
     rows = map(Reader, connection.execute(query).mappings())
     return [(clean(row.text("currency") or "", 8), row.amount("amount_requested")) for row in rows]
-
-
-# NULL is looked for in its own place of the index of what is not done.
-
-
-def _keys(concerned: Concerned) -> Sequence[ColumnElement[bool]]:
-    key = _c.pod_carrier_key
-    return [key.in_(sorted(concerned.accounts)), *([key.is_(None)] if "" in concerned.accounts else [])]
-
-
-def _stages(concerned: Concerned) -> Sequence[ColumnElement[bool]]:
-    at_stages = _c.pod_stage.in_([const(stage) for stage in concerned.stages])
-    # Of known accounts: those too that no run has assessed yet.
-    return (
-        [at_stages] if "" in concerned.accounts else [at_stages, _c.pod_stage.is_(None), _c.pod_stage == ""]
-    )

@@ -198,7 +198,7 @@ def test_each_problem_has_its_button_for_those_who_may_act(
     assert 'action="/carriers/resume"' in buttons.html
     assert "Resume Chronopost" in buttons.text
     assert 'action="/mails/release"' in buttons.html
-    assert 'href="/claims?carrier=none"' in buttons.html
+    assert 'href="/claims?problem=unknown_carrier"' in buttons.html
     environment |= {
         "RECOURS_PAGE_USER_HEADER": "X-User",
         "RECOURS_PAGE_PROXIES": "10.0.0.1",
@@ -208,7 +208,7 @@ def test_each_problem_has_its_button_for_those_who_may_act(
     assert 'action="/carriers/resume"' in anna.html
     assert 'action="/carriers/resume"' not in bert.html
     assert "Resume" not in bert.text
-    assert 'href="/claims?carrier=none"' in bert.html  # looking is for all
+    assert 'href="/claims?problem=unknown_carrier"' in bert.html  # looking is for all
 
 
 @pytest.mark.usefixtures("filled")
