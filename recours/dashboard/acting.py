@@ -74,13 +74,12 @@ def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[
         fetch.wait()
         lines = [_line(outcome) for outcome in fetch.outcomes]
         notice.is_good = fetch.fault is None and fetch.fetched == total
-        if fetch.fault is not None:
-            notice.text = clean(fetch.fault, _LONGEST)
-        elif total == 1:
-            notice.text = lines[0][0]
+        faults = [] if fetch.fault is None else [(clean(fetch.fault, _LONGEST), False)]
+        if total == 1:
+            notice.text = [*faults, *lines][0][0]
         else:
             notice.text = texts("results_of", fetched=texts.number(fetch.fetched), total=texts.number(total))
-            notice.lines = [*before, *sorted(lines, key=lambda line: line[1])]
+            notice.lines = [*faults, *before, *sorted(lines, key=lambda line: line[1])]
         notice.is_over = True
 
     # It only waits: the run itself is in a thread that a server which stops waits for.

@@ -6,9 +6,7 @@ from recours.operations.accounts import CheckVerdict
 from recours.operations.results import RecoursError
 
 LONGEST_WHY = 300
-# Claims of one action, and of one run that somebody asks for.
-MOST_CLAIMS = 5000
-MOST_FETCHED = 500
+MOST_CLAIMS = 5000  # of one action
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from recours.operations.actions import (
     CHECKED,
     LONGEST_WHY,
     MOST_CLAIMS,
-    MOST_FETCHED,
     SENTENCES,
     ActionResult,
     CorrectRequestError,
@@ -86,9 +85,9 @@ class Actions:
     # ---------------------------------------------------------------- claims
 
     def fetch(self, references: Sequence[str]) -> RequestedFetch:
-        """Have the carriers of these claims asked now, by a run in a thread of its own."""
+        """Have the carriers of these claims asked now, by runs in a thread of their own."""
         with self._told():
-            self._require_few(references, MOST_FETCHED)
+            self._require_few(references, MOST_CLAIMS)
         return RequestedFetch(self.operations.settings, self._sentences, references, self.by).start()
 
     def reopen(self, references: Sequence[str]) -> list[ActionResult]:

@@ -20,9 +20,9 @@ from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_refere
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of, directory_of, log_file, redactor
+from recours.wiring.carriers import log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.operations import operations_over
+from recours.wiring.operations import Operations, operations_over
 from recours.wiring.workers import make_worker
 
 
@@ -94,21 +94,17 @@ class _Fetching:
         return report
 
     @cached_property
+    def _operations(self) -> Operations:
+        opened = self.opened
+        return operations_over(self.settings, opened.database, opened.schema, opened.clock)
+
+    @property
     def _records(self) -> DatabaseRecords:
-        columns, redact = self.opened.schema.columns, redactor(self.settings)
-        return DatabaseRecords(
-            self.opened.database,
-            catalog_of(self.settings, directory_of(self.opened.database)),
-            columns,
-            redact,
-        )
+        return self._operations.records
 
     def _next_of(self, listed: ListedClaim) -> datetime | None:
         """When a run tries the claim next, as `claim_status` says it."""
-        operations = operations_over(
-            self.settings, self.opened.database, self.opened.schema, self.opened.clock
-        )
-        return operations.position(listed.claim, None).next_at
+        return self._operations.position(listed.claim, None).next_at
 
     def _outcome(self, reference: str, worker: Worker, report: Report) -> FetchResult | RecoursError:
         """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
@@ -128,17 +124,21 @@ class _Fetching:
         return self.sentences.refused(RefusedClaim(reference, Unfit.LEASED, ""))
 
 
+# Claims of one run. A run looks for each of its claims before it begins, and a server that is stopped waits for the run
+# under way.
+_OF_ONE_RUN = 500
+
+
 class RequestedFetch:
-    """A run over claims that a person asks for, in a thread of its own."""
+    """Runs over claims that a person asks for, one after the other in a thread of their own."""
 
     def __init__(
         self, settings: Settings, sentences: ResultSentences, references: Sequence[str], by: str
     ) -> None:
         self.references = tuple(dict.fromkeys(references))
-        self.outcomes: list[
-            FetchResult | RecoursError
-        ] = []  # in the order of the references, once it is over
-        self.fault: str | None = None  # what concerned all of them
+        # Of the runs that are over, in the order of the references.
+        self.outcomes: list[FetchResult | RecoursError] = []
+        self.fault: str | None = None  # what concerned all of the rest
         self._settings, self._sentences, self._by = settings, sentences, by
         self._worker: Worker | None = None
         # Not a daemon: a server that is stopped waits for the calls under way.
@@ -155,7 +155,8 @@ class RequestedFetch:
     @property
     def done(self) -> int:
         """How many claims it has dealt with so far."""
-        return min(self._worker.stats.total, len(self.references)) if self._worker else 0
+        worker, over = self._worker, len(self.outcomes)
+        return min(over + worker.stats.total, len(self.references)) if worker else over
 
     @property
     def fetched(self) -> int:
@@ -165,13 +166,10 @@ class RequestedFetch:
         self._thread.join(longest_s)
 
     def _run(self) -> None:
-        def begun(worker: Worker) -> None:
-            self._worker = worker
-
         try:
-            self.outcomes = fetch_claims(
-                self._settings, self._sentences, self.references, by=self._by, begun=begun
-            )
+            for first in range(0, len(self.references), _OF_ONE_RUN):
+                if threading.main_thread().is_alive():  # else the server is stopped
+                    self._run_over(self.references[first : first + _OF_ONE_RUN])
         except DatabaseError as fault:
             self.fault = str(self._sentences.no_database(str(fault)))
         except RunError as fault:
@@ -180,3 +178,11 @@ class RequestedFetch:
             # The run wrote its traceback to the log. Here it would not be seen.
             self.fault = f"{type(error).__name__}: logs/{PODRetryScheduler.name}.log"
             raise
+
+    def _run_over(self, references: Sequence[str]) -> None:
+        def begun(worker: Worker) -> None:
+            self._worker = worker
+
+        found = fetch_claims(self._settings, self._sentences, references, by=self._by, begun=begun)
+        self._worker = None
+        self.outcomes += found

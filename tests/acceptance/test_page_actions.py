@@ -1,6 +1,7 @@
 """What a person does from the page, on real databases with simulated carriers: done, recorded, and said in their language."""
 
 import getpass
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
-from recours.operations.actions import MOST_CLAIMS, MOST_FETCHED, CorrectRequestError
+from recours.operations.actions import MOST_CLAIMS, CorrectRequestError
 from recours.operations.records import ListedClaim
 from recours.operations.results import (
     CorrectAccountError,
@@ -26,6 +27,7 @@ from recours.operations.results import (
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.sandbox.documents import proof_pdf
 from recours.wiring.actions import Actions
+from recours.wiring.fetching import fetch_claims
 from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
@@ -162,7 +164,7 @@ def test_how_many_are_taken_at_once(service: Service, actions: Actions) -> None:
     too_many = [f"CLM-{n}" for n in range(MOST_CLAIMS + 1)]
     with pytest.raises(CorrectRequestError, match=f"{MOST_CLAIMS + 1} claims are too many at once"):
         actions.enroll(too_many)
-    with pytest.raises(CorrectRequestError, match=f"choose at most {MOST_FETCHED}"):
+    with pytest.raises(CorrectRequestError, match=f"choose at most {MOST_CLAIMS}"):
         actions.fetch(too_many)
     assert len(actions.enroll(too_many[1:])) == MOST_CLAIMS
 
@@ -172,7 +174,7 @@ def test_claims_are_fetched_by_a_run_in_the_background(service: Service, actions
     service.add(*FOREVER)
     fetch = replace(actions, language="fr").fetch(["CLM-0001", "CLM-0002", "CLM-0003", "\0"])
     fetch.wait(60)
-    assert (fetch.is_over, fetch.fault, fetch.done, fetch.fetched) == (True, None, 2, 1)
+    assert (fetch.is_over, fetch.fault, fetch.done, fetch.fetched) == (True, None, 4, 1)
     first, second, *others = fetch.outcomes
     assert isinstance(first, FetchResult)
     assert isinstance(second, FetchResult)
@@ -180,6 +182,54 @@ def test_claims_are_fetched_by_a_run_in_the_background(service: Service, actions
     assert "pas de preuve de livraison" in second.sentence
     assert [isinstance(other, RecoursError) for other in others] == [True, True]
     assert changes(service) == [(1, "asked", WHO, {}), (2, "asked", WHO, {})]
+
+
+def test_many_are_fetched_by_one_run_after_the_other(
+    service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        service.add(Scenario.DELIVERED)
+    monkeypatch.setattr("recours.wiring.fetching._OF_ONE_RUN", 2)
+    fetch = actions.fetch([f"CLM-{n:04}" for n in range(1, 6)])
+    fetch.wait(60)
+    assert (fetch.fault, fetch.done, fetch.fetched) == (None, 5, 5)
+    of_runs = service.sql("SELECT count(*) FROM recours_attempts GROUP BY run_id ORDER BY min(claim_id)")
+    assert of_runs == [(2,), (2,), (1,)]
+    assert [outcome.reference for outcome in fetch.outcomes if isinstance(outcome, FetchResult)] == list(
+        fetch.references
+    )
+
+
+def test_a_server_that_is_stopped_begins_no_further_run(
+    service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.add(Scenario.DELIVERED)
+    monkeypatch.setattr(threading, "main_thread", threading.Thread)  # one that is over
+    fetch = actions.fetch(["CLM-0001"])
+    fetch.wait(60)
+    assert (fetch.is_over, fetch.outcomes) == (True, [])
+
+
+def test_a_database_that_is_gone_between_two_runs_leaves_what_was_fetched(
+    service: Service, actions: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        service.add(Scenario.DELIVERED)
+    fetched: list[str] = []
+
+    def once(settings: Any, sentences: Any, references: Any, **more: Any) -> Any:
+        if fetched:
+            raise DatabaseError("connection lost")
+        fetched.extend(references)
+        return fetch_claims(settings, sentences, references, **more)
+
+    monkeypatch.setattr("recours.wiring.fetching._OF_ONE_RUN", 2)
+    monkeypatch.setattr("recours.wiring.fetching.fetch_claims", once)
+    fetch = actions.fetch([f"CLM-{n:04}" for n in range(1, 5)])
+    fetch.wait(60)
+    assert (fetch.done, fetch.fetched) == (2, 2)
+    assert fetch.fault is not None
+    assert "connection lost" in fetch.fault
 
 
 def test_who_names_a_claim_on_the_command_line_is_recorded_too(service: Service, person: Person) -> None:

@@ -18,7 +18,7 @@ from recours.dashboard.acting import done_with_each, fetched_now
 from recours.dashboard.notices import Notice
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
-from recours.operations.actions import MOST_CLAIMS, MOST_FETCHED, ActionResult
+from recours.operations.actions import MOST_CLAIMS, ActionResult
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.operations.labels import error_of, reason_of
 from recours.operations.position import Position, Standing, Why
@@ -210,7 +210,7 @@ def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageT
 def act(visit: Visit) -> Response:
     """Retry, reopen, exclude or enroll the claims that are chosen, or all that the address of the list asks for."""
     what = str(visit.form.get("do", ""))
-    references, rest = _references(visit, MOST_FETCHED if what == "fetch" else MOST_CLAIMS)
+    references, rest = _references(visit, MOST_CLAIMS)
     before = [(visit.texts("all_more", count=visit.texts.number(rest)), False)] if rest else []
     if not references:
         return visit.back(Notice(visit.texts("none_chosen"), is_good=False))

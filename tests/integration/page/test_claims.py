@@ -144,6 +144,22 @@ def test_a_fetch_is_under_way_until_its_result_is_there(page: PageClient) -> Non
 
 
 @pytest.mark.usefixtures("sixty")
+def test_all_that_match_are_fetched_as_many_as_of_any_other_action(
+    page: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recours.dashboard.views.claims.MOST_CLAIMS", 20)
+    monkeypatch.setattr("recours.wiring.fetching._OF_ONE_RUN", 8)
+    page.post("/carriers/pause", {"carrier": "chronopost", "back": "/carriers"})
+    fields = {"do": "fetch", "all": "yes", "query": "status=failed", "back": "/claims"}
+    key = page.post("/claims/do", fields).response.url.params["notice"]
+    while "data-under-way" in page.get(f"/notice?key={key}").html:
+        pass
+    text = page.get(f"/claims?notice={key}").text
+    assert "0 of 20 fetched" in text
+    assert re.search(r"\d\d more claims match: they were left as they are", text)
+
+
+@pytest.mark.usefixtures("sixty")
 def test_what_is_shown_is_exported(page: PageClient) -> None:
     shown = page.get("/claims.csv?sort=amount&order=desc&status=failed")
     assert shown.response.headers["content-type"] == "text/csv; charset=utf-8"
