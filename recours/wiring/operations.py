@@ -30,6 +30,7 @@ from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
 from recours.operations.problems import Problem, ProblemKind, problems
 from recours.operations.records import LeftAlone, ListedClaim
+from recours.operations.secured import Results, results_by_week
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
     LAST_MONTH,
@@ -152,6 +153,11 @@ class Operations:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""
         seen = self._seen(days, exact=exact)
         return replace(seen, stakes=self._stakes(seen))
+
+    def results(self, weeks: int) -> Results:
+        """What came of the work in so many weeks, this one included. Raises DatabaseError."""
+        zone = self.settings.policy.zone
+        return results_by_week(self.records, self.clock.now().astimezone(zone).date(), zone, weeks)
 
     def problems_of(self, kind: ProblemKind) -> list[Problem]:
         """The problems of this kind that there are now, with the claims that each is about. Raises DatabaseError."""

@@ -237,7 +237,7 @@ TYPED = (
     "accounts list",
     "enroll --dry-run --yes",
     f"carriers reclassify {LIST.parent}/carriers/recordings/ups-success.json",
-    "status --days 1",
+    "status --days 1 --weeks 1",
     "status --check",
     "attach CLM-0003 {folder}/proof.png",
     "why CLM-0001",

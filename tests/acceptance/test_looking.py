@@ -114,6 +114,18 @@ def test_status_shows_runs_rates_backlog_and_quotas(service: Service, person: Pe
     assert {b["carrier"]: b["waiting"] for b in found["backlogs"]} == {None: 0, "chronopost": 2}
 
 
+def test_status_shows_what_came_week_by_week(service: Service, person: Person) -> None:
+    service.add(Scenario.DELIVERED, failed_at=now_minus(days=2), amount_requested=1250.5)
+    service.add(*FOREVER, failed_at=now_minus(days=2))
+    service.run()
+    weeks = section(person.does("status", "--weeks", "2"), "Weeks")
+    this, last = (re.split(r"\s{2,}", line.strip()) for line in weeks.splitlines()[-2:])
+    assert this[1:] == ["1", "1,250.50 EUR", "50.0%"]
+    assert last[1:] == ["0"]
+    assert this[0] > last[0]
+    assert "Weeks" not in person.does("status")
+
+
 def test_status_says_what_needs_a_hand(service: Service, person: Person) -> None:
     earlier(service, hours=9)
     service.environment["CHRONOPOST_PASSWORD"] = "000000"

@@ -8,27 +8,25 @@ from recours.dashboard.texts import PageTexts
 from recours.dashboard.timed_cache import TimedCache
 from recours.dashboard.visit import Visit
 from recours.operations.returns import CallReturn
-from recours.operations.secured import SecuredProofs, WeekResult, all_proofs, results_by_week
+from recours.operations.secured import Results, SecuredProofs, WeekResult
 
 WEEKS, DAYS = 12, 30
 _KEPT_S = 60
-_of_weeks: TimedCache[list[WeekResult]] = TimedCache(_KEPT_S)
+_of_weeks: TimedCache[Results] = TimedCache(_KEPT_S)
 _of_calls: TimedCache[list[CallReturn]] = TimedCache(_KEPT_S)
 
 
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
     database, today = operations.database.shown, texts.local(visit.now).date()
-    weeks = _of_weeks.get(
-        (database, today),
-        lambda: results_by_week(operations.records, today, operations.settings.policy.zone, WEEKS),
-    )
+    results = _of_weeks.get((database, today), lambda: operations.results(WEEKS))
+    weeks = results.weeks
     returns = _of_calls.get((database, today), lambda: list(operations.overview_with_returns(DAYS).returns))
     return visit.page(
         "results.html",
         weeks=[_week(result, texts) for result in reversed(weeks)],
-        total=_shown(all_proofs(weeks), texts),
-        rate=texts.percent(sum((result.rate for result in weeks[1:]), weeks[0].rate).percent),
+        total=_shown(results.proofs, texts),
+        rate=texts.percent(results.rate.percent),
         proofs=charts.proofs_by_week(weeks, texts) if any(week.proofs.count for week in weeks) else None,
         outcomes=charts.attempts_by_week(weeks, texts),
         returns=[_return(found, visit) for found in returns],

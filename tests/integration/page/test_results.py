@@ -61,6 +61,24 @@ def test_calls_of_each_proof_are_those_of_status(page: PageClient, environment: 
     assert read.tables["Calls for each proof"][1:] == [["Chronopost", *map(EN.number, figures), money]]
 
 
+@pytest.mark.usefixtures("proofs")
+def test_weeks_are_those_of_status(page: PageClient, environment: dict[str, str]) -> None:
+    read, seen = Read(page.get("/results")), status(environment, "--weeks", "12")
+    assert len(seen["weeks"]) == 12
+
+    def shown(found: dict[str, Any]) -> list[str]:
+        money = " + ".join(EN.money(amount, currency) for currency, amount in found["secured"].items())
+        rate = found["success_rate"]
+        return [EN.number(found["proofs"]), money or "–", "–" if rate is None else EN.percent(rate)]
+
+    rows = read.tables["Proofs and money secured by week"][1:]
+    assert [row[1:] for row in rows] == [shown(week) for week in reversed(seen["weeks"])]
+    assert [read.cards[name] for name in ("Proofs", "Money secured", "Success rate")] == shown(
+        seen["all_weeks"]
+    )
+    assert not {"weeks", "all_weeks"} & status(environment).keys()
+
+
 def test_nothing_has_come_yet(page: PageClient) -> None:
     text = page.get("/results").text
     assert "No proof has come in these weeks." in text
