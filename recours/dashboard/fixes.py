@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
-from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
+from recours.operations.problems import OF_CLAIMS, OF_WORKERS, Problem, ProblemKind
 
 _K = ProblemKind
 
@@ -22,8 +22,26 @@ class Fix:
 _SORTED = {_K.DEADLINES: {"sort": "deadline"}, _K.EVIDENCE: {"sort": "age", "order": "desc"}}
 
 
+# What waits while a worker does not run, what is due first: it can be retried from there.
+_WAITING_FOR = {
+    "pod_fetch_worker": "/claims?status=pending",
+    "pod_retry_scheduler": "/claims?status=failed&sort=next_try",
+}
+_WAITING_FOR_ANY = "/claims?status=pending&status=failed&sort=next_try"
+# Those that are dealt with on a machine itself, by the command at the end of what to do.
+_TYPED = OF_WORKERS | {_K.FLEET_SILENT, _K.INTERNAL_ERRORS}
+
+
+def with_command(problem: Problem, remedy: str) -> tuple[str, str]:
+    """What to do, and apart from it the command to be typed; "": there is none, or the page has its button."""
+    if problem.kind not in _TYPED:
+        return remedy, ""
+    before, colon, command = remedy.rpartition(": ")
+    return before + colon.rstrip(), command
+
+
 def fixes_of(problem: Problem) -> list[Fix]:
-    """What can be done about it on the page, the best first; nothing about a schedule, which is the machine's."""
+    """What can be done about it on the page, the best first. A schedule is the machine's: what waits for it is shown."""
     if problem.kind is _K.NOT_ENROLLED:
         return [Fix("fix_enroll", claims_of(problem), "check")]
     found = _first_of(problem)
@@ -45,9 +63,14 @@ def _first_of(problem: Problem) -> list[Fix]:
         Fix("fix_accounts", "/carriers#accounts"),
     )
     check = Fix("fix_check_credentials", "/carriers/check", "retry", {"carrier": key})
+    worker = str(problem.facts.get("worker", ""))
+    waiting = Fix("fix_waiting", _WAITING_FOR.get(worker, _WAITING_FOR_ANY), "search")
     mails = Fix("fix_mails", "/mails", "mail")
     runs = Fix("fix_runs", "#runs")
     return {
+        _K.NEVER_RAN: [waiting],
+        _K.OVERDUE: [waiting, runs],
+        _K.FLEET_SILENT: [waiting],
         _K.RUN_FAILED: [runs],
         _K.RUNS_KILLED: [runs],
         _K.CLOCK_AHEAD: [runs],

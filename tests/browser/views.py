@@ -4,6 +4,7 @@ VIEWS = {
     "overview": "/",
     "claims": "/claims",
     "claims chosen by filters": "/claims?carrier=ups&stage=given_up&sort=age&order=desc",
+    "claims of a problem": "/claims?problem=unknown_carrier",
     "no claims": "/claims?text=nothing-like-that",
     "claim with a PDF": "/claim?reference=CLM-2026-000",
     "claim with a picture": "/claim?reference=CLM-2026-001",

@@ -21,6 +21,7 @@ ROWS: dict[str, tuple[Any, Any]] = {
         "The problem that these claims had is over.",
         "Le problème de ces réclamations est résolu.",
     ),
+    "not_of_problem": ("Show other claims too", "Voir aussi les autres réclamations"),
     "age": ("Age", "Âge"),
     "next_try_column": ("Next try", "Prochain essai"),
     "choose_claim": ("Choose {reference}", "Choisir {reference}"),

@@ -45,6 +45,21 @@ document.addEventListener("click", (event) => {
   else button.closest("dialog").close();
 });
 
+// A button with data-copies copies what stands before it, and says so. Where a browser lets no page do so (over plain http
+// across a network), it is chosen at least.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copies]");
+  if (!button) return;
+  const command = button.previousElementSibling;
+  getSelection().selectAllChildren(command);
+  try {
+    await navigator.clipboard.writeText(command.textContent);
+    button.textContent = button.dataset.copies;
+  } catch {
+    // what is chosen is copied by hand
+  }
+});
+
 // ---------------------------------------------------------------- lists
 
 document.documentElement.classList.add("script");

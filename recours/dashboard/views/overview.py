@@ -11,7 +11,7 @@ from recours.core.mail import MailState
 from recours.core.text import clean
 from recours.dashboard import charts
 from recours.dashboard.charts import Chart
-from recours.dashboard.fixes import Fix, fixes_of
+from recours.dashboard.fixes import Fix, fixes_of, with_command
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.views.claim import address_of
 from recours.dashboard.visit import Visit
@@ -44,6 +44,7 @@ class ShownProblem:
 
     sentence: str
     remedy: str
+    command: str  # that ends the remedy
     facts: list[str]
     fixes: list[Fix]
     name: str  # of the carrier
@@ -99,7 +100,7 @@ def _problem(problem: Problem, seen: Overview, told: VerdictSentences, texts: Pa
         facts.append(texts("at_stake", money=money))
     return ShownProblem(
         clean(told.sentence(problem, seen.at), _LONGEST),
-        readable(clean(told.remedy(problem, seen.at), _LONGEST)),
+        *with_command(problem, readable(clean(told.remedy(problem, seen.at), _LONGEST))),
         facts,
         fixes_of(problem),
         str(problem.facts.get("name", "")),

@@ -225,6 +225,8 @@ def test_a_new_installation_is_shown_with_nothing_yet(page: PageClient) -> None:
     assert "has never run" in shown.text
     for text in ("No attempt in these days.", "Nothing is waiting.", "No run yet."):
         assert text in shown.text
+    assert shown.html.count("<code>recours check</code>") == 2  # one for each worker
+    assert 'href="/claims?status=pending"' in shown.html
 
 
 def test_a_link_of_a_mail_leads_to_its_claim(page: PageClient) -> None:

@@ -194,7 +194,7 @@ def test_the_list_says_which_problem_it_is_about_and_leads_back_to_all(
     page: PageClient,
 ) -> None:
     shown = page.get("/claims?problem=unknown_carrier&stage=waiting")
-    assert "1 claim names a carrier that recours does not know. without" in shown.text
+    assert "1 claim names a carrier that recours does not know. Show other claims too" in shown.text
     assert 'href="/claims?stage=waiting"' in shown.html
     assert 'type="hidden" name="problem" value="unknown_carrier"' in shown.html
     assert references(page.get("/claims?problem=not_configured&carrier=chronopost")) == []

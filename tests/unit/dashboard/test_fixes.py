@@ -1,25 +1,62 @@
 """Each problem that the page can deal with has the button for it."""
 
-from recours.dashboard.fixes import fixes_of
+import pytest
+
+from recours.core.mail import LANGUAGES
+from recours.dashboard.fixes import fixes_of, with_command
 from recours.dashboard.texts import TEXTS
+from recours.operations.problem_texts import PROBLEMS
 from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
 
 K = ProblemKind
-# What is done on the machine itself, by the command that the page names.
-ON_THE_MACHINE = {K.NEVER_RAN, K.OVERDUE, K.FLEET_SILENT}
 
 
-def test_every_problem_has_a_button_or_is_of_the_machine() -> None:
+def test_every_problem_has_a_button() -> None:
     for kind in ProblemKind:
         fixes = fixes_of(Problem(kind, carrier="dhl_express"))
         addresses = [fix.address for fix in fixes]
         assert (kind in OF_CLAIMS) == any(one.startswith(f"/claims?problem={kind}") for one in addresses), (
             kind
         )
-        assert bool(fixes) == (kind not in ON_THE_MACHINE), kind
+        assert fixes, kind
         for fix in fixes:
             assert all(fix.label in texts for texts in TEXTS.values())
             assert fix.address.startswith(("/claims?", "/carriers", "/mails", "#runs"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_typed_on_the_machine_stands_apart(language: str) -> None:
+    typed = {
+        K.NEVER_RAN: "recours check",
+        K.OVERDUE: "recours check",
+        K.RUN_FAILED: "recours check",
+        K.RUNS_KILLED: "recours check",
+        K.CLOCK_AHEAD: "recours prune --future-runs",
+        K.FLEET_SILENT: "systemctl --user status recours-worker",
+        K.INTERNAL_ERRORS: "grep -A 20 Traceback logs/*.log",
+    }
+    for kind in ProblemKind:
+        problem = Problem(kind)
+        remedy = PROBLEMS[language][kind].remedy
+        before, command = with_command(problem, remedy)
+        assert command == typed.get(kind, "")
+        assert f"{before} {command}".strip() == remedy
+
+
+def test_what_waits_for_a_worker_is_what_it_would_take() -> None:
+    addresses = [
+        fixes_of(Problem(kind, facts={"worker": worker} if worker else {}))[0].address
+        for kind, worker in (
+            (K.NEVER_RAN, "pod_fetch_worker"),
+            (K.OVERDUE, "pod_retry_scheduler"),
+            (K.FLEET_SILENT, ""),
+        )
+    ]
+    assert addresses == [
+        "/claims?status=pending",
+        "/claims?status=failed&sort=next_try",
+        "/claims?status=pending&status=failed&sort=next_try",
+    ]
 
 
 def test_no_list_is_offered_of_no_claims() -> None:
