@@ -1,5 +1,6 @@
 """What the page says, in English and French; kinds of error and stages have theirs in `recours.operations.labels`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from recours.core.errors import Actor, ErrorKind
@@ -279,6 +280,10 @@ class PageTexts(Localized):
 
     def __call__(self, key: str, /, **facts: Any) -> str:
         return str(TEXTS[self.language][key]).format(**facts)
+
+    def sums(self, amounts: Mapping[str, float]) -> str:
+        """Money in several currencies; "": none."""
+        return " + ".join(self.money(amount, currency) for currency, amount in amounts.items())
 
     def counted(self, key: str, count: float, /, **facts: Any) -> str:
         """A text about a count."""

@@ -1,6 +1,6 @@
 """The claims: a table that is filtered, searched and sorted by its address, and what is done with those that are chosen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -57,31 +57,21 @@ class ListAddress:
     sort: Sort | None
     descending: bool
     page: int
-    unknown: tuple[tuple[str, str], ...] = ()
+    unknown: Sequence[tuple[str, str]] = ()
     problem: ProblemKind | None = None  # whose claims are shown
 
 
 def wanted_by(query: QueryParams, carriers: Mapping[str, object]) -> ListAddress:
     """Values that there are not are left out: an address may be older than what it names."""
-    known = {
-        "problem": frozenset(map(str, OF_CLAIMS)),
-        "status": frozenset(map(str, STATUSES)),
-        "stage": frozenset(map(str, Stage)),
-        "carrier": frozenset((*carriers, "")),
-        "kind": frozenset((*map(str, ErrorKind), "")),
+    known: dict[str, Collection[str]] = {
+        "problem": OF_CLAIMS,
+        "status": STATUSES,
+        "stage": set(Stage),
+        "carrier": {*carriers, ""},
+        "kind": {*ErrorKind, ""},
     }
-    chosen = {name: tuple(dict.fromkeys(query.getlist(name))) for name in known}
-    # The form sends an empty choice for "all"; "none" stands for claims that have none.
-    chosen = {
-        name: tuple("" if value == "none" else value for value in values if value)
-        for name, values in chosen.items()
-    }
-    unknown = [
-        (name, value) for name, values in chosen.items() for value in values if value not in known[name]
-    ]
-    kept = {name: tuple(value for value in values if value in known[name]) for name, values in chosen.items()}
-    typed, page = query.get("text", "").strip()[:_LONGEST_TYPED], query.get("page", "1")
-    is_page = page.isascii() and page.isdigit() and 0 < int(page[:6]) <= _FARTHEST_PAGE
+    given = {name: _values(query, name) for name in known}
+    kept = {name: tuple(value for value in values if value in known[name]) for name, values in given.items()}
     return ListAddress(
         ClaimFilter(
             statuses=kept["status"],
@@ -89,14 +79,30 @@ def wanted_by(query: QueryParams, carriers: Mapping[str, object]) -> ListAddress
             carriers=kept["carrier"],
             kinds=kept["kind"],
             clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
-            text=typed,
+            text=query.get("text", "").strip()[:_LONGEST_TYPED],
         ),
         sort=Sort(query["sort"]) if query.get("sort") in set(Sort) else None,
         descending=query.get("order") == "desc",
-        page=int(page) if is_page else 1,
-        unknown=tuple((name, clean(value, 40)) for name, value in unknown),
+        page=_page(query.get("page", "1")),
+        unknown=[
+            (name, clean(value, 40))
+            for name, values in given.items()
+            for value in values
+            if value not in known[name]
+        ],
         problem=ProblemKind(kept["problem"][0]) if kept["problem"] else None,
     )
+
+
+def _values(query: QueryParams, name: str) -> list[str]:
+    """Each once. The form sends an empty choice for "all"; "none" stands for claims that have none."""
+    values = dict.fromkeys(value for value in query.getlist(name) if value)
+    return ["" if value == "none" else value for value in values]
+
+
+def _page(text: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_FARTHEST_PAGE))
+    return int(text) if is_number and 0 < int(text) <= _FARTHEST_PAGE else 1
 
 
 def found_by(query: QueryParams, operations: Operations) -> tuple[ListAddress, list[Problem]]:

@@ -1,6 +1,6 @@
 """The overview: whether anything needs attention, what, and the button that deals with it; then how the system does."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
@@ -70,7 +70,6 @@ def show(visit: Visit) -> Response:
     seen = operations.overview(days)
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     found, told = verdict(seen), VerdictSentences(texts.language, texts.zone)
-    without = seen.troubles.without_last_attempt
     return visit.page(
         "overview.html",
         verdict=found,
@@ -79,31 +78,12 @@ def show(visit: Visit) -> Response:
         cards=_cards(seen, texts),
         workers=[(worker, *_BADGES[worker.health]) for worker in seen.workers],
         closed=_closed(seen, texts),
-        hints=_hints(
-            seen, texts, without_last_attempt(texts.language, without.claims, is_more=without.is_more)
-        ),
+        hints=_hints(seen, texts),
         charts=_charts(seen, names, texts),
         runs=[_run(run, seen, texts) for run in operations.records.runs(most=_RUNS)],
         at=seen.at,
         days=days,
         periods=PERIODS,
-    )
-
-
-def _problem(problem: Problem, seen: Overview, told: VerdictSentences, texts: PageTexts) -> ShownProblem:
-    facts = []
-    if (key := _COUNTED_AS.get(problem.kind)) and problem.count:
-        facts.append(texts.counted(key, problem.count, count=counted(problem.count, texts)))
-    if problem.since:
-        facts.append(texts("problem_since", day=texts.short_minute(problem.since, seen.at)))
-    if money := money_of(problem.stake, texts):
-        facts.append(texts("at_stake", money=money))
-    return ShownProblem(
-        clean(told.sentence(problem, seen.at), _LONGEST),
-        *with_command(problem, readable(clean(told.remedy(problem, seen.at), _LONGEST))),
-        facts,
-        fixes_of(problem),
-        str(problem.facts.get("name", "")),
     )
 
 
@@ -119,9 +99,26 @@ _COUNTED_AS = {
 }
 
 
-def money_of(stake: Stake, texts: PageTexts) -> str:
+def _problem(problem: Problem, seen: Overview, told: VerdictSentences, texts: PageTexts) -> ShownProblem:
+    facts = []
+    if (key := _COUNTED_AS.get(problem.kind)) and problem.count:
+        facts.append(texts.counted(key, problem.count, count=_counted(problem.count, texts)))
+    if problem.since:
+        facts.append(texts("problem_since", day=texts.short_minute(problem.since, seen.at)))
+    if money := _money(problem.stake, texts):
+        facts.append(texts("at_stake", money=money))
+    return ShownProblem(
+        clean(told.sentence(problem, seen.at), _LONGEST),
+        *with_command(problem, readable(clean(told.remedy(problem, seen.at), _LONGEST))),
+        facts,
+        fixes_of(problem),
+        str(problem.facts.get("name", "")),
+    )
+
+
+def _money(stake: Stake, texts: PageTexts) -> str:
     """Its sums; "": none is known."""
-    money = " + ".join(texts.money(amount, currency) for currency, amount in stake.amounts.items())
+    money = texts.sums(stake.amounts)
     return texts("at_least", money=money) if money and stake.is_more else money
 
 
@@ -137,9 +134,9 @@ def _cards(seen: Overview, texts: PageTexts) -> list[Card]:
     return [
         Card(texts("success_rate"), texts.percent(seen.success.all.percent), "/results", period),
         Card(texts("fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
-        Card(texts("due"), counted(seen.due, texts), "/claims?stage=new&stage=ready"),
-        Card(texts("waiting"), counted(waiting, texts), "/claims?stage=waiting&stage=settled"),
-        Card(texts("given_up"), counted(counts[Stage.GIVEN_UP], texts), "/claims?stage=given_up"),
+        Card(texts("due"), _counted(seen.due, texts), "/claims?stage=new&stage=ready"),
+        Card(texts("waiting"), _counted(waiting, texts), "/claims?stage=waiting&stage=settled"),
+        Card(texts("given_up"), _counted(counts[Stage.GIVEN_UP], texts), "/claims?stage=given_up"),
         Card(
             texts("oldest_claim"),
             texts.age(seen.at - oldest) if oldest else "–",
@@ -154,7 +151,7 @@ def _cards(seen: Overview, texts: PageTexts) -> list[Card]:
     ]
 
 
-def counted(number: int, texts: PageTexts) -> str:
+def _counted(number: int, texts: PageTexts) -> str:
     """A count that is not gone on with beyond a limit."""
     return f"{texts.number(number)}{'+' if number >= COUNTED_UP_TO else ''}"
 
@@ -172,46 +169,31 @@ def _closed(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str]]:
     ]
 
 
-def _hints(seen: Overview, texts: PageTexts, without: str) -> list[str]:
-    left = seen.left_alone.claims
-    return [hint for hint in (texts.counted("left_alone", left) if left else "", without) if hint]
+def _hints(seen: Overview, texts: PageTexts) -> list[str]:
+    left, without = seen.left_alone.claims, seen.troubles.without_last_attempt
+    hints = [
+        texts.counted("left_alone", left) if left else "",
+        without_last_attempt(texts.language, without.claims, is_more=without.is_more),
+    ]
+    return [hint for hint in hints if hint]
 
 
 def _charts(
     seen: Overview, names: Mapping[str, str], texts: PageTexts
-) -> Iterable[tuple[str, str, Chart | None, str]]:
+) -> list[tuple[str, str, Chart | None, str]]:
     """Each with the key of its title, how its bars stand, and the key of what is said without it."""
     success = seen.success
-    tried = any(rate.success + rate.failed + rate.left for rate in success.by_day.values())
-    drawn: tuple[tuple[str, str, bool, Callable[[], Chart], str], ...] = (
-        ("by_day", "columns", tried, lambda: charts.by_day(success.by_day, texts), "no_attempts"),
-        (
-            "by_carrier",
-            "rows",
-            tried,
-            lambda: charts.by_carrier(success.by_carrier, names, texts),
-            "no_attempts",
-        ),
-        ("by_retry", "columns", tried, lambda: charts.by_retry(success.by_retry, texts), "no_attempts"),
-        (
-            "by_kind",
-            "rows",
-            bool(success.errors),
-            lambda: charts.by_kind(success.errors, texts),
-            "no_attempts",
-        ),
-        ("quotas", "rows", True, lambda: charts.quotas(seen.carriers, texts), "no_calls_used"),
-        (
-            "backlog",
-            "rows",
-            bool(seen.backlogs),
-            lambda: charts.backlog(seen.backlogs_by_carrier, names, texts),
-            "no_backlog",
-        ),
-    )
-    for key, form, is_there, draw, nothing in drawn:
-        chart = draw() if is_there else None
-        yield key, form, chart if chart and chart.bars else None, nothing
+    tried = success.all.success + success.all.failed + success.all.left
+    found = [
+        # Every day has its bar, also if nothing was tried.
+        ("by_day", "columns", charts.by_day(success.by_day if tried else {}, texts), "no_attempts"),
+        ("by_carrier", "rows", charts.by_carrier(success.by_carrier, names, texts), "no_attempts"),
+        ("by_retry", "columns", charts.by_retry(success.by_retry, texts), "no_attempts"),
+        ("by_kind", "rows", charts.by_kind(success.errors, texts), "no_attempts"),
+        ("quotas", "rows", charts.quotas(seen.carriers, texts), "no_calls_used"),
+        ("backlog", "rows", charts.backlog(seen.backlogs_by_carrier, names, texts), "no_backlog"),
+    ]
+    return [(key, form, chart if chart.bars else None, nothing) for key, form, chart, nothing in found]
 
 
 def _run(run: Run, seen: Overview, texts: PageTexts) -> dict[str, str]:

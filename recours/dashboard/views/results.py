@@ -46,18 +46,16 @@ def _week(result: WeekResult, texts: PageTexts) -> dict[str, str]:
 
 
 def _shown(proofs: SecuredProofs, texts: PageTexts) -> tuple[str, str]:
-    money = (texts.money(amount, currency) for currency, amount in proofs.amounts.items())
-    return texts.number(proofs.count), " + ".join(money) or "–"
+    return texts.number(proofs.count), texts.sums(proofs.amounts) or "–"
 
 
 def _return(found: CallReturn, visit: Visit) -> dict[str, str]:
     texts = visit.texts
-    secured = (texts.money(amount, currency) for currency, amount in found.secured.items())
     return {
         "carrier": visit.operations.catalog.name_of(found.carrier, clean(found.carrier, 60)),
         "calls": texts.number(found.calls),
         "proofs": texts.number(found.proofs),
         "each": texts.number(found.calls_per_proof),
         "in_vain": texts.number(found.in_vain),
-        "secured": " + ".join(secured) or "–",
+        "secured": texts.sums(found.secured) or "–",
     }
