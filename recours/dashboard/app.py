@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from recours.dashboard.visitors import (
     SESSION_S,
     NotAdmitted,
     PageRequest,
+    Visitor,
     is_own_origin,
     new_session,
     visitor_of,
@@ -54,9 +56,9 @@ from recours.wiring.operations import open_operations
 
 View = Callable[[Visit], Response]
 _LANGUAGE_S = 365 * 86400
-_MOST_FIELDS = 11_000  # a box for each of the claims that may be chosen
-_LARGEST_FIELD = 100_000  # bytes
-_LARGEST_BODY = LARGEST + 2_000_000  # bytes: a file, and what else is sent with it
+_MOST_FIELDS = 1000  # a list has 50 boxes
+_LARGEST_FORM = 100_000  # bytes
+_LARGER_FORMS = {"/claim/attach": LARGEST + 2_000_000}  # a file; one a little too large is named as that
 
 # Nothing is loaded from elsewhere, nobody may frame the page, and no script or style stands in it.
 POLICY = (
@@ -138,7 +140,7 @@ def make_app(environment: Mapping[str, str]) -> Starlette:
 
 
 class _Hardened:
-    """Adds what holds for every answer; refuses posts of other sites, and bodies that are larger than any may be."""
+    """Adds what holds for every answer; refuses posts of other sites, and forms that are larger than theirs may be."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -162,17 +164,31 @@ class _Hardened:
             refusal = Response("This was not sent by the page itself.\n", 403, media_type="text/plain")
             await refusal(scope, receive, send_hardened)
             return
-        left = _LARGEST_BODY
+        left = _LARGER_FORMS.get(scope["path"], _LARGEST_FORM)
+        announced = request.headers.get("content-length", "")
+        is_too_large = announced.isdecimal() and int(announced[:20]) > left
 
         async def receive_bounded() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise HTTPException(HTTP_413_CONTENT_TOO_LARGE, "This is larger than any file may be.")
+            nonlocal left, is_too_large
+            # Here, not above: whoever may not send a form at all is told that first.
+            if not is_too_large:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                is_too_large = left < 0  # one that comes in chunks announces no length
+            if is_too_large:
+                raise HTTPException(HTTP_413_CONTENT_TOO_LARGE, "This is larger than such a form may be.")
             return message
 
         await self._app(scope, receive_bounded, send_hardened)
+
+
+@dataclass(frozen=True)
+class _Admitted:
+    """A visitor who may do what they ask for."""
+
+    settings: Settings
+    texts: PageTexts
+    visitor: Visitor
 
 
 class _Page:
@@ -184,21 +200,32 @@ class _Page:
         self._notices = Notices()
 
     def shown(self, view: View) -> Callable[[Request], Any]:
+        def answer(request: Request) -> Response:
+            admitted = self._admit(request, acts=False)
+            if isinstance(admitted, Response):
+                return admitted
+            return self._answer(request, view, FormData(), admitted)
+
         async def endpoint(request: Request) -> Response:
-            return await run_in_threadpool(self._answer, request, view, FormData(), acts=False)
+            return await run_in_threadpool(answer, request)
 
         return endpoint
 
     def done(self, view: View) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
+            # Of whoever may not act, nothing is read.
+            admitted = await run_in_threadpool(self._admit, request, acts=True)
+            if isinstance(admitted, Response):
+                return admitted
             async with request.form(
-                max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FIELD
+                max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FORM
             ) as form:
-                return await run_in_threadpool(self._answer, request, view, form, acts=True)
+                return await run_in_threadpool(self._answer, request, view, form, admitted)
 
         return endpoint
 
-    def _answer(self, request: Request, view: View, form: FormData, *, acts: bool) -> Response:
+    def _admit(self, request: Request, *, acts: bool) -> _Admitted | Response:
+        """Who asks, if they may; else the page that says why not."""
         settings = load_at_home(self._environment, CATALOG)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
         visitor = visitor_of(_asked(request), settings)
@@ -206,6 +233,10 @@ class _Page:
             return _refusal(request, texts, visitor)
         if acts and not visitor.may_act:
             raise HTTPException(403, texts("only_operators"))
+        return _Admitted(settings, texts, visitor)
+
+    def _answer(self, request: Request, view: View, form: FormData, admitted: _Admitted) -> Response:
+        settings, texts, visitor = admitted.settings, admitted.texts, admitted.visitor
         # Opened for each request: a database that was gone or replaced is seen at once.
         operations = open_operations(settings)
         with closing(operations.database):

@@ -43,6 +43,7 @@ class PageClient:
     """A visitor at the page's own machine; `headers` are sent with each request."""
 
     client: TestClient
+    peer: str = "127.0.0.1"
 
     def get(self, path: str, **headers: str) -> Shown:
         return Shown(self.client.get(path, headers=_named(headers)))
@@ -76,7 +77,7 @@ def visitor(environment: dict[str, str]) -> Iterator[Callable[..., PageClient]]:
 
     def make(peer: str = "127.0.0.1") -> PageClient:
         opened.append(TestClient(app, base_url=AT, client=(peer, 50000), raise_server_exceptions=True))
-        return PageClient(opened[-1])
+        return PageClient(opened[-1], peer)
 
     yield make
     for client in opened:

@@ -1,13 +1,16 @@
 """Who sees the page and who may act, and what holds for every answer."""
 
+import asyncio
 from collections.abc import Callable
+from itertools import chain, repeat
+from typing import Any
 
 import pytest
 
 from recours.core.password import hash_of
 from recours.dashboard.app import DONE, LOOKED_AT
 from recours.database.engine import Database
-from tests.integration.page.conftest import PageClient
+from tests.integration.page.conftest import AT, PageClient
 
 PASSWORD = "une phrase de passe"
 HASH = str(hash_of(PASSWORD, bytes(16)))
@@ -124,6 +127,71 @@ def test_a_forged_name_from_an_address_that_is_no_proxy_gives_no_rights(
 def test_a_viewer_can_do_nothing(visitor: Visitors, path: str) -> None:
     shown = visitor("10.0.0.5").post(path, {}, X_Forwarded_User="zoe")
     assert (shown.status, "Only operators may do that" in shown.text) == (403, True)
+
+
+# ---------------------------------------------------------------- how much of what is sent is read
+
+BEGINNING = b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+PIECE = bytes(10_000)
+
+
+def flood(client: PageClient, path: str, **headers: str) -> tuple[int, int]:
+    """Send a form that never ends, in chunks; the status of the answer, and how many bytes were taken until then."""
+    endless, statuses, taken = chain([BEGINNING], repeat(PIECE)), [], 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal taken
+        piece = next(endless)
+        taken += len(piece)
+        return {"type": "http.request", "body": piece, "more_body": True}
+
+    async def send(message: Any) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    sent = {
+        "Host": "127.0.0.1:8501",
+        "Origin": AT,
+        "Content-Type": "multipart/form-data; boundary=x",
+        **headers,
+    }
+    scope = {
+        "type": "http", "method": "POST", "scheme": "http", "path": path, "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+        "client": (client.peer, 50000),
+    }  # fmt: skip
+
+    async def answered() -> None:
+        await client.client.app(scope, receive, send)
+
+    asyncio.run(answered())
+    return statuses[0], taken
+
+
+@pytest.mark.usefixtures("behind_proxy")
+@pytest.mark.parametrize("path", sorted(DONE))
+def test_nothing_is_read_of_what_a_viewer_sends(visitor: Visitors, path: str) -> None:
+    assert flood(visitor("10.0.0.5"), path, **{"X-Forwarded-User": "zoe"}) == (403, 0)
+    assert flood(visitor("10.0.0.6"), path, **{"X-Forwarded-User": "anna"}) == (403, 0)
+
+
+@pytest.mark.parametrize("path", sorted(DONE))
+def test_nothing_is_read_of_what_is_sent_without_the_password(
+    page: PageClient, environment: dict[str, str], path: str
+) -> None:
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    assert flood(page, path) == (401, 0)
+
+
+@pytest.mark.parametrize("path", ["/enter", "/language", *sorted(DONE)])
+def test_no_more_is_read_than_the_form_may_have(
+    page: PageClient, environment: dict[str, str], path: str
+) -> None:
+    if path == "/enter":
+        environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    most = 23_000_000 if path == "/claim/attach" else 110_000
+    status, taken = flood(page, path)
+    assert (status in (400, 413), taken <= most) == (True, True)
+    assert flood(page, path, **{"Content-Length": "23000000"}) == (413, 0)
 
 
 # ---------------------------------------------------------------- what holds for every answer
