@@ -56,7 +56,8 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
 
 def here(request: Request) -> str:
     """The address of the page that is shown, without what was to be shown once."""
-    return with_parameters(request.url.path, request.query_params, notice=None)
+    # A path may begin with two slashes, and would then lead to another site.
+    return own_path(with_parameters(request.url.path, request.query_params, notice=None))
 
 
 def with_parameters(path: str, parameters: QueryParams, **changes: object) -> str:
@@ -66,6 +67,12 @@ def with_parameters(path: str, parameters: QueryParams, **changes: object) -> st
         values = value if isinstance(value, list | tuple) else [value]
         kept += [(name, str(one)) for one in values if one is not None]
     return f"{path}?{urlencode(kept)}" if kept else path
+
+
+def number_in(text: str, most: int) -> int | None:
+    """The number from 1 to `most` that a parameter names; None: it names none."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    return int(text) if is_number and 0 < int(text) <= most else None
 
 
 def own_path(address: str) -> str:

@@ -17,7 +17,7 @@ from recours.core.text import clean
 from recours.dashboard.acting import done_with_each, fetched_now
 from recours.dashboard.notices import Notice
 from recours.dashboard.texts import PageTexts
-from recours.dashboard.visit import Visit
+from recours.dashboard.visit import Visit, number_in
 from recours.operations.actions import MOST_CLAIMS, ActionResult
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.operations.labels import error_of, reason_of
@@ -83,7 +83,7 @@ def wanted_by(query: QueryParams, carriers: Mapping[str, object]) -> ListAddress
         ),
         sort=Sort(query["sort"]) if query.get("sort") in set(Sort) else None,
         descending=query.get("order") == "desc",
-        page=_page(query.get("page", "1")),
+        page=number_in(query.get("page", ""), _FARTHEST_PAGE) or 1,
         unknown=[
             (name, clean(value, 40))
             for name, values in given.items()
@@ -98,11 +98,6 @@ def _values(query: QueryParams, name: str) -> list[str]:
     """Each once. The form sends an empty choice for "all"; "none" stands for claims that have none."""
     values = dict.fromkeys(value for value in query.getlist(name) if value)
     return ["" if value == "none" else value for value in values]
-
-
-def _page(text: str) -> int:
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_FARTHEST_PAGE))
-    return int(text) if is_number and 0 < int(text) <= _FARTHEST_PAGE else 1
 
 
 def found_by(query: QueryParams, operations: Operations) -> tuple[ListAddress, list[Problem]]:

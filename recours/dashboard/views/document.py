@@ -9,7 +9,7 @@ from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 from recours.dashboard.documents import POLICY, NoDocument, find_document
 from recours.dashboard.pdf_pages import MOST_PAGES, NotDrawnError, draw_page
 from recours.dashboard.views.claim import claim_named
-from recours.dashboard.visit import Visit
+from recours.dashboard.visit import Visit, number_in
 
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 _SHOWN = (*PICTURES, "text/html")
@@ -35,11 +35,12 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _page(content: bytes, number: str) -> Response:
-    if not (number.isascii() and number.isdigit() and 0 < int(number[:4]) <= MOST_PAGES):
+def _page(content: bytes, asked: str) -> Response:
+    number = number_in(asked, MOST_PAGES)
+    if number is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     try:
-        drawn = draw_page(content, int(number))
+        drawn = draw_page(content, number)
     except NotDrawnError:
         # Where the picture should be, the page says so, and offers the document.
         return Response(status_code=HTTP_422_UNPROCESSABLE_CONTENT)

@@ -6,12 +6,12 @@ from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.mail import MailState
 from recours.dashboard.acting import done
-from recours.dashboard.visit import Visit
+from recours.dashboard.visit import Visit, number_in
 from recours.database.reports.mails import DatabaseMails
 from recours.operations.records import WrittenMail
 
 _WAITING, _LATEST = 200, 50
-_LONGEST_NUMBER = 9  # digits
+_LARGEST_NUMBER = 999_999_999
 TONES = {
     MailState.READY: "",
     MailState.HELD: "warn",
@@ -55,9 +55,8 @@ def release(visit: Visit) -> Response:
 
 
 def _mail(visit: Visit) -> WrittenMail:
-    number = visit.query.get("number", "")
-    is_number = number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER
-    found = DatabaseMails(visit.operations.database).find(int(number)) if is_number else None
+    number = number_in(visit.query.get("number", ""), _LARGEST_NUMBER)
+    found = DatabaseMails(visit.operations.database).find(number) if number else None
     if found is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     return found

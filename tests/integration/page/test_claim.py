@@ -193,7 +193,7 @@ def test_a_file_that_is_no_document_gives_a_sentence(
     assert (shown.status, "What lies there is no document" in shown.text) == (200, True)
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "2", "99999", "x", "²"])
+@pytest.mark.parametrize("number", ["0", "-1", "2", "99999", "x", "²", "0001" + "9" * 5000])
 def test_there_is_no_such_page_of_the_document(page: PageClient, number: str) -> None:
     attach(page, PROOF)
     assert page.get(f"/document?claim=CLM-00000&page={number}").status in (404, 422)

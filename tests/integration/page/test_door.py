@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import chain, repeat
 from typing import Any
 
+import httpx2
 import pytest
 
 from recours.core.password import hash_of
@@ -87,6 +88,14 @@ def test_nobody_is_led_elsewhere(page: PageClient, environment: dict[str, str], 
     assert (shown.status, shown.response.headers["location"]) == (303, "/")
     shown = page.post("/language", {"language": "fr", "back": back})
     assert (shown.status, shown.response.headers["location"]) == (303, "/")
+
+
+@pytest.mark.parametrize("path", ["//elsewhere.example/", "//elsewhere.example", "///elsewhere.example/x"])
+def test_a_page_that_there_is_not_leads_nowhere_else(page: PageClient, path: str) -> None:
+    answer = page.client.get(httpx2.URL(AT, raw_path=path.encode()))
+    assert (answer.status_code, "There is no such page." in answer.text) == (404, True)
+    assert 'href="/"' in answer.text
+    assert "elsewhere" not in answer.text
 
 
 # ---------------------------------------------------------------- people whom a proxy signed in
