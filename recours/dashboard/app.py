@@ -318,7 +318,9 @@ class _Page:
 
 def _asked(request: Request) -> PageRequest:
     peer = request.client.host if request.client else ""
-    return PageRequest(request.headers, peer, request.cookies.get(SESSION_COOKIE, ""))
+    # A header that came twice is a list. What a proxy appends to the visitor's own stands last in it.
+    headers = {name: ", ".join(request.headers.getlist(name)) for name in request.headers}
+    return PageRequest(headers, peer, request.cookies.get(SESSION_COOKIE, ""))
 
 
 def _refusal(request: Request, texts: PageTexts, why: NotAdmitted) -> Response:

@@ -21,6 +21,7 @@ SESSION_S = 12 * 3600
 # Whoever came in without a name of their own, in the record of what was done.
 OPERATOR = "operator"
 _LONGEST_NAME = 100
+_OWN_BITS = 64  # of an IPv6 address are those of somebody's network
 _OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -52,38 +53,49 @@ class NotAdmitted(StrEnum):
 
 @dataclass(frozen=True)
 class PageRequest:
-    """A request as far as it tells who sends it. Names of `headers` are in lower case."""
+    """A request as far as it tells who sends it. Names of `headers` are in lower case, each once."""
 
     headers: Mapping[str, str]
     peer: str  # the address that the connection comes from; "": unknown
     session: str = ""  # of the cookie
 
     def is_by_proxy(self, proxies: Iterable[Network]) -> bool:
-        try:
-            peer = ipaddress.ip_address(self.peer)
-        except ValueError:
-            return False
-        peer = getattr(peer, "ipv4_mapped", None) or peer
-        return any(peer in network for network in proxies)
+        peer = _ip_of(self.peer)
+        return peer is not None and any(peer in network for network in proxies)
 
     def address(self, proxies: Iterable[Network]) -> str:
-        """Where it comes from, for counting wrong passwords: the last address that a known proxy saw."""
-        if self.is_by_proxy(proxies) and (seen := self.headers.get("x-forwarded-for", "")):
-            return clean(seen.rsplit(",", 1)[-1].strip(), _LONGEST_NAME)
-        return self.peer or "unknown"
+        """Where it comes from, for counting wrong passwords: the last address that a known proxy saw.
+
+        Of IPv6 the network, since whoever has one address has 2^64 of them.
+        """
+        seen = self.headers.get("x-forwarded-for", "") if self.is_by_proxy(proxies) else ""
+        text = seen.rsplit(",", 1)[-1].strip() or self.peer
+        ip = _ip_of(text)
+        if isinstance(ip, ipaddress.IPv6Address):
+            return str(ipaddress.IPv6Network((int(ip), _OWN_BITS), strict=False))
+        return str(ip) if ip else clean(text, _LONGEST_NAME) or "unknown"
 
     @property
     def is_from_elsewhere(self) -> bool:
-        """Tell whether others may be able to send such a request, though the page listens at this machine alone.
+        """Tell whether others may be able to send such a request.
 
-        They can through a proxy; and through somebody's browser here, by a name of theirs that stands for 127.0.0.1.
+        They can from another machine, if the page was started for them; through a proxy; and through somebody's browser here,
+        by a name of theirs that stands for 127.0.0.1.
         """
-        if any(name in self.headers for name in _OF_PROXIES):
+        if not is_loopback(self.peer) or any(name in self.headers for name in _OF_PROXIES):
             return True
         try:
             return not is_loopback(urlsplit(f"//{self.headers.get('host', '')}").hostname or "")
         except ValueError:
             return True
+
+
+def _ip_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def visitor_of(asked: PageRequest, settings: Settings) -> Visitor | NotAdmitted:

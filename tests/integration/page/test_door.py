@@ -28,8 +28,12 @@ def test_who_sits_at_this_machine_sees_everything(page: PageClient) -> None:
 
 
 def test_without_a_password_others_see_nothing(visitor: Visitors) -> None:
-    for headers in ({"Host": "pods.example"}, {"X_Forwarded_For": "192.168.1.20"}):
-        shown = visitor().get("/", **headers)
+    for peer, headers in (
+        ("127.0.0.1", {"Host": "pods.example"}),
+        ("127.0.0.1", {"X_Forwarded_For": "192.168.1.20"}),
+        ("192.168.1.20", {"Host": "127.0.0.1:8501"}),  # the password was taken away while the page was served
+    ):
+        shown = visitor(peer).get("/", **headers)
         assert (shown.status, "needs a password" in shown.text) == (403, True)
         assert "claims waiting" not in shown.text
 
@@ -129,6 +133,26 @@ def test_a_forged_name_from_an_address_that_is_no_proxy_gives_no_rights(
     environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
     shown = visitor(peer).get("/", **forged)
     assert (shown.status, "anna" in shown.text) == (401, False)
+
+
+@pytest.mark.usefixtures("behind_proxy")
+def test_a_name_beside_that_of_the_proxy_gives_no_rights(visitor: Visitors) -> None:
+    twice = [("X-Forwarded-User", "anna"), ("X-Forwarded-User", "zoe")]
+    proxy = visitor("10.0.0.5").client
+    assert proxy.post("/mails/release", headers=[*twice, ("Origin", AT)]).status_code == 403
+
+
+@pytest.mark.usefixtures("behind_proxy")
+def test_an_address_beside_that_of_the_proxy_gives_no_more_guesses(
+    visitor: Visitors, environment: dict[str, str]
+) -> None:
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    proxy, statuses = visitor("10.0.0.5").client, []
+    for n in range(4):
+        seen = [("X-Forwarded-For", f"10.1.1.{n}"), ("X-Forwarded-For", "192.168.1.20")]
+        answer = proxy.post("/enter", data={"password": "a guess"}, headers=[*seen, ("Origin", AT)])
+        statuses.append(answer.status_code)
+    assert statuses == [403, 403, 403, 429]
 
 
 @pytest.mark.usefixtures("behind_proxy")

@@ -76,6 +76,23 @@ def test_wrong_passwords_are_counted_by_the_address_that_a_known_proxy_saw() -> 
     assert PageRequest(seen, "::ffff:10.1.2.3").address(proxies) == "2.2.2.2"
     assert PageRequest(seen, "11.1.2.3").address(proxies) == "11.1.2.3"
     assert PageRequest(seen, "unix:socket").address(proxies) == "unix:socket"
+    assert PageRequest({}, "").address(proxies) == "unknown"
+
+
+def test_wrong_passwords_of_one_network_are_counted_together() -> None:
+    def counted_as(peer: str) -> str:
+        return PageRequest({}, peer).address(())
+
+    assert (
+        counted_as("2001:db8:1:2:3::4") == counted_as("2001:db8:1:2:ffff::") != counted_as("2001:db8:1:3::4")
+    )
+    assert counted_as("fe80::1%eth0") == counted_as("fe80::2%eth1")
+    assert counted_as("::ffff:10.1.2.3") == counted_as("10.1.2.3") != counted_as("10.1.2.4")
+
+
+@pytest.mark.parametrize("peer", ["192.168.1.20", "::ffff:192.168.1.20", "2001:db8::1", "unix:socket", ""])
+def test_another_machine_is_elsewhere_whatever_host_it_names(peer: str) -> None:
+    assert PageRequest(AT_HOME, peer).is_from_elsewhere
 
 
 # ---------------------------------------------------------------- who
