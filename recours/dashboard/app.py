@@ -12,7 +12,6 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -116,7 +115,7 @@ DONE: Mapping[str, View] = {
 }
 
 
-def make_app(environment: Mapping[str, str]) -> Starlette:
+def make_app(environment: Mapping[str, str]) -> ASGIApp:
     """The application. Settings are read for each request: a password that was changed counts at once."""
     page = _Page(environment)
     static = StaticFiles(directory=Path(__file__).parent / "static")
@@ -128,15 +127,9 @@ def make_app(environment: Mapping[str, str]) -> Starlette:
         *(Route(path, page.shown(view), methods=["GET"]) for path, view in LOOKED_AT.items()),
         *(Route(path, page.done(view), methods=["POST"]) for path, view in DONE.items()),
     ]
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(_Hardened)],
-        exception_handlers={
-            HTTPException: page.failed,
-            SettingsError: page.failed,
-            DatabaseError: page.failed,
-        },
-    )
+    handlers = dict.fromkeys((HTTPException, SettingsError, DatabaseError), page.failed)
+    # Around the whole, not one of its middlewares: those add nothing to the answer to a fault that nobody foresaw.
+    return _Hardened(Starlette(routes=routes, exception_handlers=handlers))
 
 
 class _Hardened:

@@ -7,8 +7,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.responses import Response
+from starlette.testclient import TestClient
 
 from recours.core.password import hash_of
+from recours.dashboard import app
 from recours.dashboard.app import DONE, LOOKED_AT
 from recours.database.engine import Database
 from tests.integration.page.conftest import AT, PageClient
@@ -256,6 +259,22 @@ def test_every_answer_refuses_frames_and_foreign_scripts(page: PageClient, path:
     assert "unsafe" not in policy.partition("script-src")[2].partition(";")[0]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
+
+
+def test_a_fault_that_nobody_foresaw_tells_nothing_and_is_kept_nowhere(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_visit: object) -> Response:
+        raise RuntimeError("/home/anna/claims.db")
+
+    monkeypatch.setitem(app.LOOKED_AT, "/results", fail)
+    client = TestClient(
+        app.make_app(environment), AT, raise_server_exceptions=False, client=("127.0.0.1", 50000)
+    )
+    answer = client.get("/results")
+    assert (answer.status_code, "anna" in answer.text) == (500, False)
+    assert answer.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_what_is_looked_at_takes_no_post_and_what_is_done_no_get(page: PageClient) -> None:
