@@ -78,21 +78,7 @@ def _see_that_it_is_free(host: str, port: int) -> None:
 
 
 def _serve(host: str, port: int) -> None:
-    import uvicorn  # noqa: PLC0415 (of the extra)
-
-    from recours.dashboard.app import make_app  # noqa: PLC0415 (same)
+    from recours.dashboard.serving import serve  # noqa: PLC0415 (of the extra)
 
     click.echo(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it.")
-    # Headers of proxies are the page's own to read: which of them may be believed is a setting.
-    uvicorn.run(
-        make_app(os.environ),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        h11_max_incomplete_event_size=64_000,
-        limit_concurrency=200,
-        timeout_keep_alive=30,
-    )
+    serve(host, port)

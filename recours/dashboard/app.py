@@ -1,5 +1,6 @@
 """The page as a web application: its addresses, who may use them, and what holds for every answer."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.status import HTTP_404_NOT_FOUND, HTTP_413_CONTENT_TOO_LARGE
+from starlette.status import HTTP_404_NOT_FOUND, HTTP_408_REQUEST_TIMEOUT, HTTP_413_CONTENT_TOO_LARGE
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recours.carriers.registry import CATALOG
@@ -57,6 +58,10 @@ View = Callable[[Visit], Response]
 _LANGUAGE_S = 365 * 86400
 _MOST_FIELDS = 1000  # a list has 50 boxes
 _LARGEST_FORM = 100_000  # bytes
+_PATIENCE_S, _SLOWEST = (
+    20.0,
+    40_000,
+)  # a form comes within that, and as long as it takes at so many bytes a second
 _LARGER_FORMS = {"/claim/attach": LARGEST + 2_000_000}  # a file; one a little too large is named as that
 
 # Nothing is loaded from elsewhere, nobody may frame the page, and no script or style stands in it.
@@ -157,22 +162,34 @@ class _Hardened:
             refusal = Response("This was not sent by the page itself.\n", 403, media_type="text/plain")
             await refusal(scope, receive, send_hardened)
             return
-        left = _LARGER_FORMS.get(scope["path"], _LARGEST_FORM)
-        announced = request.headers.get("content-length", "")
-        is_too_large = announced.isdecimal() and int(announced[:20]) > left
+        await self._app(scope, _BoundedForm(request, receive), send_hardened)
 
-        async def receive_bounded() -> Message:
-            nonlocal left, is_too_large
-            # Here, not above: whoever may not send a form at all is told that first.
-            if not is_too_large:
-                message = await receive()
-                left -= len(message.get("body", b""))
-                is_too_large = left < 0  # one that comes in chunks announces no length
-            if is_too_large:
-                raise HTTPException(HTTP_413_CONTENT_TOO_LARGE, "This is larger than such a form may be.")
-            return message
 
-        await self._app(scope, receive_bounded, send_hardened)
+class _BoundedForm:
+    """What a visitor sends, taken as long as it is no larger and no slower than the form of that address may be.
+
+    Asked for by what reads the form: whoever may not send one at all is told that first.
+    """
+
+    def __init__(self, request: Request, receive: Receive) -> None:
+        self._receive = receive
+        self._left = _LARGER_FORMS.get(request.scope["path"], _LARGEST_FORM)
+        self._until = asyncio.get_running_loop().time() + _PATIENCE_S + self._left / _SLOWEST
+        announced = request.headers.get("content-length", "")  # there is none of what comes in chunks
+        self._is_too_large = announced.isdecimal() and int(announced[:20]) > self._left
+
+    async def __call__(self) -> Message:
+        if not self._is_too_large:
+            try:
+                async with asyncio.timeout_at(self._until):
+                    message = await self._receive()
+            except TimeoutError:
+                raise HTTPException(HTTP_408_REQUEST_TIMEOUT, "The form did not come in time.") from None
+            self._left -= len(message.get("body", b""))
+            self._is_too_large = self._left < 0
+        if self._is_too_large:
+            raise HTTPException(HTTP_413_CONTENT_TOO_LARGE, "This is larger than such a form may be.")
+        return message
 
 
 @dataclass(frozen=True)

@@ -171,12 +171,19 @@ BEGINNING = b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r
 PIECE = bytes(10_000)
 
 
-def flood(client: PageClient, path: str, **headers: str) -> tuple[int, int]:
-    """Send a form that never ends, in chunks; the status of the answer, and how many bytes were taken until then."""
+def flood(
+    client: PageClient, path: str, headers: dict[str, str] | None = None, *, stops: bool = False
+) -> tuple[int, int]:
+    """Send a form that never ends, in chunks; the status of the answer, and how many bytes were taken until then.
+
+    `stops`: nothing comes after its beginning.
+    """
     endless, statuses, taken = chain([BEGINNING], repeat(PIECE)), [], 0
 
     async def receive() -> dict[str, Any]:
         nonlocal taken
+        if stops and taken:
+            await asyncio.Event().wait()
         piece = next(endless)
         taken += len(piece)
         return {"type": "http.request", "body": piece, "more_body": True}
@@ -188,7 +195,7 @@ def flood(client: PageClient, path: str, **headers: str) -> tuple[int, int]:
         "Host": "127.0.0.1:8501",
         "Origin": AT,
         "Content-Type": "multipart/form-data; boundary=x",
-        **headers,
+        **(headers or {}),
     }
     scope = {
         "type": "http", "method": "POST", "scheme": "http", "path": path, "query_string": b"",
@@ -197,7 +204,8 @@ def flood(client: PageClient, path: str, **headers: str) -> tuple[int, int]:
     }  # fmt: skip
 
     async def answered() -> None:
-        await client.client.app(scope, receive, send)
+        async with asyncio.timeout(30):
+            await client.client.app(scope, receive, send)
 
     asyncio.run(answered())
     return statuses[0], taken
@@ -206,8 +214,8 @@ def flood(client: PageClient, path: str, **headers: str) -> tuple[int, int]:
 @pytest.mark.usefixtures("behind_proxy")
 @pytest.mark.parametrize("path", sorted(DONE))
 def test_nothing_is_read_of_what_a_viewer_sends(visitor: Visitors, path: str) -> None:
-    assert flood(visitor("10.0.0.5"), path, **{"X-Forwarded-User": "zoe"}) == (403, 0)
-    assert flood(visitor("10.0.0.6"), path, **{"X-Forwarded-User": "anna"}) == (403, 0)
+    assert flood(visitor("10.0.0.5"), path, {"X-Forwarded-User": "zoe"}) == (403, 0)
+    assert flood(visitor("10.0.0.6"), path, {"X-Forwarded-User": "anna"}) == (403, 0)
 
 
 @pytest.mark.parametrize("path", sorted(DONE))
@@ -227,7 +235,16 @@ def test_no_more_is_read_than_the_form_may_have(
     most = 23_000_000 if path == "/claim/attach" else 110_000
     status, taken = flood(page, path)
     assert (status in (400, 413), taken <= most) == (True, True)
-    assert flood(page, path, **{"Content-Length": "23000000"}) == (413, 0)
+    assert flood(page, path, {"Content-Length": "23000000"}) == (413, 0)
+
+
+@pytest.mark.parametrize("path", ["/claim/enroll", "/claim/attach"])
+def test_a_form_that_stops_in_the_middle_is_not_waited_for(
+    page: PageClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(app, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(app, "_SLOWEST", 10**12)
+    assert flood(page, path, stops=True) == (408, len(BEGINNING))
 
 
 # ---------------------------------------------------------------- what holds for every answer

@@ -1,0 +1,63 @@
+"""Connections over which no request comes."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from recours.dashboard import serving
+from recours.dashboard.serving import ImpatientProtocol
+
+LONG_S = 10  # nothing takes so long that does not fail
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "PATIENCE_S", 0.02)
+
+
+async def answer_of(app: Any, sent: bytes) -> bytes:
+    """All that comes over a connection over which this is sent, until the server closes it."""
+    config = Config(app, http=ImpatientProtocol, log_level="critical", timeout_keep_alive=LONG_S)
+    config.load()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: ImpatientProtocol(config, ServerState(), {}), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        try:
+            writer.write(sent)
+            return await asyncio.wait_for(reader.read(), LONG_S)
+        finally:
+            writer.close()
+
+
+async def at_once(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"answered"})
+
+
+async def late(scope: Any, receive: Any, send: Any) -> None:
+    """After several looks."""
+    done = asyncio.Event()
+    asyncio.get_running_loop().call_later(10 * serving.PATIENCE_S, done.set)
+    await done.wait()
+    await at_once(scope, receive, send)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n"])
+def test_a_connection_without_a_whole_request_is_ended(sent: bytes) -> None:
+    assert asyncio.run(answer_of(at_once, sent)) == b""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",  # answered without its body
+    ],
+)
+@pytest.mark.parametrize("app", [at_once, late])
+def test_one_over_which_nothing_more_comes_is_ended_once_it_is_answered(app: Any, sent: bytes) -> None:
+    assert b"answered" in asyncio.run(answer_of(app, sent))
