@@ -26,6 +26,7 @@ from recours.carriers.reservation import (
     QuotaStore,
 )
 from recours.core.accounts import HOUSE, carrier_of
+from recours.core.actions import authored
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
@@ -729,7 +730,7 @@ class APIRequestQueue:
 
     def stop(self, carrier: str, by: str, why: str = "") -> Stop:
         """Stop the carrier for all processes, until it is resumed. `by`: the person; `why`: their words."""
-        stop = Stop(self._clock.now(), f"by {by}: {why}" if why else f"by {by}")
+        stop = Stop(self._clock.now(), authored(by, why))
         self._quota.stop(carrier, stop, by, why)
         return self._quota.carrier_state(carrier).stopped or stop
 

@@ -13,6 +13,7 @@ import click
 
 from recours.carriers.registry import CATALOG
 from recours.cli.console import FAILED, SEEN_BY_ALL, USAGE, harmless, say_error, say_warning
+from recours.core.actions import SOMEONE
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import tidy_number
 from recours.core.errors import RunError
@@ -73,7 +74,7 @@ def person() -> str:
     try:
         return clean(getpass.getuser(), 60)
     except (OSError, KeyError, ImportError):  # an account without a name, as in some containers
-        return "someone"
+        return SOMEONE
 
 
 def home() -> Path:

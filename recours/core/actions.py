@@ -9,6 +9,25 @@ from typing import Any
 # The subject of what was done to mails.
 MAILS = "mails"
 
+# Who is recorded where no person has a name.
+OPERATOR = "operator"  # on the page, without names
+SERVICE = "service"  # other software that edits claims
+SOMEONE = "someone"  # on a machine whose account has no name
+_BY = "by "
+
+
+def authored(by: str, why: str) -> str:
+    """Who did something and why, as one text that is stored."""
+    return f"{_BY}{by}: {why}" if why else f"{_BY}{by}"
+
+
+def author_and_words(text: str | None) -> tuple[str, str]:
+    """The inverse of `authored`; other software may have written the words alone."""
+    if not (text or "").startswith(_BY):
+        return SOMEONE, text or ""
+    who, _, words = (text or "").removeprefix(_BY).partition(": ")
+    return who, words
+
 
 class ActionKind(StrEnum):
     """`recours_actions.what`."""

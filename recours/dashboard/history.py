@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
+from recours.core.actions import SERVICE
 from recours.core.carrier import Catalog
 from recours.core.changes import ChangeKind
 from recours.core.sentences import sentence
@@ -15,7 +16,6 @@ from recours.operations.labels import quoted
 from recours.operations.records import Message, PastAttempt, PastChange
 from recours.runs.ports import ATTACHED
 
-_SERVICE = "service"  # who edited a claim, if no person did
 _ICONS = {"success": "check", "failed": "cross", ATTACHED: "clip"}
 
 
@@ -44,7 +44,9 @@ class History:
         self, attempts: Sequence[PastAttempt], messages: Sequence[Message], changes: Sequence[PastChange]
     ) -> list[HistoryEntry]:
         """All of them. What was attached is an attempt too, which says more of it, but not who did."""
-        who = {change.at: clean(change.by, 60) for change in changes if change.what == ChangeKind.ATTACHED}
+        who = {
+            change.at: self.texts.who(change.by) for change in changes if change.what == ChangeKind.ATTACHED
+        }
         found = [
             *self._attempts(attempts, who),
             *map(self._message, messages),
@@ -118,10 +120,10 @@ class History:
         return HistoryEntry(at, "mail", title, [told])
 
     def _change(self, change: PastChange) -> HistoryEntry:
-        is_by_service = change.by == _SERVICE
-        by = self.texts("by_service") if is_by_service else clean(change.by, 60)
         title = _capitalized(change_text(self.texts.language, change))
-        return HistoryEntry(change.at, "edit" if is_by_service else "person", title, by=by)
+        return HistoryEntry(
+            change.at, "edit" if change.by == SERVICE else "person", title, by=self.texts.who(change.by)
+        )
 
 
 def _capitalized(text: str) -> str:

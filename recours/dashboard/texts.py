@@ -7,7 +7,7 @@ from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.dashboard.phrases import carriers, claim, claims, forecast, mails, overview, results
-from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING
+from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING, person_named
 from recours.operations.position import Standing, closing_of
 
 # In English and in French.
@@ -22,7 +22,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "results": ("Results", "Résultats"),
     "skip": ("Skip to the content", "Aller au contenu"),
     "leave": ("Log out", "Se déconnecter"),
-    "name_operator": ("operator", "opérateur"),  # the record's name for those who gave none
+    "visitor_operator": ("operator", "opérateur"),  # the record's name for those who gave none
     "role_viewer": ("may look, not act", "peut consulter, pas agir"),
     "role_operator": ("may act", "peut agir"),
     "only_operators": (
@@ -305,6 +305,10 @@ class PageTexts(Localized):
 
     def actor(self, actor: Actor) -> str:
         return ACTORS[self.language][actor]
+
+    def who(self, by: str) -> str:
+        """Who did something."""
+        return person_named(self.language, by)
 
     def closing(self, refusal: Refusal, carrier: str) -> str:
         return CLOSINGS[self.language][closing_of(refusal)].format(carrier=carrier)

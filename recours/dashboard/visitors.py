@@ -12,14 +12,13 @@ from urllib.parse import urlsplit
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from recours.core.actions import OPERATOR
 from recours.core.password import PasswordHash
 from recours.core.text import clean
 from recours.settings.model import Network, Settings, is_loopback
 
 SESSION_COOKIE = "recours_session"
 SESSION_S = 12 * 3600
-# Whoever came in without a name of their own, in the record of what was done.
-OPERATOR = "operator"
 _LONGEST_NAME = 100
 _OWN_BITS = 64  # of an IPv6 address are those of somebody's network
 _OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")

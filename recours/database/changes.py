@@ -6,13 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from recours.core.actions import SERVICE
 from recours.core.changes import ChangeKind, ClaimChange, edits, put_aside
 from recours.core.claim import Claim, FetchStatus, State
 from recours.database.tables import changes
 from recours.operations.enroll import MANUAL
-
-# Who changed what the row says.
-SERVICE = "service"
 
 # What a person's command leaves in the row. The next assessment meets it, and is not to take it for an edit of the service's.
 _LEFT_BY: dict[ChangeKind, tuple[str, Any]] = {

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from recours.core.accounts import HOUSE, AccountKey, ClientAccount, ServiceClient
-from recours.core.actions import ActionKind, OperatorAction
+from recours.core.actions import ActionKind, OperatorAction, authored
 from recours.core.text import clean, is_text
 from recours.database.actions import note_action
 from recours.database.engine import Database, DatabaseError
@@ -242,8 +242,7 @@ class ClientAccounts:
     def disable(self, account: ClientAccount, by: str, why: str, now: datetime) -> bool:
         """No more work is done with it, until it is enabled. False: it was removed."""
         disabled = OperatorAction(ActionKind.DISABLED, account.key, by, {"why": why} if why else {})
-        reason = f"by {by}: {why}" if why else f"by {by}"
-        values = {"disabled_at": now, "disabled_why": reason, "is_applied": False}
+        values = {"disabled_at": now, "disabled_why": authored(by, why), "is_applied": False}
         return self._update(account, values, disabled, now)
 
     def enable(self, account: ClientAccount, by: str, now: datetime) -> bool:

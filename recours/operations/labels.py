@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from recours.core.actions import OPERATOR, SERVICE, SOMEONE, author_and_words
 from recours.core.claim import Claim
 from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
@@ -217,9 +218,32 @@ def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
     return CLOSINGS[language][closing].format(carrier=carrier)
 
 
+# Whom the record calls by what they are.
+_NAMES = {
+    "en": {OPERATOR: "the operator", SERVICE: "the service", SOMEONE: "someone"},
+    "fr": {OPERATOR: "l'opérateur", SERVICE: "le service", SOMEONE: "quelqu'un"},
+}
+
+
+def person_named(language: str, by: str) -> str:
+    """Who did something. The name of a person stays as it is."""
+    return _NAMES[language].get(by) or clean(by, 100)
+
+
+def author_text(language: str, text: str) -> str:
+    """`the operator: "strike"`, of what `authored` made."""
+    who, words = author_and_words(text)
+    colon = " : " if language == "fr" else ": "
+    named = person_named(language, who)
+    return f"{named}{colon}{quoted(language, words)}" if words else named
+
+
 def account_reason(language: str, listed: ListedAccount) -> str:
     """Why no work is done with a client's account; "": its health says all there is to say."""
     why = listed.why or ""
+    is_by_person = listed.health in (AccountHealth.DISABLED, AccountHealth.PAUSED) and not listed.until
+    if why and is_by_person:
+        return f"{'par' if language == 'fr' else 'by'} {author_text(language, why)}"
     if language == "en" or not why:
         return why
     if listed.health is AccountHealth.REFUSED:

@@ -8,7 +8,7 @@ from typing import Any
 from recours.core.localized import Localized
 from recours.core.text import names_text
 from recours.installation import pasteable
-from recours.operations.labels import quoted
+from recours.operations.labels import author_text, quoted
 from recours.operations.problems import Problem, ProblemKind, Verdict
 
 _K = ProblemKind
@@ -383,7 +383,9 @@ class VerdictSentences(Localized):
                 "next": next_try,
                 "quote": f"{quote}, " if said else "",
                 "quoted": f" ({quote})" if said else "",
-                "author": self._say("author", by=facts["by"]) if facts.get("by") else "",
+                "author": self._say("author", by=author_text(self.language, f"by {facts['by']}"))
+                if facts.get("by")
+                else "",
                 **{what: self._named(what, facts) for what in ("clients", "accounts", "long")},
                 "often": self._often(int(facts.get("schedule_minutes", 0))),
                 "day": self._day_of(str(facts.get("deadline") or facts.get("evidence_until", ""))),

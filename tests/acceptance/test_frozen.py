@@ -22,7 +22,7 @@ from recours.carriers.registry import CATALOG
 from recours.cli import workers
 from recours.cli.console import DONE, FAILED, USAGE
 from recours.cli.main import recours as recours_command
-from recours.core.actions import MAILS, ActionKind
+from recours.core.actions import MAILS, SERVICE, ActionKind
 from recours.core.appraisal import EvidenceKind
 from recours.core.changes import ChangeKind
 from recours.core.claim import FetchStatus, Stage
@@ -30,7 +30,6 @@ from recours.core.custody import CustodyEvent
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Sentence
-from recours.database.changes import SERVICE
 from recours.database.schema.upgrade import create_file
 from recours.home import SETTING as HOME
 from recours.operations.enroll import MANUAL

@@ -184,7 +184,7 @@ def test_status_check_is_for_those_who_watch(service: Service, person: Person) -
     verdict, problem, remedy = paused.stdout.splitlines()
     assert verdict == "1 thing needs you: Chronopost is paused."
     assert re.fullmatch(
-        r"! Chronopost is paused since \d\d:\d\d \w+ \(by .*: works\)\. 1 claim blocked\.", problem
+        r"! Chronopost is paused since \d\d:\d\d \w+ \(by .*: \"works\"\)\. 1 claim blocked\.", problem
     )
     assert remedy == "  → recours resume chronopost"
     as_json = person.types("status", "--check", "--json")

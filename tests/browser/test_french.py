@@ -10,8 +10,7 @@ from tests.browser.conftest import World
 from tests.browser.views import VIEWS
 from tests.unit.operations.test_french import not_french
 
-# References, numbers and files have digits in them; what strangers wrote stands in claims named EVIL. `operator` is the name,
-# in the record, of visitors without one.
+# References, numbers and files have digits in them; what strangers wrote stands in claims named EVIL.
 _NAMES = re.compile(r".*(EVIL|<script>|src=x).*|\S*\d\S*|=HYPERLINK.*|\b(ups|chronopost) \w+", re.IGNORECASE)
 _KNOWN = {
     "UPS",
@@ -21,7 +20,6 @@ _KNOWN = {
     "Hermes",
     "English",
     "NEW",
-    "operator",
     "lun",
     "mar",
     "mer",

@@ -97,7 +97,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "alike": ("{count} × {what}", "{count} × {what}"),
     "each": ("Each of them", "Une par une"),
     "mail_about": ("Mail {what}", "Courriel : {what}"),
-    "by_service": ("the service", "le service"),
     # Why a mail was not written; the keys end in what is stored.
     "told_its claim was mended before anybody was told": (
         "not written: the claim was corrected first",

@@ -15,7 +15,7 @@ from recours.dashboard.acting import done, done_in_background
 from recours.dashboard.visit import Visit
 from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.actions import ActionResult
-from recours.operations.labels import reason_of
+from recours.operations.labels import account_reason, author_text, reason_of
 from recours.operations.position import Closing, closing_of
 from recours.operations.records import Backlog
 from recours.operations.status import CarrierNow
@@ -92,6 +92,8 @@ def show(visit: Visit) -> Response:
         wanted=wanted,
         name_of=visit.operations.catalog.name_of,
         account_tones=_ACCOUNT_TONES,
+        account_reason=account_reason,
+        author_text=author_text,
     )
 
 

@@ -41,6 +41,17 @@ def test_a_carrier_is_paused_and_resumed_and_it_is_seen_who_did(page: PageClient
     assert "takes calls" in row_of(page.get("/carriers").html, "chronopost")
 
 
+@pytest.mark.usefixtures("claims")
+def test_who_paused_a_carrier_is_said_in_the_readers_language(
+    page: PageClient, environment: dict[str, str]
+) -> None:
+    page.post("/carriers/pause", {"carrier": "chronopost", "why": "grève", "back": "/carriers"})
+    environment["RECOURS_LANGUAGE"] = "fr"
+    assert "par l'opérateur : « grève »" in page.get("/carriers").text
+    assert "(par l'opérateur : « grève »)" in page.get("/").text
+    assert "par l'opérateur (« grève »)" in page.get("/claim?reference=CLM-00000").text
+
+
 def test_a_carrier_that_there_is_not_is_not_found(page: PageClient, database: Database) -> None:
     assert page.post("/carriers/pause", {"carrier": "nobody", "back": "/carriers"}).status == 404
 

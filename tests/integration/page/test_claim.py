@@ -114,7 +114,7 @@ def test_a_pdf_is_drawn_and_can_be_saved(page: PageClient) -> None:
     shown = attach(page, PROOF, signed_by="", at="2026-02-01")
     assert "CLM-00000: the proof of delivery is there, attached by hand." in shown.text
     assert "signed by DUPONT" in shown.text
-    assert re.search(r"A proof was attached \S.* CET · operator signed by DUPONT", shown.text)
+    assert re.search(r"A proof was attached \S.* CET · the operator signed by DUPONT", shown.text)
     saved, drawn = documents_of(shown)
     picture = page.get(drawn).response
     assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")

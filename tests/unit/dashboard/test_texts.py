@@ -41,7 +41,7 @@ def test_every_text_is_used_somewhere() -> None:
     )
     # Put together from a prefix and a value.
     built = re.compile(
-        r"(mail|mail_state|name|event|health|carrier|status|role|outcome|told|dispute|claim_status|late|of|fix|pod|calls)_.*"
+        r"(mail|mail_state|visitor|event|health|carrier|status|role|outcome|told|dispute|claim_status|late|of|fix|pod|calls)_.*"
         r"|fine|overdue|running|never_ran"
     )
     unused = {

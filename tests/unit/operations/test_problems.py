@@ -164,7 +164,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
             carriers=[carrier(STOPPED, stopped=Stop(NOW - 3 * DAY, "by anna: works"))],
             backlogs=WAITS,
         ),
-        [("X is paused since 23 Nov 2026 (by anna: works). 32 claims blocked.", "recours resume x")],
+        [('X is paused since 23 Nov 2026 (by anna: "works"). 32 claims blocked.', "recours resume x")],
     ),
     ("at its limit", seen(carriers=[carrier(AT_LIMIT)], backlogs=WAITS), []),
     (
