@@ -91,8 +91,6 @@ _NAMES = {
         "count": "nombre d'essais",
         "deadline": "response_deadline",
         "kind": "genre",
-        "mails": "nombre",
-        "limits": "limites",
     },
 }
 _NONE = {"en": "none", "fr": "aucun"}
@@ -127,6 +125,11 @@ def _detail(language: str, name: str, value: Any, names: Mapping[str, str]) -> s
             return f"{names.get(name, clean(name, 40))} {before} → {after}"
         case "verdict", str() if value in _VERDICTS[language]:
             return _VERDICTS[language][value]
+        case "mails", int():
+            return str(value)
+        case "limits", Mapping():  # as they are typed
+            limits = (f"{what}={limit}" if what else str(limit) for what, limit in value.items())
+            return clean(", ".join(limits), 200)
         case "why", _:
             return _QUOTED[language].format(clean(value, _LONGEST_WHY))
         case _:

@@ -6,6 +6,7 @@ from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.mail import MailState
 from recours.dashboard.acting import done
+from recours.dashboard.history import History
 from recours.dashboard.visit import Visit, number_in
 from recours.database.reports.mails import DatabaseMails
 from recours.operations.records import WrittenMail
@@ -38,6 +39,9 @@ def show(visit: Visit) -> Response:
         is_more=len(waiting) > _WAITING,
         latest=read.latest(_LATEST),
         tones=TONES,
+        entries=History(visit.texts, visit.operations.catalog).actions(
+            [("", action) for action in visit.operations.actions_on_mails()]
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Mails that wait, and what they say."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -42,6 +43,7 @@ def test_held_mails_are_released(page: PageClient, database: Database) -> None:
     shown = page.post("/mails/release", {"back": "/mails"})
     assert "1 mail released: the next run sends it." in shown.text
     assert "is held" not in shown.text
+    assert re.search(r"What was done last Held mails released: 1 .* CET · the operator", shown.text)
     with database.read() as connection:
         assert connection.scalar(select(mails.c.state)) == MailState.READY
 

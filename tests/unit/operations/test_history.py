@@ -46,8 +46,9 @@ def test_changes_of_claims(what: str, details: Any, english: str, french: str) -
         ("paused", {"why": "strike"}, "paused: 'strike'", "mis en pause : « strike »"),
         ("checked", {"verdict": "rejected"}, "credentials checked: rejected", "identifiants vérifiés : refusés"),
         ("checked", {"verdict": "?"}, "credentials checked: verdict '?'", "identifiants vérifiés : verdict « ? »"),
+        ("limited", {"limits": {"": "9/day", "POD": "5/hour"}}, "limits changed: 9/day, POD=5/hour", "limites modifiées : 9/day, POD=5/hour"),
         ("limited", {"limits": None}, "limits changed", "limites modifiées"),
-        ("released", {"mails": 2}, "held mails released: mails '2'", "courriels retenus libérés : nombre « 2 »"),
+        ("released", {"mails": 2}, "held mails released: 2", "courriels retenus libérés : 2"),
     ],
 )  # fmt: skip
 def test_actions(what: str, details: Any, english: str, french: str) -> None:
