@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from recours.core.appraisal import Shown
 from recours.core.claim import Delivery
-from recours.core.text import LocalTime
+from recours.core.text import LocalTime, zone_name
 
 
 class Support(StrEnum):
@@ -227,10 +227,10 @@ def _tracked(shown: Shown, delivery: Delivery, language: str, local: LocalTime) 
 
 
 def date_text(text: str, language: str, local: LocalTime) -> str:
-    """An ISO date, with its time of day if it has one, as people write it; one with an offset in their own zone."""
+    """An ISO date, with its time of day if it has one, as people write it; one with an offset in their own zone, which is named."""
     at = datetime.fromisoformat(text)
     at = local(at) if at.tzinfo else at
-    has_time = "T" in text
+    has_time, zone = "T" in text, f" {zone_name(at)}" if at.tzinfo else ""
     if language == "fr":
-        return f"{at:%d/%m/%Y}" + (f" à {at:%H} h {at:%M}" if has_time else "")
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}" + (f" {at:%H:%M}" if has_time else "")
+        return f"{at:%d/%m/%Y}" + (f" à {at:%H} h {at:%M}{zone}" if has_time else "")
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}" + (f" {at:%H:%M}{zone}" if has_time else "")

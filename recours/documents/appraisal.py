@@ -7,6 +7,7 @@ A file that opens is not yet a proof. A *hollow* one proves nothing: a blank pag
 from typing import Any
 
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
+from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.text import clean
 from recours.documents import numbers
 from recours.documents.facts import DocumentFacts, find_facts, fold
@@ -72,7 +73,7 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
         place=facts.place,
     )
     if reading.asks_for_password and not (number and facts.delivered):
-        return Appraisal(shown, "it is a login page")
+        return Appraisal(shown, flaw_text(DocumentFlaw.LOGIN_PAGE))
     other = numbers.another(facts.numbers, upper, expected.number) if number is False else None
     return Appraisal(shown, _why_hollow(text, facts, shown, other, has_picture=reading.has_picture))
 
@@ -88,8 +89,8 @@ def _is_legible(text: str) -> bool:
 def _why_unseen(reading: Reading) -> str | None:
     """Why a document proves nothing of which no text can be read."""
     if reading.asks_for_password:
-        return "it is a login page"
-    return None if reading.has_ink or reading.text is None else "it is blank"
+        return flaw_text(DocumentFlaw.LOGIN_PAGE)
+    return None if reading.has_ink or reading.text is None else flaw_text(DocumentFlaw.BLANK)
 
 
 def _why_hollow(
@@ -97,22 +98,22 @@ def _why_hollow(
 ) -> str | None:
     """Why a document proves nothing that can be read; `other`: the number of another parcel, which it shows instead."""
     if (said := NOT_THERE.search(text)) and not (shown.signatory or shown.has_signature):
-        return f'it says that there is none ("{clean(said[0], _QUOTED)}")'
+        return flaw_text(DocumentFlaw.SAYS_THERE_IS_NONE, said=clean(said[0], _QUOTED))
     proves = bool(facts.delivered or facts.signatory or shown.has_signature)
     tells_of_delivery = proves or facts.has_status or facts.states_delivery
     # "Sign in to see what was delivered" has a word of both kinds: of our parcel it must say so.
     if (said := ERROR_PAGE.search(text)) and not (
         proves or (tells_of_delivery and shown.number is not False)
     ):
-        return f'it is an error page ("{clean(said[0], _QUOTED)}")'
+        return flaw_text(DocumentFlaw.ERROR_PAGE, said=clean(said[0], _QUOTED))
     if other:
-        return f"it shows another parcel's number ({clean(other, _QUOTED)})"
+        return flaw_text(DocumentFlaw.OF_ANOTHER_PARCEL, number=clean(other, _QUOTED))
     if tells_of_delivery or has_picture or shown.number is None:
         return None
     if not shown.number:
-        return "it shows neither the parcel's number nor a delivery"
+        return flaw_text(DocumentFlaw.SHOWS_NOTHING)
     may_tell = SPEAKS_OF_DELIVERY.search(text) and not STATES_NO_DELIVERY.search(text)
-    return None if may_tell and not facts.has_empty_labels else "it tells of no delivery"
+    return None if may_tell and not facts.has_empty_labels else flaw_text(DocumentFlaw.NO_DELIVERY)
 
 
 _QUOTED = 80

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from recours.core.appraisal import Appraisal, Expected
+from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.outcome import NotADocumentError
 from recours.documents.appraisal import appraise
 from recours.documents.kinds import kind_of
@@ -18,23 +19,24 @@ def read_file(path: Path) -> bytes:
     """The content of a regular file. Raises NotADocumentError with a phrase that says why it cannot be taken."""
     try:
         if path.is_symlink():
-            raise NotADocumentError("it is a symbolic link; name the file itself")
+            raise NotADocumentError(flaw_text(DocumentFlaw.LINK))
         with open(path, "rb", buffering=0, opener=_open) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
-                raise NotADocumentError("it is no regular file")
+                raise NotADocumentError(flaw_text(DocumentFlaw.NO_FILE))
             if before.st_size > _LARGEST:
-                raise NotADocumentError(f"it is larger than {LARGEST_MB} MB")
+                raise NotADocumentError(flaw_text(DocumentFlaw.TOO_LARGE, size=LARGEST_MB))
             content = bytearray()
             # One byte more than there was shows that it grew.
             while len(content) <= before.st_size and (block := file.read(_BLOCK)):
                 content += block
             after = os.fstat(file.fileno())
     except (OSError, ValueError) as error:  # a name that cannot be one
-        raise NotADocumentError(f"it cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NotADocumentError(flaw_text(DocumentFlaw.UNREADABLE, error=reason)) from error
     as_before = before.st_size, before.st_mtime_ns
     if as_before != (after.st_size, after.st_mtime_ns) or len(content) != before.st_size:
-        raise NotADocumentError("it changed while it was read; try again when it is complete")
+        raise NotADocumentError(flaw_text(DocumentFlaw.CHANGING))
     return bytes(content)
 
 

@@ -1,5 +1,6 @@
 """Which kind of document bytes are, if they are any."""
 
+from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.outcome import NotADocumentError, begins_as
 from recours.documents.pdf_file import open_pdf
 
@@ -24,14 +25,14 @@ def kind_of(content: bytes, *, html: bool = False) -> str:
     Raises NotADocumentError with a phrase that says why they are none.
     """
     if len(content) < _SMALLEST:
-        raise NotADocumentError(f"it has only {len(content)} bytes")
+        raise NotADocumentError(flaw_text(DocumentFlaw.TOO_SHORT, size=len(content)))
     found = begins_as(content, html=html)
     if found is None:
-        kinds = "HTML, PDF, PNG, JPEG, GIF nor TIFF" if html else "PDF, PNG, JPEG, GIF nor TIFF"
-        raise NotADocumentError(f"it is neither {kinds}")
+        flaw = DocumentFlaw.NEITHER_DOCUMENT_NOR_PAGE if html else DocumentFlaw.NO_DOCUMENT
+        raise NotADocumentError(flaw_text(flaw))
     ending = _ENDINGS.get(found)
     if ending and ending not in content[-1024:]:
-        raise NotADocumentError("the image is cut off")
+        raise NotADocumentError(flaw_text(DocumentFlaw.CUT_OFF))
     return found
 
 

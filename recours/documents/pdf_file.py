@@ -7,6 +7,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
+from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.outcome import NotADocumentError
 
 _loading = Lock()
@@ -41,7 +42,7 @@ def open_pdf(content: bytes) -> Any:
     except (MemoryError, ImportError):  # the machine's fault, or the installation's, not the file's
         raise
     except Exception as error:
-        raise NotADocumentError(f"the PDF cannot be opened ({type(error).__name__})") from error
+        raise NotADocumentError(flaw_text(DocumentFlaw.BROKEN_PDF, error=type(error).__name__)) from error
     if pages == 0:
-        raise NotADocumentError("the PDF has no page")
+        raise NotADocumentError(flaw_text(DocumentFlaw.EMPTY_PDF))
     return reader

@@ -214,13 +214,15 @@ def _delivery(wanted: Attachment, claim: Claim, shown: Shown, policy: Policy, no
 def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
     """Raises NotAttachedError if the parcel cannot have been delivered then. `at`: a day, or an aware time."""
     if at.year < EARLIEST.year:
-        raise NotAttachedError("before_all", at=str(at))
+        raise NotAttachedError("before_all", at=at.isoformat())
     if (at > now) if isinstance(at, datetime) else (at > now.astimezone(policy.zone).date()):
-        raise NotAttachedError("future", at=str(at))
+        raise NotAttachedError("future", at=at.isoformat())
     day = at.astimezone(policy.zone).date() if isinstance(at, datetime) else at
     created = claim.created_at.astimezone(policy.zone).date() if claim.created_at else None
     if created and created - day > _LONGEST_BEFORE:
-        raise NotAttachedError("too_early", reference=claim.reference, at=str(day), created=str(created))
+        raise NotAttachedError(
+            "too_early", reference=claim.reference, at=day.isoformat(), created=created.isoformat()
+        )
 
 
 def _stored(wanted: Attachment, claim: Claim, delivery: Delivery, deps: AttachDependencies) -> StoredDocument:

@@ -7,6 +7,8 @@ from typing import Any
 
 from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.disputes import DisputeVerdict, Support, date_text, support, told, verdict_sentence
+from recours.core.document_flaws import flaw_in
+from recours.core.outcome import BY_HAND
 from recours.core.text import LocalTime, clean
 from recours.operations.records import KeptEvidence, iso
 
@@ -31,13 +33,13 @@ _TEXTS = {
         "refused": "refused as a proof: {reason}",
         "unexamined": "not examined yet",
         "entered": "; {by} entered: {what}",
-        "by_hand": "by hand, {by}",
+        "by_hand": "by hand",
     },
     "fr": {
         "refused": "refusé comme preuve : {reason}",
         "unexamined": "pas encore examiné",
         "entered": " ; saisi par {by} : {what}",
-        "by_hand": "à la main, {by}",
+        "by_hand": "à la main",
     },
 }
 
@@ -115,15 +117,18 @@ def piece_json(piece: KeptEvidence) -> dict[str, Any]:
 
 def source_text(piece: KeptEvidence, language: str) -> str:
     """Where it is from: a carrier's call, or the person who attached it."""
-    return _TEXTS[language]["by_hand"].format(by=clean(piece.by, 60)) if piece.by else clean(piece.source, 60)
+    return f"{source_name(language, BY_HAND)}, {clean(piece.by, 60)}" if piece.by else clean(piece.source, 60)
+
+
+def source_name(language: str, source: str) -> str:
+    return _TEXTS[language]["by_hand"] if source == BY_HAND else clean(source, 60)
 
 
 def piece_text(piece: KeptEvidence, language: str, local: LocalTime) -> str:
     """What it shows, as a phrase: "signed by DUPONT on 5 Oct 2026 10:31, Lille; the number is on it"."""
     texts = _TEXTS[language]
     if piece.refused:
-        reason = f"« {piece.refused} »" if language == "fr" else piece.refused
-        return texts["refused"].format(reason=reason)
+        return texts["refused"].format(reason=flaw_in(language, piece.refused))
     if piece.shown is None:
         return texts["unexamined"]
     if piece.by is None:

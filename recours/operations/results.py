@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from recours.core.accounts import ServiceClient
+from recours.core.disputes import date_text
+from recours.core.document_flaws import flaw_in
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
@@ -16,7 +18,7 @@ from recours.core.text import clean
 from recours.operations.accounts import CHECKED, OF_INSTALLATION, AccountCheck, AccountRefusedError
 from recours.operations.accounts import REFUSED as ACCOUNT_REFUSED
 from recours.operations.attach import REFUSED, Attached, NotAttachedError
-from recours.operations.evidence import ClaimEvidence, piece_text
+from recours.operations.evidence import ClaimEvidence, piece_text, source_name
 from recours.operations.labels import (
     CLOSINGS,
     KINDS,
@@ -464,7 +466,8 @@ class ResultSentences(Localized):
         )
 
     def not_attached(self, refused: NotAttachedError) -> RecoursError:
-        text = REFUSED[self.language][refused.why].format(**refused.facts)
+        facts = {name: self._fact(name, fact) for name, fact in refused.facts.items()}
+        text = REFUSED[self.language][refused.why].format(**facts)
         return (TryAgainSoonError if refused.why == "changed" else CorrectFileError)(text)
 
     # ---------------------------------------------------------------- a client's account
@@ -509,6 +512,14 @@ class ResultSentences(Localized):
 
     def bad_run(self, fault: str) -> RecoursError:
         return AskOperatorError(self._say("run", fault=clean(fault, 500)), (clean(fault, 500),))
+
+    def _fact(self, name: str, fact: str) -> str:
+        """A fact of a file that was not attached."""
+        if name == "reason":
+            return flaw_in(self.language, fact)
+        if name == "source":
+            return source_name(self.language, fact)
+        return date_text(fact, self.language, self.local) if name in ("at", "created") else fact
 
     def _say(self, key: str, **facts: Any) -> str:
         return ANSWERS[self.language][key].format(**facts)

@@ -9,6 +9,7 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from recours.core.actions import author_and_words
 from recours.core.claim import Claim, deadline_end
+from recours.core.document_flaws import flaw_in
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean, is_text
 from recours.dashboard.documents import LARGEST, Document, NoDocument, find_document
@@ -91,6 +92,7 @@ def show(visit: Visit) -> Response:
         facts=_facts(visit, listed, where, status),
         document=document if isinstance(document, Document) else None,
         absent=document if isinstance(document, NoDocument) and (listed.pod_url or chosen) else None,
+        absent_reason=flaw_in(texts.language, document.detail) if isinstance(document, NoDocument) else "",
         chosen=chosen,
         most_pages=MOST_PAGES,
         pieces=shown,

@@ -98,14 +98,14 @@ def test_more_evidence_never_proves_less(dispute: str) -> None:
         (
             Shown(is_readable=True, number=False, signatory="DUPONT"),
             Delivery(AT),
-            "received by DUPONT, no date; the number is not on it; tracking says: 5 Oct 2026 10:31",
-            "reçu par DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 05/10/2026 à 10 h 31",
+            "received by DUPONT, no date; the number is not on it; tracking says: 5 Oct 2026 10:31 UTC+02:00",
+            "reçu par DUPONT, sans date ; le numéro n'y figure pas ; d'après le suivi : 05/10/2026 à 10 h 31 UTC+02:00",
         ),
         (
             Shown(is_readable=True, number=True, delivered="2026-10-05T08:31:00+00:00"),  # a record's
             None,
-            "neither name nor signature, delivered on 5 Oct 2026 10:31; the number is on it",
-            "ni nom ni signature, livré le 05/10/2026 à 10 h 31 ; le numéro y figure",
+            "neither name nor signature, delivered on 5 Oct 2026 10:31 UTC+02:00; the number is on it",
+            "ni nom ni signature, livré le 05/10/2026 à 10 h 31 UTC+02:00 ; le numéro y figure",
         ),
         (IMAGE, None, "signed, without a name", "signé, sans nom"),
         (

@@ -12,8 +12,9 @@ from recours.core.claim import Claim, Delivery, FetchStatus
 from recours.core.errors import RunError
 from recours.core.outcome import BY_HAND, StoredDocument
 from recours.core.policy import Policy
-from recours.operations.attach import AttachDependencies, Attached, Attachment, attach
+from recours.operations.attach import AttachDependencies, Attached, Attachment, NotAttachedError, attach
 from recours.operations.records import KeptEvidence, ListedClaim
+from recours.operations.results import ResultSentences
 
 NOW = datetime(2026, 2, 2, 8, tzinfo=UTC)
 CLAIM = Claim(
@@ -99,3 +100,10 @@ def test_what_stops_it_leaves_the_claim_to_others(fault: BaseException) -> None:
     (released, lease), _ = claims.release.call_args
     assert (released, lease.token) == ([(CLAIM, CLAIM.state)], "token")
     claims.record.assert_not_called()
+
+
+def test_a_time_that_cannot_be_is_named_with_its_zone() -> None:
+    told = ResultSentences("fr", ZoneInfo("Europe/Paris"))
+    at = datetime(2999, 1, 1, 10, 30, tzinfo=UTC).isoformat()
+    said = "La livraison ne peut pas dater du 01/01/2999 à 11 h 30 CET : cette date est dans le futur."
+    assert str(told.not_attached(NotAttachedError("future", at=at))) == said

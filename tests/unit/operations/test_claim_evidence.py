@@ -48,12 +48,17 @@ def local(at: datetime) -> datetime:
             "signed by DUPONT on 5 Oct 2026 10:31; the number is on it",
             "signé par DUPONT le 05/10/2026 à 10 h 31 ; le numéro y figure",
         ),
-        (HOLLOW, "refused as a proof: it is blank", "refusé comme preuve : « it is blank »"),
+        (HOLLOW, "refused as a proof: it is blank", "refusé comme preuve : il est vierge"),
+        (
+            replace(LETTER, refused="some older reason"),
+            "refused as a proof: some older reason",
+            "refusé comme preuve : « some older reason »",
+        ),
         (OLD, "not examined yet", "pas encore examiné"),
         (
             BY_HAND,
-            "without readable text; Anna entered: DURAND, 5 Oct 2026 10:31",
-            "sans texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31",
+            "without readable text; Anna entered: DURAND, 5 Oct 2026 10:31 CEST",
+            "sans texte lisible ; saisi par Anna : DURAND, 05/10/2026 à 10 h 31 CEST",
         ),
         (
             replace(BY_HAND, shown=LETTER.shown, delivery=Delivery(None, "DURAND", date(2026, 10, 5))),
@@ -108,7 +113,7 @@ def test_times_of_the_tracking_are_in_the_zone_of_the_documents() -> None:
     scan = replace(SCAN, delivery=Delivery(AT))
     evidence = ClaimEvidence([LETTER, scan], "lost", ZoneInfo("Europe/Paris"))
     said = piece_text(scan, "en", evidence.local)
-    assert said == "without readable text; tracking says: 5 Oct 2026 10:31"
+    assert said == "without readable text; tracking says: 5 Oct 2026 10:31 CEST"
 
 
 def test_json_has_what_the_document_shows_apart_from_what_is_known_beside_it() -> None:

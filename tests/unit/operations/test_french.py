@@ -34,7 +34,7 @@ LATER = NOW + timedelta(hours=6)
 REFERENCE, CARRIER = "CLM-1", "Chronopost"
 ENGLISH = "The password was wrong"  # as a carrier may say it
 # Modules with texts in both languages, each by language.
-MODULES = ("core.disputes", "core.sentences", "dashboard.texts", "notifications.render", "notifications.weekly",
+MODULES = ("core.disputes", "core.document_flaws", "core.sentences", "dashboard.texts", "notifications.render", "notifications.weekly",
            "operations.accounts", "operations.advice", "operations.attach", "operations.evidence", "operations.labels", "operations.place",
            "operations.problem_texts", "operations.results")  # fmt: skip
 
@@ -50,7 +50,8 @@ _QUOTED = re.compile(
     r"|--[a-z-]+|[\w./*-]+\.(log|env|toml)|\.env|\{[^}]*\}|pod_\w+|clients\.id"
 )
 KNOWN = {"CLM-1", "CSV", "Chronopost", "Colissimo", "Colis", "DHL", "Express", "IP", "NTP", "Traceback", "CLIENT", "cryptography",
-         "CET", "UTC", "POD", "worker"}  # fmt: skip
+         "CET", "UTC", "POD", "worker",
+         "PNG", "JPEG", "GIF", "TIFF"}  # fmt: skip
 
 
 def not_french(texts: set[str]) -> dict[str, set[str]]:
