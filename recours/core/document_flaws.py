@@ -1,15 +1,11 @@
 """Why a file is refused as a document or as a proof, in English and French: a phrase for each key, to stand after a colon.
 
-The English phrase is what is recorded. Key and facts are read back from it for a French reader. Pure.
+The English phrase is what is recorded: see `recours.core.recorded_phrases`.
 """
 
-import re
 from enum import StrEnum
-from functools import cache
 
-from recours.core.text import clean
-
-_LONGEST = 200  # signs, of a fact
+from recours.core.recorded_phrases import RecordedPhrases
 
 
 class DocumentFlaw(StrEnum):
@@ -77,27 +73,5 @@ TEXTS: dict[str, dict[DocumentFlaw, str]] = {
     },
 }  # fmt: skip
 
-
-def flaw_text(flaw: DocumentFlaw, **facts: str | int) -> str:
-    """The phrase that is recorded."""
-    return TEXTS["en"][flaw].format(**facts)
-
-
-def flaw_in(language: str, recorded: str) -> str:
-    """The recorded phrase in a reader's language; where it is none of these, as of another version, it is quoted."""
-    if language == "en":
-        return clean(recorded)
-    for flaw, pattern in _patterns():
-        if found := pattern.fullmatch(recorded):
-            facts = {name: clean(fact, _LONGEST) for name, fact in found.groupdict().items()}
-            return TEXTS[language][flaw].format(**facts)
-    return f"« {clean(recorded)} »"
-
-
-@cache
-def _patterns() -> list[tuple[DocumentFlaw, re.Pattern[str]]]:
-    marker = re.compile(r"\\\{(\w+)\\\}")
-    return [
-        (flaw, re.compile(marker.sub(r"(?P<\1>.+)", re.escape(text)), re.DOTALL))
-        for flaw, text in TEXTS["en"].items()
-    ]
+_PHRASES = RecordedPhrases(TEXTS)
+flaw_text, flaw_in = _PHRASES.text, _PHRASES.told

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from recours.core.mail_faults import MailFault, fault_text
 from recours.core.text import Redactor, clean
 from recours.notifications.smtp_deadlines import SmtpDeadlines, StopRequestedError, WatchedSmtp
 
@@ -80,7 +81,6 @@ _GOOD_BYE_S = 5.0
 _OK = frozenset({250, 251})
 _GO_ON = 354
 _CLOSING = 421
-_MESSAGE = "the message"
 _FINAL = 500
 _LOGGED_IN = frozenset({235, 503})  # 503: it was already
 
@@ -162,13 +162,11 @@ class SmtpConnection:
         Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run is to end and the mail was not given.
         """
         if not self.settings.sender:
-            raise MailServerError(
-                "There is no address to send from: SMTP_FROM is not set, nor smtp_from in system_settings"
-            )
+            raise MailServerError(fault_text(MailFault.NO_SENDER))
         smtp = self._smtp or self._connected()
         largest = smtp.esmtp_features.get("size", "")
         if largest.isdecimal() and 0 < int(largest) < len(content):
-            why = f"the server takes no message larger than {largest} bytes"
+            why = fault_text(MailFault.TOO_LARGE, size=largest)
             raise MailRefusedError(why, final=True, of_content=True)
         self._begin_whole()
         try:
@@ -181,7 +179,7 @@ class SmtpConnection:
             self._smtp = None
             smtp.close()
             raise MailServerError(
-                f"The mail server {self.settings.host} broke the connection ({self._said(error)})"
+                fault_text(MailFault.BROKE_CONNECTION, where=self.settings.host, said=self._said(error))
             ) from error
         if not before():
             self._smtp = None
@@ -196,25 +194,27 @@ class SmtpConnection:
     def _connected(self) -> WatchedSmtp:
         settings = self.settings
         self._begin_whole()
-        where = f"The mail server {settings.host}:{settings.port}"
+        where = f"{settings.host}:{settings.port}"
         try:
             smtp = self._logged_in()
         except UnicodeError as error:  # a label of a host's name is empty, too long, or not ASCII
-            raise MailServerError(
-                f"{where} cannot be used: that, or this machine's own name, is not the name of a host"
-            ) from error
+            raise MailServerError(fault_text(MailFault.NO_HOST, where=where)) from error
         except smtplib.SMTPAuthenticationError as error:
             raise MailServerError(
-                f"{where} refuses the login of {settings.user}: {self._said(error)}"
+                fault_text(MailFault.REFUSES_LOGIN, where=where, user=settings.user, said=self._said(error))
             ) from error
         except smtplib.SMTPNotSupportedError as error:
             raise MailServerError(
-                f"{where} does not offer what is asked of it: {self._said(error)}"
+                fault_text(MailFault.NOT_OFFERED, where=where, said=self._said(error))
             ) from error
         except ssl.SSLError as error:
-            raise MailServerError(f"{where} cannot be reached securely: {self._said(error)}") from error
+            raise MailServerError(
+                fault_text(MailFault.INSECURE, where=where, said=self._said(error))
+            ) from error
         except (smtplib.SMTPException, OSError) as error:
-            raise MailServerError(f"{where} cannot be used: {self._said(error)}") from error
+            raise MailServerError(
+                fault_text(MailFault.UNUSABLE, where=where, said=self._said(error))
+            ) from error
         self._smtp = smtp
         return smtp
 
@@ -253,16 +253,18 @@ class SmtpConnection:
         if code not in _OK:
             self._reset(smtp)
             raise MailServerError(
-                f"The mail server refuses the sender {self.settings.sender}: {code} {self._text(reply)}"
+                fault_text(
+                    MailFault.REFUSES_SENDER, sender=self.settings.sender, said=f"{code} {self._text(reply)}"
+                )
             )
         code, reply = smtp.rcpt(recipient)
         if code not in _OK:
-            refusal = self._refusal("the recipient", code, reply)
+            refusal = self._refusal(MailFault.REFUSES_RECIPIENT, code, reply)
             self._reset(smtp)
             raise refusal
         code, reply = smtp.docmd("DATA")
         if code != _GO_ON:
-            refusal = self._refusal(_MESSAGE, code, reply, unseen=True)
+            refusal = self._refusal(MailFault.REFUSES_MESSAGE, code, reply, unseen=True)
             self._reset(smtp)
             raise refusal
 
@@ -274,21 +276,23 @@ class SmtpConnection:
             self._smtp = None
             smtp.close()
 
-    def _refusal(self, what: str, code: int, reply: bytes, *, unseen: bool = False) -> MailRefusedError:
+    def _refusal(self, what: MailFault, code: int, reply: bytes, *, unseen: bool = False) -> MailRefusedError:
         """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message.
 
         Raises MailServerError if the server leaves.
         """
         text = self._text(reply)
         if code == _CLOSING:
-            raise MailServerError(f"The mail server {self.settings.host} takes no more: {code} {text}")
+            raise MailServerError(
+                fault_text(MailFault.TAKES_NO_MORE, where=self.settings.host, said=f"{code} {text}")
+            )
         about_us = is_about_us(code, text)
         of_us = code >= _FINAL and (unseen if about_us is None else about_us)
-        of_content = code >= _FINAL and what == _MESSAGE
+        of_content = code >= _FINAL and what is MailFault.REFUSES_MESSAGE
         if of_us:
-            why = f"the server refuses us: {code} {text}"
+            why = fault_text(MailFault.REFUSES_US, said=f"{code} {text}")
             return MailRefusedError(why, final=False, of_us=True, of_content=of_content)
-        why = f"the server refuses {what}: {code} {text}"
+        why = fault_text(what, said=f"{code} {text}")
         return MailRefusedError(why, final=code >= _FINAL, of_content=of_content)
 
     def _give(self, smtp: smtplib.SMTP, content: bytes) -> None:
@@ -299,11 +303,9 @@ class SmtpConnection:
         except (smtplib.SMTPException, OSError) as error:
             self._smtp = None
             smtp.close()
-            raise OutcomeUnknownError(
-                f"the line broke after the message was given away ({self._said(error)})"
-            ) from error
+            raise OutcomeUnknownError(fault_text(MailFault.LINE_BROKE, said=self._said(error))) from error
         if code not in _OK:
-            raise self._refusal(_MESSAGE, code, reply)
+            raise self._refusal(MailFault.REFUSES_MESSAGE, code, reply)
 
     def _text(self, reply: bytes | str) -> str:
         """As one line without secrets, of however many lines it came in."""

@@ -5,6 +5,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.mail import MailState
+from recours.core.mail_faults import fault_in
 from recours.dashboard.acting import done
 from recours.dashboard.history import History
 from recours.dashboard.visit import Visit, number_in
@@ -42,11 +43,12 @@ def show(visit: Visit) -> Response:
         entries=History(visit.texts, visit.operations.catalog).actions(
             [("", action) for action in visit.operations.actions_on_mails()]
         ),
+        fault_in=fault_in,
     )
 
 
 def show_one(visit: Visit) -> Response:
-    return visit.page("mail.html", mail=_mail(visit), tones=TONES)
+    return visit.page("mail.html", mail=_mail(visit), tones=TONES, fault_in=fault_in)
 
 
 def content(visit: Visit) -> Response:

@@ -36,6 +36,21 @@ def test_what_waits_and_what_was_sent_is_listed(page: PageClient, database: Data
     assert "of a later version" in latest
 
 
+def test_why_a_mail_did_not_go_out_is_said_in_the_language_of_the_reader(
+    page: PageClient, environment: dict[str, str], database: Database
+) -> None:
+    error = "the server refuses the recipient: 550 no such user"
+    write(database, 1, MailState.FAILED, error=error)
+    write(database, 2, MailState.READY, error="some older reason")
+    assert error in page.get("/mails").text
+    environment["RECOURS_LANGUAGE"] = "fr"
+    french = "le serveur refuse le destinataire : « 550 no such user »"
+    assert french in page.get("/mail?number=1").text
+    listed = page.get("/mails").text
+    assert french in listed
+    assert "« some older reason »" in listed
+
+
 def test_held_mails_are_released(page: PageClient, database: Database) -> None:
     write(database, 1, MailState.HELD)
     shown = page.get("/mails")
