@@ -58,5 +58,9 @@ def test_what_is_no_document_is_told(folder: Path) -> None:
     assert why("ups", None) is Absent.MISSING
     assert why("cut.png", PNG[:70]) is Absent.NO_DOCUMENT
     assert why("page.png", b"<html>" + bytes(100)) is Absent.NO_DOCUMENT  # a page only where we stored one
+    assert (
+        why("drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)">' + bytes(100))
+        is Absent.NO_DOCUMENT
+    )
     assert why("large.png", PNG[:-8] + bytes(LARGEST) + PNG[-8:]) is Absent.TOO_LARGE
     assert why("\0.png", None) is Absent.UNREADABLE
