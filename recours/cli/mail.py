@@ -3,43 +3,25 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
 from recours.cli.console import FAILED, USAGE, harmless, say_error
 from recours.cli.operations import database_option, person, report_faults, settings_for
-from recours.core.claim import Stage
-from recours.core.errors import ErrorKind
-from recours.core.last_attempt import made_at
-from recours.core.mail import LANGUAGES, EventName, MailKind, OutboxEvent, OutgoingMail, is_address
-from recours.core.sentences import Said, Sentence, facts_of
+from recours.core.mail import LANGUAGES, MailKind, is_address
 from recours.core.text import plural
 from recours.database.claims import ClaimRepository
-from recours.notifications.render import Rendered, render
 from recours.notifications.sender import Envelope, message_of
-from recours.notifications.smtp import (
-    MailRefusedError,
-    MailServerError,
-    OutcomeUnknownError,
-    SmtpConnection,
-    SmtpSettings,
-)
+from recours.operations.actions import SENTENCES
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, directory_of
 from recours.wiring.databases import open_database
 from recours.wiring.mail import MailService
+from recours.wiring.mail_trials import ABOUT_CLAIMS, MailNotSentError, MailTrials, NoMailServerError
 
 _NOBODY = "nobody@recours.invalid"
 _NO_ADDRESS = "it must be one mail address, such as someone@example.com"
-_KINDS = {
-    MailKind.POD_FAILED: EventName.POD_FAILED,
-    MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED,
-    MailKind.ACCOUNT_REFUSED: EventName.ACCOUNT_REFUSED,
-}
 
 
 @click.group("mail")
@@ -51,18 +33,17 @@ def command(context: click.Context, database_url: str | None) -> None:
 
 
 @contextmanager
-def _mail_service(settings: Settings) -> Iterator[tuple[MailService, ClaimRepository]]:
+def _trials(settings: Settings) -> Iterator[tuple[MailTrials, ClaimRepository]]:
     """The mails and claims of the configured database; its faults become a sentence and exit status 1."""
     with report_faults():
         opened = open_database(settings)
         database, schema = opened.database, opened.schema
         try:
             mail_service = MailService(settings, database, schema, opened.clock, uuid.uuid4().hex)
+            catalog = catalog_of(settings, directory_of(database))
             yield (
-                mail_service,
-                ClaimRepository(
-                    database, catalog_of(settings, directory_of(database)), schema.columns, "", ""
-                ),
+                MailTrials(mail_service, settings),
+                ClaimRepository(database, catalog, schema.columns, "", ""),
             )
         finally:
             database.close()
@@ -72,8 +53,8 @@ def _mail_service(settings: Settings) -> Iterator[tuple[MailService, ClaimReposi
 @click.pass_obj
 def release(settings: Settings) -> None:
     """Release the mails that the send limit holds; the next run sends them."""
-    with _mail_service(settings) as (mail_service, _):
-        released = mail_service.outbox.release(person(), mail_service.clock.now())
+    with _trials(settings) as (trials, _):
+        released = trials.service.outbox.release(person(), trials.service.clock.now())
     click.echo(
         f"{plural(released, 'mail')} released: the next run sends them." if released else "No mail is held."
     )
@@ -86,31 +67,22 @@ def test(settings: Settings, address: str) -> None:
     """Send one mail to ADDRESS, RECOURS_MAIL_REDIRECT or not, and say what the server answered."""
     if not is_address(address):
         raise click.BadParameter(_NO_ADDRESS, param_hint="ADDRESS")
-    with _mail_service(settings) as (mail_service, _):
-        server = mail_service.server()
-    text = "recours: a test\n\nIf you can read this, the mail server accepts mail from recours.\n"
-    rendered = Rendered("recours: test", text, f"<p>{text}</p>")
-    _send(server, settings, _mail(MailKind.OPERATOR_SUMMARY, address, rendered))
+    with _trials(settings) as (trials, _), _told():
+        sent = trials.send_test(address, person())
+    click.echo(sent.sentence("en"))
 
 
-def _send(server: SmtpSettings | None, settings: Settings, mail: OutgoingMail, redirect: str = "") -> None:
-    """Send a mail that is not kept, and say what the server answered. `redirect`: where it goes instead, if set."""
-    if server is None:
-        say_error("No mail server is set: SMTP_HOST, or smtp_host in the table system_settings.")
-        raise SystemExit(USAGE)
-    address = redirect or mail.recipient
-    message = message_of(mail, address, Envelope(server.sender, settings.mail.reply_to, redirect))
+@contextmanager
+def _told() -> Iterator[None]:
+    """Why a mail was not sent becomes a sentence."""
     try:
-        with SmtpConnection(server) as connection:
-            connection.send(address, message, lambda: True)
-    except (MailServerError, MailRefusedError, OutcomeUnknownError) as error:
-        say_error(harmless(f"Not sent: {error}."))
+        yield
+    except NoMailServerError as error:
+        say_error(SENTENCES["en"]["no_mail_server"])
+        raise SystemExit(USAGE) from error
+    except MailNotSentError as error:
+        say_error(harmless(SENTENCES["en"]["mail_not_sent"].format(error=error)))
         raise SystemExit(FAILED) from error
-    instead = f" instead of {mail.recipient} (RECOURS_MAIL_REDIRECT)" if redirect else ""
-    security = "no encryption" if server.security == "none" else server.security
-    click.echo(
-        f"E-mail to {address}{instead} accepted by {server.host}:{server.port} (from {server.sender}, {security})."
-    )
 
 
 @command.command("report")
@@ -123,14 +95,15 @@ def report(settings: Settings, address: str | None, so_far: bool) -> None:
     if not is_address(recipient):
         missing = "it is needed: no ADMIN_EMAIL is set"
         raise click.BadParameter(_NO_ADDRESS if address else missing, param_hint="ADDRESS")
-    with _mail_service(settings) as (mail_service, _):
-        rendered = _report(mail_service, settings, settings.mail.language, so_far=so_far)
-        server = mail_service.server()
-    _send(server, settings, _mail(MailKind.WEEKLY_REPORT, recipient, rendered), settings.mail.redirect)
+    with _trials(settings) as (trials, _), _told():
+        sent = trials.send_report(recipient, person(), settings.mail.language, so_far=so_far)
+    click.echo(sent.sentence("en"))
 
 
 @command.command("preview")
-@click.argument("kind", type=click.Choice([*(kind.value for kind in _KINDS), MailKind.WEEKLY_REPORT.value]))
+@click.argument(
+    "kind", type=click.Choice([*(kind.value for kind in ABOUT_CLAIMS), MailKind.WEEKLY_REPORT.value])
+)
 @click.option(
     "--claim", "reference", metavar="REF", help="A claim to take the facts from; not for weekly_report."
 )
@@ -160,13 +133,14 @@ def preview(
         raise click.UsageError("--claim says nothing about a weekly_report.")
     if so_far and kind != MailKind.WEEKLY_REPORT:
         raise click.UsageError("--so-far says something about a weekly_report only.")
-    with _mail_service(settings) as (mail_service, claims):
+    with _trials(settings) as (trials, claims):
         if reference is None:
-            rendered = _report(mail_service, settings, language, so_far=so_far)
-            mail = _mail(MailKind(kind), settings.mail.admin, rendered)
+            mail = trials.report(language, so_far=so_far)
+        elif claim := claims.find(reference):
+            mail = trials.about(MailKind(kind), claim, language)
         else:
-            mail = _about_claim(MailKind(kind), reference, language, mail_service, claims)
-        attached = mail_service.attached_to(mail)
+            raise click.BadParameter(f"there is no claim '{harmless(reference)}'", param_hint="--claim")
+        attached = trials.service.attached_to(mail)
     recipient = mail.recipient if is_address(mail.recipient) else _NOBODY
     content = message_of(mail, recipient, Envelope(settings.mail.sender or _NOBODY), attached)
     html = attached.noted_in(mail)[1]
@@ -181,50 +155,3 @@ def preview(
         raise SystemExit(FAILED) from error
     for path in files:
         click.echo(str(path))
-
-
-def _about_claim(
-    kind: MailKind, reference: str, language: str, mail_service: MailService, claims: ClaimRepository
-) -> OutgoingMail:
-    """The mail about a claim, as it would go to the claim's client."""
-    claim = claims.find(reference)
-    if claim is None:
-        raise click.BadParameter(f"there is no claim '{harmless(reference)}'", param_hint="--claim")
-    recipient = mail_service.outbox.recipient(claim.client_id)
-    name, address = (recipient.name, recipient.email) if recipient else (None, None)
-    facts: dict[str, Any] = {
-        "reference": claim.reference,
-        "kind": claim.state.kind or ErrorKind.INVALID_TRACKING,
-        "error": claim.last_error,
-        **facts_of(claim.said if claim.error_text else Said(Sentence.NUMBER_REJECTED)),
-        "turns": claim.retries_counted,
-        "attempts": claim.retries_counted + 1,
-        "last_attempt": made_at(claim.state, datetime.now(UTC)) is not None,
-        "final": claim.state.stage is Stage.GIVEN_UP,
-    }
-    if kind is MailKind.ACCOUNT_REFUSED:
-        facts |= {"kind": ErrorKind.AUTH_FAILED, "words": "Invalid password"}
-    carrier, number, now = claim.carrier or claim.carrier_name, claim.number or "", datetime.now(UTC)
-    event = OutboxEvent(0, _KINDS[kind], claim.id, carrier, number, now, facts)
-    branding, catalog = mail_service.branding(), mail_service.outbox.catalog
-    blocked = mail_service.blocked()
-    rendered = render(kind, [event], language, name, branding, catalog, blocked)
-    mail = _mail(kind, address or "", rendered)
-    return replace(mail, client_id=claim.client_id, told=(event,), language=language)
-
-
-def _report(mail_service: MailService, settings: Settings, language: str, *, so_far: bool) -> Rendered:
-    """The report of the last week that is over, or of this one up to now."""
-    from recours.notifications.weekly import render_report  # noqa: PLC0415 (for one of the commands only)
-
-    today = mail_service.clock.now().astimezone(settings.policy.zone).date()
-    monday = today - timedelta(days=today.weekday() + (0 if so_far else 7))
-    return render_report(mail_service.week(monday), language, mail_service.branding())
-
-
-def _mail(kind: MailKind, recipient: str, rendered: Rendered) -> OutgoingMail:
-    message_id = f"<{uuid.uuid4().hex}@recours.invalid>"
-    now = datetime.now(UTC)
-    return OutgoingMail(
-        0, message_id, kind, None, recipient, rendered.subject, rendered.plain, rendered.html, now, ()
-    )

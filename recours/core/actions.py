@@ -21,12 +21,12 @@ def authored(by: str, why: str) -> str:
     return f"{_BY}{by}: {why}" if why else f"{_BY}{by}"
 
 
-def author_and_words(text: str | None) -> tuple[str, str]:
-    """The inverse of `authored`; other software may have written the words alone."""
+def author_and_reason(text: str | None) -> tuple[str, str]:
+    """The inverse of `authored`; other software may have written the reason alone."""
     if not (text or "").startswith(_BY):
         return SOMEONE, text or ""
-    who, _, words = (text or "").removeprefix(_BY).partition(": ")
-    return who, words
+    who, _, reason = (text or "").removeprefix(_BY).partition(": ")
+    return who, reason
 
 
 class ActionKind(StrEnum):
@@ -41,11 +41,13 @@ class ActionKind(StrEnum):
     ENABLED = "enabled"
     REMOVED = "removed"
     RELEASED = "released"  # mails that were held
+    TESTED = "tested"  # the mail server, by one mail
+    REPORTED = "reported"  # the weekly report was sent beside the one of Monday
 
 
 @dataclass(frozen=True)
 class OperatorAction:
-    """`subject`: the key of a carrier or an account, or MAILS. `by`: the person. `details`: their reason, a verdict, a count."""
+    """`subject`: the key of a carrier or an account, or MAILS. `by`: the person. `details`: their reason, a verdict, a count, an address."""
 
     what: ActionKind
     subject: str

@@ -26,6 +26,8 @@ _OF_ACTIONS: Mapping[str, str] = {
     ActionKind.ADDED: "edit",
     ActionKind.LIMITED: "edit",
     ActionKind.REMOVED: "cross",
+    ActionKind.TESTED: "mail",
+    ActionKind.REPORTED: "mail",
 }
 _ICONS = {"success": "check", "failed": "cross", ATTACHED: "clip"}
 

@@ -43,6 +43,12 @@ SENTENCES: dict[str, dict[str, str]] = {
         "released": "{count} mails released: the next run sends them.",
         "released_one": "1 mail released: the next run sends it.",
         "none_held": "No mail is held.",
+        "no_address": "'{text}' is not one mail address, such as someone@example.com.",
+        "no_mail_server": "No mail server is set: SMTP_HOST, or smtp_host in the table system_settings.",
+        "mail_not_sent": "Not sent: {error}.",
+        "mail_sent": "E-mail to {address} accepted by {server} (from {sender}, {security}).",
+        "mail_redirected": "E-mail to {address} instead of {recipient} (RECOURS_MAIL_REDIRECT) accepted by {server} (from {sender}, {security}).",
+        "no_encryption": "no encryption",
     },
     "fr": {
         "reopened": "{reference} : nouvel essai, le transporteur est interrogé à la prochaine exécution.",
@@ -61,6 +67,12 @@ SENTENCES: dict[str, dict[str, str]] = {
         "released": "{count} courriels libérés : la prochaine exécution les envoie.",
         "released_one": "1 courriel libéré : la prochaine exécution l'envoie.",
         "none_held": "Aucun courriel n'est retenu.",
+        "no_address": "« {text} » n'est pas une adresse de courriel, telle que someone@example.com.",
+        "no_mail_server": "Aucun serveur de courriel n'est réglé : SMTP_HOST, ou smtp_host dans la table system_settings.",
+        "mail_not_sent": "Pas envoyé. Réponse du serveur de courriel : « {error} ».",
+        "mail_sent": "Courriel pour {address} accepté par {server} (de {sender}, {security}).",
+        "mail_redirected": "Courriel pour {address}, au lieu de {recipient} (RECOURS_MAIL_REDIRECT), accepté par {server} (de {sender}, {security}).",
+        "no_encryption": "sans chiffrement",
     },
 }
 

@@ -47,6 +47,8 @@ ACTIONS: dict[str, dict[str, str]] = {
         ActionKind.ENABLED: "enabled",
         ActionKind.REMOVED: "removed",
         ActionKind.RELEASED: "held mails released",
+        ActionKind.TESTED: "mail server tried",
+        ActionKind.REPORTED: "weekly report sent",
     },
     "fr": {
         ActionKind.PAUSED: "mis en pause",
@@ -58,6 +60,8 @@ ACTIONS: dict[str, dict[str, str]] = {
         ActionKind.ENABLED: "réactivé",
         ActionKind.REMOVED: "supprimé",
         ActionKind.RELEASED: "courriels retenus libérés",
+        ActionKind.TESTED: "serveur de courriel essayé",
+        ActionKind.REPORTED: "rapport de la semaine envoyé",
     },
 }
 
@@ -83,6 +87,7 @@ _NAMES = {
         "number": "tracking number",
         "count": "count of retries",
         "deadline": "response_deadline",
+        "error": "answer",
     },
     "fr": {
         "status": "pod_fetch_status",
@@ -91,6 +96,8 @@ _NAMES = {
         "count": "nombre d'essais",
         "deadline": "response_deadline",
         "kind": "genre",
+        "to": "pour",
+        "error": "réponse",
     },
 }
 _NONE = {"en": "none", "fr": "aucun"}
@@ -130,7 +137,6 @@ def _detail(language: str, name: str, value: Any, names: Mapping[str, str]) -> s
         case "limits", Mapping():  # as they are typed
             limits = (f"{what}={limit}" if what else str(limit) for what, limit in value.items())
             return clean(", ".join(limits), 200)
-        case "why", _:
-            return _QUOTED[language].format(clean(value, _LONGEST_WHY))
-        case _:
-            return f"{names.get(name, clean(name, 40))} {_QUOTED[language].format(clean(value, 60))}"
+    longest = _LONGEST_WHY if name in ("why", "error") else 60
+    text = _QUOTED[language].format(clean(value, longest))
+    return text if name == "why" else f"{names.get(name, clean(name, 40))} {text}"

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from recours.core.actions import OPERATOR, SERVICE, SOMEONE, author_and_words
+from recours.core.actions import OPERATOR, SERVICE, SOMEONE, author_and_reason
 from recours.core.claim import Claim
 from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
@@ -232,10 +232,10 @@ def person_named(language: str, by: str) -> str:
 
 def author_text(language: str, text: str) -> str:
     """`the operator: "strike"`, of what `authored` made."""
-    who, words = author_and_words(text)
+    who, reason = author_and_reason(text)
     colon = " : " if language == "fr" else ": "
     named = person_named(language, who)
-    return f"{named}{colon}{quoted(language, words)}" if words else named
+    return f"{named}{colon}{quoted(language, reason)}" if reason else named
 
 
 def account_reason(language: str, listed: ListedAccount) -> str:

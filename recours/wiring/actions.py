@@ -1,6 +1,5 @@
 """What a person does to claims, carriers, accounts and mails. Each action is recorded: who did it, and when."""
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,11 +9,13 @@ from typing import Any
 
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.actions import MAILS
 from recours.core.appraisal import EvidenceKind
 from recours.core.assessment import assess
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim
 from recours.core.errors import RunError
+from recours.core.mail import is_address
 from recours.core.text import clean
 from recours.database.corrections import ClaimCorrections
 from recours.database.engine import DatabaseError
@@ -41,7 +42,7 @@ from recours.runs.source import RefusedError, can_be_reference
 from recours.wiring.account_operations import AccountOperations, check_carrier
 from recours.wiring.attach import attach_file
 from recours.wiring.fetching import RequestedFetch
-from recours.wiring.mail import MailService
+from recours.wiring.mail_trials import MailNotSentError, MailTrials, NoMailServerError, SentMail, mail_trials
 from recours.wiring.one_claim import evidence_of
 from recours.wiring.operations import Operations
 
@@ -228,10 +229,35 @@ class Actions:
         """Have the mails that the send limit holds be sent after all."""
         of = self.operations
         with self._told():
-            service = MailService(of.settings, of.database, of.schema, of.clock, uuid.uuid4().hex)
-            released = service.outbox.release(self.by, of.clock.now())
+            released = mail_trials(of).service.outbox.release(self.by, of.clock.now())
         key = {0: "none_held", 1: "released_one"}.get(released, "released")
-        return self._result("mails", key, is_done=released > 0, count=released)
+        return self._result(MAILS, key, is_done=released > 0, count=released)
+
+    def send_test_mail(self, address: str) -> ActionResult:
+        """Send one mail to this address, and say what the mail server answered."""
+        recipient = self._address(address)
+        with self._told():
+            return self._sent(lambda trials: trials.send_test(recipient, self.by))
+
+    def send_report(self, address: str, language: str, *, so_far: bool = False) -> ActionResult:
+        """Send the weekly report now, in this language. `so_far`: of this week up to now, instead of the last one."""
+        recipient = self._address(address)
+        with self._told():
+            return self._sent(lambda trials: trials.send_report(recipient, self.by, language, so_far=so_far))
+
+    def _address(self, text: str) -> str:
+        text = text.strip()
+        if not is_address(text):
+            raise CorrectRequestError(SENTENCES[self.language]["no_address"].format(text=clean(text, 100)))
+        return text
+
+    def _sent(self, send: Callable[[MailTrials], SentMail]) -> ActionResult:
+        try:
+            return ActionResult(MAILS, send(mail_trials(self.operations)).sentence(self.language))
+        except NoMailServerError:
+            return self._result(MAILS, "no_mail_server", is_done=False)
+        except MailNotSentError as error:
+            return self._result(MAILS, "mail_not_sent", is_done=False, error=clean(error, 500))
 
     # ---------------------------------------------------------------- what all share
 

@@ -1,5 +1,7 @@
 """`recours mail`, and mail servers that want encryption: real sockets, real certificates."""
 
+import getpass
+import json
 import os
 import sqlite3
 import ssl
@@ -46,6 +48,11 @@ class Operations:
             connection.commit()
         return rows
 
+    def recorded(self) -> list[tuple[object, object, dict[str, object]]]:
+        """What was done, by whom, and its details."""
+        rows = self.sql("SELECT what, by, details FROM recours_actions WHERE subject = 'mails' ORDER BY id")
+        return [(what, by, json.loads(str(details))) for what, by, details in rows]
+
 
 @pytest.fixture
 def operations(tmp_path: Path) -> Operations:
@@ -60,6 +67,7 @@ def test_a_test_mail_is_sent_and_the_answer_told(operations: Operations, smtp: M
         f"E-mail to me@shop.example accepted by 127.0.0.1:{smtp.port} (from service@shop.example, no encryption).\n"
     )
     assert smtp.recipients() == ["me@shop.example"]
+    assert operations.recorded() == [("tested", getpass.getuser(), {"to": "me@shop.example"})]
 
 
 def test_a_report_goes_where_all_mail_goes_and_a_test_where_it_was_typed(
@@ -76,6 +84,8 @@ def test_a_report_goes_where_all_mail_goes_and_a_test_where_it_was_typed(
     done = operations.mail("test", "boss@shop.example", **settings)
     assert "E-mail to boss@shop.example accepted by" in done.stdout
     assert smtp.recipients() == ["me@shop.example", "boss@shop.example"]
+    whom = [(what, details) for what, _, details in operations.recorded()]
+    assert whom == [("reported", {"to": "me@shop.example"}), ("tested", {"to": "boss@shop.example"})]
 
 
 def test_what_the_server_says_is_told(operations: Operations, smtp: MailServer) -> None:
@@ -85,6 +95,8 @@ def test_what_the_server_says_is_told(operations: Operations, smtp: MailServer) 
         done.returncode,
         "Not sent: the server refuses the recipient: 550 no such user." in done.stderr,
     ) == (1, True)
+    ((_, _, details),) = operations.recorded()
+    assert details["error"] == "the server refuses the recipient: 550 no such user"
     smtp.refuse_sender = "553 not one of ours"
     done = operations.mail("test", "me@shop.example", **smtp.settings)
     assert "refuses the sender service@shop.example: 553 not one of ours" in done.stderr
@@ -130,7 +142,7 @@ def test_release_lets_go_of_what_is_held(operations: Operations) -> None:
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
-@pytest.mark.parametrize("kind", ["pod_failed", "pod_retrieved"])
+@pytest.mark.parametrize("kind", ["pod_failed", "pod_retrieved", "operator_summary"])
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_a_preview_is_written_and_nothing_else(operations: Operations, kind: str, language: str) -> None:
     operations.sql("INSERT INTO clients (id, email, company_name) VALUES (1, 'a@shop.example', 'Shop <One>')")
@@ -146,11 +158,12 @@ def test_a_preview_is_written_and_nothing_else(operations: Operations, kind: str
     eml, html = (operations.folder / "out" / f"{kind}{suffix}" for suffix in (".eml", ".html"))
     assert done.stdout.split() == [str(eml), str(html)]
     message = message_from_bytes(eml.read_bytes(), policy=policy.default)
-    assert message["To"] == "a@shop.example"
+    assert message["To"] == ("nobody@recours.invalid" if kind == "operator_summary" else "a@shop.example")
     assert "CLM-1" in message["Subject"]
     page = html.read_text(encoding="utf-8")
     assert f'<html lang="{language}">' in page
-    assert "Shop &lt;One&gt;" in page
+    assert "CLM-1" in page
+    assert ("Shop &lt;One&gt;" in page) == (kind != "operator_summary")
     assert operations.sql("SELECT count(*) FROM recours_mails") == [(0,)]
 
 

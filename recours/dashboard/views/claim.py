@@ -7,7 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
-from recours.core.actions import author_and_words
+from recours.core.actions import author_and_reason
 from recours.core.claim import Claim, deadline_end
 from recours.core.document_flaws import flaw_in
 from recours.core.outcome import PROOF_KINDS
@@ -133,7 +133,7 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
     if refusal is None:
         return ""
     if refusal.stopped and claim.carrier and (stop := visit.operations.queue().stopped(claim.carrier)):
-        who, why = author_and_words(clean(stop.why or "", 400))
+        who, why = author_and_reason(clean(stop.why or "", 400))
         because = f" ({quoted(texts.language, why)})" if why else ""
         return texts("stopped_since", at=texts.minute(stop.at), who=texts.who(who), why=because)
     reason = clean(reason_of(texts.language, refusal, carrier), 500).rstrip(".")
