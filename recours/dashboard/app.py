@@ -34,6 +34,7 @@ from recours.dashboard.views import (
     claims,
     document,
     forecast,
+    mail_trials,
     mails,
     overview,
     results,
@@ -99,6 +100,8 @@ LOOKED_AT: Mapping[str, View] = {
     "/mails": mails.show,
     "/mail": mails.show_one,
     "/mail/content": mails.content,
+    "/mail/preview": mail_trials.preview,
+    "/mail/preview/content": mail_trials.content,
     "/forecast": forecast.show,
     "/results": results.show,
     "/notice": show_notice,
@@ -117,6 +120,8 @@ DONE: Mapping[str, View] = {
     "/accounts/disable": carriers.disable_account,
     "/accounts/enable": carriers.enable_account,
     "/mails/release": mails.release,
+    "/mails/test": mail_trials.test,
+    "/mails/report": mail_trials.report,
 }
 
 

@@ -17,6 +17,8 @@ VIEWS = {
     "carriers": "/carriers",
     "mails": "/mails",
     "mail": "/mail?number=1",
+    "preview of a mail": "/mail/preview?kind=pod_failed&language=fr",
+    "preview of the report": "/mail/preview?kind=weekly_report&language=fr",
     "forecast": "/forecast",
     "results": "/results",
     "no such page": "/nothing",

@@ -4,7 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
-from recours.core.mail import MailState
+from recours.core.mail import LANGUAGES, MailKind, MailState
 from recours.core.mail_faults import fault_in
 from recours.dashboard.acting import done
 from recours.dashboard.history import History
@@ -24,7 +24,7 @@ TONES = {
     MailState.CANCELLED: "",
 }
 # Nothing in a mail comes alive: no script, no form, nothing from elsewhere.
-_INERT = {
+INERT = {
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
 }
@@ -40,6 +40,9 @@ def show(visit: Visit) -> Response:
         is_more=len(waiting) > _WAITING,
         latest=read.latest(_LATEST),
         tones=TONES,
+        kinds=list(MailKind),
+        languages=LANGUAGES,
+        admin=visit.settings.mail.admin,
         entries=History(visit.texts, visit.operations.catalog).actions(
             [("", action) for action in visit.operations.actions_on_mails()]
         ),
@@ -53,7 +56,7 @@ def show_one(visit: Visit) -> Response:
 
 def content(visit: Visit) -> Response:
     """What its reader sees, for a frame."""
-    return HTMLResponse(_mail(visit).html, headers=_INERT)
+    return HTMLResponse(_mail(visit).html, headers=INERT)
 
 
 def release(visit: Visit) -> Response:

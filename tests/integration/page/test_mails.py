@@ -1,16 +1,21 @@
 """Mails that wait, and what they say."""
 
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from html import unescape
+from itertools import product
+from urllib.parse import parse_qs
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
-from recours.core.mail import MailKind, MailState
+from recours.core.mail import LANGUAGES, MailKind, MailState
 from recours.database.engine import Database
-from recours.database.tables import mails
-from tests.integration.page.conftest import PageClient
+from recours.database.tables import actions, mails
+from tests.fakes.smtp import MailServer
+from tests.integration.page.conftest import PageClient, Shown
 
 AT = datetime(2026, 2, 2, 12, tzinfo=UTC)
 
@@ -88,3 +93,141 @@ def test_what_another_wrote_is_not_a_mail_of_this_page(
 ) -> None:
     write(database, 1, MailState.READY)
     assert visitor("192.168.1.20").get("/mail/content?number=1", Host="pods.example").status == 403
+
+
+# ---------------------------------------------------------------- on trial
+
+
+@pytest.fixture
+def claims(database: Database, add_claims: Callable[..., None]) -> None:
+    add_claims(database, [{"tracking_number": "XY123456789FR"}])
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+def frame_of(shown: Shown) -> str:
+    """The address of the frame on a page."""
+    (source,) = re.findall(r'<iframe class="mail" sandbox src="([^"]*)"', shown.html)
+    return unescape(source)
+
+
+def test_each_kind_of_mail_can_be_seen_in_each_language(page: PageClient, database: Database) -> None:
+    listed = unescape(page.get("/mails").html)
+    for kind, language in product(MailKind, LANGUAGES):
+        path = f"/mail/preview?kind={kind}&language={language}"
+        assert f'href="{path}"' in listed
+        shown = page.get(path)
+        assert (shown.status, "nothing is sent" in shown.text) == (200, True)
+        framed = page.get(frame_of(shown)).response
+        assert f'<html lang="{language}">' in framed.text
+        assert framed.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        assert framed.headers["x-frame-options"] == "SAMEORIGIN"
+        is_about_claim = kind not in (MailKind.WEEKLY_REPORT, MailKind.ACCOUNT_REFUSED)
+        assert ("CLM-2026-0001" in framed.text) == is_about_claim
+    with database.read() as connection:
+        for table in (mails, actions):
+            assert connection.scalar(select(func.count()).select_from(table)) == 0
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_preview_is_about_the_claim_that_is_named(page: PageClient) -> None:
+    path = "/mail/preview?kind=pod_failed&language=en"
+    shown = page.get(f"{path}&claim=CLM-00000")
+    assert "made-up" not in shown.text
+    assert "CLM-00000" in page.get(frame_of(shown)).text
+    missing = page.get(f"{path}&claim=CLM-0000O")
+    assert missing.status == 404
+    assert "There is no claim 'CLM-0000O'. Did you mean CLM-00000?" in missing.text
+    assert page.get("/mail/preview/content?kind=pod_failed&language=en&claim=CLM-0000O").status == 404
+    hostile = page.get(f"{path}&claim=%3Cscript%3E%00x")
+    assert hostile.status == 404
+    assert "<script>" not in hostile.html.replace('<script src="/static/page.js">', "")
+
+
+@pytest.mark.parametrize(
+    "query", ["", "kind=pod_failed", "language=fr", "kind=x&language=fr", "kind=pod_failed&language=de"]
+)
+def test_a_mail_of_no_kind_or_language_is_not_found(page: PageClient, database: Database, query: str) -> None:
+    for path in ("/mail/preview", "/mail/preview/content"):
+        assert page.get(f"{path}?{query}").status == 404
+
+
+def test_the_report_is_of_the_last_week_or_of_this_one(page: PageClient, database: Database) -> None:
+    path = "/mail/preview?kind=weekly_report&language=en"
+    whole, so_far = (page.get(path + more).text for more in ("", "&so_far=1"))
+    weeks = [re.search(r"Subject (.*?) As it is read", text) for text in (whole, so_far)]
+    assert all(weeks)
+    assert weeks[0][1] != weeks[1][1]  # type: ignore[index]
+
+
+def test_a_test_mail_is_sent_and_it_is_seen_who_did(
+    page: PageClient, database: Database, environment: dict[str, str], smtp: MailServer
+) -> None:
+    environment |= smtp.settings
+    assert "E-mail to me@shop.example accepted by 127.0.0.1" in done(
+        page, "/mails/test", address=" me@shop.example "
+    )
+    assert smtp.recipients() == ["me@shop.example"]
+    smtp.refuse_recipients = {"you@shop.example": "550 no <b>such</b> user"}
+    refused = done(page, "/mails/test", address="you@shop.example")
+    assert "Not sent: the server refuses the recipient: 550 no <b>such</b> user." in refused
+    shown = page.get("/mails").text.partition("What was done last")[2]
+    assert shown.startswith(
+        " Mail server tried: to 'you@shop.example', answer 'the server refuses the recipient: 550 no <b>such</b> user'"
+    )
+    assert re.search(r"Mail server tried: to 'me@shop.example' \S.* CET · the operator", shown)
+
+
+def test_the_report_is_sent_at_any_time(
+    page: PageClient, database: Database, environment: dict[str, str], smtp: MailServer
+) -> None:
+    environment |= smtp.settings | {"RECOURS_LANGUAGE": "fr"}
+    told = done(page, "/mails/report", address="boss@shop.example", language="en", so_far="1")
+    assert "Courriel pour boss@shop.example accepté par 127.0.0.1" in told
+    ((recipient, sent),) = smtp.taken
+    assert (recipient, sent["Subject"][:18]) == ("boss@shop.example", "Proofs of delivery")
+    assert "Rapport de la semaine envoyé : pour « boss@shop.example »" in page.get("/mails").text
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("nobody", "'nobody' is not one mail address"),
+        ("a@b.example, c@d.example", "is not one mail address"),
+        ("me@shop.example\r\nBcc: all@shop.example", "is not one mail address"),
+        ("me@shop.example", "No mail server is set: SMTP_HOST"),
+    ],
+)
+def test_what_cannot_be_sent_gets_a_sentence(
+    page: PageClient, database: Database, address: str, says: str
+) -> None:
+    for path in ("/mails/test", "/mails/report"):
+        assert says in done(page, path, address=address, language="fr")
+    assert "What was done last" not in page.get("/mails").text
+
+
+def test_a_viewer_may_look_but_sends_nothing(
+    visitor: Callable[..., PageClient], database: Database, environment: dict[str, str]
+) -> None:
+    environment |= {"RECOURS_PAGE_USER_HEADER": "X-User", "RECOURS_PAGE_PROXIES": "10.0.0.5"}
+    page = visitor("10.0.0.5")
+    for path in ("/mails", "/mail/preview?kind=weekly_report&language=fr"):
+        shown = page.get(path, X_User="zoe")
+        assert shown.status == 200
+        assert 'action="/mails/' not in shown.html
+    for path in ("/mails/test", "/mails/report"):
+        assert page.post(path, {"address": "me@shop.example"}, X_User="zoe").status == 403
+
+
+def done(page: PageClient, path: str, **fields: str) -> str:
+    """What came of an action that takes a while."""
+    shown = page.post(path, {"back": "/mails", **fields})
+    key = parse_qs(shown.response.url.query.decode())["notice"][0]
+    for thread in threading.enumerate():
+        if thread.name == "action":
+            thread.join(30)
+    return page.get(f"/notice?key={key}").text

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from recours.core.claim import FetchStatus
-from recours.core.mail import EventName, MailState
+from recours.core.mail import EventName, MailKind, MailState
 from recours.dashboard.documents import Absent
 from recours.dashboard.texts import _OF_VIEWS, _ROWS, TEXTS
 from recours.dashboard.visitors import NotAdmitted, Role
@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[3] / "recours" / "dashboard"
 def test_whatever_the_page_may_meet_has_its_text() -> None:
     texts = TEXTS["en"]
     for prefix, values in (
-        ("mail_", MailState), ("mail_state_", MailState), ("event_", EventName), ("status_", FetchStatus), ("", Health),
+        ("mail_", MailState), ("mail_state_", MailState), ("event_", EventName), ("mail_kind_", MailKind), ("status_", FetchStatus), ("", Health),
         ("outcome_", ("success", "failed", "left", "attached", "tracked", "sampled")),
         ("", ("pod_retry_scheduler", "pod_fetch_worker")), ("", Absent), ("health_", AccountHealth), ("role_", Role),
         ("carrier_", set(Closing) - {Closing.STOPPED} | {"open", "paused"}), ("", set(NotAdmitted) - {NotAdmitted.NOT_ENTERED}),
