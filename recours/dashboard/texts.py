@@ -80,7 +80,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "mails_waiting": ("Mails waiting", "Courriels à envoyer"),
     "pod_retry_scheduler": ("Retry scheduler", "Relances"),
     "pod_fetch_worker": ("Fetch worker", "Nouvelles demandes"),
-    "pod_retry_scheduler --claim": ("PageRequest for by hand", "Demandées à la main"),
+    "pod_retry_scheduler --claim": ("Asked for by hand", "Demandées à la main"),
     "fine": ("OK", "OK"),
     "running": ("running", "en cours"),
     "failed_run": ("last run failed", "dernière exécution en échec"),
