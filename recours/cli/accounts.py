@@ -39,6 +39,7 @@ from recours.operations.accounts import (
     ListedAccount,
     client_named,
     limits_in,
+    limits_text,
     unambiguous,
 )
 from recours.operations.records import iso
@@ -209,7 +210,7 @@ def _as_json(one: ListedAccount) -> dict[str, Any]:
 def _limits_text(account: ClientAccount) -> str:
     if account.limits is None:
         return "the carrier's"
-    return " ".join(f"{what}={text}" if what else text for what, text in account.limits.items())
+    return limits_text(account.limits)
 
 
 def _health_text(one: ListedAccount) -> str:

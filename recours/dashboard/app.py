@@ -28,6 +28,7 @@ from recours.dashboard.documents import LARGEST
 from recours.dashboard.notices import Notices
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.views import (
+    account,
     carriers,
     claim,
     claim_actions,
@@ -97,6 +98,7 @@ LOOKED_AT: Mapping[str, View] = {
     "/claim": claim.show,
     "/document": document.show,
     "/carriers": carriers.show,
+    "/account": account.show,
     "/mails": mails.show,
     "/mail": mails.show_one,
     "/mail/content": mails.content,
@@ -119,6 +121,8 @@ DONE: Mapping[str, View] = {
     "/carriers/check": carriers.check,
     "/accounts/disable": carriers.disable_account,
     "/accounts/enable": carriers.enable_account,
+    "/accounts/limits": account.set_limits,
+    "/accounts/remove": account.remove,
     "/mails/release": mails.release,
     "/mails/test": mail_trials.test,
     "/mails/report": mail_trials.report,

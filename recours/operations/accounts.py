@@ -241,6 +241,11 @@ def usable_limits(spec: CarrierSpec, given: object) -> dict[str, str]:
     return limits
 
 
+def limits_text(limits: Mapping[str, Any]) -> str:
+    """As they are typed, the inverse of `limits_in`."""
+    return " ".join(f"{what}={text}" if what else str(text) for what, text in limits.items())
+
+
 def limits_in(spec: CarrierSpec, texts: Iterable[str]) -> dict[str, str]:
     """Limits as they are typed: `100/day`, `TRACKING=20/hour`. Raises AccountRefusedError."""
     found: dict[str, str] = {}

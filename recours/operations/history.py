@@ -6,7 +6,7 @@ from typing import Any
 from recours.core.actions import ActionKind, PastAction
 from recours.core.changes import ChangeKind
 from recours.core.text import clean
-from recours.operations.accounts import CheckVerdict
+from recours.operations.accounts import CheckVerdict, limits_text
 from recours.operations.records import PastChange
 
 _LONGEST_WHY = 300
@@ -134,9 +134,8 @@ def _detail(language: str, name: str, value: Any, names: Mapping[str, str]) -> s
             return _VERDICTS[language][value]
         case "mails", int():
             return str(value)
-        case "limits", Mapping():  # as they are typed
-            limits = (f"{what}={limit}" if what else str(limit) for what, limit in value.items())
-            return clean(", ".join(limits), 200)
+        case "limits", Mapping():
+            return clean(limits_text(value), 200)
     longest = _LONGEST_WHY if name in ("why", "error") else 60
     text = _QUOTED[language].format(clean(value, longest))
     return text if name == "why" else f"{names.get(name, clean(name, 40))} {text}"

@@ -21,7 +21,13 @@ from recours.database.corrections import ClaimCorrections
 from recours.database.engine import DatabaseError
 from recours.logs import local
 from recours.operations import reopen
-from recours.operations.accounts import AccountRefusedError, account_check, carrier_named
+from recours.operations.accounts import (
+    AccountRefusedError,
+    account_check,
+    carrier_named,
+    limits_in,
+    limits_text,
+)
 from recours.operations.actions import (
     CHECKED,
     LONGEST_WHY,
@@ -212,6 +218,30 @@ class Actions:
             if not accounts.store.enable(account, self.by, accounts.now()):
                 raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
         return self._result(account.key, "account_enabled", client=found.named, carrier=spec.name)
+
+    def set_limits(self, client: str | int, carrier: str, text: str) -> ActionResult:
+        """Set the limits of a client's account, such as `100/day TRACKING=20/hour`. "": the carrier's."""
+        with self._told():
+            accounts, found, spec, account = self._account(client, carrier)
+            own = limits_in(spec, text.split()) if text.strip() else None
+            if not accounts.store.set_limits(account, own, self.by, accounts.now()):
+                raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
+        return self._result(
+            account.key,
+            "limits_changed" if own else "limits_default",
+            client=found.named,
+            carrier=spec.name,
+            limits=limits_text(own or {}),
+        )
+
+    def remove_account(self, client: str | int, carrier: str) -> ActionResult:
+        """Delete the credentials of a client's account."""
+        with self._told():
+            accounts, found, spec, account = self._account(client, carrier)
+            if not accounts.store.remove(account, self.by, accounts.now()):
+                raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
+        key = "account_removed" if account.has_credentials else "removed_of_file"
+        return self._result(account.key, key, client=found.named, carrier=spec.name)
 
     def check_account(self, client: str | int, carrier: str) -> ActionResult:
         """Try a client's credentials with one real call, within limits and pauses."""

@@ -129,9 +129,9 @@ class Operations:
         log = ActionLog(self.database)
         return {key: log.latest([key], _ACTIONS_SHOWN) for key in self.catalog.specs}
 
-    def actions_on_mails(self) -> list[PastAction]:
-        """What people did to the mails last, the latest first. Raises DatabaseError."""
-        return ActionLog(self.database).latest([MAILS], _ACTIONS_SHOWN_TOGETHER)
+    def actions_on(self, subject: str) -> list[PastAction]:
+        """What people did to it last, the latest first. Raises DatabaseError."""
+        return ActionLog(self.database).latest([subject], _ACTIONS_SHOWN_TOGETHER)
 
     def actions_on_carriers(self) -> list[tuple[str, PastAction]]:
         """What people did to carriers and accounts there last, the latest first, each with its name. Raises DatabaseError."""

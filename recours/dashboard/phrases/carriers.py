@@ -37,6 +37,27 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "health_refused": ("refused by the carrier", "refusé par le transporteur"),
     "health_disabled": ("disabled", "désactivé"),
     "health_unusable": ("unusable", "inutilisable"),
+    "accounts_back": ("All carriers and accounts", "Tous les transporteurs et comptes"),
+    "account_added": ("Since", "Depuis"),
+    "account_credentials": ("Credentials", "Identifiants"),
+    "credentials_sealed": ("sealed in the database", "scellés dans la base de données"),
+    "credentials_in_file": ("in the secrets file", "dans le fichier de secrets"),
+    "account_limits": ("Limits", "Limites"),
+    "limits_of_carrier": ("the carrier's", "celles du transporteur"),
+    "limits_set": ("Set the limits", "Fixer les limites"),
+    "limits_help": (
+        "Such as 100/day or TRACKING=20/hour, several with blanks between them. Empty: the carrier's.",
+        "Par exemple « 100/day » ou « TRACKING=20/hour », plusieurs séparées par des espaces. Vide : celles du transporteur.",
+    ),
+    "account_remove": ("Remove", "Supprimer"),
+    "remove_means": (
+        "Its credentials are deleted. Its claims are asked with the house's account, if there is one.",
+        "Ses identifiants sont effacés. Ses réclamations passent par le compte de la maison, s'il existe.",
+    ),
+    "disable_means": (
+        "It is not used until somebody enables it. Its claims are asked with the house's account, if there is one.",
+        "Il n'est plus utilisé avant sa réactivation. Ses réclamations passent par le compte de la maison, s'il existe.",
+    ),
     "disable": ("Disable", "Désactiver"),
     "enable": ("Enable", "Réactiver"),
 }

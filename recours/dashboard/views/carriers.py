@@ -43,7 +43,7 @@ _ICONS = {
     Closing.DENIED: "alert",
     Closing.UNCONFIGURED: "dot",
 }
-_ACCOUNT_TONES = {
+ACCOUNT_TONES = {
     AccountHealth.OPEN: "good",
     AccountHealth.PAUSED: "warn",
     AccountHealth.REFUSED: "bad",
@@ -92,7 +92,7 @@ def show(visit: Visit) -> Response:
         accounts_found=len(accounts),
         wanted=wanted,
         name_of=visit.operations.catalog.name_of,
-        account_tones=_ACCOUNT_TONES,
+        account_tones=ACCOUNT_TONES,
         account_reason=account_reason,
         author_text=author_text,
         entries=History(visit.texts, visit.operations.catalog).actions(

@@ -4,6 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
+from recours.core.actions import MAILS
 from recours.core.mail import LANGUAGES, MailKind, MailState
 from recours.core.mail_faults import fault_in
 from recours.dashboard.acting import done
@@ -44,7 +45,7 @@ def show(visit: Visit) -> Response:
         languages=LANGUAGES,
         admin=visit.settings.mail.admin,
         entries=History(visit.texts, visit.operations.catalog).actions(
-            [("", action) for action in visit.operations.actions_on_mails()]
+            [("", action) for action in visit.operations.actions_on(MAILS)]
         ),
         fault_in=fault_in,
     )

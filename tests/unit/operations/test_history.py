@@ -46,7 +46,7 @@ def test_changes_of_claims(what: str, details: Any, english: str, french: str) -
         ("paused", {"why": "strike"}, "paused: 'strike'", "mis en pause : « strike »"),
         ("checked", {"verdict": "rejected"}, "credentials checked: rejected", "identifiants vérifiés : refusés"),
         ("checked", {"verdict": "?"}, "credentials checked: verdict '?'", "identifiants vérifiés : verdict « ? »"),
-        ("limited", {"limits": {"": "9/day", "POD": "5/hour"}}, "limits changed: 9/day, POD=5/hour", "limites modifiées : 9/day, POD=5/hour"),
+        ("limited", {"limits": {"": "9/day", "POD": "5/hour"}}, "limits changed: 9/day POD=5/hour", "limites modifiées : 9/day POD=5/hour"),
         ("limited", {"limits": None}, "limits changed", "limites modifiées"),
         ("tested", {"to": "a@b.example", "error": "550 no"}, "mail server tried: to 'a@b.example', answer '550 no'",
          "serveur de courriel essayé : pour « a@b.example », réponse « 550 no »"),

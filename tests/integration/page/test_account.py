@@ -1,0 +1,92 @@
+"""A client's account: how it does, and what an operator does with it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import insert
+
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
+from recours.database.tables import clients
+from tests.integration.page.conftest import PageClient
+
+ADDED = datetime(2026, 2, 2, 12, tzinfo=UTC)
+OF_IT = {"client": "5", "carrier": "chronopost"}
+
+
+@pytest.fixture
+def number(database: Database) -> int:
+    with database.write() as connection:
+        connection.execute(insert(clients).values(id=5, email="shop@shop.example"))
+    number = ClientAccounts(database).put(5, "chronopost", "sealed", "zoe", ADDED)
+    assert number is not None
+    return number
+
+
+def test_an_account_is_shown_with_its_limits_and_what_was_done(
+    page: PageClient, database: Database, number: int, environment: dict[str, str]
+) -> None:
+    other = ClientAccounts(database).put(5, "ups", "sealed", "zoe", ADDED)
+    assert "UPS – shop@shop.example" in page.get(f"/account?number={other}").text
+    path = f"/account?number={number}"
+    assert f'href="{path}"' in page.get("/carriers").html
+    shown = page.get(path).text
+    assert "Chronopost – shop@shop.example" in shown
+    assert (
+        "Since 2 Feb 2026, 13:00 CET · zoe Credentials sealed in the database Limits the carrier's" in shown
+    )
+    assert "Credentials entered 2 Feb 2026, 13:00 CET · zoe" in shown
+    environment["RECOURS_LANGUAGE"] = "fr"
+    assert "Identifiants saisis" in page.get(path).text
+
+
+def test_it_is_disabled_with_a_reason_and_enabled(page: PageClient, number: int) -> None:
+    back = {"back": f"/account?number={number}"}
+    shown = page.post("/accounts/disable", OF_IT | back | {"why": "<i>unpaid"}).text
+    assert 'Reason by the operator: "<i>unpaid"' in shown
+    assert "Disabled: '<i>unpaid'" in shown
+    shown = page.post("/accounts/enable", OF_IT | back).text
+    assert "Reason by the operator" not in shown
+    assert "Enabled" in shown
+
+
+def test_its_limits_are_set_and_taken_away(page: PageClient, database: Database, number: int) -> None:
+    back = {"back": f"/account?number={number}"}
+    shown = page.post("/accounts/limits", OF_IT | back | {"limits": " 100/day  TRACKING=20/hour "}).text
+    assert "shop@shop.example at Chronopost: limits 100/day TRACKING=20/hour." in shown
+    assert "Limits 100/day TRACKING=20/hour" in shown
+    assert "Limits changed: 100/day TRACKING=20/hour" in shown
+    assert ClientAccounts(database).all()[0].limits == {"": "100/day", "TRACKING": "20/hour"}
+    for wrong in ("many", "100/day 5/day", "x" * 90_000):
+        refused = page.post("/accounts/limits", OF_IT | back | {"limits": wrong}).text
+        assert "These limits of Chronopost cannot be used" in refused
+        assert "Limits 100/day TRACKING=20/hour" in refused
+    shown = page.post("/accounts/limits", OF_IT | back | {"limits": " "}).text
+    assert "at Chronopost: the carrier's limits." in shown
+    assert "Limits the carrier's" in shown
+
+
+def test_it_is_removed_and_what_was_done_stays(page: PageClient, number: int) -> None:
+    shown = page.post("/accounts/remove", OF_IT | {"back": f"/account?number={number}"}).text
+    assert "shop@shop.example at Chronopost: removed." in shown
+    assert "Chronopost (shop@shop.example) – removed" in shown
+    assert page.get(f"/account?number={number}").status == 404
+    assert "has no account of its own" in page.post("/accounts/remove", OF_IT).text
+
+
+@pytest.mark.parametrize("number", ["", "0", "9", "x", "-1", "9" * 30, "٣"])
+def test_an_account_that_there_is_not_is_not_found(page: PageClient, database: Database, number: str) -> None:
+    assert page.get(f"/account?number={number}").status == 404
+
+
+def test_a_viewer_sees_no_button(
+    visitor: Callable[..., PageClient], number: int, environment: dict[str, str]
+) -> None:
+    environment |= {"RECOURS_PAGE_USER_HEADER": "X-User", "RECOURS_PAGE_PROXIES": "10.0.0.5"}
+    page = visitor("10.0.0.5")
+    shown = page.get(f"/account?number={number}", X_User="zoe")
+    assert "Chronopost – shop@shop.example" in shown.text
+    assert "/accounts/" not in shown.html
+    for path in ("/accounts/limits", "/accounts/remove"):
+        assert page.post(path, OF_IT, X_User="zoe").status == 403
