@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from recours.core.mail import LANGUAGES
+from recours.core.text import clean
 from recours.dashboard.notices import Notice, Notices
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LANGUAGE_COOKIE = "recours_language"
+_LONGEST_LINE = 2000
 # What the page is divided into: the path of each, and the key of its name.
 VIEWS = {
     "/": "overview",
@@ -39,6 +41,11 @@ _templates = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+)
+# For what others wrote and nobody cleaned: signs that hide or turn the text beside them are shown as what they are.
+_templates.filters["clean"] = clean
+_templates.filters["clean_lines"] = lambda text: "\n".join(
+    clean(line, _LONGEST_LINE) for line in text.splitlines()
 )
 
 

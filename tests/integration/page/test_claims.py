@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select, text, update
@@ -188,3 +189,29 @@ def test_a_viewer_chooses_nothing(visitor: Callable[..., PageClient], environmen
     assert len(references(shown)) == 50
     assert 'type="checkbox"' not in shown.html
     assert 'name="do"' not in shown.html
+
+
+# ---------------------------------------------------------------- what others wrote
+
+
+def test_no_sign_that_hides_or_turns_others_is_shown(
+    page: PageClient, database: Database, add_claims: Callable[..., None]
+) -> None:
+    """A right-to-left override shows `fdp.exe` as `exe.pdf`; an escape may mean something to a terminal that it is pasted to."""
+    turned = "\u202e\u2066\u200b\x1b[2J"
+    texts = (
+        "claim_reference",
+        "carrier",
+        "order_id",
+        "tracking_number",
+        "dispute_type",
+        "pod_fetch_error",
+        "pod_delivery_person",
+    )
+    add_claims(database, [dict.fromkeys(texts, f"CLM-1{turned}") | {"pod_url": f"/etc/{turned}"}])
+    assert r"CLM-1\u202e\u2066\u200b\x1b[2J" in page.get("/claims").text
+    for path in ("/", "/claims", f"/claims?text={quote(turned)}", f"/claims?client={quote(turned)}",
+                 f"/claim?reference={quote('CLM-1' + turned)}", f"/claim?reference={quote('CLM-1[2J')}", "/forecast", "/results",
+                 f"/carriers?accounts={quote(turned)}", f"/find?text={quote(turned)}"):  # fmt: skip
+        shown = page.get(path)
+        assert not set(turned[:4]) & set(shown.text), path

@@ -56,6 +56,21 @@ def test_why_a_mail_did_not_go_out_is_said_in_the_language_of_the_reader(
     assert "« some older reason »" in listed
 
 
+def test_no_sign_of_a_mail_hides_or_turns_others(page: PageClient, database: Database) -> None:
+    turned = "gpj.exe\u202e\u200b"
+    write(
+        database, 7, MailState.FAILED, subject=turned, recipient=turned, error=turned, plain=f"one\n{turned}"
+    )
+    for path, count in (("/mails", 3), ("/mail?number=7", 5)):  # the subject is the title too
+        text = page.get(path).text
+        assert (text.count(r"gpj.exe\u202e\u200b"), "\u202e" in text, "\u200b" in text) == (
+            count,
+            False,
+            False,
+        )
+    assert "one\n" in page.get("/mail?number=7").html
+
+
 def test_held_mails_are_released(page: PageClient, database: Database) -> None:
     write(database, 1, MailState.HELD)
     shown = page.get("/mails")
