@@ -1,15 +1,18 @@
 """Documents of claims, sent so that nothing in them comes alive, and the pages of PDFs as pictures."""
 
+from pathlib import PurePath
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 
-from recours.dashboard.documents import POLICY, NoDocument, find_document
+from recours.core.text import clean
+from recours.dashboard.documents import POLICY, Document, NoDocument, find_document
 from recours.dashboard.pdf_pages import MOST_PAGES, NotDrawnError, draw_page
 from recours.dashboard.views.claim import claim_named
 from recours.dashboard.visit import Visit, number_in
+from recours.documents.kinds import SUFFIXES
 
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 _SHOWN = (*PICTURES, "text/html")
@@ -29,10 +32,17 @@ def show(visit: Visit) -> Response:
     if number := visit.query.get("page"):
         return _page(found.content, number)
     is_shown = "shown" in visit.query and found.media_type in _SHOWN
-    place = "inline" if is_shown else f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
+    place = "inline" if is_shown else f"attachment; filename*=UTF-8''{quote(_name(found), safe='')}"
     return Response(
         found.content, headers={**_HEADERS, "Content-Disposition": place}, media_type=found.media_type
     )
+
+
+def _name(found: Document) -> str:
+    """What it is saved as: with the ending of what it is, since the name may be other software's."""
+    name = clean(found.name, 200)
+    suffix = SUFFIXES.get(found.media_type)
+    return f"{PurePath(name).stem}{suffix}" if suffix else name
 
 
 def _page(content: bytes, asked: str) -> Response:

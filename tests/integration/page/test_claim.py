@@ -137,6 +137,27 @@ def test_a_document_is_sent_so_that_nothing_in_it_comes_alive(page: PageClient) 
         assert (headers["x-frame-options"], headers["x-content-type-options"]) == ("SAMEORIGIN", "nosniff")
 
 
+@pytest.mark.parametrize(
+    ("name", "saved_as"),
+    [
+        ("a proof.pdf", "a%20proof.pdf"),
+        ("proof\u202efdp.exe", "proof%5Cu202efdp.pdf"),  # which would be shown as proofexe.pdf
+        ('x"; filename=evil.html', "x%22%3B%20filename%3Devil.pdf"),
+        ("x\r\nSet-Cookie: a=b.hta", "x%5Cx0d%5Cx0aSet-Cookie%3A%20a%3Db.pdf"),
+    ],
+)
+def test_a_document_is_saved_by_a_name_that_is_harmless(
+    page: PageClient, database: Database, tmp_path: Path, name: str, saved_as: str
+) -> None:
+    path = tmp_path / "pods" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(PROOF)
+    changed(database, pod_url=str(path), pod_fetch_status="success")
+    headers = page.get("/document?claim=CLM-00000").response.headers
+    assert headers["content-disposition"] == f"attachment; filename*=UTF-8''{saved_as}"
+    assert "set-cookie" not in headers
+
+
 def test_each_piece_of_evidence_can_be_shown(page: PageClient) -> None:
     attach(page, PROOF)
     shown = attach(page, signature_png("a"), "signature.png", kind="signature")
