@@ -17,7 +17,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.status import HTTP_404_NOT_FOUND, HTTP_408_REQUEST_TIMEOUT, HTTP_413_CONTENT_TOO_LARGE
+from starlette.status import (
+    HTTP_404_NOT_FOUND,
+    HTTP_408_REQUEST_TIMEOUT,
+    HTTP_413_CONTENT_TOO_LARGE,
+    HTTP_414_URI_TOO_LONG,
+)
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recours.carriers.registry import CATALOG
@@ -59,7 +64,7 @@ from recours.wiring.operations import open_operations
 View = Callable[[Visit], Response]
 _LANGUAGE_S = 365 * 86400
 _MOST_FIELDS = 1000  # a list has 50 boxes
-_LARGEST_FORM = 100_000  # bytes
+_LONGEST_QUERY, _LARGEST_FORM = 8000, 100_000  # bytes
 _PATIENCE_S, _SLOWEST = (
     20.0,
     40_000,
@@ -166,6 +171,9 @@ class _Hardened:
                     headers["Cache-Control"] = "no-cache"
             await send(message)
 
+        if len(scope["query_string"]) > _LONGEST_QUERY:  # which is repeated in each link of a list
+            await Response(status_code=HTTP_414_URI_TOO_LONG)(scope, receive, send_hardened)
+            return
         request = Request(scope)
         if request.method not in ("GET", "HEAD") and not is_own_origin(request.headers):
             refusal = Response("This was not sent by the page itself.\n", 403, media_type="text/plain")

@@ -247,6 +247,12 @@ def test_a_form_that_stops_in_the_middle_is_not_waited_for(
     assert flood(page, path, stops=True) == (408, len(BEGINNING))
 
 
+def test_an_address_is_no_longer_than_any_needs_to_be(page: PageClient) -> None:
+    assert page.get(f"/claims?text={'x' * 7000}").status == 200
+    shown = page.get(f"/claims?{'a&' * 30_000}")
+    assert (shown.status, shown.html) == (414, "")
+
+
 # ---------------------------------------------------------------- what holds for every answer
 
 
