@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ from recours.dashboard.visitors import (
     Visitor,
     is_own_origin,
     new_session,
+    nonce_of,
     visitor_of,
 )
 from recours.database.engine import DatabaseError
@@ -63,6 +65,7 @@ from recours.wiring.operations import open_operations
 
 View = Callable[[Visit], Response]
 _LANGUAGE_S = 365 * 86400
+_MOST_ENDED = 1000  # sessions that are remembered as left
 _MOST_FIELDS = 1000  # a list has 50 boxes
 _LONGEST_QUERY, _LARGEST_FORM = 8000, 100_000  # bytes
 _PATIENCE_S, _SLOWEST = (
@@ -225,6 +228,7 @@ class _Page:
         self._environment = environment
         self._doorkeeper = Doorkeeper(time.monotonic)
         self._notices = Notices()
+        self._ended: OrderedDict[str, None] = OrderedDict()  # nonces of sessions
 
     def shown(self, view: View) -> Callable[[Request], Any]:
         def answer(request: Request) -> Response:
@@ -255,7 +259,7 @@ class _Page:
         """Who asks, if they may; else the page that says why not."""
         settings = load_at_home(self._environment, CATALOG)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
-        visitor = visitor_of(_asked(request), settings)
+        visitor = visitor_of(_asked(request), settings, self._ended)
         if isinstance(visitor, NotAdmitted):
             return _refusal(request, texts, visitor)
         if acts and not visitor.may_act:
@@ -304,7 +308,15 @@ class _Page:
         return response
 
     async def leave(self, request: Request) -> Response:
-        del request
+        return await run_in_threadpool(self._leave, request)
+
+    def _leave(self, request: Request) -> Response:
+        """End the session here too: whoever has a copy of its cookie is out as well."""
+        password = load_at_home(self._environment, CATALOG).dashboard_password
+        if password and (nonce := nonce_of(_asked(request).session, password)):
+            self._ended[nonce] = None
+            if len(self._ended) > _MOST_ENDED:
+                self._ended.popitem(last=False)
         response = RedirectResponse("/", 303)
         response.delete_cookie(SESSION_COOKIE)
         return response

@@ -5,7 +5,7 @@ password makes its user the operator; without a password, the user of this machi
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -97,8 +97,8 @@ def _ip_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
-def visitor_of(asked: PageRequest, settings: Settings) -> Visitor | NotAdmitted:
-    """Who sends a request, and what they may do; or why they see nothing."""
+def visitor_of(asked: PageRequest, settings: Settings, ended: Container[str] = ()) -> Visitor | NotAdmitted:
+    """Who sends a request, and what they may do; or why they see nothing. `ended`: the nonces of sessions that were left."""
     header = settings.page_user_header
     if header and asked.is_by_proxy(settings.page_proxies):
         name = clean(asked.headers.get(header.lower(), "").strip(), _LONGEST_NAME)
@@ -106,7 +106,7 @@ def visitor_of(asked: PageRequest, settings: Settings) -> Visitor | NotAdmitted:
             return NotAdmitted.NOT_NAMED
         return Visitor(name, Role.OPERATOR if name in settings.page_operators else Role.VIEWER)
     if (wanted := settings.dashboard_password) is not None:
-        if asked.session and is_session(asked.session, wanted):
+        if (nonce := nonce_of(asked.session, wanted)) and nonce not in ended:
             return Visitor(OPERATOR, Role.OPERATOR)
         return NotAdmitted.NOT_ENTERED
     if header:
@@ -131,12 +131,12 @@ def new_session(password: PasswordHash, nonce: str) -> str:
     return _sessions(password).dumps(nonce)
 
 
-def is_session(session: str, password: PasswordHash) -> bool:
+def nonce_of(session: str, password: PasswordHash) -> str | None:
+    """What names the session, whose text can be written in several ways; None: it is none, or over."""
     try:
-        _sessions(password).loads(session, max_age=SESSION_S)
+        return str(_sessions(password).loads(session, max_age=SESSION_S))
     except BadSignature:
-        return False
-    return True
+        return None
 
 
 def _sessions(password: PasswordHash) -> URLSafeTimedSerializer:

@@ -62,8 +62,14 @@ def test_leaving_forgets_the_session(page: PageClient, environment: dict[str, st
     environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
     shown = page.post("/enter", {"password": PASSWORD, "back": "/"})
     assert (shown.status, "Log out" in shown.text) == (200, True)
+    copied = dict(page.client.cookies)
     page.post("/leave")
     assert page.get("/").status == 401
+    page.client.cookies.update(copied)
+    assert page.get("/").status == 401
+    page.client.cookies.clear()
+    page.post("/enter", {"password": PASSWORD, "back": "/"})
+    assert page.get("/").status == 200
 
 
 def test_a_session_is_not_one_that_the_visitor_chose(page: PageClient, environment: dict[str, str]) -> None:
