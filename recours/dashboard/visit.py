@@ -35,6 +35,13 @@ VIEWS = {
     "/results": "results",
 }
 
+
+def _clean_lines(text: str) -> str:
+    """Each line as `clean` has it, and indented as it was."""
+    lines = [(line, line.lstrip(" ")) for line in text.splitlines()]
+    return "\n".join(" " * (len(line) - len(bare)) + clean(bare, _LONGEST_LINE) for line, bare in lines)
+
+
 _templates = Environment(
     loader=PackageLoader("recours.dashboard"),
     autoescape=True,
@@ -44,9 +51,7 @@ _templates = Environment(
 )
 # For what others wrote and nobody cleaned: signs that hide or turn the text beside them are shown as what they are.
 _templates.filters["clean"] = clean
-_templates.filters["clean_lines"] = lambda text: "\n".join(
-    clean(line, _LONGEST_LINE) for line in text.splitlines()
-)
+_templates.filters["clean_lines"] = _clean_lines
 
 
 def language_of(request: Request, otherwise: str) -> str:

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from recours.core.claim import Stage
 from recours.core.pauses import Stop
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.database.tables import attempts, changes, claims
+from recours.database.tables import attempts, changes, claims, evidence
 from recours.sandbox.documents import broken_pdf, proof_pdf, signature_png
 from tests.conftest import START
 from tests.integration.page.conftest import AT, PageClient, Shown
@@ -135,6 +136,28 @@ def test_a_document_is_sent_so_that_nothing_in_it_comes_alive(page: PageClient) 
         assert policy.startswith("sandbox allow-same-origin; default-src 'none';")
         assert "script" not in policy
         assert (headers["x-frame-options"], headers["x-content-type-options"]) == ("SAMEORIGIN", "nosniff")
+
+
+def test_a_tracking_record_is_shown_line_by_line_with_no_sign_that_turns_others(
+    page: PageClient, database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "pods" / "record.json"
+    path.parent.mkdir()
+    path.write_bytes(content := '{"place": "LYON\u202e", "by": "<b>DUPONT"}'.encode())
+    row = {
+        "claim_id": 1, "carrier": "chronopost", "tracking_number": NUMBER, "kind": "record", "source": "tracking",
+        "obtained_at": START, "path": str(path), "sha256": sha256(content).hexdigest(), "size": len(content),
+        "media_type": "application/json", "shown": {},
+    }  # fmt: skip
+    with database.write() as connection:
+        connection.execute(insert(evidence).values(row))
+    changed(database, pod_url=str(path), pod_fetch_status="success")
+    shown = page.get(CLAIM)
+    assert (
+        "{\n  &#34;place&#34;: &#34;LYON\\u202e&#34;,\n  &#34;by&#34;: &#34;&lt;b&gt;DUPONT&#34;\n}"
+        in shown.html
+    )
+    assert "\u202e" not in shown.text
 
 
 @pytest.mark.parametrize(
