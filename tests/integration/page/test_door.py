@@ -103,6 +103,17 @@ def test_nobody_is_led_elsewhere(page: PageClient, environment: dict[str, str], 
     assert (shown.status, shown.response.headers["location"]) == (303, "/")
 
 
+@pytest.mark.parametrize(
+    "path", sorted(DONE.keys() - {"/carriers/check"})
+)  # which goes on when it is answered
+def test_nothing_that_is_done_leads_elsewhere(page: PageClient, path: str) -> None:
+    page.client.follow_redirects = False
+    fields = {"carrier": "gls", "do": "reopen", "reference": "CLM-1", "back": "//elsewhere.example/"}
+    shown = page.post(path, fields)
+    assert shown.status == 303
+    assert shown.response.headers["location"].startswith("/?notice=")
+
+
 @pytest.mark.parametrize("path", ["//elsewhere.example/", "//elsewhere.example", "///elsewhere.example/x"])
 def test_a_page_that_there_is_not_leads_nowhere_else(page: PageClient, path: str) -> None:
     answer = page.client.get(httpx2.URL(AT, raw_path=path.encode()))
