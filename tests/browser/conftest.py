@@ -1,5 +1,6 @@
 """The page in Chromium, over one database of claims of every kind that each test finds as it was."""
 
+import base64
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,8 +14,16 @@ from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from sqlalchemy import insert, make_url, update
 
+from recours.accounts.sealing import SETTING, Seals
+from recours.core.accounts import owner_of
+from recours.core.mail import MailKind, MailState
+from recours.core.mail_faults import MailFault, fault_text
+from recours.database.client_accounts import ClientAccounts
+from recours.database.engine import Database
 from recours.database.schema.upgrade import create_file
+from recours.database.tables import account_state, client_accounts, clients, mails
 from recours.sandbox import Sandbox
 from tests.needs import missing
 from tests.processes.page import CHROMIUM, QUIET, SLOW_MS, Service, rows
@@ -25,6 +34,8 @@ SCHEMES = ("light", "dark")
 LANGUAGES = ("en", "fr")
 ELSEWHERE = "pods.example"  # a name that somebody else's server gives this machine
 NUMBER = "XY100009001FR"  # of a parcel that is under way
+CLIENT = 900  # ids from there on are clients' with accounts and without claims
+SEALING_KEY = base64.urlsafe_b64encode(b"a key for tests of this length..").decode()
 HOSTILE = "<script>window.seen=1</script><img src=x onerror='window.seen=1'>\"'"
 
 
@@ -65,12 +76,13 @@ def _built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("page")
     create_file(folder / "claims.db")
     with Sandbox(now=lambda: datetime.now(UTC)) as box:
-        service = Service(folder, box, settings={"RECOURS_TIMEZONE": "Europe/Paris"})
+        service = Service(folder, box, settings={"RECOURS_TIMEZONE": "Europe/Paris", SETTING: SEALING_KEY})
         ups = {"claim_reference": "UPS-1", "carrier": "UPS", "tracking_number": box.example("ups", "00")}
         service.add(*rows(), ups | {"updated_at": datetime.now(UTC) - timedelta(hours=2)})
         service.run("pod_retry_scheduler")
         service.run("pod_fetch_worker")
         service.add(*(given_up(n, box.example("ups", "10", n)) for n in range(1, 4)), *_hostile_rows(folder))
+        _add_mails_and_accounts(service)
         with (
             closing(sqlite3.connect(service.path)) as used,
             closing(sqlite3.connect(folder / "kept.db")) as kept,
@@ -79,6 +91,53 @@ def _built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         service.start()
         yield World(service, folder / "kept.db")
         service.stop()
+
+
+def _add_mails_and_accounts(service: Service) -> None:
+    """Mails and accounts of clients in every state that somebody may have to act on. The clients have no claims."""
+    database, now = Database(make_url(f"sqlite:///{service.path}")), datetime.now(UTC)
+    named = {CLIENT + n: f"boutique{n}@shop.example" for n in range(1, 5)}
+    states = {
+        MailState.HELD: None,
+        MailState.SENT: None,
+        MailState.FAILED: fault_text(MailFault.REFUSES_RECIPIENT, said="550 no such user"),
+        MailState.READY: fault_text(MailFault.UNUSABLE, where="mx.example:25", said="Connection refused"),
+    }
+    with database.write() as connection:
+        connection.execute(
+            insert(clients), [{"id": number, "email": email} for number, email in named.items()]
+        )
+        connection.execute(
+            insert(mails),
+            [
+                {
+                    "id": n, "message_id": f"<{n}@x>", "kind": MailKind.POD_FAILED, "recipient": f"boutique{n}@shop.example",
+                    "language": "fr", "subject": f"Preuve introuvable : CLM-2026-{n:03}", "plain": "Bonjour", "html": "<p>Bonjour</p>",
+                    "state": state, "run_id": "r", "created_at": now - timedelta(hours=n), "tries": int(error is not None),
+                    "error": error, "ended_at": now if state in (MailState.SENT, MailState.FAILED) else None,
+                }
+                for n, (state, error) in enumerate(states.items(), 1)
+            ],
+        )  # fmt: skip
+    store, seals = ClientAccounts(database), Seals([SEALING_KEY])
+    for number in named:
+        owner = owner_of(number, "chronopost")
+        sealed = seals.seal({"CHRONOPOST_ACCOUNT": f"2000{number}", "CHRONOPOST_PASSWORD": "x"}, owner)
+        store.put(number, "chronopost", sealed, "anna", now)
+    _, disabled, refused, spoilt = store.all()
+    store.disable(disabled, "Marie", "unpaid invoice", now)
+    with database.write() as connection:
+        refusal = f"Chronopost rejects the credentials of {named[refused.client_id]}: Invalid Password (credentials from the database)"
+        state = {
+            "refusals": 1,
+            "refusal": refusal,
+            "refusal_kind": "auth_failed",
+            "refused_until": now + timedelta(hours=1),
+        }
+        connection.execute(insert(account_state).values(carrier="chronopost", account_id=refused.id, **state))
+        sealed_no_more = update(client_accounts).where(client_accounts.c.id == spoilt.id)
+        connection.execute(sealed_no_more.values(credentials="nothing that this key opens"))
+    database.close()
 
 
 def _hostile_rows(folder: Path) -> list[dict[str, Any]]:

@@ -80,7 +80,7 @@ def somebody(
 def test_is_all_well(somebody: Callable[..., Counted], width: int, language: str, scheme: str) -> None:
     one = somebody(width, language, scheme)
     verdict = one.page.locator(".verdict")
-    words = {"en": "needs you", "fr": "demande votre attention"}
+    words = {"en": "need you", "fr": "demandent votre attention"}
     expect(verdict).to_contain_text(words[language])
     box = verdict.bounding_box()
     assert box
