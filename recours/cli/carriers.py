@@ -30,9 +30,10 @@ from recours.cli.operations import (
 from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.localized import Localized
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
-from recours.core.text import clean, format_until, plural
+from recours.core.text import clean, plural
 from recours.database.schema.inspection import look
 from recours.logs import local
 from recours.operations.accounts import OF_SAMPLE_NUMBER, AccountHealth, ListedAccount
@@ -124,7 +125,10 @@ def _rows(
         ]
         if credentials.missing:
             stop = queue.stopped(key) if queue else None
-            notes = [f"set {credentials.missing}", *([stop_message(spec, stop, local)] if stop else [])]
+            notes = [
+                f"set {credentials.missing}",
+                *([stop_message(spec, stop, Localized("en", settings.policy.zone))] if stop else []),
+            ]
         else:
             refusal = queue.would_refuse(key) if queue else None
             notes = [refusal_text(refusal)] if refusal else []
@@ -241,12 +245,13 @@ def pause_command(spec: CarrierSpec, why: str, database_url: str | None, as_json
         before = queue.stopped(spec.key)
         stop = queue.stop(spec.key, person(), clean(why, _LONGEST_REASON))
         catalog = operations.catalog
+        texts = Localized("en", operations.settings.policy.zone)
         others = [catalog.name_of(key) for key in catalog.keys_of(spec.name) if key != spec.key]
     if as_json:
         facts = {"carrier": spec.key, "paused_at": stop.at.isoformat(), "why": stop.why}
         tell_json(facts | {"was_paused": before is not None})
         return
-    click.echo(f"{stop_message(spec, stop, local)}.")
+    click.echo(f"{stop_message(spec, stop, texts)}.")
     if before:
         click.echo("It was paused already; the reason is the new one.")
     for name in others:
@@ -265,6 +270,7 @@ def resume_command(spec: CarrierSpec, database_url: str | None, as_json: bool) -
         queue = operations.queue()
         ended = queue.take_up(spec.key, person())
         refusal = queue.would_refuse(spec.key)
+        texts = Localized("en", operations.settings.policy.zone)
     if as_json:
         tell_json(
             {
@@ -281,5 +287,8 @@ def resume_command(spec: CarrierSpec, database_url: str | None, as_json: bool) -
     else:
         click.echo(f"{spec.name} resumed (paused since {shown(ended.at)}).")
     if refusal:  # something else than a person keeps it closed
-        reason = harmless(refusal.reason)
-        click.echo(f"It takes no call yet: {reason}{format_until(refusal.until, local)}.")
+        reason, until = (
+            harmless(refusal.reason),
+            f" until {texts.minute(refusal.until)}" if refusal.until else "",
+        )
+        click.echo(f"It takes no call yet: {reason}{until}.")

@@ -24,6 +24,7 @@ from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.console import DONE, FAILED, USAGE, harmless
 from recours.cli.operations import database_option, home, json_option, person, tell_json
+from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
 from recours.database.custody import DatabaseCustody
@@ -35,7 +36,7 @@ from recours.documents.store import REFUSED as REFUSED_FOLDER
 from recours.fleet import LOG_NAME, extra, tables
 from recours.home import CODE, is_checkout
 from recours.installation import pasteable
-from recours.logs import files_of, local
+from recours.logs import files_of
 from recours.operations import checks
 from recours.operations.accounts import AccountHealth
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
@@ -115,6 +116,7 @@ class CheckContext:
         """Connects nowhere yet."""
         self.settings = settings
         self.offline = offline
+        self.texts = Localized("en", settings.policy.zone)
 
     @cached_property
     def is_new(self) -> bool:
@@ -273,7 +275,7 @@ def _credentials(context: CheckContext) -> Iterator[CheckResult]:
         found = context.settings.credentials[key]
         count = None if waiting is None else waiting.get(key, 0)
         refusal = refusals.get(key)
-        yield checks.credentials(spec.name, found.source, found.missing, count, refusal, local)
+        yield checks.credentials(spec.name, found.source, found.missing, count, refusal, context.texts)
 
 
 def _client_accounts(context: CheckContext) -> Iterator[CheckResult]:
@@ -438,7 +440,7 @@ def _clock(context: CheckContext) -> Iterator[CheckResult]:
     overview = context.known()
     workers = overview.workers if overview else []
     began = [run.started_at for worker in workers for run in (*worker.ahead[:1], *worker.runs[:1])]
-    yield checks.clock(offset, CLOCKS_AGREE, max(began, default=None), datetime.now(UTC), local)
+    yield checks.clock(offset, CLOCKS_AGREE, max(began, default=None), datetime.now(UTC), context.texts)
     zone = context.settings.policy.zone
     data = "the system's" if any(Path(path, zone.key).exists() for path in TZPATH) else "the package tzdata's"
     yield ok("time zone data", f"{zone.key}: {data}")
@@ -453,9 +455,10 @@ def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
             entries += [(name, entry) for entry in schedule.SYSTEMS[name]().entries()]
         except ScheduleError as error:
             yield remark("schedule", str(error), "recours schedule install --system …, by another one")
+    texts = context.texts if context else Localized("en")
     for worker in WORKERS:
         own = [(name, entry) for name, entry in entries if worker in entry.workers]
-        yield from checks.schedule(worker, own, status.get(worker), local)
+        yield from checks.schedule(worker, own, status.get(worker), texts)
     systems = {name for name, _ in entries}
     if "crontab" in systems:
         yield from checks.cron_daemon(cron_runs())

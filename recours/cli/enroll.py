@@ -23,7 +23,6 @@ from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
 from recours.installation import pasteable
-from recours.logs import local
 from recours.operations import enroll, reopen
 from recours.operations.refusals import changed_meanwhile, named
 from recours.wiring.operations import Operations
@@ -242,7 +241,7 @@ def reopen_command(
 def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
     now, policy = operations.clock.now(), operations.settings.policy
     found = reopen.to_reopen(
-        operations.claims, references, policy, operations.position_now, operations.has_hollow_pod, local
+        operations.claims, references, policy, operations.position_now, operations.has_hollow_pod
     )
     if not mode.dry_run:
         reopen.reopen_named(operations.given_up, found, person(), now)

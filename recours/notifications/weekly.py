@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from recours.core.errors import ErrorKind
-from recours.core.text import Texts, clean
+from recours.core.text import Texts, clean, zone_name
 from recours.installation import pasteable
 from recours.notifications.render import TEXTS, Branding, Rendered, from_templates
 from recours.operations.labels import HIGH_LIMIT, KINDS, quoted, without_last_attempt
@@ -207,7 +207,7 @@ def _point(hand: Hand, texts: Texts, facts: Mapping[str, Any], head: Branding) -
         at, problem = datetime.fromisoformat(facts["at"]), problem_of(about)
         return _Point(verdict.sentence(problem, at), [verdict.remedy(problem, at)])
     if hand.what == "closed":  # a carrier that takes no call
-        again = f"{datetime.fromisoformat(about['until']):{texts('day')} %H:%M}" if about["until"] else ""
+        again = _minute(datetime.fromisoformat(about["until"]), texts, head.zone) if about["until"] else ""
         key, reason = "account" if about["account"] else "closed", about["reason"]
         reason = reason if texts.language == "en" else quoted(texts.language, reason)
         told = texts(key, carrier=about["carrier"], reason=reason)
@@ -230,17 +230,23 @@ def _claims(hand: Hand, texts: Texts, zone: tzinfo) -> list[str]:
 
 
 def _near(claim: Mapping[str, Any], texts: Texts, zone: tzinfo) -> str:
-    """`CLM-1, Chronopost: 10 Feb 2026, not delivered yet, one last attempt on 09 Feb 2026 18:00, 30 h before the deadline`."""
+    """`CLM-1, Chronopost: 10 Feb 2026, not delivered yet, one last attempt on 09 Feb 2026 18:00 CET, 30 h before the deadline`."""
     if not claim["deadline"]:
         return _claim(claim, _kinds(claim, texts), texts)
     deadline = date.fromisoformat(claim["deadline"])
     said = []
     if last := claim.get("last_attempt"):
-        at = datetime.fromisoformat(last).astimezone(zone)
+        at = datetime.fromisoformat(last)
         end = datetime.combine(deadline + timedelta(days=1), time(), zone)
         hours = round((end.astimezone(UTC) - at.astimezone(UTC)) / timedelta(hours=1))
-        said = [texts("last_attempt", at=f"{at:{texts('day')} {texts('time')}}", hours=hours)]
+        said = [texts("last_attempt", at=_minute(at, texts, zone), hours=hours)]
     return _claim(claim, [f"{deadline:{texts('day')}}", *_kinds(claim, texts), *said], texts)
+
+
+def _minute(at: datetime, texts: Texts, zone: tzinfo) -> str:
+    """`09 Feb 2026 18:00 CET`."""
+    there = at.astimezone(zone)
+    return f"{there:{texts('day')} {texts('time')}} {zone_name(there)}"
 
 
 def _given_up(claim: Mapping[str, Any], texts: Texts) -> str:

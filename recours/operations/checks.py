@@ -11,8 +11,9 @@ from typing import Any
 
 from recours.core.custody import Head
 from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.localized import Localized
 from recours.core.pauses import Refusal
-from recours.core.text import LocalTime, format_minute, plural
+from recours.core.text import plural
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
 from recours.operations.schedule import FLEET, SUBCOMMANDS, Entry
@@ -57,7 +58,7 @@ def fault(name: str, text: str, remedy: str) -> CheckResult:
 
 
 def credentials(
-    carrier: str, source: str, missing: str, waiting: int | None, refusal: Refusal | None, local: LocalTime
+    carrier: str, source: str, missing: str, waiting: int | None, refusal: Refusal | None, texts: Localized
 ) -> CheckResult:
     """Whether there are credentials, where they come from, and whether the carrier accepts them.
 
@@ -71,7 +72,7 @@ def credentials(
         known = "" if waiting is None else "; no claim waits for them"
         return remark(name, f"there are none{known}", f"set {missing}, if you ship with it")
     if refusal is not None and refusal.kind in REFUSED_KINDS:
-        until = f"; not asked before {format_minute(refusal.until, local)}" if refusal.until else ""
+        until = f"; not asked before {texts.minute(refusal.until)}" if refusal.until else ""
         denied = refusal.kind is ErrorKind.ACCOUNT_DENIED
         remedy = f"ask {carrier} for the missing right" if denied else "correct them"
         then = f'{remedy}, then try: recours carriers check "{carrier}"'
@@ -205,7 +206,7 @@ def granting(sql: Sequence[str]) -> str:
 
 
 def clock(
-    offset: timedelta | None, agree: timedelta, last_run: datetime | None, now: datetime, local: LocalTime
+    offset: timedelta | None, agree: timedelta, last_run: datetime | None, now: datetime, texts: Localized
 ) -> CheckResult:
     """Whether clocks agree. `offset`: the database's minus this machine's; None: it has none of its own (SQLite).
 
@@ -218,18 +219,18 @@ def clock(
     if last_run is not None and last_run - now > timedelta(minutes=1):
         return fault(
             "clock",
-            f"the last run began at {format_minute(last_run, local)}, which is in the future: a clock was set back",
+            f"the last run began at {texts.minute(last_run)}, which is in the future: a clock was set back",
             "check the time synchronisation (NTP) of this machine, then: recours prune --future-runs",
         )
     agreed = "" if offset is None else ", and so says the database"
-    return ok("clock", f"{format_minute(now, local)} here{agreed}")
+    return ok("clock", f"{texts.minute(now)} here{agreed}")
 
 
 # ---------------------------------------------------------------- schedule
 
 
 def schedule(
-    worker: str, entries: Sequence[tuple[str, Entry]], status: WorkerStatus | None, local: LocalTime
+    worker: str, entries: Sequence[tuple[str, Entry]], status: WorkerStatus | None, texts: Localized
 ) -> Iterator[CheckResult]:
     """Whether something starts the worker here (`entries`: with the name of what does), and whether it runs.
 
@@ -237,7 +238,7 @@ def schedule(
     """
     yield _installed(worker, entries, status.health if status else None)
     if status is not None:
-        yield _runs(status, local, installed=bool(entries))
+        yield _runs(status, texts, installed=bool(entries))
 
 
 def cron_daemon(is_running: bool | None) -> Iterator[CheckResult]:
@@ -324,7 +325,7 @@ def fleet_without_server() -> CheckResult:
     return fault("fleet tables", "a fleet needs PostgreSQL, and the settings name SQLite", remedy)
 
 
-def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckResult:
+def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> CheckResult:
     name = f"runs of {status.worker}"
     last = status.last
     if last is None:
@@ -332,14 +333,14 @@ def _runs(status: WorkerStatus, local: LocalTime, *, installed: bool) -> CheckRe
         by_hand = f"recours {SUBCOMMANDS[status.worker]} --dry-run, then recours schedule install"
         wait = "wait for its time to come; if it does not run then, see whether cron does"
         return remark(name, never, wait) if installed else fault(name, never, by_hand)
-    began, log = f"the last one began {format_minute(last.started_at, local)}", f"logs/{status.worker}.log"
+    began, log = f"the last one began {texts.minute(last.started_at)}", f"logs/{status.worker}.log"
     if status.health == Health.OVERDUE:
         starter = "is what starts it still running (cron, the timer, the task)? See logs/cron.log"
         return fault(
             name, f"{began}: overdue", f"{starter}; try it by hand: recours {SUBCOMMANDS[status.worker]}"
         )
     if failed := status.failed:
-        began = f"the last one began {format_minute(failed.started_at, local)}"
+        began = f"the last one began {texts.minute(failed.started_at)}"
         return fault(name, f"{began} and ended with status {failed.exit_status}", f"read the end of {log}")
     if status.unended:
         killed = (

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.localized import Localized
 from recours.core.policy import Policy
-from recours.core.text import LocalTime, clean, format_minute, plural
+from recours.core.text import clean, plural
 from recours.operations.position import Position, Why
 from recours.operations.refusals import ClaimRefusal, Finds, changed_meanwhile, named, not_wanted
 
@@ -53,7 +54,6 @@ def to_reopen(
     policy: Policy,
     where: Callable[[Claim], Position],
     has_hollow_pod: Callable[[Claim], bool],
-    local: LocalTime,
 ) -> list[Claim]:
     """The claims of these references. Raises ClaimsRefusedError if one cannot start afresh.
 
@@ -62,7 +62,7 @@ def to_reopen(
     return named(
         claims,
         references,
-        lambda claim: None if has_hollow_pod(claim) else why_not(claim, where(claim), policy, local),
+        lambda claim: None if has_hollow_pod(claim) else why_not(claim, where(claim), policy),
     )
 
 
@@ -110,7 +110,7 @@ def reopen_all(
         yield [claim for claim in may if claim.id in done]
 
 
-def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> ClaimRefusal | None:
+def why_not(claim: Claim, where: Position, policy: Policy) -> ClaimRefusal | None:
     """Why a claim cannot start afresh, with where it stands; None if it can."""
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ClaimRefusal.of(claim, "nothing_to_retry")
@@ -122,7 +122,9 @@ def why_not(claim: Claim, where: Position, policy: Policy, local: LocalTime) -> 
         return ClaimRefusal.of(claim, "reopened")
     if claim.fetch_status == FetchStatus.FAILED and claim.state.stage is Stage.GIVEN_UP:
         return None
-    standing = {language: _standing(language, claim, where, local) for language in _STANDINGS}
+    standing = {
+        language: _standing(Localized(language, policy.zone), claim, where) for language in _STANDINGS
+    }
     return ClaimRefusal.of(claim, "not_given_up", standing=standing)
 
 
@@ -152,11 +154,11 @@ _STANDINGS: dict[str, dict[str, str]] = {
 }
 
 
-def _standing(language: str, claim: Claim, where: Position, local: LocalTime) -> str:
-    return _STANDINGS[language][_standing_key(claim, where)].format(
+def _standing(texts: Localized, claim: Claim, where: Position) -> str:
+    return _STANDINGS[texts.language][_standing_key(claim, where)].format(
         status=clean(claim.fetch_status or "NULL", 30),
-        at=format_minute(where.state.next_at, local),
-        next=format_minute(where.next_at, local),
+        at=texts.minute(where.state.next_at),
+        next=texts.minute(where.next_at),
         reason=where.refusal.reason if where.refusal else "",
     )
 

@@ -19,7 +19,6 @@ from recours.core.mail import is_address
 from recours.core.text import clean
 from recours.database.corrections import ClaimCorrections
 from recours.database.engine import DatabaseError
-from recours.logs import local
 from recours.operations import reopen
 from recours.operations.accounts import (
     AccountRefusedError,
@@ -106,7 +105,7 @@ class Actions:
             return lambda claim: (
                 None
                 if of.has_hollow_pod(claim)
-                else reopen.why_not(claim, positions[claim.id], of.settings.policy, local)
+                else reopen.why_not(claim, positions[claim.id], of.settings.policy)
             )
 
         def do(claims: Sequence[Claim]) -> set[Any]:

@@ -12,6 +12,7 @@ from recours.carriers.registry import CATALOG, CLIENTS
 from recours.carriers.reservation import Account, CarrierConnection
 from recours.core.accounts import AccountKey, carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.quota import Limit
@@ -19,7 +20,7 @@ from recours.core.text import Redactor
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.logs import LogFile, local
+from recours.logs import LogFile
 from recours.runs.ports import Clock, Reservation
 from recours.settings.model import Credentials, HttpLimits, Settings
 from recours.wiring.accounts import Accounts
@@ -85,7 +86,7 @@ def make_queue(
         clock,
         slack=policy.backoff.slack,
         redact=redactor(settings),
-        local=local,
+        texts=Localized("en", policy.zone),
         falls_back=settings.account_fallback,
     )
 

@@ -215,7 +215,7 @@ def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, pe
     me = getpass.getuser()
     said = person.does("pause", "chronopost", "--why", "contract\ntalks")
     assert re.match(
-        rf"Chronopost was paused on ....-..-.. ..:.. by {me}: contract\\x0atalks "
+        rf"Chronopost was paused on \d+ \w+ \d{{4}}, \d\d:\d\d \w+ by {me}: contract\\x0atalks "
         r"\('recours resume chronopost' ends that\)\.\n$", said,
     )  # fmt: skip
     before = rows(service, "pod_fetch_status, pod_retry_count")[:2]

@@ -33,7 +33,6 @@ from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
 from recours.database.tables import account_state, claims, mails, quota
-from recours.logs import local
 from recours.notifications.weekly import render_report
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import ProblemKind, verdict
@@ -324,7 +323,7 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         assert is_about(cell, next_at), (where, exported[name])
 
         refused = why_not(
-            listed[name].claim, positions[listed[name].claim.id], world.operations.settings.policy, local
+            listed[name].claim, positions[listed[name].claim.id], world.operations.settings.policy
         )
         assert (refused is None) is (stage == "given up"), (where, refused)
         if stage in ASKS and stage != "new":

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
+from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
 from recours.operations import checks
 from recours.operations.checks import CheckResult, CheckState, Folder
@@ -19,8 +21,7 @@ HOUR = timedelta(hours=1)
 RETRY = "pod_retry_scheduler"
 
 
-def local(moment: datetime) -> datetime:
-    return moment
+TEXTS = Localized("en", ZoneInfo("Europe/Paris"))
 
 
 def told(result: CheckResult) -> tuple[str, str]:
@@ -41,15 +42,15 @@ AT_LIMIT = Refusal(Blocked.RATE_LIMIT, "is at its limit", NOW + HOUR)
         (("UPS", "nowhere", "A", None, None), "remark", "there are none → set A, if"),
         (("UPS", "nowhere", "A", 1, None), "fault", "1 claim cannot be fetched without them → set A"),
         (("DHL Express", ".env", "", 3, REFUSED), "fault",
-         'refuses the account of .env; not asked before 2026-02-06 15:00 → correct them, then try: recours carriers check "DHL Express"'),
+         'refuses the account of .env; not asked before 6 Feb 2026, 16:00 CET → correct them, then try: recours carriers check "DHL Express"'),
         (("UPS", ".env", "", 3, DENIED), "fault",
-         'denies a right; not asked before 2026-02-06 15:00 → ask UPS for the missing right, then try: recours carriers check "UPS"'),
+         'denies a right; not asked before 6 Feb 2026, 16:00 CET → ask UPS for the missing right, then try: recours carriers check "UPS"'),
     ],
 )  # fmt: skip
 def test_credentials(
     account: tuple[str, str, str, int | None, Refusal | None], state: str, words: str
 ) -> None:
-    found = told(checks.credentials(*account, local))
+    found = told(checks.credentials(*account, TEXTS))
     assert (found[0], words in found[1]) == (state, True), found
 
 
@@ -99,17 +100,17 @@ def test_crons_copy_of_the_log(size: int, state: CheckState) -> None:
 @pytest.mark.parametrize(
     ("offset", "last", "state", "words"),
     [
-        (None, None, "ok", "2026-02-06 14:00 here →"),
+        (None, None, "ok", "6 Feb 2026, 15:00 CET here →"),
         (timedelta(seconds=-5), -HOUR, "ok", "and so says the database"),
         (timedelta(seconds=6), None, "fault", "is 6 s behind the database's"),
         (timedelta(hours=-1), None, "fault", "is 3600 s ahead of the database's"),
         (None, timedelta(minutes=1), "ok", "here"),
-        (None, timedelta(minutes=2), "fault", "at 2026-02-06 14:02, which is in the future"),
+        (None, timedelta(minutes=2), "fault", "at 6 Feb 2026, 15:02 CET, which is in the future"),
     ],
 )
 def test_clocks(offset: timedelta | None, last: timedelta | None, state: str, words: str) -> None:
     began = None if last is None else NOW + last
-    found = told(checks.clock(offset, timedelta(seconds=5), began, NOW, local))
+    found = told(checks.clock(offset, timedelta(seconds=5), began, NOW, TEXTS))
     assert (found[0], words in found[1]) == (state, True), found
 
 
@@ -126,25 +127,25 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
 @pytest.mark.parametrize(
     ("entries", "runs", "installed", "ran"),
     [
-        ([ENTRY], [run(HOUR)], "ok crontab, every hour", "ok the last one began 2026-02-06 13:00"),
+        ([ENTRY], [run(HOUR)], "ok crontab, every hour", "ok the last one began 6 Feb 2026, 14:00 CET"),
         ([ENTRY], [run(timedelta(0), None)], "ok crontab", "ok the last one began"),
-        ([ENTRY], [run(4 * HOUR)], "ok crontab", "fault the last one began 2026-02-06 10:00: overdue"),
+        ([ENTRY], [run(4 * HOUR)], "ok crontab", "fault the last one began 6 Feb 2026, 11:00 CET: overdue"),
         (
             [ENTRY],
             [run(HOUR, 1)],
             "ok crontab",
-            "fault the last one began 2026-02-06 13:00 and ended with status 1",
+            "fault the last one began 6 Feb 2026, 14:00 CET and ended with status 1",
         ),
         (
             [ENTRY],
             [run(HOUR), run(5 * HOUR, None)],
             "ok crontab",
-            "fault the last one began 2026-02-06 13:00; 1 run before it",
+            "fault the last one began 6 Feb 2026, 14:00 CET; 1 run before it",
         ),
         ([ENTRY], [], "ok crontab", "remark it never ran"),
         ([], [], "fault nothing of this user starts it here", "fault it never ran"),
         ([], [run(HOUR)], "remark nothing of this user starts it here, but it runs", "ok"),
-        ([], [run(9 * HOUR)], "fault nothing", "fault the last one began 2026-02-06 05:00: overdue"),
+        ([], [run(9 * HOUR)], "fault nothing", "fault the last one began 6 Feb 2026, 06:00 CET: overdue"),
         ([ENTRY, ENTRY], [run(HOUR)], "remark 2 entries start it (crontab)", "ok"),
         ([MORE], [run(HOUR)], "remark crontab: its entry does other things too", "ok"),
         ([STOPPED], [run(HOUR)], "fault systemd: its timer is not running", "ok"),
@@ -157,7 +158,7 @@ def test_schedule_and_runs(
     entries: list[tuple[str, Entry]], runs: list[Run], installed: str, ran: str
 ) -> None:
     status = worker_status(RETRY, HOUR, runs, NOW)
-    found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, entries, status, local)]
+    found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, entries, status, TEXTS)]
     assert [line.startswith(wanted) for line, wanted in zip(found, (installed, ran), strict=True)] == [
         True,
         True,
@@ -165,7 +166,7 @@ def test_schedule_and_runs(
 
 
 def test_without_a_database_runs_are_not_judged() -> None:
-    assert [f.state for f in checks.schedule(RETRY, [ENTRY], None, local)] == [CheckState.OK]
+    assert [f.state for f in checks.schedule(RETRY, [ENTRY], None, TEXTS)] == [CheckState.OK]
 
 
 @pytest.mark.parametrize(

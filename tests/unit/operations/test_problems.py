@@ -10,6 +10,7 @@ import pytest
 from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind
+from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.pauses import Blocked, Refusal, Stop
 from recours.core.sentences import carrier_message
@@ -320,7 +321,7 @@ def test_what_needs_a_person(overview: Overview, told: list[tuple[str, str]]) ->
 def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Overview) -> None:
     """Those about workers and accounts have lines of their own, made of more than the verdict knows."""
     found = verdict(overview)
-    of_worker = list(checks.schedule(WORKER, [], overview.workers[0], lambda at: at))
+    of_worker = list(checks.schedule(WORKER, [], overview.workers[0], Localized("en")))
     of_carriers = [
         checks.credentials(
             one.name,
@@ -328,7 +329,7 @@ def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Over
             "" if one.configured else one.missing,
             sum(backlog.to_come for backlog in overview.backlogs),
             one.rejected or one.refusal,
-            lambda at: at,
+            Localized("en"),
         )
         for one in overview.carriers
     ]
@@ -338,7 +339,7 @@ def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Over
         timedelta(0),
         max((run.started_at for run in overview.workers[0].ahead), default=None),
         NOW,
-        lambda at: at,
+        Localized("en"),
     )
     lines = [clock, *of_worker[1:], *of_carriers, *held, *checks.problems(found, WORDS["en"])]
     faults = [line for line in lines if line.state is CheckState.FAULT]

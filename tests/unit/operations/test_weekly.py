@@ -336,6 +336,16 @@ def test_it_says_what_a_last_attempt_would_have_brought(language: str) -> None:
     assert "RECOURS" not in render_report(facts(), language, Branding(zone=PARIS)).plain
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "tried again: 10 Feb 2026 09:00 CET"), ("fr", "nouvel essai : 10/02/2026 à 09 h 00 CET")],
+)
+def test_when_a_carrier_is_tried_again_is_in_the_reader_s_zone_and_names_it(language: str, said: str) -> None:
+    closed = {"carrier": "DPD", "account": False, "reason": "no", "until": "2026-02-10T08:00:00+00:00"}
+    mail = render_report(facts(closed=[closed]), language, Branding(zone=PARIS))
+    assert said in " ".join(mail.plain.split())
+
+
 # ---------------------------------------------------------------- last attempts
 
 WAITS = {
@@ -353,13 +363,13 @@ WAITS = {
     [
         (
             "en",
-            "- CLM-1, UPS: 30 Mar 2026, not delivered yet, one last attempt on 29 Mar 2026 18:00, 30 h before the deadline",
+            "- CLM-1, UPS: 30 Mar 2026, not delivered yet, one last attempt on 29 Mar 2026 18:00 CEST, 30 h before the deadline",
             "- CLM-1, UPS: not delivered yet, after a last attempt before its deadline",
         ),
         (
             "fr",
             "- CLM-1, UPS\N{NO-BREAK SPACE}: 30/03/2026, pas encore livré, une dernière tentative est prévue le 29/03/2026 à "
-            "18 h 00, 30 h avant la date limite",
+            "18 h 00 CEST, 30 h avant la date limite",
             "- CLM-1, UPS\N{NO-BREAK SPACE}: pas encore livré, après une dernière tentative avant la date limite",
         ),
     ],
