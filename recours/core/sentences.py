@@ -274,7 +274,7 @@ _TABLE: dict[Sentence, _Row] = {
         "recours a rencontré une erreur ; son journal en donne le détail"),
     _S.EXPIRED: _Row(None,
         "Given up: its response deadline has long passed[ (last answer: {words})]",
-        "Recherche abandonnée : l'échéance de réponse est passée depuis longtemps[ (dernière réponse : {words})]"),
+        "Recherche abandonnée : l'échéance de réponse est passée depuis longtemps[ (dernière réponse : « {words} »)]"),
 }  # fmt: skip
 
 # What a sentence about our account becomes if the account is a client's: in English and French.
@@ -406,9 +406,11 @@ def said_in(text: str, said: Said | None) -> Said | None:
 def kind_of_text(text: str) -> ErrorKind | None:
     """The kind of error that a sentence of this table tells of, whatever the carrier and its words; None: it is none."""
     folded = plain(text)
-    for language in _LAST:  # of a claim that expired, the kind is that of the last answer
+    for (
+        language
+    ) in _LAST:  # of a claim that expired, the kind is that of the last answer, which older rows do not quote
         before, words, _ = _parts(language, *_of_table(_S.EXPIRED))
-        folded = folded.removeprefix(plain(before + words.partition("{words}")[0]))
+        folded = folded.removeprefix(plain(before + words.partition("{words}")[0].rstrip("« "))).lstrip("« ")
     return next((kind for kind, pattern in _patterns() if pattern.match(folded)), None)
 
 

@@ -145,6 +145,14 @@ def test_a_claim_that_expired_is_of_the_kind_of_its_last_answer(language: str) -
     assert classify(sentence(language, Said(Sentence.EXPIRED, words=last))) is ErrorKind.POD_NEVER_AVAILABLE
 
 
+def test_the_last_answer_is_quoted_in_french_and_known_where_older_rows_do_not() -> None:
+    expired = sentence("fr", Said(Sentence.EXPIRED, words="The UPS proof is not one"))
+    assert expired.endswith("(dernière réponse : « The UPS proof is not one »)")
+    last = sentence("fr", Said(Sentence.CREDENTIALS_REJECTED, "UPS"))
+    older = sentence("fr", Said(Sentence.EXPIRED, words=last)).replace("« ", "").replace(" »", "")
+    assert classify(older) is ErrorKind.AUTH_FAILED
+
+
 def test_sentences_of_older_versions_keep_their_kinds() -> None:
     assert classify("Invalid tracking number: the claim has none") is ErrorKind.INVALID_TRACKING
     assert classify("The carrier Heppner is not supported; known: UPS") is ErrorKind.UNSUPPORTED_CARRIER
