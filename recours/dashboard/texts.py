@@ -35,7 +35,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     ),
     "no_such_page": ("There is no such page.", "Cette page n'existe pas."),
     "refused": ("That was refused.", "Cela a été refusé."),
-    "times_in": ("Times are those of {zone}.", "Les heures sont celles de {zone}."),
+    "times_in": ("Times are those of {zone}.", "Les heures sont celles du fuseau {zone}."),
     "refresh": ("Refresh", "Actualiser"),
     "as_of": ("As of {at}", "État au {at}"),
     "find": ("Search", "Chercher"),

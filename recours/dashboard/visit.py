@@ -15,6 +15,7 @@ from recours.core.mail import LANGUAGES
 from recours.core.text import clean
 from recours.dashboard.notices import Notice, Notices
 from recours.dashboard.texts import PageTexts
+from recours.dashboard.typography import typeset
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
 from recours.operations.position import Standing
 from recours.settings.model import Settings
@@ -63,7 +64,7 @@ def render(request: Request, template: str, texts: PageTexts, status: int = 200,
     """A page outside of a visit: the door, and what went wrong."""
     shown = {"texts": texts, "path": request.url.path, "here": here(request), "notice": None, "visitor": None}
     content = _templates.get_template(template).render({**shown, "views": {}, "zone": "", **facts})
-    return HTMLResponse(content, status)
+    return HTMLResponse(typeset(content, texts.language), status)
 
 
 def here(request: Request) -> str:

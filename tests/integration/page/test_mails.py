@@ -51,9 +51,10 @@ def test_why_a_mail_did_not_go_out_is_said_in_the_language_of_the_reader(
     environment["RECOURS_LANGUAGE"] = "fr"
     french = "le serveur refuse le destinataire : « 550 no such user »"
     assert french in page.get("/mail?number=1").text
-    listed = page.get("/mails").text
-    assert french in listed
-    assert "« some older reason »" in listed
+    listed = page.get("/mails")
+    assert french in listed.text
+    assert "« some older reason »" in listed.text
+    assert "«\u00a0some older reason\u00a0»" in listed.html  # no line ends with an opening quotation mark
 
 
 def test_no_sign_of_a_mail_hides_or_turns_others(page: PageClient, database: Database) -> None:

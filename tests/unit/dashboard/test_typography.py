@@ -1,0 +1,26 @@
+"""Lines of a French page do not begin with a colon, nor end with an opening quotation mark."""
+
+import pytest
+
+from recours.dashboard.typography import typeset
+
+FIXED, NARROW = "\u00a0", "\u202f"
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ("<p>Refusé : « no » ; et puis ?</p>", f"<p>Refusé{FIXED}: «{FIXED}no{FIXED}»{NARROW}; et puis{NARROW}?</p>"),
+        ("<b>Motif</b> : x !", f"<b>Motif</b> : x{NARROW}!"),
+        ('<a href="/?q=a : b" title="a ; b">10:30 :)</a>', f'<a href="/?q=a : b" title="a ; b">10:30{FIXED}:)</a>'),
+    ],
+)  # fmt: skip
+def test_blanks_in_prose_do_not_break(html: str, shown: str) -> None:
+    assert typeset(html, "fr") == shown
+    assert typeset(html, "en") == html
+
+
+@pytest.mark.parametrize("tag", ["pre", "option", "textarea", "script", "style"])
+def test_what_is_sent_back_or_set_by_its_writer_stays(tag: str) -> None:
+    html = f"<{tag} id=x>a : b\n<b>c ; d</b></{tag}>"
+    assert typeset(html, "fr") == html
