@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from typing import Any, Protocol
 
 from recours.core.mail import MailKind, MailState, OutboxEvent, OutgoingMail, Reasons, still_holds
-from recours.core.mail_faults import MailFault, fault_text
+from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.text import is_one_line, plural
 from recours.notifications.attachments import NOTHING, AttachedFile, Attachments
 from recours.notifications.smtp import MailRefusedError, MailServerError, OutcomeUnknownError
@@ -153,21 +153,21 @@ class EmailSender:
         now = self._mails.reasons([event for mail in batch for event in mail.told])
         for place, mail in enumerate(batch):
             if not any(still_holds(event, now, self._skipped) for event in mail.told):
-                why = fault_text(MailFault.MENDED)
+                why = trouble_text(MailTrouble.MENDED)
                 if mail.kind is MailKind.ACCOUNT_REFUSED:
-                    why = fault_text(MailFault.ACCEPTED_AGAIN)
+                    why = trouble_text(MailTrouble.ACCEPTED_AGAIN)
                 self._end(mail, MailState.CANCELLED, why)
                 log.info(f"Mail {mail.id} to {mail.recipient}: cancelled, {why}")
                 continue
             if self._envelope.a_minute and self._sent:
                 self._wait(_MINUTE_S / self._envelope.a_minute, go_on)
             if not go_on():
-                self._hand_back_untried(batch[place:], fault_text(MailFault.RUN_ENDED))
+                self._hand_back_untried(batch[place:], trouble_text(MailTrouble.RUN_ENDED))
                 return
             try:
                 self._send(server, mail)
             except StopRequestedError:
-                self._hand_back_untried(batch[place:], fault_text(MailFault.RUN_ENDED))
+                self._hand_back_untried(batch[place:], trouble_text(MailTrouble.RUN_ENDED))
                 return
             except MailServerError as fault:
                 self._hand_back_untried(batch[place + 1 :], str(fault))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from recours.core.mail_faults import MailFault, fault_text
+from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.text import Redactor, clean
 from recours.notifications.smtp_deadlines import SmtpDeadlines, StopRequestedError, WatchedSmtp
 
@@ -162,11 +162,11 @@ class SmtpConnection:
         Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run is to end and the mail was not given.
         """
         if not self.settings.sender:
-            raise MailServerError(fault_text(MailFault.NO_SENDER))
+            raise MailServerError(trouble_text(MailTrouble.NO_SENDER))
         smtp = self._smtp or self._connected()
         largest = smtp.esmtp_features.get("size", "")
         if largest.isdecimal() and 0 < int(largest) < len(content):
-            why = fault_text(MailFault.TOO_LARGE, size=largest)
+            why = trouble_text(MailTrouble.TOO_LARGE, size=largest)
             raise MailRefusedError(why, final=True, of_content=True)
         self._begin_whole()
         try:
@@ -179,7 +179,7 @@ class SmtpConnection:
             self._smtp = None
             smtp.close()
             raise MailServerError(
-                fault_text(MailFault.BROKE_CONNECTION, where=self.settings.host, said=self._said(error))
+                trouble_text(MailTrouble.BROKE_CONNECTION, where=self.settings.host, said=self._said(error))
             ) from error
         if not before():
             self._smtp = None
@@ -198,22 +198,24 @@ class SmtpConnection:
         try:
             smtp = self._logged_in()
         except UnicodeError as error:  # a label of a host's name is empty, too long, or not ASCII
-            raise MailServerError(fault_text(MailFault.NO_HOST, where=where)) from error
+            raise MailServerError(trouble_text(MailTrouble.NO_HOST, where=where)) from error
         except smtplib.SMTPAuthenticationError as error:
             raise MailServerError(
-                fault_text(MailFault.REFUSES_LOGIN, where=where, user=settings.user, said=self._said(error))
+                trouble_text(
+                    MailTrouble.REFUSES_LOGIN, where=where, user=settings.user, said=self._said(error)
+                )
             ) from error
         except smtplib.SMTPNotSupportedError as error:
             raise MailServerError(
-                fault_text(MailFault.NOT_OFFERED, where=where, said=self._said(error))
+                trouble_text(MailTrouble.NOT_OFFERED, where=where, said=self._said(error))
             ) from error
         except ssl.SSLError as error:
             raise MailServerError(
-                fault_text(MailFault.INSECURE, where=where, said=self._said(error))
+                trouble_text(MailTrouble.INSECURE, where=where, said=self._said(error))
             ) from error
         except (smtplib.SMTPException, OSError) as error:
             raise MailServerError(
-                fault_text(MailFault.UNUSABLE, where=where, said=self._said(error))
+                trouble_text(MailTrouble.UNUSABLE, where=where, said=self._said(error))
             ) from error
         self._smtp = smtp
         return smtp
@@ -253,18 +255,20 @@ class SmtpConnection:
         if code not in _OK:
             self._reset(smtp)
             raise MailServerError(
-                fault_text(
-                    MailFault.REFUSES_SENDER, sender=self.settings.sender, said=f"{code} {self._text(reply)}"
+                trouble_text(
+                    MailTrouble.REFUSES_SENDER,
+                    sender=self.settings.sender,
+                    said=f"{code} {self._text(reply)}",
                 )
             )
         code, reply = smtp.rcpt(recipient)
         if code not in _OK:
-            refusal = self._refusal(MailFault.REFUSES_RECIPIENT, code, reply)
+            refusal = self._refusal(MailTrouble.REFUSES_RECIPIENT, code, reply)
             self._reset(smtp)
             raise refusal
         code, reply = smtp.docmd("DATA")
         if code != _GO_ON:
-            refusal = self._refusal(MailFault.REFUSES_MESSAGE, code, reply, unseen=True)
+            refusal = self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply, unseen=True)
             self._reset(smtp)
             raise refusal
 
@@ -276,7 +280,9 @@ class SmtpConnection:
             self._smtp = None
             smtp.close()
 
-    def _refusal(self, what: MailFault, code: int, reply: bytes, *, unseen: bool = False) -> MailRefusedError:
+    def _refusal(
+        self, what: MailTrouble, code: int, reply: bytes, *, unseen: bool = False
+    ) -> MailRefusedError:
         """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message.
 
         Raises MailServerError if the server leaves.
@@ -284,15 +290,15 @@ class SmtpConnection:
         text = self._text(reply)
         if code == _CLOSING:
             raise MailServerError(
-                fault_text(MailFault.TAKES_NO_MORE, where=self.settings.host, said=f"{code} {text}")
+                trouble_text(MailTrouble.TAKES_NO_MORE, where=self.settings.host, said=f"{code} {text}")
             )
         about_us = is_about_us(code, text)
         of_us = code >= _FINAL and (unseen if about_us is None else about_us)
-        of_content = code >= _FINAL and what is MailFault.REFUSES_MESSAGE
+        of_content = code >= _FINAL and what is MailTrouble.REFUSES_MESSAGE
         if of_us:
-            why = fault_text(MailFault.REFUSES_US, said=f"{code} {text}")
+            why = trouble_text(MailTrouble.REFUSES_US, said=f"{code} {text}")
             return MailRefusedError(why, final=False, of_us=True, of_content=of_content)
-        why = fault_text(what, said=f"{code} {text}")
+        why = trouble_text(what, said=f"{code} {text}")
         return MailRefusedError(why, final=code >= _FINAL, of_content=of_content)
 
     def _give(self, smtp: smtplib.SMTP, content: bytes) -> None:
@@ -303,9 +309,9 @@ class SmtpConnection:
         except (smtplib.SMTPException, OSError) as error:
             self._smtp = None
             smtp.close()
-            raise OutcomeUnknownError(fault_text(MailFault.LINE_BROKE, said=self._said(error))) from error
+            raise OutcomeUnknownError(trouble_text(MailTrouble.LINE_BROKE, said=self._said(error))) from error
         if code not in _OK:
-            raise self._refusal(MailFault.REFUSES_MESSAGE, code, reply)
+            raise self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply)
 
     def _text(self, reply: bytes | str) -> str:
         """As one line without secrets, of however many lines it came in."""

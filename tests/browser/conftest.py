@@ -19,7 +19,7 @@ from sqlalchemy import insert, make_url, update
 from recours.accounts.sealing import SETTING, Seals
 from recours.core.accounts import owner_of
 from recours.core.mail import MailKind, MailState
-from recours.core.mail_faults import MailFault, fault_text
+from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.schema.upgrade import create_file
@@ -100,8 +100,8 @@ def _add_mails_and_accounts(service: Service) -> None:
     states = {
         MailState.HELD: None,
         MailState.SENT: None,
-        MailState.FAILED: fault_text(MailFault.REFUSES_RECIPIENT, said="550 no such user"),
-        MailState.READY: fault_text(MailFault.UNUSABLE, where="mx.example:25", said="Connection refused"),
+        MailState.FAILED: trouble_text(MailTrouble.REFUSES_RECIPIENT, said="550 no such user"),
+        MailState.READY: trouble_text(MailTrouble.UNUSABLE, where="mx.example:25", said="Connection refused"),
     }
     with database.write() as connection:
         connection.execute(

@@ -6,7 +6,7 @@ from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.actions import MAILS
 from recours.core.mail import LANGUAGES, MailKind, MailState
-from recours.core.mail_faults import fault_in
+from recours.core.mail_troubles import trouble_in
 from recours.dashboard.acting import done
 from recours.dashboard.history import History
 from recours.dashboard.visit import Visit, number_in
@@ -47,12 +47,12 @@ def show(visit: Visit) -> Response:
         entries=History(visit.texts, visit.operations.catalog).actions(
             [("", action) for action in visit.operations.actions_on(MAILS)]
         ),
-        fault_in=fault_in,
+        trouble_in=trouble_in,
     )
 
 
 def show_one(visit: Visit) -> Response:
-    return visit.page("mail.html", mail=_mail(visit), tones=TONES, fault_in=fault_in)
+    return visit.page("mail.html", mail=_mail(visit), tones=TONES, trouble_in=trouble_in)
 
 
 def content(visit: Visit) -> Response:

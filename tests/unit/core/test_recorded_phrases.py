@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from recours.core import document_flaws, mail_faults
+from recours.core import document_flaws, mail_troubles
 from recours.core.document_flaws import DocumentFlaw, flaw_in, flaw_text
-from recours.core.mail_faults import MailFault, fault_in, fault_text
+from recours.core.mail_troubles import MailTrouble, trouble_in, trouble_text
 
 FACTS: dict[str, str | int] = {
     "size": 12, "error": "PdfReadError", "said": "550 refused: (why)", "number": "XY1", "where": "mx.example:25",
@@ -19,8 +19,8 @@ FACTS: dict[str, str | int] = {
 def phrases() -> Iterator[Any]:
     for flaw in DocumentFlaw:
         yield pytest.param(flaw_text, flaw_in, flaw, document_flaws.TEXTS["fr"][flaw], id=flaw)
-    for fault in MailFault:
-        yield pytest.param(fault_text, fault_in, fault, mail_faults.TEXTS["fr"][fault], id=fault)
+    for fault in MailTrouble:
+        yield pytest.param(trouble_text, trouble_in, fault, mail_troubles.TEXTS["fr"][fault], id=fault)
 
 
 @pytest.mark.parametrize(("text", "told", "key", "french"), [*phrases()])

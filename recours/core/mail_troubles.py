@@ -8,7 +8,7 @@ from enum import StrEnum
 from recours.core.recorded_phrases import RecordedPhrases
 
 
-class MailFault(StrEnum):
+class MailTrouble(StrEnum):
     """`{where}`: the server; `{said}`: what it said, or the system."""
 
     REFUSES_RECIPIENT = "refuses_recipient"
@@ -31,8 +31,8 @@ class MailFault(StrEnum):
     NO_SENDER = "no_sender"
 
 
-_F = MailFault
-TEXTS: dict[str, dict[MailFault, str]] = {
+_F = MailTrouble
+TEXTS: dict[str, dict[MailTrouble, str]] = {
     "en": {
         _F.REFUSES_RECIPIENT: "the server refuses the recipient: {said}",
         _F.REFUSES_MESSAGE: "the server refuses the message: {said}",
@@ -76,4 +76,4 @@ TEXTS: dict[str, dict[MailFault, str]] = {
 }  # fmt: skip
 
 _PHRASES = RecordedPhrases(TEXTS)
-fault_text, fault_in = _PHRASES.text, _PHRASES.told
+trouble_text, trouble_in = _PHRASES.text, _PHRASES.told
