@@ -81,7 +81,7 @@ ADVICE: dict[str, dict[ErrorKind, str]] = {
             "Corrigez le nom du transporteur dans la réclamation ; « recours carriers » donne la liste."
         ),
         _K.NOT_FOUND: (
-            "Comparez le numéro et le transporteur avec les papiers du client, et corrigez la réclamation s'ils "
+            "Comparez le numéro et le transporteur avec les documents du client, et corrigez la réclamation s'ils "
             "diffèrent : la prochaine exécution reprend tout depuis le début."
         ),
         _K.NOT_DELIVERED_YET: (
