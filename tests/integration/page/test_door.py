@@ -103,15 +103,17 @@ def test_nobody_is_led_elsewhere(page: PageClient, environment: dict[str, str], 
     assert (shown.status, shown.response.headers["location"]) == (303, "/")
 
 
-@pytest.mark.parametrize(
-    "path", sorted(DONE.keys() - {"/carriers/check"})
-)  # which goes on when it is answered
+# These go on when they are answered.
+_GO_ON = {"/carriers/check", "/mails/test", "/mails/report"}
+
+
+@pytest.mark.parametrize("path", sorted(DONE.keys() - _GO_ON))
 def test_nothing_that_is_done_leads_elsewhere(page: PageClient, path: str) -> None:
     page.client.follow_redirects = False
     fields = {"carrier": "gls", "do": "reopen", "reference": "CLM-1", "back": "//elsewhere.example/"}
     shown = page.post(path, fields)
     assert shown.status == 303
-    assert shown.response.headers["location"].startswith("/?notice=")
+    assert shown.response.headers["location"].partition("?notice=")[0] in ("/", "/carriers")
 
 
 @pytest.mark.parametrize("path", ["//elsewhere.example/", "//elsewhere.example", "///elsewhere.example/x"])
