@@ -27,6 +27,7 @@ _KNOWN = {
     "ven",
     "sam",
     "dim",
+    "anna",  # a person
 }
 # Every text of the page, also what is folded away or stands in a dialog, and what is said beside it.
 _TEXTS = """() => {
