@@ -83,8 +83,11 @@ def add_slice(database: Database, carrier: str, **more: Any) -> None:
 
 
 def waiting(database: Database) -> list[str]:
-    """The tasks of jobs that nobody has begun."""
-    query = "SELECT task_name FROM procrastinate_jobs WHERE status = 'todo' AND task_name <> 'recours.tick' ORDER BY id"
+    """The tasks of jobs that nobody has begun, but for those that each minute brings."""
+    query = (
+        "SELECT task_name FROM procrastinate_jobs"
+        " WHERE status = 'todo' AND task_name NOT IN ('recours.tick', 'recours.sweep') ORDER BY id"
+    )
     with database.read() as connection:
         return list(connection.scalars(text(query)))
 
