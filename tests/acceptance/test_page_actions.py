@@ -85,7 +85,7 @@ def test_of_several_claims_those_that_can_are_reopened_and_each_is_told(
     assert told["CLM-0001"].startswith("CLM-0001 : nouvel essai")
     assert told["CLM-0009"].startswith("La réclamation « CLM-0009 » n'existe pas. Vouliez-vous dire CLM-000")
     assert told["CLM-0003"].startswith(
-        "CLM-0003 n'est pas abandonnée : son prochain essai est prévu le 2026-"
+        "CLM-0003 n'est pas abandonnée : son prochain essai est prévu le 6 févr. 2026, 22:00 CET"
     )
     assert changes(service) == [(1, "reopened", WHO, {}), (2, "reopened", WHO, {})]
     assert service.run().stats.total == 2
