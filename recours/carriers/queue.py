@@ -30,7 +30,6 @@ from recours.core.actions import authored
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorKind, RunError
-from recours.core.localized import Localized
 from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
 from recours.core.pauses import (
     PUT_OFF,
@@ -55,7 +54,7 @@ from recours.core.quota import (
     kept_until,
 )
 from recours.core.sentences import MISTYPED, OF_CLIENT, Said, Sentence, carrier_message, sentence
-from recours.core.text import Redactor, plural
+from recours.core.text import LocalTime, Redactor, format_minute, plural
 from recours.runs.log import log
 from recours.runs.ports import Asked, Clock, Fetched, Reservation, Tracked
 
@@ -105,9 +104,6 @@ class _Answer:
         return self.accepted and self.outcome.kind in NO_DOCUMENT_KINDS
 
 
-_IN_UTC = Localized("en")
-
-
 class APIRequestQueue:
     """Grants calls to carriers, makes them, and remembers for all processes what the carriers ask for."""
 
@@ -119,19 +115,19 @@ class APIRequestQueue:
         *,
         slack: timedelta = timedelta(minutes=5),
         redact: Redactor | None = None,
-        texts: Localized = _IN_UTC,
+        local: LocalTime = lambda at: at,
         falls_back: bool = True,
     ) -> None:
         """`accounts`: by their keys; a client's may be made when it is first asked for, and they are never all gone through.
 
-        `slack`: how early a due try counts as due. `texts`: how times are written for people. `falls_back`: the house's
+        `slack`: how early a due try counts as due. `local` turns UTC into the log's time. `falls_back`: the house's
         account is asked about a parcel that is denied to a client's.
         """
         self._accounts = accounts
         self._quota = quota
         self._clock = clock
         self._redact = redact or Redactor(())
-        self._texts = texts
+        self._local = local
         self._falls_back = falls_back
         self._refusals = Refusals(accounts, quota, clock, slack)
         self._first_answers: dict[str, FirstAnswer] = {}
@@ -280,7 +276,8 @@ class APIRequestQueue:
         """No mail is sent: the person who stopped it knows."""
         if state.stopped is None:
             return None
-        reason = stop_message(self._accounts[key].spec, state.stopped, self._texts)
+        at = format_minute(state.stopped.at, self._local)
+        reason = stop_message(self._accounts[key].spec, state.stopped, at)
         return Refusal(Blocked.CARRIER, reason, stopped=True)
 
     def _paused(self, key: str, state: CarrierState, now: datetime) -> Refusal | None:
@@ -790,7 +787,7 @@ def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
     return replace(failure, message=message, said=said)
 
 
-def stop_message(spec: CarrierSpec, stop: Stop, texts: Localized) -> str:
-    """That a person stopped the carrier, who, when and why; and how it is resumed."""
+def stop_message(spec: CarrierSpec, stop: Stop, at: str) -> str:
+    """That a person stopped the carrier, who, when (`at`) and why; and how it is resumed."""
     by = f" {stop.why}" if stop.why else ""
-    return f"{spec.name} was paused on {texts.minute(stop.at)}{by} ('recours resume {spec.key}' ends that)"
+    return f"{spec.name} was paused on {at}{by} ('recours resume {spec.key}' ends that)"

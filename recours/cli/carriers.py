@@ -114,6 +114,7 @@ def _rows(
 ) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
     """A row of three columns for each carrier, and lines below it. Raises DatabaseError."""
     queue = operations.queue("look") if operations else None
+    texts = Localized("en", settings.policy.zone)
     accounts = operations.accounts_now() if operations else []
     actions = operations.actions_now() if operations else {}
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
@@ -123,15 +124,11 @@ def _rows(
         limits = [named_usage(use, local) for use in worth_showing(uses)] or [
             f"{purpose(limit)}{limit}" for limit in settings.limits[key]
         ]
-        if credentials.missing:
-            stop = queue.stopped(key) if queue else None
-            notes = [
-                f"set {credentials.missing}",
-                *([stop_message(spec, stop, Localized("en", settings.policy.zone))] if stop else []),
-            ]
-        else:
-            refusal = queue.would_refuse(key) if queue else None
-            notes = [refusal_text(refusal)] if refusal else []
+        notes = [f"set {credentials.missing}"] if credentials.missing else []
+        if stop := queue.stopped(key) if queue else None:
+            notes.append(stop_message(spec, stop, texts.minute(stop.at)))
+        elif refusal := queue.would_refuse(key) if queue and not credentials.missing else None:
+            notes.append(refusal_text(refusal))
         latest = next(iter(actions.get(key, ())), None)
         if latest and latest.what == ActionKind.RESUMED:
             notes.append(f"resumed on {shown(latest.at)} by {latest.by}")
@@ -251,7 +248,7 @@ def pause_command(spec: CarrierSpec, why: str, database_url: str | None, as_json
         facts = {"carrier": spec.key, "paused_at": stop.at.isoformat(), "why": stop.why}
         tell_json(facts | {"was_paused": before is not None})
         return
-    click.echo(f"{stop_message(spec, stop, texts)}.")
+    click.echo(f"{stop_message(spec, stop, texts.minute(stop.at))}.")
     if before:
         click.echo("It was paused already; the reason is the new one.")
     for name in others:

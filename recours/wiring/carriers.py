@@ -12,7 +12,6 @@ from recours.carriers.registry import CATALOG, CLIENTS
 from recours.carriers.reservation import Account, CarrierConnection
 from recours.core.accounts import AccountKey, carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.quota import Limit
@@ -20,7 +19,7 @@ from recours.core.text import Redactor
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.logs import LogFile
+from recours.logs import LogFile, local
 from recours.runs.ports import Clock, Reservation
 from recours.settings.model import Credentials, HttpLimits, Settings
 from recours.wiring.accounts import Accounts
@@ -86,7 +85,7 @@ def make_queue(
         clock,
         slack=policy.backoff.slack,
         redact=redactor(settings),
-        texts=Localized("en", policy.zone),
+        local=local,
         falls_back=settings.account_fallback,
     )
 

@@ -9,9 +9,9 @@ from recours.carriers.assumed import AssumedClient, AssumedSession
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.reservation import Account
 from recours.core.accounts import carrier_of
-from recours.core.localized import Localized
 from recours.database.quota import QuotaTables
 from recours.database.reports.survey import DatabaseOutlook
+from recours.logs import local
 from recours.memory.quota import MemoryQuota
 from recours.operations.fleet import is_of_fleet
 from recours.operations.forecast.facts import Assumption, CarrierFacts, Rules
@@ -127,13 +127,7 @@ def _assumed_queue(
 
     def queue(clock: Clock) -> APIRequestQueue:
         assumed = _AssumedAccounts(real, lambda account: assumed_account(account, assumption, clock))
-        return APIRequestQueue(
-            assumed,
-            quota,
-            clock,
-            slack=settings.policy.backoff.slack,
-            texts=Localized("en", settings.policy.zone),
-        )
+        return APIRequestQueue(assumed, quota, clock, slack=settings.policy.backoff.slack, local=local)
 
     return queue
 
