@@ -46,16 +46,23 @@ class Refusals:
 
         If it has waited long enough, the one try that is due is this run's from here on.
         """
-        if state.refusals == 0 or key in self._trying_again:
+        if state.refusals == 0:
             return False
-        if self.has_new_credentials(key, state):
-            self._quota.set_account_state(key, AccountState())
-            return False
-        now = self._clock.now()
-        if not lasts(state.refused_until, now) and self._quota.try_again(key, now, now + LEASE):
-            self._trying_again[key] = state
-            return False
-        return True
+        with self._lock:
+            # Since the state was read, another call of this run may have taken the try that is due, or been accepted.
+            if key in self._trying_again:
+                return False
+            state = self._quota.carrier_state(key).account
+            if state.refusals == 0:
+                return False
+            if self.has_new_credentials(key, state):
+                self._quota.set_account_state(key, AccountState())
+                return False
+            now = self._clock.now()
+            if not lasts(state.refused_until, now) and self._quota.try_again(key, now, now + LEASE):
+                self._trying_again[key] = state
+                return False
+            return True
 
     def has_new_credentials(self, key: str, state: AccountState) -> bool:
         if state.salt is None:

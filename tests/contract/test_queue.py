@@ -888,6 +888,41 @@ def test_threads_of_one_run_share_its_try(
     assert answers == [None] * 4
 
 
+def test_a_thread_that_looks_while_another_takes_the_try_shares_it_too(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_refused(database, clock, sandbox)
+    run = queue_on(database, clock, limits_of("100/day"), "next")
+    answers: list[Refusal | None] = []
+    other = threading.Thread(target=lambda: answers.append(run.closed("chronopost")))
+    take = QuotaTables.try_again
+
+    def take_while_looked_at(self: QuotaTables, *asked: Any) -> bool:
+        taken = take(self, *asked)
+        if other.ident is None:
+            other.start()
+            other.join(0.5)  # seconds; it waits for what is being taken
+        return taken
+
+    monkeypatch.setattr(QuotaTables, "try_again", take_while_looked_at)
+    assert run.closed("chronopost") is None
+    other.join()
+    assert answers == [None]
+
+
+def test_a_thread_that_looked_before_the_account_was_accepted_is_not_refused(
+    database: Database, clock: SimulatedClock, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_refused(database, clock, sandbox)
+    sandbox.accounts = {"10000001": PASSWORD}
+    run = queue_on(database, clock, limits_of("100/day"), "next", base_url=sandbox.url)
+    seen = QuotaTables(database, "look").carrier_state("chronopost")
+    assert isinstance(fetch(run).outcome, Retrieved)
+    look, looks = QuotaTables.carrier_state, iter([seen])
+    monkeypatch.setattr(QuotaTables, "carrier_state", lambda *asked: next(looks, None) or look(*asked))
+    assert run.closed("chronopost") is None
+
+
 class OfTokens(Chronopost):
     """Its calls need a token: another thread asks for it, and our account is refused."""
 
