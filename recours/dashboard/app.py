@@ -188,7 +188,7 @@ class _Hardened:
 class _BoundedForm:
     """What a visitor sends, taken as long as it is no larger and no slower than the form of that address may be.
 
-    Asked for by what reads the form: whoever may not send one at all is told that first.
+    A fault is raised where the form is read: a visitor who may not send one at all is told that first.
     """
 
     def __init__(self, request: Request, receive: Receive) -> None:
@@ -244,7 +244,7 @@ class _Page:
 
     def done(self, view: View) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            # Of whoever may not act, nothing is read.
+            # From visitors who may not act, nothing is read.
             admitted = await run_in_threadpool(self._admit, request, acts=True)
             if isinstance(admitted, Response):
                 return admitted
@@ -311,7 +311,7 @@ class _Page:
         return await run_in_threadpool(self._leave, request)
 
     def _leave(self, request: Request) -> Response:
-        """End the session here too: whoever has a copy of its cookie is out as well."""
+        """End the session here too, for every copy of its cookie."""
         password = load_at_home(self._environment, CATALOG).dashboard_password
         if password and (nonce := nonce_of(_asked(request).session, password)):
             self._ended[nonce] = None

@@ -39,7 +39,7 @@ class ImpatientProtocol(H11Protocol):
     it takes, left open by somebody's network or on purpose, nobody else would see the page until it is started anew.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self.loop.call_later(PATIENCE_S, self._look, None)
 

@@ -65,7 +65,7 @@ class PageRequest:
     def address(self, proxies: Iterable[Network]) -> str:
         """Where it comes from, for counting wrong passwords: the last address that a known proxy saw.
 
-        Of IPv6 the network, since whoever has one address has 2^64 of them.
+        For IPv6 it is the network: a visitor with one address has 2^64 of them.
         """
         seen = self.headers.get("x-forwarded-for", "") if self.is_by_proxy(proxies) else ""
         text = seen.rsplit(",", 1)[-1].strip() or self.peer

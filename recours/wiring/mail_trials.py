@@ -117,7 +117,7 @@ class MailTrials:
     def example(self, kind: MailKind, language: str) -> OutgoingMail:
         """The mail about a claim that is made up."""
         mail = self.about(kind, _EXAMPLE, language, _EXAMPLE_FACTS)
-        return replace(mail, told=())  # whose files are nobody's
+        return replace(mail, told=())  # no proof is attached
 
     def report(self, language: str, *, so_far: bool = False, recipient: str = "") -> OutgoingMail:
         """The report of the last week that is over, or of this one up to now. `recipient`: instead of ADMIN_EMAIL."""

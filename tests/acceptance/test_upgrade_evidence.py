@@ -57,9 +57,6 @@ def test_the_version_before_works_on_beside_and_what_it_fetches_is_told_as_evide
     # Versions before 0006 refuse a newer schema by design, so that there is nothing to work on beside.
     if not predecessor.may_go_on:
         pytest.skip("a version with an older schema refuses this one")
-    # The test is about versions that keep one document; another predecessor of the list is one.
-    if predecessor.knows("0011_pieces"):
-        pytest.skip("this version keeps all pieces")
     service.sql("DELETE FROM claims")
     life.live(ROOT, 1)
     service.add(Scenario.DELIVERED, carrier="UPS", failed_at=service.clock.now())
