@@ -188,7 +188,7 @@ class _Hardened:
 class _BoundedForm:
     """What a visitor sends, taken as long as it is no larger and no slower than the form of that address may be.
 
-    A fault is raised where the form is read: a visitor who may not send one at all is told that first.
+    It refuses only while the form is read, after the visitor's role was checked.
     """
 
     def __init__(self, request: Request, receive: Receive) -> None:

@@ -1,7 +1,7 @@
 """Serves the page, and ends connections over which nothing comes."""
 
-import asyncio
 import os
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -39,7 +39,7 @@ class ImpatientProtocol(H11Protocol):
     it takes, left open by somebody's network or on purpose, nobody else would see the page until it is started anew.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.loop.call_later(PATIENCE_S, self._look, None)
 
