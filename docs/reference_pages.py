@@ -9,7 +9,6 @@ import re
 import sqlite3
 import tempfile
 import tomllib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -22,11 +21,19 @@ import click
 from recours.carriers.registry import CATALOG
 from recours.cli import workers
 from recours.cli.main import recours
+from recours.core.actions import MAILS, SERVICE, ActionKind
+from recours.core.appraisal import EvidenceKind
+from recours.core.changes import ChangeKind
+from recours.core.claim import FetchStatus, Stage
+from recours.core.custody import CustodyEvent
+from recours.core.errors import Actor, ErrorKind
+from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Said, Sentence, kind_of, sentence
 from recours.database.schema.rights import NEEDS
 from recours.database.schema.upgrade import create_file
 from recours.database.tables import metadata
 from recours.home import SETTING as HOME
+from recours.operations.enroll import MANUAL
 from recours.operations.problem_texts import PROBLEMS
 from recours.operations.schedule import WORKERS
 from recours.runs.summary import Report, Stats
@@ -262,33 +269,12 @@ def _command_part(name: str, command: click.Command) -> str:
 # ---------------------------------------------------------------- JSON
 
 
-@cache
-def frozen(section: str) -> tuple[str, ...]:
-    """The lines of a section of the list of what others rely on, which a test holds against the code."""
-    text = (ROOT / "tests" / "frozen.txt").read_text(encoding="utf-8")
-    found = re.search(rf"^\[{re.escape(section)}\]\n(.*?)(?=^\[|\Z)", text, re.DOTALL | re.MULTILINE)
-    return tuple(line for line in found[1].splitlines() if line) if found else ()
-
-
-def json_keys() -> dict[str, list[str]]:
-    """By command: each key with those above it, as `carriers[].quotas[].used`."""
-    keys: dict[str, list[str]] = defaultdict(list)
-    for line in frozen("JSON keys"):
-        command, _, key = line.partition(": ")
-        keys[command].append(key)
-    return keys
-
-
-def is_told_elsewhere(command: str, key: str) -> bool:
-    """Tell whether a key is part of another command's object."""
-    return command == "recours status" and key.startswith("workers[].runs[].stats.")
-
-
 def meaning_of(command: str, key: str) -> str:
-    """What a key means; "": nothing is said of it, and it is not told elsewhere."""
+    """What a key means; "": nothing is said of it."""
+    of_run = "workers[].runs[].stats."
+    if command == "recours status" and key.startswith(of_run):
+        command, key = "pod_retry_scheduler.py", key.removeprefix(of_run)
     meanings = MEANINGS["json"].get(command, {})
-    if is_told_elsewhere(command, key):
-        return meaning_of("pod_retry_scheduler.py", key.removeprefix("workers[].runs[].stats."))
     return str(meanings.get(key) or meanings.get(alike(key), ""))
 
 
@@ -299,15 +285,15 @@ def alike(key: str) -> str:
 
 def json_page() -> str:
     parts = []
-    for command, keys in json_keys().items():
-        rows = [(_code(key), meaning) for key in keys if (meaning := meaning_of(command, key))]
+    for command, meanings in MEANINGS["json"].items():
         name, _, option = command.partition(" --")
         option = f" --{option}" if option else ""
+        rows = [(_code(key), meaning) for key, meaning in meanings.items()]
         parts.append(f"## {name}{option} --json\n\n{_table(('key', 'meaning'), rows)}")
     return _page(
         "JSON",
-        "The keys of everything that `--json` prints: one object, or for `recours export` a list. Keys stay; new ones may "
-        "come. Times are ISO 8601 with an offset. `pod_fetch_worker.py` prints the same keys as `pod_retry_scheduler.py`.",
+        "The keys of everything that `--json` prints: one object, or for `recours export` a list. "
+        "Times are ISO 8601 with an offset. `pod_fetch_worker.py` prints the same keys as `pod_retry_scheduler.py`.",
         "`[]` stands for each item of a list, and `.*` for a name, such as a carrier's. A summary has `skipped_locked` "
         "and `last_attempts` too where these are not 0.",
         *parts,
@@ -345,11 +331,27 @@ def tables() -> dict[str, list[str]]:
 
 def stored_values() -> dict[str, list[str]]:
     """By column: the values that are stored in it."""
-    values: dict[str, list[str]] = defaultdict(list)
-    for line in frozen("stored values"):
-        column, _, value = line.partition(": ")
-        values[column].append(value)
-    return values | {"recours_attempts.outcome": list(frozen("stored outcomes of attempts"))}
+    values: dict[str, Iterable[str]] = {
+        "claims.pod_fetch_status": [*FetchStatus, MANUAL],
+        "claims.pod_stage": Stage,
+        "claims.pod_carrier_key": CATALOG.specs,
+        "recours_attempts.error_kind": ErrorKind,
+        "recours_attempts.error_key": Sentence,
+        "recours_attempts.outcome": ("failed", "left", "success"),
+        "recours_changes.what": ChangeKind,
+        "recours_changes.by": [SERVICE],
+        "recours_actions.what": ActionKind,
+        "recours_actions.subject": [MAILS],
+        "recours_evidence.kind": EvidenceKind,
+        "recours_events.event": EventName,
+        "recours_events.audience": Actor,
+        "recours_events.told": [LAPSED],
+        "recours_mails.kind": MailKind,
+        "recours_mails.state": MailState,
+        "recours_custody.entry.what": CustodyEvent,
+        "recours_runs.worker": WORKERS,
+    }
+    return {column: sorted(of_column) for column, of_column in values.items()}
 
 
 def database_page() -> str:

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from docs import reference_pages
-from docs.reference_pages import MEANINGS, alike, is_told_elsewhere, json_keys, meaning_of, tables
+from docs.reference_pages import MEANINGS, tables
 from recours.carriers.registry import CATALOG
 from recours.cli.console import DONE, FAILED, USAGE
 from recours.core.sentences import Sentence
@@ -57,32 +57,13 @@ def test_every_command_with_all_its_options(pages: dict[str, str]) -> None:
                 )
 
 
-def test_every_key_of_json_has_a_meaning(pages: dict[str, str]) -> None:
-    for command, keys in json_keys().items():
-        part = pages["json"].partition(f"\n## {command.replace(' --dry-run', '')}")[2]
-        for key in keys:
-            meaning = meaning_of(command, key)
-            names_only = key.endswith(".*") and any(each.startswith(f"{key}.") for each in keys)
-            assert meaning or names_only, f"docs/meanings.toml has no sentence about {command}: {key}"
-            assert not meaning or f"| `{key}` |" in part
-
-
 def test_no_meaning_is_left_over() -> None:
-    keys = {(command, alike(key)) for command, keys in json_keys().items() for key in keys}
-    told = {(command, key) for command, meanings in MEANINGS["json"].items() for key in meanings}
-    assert told <= keys
     columns = {(table, column) for table, names in tables().items() for column in names}
     assert {(table, column) for table, names in MEANINGS["columns"].items() for column in names} == columns
     assert set(MEANINGS["tables"]) == set(tables())
     assert set(MEANINGS["exit_statuses_of_commands"]) - {"recours status --check"} <= set(
         reference_pages.commands()
     )
-
-
-def test_a_key_told_elsewhere_is_told_there() -> None:
-    for key in json_keys()["recours status"]:
-        if is_told_elsewhere("recours status", key):
-            assert key.removeprefix("workers[].runs[].stats.") in json_keys()["pod_retry_scheduler.py"]
 
 
 def test_every_table_and_column(pages: dict[str, str]) -> None:
