@@ -1,4 +1,4 @@
-"""What is sealed for the database: credentials and tokens, which the keys of RECOURS_ACCOUNTS_KEY alone open.
+"""Credentials as they stand in the database: sealed, so that only the keys of RECOURS_ACCOUNTS_KEY open them.
 
 A key is Fernet's (AES-128 in CBC mode with an HMAC), so what is sealed cannot be changed unnoticed either. The package
 `cryptography` is an extra: it is loaded when something is sealed or opened, and not for accounts of the house.

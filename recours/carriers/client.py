@@ -2,13 +2,13 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from recours.carriers.message import CarrierSession, Request, Response, Wait
-from recours.carriers.oauth import Tokens, TokenStore
+from recours.carriers.oauth import Tokens
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind, RunError
@@ -158,10 +158,6 @@ class TokenClient(Client):
     """A carrier that wants a token with each call: its client makes `_tokens` when it is made."""
 
     _tokens: Tokens
-
-    def share_tokens(self, store: TokenStore, sleep: Callable[[float], None]) -> None:
-        """Use the token that all processes with this store use. `sleep` waits so many seconds."""
-        self._tokens.share(store, sleep)
 
     def setup_calls(self, now: datetime) -> dict[Capability, int]:
         return self._tokens.setup_calls(now)

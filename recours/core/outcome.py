@@ -115,7 +115,7 @@ class CallError(Exception):
 
 
 class NoTokenError(CallError):
-    """The call was not made: another thread or process asked for the token that it needs, and was given none."""
+    """The call was not made: another thread asked for the token that it needs, and was given none."""
 
 
 # ---------------------------------------------------------------- what bytes begin as

@@ -93,7 +93,7 @@ class Station:
     def __post_init__(self) -> None:
         """Connect nowhere yet."""
         database = self.opened.database
-        self._accounts = accounts(self.settings, self.clock, random, database=database, shares_tokens=True)
+        self._accounts = accounts(self.settings, self.clock, random, database=database)
         self._catalog = catalog_of(self.settings)
         self._journal = make_journal(self.settings, database)
         columns, redact = self.opened.schema.columns, redactor(self.settings)

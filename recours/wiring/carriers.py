@@ -5,12 +5,11 @@ from functools import cache, lru_cache
 from random import random
 from typing import TYPE_CHECKING, Any
 
-from recours.carriers.client import TokenClient
 from recours.carriers.message import CarrierClient
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.carriers.reservation import Account, CarrierConnection
-from recours.core.accounts import AccountKey, carrier_of
+from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
@@ -23,7 +22,6 @@ from recours.logs import LogFile, local
 from recours.runs.ports import Clock, Reservation
 from recours.settings.model import Credentials, HttpLimits, Settings
 from recours.wiring.accounts import Accounts
-from recours.wiring.tokens import token_sharing
 
 if TYPE_CHECKING:
     from recours.carriers.http import Sender
@@ -109,16 +107,12 @@ def accounts(
     jitter: Callable[[], float],
     watched: "Callable[[Sender], Sender]" = lambda sender: sender,
     database: Database | None = None,
-    *,
-    shares_tokens: bool = False,
 ) -> Accounts:
     """What is needed to speak to each carrier. `watched` may put something between us and the network.
 
-    `database`: where clients' accounts are; None: only the house's are known. `shares_tokens`: tokens are those of all
-    processes, so that an account may serve without its credentials being presented.
+    `database`: where clients' accounts are; None: only the house's are known.
     """
     redact = redactor(settings)
-    share = token_sharing(settings, database, clock) if database and shares_tokens else None
 
     def make(key: str, limits: tuple[Limit, ...], credentials: Credentials, whose: str) -> Account:
         spec = CATALOG.specs[carrier_of(key)]
@@ -127,8 +121,6 @@ def accounts(
         given = {**credentials.values, **credentials.options}
         client = CLIENTS[spec.key](given) if not credentials.missing else None
         base_url = settings.base_urls[spec.key]
-        if share and isinstance(client, TokenClient):
-            share(client, AccountKey.parse(key), (base_url, *credentials.values.values()))
         return Account(
             spec=spec,
             limits=limits,

@@ -85,7 +85,7 @@ def rules_for(
     policy = settings.policy if max_retries is None else replace(settings.policy, max_retries=max_retries)
     database, clock = operations.database, operations.clock
     # Each of clients' is opened once.
-    real = accounts(settings, clock, random, database=database, shares_tokens=True)
+    real = accounts(settings, clock, random, database=database)
     queue = make_queue(settings, database, settings.policy, clock, random, "forecast", real)
     of_clients = sorted({key for key in lanes if key in real and carrier_of(key) != key})
     real.open_all(of_clients)

@@ -55,7 +55,7 @@ def make_worker(
     run_id = run_id or uuid.uuid4().hex
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
-    kept = kept or accounts(settings, clock, jitter, database=database, shares_tokens=True)
+    kept = kept or accounts(settings, clock, jitter, database=database)
     catalog, reach, language = (
         catalog_of(settings, kept.of_clients),
         reach_of(opened.schema),
