@@ -1,7 +1,7 @@
 """Words of the project's own that names had, and what the field says. A test sees that they do not come back.
 
 The table is `tests/old_words.txt`; `python -m tests.old_words` prints how often each word is still in a name below
-`recours/`, and with `trim` takes off the table's lists what no name has any more. What is stored, or printed for programs, keeps its name, whatever the words in it: `tests/frozen.txt` has these.
+`recours/`, and with `trim` takes off the table's lists what no name has any more. What is stored, or printed for programs, may have any name.
 """
 
 import ast
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+
+from docs import reference_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "recours"
@@ -72,11 +74,10 @@ def _own(name: str) -> str:
 
 def stored_names() -> frozenset[str]:
     """Names of columns, of JSON keys and of stored values: variables and enumerations may be called as they are."""
-    text = (ROOT / "tests" / "frozen.txt").read_text(encoding="utf-8")
-    sections = re.findall(
-        r"^\[(?:columns|stored values|JSON keys)\]\n(.*?)(?=^\[|\Z)", text, re.DOTALL | re.MULTILINE
-    )
-    return frozenset(re.findall(r"(\w+)(?:\[\])?$", "".join(sections), re.MULTILINE))
+    columns = (name for table in reference_pages.tables().values() for name in table)
+    values = (value for of_column in reference_pages.stored_values().values() for value in of_column)
+    keys = (key for meanings in reference_pages.MEANINGS["json"].values() for key in meanings)
+    return frozenset(re.split(r"\W+", name.removesuffix("[]"))[-1] for name in (*columns, *values, *keys))
 
 
 @cache
