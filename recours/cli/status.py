@@ -31,7 +31,6 @@ from recours.operations.position import Why
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Message, PastAttempt
-from recours.operations.secured import Results
 from recours.operations.status import Health, Overview, Rate
 from recours.runs.ports import ATTACHED
 from recours.wiring.one_claim import explanation_of
@@ -49,29 +48,20 @@ _HEALTH = {
 
 @click.command("status")
 @number_option("--days", 1, 366, 7, "Success rates of so many days, today included, 1 to 366.")
-@number_option(
-    "--weeks", 0, 104, 0, "Proofs, and the money they secure, of so many weeks, this one included."
-)
-@click.option("--exact", is_flag=True, help="Count every backlog to its end, not up to 10,000 only.")
 @click.option(
     "--check", is_flag=True, help="Print the verdict only; the exit status is 1 if something needs you."
 )
 @database_option
 @json_option
-def command(
-    days: int, weeks: int, database_url: str | None, *, exact: bool, check: bool, as_json: bool
-) -> None:
+def command(days: int, database_url: str | None, *, check: bool, as_json: bool) -> None:
     """Say whether all is well and what needs you, then show runs, success rates, backlogs and quotas. Calls no carrier."""
     with with_operations(database_url) as operations:
-        seen = operations.overview(days) if check else operations.overview_with_returns(days, exact=exact)
-        results = None if check or not weeks else operations.results(weeks)
+        seen = operations.overview(days) if check else operations.overview_with_returns(days)
         database = operations.database.shown
     found, zone = verdict(seen), operations.settings.policy.zone
     sentences = VerdictSentences("en", zone)
     if as_json:
         facts = {"at": found.at.isoformat()} if check else seen.as_json()
-        if results:
-            facts |= results.as_json()
         problems = [sentences.as_json(problem, found.at) for problem in found.problems]
         tell_json(facts | {"verdict": sentences.verdict(found), "problems": problems})
     else:
@@ -82,12 +72,10 @@ def command(
     if check:
         raise SystemExit(DONE if found.is_well else FAILED)
     if not as_json:
-        _show_overview(seen, operations.catalog, database, zone, results)
+        _show_overview(seen, operations.catalog, database, zone)
 
 
-def _show_overview(
-    seen: Overview, catalog: Catalog, database: str, zone: tzinfo, results: Results | None
-) -> None:
+def _show_overview(seen: Overview, catalog: Catalog, database: str, zone: tzinfo) -> None:
     click.echo(f"\n{harmless(f'{database}, {shown(seen.at, zone)}')}")
     days = [(day.isoformat(), rate) for day, rate in seen.success.by_day.items()]
     by_carrier = [(catalog.name_of(key, key), rate) for key, rate in seen.success.by_carrier.items()]
@@ -101,7 +89,6 @@ def _show_overview(
         _rates("By carrier", "Carrier", by_carrier),
         Table("Errors", ("Kind", "Attempts"), errors, frozenset({"Attempts"})),
         _returns(seen, catalog),
-        _weeks(results),
     )
     for table in tables:
         if table.rows:
@@ -158,7 +145,7 @@ def _backlogs(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
             (
                 catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
                 # `10000+`: so many, or more.
-                *(f"{count}+" if most is not None and count >= most else str(count) for count in counts),
+                *(f"{count}+" if count >= most else str(count) for count in counts),
                 shown(backlog.oldest, zone) if backlog.oldest else "",
             )
         )
@@ -220,16 +207,6 @@ def _returns(seen: Overview, catalog: Catalog) -> Table:
         row = (name, str(found.calls), str(found.proofs), each, str(found.in_vain), money)
         rows.append((*row, str(found.of_samples)) if has_samples else row)
     return Table("What calls brought", tuple(columns), rows, frozenset(columns[1:]))
-
-
-def _weeks(results: Results | None) -> Table:
-    columns = ("Week of", "PODs", "In dispute, secured", "Rate")
-    rows = []
-    for result in reversed(results.weeks if results else ()):
-        percent = "" if result.rate.percent is None else f"{result.rate.percent:.1f}%"
-        monday, proofs = result.week.monday.isoformat(), result.proofs
-        rows.append((monday, str(proofs.count), _money(proofs.amounts), percent))
-    return Table("Weeks", columns, rows, frozenset(columns[1:]))
 
 
 def _money(amounts: Mapping[str, float]) -> str:

@@ -44,7 +44,6 @@ from recours.dashboard.views import (
     mail_trials,
     mails,
     overview,
-    results,
 )
 from recours.dashboard.visit import LANGUAGE_COOKIE, Visit, language_of, own_path, render, with_parameters
 from recours.dashboard.visitors import (
@@ -113,7 +112,6 @@ LOOKED_AT: Mapping[str, View] = {
     "/mail/preview": mail_trials.preview,
     "/mail/preview/content": mail_trials.content,
     "/forecast": forecast.show,
-    "/results": results.show,
     "/notice": show_notice,
 }
 DONE: Mapping[str, View] = {

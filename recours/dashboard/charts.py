@@ -13,7 +13,6 @@ from recours.core.claim import Stage
 from recours.dashboard.texts import PageTexts
 from recours.operations.forecast.hours import Hour
 from recours.operations.records import Backlog
-from recours.operations.secured import WeekResult
 from recours.operations.status import CarrierNow, Rate
 from recours.runs.summary import worth_showing
 
@@ -210,22 +209,6 @@ def ceiling_of(highest: float) -> int:
     """The least of 1, 2, 4, 6, 8, 10, 20, 40 … that is as high; half of it is a whole number too, except of 1."""
     unit: int = 10 ** (len(str(math.ceil(highest))) - 1)
     return next(step * unit for step in (1, 2, 4, 6, 8, 10) if step * unit >= highest)
-
-
-# ---------------------------------------------------------------- by week
-
-
-def proofs_by_week(weeks: Sequence[WeekResult], texts: PageTexts) -> Chart:
-    proofs = Series(texts("proofs"), GOOD, [result.proofs.count for result in weeks])
-    return stacked(texts("week"), _mondays(weeks, texts), [proofs], texts)
-
-
-def attempts_by_week(weeks: Sequence[WeekResult], texts: PageTexts) -> Chart:
-    return _outcomes(texts("week"), _mondays(weeks, texts), [result.rate for result in weeks], texts)
-
-
-def _mondays(weeks: Sequence[WeekResult], texts: PageTexts) -> list[str]:
-    return [texts.short_day(result.week.monday) for result in weeks]
 
 
 # ---------------------------------------------------------------- the hours to come

@@ -6,7 +6,7 @@ from typing import Any
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
-from recours.dashboard.phrases import carriers, claim, claims, forecast, mails, overview, results
+from recours.dashboard.phrases import carriers, claim, claims, forecast, mails, overview
 from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING, person_named
 from recours.operations.position import Standing, closing_of
 
@@ -19,7 +19,6 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "claims": ("Claims", "Réclamations"),
     "carriers": ("Carriers", "Transporteurs"),
     "mails": ("Mails", "Courriels"),
-    "results": ("Results", "Résultats"),
     "skip": ("Skip to the content", "Aller au contenu"),
     "leave": ("Log out", "Se déconnecter"),
     "visitor_operator": ("operator", "opérateur"),  # the record's name for those who gave none
@@ -72,6 +71,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     ),
     "days": ("Days", "Jours"),
     "last_days": ("{count} days", "{count} jours"),
+    "last_weeks": ("{weeks} weeks", "{weeks} semaines"),
     "success_rate": ("Success rate", "Taux de réussite"),
     "fetched": ("Fetched", "Obtenues"),
     "due": ("Due now", "À traiter"),
@@ -269,7 +269,7 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     ),
     "calls": ("{count} call{s}, {seconds} s", "{count} appel{s}, {seconds} s"),
 }
-_OF_VIEWS = tuple(view.ROWS for view in (overview, claims, claim, carriers, mails, forecast, results))
+_OF_VIEWS = tuple(view.ROWS for view in (overview, claims, claim, carriers, mails, forecast))
 TEXTS: dict[str, dict[str, Any]] = {
     language: {key: row[place] for rows in (_ROWS, *_OF_VIEWS) for key, row in rows.items()}
     for place, language in enumerate(("en", "fr"))

@@ -33,7 +33,6 @@ VIEWS = {
     "/carriers": "carriers",
     "/mails": "mails",
     "/forecast": "forecast",
-    "/results": "results",
 }
 
 

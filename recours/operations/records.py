@@ -67,7 +67,7 @@ class Backlog:
     stages: Mapping[Stage, int]
     oldest: datetime | None = None
     unassessed: int = 0
-    counted_up_to: int | None = COUNTED_UP_TO
+    counted_up_to: int = COUNTED_UP_TO
 
     @property
     def due(self) -> int:
@@ -86,7 +86,7 @@ class Backlog:
 
     def capped(self, number: int) -> int:
         """A sum, which means "or more" as soon as one of its parts does."""
-        return number if self.counted_up_to is None else min(number, self.counted_up_to)
+        return min(number, self.counted_up_to)
 
 
 def by_carrier(backlogs: Sequence[Backlog]) -> list[Backlog]:
@@ -317,8 +317,8 @@ class Records(Protocol):
     def spent(self, since: datetime, until: datetime) -> list[Spent]:
         """The latest attempts of that time, the newest first, up to MOST_ATTEMPTS."""
 
-    def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
-        """What is not done, by account; each stage counted up to `most` (None: all of it, which takes its time).
+    def backlogs(self, due_until: datetime | None = None, most: int = COUNTED_UP_TO) -> list[Backlog]:
+        """What is not done, by account; each stage counted up to `most`.
 
         Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
         """

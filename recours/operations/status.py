@@ -368,13 +368,11 @@ def overview(
     due_until: datetime,
     zone: ZoneInfo,
     days: int = 7,
-    exact: bool = False,
     troubles: Troubles | None = None,
     accounts: Sequence[ListedAccount] = (),
 ) -> Overview:
-    """Read what there is to be seen. `schedules`: of each worker, by its name; `exact`: count every backlog to its end."""
+    """Read what there is to be seen. `schedules`: of each worker, by its name."""
     wanted, until = days_until(now.astimezone(zone).date(), days), now + CLOCKS_DIFFER
-    backlogs = records.backlogs(due_until, None) if exact else records.backlogs(due_until)
     workers = []
     for name, schedule in schedules.items():
         # Those that a wrong clock dated into the future, of which there may be many, hide no other.
@@ -386,7 +384,7 @@ def overview(
         at=now,
         workers=workers,
         success=success_of(records.tallies(wanted, zone), wanted),
-        backlogs=backlogs,
+        backlogs=records.backlogs(due_until),
         carriers=carriers,
         accounts=accounts,
         mails=records.mails(),

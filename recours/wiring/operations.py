@@ -30,7 +30,6 @@ from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
 from recours.operations.problems import Problem, ProblemKind, problems
 from recours.operations.records import LeftAlone, ListedClaim
-from recours.operations.secured import Results, results_by_week
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
     LAST_MONTH,
@@ -165,22 +164,17 @@ class Operations:
         emails = self.clients.emails([claim.client_id]) if claim.client_id is not None else {}
         return ServiceClient(claim.client_id, emails.get(claim.client_id, "")).named
 
-    def overview_with_returns(self, days: int, *, exact: bool = False) -> Overview:
+    def overview_with_returns(self, days: int) -> Overview:
         """The same with what the calls of these days brought. Raises DatabaseError."""
-        seen = self.overview(days, exact=exact)
+        seen = self.overview(days)
         first = min(seen.success.by_day)
         since = datetime.combine(first, time(), self.settings.policy.zone).astimezone(UTC)
         return with_returns(seen, self.records.spent(since, seen.at), since)
 
-    def overview(self, days: int = 7, *, exact: bool = False) -> Overview:
+    def overview(self, days: int = 7) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""
-        seen = self._seen(days, exact=exact)
+        seen = self._seen(days)
         return replace(seen, stakes=self._stakes(seen))
-
-    def results(self, weeks: int) -> Results:
-        """What came of the work in so many weeks, this one included. Raises DatabaseError."""
-        zone = self.settings.policy.zone
-        return results_by_week(self.records, self.clock.now().astimezone(zone).date(), zone, weeks)
 
     def problems_of(self, kind: ProblemKind) -> list[Problem]:
         """The problems of this kind that there are now, with the claims that each is about. Raises DatabaseError."""
@@ -188,7 +182,7 @@ class Operations:
         found = (problem for problem in problems(seen) if problem.kind is kind)
         return [replace(problem, claims=self._concerned(problem, seen.at)) for problem in found]
 
-    def _seen(self, days: int, *, exact: bool = False) -> Overview:
+    def _seen(self, days: int) -> Overview:
         """The same as `overview`, without the money at stake."""
         now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
         accounts = self.accounts_now()
@@ -200,7 +194,6 @@ class Operations:
             due_until=policy.backoff.due_until(now),
             zone=policy.zone,
             days=days,
-            exact=exact,
             troubles=self._troubles(now, carriers, accounts),
             accounts=accounts,
         )

@@ -24,6 +24,5 @@ VIEWS = {
     "preview of a mail": "/mail/preview?kind=pod_failed&language=fr",
     "preview of the report": "/mail/preview?kind=weekly_report&language=fr",
     "forecast": "/forecast",
-    "results": "/results",
     "no such page": "/nothing",
 }

@@ -14,6 +14,7 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "others": ("others", "autres"),
     "by_hour": ("By hour", "Heure par heure"),
     "hour": ("Hour", "Heure"),
+    "calls_made": ("Calls", "Appels"),
     "tries": ("Tries", "Essais"),
     "still_due": ("Still due", "Reste à traiter"),
     "empty_at": ("Nothing due any more", "Plus rien à traiter"),

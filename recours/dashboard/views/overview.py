@@ -24,7 +24,7 @@ from recours.operations.records import COUNTED_UP_TO, Run
 from recours.operations.stakes import Stake
 from recours.operations.status import Health, Overview
 
-PERIODS = (7, 30)  # days
+PERIODS = {7: "last_days", 30: "last_days", 84: "last_weeks"}  # days, each with the key of its name
 _RUNS = 12
 _LONGEST = 1000
 _SIGNAL = 128  # exit statuses above are of a signal
@@ -65,7 +65,7 @@ def show(visit: Visit) -> Response:
     if reference := visit.query.get("claim"):
         return RedirectResponse(address_of(reference), HTTP_303_SEE_OTHER)
     asked = visit.query.get("days", "")
-    days = int(asked) if asked in map(str, PERIODS) else PERIODS[0]
+    days = int(asked) if asked in map(str, PERIODS) else min(PERIODS)
     operations, texts = visit.operations, visit.texts
     seen = operations.overview(days)
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
@@ -132,7 +132,7 @@ def _cards(seen: Overview, texts: PageTexts) -> list[Card]:
     held = seen.mails.get(MailState.HELD, 0)
     waiting = counts[Stage.WAITING] + counts[Stage.SETTLED]
     return [
-        Card(texts("success_rate"), texts.percent(seen.success.all.percent), "/results", period),
+        Card(texts("success_rate"), texts.percent(seen.success.all.percent), "#chart-by_day", period),
         Card(texts("fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
         Card(texts("due"), _counted(seen.due, texts), "/claims?stage=new&stage=ready"),
         Card(texts("waiting"), _counted(waiting, texts), "/claims?stage=waiting&stage=settled"),

@@ -335,7 +335,7 @@ _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 UNASSESSED = ""
 
 
-def backlog_counts(connection: Connection, most: int | None, reach: Reach) -> dict[str, Counter[str]]:
+def backlog_counts(connection: Connection, most: int, reach: Reach) -> dict[str, Counter[str]]:
     """How many claims of each account's key ("": of none) are at each stage, each counted up to `most`."""
     there = [group for group in groups(connection) if group.status in _NOT_DONE]
     alike = list(dict.fromkeys((group.key, group.stage) for group in there))
@@ -390,10 +390,8 @@ def parts_of_accounts(concerned: Concerned, reach: Reach) -> list[ColumnElement[
     return [and_(not_done, key, stage, reach.rows()) for key, stage in product(keys, stages)]
 
 
-def retries_come(
-    connection: Connection, due_until: datetime | None, most: int | None, reach: Reach
-) -> Counter[str]:
-    """Waiting claims whose retry is due, by account's key, up to `most` in all; None: none is."""
+def retries_come(connection: Connection, due_until: datetime | None, most: int, reach: Reach) -> Counter[str]:
+    """Waiting claims whose retry comes by `due_until`, by account's key, up to `most` in all."""
     if due_until is None:
         return Counter()
     come = (

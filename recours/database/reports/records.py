@@ -67,9 +67,6 @@ from recours.operations.records import (
     Tally,
 )
 from recours.operations.returns import MOST_ATTEMPTS, Spent
-from recours.operations.secured import SecuredProofs
-from recours.operations.stakes import stake_of
-from recours.runs.ports import ATTACHED
 
 _Number = TypeVar("_Number", int, float)
 
@@ -165,20 +162,6 @@ class DatabaseRecords:
                 found += [_spent(row, claims_by_id.get(row["claim_id"], {})) for row in some]
         return found
 
-    def proofs(self, since: datetime, until: datetime) -> SecuredProofs:
-        """The claims whose proof came then, fetched or attached, with their amounts in dispute."""
-        money = [name for name in MONEY_COLUMNS if name in self.columns]
-        came = select(_a.claim_id).where(
-            _a.started_at >= since, _a.started_at < until, _a.outcome.in_(["success", ATTACHED])
-        )
-        query = select(_c.id, *_raw_columns(*money)).where(_c.id.in_(came.distinct()))
-        count, amounts = 0, []
-        with self.database.read() as connection:
-            for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
-                read, count = Reader(row), count + 1
-                amounts.append((clean(read.text("currency") or "", 8), read.amount("amount_requested")))
-        return SecuredProofs(count, stake_of(amounts).amounts)
-
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         query = select(*_raw(attempts)).where(_a.claim_id == claim_id).order_by(_a.id)
         with self.database.read() as connection:
@@ -236,7 +219,7 @@ class DatabaseRecords:
 
     # ---------------------------------------------------------------- backlogs
 
-    def backlogs(self, due_until: datetime | None = None, most: int | None = COUNTED_UP_TO) -> list[Backlog]:
+    def backlogs(self, due_until: datetime | None = None, most: int = COUNTED_UP_TO) -> list[Backlog]:
         with self.database.read() as connection:
             counts = claim_search.backlog_counts(connection, most, self.reach)
             come = claim_search.retries_come(connection, due_until, most, self.reach)
@@ -432,23 +415,18 @@ class DatabaseRecords:
             return {MailState(state): count for state, count in connection.execute(query)}
 
 
-def _backlog(
-    key: str, counted: Counter[str], come: int, oldest: datetime | None, most: int | None
-) -> Backlog:
+def _backlog(key: str, counted: Counter[str], come: int, oldest: datetime | None, most: int) -> Backlog:
     """One account's; `come`: so many of the waiting ones count as ready."""
     stages = {stage: counted[stage] for stage in Stage}
     stages[Stage.READY] += come
-    if most is None or stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
+    if stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
         stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
-
-    def capped(number: int) -> int:
-        return number if most is None else min(number, most)
 
     return Backlog(
         carrier=key,
-        stages={stage: capped(count) for stage, count in stages.items() if count},
+        stages={stage: min(count, most) for stage, count in stages.items() if count},
         oldest=oldest,
-        unassessed=capped(counted[claim_search.UNASSESSED]),
+        unassessed=min(counted[claim_search.UNASSESSED], most),
         counted_up_to=most,
     )
 

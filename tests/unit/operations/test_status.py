@@ -109,7 +109,6 @@ def test_rates_of_any_group() -> None:
     [
         (Backlog("a", {Stage.READY: 2, Stage.NEW: 3, Stage.WAITING: 4}), 5, True),
         (Backlog("a", {Stage.READY: 7000, Stage.NEW: 7000}), 10_000, True),
-        (Backlog("a", {Stage.READY: 7000, Stage.NEW: 7000}, counted_up_to=None), 14_000, True),
         (Backlog("a", {Stage.GIVEN_UP: 4, Stage.SETTLED: 1, Stage.SHELVED: 9}), 0, False),
         (Backlog("", {}, unassessed=1), 0, True),
     ],
