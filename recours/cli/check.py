@@ -23,7 +23,7 @@ from recours.access import entries_of, open_to_all, size_of
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
 from recours.cli.console import DONE, FAILED, USAGE, harmless
-from recours.cli.operations import database_option, home, json_option, person, tell_json
+from recours.cli.operations import database_option, home, json_option, tell_json
 from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
@@ -42,11 +42,10 @@ from recours.operations.accounts import AccountHealth
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
-from recours.operations.schedule import FLEET, WORKERS, Entry, ScheduleError
+from recours.operations.schedule import WORKERS, Entry, ScheduleError
 from recours.operations.status import Overview
-from recours.scheduling.crontab import cron_runs
+from recours.scheduling.crontab import Crontab, cron_runs
 from recours.scheduling.host import free_bytes, mode_of, trouble_with
-from recours.scheduling.user_units import units_outlast_a_logout
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import SECRETS_SETTING, find, process_environment
@@ -449,52 +448,39 @@ def _clock(context: CheckContext) -> Iterator[CheckResult]:
 def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
     overview = context.known() if context else None
     status = {worker.worker: worker for worker in overview.workers} if overview else {}
-    entries: list[tuple[str, Entry]] = []
-    for name in schedule.present():
-        try:
-            entries += [(name, entry) for entry in schedule.SYSTEMS[name]().entries()]
-        except ScheduleError as error:
-            yield remark("schedule", str(error), "recours schedule install --system …, by another one")
+    entries: list[Entry] = []
+    name = "schedule"
+    try:
+        system = schedule.this_system()
+        name, entries = system.name, system.entries()
+    except ScheduleError as error:
+        yield remark("schedule", str(error), "see docs/schedule.md")
     texts = context.texts if context else Localized("en")
     for worker in WORKERS:
-        own = [(name, entry) for name, entry in entries if worker in entry.workers]
-        yield from checks.schedule(worker, own, status.get(worker), texts)
-    systems = {name for name, _ in entries}
-    if "crontab" in systems:
+        own = [entry for entry in entries if worker in entry.workers]
+        yield from checks.schedule(worker, name, own, status.get(worker), texts)
+    if entries and name == Crontab.name:
         yield from checks.cron_daemon(cron_runs())
-    if units := [what for name, what in (("systemd", "timers"), (FLEET, "services")) if name in systems]:
-        yield from checks.units_after_logout(units_outlast_a_logout(person()), " and ".join(units))
 
 
 def _fleet(context: CheckContext) -> Iterator[CheckResult]:
-    """What `recours worker` needs, where this machine has one or the database is prepared for it."""
-    is_installed = _starts_fleet()
+    """What `recours worker` needs, where the database is prepared for it."""
     try:
         database = None if context.is_new else context.database()[0]
     except DatabaseError:  # which has a result of its own
         return
     if database is None or database.is_sqlite:
-        if is_installed:
-            yield checks.fleet_without_server()
         return
     try:
         found = tables.look(database)
     except DatabaseError as error:
         yield fault("fleet tables", str(error), "see docs/several-machines.md")
         return
-    if not is_installed and not found.there:
+    if not found.there:
         return
     yield checks.fleet_extra(extra.problem(), extra.found_version(), extra.remedy())
     yield checks.fleet_tables(found.missing)
-    if found.there:
-        yield checks.fleet_rights(found.missing_rights, found.granting)
-
-
-def _starts_fleet() -> bool:
-    try:
-        return FLEET in schedule.present() and bool(schedule.fleet().entries())
-    except ScheduleError:  # which has a result of its own
-        return False
+    yield checks.fleet_rights(found.missing_rights, found.granting)
 
 
 def _programs() -> Iterator[CheckResult]:

@@ -16,7 +16,7 @@ from recours.core.pauses import Refusal
 from recours.core.text import plural
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_WORKERS, ProblemKind, Verdict
-from recours.operations.schedule import FLEET, SUBCOMMANDS, Entry
+from recours.operations.schedule import SUBCOMMANDS, Entry
 from recours.operations.status import Health, WorkerStatus
 from recours.runs.fetch import PODFetchWorker
 
@@ -230,13 +230,13 @@ def clock(
 
 
 def schedule(
-    worker: str, entries: Sequence[tuple[str, Entry]], status: WorkerStatus | None, texts: Localized
+    worker: str, system: str, entries: Sequence[Entry], status: WorkerStatus | None, texts: Localized
 ) -> Iterator[CheckResult]:
-    """Whether something starts the worker here (`entries`: with the name of what does), and whether it runs.
+    """Whether the system, such as the crontab, starts the worker (`entries`), and whether it runs.
 
     `status` None: not known.
     """
-    yield _installed(worker, entries, status.health if status else None)
+    yield _installed(worker, system, entries, status.health if status else None)
     if status is not None:
         yield _runs(status, texts, installed=bool(entries))
 
@@ -250,47 +250,27 @@ def cron_daemon(is_running: bool | None) -> Iterator[CheckResult]:
             "cron daemon",
             "the crontab starts the workers, but no cron daemon is running on this machine: nothing reads it",
             "start it (Debian: systemctl enable --now cron; Red Hat: crond instead of cron; in a container: run cron in "
-            "it), or use another scheduler: recours schedule install --system systemd",
+            "it), or use systemd's timers (docs/schedule.md)",
         )
 
 
-def units_after_logout(go_on: bool | None, what: str) -> Iterator[CheckResult]:
-    """Whether this user's units (`what`: timers, services) go on while they are logged out. `go_on` None: not known."""
-    if go_on is False:
-        remedy = "loginctl enable-linger, unless the user of the jobs is always logged in"
-        yield remark(f"systemd user {what}", "they stop while this user is logged out", remedy)
-
-
-def _installed(worker: str, entries: Sequence[tuple[str, Entry]], health: Health | None) -> CheckResult:
+def _installed(worker: str, system: str, entries: Sequence[Entry], health: Health | None) -> CheckResult:
     name = f"schedule of {worker}"
     if not entries:
         if health in (Health.FINE, Health.RUNNING, Health.FAILED):
-            elsewhere = "nothing of this user starts it here, but it runs: from elsewhere"
+            elsewhere = "it runs, started by something else: systemd, a container, another machine or user"
             return remark(name, elsewhere, "recours schedule install, if this machine is to start it")
         return fault(name, "nothing of this user starts it here", "recours schedule install")
-    for system, entry in entries:
+    for entry in entries:
         if entry.problem and entry.plain:
-            return fault(name, f"{system}: {entry.problem}", f"recours schedule install --system {system}")
-    regular = [(system, entry) for system, entry in entries if system != FLEET]
-    if not regular:
-        return ok(name, f"{FLEET}, all the time")
-    return _started_regularly(
-        worker, name, regular, ", beside the fleet" if len(regular) < len(entries) else ""
-    )
-
-
-def _started_regularly(
-    worker: str, name: str, regular: Sequence[tuple[str, Entry]], beside: str
-) -> CheckResult:
-    """`regular`: entries of a crontab and the like, which should be one."""
-    systems = " and ".join(dict.fromkeys(system for system, _ in regular))
-    if len(regular) > 1:
-        several = f"{len(regular)} entries start it ({systems})"
+            return fault(name, f"{system}: {entry.problem}", "recours schedule install")
+    if len(entries) > 1:
+        several = f"{len(entries)} entries start it ({system})"
         return remark(name, several, "recours schedule show, then remove or install")
-    if not regular[0][1].plain:
-        return remark(name, f"{systems}: its entry does other things too", "recours schedule show")
+    if not entries[0].plain:
+        return remark(name, f"{system}: its entry does other things too", "recours schedule show")
     often = "30 minutes" if worker == PODFetchWorker.name else "hour"
-    return ok(name, f"{systems}, every {often}{beside}")
+    return ok(name, f"{system}, every {often}")
 
 
 # ---------------------------------------------------------------- the fleet
@@ -317,12 +297,6 @@ def fleet_rights(missing: Sequence[str], sql: Sequence[str]) -> CheckResult:
     if missing:
         return fault(name, f"missing: {', '.join(missing)}; no fleet can work", granting(sql))
     return ok(name, "all that a worker of the fleet needs")
-
-
-def fleet_without_server() -> CheckResult:
-    """A fleet is installed, and the settings name an SQLite file."""
-    remedy = "set DATABASE_URL in .env, or: recours schedule remove --system fleet"
-    return fault("fleet tables", "a fleet needs PostgreSQL, and the settings name SQLite", remedy)
 
 
 def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> CheckResult:

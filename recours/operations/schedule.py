@@ -13,8 +13,6 @@ from recours.runs.workers import BOTH_WORKERS
 WORKERS = {worker.name: worker for worker in BOTH_WORKERS}
 # What an installed copy of recours, which has no scripts, calls its workers: `recours fetch`.
 SUBCOMMANDS = {PODFetchWorker.name: "fetch", PODRetryScheduler.name: "retry"}
-# The system that keeps `recours worker` running, which does the work of both and may go on beside another system.
-FLEET, FLEET_SUBCOMMAND = "fleet", "worker"
 
 
 class ScheduleError(RunError):
@@ -23,9 +21,9 @@ class ScheduleError(RunError):
 
 @dataclass(frozen=True)
 class ScheduledJob:
-    """A worker that is to be started regularly, or kept running, with these options."""
+    """A worker that is to be started regularly, with these options."""
 
-    worker: str  # its name, as in WORKERS; FLEET: `recours worker`
+    worker: str  # its name, as in WORKERS
     options: tuple[str, ...] = ()
 
 
@@ -44,16 +42,12 @@ class Checkout:
             return [self.program, SUBCOMMANDS[job.worker], *job.options]
         return [python, f"scripts/{job.worker}.py", *job.options]
 
-    def fleet_command(self, options: Sequence[str]) -> list[str]:
-        """The command line of `recours worker`, for both workers."""
-        program = self.program or posixpath.join(self.root, ".venv/bin/recours")
-        return [program, FLEET_SUBCOMMAND, *options]
-
     def worker_started_by(self, command: Sequence[str], folder: str) -> str | None:
         """The worker that `recours fetch` or `recours retry` starts there; None if it is another home's, or no worker."""
         named = [worker for worker, name in SUBCOMMANDS.items() if list(command[1:2]) == [name]]
         place = posixpath.join(self.home, self._expanded(folder))
-        is_ours = named and posixpath.basename(command[0]) == "recours" and self.is_root(place)
+        is_home = self.resolve(place) == self.resolve(self.root)
+        is_ours = named and posixpath.basename(command[0]) == "recours" and is_home
         return named[0] if is_ours else None
 
     def worker_of(self, path: str, folder: str = "") -> str | None:
@@ -65,12 +59,8 @@ class Checkout:
         own = posixpath.join(self.root, "scripts", name)
         return name.removesuffix(".py") if self.resolve(script) == self.resolve(own) else None
 
-    def is_root(self, folder: str) -> bool:
-        """Tell whether a folder is this checkout's."""
-        return self.resolve(self._expanded(folder)) == self.resolve(self.root)
-
     def _expanded(self, path: str) -> str:
-        for sign in ("~/", "$HOME/", "${HOME}/", "%h/"):
+        for sign in ("~/", "$HOME/", "${HOME}/"):
             if path.startswith(sign):
                 return posixpath.join(self.home, path.removeprefix(sign))
         return path
@@ -78,7 +68,7 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Entry:
-    """What starts workers of this checkout today: a crontab's line, a timer, a task."""
+    """What starts workers of this checkout today: a crontab's line, a task."""
 
     workers: tuple[str, ...]
     text: str
@@ -92,7 +82,6 @@ class ScheduleChange:
 
     steps: Sequence[str] = ()  # for people, a line each: `- ` what goes, `+ ` what comes, `$ ` what is run
     remarks: Sequence[str] = ()
-    afterwards: Sequence[str] = ()  # what is left for the person to do or to know
     carry_out: Callable[[], None] = field(default=lambda: None, compare=False)  # raises ScheduleError
 
 

@@ -229,8 +229,8 @@ _LONGEST_LINE = 1000
 class Crontab:
     checkout: Checkout
     run: Run = run
-    # Of the file that the lines write to; returns what takes it away again, if it was made. Raises OSError.
-    make_folder: Callable[[], Callable[[], None]] = lambda: lambda: None
+    # Of the file that the lines write to. Raises OSError.
+    make_folder: Callable[[], None] = lambda: None
     name: str = "crontab"
     title: str = "crontab"
 
@@ -244,10 +244,10 @@ class Crontab:
 
     def remove(self, workers: Collection[str]) -> ScheduleChange:
         text = self._read()
-        return self._plan(text, remove(text, workers, self.checkout), [], lambda: lambda: None)
+        return self._plan(text, remove(text, workers, self.checkout), [], lambda: None)
 
     def _plan(
-        self, old: str, new: str, remarks: Sequence[str], make_folder: Callable[[], Callable[[], None]]
+        self, old: str, new: str, remarks: Sequence[str], make_folder: Callable[[], None]
     ) -> ScheduleChange:
         if old == new:
             return ScheduleChange()
@@ -258,48 +258,27 @@ class Crontab:
         steps = [
             f"{line[0]} {clean(line[1:].rstrip(), _LONGEST_LINE)}" for line in changed if line[0] in "+-"
         ]
-        return ScheduleChange(steps, remarks, (), lambda: self._replace(old, new, make_folder))
+        return ScheduleChange(steps, remarks, lambda: self._replace(old, new, make_folder))
 
-    def _replace(self, old: str, new: str, make_folder: Callable[[], Callable[[], None]]) -> None:
+    def _replace(self, old: str, new: str, make_folder: Callable[[], None]) -> None:
         if self._read() != old:
             raise ScheduleError(
                 "The crontab was changed by somebody else meanwhile; nothing was written. Try again."
             )
         try:
-            take_away_folder = make_folder()
+            make_folder()
         except OSError as error:
             raise ScheduleError(
                 f"The folder for logs/cron.log cannot be made: {error.strerror or error}. Nothing was written."
             ) from error
-        try:
-            self._write(new)
-        except BaseException as error:
-            take_away_folder()
-            self._put_back(old, error)
-            raise
-
-    def _write(self, text: str) -> None:
-        ended = text if not text or text.endswith("\n") else text + "\n"
+        ended = new if not new or new.endswith("\n") else new + "\n"
         done = self._run(["crontab", "-"], ended.encode(errors="surrogateescape"))
         if done.status:
             raise ScheduleError(
                 f"crontab refuses the change ({done.complaint}). The old one is still in force."
             )
         if self._read() != ended:
-            raise ScheduleError("The crontab does not hold what was written to it.")
-
-    def _put_back(self, old: str, why: BaseException) -> None:
-        """See that the crontab is what it was. Raises ScheduleError if it is not."""
-        try:
-            if self._read() == old:
-                return
-            given = old.encode(errors="surrogateescape")
-            self._run(["crontab", "-"] if old else ["crontab", "-r"], given if old else b"")
-            is_back = self._read() == old
-        except ScheduleError:
-            is_back = False
-        if not is_back:
-            raise ScheduleError(f"{why} It could not be put back: look at 'crontab -l'.") from why
+            raise ScheduleError("The crontab does not hold what was written to it: look at 'crontab -l'.")
 
     def _read(self) -> str:
         listed = self._printed(["crontab", "-l"])
@@ -331,7 +310,7 @@ class Crontab:
         except FileNotFoundError as error:
             raise ScheduleError(
                 "There is no program 'crontab' on this machine: install cron (on Debian: apt-get install cron), or "
-                "use another scheduler with --system systemd."
+                "use systemd's timers (docs/schedule.md)."
             ) from error
         except OSError as error:
             raise ScheduleError(f"'crontab' cannot be used: {error.strerror or error}.") from error

@@ -34,7 +34,7 @@ class Done:
 Run = Callable[[Sequence[str] | str, bytes], Done]
 
 
-def run(command: Sequence[str] | str, given: bytes = b"", timeout_s: float = _TIMEOUT_S) -> Done:
+def run(command: Sequence[str] | str, given: bytes = b"") -> Done:
     """Run a program that is found on the PATH, with `given` on its stdin. Its messages are English.
 
     Debian's `crontab -l` leaves out what it takes for its own header, unless told otherwise.
@@ -45,11 +45,11 @@ def run(command: Sequence[str] | str, given: bytes = b"", timeout_s: float = _TI
             input=given,
             capture_output=True,
             check=False,
-            timeout=timeout_s,
+            timeout=_TIMEOUT_S,
             env=environment_of_others() | {"LC_ALL": "C", "CRONTAB_NOHEADER": "N"},
         )
     except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"it did not end within {timeout_s:.0f} s") from error
+        raise TimeoutError(f"it did not end within {_TIMEOUT_S:.0f} s") from error
     return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
 

@@ -4,11 +4,8 @@ import html
 import ntpath
 import re
 import sys
-import tempfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
 
 from recours.core.text import clean
 from recours.operations.schedule import WORKERS, Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
@@ -69,11 +66,6 @@ def settings(worker: str) -> str:
 def query(worker: str) -> str:
     """The line that asks for the task, in a form that is the same in every language."""
     return f'schtasks /query /tn "{NAMES[worker]}" /xml ONE'
-
-
-def create_as(worker: str, path: str) -> str:
-    """The line that makes the task what the XML in a file says, in the place of the one that is there."""
-    return f'schtasks /create /tn "{NAMES[worker]}" /xml "{path}" /f'
 
 
 def delete(worker: str) -> str:
@@ -142,7 +134,6 @@ class TaskScheduler:
 
     def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
         commands = []
-        before: dict[str, str | None] = {}
         for job in jobs:
             xml = self._task(job.worker)
             if xml is not None and not is_of(self.checkout, xml, job.worker):
@@ -150,13 +141,12 @@ class TaskScheduler:
                     f"The task {NAMES[job.worker]} starts something else ({clean(action_of(xml))}): delete "
                     f"it first, by {delete(job.worker)}. Nothing was changed."
                 )
-            before[job.worker] = xml
             same = xml is not None and starts(xml, job, self.checkout, self.python)
             if not same:
                 commands.append(create(job, self.checkout, self.python, replace=xml is not None))
             if not same or faults_of_task(xml or ""):
                 commands.append(settings(job.worker))
-        return self._plan(commands, before)
+        return self._plan(commands)
 
     def remove(self, workers: Collection[str]) -> ScheduleChange:
         return self._plan([delete(worker) for worker in self._ours(workers)])
@@ -170,48 +160,20 @@ class TaskScheduler:
             if xml is not None and is_of(self.checkout, xml, worker)
         }
 
-    def _plan(
-        self, commands: Sequence[str], before: Mapping[str, str | None] = MappingProxyType({})
-    ) -> ScheduleChange:
-        """`before`: the tasks that a failure is to leave as they were; None where there was none."""
+    def _plan(self, commands: Sequence[str]) -> ScheduleChange:
         if not commands:
             return ScheduleChange()
         steps = [f"$ {command}" for command in commands]
-        return ScheduleChange(steps, (), (), lambda: self._carry_out(commands, before))
+        return ScheduleChange(steps, (), lambda: self._carry_out(commands))
 
-    def _carry_out(self, commands: Sequence[str], before: Mapping[str, str | None]) -> None:
-        try:
-            for command in commands:
-                self._do(command)
-        except BaseException as error:
-            left = [NAMES[worker] for worker, xml in before.items() if not self._put_back(worker, xml)]
-            if left:
+    def _carry_out(self, commands: Sequence[str]) -> None:
+        for command in commands:
+            done = self._run(command)
+            if done.status:
                 raise ScheduleError(
-                    f"{error} Not as they were before: the tasks {', '.join(left)}; look at them in the Task Scheduler."
-                ) from error
-            raise
-
-    def _do(self, command: str) -> None:
-        done = self._run(command)
-        if done.status:
-            raise ScheduleError(
-                f"This command failed: {command} ({done.complaint}). From a prompt that was opened as administrator, do the "
-                "same again."
-            )
-
-    def _put_back(self, worker: str, xml: str | None) -> bool:
-        """See that a task is what it was; False if that cannot be done."""
-        try:
-            if self._task(worker) == xml:
-                return True
-            if xml is None:
-                return self._run(delete(worker)).status == 0
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, "task.xml")
-                path.write_text(xml, encoding="utf-16")
-                return self._run(create_as(worker, str(path))).status == 0
-        except (OSError, ScheduleError):
-            return False
+                    f"This command failed: {command} ({done.complaint}). From a prompt that was opened as administrator, "
+                    "do the same again."
+                )
 
     def _task(self, worker: str) -> str | None:
         """The task as XML; None if there is none of that name."""

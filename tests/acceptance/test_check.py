@@ -196,27 +196,6 @@ def test_a_fleet_is_looked_at_where_the_database_is_prepared_for_one(
     assert fleet == (wanted if is_prepared else {})
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_fleets_worker_that_could_not_work_is_told(
-    checkout: Checkout, kinds: Callable[[str], Kind], tmp_path: Path, kind: str
-) -> None:
-    units = checkout.folder / ".config" / "systemd" / "user"
-    units.mkdir(parents=True)
-    service = f"[Service]\nWorkingDirectory={checkout.folder}\nExecStart=recours worker\n"
-    (units / "recours-worker.service").write_text(service, encoding="utf-8")
-    (folder := tmp_path / "database").mkdir()
-    url = kinds(kind).ready(folder)
-    found = checkout.found(DATABASE_URL=url.render_as_string(hide_password=False))
-    kinds(kind).drop(url)
-    state, words, remedy = found["fleet tables"]
-    if kind == "sqlite":
-        assert (state, words) == ("fault", "a fleet needs PostgreSQL, and the settings name SQLite")
-    else:
-        assert (state, "procrastinate_jobs" in words) == ("fault", True)
-        assert " -m recours init-db --fleet, as" in str(remedy)
-    assert "its unit is not running" in found["schedule of pod_fetch_worker"][1]
-
-
 def test_what_does_not_work_is_told_with_what_to_do(
     checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None], smtp: MailServer
 ) -> None:

@@ -1,4 +1,4 @@
-"""`recours schedule`, on a real crontab and with a real systemd, each the test's own; what is installed really runs."""
+"""`recours schedule`, on a real crontab of the test's own; what is installed really runs."""
 
 import json
 import os
@@ -16,22 +16,15 @@ import pytest
 
 from recours.database.schema.upgrade import create_file
 from recours.sandbox import Sandbox
-from tests.fakes.checkout import (
-    ROOT,
-    bare_python,
-    copy_of_checkout,
-    give_packages,
-    give_stale_packages,
-)
+from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
-from tests.needs import program
 from tests.planted import MARK
 
 NASTY = 'Re\'cours & "100%" été $HOME'
 FOREIGN = (
     "# back-ups\nLANG=C\r\nMAILTO=ops@shop.example\n0 3 * * * /usr/bin/backup --to 100\\% && echo caf\udce9"
 )
-pty = pytest.importorskip("pty", reason="Windows has no such terminals, and neither cron nor systemd")
+pty = pytest.importorskip("pty", reason="Windows has no such terminals, and no cron")
 
 
 @dataclass(frozen=True)
@@ -169,9 +162,10 @@ def test_the_guides_line_written_by_hand_is_shown_and_replaced(plain: Place) -> 
     shown = plain.recours("schedule", "show")
     assert shown.stdout.count(by_hand) == 2
     assert re.search(
-        r"Nothing starts pod_fetch_worker\. Run: \S*python3 -m recours schedule install\n", shown.stdout
+        r"crontab: nothing starts pod_fetch_worker\. Run: \S*python3 -m recours schedule install\n",
+        shown.stdout,
     )
-    as_json = json.loads(plain.recours("schedule", "show", "--json", "--system", "crontab").stdout)
+    as_json = json.loads(plain.recours("schedule", "show", "--json").stdout)
     assert as_json["missing"] == ["pod_fetch_worker"]
     assert [entry["workers"] for entry in as_json["entries"]] == [["pod_retry_scheduler"]] * 2
     done = plain.recours("schedule", "install", "--json", "--yes")
@@ -237,7 +231,7 @@ def test_what_cannot_be_installed_is_told_and_changes_nothing(plain: Place, case
     line = f"0 * * * * cd {plain.checkout} && python3 scripts/pod_retry_scheduler.py"
     text = text.format(line=line) or "# mine\n"
     plain.machine.write_crontab(text)
-    done = plain.recours("schedule", "install", "--system", "crontab", *options)
+    done = plain.recours("schedule", "install", *options)
     assert (done.returncode, sentence in done.stderr.replace("\n", " ")) == (status, True), done.stderr
     assert "Traceback" not in done.stderr
     assert MARK not in done.stderr + done.stdout
@@ -355,183 +349,3 @@ def test_check_tells_a_crontab_that_no_daemon_reads(plain: Place, daemon: str) -
         assert (cron["state"], cron["words"]) == ("ok", "is running")
     else:
         assert (cron["state"], "systemctl enable --now cron" in cron["remedy"]) == ("fault", True)
-
-
-# ---------------------------------------------------------------- a real systemd
-
-IN_SYSTEMD = """
-/usr/lib/systemd/systemd --user & until systemctl --user is-system-running --wait >/dev/null 2>&1; do sleep 0.05; done
-set -e; recours() { "$PYTHON" -m recours schedule "$@"; }
-"""
-
-
-@pytest.mark.sample("more cases of the same test, each around processes")
-def test_systemds_timers_are_installed_once_and_really_start_the_workers(place: Place, box: Sandbox) -> None:
-    give_claims(place, box)
-    program("systemd-analyze", "systemd")
-    script = f"""{IN_SYSTEMD}
-recours install --system systemd --yes --worker-options "--batch-size 7 --carrier 'Chronopost'"
-echo == again; recours install --system systemd --yes --worker-options "--batch-size 7 --carrier 'Chronopost'"
-echo == show; recours show --system systemd
-echo == timers; systemctl --user list-timers --all --no-legend | grep -o 'pod-[a-z-]*.timer' | sort
-systemctl --user start pod-fetch-worker.service pod-retry-scheduler.service
-echo == stop; systemctl --user stop pod-fetch-worker.timer; recours show --system systemd
-echo == remove; recours remove --system systemd --yes; systemctl --user list-timers --all --no-legend
-ls "$HOME/.config/systemd/user"
-"""
-    python = str(place.checkout / ".venv" / "bin" / "python3")
-    done = place.machine.run("bash", "-c", script, cwd=place.checkout, PYTHON=python)
-    assert done.returncode == 0, done.stdout + done.stderr
-    first, again, shown, timers, stopped, removed = re.split(r"^== \w+\n", done.stdout, flags=re.MULTILINE)
-    assert "loginctl enable-linger" in first
-    assert again == "Installed already: nothing to do.\n"
-    assert re.findall(r"^systemd: (\S+): ExecStart=.*/pod_", shown, re.MULTILINE) == [
-        "pod-fetch-worker.timer",
-        "pod-retry-scheduler.timer",
-    ]
-    assert timers.split() == ["pod-fetch-worker.timer", "pod-retry-scheduler.timer"]
-    assert "its timer is not running: systemctl --user enable --now pod-fetch-worker.timer" in stopped
-    assert removed.splitlines()[-1] == "Done."  # and no timer, no unit after it
-    assert_both_ran(place)
-    log = (place.checkout / "logs" / "pod_fetch_worker.log").read_text(encoding="utf-8")
-    assert "Batch size: 7" in log
-
-
-def test_another_checkouts_units_are_not_touched(plain: Place) -> None:
-    units = plain.machine.folder / "home" / ".config" / "systemd" / "user"
-    units.mkdir(parents=True)
-    service = "[Service]\nWorkingDirectory=/srv/other\nExecStart=/srv/other/.venv/bin/python scripts/pod_fetch_worker.py\n"
-    (units / "pod-fetch-worker.service").write_text(service, encoding="utf-8")
-    done = plain.recours("schedule", "install", "--yes", "--system", "systemd")
-    assert (done.returncode, "starts something else (ExecStart=/srv/other/" in done.stderr) == (1, True)
-    gone = plain.recours("schedule", "remove", "--yes", "--system", "systemd")
-    assert "Nothing of this checkout" in gone.stdout
-    assert [path.read_text(encoding="utf-8") for path in units.iterdir()] == [service]
-
-
-def test_without_a_manager_nothing_stays_and_the_sentence_says_what_failed(plain: Place) -> None:
-    home = plain.machine.folder / "home"
-    done = plain.recours("schedule", "install", "--yes", "--system", "systemd")
-    assert done.returncode == 1
-    assert re.search(r"Error: 'systemctl --user daemon-reload' failed \(.+\)\. In a shell", done.stderr)
-    assert list(home.iterdir()) == []
-
-
-# ---------------------------------------------------------------- a fleet's worker
-
-# What stands for `recours worker` reports to systemd as it does, and waits. `exits`: it ends with this status at once.
-# SIGUSR1 ends it as settings do that cannot be used.
-STANDS_FOR_IT = """#!{python}
-import signal, sys
-sys.path.insert(0, {checkout!r})
-from recours.fleet.notify import systemd_notify
-
-def stop(*_):
-    systemd_notify("STOPPING=1")
-    sys.exit(0)
-
-assert sys.argv[1] == "worker"
-if {exits}:
-    sys.exit({exits})
-signal.signal(signal.SIGTERM, stop)
-signal.signal(signal.SIGUSR1, lambda *_: sys.exit(2))
-systemd_notify("READY=1")
-while True:
-    signal.pause()
-"""
-
-
-def give_fleet(place: Place, *, exits: int = 0) -> None:
-    """Settings that name a server, which no test here asks, and a program for the unit to start."""
-    url = "DATABASE_URL=postgresql://recours@127.0.0.1:1/claims\n"
-    (place.checkout / ".env").write_text(url, encoding="utf-8")
-    started = place.checkout / ".venv" / "bin" / "recours"
-    python = str(place.checkout / ".venv" / "bin" / "python3")
-    text = STANDS_FOR_IT.format(python=python, checkout=str(place.checkout), exits=exits)
-    started.write_text(text, encoding="utf-8")
-    started.chmod(0o755)
-
-
-def in_systemd(place: Place, script: str) -> subprocess.CompletedProcess[str]:
-    program("systemd-analyze", "systemd")
-    python = str(place.checkout / ".venv" / "bin" / "python3")
-    return place.machine.run("bash", "-c", IN_SYSTEMD + script, cwd=place.checkout, PYTHON=python)
-
-
-@pytest.mark.full("a service that systemd runs: its unit is compared and verified in short, and timers run")
-def test_a_fleets_worker_is_kept_running_beside_a_crontab(plain: Place) -> None:
-    give_fleet(plain)
-    done = in_systemd(
-        plain,
-        """
-state() { systemctl --user show --property=ActiveState,Result recours-worker.service; }
-recours install --system crontab --yes > /dev/null
-mkdir -p "$HOME/.config/systemd/user/recours-worker.service.d"
-printf '[Service]\nRestartSec=50ms\n' > "$HOME/.config/systemd/user/recours-worker.service.d/quick.conf"
-recours install --system fleet --yes
-echo == again; recours install --system fleet --yes
-echo == show; recours show
-echo == killed; first=$(systemctl --user show --property=MainPID --value recours-worker.service); kill -KILL "$first"
-until ! systemctl --user show --property=MainPID --value recours-worker.service | grep -qx "$first\\|0"; do sleep 0.05; done
-until systemctl --user is-active recours-worker.service; do sleep 0.05; done
-echo == unusable; systemctl --user kill --signal=USR1 recours-worker.service
-while systemctl --user is-active --quiet recours-worker.service; do sleep 0.05; done
-sleep 0.3; state; systemctl --user reset-failed; systemctl --user start recours-worker.service
-echo == stopped; systemctl --user stop recours-worker.service; state; recours show --system fleet
-echo == remove; recours remove --system fleet --yes; systemctl --user list-units --all --no-legend 'recours-*'
-find "$HOME/.config/systemd/user" -name 'recours-worker.service'
-""",
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    first, again, shown, killed, unusable, stopped, removed = re.split(
-        r"^== \w+\n", done.stdout, flags=re.MULTILINE
-    )
-    assert "loginctl enable-linger" in first
-    beside = "crontab starts workers of this checkout too, which may go on beside the fleet. To end that: "
-    assert re.search(rf"{beside}\S*recours schedule remove --system crontab\n", first)
-    assert again.startswith("Installed already: nothing to do.\n")
-    started = f"ExecStart={plain.checkout}/.venv/bin/recours worker"
-    assert f"fleet: recours-worker.service: {started}\n" in shown
-    assert shown.count("crontab: ") == 2
-    assert killed.splitlines()[-1] == "active"
-    assert set(unusable.splitlines()) == {"ActiveState=failed", "Result=exit-code"}
-    assert "Result=success" in stopped
-    assert "(its unit is not running: systemctl --user enable --now recours-worker.service)" in stopped
-    assert "The worker finishes the calls under way first" in removed
-    assert removed.splitlines()[-2] == "Done."
-    assert "crontab starts workers of this checkout too" in removed.splitlines()[-1]
-
-
-def test_a_fleets_worker_that_does_not_start_is_not_installed(plain: Place) -> None:
-    give_fleet(plain, exits=1)
-    done = in_systemd(
-        plain, 'set +e; recours install --system fleet --yes; echo "$?"; find "$HOME" -name "recours*"'
-    )
-    assert (
-        "'systemctl --user enable --now recours-worker.service' failed (Job for recours-worker" in done.stderr
-    )
-    assert done.stdout.splitlines()[-1] == "1"  # and no file after it
-
-
-def test_a_fleet_needs_a_server_and_says_so(plain: Place) -> None:
-    done = plain.recours("schedule", "install", "--yes", "--system", "fleet")
-    assert done.returncode == 2
-    assert re.search(
-        r"Error: A fleet needs PostgreSQL, and the database is the SQLite file .*init-db --fleet", done.stderr
-    )
-    assert list((plain.machine.folder / "home").iterdir()) == []
-
-
-def test_a_fleet_needs_its_extra_and_says_how_to_install_it(set_up: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(set_up, tmp_path / "Recours", symlinks=True)
-    python = folder / ".venv" / "bin" / "python3"
-    (packages,) = folder.glob(".venv/lib/python*/site-packages/packages.pth")
-    packages.unlink()
-    give_stale_packages(folder / ".venv", missing="procrastinate")
-    place = Place(folder, machine_of_its_own(tmp_path / "machine"))
-    give_fleet(place)
-    done = place.recours("schedule", "install", "--yes", "--system", "fleet")
-    assert done.returncode == 2
-    assert "A fleet needs the extra 'fleet': the package Procrastinate is not installed." in done.stderr
-    assert f'{python} -m pip install "procrastinate>=3.10,<4"' in done.stderr
-    assert list((place.machine.folder / "home").iterdir()) == []

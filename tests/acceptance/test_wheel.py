@@ -194,9 +194,7 @@ def test_the_schedule_starts_the_workers_of_this_home(copy: Copy) -> None:
     copy.crontab.write_text(foreign, encoding="utf-8")
     if copy.user:
         os.chown(copy.crontab, copy.user["user"], copy.user["group"])
-    done = copy(
-        "schedule", "install", "--yes", "--system", "crontab", "--scheduler-options", "--batch-size 7"
-    )
+    done = copy("schedule", "install", "--yes", "--scheduler-options", "--batch-size 7")
     assert done.returncode == 0, done.stderr
     program = copy.environment / "bin" / "recours"
     ours = [
@@ -204,13 +202,11 @@ def test_the_schedule_starts_the_workers_of_this_home(copy: Copy) -> None:
         f"0 * * * * cd {copy.place} && RECOURS_HOME={copy.place} {program} retry --batch-size 7 >> logs/cron.log 2>&1",
     ]
     assert copy.crontab.read_text(encoding="utf-8") == foreign + "\n".join(ours) + "\n"
-    again = copy(
-        "schedule", "install", "--yes", "--system", "crontab", "--scheduler-options", "--batch-size 7"
-    )
+    again = copy("schedule", "install", "--yes", "--scheduler-options", "--batch-size 7")
     assert again.stdout == "Installed already: nothing to do.\n"
     assert not run_as_cron(ours[0]).returncode
     assert "No pending PODs to fetch" in (copy.place / "logs" / "cron.log").read_text(encoding="utf-8")
-    copy("schedule", "remove", "--yes", "--system", "crontab")
+    copy("schedule", "remove", "--yes")
     assert copy.crontab.read_text(encoding="utf-8") == foreign
 
 

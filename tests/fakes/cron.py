@@ -14,7 +14,7 @@ SPOOL = "/var/spool/cron/crontabs"
 # Mounts that only the started program and its children see: other tests, and this user's own crontab, do not.
 _ALONE = f"""
 mount --bind "$1/spool" {SPOOL} && mount --bind "$1/empty" /etc/crontab && mount --bind "$1/cron.d" /etc/cron.d &&
-mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system /run/user/0 && shift && exec "$@"
+mount -t tmpfs tmpfs /run && shift && exec "$@"
 """
 
 
@@ -92,7 +92,6 @@ class Machine:
         """Of this process, with a home folder of its own."""
         alone = {
             "HOME": str(self.folder / "home"),
-            "XDG_RUNTIME_DIR": "/run/user/0",
             "PYTHONIOENCODING": "utf-8",
         }
         kept = {

@@ -114,10 +114,9 @@ def test_clocks(offset: timedelta | None, last: timedelta | None, state: str, wo
     assert (found[0], words in found[1]) == (state, True), found
 
 
-ENTRY = ("crontab", Entry((RETRY,), "0 * * * * …"))
-MORE = ("crontab", Entry((RETRY,), "…", plain=False, problem="it does other things too"))
-STOPPED = ("systemd", Entry((RETRY,), "…", problem="its timer is not running"))
-WORKING = ("fleet", Entry(("pod_fetch_worker", RETRY), "…"))
+ENTRY = Entry((RETRY,), "0 * * * * …")
+MORE = Entry((RETRY,), "…", plain=False, problem="it does other things too")
+DISABLED = Entry((RETRY,), "…", problem="it is disabled")
 
 
 def run(ago: timedelta, status: int | None = 0) -> Run:
@@ -144,21 +143,16 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
         ),
         ([ENTRY], [], "ok crontab", "remark it never ran"),
         ([], [], "fault nothing of this user starts it here", "fault it never ran"),
-        ([], [run(HOUR)], "remark nothing of this user starts it here, but it runs", "ok"),
+        ([], [run(HOUR)], "remark it runs, started by something else", "ok"),
         ([], [run(9 * HOUR)], "fault nothing", "fault the last one began 6 Feb 2026, 06:00 CET: overdue"),
         ([ENTRY, ENTRY], [run(HOUR)], "remark 2 entries start it (crontab)", "ok"),
         ([MORE], [run(HOUR)], "remark crontab: its entry does other things too", "ok"),
-        ([STOPPED], [run(HOUR)], "fault systemd: its timer is not running", "ok"),
-        ([WORKING], [run(HOUR)], "ok fleet, all the time", "ok"),
-        ([ENTRY, WORKING], [run(HOUR)], "ok crontab, every hour, beside the fleet", "ok"),
-        ([ENTRY, ENTRY, WORKING], [run(HOUR)], "remark 2 entries start it (crontab)", "ok"),
+        ([DISABLED], [run(HOUR)], "fault crontab: it is disabled", "ok"),
     ],
 )
-def test_schedule_and_runs(
-    entries: list[tuple[str, Entry]], runs: list[Run], installed: str, ran: str
-) -> None:
+def test_schedule_and_runs(entries: list[Entry], runs: list[Run], installed: str, ran: str) -> None:
     status = worker_status(RETRY, HOUR, runs, NOW)
-    found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, entries, status, TEXTS)]
+    found = [f"{f.state} {f.text}" for f in checks.schedule(RETRY, "crontab", entries, status, TEXTS)]
     assert [line.startswith(wanted) for line, wanted in zip(found, (installed, ran), strict=True)] == [
         True,
         True,
@@ -166,7 +160,7 @@ def test_schedule_and_runs(
 
 
 def test_without_a_database_runs_are_not_judged() -> None:
-    assert [f.state for f in checks.schedule(RETRY, [ENTRY], None, TEXTS)] == [CheckState.OK]
+    assert [f.state for f in checks.schedule(RETRY, "crontab", [ENTRY], None, TEXTS)] == [CheckState.OK]
 
 
 @pytest.mark.parametrize(
@@ -215,14 +209,6 @@ def test_a_crontab_that_nobody_reads_is_a_fault() -> None:
     assert list(checks.cron_daemon(is_running=None)) == []
 
 
-def test_timers_that_stop_with_the_session_are_told() -> None:
-    (found,) = checks.units_after_logout(go_on=False, what="timers")
-    assert (found.state, found.remedy.partition(",")[0]) == (CheckState.REMARK, "loginctl enable-linger")
-    assert found.name == "systemd user timers"
-    known = [*checks.units_after_logout(go_on=True, what="timers")]
-    assert [*known, *checks.units_after_logout(go_on=None, what="timers")] == []
-
-
 def test_what_a_fleet_needs() -> None:
     install = 'python -m pip install "procrastinate>=3.10,<4"'
     assert told(checks.fleet_extra(None, "3.10.0", install)) == ("ok", "Procrastinate 3.10.0 → ")
@@ -239,7 +225,6 @@ def test_what_a_fleet_needs() -> None:
     grant = 'GRANT SELECT ON procrastinate_jobs TO "job";'
     state, text = told(checks.fleet_rights(["SELECT on procrastinate_jobs"], [grant]))
     assert (state, text.endswith(f"ask your administrator to run: {grant}")) == ("fault", True)
-    assert "recours schedule remove --system fleet" in told(checks.fleet_without_server())[1]
 
 
 # ---------------------------------------------------------------- accounts of clients

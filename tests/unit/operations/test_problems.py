@@ -321,7 +321,7 @@ def test_what_needs_a_person(overview: Overview, told: list[tuple[str, str]]) ->
 def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Overview) -> None:
     """Those about workers and accounts have lines of their own, made of more than the verdict knows."""
     found = verdict(overview)
-    of_worker = list(checks.schedule(WORKER, [], overview.workers[0], Localized("en")))
+    of_worker = list(checks.schedule(WORKER, "crontab", [], overview.workers[0], Localized("en")))
     of_carriers = [
         checks.credentials(
             one.name,

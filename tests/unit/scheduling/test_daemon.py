@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from recours.scheduling.crontab import cron_runs
-from recours.scheduling.user_units import units_outlast_a_logout
 
 Made = Callable[..., bool | None]
 
@@ -51,13 +50,3 @@ def test_lines_that_systemd_makes_timers_of(runs: Made, tmp_path: Path) -> None:
     (tmp_path / "generator").mkdir()
     (tmp_path / "generator" / "cron-root-0.timer").touch()
     assert runs("systemd") is True
-
-
-def test_timers_of_a_user_who_logs_out(tmp_path: Path) -> None:
-    lingering = tmp_path / "linger"
-    assert units_outlast_a_logout("me", tmp_path / "none" / "linger") is None
-    assert units_outlast_a_logout("root", lingering) is None
-    assert units_outlast_a_logout("me", lingering) is False
-    lingering.mkdir()
-    (lingering / "me").touch()
-    assert units_outlast_a_logout("me", lingering) is True

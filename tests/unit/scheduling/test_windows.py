@@ -5,7 +5,6 @@ import ntpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -139,11 +138,7 @@ class Windows:
         if self.refuses and self.refuses in command:
             return Done(1, b"", "ERROR: Access is denied.\n")
         name = words[words.index("/tn") + 1] if "/tn" in words else words[-1].split("'")[1]
-        if words[1] == "/create" and "/xml" in words:
-            self.tasks[name] = self._task_of(
-                Path(words[words.index("/xml") + 1]).read_text(encoding="utf-16")
-            )
-        elif words[1] == "/create":
+        if words[1] == "/create":
             if name in self.tasks and "/f" not in words:
                 return Done(1, b"", "ERROR: it would ask whether to replace it")
             program, _, arguments = words[words.index("/tr") + 1].partition(" ")
@@ -154,17 +149,6 @@ class Windows:
         else:
             self.tasks[name] |= AS_WE_SET_IT
         return Done(0, b"", "")
-
-    def _task_of(self, xml: str) -> dict[str, str]:
-        found = re.fullmatch(re.sub(r"\\{(\w+)\\}", _group, re.escape(XML)), xml, re.DOTALL)
-        assert found
-        return found.groupdict()
-
-
-def _group(name: re.Match[str]) -> str:
-    """A word that comes twice is the same one."""
-    first = name.string.index(name[0]) == name.start()
-    return f"(?P<{name[1]}>.*?)" if first else f"(?P={name[1]})"
 
 
 @pytest.fixture
@@ -216,36 +200,15 @@ def test_another_checkouts_task_is_left_alone(scheduler: TaskScheduler, windows:
         scheduler.install([RETRY])
 
 
-@pytest.mark.parametrize("refuses", ["Set-ScheduledTask -TaskName 'PODFetch", "PODRetryScheduler"])
-def test_a_refusal_is_told_with_the_command_and_leaves_nothing_behind(
-    scheduler: TaskScheduler, windows: Windows, refuses: str
+def test_a_refusal_is_told_and_the_same_again_does_the_rest(
+    scheduler: TaskScheduler, windows: Windows
 ) -> None:
-    windows.refuses = refuses
+    windows.refuses = "Set-ScheduledTask -TaskName 'PODFetch"
     with pytest.raises(ScheduleError, match=r"This command failed: .*Access is denied.*administrator"):
         scheduler.install(BOTH).carry_out()
-    assert windows.tasks == {}
-
-
-def test_after_a_refusal_the_tasks_are_what_they_were(scheduler: TaskScheduler, windows: Windows) -> None:
+    windows.refuses = ""
     scheduler.install(BOTH).carry_out()
-    before = {name: dict(task) for name, task in windows.tasks.items()}
-    windows.refuses = "Set-ScheduledTask -TaskName 'PODRetry"
-    with pytest.raises(ScheduleError, match="Access is denied"):
-        scheduler.install([ScheduledJob(worker, ("--batch-size", "50")) for worker in WORKERS]).carry_out()
-    assert windows.tasks == before
-    assert len(windows.told) > 4
-
-
-def test_what_could_not_be_taken_back_is_told(windows: Windows) -> None:
-    windows.refuses = "-TaskName 'PODFetchWorker'"
-
-    def deleting_nothing(command: Sequence[str] | str, given: bytes) -> Done:
-        return Done(1, b"", "ERROR") if "/delete" in command else windows(command, given)
-
-    with pytest.raises(
-        ScheduleError, match="Not as they were before: the tasks PODFetchWorker; look at them"
-    ):
-        TaskScheduler(HERE, run=deleting_nothing).install(BOTH).carry_out()
+    assert [(*entry.workers, entry.problem) for entry in scheduler.entries()] == [(w, "") for w in WORKERS]
 
 
 def test_without_schtasks_there_is_a_sentence() -> None:
