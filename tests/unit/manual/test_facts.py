@@ -196,18 +196,6 @@ def test_every_folder_of_the_package_is_described() -> None:
     assert folders <= {row[0] for row in rows(text)}
 
 
-def test_the_units_start_what_is_there() -> None:
-    units = [
-        block.text for block in blocks("ini") if block.page == "docs/schedule.md" and "[Unit]" in block.text
-    ]
-    started = [line for text in units for line in text.splitlines() if line.startswith("ExecStart=")]
-    assert [line.split()[-1] for line in started] == [
-        "scripts/pod_retry_scheduler.py",
-        "scripts/pod_fetch_worker.py",
-    ]
-    assert sum("Persistent=true" in text for text in units) == len(started)
-
-
 @pytest.mark.parametrize("name", ["CHANGELOG.md", ".env.example", "tests/acceptance/test_guide.py"])
 def test_no_path_of_one_machine(name: str) -> None:
     assert re.findall(r"(?<![\w.~*\"}])/(?:work|root|home|Users|tmp|farm|opt)/", text_of(name)) == []

@@ -1,12 +1,23 @@
 """The unit files of `deploy/systemd`, as systemd itself reads them."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 from tests.needs import program
 
-UNITS = Path(__file__).resolve().parents[3] / "deploy" / "systemd"
+ROOT = Path(__file__).resolve().parents[3]
+UNITS = ROOT / "deploy" / "systemd"
+
+
+def test_the_units_start_scripts_that_exist() -> None:
+    texts = (unit.read_text(encoding="utf-8") for unit in sorted(UNITS.glob("pod-*.service")))
+    started = [
+        script for text in texts for script in re.findall(r"^ExecStart=.* (scripts/\S+)$", text, re.MULTILINE)
+    ]
+    assert started == ["scripts/pod_fetch_worker.py", "scripts/pod_retry_scheduler.py"]
+    assert all((ROOT / script).exists() for script in started)
 
 
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
