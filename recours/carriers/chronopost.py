@@ -109,7 +109,6 @@ class Chronopost(Client):
     spec = SPEC
     denies_by_parcel = True
     tracking_shows_account = False
-    phrases = (re.compile("|".join(_OF_THE_ACCOUNT)),)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)))

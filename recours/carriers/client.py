@@ -1,6 +1,5 @@
 """What the clients of all carriers have in common: track first, then ask for the document."""
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -41,9 +40,6 @@ class Client(ABC):
     tracking_shows_account: ClassVar[bool] = True
     # Whether what is denied is denied for one parcel, as another customer's; else our account may be at fault.
     denies_by_parcel: ClassVar[bool] = False
-    # By which words, beside codes, it decides what a text of an answer means: in lower case without accents. They are what a
-    # recording of a real answer keeps of its texts.
-    phrases: ClassVar[tuple[re.Pattern[str], ...]] = ()
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """`settings`: one complete set of the spec's credentials, and all its options, by their names."""

@@ -78,7 +78,6 @@ class Dhl(Client):
     """The client: the status, and the document that it links to, if it does."""
 
     spec = SPEC
-    phrases = (_NAMES_NUMBER, re.compile(r"https://|(?<=\.)dhl\.com(?=[:/]|$)"))
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
         """Track, whether the delivery is known or not: the link comes with the status."""

@@ -101,7 +101,6 @@ class DhlExpress(Client):
     """The client: the events first, the proof only for a delivered shipment."""
 
     spec = SPEC
-    phrases = (re.compile(rf"{_NAMES_NUMBER}|{_NAMES_ACCOUNT}|\bdelivered\s*:"),)
 
     def __init__(
         self, settings: Mapping[str, str], *, new_id: Callable[[], str] = lambda: str(uuid4())

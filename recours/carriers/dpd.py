@@ -119,7 +119,6 @@ class Dpd(OneCallClient):
     """The client: one call tells the status and brings the proof."""
 
     spec = SPEC
-    phrases = (re.compile(_INVALID.lower()), _OF_THE_NUMBER, _OF_OTHER_THINGS)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """The call. `delivery` fills what is missing in the answer."""

@@ -137,12 +137,6 @@ class FedEx(TokenClient):
     """The client: `trackingnumbers`, then `trackingdocuments` for a delivered parcel."""
 
     spec = SPEC
-    phrases = (
-        re.compile(
-            "|".join(re.escape(code.lower()) for code in (*DOCUMENT_CODES, *IGNORED_ALERTS, _OF_THE_NUMBER))
-        ),
-        re.compile(_DAY_IS_USED_UP.pattern.decode()),
-    )
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)

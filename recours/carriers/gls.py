@@ -117,7 +117,6 @@ class Gls(TokenClient):
     """The client: the status, then the signatory, then the proof."""
 
     spec = SPEC
-    phrases = (re.compile("|".join((*_NUMBER_FIELDS, _WRONG_STATE_TEXT))),)
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)

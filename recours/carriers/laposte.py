@@ -74,7 +74,6 @@ class LaPoste(StatusClient):
     """The client: the status only."""
 
     spec = SPEC
-    phrases = (_QUOTA,)
 
     def track(self, number: str, session: CarrierSession) -> Failure:
         """`idships`. A delivery is a failure too: with it, and without a proof."""

@@ -83,7 +83,6 @@ class MondialRelay(StatusClient):
     """The client: the status only."""
 
     spec = SPEC
-    phrases = (_AT_A_RELAY, _HANDED_OVER, _SENT_BACK)
 
     def track(self, number: str, session: CarrierSession) -> Failure:
         """`WSI2_TracingColisDetaille`. A delivery is a failure too: with it, and without a proof."""

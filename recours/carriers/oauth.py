@@ -22,7 +22,7 @@ _LONGEST_LIFE = timedelta(days=1)
 _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 _REFUSALS = frozenset({400, 401, 403})  # of the token call: it speaks of no parcel
 # What UPS says, of this call too, to an account whose credentials are right.
-BLOCKED = "blocked merchant"
+_BLOCKED = "blocked merchant"
 
 _Use = tuple[str, Capability]  # a token, and the kind of call that it goes with
 
@@ -139,7 +139,7 @@ def parse_token(name: str, answer: Response) -> tuple[str, timedelta]:
             or json_api.text(tree, "error")
             or ""
         )
-        is_blocked = answer.status == _FORBIDDEN and BLOCKED in said.lower()
+        is_blocked = answer.status == _FORBIDDEN and _BLOCKED in said.lower()
         key = Sentence.SERVICE_DENIED if is_blocked else Sentence.CREDENTIALS_REJECTED
         raise CallError(meant(name, key, answer, said or None))
     token = json_api.text(tree, "access_token") if answer.status == _OK else None

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import OneCallClient, TokenClient
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.oauth import BLOCKED, Tokens, token_request
+from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import Meaning, ParcelStatus, Sent
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
@@ -143,7 +143,6 @@ class Ups(OneCallClient, TokenClient):
     """The client: one call gives the status and the proof."""
 
     spec = SPEC
-    phrases = (re.compile(BLOCKED),)
 
     def __init__(self, settings: Mapping[str, str], *, new_id: Callable[[], str] = _new_id) -> None:
         """`new_id` makes a text that no other call has been given."""

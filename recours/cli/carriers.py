@@ -216,7 +216,7 @@ def _accepts(settings: Settings, spec: CarrierSpec, number: str | None, outcome:
     return False
 
 
-for _command in (rehearse.rehearse, rehearse.reclassify, rehearse.fixture):
+for _command in (rehearse.rehearse, rehearse.reclassify):
     command.add_command(_command)
 
 

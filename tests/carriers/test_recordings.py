@@ -1,24 +1,23 @@
-"""Recorded answers are still read as they were when they were recorded. `recours carriers fixture` adds a file.
+"""Recorded answers are still read as they were when they were recorded.
 
-Those that are named after `success` or `pod_never_available` alone came from the simulators, as no carrier has been met yet.
+All came from the simulators, with made-up values, as no carrier has been met yet.
 """
 
 from pathlib import Path
 
 import pytest
 
-from recours.rehearsal.documented.registry import DOCUMENTED
-from recours.rehearsal.recording import load
-from recours.rehearsal.replay import read_again
+from recours.carriers.registry import CATALOG
+from recours.wiring.recording import kind_of, load, read_again
 
 FILES = sorted(Path(__file__).with_name("recordings").glob("*.json"))
 
 
-def test_every_carrier_that_has_a_table_has_a_recording() -> None:
-    assert {path.stem.partition("-")[0] for path in FILES} == set(DOCUMENTED)
+def test_every_carrier_has_a_recording() -> None:
+    assert {load(path).carrier for path in FILES} == set(CATALOG.specs)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_recording_is_read_as_it_was(path: Path) -> None:
     recording = load(path)
-    assert read_again(recording) == recording.classification
+    assert kind_of(read_again(recording)) == recording.kind

@@ -1,0 +1,238 @@
+"""One fetch on trial whose calls are recorded, and a recording read again without network."""
+
+import base64
+import json
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import random
+from typing import Any
+
+from requests.structures import CaseInsensitiveDict
+
+from recours.access import PRIVATE
+from recours.carriers.client import Client, with_delivery
+from recours.carriers.http import (
+    BrokenAnswerError,
+    HttpError,
+    HttpSession,
+    NotSentError,
+    Sender,
+    TimedOutError,
+    UnacceptableAnswerError,
+    UntrustedServerError,
+)
+from recours.carriers.json_api import parse
+from recours.carriers.message import Request, Response
+from recours.carriers.registry import CATALOG, CLIENTS
+from recours.core.carrier import CarrierSpec
+from recours.core.outcome import CallError, Failure, Outcome
+from recours.core.pauses import Refusal
+from recours.core.quota import Capability
+from recours.core.text import Redactor, clean
+from recours.database.engine import Database
+from recours.memory.clock import SimulatedClock
+from recours.runs.ports import Clock
+from recours.settings.model import Settings
+from recours.wiring.carriers import accounts, make_queue, redactor
+
+_ERRORS: dict[str, type[HttpError]] = {
+    error.__name__: error
+    for error in (
+        NotSentError,
+        UntrustedServerError,
+        TimedOutError,
+        BrokenAnswerError,
+        UnacceptableAnswerError,
+    )
+}
+_TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
+
+
+class RecordingError(Exception):
+    """A file is no recording. The text says which, and why."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One fetch. `options`: the carrier's settings by which its client reads answers; `kind`: see `kind_of`.
+
+    `calls`: what was sent, and the answer or the name of the HttpError that came in its place, as the file has it.
+    """
+
+    carrier: str
+    number: str
+    options: Mapping[str, str]
+    recorded_at: str  # an ISO time
+    kind: str
+    calls: Sequence[Mapping[str, Any]]
+
+    def save(self, path: Path) -> None:
+        """Write a new file that this user alone may read: it names people. Raises OSError."""
+        with open(path, "x", encoding="utf-8", opener=PRIVATE.opener) as file:
+            json.dump(asdict(self), file, indent=1, ensure_ascii=False)
+
+
+def kind_of(outcome: Outcome) -> str:
+    """`success`, or the kind of error."""
+    return outcome.kind.value if isinstance(outcome, Failure) else "success"
+
+
+# ---------------------------------------------------------------- recording
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    """Notes every call, and what came of it."""
+
+    sender: Sender
+    exchanges: list[tuple[Request, Response | HttpError]]
+
+    def send(self, request: Request) -> Response:
+        try:
+            answer = self.sender.send(request)
+        except HttpError as error:
+            self.exchanges.append((request, error))
+            raise
+        self.exchanges.append((request, answer))
+        return answer
+
+
+def rehearse(
+    settings: Settings, database: Database, clock: Clock, spec: CarrierSpec, number: str
+) -> tuple[Outcome, Recording, Redactor] | Refusal:
+    """Ask about one number as a run would, or say why the carrier takes no call now. Raises RunError.
+
+    The recording is free of secrets; what is shown of the outcome goes through the redactor.
+    """
+    exchanges: list[tuple[Request, Response | HttpError]] = []
+    kept = accounts(settings, clock, random, lambda sender: _Recorder(sender, exchanges))
+    queue = make_queue(settings, database, settings.policy, clock, random, uuid.uuid4().hex, kept)
+    try:
+        fetched = queue.check_credentials(spec.key, number)
+    finally:
+        queue.leave()
+    if isinstance(fetched, Refusal):
+        return fetched
+    redact = redactor(settings)
+    if client := kept[spec.key].client:
+        redact.add(client.secrets())
+    for _, came in exchanges:
+        if isinstance(came, Response):  # also tokens that the client did not take
+            redact.add(token.decode("utf-8", "replace") for token in _TOKEN.findall(came.body))
+    recording = Recording(
+        spec.key,
+        number,
+        {option.name: settings.credentials[spec.key].options[option.name] for option in spec.options},
+        clock.now().astimezone(UTC).isoformat(timespec="seconds"),
+        kind_of(fetched.outcome),
+        [_written(request, came, redact) for request, came in exchanges],
+    )
+    return fetched.outcome, recording, redact
+
+
+def _written(request: Request, came: Response | HttpError, redact: Redactor) -> dict[str, Any]:
+    asked = {
+        "method": request.method,
+        "path": redact(request.origin + request.path),
+        "headers": _headers(request.headers, redact),
+        "body": _text(request.body or b"", redact),
+    }
+    if isinstance(came, HttpError):
+        return {"request": asked, "error": type(came).__name__}
+    return {
+        "request": asked,
+        "status": came.status,
+        "headers": _headers(came.headers, redact),
+        "body": _text(came.body, redact),
+    }
+
+
+def _headers(headers: Mapping[str, str], redact: Redactor) -> dict[str, str]:
+    return {name: redact(value) for name, value in headers.items()}
+
+
+def _text(body: bytes, redact: Redactor) -> str | dict[str, str]:
+    """A body as JSON can hold it."""
+    try:
+        return redact(body.decode())
+    except UnicodeDecodeError:
+        content = redact(body.decode("latin-1")).encode("latin-1")
+        return {"base64": base64.b64encode(content).decode()}
+
+
+# ---------------------------------------------------------------- reading again
+
+
+def load(path: Path) -> Recording:
+    """Read a file. Raises RecordingError."""
+    try:
+        recording = Recording(**parse(path.read_bytes()))
+        _opened(recording)
+    except OSError as error:
+        raise RecordingError(f"{clean(path)} cannot be read: {error.strerror or error}.") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RecordingError(
+            f"{clean(path)} is no recording that this version of recours can read: 'recours carriers rehearse' makes one."
+        ) from error
+    return recording
+
+
+def read_again(recording: Recording) -> Outcome:
+    """What the carrier's client makes of the recorded answers now."""
+    client, session = _opened(recording)
+    try:
+        return client.fetch(recording.number, None, session)
+    except CallError as error:
+        return with_delivery(error.failure, session.delivery)
+
+
+def _opened(recording: Recording) -> tuple[Client, HttpSession]:
+    """A client with the recorded answers before it. Raises KeyError, TypeError, ValueError, AttributeError."""
+    spec = CATALOG.specs[recording.carrier]
+    client = CLIENTS[spec.key](dict.fromkeys(spec.credentials[0], "***") | dict(recording.options))
+    answers = _Answers([_answer(call) for call in recording.calls])
+    clock = SimulatedClock(datetime.fromisoformat(recording.recorded_at))
+    return client, HttpSession(spec.name, _Unlimited(), answers, clock, lambda: 0.0, client.wait_asked)
+
+
+def _answer(call: Mapping[str, Any]) -> Response | HttpError:
+    if name := call.get("error"):
+        return _ERRORS[name]("gave the recorded error")
+    body = call["body"]
+    content = body.encode() if isinstance(body, str) else base64.b64decode(body["base64"], validate=True)
+    headers = {name: str(value) for name, value in call["headers"].items()}
+    return Response(int(call["status"]), CaseInsensitiveDict(headers), content)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """The recorded answers, in order, in place of `Http`."""
+
+    left: list[Response | HttpError]
+
+    def send(self, request: Request) -> Response:
+        """Raises the HttpError that came in place of an answer."""
+        del request
+        if not self.left:
+            raise UnacceptableAnswerError("has no further answer in the recording")
+        answer = self.left.pop(0)
+        if isinstance(answer, HttpError):
+            raise answer
+        return answer
+
+
+class _Unlimited:
+    """A reservation without a quota."""
+
+    def consume(self, what: Capability) -> None:
+        pass
+
+    def refund(self, what: Capability) -> None:
+        pass
+
+    def release(self) -> None:
+        pass
