@@ -200,7 +200,6 @@ def _as_json(one: ListedAccount) -> dict[str, Any]:
         "added_by": account.added_by,
         "changed_at": account.changed_at.isoformat(),
         "limits": dict(account.limits) if account.limits is not None else None,
-        "in_file": not account.has_credentials,
         "health": one.health,
         "why": one.why,
         "until": iso(one.until),
@@ -345,10 +344,6 @@ def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> No
     with _opened(database_url) as accounts:
         found, spec = accounts.find(client, carrier)
         account = accounts.account(found, spec)
-        if not account.has_credentials:
-            say_warning(
-                f"Delete its section in the secrets file first, else the next run adds {found.named} again."
-            )
         question = f"Delete the credentials of {found.named} at {spec.name}?"
         if not confirmed(question, yes=yes):
             click.echo("Nothing was changed.", err=True)

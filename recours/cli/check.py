@@ -291,8 +291,7 @@ def _client_accounts(context: CheckContext) -> Iterator[CheckResult]:
             for one in found
             if one.health is AccountHealth.UNUSABLE
         ]
-        sealed = sum(one.account.has_credentials for one in found)
-        yield checks.client_accounts(sealed, accounts.missing, unusable, len(found))
+        yield checks.client_accounts(accounts.missing, unusable, len(found))
 
 
 def _problems(context: CheckContext) -> Iterator[CheckResult]:

@@ -53,13 +53,11 @@ class ClientAccount:
     limits: (
         Mapping[str, str] | None
     )  # by capability ("": of all calls together), as in QUOTA_…; None: the carrier's defaults
-    has_credentials: bool  # sealed in the database; else they stand in a secrets file
     added_at: datetime
     added_by: str
     changed_at: datetime
     disabled_at: datetime | None = None
     disabled_why: str | None = None
-    section: str | None = None  # the address of its section in the secrets file, in lower case
 
     @property
     def key(self) -> str:

@@ -36,9 +36,8 @@ from recours.database.tables import account_state, client_accounts
 from recours.database.tables import clients as service_clients
 
 _a, _c, _s = client_accounts.c, service_clients.c, account_state.c
-_HAS_CREDENTIALS = _a.credentials.is_not(None).label("has_credentials")
 _COLUMNS = (_a.id, _a.client_id, _a.carrier, type_coerce(_a.limits, Text).label("limits"), _a.added_at, _a.added_by,
-            _a.changed_at, _a.disabled_at, _a.disabled_why, _a.section)  # fmt: skip
+            _a.changed_at, _a.disabled_at, _a.disabled_why)  # fmt: skip
 _CLIENT = select(_c.id, type_coerce(_c.email, Text).label("email"))
 # What is known of the credentials that an account had before.
 _OF_CREDENTIALS: dict[str, Any] = {
@@ -72,7 +71,7 @@ class ClientAccounts:
             wanted.append(_a.client_id.in_(clients))
         if of_carriers:
             wanted.append(_a.carrier.in_(of_carriers))
-        query = select(*_COLUMNS, _HAS_CREDENTIALS).where(*wanted).order_by(_a.client_id, _a.carrier)
+        query = select(*_COLUMNS).where(*wanted).order_by(_a.client_id, _a.carrier)
         return [_account(row) for row in self._rows(query, client_accounts) if _is_sound(row)]
 
     def directory(self) -> dict[Any, dict[str, int]]:
@@ -99,7 +98,7 @@ class ClientAccounts:
         )
 
     def sealed(self, numbers: Collection[int] | None = None) -> dict[int, str]:
-        """The sealed credentials of these accounts, or of all, by their numbers; those in a secrets file are not here."""
+        """The sealed credentials of these accounts, or of all, by their numbers."""
         query = select(_a.id, _a.credentials).where(_a.removed_at.is_(None), _a.credentials.is_not(None))
         if numbers is not None:
             query = query.where(_a.id.in_(numbers))
@@ -115,12 +114,6 @@ class ClientAccounts:
         return {
             row["id"]: clean(row["email"], 200) for row in self._rows(query, service_clients) if row["email"]
         }
-
-    def shared_addresses(self, addresses: Collection[str]) -> set[str]:
-        """Those of these addresses, in lower case, that several clients have."""
-        address = func.lower(_c.email).label("address")
-        query = select(address).where(address.in_(addresses)).group_by(address).having(func.count() > 1)
-        return {row["address"] for row in self._rows(query, service_clients)} if addresses else set()
 
     def owner(self, number: int) -> ServiceClient | None:
         """The client of an account, also of one that was removed."""
@@ -157,22 +150,19 @@ class ClientAccounts:
         self,
         client_id: Any,
         carrier: str,
-        sealed: str | None,
+        sealed: str,
         by: str,
         now: datetime,
         *,
         limits: Mapping[str, str] | None = None,
-        section: str | None = None,
         replace: bool = False,
     ) -> int | None:
         """Add an account, or give it other credentials (`replace`): its number; None if there is one and it stays as it is.
 
-        `sealed`: None: they stand in a secrets file, in the `section` of this address. `limits`: None: the carrier's, or those that it has already.
+        `limits`: None: the carrier's, or those that it has already.
         """
         with self.database.write() as connection:
-            return self._put(
-                connection, client_id, carrier, sealed, by, now, limits, section=section, replace=replace
-            )
+            return self._put(connection, client_id, carrier, sealed, by, now, limits, replace=replace)
 
     def put_all(
         self,
@@ -198,17 +188,15 @@ class ClientAccounts:
         connection: Connection,
         client_id: Any,
         carrier: str,
-        sealed: str | None,
+        sealed: str,
         by: str,
         now: datetime,
         limits: Mapping[str, str] | None,
         *,
-        section: str | None = None,
         replace: bool,
     ) -> int | None:
         values: dict[str, Any] = {
             "credentials": sealed,
-            "section": section,
             "added_at": now,
             "added_by": by,
             "changed_at": now,
@@ -253,7 +241,6 @@ class ClientAccounts:
         """Its credentials and what is known of it are deleted; its number is kept, for attempts name it."""
         values = {
             "credentials": None,
-            "section": None,
             "limits": null(),
             "disabled_at": None,
             "disabled_why": None,
@@ -318,7 +305,6 @@ def _account(row: RowMapping) -> ClientAccount:
         values[name] = values[name] or _UNKNOWN
     values["added_by"] = clean(values["added_by"], 200)
     values["limits"] = _limits(values["limits"])
-    values["has_credentials"] = bool(values["has_credentials"])
     return ClientAccount(**values)
 
 

@@ -101,7 +101,7 @@ class AccountStore(Protocol):
         self,
         client_id: Any,
         carrier: str,
-        sealed: str | None,
+        sealed: str,
         by: str,
         now: datetime,
         *,

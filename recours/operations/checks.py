@@ -83,14 +83,14 @@ def credentials(
 _SHOWN_ACCOUNTS = 4
 
 
-def client_accounts(sealed: int, missing: str | None, unusable: Sequence[str], total: int) -> CheckResult:
-    """Whether clients' accounts can be used. `sealed`: those whose credentials are in the database.
+def client_accounts(missing: str | None, unusable: Sequence[str], total: int) -> CheckResult:
+    """Whether clients' accounts can be used.
 
-    `missing`: what these cannot be opened without, if it is. `unusable`: whose accounts, and why not.
+    `missing`: what they cannot be opened without, if it is. `unusable`: whose accounts, and why not.
     """
     name = "accounts of clients"
-    if sealed and missing:
-        text = f"{missing}, so that {plural(sealed, 'account')} cannot be opened: no call is made with them"
+    if missing:
+        text = f"{missing}, so that {plural(total, 'account')} cannot be opened: no call is made with them"
         return fault(name, text, "see docs/accounts.md")
     if unusable:
         rest = len(unusable) - _SHOWN_ACCOUNTS

@@ -19,7 +19,6 @@ from recours.core.text import is_one_line, is_text
 from recours.database.engine import SECRET_QUERY
 from recours.home import SETTING as HOME
 from recours.home import NoHomeError, find_home
-from recours.settings.credentials import ClientSections, credentials_of
 from recours.settings.model import (
     BACKOFF_HOURS,
     DUE_SLACK,
@@ -33,6 +32,7 @@ from recours.settings.model import (
     Settings,
     SettingsError,
     base_url,
+    credentials_of,
     rows_of,
     split_keys,
     yes_or_no,
@@ -118,8 +118,6 @@ class _Reading:
         self._check_files()
         url, embedded = self._database(database_url)
         specs = self.catalog.specs.items()
-        credentials = {key: self._credentials(spec) for key, spec in specs}
-        of_clients = ClientSections(self.found, self.root, self.catalog).read(credentials)
         watch = MonitoringSettings(**self._fields(MonitoringSettings))
         mail = self._fields(MailSettings)
         return Settings(
@@ -128,8 +126,7 @@ class _Reading:
             database_is_embedded=embedded,
             policy=self._policy(),
             limits={key: self._limits(spec) for key, spec in specs},
-            credentials=credentials,
-            client_credentials=of_clients,
+            credentials={key: self._credentials(spec) for key, spec in specs},
             base_urls={
                 key: self.value(Setting(spec.base_url_setting, spec.base_url, base_url, ""))
                 for key, spec in specs
@@ -137,10 +134,7 @@ class _Reading:
             http=HttpLimits(**self._fields(HttpLimits)),
             mail=MailSettings(**mail | {"sender": mail["sender"] or mail["user"]}),
             watch=watch,
-            secrets=(
-                *(text for each in of_clients.values() for text in each.values.values()),
-                *self._secrets(url, watch.ping_url),
-            ),
+            secrets=tuple(self._secrets(url, watch.ping_url)),
             **self._fields(Settings),
             warnings=tuple(self.warnings),
         )

@@ -18,12 +18,13 @@ from sqlalchemy import URL
 
 from recours.access import SETTING as SHARED_GROUP
 from recours.access import Access
+from recours.core.carrier import CarrierSpec
 from recours.core.mail import LANGUAGES, is_address
 from recours.core.password import PasswordHash, read_hash
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit
 from recours.core.text import is_one_line
-from recours.settings.sources import DEFAULT_SECRETS, SECRETS_SETTING
+from recours.settings.sources import DEFAULT_SECRETS, SECRETS_SETTING, Value
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
@@ -358,6 +359,18 @@ class Credentials:
         return " and ".join(dict.fromkeys(self.sources.values())) or "nowhere"
 
 
+def credentials_of(spec: CarrierSpec, found: Mapping[str, Value], options: Mapping[str, str]) -> Credentials:
+    """The first complete set of what was found, else all of it."""
+    complete = spec.complete_credentials(found.keys())
+    used = {name: found[name] for name in complete or found}
+    return Credentials(
+        {name: value.text for name, value in used.items()},
+        {name: value.source for name, value in used.items()},
+        "" if complete else ", or ".join(map(" and ".join, spec.missing_credentials(found.keys()))),
+        options,
+    )
+
+
 @dataclass(frozen=True)
 class HttpLimits:
     """How long a call to a carrier may take, in seconds."""
@@ -415,9 +428,6 @@ class Settings:
     policy: Policy
     limits: Mapping[str, tuple[Limit, ...]]
     credentials: Mapping[str, Credentials]  # the house's, by carrier's key
-    client_credentials: Mapping[
-        tuple[str, str], Credentials
-    ]  # in the secrets file, by address and carrier's key
     base_urls: Mapping[str, str]
     http: HttpLimits
     mail: MailSettings

@@ -26,13 +26,13 @@ def add_secret_files(
     for name in secrets:
         if named := found.get(name + SUFFIX):
             try:
-                found.values.setdefault(name, []).append(read_secret(root, root / named.text, found))
+                found.values.setdefault(name, []).append(_secret(root, root / named.text, found))
             except ValueError as error:
                 found.faults.append(f"{name}{SUFFIX} in {named.source} names a file that {error}.")
     files = _credentials(found, environment.get(CREDENTIALS_DIRECTORY, "").strip())
     for name, path in _of(secrets, files):
         try:
-            found.values.setdefault(name, []).append(read_secret(root, path, found))
+            found.values.setdefault(name, []).append(_secret(root, path, found))
         except ValueError as error:
             found.faults.append(f"The credentials file {path} {error}.")
     for name, path in _of(others, files):
@@ -41,7 +41,7 @@ def add_secret_files(
         )
 
 
-def read_secret(root: Path, path: Path, found: FoundSettings) -> Value:
+def _secret(root: Path, path: Path, found: FoundSettings) -> Value:
     """What a secret's file holds, with a warning if everybody may read it.
 
     Raises ValueError with what is wrong with the file, to follow a noun.

@@ -27,8 +27,6 @@ class FoundSettings:
     values: dict[str, list[Value]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    secrets_file: str = DEFAULT_SECRETS  # as people know it
-    clients: dict[str, Any] = field(default_factory=dict, repr=False)  # what it has of them
 
     def get(self, name: str) -> Value | None:
         return next(iter(self.values.get(name, ())), None)
@@ -53,8 +51,9 @@ def find(root: Path, environment: Mapping[str, str]) -> FoundSettings:
     named = found.get(SECRETS_SETTING)
     path = root / (named.text if named else DEFAULT_SECRETS)
     if _exists(path, found):
-        found.secrets_file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-        _add_secrets(found, path)
+        _add_secrets(
+            found, path, path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        )
     elif named and not found.faults:
         found.faults.append(
             f"{SECRETS_SETTING} in {named.source} names {named.text}, but there is no such file."
@@ -83,10 +82,10 @@ def _add_dotenv(found: FoundSettings, path: Path) -> None:
     found.add(".env", values)
 
 
-def _add_secrets(found: FoundSettings, path: Path) -> None:
+def _add_secrets(found: FoundSettings, path: Path, shown: str) -> None:
+    """`shown`: the file as people know it."""
     import tomllib  # noqa: PLC0415 (imported only where there is a file to read)
 
-    shown = found.secrets_file
     try:
         content = tomllib.loads(read_regular(path).decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -100,8 +99,6 @@ def _add_secrets(found: FoundSettings, path: Path) -> None:
     except (RecursionError, ValueError):
         found.faults.append(f"{shown} cannot be read: it is nested too deep, or holds a number too long.")
     else:
-        clients = content.pop("clients", None)
-        found.clients = clients if isinstance(clients, dict) else {}
         found.add(shown, flattened(content))
 
 

@@ -1,7 +1,7 @@
 """Clients' accounts over an open database: what a person or the service's application does with them."""
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -37,7 +37,6 @@ from recours.operations.accounts import (
 from recours.runs.ports import Fetched
 from recours.runs.summary import worth_showing
 from recours.wiring.carriers import accounts, make_queue
-from recours.wiring.file_accounts import section_fault
 from recours.wiring.operations import Operations
 
 
@@ -158,13 +157,10 @@ class AccountOperations:
         states = QuotaTables(self.operations.database, "accounts").carrier_states(
             [account.key for account in found]
         )
-        shared = self.store.shared_addresses(
-            {emails.get(account.client_id, "").lower() for account in found if account.section}
-        )
         listed_ones = []
         for account in found:
             client = ServiceClient(account.client_id, emails.get(account.client_id, ""))
-            trouble = self._trouble(account, client, sealed.get(account.id), shared)
+            trouble = self._trouble(account, sealed.get(account.id, ""))
             listed_ones.append(listed(account, client, states[account.key], trouble, now))
         return listed_ones
 
@@ -180,9 +176,7 @@ class AccountOperations:
             key: [use for use in worth_showing(uses) if use.used] for key, uses in queue.usages(known).items()
         }
 
-    def _trouble(
-        self, account: ClientAccount, client: ServiceClient, sealed: str | None, shared: Collection[str]
-    ) -> str | None:
+    def _trouble(self, account: ClientAccount, sealed: str) -> str | None:
         """Why its credentials or its limits cannot be used; None: they can."""
         spec = CATALOG.spec_of(account.carrier)
         if spec is None:
@@ -191,8 +185,6 @@ class AccountOperations:
             spec.limits_of_client(account.key, account.limits)
         except ValueError as error:
             return f"its limits cannot be used: {error}"
-        if sealed is None:
-            return section_fault(account, client.email, shared) or self._missing_in_file(account, client)
         if self.missing:
             return self.missing
         try:
@@ -200,9 +192,3 @@ class AccountOperations:
         except (AccountRefusedError, SealError) as error:
             return str(error)
         return None
-
-    def _missing_in_file(self, account: ClientAccount, client: ServiceClient) -> str | None:
-        found = self.operations.settings.client_credentials.get((client.email.lower(), account.carrier))
-        if found is None:
-            return "its credentials are not in this machine's secrets file"
-        return f"set {found.missing}" if found.missing else None

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from recours.accounts.sealing import SETTING, SealError, seals_of
 from recours.carriers.reservation import Account
@@ -10,10 +10,8 @@ from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, carr
 from recours.core.carrier import CarrierSpec
 from recours.core.quota import Limit
 from recours.database.client_accounts import ClientAccounts
-from recours.settings.credentials import credentials_of, no_section
-from recours.settings.model import Credentials, Settings
+from recours.settings.model import Credentials, Settings, credentials_of
 from recours.settings.sources import Value
-from recours.wiring.file_accounts import section_fault
 
 _SEALED = "the database"  # where credentials come from, for people
 # Makes an account of its key, its limits, its credentials, and whose it is.
@@ -75,8 +73,7 @@ class Accounts(Mapping[str, Account]):
             rows = {key: self._row(key) for key in keys if key not in self._opened}
             found = [row for row in rows.values() if row]
             emails = self._stored.emails({row.client_id for row in found}) if self._stored and found else {}
-            kept = [row.id for row in found if row.has_credentials]
-            sealed = self._stored.sealed(kept) if self._stored and kept else {}
+            sealed = self._stored.sealed([row.id for row in found]) if self._stored and found else {}
             for key, row in rows.items():
                 self._opened[key] = row, self._open(key, row, emails, sealed)
 
@@ -127,23 +124,15 @@ class Accounts(Mapping[str, Account]):
         limits: tuple[Limit, ...] = ()
         try:
             limits = spec.limits_of_client(key, row.limits)
-            credentials = self._credentials(row, spec, email, sealed.get(row.id))
+            credentials = self._credentials(row, spec, sealed.get(row.id, ""))
         except ValueError as why:
             credentials = Credentials({}, {}, f"its limits cannot be used: {why}")
         except SealError as why:
             credentials = Credentials({}, {}, str(why))
         return self._make(key, limits, credentials, whose)
 
-    def _credentials(
-        self, row: ClientAccount, spec: CarrierSpec, email: str, sealed: str | None
-    ) -> Credentials:
-        """Raises SealError, DatabaseError."""
-        if sealed is None:
-            stored = cast("ClientAccounts", self._stored)
-            if fault := section_fault(row, email, stored.shared_addresses([email.lower()])):
-                raise SealError(fault)
-            in_file = self._settings.client_credentials.get((email.lower(), row.carrier))
-            return in_file or no_section(spec, email)
+    def _credentials(self, row: ClientAccount, spec: CarrierSpec, sealed: str) -> Credentials:
+        """Raises SealError."""
         seals = seals_of(self._settings)
         if seals is None:
             raise SealError(f"its credentials are sealed, and no {SETTING} is set, or it holds no key")

@@ -239,8 +239,7 @@ class Actions:
             accounts, found, spec, account = self._account(client, carrier)
             if not accounts.store.remove(account, self.by, accounts.now()):
                 raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
-        key = "account_removed" if account.has_credentials else "removed_of_file"
-        return self._result(account.key, key, client=found.named, carrier=spec.name)
+        return self._result(account.key, "account_removed", client=found.named, carrier=spec.name)
 
     def check_account(self, client: str | int, carrier: str) -> ActionResult:
         """Try a client's credentials with one real call, within limits and pauses."""

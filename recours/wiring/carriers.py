@@ -53,8 +53,7 @@ def log_file(settings: Settings, name: str) -> LogFile:
 
 def redactor(settings: Settings) -> Redactor:
     """Knows every secret of the settings, and what an Authorization header makes of two of them."""
-    known = (*settings.credentials.values(), *settings.client_credentials.values())
-    pairs = [pair for credentials in known for pair in _pairs(credentials)]
+    pairs = [pair for credentials in settings.credentials.values() for pair in _pairs(credentials)]
     return _redactor_of(frozenset([*settings.secrets, *pairs]))
 
 

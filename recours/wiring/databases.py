@@ -14,7 +14,6 @@ from recours.database.schema.rights import MISSING
 from recours.database.schema.upgrade import NEWER, NOT_DONE, bring_up_to_date, create_file, remarks_on
 from recours.database.waits import USUAL, Waits
 from recours.settings.model import Settings
-from recours.wiring.file_accounts import NOT_USED, enter_file_accounts
 
 # How long a server is waited for: a run must not hang, while a person may ask for what goes through every row.
 OF_PEOPLE = Waits(statement=Waits.long_statement)
@@ -24,7 +23,7 @@ CREATED = "created with its whole schema"
 CLOCKS_AGREE = timedelta(seconds=5)
 _CLOCKS_DIFFER = "The clock of this machine is"
 # How the remarks on an opened database begin that someone should read.
-TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING, NEWER, BY_MONTH, NOT_USED)
+TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING, NEWER, BY_MONTH)
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Opened:
 
 
 def open_database(settings: Settings, *, connections: int | None = None) -> Opened:
-    """Connect, create the embedded database if it is not there yet, bring the schema up to date, add accounts of files.
+    """Connect, create the embedded database if it is not there yet, bring the schema up to date.
 
     `connections`: to a server at once, at most; None: as many as threads need. Raises DatabaseError.
     """
@@ -59,7 +58,6 @@ def open_database(settings: Settings, *, connections: int | None = None) -> Open
         require_rights(database, [right for right in schema.missing_rights if not right.need.optional])
         done += [*rights_remarks(database, schema), *remarks_on(database, schema)]
         done += readiness(database, SystemClock(offset).now()).remarks
-        done += enter_file_accounts(settings, database, SystemClock(offset))
         return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
     except DatabaseError:
         database.close()

@@ -274,7 +274,7 @@ def test_a_list_shows_how_far_limits_are_used(
     """An account at a carrier that only a newer version knows has none."""
     rows = [CHRONOPOST | {"client": str(n), "carrier": "Chronopost"} for n in (1, 2)]
     assert gives(rows, "accounts", "import", "-").returncode == 0
-    accounts.put(3, "heppner", None, "a newer version", datetime.now(UTC))
+    accounts.put(3, "heppner", "x", "a newer version", datetime.now(UTC))
     service.add(Scenario.UNKNOWN, client_id=1)
     service.run()
     lines = person.does("accounts", "list").splitlines()

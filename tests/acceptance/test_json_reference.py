@@ -93,7 +93,7 @@ TYPED = (
     "appraise",
     "verify",
 )
-# Of a client without claims; its credentials stand in a secrets file.
+# Of a client without claims.
 ACCOUNT = """INSERT INTO recours_client_accounts
     (client_id, carrier, limits, added_at, added_by, changed_at, is_applied)
     VALUES (999, 'ups', '{"": "50/day"}', '2026-11-27 09:00:00', 'lea', '2026-11-27 09:00:00', TRUE)"""

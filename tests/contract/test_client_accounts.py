@@ -55,7 +55,6 @@ def test_an_account_is_read_as_it_was_added(accounts: ClientAccounts) -> None:
         1,
         "chronopost",
         {"": "50/day", "POD": "20/hour"},
-        True,
         NOW,
         "lea",
         NOW,
@@ -167,14 +166,6 @@ def test_limits_that_cannot_be_read_are_never_the_carriers(accounts: ClientAccou
     limits = accounts.all()[0].limits
     assert limits is not None, account
     assert "/" not in "".join(limits.values())
-
-
-def test_accounts_in_a_secrets_file_have_no_credentials_here(accounts: ClientAccounts) -> None:
-    number = accounts.put(1, "ups", None, "secrets file", NOW)
-    (account,) = accounts.all()
-    assert (account.id, account.has_credentials) == (number, False)
-    assert accounts.sealed() == {}
-    assert accounts.directory() == {1: {"ups": number}}
 
 
 def _know(accounts: ClientAccounts, number: int, token: str = "sealed-token") -> None:

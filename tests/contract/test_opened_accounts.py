@@ -127,23 +127,6 @@ def test_one_that_cannot_be_opened_is_closed_and_says_why(
     assert there["chronopost"].client, "the house goes on"
 
 
-def test_credentials_may_stand_in_a_secrets_file(
-    stored: ClientAccounts, settings: Callable[..., Settings], tmp_path: Path
-) -> None:
-    number = AccountKey(
-        "chronopost",
-        stored.put(1, "chronopost", None, "secrets file", START, section="shop1@example.com") or 0,
-    )
-    assert "of this machine's secrets file" in opened_by(settings(), stored.database)[str(number)].missing
-    section = '[clients."Shop1@Example.com".chronopost]\naccount = "20000002"\npassword = "of the file"\n'
-    file = tmp_path / ".streamlit" / "secrets.toml"
-    file.parent.mkdir()
-    file.write_text(section)
-    file.chmod(0o600)
-    account = opened_by(settings(), stored.database)[str(number)]
-    assert account.credentials == ("20000002", "of the file")
-
-
 @pytest.mark.parametrize("key", ["chronopost#0", "chronopost#x", "nobody#1", "nobody", ""])
 def test_what_is_no_key_of_an_account_is_not_in_it(
     stored: ClientAccounts, settings: Callable[..., Settings], key: str

@@ -77,7 +77,5 @@ def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.Monkey
 
 def test_an_account_seals_for_its_client_and_carrier() -> None:
     now = datetime(2026, 11, 27, tzinfo=UTC)
-    account = ClientAccount(
-        3, 17, "chronopost", limits=None, has_credentials=True, added_at=now, added_by="lea", changed_at=now
-    )
+    account = ClientAccount(3, 17, "chronopost", limits=None, added_at=now, added_by="lea", changed_at=now)
     assert (account.key, account.owner) == ("chronopost#3", OWNER)

@@ -33,9 +33,7 @@ NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 SHOP = ServiceClient(17, "shop@example.com")
 CHRONOPOST, COLISSIMO, GLS = (CATALOG.specs[key] for key in ("chronopost", "colissimo", "gls"))
-ACCOUNT = ClientAccount(
-    3, 17, "chronopost", limits=None, has_credentials=True, added_at=NOW, added_by="lea", changed_at=NOW
-)
+ACCOUNT = ClientAccount(3, 17, "chronopost", limits=None, added_at=NOW, added_by="lea", changed_at=NOW)
 SECRET = "hunter2-secret"
 
 

@@ -231,21 +231,18 @@ def test_what_a_fleet_needs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sealed", "missing", "unusable", "total", "state", "text"),
+    ("missing", "unusable", "total", "state", "text"),
     [
-        (3, None, [], 3, CheckState.OK, "3 accounts can be opened"),
-        (0, "the package is not installed", [], 1, CheckState.OK, "1 account can be opened"),
+        (None, [], 3, CheckState.OK, "3 accounts can be opened"),
         (
-            2,
             "KEY is not set",
             ["a", "b"],
-            3,
+            2,
             CheckState.FAULT,
             "KEY is not set, so that 2 accounts cannot be opened",
         ),
-        (3, None, ["a (x)"], 3, CheckState.FAULT, "1 of 3 accounts cannot be used: a (x)"),
+        (None, ["a (x)"], 3, CheckState.FAULT, "1 of 3 accounts cannot be used: a (x)"),
         (
-            9,
             None,
             list("abcdef"),
             9,
@@ -255,9 +252,9 @@ def test_what_a_fleet_needs() -> None:
     ],
 )
 def test_accounts_of_clients(
-    sealed: int, missing: str | None, unusable: list[str], total: int, state: CheckState, text: str
+    missing: str | None, unusable: list[str], total: int, state: CheckState, text: str
 ) -> None:
-    found = checks.client_accounts(sealed, missing, unusable, total)
+    found = checks.client_accounts(missing, unusable, total)
     assert found.state is state
     assert found.text.startswith(text)
     assert bool(found.remedy) == (state is CheckState.FAULT)

@@ -242,7 +242,7 @@ def test_the_verdict_is_french() -> None:
 
 
 def test_the_health_and_the_checks_of_accounts_are_french() -> None:
-    account = ClientAccount(1, 5, "chronopost", None, True, NOW, "anna", NOW)
+    account = ClientAccount(1, 5, "chronopost", None, NOW, "anna", NOW)
     kept = f"Chronopost rejects the credentials of client 5: {ENGLISH}"
     whys = (None, ENGLISH, kept)
     texts = {

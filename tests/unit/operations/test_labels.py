@@ -40,7 +40,7 @@ def test_who_and_why(stored: str, english: str, french: str) -> None:
 
 
 def test_why_an_account_is_disabled() -> None:
-    account = ClientAccount(1, 5, "chronopost", None, True, NOW, "anna", NOW)
+    account = ClientAccount(1, 5, "chronopost", None, NOW, "anna", NOW)
     disabled = ListedAccount(
         account, ServiceClient(5, ""), AccountHealth.DISABLED, "by operator: unpaid", None
     )

@@ -65,7 +65,7 @@ def tallies(kind: str | None, count: int) -> tuple[Tally, ...]:
 
 
 def account(number: int, health: AccountHealth, why: str | None = None) -> ListedAccount:
-    owned = ClientAccount(number, number, "x", None, True, NOW, "me", NOW)
+    owned = ClientAccount(number, number, "x", None, NOW, "me", NOW)
     return ListedAccount(owned, ServiceClient(number, f"c{number}@shop.example"), health, why)
 
 
