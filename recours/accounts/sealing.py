@@ -52,18 +52,6 @@ class Seals:
             )
         return values
 
-    def rotate(self, text: str) -> str:
-        """The same sealed with the first key; the text itself if it is so already. Raises SealError."""
-        fernet = _package()
-        try:
-            fernet.Fernet(self._keys[0]).decrypt(text.encode())
-        except fernet.InvalidToken:
-            try:
-                return str(self._fernet.rotate(text.encode()).decode())
-            except fernet.InvalidToken:
-                raise SealError(self._not_opened) from None
-        return text
-
     @cached_property
     def _fernet(self) -> Any:
         fernet = _package()
@@ -81,11 +69,6 @@ class Seals:
 def is_installed() -> bool:
     """Tell whether this Python has the extra `accounts`."""
     return find_spec(PACKAGE) is not None
-
-
-def new_key() -> str:
-    """A key for RECOURS_ACCOUNTS_KEY. Raises SealError without the extra."""
-    return str(_package().Fernet.generate_key().decode())
 
 
 def seals_of(settings: Settings) -> Seals | None:

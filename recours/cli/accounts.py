@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from recours.access import open_to_all, read_regular
-from recours.accounts.sealing import SETTING, new_key
 from recours.carriers.registry import CATALOG
 from recours.cli.console import FAILED, Table, harmless, say_error, say_warning, show
 from recours.cli.operations import (
@@ -19,7 +18,6 @@ from recours.cli.operations import (
     dry_run_option,
     json_option,
     person,
-    report_faults,
     shown,
     tell_json,
     with_operations,
@@ -402,44 +400,3 @@ def _content_of(file: Path) -> bytes:
         return read_regular(file, LARGEST + 1)
     except OSError as error:
         raise click.BadParameter(f"{file}: {error.strerror}.", param_hint="FILE") from None
-
-
-# ---------------------------------------------------------------- another key
-
-
-@command.command("rotate-key")
-@click.option("--new", is_flag=True, help=f"Print a fresh key for {SETTING} and change nothing.")
-@database_option
-def rotate_key(new: bool, database_url: str | None) -> None:
-    """Seal all credentials with the first key of RECOURS_ACCOUNTS_KEY, so that the keys after it may go.
-
-    Put the new key before the old one, between commas, on every machine; then run this. It may be killed and repeated, and
-    runs go on meanwhile.
-    """
-    if new:
-        with report_faults():
-            click.echo(new_key())
-        return
-    with _opened(database_url) as accounts:
-        seals = accounts.seals
-        rotation = use_cases.rotate(accounts.store, seals)
-        unopened = [account for account in accounts.store.all() if account.id in rotation.unopened]
-        several = len(accounts.operations.settings.accounts_keys) > 1
-    for account in unopened:
-        name = CATALOG.name_of(account.carrier, account.carrier)
-        say_error(
-            f"Client {account.client_id} at {name} (account {account.id}): no key opens its credentials."
-        )
-    click.echo(
-        f"{plural(rotation.done, 'account')} sealed with the first key of {SETTING}, {rotation.resealed} of them now."
-    )
-    if not rotation.is_complete:
-        if rotation.unfinished:
-            say_error(f"{plural(rotation.unfinished, 'account')} changed meanwhile: repeat it.")
-        if unopened:
-            say_error(
-                f"Keep the old keys; add the missing one to {SETTING}, or enter these credentials again."
-            )
-        raise SystemExit(FAILED)
-    if several:
-        click.echo(f"The other keys may go from {SETTING} now, on every machine.")

@@ -262,33 +262,6 @@ class ClientAccounts:
                 connection.execute(delete(account_state).where(*known))
         return is_done
 
-    # ---------------------------------------------------------------- rotation of the key
-
-    def reseal(self, number: int, before: str, after: str) -> bool:
-        """Replace sealed credentials by the same under another key; False if they are not the same any more."""
-        with self.database.write() as connection:
-            done = connection.execute(
-                update(client_accounts)
-                .where(_a.id == number, _a.credentials == before)
-                .values(credentials=after)
-            )
-        return done.rowcount == 1
-
-    def sealed_tokens(self) -> dict[AccountKey, str]:
-        query = select(_s.carrier, _s.account_id, _s.token).where(_s.token.is_not(None))
-        found = self._rows(query, account_state)
-        return {AccountKey(row["carrier"], row["account_id"]): row["token"] for row in found}
-
-    def reseal_token(self, key: AccountKey, before: str, after: str | None) -> bool:
-        """The same of an account's token; `after`: None: it is dropped, and the next run gets another one."""
-        with self.database.write() as connection:
-            done = connection.execute(
-                update(account_state)
-                .where(_s.carrier == key.carrier, _s.account_id == key.account, _s.token == before)
-                .values(token=after)
-            )
-        return done.rowcount == 1
-
 
 def _is_sound(row: RowMapping) -> bool:
     """Tell whether an account can be named. SQLite stores whatever others write into a column."""

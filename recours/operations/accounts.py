@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Protocol
 
-from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, owner_of
+from recours.core.accounts import ClientAccount, ServiceClient, owner_of
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
@@ -21,7 +21,6 @@ from recours.operations.refusals import ClaimsRefusedError
 from recours.runs.ports import Fetched
 
 _LONGEST = 1000  # characters of a credential
-_MOST_PASSES = 10  # over accounts that others change while a rotation goes on
 
 # What a carrier that accepts the credentials answers about its sample number.
 OF_SAMPLE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING, ErrorKind.POD_NOT_AVAILABLE_YET,
@@ -59,8 +58,8 @@ REFUSED: dict[str, dict[str, str]] = {
         "incomplete": "Credentials of {carrier} are missing: {missing}.",
         "option": "{name} cannot be used: {reason}.",
         "limits": "These limits of {carrier} cannot be used: {reason}.",
-        "no_key": "No client's credentials can be kept: RECOURS_ACCOUNTS_KEY is not set, or holds no key. 'recours accounts rotate-key --new' "
-        "prints a key for .env; keep a copy of it elsewhere, for nothing opens them without it.",
+        "no_key": "No client's credentials can be kept: RECOURS_ACCOUNTS_KEY is not set, or holds no key. docs/accounts.md "
+        "says how to make one; keep a copy of it elsewhere, for nothing opens them without it.",
         "no_package": "Clients' credentials need the package cryptography: pip install 'recours[accounts]'",
     },
     "fr": {
@@ -93,10 +92,6 @@ class AccountStore(Protocol):
 
     def client_of(self, named: str | int) -> list[ServiceClient]: ...
 
-    def sealed(self, numbers: Collection[int] | None = None) -> dict[int, str]: ...
-
-    def sealed_tokens(self) -> dict[AccountKey, str]: ...
-
     def put(
         self,
         client_id: Any,
@@ -118,10 +113,6 @@ class AccountStore(Protocol):
         replace: bool = False,
     ) -> int | None: ...
 
-    def reseal(self, number: int, before: str, after: str) -> bool: ...
-
-    def reseal_token(self, key: AccountKey, before: str, after: str | None) -> bool: ...
-
 
 class Sealer(Protocol):
     """See `recours.accounts.sealing`; each raises RunError."""
@@ -129,8 +120,6 @@ class Sealer(Protocol):
     def seal(self, values: Mapping[str, str], owner: str = "") -> str: ...
 
     def open(self, text: str, owner: str = "") -> dict[str, str]: ...
-
-    def rotate(self, text: str) -> str: ...
 
 
 # ---------------------------------------------------------------- whose account
@@ -430,52 +419,3 @@ def account_check(result: Fetched | Refusal) -> AccountCheck:
 
 def _shown(error: str) -> str:
     return clean(error, 500).rstrip(".")
-
-
-# ---------------------------------------------------------------- another key
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """What a rotation came to. The old keys may go if all are `done`."""
-
-    done: int  # accounts that are sealed with the first key
-    resealed: int  # of these, so many now
-    unopened: tuple[int, ...]  # numbers of accounts that no key opens
-    unfinished: int  # accounts that others changed again and again meanwhile
-
-    @property
-    def is_complete(self) -> bool:
-        return not self.unopened and not self.unfinished
-
-
-def rotate(store: AccountStore, seals: Sealer) -> Rotation:
-    """Seal all with the first key, a row at a time: one that is killed, or runs beside workers, leaves each row whole."""
-    resealed = 0
-    for _ in range(_MOST_PASSES):
-        texts, pending, unopened = store.sealed(), {}, []
-        for number, before in texts.items():
-            try:
-                after = seals.rotate(before)
-            except RunError:
-                unopened.append(number)
-                continue
-            if after != before:
-                pending[number] = before, after
-        if not pending:
-            break
-        resealed += sum(store.reseal(number, *both) for number, both in pending.items())
-    _rotate_tokens(store, seals)
-    done = len(texts) - len(unopened) - len(pending)
-    return Rotation(done, resealed, tuple(sorted(unopened)), len(pending))
-
-
-def _rotate_tokens(store: AccountStore, seals: Sealer) -> None:
-    """One that no key opens is dropped: the next run gets another."""
-    for key, before in store.sealed_tokens().items():
-        try:
-            after: str | None = seals.rotate(before)
-        except RunError:
-            after = None
-        if after != before:
-            store.reseal_token(key, before, after)

@@ -280,7 +280,7 @@ def sealing_keys(text: str) -> tuple[str, ...]:
             is_key = False
         if not is_key:
             raise ValueError(
-                f"key {number} of {len(keys)} is not a key; 'recours accounts rotate-key --new' prints one"
+                f"key {number} of {len(keys)} is not a key; docs/accounts.md says how to make one"
             )
     return keys
 
@@ -448,8 +448,8 @@ class Settings:
     tsa_url: str = _set_by("RECOURS_TSA_URL", "", tsa_url, "a time-stamping authority (RFC 3161) that confirms the chain of custody once a day")
     tsa_certificate: Path | None = _set_by("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
     keep_refused: timedelta | None = _set_by("RECOURS_KEEP_REFUSED_DAYS", "90", days(none_or_at_least(1, 36_500)), "days for which files that prove nothing are kept, 0: until they are pruned")
-    # A key, or several after a rotation: they open the credentials of clients in the database.
-    accounts_keys: tuple[str, ...] = _set_by("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; after a rotation the old ones follow it, between commas", secret=True)
+    # The first seals the credentials of clients in the database, any opens them.
+    accounts_keys: tuple[str, ...] = _set_by("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; keys before it may follow, between commas", secret=True)
     account_fallback: bool = _set_by("RECOURS_ACCOUNT_FALLBACK", "true", yes_or_no, "whether the house's account is asked about a parcel that the carrier denied to the client's account")
     dashboard_password: PasswordHash | None = _set_by("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it", secret=True)
     page_user_header: str = _set_by("RECOURS_PAGE_USER_HEADER", "", header_name, "the header in which a proxy names the page's reader, such as X-Forwarded-User; it counts from RECOURS_PAGE_PROXIES alone")

@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, make_url
+from sqlalchemy import make_url
 
 import recours
-from recours.accounts.sealing import SETTING, Seals, new_key
+from recours.accounts.sealing import SETTING, Seals
 from recours.core.accounts import owner_of
 from recours.core.errors import ErrorKind
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.operations.accounts import rotate
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
+from tests.keys import new_key
 from tests.processes.commands import Done
 from tests.processes.commands import recours as command
 
@@ -179,7 +178,7 @@ def test_without_a_key_nothing_is_kept(
     typed = ("accounts", "add", "1", "Chronopost", "--credentials", "-")
     done = gives(CHRONOPOST, *typed, RECOURS_ACCOUNTS_KEY=key)
     assert done.returncode == 2
-    assert "recours accounts rotate-key --new' prints" in done.stderr
+    assert "docs/accounts.md says how to make one" in done.stderr
     assert accounts.all() == []
 
 
@@ -370,9 +369,6 @@ def test_a_lost_key_is_said_and_the_right_one_opens_all_again(
     done = person.types("accounts", "check", RECOURS_ACCOUNTS_KEY=OTHER_KEY)
     assert done.returncode == 1
     assert "could not be tried" in done.stderr
-    rotation = person.types("accounts", "rotate-key", RECOURS_ACCOUNTS_KEY=OTHER_KEY)
-    assert rotation.returncode == 1
-    assert "no key opens its credentials" in rotation.stderr
     without = person.json("accounts", "list", RECOURS_ACCOUNTS_KEY="")["accounts"]
     assert without[0]["health"] == "unusable"
     assert NO_KEY in without[0]["why"]
@@ -433,72 +429,17 @@ def test_a_row_that_was_copied_to_another_client_is_not_opened(
     assert listed(person)[1]["why"].startswith("What is sealed belongs to another account")
 
 
-def test_a_key_is_rotated_by_what_is_typed(person: Person, added: Callable[..., None]) -> None:
+def test_a_new_key_seals_what_is_entered_next_and_the_old_one_opens_the_rest(
+    person: Person, gives: Callable[..., Done], added: Callable[..., None]
+) -> None:
     added("1")
     added("2")
-    new = person.does("accounts", "rotate-key", "--new", RECOURS_ACCOUNTS_KEY="").strip()
-    both = {SETTING: f"{new},{KEY}"}
-    told = person.does("accounts", "rotate-key", **both)
-    assert "2 accounts sealed with the first key of RECOURS_ACCOUNTS_KEY, 2 of them now." in told
-    assert "The other keys may go" in told
-    assert "2 accounts sealed with the first key of RECOURS_ACCOUNTS_KEY, 0 of them now." in person.does(
-        "accounts", "rotate-key", **both
-    )
-    person.settings = {**person.settings, SETTING: new}
-    assert {one["health"] for one in listed(person)} == {"open"}
-
-
-def _rotate_and_die(url: str, at: int) -> None:
-    """A process that is killed at its `at`-th step with the database; a step is a statement or a commit."""
-    count = 0
-
-    def step(*_: Any, **__: Any) -> None:
-        nonlocal count
-        count += 1
-        if count == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    database = Database(make_url(url))
-    if database.is_sqlite:  # whose BEGIN and COMMIT are statements of the driver
-        event.listen(database.engine, "connect", lambda link, _: link.set_trace_callback(step))
-    else:
-        for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
-            event.listen(database.engine, name, step)
-    rotate(ClientAccounts(database), Seals([OTHER_KEY, KEY]))
-    os._exit(0)
-
-
-def test_a_rotation_that_is_killed_at_any_step_loses_no_account(
-    url: str, service: Service, accounts: ClientAccounts
-) -> None:
-    del service
-    for number in (1, 2, 3):
-        sealed = Seals([KEY]).seal({"P": SECRET}, owner_of(number, "ups"))
-        accounts.put(number, "ups", sealed, "lea", datetime.now(UTC))
-    resealed, at = 0, 0
-    while True:
-        at += 1
-        if (child := os.fork()) == 0:
-            try:
-                _rotate_and_die(url, at)
-            finally:
-                os._exit(1)
-        _, status = os.waitpid(child, 0)
-        rows = {account.id: account for account in accounts.all()}
-        assert len(rows) == 3
-        for number, text in accounts.sealed().items():
-            assert Seals([OTHER_KEY, KEY]).open(text, rows[number].owner) == {"P": SECRET}
-        if not os.WIFSIGNALED(status):
-            assert os.waitstatus_to_exitcode(status) == 0
-            break
-        resealed += 1
-        for number in rows:  # as before, so that each step of a whole rotation comes
-            text = accounts.sealed()[number]
-            before = Seals([KEY, OTHER_KEY]).rotate(text)
-            assert text == before or accounts.reseal(number, text, before)
-    assert resealed > 10
-    for number, text in accounts.sealed().items():
-        assert Seals([OTHER_KEY]).open(text, rows[number].owner) == {"P": SECRET}
+    both = {SETTING: f"{OTHER_KEY},{KEY}"}
+    done = gives(CHRONOPOST, "accounts", "add", "1", "Chronopost", "--credentials", "-", "--replace", **both)
+    assert done.returncode == 0, done.stderr
+    for keys, expected in ((f"{OTHER_KEY},{KEY}", ["open", "open"]), (OTHER_KEY, ["open", "unusable"])):
+        found = person.json("accounts", "list", **{SETTING: keys})["accounts"]
+        assert [one["health"] for one in found] == expected
 
 
 # ---------------------------------------------------------------- the service's application
@@ -626,10 +567,9 @@ def test_a_spoilt_row_stops_nothing_else(
     for words in (
         "accounts list",
         "accounts list --json",
-        "accounts rotate-key",
         "status",
         "plan",
         "carriers",
     ):
         done = person.types(*words.split())
-        assert done.returncode == (words == "accounts rotate-key" and "credentials" in spoilt), done.stderr
+        assert done.returncode == 0, done.stderr

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from recours.accounts.sealing import new_key
 from recours.operations.accounts import put
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
@@ -21,6 +20,7 @@ from recours.wiring.workers import metrics_text
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer, text_of
+from tests.keys import new_key
 
 WELL, WRONG, WITHOUT = "well@shop.example", "wrong@shop.example", "without@shop.example"
 

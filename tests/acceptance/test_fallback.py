@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from recours.accounts.sealing import new_key
 from recours.operations.accounts import put
 from recours.operations.explain import Explanation
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -16,6 +15,7 @@ from recours.wiring.databases import open_database
 from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import open_operations, operations_over
 from tests.acceptance.simulation import FAILED_AT, Service
+from tests.keys import new_key
 
 SHOP = "shop@example.com"
 OF_HOUSE, OF_SHOP, OF_OTHERS = "10000001", "20000001", "20000002"

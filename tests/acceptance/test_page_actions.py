@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recours.accounts.sealing import SETTING, new_key
+from recours.accounts.sealing import SETTING
 from recours.core.actions import PastAction
 from recours.database.actions import ActionLog
 from recours.database.engine import Database, DatabaseError
@@ -33,6 +33,7 @@ from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.acceptance.test_acting import FOREVER, give_up
 from tests.acceptance.test_changes import changes
+from tests.keys import new_key
 from tests.processes.commands import worker
 
 WHO = "anna"

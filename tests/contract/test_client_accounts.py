@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, make_url, text
 
-from recours.accounts.sealing import SealError, Seals, new_key
-from recours.core.accounts import AccountKey, ClientAccount, ServiceClient
+from recours.accounts.sealing import SealError, Seals
+from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.pauses import AccountState, CarrierState, Pause, Stop
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
@@ -16,6 +16,7 @@ from recours.database.quota import QuotaTables
 from recours.database.tables import account_state, carriers
 from recours.database.tables import clients as service_clients
 from recours.operations.accounts import AccountRefusedError, client_named
+from tests.keys import new_key
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -120,12 +121,10 @@ def test_one_that_is_disabled_does_no_work_and_stays_listed(accounts: ClientAcco
 def test_one_that_is_removed_leaves_its_number_and_no_more(accounts: ClientAccounts) -> None:
     account = add(accounts, 1, limits={"": "50/day"})
     accounts.disable(account, "lea", "why", NOW)
-    _know(accounts, account.id)
     assert accounts.remove(account, "lea", LATER)
     assert accounts.all() == []
     assert accounts.directory() == {}
     assert accounts.sealed() == {}
-    assert accounts.sealed_tokens() == {}
     row = row_of(accounts, account.id)
     assert (row["credentials"], row["limits"], row["disabled_why"]) == (None, None, None)
     assert not row["is_applied"]
@@ -166,20 +165,6 @@ def test_limits_that_cannot_be_read_are_never_the_carriers(accounts: ClientAccou
     limits = accounts.all()[0].limits
     assert limits is not None, account
     assert "/" not in "".join(limits.values())
-
-
-def _know(accounts: ClientAccounts, number: int, token: str = "sealed-token") -> None:
-    with accounts.database.write() as connection:
-        row = {"carrier": "chronopost", "account_id": number, "refusals": 2, "token": token}
-        connection.execute(insert(account_state).values(row))
-
-
-def test_a_token_goes_with_the_credentials_that_it_was_given_for(accounts: ClientAccounts) -> None:
-    first, second = add(accounts, 1), add(accounts, 2)
-    for account in (first, second):
-        _know(accounts, account.id)
-    accounts.put(1, "chronopost", "other", "max", LATER, replace=True)
-    assert accounts.sealed_tokens() == {AccountKey("chronopost", second.id): "sealed-token"}
 
 
 def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: ClientAccounts) -> None:
@@ -231,32 +216,6 @@ def test_many_are_added_all_or_none(accounts: ClientAccounts) -> None:
     ]
 
 
-# ---------------------------------------------------------------- rotation
-
-
-def test_credentials_that_changed_meanwhile_are_not_overwritten_by_a_rotation(
-    accounts: ClientAccounts,
-) -> None:
-    account = add(accounts, 1)
-    accounts.put(1, "chronopost", "newer", "max", LATER, replace=True)
-    assert accounts.reseal(account.id, "sealed-1", "rotated") is False
-    assert accounts.sealed() == {account.id: "newer"}
-    assert accounts.reseal(account.id, "newer", "rotated") is True
-    assert accounts.sealed() == {account.id: "rotated"}
-    assert accounts.all()[0].changed_at == LATER  # a rotation changes no account
-
-
-def test_tokens_are_rotated_or_dropped(accounts: ClientAccounts) -> None:
-    account = add(accounts, 1)
-    _know(accounts, account.id)
-    key = AccountKey("chronopost", account.id)
-    assert accounts.reseal_token(key, "another", "rotated") is False
-    assert accounts.reseal_token(key, "sealed-token", "rotated") is True
-    assert accounts.sealed_tokens() == {key: "rotated"}
-    assert accounts.reseal_token(key, "rotated", None) is True
-    assert accounts.sealed_tokens() == {}
-
-
 # ---------------------------------------------------------------- clients
 
 
@@ -286,7 +245,6 @@ def test_a_database_without_the_tables_has_no_accounts(empty_url: str) -> None:
         assert accounts.directory() == {}
         assert accounts.sealed() == {}
         assert accounts.emails([1]) == {}
-        assert accounts.sealed_tokens() == {}
         assert accounts.client_of("1") == []
     finally:
         database.close()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
-from recours.accounts.sealing import Seals, new_key
+from recours.accounts.sealing import Seals
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
 from recours.core.assessment import assess
@@ -30,6 +30,7 @@ from tests import planted
 from tests.contract.test_claims import POLICY
 from tests.integration.page.conftest import PageClient
 from tests.integration.page.test_claims import references
+from tests.keys import new_key
 
 K = ProblemKind
 DAY = timedelta(days=1)

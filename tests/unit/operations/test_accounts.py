@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from recours.accounts.sealing import Seals, new_key
 from recours.carriers.registry import CATALOG
-from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, owner_of
+from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.pauses import AccountState, Blocked, CarrierState, Pause, Refusal, Stop
@@ -23,7 +22,6 @@ from recours.operations.accounts import (
     NewAccount,
     limits_in,
     listed,
-    rotate,
     usable_credentials,
     usable_limits,
 )
@@ -213,86 +211,3 @@ def test_a_check_says_what_one_call_showed(answer: Any, verdict: CheckVerdict, i
     assert carrier.asked == ["chronopost#3"]
     for texts in CHECKED.values():
         assert not texts[verdict].format(client="c", carrier="C", error=check.error).endswith("..")
-
-
-# ---------------------------------------------------------------- rotation
-
-
-OLD, NEW = new_key(), new_key()
-OWNER = owner_of(17, "chronopost")
-
-
-class Rows:
-    """Sealed texts in memory, which others may change between a reading and a writing."""
-
-    def __init__(self, **texts: str) -> None:
-        self.texts = {int(number[1:]): text for number, text in texts.items()}
-        self.tokens: dict[AccountKey, str] = {}
-        self.meanwhile: list[tuple[int, str]] = []
-
-    def sealed(self, numbers: Any = None) -> dict[int, str]:
-        del numbers
-        return dict(self.texts)
-
-    def reseal(self, number: int, before: str, after: str) -> bool:
-        if self.meanwhile:
-            changed, text = self.meanwhile.pop()
-            self.texts[changed] = text
-        if self.texts[number] != before:
-            return False
-        self.texts[number] = after
-        return True
-
-    def sealed_tokens(self) -> dict[AccountKey, str]:
-        return dict(self.tokens)
-
-    def reseal_token(self, key: AccountKey, before: str, after: str | None) -> bool:
-        assert self.tokens.pop(key) == before
-        if after:
-            self.tokens[key] = after
-        return True
-
-
-def seal(key: str, value: str = SECRET) -> str:
-    return Seals([key]).seal({"P": value}, OWNER)
-
-
-def rotated(rows: Any, *keys: str) -> accounts.Rotation:
-    return rotate(rows, Seals(keys or (NEW, OLD)))
-
-
-def test_a_rotation_seals_what_the_first_key_has_not_sealed() -> None:
-    rows = Rows(_1=seal(OLD), _2=seal(NEW))
-    assert rotated(rows) == accounts.Rotation(done=2, resealed=1, unopened=(), unfinished=0)
-    assert [Seals([NEW]).open(text, OWNER) for text in rows.texts.values()] == [{"P": SECRET}] * 2
-    assert rotated(rows).resealed == 0
-
-
-def test_credentials_that_come_meanwhile_are_sealed_too_and_not_lost() -> None:
-    rows = Rows(_1=seal(OLD))
-    rows.meanwhile = [(1, seal(OLD, "newer"))]
-    assert rotated(rows).is_complete
-    assert Seals([NEW]).open(rows.texts[1], OWNER) == {"P": "newer"}
-
-
-def test_others_that_change_it_again_and_again_are_told_and_not_waited_for() -> None:
-    rows = Rows(_1=seal(OLD))
-    rows.meanwhile = [(1, seal(OLD, str(n))) for n in range(1000)]
-    assert rotated(rows) == accounts.Rotation(done=0, resealed=0, unopened=(), unfinished=1)
-
-
-def test_what_no_key_opens_stays_and_keeps_the_old_keys() -> None:
-    lost = seal(new_key())
-    rows = Rows(_1=seal(OLD), _2=lost)
-    rotation = rotated(rows)
-    assert (rotation.unopened, rotation.done, rotation.is_complete) == ((2,), 1, False)
-    assert rows.texts[2] == lost
-
-
-def test_tokens_are_sealed_anew_or_dropped() -> None:
-    rows = Rows()
-    ups, gls = AccountKey("ups", 1), AccountKey("gls")
-    rows.tokens = {ups: seal(OLD), gls: seal(new_key())}
-    rotated(rows)
-    assert rows.tokens.keys() == {ups}
-    assert Seals([NEW]).open(rows.tokens[ups], OWNER) == {"P": SECRET}
