@@ -378,7 +378,7 @@ def database_page() -> str:
         "mail is written.",
         _table(("table", "rights", ""), _rights_rows()),
         "Tables that number their rows need `USAGE` on the sequence too. To use the schema at all, the role needs `USAGE` "
-        "on it. The monthly partitions of `recours_attempts` take `TRUNCATE`; without it `recours prune` deletes row by row.",
+        "on it.",
     )
 
 

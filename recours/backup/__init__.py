@@ -28,7 +28,7 @@ from recours.backup.folder import (
 from recours.core.text import clean, plural
 from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.rows import free
-from recours.database.schema.inspection import KNOWN, look
+from recours.database.schema.inspection import HEAD, look
 from recours.database.tables import attempts, claims, evidence, runs
 
 # A run that began longer ago than that and has no end has died.
@@ -116,7 +116,7 @@ def _faults_of_copy(manifest: Manifest, copy: Path) -> Iterator[str]:
 
 
 def _faults_of_schema(manifest: Manifest, facts: CopyFacts) -> Iterator[str]:
-    if facts.schema is not None and facts.schema not in KNOWN:
+    if facts.schema is not None and facts.schema != HEAD:
         yield (
             f"Its schema is {clean(facts.schema, 40)}, of which this version of recours knows nothing: restore it with the "
             f"version that made it ({clean(manifest.version, 40)}), or a newer one."

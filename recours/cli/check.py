@@ -22,7 +22,7 @@ from recours.access import SETTING as SHARED_GROUP
 from recours.access import entries_of, open_to_all, size_of
 from recours.carriers.registry import CATALOG
 from recours.cli import schedule
-from recours.cli.console import DONE, FAILED, USAGE, harmless
+from recours.cli.console import DONE, FAILED, USAGE, harmless, status_of
 from recours.cli.operations import database_option, home, json_option, tell_json
 from recours.core.localized import Localized
 from recours.core.mail import MailState
@@ -30,7 +30,6 @@ from recours.core.text import Redactor, clean, plural
 from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
-from recours.database.schema.partitions import FEW, REFUSED, Readiness, few_ahead, readiness
 from recours.documents.store import PARTS
 from recours.documents.store import REFUSED as REFUSED_FOLDER
 from recours.fleet import LOG_NAME, extra, tables
@@ -77,7 +76,8 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     except SettingsError as error:
         wanted, faulty = _checks_without_settings(error), USAGE
     else:
-        wanted, faulty, redact = _checks(CheckContext(settings, offline=offline)), FAILED, redactor(settings)
+        context = CheckContext(settings, offline=offline)
+        wanted, faulty, redact = _checks(context), context.faulty, redactor(settings)
     results = []
     for raw in _results_of(wanted):
         text, remedy = (pasteable(clean(harmless(redact(each)), _LONGEST)) for each in (raw.text, raw.remedy))
@@ -144,6 +144,11 @@ class CheckContext:
     def known(self) -> Overview | None:
         """The state of the system; None as long as it is not known (the check of the database says why)."""
         return None if isinstance(self._read, DatabaseError) else self._read
+
+    @property
+    def faulty(self) -> int:
+        """The exit status if there is a fault."""
+        return status_of(self._found) if isinstance(self._found, DatabaseError) else FAILED
 
     @cached_property
     def _found(self) -> tuple[Database, Schema] | DatabaseError:
@@ -225,8 +230,6 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
     if not database.is_sqlite:
         yield from _rights(database, schema)
     try:
-        if not database.is_sqlite:
-            yield from _by_month(readiness(database, SystemClock(clock_offset(database)).now()))
         if (operations := context.operations()) and context.overview():
             yield ok("claims", f"{operations.claims.count()} can be read")
             yield checks.custody(*DatabaseCustody(database).end())
@@ -257,13 +260,6 @@ def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
         if missing := [right for right in schema.missing_rights if right.need.optional is optional]:
             sql = granting(database, missing)
             yield checks.rights([f"{right.what} on {right.on}" for right in missing], sql, optional=optional)
-
-
-def _by_month(found: Readiness) -> Iterator[CheckResult]:
-    """Nothing of a table that is one: that is as good for a small installation."""
-    if found.ahead is not None or found.refuses:
-        few = None if found.ahead is None or found.ahead >= FEW else few_ahead(found.ahead)
-        yield checks.by_month(REFUSED if found.refuses else None, few)
 
 
 def _credentials(context: CheckContext) -> Iterator[CheckResult]:

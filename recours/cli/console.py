@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import click
 
+from recours.core.errors import RunError
 from recours.core.text import MASK, clean
 from recours.installation import pasteable
 
@@ -24,6 +25,11 @@ SEEN_BY_ALL = "The password in --database-url is shown to everybody on this mach
 _LONGEST = 2000
 _CANNOT_DRAW = ("dumb", "unknown")
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
+
+
+def status_of(fault: RunError) -> int:
+    """The exit status of a command that ends with this fault."""
+    return USAGE if fault.needs_person else FAILED
 
 
 def make_tolerant() -> None:

@@ -9,7 +9,7 @@ from recours import __version__
 from recours.backup import Examined, Restored, examine, make_backup, put_back
 from recours.backup.folder import FolderBackup, Manifest, open_backup
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, as_typed, harmless, say_error
+from recours.cli.console import FAILED, as_typed, harmless, say_error, status_of
 from recours.cli.operations import (
     database_option,
     json_option,
@@ -42,10 +42,7 @@ from recours.wiring.databases import clock_of, connect, named
 @click.option("--fleet", is_flag=True, help="Also make the tables of the job queue of 'recours worker'.")
 @click.option("--sql", "as_sql", is_flag=True, help="Print the SQL instead of running it.")
 def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bool, as_sql: bool) -> None:
-    """Create the configured database with its whole schema, or add what is missing. Nothing that is there changes.
-
-    Large tables of an older version are widened for 64-bit claim ids, which may take minutes: do that at a quiet hour.
-    """
+    """Create the configured database with its whole schema, or add what is missing. Nothing that is there changes."""
     environment = process_environment()
     with report_faults():
         settings = load(make_home(environment), environment, CATALOG, database_url=database_url)
@@ -56,7 +53,7 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
         with report_faults():
             job_queue = open_queue(settings) if fleet else None
         if as_sql:
-            said = sql_of_completion(database, grant_to, clock_of(database))
+            said = sql_of_completion(database, grant_to)
             said += sql_of_tables(database, job_queue.schema(), grant_to) if job_queue else []
         elif database.path is not None and not database.is_there():
             made_by = "Created" if create_file(database.path, settings.access) else "Another process created"
@@ -74,7 +71,7 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
             click.echo(line)
     except RunError as fault:
         say_fault(fault)
-        raise SystemExit(FAILED) from fault
+        raise SystemExit(status_of(fault)) from fault
 
 
 @click.command("backup")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, SEEN_BY_ALL, USAGE, harmless, say_error, say_warning
+from recours.cli.console import SEEN_BY_ALL, USAGE, harmless, say_error, say_warning, status_of
 from recours.core.actions import SOMEONE
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import tidy_number
@@ -20,7 +20,6 @@ from recours.core.errors import RunError
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
 from recours.core.text import clean, zone_name
-from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
 from recours.operations.refusals import ClaimsRefusedError
 from recours.runs.attempt import malformed
@@ -92,14 +91,14 @@ def settings_for(database_url: str | None = None) -> Settings:
 def report_faults() -> Iterator[None]:
     """Print a fault, a sentence a line, and end the process: with status 2 if the person must correct what they asked for.
 
-    That is: settings, claims that were named, a home that is missing, a fleet where there can be none. Other faults end it
-    with status 1.
+    That is: settings, claims that were named, a home that is missing, a fleet where there can be none, a schema of another
+    version. Other faults end it with status 1.
     """
     try:
         yield
     except RunError as error:
         say_fault(error)
-        raise SystemExit(USAGE if isinstance(error, NoFleetError) else FAILED) from error
+        raise SystemExit(status_of(error)) from error
     except (SettingsError, NoHomeError, ClaimsRefusedError) as error:
         for line in error.faults if isinstance(error, SettingsError) else str(error).splitlines():
             say_error(line)

@@ -18,9 +18,9 @@ from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
-from recours.database.schema.upgrade import left_alone
 from recours.operations.position import Why
 from recours.operations.preview import Preview, preview, preview_named
+from recours.operations.records import LeftAlone
 from recours.runs.ports import Waiting
 from recours.runs.source import find_named
 from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line
@@ -117,7 +117,7 @@ def _outside(
     if not schema.is_current:
         undecided = enrolment.to_be_undecided(MOST_NOT_ENROLLED, is_new=schema.version is None)
         return {"would_enroll": 0, "not_enrolled": undecided, "left_alone": 0}, ()
-    left = left_alone(database, schema)
+    left = LeftAlone()
     counts = {
         "would_enroll": enrolment.count_new(now) if takes_new else 0,
         "not_enrolled": enrolment.undecided(MOST_NOT_ENROLLED, now),

@@ -10,7 +10,7 @@ import click
 
 from recours import __version__, logs
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, number_option
+from recours.cli.console import number_option, status_of
 from recours.cli.operations import database_option, report_faults, settings_for
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
@@ -59,7 +59,7 @@ def command(
         _work(settings, queue, tuple(dict.fromkeys(keys)), concurrency, max_retries, port)
     except RunError as fault:
         logs.run_log().error(str(fault))
-        raise SystemExit(FAILED) from fault
+        raise SystemExit(status_of(fault)) from fault
     finally:
         log.close()
 

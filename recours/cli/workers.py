@@ -27,6 +27,7 @@ from recours.cli.console import (
     report_losses,
     say_error,
     say_usage_error,
+    status_of,
 )
 from recours.core.carrier import Catalog
 from recours.core.errors import RunError
@@ -255,7 +256,7 @@ def _logged_run(
             opened.database.close()
     except RunError as fault:
         log.error(str(fault))  # not its SQL, which could not be copied from lines of a log
-        return Ending(FAILED, (str(fault),))
+        return Ending(status_of(fault), (str(fault),))
     except RefusedError as refused:
         sentences = tuple(str(refused).splitlines())
         for sentence in sentences:

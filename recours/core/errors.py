@@ -84,6 +84,8 @@ def is_persistent(kind: ErrorKind, *, last_retry: bool = False) -> bool:
 class RunError(Exception):
     """The run itself cannot go on: database, log or document folder. The text is a sentence for the operator."""
 
+    needs_person = False  # whether it stays until a person has changed what they asked for: exit status 2
+
     def __init__(self, sentence: str, details: Sequence[str] = ()) -> None:
         """`details`: lines that help to mend it, such as SQL to run."""
         super().__init__(sentence)

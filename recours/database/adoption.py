@@ -55,15 +55,13 @@ def adopt(connection: Connection, before: Schema, now: datetime) -> None:
 def sql_of_adoption(before: Schema, now: str) -> str:
     """The SQL that does so, `now` being SQL too.
 
-    A database that an older version worked on is undecided: nobody knows any more who added the column. Where the
-    service has the column itself, it says which claims are to be worked on.
+    Where the service has the column itself, it says which claims are to be worked on.
     """
     added = "pod_fetch_status" not in before.columns
-    decided = "false" if before.version else ("NOT EXISTS (SELECT 1 FROM claims)" if added else "true")
-    ranked = "0" if before.version else "NULL"
+    decided = "NOT EXISTS (SELECT 1 FROM claims)" if added else "true"
     return (
-        "INSERT INTO recours_adoption (id, adopted_at, highest_claim_id, status_column_added, decided, ranked_up_to)"  # noqa: S608 (constants)
-        f" SELECT 1, {now}, (SELECT max(id) FROM claims), {str(added).lower()}, {decided}, {ranked}"
+        "INSERT INTO recours_adoption (id, adopted_at, highest_claim_id, status_column_added, decided)"  # noqa: S608 (constants)
+        f" SELECT 1, {now}, (SELECT max(id) FROM claims), {str(added).lower()}, {decided}"
         " WHERE NOT EXISTS (SELECT 1 FROM recours_adoption)"
     )
 

@@ -1,6 +1,6 @@
 """What a person decides on claims: enrolled, excluded, reopened; and new ones, which are enrolled by themselves.
 
-Claims that nobody has enrolled are looked for by an index that holds no others (migrations/versions/0006_border.py),
+Claims that nobody has enrolled are looked for by an index that holds no others (recours/database/schema/definition.py),
 whose expressions are repeated here word by word; a test asserts the plans.
 """
 

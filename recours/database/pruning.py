@@ -26,10 +26,9 @@ from recours.core.claim import Stage
 from recours.core.custody import CustodyEntry, CustodyEvent
 from recours.core.mail import MailState
 from recours.database.custody import append
-from recours.database.engine import Database, DatabaseError
+from recours.database.engine import Database
 from recours.database.predicates import at_stage, const, is_ours
 from recours.database.rows import free, unedited
-from recours.database.schema.partitions import partitions_of
 from recours.database.tables import (
     actions,
     attempts,
@@ -41,14 +40,12 @@ from recours.database.tables import (
     mails,
     runs,
 )
-from recours.operations.prune import AttemptMonth, CarrierShare, OldAttempt, Part, PruneForecast, RunDates
+from recours.operations.prune import CarrierShare, OldAttempt, Part, PruneForecast, RunDates
 
 _c, _a, _e, _m, _h, _v = claims.c, attempts.c, events.c, mails.c, changes.c, evidence.c
 _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
-# Those who read a month queue behind a wait for it.
-_WAITS_FOR_A_MONTH = "SET LOCAL lock_timeout = '2s'"
 _WITH_CLAIMS = attempts.outerjoin(claims, _c.id == _a.claim_id)
 _EVIDENCE = evidence.outerjoin(claims, _c.id == _v.claim_id)
 # In the order of OldAttempt's fields, the last of which is `_is_shared`.
@@ -136,18 +133,7 @@ class DatabasePast:
 
     # ---------------------------------------------------------------- attempts and documents
 
-    def months(self, before: datetime) -> Sequence[AttemptMonth]:
-        with self.database.read() as connection:
-            partitions = partitions_of(connection)
-        return [
-            AttemptMonth(partition.name, month.first, month.end)
-            for partition in partitions
-            if (month := partition.month) and month.end <= before and partition.may_be_emptied
-        ]
-
-    def take(
-        self, before: datetime, now: datetime, last: int, with_document_in: AttemptMonth | None = None
-    ) -> Part | None:
+    def take(self, before: datetime, now: datetime, last: int) -> Part | None:
         query = (
             select(_c.id, *_OLD_ATTEMPT, _is_shared(before))
             .select_from(_WITH_CLAIMS)
@@ -155,8 +141,6 @@ class DatabasePast:
             .order_by(_a.id)
             .limit(_CHUNK)
         )
-        if with_document_in:
-            query = query.where(_a.document_path.is_not(None), *_within(with_document_in))
         return self._taken(query, now)
 
     def take_evidence(self, before: datetime, now: datetime, last: int) -> Part | None:
@@ -224,26 +208,6 @@ class DatabasePast:
             attempt.document_size,
         )
 
-    def empty(self, month: AttemptMonth, now: datetime) -> int:
-        """See `Past`. Others go on reading the month until it is known that nothing of it stays; nobody writes to it."""
-        stays = or_(_a.document_path.is_not(None), _is_over(now).is_not(true()))
-        counting = (
-            select(func.count(), func.count().filter(stays)).select_from(_WITH_CLAIMS).where(*_within(month))
-        )
-        try:
-            with self.database.long(), self.database.write() as connection:
-                connection.exec_driver_sql(_WAITS_FOR_A_MONTH)
-                connection.exec_driver_sql(f"LOCK TABLE {month.name} IN SHARE ROW EXCLUSIVE MODE")
-                count, staying = connection.execute(counting).one()
-                if not count or staying:
-                    return 0
-                connection.exec_driver_sql(f"TRUNCATE {month.name}")
-                return int(count)
-        except DatabaseError as fault:
-            if fault.is_of_lock:
-                return 0
-            raise
-
     # ---------------------------------------------------------------- what else names people
 
     def forget_deliveries(self, before: datetime, now: datetime) -> int:
@@ -276,11 +240,6 @@ class DatabasePast:
         return len(ids)
 
 
-def _within(month: AttemptMonth) -> tuple[ColumnElement[bool], ...]:
-    since = () if month.since is None else (_a.started_at >= month.since,)
-    return *since, _a.started_at < month.until
-
-
 def _is_shared(before: datetime) -> ColumnElement[bool]:
     """Attempts whose very document a later one brought too, as its proof or beside that."""
     later = attempts.alias("later").c
@@ -290,7 +249,7 @@ def _is_shared(before: datetime) -> ColumnElement[bool]:
 
 
 def _old_evidence(before: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Pieces that no later attempt brought too: one by an older version leaves their row as it was."""
+    """Pieces that no later attempt brought too."""
     alike = _a.claim_id == _v.claim_id, _a.document_path == _v.path
     return _v.obtained_at < before, ~exists(select(_a.id).where(*alike, _a.started_at >= before))
 

@@ -11,9 +11,11 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    TIMESTAMP,
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Dialect,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -32,14 +35,14 @@ metadata = MetaData()
 # Where Alembic keeps what was done to the schema.
 VERSION_TABLE = "recours_schema_version"
 
-# Keys that the service gives, which may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
+# Keys: those that the service gives may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
 KEY = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Utc(TypeDecorator[datetime]):
     """An aware UTC datetime, stored naive: never dependent on the session's time zone."""
 
-    impl = DateTime
+    impl = DateTime().with_variant(TIMESTAMP(), "sqlite")
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -61,6 +64,11 @@ class Utc(TypeDecorator[datetime]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         del dialect
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _partial_index(name: str, columns: list[Column[Any]], where: ColumnElement[bool]) -> None:
+    """An index, on the table of these columns, of the rows of a condition alone."""
+    Index(name, *columns, postgresql_where=where, sqlite_where=where)
 
 
 # The columns of the service that a run cannot do without, and those that it can.
@@ -101,7 +109,7 @@ claims = Table(
     Column("pod_delivery_person", Text),
     Column("pod_signature_url", Text),
     # the guide's
-    Column("pod_retry_count", Integer),
+    Column("pod_retry_count", Integer, server_default=text("0")),
     Column("pod_last_retry_at", Utc),
     # recours's
     Column("pod_stage", Text),
@@ -168,7 +176,7 @@ LAST_ATTEMPT, SAMPLE = "last_attempt", "sample"
 attempts = Table(
     "recours_attempts",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("claim_id", KEY, nullable=False),
     Column("run_id", String(32), nullable=False),
     Column("worker", Text, nullable=False),
@@ -200,8 +208,7 @@ attempts = Table(
     Index("ix_recours_attempts_day", "started_at", "carrier", "turn", "outcome", "error_kind"),
 )
 
-# Every piece of evidence, refused ones and records among it. Of what was fetched by a version before 0011, the attempt
-# alone knows.
+# Every piece of evidence, refused ones and records among it.
 evidence = Table(
     "recours_evidence",
     metadata,
@@ -227,12 +234,7 @@ evidence = Table(
     Column("by", Text),  # who attached it by hand; NULL: recours obtained it
     UniqueConstraint("claim_id", "sha256", name="uq_recours_evidence"),
 )
-Index(
-    "ix_recours_evidence_refused",
-    evidence.c.obtained_at,
-    postgresql_where=evidence.c.refused.is_not(None),
-    sqlite_where=evidence.c.refused.is_not(None),
-)
+_partial_index("ix_recours_evidence_refused", [evidence.c.obtained_at], evidence.c.refused.is_not(None))
 
 carriers = Table(
     "recours_carriers",
@@ -386,7 +388,7 @@ quota_shares = Table(
 events = Table(
     "recours_events",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("event", Text, nullable=False),
     Column("audience", Text, nullable=False),
     Column("claim_id", KEY, nullable=False),  # 0: of no claim
@@ -400,11 +402,12 @@ events = Table(
     Column("told", Text),  # NULL: not yet; `mail`, or why not
     UniqueConstraint("claim_id", "event", "carrier", "tracking_number", name="uq_recours_events"),
 )
+_partial_index("ix_recours_events_untold", [events.c.audience, events.c.claim_id], events.c.told.is_(None))
 
 mails = Table(
     "recours_mails",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", KEY, primary_key=True),
     Column("message_id", String(120), nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("client_id", KEY),  # NULL: to the operator
@@ -422,12 +425,14 @@ mails = Table(
     Column("error", Text),
     Column("ended_at", Utc),
 )
+_partial_index("ix_recours_mails_open", [mails.c.id], mails.c.state.in_(["ready", "held", "sending"]))
 
 mail_events = Table(
     "recours_mail_events",
     metadata,
-    Column("mail_id", Integer, primary_key=True),
-    Column("event_id", Integer, primary_key=True),
+    Column("event_id", KEY, primary_key=True, autoincrement=False),
+    Column("mail_id", KEY, primary_key=True, autoincrement=False),
+    Index("ix_recours_mail_events_mail", "mail_id"),
 )
 
 # Work that one process at a time does, such as building indexes, and until when nobody else does it.

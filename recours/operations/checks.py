@@ -182,14 +182,6 @@ def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> Che
     return fault(RIGHTS, f"{shown}; no run can work", remedy)
 
 
-def by_month(refused: str | None, few: str | None) -> CheckResult:
-    """Attempts kept by month. `refused`: why some would be; `few`: what it means that few months are ahead. None: fine."""
-    name, remedy = "attempts by month", "run recours init-db, as the owner of the tables"
-    if refused:
-        return fault(name, refused, remedy)
-    return remark(name, few, remedy) if few else ok(name, "ready for the months to come")
-
-
 def custody(head: Head | None, last: int) -> CheckResult:
     """Whether the chain of custody ends where it should. `last`: the place of its last record, 0: it has none."""
     name = "chain of custody"

@@ -4,8 +4,6 @@ The order within a part is what makes a crash harmless. The claims are leased fi
 files go, and only then the rows that name them: a row is all that knows of a file, so a file whose row went first would
 stay for ever. A prune that dies in between leaves rows whose files are gone; the next one finds
 the same rows, counts a file that is gone as deleted, and goes on. A file that cannot be deleted keeps its row.
-
-Where the database keeps attempts by month, those of a month go at once when no row of it names a file any more.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -73,40 +71,20 @@ class Part:
     last: int  # up to which attempt was looked
 
 
-@dataclass(frozen=True)
-class AttemptMonth:
-    """A month whose attempts can be deleted at once, or all the time up to one."""
-
-    name: str  # the database's
-    since: datetime | None  # None: from the beginning of time
-    until: datetime
-
-
 class Past(Protocol):
     """What the database keeps of the time before. Each of these is one or two short transactions."""
 
     def outlook(self, before: datetime, now: datetime) -> PruneForecast:
         """What would go."""
 
-    def months(self, before: datetime) -> Sequence[AttemptMonth]:
-        """The months before that date whose attempts can be deleted at once."""
-
-    def take(
-        self, before: datetime, now: datetime, last: int, with_document_in: AttemptMonth | None = None
-    ) -> Part | None:
-        """The next attempts after `last` of claims that are not tried any more, which are leased; None: there are no more.
-
-        `with_document_in`: those of this month alone that name a document.
-        """
+    def take(self, before: datetime, now: datetime, last: int) -> Part | None:
+        """The next attempts after `last` of claims that are not tried any more, which are leased; None: there are no more."""
 
     def take_evidence(self, before: datetime, now: datetime, last: int) -> Part | None:
         """The same of pieces of evidence, of which attempts may know nothing."""
 
     def forget_evidence(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
         """Delete the pieces that are `gone`, and release all claims."""
-
-    def empty(self, month: AttemptMonth, now: datetime) -> int:
-        """Delete the attempts of a month; how many. None goes, if one of them stays, or the month is in use."""
 
     def forget(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
         """Delete the attempts that are `gone`, say in their claims that there is no document, and release all claims.
@@ -149,18 +127,12 @@ def prune(past: Past, erase: Erase, before: datetime, now: Callable[[], datetime
     """Have all of it go, a part at a time, so that runs go on meanwhile. Raises RunError."""
     done = Pruned()
 
-    def forget(month: AttemptMonth | None) -> None:
-        last = 0
-        while part := past.take(before, now(), last, month):
-            last = part.last
-            gone = [attempt for attempt in part.attempts if _erased(attempt, erase, done)]
-            past.forget(part, gone, now())
-            done.attempts += len(gone)
-
-    for month in past.months(before):
-        forget(month)
-        done.attempts += past.empty(month, now())
-    forget(None)
+    last = 0
+    while part := past.take(before, now(), last):
+        last = part.last
+        gone = [attempt for attempt in part.attempts if _erased(attempt, erase, done)]
+        past.forget(part, gone, now())
+        done.attempts += len(gone)
     last = 0
     while part := past.take_evidence(before, now(), last):
         last = part.last

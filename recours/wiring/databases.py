@@ -9,9 +9,8 @@ from recours.database.adoption import read_adoption
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset
 from recours.database.enrolment import ClaimEnrolment
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
-from recours.database.schema.partitions import BY_MONTH, readiness
 from recours.database.schema.rights import MISSING
-from recours.database.schema.upgrade import NEWER, NOT_DONE, bring_up_to_date, create_file, remarks_on
+from recours.database.schema.upgrade import NOT_DONE, bring_up_to_date, create_file
 from recours.database.waits import USUAL, Waits
 from recours.settings.model import Settings
 
@@ -23,7 +22,7 @@ CREATED = "created with its whole schema"
 CLOCKS_AGREE = timedelta(seconds=5)
 _CLOCKS_DIFFER = "The clock of this machine is"
 # How the remarks on an opened database begin that someone should read.
-TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING, NEWER, BY_MONTH)
+TO_BE_READ = (*NOT_DONE, _CLOCKS_DIFFER, MISSING)
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,7 @@ def open_database(settings: Settings, *, connections: int | None = None) -> Open
         offset = clock_offset(database)
         schema, done = bring_up_to_date(database, schema, SystemClock(offset))
         require_rights(database, [right for right in schema.missing_rights if not right.need.optional])
-        done += [*rights_remarks(database, schema), *remarks_on(database, schema)]
-        done += readiness(database, SystemClock(offset).now()).remarks
+        done += rights_remarks(database, schema)
         return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
     except DatabaseError:
         database.close()

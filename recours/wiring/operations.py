@@ -20,11 +20,11 @@ from recours.database.claims import ClaimRepository
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
+from recours.database.predicates import EVERYTHING
 from recours.database.reports.records import DatabaseRecords
 from recours.database.reports.stakes import DatabaseStakes
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
-from recours.database.schema.upgrade import left_alone, reach_of_next_run
 from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
@@ -98,7 +98,7 @@ class Operations:
     @property
     def left_alone(self) -> LeftAlone:
         """The claims that no run works on. Raises DatabaseError."""
-        return left_alone(self.database, self.schema)
+        return LeftAlone()
 
     @property
     def enrolment(self) -> ClaimEnrolment:
@@ -345,7 +345,7 @@ def operations_over(settings: Settings, database: Database, schema: Schema, cloc
     """The operations over a database that is open already. Raises DatabaseError."""
     catalog = catalog_of(settings, directory_of(database))
     redact, columns = redactor(settings), schema.columns
-    reach = reach_of_next_run(database, schema)
+    reach = EVERYTHING
     return Operations(
         settings=replace(settings, policy=policy_of(settings, database)),
         database=database,

@@ -14,9 +14,9 @@ from recours.database.custody import DatabaseTimestamps
 from recours.database.engine import Database
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
+from recours.database.predicates import EVERYTHING
 from recours.database.proofs import DatabaseProofs
 from recours.database.samples import DatabaseSamples
-from recours.database.schema.upgrade import reach_of
 from recours.documents.store import DocumentStore, erase
 from recours.logs import local, run_log
 from recours.monitoring.observers import ProgressBar, RunObservers
@@ -58,7 +58,7 @@ def make_worker(
     kept = kept or accounts(settings, clock, jitter, database=database)
     catalog, reach, language = (
         catalog_of(settings, kept.of_clients),
-        reach_of(opened.schema),
+        EVERYTHING,
         settings.mail.language,
     )
     deps = Dependencies(

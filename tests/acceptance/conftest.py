@@ -1,7 +1,6 @@
 """A service on either kind of database, and the person who keeps it."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,6 @@ import pytest
 from recours.sandbox import Sandbox, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
-from tests.acceptance.versions_before import PREDECESSORS, Life, Predecessor, checkout_of, installed
-from tests.conftest import KINDS, Kind
 from tests.fakes.smtp import MailServer
 
 
@@ -30,18 +27,3 @@ def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -
 @pytest.fixture
 def person(service: Service, url: str) -> Person:
     return Person.of(service, url)
-
-
-@pytest.fixture(scope="session", params=PREDECESSORS, ids=lambda commit: commit[:7])
-def predecessor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Predecessor:
-    own = tmp_path_factory.getbasetemp()
-    is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ
-    return checkout_of(request.param, own.parent if is_one_of_several else own)
-
-
-@pytest.fixture(params=KINDS)
-def life(
-    request: pytest.FixtureRequest, kinds: Callable[[str], Kind], predecessor: Predecessor, tmp_path: Path
-) -> Iterator[Life]:
-    with installed(kinds(request.param), predecessor, tmp_path) as life:
-        yield life

@@ -1,46 +1,30 @@
 """`recours prune`: what is past its keeping time goes, files first, while runs go on; what dies on the way is taken up again."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, make_url
+from sqlalchemy import make_url
 
-from recours.database.engine import Database, DatabaseError
+from recours.database.engine import Database
 from recours.database.pruning import DatabasePast
-from recours.database.schema.rights import quoted
-from recours.database.schema.upgrade import complete, grant_rights
 from recours.documents.store import erase
-from recours.operations.prune import AttemptMonth, OldAttempt, Part, Pruned, prune
+from recours.operations.prune import OldAttempt, Part, Pruned, prune
 from recours.runs.fetch import PODFetchWorker
-from recours.sandbox import Scenario, SimulatedClock
+from recours.sandbox import Scenario
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
-from tests.conftest import Kind, Sqlite
-from tests.postgres import role_without_rights
+from tests.conftest import Kind
 
 FOREVER = (Scenario.UNKNOWN,) * 40
 BETWEEN = datetime(2026, 3, 1, tzinfo=UTC)  # the old ones end in February, the new ones in March
 OLDER = ("--older-than", "2026-03-01T00:00+00:00")
 STATE = "claim_reference, pod_fetch_status, pod_stage, pod_retry_count, pod_fetched_at"
 PERSONAL = "pod_url, pod_delivery_person, pod_signature_url, pod_known_delivery"
-
-
-@pytest.fixture
-def url(kind: Kind, tmp_path: Path, clock: SimulatedClock) -> Iterator[str]:
-    """A database with the whole schema; on PostgreSQL with months from now on, which is February."""
-    made = kind.ready(tmp_path) if isinstance(kind, Sqlite) else kind.empty(tmp_path)
-    if not isinstance(kind, Sqlite):
-        with closing(Database(made)) as database:
-            complete(database, clock)
-    yield made.render_as_string(hide_password=False)
-    kind.drop(made)
 
 
 def turns(service: Service) -> None:
@@ -350,10 +334,8 @@ class Mortal(DatabasePast):
             raise Death
         self.__dict__["left"] -= 1
 
-    def take(
-        self, before: datetime, now: datetime, last: int, with_document_in: AttemptMonth | None = None
-    ) -> Part | None:
-        part = super().take(before, now, last, with_document_in)
+    def take(self, before: datetime, now: datetime, last: int) -> Part | None:
+        part = super().take(before, now, last)
         self.step()
         return part
 
@@ -361,12 +343,6 @@ class Mortal(DatabasePast):
         self.step()
         super().forget(part, gone, now)
         self.step()
-
-    def empty(self, month: AttemptMonth, now: datetime) -> int:
-        self.step()
-        found = super().empty(month, now)
-        self.step()
-        return found
 
     def erase(self, path: str, sha256: str) -> str | None:
         self.step()
@@ -449,136 +425,3 @@ def test_two_at_once_and_runs_meanwhile_delete_each_once_and_nothing_new(service
         *documents_of(service),
         *(Path(f"{path}.json") for path in documents_of(service)),
     }
-
-
-# ---------------------------------------------------------------- whole months
-
-ON_POSTGRESQL = pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
-WORKER = "INSERT INTO recours_attempts (claim_id, run_id, worker, carrier, tracking_number, turn, started_at, duration_s, calls, outcome, used)"
-
-
-@dataclass
-class February:
-    """A month that is over, and what becomes of its partition."""
-
-    service: Service
-    database: Database
-    partition: str = "recours_attempts_before_2026_03"
-
-    def __post_init__(self) -> None:
-        self.file = self.service.sql(f"SELECT pg_relation_filenode('{self.partition}')")
-
-    @property
-    def was_emptied_at_once(self) -> bool:
-        return self.service.sql(f"SELECT pg_relation_filenode('{self.partition}')") != self.file
-
-    def rows(self) -> list[int]:
-        return [n for (n,) in self.service.sql(f"SELECT claim_id FROM {self.partition} ORDER BY id")]
-
-    def prune(self, past: DatabasePast | None = None) -> Pruned:
-        past = past or DatabasePast(self.database, "february")
-        return prune(past, erase, BETWEEN, repeat(datetime(2026, 6, 1, tzinfo=UTC)).__next__)
-
-
-@pytest.fixture
-def february(service: Service, url: str) -> Iterator[February]:
-    """1 has its POD, 2 gave up, 3 was deleted by the service; 4 has its POD since March."""
-    service.add(Scenario.DELIVERED)
-    service.add(*(Scenario.POD_LATE,) * 40)
-    service.add(Scenario.POD_LATE)
-    turns(service)
-    service.sql("DELETE FROM claims WHERE claim_reference = 'CLM-0003'")
-    service.clock.advance(timedelta(days=40))
-    service.add(Scenario.DELIVERED, pod_fetch_status="pending")
-    service.run(PODFetchWorker)
-    with closing(Database(make_url(url))) as database:
-        yield February(service, database)
-
-
-@ON_POSTGRESQL
-def test_a_month_of_which_nothing_stays_is_emptied_at_once(february: February) -> None:
-    (document,) = documents_of(february.service)[:1]
-    count = len(february.rows())
-    done = february.prune()
-    assert (done.attempts, done.documents) == (count, 1)
-    assert count > 5
-    assert february.was_emptied_at_once
-    assert (february.rows(), document.exists()) == ([], False)
-    assert of(february.service, PERSONAL, 1) == (None,) * 4
-    assert attempts_of(february.service)["CLM-0004"] == 1
-    assert february.prune() == Pruned()
-
-
-@ON_POSTGRESQL
-@pytest.mark.parametrize(
-    "why",
-    ["a claim is tried again", "a file stays", "somebody reads it", "no right", "written meanwhile"],
-)
-def test_a_month_of_which_anything_stays_goes_row_by_row(
-    february: February, monkeypatch: pytest.MonkeyPatch, why: str
-) -> None:
-    monkeypatch.setattr("recours.database.pruning._WAITS_FOR_A_MONTH", "SET LOCAL lock_timeout = '100ms'")
-    service, url = february.service, february.database.url
-    with ExitStack() as stack:
-        staying, past = 0, None
-        if why == "a claim is tried again":
-            service.sql("UPDATE claims SET pod_fetch_status = 'pending' WHERE claim_reference = 'CLM-0002'")
-            staying = 4
-        elif why == "a file stays":
-            path = documents_of(service)[0]
-            path.unlink()
-            path.mkdir()
-            staying = 1
-        elif why == "somebody reads it":
-            stack.enter_context(february.database.read()).exec_driver_sql("SELECT 1 FROM recours_attempts")
-        elif why == "no right":
-            role = stack.enter_context(role_without_rights(url, "Job"))
-            with closing(Database(url)) as database:
-                grant_rights(database, role)
-            service.sql(f"REVOKE TRUNCATE ON {february.partition} FROM {quoted(role)}")
-            job = stack.enter_context(closing(Database(url.set(username=role))))
-            past = DatabasePast(job, "job")
-        else:
-            past = _Interrupted(february.database, "interrupted")
-            service.add(Scenario.IN_TRANSIT)
-            staying = 1
-        count = len(february.rows())
-        done = february.prune(past)
-    assert not february.was_emptied_at_once
-    assert len(february.rows()) == staying
-    assert done.attempts == count - (0 if isinstance(past, _Interrupted) else staying)
-
-
-class _Interrupted(DatabasePast):
-    """Just before a month is to be emptied, an attempt at a claim that waits is dated in it."""
-
-    def empty(self, month: AttemptMonth, now: datetime) -> int:
-        with self.database.write() as connection:
-            connection.exec_driver_sql(
-                f"{WORKER} SELECT id, 'r', 'w', 'chronopost', 'XY1', 0, TIMESTAMP '2026-02-27', 0.1, 2, 'failed', true"
-                " FROM claims WHERE claim_reference = 'CLM-0005'"
-            )
-        return super().empty(month, now)
-
-
-@ON_POSTGRESQL
-def test_nobody_writes_to_a_month_between_the_last_look_and_its_end(february: February) -> None:
-    refusals: list[DatabaseError] = []
-
-    @event.listens_for(february.database.engine, "before_cursor_execute")
-    def write(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if statement.startswith("TRUNCATE"):
-            with closing(Database(february.database.url, lock_wait_s=0.1)) as other:
-                with other.read() as connection:  # others may read
-                    assert (
-                        connection.exec_driver_sql("SELECT count(*) FROM recours_attempts").scalar_one() > 5
-                    )
-                with pytest.raises(DatabaseError) as refusal, other.write() as connection:
-                    connection.exec_driver_sql(
-                        f"{WORKER} VALUES (9, 'r', 'w', 'ups', '1Z', 0, TIMESTAMP '2026-02-27', 0.1, 2, 'failed', true)"
-                    )
-                refusals.append(refusal.value)
-
-    february.prune()
-    assert [refusal.is_of_lock for refusal in refusals] == [True]
-    assert february.was_emptied_at_once

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.partitions import partitions_of
 from recours.database.schema.rights import NEEDS, Need, all_rights, grants, missing_rights, quoted
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
@@ -104,10 +103,8 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
             ),
             {"role": role},
         )
-        months = {partition.name for partition in partitions_of(connection) if partition.month}
         assert {tuple(row) for row in granted} == {
-            *((need.name, right) for need in NEEDS for right in need.rights),
-            *((month, "TRUNCATE") for month in months),
+            (need.name, right) for need in NEEDS for right in need.rights
         }
 
 

@@ -9,8 +9,8 @@ import pytest
 from recours.core.quota import QuotaRequest
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
+from recours.database.schema.indexes import build_missing
 from recours.database.schema.inspection import look
-from recours.database.schema.large_tables import build_indexes
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -108,7 +108,7 @@ def test_indexes_that_such_a_run_was_building_are_built_by_another(database: Dat
             f"INSERT INTO recours_leases VALUES ('indexes on claims', 'dead', '{FAR:%Y-%m-%d %H:%M:%S}')"
         )
     clock = SimulatedClock(FAILED_AT)
-    assert build_indexes(database, look(database), clock) == ["Built on claims: ix_claims_pod_backlog"]
+    assert build_missing(database, look(database), clock) == ["Built on claims: ix_claims_pod_backlog"]
 
 
 def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(service: Service, person: Person) -> None:

@@ -15,9 +15,10 @@ import pytest
 from sqlalchemy import inspect, make_url
 
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema import alone, large_tables, revisions
-from recours.database.schema.inspection import HEAD, Schema, look, require_claims
-from recours.database.schema.large_tables import MISSING, index_statements
+from recours.database.schema import alone
+from recours.database.schema.definition import claim_indexes
+from recours.database.schema.indexes import MISSING
+from recours.database.schema.inspection import HEAD, look, require_claims
 from recours.database.schema.upgrade import bring_up_to_date, sql_of_completion
 from tests.conftest import Kind
 from tests.postgres import execute, programs
@@ -89,20 +90,12 @@ def leases(database: Database) -> list[tuple[Any, ...]]:
         return connection.execute("SELECT name, holder, held_until FROM recours_leases").fetchall()
 
 
-def test_every_index_on_claims_that_the_migrations_make_is_looked_for(old: Database) -> None:
-    made = {
-        name
-        for revision in revisions("base")
-        if hasattr(revision.module, "claim_indexes")
-        for name in revision.module.claim_indexes({"status"}, "postgresql")
-    }
-    assert look(old).missing_indexes == made
+def test_indexes_depend_on_the_columns_of_the_service(old: Database) -> None:
     with service(old) as connection:
         connection.execute("ALTER TABLE claims DROP COLUMN status CASCADE")
-    assert look(old).missing_indexes == made - {"ix_claims_pod_shelved"}
     first_run(old)
     assert look(old).missing_indexes == frozenset()
-    assert set(valid_indexes(old)) == made - {"ix_claims_pod_shelved"}
+    assert set(valid_indexes(old)) == set(claim_indexes({"status"}, "postgresql")) - {"ix_claims_pod_shelved"}
 
 
 def test_what_was_there_is_left_as_it_is(old: Database) -> None:
@@ -171,18 +164,13 @@ def test_of_several_first_runs_at_once_one_brings_the_database_up_to_date(old: D
     assert leases(old) == []
 
 
-def test_a_run_waits_a_while_for_another_one_that_builds_and_goes_on_without(
-    old: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_goes_on_without_the_indexes_that_another_one_builds(old: Database) -> None:
     first_run(old)
-    monkeypatch.setattr(large_tables, "BUILDER_S", 0.6)
     until = datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=30)
     with service(old) as connection:
         connection.execute("DROP INDEX ix_claims_pod_ready")
         connection.execute("INSERT INTO recours_leases VALUES ('indexes on claims', 'other', %s)", [until])
-    begun = time.monotonic()
     (remark,) = first_run(old)
-    assert time.monotonic() - begun < 5
     assert remark.startswith("Another run builds the indexes on claims")
     assert "ix_claims_pod_ready" not in valid_indexes(old)
     assert [holder for _, holder, _ in leases(old)] == ["other"]
@@ -246,7 +234,7 @@ def test_a_schema_that_another_run_keeps_is_explained(old: Database, monkeypatch
 
 def test_what_a_builder_that_died_left_is_dropped_and_built_anew(old: Database) -> None:
     first_run(old)
-    statement = index_statements(Schema(HEAD, look(old).columns, frozenset({"ix_claims_pod_waiting"})))
+    statement = claim_indexes(look(old).columns, "postgresql")
     with service(old) as writer, service(old, autocommit=True) as builder:
         builder.execute("DROP INDEX ix_claims_pod_waiting")
         writer.execute("UPDATE claims SET carrier = 'GLS' WHERE id = 1")
@@ -259,22 +247,6 @@ def test_what_a_builder_that_died_left_is_dropped_and_built_anew(old: Database) 
     assert look(old).missing_indexes == {"ix_claims_pod_waiting"}
     assert first_run(old) == ["Built on claims: ix_claims_pod_waiting"]
     assert set(valid_indexes(old).values()) == {True}
-
-
-def test_an_index_that_waits_too_long_is_left_to_the_next_run(
-    old: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first_run(old)
-    monkeypatch.setattr(large_tables, "_LEASE", timedelta(seconds=1))
-    with service(old) as writer:
-        with service(old) as dropper:
-            dropper.execute("DROP INDEX ix_claims_pod_new")
-        writer.execute("UPDATE claims SET carrier = 'GLS' WHERE id = 1")
-        remarks = first_run(old)
-    assert remarks[0].startswith(MISSING)
-    assert "ix_claims_pod_new" in remarks[0]
-    assert leases(old) == []
-    assert first_run(old) == ["Built on claims: ix_claims_pod_new"]
 
 
 # ---------------------------------------------------------------- rights

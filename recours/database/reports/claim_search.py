@@ -1,6 +1,6 @@
 """Which claims a person looks at: alike in carrier, status and stage, or found by what is typed of them; and how many.
 
-Claims that are alike are read by an index of their own (migrations/versions/0005_desk.py), whose expressions are repeated
+Claims that are alike are read by an index of their own (recours/database/schema/definition.py), whose expressions are repeated
 here word by word: that costs the same however many claims there are. What stands anywhere in a text, and every order but
 the newest first, takes one pass over a narrow index (0015_search.py), or two.
 """

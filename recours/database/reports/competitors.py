@@ -11,12 +11,11 @@ from sqlalchemy import Connection, Select, select
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.database.engine import Database
-from recours.database.predicates import Reach, at_stage, edited, still_ours
+from recours.database.predicates import EVERYTHING, Reach, at_stage, edited, still_ours
 from recours.database.ready_claims import carrier_keys, leasable_ids, named_lanes
 from recours.database.reports.survey import sighted, sighted_columns
 from recours.database.rows import moments
 from recours.database.schema.inspection import Schema
-from recours.database.schema.upgrade import reach_of_next_run
 from recours.database.tables import claims
 from recours.operations.forecast.facts import Sighted
 from recours.operations.forecast.place import Competitors
@@ -97,7 +96,7 @@ class DatabaseCompetitors:
 
     @cached_property
     def _reach(self) -> Reach:
-        return reach_of_next_run(self.database, self.schema)
+        return EVERYTHING
 
     def _read(self, connection: Connection, ids: Iterable[Any], now: datetime) -> list[Sighted]:
         """The claims of these ids, in this order."""

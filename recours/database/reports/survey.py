@@ -45,7 +45,6 @@ from recours.database.ready_claims import lanes_of_parameter, named_lanes, of_ea
 from recours.database.reports.claim_search import not_done
 from recours.database.rows import free, raw_columns, readable_columns, unedited
 from recours.database.schema.inspection import Schema
-from recours.database.schema.upgrade import reach_of_next_run
 from recours.database.tables import attempts, claims, events, mails, quota
 from recours.operations.forecast.facts import Sighted
 from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile
@@ -76,7 +75,7 @@ def survey(
     `mended_after`: retries after this are those of no backoff, and are recomputed by a run. `recall`: those too whose last
     attempt a run recalls. `unnumbered`: those too that wait for their tracking number.
     """
-    reach = reach_of_next_run(database, schema)
+    reach = EVERYTHING
     if schema.is_current:
         columns = sighted_columns(schema, now)
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
@@ -171,7 +170,7 @@ class DatabaseOutlook:
             still_ours(),
             or_(waits, at_stage(Stage.UNNUMBERED)),
             ends,
-            reach_of_next_run(self.database, self.schema).rows(),
+            EVERYTHING.rows(),
         )
         with self.database.read() as connection:
             for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():

@@ -1,0 +1,21 @@
+"""Everything that recours keeps beside the service's own tables, as `recours.database.schema.definition` describes it.
+
+Until the first release nothing is upgraded, so this follows the definition. The release writes its SQL out here in full,
+since a migration must do tomorrow what it did today; from then on, changes are migrations of their own, which only add.
+"""
+
+from alembic import op
+from sqlalchemy import inspect
+
+from recours.database.schema.definition import statements
+
+revision = "0001_initial"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Add what is missing; on PostgreSQL without the indexes on claims, which no transaction can build beside others."""
+    connection = op.get_bind()
+    columns = {column["name"] for column in inspect(connection).get_columns("claims")}
+    for statement in statements(columns, connection.dialect.name):
+        op.execute(statement)

@@ -1,0 +1,75 @@
+"""A database whose schema another version of recours made: nothing is upgraded yet."""
+
+from contextlib import closing
+
+import pytest
+from sqlalchemy import inspect, make_url
+
+from recours.database.engine import Database
+from recours.database.schema.definition import claim_indexes
+from recours.sandbox import Scenario
+from tests.acceptance.person import Person
+from tests.acceptance.simulation import Service
+from tests.processes.commands import worker
+
+COMMANDS = (
+    "status", "why CLM-0001", "check --offline", "reopen CLM-0001 --yes", "enroll --yes", "plan", "prune --older-than 30d",
+    "init-db", "init-db --sql", "backup",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["0015", "0002_next"])
+def test_it_is_left_alone_and_explained_in_one_sentence(
+    service: Service, person: Person, url: str, version: str
+) -> None:
+    service.add(Scenario.DELIVERED)
+    service.sql("UPDATE recours_schema_version SET version_num = ?", version)
+    before = content(url)
+    ended = {
+        (name, *options): worker(name, *options, environment=person.environment, folder=person.folder)
+        for name in ("pod_retry_scheduler", "pod_fetch_worker")
+        for options in ((), ("--dry-run",))
+    } | {(line,): person.types(*line.split()) for line in COMMANDS}
+    for typed, done in ended.items():
+        said = done.stdout + done.stderr
+        assert done.returncode == 2, (typed, said)
+        assert said.count(f"has the schema {version} of another version of recours") == 1, (typed, said)
+        assert "Traceback" not in said
+    assert content(url) == before
+
+
+def test_what_it_says_to_do_has_recours_begin_anew(service: Service, person: Person, url: str) -> None:
+    service.add(Scenario.DELIVERED)
+    service.run()
+    service.sql("UPDATE recours_schema_version SET version_num = '0015'")
+    with closing(Database(make_url(url))) as database:
+        found = inspect(database.engine)
+        columns = [column["name"] for column in found.get_columns("claims")]
+        indexes = claim_indexes(columns, database.engine.dialect.name)
+        with database.write() as connection:
+            for statement in (
+                *(f"DROP VIEW {name}" for name in found.get_view_names() if name.startswith("recours_")),
+                *(f"DROP TABLE {name}" for name in found.get_table_names() if name.startswith("recours_")),
+                *(f"DROP INDEX {name}" for name in indexes),
+                *(f"ALTER TABLE claims DROP COLUMN {name}" for name in columns if name.startswith("pod_")),
+            ):
+                connection.exec_driver_sql(statement)
+    assert "added to claims: pod_fetch_status" in person.does("init-db")
+    assert "CLM-0001: enrolled" in person.does("enroll", "CLM-0001", "--yes")
+    assert service.sql("SELECT pod_fetch_status FROM claims") == [("pending",)]
+
+
+def content(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table, and the tables' columns."""
+    with closing(Database(make_url(url))) as database:
+        found = inspect(database.engine)
+        columns = {
+            name: [column["name"] for column in found.get_columns(name)] for name in found.get_table_names()
+        }
+        with database.read() as connection:
+            return {
+                f"{name} ({', '.join(names)})": sorted(
+                    map(tuple, connection.exec_driver_sql(f"SELECT * FROM {name}")), key=repr
+                )
+                for name, names in columns.items()
+            }
