@@ -116,19 +116,16 @@ class APIRequestQueue:
         slack: timedelta = timedelta(minutes=5),
         redact: Redactor | None = None,
         local: LocalTime = lambda at: at,
-        falls_back: bool = True,
     ) -> None:
         """`accounts`: by their keys; a client's may be made when it is first asked for, and they are never all gone through.
 
-        `slack`: how early a due try counts as due. `local` turns UTC into the log's time. `falls_back`: the house's
-        account is asked about a parcel that is denied to a client's.
+        `slack`: how early a due try counts as due. `local` turns UTC into the log's time.
         """
         self._accounts = accounts
         self._quota = quota
         self._clock = clock
         self._redact = redact or Redactor(())
         self._local = local
-        self._falls_back = falls_back
         self._refusals = Refusals(accounts, quota, clock, slack)
         self._first_answers: dict[str, FirstAnswer] = {}
 
@@ -324,8 +321,7 @@ class APIRequestQueue:
         most = self._accounts[key].spec.numbers_per_call
         if len(asked) > most:
             raise ValueError(f"{key} tracks {most} numbers with one call, not {len(asked)}")
-        is_of_client = carrier_of(key) != key
-        at_house = partial(self._at_house, key, go_on) if self._falls_back and is_of_client else None
+        at_house = partial(self._at_house, key, go_on) if carrier_of(key) != key else None
         return self._bundle(reservations, key, asked, at_house)
 
     def _bundle(

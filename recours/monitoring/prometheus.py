@@ -47,8 +47,8 @@ class Metric:
     samples: Sequence[tuple[Mapping[str, str], float]]
 
 
-def metrics(now: Overview, last_success: Mapping[str, Run], *, by_account: bool = False) -> list[Metric]:
-    """`last_success`: of each worker that has one, the last run that went well. `by_account`: of each client's account too."""
+def metrics(now: Overview, last_success: Mapping[str, Run]) -> list[Metric]:
+    """`last_success`: of each worker that has one, the last run that went well."""
     mails = [({"state": state}, now.mails.get(state, 0)) for state in (MailState.READY, MailState.HELD)]
     count = Counter(problem.kind for problem in problems(now))
     found = [
@@ -56,7 +56,6 @@ def metrics(now: Overview, last_success: Mapping[str, Run], *, by_account: bool 
         *_backlogs(now),
         *_carriers([carrier for carrier in now.carriers if carrier.configured]),
         *_accounts(now),
-        *(_each_account(now) if by_account else ()),
         Metric("recours_mails_waiting", "Mails that are to be sent (ready) or released (held).", mails),
         Metric(
             "recours_problems",
@@ -201,25 +200,6 @@ def _accounts(now: Overview) -> Iterator[Metric]:
             for key in carriers
             for health in AccountHealth
         ],
-    )
-
-
-def _each_account(now: Overview) -> Iterator[Metric]:
-    """Labelled by the account's number, which tells nobody whose it is."""
-    due = {backlog.carrier: backlog.due for backlog in now.backlogs}
-    labels = {
-        listed.account.key: {"carrier": listed.account.carrier, "account": str(listed.account.id)}
-        for listed in now.accounts
-    }
-    yield Metric(
-        "recours_client_account_open",
-        "1 if the account of a client takes calls, else 0.",
-        [(labels[one.account.key], int(one.health is AccountHealth.OPEN)) for one in now.accounts],
-    )
-    yield Metric(
-        "recours_client_account_due_claims",
-        f"Claims of the account of a client that are due now, counted up to {COUNTED_UP_TO}.",
-        [(of_account, due.get(key, 0)) for key, of_account in labels.items()],
     )
 
 

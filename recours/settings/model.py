@@ -416,7 +416,6 @@ class MonitoringSettings:
     # With {worker}, or not; "": none. A secret: those who know it can ping.
     ping_url: str = _set_by("RECOURS_PING_URL", "", ping_url, "a check of healthchecks that is pinged at each run's start and end; {worker} in it is the worker's name", secret=True)
     metrics_file: Path | None = _set_by("RECOURS_METRICS_FILE", "", metrics_file, "a file for node_exporter's textfile collector, rewritten by each run; its name ends in .prom")
-    metrics_by_account: bool = _set_by("RECOURS_METRICS_ACCOUNTS", "false", yes_or_no, "whether the metrics tell the accounts of clients apart, by a label; each account adds series")
     # fmt: on
 
 
@@ -449,8 +448,7 @@ class Settings:
     tsa_certificate: Path | None = _set_by("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
     keep_refused: timedelta | None = _set_by("RECOURS_KEEP_REFUSED_DAYS", "90", days(none_or_at_least(1, 36_500)), "days for which files that prove nothing are kept, 0: until they are pruned")
     # The first seals the credentials of clients in the database, any opens them.
-    accounts_keys: tuple[str, ...] = _set_by("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; keys before it may follow, between commas", secret=True)
-    account_fallback: bool = _set_by("RECOURS_ACCOUNT_FALLBACK", "true", yes_or_no, "whether the house's account is asked about a parcel that the carrier denied to the client's account")
+    accounts_keys: tuple[str, ...] = _set_by("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; older keys follow it, between commas", secret=True)
     dashboard_password: PasswordHash | None = _set_by("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it", secret=True)
     page_user_header: str = _set_by("RECOURS_PAGE_USER_HEADER", "", header_name, "the header in which a proxy names the page's reader, such as X-Forwarded-User; it counts from RECOURS_PAGE_PROXIES alone")
     page_proxies: tuple[Network, ...] = _set_by("RECOURS_PAGE_PROXIES", "", networks, "the addresses or networks of these proxies, between commas")

@@ -83,7 +83,6 @@ def make_queue(
         slack=policy.backoff.slack,
         redact=redactor(settings),
         local=local,
-        falls_back=settings.account_fallback,
     )
 
 

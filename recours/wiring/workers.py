@@ -155,4 +155,4 @@ def metrics_text(settings: Settings, opened: Opened) -> str:
         for name in SCHEDULES
         if (run := operations.records.last_success(name, now.at + CLOCKS_DIFFER))
     }
-    return exposition(metrics(now, well, by_account=settings.watch.metrics_by_account))
+    return exposition(metrics(now, well))

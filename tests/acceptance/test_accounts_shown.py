@@ -31,8 +31,7 @@ def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
     clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
     with Sandbox(now=clock.now) as box:
         settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false",
-                                    "RECOURS_LANGUAGE": "en", "RECOURS_ACCOUNTS_KEY": new_key(),
-                                    "RECOURS_METRICS_ACCOUNTS": "true"}  # fmt: skip
+                                    "RECOURS_LANGUAGE": "en", "RECOURS_ACCOUNTS_KEY": new_key()}  # fmt: skip
         service = Service(tmp_path, box, clock, url=url, **settings)
         given = {
             name: service.environment.pop(name) for name in ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
@@ -122,8 +121,6 @@ def test_the_plan_and_the_metrics_know_each_account(seen: Operations, service: S
     text = metrics_text(service.settings, opened)
     opened.database.close()
     assert 'recours_client_accounts{carrier="chronopost",health="refused"} 1' in text
-    assert 'recours_client_account_open{carrier="chronopost",account="1"} 1' in text
-    assert 'recours_client_account_due_claims{carrier="chronopost",account="2"} 1' in text
     assert WRONG not in text
 
 

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -57,9 +56,9 @@ class Scene:
     )  # of the settings, where they are not the account's
     unusable: dict[str, str] = field(default_factory=dict)
 
-    def queue(self, **options: Any) -> APIRequestQueue:
+    def queue(self) -> APIRequestQueue:
         self.accounts = Accounts(self._account)
-        return APIRequestQueue(self.accounts, self.store, self.clock, **options)
+        return APIRequestQueue(self.accounts, self.store, self.clock)
 
     def _account(self, key: str) -> Account:
         number = int(key.partition("#")[2] or 0)
@@ -216,13 +215,13 @@ def test_what_is_denied_to_both_is_denied(scene: Scene) -> None:
     assert (fetched.remember, fetched.account) == (None, HOUSE)
 
 
-@pytest.mark.parametrize("why", ["no fallback", "no credentials", "refused"])
+@pytest.mark.parametrize("why", ["no credentials", "refused"])
 def test_the_denial_stands_where_the_house_is_not_to_be_asked(scene: Scene, why: str) -> None:
     if why == "no credentials":
         scene.unusable = {"chronopost": "CHRONOPOST_ACCOUNT"}
     if why == "refused":
         scene.passwords = {"chronopost": "999999"}
-    queue = scene.queue(falls_back=why != "no fallback")
+    queue = scene.queue()
     if why == "refused":
         scene.parcel("XY000000009FR", None)
         assert kind(fetch(queue, "chronopost", "XY000000009FR")) is ErrorKind.AUTH_FAILED
