@@ -1,13 +1,14 @@
 """`recours init-db`, `backup` and `restore`: the database made, copied with its documents, and put back."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from recours import __version__
-from recours.backup import Examined, Restored, examine, make_backup, put_back
-from recours.backup.folder import FolderBackup, Manifest, open_backup
+from recours.backup import Restored, faults_of, make_backup, put_back
+from recours.backup.folder import Backup, BackupFacts, open_backup
 from recours.carriers.registry import CATALOG
 from recours.cli.console import FAILED, as_typed, harmless, say_error, status_of
 from recours.cli.operations import (
@@ -20,7 +21,7 @@ from recours.cli.operations import (
     tell_json,
 )
 from recours.core.errors import RunError
-from recours.core.text import clean, plural
+from recours.core.text import plural
 from recours.database.engine import Database
 from recours.database.schema.inspection import look, require_claims
 from recours.database.schema.upgrade import complete, create_file, grant_rights, sql_of_completion
@@ -90,43 +91,32 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
         try:
             require_claims(database, look(database))
             parent = (folder or settings.root / "data" / "backups").absolute()
-            made, manifest = make_backup(
+            made, facts = make_backup(
                 database, parent, settings.pod_dir, __version__, clock_of(database).now()
             )
         finally:
             database.close()
-    for missing in manifest.missing:
-        click.echo(f"WARNING: {missing.message}.", err=True)
+    _warn(facts)
     if as_json:
-        tell_json(_as_json(manifest) | {"folder": str(made)})
+        tell_json(asdict(facts) | {"folder": str(made)})
         return
-    click.echo(f"{made}: {_content(manifest)}.")
+    click.echo(f"{made}: {_content(facts)}.")
     click.echo(
         "Not in it: .env and secrets.toml. Keep them elsewhere, and a copy of this folder on another machine."
     )
     click.echo(pasteable(f"To verify it: recours restore --check {as_typed(made)}"))
 
 
-def _content(manifest: Manifest) -> str:
-    facts = manifest.facts
+def _warn(facts: BackupFacts) -> None:
+    for missing in facts.documents_missing:
+        click.echo(f"WARNING: {harmless(missing)}.", err=True)
+
+
+def _content(facts: BackupFacts) -> str:
     return (
         f"{plural(facts.claims, 'claim')}, {plural(facts.attempts, 'attempt')}, "
-        f"{plural(len(manifest.documents), 'document')}, {manifest.size:,} bytes"
+        f"{plural(facts.documents, 'document')}, {facts.bytes:,} bytes"
     )
-
-
-def _as_json(manifest: Manifest) -> dict[str, object]:
-    return {
-        "made_at": manifest.made_at.isoformat(),
-        "recours": manifest.version,
-        "database": manifest.kind,
-        "schema": manifest.facts.schema,
-        "claims": manifest.facts.claims,
-        "attempts": manifest.facts.attempts,
-        "documents": len(manifest.documents),
-        "bytes": manifest.size,
-        "documents_lacking": [asdict(missing) for missing in manifest.missing],
-    }
 
 
 @click.command("restore")
@@ -138,59 +128,49 @@ def _as_json(manifest: Manifest) -> dict[str, object]:
 def restore_command(folder: Path, check: bool, force: bool, database_url: str | None, as_json: bool) -> None:
     """Put the backup in FOLDER back: its database in the place of the configured one, and the missing documents.
 
-    It is verified first: every file's SHA-256, the copy of the database itself, and every document that it knows of.
-    Stop both jobs and the service's application before.
+    It is verified first: every file's SHA-256, as SHA256SUMS has it. Stop both jobs and the service's application before.
     """
     with report_faults():
         backup = open_backup(folder.absolute())
-        found = examine(backup)
+        faults = faults_of(backup)
         if not as_json:
-            _say_examined(backup, found, is_last=check)
+            _say_verified(backup, faults)
         done = None
-        if not found.faults and not check:
+        if not faults and not check:
             done = _restored(settings_for(database_url), backup, force=force)
     if as_json:
-        facts = _as_json(backup.manifest) | {
-            "folder": str(backup.folder),
-            "whole": not found.faults,
-            "faults": found.faults,
-            "warnings": found.warnings,
-        }
+        report = asdict(backup.facts) | {"folder": str(backup.folder), "whole": not faults, "faults": faults}
         if done:
-            facts |= {
+            report |= {
                 "restored": True,
                 "aside": str(done.aside) if done.aside else None,
                 "documents_put_back": done.copied,
                 "documents_moved": done.moved,
                 "files_left_as_they_are": done.kept,
             }
-        tell_json(facts)
+        tell_json(report)
     elif done:
         _say_restored(backup, done)
-    if found.faults:
+    elif not faults:
+        click.echo("The backup is whole: every file is what it was.")
+    if faults:
         raise SystemExit(FAILED)
 
 
-def _say_examined(backup: FolderBackup, found: Examined, *, is_last: bool) -> None:
-    """What was found out. `is_last`: nothing will be restored, even if the backup is whole."""
-    manifest = backup.manifest
-    made, version = shown(manifest.made_at), clean(manifest.version, 40)
-    schema = clean(manifest.facts.schema or "none of recours", 40)
-    click.echo(f"{backup.folder}: made {made} by recours {version}, {manifest.kind}, schema {schema}")
-    click.echo(f"{_content(manifest)}.")
-    for warning in found.warnings:
-        click.echo(f"WARNING: {harmless(warning)}.", err=True)
-    for fault in found.faults:
+def _say_verified(backup: Backup, faults: list[str]) -> None:
+    facts = backup.facts
+    made = shown(datetime.fromisoformat(facts.made_at))
+    schema = facts.schema or "none of recours"
+    click.echo(f"{backup.folder}: made {made} by recours {facts.recours}, {facts.database}, schema {schema}")
+    click.echo(f"{_content(facts)}.")
+    _warn(facts)
+    for fault in faults:
         say_error(fault)
-    if found.faults:
-        say_error(f"The backup is not whole: {plural(len(found.faults), 'fault')}. Nothing was restored.")
-    elif is_last:
-        click.echo(
-            "The backup is whole: every file is what it was, and every document that the database knows of is there."
-        )
+    if faults:
+        say_error(f"The backup is not whole: {plural(len(faults), 'fault')}. Nothing was restored.")
 
 
-def _restored(settings: Settings, backup: FolderBackup, *, force: bool) -> Restored:
+def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
     # An SQLite database that is damaged, or not there, is no reason to keep a good one back: it is not looked at.
     is_sqlite = settings.database_url.get_backend_name() == "sqlite"
     database = Database(settings.database_url) if is_sqlite else connect(settings)
@@ -200,8 +180,8 @@ def _restored(settings: Settings, backup: FolderBackup, *, force: bool) -> Resto
         database.close()
 
 
-def _say_restored(backup: FolderBackup, done: Restored) -> None:
-    made = shown(backup.manifest.made_at)
+def _say_restored(backup: Backup, done: Restored) -> None:
+    made = shown(datetime.fromisoformat(backup.facts.made_at))
     click.echo(f"Restored: {done.database} is as it was on {made}.")
     if done.aside:
         click.echo(f"What was there is kept as {done.aside}; delete it when you are content.")

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from recours.backup.folder import BackupError
-from recours.backup.sqlite import copy
+from recours.backup.sqlite import copying
 from tests.postgres import wait_until
 
 ROWS = 3000
+
+
+def copy(database: Path, path: Path) -> None:
+    with copying(database, path):
+        pass
 
 
 @pytest.fixture(params=["wal", "delete"])
@@ -60,11 +65,14 @@ def test_what_is_in_the_write_ahead_log_alone_is_in_the_copy(database: Path, tmp
     assert sums(tmp_path / "copy") == (before + 1, before + 1)
 
 
-def test_a_copy_is_a_file_of_its_own_and_says_its_mode(database: Path, tmp_path: Path) -> None:
+def test_a_copy_is_a_file_of_its_own_in_the_same_mode(database: Path, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
-    with closing(sqlite3.connect(database)) as connection:
-        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    assert copy(database, tmp_path / "b" / "copy").notes == {"journal_mode": mode}
+    copy(database, tmp_path / "b" / "copy")
+    modes = []
+    for path in (database, tmp_path / "b" / "copy"):
+        with closing(sqlite3.connect(path)) as connection:
+            modes.append(connection.execute("PRAGMA journal_mode").fetchone()[0])
+    assert modes[0] == modes[1]
     sums(tmp_path / "b" / "copy")
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["copy"]
 

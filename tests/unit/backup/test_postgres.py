@@ -1,25 +1,18 @@
-"""PostgreSQL's programs: which of them is taken, and what they are told."""
+"""PostgreSQL's programs: what they are told, and what is told when they fail."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
-from recours.backup import postgres
 from recours.backup.folder import BackupError
-from recours.backup.postgres import conninfo, faults
+from recours.backup.postgres import conninfo, restore_into
 from recours.database.engine import Database
 
 SECRET = "pa's\"s word"
-
-
-def program(folder: Path, name: str, version: int) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version}.3'\n", encoding="utf-8")
-    path.chmod(0o755)
-    return path
+HERE = make_url("postgresql+psycopg://joe@db.example/claims")
 
 
 def test_passwords_are_in_the_environment_and_not_among_the_arguments() -> None:
@@ -38,34 +31,33 @@ def test_a_secret_that_only_a_command_line_could_carry_is_refused() -> None:
         conninfo(Database(make_url("postgresql+psycopg://joe@db/claims?sslpassword=x")))
 
 
-def test_the_newest_program_that_can_read_the_server_is_taken(
+def test_without_the_program_it_is_said_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for version in (9, 14, 16):
-        program(tmp_path / str(version) / "bin", "pg_dump", version)
-    on_path = program(tmp_path / "path", "pg_dump", 15)
-    monkeypatch.setattr(postgres, "_FOLDERS", (f"{tmp_path}/[0-9]*/bin",))
-    monkeypatch.setenv("PATH", str(on_path.parent))
-    assert postgres._newest("pg_dump", at_least=15) == str(tmp_path / "16" / "bin" / "pg_dump")
-    with pytest.raises(
-        BackupError, match=r"pg_dump of version 17 or newer is needed.*Found: .*\(version 15\)"
-    ):
-        postgres._newest("pg_dump", at_least=17)
-    monkeypatch.setattr(postgres, "_FOLDERS", ())
-    assert postgres._newest("pg_dump", at_least=15) == str(on_path)
-
-
-def test_without_any_program_it_is_said_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres, "_FOLDERS", (f"{tmp_path}/*/bin", "/no/such/folder/*"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BackupError, match="apt-get install postgresql-client"):
-        faults(tmp_path / "dump")
+    with pytest.raises(
+        BackupError, match=r"pg_restore is not on the PATH.*apt-get install postgresql-client"
+    ):
+        restore_into(Database(HERE), tmp_path / "dump")
 
 
-@pytest.mark.parametrize("content", [b"", b"no dump", b"PGDMP" + os.urandom(400)])
-def test_what_is_no_dump_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "dump").write_bytes(content)
-    (fault,) = faults(tmp_path / "dump")
-    assert fault.startswith("The dump cannot be read: pg_restore: ")
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("sleep 60", "it did not end within 0 s. It is as it was"),
+        (
+            "echo 'pg_restore: error: no space' >&2; echo 'detail' >&2; exit 1",
+            "pg_restore: error: no space. It is",
+        ),
+        ("exit 3", "it ended with status 3. It is"),
+    ],
+)
+def test_a_program_that_fails_or_does_not_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, says: str
+) -> None:
+    program = tmp_path / "pg_restore"
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(BackupError, match=re.escape(says)):
+        restore_into(Database(HERE), tmp_path / "dump", deadline_s=0.3)
