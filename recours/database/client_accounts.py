@@ -48,8 +48,6 @@ _OF_CREDENTIALS: dict[str, Any] = {
     "refused_claim": None,
     "credentials_salt": None,
     "credentials_print": None,
-    "token": None,
-    "token_until": None,
 }
 _NO_SUCH_TABLE = "42P01"  # PostgreSQL's code for it
 _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)  # when a row was written whose time cannot be read

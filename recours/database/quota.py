@@ -80,8 +80,7 @@ _OF_CARRIER = (
     carriers.c.stopped_at,
     carriers.c.stopped_why,
 )
-_OF_ACCOUNT = tuple(column for column in _a if not column.name.startswith("token"))
-_CARRIER_STATE = select(*_OF_CARRIER, *_OF_ACCOUNT).select_from(
+_CARRIER_STATE = select(*_OF_CARRIER, *_a).select_from(
     _asked.outerjoin(carriers, carriers.c.carrier == _asked.c.carrier).outerjoin(
         account_state,
         and_(_a.carrier == _asked.c.carrier, _a.account_id == _asked.c.account_id),
@@ -342,7 +341,7 @@ class QuotaTables:
         of = {key: AccountKey.parse(key) for key in keys}
         named = {one.carrier for one in of.values()}
         outages = select(carriers.c.carrier, *_OF_CARRIER).where(carriers.c.carrier.in_(named))
-        states = select(*_OF_ACCOUNT).where(_a.carrier.in_(named))
+        states = select(*_a).where(_a.carrier.in_(named))
         with self.database.read() as connection:
             by_carrier = {row["carrier"]: row for row in connection.execute(outages).mappings()}
             by_account = {

@@ -269,10 +269,7 @@ client_accounts = Table(
     Column("id", KEY, primary_key=True),
     Column("client_id", KEY, nullable=False),
     Column("carrier", String(40), nullable=False),
-    Column(
-        "credentials", Text
-    ),  # sealed, see recours.accounts; NULL: removed, or they stand in a secrets file
-    Column("section", Text),  # the address of its section in a secrets file, in lower case
+    Column("credentials", Text),  # sealed, see recours.accounts; NULL: removed
     Column(
         "limits", JSON
     ),  # by capability ("": of all calls together), as in QUOTA_…; NULL: the carrier's defaults
@@ -301,10 +298,6 @@ account_state = Table(
     Column("refused_claim", KEY),  # whose call was refused; NULL: the sample number's
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
-    Column("token", Text),  # sealed
-    Column("token_until", Utc),
-    Column("token_holder", String(40)),  # who asks for a new one, until
-    Column("token_held_until", Utc),
 )
 
 # When this database was adopted, and what the service could say then. One row, whose id is 1.
