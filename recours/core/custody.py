@@ -225,14 +225,6 @@ def _what_changed(record: Record, content: dict[str, Any], computed: str) -> str
     return "" if content.get("claim_id") == record.claim_id else "claim_id"
 
 
-def check_chain(records: Iterable[Record], head: Head | None) -> Iterator[Breach]:
-    """All that is wrong with a chain, in its order."""
-    check = ChainCheck()
-    for record in records:
-        yield from check.add(record)
-    yield from check.end(head)
-
-
 # ---------------------------------------------------------------- are the files what the records say?
 
 

@@ -326,7 +326,7 @@ def texts(page: AppTest) -> list[str]:
 
 def test_the_example_page_fetches_shows_and_says_what_is_wrong(claim: Callable[..., str]) -> None:
     reference, late = claim(GOOD), claim(IN_TRANSIT)
-    page = AppTest.from_file(str(ROOT / "recours" / "dashboard" / "example_page.py"), default_timeout=30)
+    page = AppTest.from_file(str(ROOT / "docs" / "examples" / "fetch_button.py"), default_timeout=30)
     page.run()
     assert not page.button
     page.text_input[0].set_value(reference).run()

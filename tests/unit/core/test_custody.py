@@ -1,6 +1,6 @@
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from recours.core.custody import (
     Breach,
     BreachKind,
+    ChainCheck,
     CustodyEntry,
     CustodyEvent,
     FileCheck,
@@ -17,12 +18,20 @@ from recours.core.custody import (
     FileState,
     Head,
     Record,
-    check_chain,
     hash_of,
     links,
     shown_time,
     text_of,
 )
+
+
+def check_chain(records: Iterable[Record], head: Head | None) -> Iterator[Breach]:
+    """All that is wrong with a chain, in its order."""
+    check = ChainCheck()
+    for record in records:
+        yield from check.add(record)
+    yield from check.end(head)
+
 
 COUNT = 10_000
 AT = datetime(2026, 10, 5, 8, 31, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """A page such as the service's own application may have: a claim, its proof of delivery, and a button to fetch it now.
 
-`streamlit run recours/dashboard/example_page.py`
+`streamlit run docs/examples/fetch_button.py`
 """
 
 from pathlib import Path
