@@ -23,7 +23,6 @@ from recours.runs.ports import Clock
 log = logging.getLogger("email_sender")
 run_log = logging.getLogger("__main__")
 
-_MINUTE_S = 60.0
 _BATCH = 20
 _ENOUGH = 10  # refusals of us in a row: that is not one recipient's policy
 
@@ -71,7 +70,6 @@ class Envelope:
     sender: str
     reply_to: str = ""
     redirect: str = ""  # all mail goes there instead
-    a_minute: int = 0  # at most; 0: as fast as it goes
 
 
 class EmailSender:
@@ -121,16 +119,12 @@ class EmailSender:
         return self._sent
 
     def _send_ready(self, ids: list[int], go_on: Callable[[], bool]) -> None:
-        """Several at once: holding each by itself is what costs most. Not where sending is slow on purpose.
-
-        Raises MailServerError.
-        """
-        most = 1 if self._envelope.a_minute else _BATCH
+        """Several at once: holding each by itself is what costs most. Raises MailServerError."""
         with self._server(go_on) as server:
-            for place in range(0, len(ids), most):
+            for place in range(0, len(ids), _BATCH):
                 if not go_on():
                     return
-                batch = self._mails.take(ids[place : place + most], self._clock.now())
+                batch = self._mails.take(ids[place : place + _BATCH], self._clock.now())
                 self._send_batch(server, batch, go_on)
         if self._refused_us and self._refused_us == self._tried:
             raise MailServerError(self._put_off[-1])
@@ -159,8 +153,6 @@ class EmailSender:
                 self._end(mail, MailState.CANCELLED, why)
                 log.info(f"Mail {mail.id} to {mail.recipient}: cancelled, {why}")
                 continue
-            if self._envelope.a_minute and self._sent:
-                self._wait(_MINUTE_S / self._envelope.a_minute, go_on)
             if not go_on():
                 self._hand_back_untried(batch[place:], trouble_text(MailTrouble.RUN_ENDED))
                 return
@@ -172,13 +164,6 @@ class EmailSender:
             except MailServerError as fault:
                 self._hand_back_untried(batch[place + 1 :], str(fault))
                 raise
-
-    def _wait(self, seconds: float, go_on: Callable[[], bool]) -> None:
-        """In small steps: a run that is stopped should not last another minute."""
-        while seconds > 0 and go_on():
-            step = min(seconds, 1.0)
-            self._clock.sleep(step)
-            seconds -= step
 
     def _hand_back_untried(self, mails: list[OutgoingMail], why: str) -> None:
         for mail in mails:

@@ -397,7 +397,6 @@ class MailSettings:
     sender: str = _set_by("SMTP_FROM", "", address, "the sender's address; SMTP_USER if it is not set")
     admin: str = _set_by("ADMIN_EMAIL", "", address, "the operator's address; if it is not set, what it would receive is logged as a WARNING")
     language: str = _set_by("RECOURS_LANGUAGE", "fr", one_of(*LANGUAGES), "the language of pod_fetch_error, and of mails to readers who chose none: fr or en")
-    a_minute: int = _set_by("RECOURS_MAIL_RATE", "0", whole(0, 10_000), "mails per minute at most; 0: no limit")
     send_limit: int = _set_by("RECOURS_MAIL_BRAKE", "50", whole(0, 1_000_000), "if one run has more mails to clients than this, all are held until 'recours mail release'")
     attach_pod: bool = _set_by("RECOURS_MAIL_ATTACH_POD", "false", yes_or_no, "whether the mail about proofs that were obtained brings the files along, up to 5 MB")
     redirect: str = _set_by("RECOURS_MAIL_REDIRECT", "", address, "for trials: an address that receives all mail instead")

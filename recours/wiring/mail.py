@@ -161,7 +161,7 @@ class MailService:
         from recours.notifications.smtp import SmtpConnection  # noqa: PLC0415 (see above)
 
         settings, mail = self._settings, self._settings.mail
-        envelope = Envelope(server.sender, mail.reply_to, mail.redirect, mail.a_minute)
+        envelope = Envelope(server.sender, mail.reply_to, mail.redirect)
         skipped = frozenset(settings.policy.skip_claim_statuses)
         log = file_of("email_sender", replace(log_file(settings, "email_sender"), now=self.clock.now))
 

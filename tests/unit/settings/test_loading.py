@@ -194,7 +194,6 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("SMTP_USER", "us@shop.example", lambda s: (s.mail.user, s.mail.sender), ("us@shop.example",) * 2),
     ("SMTP_PASSWORD", "pass word", lambda s: (s.mail.password, s.secrets[-1]), ("pass word",) * 2),
     ("SMTP_FROM", "pods@shop.example", lambda s: s.mail.sender, "pods@shop.example"),
-    ("RECOURS_MAIL_RATE", "60", lambda s: s.mail.a_minute, 60),
     ("RECOURS_MAIL_BRAKE", "0", lambda s: s.mail.send_limit, 0),
     ("RECOURS_MAIL_ATTACH_POD", "true", lambda s: s.mail.attach_pod, True),
     ("RECOURS_MAIL_REDIRECT", "me@shop.example", lambda s: s.mail.redirect, "me@shop.example"),
