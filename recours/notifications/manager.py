@@ -28,7 +28,7 @@ from recours.core.mail import (
     trouble_of,
 )
 from recours.core.text import clean, plural
-from recours.notifications.render import MOST_CLAIMS, Branding, render
+from recours.notifications.render import MOST_CLAIMS, Branding, Rendered, render
 from recours.runs.ports import Clock
 
 log = logging.getLogger("__main__")
@@ -215,9 +215,7 @@ class NotificationManager:
         blocked = self.blocked() if of_accounts else {}
         try:
             if kind is MailKind.WEEKLY_REPORT:
-                from recours.notifications.weekly import render_report  # noqa: PLC0415 (one mail a week)
-
-                mail = render_report(told[0].facts, language, self.policy.head)
+                mail = Rendered(**told[0].facts)  # it was written with its event
             else:
                 mail = render(kind, told, language, recipient.name, self.policy.head, self.catalog, blocked)
         except Exception:  # one mail that cannot be written must not keep the others; its events stay untold

@@ -46,7 +46,9 @@ class Rendered:
 
 
 @dataclass(frozen=True)
-class _Item:
+class Item:
+    """A section of a mail: its lines, each a label and a text."""
+
     title: str
     lines: tuple[tuple[str, str], ...]
     link: str = ""
@@ -76,24 +78,27 @@ def render(
     items += [_expired(expired, texts)] if expired else []
     items += _accounts_of_clients(of_clients, texts, catalog)
     shown = clean(name, _LONGEST_NAME) if name else ""
-    values: dict[str, Any] = {
-        "subject": subject_of(kind, told, language, catalog, blocked or {}),
-        "hello": texts("hello", name=shown) if shown else texts("hello_nobody"),
-        "intro": texts(f"intro_{kind}"),
+    subject = subject_of(kind, told, language, catalog, blocked or {})
+    return mail_of(subject, texts(f"intro_{kind}"), items, texts, head, name=shown)
+
+
+def mail_of(
+    subject: str, intro: str, items: Sequence[Item], texts: Texts, head: Branding, *, name: str = ""
+) -> Rendered:
+    """The mail of these items. `name`: of its reader."""
+    values = {
+        "subject": subject,
+        "hello": texts("hello", name=name) if name else texts("hello_nobody"),
+        "intro": intro,
         "items": items,
         "texts": texts,
         "service": head.service or texts("unknown_service"),
-        "language": language,
-        "colon": " :" if language == "fr" else ":",
+        "language": texts.language,
+        "colon": " :" if texts.language == "fr" else ":",
     }
-    return from_templates("mail", values)
-
-
-def from_templates(name: str, values: Mapping[str, Any]) -> Rendered:
-    """The templates `name.txt.j2` and `name.html.j2`, filled in."""
     templates = _environment()
-    plain, html = (templates.get_template(f"{name}.{form}.j2").render(values) for form in ("txt", "html"))
-    return Rendered(values["subject"], plain, html)
+    plain, html = (templates.get_template(f"mail.{form}.j2").render(values) for form in ("txt", "html"))
+    return Rendered(subject, plain, html)
 
 
 @cache
@@ -112,12 +117,12 @@ def _reference(event: OutboxEvent) -> str:
     return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
 
 
-def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, catalog: Catalog) -> _Item:
+def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, catalog: Catalog) -> Item:
     carrier = catalog.name_of(event.carrier, clean(event.carrier, 60))
     if event.name in FAULTS:
-        return _Item(f"{texts(event.name)} {carrier}", _fault(event, carrier, texts))
+        return Item(f"{texts(event.name)} {carrier}", _fault(event, carrier, texts))
     if event.name is EventName.ACCOUNT_REFUSED:
-        return _Item(carrier, _account_refused(event, carrier, texts))
+        return Item(carrier, _account_refused(event, carrier, texts))
     lines = [(texts("carrier"), carrier), (texts("number"), clean(event.number, 60) or texts("none"))]
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
@@ -127,20 +132,20 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, cata
     else:
         lines += _failed(event, carrier, texts)
     link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
-    return _Item(reference, tuple(lines), link)
+    return Item(reference, tuple(lines), link)
 
 
-def _not_listed(told: Sequence[OutboxEvent], texts: Texts) -> _Item:
+def _not_listed(told: Sequence[OutboxEvent], texts: Texts) -> Item:
     """More claims than a mail can list."""
     references = _named([_reference(event) for event in told], texts)
-    return _Item(texts.counted("not_listed", len(told)), ((texts("claims"), references),))
+    return Item(texts.counted("not_listed", len(told)), ((texts("claims"), references),))
 
 
-def _expired(told: Sequence[OutboxEvent], texts: Texts) -> _Item:
+def _expired(told: Sequence[OutboxEvent], texts: Texts) -> Item:
     """Claims whose deadline has long passed: one thing, however many they are."""
     references = [_reference(event) for event in told]
     days = max((event.facts["days"] for event in told if isinstance(event.facts.get("days"), int)), default=0)
-    return _Item(
+    return Item(
         texts.counted("expired", len(told)),
         (
             (texts("happened"), texts.counted("expired_happened", days)),
@@ -150,7 +155,7 @@ def _expired(told: Sequence[OutboxEvent], texts: Texts) -> _Item:
     )
 
 
-def _accounts_of_clients(told: Sequence[OutboxEvent], texts: Texts, catalog: Catalog) -> list[_Item]:
+def _accounts_of_clients(told: Sequence[OutboxEvent], texts: Texts, catalog: Catalog) -> list[Item]:
     """One thing for each carrier, however many accounts it refuses."""
     items = []
     for carrier in dict.fromkeys(carrier_of(event.carrier) for event in told):
@@ -163,7 +168,7 @@ def _accounts_of_clients(told: Sequence[OutboxEvent], texts: Texts, catalog: Cat
         count = sum(map(len, clients.values()))
         title = texts.counted("accounts_of_clients", count, carrier=catalog.name_of(carrier, carrier))
         lines = [(what, _named(names, texts)) for what, names in clients.items()]
-        items.append(_Item(title, (*lines, (texts("do"), pasteable(texts("accounts_do"))))))
+        items.append(Item(title, (*lines, (texts("do"), pasteable(texts("accounts_do"))))))
     return items
 
 

@@ -29,7 +29,7 @@ from recours.operations.status import OUTAGE_LASTS, REFUSED_LONG, CarrierNow, He
 
 
 class ProblemKind(StrEnum):
-    """What needs a person. Values are printed as JSON and kept with weekly reports."""
+    """What needs a person. Values are printed as JSON."""
 
     NEVER_RAN = "never_ran"
     OVERDUE = "overdue"
@@ -105,15 +105,6 @@ class Problem:
             "amounts": dict(self.stake.amounts),
             "amounts_at_least": self.stake.is_more,
         }
-
-
-def problem_of(kept: Mapping[str, Any]) -> Problem:
-    """A problem that was kept as JSON."""
-    since, until = (datetime.fromisoformat(kept[name]) if kept[name] else None for name in ("since", "until"))
-    kind, carrier = ProblemKind(kept["kind"]), kept["carrier"] or ""
-    # An earlier version kept no amounts.
-    stake = Stake(kept.get("amounts", {}), kept.get("amounts_at_least", False))
-    return Problem(kind, kept["count"], since, until, carrier, kept["facts"], stake=stake)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ from recours.runs.source import RefusedError, can_be_reference
 from recours.wiring.account_operations import AccountOperations, check_carrier
 from recours.wiring.attach import attach_file
 from recours.wiring.fetching import RequestedFetch
-from recours.wiring.mail_trials import MailNotSentError, MailTrials, NoMailServerError, SentMail, mail_trials
+from recours.wiring.mail_trials import MailNotSentError, MailTrials, mail_trials
 from recours.wiring.one_claim import evidence_of
 from recours.wiring.operations import Operations
 
@@ -265,13 +265,13 @@ class Actions:
         """Send one mail to this address, and say what the mail server answered."""
         recipient = self._address(address)
         with self._told():
-            return self._sent(lambda trials: trials.send_test(recipient, self.by))
+            return self._sent(lambda trials: trials.send_test(recipient))
 
-    def send_report(self, address: str, language: str, *, so_far: bool = False) -> ActionResult:
-        """Send the weekly report now, in this language. `so_far`: of this week up to now, instead of the last one."""
+    def send_report(self, address: str, language: str) -> ActionResult:
+        """Send the report of the last week that is over, in this language."""
         recipient = self._address(address)
         with self._told():
-            return self._sent(lambda trials: trials.send_report(recipient, self.by, language, so_far=so_far))
+            return self._sent(lambda trials: trials.send_report(recipient, language))
 
     def _address(self, text: str) -> str:
         text = text.strip()
@@ -279,11 +279,9 @@ class Actions:
             raise CorrectRequestError(SENTENCES[self.language]["no_address"].format(text=clean(text, 100)))
         return text
 
-    def _sent(self, send: Callable[[MailTrials], SentMail]) -> ActionResult:
+    def _sent(self, send: Callable[[MailTrials], str]) -> ActionResult:
         try:
-            return ActionResult(MAILS, send(mail_trials(self.operations)).sentence(self.language))
-        except NoMailServerError:
-            return self._result(MAILS, "no_mail_server", is_done=False)
+            return ActionResult(MAILS, send(mail_trials(self.operations, self.by, self.language)))
         except MailNotSentError as error:
             return self._result(MAILS, "mail_not_sent", is_done=False, error=clean(error, 500))
 

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -29,13 +29,14 @@ from recours.database.schema.inspection import Schema
 from recours.logs import file_of, run_log
 from recours.runs.ports import Clock
 from recours.settings.model import MailSettings, Settings, address, line, one_of, whole
-from recours.wiring.carriers import catalog_of, log_file, redactor
+from recours.wiring.carriers import catalog_of, log_file
 
 if TYPE_CHECKING:
     from recours.notifications.attachments import Attachments
     from recours.notifications.manager import NotificationManager
-    from recours.notifications.render import Branding
+    from recours.notifications.render import Branding, Rendered
     from recours.notifications.smtp import SmtpSettings
+    from recours.operations.weekly import WeekReport
 
 
 class MailService:
@@ -85,41 +86,33 @@ class MailService:
         label = week_label(monday)
         if self.outbox.is_written(EventName.WEEKLY_REPORT, label):
             return
-        from recours.operations.weekly import has_something_to_tell  # noqa: PLC0415 (needed once a week)
-
         try:
-            facts = self.week(monday)
+            report = self.report(monday)
+            facts = asdict(self.rendered(report, mail.language))
         except RunError:
             raise
         except Exception:  # noqa: BLE001 (a report that cannot be made must not keep back the other mails)
             run_log().exception("The weekly report cannot be made: an internal error")
             return
-        declined = None if has_something_to_tell(facts) else "nothing had happened yet"
+        declined = None if report.has_something_to_tell else "nothing had happened yet"
         event = Event(EventName.WEEKLY_REPORT, Actor.OPERATOR, "", label, facts)
         self.outbox.put(event, self.clock.now(), declined)
 
-    def week(self, monday: date) -> dict[str, Any]:
-        """The facts of the week that began on that Monday. Raises RunError."""
-        from recours.database.custody import DatabaseCustody  # noqa: PLC0415 (see above)
-        from recours.database.reports.survey import DatabaseWeek  # noqa: PLC0415 (needed once a week)
-        from recours.operations.problems import problems  # noqa: PLC0415 (see above)
-        from recours.operations.weekly import Sources, Week, report  # noqa: PLC0415 (see above)
-        from recours.wiring.operations import SCHEDULES, operations_over  # noqa: PLC0415 (see above)
+    def report(self, monday: date) -> "WeekReport":
+        """What came of the week that began on that Monday, and how things stand now. Raises RunError."""
+        from recours.database.custody import DatabaseCustody  # noqa: PLC0415 (needed once a week)
+        from recours.operations.weekly import Week, report  # noqa: PLC0415 (see above)
+        from recours.wiring.operations import operations_over  # noqa: PLC0415 (see above)
 
         settings, database = self._settings, self.outbox.database
         operations = operations_over(settings, database, self._schema, self.clock)
-        seen = operations.overview(days=1)
-        sources = Sources(
-            operations.records,
-            DatabaseWeek(database, operations.catalog, operations.columns, redactor(settings)),
-            seen.carriers,
-            SCHEDULES,
-            operations.catalog,
-            problems(seen),
-            seen.troubles.without_last_attempt,
-            DatabaseCustody(database).head(),
-        )
-        return report(Week(monday, settings.policy.zone), self.clock.now(), sources)
+        week, head = Week(monday, settings.policy.zone), DatabaseCustody(database).head()
+        return report(week, operations.overview(days=1), operations.records, head)
+
+    def rendered(self, report: "WeekReport", language: str) -> "Rendered":
+        from recours.notifications.weekly import render_report  # noqa: PLC0415 (needed once a week)
+
+        return render_report(report, language, self.branding(), self.outbox.catalog)
 
     def _manager(self) -> "NotificationManager":
         from recours.notifications.manager import MailPolicy, NotificationManager  # noqa: PLC0415 (see above)

@@ -2,47 +2,42 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recours.core.actions import MAILS, ActionKind, OperatorAction
-from recours.core.claim import Claim, Stage
 from recours.core.errors import ErrorKind
-from recours.core.last_attempt import made_at
 from recours.core.mail import EventName, MailKind, OutboxEvent, OutgoingMail
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.core.text import clean
 from recours.database.actions import ActionLog
-from recours.notifications.render import Rendered, render
-from recours.notifications.sender import Envelope, message_of
-from recours.notifications.smtp import (
-    MailRefusedError,
-    MailServerError,
-    OutcomeUnknownError,
-    SmtpConnection,
-    SmtpSettings,
-)
-from recours.notifications.weekly import render_report
-from recours.operations.actions import SENTENCES
-from recours.settings.model import Settings
+from recours.operations.actions import SENTENCES, CorrectRequestError
 from recours.wiring.mail import MailService
 from recours.wiring.operations import Operations
 
-# What the mails about a claim tell of it; the weekly report is about none.
-ABOUT_CLAIMS: Mapping[MailKind, EventName] = {
+if TYPE_CHECKING:
+    from recours.notifications.render import Rendered
+
+_ABOUT = {
     MailKind.POD_FAILED: EventName.POD_FAILED,
     MailKind.POD_RETRIEVED: EventName.POD_RETRIEVED,
     MailKind.ACCOUNT_REFUSED: EventName.ACCOUNT_REFUSED,
     MailKind.OPERATOR_SUMMARY: EventName.GAVE_UP,
 }
-_EXAMPLE = Claim(0, "CLM-2026-0001", carrier_name="Chronopost", carrier="chronopost", number="XY123456789FR")
-_EXAMPLE_FACTS = {"signatory": "DUPONT", "delivered_day": "2026-01-15"}
+# Of a claim that is made up.
+_FACTS: dict[str, Any] = {
+    "reference": "CLM-2026-0001",
+    "kind": ErrorKind.INVALID_TRACKING,
+    **facts_of(Said(Sentence.NUMBER_REJECTED)),
+    "turns": 4,
+    "attempts": 5,
+    "final": True,
+    "signatory": "DUPONT",
+    "delivered_day": "2026-01-15",
+}
+_REFUSED = {"kind": ErrorKind.AUTH_FAILED, "words": "Invalid password"}
 _TEST = "recours: a test\n\nIf you can read this, the mail server accepts mail from recours.\n"
-
-
-class NoMailServerError(Exception):
-    """None is set."""
 
 
 class MailNotSentError(Exception):
@@ -50,130 +45,85 @@ class MailNotSentError(Exception):
 
 
 @dataclass(frozen=True)
-class SentMail:
-    """A mail that the server accepted. `address`: where it went."""
-
-    mail: OutgoingMail
-    address: str
-    server: SmtpSettings
-
-    def sentence(self, language: str) -> str:
-        """What the server answered, for people."""
-        server, sentences = self.server, SENTENCES[language]
-        is_open = server.security == "none"
-        return sentences["mail_sent" if self.address == self.mail.recipient else "mail_redirected"].format(
-            address=self.address,
-            recipient=self.mail.recipient,
-            server=f"{server.host}:{server.port}",
-            sender=server.sender,
-            security=sentences["no_encryption"] if is_open else server.security,
-        )
-
-
-@dataclass(frozen=True)
 class MailTrials:
-    """Over one database. All methods raise RunError."""
+    """Over one database. `by`, `language`: the person's. All methods raise RunError."""
 
     service: MailService
-    settings: Settings
+    operations: Operations
+    by: str = ""
+    language: str = "en"
 
-    # ---------------------------------------------------------------- how they look
+    def example(self, kind: MailKind, language: str) -> "Rendered":
+        """The mail about a claim that is made up; the report is that of the last week that is over."""
+        from recours.notifications.render import render  # noqa: PLC0415 (loaded with the first mail)
 
-    def about(
-        self, kind: MailKind, claim: Claim, language: str, more: Mapping[str, Any] | None = None
-    ) -> OutgoingMail:
-        """The mail about a claim, as it would go to the claim's client. `more`: facts that the claim's row does not have."""
-        outbox, now = self.service.outbox, self.service.clock.now()
-        recipient = outbox.recipient(claim.client_id)
-        name, address = (recipient.name, recipient.email) if recipient else (None, None)
-        if kind is MailKind.OPERATOR_SUMMARY:
-            name, address = None, self.settings.mail.admin
-        facts: dict[str, Any] = {
-            "reference": claim.reference,
-            "kind": claim.state.kind or ErrorKind.INVALID_TRACKING,
-            "error": claim.last_error,
-            **facts_of(claim.said if claim.error_text else Said(Sentence.NUMBER_REJECTED)),
-            "turns": claim.retries_counted,
-            "attempts": claim.retries_counted + 1,
-            "last_attempt": made_at(claim.state, now) is not None,
-            "final": claim.state.stage is Stage.GIVEN_UP,
-            **(more or {}),
-        }
-        if kind is MailKind.ACCOUNT_REFUSED:
-            facts |= {"kind": ErrorKind.AUTH_FAILED, "words": "Invalid password"}
-        carrier, number = claim.carrier or claim.carrier_name, claim.number or ""
-        event = OutboxEvent(0, ABOUT_CLAIMS[kind], claim.id, carrier, number, now, facts)
-        rendered = render(
-            kind, [event], language, name, self.service.branding(), outbox.catalog, self.service.blocked()
-        )
-        mail = self._mail(kind, address or "", rendered)
-        return replace(mail, client_id=claim.client_id, told=(event,), language=language)
+        now = self.service.clock.now()
+        if kind is MailKind.WEEKLY_REPORT:
+            today = now.astimezone(self.operations.settings.policy.zone).date()
+            report = self.service.report(today - timedelta(days=today.weekday() + 7))
+            return self.service.rendered(report, language)
+        facts = _REFUSED if kind is MailKind.ACCOUNT_REFUSED else _FACTS
+        event = OutboxEvent(0, _ABOUT[kind], 0, "chronopost", "XY123456789FR", now, facts)
+        catalog = self.service.outbox.catalog
+        return render(kind, [event], language, None, self.service.branding(), catalog)
 
-    def noted(self, mail: OutgoingMail) -> OutgoingMail:
-        """With what it says of the files that it would bring along."""
-        plain, html = self.service.attached_to(mail).noted_in(mail)
-        return replace(mail, plain=plain, html=html)
+    def send_test(self, recipient: str) -> str:
+        """Send one, RECOURS_MAIL_REDIRECT or not; also what was refused is recorded. What the server answered, as a sentence.
 
-    def example(self, kind: MailKind, language: str) -> OutgoingMail:
-        """The mail about a claim that is made up."""
-        mail = self.about(kind, _EXAMPLE, language, _EXAMPLE_FACTS)
-        return replace(mail, told=())  # no proof is attached
+        Raises CorrectRequestError without a mail server, MailNotSentError.
+        """
+        from recours.notifications.render import Rendered  # noqa: PLC0415 (loaded with the first mail)
 
-    def report(self, language: str, *, so_far: bool = False, recipient: str = "") -> OutgoingMail:
-        """The report of the last week that is over, or of this one up to now. `recipient`: instead of ADMIN_EMAIL."""
-        today = self.service.clock.now().astimezone(self.settings.policy.zone).date()
-        monday = today - timedelta(days=today.weekday() + (0 if so_far else 7))
-        rendered = render_report(self.service.week(monday), language, self.service.branding())
-        mail = self._mail(MailKind.WEEKLY_REPORT, recipient or self.settings.mail.admin, rendered)
-        return replace(mail, language=language)
-
-    # ---------------------------------------------------------------- whether they are taken
-
-    def send_test(self, recipient: str, by: str) -> SentMail:
-        """Send one, RECOURS_MAIL_REDIRECT or not; also what was refused is recorded. Raises NoMailServerError, MailNotSentError."""
-        mail = self._mail(
-            MailKind.OPERATOR_SUMMARY, recipient, Rendered("recours: test", _TEST, f"<p>{_TEST}</p>")
-        )
+        mail = Rendered("recours: test", _TEST, f"<p>{_TEST}</p>")
         details = {"to": recipient}
         try:
-            sent = self._send(mail)
+            sent, _ = self._send(MailKind.OPERATOR_SUMMARY, mail, recipient)
         except MailNotSentError as error:
-            self._note(ActionKind.TESTED, by, details | {"error": clean(error, 300)})
+            self._note(ActionKind.TESTED, details | {"error": clean(error, 300)})
             raise
-        self._note(ActionKind.TESTED, by, details)
+        self._note(ActionKind.TESTED, details)
         return sent
 
-    def send_report(self, recipient: str, by: str, language: str, *, so_far: bool) -> SentMail:
-        """Send the report now. Raises NoMailServerError, MailNotSentError."""
-        report = self.report(language, so_far=so_far, recipient=recipient)
-        sent = self._send(report, self.settings.mail.redirect)
-        self._note(ActionKind.REPORTED, by, {"to": sent.address})
+    def send_report(self, recipient: str, language: str) -> str:
+        """Send the report now, in this language. Otherwise like `send_test`."""
+        report = self.example(MailKind.WEEKLY_REPORT, language)
+        redirect = self.operations.settings.mail.redirect
+        sent, address = self._send(MailKind.WEEKLY_REPORT, report, recipient, redirect)
+        self._note(ActionKind.REPORTED, {"to": address})
         return sent
 
-    def _send(self, mail: OutgoingMail, redirect: str = "") -> SentMail:
-        """`redirect`: where it goes instead, if set."""
-        server, address = self.service.server(), redirect or mail.recipient
+    def _send(self, kind: MailKind, mail: "Rendered", recipient: str, redirect: str = "") -> tuple[str, str]:
+        """What the server answered, as a sentence, and where the mail went: to `redirect`, if that is set."""
+        from recours.notifications import smtp  # noqa: PLC0415 (loaded with the first mail)
+        from recours.notifications.sender import Envelope, message_of  # noqa: PLC0415 (as above)
+
+        sentences, server, address = SENTENCES[self.language], self.service.server(), redirect or recipient
         if server is None:
-            raise NoMailServerError
-        message = message_of(mail, address, Envelope(server.sender, self.settings.mail.reply_to, redirect))
-        try:
-            with SmtpConnection(server) as connection:
-                connection.send(address, message, lambda: True)
-        except (MailServerError, MailRefusedError, OutcomeUnknownError) as error:
-            raise MailNotSentError(str(error)) from error
-        return SentMail(mail, address, server)
-
-    def _note(self, what: ActionKind, by: str, details: Mapping[str, Any]) -> None:
-        action = OperatorAction(what, MAILS, by, details)
-        ActionLog(self.service.outbox.database).note(action, self.service.clock.now())
-
-    def _mail(self, kind: MailKind, recipient: str, rendered: Rendered) -> OutgoingMail:
+            raise CorrectRequestError(sentences["no_mail_server"])
         message_id, now = f"<{uuid.uuid4().hex}@recours.invalid>", self.service.clock.now()
-        return OutgoingMail(
-            0, message_id, kind, None, recipient, rendered.subject, rendered.plain, rendered.html, now, ()
+        outgoing = OutgoingMail(
+            0, message_id, kind, None, recipient, mail.subject, mail.plain, mail.html, now, ()
         )
+        envelope = Envelope(server.sender, self.operations.settings.mail.reply_to, redirect)
+        try:
+            with smtp.SmtpConnection(server) as connection:
+                connection.send(address, message_of(outgoing, address, envelope), lambda: True)
+        except (smtp.MailServerError, smtp.MailRefusedError, smtp.OutcomeUnknownError) as error:
+            raise MailNotSentError(str(error)) from error
+        sentence = sentences["mail_sent" if address == recipient else "mail_redirected"].format(
+            address=address,
+            recipient=recipient,
+            server=f"{server.host}:{server.port}",
+            sender=server.sender,
+            security=sentences["no_encryption"] if server.security == "none" else server.security,
+        )
+        return sentence, address
+
+    def _note(self, what: ActionKind, details: Mapping[str, Any]) -> None:
+        action = OperatorAction(what, MAILS, self.by, details)
+        ActionLog(self.operations.database).note(action, self.service.clock.now())
 
 
-def mail_trials(of: Operations) -> MailTrials:
+def mail_trials(of: Operations, by: str = "", language: str = "en") -> MailTrials:
     service = MailService(of.settings, of.database, of.schema, of.clock, uuid.uuid4().hex, of.catalog)
-    return MailTrials(service, of.settings)
+    return MailTrials(service, of, by, language)

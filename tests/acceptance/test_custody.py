@@ -19,8 +19,6 @@ from sqlalchemy import make_url
 
 from recours.database.engine import Database
 from recours.database.schema.inspection import look
-from recours.notifications.render import Branding
-from recours.notifications.weekly import render_report
 from recours.sandbox import Scenario
 from recours.wiring.mail import MailService
 from tests.acceptance.person import Person
@@ -283,7 +281,7 @@ def test_the_weekly_report_has_the_last_hash(stored: Service, url: str, language
     (last,) = stored.sql("SELECT hash FROM recours_custody WHERE sequence = 5")[0]
     with closing(Database(make_url(url))) as database:
         mails = MailService(stored.settings, database, look(database), stored.clock, "a test")
-        mail = render_report(mails.week(date(2026, 1, 26)), language, Branding())
+        mail = mails.rendered(mails.report(date(2026, 1, 26)), language)
     assert last in mail.plain
     assert last in mail.html
 

@@ -1,10 +1,9 @@
-"""Claims looked through for a plan, for what may need a person, and for the weekly report; nothing is changed."""
+"""Claims looked through for a plan, and for what may need a person; nothing is changed."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,11 +22,10 @@ from sqlalchemy import (
 
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage, deadline_end
+from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import REFUSED_KINDS
 from recours.core.last_attempt import Recall
 from recours.core.mail import EventName, MailState
-from recours.core.quota import Limit
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claim, read_claims
 from recours.database.predicates import (
@@ -273,7 +271,7 @@ class DatabaseTroubles:
             return []
         to_come = or_(*(at_stage(stage) for stage in (Stage.NEW, Stage.READY, Stage.WAITING)))
         some = (
-            select(_c.client_id).where(not_done, _c.pod_carrier_key == key, to_come).limit(MOST).subquery().c
+            select(_c.client_id).where(not_done, _c.pod_carrier_key == key, to_come).limit(_MOST).subquery().c
         )
         query = select(some.client_id).where(some.client_id.is_not(None)).group_by(some.client_id)
         with self.database.read() as connection:
@@ -360,60 +358,3 @@ class DatabaseTroubles:
 
 def _pile(at: Any) -> Select[Any]:
     return select(func.count(), func.min(at))
-
-
-# ---------------------------------------------------------------- for the weekly report
-
-_STILL_WAITING = (Stage.UNNUMBERED, Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
-# No report needs to name or count more claims of one sort.
-MOST = 10_000
-
-
-@dataclass(frozen=True)
-class DatabaseWeek:
-    """One database whose schema is current. Each of these goes through many rows: once a week."""
-
-    database: Database
-    catalog: Catalog
-    columns: frozenset[str]  # those that `claims` has
-    redact: Callable[[str], str] = str
-
-    def given_up(self, since: datetime, until: datetime) -> list[Claim]:
-        """Claims whose last retry was then and that have given up since, or that expired then, the latest first; no more than MOST."""
-        # The service may have written any form of a time: the day narrows it down, then each is read by itself.
-        day = (since - _A_DAY).date().isoformat()
-        from_day = or_(*(cast(column, Text) >= day for column in (_c.pod_last_retry_at, _c.pod_expired_at)))
-        found = self._claims(at_stage(Stage.GIVEN_UP), from_day, still_ours(), order=(_c.id.desc(),))
-        ended = [(claim.state.expired_at or claim.state.last_retry_at, claim) for claim in found]
-        of_week = [(at, claim) for at, claim in ended if at and since <= at < until]
-        return [claim for _, claim in sorted(of_week, key=lambda pair: pair[0], reverse=True)]
-
-    def near_deadline(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Claim]:
-        """Claims that wait for their POD and whose real deadline is then, the nearest first; no more than MOST."""
-        if "response_deadline" not in self.columns:
-            return []
-        # By the day itself: the place in the order is not every claim's deadline. Each is then read by itself.
-        waiting = or_(*(at_stage(stage) for stage in _STILL_WAITING))
-        order = cast(_c.response_deadline, Text), _c.id
-        found = self._claims(waiting, still_ours(), *_deadline_between(since, until), order=order)
-        return [
-            claim for claim in found if claim.deadline and since <= deadline_end(claim.deadline, zone) < until
-        ]
-
-    def _claims(self, *where: ColumnElement[bool], order: tuple[Any, ...]) -> list[Claim]:
-        query = select(*readable_columns(self.columns)).where(*where).order_by(*order).limit(MOST)
-        with self.database.read() as connection:
-            return read_claims(connection.execute(query), self.catalog, self.redact)
-
-    def taken(self, limits: Sequence[Limit], since: datetime, until: datetime) -> dict[str, list[int]]:
-        """Calls taken of each of these limits, by its key, in each window that began then and in which there were any."""
-        found: dict[str, list[int]] = {limit.key: [] for limit in limits}
-        query = (
-            select(_q.limit_key, _q.taken)
-            .where(_q.limit_key.in_(list(found)), _q.window_start >= since, _q.window_start < until)
-            .order_by(_q.window_start)
-        )
-        with self.database.read() as connection:
-            for key, taken in connection.execute(query):
-                found[key].append(taken)
-        return found

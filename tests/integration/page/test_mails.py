@@ -115,11 +115,6 @@ def test_what_another_wrote_is_not_a_mail_of_this_page(
 
 
 @pytest.fixture
-def claims(database: Database, add_claims: Callable[..., None]) -> None:
-    add_claims(database, [{"tracking_number": "XY123456789FR"}])
-
-
-@pytest.fixture
 def smtp() -> Iterator[MailServer]:
     with MailServer() as server:
         yield server
@@ -149,35 +144,12 @@ def test_each_kind_of_mail_can_be_seen_in_each_language(page: PageClient, databa
             assert connection.scalar(select(func.count()).select_from(table)) == 0
 
 
-@pytest.mark.usefixtures("claims")
-def test_a_preview_is_about_the_claim_that_is_named(page: PageClient) -> None:
-    path = "/mail/preview?kind=pod_failed&language=en"
-    shown = page.get(f"{path}&claim=CLM-00000")
-    assert "made-up" not in shown.text
-    assert "CLM-00000" in page.get(frame_of(shown)).text
-    missing = page.get(f"{path}&claim=CLM-0000O")
-    assert missing.status == 404
-    assert "There is no claim 'CLM-0000O'. Did you mean CLM-00000?" in missing.text
-    assert page.get("/mail/preview/content?kind=pod_failed&language=en&claim=CLM-0000O").status == 404
-    hostile = page.get(f"{path}&claim=%3Cscript%3E%00x")
-    assert hostile.status == 404
-    assert "<script>" not in hostile.html.replace('<script src="/static/page.js">', "")
-
-
 @pytest.mark.parametrize(
     "query", ["", "kind=pod_failed", "language=fr", "kind=x&language=fr", "kind=pod_failed&language=de"]
 )
 def test_a_mail_of_no_kind_or_language_is_not_found(page: PageClient, database: Database, query: str) -> None:
     for path in ("/mail/preview", "/mail/preview/content"):
         assert page.get(f"{path}?{query}").status == 404
-
-
-def test_the_report_is_of_the_last_week_or_of_this_one(page: PageClient, database: Database) -> None:
-    path = "/mail/preview?kind=weekly_report&language=en"
-    whole, so_far = (page.get(path + more).text for more in ("", "&so_far=1"))
-    subjects = [re.findall(r"Subject (.*?) As it is read", text) for text in (whole, so_far)]
-    assert list(map(len, subjects)) == [1, 1]
-    assert subjects[0] != subjects[1]
 
 
 def test_a_test_mail_is_sent_and_it_is_seen_who_did(
@@ -202,7 +174,7 @@ def test_the_report_is_sent_at_any_time(
     page: PageClient, database: Database, environment: dict[str, str], smtp: MailServer
 ) -> None:
     environment |= smtp.settings | {"RECOURS_LANGUAGE": "fr"}
-    told = done(page, "/mails/report", address="boss@shop.example", language="en", so_far="1")
+    told = done(page, "/mails/report", address="boss@shop.example", language="en")
     assert "Courriel pour boss@shop.example accepté par 127.0.0.1" in told
     ((recipient, sent),) = smtp.taken
     assert (recipient, sent["Subject"][:18]) == ("boss@shop.example", "Proofs of delivery")

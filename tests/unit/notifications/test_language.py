@@ -3,23 +3,29 @@
 import re
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 
 import pytest
 
 from recours.carriers.registry import CATALOG
+from recours.core.claim import Stage
+from recours.core.custody import Head
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent, OutgoingMail, Proof
 from recours.core.sentences import Said, Sentence, facts_of
+from recours.notifications import weekly
 from recours.notifications.attachments import LARGEST, attach
 from recours.notifications.render import Branding, Rendered, render
 from recours.notifications.sender import Envelope, message_of
-from recours.notifications.weekly import render_report
-from recours.operations.problems import ProblemKind
+from recours.operations.problems import Problem, ProblemKind, Verdict
+from recours.operations.records import Backlog, Tally
+from recours.operations.returns import CallReturn
+from recours.operations.status import Troubles, WithoutLastAttempt
 from tests.needs import missing, program
-from tests.unit.operations.test_weekly import facts
+from tests.unit.operations.test_problems import seen
+from tests.unit.operations.test_weekly import week_report
 
 ENGLISH = "The parcel was thrown away"
 NUMBER = count(1)
@@ -128,31 +134,16 @@ COMMANDS = re.compile(
 )
 
 
-def test_a_french_report_has_no_english_but_a_carriers() -> None:
-    week = datetime(2026, 2, 9, 8, tzinfo=UTC).isoformat()
-    problems = [
-        {"kind": kind, "count": 2, "since": week, "until": None, "carrier": "ups", "facts": ABOUT}
-        for kind in ProblemKind
-    ]
-    errors = [{"kind": kind, "carrier": "UPS", "count": 2, "before": 1} for kind in ErrorKind]
-    worker = {"worker": "pod_worker", "runs": 9, "failed": 1, "died": 1, "stopped": 1, "ran_before": True}
-    claim = {"reference": "CLM-1", "carrier": "UPS", "kind": "timeout", "deadline": "2026-02-10", "last_attempt": week,
-             "last_attempt_made": True}  # fmt: skip
-    claims = {"count": 3, "claims": [claim]}
-    kept = facts(
-        at=week,
-        problems=problems,
-        errors=errors,
-        workers=[worker],
-        given_up=claims,
-        deadlines=claims,
-        unproven=claims,
-    )
-    closed = [
-        {"carrier": "UPS", "account": account, "reason": ENGLISH, "until": week} for account in (True, False)
-    ]
-    earlier = facts(closed=closed, held=2, undecided=2, waiting_mails=2)
-    reports = [render_report(each, "fr", Branding()) for each in (kept, earlier)]
-    assert all(ENGLISH in report.plain for report in reports), "as a carrier's words"
-    text = "\n".join(f"{report.subject}\n{report.plain}" for report in reports)
-    assert english_in(COMMANDS.sub("", text)) == set()
+def test_a_french_report_has_no_english_but_a_carriers(monkeypatch: pytest.MonkeyPatch) -> None:
+    week = datetime(2026, 2, 9, 8, tzinfo=UTC)
+    found = Verdict(week, [Problem(kind, 2, week, None, "ups", ABOUT) for kind in ProblemKind], 0, 2, 0)
+    monkeypatch.setattr(weekly, "verdict", lambda _overview: found)
+    tallies = [Tally(date(2026, 11, 16), "ups", 1, "failed", kind, 2) for kind in ErrorKind]
+    backlogs = [Backlog(carrier, {Stage.WAITING: 1}) for carrier in ("ups", "")]
+    without = Troubles(without_last_attempt=WithoutLastAttempt(2))
+    now = seen(backlogs=backlogs, troubles=without)
+    brought = [CallReturn("ups", 4, 2, 1, 0, {"EUR": 12.5})]
+    shown = week_report(*tallies, now=now, returns=brought, custody=Head(7, "abc1"))
+    report = weekly.render_report(shown, "fr", Branding(), CATALOG)
+    assert ENGLISH in report.plain, "as a carrier's words"
+    assert english_in(COMMANDS.sub("", f"{report.subject}\n{report.plain}")) == set()

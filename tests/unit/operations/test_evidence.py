@@ -12,14 +12,12 @@ from recours.core.assessment import assess
 from recours.core.claim import Claim, Snapshot, Stage
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
-from recours.notifications.render import Branding
-from recours.notifications.weekly import render_report
 from recours.operations.explain import Explanation, Facts, explain
 from recours.operations.position import loses_evidence, misses_deadline, position
+from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import Problem, ProblemKind
 from recours.operations.records import ListedClaim
 from recours.operations.results import ResultSentences
-from tests.unit.operations.test_weekly import facts
 
 NOW = datetime(2026, 5, 14, 8, 0, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")
@@ -157,12 +155,9 @@ def test_which_claims_lose_their_evidence_within_a_week(
         ),
     ],
 )  # fmt: skip
-def test_the_weekly_report_counts_them(language: str, count: int, said: str) -> None:
+def test_status_and_the_weekly_report_count_them(language: str, count: int, said: str) -> None:
     at = datetime(2026, 5, 20, 23, 0, tzinfo=UTC)  # the 21st in Paris
     kept = Problem(
         ProblemKind.EVIDENCE, count, facts={"reference": "CLM-1", "evidence_until": at.isoformat()}
     )
-    week = facts(problems=[kept.as_facts()], at=NOW.isoformat(), without_last_attempt=0)
-    text = " ".join(render_report(week, language, Branding(zone=PARIS)).plain.split())
-    assert said in text
-    assert "recours why CLM-1" in text
+    assert VerdictSentences(language, PARIS).sentence(kept, NOW) == said
