@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import click
 
-from recours.cli.console import Table, harmless, show, whole_number
+from recours.cli.console import Table, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
 from recours.core.accounts import carrier_of
 from recours.core.policy import DEFAULT_MAX_RETRIES
@@ -107,8 +107,6 @@ def _show(plan: Plan, *, everything: bool) -> None:
     )
     if plan.by_fleet:
         click.echo("Long-lived workers look every minute for claims that are due.")
-    for remark in plan.left_alone.remarks:
-        click.echo(pasteable(harmless(f"{remark}.")))
     for worker in plan.stopped:
         click.echo(pasteable(f"{worker} has stopped running, so no run of it is foreseen: recours check"))
     if not plan.carriers:

@@ -1,7 +1,7 @@
 """`--dry-run`: what a run would take, and why the rest waits. No call is made, nothing is written."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,6 @@ from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.operations.position import Why
 from recours.operations.preview import Preview, preview, preview_named
-from recours.operations.records import LeftAlone
 from recours.runs.ports import Waiting
 from recours.runs.source import find_named
 from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line
@@ -41,7 +40,6 @@ class _Seen:
     result: Preview
     waiting: Waiting | None
     counts: dict[str, int]  # of claims outside the preview
-    remarks: Sequence[str]
     is_named: bool = False  # the claims were asked for by name
 
 
@@ -56,8 +54,6 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     log.info(f"Dry run on {seen.database}: nothing is called and nothing is changed")
     for line in (*_lines(seen, catalog), *_lines_of_others(seen, kind)):
         log.info(line)
-    for remark in seen.remarks:
-        log.warning(remark)
     if options["as_json"] and (fault := print_json(_as_json(kind, seen, catalog))):
         log.error(fault)
         return 1
@@ -86,9 +82,9 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _S
             found = _each(database, schema, catalog, policy, now)
             result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
         takes_new = kind.stage is Stage.NEW and not named
-        counts, remarks = _outside(settings, database, schema, now, takes_new=takes_new)
+        counts = _outside(settings, database, schema, now, takes_new=takes_new)
         waiting = claims.waiting() if schema.is_current else None
-        return _Seen(database.shown, catalog, schema, closed, result, waiting, counts, remarks, bool(named))
+        return _Seen(database.shown, catalog, schema, closed, result, waiting, counts, bool(named))
     finally:
         database.close()
 
@@ -108,22 +104,16 @@ def _each(
 
 def _outside(
     settings: Settings, database: Database, schema: Schema, now: datetime, *, takes_new: bool
-) -> tuple[dict[str, int], Sequence[str]]:
-    """Counts of claims outside the preview: that the run would enrol itself, that wait for a decision or a newer version.
-
-    Also what a run's log says of the last ones.
-    """
+) -> dict[str, int]:
+    """Counts of claims outside the preview: that the run would enrol itself, and that wait for a decision."""
     enrolment = enrolment_of(settings, database, schema.columns)
     if not schema.is_current:
-        undecided = enrolment.to_be_undecided(MOST_NOT_ENROLLED, is_new=schema.version is None)
-        return {"would_enroll": 0, "not_enrolled": undecided, "left_alone": 0}, ()
-    left = LeftAlone()
-    counts = {
+        undecided = enrolment.to_be_undecided(MOST_NOT_ENROLLED)
+        return {"would_enroll": 0, "not_enrolled": undecided}
+    return {
         "would_enroll": enrolment.count_new(now) if takes_new else 0,
         "not_enrolled": enrolment.undecided(MOST_NOT_ENROLLED, now),
-        "left_alone": left.claims,
     }
-    return counts, left.remarks
 
 
 def _lines(seen: _Seen, catalog: Catalog) -> Iterator[str]:

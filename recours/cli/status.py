@@ -107,8 +107,6 @@ def _show_overview(seen: Overview, catalog: Catalog, database: str, zone: tzinfo
     without = seen.troubles.without_last_attempt
     if hint := without_last_attempt("en", without.claims, is_more=without.is_more):
         click.echo(hint)
-    for remark in seen.left_alone.remarks:
-        click.echo(pasteable(harmless(f"{remark}.")))
 
 
 def _runs(seen: Overview, zone: tzinfo) -> Table:

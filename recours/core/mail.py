@@ -53,21 +53,11 @@ _DIGEST = 8  # its signs, at the end of a key that was cut
 
 def key_of(text: str) -> str:
     """What a number or a carrier's name is stored as with an event: one line of at most 60 signs."""
-    cut = old_key_of(text)
+    cut = clean(text.strip(), _LONGEST_KEY)
     if cut == clean(text.strip(), _LONGEST_KEY + 1):
         return cut
     digest = hashlib.sha256(text.strip().encode(errors="backslashreplace")).hexdigest()[:_DIGEST]
     return f"{cut[: _LONGEST_KEY - _DIGEST - 1]}…{digest}"
-
-
-def old_key_of(text: str) -> str:
-    """The key as it was before: two long texts that begin alike had one."""
-    return clean(text.strip(), _LONGEST_KEY)
-
-
-def is_key_of(key: str, text: str) -> bool:
-    """Tell whether this key, of whatever version, is the text's."""
-    return key in (key_of(text), old_key_of(text))
 
 
 # ---------------------------------------------------------------- mails
@@ -345,9 +335,8 @@ def still_holds(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bo
         return False
     if (claim.claim_status or "").strip().lower() in skipped:
         return False
-    return is_key_of(event.number, claim.number or "") and is_key_of(
-        event.carrier, claim.carrier or event.carrier
-    )
+    carrier = key_of(claim.carrier or event.carrier)
+    return event.number == key_of(claim.number or "") and event.carrier == carrier
 
 
 def kind_of(event: OutboxEvent) -> ErrorKind | None:

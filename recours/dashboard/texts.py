@@ -257,16 +257,6 @@ _ROWS: dict[str, tuple[Any, Any]] = {
             "{count} réclamations dépassent leur échéance, ou perdent leur preuve, avant d'être traitées.",
         ),
     ),
-    "left_alone": (
-        (
-            "{count} claim is left to a newer version of recours, or until 'recours init-db' widens the tables. 'recours status' says more.",
-            "{count} claims are left to a newer version of recours, or until 'recours init-db' widens the tables. 'recours status' says more.",
-        ),
-        (
-            "{count} réclamation est laissée à une version plus récente de recours, ou attend que « recours init-db » élargisse les tables. « recours status » en dit plus.",
-            "{count} réclamations sont laissées à une version plus récente de recours, ou attendent que « recours init-db » élargisse les tables. « recours status » en dit plus.",
-        ),
-    ),
     "calls": ("{count} call{s}, {seconds} s", "{count} appel{s}, {seconds} s"),
 }
 _OF_VIEWS = tuple(view.ROWS for view in (overview, claims, claim, carriers, mails, forecast))

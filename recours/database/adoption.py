@@ -30,7 +30,7 @@ from recours.core.errors import ErrorKind
 from recours.core.policy import Adoption
 from recours.database.engine import Database
 from recours.database.lenient_reader import MOST_RETRIES
-from recours.database.predicates import Reach, edited
+from recours.database.predicates import edited
 from recours.database.rows import (
     free,
     is_failed,
@@ -101,7 +101,6 @@ def adopt_exhausted(
     database: Database,
     catalog: Catalog,
     columns: frozenset[str],
-    reach: Reach,
     max_retries: int,
     now: datetime,
 ) -> Iterator[int]:
@@ -111,7 +110,7 @@ def adopt_exhausted(
     statements write a portion.
     """
     has_deadline = "response_deadline" in columns
-    wanted = edited(with_deadline=has_deadline), exhausted(max_retries), free(now), reach.rows()
+    wanted = edited(with_deadline=has_deadline), exhausted(max_retries), free(now)
     client_id = _OF_CLIENT if "client_id" in columns else _OF_NOBODY
     query = select(*_OF_EXHAUSTED, client_id).where(*wanted).order_by(_c.id).limit(_PORTION)
     is_sqlite = database.is_sqlite

@@ -38,7 +38,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.evidence import LONGEST_NUMBER, add_evidence, custody_entry, evidence_rows
 from recours.database.lenient_reader import Reader, delivery_columns, read_claim, read_claims
-from recours.database.predicates import EVERYTHING, Reach, at_stage, const, was_asked
+from recours.database.predicates import at_stage, const, was_asked
 from recours.database.ready_claims import (
     has_many_lanes,
     head_of,
@@ -98,7 +98,6 @@ class ClaimRepository:
     run_id: str
     worker: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
-    reach: Reach = EVERYTHING
     language: str = "en"  # of pod_fetch_error
 
     # ---------------------------------------------------------------- looking
@@ -154,16 +153,16 @@ class ClaimRepository:
         parameters = {"most": _UNBOUNDED if most is None else most, **moments(now, self.run_id), **named}
         with self.database.read() as connection:
             if not (named or is_sqlite) and has_many_lanes(connection, stage):
-                query = ready_lanes_by_scan(stage, self.reach)
+                query = ready_lanes_by_scan(stage)
             else:
-                query = ready_lanes(stage, self.reach, is_sqlite=is_sqlite, is_named=bool(named))
+                query = ready_lanes(stage, is_sqlite=is_sqlite, is_named=bool(named))
             rows = connection.execute(query, parameters).all()
         return {str(key): Ready(count, head) for key, count, *ranks in rows if (head := head_of(ranks, now))}
 
     def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
         """See `Claims`. One look into the index of ready claims."""
         to_come = _c.pod_rank_is_deadline == 1, _c.pod_rank_at >= now
-        of_lane = at_stage(stage), _c.pod_carrier_key == carrier, free(now), unedited(), self.reach.rows()
+        of_lane = at_stage(stage), _c.pod_carrier_key == carrier, free(now), unedited()
         query = select(_c.pod_rank_at).where(*of_lane, *to_come).order_by(_c.pod_rank_at).limit(most)
         with self.database.read() as connection:
             return [at for at in connection.scalars(query) if at is not None]
@@ -171,7 +170,7 @@ class ClaimRepository:
     def coming_due(self, carrier: str, until: datetime, most: int) -> int:
         """See `Claims`. Reads what waits for a retry until then, of all carriers."""
         of_lane = at_stage(Stage.WAITING), _c.pod_next_retry_at <= until, _c.pod_carrier_key == carrier
-        waiting = select(_c.id).where(*of_lane, unedited(), self.reach.rows())
+        waiting = select(_c.id).where(*of_lane, unedited())
         first = waiting.order_by(_c.pod_next_retry_at).limit(most).subquery()
         with self.database.read() as connection:
             return int(connection.scalar(select(func.count()).select_from(first)) or 0)
@@ -191,7 +190,7 @@ class ClaimRepository:
         if self.database.is_sqlite or not carriers:
             return set()
         of_lanes = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers))
-        ready = and_(*of_lanes, free(now), unedited(), self.reach.rows())
+        ready = and_(*of_lanes, free(now), unedited())
         with self.database.write() as connection:
             return locked_ids(connection, ready, _c.pod_rank_at)
 
@@ -248,7 +247,7 @@ class ClaimRepository:
             return []
         taken: list[Claim] = []
         is_sqlite = self.database.is_sqlite
-        urgent = leasable_ids(stage, self.reach, is_sqlite=is_sqlite, unnumbered=unnumbered)
+        urgent = leasable_ids(stage, is_sqlite=is_sqlite, unnumbered=unnumbered)
         named = named_lanes(carriers, is_sqlite=is_sqlite)
         for _ in range(_MOST_ATTEMPTS):
             with self.database.write() as connection:
@@ -268,7 +267,7 @@ class ClaimRepository:
         if connection.dialect.name == "sqlite":
             return False  # one at a time has the whole database
         ready = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers)), free(now), unedited()
-        return connection.scalar(select(_c.id).where(*ready, self.reach.rows()).limit(1)) is not None
+        return connection.scalar(select(_c.id).where(*ready).limit(1)) is not None
 
     def note_asked(self, found: Sequence[Claim], by: str, now: datetime) -> None:
         with self.database.write() as connection:
@@ -276,7 +275,6 @@ class ClaimRepository:
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
         """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
-        self.reach.require(claim.id)
         seen = seen_values(has_deadline="response_deadline" in self.columns)
         row_of_it = select(*readable_columns(self.columns)).where(_c.id == claim.id, free(now))
         with self.database.write() as connection:

@@ -34,7 +34,6 @@ class ClaimCorrections:
         It is assessed at once, so that no run takes the correction for an edit of the service's.
         """
         of = self.repository
-        of.reach.require(found.id)
         this = update(claims).where(_c.id == found.id)
         row_of_it = select(*readable_columns(of.columns)).where(_c.id == found.id, free(now))
         with of.database.write() as connection:

@@ -107,16 +107,12 @@ class ClaimEnrolment:
             return None
         return self._new(connection, adopted, now) if adopted and adopted.enrolls_new(self.setting) else []
 
-    def to_be_undecided(self, most: int, *, is_new: bool) -> int:
-        """The same of a database that no run of this version has worked on: what would be said then.
-
-        `is_new`: nor has a run of any other. Then the service decides, if the column is its own.
-        """
-        has_status = "pod_fetch_status" in self.columns
-        if self.setting is EnrollNew.FALSE or (is_new and has_status):
-            return 0
+    def to_be_undecided(self, most: int) -> int:
+        """The same of a database that no run has worked on: what would be said then."""
+        if self.setting is EnrollNew.FALSE or "pod_fetch_status" in self.columns:
+            return 0  # where the column is the service's, the service decides
         with self.database.read() as connection:
-            return self._count(connection, _unenrolled if has_status else text(_HAS_NUMBER), most)
+            return self._count(connection, text(_HAS_NUMBER), most)
 
     def _count(self, connection: Connection, wanted: Any, most: int) -> int:
         counted = 0

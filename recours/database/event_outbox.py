@@ -6,9 +6,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, exists, select, update
+from sqlalchemy import Connection, Table, bindparam, update
 
-from recours.core.mail import LAPSED, Event, key_of, old_key_of
+from recours.core.mail import LAPSED, Event, key_of
 from recours.database.tables import events
 
 OF_NO_CLAIM = 0
@@ -50,7 +50,6 @@ def add_events(
             "told": declined,
         }
         for claim_id, event in told
-        if not _is_written_by_old_key(connection, claim_id, event)
     ]
     if not rows:
         return
@@ -58,16 +57,6 @@ def add_events(
     if written != len(rows):
         revived = [{f"of_{name}" if name in _KEY else name: row[name] for name in row} for row in rows]
         connection.execute(_REVIVE, revived)
-
-
-def _is_written_by_old_key(connection: Connection, claim_id: Any, event: Event) -> bool:
-    """Tell whether an older version wrote this event: nobody is to be told twice because of a new version."""
-    old = old_key_of(event.number)
-    if old == key_of(event.number):
-        return False
-    of = events.c
-    there = of.claim_id == claim_id, of.event == event.name, of.tracking_number == old
-    return bool(connection.scalar(select(exists(select(of.id).where(*there)))))
 
 
 @cache

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     Select,
@@ -44,7 +43,7 @@ from recours.core.mail import (
     Proof,
     Reasons,
     Recipient,
-    is_key_of,
+    key_of,
 )
 from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.sentences import carrier_message
@@ -52,7 +51,7 @@ from recours.database.actions import note_action
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import OF_NO_CLAIM, add_events
 from recours.database.lenient_reader import read_claim
-from recours.database.predicates import HIGHEST_NARROW, const, in_use, is_over, known_event, known_mail
+from recours.database.predicates import const, in_use, is_over
 from recours.database.tables import (
     account_state,
     claims,
@@ -143,8 +142,8 @@ class MailOutbox:
 
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send: one small query."""
-        untold = exists(select(_e.id).where(_e.told.is_(None), known_event()))
-        unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING), known_mail()))
+        untold = exists(select(_e.id).where(_e.told.is_(None)))
+        unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING)))
         with self.database.read() as connection:
             return bool(connection.scalar(select(or_(untold, unsent))))
 
@@ -171,9 +170,6 @@ class MailOutbox:
         with_claims = events.outerjoin(claims, claims.c.id == _e.claim_id)
         columns = client_id.label("client_id"), _e.id, _e.event, _e.carrier
         query = select(*columns).select_from(with_claims).where(*_untold(Actor.CLIENT)).order_by(_e.id)
-        is_wide = self.database.is_sqlite or isinstance(
-            self._there[mails.name]["client_id"]["type"], BigInteger
-        )
         with self.database.read() as connection:
             untold = connection.execute(query).all()
             of_accounts = {row.carrier for row in untold if row.event == EventName.ACCOUNT_REFUSED}
@@ -181,9 +177,7 @@ class MailOutbox:
         found: dict[Any, list[int]] = {}
         for row in untold:
             client = owners.get(row.carrier) if row.event == EventName.ACCOUNT_REFUSED else row.client_id
-            # A larger id could not be written to a mail where an older version made the column.
-            if is_wide or client is None or client <= HIGHEST_NARROW:
-                found.setdefault(client, []).append(row.id)
+            found.setdefault(client, []).append(row.id)
         return found
 
     def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
@@ -307,7 +301,7 @@ class MailOutbox:
 
         Looked for once: a mail that the server breaks off at must not come before the others for ever.
         """
-        query = select(_m.id).where(_open(MailState.READY), self._free(now), known_mail())
+        query = select(_m.id).where(_open(MailState.READY), self._free(now))
         query = query.order_by(_m.tries, _m.id)
         with self.database.read() as connection:
             return list(connection.scalars(query))
@@ -323,9 +317,8 @@ class MailOutbox:
             lease = {"holder": self.run_id, "held_until": now + _LEASE, "tries": _m.tries + 1}
             connection.execute(update(mails).where(_m.id.in_(found)).values(lease))
             rows = connection.execute(select(mails).where(_m.id.in_(found))).mappings().all()
-            known = mail_events.c.mail_id.in_(found), known_event()
             told: dict[int, list[OutboxEvent]] = {mail_id: [] for mail_id in found}
-            for row in connection.execute(of_mails.where(*known)).mappings():
+            for row in connection.execute(of_mails.where(mail_events.c.mail_id.in_(found))).mappings():
                 told[row["mail_id"]].append(_event(row))
         of = {row["id"]: _mail(row, told[row["id"]]) for row in rows}
         return [of[mail_id] for mail_id in ids if mail_id in of]
@@ -433,8 +426,8 @@ class MailOutbox:
             for event in told
             for row in rows
             if row.claim_id == event.claim_id
-            and is_key_of(event.number, row.tracking_number)
-            and is_key_of(event.carrier, row.carrier)
+            and event.number == key_of(row.tracking_number)
+            and event.carrier == key_of(row.carrier)
         ]
 
     # ---------------------------------------------------------------- the service's settings
@@ -477,7 +470,7 @@ def _owners(connection: Connection, keys: Collection[str]) -> dict[str, Any]:
 
 
 def _untold(audience: Actor) -> tuple[ColumnElement[bool], ...]:
-    return _e.told.is_(None), _e.audience == audience, known_event()
+    return _e.told.is_(None), _e.audience == audience
 
 
 def _event(row: Any) -> OutboxEvent:

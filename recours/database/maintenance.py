@@ -40,8 +40,6 @@ from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into
 from recours.database.lenient_reader import read_claims
 from recours.database.predicates import (
-    EVERYTHING,
-    Reach,
     at_stage,
     awaits_retry,
     edited,
@@ -52,7 +50,7 @@ from recours.database.predicates import (
     recalled,
     still_ours,
 )
-from recours.database.ranks import rank_overdue, repair_ranks
+from recours.database.ranks import rank_overdue
 from recours.database.ready_claims import carrier_keys
 from recours.database.rows import (
     free,
@@ -94,7 +92,6 @@ class ClaimMaintenance:
     columns: frozenset[str]  # those that `claims` has
     run_id: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
-    reach: Reach = EVERYTHING
     language: str = "en"  # of pod_fetch_error
 
     def is_behind(
@@ -108,7 +105,7 @@ class ClaimMaintenance:
     ) -> bool:
         """Tell whether any row waits for what the methods below do: most runs find none, and look once instead of often."""
         waits = None if recall is None or recall.all else len(recall.since)
-        query = _behind(self.columns, tuple(sorted(skip)), max_retries, self.reach, recall is not None, waits)
+        query = _behind(self.columns, tuple(sorted(skip)), max_retries, recall is not None, waits)
         bounds = {"due_until": due_until, "horizon": horizon, **moments(now, "")}
         if recall:
             bounds |= {f"since_{used}": at for used, at in enumerate(recall.since[:waits])}
@@ -120,7 +117,7 @@ class ClaimMaintenance:
     def assess_edited(
         self, assess: Assess, now: datetime, exhausted_at: int | None = None
     ) -> Iterator[Claim]:
-        wanted = and_(_edited(self.columns), free(now), self.reach.rows())
+        wanted = and_(_edited(self.columns), free(now))
         if exhausted_at is not None:
             wanted = and_(wanted, exhausted(exhausted_at).is_not(true()))
         query = select(*readable_columns(self.columns)).where(wanted).order_by(_c.id).limit(CHUNK)
@@ -129,14 +126,11 @@ class ClaimMaintenance:
             yield from found
             found = self._assess_chunk(query.where(_c.id > found[-1].id), assess, now)
 
-    def repair_ranks(self, rank: Assess) -> int:
-        return repair_ranks(self.database, self.catalog, self.columns, rank)
-
     def rank_overdue(self, stage: Stage, carriers: Collection[str], rank: Assess, now: datetime) -> int:
-        return rank_overdue(self.database, self.catalog, self.columns, self.reach, stage, carriers, rank, now)
+        return rank_overdue(self.database, self.catalog, self.columns, stage, carriers, rank, now)
 
     def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
-        return adopt_exhausted(self.database, self.catalog, self.columns, self.reach, max_retries, now)
+        return adopt_exhausted(self.database, self.catalog, self.columns, max_retries, now)
 
     def revive_exhausted(
         self, max_retries: int, assess: Assess, now: datetime, carriers: Collection[str] = ()
@@ -158,7 +152,7 @@ class ClaimMaintenance:
 
         In another order, or in none, either kind of database may prefer to read the whole table.
         """
-        within = condition, free(now), self.reach.rows()
+        within = condition, free(now)
         query = select(*readable_columns(self.columns)).where(*within).order_by(key).limit(CHUNK)
         done: set[Any] = set()
         while found := [claim for claim in self._assess_chunk(query, assess, now) if claim.id not in done]:
@@ -209,7 +203,7 @@ class ClaimMaintenance:
                 _c.pod_stage.is_not(None),
                 _c.pod_carrier_key.in_(self.catalog.accounts_of(affected)),
             )
-            assessed_anew = and_(*in_question, self.reach.rows())
+            assessed_anew = and_(*in_question)
             if changed:
                 connection.execute(update(claims).where(assessed_anew).values(pod_rank_at=None))
             for key in changed:
@@ -236,7 +230,7 @@ class ClaimMaintenance:
             self._assess_again(stage, and_(*lost), pod_rank_at=None)
 
     def _assess_again(self, stage: Stage, which: ColumnElement[bool], **values: None) -> None:
-        rows = and_(at_stage(stage), which, self.reach.rows())
+        rows = and_(at_stage(stage), which)
         with self.database.read() as connection:
             if connection.execute(select(_c.id).where(rows).limit(1)).first() is None:
                 return
@@ -260,7 +254,7 @@ class ClaimMaintenance:
             ids = [row.id for row in known[first : first + CHUNK]]
             these = _a.id.in_(ids)
             if "client_id" in self.columns:
-                concerned = _concerned(self.catalog, these), self.reach.rows()
+                concerned = _concerned(self.catalog, these)
                 values = {"pod_rank_at": None, "pod_account_id": None}
                 connection.execute(update(claims).where(*concerned).values(values))
             connection.execute(update(client_accounts).where(these).values(is_applied=True))
@@ -306,10 +300,9 @@ class ClaimMaintenance:
     ) -> list[tuple[ColumnElement[bool], Any]]:
         """What is still to be done, each in the order of its index."""
         not_exhausted = exhausted(max_retries).is_not(true())  # those are for `adopt_exhausted`
-        within = self.reach.rows()
         wanted: list[tuple[ColumnElement[bool], Any]] = [
-            (and_(_edited(self.columns), not_exhausted, free(now), within), _c.id),
-            (and_(_due(Stage.WAITING, due_until), within), _c.pod_next_retry_at),
+            (and_(_edited(self.columns), not_exhausted, free(now)), _c.id),
+            (_due(Stage.WAITING, due_until), _c.pod_next_retry_at),
         ]
         if settled_of is not None:
             wanted.append((self._passing(due_until, settled_of, now), _c.pod_next_retry_at))
@@ -328,7 +321,7 @@ class ClaimMaintenance:
         self._change(and_(_due(Stage.SETTLED, due_until), is_ours().is_not(true())), {"pod_stage": None})
 
     def _change(self, which: ColumnElement[bool], values: dict[str, Any]) -> None:
-        rows = and_(which, self.reach.rows())
+        rows = which
         statement = update(claims).where(rows).values(values)
         if not self.database.is_sqlite:  # rows that others have locked are theirs to stage, not to wait for
             free_rows = select(_c.id).where(rows).with_for_update(skip_locked=True)
@@ -338,7 +331,7 @@ class ClaimMaintenance:
 
     def _passing(self, due_until: datetime, carriers: Collection[str], now: datetime) -> ColumnElement[bool]:
         due = _due(Stage.SETTLED, due_until), self._of(carriers)
-        return and_(*due, free(now), unedited(), self.reach.rows())
+        return and_(*due, free(now), unedited())
 
     def _of(self, carriers: Collection[str]) -> ColumnElement[bool]:
         """Claims that any account of these carriers serves; none named: all."""
@@ -368,7 +361,7 @@ class ClaimMaintenance:
         query = (
             select(*readable_columns(self.columns))
             .where(over, self._of(carriers), at_that_stage)
-            .where(still_ours(), free(now), unedited(), self.reach.rows())
+            .where(still_ours(), free(now), unedited())
             .order_by(_c.pod_expire_from)
             .limit(CHUNK)
         )
@@ -410,7 +403,6 @@ def _behind(
     columns: frozenset[str],
     skip: tuple[str, ...],
     max_retries: int,
-    reach: Reach,
     recall: bool,
     waits: int | None,
 ) -> CompoundSelect[Any]:
@@ -428,10 +420,7 @@ def _behind(
         since = None if waits is None else [bindparam(f"since_{used}", type_=time) for used in range(waits)]
         looked_for.append((and_(recalled(max_retries, since), is_free), _c.pod_retry_count))
     # Each in its own order, as the methods look for them; see _reassess.
-    firsts = [
-        select(_c.id).where(wanted, reach.rows()).order_by(key).limit(1).subquery()
-        for wanted, key in looked_for
-    ]
+    firsts = [select(_c.id).where(wanted).order_by(key).limit(1).subquery() for wanted, key in looked_for]
     return union_all(*(select(first.c.id) for first in firsts)).limit(1)
 
 

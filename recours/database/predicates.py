@@ -6,7 +6,6 @@ hence the constants are written into the SQL, not passed as parameters. A test a
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -14,11 +13,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, and_, case, false, func, literal, literal_column, or_, true
 
 from recours.core.claim import FetchStatus, Stage
-from recours.core.errors import ErrorKind
-from recours.core.mail import EventName, MailKind
 from recours.core.pauses import FURTHEST_END
-from recours.database.engine import DatabaseError
-from recours.database.tables import attempts, claims, client_accounts, events, mails
+from recours.database.tables import attempts, claims, client_accounts
 
 _c = claims.c
 
@@ -113,22 +109,6 @@ def edited(*, with_deadline: bool) -> ColumnElement[bool]:
     return and_(is_ours(), or_(*differs))
 
 
-@cache
-def known() -> ColumnElement[bool]:
-    """Rows whose stage and kind of error this version knows: what a newer one wrote is that one's to work on."""
-    stages = or_(_c.pod_stage.is_(None), _c.pod_stage.in_([const(stage) for stage in Stage]))
-    kinds = or_(_c.pod_error_kind.is_(None), _c.pod_error_kind.in_([const(kind) for kind in ErrorKind]))
-    return and_(stages, kinds)
-
-
-def known_event() -> ColumnElement[bool]:
-    return events.c.event.in_([const(name) for name in EventName])
-
-
-def known_mail() -> ColumnElement[bool]:
-    return mails.c.kind.in_([const(kind) for kind in MailKind])
-
-
 def was_asked() -> ColumnElement[bool]:
     """Attempts whose carrier was asked about the claim.
 
@@ -140,34 +120,3 @@ def was_asked() -> ColumnElement[bool]:
 def in_use() -> ColumnElement[bool]:
     """Accounts of clients that work is done with."""
     return and_(client_accounts.c.removed_at.is_(None), client_accounts.c.disabled_at.is_(None))
-
-
-# ---------------------------------------------------------------- the reach of a run
-
-# No key beyond this is worked on while recours's columns hold 32 bits.
-HIGHEST_NARROW = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Reach:
-    """The rows of `claims` that recours's tables can hold and this version knows: on almost every database all of them."""
-
-    only_known: bool = False  # a newer version works on this database too
-    highest_id: int | None = None  # recours's tables hold keys of 32 bits
-
-    def rows(self) -> ColumnElement[bool]:
-        limits = [known()] if self.only_known else []
-        if self.highest_id is not None:
-            limits.append(_c.id <= self.highest_id)
-        return and_(true(), *limits)
-
-    def require(self, claim_id: Any) -> None:
-        """See that a claim that somebody asked for is within reach. Raises DatabaseError."""
-        if self.highest_id is not None and claim_id > self.highest_id:
-            raise DatabaseError(
-                f"Claim {claim_id} cannot be recorded yet: the recours_ tables hold ids up to {self.highest_id}. Run "
-                "'recours init-db' as their owner; nothing was fetched."
-            )
-
-
-EVERYTHING = Reach()

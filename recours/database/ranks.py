@@ -1,24 +1,22 @@
-"""The order of claims that are due, kept in the rows: what an older version ranked, and places that move with time."""
+"""The order of claims that are due, kept in the rows: places that move with time."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, or_, select
 
 from recours.core.carrier import Catalog
-from recours.core.claim import NEVER, Claim, Stage, State
+from recours.core.claim import Claim, Stage, State
 from recours.core.evidence import EARLIEST
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claims
-from recours.database.predicates import Reach, at_stage, const, of_carriers, still_ours, was_asked
+from recours.database.predicates import at_stage, still_ours
 from recours.database.ready_claims import lanes_of_parameter, named_lanes
 from recours.database.rows import free, parameters, readable_columns, unedited, update_rows
-from recours.database.tables import adoption, attempts, claims
+from recours.database.tables import claims
 
 _c = claims.c
-_ADOPTION = adoption.c.id == 1
 
 _PART = 2000  # claims, or ids, of one transaction
 _RANK = update_rows(("pod_rank_at", "pod_rank_is_deadline", "pod_expire_from"))
@@ -26,66 +24,10 @@ _RANK = update_rows(("pod_rank_at", "pod_rank_is_deadline", "pod_expire_from"))
 Rank = Callable[[Claim], State]
 
 
-# ---------------------------------------------------------------- claims that an older version ranked
-# Each gets its place in the order of today, once, part by part. No run waits for it long, and none blocks the service: a
-# part is a stretch of ids, and how far it came is kept.
-
-_RANKED = (Stage.NEW, Stage.READY, Stage.WAITING, Stage.SETTLED)
-
-
-def repair_ranks(database: Database, catalog: Catalog, columns: frozenset[str], rank: Rank) -> int:
-    """Rank again what an older version ranked; how many. Nothing but one small query where that is done. Raises DatabaseError."""
-    with database.read() as connection:
-        done = connection.scalar(select(adoption.c.ranked_up_to).where(_ADOPTION))
-    count, first_left = 0, None
-    while done is not None:
-        with database.write() as connection:
-            part = select(_c.id).where(_c.id > done).order_by(_c.id).limit(_PART).subquery()
-            last = connection.scalar(select(func.max(part.c.id)))
-            if last is not None:
-                found, left = _part(connection, catalog, columns, done, last)
-                count += _write(connection, found, rank)
-                first_left = first_left if first_left is not None else min(left, default=None)
-            up_to = last if first_left is None else first_left - 1
-            connection.execute(update(adoption).where(_ADOPTION).values(ranked_up_to=up_to))
-            done = last
-    return count
-
-
-def _part(
-    connection: Connection, catalog: Catalog, columns: frozenset[str], done: int, last: int
-) -> tuple[list[Claim], set[Any]]:
-    """The claims of a stretch of ids; and the ids of those that others have locked: a later run ranks them."""
-    stages = _c.pod_stage.in_([const(stage) for stage in _RANKED])
-    # Where pod_since is kept, only the order of carriers that forget parcels has changed.
-    to_rank = or_(_c.pod_since.is_(None), of_carriers(catalog.evidence_days))
-    within = _c.id > done, _c.id <= last, stages, to_rank, still_ours(), unedited()
-    wanted = set(connection.scalars(select(_c.id).where(*within)))
-    if not wanted:
-        return [], wanted
-    query = select(*readable_columns(columns)).where(*within).order_by(_c.id)
-    found = read_claims(connection.execute(query.with_for_update(skip_locked=True)), catalog)
-    ids = [claim.id for claim in found]
-    of_it = select(attempts.c.id).where(attempts.c.claim_id == _c.id, was_asked(), attempts.c.used.is_(True))
-    asked = set(connection.scalars(select(_c.id).where(_c.id.in_(ids), exists(of_it))))
-    known = [_as_asked(claim) if claim.id in asked else claim for claim in found]
-    return known, wanted.difference(ids)
-
-
-def _as_asked(claim: Claim) -> Claim:
-    """A claim that was asked about, before that was kept in its row."""
-    is_kept = claim.state.asked or claim.state.since is not None
-    return claim if is_kept else replace(claim, state=replace(claim.state, expire_from=NEVER))
-
-
-# ---------------------------------------------------------------- places that move with time
-
-
 def rank_overdue(
     database: Database,
     catalog: Catalog,
     columns: frozenset[str],
-    reach: Reach,
     stage: Stage,
     carriers: Collection[str],
     rank: Rank,
@@ -99,7 +41,7 @@ def rank_overdue(
     was_created = [_c.created_at >= EARLIEST] if "created_at" in columns else []
     is_dated = or_(_c.pod_known_delivery.is_not(None), *was_created)
     is_overdue = _c.pod_rank_is_deadline == 0, _c.pod_rank_at < now
-    free_rows = is_dated, still_ours(), unedited(), free(now), reach.rows()
+    free_rows = is_dated, still_ours(), unedited(), free(now)
 
     def within(key: ColumnElement[Any]) -> list[ColumnElement[bool]]:
         return [at_stage(stage), _c.pod_carrier_key == key, *is_overdue, *free_rows]

@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import array
 
 from recours.core.claim import LAST, Stage, Urgency
 from recours.database.lenient_reader import as_moment
-from recours.database.predicates import EVERYTHING, Reach, at_stage
+from recours.database.predicates import at_stage
 from recours.database.rows import free_at_moment, moments, unedited
 from recours.database.tables import claims
 
@@ -67,13 +67,13 @@ def most_urgent(
     For each carrier some stretches of the index are read from their beginning, so that the cost does not depend on how
     many claims are ready.
     """
-    query = leasable_ids(stage, EVERYTHING, is_sqlite=is_sqlite)
+    query = leasable_ids(stage, is_sqlite=is_sqlite)
     return query.params(most=most, **moments(now, ""), **named_lanes(carriers, is_sqlite=is_sqlite))
 
 
 @cache
 def leasable_ids(
-    stage: Stage, reach: Reach, *, is_sqlite: bool, unnumbered: bool = False, locks: bool = True
+    stage: Stage, *, is_sqlite: bool, unnumbered: bool = False, locks: bool = True
 ) -> Select[Any]:
     """Built once: it is run for every bundle. Parameters: those of `named_lanes` and `moments`, and `most`.
 
@@ -83,7 +83,7 @@ def leasable_ids(
     numbers = [func.trim(func.coalesce(_c.tracking_number, "")) == ""] if unnumbered else []
 
     def first(lane: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
-        to_lease = [*_to_lease(stage, lane, reach), *numbers, *where]
+        to_lease = [*_to_lease(stage, lane), *numbers, *where]
         return select(_c.id, _c.pod_rank_at).where(*to_lease).order_by(_c.pod_rank_at).limit(most)
 
     if is_sqlite:
@@ -114,7 +114,7 @@ def of_each_lane(lanes: CTE, first: Select[Any], *, is_sqlite: bool, locks: bool
 
 
 @cache
-def ready_lanes(stage: Stage, reach: Reach, *, is_sqlite: bool, is_named: bool) -> Select[Any]:
+def ready_lanes(stage: Stage, *, is_sqlite: bool, is_named: bool) -> Select[Any]:
     """Each lane, the number of its claims to lease, and the first rank in the tiers of urgency: of the first that it has.
 
     Where `most` lanes have a claim, one is counted in each: they are `most` in all. `is_named`: of the lanes of `named_lanes`,
@@ -122,7 +122,7 @@ def ready_lanes(stage: Stage, reach: Reach, *, is_sqlite: bool, is_named: bool) 
     """
     lanes = lanes_of_parameter(is_sqlite=is_sqlite) if is_named else carrier_keys(stage).cte("lanes")
     most = bindparam("most", type_=Integer)
-    firsts = [_first_rank(stage, lanes, reach, where) for where in _stretches()[:2]]
+    firsts = [_first_rank(stage, lanes, where) for where in _stretches()[:2]]
     labelled = [first.label(name) for first, name in zip(firsts, ("one", "other"), strict=True)]
     heads = select(lanes.c.carrier_key, *labelled).where(lanes.c.carrier_key.is_not(None)).cte("heads")
     # Found once for each lane: else the databases look for them again wherever they are mentioned.
@@ -130,8 +130,8 @@ def ready_lanes(stage: Stage, reach: Reach, *, is_sqlite: bool, is_named: bool) 
     one, other = heads.c.one, heads.c.other
     nothing_to_come = and_(one.is_(None), other.is_(None))
     to_come = case((or_(one.is_(None), other < one), other), else_=one)
-    past = [case((nothing_to_come, _first_rank(stage, heads, reach, where))) for where in _stretches()[2:]]
-    some = select(_c.id).where(*_to_lease(stage, heads.c.carrier_key, reach)).correlate(heads)
+    past = [case((nothing_to_come, _first_rank(stage, heads, where))) for where in _stretches()[2:]]
+    some = select(_c.id).where(*_to_lease(stage, heads.c.carrier_key)).correlate(heads)
     some = some.order_by(_c.pod_rank_is_deadline, _c.pod_rank_at).limit(
         most
     )  # else all of the table may be read
@@ -142,9 +142,9 @@ def ready_lanes(stage: Stage, reach: Reach, *, is_sqlite: bool, is_named: bool) 
 
 
 @cache
-def ready_lanes_by_scan(stage: Stage, reach: Reach) -> Select[Any]:
+def ready_lanes_by_scan(stage: Stage) -> Select[Any]:
     """The same of all lanes, by reading each ready claim: for thousands PostgreSQL needs half as long as for its looks."""
-    to_lease = at_stage(stage), free_at_moment(), unedited(), reach.rows(), _c.pod_carrier_key.is_not(None)
+    to_lease = at_stage(stage), free_at_moment(), unedited(), _c.pod_carrier_key.is_not(None)
     one, other, *past = (func.min(case((and_(*where), _c.pod_rank_at))) for where in _stretches())
     to_come = func.least(one, other)
     ranks = _labelled(to_come, *(case((to_come.is_(None), first)) for first in past))
@@ -170,16 +170,14 @@ def has_many_lanes(connection: Connection, stage: Stage) -> bool:
     return connection.scalar(select(func.count()).select_from(keys)) == _MANY_LANES
 
 
-def _first_rank(
-    stage: Stage, lanes: CTE, reach: Reach, where: tuple[ColumnElement[bool], ...]
-) -> ScalarSelect[Any]:
-    to_lease = _to_lease(stage, lanes.c.carrier_key, reach)
+def _first_rank(stage: Stage, lanes: CTE, where: tuple[ColumnElement[bool], ...]) -> ScalarSelect[Any]:
+    to_lease = _to_lease(stage, lanes.c.carrier_key)
     return select(_c.pod_rank_at).where(*to_lease, *where).order_by(_c.pod_rank_at).limit(1).scalar_subquery()
 
 
-def _to_lease(stage: Stage, lane: ColumnElement[Any], reach: Reach) -> list[ColumnElement[bool]]:
+def _to_lease(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     """The claims of a lane that are ready and free."""
-    return [at_stage(stage), _c.pod_carrier_key == lane, free_at_moment(), unedited(), reach.rows()]
+    return [at_stage(stage), _c.pod_carrier_key == lane, free_at_moment(), unedited()]
 
 
 # Of each of the stretches below, the tier in `urgency`.

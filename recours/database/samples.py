@@ -14,7 +14,7 @@ from recours.database.claims import leasing
 from recours.database.engine import Database
 from recours.database.lenient_reader import facts_in, read_claims
 from recours.database.named_leases import lease_name, release_name
-from recours.database.predicates import EVERYTHING, Reach, at_stage, const, of_carriers
+from recours.database.predicates import at_stage, const, of_carriers
 from recours.database.rows import free, is_failed, moments, readable_columns, unedited
 from recours.database.tables import SAMPLE, attempts, claims
 from recours.runs.ports import SAMPLED, Lease
@@ -33,7 +33,6 @@ class DatabaseSamples:
     catalog: Catalog
     columns: frozenset[str]  # those that `claims` has
     redact: Callable[[str], str] = str
-    reach: Reach = EVERYTHING
     random: Random = field(default_factory=Random)
 
     def lease_carrier(self, carrier: str, lease: Lease, now: datetime) -> bool:
@@ -103,7 +102,6 @@ class DatabaseSamples:
             of_carriers([carrier]),
             unedited(),
             free(now),
-            self.reach.rows(),
         )
         query = select(*readable_columns(self.columns)).where(_c.id.in_(ids), *sound)
         return read_claims(connection.execute(query), self.catalog, self.redact)

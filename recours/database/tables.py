@@ -309,8 +309,6 @@ adoption = Table(
     Column("highest_claim_id", KEY),  # NULL: there was no claim
     Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
     Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
-    # Up to this id, claims have the order of today; NULL: all have. Those of an older version are ranked again, once.
-    Column("ranked_up_to", BigInteger),
 )
 
 # Claims that a person took out of all work.

@@ -130,10 +130,6 @@ class MemoryMaintenance:
             self.table.emit(claim.id, decision.events)
             yield claim, decision
 
-    def repair_ranks(self, rank: Assess) -> int:
-        del rank  # no older version worked on this table
-        return 0
-
     def rank_overdue(self, stage: Stage, carriers: Collection[str], rank: Assess, now: datetime) -> int:
         moved = 0
         lanes = [key for key in self.table.by_group(stage) if carrier_of(key) in carriers]

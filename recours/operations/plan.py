@@ -23,7 +23,6 @@ from recours.operations.forecast.facts import (
     last_run,
     stopped,
 )
-from recours.operations.records import LeftAlone
 from recours.runs.lane import lane_key
 from recours.runs.workers import BOTH_WORKERS
 
@@ -116,7 +115,6 @@ class Plan:
     late_cut: int = 0
     tried: Sequence[int] = ()  # by each run, also where its list is cut
     names: Mapping[str, str] = field(default_factory=dict)  # of carriers, by key
-    left_alone: LeftAlone = field(default_factory=LeftAlone)
     stopped: Sequence[str] = ()  # workers that do not run any more: no run of theirs is foreseen
     by_fleet: bool = (
         False  # `runs`: the minutes at which long-lived workers do something, and every full hour
@@ -131,7 +129,6 @@ class Plan:
             "max_retries": self.max_retries,
             "batch_sizes": dict(self.batch_sizes),
             "stopped_workers": list(self.stopped),
-            "left_alone": self.left_alone.claims,
             "tries": sum(self.tried),
             "carriers": [self._carrier_json(carrier) for carrier in self.carriers],
             "runs": [self._run_json(run, tried) for run, tried in zip(self.runs, self.tried, strict=True)],

@@ -291,14 +291,6 @@ class Matching:
     rest: int = 0
 
 
-@dataclass(frozen=True)
-class LeftAlone:
-    """Claims that no run of this version works on, counted. `remarks`: what a run's log says of them, and why."""
-
-    claims: int = 0
-    remarks: tuple[str, ...] = ()
-
-
 class Records(Protocol):
     """What the state of the system and the weekly report are drawn from."""
 

@@ -18,7 +18,7 @@ from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
 from recours.operations.accounts import ListedAccount
 from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_status
-from recours.operations.records import Backlog, LeftAlone, Records, Run, Tally, by_carrier, iso
+from recours.operations.records import Backlog, Records, Run, Tally, by_carrier, iso
 from recours.operations.returns import MOST_ATTEMPTS, CallReturn, HighLimit, Spent, call_returns, high_limits
 from recours.operations.stakes import Stake
 from recours.runs.ports import ATTACHED, SAMPLED, TRACKED
@@ -290,7 +290,6 @@ class Overview:
     mails: Mapping[MailState, int] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
     not_enrolled: int = 0  # open claims with a number that a person has not decided on yet
-    left_alone: LeftAlone = field(default_factory=LeftAlone)
     returns: Sequence[CallReturn] = ()  # of calls to carriers, by carrier
     high_limits: Sequence[HighLimit] = ()
     fleet: FleetStatus | None = None  # None: cron alone does the work
@@ -316,7 +315,6 @@ class Overview:
             "carriers": [carrier.as_json() for carrier in self.carriers],
             **self._accounts_json(),
             "not_enrolled": self.not_enrolled,
-            "left_alone": self.left_alone.claims,
             "returns": [found.as_json() for found in self.returns],
             "high_limits": [found.as_json() for found in self.high_limits],
             "without_last_attempt": self.troubles.without_last_attempt.claims,

@@ -428,9 +428,6 @@ class Maintenance(Protocol):
         shelved.
         """
 
-    def repair_ranks(self, rank: Callable[[Claim], State]) -> int:
-        """Give the claims of an older version their place in the order of today, once; how many."""
-
     def rank_overdue(
         self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
     ) -> int:

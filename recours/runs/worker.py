@@ -471,8 +471,6 @@ class Worker(ABC):
     def _maintain_rows(self) -> None:
         now, maintenance, policy = self.deps.clock.now(), self.deps.maintenance, self.policy
         rank = partial(ranked_anew, now=now, policy=policy)
-        if repaired := maintenance.repair_ranks(rank):
-            log.info(f"{plural(repaired, 'claim')} of an older version ranked by deadline")
         maintenance.rank_overdue(self.stage, policy.evidence_days, rank, now)
         self._mention_accounts(maintenance.repair_keys())
         due_until, horizon = policy.backoff.due_until(now), policy.backoff.horizon(now)

@@ -20,7 +20,6 @@ from recours.database.claims import ClaimRepository
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
-from recours.database.predicates import EVERYTHING
 from recours.database.reports.records import DatabaseRecords
 from recours.database.reports.stakes import DatabaseStakes
 from recours.database.reports.survey import DatabaseTroubles
@@ -29,7 +28,7 @@ from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
 from recours.operations.problems import Problem, ProblemKind, problems
-from recours.operations.records import LeftAlone, ListedClaim
+from recours.operations.records import ListedClaim
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
     LAST_MONTH,
@@ -94,11 +93,6 @@ class Operations:
         now = self.clock.now()
         latest = self.records.runs(since=now - SINCE, most=MOST_RECORDS, until=now + CLOCKS_DIFFER)
         return is_by_fleet([run for run in latest if run.worker in SCHEDULES], now)
-
-    @property
-    def left_alone(self) -> LeftAlone:
-        """The claims that no run works on. Raises DatabaseError."""
-        return LeftAlone()
 
     @property
     def enrolment(self) -> ClaimEnrolment:
@@ -198,11 +192,11 @@ class Operations:
             accounts=accounts,
         )
         not_enrolled = self.enrolment.undecided(MOST_NOT_ENROLLED, now)
-        return replace(seen, not_enrolled=not_enrolled, left_alone=self.left_alone)
+        return replace(seen, not_enrolled=not_enrolled)
 
     def _stakes(self, seen: Overview) -> dict[tuple[str, str], Stake]:
         """The money in dispute of the claims that each problem is about, by its kind and carrier."""
-        read = DatabaseStakes(self.database, self.columns, self.claims.reach)
+        read = DatabaseStakes(self.database, self.columns)
         found: dict[tuple[str, str], Stake] = {}
         for problem in problems(seen):
             claims = self._concerned(problem, seen.at)
@@ -220,9 +214,7 @@ class Operations:
         self, now: datetime, carriers: Sequence[CarrierNow], accounts: Sequence[ListedAccount]
     ) -> Troubles:
         policy = self.settings.policy
-        read = DatabaseTroubles(
-            self.database, self.catalog, self.columns, redactor(self.settings), self.claims.reach
-        )
+        read = DatabaseTroubles(self.database, self.catalog, self.columns, redactor(self.settings))
         recent = self.records.tallies(days_until(now.astimezone(policy.zone).date(), 2), policy.zone)
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
         refusals |= {
@@ -345,7 +337,6 @@ def operations_over(settings: Settings, database: Database, schema: Schema, cloc
     """The operations over a database that is open already. Raises DatabaseError."""
     catalog = catalog_of(settings, directory_of(database))
     redact, columns = redactor(settings), schema.columns
-    reach = EVERYTHING
     return Operations(
         settings=replace(settings, policy=policy_of(settings, database)),
         database=database,
@@ -353,6 +344,6 @@ def operations_over(settings: Settings, database: Database, schema: Schema, cloc
         schema=schema,
         clock=clock,
         catalog=catalog,
-        records=DatabaseRecords(database, catalog, columns, redact, reach),
-        claims=ClaimRepository(database, catalog, columns, "", "operations", redact, reach),
+        records=DatabaseRecords(database, catalog, columns, redact),
+        claims=ClaimRepository(database, catalog, columns, "", "operations", redact),
     )

@@ -51,8 +51,7 @@ def plan_for(
         concurrency=concurrency,
     )
     outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
-    plan = make_plan(outlook, carriers, rules, scope_of(operations, horizon, most_listed))
-    return replace(plan, left_alone=operations.left_alone)
+    return make_plan(outlook, carriers, rules, scope_of(operations, horizon, most_listed))
 
 
 def scope_of(operations: Operations, horizon: timedelta, most_listed: int | None = MOST_LISTED) -> PlanScope:

@@ -14,7 +14,6 @@ from recours.database.custody import DatabaseTimestamps
 from recours.database.engine import Database
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.predicates import EVERYTHING
 from recours.database.proofs import DatabaseProofs
 from recours.database.samples import DatabaseSamples
 from recours.documents.store import DocumentStore, erase
@@ -56,15 +55,11 @@ def make_worker(
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
     kept = kept or accounts(settings, clock, jitter, database=database)
-    catalog, reach, language = (
-        catalog_of(settings, kept.of_clients),
-        EVERYTHING,
-        settings.mail.language,
-    )
+    catalog, language = catalog_of(settings, kept.of_clients), settings.mail.language
     deps = Dependencies(
         clock=clock,
-        claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, reach, language),
-        maintenance=ClaimMaintenance(database, catalog, columns, run_id, redact, reach, language),
+        claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, language),
+        maintenance=ClaimMaintenance(database, catalog, columns, run_id, redact, language),
         journal=make_journal(settings, database),
         queue=make_queue(settings, database, policy, clock, jitter, token or run_id, kept),
         documents=DocumentStore(settings.pod_dir, settings.access),
@@ -75,7 +70,7 @@ def make_worker(
         observer=observer,
         enrolment=enrolment_of(settings, database, columns),
         proofs=DatabaseProofs(database, run_id, kind.name),
-        samples=DatabaseSamples(database, catalog, columns, redact, reach),
+        samples=DatabaseSamples(database, catalog, columns, redact),
         timestamps=_timestamps(settings, database, token or run_id),
     )
     options = replace(

@@ -630,11 +630,6 @@ def test_odd_signs_in_a_number_or_a_carriers_name_cancel_no_mail(
     service.environment["SMTP_PORT"] = str(smtp.port)
     service.run_hourly(1)
     assert states(service) == ["sent"]
-    # An older version kept the beginning of a long number.
-    service.sql("UPDATE recours_events SET tracking_number = ?", clean(number, 60))
-    service.sql("UPDATE recours_mails SET state = 'ready'")
-    service.run_hourly(1)
-    assert states(service) == ["sent"]
 
 
 def test_a_long_number_that_was_corrected_is_another_one(service: Service, smtp: MailServer) -> None:

@@ -175,31 +175,6 @@ def test_a_service_that_has_the_column_says_itself_what_it_wants(service: Databa
     assert pending(service) == [2]
 
 
-def test_a_database_of_an_older_version_is_undecided(service: Database) -> None:
-    adopt(service)
-    add(service, 1, NOW - DAY)
-    as_of_older_version(service)
-    adopt(service)
-    add(service, 2, NOW + HOUR)
-    assert enrolment(service).enroll_new(NOW + HOUR) == 0
-    assert enrolment(service).undecided(99, NOW + 2 * HOUR) == 2
-    assert enrolment(service, EnrollNew.TRUE).enroll_new(NOW + HOUR) == 1
-
-
-def as_of_older_version(database: Database) -> None:
-    for statement in (
-        "DROP INDEX ix_claims_pod_unenrolled",
-        "DROP INDEX ix_claims_pod_expiring",
-        "DROP TABLE recours_adoption",
-        "UPDATE recours_schema_version SET version_num = '0005'",
-        *(
-            f"ALTER TABLE claims DROP COLUMN {name}"
-            for name in ("pod_since", "pod_expire_from", "pod_expired_at")
-        ),
-    ):
-        execute(database, statement)
-
-
 def test_a_fresh_database_has_nothing_to_decide(database: Database) -> None:
     assert enrolment(database).undecided(99, NOW + 2 * HOUR) == 0
 

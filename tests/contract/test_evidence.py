@@ -15,14 +15,13 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.decision import decide, expire
 from recours.database.engine import Database
-from recours.database.ranks import repair_ranks
 from recours.database.reports.survey import DatabaseOutlook, survey
 from recours.database.schema.inspection import look
 from recours.memory.claims import MemoryClaims
 from recours.memory.maintenance import MemoryMaintenance
 from recours.memory.table import ClaimTable
 from recours.runs.ports import Attempt, Claims, Lease, Maintenance
-from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run, edit, rows
+from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run
 from tests.contract.test_records import plan
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -156,38 +155,6 @@ def test_no_claim_is_given_up_since_its_evidence_is_over(side: Callable[..., Sid
     for now, expected in ((ends - HOUR, []), (ends, ["dated"]), (ends + 999 * DAY, [])):
         world.keep(now)
         assert world.given_up(now) == expected
-
-
-# ---------------------------------------------------------------- claims of an older version
-
-
-def ranked(database: Database) -> int:
-    rank = partial(ranked_anew, now=NOW, policy=FORGETFUL)
-    return repair_ranks(database, CATALOG, look(database).columns, rank)
-
-
-def test_only_claims_of_carriers_that_forget_are_ranked_again_and_once(
-    database: Database, add_claims: Callable[..., None]
-) -> None:
-    add_claims(
-        database,
-        [*ORDER, claim("of another", 116, carrier="Other"), claim("new", 116, pod_fetch_status="pending")],
-    )
-    run = Run(database)
-    run.keep()  # by the order of an older version
-    world = Side(run.claims, run.maintenance)
-    assert world.order()[-3:] == ["forgotten in 4 days", "forgotten in 20 days, failed long ago", "missed"]
-    world.fail()
-    edit(database, "DELETE FROM recours_attempts")  # pruned: what was asked about is known all the same
-    before = rows(database, "SELECT * FROM claims WHERE carrier = 'Other'")
-    edit(database, "UPDATE recours_adoption SET ranked_up_to = 0")
-    assert ranked(database) > 0
-    assert ranked(database) == 0
-    assert rows(database, "SELECT * FROM claims WHERE carrier = 'Other'") == before
-    later = NOW + 7 * HOUR
-    world.keep(later)
-    assert world.order(later)[:3] == ["soon", "forgotten in 4 days", "forgotten in 8 days"]
-    assert world.given_up(NOW + 50 * DAY) == ["missed", "soon"]
 
 
 def test_the_look_for_overdue_claims_costs_the_same_whatever_there_is(

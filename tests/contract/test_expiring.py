@@ -1,4 +1,4 @@
-"""On real databases: claims whose deadline has long passed are given up, and those of an older version ranked again."""
+"""On real databases: claims whose deadline has long passed are given up."""
 
 import re
 from collections.abc import Callable
@@ -10,15 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from recours.core.assessment import is_expired, ranked_anew
+from recours.core.assessment import is_expired
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
 from recours.database.engine import Database
 from recours.database.enrolment import GivenUpClaims
-from recours.database.predicates import Reach
-from recours.database.ranks import repair_ranks
-from recours.database.schema.inspection import look
-from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
+from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -102,18 +99,6 @@ def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(run:
     assert rows(run.database, "SELECT * FROM recours_events") == []
 
 
-@pytest.mark.parametrize("reach", [Reach(only_known=True), Reach(highest_id=0)], ids=["newer", "narrow"])
-def test_one_out_of_reach_is_left_alone(run: Run, reach: Reach) -> None:
-    later = NOW + 7 * HOUR
-    run.keep(later)
-    edit(run.database, "UPDATE claims SET pod_error_kind = 'of_tomorrow' WHERE claim_reference = 'asked'")
-    before = rows(run.database, "SELECT * FROM claims ORDER BY id")
-    one = partial(expire, now=later, policy=POLICY)
-    maintenance = replace(run.maintenance, reach=reach)
-    assert list(maintenance.expire(Stage.READY, later, one, later)) == []
-    assert rows(run.database, "SELECT * FROM claims ORDER BY id") == before
-
-
 def test_one_that_a_run_died_with_may_have_its_proof_and_is_not_given_up_yet(run: Run) -> None:
     later = NOW + 7 * HOUR
     run.keep(later)
@@ -163,73 +148,6 @@ def test_the_look_for_them_costs_the_same_whatever_there_is(run: Run) -> None:
         assert re.search(r"SEARCH claims USING INDEX ix_claims_pod_expiring \(pod_expire_from<\?\)", lines), (
             lines
         )
-
-
-# ---------------------------------------------------------------- claims of an older version
-
-
-def as_older_version_left_them(database: Database) -> None:
-    edit(database, "UPDATE claims SET pod_since = NULL, pod_expire_from = NULL")
-    edit(
-        database,
-        "UPDATE claims SET pod_rank_at = created_at, pod_rank_is_deadline = 0 WHERE pod_fetch_status = 'pending'",
-    )
-    edit(database, "UPDATE recours_adoption SET ranked_up_to = 0")
-
-
-def ranked(run: Run) -> int:
-    columns = look(run.database).columns
-    return repair_ranks(run.database, CATALOG, columns, lambda claim: ranked_anew(claim, NOW, POLICY))
-
-
-def test_new_claims_of_an_older_version_are_ranked_again_once(
-    database: Database, add_claims: Callable[..., None]
-) -> None:
-    pending = {"pod_fetch_status": "pending"}
-    add_claims(
-        database,
-        [
-            pending | {"claim_reference": "oldest", "created_at": NOW - 9 * DAY, "response_deadline": date(2026, 6, 1)},
-            pending | {"claim_reference": "none", "created_at": NOW - 2 * DAY},
-            pending | {"claim_reference": "urgent", "created_at": NOW - HOUR, "response_deadline": date(2026, 2, 3)},
-            {"claim_reference": "failed", "response_deadline": date(2026, 2, 3)},
-        ],
-    )  # fmt: skip
-    run = Run(database)
-    run.keep()
-    as_older_version_left_them(database)
-    assert [claim.reference for claim in run.take(1, stage=Stage.NEW)] == ["oldest"]
-    edit(database, "UPDATE claims SET pod_lease_token = NULL, pod_lease_until = NULL")
-    assert ranked(run) == 3, "the failed one had its place"
-    assert [claim.reference for claim in run.take(stage=Stage.NEW)] == ["urgent", "none", "oldest"]
-    assert ranked(run) == 0
-
-
-@pytest.mark.parametrize(
-    "kind", ["postgresql"], indirect=True
-)  # on SQLite one at a time has the whole database
-def test_what_another_program_holds_is_ranked_by_a_later_run(
-    database: Database, add_claims: Callable[..., None]
-) -> None:
-    add_claims(database, [{"claim_reference": f"CLM-{n}", "pod_fetch_status": "pending"} for n in range(3)])
-    run = Run(database)
-    run.keep()
-    as_older_version_left_them(database)
-    with database.write() as other:
-        other.exec_driver_sql("SELECT 1 FROM claims WHERE claim_reference = 'CLM-1' FOR UPDATE")
-        assert ranked(run) == 2
-    assert ranked(run) == 1
-    assert ranked(run) == 0
-
-
-def test_what_an_older_version_asked_about_counts_as_asked(run: Run) -> None:
-    as_older_version = "UPDATE claims SET pod_since = NULL, pod_expire_from = NULL"
-    edit(run.database, as_older_version)
-    edit(run.database, "UPDATE recours_adoption SET ranked_up_to = 0")
-    assert ranked(run) == 1
-    later = NOW + 7 * HOUR
-    run.keep(later)
-    assert given_up(run, later) == ["asked"]
 
 
 def test_the_rule_and_the_look_agree(run: Run) -> None:

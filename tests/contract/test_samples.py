@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -14,7 +13,6 @@ from sqlalchemy import Engine, event, insert, text
 
 from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
-from recours.database.predicates import Reach
 from recours.database.samples import DatabaseSamples
 from recours.database.schema.inspection import look
 from recours.database.tables import attempts
@@ -100,11 +98,6 @@ def test_what_others_work_on_or_corrected_is_left_alone(
     add(samples.database, [gave_up(1, **columns)])
     add(samples.database, [gave_up(2)])
     assert chosen(samples) == [2]
-
-
-def test_only_claims_within_reach(samples: DatabaseSamples) -> None:
-    add(samples.database, [gave_up(1), gave_up(2)])
-    assert chosen(replace(samples, reach=Reach(highest_id=1))) == [1]
 
 
 @pytest.mark.parametrize(

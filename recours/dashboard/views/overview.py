@@ -170,12 +170,9 @@ def _closed(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str]]:
 
 
 def _hints(seen: Overview, texts: PageTexts) -> list[str]:
-    left, without = seen.left_alone.claims, seen.troubles.without_last_attempt
-    hints = [
-        texts.counted("left_alone", left) if left else "",
-        without_last_attempt(texts.language, without.claims, is_more=without.is_more),
-    ]
-    return [hint for hint in hints if hint]
+    without = seen.troubles.without_last_attempt
+    hint = without_last_attempt(texts.language, without.claims, is_more=without.is_more)
+    return [hint] if hint else []
 
 
 def _charts(

@@ -43,7 +43,7 @@ from recours.core.accounts import carrier_of
 from recours.core.claim import FetchStatus, Stage
 from recours.core.text import is_text
 from recours.database.lenient_reader import Reader
-from recours.database.predicates import EVERYTHING, Reach, at_stage, const, still_ours
+from recours.database.predicates import at_stage, const, still_ours
 from recours.database.ready_claims import lanes_of_parameter, named_lanes
 from recours.database.rows import distinct_by_index
 from recours.database.tables import CUSTOMER_COLUMNS, ORDER_COLUMNS, claims, clients
@@ -75,7 +75,6 @@ class Search:
     connection: Connection
     columns: frozenset[str]
     wanted: ClaimFilter
-    reach: Reach = EVERYTHING  # of the runs: no problem is about what they leave alone
 
     def ids(self, most: int, skip: int, sort: Sort | None, *, descending: bool) -> list[Any]:
         """The ids of up to `most` claims after the first `skip`. `sort` None: the newest first."""
@@ -168,7 +167,7 @@ class Search:
 
     def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
         named = _c.id.in_(concerned.ids[: COUNTED_UP_TO + 1])
-        return or_(named, *parts_of_accounts(concerned, self.reach))
+        return or_(named, *parts_of_accounts(concerned))
 
     def _holds(self, typed: str) -> ColumnElement[bool]:
         order, customer = first_of(ORDER_COLUMNS, self.columns), first_of(CUSTOMER_COLUMNS, self.columns)
@@ -335,7 +334,7 @@ _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 UNASSESSED = ""
 
 
-def backlog_counts(connection: Connection, most: int, reach: Reach) -> dict[str, Counter[str]]:
+def backlog_counts(connection: Connection, most: int) -> dict[str, Counter[str]]:
     """How many claims of each account's key ("": of none) are at each stage, each counted up to `most`."""
     there = [group for group in groups(connection) if group.status in _NOT_DONE]
     alike = list(dict.fromkeys((group.key, group.stage) for group in there))
@@ -343,7 +342,7 @@ def backlog_counts(connection: Connection, most: int, reach: Reach) -> dict[str,
         return {}
 
     def counted(key: Any, stage: Any, of: CTE | None = None) -> ColumnElement[int]:
-        some = select(literal(1)).select_from(claims).where(not_done, key, stage, reach.rows()).limit(most)
+        some = select(literal(1)).select_from(claims).where(not_done, key, stage).limit(most)
         some = some if of is None else some.correlate(of)
         return select(func.count()).select_from(some.subquery()).scalar_subquery()
 
@@ -376,7 +375,7 @@ def _pairs(pairs: Sequence[tuple[str, str]], *, is_sqlite: bool) -> CTE:
     return select(*labelled).cte("pairs")
 
 
-def parts_of_accounts(concerned: Concerned, reach: Reach) -> list[ColumnElement[bool]]:
+def parts_of_accounts(concerned: Concerned) -> list[ColumnElement[bool]]:
     """The claims of accounts that a problem is about, in parts: NULL is looked for in its own place of the index."""
     if not concerned.accounts:
         return []
@@ -387,16 +386,16 @@ def parts_of_accounts(concerned: Concerned, reach: Reach) -> list[ColumnElement[
         keys.append(_c.pod_carrier_key.is_(None))
     else:  # those too that no run has assessed yet
         stages += [_c.pod_stage.is_(None), _c.pod_stage == ""]
-    return [and_(not_done, key, stage, reach.rows()) for key, stage in product(keys, stages)]
+    return [and_(not_done, key, stage) for key, stage in product(keys, stages)]
 
 
-def retries_come(connection: Connection, due_until: datetime | None, most: int, reach: Reach) -> Counter[str]:
+def retries_come(connection: Connection, due_until: datetime | None, most: int) -> Counter[str]:
     """Waiting claims whose retry comes by `due_until`, by account's key, up to `most` in all."""
     if due_until is None:
         return Counter()
     come = (
         select(_c.pod_carrier_key)
-        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours(), reach.rows())
+        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours())
         .order_by(_c.pod_next_retry_at)
         .limit(most)
     )
@@ -404,7 +403,7 @@ def retries_come(connection: Connection, due_until: datetime | None, most: int, 
 
 
 def oldest_failures(
-    connection: Connection, keys: Iterable[str], reach: Reach, *, has_creation: bool
+    connection: Connection, keys: Iterable[str], *, has_creation: bool
 ) -> dict[str, datetime]:
     """Since when the oldest claim of each account that is still tried has failed, or is new.
 
@@ -417,9 +416,7 @@ def oldest_failures(
     is_sqlite = connection.dialect.name == "sqlite"
 
     def oldest(key: Any, at: Any, order: Any, of: CTE, *where: Any) -> Select[Any]:
-        first = (
-            select(at).where(*where, reach.rows()).order_by(order).limit(1).correlate(of).scalar_subquery()
-        )
+        first = select(at).where(*where).order_by(order).limit(1).correlate(of).scalar_subquery()
         return select(key.label("key"), type_coerce(first, Text).label("since"))
 
     pairs, failed_at = _pairs(list(product(keys, _FAILED)), is_sqlite=is_sqlite), _c.pod_failed_at

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -11,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.database.engine import Database
-from recours.database.predicates import EVERYTHING, Reach, at_stage, edited, still_ours
+from recours.database.predicates import at_stage, edited, still_ours
 from recours.database.ready_claims import carrier_keys, leasable_ids, named_lanes
 from recours.database.reports.survey import sighted, sighted_columns
 from recours.database.rows import moments
@@ -81,22 +80,18 @@ class DatabaseCompetitors:
     ) -> Iterable[Any]:
         """The ids of the most urgent ones of a lane."""
         is_sqlite = self.database.is_sqlite
-        query = leasable_ids(stage, self._reach, is_sqlite=is_sqlite, locks=False)
+        query = leasable_ids(stage, is_sqlite=is_sqlite, locks=False)
         parameters = {"most": most, **moments(now, ""), **named_lanes([lane], is_sqlite=is_sqlite)}
         return connection.scalars(query, parameters)
 
     def _waiting(self, due_until: datetime) -> Select[Any]:
         """The ids of those that come due, the next ones first."""
-        comes = at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours(), self._reach.rows()
+        comes = at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours()
         return select(_c.id).where(*comes).order_by(_c.pod_next_retry_at).limit(_MOST_WAITING)
 
     def _edited(self) -> Select[Any]:
         is_edited = edited(with_deadline="response_deadline" in self.schema.columns)
-        return select(_c.id).where(is_edited, self._reach.rows()).order_by(_c.id).limit(_MOST_EDITED)
-
-    @cached_property
-    def _reach(self) -> Reach:
-        return EVERYTHING
+        return select(_c.id).where(is_edited).order_by(_c.id).limit(_MOST_EDITED)
 
     def _read(self, connection: Connection, ids: Iterable[Any], now: datetime) -> list[Sighted]:
         """The claims of these ids, in this order."""

@@ -32,7 +32,7 @@ from recours.core.text import clean
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, facts_in, read_claim
-from recours.database.predicates import EVERYTHING, Reach, const
+from recours.database.predicates import const
 from recours.database.reports import claim_search
 from recours.database.reports.claim_search import Search, first_of
 from recours.database.rows import free, in_parts, readable_columns
@@ -91,7 +91,6 @@ class DatabaseRecords:
     catalog: Catalog
     columns: frozenset[str]  # those that `claims` has
     redact: Callable[[str], str] = str
-    reach: Reach = EVERYTHING  # of the runs: what they leave alone is no backlog
 
     # ---------------------------------------------------------------- runs and attempts
 
@@ -221,10 +220,10 @@ class DatabaseRecords:
 
     def backlogs(self, due_until: datetime | None = None, most: int = COUNTED_UP_TO) -> list[Backlog]:
         with self.database.read() as connection:
-            counts = claim_search.backlog_counts(connection, most, self.reach)
-            come = claim_search.retries_come(connection, due_until, most, self.reach)
+            counts = claim_search.backlog_counts(connection, most)
+            come = claim_search.retries_come(connection, due_until, most)
             has_creation = "created_at" in self.columns
-            oldest = claim_search.oldest_failures(connection, counts, self.reach, has_creation=has_creation)
+            oldest = claim_search.oldest_failures(connection, counts, has_creation=has_creation)
         found = (_backlog(key, n, come[key], oldest.get(key), most) for key, n in sorted(counts.items()))
         return [backlog for backlog in found if backlog.stages or backlog.unassessed]
 
@@ -332,7 +331,7 @@ class DatabaseRecords:
         with self.database.read() as connection:
             if not self.database.is_sqlite:
                 connection.exec_driver_sql(_FOR_PASSES)
-            yield Search(connection, self.columns, wanted, self.reach)
+            yield Search(connection, self.columns, wanted)
 
     def _in_order(self, ids: Sequence[Any]) -> list[ListedClaim]:
         """These claims in this order, each with its client; without those that are gone by now."""

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, litera
 from recours.core.text import clean
 from recours.database.engine import Database
 from recours.database.lenient_reader import Reader
-from recours.database.predicates import EVERYTHING, Reach
 from recours.database.reports.claim_search import parts_of_accounts
 from recours.database.tables import MONEY_COLUMNS, claims
 from recours.operations.records import COUNTED_UP_TO
@@ -24,7 +23,6 @@ class DatabaseStakes:
 
     database: Database
     columns: frozenset[str]  # those that `claims` has
-    reach: Reach = EVERYTHING  # of the runs: what they leave alone is in no backlog
 
     def of(self, concerned: Concerned, most: int = COUNTED_UP_TO) -> Stake:
         """What these claims are about, of the first `most` of them. Raises DatabaseError."""
@@ -38,7 +36,7 @@ class DatabaseStakes:
         if concerned.accounts:
             parts = [
                 self._amounts().where(part).limit(most + 1).subquery()
-                for part in parts_of_accounts(concerned, self.reach)
+                for part in parts_of_accounts(concerned)
             ]
             queries.append(union_all(*(select(part) for part in parts)).limit(most + 1))
         with self.database.read() as connection:

@@ -29,8 +29,6 @@ from recours.core.mail import EventName, MailState
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claim, read_claims
 from recours.database.predicates import (
-    EVERYTHING,
-    Reach,
     at_stage,
     awaits_retry,
     const,
@@ -73,7 +71,6 @@ def survey(
     `mended_after`: retries after this are those of no backoff, and are recomputed by a run. `recall`: those too whose last
     attempt a run recalls. `unnumbered`: those too that wait for their tracking number.
     """
-    reach = EVERYTHING
     if schema.is_current:
         columns = sighted_columns(schema, now)
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
@@ -83,7 +80,6 @@ def survey(
             wanted = or_(wanted, recalled(recall.max_retries, since))
         if unnumbered:
             wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
-        wanted = and_(wanted, reach.rows())
     else:
         if "pod_fetch_status" not in schema.columns:
             return
@@ -168,7 +164,6 @@ class DatabaseOutlook:
             still_ours(),
             or_(waits, at_stage(Stage.UNNUMBERED)),
             ends,
-            EVERYTHING.rows(),
         )
         with self.database.read() as connection:
             for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
@@ -204,7 +199,6 @@ class DatabaseTroubles:
     catalog: Catalog
     columns: frozenset[str]  # those that `claims` has
     redact: Callable[[str], str] = str
-    reach: Reach = EVERYTHING  # of the runs: what they leave alone is not theirs to try
 
     def mail_piles(self, now: datetime) -> Mapping[MailState, Pile]:
         """Mails that are held, that wait for longer than MAIL_WAITS, and that were left undecided lately."""
@@ -328,9 +322,9 @@ class DatabaseTroubles:
                 yield self._first_of(keys, at_stage(Stage.READY), *over, latest=True)
                 yield self._first_of(keys, at_stage(Stage.NEW), *over, latest=True)
         # The latest next retries are the likeliest to come after a deadline.
-        yield self._reached().where(awaits_retry()).order_by(_c.pod_next_retry_at.desc())
+        yield select(_c.id).where(awaits_retry()).order_by(_c.pod_next_retry_at.desc())
         known = of_carriers(["", *self.catalog.specs])
-        yield self._reached().where(not_done, known, at_stage(Stage.UNNUMBERED))
+        yield select(_c.id).where(not_done, known, at_stage(Stage.UNNUMBERED))
 
     def _first_of(
         self, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
@@ -341,19 +335,16 @@ class DatabaseTroubles:
         """
         order = _c.pod_rank_at.desc() if latest else _c.pod_rank_at
         if len(keys) == 1:
-            return self._reached().where(_c.pod_carrier_key == keys[0], *where).order_by(order)
+            return select(_c.id).where(_c.pod_carrier_key == keys[0], *where).order_by(order)
         is_sqlite = self.database.is_sqlite
         lanes = lanes_of_parameter(is_sqlite=is_sqlite)
-        first = self._reached().where(_c.pod_carrier_key == lanes.c.carrier_key, *where).order_by(order)
+        first = select(_c.id).where(_c.pod_carrier_key == lanes.c.carrier_key, *where).order_by(order)
         found = of_each_lane(
             lanes, first.add_columns(_c.pod_rank_at).limit(_MOST_CLAIMS), is_sqlite=is_sqlite
         )
         ranked = found.params(named_lanes(keys, is_sqlite=is_sqlite)).subquery()
         rank = ranked.c.pod_rank_at
         return select(ranked.c.id).order_by(rank.desc() if latest else rank)
-
-    def _reached(self) -> Select[Any]:
-        return select(_c.id).where(self.reach.rows())
 
 
 def _pile(at: Any) -> Select[Any]:
