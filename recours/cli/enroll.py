@@ -1,6 +1,6 @@
 """`recours enroll`, `exclude` and `reopen`: claims to work on from now on, not to work on any more, to start afresh."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,11 +20,13 @@ from recours.cli.operations import (
     yes_option,
 )
 from recours.core.claim import Claim, FetchStatus
+from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
 from recours.installation import pasteable
 from recours.operations import enroll, reopen
 from recours.operations.refusals import changed_meanwhile, named
+from recours.wiring.account_operations import AccountOperations
 from recours.wiring.operations import Operations
 
 _LONGEST_WHY = 300
@@ -203,6 +205,12 @@ def exclude_command(
 @click.command("reopen")
 @click.argument("references", metavar="CLAIM…", nargs=-1)
 @click.option("--carrier", metavar="NAME", help="All claims of this carrier that gave up.")
+@click.option("--account", metavar="CLIENT", help="With --carrier: those of this client's account only.")
+@click.option(
+    "--error",
+    type=click.Choice([str(kind) for kind in ErrorKind if is_persistent(kind, last_retry=True)]),
+    help="Those with this answer only, and also those that wait for their last retry since it was final.",
+)
 @click.option(
     "--since", type=past_time(), metavar="T", help="Those that gave up since: a date, a time, 3d or 12h."
 )
@@ -213,6 +221,8 @@ def exclude_command(
 def reopen_command(
     references: tuple[str, ...],
     carrier: str | None,
+    account: str | None,
+    error: str | None,
     since: datetime | timedelta | None,
     dry_run: bool,
     yes: bool,
@@ -223,19 +233,27 @@ def reopen_command(
 
     By name also those whose POD proves nothing, as 'recours appraise' found.
 
-    Either the claims named, all of them or none; or all of a carrier, or since a time, after asking. No second final
-    mail goes out for a tracking number that had one.
+    Either the claims named, all of them or none; or all of a carrier, with one answer, or since a time, after asking. No
+    second final mail goes out for a tracking number that had one.
     """
-    by_selection = carrier is not None or since is not None
+    by_selection = carrier is not None or since is not None or error is not None
     if bool(references) == by_selection:
-        raise click.UsageError("Name claims, or give --carrier or --since; not both.")
+        raise click.UsageError("Name claims, or give --carrier, --error or --since; not both.")
     _check_carrier(carrier)
+    if account is not None and carrier is None:
+        raise click.UsageError("--account needs --carrier.")
     mode = _Mode(dry_run, yes, as_json)
     with with_operations(database_url) as operations:
         if references:
             _reopen_named(operations, references, mode)
         else:
-            _reopen_selected(operations, carrier, since, mode)
+            keys: Collection[str] = operations.catalog.keys_of(carrier) if carrier else ()
+            if account is not None and carrier is not None:
+                accounts = AccountOperations(operations)
+                keys = [accounts.account(*accounts.find(account, carrier)).key]
+            at = time_of(since, operations.clock.now(), "--since")
+            wanted = reopen.Wanted(keys, at, ErrorKind(error) if error else None)
+            _reopen_selected(operations, wanted, mode)
 
 
 def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
@@ -256,12 +274,8 @@ def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode
     _report_reopened(len(found), [claim.reference for claim in found], {}, mode)
 
 
-def _reopen_selected(
-    operations: Operations, carrier: str | None, since: datetime | timedelta | None, mode: _Mode
-) -> None:
-    now = operations.clock.now()
-    keys = operations.catalog.keys_of(carrier) if carrier else ()
-    chosen = keys, time_of(since, now, "--since"), operations.settings.policy, now
+def _reopen_selected(operations: Operations, wanted: reopen.Wanted, mode: _Mode) -> None:
+    chosen = wanted, operations.settings.policy, operations.clock.now()
     selection = reopen.look_over(operations.given_up, *chosen)
     count = selection.open.total()
     if not mode.as_json:
@@ -287,8 +301,8 @@ def _show_given_up(operations: Operations, selection: reopen.Selection) -> None:
         for key, count in sorted(selection.open.items())
     ]
     if rows:
-        head = ("Carrier", "Claims", "Gave up from", "to")
-        show(Table("Claims that gave up", head, rows, frozenset({"Claims"})))
+        head = ("Carrier", "Claims", "Last tried from", "to")
+        show(Table("Claims to reopen", head, rows, frozenset({"Claims"})))
     else:
         click.echo("No matching claim has given up.")
     _show_left(selection.left)

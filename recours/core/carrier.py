@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from recours.core.accounts import HOUSE, AccountKey, carrier_of
-from recours.core.claim import Claim, Delivery
+from recours.core.claim import Delivery
 from recours.core.quota import Capability, Limit, parse_limits
 from recours.core.text import clean, plain
 
@@ -241,11 +241,6 @@ class Catalog:
                 return HOUSE
             return HOUSE if number in self._numbers else number
         return HOUSE if own is None else own
-
-    def is_left_to_house(self, claim: Claim) -> bool:
-        """Tell whether the house's account is asked about a claim that was denied to the client's own."""
-        own = self.of_clients.get(claim.client_id, {})
-        return claim.state.account == HOUSE and claim.carrier in own
 
     def _configured_for(self, client_id: Any) -> Collection[str]:
         """The keys of the carriers that the house or this client has credentials for."""

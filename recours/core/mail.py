@@ -309,6 +309,11 @@ def is_of_client(event: OutboxEvent) -> bool:
     return carrier_of(event.carrier) != event.carrier
 
 
+def is_listed_with_others(event: OutboxEvent) -> bool:
+    """Tell whether one line is enough for all accounts of clients with this fault; parcels denied have a command each."""
+    return is_of_client(event) and kind_of(event) is not ErrorKind.ACCESS_DENIED
+
+
 def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
     """What a fault has in common with the same one of another day, or of another client; None: it is no fault."""
     if event.name not in FAULTS:

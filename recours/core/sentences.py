@@ -225,9 +225,10 @@ _TABLE: dict[Sentence, _Row] = {
         "{carrier} does not accept calls from our IP address",
         "{carrier} n'accepte pas les appels de notre adresse IP"),
     _S.PARCELS_DENIED: _Row(_K.ACCESS_DENIED,
-        '{carrier} denied us several parcels in a row: check our account and its contract, recours carriers check "{carrier}"',
-        "Accès refusé par {carrier} pour plusieurs colis de suite : vérifiez notre compte et son contrat, "
-        'recours carriers check "{carrier}"'),
+        "{carrier} denied us many parcels in one run[ ({words})]. If our account is why, have that mended, then: "
+        "recours reopen --error access_denied --carrier {typed}",
+        "Accès refusé par {carrier} pour de nombreux colis en une exécution[ ({words})]. Si notre compte en est la "
+        "cause, faites-le corriger, puis : recours reopen --error access_denied --carrier {typed}"),
     _S.NOT_CONFIGURED: _Row(_K.NOT_CONFIGURED,
         "{carrier} has no credentials[: set {words}]",
         "Identifiants {carrier} absents[ : renseignez {words}]"),
@@ -289,10 +290,11 @@ _OF_CLIENTS: dict[Sentence, tuple[str, str]] = {
         "{carrier} does not let the account of {client} use this service",
         "{carrier} n'ouvre pas ce service au compte de {client}"),
     _S.PARCELS_DENIED: (
-        "{carrier} denied the account of {client} several parcels in a row: check it and its contract, "
-        'recours accounts check "{client}" "{carrier}"',
-        "Accès refusé par {carrier} au compte de {client} pour plusieurs colis de suite : vérifiez ce compte et son "
-        'contrat, recours accounts check "{client}" "{carrier}"'),
+        "{carrier} denied the account of {client} many parcels in one run[ ({words})]. If the account is why, have that "
+        "mended, then: recours reopen --error access_denied --carrier {typed} --account {client}",
+        "Accès refusé par {carrier} au compte de {client} pour de nombreux colis en une exécution[ ({words})]. Si ce "
+        "compte en est la cause, faites-le corriger, puis : "
+        "recours reopen --error access_denied --carrier {typed} --account {client}"),
     _S.NOT_CONFIGURED: (
         "The {carrier} account of {client} cannot be used[: {words}]",
         "Le compte {carrier} de {client} est inutilisable[] : recours accounts list"),
@@ -345,7 +347,8 @@ def sentence(language: str, said: Said, detail: str = "", *, to_client: bool = F
         words = names_text(language, words)
     if said.key not in _OF_CLIENTS:
         carrier = account_name(carrier, client)
-    names = {"carrier": carrier, "client": client}
+    typed = f'"{carrier}"' if " " in carrier else carrier
+    names = {"carrier": carrier, "client": client, "typed": typed}
     more = f" ({detail})" if detail else ""
     quoted = place.format(words=words) if words else ""
     return f"{before.format(**names)}{more}{quoted}{after.format(**names)}"
@@ -422,7 +425,9 @@ def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
         for language in _LAST:
             before, _, after = (re.escape(plain(part)) for part in _parts(language, row.en, row.fr))
             words = r"(?: \(.{1,250}\))?" if after else ""
-            text = f"{before}{words}{after}".replace(re.escape("{carrier}"), r".{1,60}")
+            text = f"{before}{words}{after}".replace(re.escape("{carrier}"), r".{1,60}").replace(
+                re.escape("{typed}"), r".{1,62}"
+            )
             if row.kind:
                 found.append((row.kind, re.compile(rf"{text}(?= ?[:(.;)]|$)", re.DOTALL)))
     return sorted(found, key=lambda each: -len(each[1].pattern))

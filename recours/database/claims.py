@@ -16,20 +16,17 @@ from sqlalchemy import (
     false,
     func,
     insert,
-    or_,
     select,
     true,
     type_coerce,
     update,
 )
 
-from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
 from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.custody import CustodyEntry, CustodyEvent
 from recours.core.decision import Decision
-from recours.core.errors import NO_DOCUMENT_KINDS
 from recours.core.outcome import StoredDocument
 from recours.core.text import clean
 from recours.database.changes import note, note_assessed, note_put_aside
@@ -216,19 +213,6 @@ class ClaimRepository:
             for status, count in connection.execute(query):
                 counts[clean(str(status or ""), 30).strip().lower()] += count
         return dict(counts)
-
-    def was_accepted(self, key: str, since: datetime) -> bool:
-        """Tell whether an attempt since then showed that the carrier accepts the account of this key."""
-        carrier, number = AccountKey.parse(key)
-        of_account = attempts.c.carrier == carrier, attempts.c.account_id.is_not_distinct_from(number or None)
-        told = or_(attempts.c.outcome == "success", attempts.c.error_kind.in_(NO_DOCUMENT_KINDS))
-        query = (
-            select(attempts.c.id)
-            .where(attempts.c.started_at >= since, *of_account, attempts.c.calls > 0, told)
-            .limit(1)
-        )
-        with self.database.read() as connection:
-            return connection.scalar(query) is not None
 
     # ---------------------------------------------------------------- holding
 

@@ -42,6 +42,7 @@ from recours.database.predicates import at_stage, of_carriers
 from recours.database.rows import distinct_by_index, free, in_parts, is_failed, readable_columns, unedited
 from recours.database.tables import adoption, claims, evidence, exclusions
 from recours.operations.enroll import MANUAL, Candidate
+from recours.operations.reopen import Wanted
 
 _c, _x = claims.c, exclusions.c
 # Rows of one transaction: short enough that nobody waits long for the write lock.
@@ -285,17 +286,17 @@ class GivenUpClaims:
 
     repository: ClaimRepository
 
-    def given_up(
-        self, carriers: Collection[str], since: datetime | None, now: datetime
-    ) -> Iterator[list[tuple[Claim, bool]]]:
-        wanted = [at_stage(Stage.GIVEN_UP), *_reopenable()]
-        if carriers:
-            wanted.append(of_carriers(carriers))
-        if since is not None:
-            wanted.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= since)
+    def given_up(self, wanted: Wanted, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
+        such = [at_stage(Stage.GIVEN_UP), *_reopenable()]
+        if wanted.error is not None:
+            such = [_is_over(), _c.pod_error_kind == wanted.error, *_reopenable()]
+        if wanted.carriers:
+            such.append(of_carriers(wanted.carriers))
+        if wanted.since is not None:
+            such.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= wanted.since)
         of = self.repository
         columns = [*readable_columns(of.columns), case((free(now), 0), else_=1).label("is_leased")]
-        for rows in in_parts(of.database, select(*columns).where(*wanted), _c.id, CHUNK):
+        for rows in in_parts(of.database, select(*columns).where(*such), _c.id, CHUNK):
             if rows:
                 yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
 
@@ -304,7 +305,7 @@ class GivenUpClaims:
         these = select(_c.id).where(_c.id.in_([claim.id for claim in found]), free(now)).order_by(_c.id)
         these = these.with_for_update(skip_locked=True)
         with self.repository.database.write() as connection:
-            given_up = list(connection.scalars(these.where(at_stage(Stage.GIVEN_UP), *_reopenable())))
+            given_up = list(connection.scalars(these.where(_is_over(), *_reopenable())))
             hollow = list(connection.scalars(these.where(*_has_hollow_pod())))
             ids = [*given_up, *hollow]
             if all_or_none and len(ids) < len(found):
@@ -315,6 +316,11 @@ class GivenUpClaims:
             connection.execute(update(claims).where(_c.id.in_(hollow)).values(values | _WITHOUT_POD))
             note(connection, [(claim_id, ClaimChange(ChangeKind.REOPENED)) for claim_id in ids], who, now)
         return set(ids)
+
+
+def _is_over() -> ColumnElement[bool]:
+    """Those that are not asked about any more."""
+    return or_(at_stage(Stage.GIVEN_UP), at_stage(Stage.SETTLED))
 
 
 def _reopenable() -> tuple[ColumnElement[bool], ...]:

@@ -7,10 +7,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from recours.core.accounts import AccountKey
 from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.decision import Decision
-from recours.core.errors import NO_DOCUMENT_KINDS
 from recours.memory.table import ClaimRow, ClaimTable
 from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, Ready, Waiting
 from recours.runs.source import is_as_found
@@ -80,19 +78,6 @@ class MemoryClaims:
         shelved = (row.claim for row in islice(self.table.at(Stage.SHELVED), SET_ASIDE_MOST))
         mine = [claim for claim in shelved if claim.is_pending == (stage is Stage.NEW)]
         return dict(Counter((claim.claim_status or "").strip().lower() for claim in mine))
-
-    def was_accepted(self, key: str, since: datetime) -> bool:
-        account = AccountKey.parse(key)
-        return any(
-            (attempt.claim.carrier, attempt.account) == account
-            and attempt.started_at >= since
-            and attempt.calls > 0
-            and (
-                attempt.outcome == "success"
-                or (attempt.failure and attempt.failure.kind in NO_DOCUMENT_KINDS)
-            )
-            for attempt in self.table.attempts
-        )
 
     def lease(
         self,

@@ -15,7 +15,7 @@ from recours.core.carrier import Catalog
 from recours.core.disputes import told as told_of
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.localized import Localized
-from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_of_client, kind_of, things
+from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.sentences import said_by, sentence
 from recours.core.text import Texts, clean
 from recours.installation import pasteable
@@ -70,7 +70,8 @@ def render(
     texts = Texts(language, TEXTS[language])
     told = things(told)
     expired = [event for event in told if event.name is EventName.EXPIRED]
-    of_clients = [event for event in told if event.name is EventName.ACCOUNT_FAULT and is_of_client(event)]
+    faults = [event for event in told if event.name is EventName.ACCOUNT_FAULT]
+    of_clients = [event for event in faults if is_listed_with_others(event)]
     together = {event.id for event in (*expired, *of_clients)}
     alone = sorted((event for event in told if event.id not in together), key=lambda e: e.name not in FAULTS)
     items = [_item(event, kind, texts, head, catalog) for event in alone[:MOST_CLAIMS]]

@@ -6,7 +6,7 @@ from typing import Any
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind
-from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_of_client, kind_of, things
+from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.text import Texts, clean
 
 _LONGEST = 150
@@ -41,7 +41,7 @@ def _for_operator(
     """A phrase for each thing, the most urgent first."""
     of_clients: dict[str, list[OutboxEvent]] = {}
     for event in sorted((event for event in told if event.name in FAULTS), key=_rank):
-        if is_of_client(event):
+        if is_listed_with_others(event):
             of_clients.setdefault(carrier_of(event.carrier), []).append(event)
             continue
         kind = kind_of(event)
@@ -108,7 +108,7 @@ SUBJECTS: dict[str, dict[str, Any]] = {
         "other": "Preuve de livraison introuvable",
         "expired": "Échéance dépassée",
         # What is wrong with an account.
-        "parcels_denied": "{carrier} refuse nos colis, plusieurs de suite",
+        "parcels_denied": "{carrier} nous refuse de nombreux colis",
         "account_fault": "Compte {carrier} inutilisable",
         "accounts_of_clients": "{count} compte{s} de client{s} refusé{s} par {carrier}",
         "account_refused": (
@@ -146,7 +146,7 @@ SUBJECTS: dict[str, dict[str, Any]] = {
         _K.INTERNAL_ERROR: "Internal error of recours ({carrier})",
         "other": "No proof of delivery",
         "expired": "Deadline passed",
-        "parcels_denied": "{carrier} denies us several parcels in a row",
+        "parcels_denied": "{carrier} denies us many parcels",
         "account_fault": "The {carrier} account cannot be used",
         "accounts_of_clients": "{carrier} refuses {count} account{s} of clients",
         "account_refused": (

@@ -1,4 +1,4 @@
-"""Claims that gave up start afresh: count 0, due at the very next run, through the same queue and mails.
+"""Claims that gave up, or whose carrier's answer was final, start afresh: count 0, due at the very next run, through the same queue and mails.
 
 What is done to a claim is what a person may do by hand: its count is set to 0. Its stage is changed with it, so that
 nobody counts it as given up until then. The next run of either worker assesses it by the rule for that
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.core.policy import Policy
 from recours.core.text import clean, plural
@@ -19,21 +20,25 @@ from recours.operations.position import Position, Why
 from recours.operations.refusals import ClaimRefusal, Finds, changed_meanwhile, named, not_wanted
 
 
-class GivenUp(Protocol):
-    def given_up(
-        self, carriers: Collection[str], since: datetime | None, now: datetime
-    ) -> Iterator[list[tuple[Claim, bool]]]:
-        """Claims of these carriers (none named: of all) whose last retry was `since` then, in parts.
+@dataclass(frozen=True)
+class Wanted:
+    """Which claims are asked for: those that gave up, or whose carrier's answer was final."""
 
-        Each with whether a run is fetching it.
-        """
+    carriers: Collection[str] = ()  # or accounts, by their keys; none: of all
+    since: datetime | None = None  # their last retry was since then
+    error: ErrorKind | None = None  # of this answer; None: whatever it was, of those that gave up
+
+
+class GivenUp(Protocol):
+    def given_up(self, wanted: Wanted, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
+        """The claims that are wanted, in parts; each with whether a run is fetching it."""
 
     def start_afresh(
         self, claims: Sequence[Claim], who: str, now: datetime, *, all_or_none: bool
     ) -> set[Any]:
         """Set their counts to 0, due now, and take a POD from them that proves nothing.
 
-        Returns the ids of those that had still given up, or had such a POD, and were held by no run.
+        Returns the ids of those that were still so, or had such a POD, and were held by no run.
         `who`: the person who asks for it. `all_or_none`: nothing is changed unless that is all of them.
         """
 
@@ -73,12 +78,10 @@ def reopen_named(claims: GivenUp, found: Sequence[Claim], who: str, now: datetim
         raise changed_meanwhile(changed[0] if len(changed) == 1 else plural(len(changed), "claim"))
 
 
-def look_over(
-    claims: GivenUp, carriers: Collection[str], since: datetime | None, policy: Policy, now: datetime
-) -> Selection:
+def look_over(claims: GivenUp, wanted: Wanted, policy: Policy, now: datetime) -> Selection:
     """What `reopen_all` would do."""
     selection = Selection()
-    for part in claims.given_up(carriers, since, now):
+    for part in claims.given_up(wanted, now):
         for claim, is_leased in part:
             if policy.sets_aside(claim):
                 status = clean(claim.claim_status, 30)
@@ -95,16 +98,10 @@ def look_over(
 
 
 def reopen_all(
-    claims: GivenUp,
-    carriers: Collection[str],
-    since: datetime | None,
-    policy: Policy,
-    now: datetime,
-    *,
-    who: str,
+    claims: GivenUp, wanted: Wanted, policy: Policy, now: datetime, *, who: str
 ) -> Iterator[list[Claim]]:
     """Have them start afresh, a part at a time, so that runs go on meanwhile; yields those that do."""
-    for part in claims.given_up(carriers, since, now):
+    for part in claims.given_up(wanted, now):
         may = [claim for claim, _ in part if not policy.sets_aside(claim)]
         done = claims.start_afresh(may, who, now, all_or_none=False) if may else set()
         yield [claim for claim in may if claim.id in done]

@@ -15,7 +15,7 @@ from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, Store
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
-from recours.runs.doubts import Mistake, mistake_of
+from recours.runs.mistakes import Mistake, mistake_of
 from recours.runs.ports import Clock, Dependencies, Documents, Fetched, Reservation
 
 _LONGEST_NUMBER = 60
@@ -31,7 +31,6 @@ class Ended:
     calls: int = 0
     unsent: int = 0
     evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
-    accepted: bool = False  # an answer showed that the carrier accepts our account
     kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     mistake: Mistake | None = None  # of recours's own: an exception in the fetch
     account: int = HOUSE  # the number of the one that was asked last
@@ -113,7 +112,6 @@ def attempt(
         fetched.calls,
         fetched.unsent,
         tuple(evidence),
-        accepted=fetched.accepted,
         kinds=fetched.kinds,
         account=claim.account if fetched.account is None else fetched.account,
         remember=fetched.remember,

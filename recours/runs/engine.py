@@ -14,21 +14,18 @@ from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind, RunError
 from recours.core.pauses import Blocked, Refusal
-from recours.core.sentences import Said, Sentence
 from recours.core.text import clean, plural
 from recours.runs.attempt import Ended, attempt, ended_by_mistake
-from recours.runs.doubts import DENIALS, Mistake, Suspect
 from recours.runs.lane import Lane
 from recours.runs.leasing import POLL_S, Leased, Leasing, Limits
 from recours.runs.log import log
+from recours.runs.mistakes import Mistake
 from recours.runs.ports import Asked, Dependencies, Fetched, NotRecordedError, Ready
 from recours.runs.recorder import Recorder
 from recours.runs.source import Source
 from recours.runs.summary import UnknownCodes
 
 _RENEW_BELOW = timedelta(minutes=5)
-# An account that was accepted within that time is an account that works: what denies us everything is then a change.
-_ACCEPTED_WITHIN = timedelta(days=30)
 
 
 class Engine:
@@ -84,6 +81,7 @@ class Engine:
         try:
             self._run_threads()
             self._record_what_waits()
+            self._leasing.report_denials()
             if self._may_begin():
                 self._leasing.end_unnumbered()
             if self._faults_of_lanes:
@@ -238,7 +236,6 @@ class Engine:
 
     def _begin(self, leased: Leased) -> None:
         lane, claim = leased.lane, leased.claim
-        leased.place = lane.begin_one()
         self._recorder.announce(claim, lane.account)
         if self._catalog.specs[carrier_of(lane.key)].is_doubtful(claim.number or ""):
             number = clean(claim.number or "", 60)
@@ -279,78 +276,42 @@ class Engine:
         self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
         refusal = lane.note(ended.outcome, called=ended.calls + ended.unsent > 0)
         try:
-            if refusal := self._doubted(leased, ended) or refusal:
+            if refusal := self._broken(leased, ended.mistake) or refusal:
                 lane.closes = True
                 self._leasing.close(lane, refusal)
         except RunError as fault:
             return fault
         return None
 
-    def _doubted(self, leased: Leased, ended: Ended) -> Refusal | None:
-        """Hear whether several answers together are the account's or the run's fault; a refusal if that closes the lane."""
+    def _broken(self, leased: Leased, mistake: Mistake | None) -> Refusal | None:
+        """Hear whether the run is at fault for recours's own mistakes; a refusal if that closes the lane."""
         lane = leased.lane
-        suspect = lane.doubts.hear(
-            leased.claim.id,
-            ended.outcome,
-            accepted=ended.accepted,
-            mistake=ended.mistake,
-            place=leased.place,
-            begun=lane.begun,
-            denied_before=self._catalog.is_left_to_house(leased.claim),
-        )
-        if suspect is Suspect.RUN and ended.mistake:
-            return self._broken(lane, ended.mistake)
-        return self._denied(lane) if suspect is Suspect.ACCOUNT else None
-
-    def _broken(self, lane: Lane, mistake: Mistake) -> Refusal | None:
-        claims = plural(lane.doubts.condemn(Suspect.RUN), "claim")
+        excused = lane.mistakes.note(leased.claim.id, mistake)
+        if mistake is None or not excused:
+            return None
         remedy = mistake.remedy or "The log has its traceback: please report it"
         reason = f"recours itself failed on {lane.name} ({mistake.message}). {remedy}"
-        self._faults_of_lanes.append(RunError(f"{reason}. No attempt was used ({claims})."))
+        self._faults_of_lanes.append(RunError(f"{reason}. No attempt was used ({plural(excused, 'claim')})."))
         return None if lane.refusal else Refusal(Blocked.CARRIER, reason, kind=ErrorKind.INTERNAL_ERROR)
-
-    def _denied(self, lane: Lane) -> Refusal | None:
-        """So many parcels in a row are denied: rather our account's fault, if it ever worked. Raises RunError."""
-        reason = (
-            f"{lane.name} denied us {DENIALS} parcels in a row. Check our account and its contract: "
-            f'recours carriers check "{lane.name}"'
-        )
-        whose = "our account"
-        if lane.client:
-            whose = f"the account of {lane.client}"
-            reason = (
-                f"{lane.name} denied {whose} {DENIALS} parcels in a row. Check it and its contract: "
-                f'recours accounts check "{lane.client}" "{lane.name}"'
-            )
-        said = Said(Sentence.PARCELS_DENIED, lane.name, client=lane.client)
-        refusal = Refusal(Blocked.CARRIER, reason, kind=ErrorKind.ACCESS_DENIED, said=said)
-        since = self._deps.clock.now() - _ACCEPTED_WITHIN
-        if not (lane.doubts.accepted or self._deps.claims.was_accepted(lane.key, since)):
-            lane.doubts.believe()
-            log.warning(
-                f"⚠️ {reason}. It has not accepted {whose} within 30 days: the others are asked about all the same"
-            )
-            self._leasing.report(lane, refusal)
-            return None
-        lane.doubts.condemn(Suspect.ACCOUNT)
-        return None if lane.refusal else refusal
 
     # ---------------------------------------------------------------- recording
 
     def _ready(self) -> list[tuple[Leased, Ended]]:
-        """Answers to be recorded now: not those of calls that could not connect, nor those in doubt, while others may tell more."""
+        """Answers to be recorded now: neither mistakes nor those of calls that could not connect, while others may tell more."""
         return [
             (leased, ended)
             for leased, ended in self._answered
-            if not leased.lane.doubts.waits(leased.claim.id)
+            if leased.claim.id not in leased.lane.mistakes.waiting
             and (self._any_connected or not ended.could_not_connect)
         ]
 
     def _record(self, answered: Collection[tuple[Leased, Ended]]) -> None:
         """Record answers; those that are not their claims' fault use no attempt. Raises RunError."""
-        excused = [one for one in answered if one[0].claim.id in one[0].lane.doubts.excused]
+        excused = [one for one in answered if one[0].claim.id in one[0].lane.mistakes.excused]
         for is_last in (True, False):
-            self._leave([one for one in excused if one[0].lane.doubts.puts_last is is_last], is_last=is_last)
+            self._leave(
+                [one for one in excused if one[0].lane.mistakes.puts_last is is_last], is_last=is_last
+            )
         others = [one for one in answered if one not in excused]
         if others:
             with self._recording(others):
@@ -384,7 +345,7 @@ class Engine:
 
         If no call of the run could connect, to whatever carrier, our own network is at fault: no attempt is used up.
         """
-        self._end_doubts()
+        self._end_waiting()
         answered = list(self._answered)
         if self._any_connected or sum(ended.unsent for _, ended in answered) < 2:  # noqa: PLR2004 (one call proves little)
             self._record(answered)
@@ -395,15 +356,16 @@ class Engine:
             f"No attempt was used up ({plural(len(answered), 'claim')})."
         )
 
-    def _end_doubts(self) -> None:
+    def _end_waiting(self) -> None:
+        """No other answer will come: the mistakes that wait are their claims' own."""
         for lane in self._leasing.lanes:
-            lane.doubts.end()
+            lane.mistakes.waiting.clear()
 
     def _record_what_can_be(self) -> None:
         """After a fault of the run: what was answered is recorded if possible, else its lease runs out."""
         with suppress(RunError):
             self._take_answers()
-        self._end_doubts()
+        self._end_waiting()
         with suppress(RunError):
             self._record(self._ready())
         with suppress(RunError):

@@ -9,10 +9,13 @@ from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Blocked, Refusal
-from recours.runs.doubts import Doubts
+from recours.core.sentences import Said, Sentence, sentence
+from recours.runs.mistakes import Mistakes
 
 # So many failures of the carrier itself in a row, without another answer between, are an outage.
 OUTAGE_AFTER = 3
+# So many parcels denied to an account in one run may be its fault: the operator is told.
+MANY_DENIED = 5
 
 
 @dataclass
@@ -33,15 +36,15 @@ class Lane:
     client: str = ""  # the address of the one whose account it is; "": the house's
     outage: Outage = field(default_factory=Outage)  # shared by the lanes of the carrier
     in_flight: int = 0  # bundles that are being fetched
-    begun: int = 0  # claims, in this run
     asked: int = 0  # claims that the carrier was asked about, in this run
+    denied: int = 0  # parcels, in this run
     refusal: Refusal | None = None
     closed_at: datetime | None = None  # when that was said
     closes: bool = False  # some thread heard an answer after which the carrier is not asked
     drained: bool = False  # no ready claim of it was left when last looked
     not_before: float = 0.0  # monotonic seconds: others hold the last units, and may give them back
     waits_since: float | None = None
-    doubts: Doubts = field(default_factory=Doubts)
+    mistakes: Mistakes = field(default_factory=Mistakes)
     # Of claims of the other worker that are ready: the ends of their deadlines, and when they were read (monotonic seconds).
     deadlines: Sequence[datetime] = ()
     deadlines_read_at: float | None = None
@@ -74,10 +77,13 @@ class Lane:
         """Lease no claim of it before `until`; it has waited since `since` (both monotonic seconds)."""
         self.waits_since, self.not_before, self.drained = since, until, False
 
-    def begin_one(self) -> int:
-        """Another of its claims begins; returns as which one."""
-        self.begun += 1
-        return self.begun
+    @property
+    def denials(self) -> Refusal | None:
+        """What to tell of the parcels that the carrier denied to this account, if they are many. It closes nothing."""
+        if self.denied < MANY_DENIED:
+            return None
+        said = Said(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
+        return Refusal(Blocked.CARRIER, sentence("en", said), kind=ErrorKind.ACCESS_DENIED, said=said)
 
     def learn(self, outcome: Outcome) -> None:
         """Learn in the thread that got an answer what must hold for all others at once."""
@@ -92,6 +98,7 @@ class Lane:
         an outage.
         """
         kind = outcome.kind if isinstance(outcome, Failure) else None
+        self.denied += kind is ErrorKind.ACCESS_DENIED
         if kind not in OUTAGE_KINDS:
             self.outage.failures_in_a_row = 0
         elif called:

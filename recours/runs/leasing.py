@@ -73,7 +73,6 @@ class Leased:
     reservation: Reservation
     until: datetime
     known: Delivery | None  # what the fetch goes by
-    place: int = 0  # as which one of its lane it was begun
 
 
 class Leasing:
@@ -357,6 +356,13 @@ class Leasing:
         day = now.astimezone(self._deps.policy.zone).date().isoformat()
         event = Event(_REPORTED_AS[refusal.kind], Actor.OPERATOR, lane.key, day, facts)
         self._deps.journal.emit(event, self._recorder.run_id, now)
+
+    def report_denials(self) -> None:
+        """Tell of the accounts to which many parcels were denied in this run. Raises RunError."""
+        for lane in self.lanes:
+            if denials := lane.denials:
+                log.warning(f"⚠️ {denials.reason}")
+                self.report(lane, denials)
 
     # ---------------------------------------------------------------- claims that need no call
 

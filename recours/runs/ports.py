@@ -291,9 +291,6 @@ class Claims(Protocol):
         By that status; counted among the first SET_ASIDE_MOST such claims.
         """
 
-    def was_accepted(self, key: str, since: datetime) -> bool:
-        """Tell whether an attempt since then showed that the carrier accepts the account of this key."""
-
     def lease(
         self,
         stage: Stage,

@@ -187,8 +187,8 @@ def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, p
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "Name claims, or give --carrier or --since; not both."),
-        (("CLM-0001", "--carrier", "UPS"), "Name claims, or give --carrier or --since; not both."),
+        ((), "Name claims, or give --carrier, --error or --since; not both."),
+        (("CLM-0001", "--carrier", "UPS"), "Name claims, or give --carrier, --error or --since; not both."),
         (("--carrier", "Chronpost"), "there is no carrier 'Chronpost'. Did you mean Chronopost?"),
         (("--since", "yesterday"), "'yesterday' is neither a date"),
         (("--since", "0d"), "'0d' is neither a date"),

@@ -19,7 +19,6 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.sandbox.answers import Answer, HttpRequest
 from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario
@@ -170,94 +169,6 @@ def test_a_wrong_password_is_tried_with_one_call_after_each_pause(
 def _presented(box: Sandbox) -> int:
     """How many calls presented our account."""
     return sum(call.operation == "searchPOD" for call in box.calls)
-
-
-# ---------------------------------------------------------------- many denials
-
-
-def change_password_after(box: Sandbox, proofs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The carrier takes another password from that call for a proof on."""
-    answer = box.answer
-
-    def answering(request: HttpRequest) -> Answer:
-        if sum(call.operation == "searchPOD" for call in box.calls) >= proofs:
-            box.accounts = {"10000001": "changed"}
-        return answer(request)
-
-    monkeypatch.setattr(box, "answer", answering)
-
-
-@pytest.mark.sample("more cases of the same days of runs")
-@pytest.mark.parametrize("concurrency", [1, 8])
-def test_a_password_changed_after_thirty_successes_settles_nothing(
-    make: Callable[..., Service],
-    box: Sandbox,
-    clock: SimulatedClock,
-    monkeypatch: pytest.MonkeyPatch,
-    concurrency: int,
-) -> None:
-    service = make()
-    for _ in range(50):
-        service.add(S.DELIVERED)
-    change_password_after(box, 30, monkeypatch)
-    report = service.run(batch_size=50, concurrency=concurrency)
-    assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (30, 0, 20)
-    assert sum(call.operation == "searchPOD" for call in box.calls) < 30 + 10
-    assert (used(service), told(service)) == ([], [("account_fault", "operator", "chronopost")])
-    assert checks(box) == 0
-    clock.advance(HOUR)
-    again = service.run(batch_size=50)
-    assert (again.stats.total, checks(box), account(service)) == (0, 1, [(1, "auth_failed", None)])
-    assert service.sql("SELECT DISTINCT pod_retry_count FROM claims WHERE pod_fetch_status = 'failed'") == [
-        (0,)
-    ]
-    monkeypatch.undo()
-    service.environment["CHRONOPOST_PASSWORD"] = "changed"
-    assert service.run(batch_size=50).stats.success == 20
-
-
-def test_five_denials_in_a_row_are_rather_the_account_and_keep_nobody_waiting_for_ever(
-    make: Callable[..., Service], clock: SimulatedClock
-) -> None:
-    service = make()
-    service.add(S.DELIVERED)
-    service.run()  # so our account works
-    clock.advance(HOUR)
-    denied = [first(service, S.NOT_OURS) for _ in range(5)]
-    for _ in range(4):
-        service.add(S.DELIVERED)
-    report = service.run(concurrency=1)
-    assert (report.stats.total, report.stats.skipped_carrier) == (0, 9)
-    assert (used(service), told(service)) == ([], [("account_fault", "operator", "chronopost")])
-    assert service.sql("SELECT DISTINCT pod_retry_count FROM claims WHERE id IN (2, 3)") == [(0,)]
-    clock.advance(HOUR)
-    report = service.run(concurrency=1)
-    assert (report.stats.success, statuses(service)) == (4, {"success": 5, "failed": 5})
-    assert used(service) == [], "again five in a row, behind the others"
-    assert len(denied) == 5
-
-
-def test_four_denials_are_the_parcels_own(make: Callable[..., Service], clock: SimulatedClock) -> None:
-    service = make()
-    service.add(S.DELIVERED)
-    service.run()  # so our account works
-    clock.advance(HOUR)
-    denied = [first(service, S.NOT_OURS) for _ in range(4)]
-    service.add(S.DELIVERED)
-    denied += [service.add(S.NOT_OURS) for _ in range(4)]
-    report = service.run(concurrency=1)
-    assert (report.stats.success, report.stats.failed, used(service)) == (1, 8, denied)
-    assert "account_fault" not in [event for event, *_ in told(service)]
-
-
-def test_where_nothing_was_ever_accepted_the_operator_is_told_and_nothing_closes(
-    make: Callable[..., Service],
-) -> None:
-    service = make()
-    denied = [service.add(S.NOT_OURS) for _ in range(7)]
-    report = service.run(concurrency=1)
-    assert (report.stats.failed, used(service)) == (7, denied)
-    assert told(service) == [("account_fault", "operator", "chronopost")]
 
 
 # ---------------------------------------------------------------- an account without a right

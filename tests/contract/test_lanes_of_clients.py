@@ -361,10 +361,8 @@ def test_attempts_tell_which_account_was_asked(
     number = add(accounts, SHOP)
     run = begin()
     run.keep()
-    key, since = f"chronopost#{number}", NOW - timedelta(days=1)
-    first, second = run.take(key)
+    first, second = run.take(f"chronopost#{number}")
     run.record(first, DENIED, asked=number)
-    assert not run.claims.was_accepted(key, since)
     run.record(second, SUCCESS, asked=HOUSE, remember=HOUSE)
     assert [
         row["account_id"] for row in rows(database, "SELECT account_id FROM recours_attempts ORDER BY id")
@@ -372,8 +370,6 @@ def test_attempts_tell_which_account_was_asked(
         number,
         None,
     ]
-    assert run.claims.was_accepted("chronopost", since)
-    assert not run.claims.was_accepted(key, since)
     assert states(database)[1][:2] == ("chronopost", HOUSE), "if its proof is reopened, the house is asked"
 
 

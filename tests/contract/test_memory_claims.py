@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from recours.core.assessment import assess, go_on, ranked_anew, retimed
-from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
+from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.decision import Action, Decision, decide, expire, give_up, next_action, pass_retry
 from recours.core.errors import ErrorKind
 from recours.core.last_attempt import recall_at, recalled
@@ -223,37 +223,3 @@ def test_in_both_only_times_that_nothing_can_have_set_are_recomputed(
 
 def _retimed(claim: Claim, now: datetime, policy: Policy) -> State:
     return retimed(claim.state, now, policy)
-
-
-@pytest.mark.parametrize(
-    ("calls", "failure", "accepted"),
-    [
-        (1, None, True),
-        (0, None, False),  # a document that a run stored before it died
-        (1, Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet"), True),
-        (0, Failure(ErrorKind.POD_NEVER_AVAILABLE, "assumed"), False),
-        (1, Failure(ErrorKind.TIMEOUT, "no answer", http_status=200), False),
-    ],
-)
-def test_both_know_alike_whether_an_account_was_accepted(
-    database: Database,
-    add_claims: Callable[..., None],
-    calls: int,
-    failure: Failure | None,
-    accepted: bool,
-) -> None:
-    add_claims(database, [{"updated_at": NOW - HOUR}])
-    run = Run(database, "run-1")
-    table = ClaimTable()
-    claim = run.claims.find("CLM-00000")
-    assert claim is not None
-    table.load(claim, edited=True)
-    outcome = "failed" if failure else "success"
-    attempt = Attempt(claim, 1, NOW, 0.5, calls, outcome, used=True, failure=failure)
-    state = State(Stage.WAITING, retries_used=1, next_at=NOW + HOUR)
-    decision = Decision(state, FetchStatus.FAILED, "none")
-    for claims in (run.claims, MemoryClaims(table)):
-        claims.record([(attempt, decision)], Lease("run-1", NOW + HOUR), NOW)
-        for since, found in ((NOW, accepted), (NOW + HOUR, False)):
-            assert claims.was_accepted("chronopost", since) is found
-        assert claims.was_accepted("other", NOW) is False

@@ -83,8 +83,8 @@ def english_in(text: str) -> set[str]:
     return {word.strip(".-'’") for word in done.stdout.split()} - KNOWN - {""}
 
 
-# Texts whose words are no carrier's: an example, the names of settings, a day and a place.
-_OF_OURS = ("exemple : ", "renseignez ", "a été livré (")
+# Texts whose words are no carrier's: an example, the names of settings, a day and a place, a number of parcels.
+_OF_OURS = ("exemple : ", "renseignez ", "a été livré (", "en une exécution (")
 
 
 @pytest.mark.parametrize(("kind", "name", "carrier"), MAILS)

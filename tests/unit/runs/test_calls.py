@@ -275,16 +275,6 @@ def test_what_is_left_of_a_bundle_goes_back_when_the_run_is_stopped(
     assert (nothing_is_held(world), retries_of(world)) == (True, [1, 1, 0])
 
 
-@pytest.mark.usefixtures("_three_a_call")
-def test_an_acceptance_acquits_the_denials_of_its_bundle(world: World) -> None:
-    numbers = world.many_failed(18)
-    for place, number in enumerate(numbers):
-        if place % 3:
-            world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
-    report = world.retry(concurrency=1)
-    assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (6, 12, 0)
-
-
 # ---------------------------------------------------------------- the batch
 
 
@@ -1058,38 +1048,24 @@ def test_mistakes_in_different_places_are_their_claims_own(world: World) -> None
 # ---------------------------------------------------------------- denials
 
 
-def test_an_answer_that_was_under_way_before_a_denial_acquits_nobody(world: World) -> None:
-    """Of an account that changes while calls are under way: a success that comes late was asked for before."""
-    numbers = world.many_failed(12)
-    late = threading.Event()
-
-    def during(number: str) -> None:
-        if number == numbers[1]:
-            assert late.wait(5)
-        elif number == numbers[6]:
-            late.set()
-
-    world.queue.during = during
-    for number in numbers[2:]:
+def test_denied_parcels_are_the_claims_own_and_many_are_told_in_one_line(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    numbers = world.many_failed(9)
+    for number in numbers[:7]:
         world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
-    report = world.retry(concurrency=4, carrier_concurrency=4)
-    assert (report.stats.success, report.stats.failed) == (2, 0)
-    assert retries_of(world)[2:] == [0] * 10
+    report = world.retry(concurrency=1)
+    assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (2, 7, 0)
+    assert [world.table[f"CLM-{n:02}"].state.stage for n in range(1, 8)] == [Stage.SETTLED] * 7
+    told_of = [message for message in caplog.messages if "many parcels" in message]
+    assert told_of == [
+        "⚠️ Chronopost denied us many parcels in one run (7). If our account is why, have that mended, then: "
+        "recours reopen --error access_denied --carrier Chronopost"
+    ]
+    assert told(world) == [("account_fault", "operator", "chronopost")]
 
 
-def test_claims_of_a_long_run_are_held_while_their_denials_wait_for_others(world: World) -> None:
-    numbers = world.many_failed(4)
-    for number in numbers[:3]:
+def test_four_denied_parcels_are_told_by_their_claims_alone(world: World) -> None:
+    for number in world.many_failed(4):
         world.queue.answers[number] = [fail(ErrorKind.ACCESS_DENIED)]
-    held: list[bool] = []
-
-    def during(number: str) -> None:
-        world.clock.advance(timedelta(minutes=8))
-        if number == numbers[3]:
-            rows = [world.table.row(f"CLM-{place:02}") for place in (1, 2, 3)]
-            held.extend(not row.is_free(world.now) for row in rows)
-
-    world.queue.during = during
-    world.retry(concurrency=1)
-    assert retries_of(world) == [1, 1, 1, 1]
-    assert held == [True] * 3
+    assert (world.retry().stats.failed, told(world)) == (4, [])

@@ -7,15 +7,12 @@ from typing import Any
 
 import pytest
 
-from recours.core.accounts import HOUSE
-from recours.core.claim import State
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.runs.lane import Lane, Outage
 from recours.runs.lane_order import LANES_AT_ONCE
-from tests.fakes.carriers import CATALOG
 from tests.fakes.queue import GOT
 from tests.fakes.world import World
 
@@ -120,52 +117,17 @@ def test_an_outage_closes_lanes_that_were_not_met_before(world: World) -> None:
     assert len(world.asked) == 3
 
 
-def test_five_denials_in_a_row_close_the_lane_of_their_account_alone(world: World) -> None:
+def test_many_denials_are_told_of_their_account_with_the_command_for_it(world: World) -> None:
     claims(world, 8, accounts=[1, 2])
     answers(world, 1, *[DENIED] * 8)
-    accepted = world.claims.was_accepted
-    world.claims.was_accepted = lambda key, since: key == key_of(1) or accepted(key, since)
     run(world)
-    assert asked_of(world)[1:3] == [5, 8]
+    assert asked_of(world)[1:3] == [8, 8]
     assert faults(world) == [(key_of(1), "Chronopost", "client-1@shop.example")]
     (event,) = [event for event in world.journal.events.values() if event.name is EventName.ACCOUNT_FAULT]
-    assert event.facts["error"].startswith("Chronopost denied the account of client-1@shop.example 5 parcels")
-    assert 'recours accounts check "client-1@shop.example" "Chronopost"' in event.facts["error"]
-
-
-def left_to_house(world: World, count: int) -> None:
-    """Claims of a client whose own account was denied them: the house's is asked. More urgent than others."""
-    world.catalog = CATALOG.with_accounts(["chronopost"], {7: {"chronopost": 1}})
-    for place in range(count):
-        failed_at = world.now - timedelta(hours=11) + timedelta(minutes=place)
-        state = State(account=HOUSE)
-        world.failed(f"CLM-1-{place}", number_of(1, place), client_id=7, state=state, updated_at=failed_at)
-    answers(world, 1, *[DENIED] * count)
-    world.claims.was_accepted = lambda *_: True
-
-
-def test_parcels_denied_to_their_client_too_say_nothing_of_the_houses_account(world: World) -> None:
-    left_to_house(world, 12)
-    claims(world, 6, accounts=[HOUSE])
-    report = run(world)
-    assert asked_of(world)[:2] == [6, 12]
-    assert (report.stats.success, report.stats.failed) == (6, 12)
-    assert {world.table[f"CLM-1-{place}"].state.retries_used for place in range(12)} == {1}
-    assert {world.table[f"CLM-1-{place}"].state.account for place in range(12)} == {HOUSE}
-    assert faults(world) == []
-    asked = len(world.asked)
-    run(world)
-    assert len(world.asked) == asked, "they are not asked about again in every run"
-
-
-def test_the_houses_own_denials_close_its_lane_among_those_of_clients(world: World) -> None:
-    left_to_house(world, 4)
-    claims(world, 8, accounts=[HOUSE])
-    answers(world, HOUSE, *[DENIED] * 8)
-    report = run(world)
-    assert asked_of(world)[:2] == [5, 4]
-    assert report.stats.failed == 4, "those of the client"
-    assert faults(world) == [("chronopost", "Chronopost", None)]
+    assert event.facts["error"] == (
+        "Chronopost denied the account of client-1@shop.example many parcels in one run (8). If the account is why, have "
+        "that mended, then: recours reopen --error access_denied --carrier Chronopost --account client-1@shop.example"
+    )
 
 
 def test_lanes_of_one_carrier_share_its_outage() -> None:
