@@ -443,7 +443,7 @@ def log_page() -> str:
         "this machine's.",
         "```text\n2026-02-06 14:00:01 - [INFO] - __main__ - Found 5 claim(s) to retry\n```",
         "`WARNING` is worth a look. `ERROR` means that something ended: a claim gave up, or the run failed. Files rotate at "
-        "`RECOURS_LOG_MAX_MB`, and `RECOURS_LOG_FILES` old ones are kept. `logs/email_sender.log` has a line for each mail.",
+        "`RECOURS_LOG_MAX_MB`, and ten old ones are kept. `logs/email_sender.log` has a line for each mail.",
         "## Summary of a run",
         "At its end a run logs these lines; `--json` prints the same figures. Every run's figures are kept in "
         "`recours_runs`. For each carrier that was called a line follows: "

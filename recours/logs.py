@@ -19,6 +19,8 @@ from recours.core.errors import RunError
 from recours.core.text import clean
 from recours.installation import pasteable
 
+# So many old log files are kept.
+FILES_KEPT = 10
 RUN_LOGGER = "__main__"
 _FORM = "%(asctime)s - [%(levelname)s] - %(name)s - %(message)s"
 _LONGEST_LINE = 4000
@@ -177,7 +179,7 @@ class LogFile:
 
     path: Path
     max_bytes: int = 5 * 1024 * 1024  # it is put aside at this size
-    files: int = 10  # so many that were put aside are kept
+    files: int = FILES_KEPT  # so many that were put aside are kept
     redact: Callable[[str], str] = str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     access: Access = PRIVATE

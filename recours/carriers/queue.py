@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -113,20 +113,19 @@ class APIRequestQueue:
         quota: QuotaStore,
         clock: Clock,
         *,
-        slack: timedelta = timedelta(minutes=5),
         redact: Redactor | None = None,
         local: LocalTime = lambda at: at,
     ) -> None:
         """`accounts`: by their keys; a client's may be made when it is first asked for, and they are never all gone through.
 
-        `slack`: how early a due try counts as due. `local` turns UTC into the log's time.
+        `local` turns UTC into the log's time.
         """
         self._accounts = accounts
         self._quota = quota
         self._clock = clock
         self._redact = redact or Redactor(())
         self._local = local
-        self._refusals = Refusals(accounts, quota, clock, slack)
+        self._refusals = Refusals(accounts, quota, clock)
         self._first_answers: dict[str, FirstAnswer] = {}
 
     # ---------------------------------------------------------------- granting

@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -26,14 +26,10 @@ from recours.runs.ports import Clock, Reservation
 class Refusals:
     """Refusals of our accounts. Safe for the threads of a run."""
 
-    def __init__(
-        self, accounts: Mapping[str, Account], quota: QuotaStore, clock: Clock, slack: timedelta
-    ) -> None:
-        """`slack`: how early a due try counts as due."""
+    def __init__(self, accounts: Mapping[str, Account], quota: QuotaStore, clock: Clock) -> None:
         self._accounts = accounts
         self._quota = quota
         self._clock = clock
-        self._slack = slack
         self._trying_again: dict[str, AccountState] = {}
         self._accepted: set[str] = set()
         self._proven: set[str] = set()
@@ -117,7 +113,7 @@ class Refusals:
                     return before.refused_until  # by another call that was under way at the same time
                 before = AccountState()
             refusals, salt = before.refusals + 1, secrets.token_hex(16)
-            until = next_try_after_refusals(refusals, self._clock.now(), self._slack)
+            until = next_try_after_refusals(refusals, self._clock.now())
             state = AccountState(
                 refusals=refusals,
                 refused_until=until,

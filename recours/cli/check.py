@@ -35,7 +35,7 @@ from recours.documents.store import REFUSED as REFUSED_FOLDER
 from recours.fleet import LOG_NAME, extra, tables
 from recours.home import CODE, is_checkout
 from recours.installation import pasteable
-from recours.logs import files_of
+from recours.logs import FILES_KEPT, files_of
 from recours.operations import checks
 from recours.operations.accounts import AccountHealth
 from recours.operations.checks import CheckResult, CheckState, fault, ok, remark
@@ -376,7 +376,7 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
     logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
     of_fleet = settings.log_dir / f"{LOG_NAME}.log"
     logs += [of_fleet] if of_fleet.exists() else []
-    most = len(logs) * settings.log_max_bytes * (settings.log_files + 1)
+    most = len(logs) * settings.log_max_bytes * (FILES_KEPT + 1)
     names = tuple(log.name for log in logs)
     there = sum(size_of(path) for path in entries_of(settings.log_dir) if path.name.startswith(names))
     yield _folder(
@@ -396,7 +396,7 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
             files_of_sqlite(path),
         )
     cron_log = home() / "logs" / "cron.log"
-    yield checks.copied_log("logs/cron.log", size_of(cron_log), settings.log_max_bytes * settings.log_files)
+    yield checks.copied_log("logs/cron.log", size_of(cron_log), settings.log_max_bytes * FILES_KEPT)
 
 
 def _folder(what: str, path: Path, need: int, reason: str, written_to: Collection[Path]) -> CheckResult:

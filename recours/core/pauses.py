@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from recours.core.errors import ErrorKind
+from recours.core.policy import DUE_SLACK
 from recours.core.sentences import Said
 
 LONGEST_PAUSE = timedelta(hours=24)
@@ -29,12 +30,12 @@ def lasts(until: datetime | None, now: datetime) -> bool:
     return until is not None and now < until <= now + FURTHEST_END
 
 
-def next_try_after_refusals(refusals: int, now: datetime, slack: timedelta) -> datetime:
+def next_try_after_refusals(refusals: int, now: datetime) -> datetime:
     """When our account is presented again after `refusals` (at least 1) in a row: 1 h, 6 h, then daily.
 
-    Less the slack, as in the backoff: an hourly run is never on the second.
+    Less the slack of a retry: an hourly run is never on the second.
     """
-    return now + _AFTER_REFUSALS[min(max(refusals, 1), len(_AFTER_REFUSALS)) - 1] - slack
+    return now + _AFTER_REFUSALS[min(max(refusals, 1), len(_AFTER_REFUSALS)) - 1] - DUE_SLACK
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,15 @@ from recours.core.claim import Claim
 
 DEFAULT_MAX_RETRIES = 4
 DEFAULT_WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=72))
+# How early a retry counts as due. An hourly run is never on the second: without it a wait of one hour would become two.
+DUE_SLACK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """The waits before attempts 1, 2, 3, … and how early a retry counts as due.
-
-    Attempts beyond the table repeat its last wait. An hourly run is never on the second: without the slack
-    a wait of one hour would become two.
-    """
+    """The waits before attempts 1, 2, 3, … Attempts beyond the table repeat its last wait."""
 
     waits: tuple[timedelta, ...] = DEFAULT_WAITS
-    slack: timedelta = timedelta(minutes=5)
 
     def wait(self, attempt: int) -> timedelta:
         """How long to wait before attempt number `attempt`, counted from 1."""
@@ -40,14 +37,14 @@ class Backoff:
 
     def due_until(self, now: datetime) -> datetime:
         """Retries up to this time count as due at `now`."""
-        return now + self.slack
+        return now + DUE_SLACK
 
     def horizon(self, now: datetime) -> datetime:
         """No retry set at `now` or before can lie later than this."""
         return now + self.waits[-1]
 
 
-def faults_of(waits: tuple[timedelta, ...], slack: timedelta) -> list[str]:
+def faults_of(waits: tuple[timedelta, ...]) -> list[str]:
     """What is wrong with a backoff, as phrases."""
     if not waits:
         return ["the list of waits is empty"]
@@ -56,8 +53,8 @@ def faults_of(waits: tuple[timedelta, ...], slack: timedelta) -> list[str]:
         faults.append("every wait must be positive")
     if any(later < earlier for earlier, later in pairwise(waits)):
         faults.append("a wait must not be shorter than the one before it")
-    if not timedelta() <= slack < waits[0]:
-        faults.append("the slack must not be negative and must be less than the first wait")
+    if waits[0] <= DUE_SLACK:
+        faults.append("the first wait must be longer than 5 minutes")
     return faults
 
 

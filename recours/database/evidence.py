@@ -116,7 +116,7 @@ def forget_refused(
                 CustodyEntry(
                     CustodyEvent.ERASED,
                     now,
-                    "RECOURS_KEEP_REFUSED_DAYS",
+                    "90 days",
                     row.claim_id,
                     "",
                     row.carrier,

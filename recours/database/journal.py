@@ -78,13 +78,16 @@ def _goes_on(connection: Connection, before: datetime) -> bool:
 # ---------------------------------------------------------------- the record
 
 
+# Files that prove nothing.
+_REFUSED_KEPT = timedelta(days=90)
+
+
 @dataclass(frozen=True)
 class RunJournal:
     """Runs, written as they begin and end."""
 
     database: Database
     keep: timedelta | None = None  # how long the record of runs and quota windows is kept; None: for ever
-    keep_refused: timedelta | None = None  # the same of files that prove nothing
     # Deletes a file, by its path and SHA-256; returns why that could not be done.
     erase: Callable[[str, str], str | None] = lambda path, _: f"nothing here deletes {path}"
 
@@ -120,8 +123,7 @@ class RunJournal:
             return
         if self.keep is not None:
             forget_old(self.database, before - self.keep)
-        if self.keep_refused is not None:
-            forget_refused(self.database, before - self.keep_refused, self.erase, at)
+        forget_refused(self.database, before - _REFUSED_KEPT, self.erase, at)
 
     def _run_before(self, run_id: str, at: datetime) -> datetime | None:
         """When the run before began: one run with a clock far ahead must not take the record of years with it."""

@@ -98,9 +98,7 @@ class Station:
         self._journal = make_journal(self.settings, database)
         columns, redact = self.opened.schema.columns, redactor(self.settings)
         self._records = DatabaseRecords(database, self._catalog, columns, redact)
-        self._queue = make_queue(
-            self.settings, database, self.settings.policy, self.clock, random, "fleet", self._accounts
-        )
+        self._queue = make_queue(self.settings, database, self.clock, random, "fleet", self._accounts)
         self._guard = threading.Lock()
         self._shifts: dict[str, Shift] = {}
         self._over: list[Shift] = []  # whose last pieces of work are under way

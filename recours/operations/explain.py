@@ -17,7 +17,7 @@ from recours.core.errors import Actor
 from recours.core.last_attempt import last_attempt_text, made_at
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
-from recours.core.policy import Policy
+from recours.core.policy import DUE_SLACK, Policy
 from recours.core.samples import LONGEST_AGO, may_be_sampled
 from recours.core.text import clean, plural
 from recours.operations.advice import advice
@@ -185,7 +185,7 @@ def explain(
     claim = listed.claim
     where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
     if by_fleet and where.next_at:
-        early = policy.backoff.slack if where.why is Why.BY_BACKOFF else timedelta()
+        early = DUE_SLACK if where.why is Why.BY_BACKOFF else timedelta()
         where = replace(where, next_at=next_tick(max(where.next_at - early, now)))
     carrier = catalog.name_of(claim.carrier, claim.carrier_name)
     case = _Case(claim, where, facts, carrier, now, policy, catalog)

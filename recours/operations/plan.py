@@ -11,6 +11,7 @@ from recours.core.claim import Claim, Stage, deadline_end
 from recours.core.evidence import evidence_end
 from recours.core.last_attempt import Recall, recall_at
 from recours.core.pauses import Blocked, Refusal
+from recours.core.policy import DUE_SLACK
 from recours.core.quota import Usage
 from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
@@ -423,8 +424,7 @@ class _Maker:
     def _reason(self, dated: _Dated) -> Reason:
         if dated.unnumbered:
             return Reason.NUMBER
-        slack = self.rules.policy.backoff.slack
-        if dated.next_at and dated.next_at - slack > dated.deadline:
+        if dated.next_at and dated.next_at - DUE_SLACK > dated.deadline:
             return Reason.TURN
         if any(worker.stage is dated.stage for worker in self.stopped):
             return Reason.STOPPED

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from recours.access import Access
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.policy import Backoff, Policy, faults_of
+from recours.core.policy import DEFAULT_WAITS, Backoff, Policy, faults_of
 from recours.core.quota import Capability, Limit
 from recours.core.text import is_one_line, is_text
 from recours.database.engine import SECRET_QUERY
@@ -21,11 +21,9 @@ from recours.home import SETTING as HOME
 from recours.home import NoHomeError, find_home
 from recours.settings.model import (
     BACKOFF_HOURS,
-    DUE_SLACK,
     POLICY,
     SETTINGS,
     Credentials,
-    HttpLimits,
     MailSettings,
     MonitoringSettings,
     Setting,
@@ -131,7 +129,6 @@ class _Reading:
                 key: self.value(Setting(spec.base_url_setting, spec.base_url, base_url, ""))
                 for key, spec in specs
             },
-            http=HttpLimits(**self._fields(HttpLimits)),
             mail=MailSettings(**mail | {"sender": mail["sender"] or mail["user"]}),
             watch=watch,
             secrets=tuple(self._secrets(url, watch.ping_url)),
@@ -246,10 +243,10 @@ class _Reading:
         return URL.create("sqlite", database=str((self.root / path).absolute()))
 
     def _policy(self) -> Policy:
-        waits, slack = self.value(BACKOFF_HOURS), self.value(DUE_SLACK)
-        if faults := faults_of(waits, slack):
-            self._fault(f"{BACKOFF_HOURS.name} and {DUE_SLACK.name}: {'; '.join(faults)}.")
-            waits, slack = Backoff().waits, Backoff().slack
+        waits = self.value(BACKOFF_HOURS)
+        if faults := faults_of(waits):
+            self._fault(f"{BACKOFF_HOURS.name}: {'; '.join(faults)}.")
+            waits = DEFAULT_WAITS
         rules = {name: self.value(row) for name, row in POLICY.items()}
         rules["samples"] = self._samples(POLICY["samples"], rules["samples"])
         document_first = frozenset(
@@ -259,7 +256,7 @@ class _Reading:
             and self.value(Setting(spec.document_first_setting, "false", yes_or_no, ""))
         )
         return Policy(
-            backoff=Backoff(waits, slack),
+            backoff=Backoff(waits),
             document_first=document_first,
             evidence_days=self.catalog.evidence_days,
             **rules,

@@ -86,10 +86,6 @@ def hours(text: str) -> tuple[timedelta, ...]:
     return tuple(timedelta(hours=one(part.strip())) for part in text.split(","))
 
 
-def minutes(low: float, high: float) -> Callable[[str], timedelta]:
-    return then(between(low, high), lambda number: timedelta(minutes=number))
-
-
 def zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
@@ -319,7 +315,6 @@ def rows_of(model: type) -> dict[str, Setting]:
 # ---------------------------------------------------------------- settings that are more, or less, than a field
 
 BACKOFF_HOURS = Setting("RECOURS_BACKOFF_HOURS", "1,6,24,72", hours, "hours to wait before retry 1, 2, 3, …; the last wait is repeated")  # fmt: skip
-DUE_SLACK = Setting("RECOURS_DUE_SLACK_MINUTES", "5", minutes(0, 24 * 60), "how early a retry counts as due; less than the first wait")  # fmt: skip
 # By the fields of the policy.
 POLICY = {
     "zone": Setting("RECOURS_TIMEZONE", "Europe/Paris", zone, "the time zone in which the day of a response deadline ends, and of the times that people read"),
@@ -336,7 +331,6 @@ OTHERS = (
     Setting("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
     Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section per carrier, or flat keys"),
     BACKOFF_HOURS,
-    DUE_SLACK,
     *POLICY.values(),
 )  # fmt: skip
 
@@ -375,13 +369,9 @@ def credentials_of(spec: CarrierSpec, found: Mapping[str, Value], options: Mappi
 class HttpLimits:
     """How long a call to a carrier may take, in seconds."""
 
-    connect_s: float = _set_by(
-        "RECOURS_CONNECT_TIMEOUT", "10", between(0.05, 120), "seconds to wait for a connection to a carrier"
-    )
-    read_s: float = _set_by(
-        "RECOURS_READ_TIMEOUT", "30", between(0.05, 120), "seconds to wait for the next piece of an answer"
-    )
-    deadline_s: float = _set_by("RECOURS_CALL_DEADLINE", "60", between(0.1, 240), "seconds a whole answer may take")  # fmt: skip
+    connect_s: float = 10.0
+    read_s: float = 30.0  # for the next piece of an answer
+    deadline_s: float = 60.0  # for a whole answer; a lease that was renewed outlasts it
 
 
 @dataclass(frozen=True)
@@ -427,7 +417,6 @@ class Settings:
     limits: Mapping[str, tuple[Limit, ...]]
     credentials: Mapping[str, Credentials]  # the house's, by carrier's key
     base_urls: Mapping[str, str]
-    http: HttpLimits
     mail: MailSettings
     watch: MonitoringSettings
     secrets: tuple[str, ...] = field(repr=False)
@@ -441,11 +430,9 @@ class Settings:
     # To what is made in these folders, and to the embedded database.
     access: Access = _set_by(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; if it is not set, only the user of the jobs may")
     log_max_bytes: int = _set_by("RECOURS_LOG_MAX_MB", "5", megabytes(0.01, 1000), "the size at which a log file is rotated")
-    log_files: int = _set_by("RECOURS_LOG_FILES", "10", whole(1, 1000), "how many rotated log files are kept")
     keep_runs: timedelta | None = _set_by("RECOURS_KEEP_RUNS_DAYS", "400", days(none_or_at_least(_LEAST_KEPT, 36_500)), "days for which the records of runs and quota windows are kept, 0: for ever")
     tsa_url: str = _set_by("RECOURS_TSA_URL", "", tsa_url, "a time-stamping authority (RFC 3161) that confirms the chain of custody once a day")
     tsa_certificate: Path | None = _set_by("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
-    keep_refused: timedelta | None = _set_by("RECOURS_KEEP_REFUSED_DAYS", "90", days(none_or_at_least(1, 36_500)), "days for which files that prove nothing are kept, 0: until they are pruned")
     # The first seals the credentials of clients in the database, any opens them.
     accounts_keys: tuple[str, ...] = _set_by("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; older keys follow it, between commas", secret=True)
     dashboard_password: PasswordHash | None = _set_by("RECOURS_DASHBOARD_PASSWORD_HASH", "", read_hash, "the page's password, as 'recours dashboard --hash-password' prints it", secret=True)
@@ -454,6 +441,8 @@ class Settings:
     page_operators: tuple[str, ...] = _set_by("RECOURS_PAGE_OPERATORS", "", names, "the readers who may act on the page, by the names that the proxy gives them, between commas; all others only look")
     # fmt: on
 
+    http: HttpLimits = HttpLimits()
+
     @property
     def configured(self) -> frozenset[str]:
         return frozenset(key for key, found in self.credentials.items() if not found.missing)
@@ -461,9 +450,5 @@ class Settings:
 
 SETTINGS = (
     *OTHERS,
-    *(
-        row
-        for part in (HttpLimits, MailSettings, MonitoringSettings, Settings)
-        for row in rows_of(part).values()
-    ),
+    *(row for part in (MailSettings, MonitoringSettings, Settings) for row in rows_of(part).values()),
 )

@@ -171,7 +171,7 @@ class AccountOperations:
         opened = accounts(settings, clock, random, database=operations.database)
         known = [key for key in keys if key in opened]  # a newer version may know more carriers
         opened.open_all(known)
-        queue = make_queue(settings, operations.database, settings.policy, clock, random, "accounts", opened)
+        queue = make_queue(settings, operations.database, clock, random, "accounts", opened)
         return {
             key: [use for use in worth_showing(uses) if use.used] for key, uses in queue.usages(known).items()
         }

@@ -12,7 +12,6 @@ from recours.carriers.reservation import Account, CarrierConnection
 from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.pauses import Refusal
-from recours.core.policy import Policy
 from recours.core.quota import Limit
 from recours.core.text import Redactor
 from recours.database.client_accounts import ClientAccounts
@@ -45,8 +44,7 @@ def log_file(settings: Settings, name: str) -> LogFile:
     return LogFile(
         settings.log_dir / f"{name}.log",
         settings.log_max_bytes,
-        settings.log_files,
-        redactor(settings),
+        redact=redactor(settings),
         access=settings.access,
     )
 
@@ -69,7 +67,6 @@ _redactor_of = lru_cache(maxsize=4)(Redactor)
 def make_queue(
     settings: Settings,
     database: Database,
-    policy: Policy,
     clock: Clock,
     jitter: Callable[[], float],
     holder: str,
@@ -80,7 +77,6 @@ def make_queue(
         accounts(settings, clock, jitter, database=database) if kept is None else kept,
         QuotaTables(database, holder),
         clock,
-        slack=policy.backoff.slack,
         redact=redactor(settings),
         local=local,
     )
@@ -93,7 +89,7 @@ def closed_accounts(
 
     `has_records`: the database has recours's tables; else the settings alone say it.
     """
-    queue = make_queue(settings, database, settings.policy, clock, random, "preview")
+    queue = make_queue(settings, database, clock, random, "preview")
     refusal = queue.would_refuse if has_records else queue.unconfigured
     closed = {key: refusal(key) for key in keys}
     return {key: refusal for key, refusal in closed.items() if refusal}

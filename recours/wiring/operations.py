@@ -81,7 +81,7 @@ class Operations:
 
     def queue(self, holder: str = "operations") -> APIRequestQueue:
         """The queue: to be looked at, or to call with."""
-        return make_queue(self.settings, self.database, self.settings.policy, self.clock, random, holder)
+        return make_queue(self.settings, self.database, self.clock, random, holder)
 
     @property
     def given_up(self) -> GivenUpClaims:

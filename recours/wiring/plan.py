@@ -85,7 +85,7 @@ def rules_for(
     database, clock = operations.database, operations.clock
     # Each of clients' is opened once.
     real = accounts(settings, clock, random, database=database)
-    queue = make_queue(settings, database, settings.policy, clock, random, "forecast", real)
+    queue = make_queue(settings, database, clock, random, "forecast", real)
     of_clients = sorted({key for key in lanes if key in real and carrier_of(key) != key})
     real.open_all(of_clients)
     keys = [*operations.catalog.specs, *of_clients]
@@ -118,7 +118,7 @@ def _assumed_queue(
     assumption: Assumption,
 ) -> Callable[[Clock], APIRequestQueue]:
     """Makes the queue of one run: with limits, counts and carriers as they are now, and calls that go nowhere."""
-    settings, tables = operations.settings, QuotaTables(operations.database, "forecast")
+    tables = QuotaTables(operations.database, "forecast")
     states = tables.carrier_states(carriers)
     quota = MemoryQuota(
         [use for facts in carriers.values() for use in facts.uses], operations.clock.now(), states
@@ -126,7 +126,7 @@ def _assumed_queue(
 
     def queue(clock: Clock) -> APIRequestQueue:
         assumed = _AssumedAccounts(real, lambda account: assumed_account(account, assumption, clock))
-        return APIRequestQueue(assumed, quota, clock, slack=settings.policy.backoff.slack, local=local)
+        return APIRequestQueue(assumed, quota, clock, local=local)
 
     return queue
 

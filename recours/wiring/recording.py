@@ -110,7 +110,7 @@ def rehearse(
     """
     exchanges: list[tuple[Request, Response | HttpError]] = []
     kept = accounts(settings, clock, random, lambda sender: _Recorder(sender, exchanges))
-    queue = make_queue(settings, database, settings.policy, clock, random, uuid.uuid4().hex, kept)
+    queue = make_queue(settings, database, clock, random, uuid.uuid4().hex, kept)
     try:
         fetched = queue.check_credentials(spec.key, number)
     finally:

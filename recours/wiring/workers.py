@@ -61,7 +61,7 @@ def make_worker(
         claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, language),
         maintenance=ClaimMaintenance(database, catalog, columns, run_id, redact, language),
         journal=make_journal(settings, database),
-        queue=make_queue(settings, database, policy, clock, jitter, token or run_id, kept),
+        queue=make_queue(settings, database, clock, jitter, token or run_id, kept),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         post=MailService(settings, database, opened.schema, clock, token or run_id, catalog)
@@ -91,7 +91,7 @@ def _timestamps(settings: Settings, database: Database, holder: str) -> Timestam
 
 
 def make_journal(settings: Settings, database: Database) -> RunJournal:
-    return RunJournal(database, settings.keep_runs, settings.keep_refused, _erase_refused)
+    return RunJournal(database, settings.keep_runs, _erase_refused)
 
 
 def _erase_refused(path: str, sha256: str) -> str | None:

@@ -12,7 +12,6 @@ from tests.acceptance.bad_input_raw import RawServer, http, soap, tracked
 from tests.acceptance.bad_input_world import FETCHER, PASSWORD, Ran, World
 
 DELIVERED = json.dumps({"at": "2026-02-05T09:00:00+00:00", "signatory": "DUPONT"})
-FAST = {"RECOURS_READ_TIMEOUT": "0.5", "RECOURS_CALL_DEADLINE": "1", "RECOURS_CONNECT_TIMEOUT": "1"}
 
 
 def _plays(*steps: Scenario, known: bool = False, count: int = 1, **more: Any) -> Prepare:
@@ -97,10 +96,6 @@ SANDBOX = [
             known=True, memory_mb=600, full=True),
     _answer("an answer of 30 MB", "bad_response", "Chronopost sent more than 20 MB", steps=(_S.OVERSIZED,), memory_mb=600),
     _answer("an answer that grows to gigabytes", "bad_response", _BAD, steps=(_S.DTD_BOMB,), memory_mb=600),
-    _answer("a byte a second", "timeout", "in time", steps=(_S.DRIP,), env={"RECOURS_CALL_DEADLINE": "1"}),
-    _answer("a byte a second of the header", "timeout", "in time", steps=(_S.DRIP_HEADERS,),
-            env={"RECOURS_CALL_DEADLINE": "1"}),
-    _answer("no answer in time", "timeout", "Chronopost did not answer in time", steps=(_S.SLOW,), env=FAST),
     _answer("a redirect", "bad_response", "answered with a redirect, which is not followed", steps=(_S.REDIRECT,)),
     _answer("a redirect for a document", "bad_response", "answered with a redirect", steps=(_S.REDIRECT,), known=True),
     _answer("an answer that is not UTF-8", "bad_response", _BAD, steps=(_S.INVALID_UTF8,)),

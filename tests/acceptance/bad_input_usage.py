@@ -141,7 +141,7 @@ def _bad(name: str, value: str, *says: str, title: str = "", **more: Any) -> Cas
     return case(title, 2, f"{name} in the environment", *says, env={name: value}, **more)
 
 
-_BACKOFF = "RECOURS_BACKOFF_HOURS and RECOURS_DUE_SLACK_MINUTES: "
+_BACKOFF = "RECOURS_BACKOFF_HOURS: "
 SETTINGS = [
     _bad("RECOURS_BACKOFF_HOURS", "soon", "'soon' is not a number"),
     _bad("RECOURS_BACKOFF_HOURS", "nan", "'nan' is not a number", full=True),
@@ -153,13 +153,10 @@ SETTINGS = [
     case("RECOURS_BACKOFF_HOURS is negative", 2, _BACKOFF + "every wait must be positive",
          env={"RECOURS_BACKOFF_HOURS": "-1,6"}, full=True),
     case("RECOURS_BACKOFF_HOURS is zero", 2, "every wait must be positive", env={"RECOURS_BACKOFF_HOURS": "0"}, full=True),
-    case("the slack is longer than the first wait", 2, "the slack must not be negative and must be less than",
-         env={"RECOURS_DUE_SLACK_MINUTES": "60"}),
     case("a setting's name that forges a line", 0, "is not a setting", env={f"RECOURS_X\n{FORGED}": "1"}, calls=True),
     case("a quota's name that forges a line", 2, "is not a setting", env={f"QUOTA_X\n{FORGED}": "1"}),
     _bad("RECOURS_TIMEZONE", f"x\n{FORGED}", "is not a time zone", title="RECOURS_TIMEZONE forges a line"),
     _bad("RECOURS_SECRETS_FILE", f"x\n{FORGED}", "there is no such file", title="RECOURS_SECRETS_FILE forges a line"),
-    _bad("RECOURS_DUE_SLACK_MINUTES", "-1", "not a number from 0 to 1440", full=True),
     _bad("RECOURS_TIMEZONE", "Paris", "'Paris' is not a time zone", full=True),
     _bad("RECOURS_TIMEZONE", "../../../etc/passwd", "is not a time zone"),
     _bad("RECOURS_TIMEZONE", "Europe", "'Europe' is not a time zone", full=True),
@@ -172,14 +169,9 @@ SETTINGS = [
     _bad("RECOURS_CARRIER_CONCURRENCY", "0", "not a whole number from 1 to 64", full=True),
     _bad("RECOURS_CARRIER_CONCURRENCY", "٣", "not a whole number from 1 to 64", full=True),
     _bad("RECOURS_CARRIER_CONCURRENCY", "0000000199", "not a whole number from 1 to 64"),
-    _bad("RECOURS_CONNECT_TIMEOUT", "0", "not a number from 0.05 to 120", full=True),
-    _bad("RECOURS_READ_TIMEOUT", "1000", "not a number from 0.05 to 120", full=True),
-    _bad("RECOURS_CALL_DEADLINE", "nan", "not a number from 0.1 to 240"),
-    _bad("RECOURS_CALL_DEADLINE", "241", "not a number from 0.1 to 240", full=True),
     _bad("RECOURS_LOG_MAX_MB", "5MB", "not a number from 0.01 to 1000", full=True),
     _bad("RECOURS_LOG_MAX_MB", "1e999", "not a number from 0.01 to 1000", full=True),
-    _bad("RECOURS_LOG_FILES", "-1", "not a whole number from 1 to 1000", full=True),
-    _bad("RECOURS_LOG_FILES", "9" * 5000, "not a whole number from 1 to 1000", title="RECOURS_LOG_FILES huge"),
+    _bad("RECOURS_MAIL_BRAKE", "9" * 5000, "not a whole number from 0 to 1000000", title="RECOURS_MAIL_BRAKE huge"),
     case("a setting that is none", 0, "RECOURS_BACKOF_HOURS in the environment is not a setting",
          "Did you mean RECOURS_BACKOFF_HOURS?", env={"RECOURS_BACKOF_HOURS": "1"}, calls=True),
     _bad("QUOTA_CHRONOPOSTE", "500/day", "is not a setting. Did you mean QUOTA_CHRONOPOST?"),
@@ -209,11 +201,11 @@ SETTINGS = [
     _bad("CHRONOPOST_PASSWORD", f"{PASSWORD}\nX: y", "holds a line break", title="a password with a line break"),
     _bad("CHRONOPOST_PASSWORD", "mot-de-passe-\udce9", "not UTF-8", title="a password that is not UTF-8"),
     case("several faults at once", 2, "RECOURS_TIMEZONE in the environment", "QUOTA_CHRONOPOST in the environment",
-         "CHRONOPOST_BASE_URL in the environment", "RECOURS_LOG_FILES in the environment",
+         "CHRONOPOST_BASE_URL in the environment", "RECOURS_LOG_MAX_MB in the environment",
          "DATABASE_URL in the environment", env={"RECOURS_TIMEZONE": "x", "QUOTA_CHRONOPOST": "x",
-         "CHRONOPOST_BASE_URL": "x", "RECOURS_LOG_FILES": "x", "DATABASE_URL": "x"}),
-    case("a bad setting, told to the fetch worker", 2, "RECOURS_READ_TIMEOUT in the environment",
-         env={"RECOURS_READ_TIMEOUT": "x"}, worker=FETCHER),
+         "CHRONOPOST_BASE_URL": "x", "RECOURS_LOG_MAX_MB": "x", "DATABASE_URL": "x"}),
+    case("a bad setting, told to the fetch worker", 2, "RECOURS_LOG_MAX_MB in the environment",
+         env={"RECOURS_LOG_MAX_MB": "x"}, worker=FETCHER),
 ]  # fmt: skip
 
 
@@ -328,8 +320,8 @@ FILES = [
     case(".env of Notepad", 2, ".env is not UTF-8 text", copied=True,
          prepare=_dotenv(f"CHRONOPOST_PASSWORD={PASSWORD}\r\n".encode("utf-16"))),
     case(".env is a folder", 2, ".env cannot be read: Is a directory", copied=True, prepare=_folder_as_dotenv),
-    case("a bad setting in .env", 2, "RECOURS_LOG_FILES in .env: 'x' is not a whole number", copied=True,
-         prepare=_dotenv("RECOURS_LOG_FILES=x\n")),
+    case("a bad setting in .env", 2, "RECOURS_MAIL_BRAKE in .env: 'x' is not a whole number", copied=True,
+         prepare=_dotenv("RECOURS_MAIL_BRAKE=x\n")),
     case("a misspelt quota in .env", 2, "QUOTA_CRONOPOST in .env is not a setting", copied=True,
          prepare=_dotenv("QUOTA_CRONOPOST=5/day\n")),
     case("no credentials", 0, "Chronopost has no credentials: set CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD",

@@ -14,7 +14,7 @@ from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.settings.loading import load
-from recours.settings.model import Settings
+from recours.settings.model import HttpLimits, Settings
 from recours.wiring.databases import Opened, create_embedded, open_database
 from recours.wiring.workers import make_worker
 
@@ -31,6 +31,7 @@ class Service:
         """`url`: of a database with the whole schema; None: the embedded one."""
         self.folder = folder
         self.box = box
+        self.http = HttpLimits()
         self.clock = clock
         ample = {f"QUOTA_{spec.prefix}": "100000/day" for spec in CATALOG.specs.values()}
         self.environment = {**box.environment(), **ample, **settings}
@@ -49,7 +50,7 @@ class Service:
         if self._read_from != self.environment:
             self._settings = load(self.folder, self.environment, CATALOG)
             self._read_from = dict(self.environment)
-        return self._settings
+        return replace(self._settings, http=self.http)
 
     def add(
         self, *steps: Scenario, carrier: str = "Chronopost", number: str | None = None, **columns: Any

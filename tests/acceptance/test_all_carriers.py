@@ -10,6 +10,7 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.settings.model import HttpLimits
 from tests.acceptance.simulation import Service
 
 S = Scenario
@@ -37,8 +38,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
             clock,
             UPS_CLIENT_SECRET="mistyped",
             GLS_BASE_URL=f"http://127.0.0.1:{closed_port()}",
-            RECOURS_READ_TIMEOUT="1.5",
         )
+        service.http = HttpLimits(read_s=1.5)
         yield service
         service.close()
 

@@ -35,7 +35,6 @@ class Operations:
             "PYTHONIOENCODING": "utf-8",
             "DATABASE_PATH": str(self.folder / "claims.db"),
             "RECOURS_LOG_DIR": str(self.folder / "logs"),
-            "RECOURS_CONNECT_TIMEOUT": "2",
             **self.settings,
             **settings,
         }

@@ -206,12 +206,11 @@ def test_what_does_not_work_is_told_with_what_to_do(
     record_run(url, "pod_fetch_worker", "long", status=1)
     (checkout.folder / ".env").write_text(f"SMTP_PASSWORD={SECRET}x\n", encoding="utf-8")
     (checkout.folder / ".env").chmod(0o644)
-    (checkout.folder / "logs" / "cron.log").write_bytes(b"x" * 60_000)
+    (checkout.folder / "logs" / "cron.log").write_bytes(b"x" * 110_000)
     found = checkout.found(
         DATABASE_URL=url,
         SMTP_USER="us",
-        RECOURS_LOG_MAX_MB="0.05",
-        RECOURS_LOG_FILES="1",
+        RECOURS_LOG_MAX_MB="0.01",
         RECOURS_POD_DIR=str(checkout.folder / "pyproject.toml" / "pods"),
         **smtp.settings,
     )

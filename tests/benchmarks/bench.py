@@ -351,7 +351,7 @@ def _claims_of(example: Sandbox, key: str, name: str) -> Iterator[tuple[Any, ...
 
 def _cpu_of_fetches(settings: Settings, opened: Opened, example: Sandbox, key: str) -> float:
     """Milliseconds a call, the median of a hundred fetches."""
-    queue = make_queue(settings, opened.database, settings.policy, SystemClock(), lambda: 0.0, "bench")
+    queue = make_queue(settings, opened.database, SystemClock(), lambda: 0.0, "bench")
     needed, spent = CATALOG.specs[key].calls_for(None), []
     for n in range(CLAIMS_A_CARRIER):
         begun = time.thread_time()

@@ -105,7 +105,7 @@ class RunsInMemory:
             claims=self._claims,
             maintenance=MemoryMaintenance(self._table),
             journal=self._journal,
-            queue=APIRequestQueue(self._accounts, self._quota, clock, slack=policy.backoff.slack),
+            queue=APIRequestQueue(self._accounts, self._quota, clock),
             documents=MemoryDocuments(),
             policy=policy,
         )

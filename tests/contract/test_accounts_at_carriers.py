@@ -62,7 +62,7 @@ class Several:
         hourly = dict.fromkeys(self.box.accounts, AMPLE) | (limits or {})
         kept = {key: self._account(name, key, hourly[name]) for name, key in self.keys.items()}
         settings = load(self.folder, {}, CATALOG)
-        return make_queue(settings, self.database, settings.policy, self.clock, lambda: 0.5, "run-1", kept)
+        return make_queue(settings, self.database, self.clock, lambda: 0.5, "run-1", kept)
 
     def _account(self, name: str, key: str, hourly: int) -> Account:
         given = self.box.environment(self.carrier) | self.credentials[name]

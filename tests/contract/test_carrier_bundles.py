@@ -237,7 +237,7 @@ def test_a_bundle_goes_over_http_as_one_call(
     database: Database, clock: SimulatedClock, sandbox: Sandbox, tmp_path: Path, carrier: str
 ) -> None:
     found, spec = load(tmp_path, sandbox.environment(carrier), CATALOG), CATALOG.specs[carrier]
-    queue = make_queue(found, database, found.policy, clock, lambda: 0.5, "run-1")
+    queue = make_queue(found, database, clock, lambda: 0.5, "run-1")
     asked = [
         Asked(sandbox.example(carrier, "10", serial), None, serial) for serial in range(spec.numbers_per_call)
     ]

@@ -76,7 +76,7 @@ class Asked:
     def new_queue(self, **settings: str) -> APIRequestQueue:
         """What another process has."""
         found = load(self.folder, self.box.environment() | settings, CATALOG)
-        return make_queue(found, self.database, found.policy, self.clock, lambda: 0.5, "run-1")
+        return make_queue(found, self.database, self.clock, lambda: 0.5, "run-1")
 
     def number(self, *steps: Scenario) -> str:
         self.numbers += 1

@@ -221,7 +221,6 @@ def _close(world: World) -> None:
     queue = make_queue(
         operations.settings,
         operations.database,
-        operations.settings.policy,
         operations.clock,
         lambda: 0.0,
         "t",

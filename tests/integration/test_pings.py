@@ -111,7 +111,7 @@ def test_a_query_of_the_url_stays(run: Run, check: Check) -> None:
 
 def test_a_dry_run_is_told_to_nobody(run: Run, check: Check) -> None:
     assert run("pod_retry_scheduler", "--dry-run").returncode == 0
-    assert run("pod_retry_scheduler", "--dry-run", RECOURS_LOG_FILES="none").returncode == 2
+    assert run("pod_retry_scheduler", "--dry-run", RECOURS_LOG_MAX_MB="none").returncode == 2
     assert check.pings == []
 
 

@@ -54,7 +54,6 @@ class Service:
             "RECOURS_LOG_DIR": str(self.folder / "logs"),
             "RECOURS_POD_DIR": str(self.folder / "pods"),
             "RECOURS_LANGUAGE": "en",
-            "RECOURS_CONNECT_TIMEOUT": "2",
             **self.box.environment("chronopost", "ups"),
             **self.settings,
         }

@@ -14,6 +14,7 @@ from recours.core.assessment import as_next_run_finds, is_due
 from recours.core.claim import Claim, Stage, urgency
 from recours.core.errors import RunError
 from recours.core.pauses import Refusal
+from recours.core.policy import DUE_SLACK
 from recours.memory.claims import MemoryClaims
 from recours.memory.clock import SimulatedClock
 from recours.memory.documents import MemoryDocuments
@@ -132,9 +133,8 @@ class ComingRuns:
 
     def _next_tick(self, last: datetime) -> datetime:
         """The first minute after the last tick at which there may be something to do."""
-        slack = self._rules.policy.backoff.slack
         # Some that are due with the slack are left to another program until their time has come.
-        retries = [(self._table.next_due(last + early), early) for early in (slack, timedelta())]
+        retries = [(self._table.next_due(last + early), early) for early in (DUE_SLACK, timedelta())]
         ends = [row.until for row in self._table.leased.values()]
         times = [
             first_full(last + TICK, _LOOKED_AT_LEAST),

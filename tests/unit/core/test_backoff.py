@@ -53,44 +53,32 @@ def test_the_last_turn_is_the_sum_of_the_waits_that_are_left(used: int, most: in
 
 def test_a_turn_counts_as_due_five_minutes_early() -> None:
     assert TABLE.due_until(FAILURE) == FAILURE + timedelta(minutes=5)
-    assert Backoff(slack=timedelta(minutes=2)).due_until(FAILURE) == FAILURE + timedelta(minutes=2)
 
 
 def test_no_turn_can_lie_beyond_the_longest_wait() -> None:
     assert TABLE.horizon(FAILURE) == FAILURE + timedelta(hours=72)
 
 
-@pytest.mark.parametrize(
-    ("waits", "slack"),
-    [
-        (DEFAULT_WAITS, timedelta(minutes=5)),
-        (hours(1), timedelta()),
-        (hours(1, 1, 1), timedelta(minutes=59)),
-        (hours(0.1), timedelta(minutes=5)),
-    ],
-)
-def test_a_sound_table_has_no_faults(waits: tuple[timedelta, ...], slack: timedelta) -> None:
-    assert faults_of(waits, slack) == []
+@pytest.mark.parametrize("waits", [DEFAULT_WAITS, hours(1), hours(1, 1, 1), hours(0.1)])
+def test_a_sound_table_has_no_faults(waits: tuple[timedelta, ...]) -> None:
+    assert faults_of(waits) == []
 
 
 NOT_POSITIVE = "every wait must be positive"
 SHRINKING = "a wait must not be shorter than the one before it"
-SLACK = "the slack must not be negative and must be less than the first wait"
+TOO_SHORT = "the first wait must be longer than 5 minutes"
 
 
 @pytest.mark.parametrize(
-    ("waits", "slack", "faults"),
+    ("waits", "faults"),
     [
-        ((), timedelta(), ["the list of waits is empty"]),
-        (hours(1, 0), timedelta(minutes=5), [NOT_POSITIVE, SHRINKING]),
-        (hours(0, 1), timedelta(), [NOT_POSITIVE, SLACK]),
-        (hours(-1), timedelta(minutes=-5), [NOT_POSITIVE, SLACK]),
-        (hours(1, 6, 5), timedelta(minutes=5), [SHRINKING]),
-        (hours(1, 6), timedelta(hours=1), [SLACK]),
-        (hours(1, 6), timedelta(minutes=-1), [SLACK]),
+        ((), ["the list of waits is empty"]),
+        (hours(1, 0), [NOT_POSITIVE, SHRINKING]),
+        (hours(0, 1), [NOT_POSITIVE, TOO_SHORT]),
+        (hours(-1), [NOT_POSITIVE, TOO_SHORT]),
+        (hours(1, 6, 5), [SHRINKING]),
+        (hours(1 / 12, 6), [TOO_SHORT]),
     ],
 )
-def test_each_fault_of_a_table_is_named(
-    waits: tuple[timedelta, ...], slack: timedelta, faults: list[str]
-) -> None:
-    assert faults_of(waits, slack) == faults
+def test_each_fault_of_a_table_is_named(waits: tuple[timedelta, ...], faults: list[str]) -> None:
+    assert faults_of(waits) == faults

@@ -16,7 +16,7 @@ from recours.core.decision import Action, Decision, decide, expire, give_up, nex
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.last_attempt import awaits_last_attempt, recalled
 from recours.core.outcome import Failure, Retrieved
-from recours.core.policy import Policy
+from recours.core.policy import DUE_SLACK, Policy
 from tests.fakes.examples import MODEST
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -439,7 +439,7 @@ class Model:
         self.waits_for_last = self._is_set(runs[0])
         for at in runs[1:]:
             due = self.last if self.waits_for_last and self.last else self.retry_at
-            if self.gave_up_at is None and due <= at + self.policy.backoff.slack:
+            if self.gave_up_at is None and due <= at + DUE_SLACK:
                 self._last_attempt(at) if self.waits_for_last else self._retry(at)
 
     @property

@@ -19,7 +19,7 @@ from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.last_attempt import awaits_last_attempt, recall_at, recalled
 from recours.core.mail import EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
-from recours.core.policy import DEFAULT_WAITS, Backoff, Policy
+from recours.core.policy import DEFAULT_WAITS, DUE_SLACK, Backoff, Policy
 from recours.memory.maintenance import MemoryMaintenance
 from recours.memory.table import ClaimRow
 from tests.fakes.carriers import CATALOG
@@ -225,14 +225,11 @@ def test_every_claim_ends_within_its_turns_and_none_comes_early(
 @MODEST
 @given(
     st.lists(st.integers(1, 90), min_size=1, max_size=6).map(sorted),
-    st.integers(0, 40),
     st.lists(st.integers(1, 400), min_size=1, max_size=40),
 )
-def test_no_turn_comes_before_its_time_less_the_slack(
-    waits: list[int], slack: int, minutes: list[int]
-) -> None:
+def test_no_turn_comes_before_its_time_less_the_slack(waits: list[int], minutes: list[int]) -> None:
     """Runs at whatever times, with whatever table."""
-    table = Backoff(tuple(timedelta(hours=wait) for wait in waits), timedelta(minutes=slack))
+    table = Backoff(tuple(timedelta(hours=wait) for wait in waits))
     small = failed_claim()
     small.policy = replace(POLICY, backoff=table, max_retries=8)
     since = START
@@ -241,7 +238,7 @@ def test_no_turn_comes_before_its_time_less_the_slack(
         before = len(small.retries)
         small.scheduler(fail(ErrorKind.TIMEOUT))
         for _, at, used in small.retries[before:]:
-            assert at >= since + timedelta(hours=waits[min(used, len(waits) - 1)], minutes=-slack)
+            assert at >= since + timedelta(hours=waits[min(used, len(waits) - 1)]) - DUE_SLACK
             since = at
 
 

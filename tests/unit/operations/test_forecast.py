@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from recours.carriers.refusals import print_of
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage
 from recours.core.pauses import AccountState, Blocked, CarrierState, Pause, Stop
+from recours.core.policy import DUE_SLACK
 from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
     Assumption,
@@ -121,7 +122,7 @@ def test_nothing_is_tried_before_its_turn_or_once_it_is_set_aside(world: World) 
             assert one.claim_id not in set_aside
             if one.claim_id in last:
                 waited = run.at - last[one.claim_id]
-                assert waited >= POLICY.backoff.wait(max(one.retry, 1)) - POLICY.backoff.slack
+                assert waited >= POLICY.backoff.wait(max(one.retry, 1)) - DUE_SLACK
             last[one.claim_id] = run.at
 
 

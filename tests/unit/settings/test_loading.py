@@ -14,7 +14,7 @@ from recours.core.carrier import Catalog, Option
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit, Window
 from recours.settings.loading import load, log_dir_of, ping_url_of
-from recours.settings.model import SETTINGS, Settings, SettingsError
+from recours.settings.model import SETTINGS, HttpLimits, Settings, SettingsError
 from recours.settings.sources import find, flattened
 from tests.fakes.carriers import CHRONOPOST
 from tests.planted import MARK
@@ -110,12 +110,12 @@ def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
     assert found.policy == Policy(zone=found.policy.zone, evidence_days={"ups": 120, "dhl": 90})
     assert str(found.policy.zone) == "Europe/Paris"
     assert found.policy.backoff.waits == tuple(timedelta(hours=h) for h in (1, 6, 24, 72))
-    assert found.policy.backoff.slack == timedelta(minutes=5)
     assert found.policy.skip_claim_statuses == {"paid"}
     assert (found.enroll_new, found.policy.expire_after) == (EnrollNew.AUTO, timedelta(days=30))
     assert found.limits["chronopost"] == (Limit("chronopost", 100, Window(0, "Europe/Paris")),)
     assert (found.pending_share, found.carrier_concurrency) == (0.25, 4)
-    assert (found.log_max_bytes, found.log_files) == (5 * 1024 * 1024, 10)
+    assert found.log_max_bytes == 5 * 1024 * 1024
+    assert found.http == HttpLimits(10, 30, 60)
     assert found.pod_dir == tmp_path / "data/pods"
     assert found.log_dir == tmp_path / "logs"
     assert found.database_is_embedded
@@ -132,17 +132,13 @@ def test_each_default_is_one_that_may_be_set(tmp_path: Path) -> None:
 
 
 def test_blank_values_are_not_set(settings: Callable[..., Settings]) -> None:
-    found = settings(CHRONOPOST_PASSWORD="   ", RECOURS_LOG_FILES="", DATABASE_URL=" ")
-    assert found.log_files == 10
+    found = settings(CHRONOPOST_PASSWORD="   ", RECOURS_LOG_MAX_MB="", DATABASE_URL=" ")
+    assert found.log_max_bytes == 5 * 1024 * 1024
     assert "CHRONOPOST_PASSWORD" in found.credentials["chronopost"].missing
     assert found.database_is_embedded
 
 
 # ---------------------------------------------------------------- each one
-
-
-def seconds(found: Settings) -> tuple[float, ...]:
-    return (found.http.connect_s, found.http.read_s, found.http.deadline_s)
 
 
 KEYS = "A" * 43 + "=", "B" * 43 + "="
@@ -151,8 +147,6 @@ PAGE_HASH = f"scrypt:32768:8:1:{'0a' * 16}:{'0b' * 32}"
 GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_BACKOFF_HOURS", "0.5, 2 ,2", lambda s: s.policy.backoff.waits,
      (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=2))),
-    ("RECOURS_DUE_SLACK_MINUTES", "59.5", lambda s: s.policy.backoff.slack, timedelta(minutes=59.5)),
-    ("RECOURS_DUE_SLACK_MINUTES", "0", lambda s: s.policy.backoff.slack, timedelta(0)),
     ("RECOURS_TIMEZONE", "America/New_York", lambda s: str(s.policy.zone), "America/New_York"),
     ("RECOURS_SKIP_CLAIM_STATUSES", "Paid, rejected ,", lambda s: s.policy.skip_claim_statuses, {"paid", "rejected"}),
     ("RECOURS_ENROLL_NEW", "TRUE", lambda s: s.enroll_new, EnrollNew.TRUE),
@@ -169,14 +163,8 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_NOTIFY_TEMPORARY", "off", lambda s: s.policy.tell_temporary, False),
     ("RECOURS_PENDING_SHARE", "0.9", lambda s: s.pending_share, 0.9),
     ("RECOURS_CARRIER_CONCURRENCY", "64", lambda s: s.carrier_concurrency, 64),
-    ("RECOURS_CONNECT_TIMEOUT", "0.05", seconds, (0.05, 30, 60)),
-    ("RECOURS_READ_TIMEOUT", "120", seconds, (10, 120, 60)),
-    ("RECOURS_CALL_DEADLINE", "240", seconds, (10, 30, 240)),
     ("RECOURS_LOG_MAX_MB", "0.5", lambda s: s.log_max_bytes, 512 * 1024),
-    ("RECOURS_LOG_FILES", "1", lambda s: s.log_files, 1),
     ("RECOURS_SHARED_GROUP", "www-data", lambda s: s.access.group, "www-data"),
-    ("RECOURS_KEEP_REFUSED_DAYS", "1", lambda s: s.keep_refused, timedelta(days=1)),
-    ("RECOURS_KEEP_REFUSED_DAYS", "0", lambda s: s.keep_refused, None),
     ("RECOURS_KEEP_RUNS_DAYS", "62", lambda s: s.keep_runs, timedelta(days=62)),
     ("RECOURS_KEEP_RUNS_DAYS", "0", lambda s: s.keep_runs, None),
     ("RECOURS_TSA_URL", "http://tsa.example/tsr", lambda s: s.tsa_url, "http://tsa.example/tsr"),
@@ -271,7 +259,7 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_BACKOFF_HOURS", "1;6", "not a number"),
         ("RECOURS_BACKOFF_HOURS", "6,1", "must not be shorter"),
         ("RECOURS_BACKOFF_HOURS", "0", "must be positive"),
-        ("RECOURS_DUE_SLACK_MINUTES", "60", "less than the first wait"),
+        ("RECOURS_BACKOFF_HOURS", "0.08", "the first wait must be longer than 5 minutes"),
         ("RECOURS_TIMEZONE", "Mars", "'Mars' is not a time zone"),
         ("RECOURS_POD_PATIENCE_DAYS", "366", "whole number from 1 to 365"),
         ("RECOURS_SAMPLES", "chronopost", "'chronopost' is no carrier with a number"),
@@ -290,11 +278,7 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_PENDING_SHARE", "NaN", "from 0 to 0.9"),
         ("RECOURS_CARRIER_CONCURRENCY", "65", "whole number from 1 to 64"),
         ("RECOURS_CARRIER_CONCURRENCY", "4.0", "whole number from 1 to 64"),
-        ("RECOURS_CONNECT_TIMEOUT", "0.04", "from 0.05 to 120"),
-        ("RECOURS_READ_TIMEOUT", "121", "from 0.05 to 120"),
-        ("RECOURS_CALL_DEADLINE", "inf", "from 0.1 to 240"),
         ("RECOURS_LOG_MAX_MB", "0", "from 0.01 to 1000"),
-        ("RECOURS_LOG_FILES", "ten", "whole number from 1 to 1000"),
         ("RECOURS_SHARED_GROUP", "a:b", "'a:b' is not the name of a group"),
         ("RECOURS_TSA_URL", "ftp://tsa.example", "must be of the form http://host/path"),
         ("RECOURS_TSA_URL", "http://me:secret@tsa.example/", "must be of the form http://host/path"),
@@ -361,7 +345,7 @@ def test_a_spoilt_key_of_accounts_ends_no_run(keys: str, which: str, tmp_path: P
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path, write: Callable[[str, str], Path]) -> None:
-    write(".env", "RECOURS_LOG_FILES=x\nnon sense = '\n")
+    write(".env", "RECOURS_LOG_MAX_MB=x\nnon sense = '\n")
     told = faults(tmp_path, RECOURS_TIMEZONE="x", QUOTA_CHRONOPOST="x", QUOTA_FOO="1/day", DATABASE_URL="x")
     assert len(told) == 5
     assert any(".env, line 2" in sentence for sentence in told)
