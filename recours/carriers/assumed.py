@@ -1,4 +1,4 @@
-"""A carrier as the forecast assumes it: it answers at once, and each call takes its unit of quota."""
+"""A carrier as the forecast assumes it: it answers at once, never with a document, and each call takes its unit of quota."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,8 @@ from recours.carriers.message import CarrierClient, CarrierSession, Request, Res
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Outcome, Retrieved
+from recours.core.outcome import Failure, Outcome
 from recours.core.quota import CallBudget, Capability
-from recours.memory.documents import PDF
-from recours.operations.forecast.facts import Assumption
 from recours.runs.ports import Clock, Reservation
 
 _SOURCE = "as the forecast assumes"
@@ -22,11 +20,10 @@ _ANY = Request("GET", "/")
 class AssumedClient:
     """A carrier's client that knows the answers. `real`: the one whose calls it makes."""
 
-    def __init__(self, spec: CarrierSpec, real: CarrierClient, assumption: Assumption) -> None:
+    def __init__(self, spec: CarrierSpec, real: CarrierClient) -> None:
         """Like a client that a process has just made."""
         self._spec = spec
         self._real = real
-        self._succeeds = assumption is Assumption.SUCCESS
         self._has_token = False
 
     @property
@@ -52,8 +49,6 @@ class AssumedClient:
         if not self._spec.issues_documents:
             return Failure(ErrorKind.POD_NEVER_AVAILABLE, _SOURCE, delivery=tracked)
         self._call(Capability.POD, session)
-        if self._succeeds:
-            return Retrieved.single(PDF, tracked, _SOURCE)
         return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, _SOURCE)
 
     def check_credentials(self, session: CarrierSession) -> Outcome:
@@ -67,9 +62,9 @@ class AssumedClient:
         del what, answer, now
         return None
 
-    def _track(self, session: CarrierSession) -> Delivery | Failure:
+    def _track(self, session: CarrierSession) -> Failure:
         self._call(Capability.TRACKING, session)
-        return Delivery() if self._succeeds else Failure(ErrorKind.NOT_DELIVERED_YET, _SOURCE)
+        return Failure(ErrorKind.NOT_DELIVERED_YET, _SOURCE)
 
     def _call(self, what: Capability, session: CarrierSession) -> None:
         """All calls for this that a fetch may need, after the one for a token. Raises CallError."""

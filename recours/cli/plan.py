@@ -12,8 +12,8 @@ from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import format_minute, format_until, plural
 from recours.installation import pasteable
 from recours.logs import local
-from recours.operations.forecast.facts import Assumption, ForeseenRun
-from recours.operations.plan import MOST_LISTED, CarrierPlan, Late, Plan, Reason
+from recours.operations.forecast.facts import ForeseenRun
+from recours.operations.plan import CarrierPlan, Late, Plan, Reason
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import named_usage
@@ -49,61 +49,36 @@ _SHOWN_ACCOUNTS = 10  # of clients
     metavar="N",
     help="The scheduler's --max-retries.",
 )
-@click.option(
-    "--assume",
-    type=click.Choice([str(assumption) for assumption in Assumption]),
-    default=str(Assumption.FAILURE),
-    show_default=True,
-    help="failure: no try brings a document, so that every try that may come is shown. success: each try brings one, "
-    "costs all its calls and is the claim's last.",
-)
-@click.option(
-    "--all", "everything", is_flag=True, help="Name every claim, instead of the first few of each run."
-)
 @database_option
 @json_option
-def command(
-    hours: int,
-    batch_size: int,
-    max_retries: int,
-    assume: str,
-    everything: bool,
-    database_url: str | None,
-    as_json: bool,
-) -> None:
+def command(hours: int, batch_size: int, max_retries: int, database_url: str | None, as_json: bool) -> None:
     """Show which claims will be tried when, when each carrier's backlog is empty, and which claims pass their deadline before.
 
     The coming runs of both workers are simulated by the code of the real ones: claims as they are now, quotas with
     their present use, pauses and credentials. Nobody is called and nothing is changed. Claims that come in later, and
-    edits, are not foreseen; nor is what the carriers answer: see --assume.
+    edits, are not foreseen; nor is what the carriers answer: no attempt is taken to bring a document.
     """
     with with_operations(database_url) as operations:
         plan = plan_for(
             operations,
             timedelta(hours=hours),
-            assumption=Assumption(assume),
             max_retries=max_retries,
             batch_sizes={PODRetryScheduler.name: batch_size},
-            most_listed=None if everything else MOST_LISTED,
         )
     if as_json:
         tell_json(plan.as_json())
     else:
-        _show(plan, everything=everything)
+        _show(plan)
 
 
 # ---------------------------------------------------------------- for people
 
 
-def _show(plan: Plan, *, everything: bool) -> None:
-    what = (
-        "no try brings a document"
-        if plan.assumption is Assumption.FAILURE
-        else "every try brings its document"
-    )
+def _show(plan: Plan) -> None:
     click.echo(
-        f"From {format_minute(plan.made_at, local)} to {format_minute(plan.until, local)}, if {what}: "
-        f"{plural(sum(plan.tried), 'try').replace('trys', 'tries')} in {plural(len(plan.runs), 'run')}."
+        f"From {format_minute(plan.made_at, local)} to {format_minute(plan.until, local)}, "
+        f"if no try brings a document: "
+        f"{plural(plan.tries, 'try').replace('trys', 'tries')} in {plural(len(plan.runs), 'run')}."
     )
     if plan.by_fleet:
         click.echo("Long-lived workers look every minute for claims that are due.")
@@ -120,11 +95,9 @@ def _show(plan: Plan, *, everything: bool) -> None:
         if carrier.closing:
             until = format_until(carrier.closing.until, local)
             click.echo(f"{plan.name(carrier.key)} is closed{until}: {carrier.closing.reason}")
-    show(_every_try(plan) if everything else _runs(plan))
-    if plan.cut:
-        click.echo(f"  Of these, {plan.cut} are counted only; --all names every one.")
+    show(_runs(plan))
     if plan.late:
-        _show_late(plan, None if everything else _SHOWN_LATE)
+        _show_late(plan)
 
 
 def _shown(plan: Plan) -> list[CarrierPlan]:
@@ -165,38 +138,20 @@ def _empty(carrier: CarrierPlan) -> str:
     return f"{carrier.left} left, about {max(carrier.days_left, 0.1):.1f} days more"
 
 
-def _every_try(plan: Plan) -> Table:
-    rows = [
-        (
-            format_minute(run.at, local),
-            _WORKERS[run.worker],
-            one.reference,
-            plan.name(one.carrier),
-            "last attempt" if one.is_last else f"retry {one.retry}" if one.retry else "first",
-            str(one.calls),
-        )
-        for run in plan.runs
-        for one in run.tries
-    ]
-    return Table(
-        "Every attempt", ("run", "worker", "claim", "carrier", "retry", "calls"), rows, frozenset({"calls"})
-    )
-
-
 def _runs(plan: Plan) -> Table:
     rows = [
         (
             format_minute(run.at, local),
             _WORKERS[run.worker],
-            str(tried),
+            str(len(run.tries)),
             str(sum(left.count for left in run.left.values() if not left.reserved)),
             str(sum(left.count for left in run.left.values() if left.reserved)),
             str(run.passed),
             str(run.gave_up),
-            _claims(run, tried),
+            _claims(run),
         )
-        for run, tried in zip(plan.runs, plan.tried, strict=True)
-        if tried or run.passed or run.gave_up
+        for run in plan.runs
+        if run.tries or run.passed or run.gave_up
     ]
     columns = ("run", "worker", "tries", "left behind", "kept for others", "passed", "give up", "claims")
     return Table("Runs that try a claim", columns, rows, frozenset(columns[2:7]))
@@ -205,10 +160,11 @@ def _runs(plan: Plan) -> Table:
 _WORKERS = {PODRetryScheduler.name: "retry", PODFetchWorker.name: "fetch"}
 
 
-def _claims(run: ForeseenRun, tried: int) -> str:
+def _claims(run: ForeseenRun) -> str:
     shown = run.tries[:_SHOWN_CLAIMS]
     names = ", ".join(one.reference for one in shown)
-    return f"{names} and {tried - len(shown)} more" if tried > len(shown) else names
+    more = len(run.tries) - len(shown)
+    return f"{names} and {more} more" if more else names
 
 
 _WHY = {
@@ -222,8 +178,8 @@ _WHY = {
 }
 
 
-def _show_late(plan: Plan, most: int | None) -> None:
-    shown: Sequence[Late] = plan.late if most is None else plan.late[:most]
+def _show_late(plan: Plan) -> None:
+    shown = plan.late[:_SHOWN_LATE]
     show(
         Table(
             "Claims that pass their response_deadline, or whose carrier forgets the parcel, before they are tried",
@@ -231,8 +187,8 @@ def _show_late(plan: Plan, most: int | None) -> None:
             list(_late_rows(plan, shown)),
         )
     )
-    if more := len(plan.late) + plan.late_cut - len(shown):
-        click.echo(f"  and {more} more; --all lists them.")
+    if more := len(plan.late) - len(shown):
+        click.echo(f"  and {more} more; --json lists them.")
 
 
 def _late_rows(plan: Plan, shown: Sequence[Late]) -> Iterator[tuple[str, ...]]:

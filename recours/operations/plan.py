@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -15,7 +15,6 @@ from recours.core.policy import DUE_SLACK
 from recours.core.quota import Usage
 from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
-    Assumption,
     CarrierFacts,
     ForeseenRun,
     Rules,
@@ -27,7 +26,6 @@ from recours.operations.forecast.facts import (
 from recours.runs.lane import lane_key
 from recours.runs.workers import BOTH_WORKERS
 
-MOST_LISTED = 10_000
 _A_DAY = timedelta(days=1)
 
 
@@ -102,19 +100,15 @@ class CarrierPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the coming runs will do. `cut`: so many tries are counted, but not listed."""
+    """What the coming runs will do, if no attempt brings a document."""
 
     made_at: datetime
     until: datetime
-    assumption: Assumption
     max_retries: int
     batch_sizes: Mapping[str, int]
     carriers: Sequence[CarrierPlan]
     runs: Sequence[ForeseenRun]
     late: Sequence[Late]
-    cut: int = 0
-    late_cut: int = 0
-    tried: Sequence[int] = ()  # by each run, also where its list is cut
     names: Mapping[str, str] = field(default_factory=dict)  # of carriers, by key
     stopped: Sequence[str] = ()  # workers that do not run any more: no run of theirs is foreseen
     by_fleet: bool = (
@@ -126,27 +120,28 @@ class Plan:
         return {
             "made_at": self.made_at.isoformat(),
             "until": self.until.isoformat(),
-            "assume": self.assumption,
             "max_retries": self.max_retries,
             "batch_sizes": dict(self.batch_sizes),
             "stopped_workers": list(self.stopped),
-            "tries": sum(self.tried),
+            "tries": self.tries,
             "carriers": [self._carrier_json(carrier) for carrier in self.carriers],
-            "runs": [self._run_json(run, tried) for run, tried in zip(self.runs, self.tried, strict=True)],
+            "runs": [self._run_json(run) for run in self.runs],
             "late": [self._late_json(late) for late in self.late],
-            "tries_not_listed": self.cut,
-            "late_not_listed": self.late_cut,
         }
+
+    @property
+    def tries(self) -> int:
+        return sum(len(run.tries) for run in self.runs)
 
     def name(self, key: str) -> str:
         """A carrier's name for people."""
         return self.names.get(key, "") or "(not known)"
 
-    def _run_json(self, run: ForeseenRun, tried: int) -> dict[str, Any]:
+    def _run_json(self, run: ForeseenRun) -> dict[str, Any]:
         return {
             "at": run.at.isoformat(),
             "worker": run.worker,
-            "tries": tried,
+            "tries": len(run.tries),
             "claims": [
                 {
                     "claim": one.reference,
@@ -209,7 +204,6 @@ class PlanScope:
     horizon: timedelta
     now: datetime
     begun: Mapping[str, Sequence[datetime]]  # by worker, when its last runs began, the newest first
-    most_listed: int | None = MOST_LISTED  # None: all
     by_fleet: bool = False  # long-lived workers do the work, whatever cron's entries do beside them
 
 
@@ -251,8 +245,6 @@ class _Maker:
         self.stopped = [] if asked.by_fleet else stopped(asked.begun, asked.now)
         self.dated: dict[Any, _Dated] = {}
         self.runs: list[ForeseenRun] = []
-        self.tried: list[int] = []
-        self.listed = 0
         self.tries: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.last_day: Counter[tuple[str, bool]] = (
@@ -276,19 +268,14 @@ class _Maker:
         late = self._late(runs, due_until)
         lanes = {*self.tries, *due_now, *(one.carrier for one in late)}
         names = {key: self.rules.name_of(key) for key in {*self.rules.catalog.specs, *lanes}}
-        most = self.asked.most_listed
         return Plan(
             made_at=self.now,
             until=self.until,
-            assumption=self.rules.assumption,
             max_retries=policy.max_retries,
             batch_sizes=self.rules.batch_sizes,
             carriers=self._carriers(due_now, Counter(one.carrier for one in late)),
             runs=self.runs,
-            late=late[:most],
-            cut=sum(self.tried) - self.listed,
-            late_cut=len(late) - len(late[:most]),
-            tried=self.tried,
+            late=late,
             names=names,
             stopped=tuple(worker.name for worker in self.stopped),
             by_fleet=self.asked.by_fleet,
@@ -314,17 +301,13 @@ class _Maker:
             )
 
     def _take_in(self, run: ForeseenRun) -> None:
-        self.tried.append(len(run.tries))
         for one in run.tries:
             self.tries[one.carrier] += 1
             self.calls[one.carrier] += one.calls
             self.last_day[one.carrier, one.retry == 0] += run.at > self.until - _A_DAY
             if (dated := self.dated.get(one.claim_id)) and dated.tried_at is None:
                 dated.tried_at = run.at
-        most = self.asked.most_listed
-        listed = run.tries if most is None else run.tries[: max(most - self.listed, 0)]
-        self.listed += len(listed)
-        self.runs.append(replace(run, tries=listed))
+        self.runs.append(run)
 
     # ---------------------------------------------------------------- carriers
 

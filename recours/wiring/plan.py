@@ -14,8 +14,8 @@ from recours.database.reports.survey import DatabaseOutlook
 from recours.logs import local
 from recours.memory.quota import MemoryQuota
 from recours.operations.fleet import is_of_fleet
-from recours.operations.forecast.facts import Assumption, CarrierFacts, Rules
-from recours.operations.plan import MOST_LISTED, Plan, PlanScope, make_plan
+from recours.operations.forecast.facts import CarrierFacts, Rules
+from recours.operations.plan import Plan, PlanScope, make_plan
 from recours.runs.ports import Clock
 from recours.runs.worker import Options
 from recours.runs.workers import BOTH_WORKERS
@@ -30,31 +30,27 @@ def plan_for(
     operations: Operations,
     horizon: timedelta,
     *,
-    assumption: Assumption = Assumption.FAILURE,
     max_retries: int | None = None,
     batch_sizes: Mapping[str, int] | None = None,
     concurrency: int | None = None,
-    most_listed: int | None = MOST_LISTED,
 ) -> Plan:
     """What the runs of both workers will do up to `horizon` from now. Raises DatabaseError.
 
-    What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker; of the single tries at
-    most `most_listed` are in the plan (None: all), the rest is counted.
+    What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker.
     """
     lanes = {backlog.carrier for backlog in operations.records.backlogs(most=1)}
     rules, carriers = rules_for(
         operations,
         lanes,
-        assumption=assumption,
         max_retries=max_retries,
         batch_sizes=batch_sizes,
         concurrency=concurrency,
     )
     outlook = DatabaseOutlook(operations.database, operations.schema, operations.catalog)
-    return make_plan(outlook, carriers, rules, scope_of(operations, horizon, most_listed))
+    return make_plan(outlook, carriers, rules, scope_of(operations, horizon))
 
 
-def scope_of(operations: Operations, horizon: timedelta, most_listed: int | None = MOST_LISTED) -> PlanScope:
+def scope_of(operations: Operations, horizon: timedelta) -> PlanScope:
     """What is foreseen from now on, with the schedule of the runs so far. Raises DatabaseError."""
     runs = {
         worker.name: operations.records.runs(worker.name, most=_RUNS_LOOKED_AT) for worker in BOTH_WORKERS
@@ -64,14 +60,13 @@ def scope_of(operations: Operations, horizon: timedelta, most_listed: int | None
         for name, of_worker in runs.items()
     }
     now = operations.clock.now()
-    return PlanScope(horizon, now, begun, most_listed, by_fleet=operations.is_by_fleet)
+    return PlanScope(horizon, now, begun, by_fleet=operations.is_by_fleet)
 
 
 def rules_for(
     operations: Operations,
     lanes: Collection[str],
     *,
-    assumption: Assumption = Assumption.FAILURE,
     max_retries: int | None = None,
     batch_sizes: Mapping[str, int] | None = None,
     concurrency: int | None = None,
@@ -100,9 +95,8 @@ def rules_for(
     rules = Rules(
         policy=policy,
         catalog=operations.catalog,
-        queue=_assumed_queue(operations, real, carriers, assumption),
+        queue=_assumed_queue(operations, real, carriers),
         batch_sizes={worker.name: worker.usual_batch for worker in BOTH_WORKERS} | dict(batch_sizes or {}),
-        assumption=assumption,
         concurrency=concurrency or Options(batch_size=0).concurrency,
         carrier_concurrency=settings.carrier_concurrency,
         pending_share=settings.pending_share,
@@ -112,10 +106,7 @@ def rules_for(
 
 
 def _assumed_queue(
-    operations: Operations,
-    real: Mapping[str, Account],
-    carriers: Mapping[str, CarrierFacts],
-    assumption: Assumption,
+    operations: Operations, real: Mapping[str, Account], carriers: Mapping[str, CarrierFacts]
 ) -> Callable[[Clock], APIRequestQueue]:
     """Makes the queue of one run: with limits, counts and carriers as they are now, and calls that go nowhere."""
     tables = QuotaTables(operations.database, "forecast")
@@ -125,7 +116,7 @@ def _assumed_queue(
     )
 
     def queue(clock: Clock) -> APIRequestQueue:
-        assumed = _AssumedAccounts(real, lambda account: assumed_account(account, assumption, clock))
+        assumed = _AssumedAccounts(real, lambda account: assumed_account(account, clock))
         return APIRequestQueue(assumed, quota, clock, local=local)
 
     return queue
@@ -143,9 +134,9 @@ class _AssumedAccounts(dict[str, Account]):
         return account
 
 
-def assumed_account(account: Account, assumption: Assumption, clock: Clock) -> Account:
-    """The account, at a carrier that answers at once as assumed."""
-    client = account.client and AssumedClient(account.spec, account.client, assumption)
+def assumed_account(account: Account, clock: Clock) -> Account:
+    """The account, at a carrier that answers at once, with no document."""
+    client = account.client and AssumedClient(account.spec, account.client)
     return replace(
         account, client=client, open_session=lambda reservation: AssumedSession(reservation, clock)
     )

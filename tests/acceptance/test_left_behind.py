@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from recours.operations.forecast.facts import Assumption
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
@@ -123,7 +122,7 @@ def test_new_claims_without_a_deadline_wait_from_their_creation_on(service: Serv
     late = new(4)  # imported later than it was made
     service.sql("UPDATE claims SET tracking_number = ? WHERE claim_reference = ?", number, unnumbered)
     run_for(service, 1, Started())
-    made = plan(service, 72, Started(), Assumption.SUCCESS)
+    made = plan(service, 72, Started())
     run_for(service, 72, Started())
     fetched = service.sql("SELECT claim_reference FROM claims ORDER BY pod_fetched_at")
     assert [reference for (reference,) in fetched] == [first, unnumbered, late, youngest]

@@ -15,7 +15,7 @@ import pytest
 from recours.core.pauses import Blocked
 from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import Station
-from recours.operations.forecast.facts import Assumption, ForeseenRun
+from recours.operations.forecast.facts import ForeseenRun
 from recours.operations.plan import Plan
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
@@ -50,13 +50,12 @@ def clock() -> SimulatedClock:
 # ---------------------------------------------------------------- what is foreseen, and what is done
 
 
-def plan(service: Service, hours: int, started: Started, assumption: Assumption = Assumption.FAILURE) -> Plan:
+def plan(service: Service, hours: int, started: Started) -> Plan:
     operations = replace(open_operations(service.settings), clock=service.clock)
     with closing(operations.database):
         return plan_for(
             operations,
             timedelta(hours=hours),
-            assumption=assumption,
             max_retries=started.max_retries,
             batch_sizes={RETRY: started.retry, FETCH: started.fetch},
             concurrency=started.concurrency,
@@ -190,11 +189,6 @@ def oddities(service: Service) -> None:
     service.add(S.IN_TRANSIT, carrier="DPD", failed_at=FAILED_AT - timedelta(minutes=4))
 
 
-def deliver(service: Service) -> None:
-    """From now on every parcel is delivered, and its document is there."""
-    service.box.parcels.update({number: Parcel((S.DELIVERED,)) for number in list(service.box.parcels)})
-
-
 def disturb(service: Service) -> None:
     """What others have done since the last run: edits, and a run that has leased claims and may have died."""
     settled = "SELECT id FROM claims WHERE pod_stage = 'settled' ORDER BY id"
@@ -229,24 +223,20 @@ CARRIERS = ("Chronopost", "FedEx", "UPS", "DHL Express")
 
 
 @pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-@pytest.mark.parametrize("assumption", list(Assumption))
-def test_from_claims_that_no_run_has_seen_yet(service: Service, assumption: Assumption) -> None:
+def test_from_claims_that_no_run_has_seen_yet(service: Service) -> None:
     service.environment |= TIGHT
     fill(service, *CARRIERS)
     oddities(service)
-    if assumption is Assumption.SUCCESS:
-        deliver(service)
     # One thread: with several, it depends on the machine which claims get the last units of a quota.
     started = Started(concurrency=1)
-    made = plan(service, 48, started, assumption)
+    made = plan(service, 48, started)
     assert_foreseen(made, run_for(service, 48, started))
     assert count_of(made) > 100
     assert any(run.left for run in made.runs)
 
 
 @pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-@pytest.mark.parametrize("assumption", list(Assumption))
-def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> None:
+def test_from_the_middle_of_things(service: Service) -> None:
     """After half a day of runs: claims at all turns, settled ones, deliveries that are known, a carrier that is paused."""
     fill(service, *CARRIERS)
     oddities(service)
@@ -270,12 +260,10 @@ def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> 
     [(number,)] = service.sql("SELECT tracking_number FROM claims WHERE id = ?", waits)
     service.box.parcels[number] = Parcel((S.RATE_LIMITED, S.IN_TRANSIT), retry_after=str(7 * 3600))
     run_for(service, 1, Started())
-    if assumption is Assumption.SUCCESS:
-        deliver(service)
     service.environment |= TIGHT | {"QUOTA_CHRONOPOST": "55/day@Europe/Paris"}
     # One thread: with several, it depends on the machine which claims get the last units of a quota.
     started = Started(concurrency=1)
-    made = plan(service, 48, started, assumption)
+    made = plan(service, 48, started)
     assert_foreseen(made, run_for(service, 48, started))
     [dhl] = [carrier for carrier in made.carriers if carrier.key == "dhl_express"]
     assert dhl.closing is not None
@@ -284,31 +272,18 @@ def test_from_the_middle_of_things(service: Service, assumption: Assumption) -> 
 
 
 @pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-@pytest.mark.parametrize(
-    ("assumption", "quotas"),
-    [
-        (Assumption.FAILURE, {}),
-        (Assumption.SUCCESS, {"QUOTA_CHRONOPOST": "22/day", "QUOTA_DHL_EXPRESS": "40/day@UTC,8/hour"}),
-    ],
-)
-def test_batches_smaller_than_the_backlog_of_several_carriers(
-    service: Service, assumption: Assumption, quotas: dict[str, str]
-) -> None:
-    service.environment |= quotas
-    fill(service, "Chronopost", "DHL Express", "Mondial Relay" if not quotas else "Colissimo")
+def test_batches_smaller_than_the_backlog_of_several_carriers(service: Service) -> None:
+    fill(service, "Chronopost", "DHL Express", "Mondial Relay")
     oddities(service)
-    if assumption is Assumption.SUCCESS:
-        deliver(service)
     started = Started(retry=7, fetch=3, concurrency=1)
-    made = plan(service, 48, started, assumption)
+    made = plan(service, 48, started)
     assert_foreseen(made, run_for(service, 48, started), in_order=True)
     full = [run for run in made.runs if run.worker == RETRY and len(run.tries) == 7]
     assert len(full) > 5
 
 
 @pytest.mark.sample("days of simulated runs against the forecast: one of these is planned and run")
-@pytest.mark.parametrize("assumption", list(Assumption))
-def test_edits_leases_and_shared_calls(service: Service, assumption: Assumption) -> None:
+def test_edits_leases_and_shared_calls(service: Service) -> None:
     """One thread makes its attempts in an order that is foreseen too, and waits as long for limits of a minute."""
     started = Started(retry=9, fetch=3, concurrency=1)
     service.environment |= {
@@ -321,13 +296,10 @@ def test_edits_leases_and_shared_calls(service: Service, assumption: Assumption)
     service.add(S.IN_TRANSIT, pod_retry_count=4)
     run_for(service, 9, started)
     disturb(service)
-    if assumption is Assumption.SUCCESS:
-        deliver(service)
-    made = plan(service, 30, started, assumption)
+    made = plan(service, 30, started)
     assert_foreseen(made, run_for(service, 30, started), in_order=True)
     calls = [one.calls for run in made.runs for one in run.tries if one.carrier == "fedex"]
-    least = 1 if assumption is Assumption.SUCCESS else 0  # a document is a call of its own
-    assert calls.count(least) > 3
+    assert calls.count(0) > 3
     assert any(run.left for run in made.runs)
 
 
@@ -489,9 +461,8 @@ def near_deadlines(service: Service) -> None:
                 )
 
 
-@pytest.mark.parametrize("assumption", list(Assumption))
 @pytest.mark.sample("days of simulated runs against the forecast: one of these is planned and run")
-def test_last_attempts_before_deadlines(service: Service, assumption: Assumption) -> None:
+def test_last_attempts_before_deadlines(service: Service) -> None:
     service.environment |= {"RECOURS_LAST_ATTEMPT_HOURS": "30"}
     near_deadlines(service)
     run_for(service, 3, Started())
@@ -500,9 +471,7 @@ def test_last_attempts_before_deadlines(service: Service, assumption: Assumption
     )
     (first, *_) = service.sql(changed)[0]
     service.sql("UPDATE claims SET response_deadline = ? WHERE id = ?", day(4), first)
-    if assumption is Assumption.SUCCESS:
-        deliver(service)
-    made = plan(service, 70, Started(), assumption)
+    made = plan(service, 70, Started())
     assert_foreseen(made, run_for(service, 70, Started()))
     assert sum(one.is_last for run in made.runs for one in run.tries) >= 6
 

@@ -58,7 +58,7 @@ def main(count: int) -> int:
             begun, processor = time.perf_counter(), time.process_time()
             plan = plan_for(operations, timedelta(hours=48))
             took, processor = time.perf_counter() - begun, time.process_time() - processor
-    tries = sum(plan.tried)
+    tries = plan.tries
     print(
         f"{count} claims, {tries} tries in {len(plan.runs)} runs: {processor:.1f} s of the processor, ",
         end="",

@@ -14,7 +14,7 @@ from recours.core.policy import Policy
 from recours.core.quota import Limit, Usage, parse_limits
 from recours.memory.clock import SimulatedClock
 from recours.memory.quota import MemoryQuota
-from recours.operations.forecast.facts import Assumption, CarrierFacts, Rules
+from recours.operations.forecast.facts import CarrierFacts, Rules
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock, Reservation
 from recours.runs.retry import PODRetryScheduler
@@ -51,18 +51,16 @@ class Carriers:
         *,
         used: int = 0,
         states: Mapping[str, CarrierState] | None = None,
-        assumption: Assumption = Assumption.FAILURE,
     ) -> None:
         given = quotas or {}
         limits = {key: parse_limits(given.get(key, "1000/day"), key, None, ZONE) for key in CATALOG.specs}
         uses = [Usage(limit, min(used, limit.number), 0, NOW) for of in limits.values() for limit in of]
-        self.assumption = assumption
         self.quota = MemoryQuota(uses, NOW, states or {})
         self.limits = [use.limit for use in uses]
         self._accounts = {key: _account(key, of) for key, of in limits.items()}
 
     def queue(self, clock: Clock) -> APIRequestQueue:
-        assumed = {key: assumed_account(one, self.assumption, clock) for key, one in self._accounts.items()}
+        assumed = {key: assumed_account(one, clock) for key, one in self._accounts.items()}
         return APIRequestQueue(assumed, self.quota, clock)
 
     @property
@@ -88,6 +86,5 @@ def rules(carriers: Carriers | None = None, retry: int = 30, fetch: int = 50, **
         "catalog": CATALOG.with_accounts(CATALOG.specs),
         "queue": carriers.queue,
         "batch_sizes": {RETRY: retry, FETCH: fetch},
-        "assumption": carriers.assumption,
     }
     return Rules(**(usual | more))

@@ -26,9 +26,7 @@ _plans: TimedCache[Plan] = TimedCache(_KEPT_S)
 
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
-    plan = _plans.get(
-        operations.database.shown, lambda: plan_for(operations, timedelta(hours=HOURS), most_listed=None)
-    )
+    plan = _plans.get(operations.database.shown, lambda: plan_for(operations, timedelta(hours=HOURS)))
     hours = by_hour(plan, operations.settings.policy.zone)
     near, told = operations.overview(), VerdictSentences(texts.language, texts.zone)
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}

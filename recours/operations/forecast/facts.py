@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Protocol
 
 from recours.core.accounts import account_name
@@ -17,13 +16,6 @@ from recours.runs.worker import Worker
 from recours.runs.workers import BOTH_WORKERS
 
 
-class Assumption(StrEnum):
-    """What the carriers are taken to answer."""
-
-    FAILURE = "failure"  # no try brings a document: every try that may come is seen
-    SUCCESS = "success"  # each try brings one: all its calls are made, and it is the claim's last
-
-
 @dataclass(frozen=True)
 class CarrierFacts:
     """What is known of a carrier now."""
@@ -33,7 +25,7 @@ class CarrierFacts:
 
 
 class AssumedQueue(Queue, Protocol):
-    """A queue at whose other end there are assumptions."""
+    """A queue at whose other end every call is assumed to fail."""
 
     def would_refuse(self, key: str) -> Refusal | None:
         """Why it would take no call of the carrier now."""
@@ -47,7 +39,6 @@ class Rules:
     catalog: Catalog
     queue: Callable[[Clock], AssumedQueue]
     batch_sizes: Mapping[str, int]  # by worker
-    assumption: Assumption = Assumption.FAILURE
     concurrency: int = 8
     carrier_concurrency: int = 4
     pending_share: float = 0.25

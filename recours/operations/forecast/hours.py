@@ -24,18 +24,18 @@ class Hour:
 
 
 def by_hour(plan: Plan, zone: ZoneInfo) -> list[Hour]:
-    """The hours of the clock from the plan's beginning to its end. Each call of the plan must be listed in it."""
+    """The hours of the clock from the plan's beginning to its end."""
     first = plan.made_at.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     due = Counter({carrier.key: carrier.due for carrier in plan.carriers})
-    runs = list(zip(plan.runs, plan.tried, strict=True))
     hours, place = [], 0
     for number in range(math.ceil((plan.until - first) / _HOUR)):
         # Counted from the first one in absolute time: where clocks are set, an hour is there twice, or not at all.
         begins = (first.astimezone(UTC) + number * _HOUR).astimezone(zone)
         tries = calls = 0
-        while place < len(runs) and runs[place][0].at < begins + _HOUR:
-            run, tried = runs[place]
-            tries, calls, due = tries + tried, calls + sum(one.calls for one in run.tries), Counter(run.due)
+        while place < len(plan.runs) and plan.runs[place].at < begins + _HOUR:
+            run = plan.runs[place]
+            tries, calls = tries + len(run.tries), calls + sum(one.calls for one in run.tries)
+            due = Counter(run.due)
             place += 1
         hours.append(Hour(begins, tries, calls, _by_carrier(due)))
     return hours

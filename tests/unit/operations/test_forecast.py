@@ -16,7 +16,6 @@ from recours.core.pauses import AccountState, Blocked, CarrierState, Pause, Stop
 from recours.core.policy import DUE_SLACK
 from recours.operations.forecast.coming import ComingRuns
 from recours.operations.forecast.facts import (
-    Assumption,
     ComingRun,
     ForeseenRun,
     Rules,
@@ -78,8 +77,7 @@ def worlds(draw: st.DrawFn) -> World:
     quotas = {
         key: f"{draw(st.integers(1, 12))}/{draw(window)}" for key in ("chronopost", "ups", "dhl_express")
     }
-    assumption = draw(st.sampled_from(list(Assumption)))
-    carriers = Carriers(quotas, used=draw(st.integers(0, 5)), assumption=assumption)
+    carriers = Carriers(quotas, used=draw(st.integers(0, 5)))
     return World(
         claims,
         carriers,
@@ -108,8 +106,7 @@ def test_whatever_there_is_to_do(world: World) -> None:
         assert len(here) == len(set(here)), "nobody is tried twice in one run"
         assert len(here) <= world.rules.batch_sizes[run.worker]
         tried.update(one.claim_id for one in run.tries if one.calls)
-    most = 1 if world.rules.assumption is Assumption.SUCCESS else world.rules.policy.max_retries + 1
-    assert all(times <= most for times in tried.values())
+    assert all(times <= world.rules.policy.max_retries + 1 for times in tried.values())
 
 
 @given(worlds())

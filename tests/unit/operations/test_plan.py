@@ -9,7 +9,7 @@ import pytest
 
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.pauses import CarrierState, Pause, Stop
-from recours.operations.forecast.facts import Assumption, Sighted
+from recours.operations.forecast.facts import Sighted
 from recours.operations.plan import Plan, PlanScope, Reason, make_plan
 from tests.fakes.paper import FETCH, HOUR, NOW, POLICY, RETRY, Carriers, claim, rules
 
@@ -36,17 +36,16 @@ def plan(
     later: tuple[Claim, ...] = (),
     hours: int = 48,
     carriers: Carriers | None = None,
-    most_listed: int | None = 1000,
     begun: dict[str, list[datetime]] | None = None,
     **how: Any,
 ) -> Plan:
     carriers = carriers or Carriers()
-    asked = PlanScope(timedelta(hours=hours), NOW, begun or {}, most_listed)
+    asked = PlanScope(timedelta(hours=hours), NOW, begun or {})
     return make_plan(Outlook(list(due), list(later)), carriers.facts, rules(carriers, **how), asked)
 
 
-def of_chronopost(quota: str = "1000/day", **how: Any) -> Carriers:
-    return Carriers({"chronopost": quota}, **how)
+def of_chronopost(quota: str) -> Carriers:
+    return Carriers({"chronopost": quota})
 
 
 def closed(state: CarrierState) -> Carriers:
@@ -55,7 +54,7 @@ def closed(state: CarrierState) -> Carriers:
 
 STOPPED = closed(CarrierState(stopped=Stop(NOW)))
 WAITS = closed(CarrierState(pause=Pause(NOW + 20 * HOUR, "wait")))
-SUCCESS = Assumption.SUCCESS
+ONE_TRY = replace(POLICY, max_retries=1)
 
 
 def late(made: Plan) -> list[tuple[str, Reason, bool]]:
@@ -63,10 +62,10 @@ def late(made: Plan) -> list[tuple[str, Reason, bool]]:
 
 
 def test_a_backlog_is_empty_after_the_run_that_takes_the_last_of_it() -> None:
-    made = plan(*map(claim, range(9)), carriers=of_chronopost("4/hour", assumption=SUCCESS))
+    made = plan(*map(claim, range(9)), carriers=of_chronopost("3/hour"), policy=ONE_TRY)
     [chronopost] = made.carriers
-    assert (chronopost.due, chronopost.tries, chronopost.calls, chronopost.left) == (9, 9, 18, 0)
-    # Two an hour, from 9 to 13 o'clock.
+    assert (chronopost.due, chronopost.tries, chronopost.calls, chronopost.left) == (9, 9, 9, 0)
+    # Each needs a call for its document too, if there is one: two an hour, from 9 to 13 o'clock.
     assert chronopost.empty_at == NOW.replace(hour=13, minute=0)
     assert [len(run.tries) for run in made.runs if run.tries] == [2, 2, 2, 2, 1]
 
@@ -86,8 +85,7 @@ def test_long_lived_workers_begin_at_the_next_minute_and_take_what_has_become_du
 
 
 def test_what_is_left_lasts_at_the_pace_of_the_last_day() -> None:
-    carriers = of_chronopost("20/day@UTC", assumption=SUCCESS)
-    [chronopost] = plan(*map(claim, range(40)), carriers=carriers).carriers
+    [chronopost] = plan(*map(claim, range(40)), carriers=of_chronopost("11/day@UTC"), policy=ONE_TRY).carriers
     # Ten on each of three days, of which the last two are the last 24 hours' one.
     assert (chronopost.tries, chronopost.left, chronopost.tries_a_day) == (30, 10, 10)
     assert (chronopost.empty_at, chronopost.days_left) == (None, 1)
@@ -164,7 +162,7 @@ def test_otherwise_both_workers_go_on(begun: dict[str, list[datetime]]) -> None:
 def test_a_full_batch_is_a_reason_too_and_when_the_claim_is_tried_after_all() -> None:
     # Between 8:20 and the end of the day the scheduler runs 15 times.
     claims = [claim(n, deadline=TODAY) for n in range(18)]
-    made = plan(*claims, carriers=of_chronopost(assumption=SUCCESS), retry=1)
+    made = plan(*claims, policy=ONE_TRY, retry=1)
     assert late(made) == [(f"CLM-{n}", Reason.BATCH, False) for n in (15, 16, 17)]
     assert [one.next_at for one in made.late] == [
         NOW.replace(hour=0, minute=0) + timedelta(hours=h) for h in (24, 25, 26)
@@ -182,23 +180,12 @@ def test_a_turn_that_comes_later_and_a_number_that_lacks() -> None:
 
 def test_deadlines_beyond_the_horizon_are_held_against_the_pace() -> None:
     claims = [claim(n, deadline=TODAY + timedelta(days=4)) for n in range(40)]
-    made = plan(*claims, carriers=of_chronopost("10/day@UTC", assumption=SUCCESS))
+    made = plan(*claims, carriers=of_chronopost("6/day@UTC"), policy=ONE_TRY)
     # Five on each of three days. Of the 25 that are left on the 4th at 8:20, 13 have their turn by the 6th at 23:00.
     [chronopost] = made.carriers
     assert (chronopost.tries, chronopost.left, chronopost.tries_a_day) == (15, 25, 5)
     assert late(made) == [(f"CLM-{n}", Reason.QUOTA, True) for n in range(28, 40)]
     assert all(one.next_at and one.next_at > one.deadline for one in made.late)
-
-
-def test_lists_are_cut_and_counts_are_not() -> None:
-    claims = [claim(n, deadline=TODAY) for n in range(20)]
-    made = plan(*claims, carriers=WAITS, most_listed=3)
-    assert (sum(made.tried), sum(len(run.tries) for run in made.runs), made.cut) == (40, 3, 37)
-    assert (len(made.late), made.late_cut) == (3, 17)
-    assert [(carrier.tries, carrier.late) for carrier in made.carriers] == [(40, 20)]
-    said = made.as_json()
-    assert (said["tries"], said["tries_not_listed"], said["late_not_listed"]) == (40, 37, 17)
-    assert sum(run["tries"] for run in said["runs"]) == 40
 
 
 # ---------------------------------------------------------------- evidence that vanishes
