@@ -1,19 +1,16 @@
-"""Claims, attempts and evidence as CSV or JSON, a piece at a time: what `recours export` and the page's export write."""
+"""Claims as CSV or JSON, a piece at a time: what `recours export` and the page's export write."""
 
 import csv
 import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
 from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.text import clean
-from recours.operations.evidence import ClaimEvidence, piece_json, piece_text
-from recours.operations.explain import attempt_json
 from recours.operations.position import Position
-from recours.operations.records import KeptEvidence, ListedClaim, PastAttempt
+from recours.operations.records import ListedClaim
 
 # What a spreadsheet takes for the beginning of a formula: one of these signs in any width, as the first of a cell. With a
 # semicolon between cells, as French Excel has it, one cell becomes several.
@@ -26,17 +23,6 @@ CLAIM_COLUMNS = (
     "claim", "carrier", "tracking_number", "status", "response_deadline", "pod_fetch_status", "stage", "turns_used",
     "failed_at", "next_try", "error_kind", "error", "pod_url", "pod_fetched_at", "signatory", "created_at", "updated_at",
     "last_attempt_at",
-)  # fmt: skip
-ATTEMPT_COLUMNS = (
-    "claim", "started_at", "worker", "run_id", "turn", "carrier", "tracking_number", "outcome", "used", "error_kind",
-    "message", "http_status", "calls", "duration_s", "delivered_at", "signatory", "document_path", "document_sha256",
-    "document_size", "document_type", "document_source", "delivered_day",
-)  # fmt: skip
-
-
-EVIDENCE_COLUMNS = (
-    "claim", "carrier", "tracking_number", "kind", "source", "by", "obtained_at", "path", "sha256", "size", "media_type",
-    "refused", "shows", "signatory", "delivered_at", "delivered_day", "place", "dispute_type", "support",
 )  # fmt: skip
 
 
@@ -64,33 +50,6 @@ def claim_row(listed: ListedClaim, where: Position, catalog: Catalog) -> dict[st
         state.last_attempt_at,
     )
     return {name: _plain(value) for name, value in zip(CLAIM_COLUMNS, values, strict=True)}
-
-
-def attempt_row(reference: str, attempt: PastAttempt, catalog: Catalog) -> dict[str, Any]:
-    """An attempt by the names of its columns."""
-    row = {"claim": reference} | attempt_json(attempt)
-    return {name: _plain(row[name]) for name in ATTEMPT_COLUMNS} | {
-        "carrier": catalog.name_of(attempt.carrier, clean(attempt.carrier, 60))
-    }
-
-
-def evidence_rows(
-    found: Iterable[tuple[ListedClaim, Sequence[KeptEvidence]]],
-    since: datetime | None,
-    catalog: Catalog,
-    zone: tzinfo,
-) -> Iterator[dict[str, Any]]:
-    """The pieces of evidence that came since then, by the names of their columns; `support` is of all of a claim's."""
-    for listed, pieces in found:
-        evidence = ClaimEvidence(pieces, listed.dispute, zone)
-        support = evidence.support_json()
-        for piece in pieces:
-            if since is None or piece.obtained_at >= since:
-                row = piece_json(piece) | support
-                row["claim"], row["tracking_number"] = listed.claim.reference, piece.number
-                row["carrier"] = catalog.name_of(piece.carrier, clean(piece.carrier, 60))
-                row["shows"] = piece_text(piece, "en", evidence.local)
-                yield {name: _plain(row[name]) for name in EVIDENCE_COLUMNS}
 
 
 def _plain(value: Any) -> Any:

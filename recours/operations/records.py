@@ -316,9 +316,9 @@ class Records(Protocol):
         """
 
     def with_evidence(
-        self, since: datetime | None, until: datetime
+        self, since: datetime, until: datetime
     ) -> Iterator[tuple[ListedClaim, list[KeptEvidence]]]:
-        """The claims of which evidence came then (`since` None: up to then), with all of it, a part at a time in memory."""
+        """The claims of which evidence came then, with all of it, a part at a time in memory."""
 
     def mails(self) -> Mapping[MailState, int]:
         """How many mails are not ended: ready, held, or being sent."""

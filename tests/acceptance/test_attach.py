@@ -110,11 +110,6 @@ def test_an_attached_proof_counts_like_one_that_was_fetched(
     assert found["support"] == "proves"
     assert [piece["by"] for piece in found["evidence"]] == [who]
     assert f"by hand, {who}" in person.does("why", reference)
-    (exported,) = json.loads(person.does("export", "--what", "evidence", "--json"))
-    assert (exported["claim"], exported["by"], exported["support"]) == (reference, who, "proves")
-    assert exported["shows"].startswith("signed by DUPONT on ")
-    assert json.loads(person.does("export", "--what", "evidence", "--json", "--since", "1h")) == [exported]
-    assert len(person.does("export", "--what", "evidence", "--csv").splitlines()) == 2
     # A rate of success is that of the carriers, who have nothing to do with it.
     assert person.json("status")["success"]["all"] == {
         "failed": 0,

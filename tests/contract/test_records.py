@@ -188,40 +188,7 @@ def test_a_spoilt_attempt_hides_no_other(
     sql(database, f"UPDATE recours_attempts SET {spoilt} WHERE id = (SELECT min(id) FROM recours_attempts)")
     assert [attempt.carrier for attempt in records.attempts(claim)] == ["chronopost"] * 2
     assert records.attempts(claim)[1].message == "Chronopost does not know this number"
-    assert len(list(records.each_attempt())) == 2
     assert records.tallies([date(2026, 2, 2)], PARIS)
-
-
-def test_every_attempt_comes_once_with_its_reference_in_parts(
-    database: Database, records: DatabaseRecords, add_claims: Add, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("recours.database.reports.records._AT_ONCE", 3)
-    add_claims(database, [{}, {}])
-    one, other = id_of(records, "CLM-00000"), id_of(records, "CLM-00001")
-    whose = [one, other, 777, one, other, one, 777]
-    put(
-        database,
-        attempts,
-        *(
-            ATTEMPT | {"claim_id": c, "started_at": NOW + timedelta(hours=n), "turn": n}
-            for n, c in enumerate(whose)
-        ),
-    )
-    names = {one: "CLM-00000", other: "CLM-00001", 777: "#777"}  # whose claim is gone
-    assert [(name, a.retry) for name, a in records.each_attempt()] == [
-        (names[claim], n) for n, claim in enumerate(whose)
-    ]
-    since = NOW + timedelta(hours=4)
-    assert [attempt.retry for _, attempt in records.each_attempt(since)] == [4, 5, 6]
-    assert list(records.each_attempt(NOW + timedelta(days=9))) == []
-
-
-def test_attempts_recorded_out_of_order_are_not_lost_by_a_date(
-    database: Database, records: DatabaseRecords
-) -> None:
-    late, early = NOW, NOW - timedelta(seconds=30)
-    put(database, attempts, *(ATTEMPT | {"claim_id": 1, "started_at": at} for at in (late, early, late)))
-    assert [a.started_at for _, a in records.each_attempt(NOW)] == [late, late]
 
 
 # ---------------------------------------------------------------- what calls brought
@@ -442,7 +409,6 @@ def test_an_empty_database_has_no_backlog(records: DatabaseRecords) -> None:
     assert records.count(ClaimFilter(), 50) == 0
     assert records.mails() == {}
     assert list(records.each_claim()) == []
-    assert list(records.each_attempt()) == []
 
 
 # ---------------------------------------------------------------- claims
@@ -659,7 +625,6 @@ CHECKS: dict[str, tuple[Callable[[DatabaseRecords], Any], set[str]]] = {
     "tallies": (lambda r: r.tallies([NOW.date()], PARIS), {"ix_recours_attempts_day"}),
     "spent": (lambda r: r.spent(NOW - timedelta(days=7), NOW), {"ix_recours_attempts_day"}),
     "attempts": (lambda r: r.attempts(7), {"ix_recours_attempts_claim"}),
-    "attempts since": (lambda r: list(r.each_attempt(NOW)), {"ix_recours_attempts_day"}),
     "backlogs": (
         lambda r: r.backlogs(NOW),
         {"ix_claims_pod_group", "ix_claims_pod_backlog", "ix_claims_pod_waiting"},

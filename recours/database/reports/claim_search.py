@@ -86,12 +86,6 @@ class Search:
         query = self._sorted(sort, descending=descending).where(*rows).limit(most).offset(skip)
         return list(self.connection.scalars(query)) if self._some else []
 
-    def every(self, sort: Sort | None, *, descending: bool) -> list[Any]:
-        """The ids of all of them, however many."""
-        return list(
-            self.connection.scalars(self._sorted(sort, descending=descending).where(*self.conditions))
-        )
-
     def count(self, most: int) -> int:
         """How many there are, counted up to `most`; what is searched for, up to COUNTED_UP_TO + 1."""
         if self._is_scanned:

@@ -74,8 +74,6 @@ _c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
 _OF_RUN = ("id", "worker", "started_at", "ended_at", "exit_status", "stats")
-# More attempts than are ever under way at the same time.
-_SAME_MINUTES = 10_000
 # Passes over all claims: several processes share them, though the server expects to find enough in the first rows; and
 # compiling the conditions would take longer than it saves.
 _FOR_PASSES = "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL jit = off"
@@ -185,11 +183,10 @@ class DatabaseRecords:
         return sorted([*documents.values(), *found], key=lambda piece: piece.obtained_at)
 
     def with_evidence(
-        self, since: datetime | None, until: datetime
+        self, since: datetime, until: datetime
     ) -> Iterator[tuple[ListedClaim, list[KeptEvidence]]]:
         # Not `in`: SQLite would read the whole table of evidence for each part.
-        came_then = exists().where(_v.claim_id == _c.id, _v.obtained_at < until)
-        came_then = came_then.where(_v.obtained_at >= since) if since else came_then
+        came_then = exists().where(_v.claim_id == _c.id, _v.obtained_at >= since, _v.obtained_at < until)
         for rows in in_parts(self.database, self._listed().where(came_then), _c.id, _AT_ONCE):
             pieces: dict[Any, list[KeptEvidence]] = {row["id"]: [] for row in rows}
             query = select(*_raw(evidence)).where(_v.claim_id.in_(pieces)).order_by(_v.id)
@@ -197,24 +194,6 @@ class DatabaseRecords:
                 for row in connection.execute(query).mappings():
                     pieces[row["claim_id"]].append(_piece(row))
             yield from ((self._read(row), pieces[row["id"]]) for row in rows)
-
-    def each_attempt(self, since: datetime | None = None) -> Iterator[tuple[str, PastAttempt]]:
-        listed = select(*_raw(attempts))
-        if since is not None:
-            # Their ids run with their times, but for calls of the same minutes: hence the least id of many, and what is
-            # older among those that follow is passed over.
-            begun = select(_a.id).where(_a.started_at >= since).order_by(_a.started_at).limit(_SAME_MINUTES)
-            with self.database.read() as connection:
-                first = connection.scalar(select(func.min(begun.subquery().c.id)))
-            if first is None:
-                return
-            listed = listed.where(_a.id >= first)
-        for rows in in_parts(self.database, listed, _a.id, _AT_ONCE):
-            found = [_attempt(row, self.catalog) for row in rows]
-            names = self._references({attempt.claim_id for attempt in found})
-            for attempt in found:
-                if since is None or attempt.started_at >= since:
-                    yield names.get(attempt.claim_id) or f"#{attempt.claim_id}", attempt
 
     # ---------------------------------------------------------------- backlogs
 
@@ -300,31 +279,16 @@ class DatabaseRecords:
         return {row["id"]: clean(Reader(row).text("reference") or f"#{row['id']}", 100) for row in rows}
 
     def each_claim(
-        self,
-        since: datetime | None = None,
-        wanted: ClaimFilter | None = None,
-        sort: Sort | None = None,
-        *,
-        descending: bool = False,
+        self, since: datetime | None = None, wanted: ClaimFilter | None = None
     ) -> Iterator[ListedClaim]:
-        """All that match, by their ids if they are not sorted, a part at a time in memory."""
-        for listed in self._each(wanted or ClaimFilter(), sort, descending=descending):
-            made = listed.claim.created_at
-            if since is None or made is None or made >= since:
-                yield listed
-
-    def _each(self, wanted: ClaimFilter, sort: Sort | None, *, descending: bool) -> Iterator[ListedClaim]:
-        with self._search(wanted) as search:
-            if sort is None:
-                ids, query = None, self._listed().where(*search.conditions)
-            else:
-                ids = search.every(sort, descending=descending)
-        if ids is None:
-            for rows in in_parts(self.database, query, _c.id, _AT_ONCE):
-                yield from map(self._read, rows)
-        else:
-            for first in range(0, len(ids), _AT_ONCE):
-                yield from self._in_order(ids[first : first + _AT_ONCE])
+        """All that match, by their ids, a part at a time in memory."""
+        with self._search(wanted or ClaimFilter()) as search:
+            query = self._listed().where(*search.conditions)
+        for rows in in_parts(self.database, query, _c.id, _AT_ONCE):
+            for listed in map(self._read, rows):
+                made = listed.claim.created_at
+                if since is None or made is None or made >= since:
+                    yield listed
 
     @contextmanager
     def _search(self, wanted: ClaimFilter) -> Iterator[Search]:

@@ -20,7 +20,7 @@ from recours.core.policy import Policy
 from recours.installation import program
 from recours.operations.advice import ADVICE
 from recours.operations.explain import WHO_CAN_ACT, Explanation, Facts, explain
-from recours.operations.export import ATTEMPT_COLUMNS, attempt_row, claim_row, csv_pieces, json_pieces
+from recours.operations.export import claim_row, csv_pieces, json_pieces
 from recours.operations.position import position
 from recours.operations.records import ListedClaim, PastAttempt
 from tests.rows import row
@@ -295,12 +295,6 @@ def test_rows_are_harmless_text_and_numbers() -> None:
     row = claim_row(ListedClaim(of, pod_url="/pods/a.pdf"), where, CATALOG)
     assert (row["status"], row["response_deadline"], row["turns_used"]) == ("a\\x0ab", "2026-02-03", 1)
     assert row["next_try"] == "2026-02-02T13:00:00+00:00"
-    attempt = PastAttempt(
-        1, 1, "r", "w", "chronopost", "XY", 1, NOW, 0.12345, 2, "failed", used=True, message="x\x1b[2J"
-    )
-    found = attempt_row("CLM-1", attempt, CATALOG)
-    assert tuple(found) == ATTEMPT_COLUMNS
-    assert (found["carrier"], found["duration_s"], found["message"]) == ("Chronopost", 0.123, "x\\x1b[2J")
 
 
 # ---------------------------------------------------------------- the last attempt before a deadline
