@@ -32,6 +32,7 @@ from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.rows import free
 from recours.database.schema.inspection import HEAD, look, look_closer
 from recours.database.tables import attempts, claims, evidence, runs
+from recours.documents.store import is_inside
 
 # A run that began longer ago than that and has no end has died.
 _LONGEST_RUN = timedelta(hours=1)
@@ -91,10 +92,10 @@ def _copied(documents: list[tuple[str, str]], pod_dir: Path, folder: Path) -> It
     """
     root = pod_dir.resolve()
     for path, sha256 in documents:
-        source = Path(path).resolve()
-        if not source.is_relative_to(root):
+        if not is_inside(pod_dir, path):
             yield f"{clean(path)} is not in the folder of the documents, {pod_dir}: it is not copied"
             continue
+        source = Path(path).resolve()
         content = _content(source)
         if content is None:
             yield f"{clean(path)} is in the database, and not on disk"

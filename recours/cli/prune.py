@@ -6,6 +6,7 @@ So do runs that a wrong clock dated in the future.
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import click
 
@@ -126,7 +127,8 @@ def _delete(operations: Operations, found: _Found) -> tuple[Pruned, int]:
         forgotten = forget_future_runs(operations.database, found.future)
     if found.before and not found.outlook.is_empty:
         past = DatabasePast(operations.database, uuid.uuid4().hex, person())
-        done = prune(past, erase, found.before, operations.clock.now)
+        erase_document = partial(erase, operations.settings.pod_dir)
+        done = prune(past, erase_document, found.before, operations.clock.now)
     return done, forgotten
 
 

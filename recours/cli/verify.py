@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 import click
@@ -42,7 +43,9 @@ def command(references: tuple[str, ...], database_url: str | None, as_json: bool
         verification = Verification(DatabaseCustody(operations.database))
         claims = [_claim_id(operations, reference) for reference in references] or None
         count, first = 0, []
-        for breach in verification.breaches(examine, claims, _token_verifier(operations)):
+        for breach in verification.breaches(
+            partial(examine, operations.settings.pod_dir), claims, _token_verifier(operations)
+        ):
             count += 1
             first += [breach] if as_json and count <= _MOST_IN_JSON else []
             if not as_json:

@@ -11,6 +11,7 @@ from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import NotADocumentError
 from recours.documents.kinds import media_type_of
 from recours.documents.pdf_file import open_pdf
+from recours.documents.store import is_inside
 from recours.operations.records import KeptEvidence, ListedClaim
 
 LARGEST = 20 * 1024 * 1024  # bytes: none is taken from a carrier or a person that is larger
@@ -81,18 +82,18 @@ def find_document(
 def read_document(path_text: str, folder: Path, piece: KeptEvidence | None = None) -> Document | NoDocument:
     """The document at this path. `piece`: what is on record of it.
 
-    Other software writes `pod_url` too: what does not lie in the folder of the documents, links followed, is not opened.
+    Other software writes `pod_url` too: what does not lie in the folder of the documents is not opened.
     """
+    if not is_inside(folder, path_text):
+        return NoDocument(Absent.ELSEWHERE, path_text)
+    path = Path(path_text)
     try:
-        path = Path(path_text)
-        real = path.resolve(strict=False)
-        if not (path.is_absolute() and real.is_relative_to(folder.resolve())):
-            return NoDocument(Absent.ELSEWHERE, path_text)
+        real = path.resolve()
         if not real.is_file():
             return NoDocument(Absent.MISSING, path.name)
         with real.open("rb") as file:
             content = file.read(LARGEST + 1)
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a name that cannot be one
+    except OSError as error:
         return NoDocument(Absent.UNREADABLE, getattr(error, "strerror", None) or type(error).__name__)
     if len(content) > LARGEST:
         return NoDocument(Absent.TOO_LARGE)

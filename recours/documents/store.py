@@ -306,13 +306,28 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-# ---------------------------------------------------------------- what a stored file is now
+# ---------------------------------------------------------------- files that a row names
+
+
+def is_inside(folder: Path, path: str) -> bool:
+    """Tell whether a path from a row leads into the folder of documents, links followed.
+
+    Other software can write rows: a file that lies elsewhere is neither read, copied nor deleted.
+    """
+    try:
+        place = Path(path)
+        return place.is_absolute() and place.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links; a NUL in the path
+        return False
+
 
 _BLOCK = 1024 * 1024
 
 
-def examine(path: str, size: int | None) -> FileState:
-    """A stored file's SHA-256 and size; of another size than `size`, which is None if unknown, it is not read."""
+def examine(folder: Path, path: str, size: int | None) -> FileState:
+    """The SHA-256 and size of a stored file; of another size than `size`, which is None if unknown, it is not read."""
+    if not is_inside(folder, path):
+        return FileState(trouble=f"it is outside {folder}")
     try:
         # Not blocked by a pipe that somebody put in its place.
         with open(
@@ -333,14 +348,13 @@ def examine(path: str, size: int | None) -> FileState:
         return FileState(trouble=getattr(error, "strerror", None) or str(error))
 
 
-# ---------------------------------------------------------------- documents past their keeping time
-
-
-def erase(path: str, sha256: str) -> str | None:
+def erase(folder: Path, path: str, sha256: str) -> str | None:
     """Delete a document and its facts; why that could not be done, as a phrase. What is gone already counts as deleted.
 
     The document first: without it the facts are of no use to anybody, and a prune that died in between is repeated.
     """
+    if not is_inside(folder, path):
+        return f"it is outside {folder}"
     place = Path(path)
     # Whatever a record says, only a file that recours named is deleted: its digest is in it.
     if not sha256 or f"_{sha256[:16]}." not in place.name:

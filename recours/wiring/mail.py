@@ -175,20 +175,13 @@ class MailService:
 
 
 def _read_proof(folder: Path, proof: Proof) -> bytes:
-    """A file of the documents' folder, as it was stored. Raises NotADocumentError.
-
-    Other software may write to the database: nothing outside the folder is read, links followed.
-    """
+    """A file of the documents' folder, as it was stored. Raises NotADocumentError."""
     from recours.documents.by_hand import read_file  # noqa: PLC0415 (needed by few runs)
+    from recours.documents.store import is_inside  # noqa: PLC0415 (as above)
 
-    path = Path(proof.path)
-    try:
-        is_inside = path.is_absolute() and path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a path with a NUL
-        raise NotADocumentError("its path cannot be used") from error
-    if not is_inside:
+    if not is_inside(folder, proof.path):
         raise NotADocumentError("it is not in RECOURS_POD_DIR")
-    content = read_file(path)
+    content = read_file(Path(proof.path))
     if hashlib.sha256(content).hexdigest() != proof.sha256:
         raise NotADocumentError("it changed since it was stored")
     return content

@@ -3,7 +3,9 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from logging import Handler, StreamHandler
+from pathlib import Path
 from random import random
 
 from recours.core.errors import RunError
@@ -91,11 +93,11 @@ def _timestamps(settings: Settings, database: Database, holder: str) -> Timestam
 
 
 def make_journal(settings: Settings, database: Database) -> RunJournal:
-    return RunJournal(database, settings.keep_runs, _erase_refused)
+    return RunJournal(database, settings.keep_runs, partial(_erase_refused, settings.pod_dir))
 
 
-def _erase_refused(path: str, sha256: str) -> str | None:
-    why = erase(path, sha256)
+def _erase_refused(folder: Path, path: str, sha256: str) -> str | None:
+    why = erase(folder, path, sha256)
     if why:
         run_log().warning(f"{path} proves nothing and is past its keeping time, but cannot be deleted: {why}")
     return why

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -289,15 +290,44 @@ def test_a_share_that_is_not_mounted_is_not_taken_for_deleted_files(years: Servi
     assert attempts_of(years)["CLM-0001"] == 1
 
 
-def test_no_file_but_one_of_ours_is_deleted(years: Service, person: Person) -> None:
-    mine = years.folder / "thesis.pdf"
-    mine.write_text("years of work")
-    years.sql(
-        "UPDATE recours_attempts SET document_path = ? WHERE document_path LIKE '%CLM-0001%'", str(mine)
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("data/pods/thesis.pdf", "its name is none that recours gives"),
+        ("thesis_{digest}.pdf", "it is outside"),
+    ],
+)
+def test_no_file_but_one_of_ours_is_deleted(years: Service, person: Person, place: str, why: str) -> None:
+    ((digest,),) = years.sql(
+        "SELECT document_sha256 FROM recours_attempts WHERE document_path LIKE '%CLM-0001%'"
     )
-    done = person.types("prune", *OLDER, "--yes")
-    assert (done.returncode, "its name is none that recours gives" in done.stderr) == (1, True)
-    assert mine.read_text() == "years of work"
+    thesis = years.folder / place.format(digest=digest[:16])
+    thesis.write_text("years of work")
+    years.sql(
+        "UPDATE recours_attempts SET document_path = ? WHERE document_path LIKE '%CLM-0001%'", str(thesis)
+    )
+    result = person.types("prune", *OLDER, "--yes")
+    assert (result.returncode, why in result.stderr) == (1, True)
+    assert thesis.read_text() == "years of work"
+
+
+def test_a_run_deletes_no_file_outside_the_folder_of_documents(service: Service) -> None:
+    service.add(Scenario.DELIVERED, pod_fetch_status="pending")
+    service.run(PODFetchWorker)
+    thesis = service.folder / f"thesis_{'a' * 16}.pdf"
+    thesis.write_text("years of work")
+    columns = "claim_id, carrier, tracking_number, kind, source, obtained_at, size, media_type, shown"
+    service.sql(
+        f"INSERT INTO recours_evidence ({columns}, path, sha256, refused)"
+        f" SELECT {columns}, ?, ?, 'blank' FROM recours_evidence",
+        str(thesis),
+        "a" * 64,
+    )
+    service.clock.advance(timedelta(days=100))
+    for _ in range(2):  # what is too old is counted from the run before
+        service.run()
+    assert thesis.read_text() == "years of work"
+    assert service.sql("SELECT count(*) FROM recours_evidence WHERE refused IS NOT NULL") == [(1,)]
 
 
 def test_a_document_that_a_later_attempt_brought_too_stays(years: Service, person: Person) -> None:
@@ -316,6 +346,10 @@ def test_a_document_that_a_later_attempt_brought_too_stays(years: Service, perso
 
 
 # ---------------------------------------------------------------- deaths
+
+
+def erase_of(service: Service) -> Callable[[str, str], str | None]:
+    return partial(erase, service.settings.pod_dir)
 
 
 class Death(BaseException):
@@ -346,7 +380,7 @@ class Mortal(DatabasePast):
 
     def erase(self, path: str, sha256: str) -> str | None:
         self.step()
-        found = erase(path, sha256)
+        found = erase(Path(path).parents[1], path, sha256)
         self.step()
         return found
 
@@ -374,7 +408,7 @@ def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
         pointing = service.sql("SELECT count(*) FROM claims WHERE pod_url IS NOT NULL")
         assert pointing == [(len(documents_of(service)),)]
         now += timedelta(minutes=11)  # until then the claims are held
-        prune(DatabasePast(database, f"after-{deaths}"), erase, BETWEEN, repeat(now).__next__)
+        prune(DatabasePast(database, f"after-{deaths}"), erase_of(service), BETWEEN, repeat(now).__next__)
         assert (documents_of(service), files(service)) == ([], set())
         assert service.sql(
             "SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL OR pod_url IS NOT NULL"
@@ -404,7 +438,7 @@ def test_two_at_once_and_runs_meanwhile_delete_each_once_and_nothing_new(service
 
     def one(name: str) -> None:
         database = Database(make_url(url))
-        done.append(prune(DatabasePast(database, name), erase, before, service.clock.now))
+        done.append(prune(DatabasePast(database, name), erase_of(service), before, service.clock.now))
         database.close()
 
     threads = [

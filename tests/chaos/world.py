@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ class Scene(ABC):
     def check_custody(self) -> None:
         """Each piece of evidence has its record in the chain, which has neither a fork nor a gap."""
         verification = Verification(DatabaseCustody(self.database))
-        assert not list(verification.breaches(examine))
+        assert not list(verification.breaches(partial(examine, self.pods)))
         assert verification.not_in_chain == 0
         assert verification.chain.count == len(self.rows(evidence))
 

@@ -63,4 +63,4 @@ def test_what_is_no_document_is_told(folder: Path) -> None:
         is Absent.NO_DOCUMENT
     )
     assert why("large.png", PNG[:-8] + bytes(LARGEST) + PNG[-8:]) is Absent.TOO_LARGE
-    assert why("\0.png", None) is Absent.UNREADABLE
+    assert why("\0.png", None) is Absent.ELSEWHERE
