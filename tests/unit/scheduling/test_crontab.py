@@ -99,6 +99,27 @@ def test_a_crontab_that_cannot_be_read_is_never_taken_for_an_empty_one() -> None
         Crontab(HERE, run=refusing).install([JOB])
 
 
+def test_a_crontab_that_cannot_be_written_stays() -> None:
+    debian = Debian("# mine\n")
+
+    def refusing(command: Sequence[str] | str, given: bytes) -> Done:
+        return Done(1, b"", "disk full") if command[-1] == "-" else debian(command, given)
+
+    with pytest.raises(
+        ScheduleError, match=r"crontab refuses the change \(disk full\)\. The old one is still"
+    ):
+        Crontab(HERE, run=refusing).install([JOB]).carry_out()
+    assert debian.text == "# mine\n"
+
+
+def test_without_cron_it_is_said_what_to_install() -> None:
+    def missing(_command: Sequence[str] | str, _given: bytes) -> Done:
+        raise FileNotFoundError
+
+    with pytest.raises(ScheduleError, match="There is no program 'crontab' on this machine: install cron"):
+        Crontab(HERE, run=missing).entries()
+
+
 def test_where_cron_finds_no_python_the_checkouts_own_is_used(tmp_path: Path) -> None:
     debian = Debian(f"PATH={tmp_path}\n")
     plan = Crontab(HERE, run=debian).install([JOB])

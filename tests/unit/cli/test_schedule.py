@@ -1,0 +1,31 @@
+"""Options of `recours schedule install` that are refused before anything is looked at."""
+
+import pytest
+from click.testing import CliRunner
+
+from recours.cli import schedule
+from tests.planted import MARK
+
+REFUSED = [
+    (["--scheduler-options", "--batch 50"], "pod_retry_scheduler.py says: No such option '--batch'"),
+    (["--worker-options", "--max-retries 5"], "No such option '--max-retries'"),
+    (["--scheduler-options", "--max-retries 50"], "from 1 to 20"),
+    (["--worker-options", "--carrier chronpost"], "Chronopost"),
+    (["--worker-options", "50"], "unexpected extra argument"),
+    (["--worker-options", "--carrier 'x"], "a quote is not closed"),
+    (["--scheduler-options", "--claim CLM-1"], "--claim is for runs that are started by hand"),
+    (["--worker-options", "--dry-run"], "--dry-run is for runs"),
+    (["--worker-options", "--help"], "--help only prints something and ends"),
+    (
+        ["--worker-options", f"--database-url postgresql://u:{MARK}@h/d"],
+        "a password would be seen by everybody",
+    ),
+    (["--only", "pod_fetch_worker", "--scheduler-options", "-v"], "no options for the other worker"),
+]
+
+
+@pytest.mark.parametrize(("options", "sentence"), REFUSED)
+def test_options_that_no_schedule_can_have_are_refused(options: list[str], sentence: str) -> None:
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(schedule.command, ["install", *options])
+    assert (done.exit_code, sentence in " ".join(done.stderr.split())) == (2, True), done.output
+    assert MARK not in done.output
