@@ -186,7 +186,6 @@ _GROUPS = {
         "recours enroll",
         "recours correct",
         "recours attach",
-        "recours appraise",
         "recours exclude",
         "recours reopen",
         "recours pause",

@@ -1,14 +1,13 @@
-"""`recours attach`: a proof that a person has; `recours appraise`: what documents show that were stored earlier."""
+"""`recours attach`: a proof that a person has."""
 
 from datetime import date, datetime
 from pathlib import Path
 
 import click
 
-from recours.cli.console import DONE, FAILED, harmless, say_warning
+from recours.cli.console import say_warning
 from recours.cli.operations import (
     database_option,
-    dry_run_option,
     json_option,
     person,
     tell_json,
@@ -16,14 +15,12 @@ from recours.cli.operations import (
 )
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import PROOF_KINDS
-from recours.core.text import clean, plural
-from recours.installation import pasteable
-from recours.operations.appraise import Appraised, Flaw, FlawedDocument
+from recours.core.text import clean
 from recours.operations.attach import Attached, Attachment
 from recours.operations.evidence import ClaimEvidence, piece_json, piece_text
-from recours.operations.refusals import ClaimsRefusedError, named
+from recours.operations.refusals import ClaimsRefusedError
 from recours.runs.source import RefusedError
-from recours.wiring.attach import appraise_documents, attach_file, content_of
+from recours.wiring.attach import attach_file, content_of
 from recours.wiring.one_claim import evidence_of
 from recours.wiring.operations import Operations
 
@@ -110,75 +107,3 @@ def _report(operations: Operations, done: Attached, *, as_json: bool) -> None:
         say_warning(
             f"The number {done.claim.number} is not on it: make sure that it is the proof of this parcel."
         )
-
-
-# ---------------------------------------------------------------- appraise
-
-
-@click.command("appraise")
-@click.argument("references", metavar="CLAIM…", nargs=-1)
-@dry_run_option("Examine and report; record nothing.")
-@database_option
-@json_option
-def appraise_command(
-    references: tuple[str, ...], dry_run: bool, database_url: str | None, *, as_json: bool
-) -> None:
-    """Examine documents that an older version stored: what each shows, and whether it proves anything.
-
-    Of the claims named, or of all. What was found is recorded; no document is moved or deleted. The exit status is 1 if one
-    proves nothing, was changed or cannot be read.
-    """
-    with with_operations(database_url) as operations:
-        found = named(operations.claims, references, lambda _claim: None)
-        ids = [claim.id for claim in found] if references else None
-        done = appraise_documents(operations, ids, person(), dry_run=dry_run)
-    if as_json:
-        tell_json(
-            {
-                "dry_run": dry_run,
-                "examined": done.examined,
-                **{flaw.value: done.flaws[flaw] for flaw in Flaw},
-                "flawed": [_flawed_json(flawed) for flawed in done.flawed],
-            }
-        )
-    else:
-        _show_appraised(done, dry_run=dry_run)
-    raise SystemExit(FAILED if done.flaws else DONE)
-
-
-def _flawed_json(flawed: FlawedDocument) -> dict[str, str]:
-    return {
-        "claim": flawed.document.reference,
-        "path": flawed.document.path,
-        "flaw": flawed.flaw,
-        "reason": flawed.reason,
-    }
-
-
-_FLAWS = {
-    Flaw.HOLLOW: "proves nothing: {reason}",
-    Flaw.CHANGED: "was changed: {reason}",
-    Flaw.UNREADABLE: "could not be examined: {reason}",
-}
-
-
-def _show_appraised(done: Appraised, *, dry_run: bool) -> None:
-    for flawed in done.flawed:
-        what = _FLAWS[flawed.flaw].format(reason=flawed.reason)
-        name = flawed.document.reference or f"id {flawed.document.claim_id}"
-        click.echo(harmless(f"{name}: {flawed.document.path} {what}."))
-    if (more := done.flaws.total() - len(done.flawed)) > 0:
-        click.echo(f"And {plural(more, 'other')}.")
-    click.echo(
-        f"{plural(done.examined, 'document')} examined, {done.flaws[Flaw.HOLLOW]} of which prove nothing."
-    )
-    if dry_run:
-        click.echo("Dry run: nothing was recorded.")
-    if done.flaws[Flaw.HOLLOW]:
-        click.echo(
-            pasteable(
-                "A claim keeps its pod_url all the same. To have its proof fetched again: recours reopen CLAIM"
-            )
-        )
-    if done.flaws[Flaw.CHANGED] + done.flaws[Flaw.UNREADABLE]:
-        click.echo(pasteable("To verify all files: recours verify"))

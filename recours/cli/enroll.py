@@ -19,7 +19,7 @@ from recours.cli.operations import (
     with_operations,
     yes_option,
 )
-from recours.core.claim import Claim, FetchStatus
+from recours.core.claim import Claim
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
@@ -231,8 +231,6 @@ def reopen_command(
 ) -> None:
     """Have claims that gave up start afresh, as if they had just failed: the next run of either worker takes them up.
 
-    By name also those whose POD proves nothing, as 'recours appraise' found.
-
     Either the claims named, all of them or none; or all of a carrier, with one answer, or since a time, after asking. No
     second final mail goes out for a tracking number that had one.
     """
@@ -258,17 +256,12 @@ def reopen_command(
 
 def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
     now, policy = operations.clock.now(), operations.settings.policy
-    found = reopen.to_reopen(
-        operations.claims, references, policy, operations.position_now, operations.has_hollow_pod
-    )
+    found = reopen.to_reopen(operations.claims, references, policy, operations.position_now)
     if not mode.dry_run:
         reopen.reopen_named(operations.given_up, found, person(), now)
     if not mode.as_json:
         for claim in found:
             carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
-            if claim.fetch_status == FetchStatus.SUCCESS:
-                click.echo(f"{claim.reference} ({carrier}): its POD proves nothing")
-                continue
             last, attempts = shown(claim.state.last_retry_at), plural(claim.retries_counted, "attempt")
             click.echo(f"{claim.reference} ({carrier}): gave up on {last} after {attempts}")
     _report_reopened(len(found), [claim.reference for claim in found], {}, mode)

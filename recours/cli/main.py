@@ -16,10 +16,6 @@ from recours.installation import program  # noqa: E402
 # the one that a module is named after is `command` there, others are `<name>_command`.
 _COMMANDS = {
     "accounts": ("accounts", "Clients' own accounts at carriers: add, list, check, limit, import, remove."),
-    "appraise": (
-        "attach",
-        "Examine documents that were stored earlier: what each shows, and whether it proves anything.",
-    ),
     "attach": ("attach", "Give a claim a proof that you have, such as one from a carrier's portal."),
     "backup": ("database", "Copy the database and its documents to a folder, while runs go on."),
     "carriers": (

@@ -263,7 +263,7 @@ def _show_history(found: Explanation) -> None:
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     else:
         click.echo("No attempts recorded yet.")
-    _show_evidence(found.claim.reference, found.facts.evidence)
+    _show_evidence(found.facts.evidence)
     if found.facts.changes:
         rows = [
             (shown(change.at, found.zone), change_text("en", change), change.by)
@@ -275,7 +275,7 @@ def _show_history(found: Explanation) -> None:
         show(Table("Mails", ("When", "What", "To", "How"), rows))
 
 
-def _show_evidence(reference: str, evidence: ClaimEvidence) -> None:
+def _show_evidence(evidence: ClaimEvidence) -> None:
     rows = [
         (
             KIND_NAMES["en"][piece.kind],
@@ -290,8 +290,6 @@ def _show_evidence(reference: str, evidence: ClaimEvidence) -> None:
         show(Table("Evidence", ("Kind", "What it shows", "Source", "Path", "SHA-256"), rows))
     if text := evidence.verdict_text("en"):
         click.echo(harmless(text))
-    if not evidence.is_examined:
-        click.echo(pasteable(f"To see what it shows: recours appraise {reference}"))
 
 
 def _from_when(found: Explanation) -> str:

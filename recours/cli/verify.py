@@ -85,10 +85,6 @@ def _token_verifier(operations: Operations) -> Callable[[Stamp], datetime] | Non
 def _summary(found: Verification, breaches: int, *, is_signed: bool) -> Iterator[str]:
     last = found.chain.last
     yield f"Records: {found.chain.count}. Files: {plural(found.files, 'file')} read, {found.erased} erased by prune."
-    if found.not_in_chain:
-        yield (
-            f"Not in the chain: {plural(found.not_in_chain, 'file')}, stored before the chain began, or by an older version."
-        )
     if stamp := found.stamp:
         yield (
             f"Timestamps: {found.timestamps}. Up to record {stamp.sequence} the chain was there on "

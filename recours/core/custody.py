@@ -22,7 +22,6 @@ class CustodyEvent(StrEnum):
     STORED = "stored"  # it came from a carrier, or a run that died had stored it
     REFUSED = "refused"  # it came from a carrier, and proves nothing
     ATTACHED = "attached"  # a person attached it
-    ADOPTED = "adopted"  # it was stored before there was a chain, and was appraised since
     ERASED = "erased"  # it was deleted at the end of its keeping time
 
 
@@ -236,8 +235,6 @@ class FileRow:
     path: str
     sha256: str
     facts: Mapping[str, Any]  # by the keys of a record's text: what the row says
-    # Its run was one of a version that keeps the chain.
-    is_of_chain: bool = False
     is_refused: bool | None = (
         None  # whether a piece of evidence proves nothing; None: an attempt names it, no piece
     )
@@ -260,7 +257,6 @@ class FileCheck:
     examine: Callable[[str, int | None], FileState]
     files: int = 0
     erased: int = 0
-    unrecorded: int = 0  # by an older version, or before there was a chain
 
     def check(self, records: Sequence[Record], rows: Sequence[FileRow]) -> Iterator[Breach]:
         """What is wrong with one claim's files. `records`: of the claim, in their order."""
@@ -271,7 +267,9 @@ class FileCheck:
             if content.get("what") != CustodyEvent.ERASED:
                 of_file.setdefault(_digest(content), []).append((n, content))
         # An attempt and a piece may both name a file.
-        yield from self._check_unrecorded({row.path: row for row in rows if row.sha256 not in of_file})
+        unrecorded = {row.path: row for row in rows if row.sha256 not in of_file}
+        for row in unrecorded.values():
+            yield Breach(BreachKind.NO_RECORD, claim=row.claim, path=row.path)
         for row in rows:
             if row.sha256 in of_file:
                 yield from self._check_row(row, of_file[row.sha256])
@@ -286,13 +284,6 @@ class FileCheck:
                 claim = str(content.get("reference", ""))
                 yield Breach(BreachKind.ROW_MISSING, last, last, f"SHA-256 {sha256[:16]}…", claim)
         yield from self._check_files(rows, kept)
-
-    def _check_unrecorded(self, rows: Mapping[str, FileRow]) -> Iterator[Breach]:
-        for row in rows.values():
-            if row.is_of_chain:
-                yield Breach(BreachKind.NO_RECORD, claim=row.claim, path=row.path)
-            else:
-                self.unrecorded += 1
 
     def _check_row(self, row: FileRow, recorded: Collection[tuple[int, dict[str, Any]]]) -> Iterator[Breach]:
         last, differing = min(
@@ -323,10 +314,8 @@ def _digest(content: dict[str, Any]) -> str:
 
 
 def _differing(row: FileRow, content: dict[str, Any]) -> list[str]:
-    """Which facts of a row are not as they were recorded. A file that was adopted came before its record was made."""
-    came_before = {"at"} if content.get("what") == CustodyEvent.ADOPTED else set()
-    recorded = content.keys() - came_before
-    differing = [name for name, value in row.facts.items() if name in recorded and content[name] != value]
+    """Which facts of a row are not as they were recorded."""
+    differing = [name for name, value in row.facts.items() if name in content and content[name] != value]
     was_refused = {CustodyEvent.REFUSED: True, CustodyEvent.STORED: False, CustodyEvent.ATTACHED: False}
     if row.is_refused not in (None, was_refused.get(content.get("what", ""), row.is_refused)):
         differing.append("refused")

@@ -12,7 +12,6 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Table,
-    Text,
     bindparam,
     func,
     insert,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    type_coerce,
     union,
     update,
 )
@@ -29,9 +27,8 @@ from recours.core.custody import CustodyEntry, FileRow, Head, Record, Stamp, lin
 from recours.core.errors import RunError
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
-from recours.database.lenient_reader import facts_in
 from recours.database.named_leases import lease_name, release_name
-from recours.database.tables import attempts, claims, custody, custody_head, evidence, runs, timestamps
+from recours.database.tables import attempts, claims, custody, custody_head, evidence, timestamps
 
 _a, _k, _h, _t = attempts.c, custody.c, custody_head.c, timestamps.c
 _AT_ONCE = 500
@@ -164,7 +161,7 @@ class DatabaseCustody:
 
 # What a row says of a file, by the keys of a record's text.
 def _of_attempts() -> Select[Any]:
-    """The files that attempts name: an older version knows no other place."""
+    """The files that attempts name."""
     columns = {
         "path": _a.document_path,
         "sha256": _a.document_sha256,
@@ -195,9 +192,7 @@ def _files(table: Table, columns: Mapping[str, ColumnElement[Any]]) -> Select[An
             c.run_id,
             *(column.label(name) for name, column in columns.items()),
             claims.c.claim_reference.label("reference"),
-            type_coerce(runs.c.circumstances, Text).label("circumstances"),
         )
-        .outerjoin(runs, runs.c.id == c.run_id)
         .outerjoin(claims, claims.c.id == c.claim_id)
         .where(c.claim_id.in_(bindparam("of_claims", expanding=True)))
         .order_by(c.id)
@@ -205,24 +200,16 @@ def _files(table: Table, columns: Mapping[str, ColumnElement[Any]]) -> Select[An
 
 
 def _file_row(row: RowMapping) -> FileRow:
-    beside = ("claim_id", "reference", "circumstances", "path", "sha256", "is_refused")
+    beside = ("claim_id", "reference", "path", "sha256", "is_refused")
     facts = {name: value for name, value in row.items() if name not in beside}
     facts |= {name: facts[name] and shown_time(facts[name]) for name in ("at", "called_at") if name in facts}
-    by_hand = row["run_id"] is None
     return FileRow(
         row["reference"] or f"id {row['claim_id']}",
         row["path"] or "",
         row["sha256"],
         facts,
-        by_hand or _keeps_custody(row["circumstances"]),
         row.get("is_refused"),
     )
-
-
-def _keeps_custody(circumstances: object) -> bool:
-    """Tell whether a run was of a version that adds records to the chain; one that died does not say."""
-    policy = facts_in(circumstances).get("policy")
-    return isinstance(policy, dict) and policy.get("keeps_custody") is True
 
 
 def _stamp(

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     Text,
     case,
-    exists,
     false,
     func,
     insert,
@@ -40,7 +39,7 @@ from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import at_stage, of_carriers
 from recours.database.rows import distinct_by_index, free, in_parts, is_failed, readable_columns, unedited
-from recours.database.tables import adoption, claims, evidence, exclusions
+from recours.database.tables import adoption, claims, exclusions
 from recours.operations.enroll import MANUAL, Candidate
 from recours.operations.reopen import Wanted
 
@@ -270,14 +269,6 @@ def _set_pending(connection: Connection, ids: Sequence[Any], now: datetime) -> N
 
 # One that expired may have used no retry: what it was assessed on is then one more.
 _AFRESH = {"pod_retry_count": 0, "pod_seen_count": case((_c.pod_retry_count > 0, _c.pod_seen_count), else_=1)}
-_WITHOUT_POD = {
-    "pod_fetch_status": FetchStatus.FAILED,
-    "pod_seen_status": FetchStatus.FAILED,
-    "pod_seen_count": 1,
-    "pod_url": None,
-    "pod_fetched_at": None,
-    "pod_delivery_person": None,
-}
 
 
 @dataclass(frozen=True)
@@ -306,16 +297,15 @@ class GivenUpClaims:
         these = these.with_for_update(skip_locked=True)
         with self.repository.database.write() as connection:
             given_up = list(connection.scalars(these.where(_is_over(), *_reopenable())))
-            hollow = list(connection.scalars(these.where(*_has_hollow_pod())))
-            ids = [*given_up, *hollow]
-            if all_or_none and len(ids) < len(found):
+            if all_or_none and len(given_up) < len(found):
                 return set()
             # The count alone has the next run assess them afresh; the rest is what it will find, for those who count now.
             values = {**_AFRESH, "pod_stage": Stage.WAITING, "pod_next_retry_at": now}
             connection.execute(update(claims).where(_c.id.in_(given_up)).values(values))
-            connection.execute(update(claims).where(_c.id.in_(hollow)).values(values | _WITHOUT_POD))
-            note(connection, [(claim_id, ClaimChange(ChangeKind.REOPENED)) for claim_id in ids], who, now)
-        return set(ids)
+            note(
+                connection, [(claim_id, ClaimChange(ChangeKind.REOPENED)) for claim_id in given_up], who, now
+            )
+        return set(given_up)
 
 
 def _is_over() -> ColumnElement[bool]:
@@ -326,9 +316,3 @@ def _is_over() -> ColumnElement[bool]:
 def _reopenable() -> tuple[ColumnElement[bool], ...]:
     """Failed ones that nobody has set back or corrected yet: those are assessed again anyway."""
     return is_failed(), unedited(), or_(_c.pod_retry_count > 0, _c.pod_expired_at.is_not(None))
-
-
-def _has_hollow_pod() -> tuple[ColumnElement[bool], ...]:
-    """Those whose POD proves nothing, as was found after it had counted."""
-    is_it = evidence.c.claim_id == _c.id, evidence.c.path == _c.pod_url, evidence.c.refused.is_not(None)
-    return _c.pod_fetch_status == FetchStatus.SUCCESS, exists().where(*is_it)

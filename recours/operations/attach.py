@@ -238,7 +238,7 @@ def _stored(wanted: Attachment, claim: Claim, delivery: Delivery, deps: AttachDe
 def _goes_first(
     document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
 ) -> bool:
-    """Tell whether the file is to be the claim's POD: it has none, one that proves nothing, or a lesser one.
+    """Tell whether the file is to be the claim's POD: it has none, or a lesser one.
 
     A file of other software, of which nothing is on record, stays.
     """
@@ -250,17 +250,16 @@ def _goes_first(
     is_by_hand = present.source == BY_HAND
     order = _order(present.kind, present.shown, present.delivery, present.obtained_at, is_by_hand=is_by_hand)
     mine = _order(document.kind, document.shown, document.delivery, now, is_by_hand=True)
-    return present.refused is not None or mine < order
+    return mine < order
 
 
 def _order(
-    kind: EvidenceKind | None, shown: Shown | None, delivery: Delivery, at: datetime, *, is_by_hand: bool
+    kind: EvidenceKind, shown: Shown, delivery: Delivery, at: datetime, *, is_by_hand: bool
 ) -> tuple[int, bool, bool, float]:
     """A piece's place among those of a claim, the least first.
 
     A letter before a signature before a photo; then a signed one; then the carrier's own; then the latest.
     """
-    is_signed = bool(delivery.signatory or (shown and (shown.signatory or shown.has_signature)))
-    # What an older version stored is a letter, most likely.
-    place = PROOF_KINDS.index(kind) if kind in PROOF_KINDS else 0
+    is_signed = bool(delivery.signatory or shown.signatory or shown.has_signature)
+    place = PROOF_KINDS.index(kind) if kind in PROOF_KINDS else len(PROOF_KINDS)
     return place, not is_signed, is_by_hand, -at.timestamp()

@@ -12,32 +12,28 @@ from recours.core.outcome import BY_HAND
 from recours.core.text import LocalTime, clean
 from recours.operations.records import KeptEvidence, iso
 
-KIND_NAMES: dict[str, dict[EvidenceKind | None, str]] = {
+KIND_NAMES: dict[str, dict[EvidenceKind, str]] = {
     "en": {
         EvidenceKind.LETTER: "letter",
         EvidenceKind.SIGNATURE: "signature",
         EvidenceKind.PHOTO: "photo",
         EvidenceKind.RECORD: "tracking record",
-        None: "document",
     },
     "fr": {
         EvidenceKind.LETTER: "lettre",
         EvidenceKind.SIGNATURE: "signature",
         EvidenceKind.PHOTO: "photo",
         EvidenceKind.RECORD: "relevé du suivi",
-        None: "document",
     },
 }
 _TEXTS = {
     "en": {
         "refused": "refused as a proof: {reason}",
-        "unexamined": "not examined yet",
         "entered": "; {by} entered: {what}",
         "by_hand": "by hand",
     },
     "fr": {
         "refused": "refusé comme preuve : {reason}",
-        "unexamined": "pas encore examiné",
         "entered": " ; saisi par {by} : {what}",
         "by_hand": "à la main",
     },
@@ -59,20 +55,15 @@ class ClaimEvidence:
         return at.astimezone(self.zone)
 
     @property
-    def is_examined(self) -> bool:
-        """False: an older version stored some of it, and nobody has had it appraised since."""
-        return all(piece.shown or piece.refused for piece in self.pieces)
-
-    @property
     def verdict(self) -> DisputeVerdict | None:
         """How far it carries the dispute; None: there is none, or it is not known what is disputed, or what it shows."""
-        if not self.pieces or not self.dispute or not self.is_examined:
+        if not self.pieces or not self.dispute:
             return None
         good = [piece for piece in self.pieces if piece.refused is None]
         tracked = (piece.delivery for piece in good if piece.by is None)
         delivery = next((known for known in tracked if known.signatory or known.latest), None)
         documents = (piece for piece in good if piece.kind is not EvidenceKind.RECORD)
-        return support(self.dispute, [piece.shown for piece in documents if piece.shown], delivery)
+        return support(self.dispute, [piece.shown for piece in documents], delivery)
 
     @property
     def proves(self) -> bool | None:
@@ -107,7 +98,7 @@ def piece_json(piece: KeptEvidence) -> dict[str, Any]:
         "size": piece.size,
         "media_type": piece.media_type,
         "refused": piece.refused,
-        "shown": asdict(piece.shown) if piece.shown else None,
+        "shown": asdict(piece.shown),
         "signatory": piece.delivery.signatory,
         "delivered_at": iso(piece.delivery.at),
         "delivered_day": iso(piece.delivery.day),
@@ -129,8 +120,6 @@ def piece_text(piece: KeptEvidence, language: str, local: LocalTime) -> str:
     texts = _TEXTS[language]
     if piece.refused:
         return texts["refused"].format(reason=flaw_in(language, piece.refused))
-    if piece.shown is None:
-        return texts["unexamined"]
     if piece.by is None:
         return told(piece.shown, piece.delivery, language, local)
     return told(piece.shown, None, language, local) + _entered(piece, piece.shown, language, local)

@@ -153,12 +153,12 @@ class PastAttempt:
 
 @dataclass(frozen=True)
 class KeptEvidence:
-    """A piece of evidence, as it was recorded. Of one that a version before 0011 fetched, the kind and what it shows are unknown."""
+    """A piece of evidence, as it was recorded."""
 
     claim_id: Any
     carrier: str
     number: str
-    kind: EvidenceKind | None
+    kind: EvidenceKind
     source: str  # which call of which carrier; "by hand"
     obtained_at: datetime
     path: str
@@ -167,7 +167,7 @@ class KeptEvidence:
     media_type: str
     run_id: str | None = None
     refused: str | None = None  # why it proves nothing
-    shown: Shown | None = None
+    shown: Shown = field(default_factory=Shown)
     delivery: Delivery = field(default_factory=Delivery)  # what was known of it beside the piece
     by: str | None = None  # who attached it by hand
 

@@ -36,9 +36,8 @@ class GivenUp(Protocol):
     def start_afresh(
         self, claims: Sequence[Claim], who: str, now: datetime, *, all_or_none: bool
     ) -> set[Any]:
-        """Set their counts to 0, due now, and take a POD from them that proves nothing.
+        """Set their counts to 0, due now. Returns the ids of those that were still so, and were held by no run.
 
-        Returns the ids of those that were still so, or had such a POD, and were held by no run.
         `who`: the person who asks for it. `all_or_none`: nothing is changed unless that is all of them.
         """
 
@@ -58,17 +57,9 @@ def to_reopen(
     references: Sequence[str],
     policy: Policy,
     where: Callable[[Claim], Position],
-    has_hollow_pod: Callable[[Claim], bool],
 ) -> list[Claim]:
-    """The claims of these references. Raises ClaimsRefusedError if one cannot start afresh.
-
-    `where`: where one stands; `has_hollow_pod`: whether its POD is known to prove nothing.
-    """
-    return named(
-        claims,
-        references,
-        lambda claim: None if has_hollow_pod(claim) else why_not(claim, where(claim), policy),
-    )
+    """The claims of these references. Raises ClaimsRefusedError if one cannot start afresh. `where`: where one stands."""
+    return named(claims, references, lambda claim: why_not(claim, where(claim), policy))
 
 
 def reopen_named(claims: GivenUp, found: Sequence[Claim], who: str, now: datetime) -> None:

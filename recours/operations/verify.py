@@ -53,7 +53,6 @@ class Verification:
     chain: ChainCheck = field(default_factory=ChainCheck)
     files: int = 0
     erased: int = 0
-    not_in_chain: int = 0
     timestamps: int = 0
     stamp: Stamp | None = None  # the last one that is good: up to its record the chain was there then
 
@@ -112,7 +111,6 @@ class Verification:
                 breaches = list(check.check(*self.custody.of_claims([claim_id])[claim_id]))
             self.files += check.files
             self.erased += check.erased
-            self.not_in_chain += check.unrecorded
             yield from breaches
 
     def as_json(self) -> dict[str, Any]:
@@ -121,7 +119,6 @@ class Verification:
             "records": self.chain.count,
             "files": self.files,
             "erased": self.erased,
-            "not_in_chain": self.not_in_chain,
             "timestamps": self.timestamps,
             "stamped": {"sequence": stamp.sequence, "at": shown_time(stamp.stamped_at), "url": stamp.url}
             if (stamp := self.stamp)

@@ -25,7 +25,6 @@ _HOUR = timedelta(hours=1)
 def in_force(policy: Policy, **options: float) -> dict[str, Any]:
     """The rules' settings, and the run's own. `_h`: in hours."""
     return {
-        "keeps_custody": True,  # what such a run stored has a record in the chain of custody
         "waits_h": [wait / _HOUR for wait in policy.backoff.waits],
         "max_retries": policy.max_retries,
         "last_attempt_h": policy.last_attempt and policy.last_attempt / _HOUR,

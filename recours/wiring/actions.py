@@ -97,16 +97,12 @@ class Actions:
         return RequestedFetch(self.operations.settings, self._sentences, references, self.by).start()
 
     def reopen(self, references: Sequence[str]) -> list[ActionResult]:
-        """Have claims that gave up start afresh, and those whose POD proves nothing."""
+        """Have claims that gave up start afresh."""
         of = self.operations
 
         def why_not(found: _Found) -> WhyNot:
             positions = of.positions(list(found.listed.values()))
-            return lambda claim: (
-                None
-                if of.has_hollow_pod(claim)
-                else reopen.why_not(claim, positions[claim.id], of.settings.policy)
-            )
+            return lambda claim: reopen.why_not(claim, positions[claim.id], of.settings.policy)
 
         def do(claims: Sequence[Claim]) -> set[Any]:
             return of.given_up.start_afresh(claims, self.by, of.clock.now(), all_or_none=False)

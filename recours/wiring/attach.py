@@ -1,17 +1,14 @@
-"""Files that a person attaches or has examined, over a database and the folder of documents."""
+"""Files that a person attaches, over a database and the folder of documents."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from recours.core.outcome import NotADocumentError
 from recours.core.text import clean
-from recours.database.unexamined import UnexaminedDocuments
 from recours.documents.by_hand import appraise_file, read_file
 from recours.documents.store import DocumentStore
-from recours.operations import appraise, attach
+from recours.operations import attach
 from recours.wiring.operations import Operations
 
 WORKER = "attach"  # in the record of attempts
@@ -38,18 +35,3 @@ def attach_file(operations: Operations, wanted: attach.Attachment) -> attach.Att
         token=uuid.uuid4().hex,
     )
     return attach.attach(wanted, deps, operations.clock.now())
-
-
-def appraise_documents(
-    operations: Operations, claims: Sequence[Any] | None, who: str, *, dry_run: bool
-) -> appraise.Appraised:
-    """Examine what older versions stored for these claims (None: for all). Raises DatabaseError."""
-    return appraise.appraise(
-        UnexaminedDocuments(operations.database),
-        claims,
-        lambda path: read_file(Path(path)),
-        appraise_file,
-        who,
-        operations.clock.now,
-        dry_run=dry_run,
-    )

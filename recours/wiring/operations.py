@@ -11,7 +11,7 @@ from recours.carriers.queue import APIRequestQueue
 from recours.core.accounts import AccountKey, ServiceClient, account_name
 from recours.core.actions import MAILS, PastAction
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus
+from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.last_attempt import gave_up_without
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
@@ -284,14 +284,6 @@ class Operations:
     def position_now(self, claim: Claim) -> Position:
         """The same, of a claim that a run may hold. Raises DatabaseError."""
         return self.position(claim, self.records.leased_until(claim.id, self.clock.now()))
-
-    def has_hollow_pod(self, claim: Claim) -> bool:
-        """Tell whether the claim has a POD that is known to prove nothing, and no run holds it. Raises DatabaseError."""
-        listed = self.records.find(claim.reference) if claim.fetch_status == FetchStatus.SUCCESS else None
-        if listed is None or not listed.pod_url or listed.leased_until(self.clock.now()):
-            return False
-        pieces = self.records.evidence(claim.id)
-        return any(piece.path == listed.pod_url and piece.refused for piece in pieces)
 
     def positions(self, found: Sequence[ListedClaim]) -> dict[Any, Position]:
         """Where these claims stand, by their ids; each account is looked at once. Raises DatabaseError."""

@@ -102,7 +102,6 @@ def test_a_run_keeps_the_policy_and_what_it_met_of_each_carrier(service: Service
     service.run(batch_size=7, concurrency=2)
     found = last_run(service)
     assert found["policy"] == {
-        "keeps_custody": True,
         "waits_h": [1, 6, 24, 72],
         "max_retries": 4,
         "last_attempt_h": 30,

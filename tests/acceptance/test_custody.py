@@ -224,18 +224,6 @@ def test_erased_files_are_not_missed_and_the_chain_says_who_erased_them(
     assert last["by"] not in ("", "recours prune")
 
 
-def test_documents_of_an_older_version_are_counted(stored: Service, person: Person) -> None:
-    """It writes no record, and its runs do not say that they do."""
-    stored.sql("UPDATE recours_attempts SET run_id = 'older' WHERE claim_id = 5")
-    stored.sql("DELETE FROM recours_evidence WHERE claim_id = 5")
-    stored.sql("DELETE FROM recours_custody WHERE sequence = 5")
-    stored.sql(
-        "UPDATE recours_custody_head SET sequence = 4, hash = (SELECT hash FROM recours_custody WHERE sequence = 4)"
-    )
-    assert named(person) == []
-    assert "Not in the chain: 1 file" in person.does("verify")
-
-
 def test_without_its_head_nothing_is_recorded_and_the_reason_is_said(stored: Service, person: Person) -> None:
     """The next run with the row put back records what was stored meanwhile."""
     stored.sql("DELETE FROM recours_custody_head")

@@ -88,7 +88,6 @@ TYPED = (
     "schedule install --system crontab --yes",
     "schedule show --system crontab",
     "schedule remove --system crontab --yes",
-    "appraise",
     "verify",
 )
 # Of a client without claims.
@@ -114,10 +113,6 @@ def test_every_key_is_told_and_no_other(person: Person, service: Service) -> Non
         typed.add(name)
         if line == "verify":  # which names something only if something is wrong
             shutil.rmtree(person.environment["RECOURS_POD_DIR"])
-        if line == "appraise":  # the same
-            service.sql("DELETE FROM recours_evidence")
-            for document in Path(person.environment["RECOURS_POD_DIR"]).rglob("*.pdf"):
-                document.write_bytes(b"changed")
         done = person.types(*words, "--json")
         assert done.stdout, (line, done.stderr)
         printed |= {(name, key) for key in keys_of(json.loads(done.stdout))}

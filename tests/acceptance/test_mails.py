@@ -953,27 +953,6 @@ def test_a_table_of_the_service_in_another_form_is_left_alone(
     assert (len(smtp.taken), states(service)) == (1, ["sent"])
 
 
-def test_events_from_before_there_were_mails_are_not_sent(service: Service, smtp: MailServer) -> None:
-    service.add(S.DELIVERED, client_id=1)
-    service.environment["SMTP_PORT"] = "9"
-    service.run_hourly(1)
-    assert service._opened
-    service._opened.database.close()
-    service._opened = None
-    for statement in (
-        "DROP TABLE recours_mails",
-        "DROP TABLE recours_mail_events",
-        "DROP INDEX ix_recours_events_untold",
-        "ALTER TABLE recours_events DROP COLUMN told",
-        "UPDATE recours_schema_version SET version_num = '0002'",
-    ):
-        service.sql(statement)
-    service.environment["SMTP_PORT"] = str(smtp.port)
-    service.run_hourly(3)
-    assert smtp.taken == []
-    assert service.sql("SELECT told FROM recours_events") == [("before there were mails",)]
-
-
 def test_identity_and_form_of_a_mail(service: Service, smtp: MailServer) -> None:
     service.environment["RECOURS_REPLY_TO"] = "help@shop.example"
     service.add(S.DELIVERED, client_id=1)

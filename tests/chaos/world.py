@@ -138,7 +138,6 @@ class Scene(ABC):
         """Each piece of evidence has its record in the chain, which has neither a fork nor a gap."""
         verification = Verification(DatabaseCustody(self.database))
         assert not list(verification.breaches(partial(examine, self.pods)))
-        assert verification.not_in_chain == 0
         assert verification.chain.count == len(self.rows(evidence))
 
     def check_nothing_is_held(self, *, since: datetime | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -123,17 +123,6 @@ def test_the_same_file_of_another_claim_has_a_row_of_its_own(run: Run) -> None:
     assert read(run)[0].by == "Anne"
 
 
-def test_a_document_of_an_older_version_is_told_by_its_attempt(run: Run) -> None:
-    """Version 0010 goes on working: it knows no table of evidence."""
-    (claim,) = run.take()
-    day = Delivery(day=date(2026, 2, 1), signatory="DUPONT")
-    record(run, claim, replace(LETTER, delivery=day))
-    with run.database.write() as connection:
-        connection.execute(text("DELETE FROM recours_evidence"))
-    (piece,) = read(run)
-    assert (piece.kind, piece.shown, piece.path, piece.delivery) == (None, None, LETTER.path, day)
-
-
 @pytest.mark.parametrize(
     "spoilt", ["kind = 'x'", "shown = '[]'", """shown = '{"number": "x", "is_readable": 1, "place": 7}'"""]
 )
@@ -144,7 +133,7 @@ def test_values_that_others_spoilt_are_unknown(run: Run, spoilt: str) -> None:
         connection.execute(text(f"UPDATE recours_evidence SET {spoilt}"))
     (piece,) = read(run)
     assert piece.shown == Shown()
-    assert piece.kind in (None, EvidenceKind.LETTER)
+    assert piece.kind in (EvidenceKind.RECORD, EvidenceKind.LETTER)
     assert piece.obtained_at == datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 
 
@@ -215,16 +204,9 @@ def test_a_refused_file_that_counted_once_stays(run: Run) -> None:
 
 
 def test_claims_are_reopened_all_or_none(run: Run, add_claims: Callable[..., None]) -> None:
-    """One whose POD proves nothing, and one that gave up."""
-    (claim,) = run.take()
-    record(run, claim, LETTER)
-    edit(run.database, "UPDATE recours_evidence SET refused = 'it is blank'")
     add_claims(run.database, [{"claim_reference": "CLM-2"}])
     run.keep()
-    edit(
-        run.database,
-        "UPDATE claims SET pod_retry_count = 4, pod_seen_count = 4, pod_stage = 'given_up' WHERE id = 2",
-    )
+    edit(run.database, "UPDATE claims SET pod_retry_count = 4, pod_seen_count = 4, pod_stage = 'given_up'")
     found = [one for one in map(run.claims.find, ("CLM-00000", "CLM-2")) if one]
     for taken in found:
         edit(
@@ -235,8 +217,8 @@ def test_claims_are_reopened_all_or_none(run: Run, add_claims: Callable[..., Non
         assert rows(run.database, "SELECT * FROM recours_changes") == []
         edit(run.database, "UPDATE claims SET pod_lease_token = NULL, pod_lease_until = NULL")
     assert GivenUpClaims(run.claims).start_afresh(found, "ann", NOW, all_or_none=True) == {1, 2}
-    for row in rows(run.database, "SELECT pod_fetch_status, pod_url, pod_retry_count, pod_stage FROM claims"):
-        assert tuple(row.values()) == ("failed", None, 0, "waiting")
+    for row in rows(run.database, "SELECT pod_fetch_status, pod_retry_count, pod_stage FROM claims"):
+        assert tuple(row.values()) == ("failed", 0, "waiting")
 
 
 def test_claims_are_found_by_when_their_evidence_came(run: Run) -> None:

@@ -231,7 +231,7 @@ def _possible(visit: Visit, claim: Claim, where: Position) -> frozenset[str]:
         found.add("correct")
         if not (where.refusal and where.refusal.stopped):
             found.add("fetch")
-    if operations.has_hollow_pod(claim) or why_not_reopen(claim, where, policy) is None:
+    if why_not_reopen(claim, where, policy) is None:
         found.add("reopen")
     if why_not_enroll(claim, policy) is None:
         found.add("enroll")

@@ -165,22 +165,10 @@ class DatabaseRecords:
             return [_attempt(row, self.catalog) for row in connection.execute(query).mappings()]
 
     def evidence(self, claim_id: Any) -> list[KeptEvidence]:
-        """All pieces of a claim's evidence that are on record, refused ones too, the oldest first.
-
-        With the documents of attempts that have no row of their own: those that a version before 0011 fetched.
-        """
-        pieces = select(*_raw(evidence)).where(_v.claim_id == claim_id).order_by(_v.id)
-        alone = (
-            select(*_raw(attempts))
-            .where(_a.claim_id == claim_id, _a.document_path.is_not(None))
-            .where(~exists().where(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256))
-            .order_by(_a.id)
-        )
+        """All pieces of a claim's evidence that are on record, refused ones too, the oldest first."""
+        pieces = select(*_raw(evidence)).where(_v.claim_id == claim_id).order_by(_v.obtained_at, _v.id)
         with self.database.read() as connection:
-            found = [_piece(row) for row in connection.execute(pieces).mappings()]
-            older = [_attempt(row, self.catalog) for row in connection.execute(alone).mappings()]
-        documents = {attempt.document_sha256: _document(attempt) for attempt in older}
-        return sorted([*documents.values(), *found], key=lambda piece: piece.obtained_at)
+            return [_piece(row) for row in connection.execute(pieces).mappings()]
 
     def with_evidence(
         self, since: datetime, until: datetime
@@ -483,7 +471,7 @@ def _piece(row: RowMapping) -> KeptEvidence:
         claim_id=row["claim_id"],
         carrier=read.text("carrier") or "",
         number=read.text("tracking_number") or "",
-        kind=EvidenceKind(kind) if kind in set(EvidenceKind) else None,
+        kind=EvidenceKind(kind) if kind in set(EvidenceKind) else EvidenceKind.RECORD,
         source=clean(read.text("source") or "", 100),
         obtained_at=read.moment("obtained_at") or _UNREADABLE,
         path=read.text("path") or "",
@@ -495,29 +483,6 @@ def _piece(row: RowMapping) -> KeptEvidence:
         shown=shown_in(facts_in(row["shown"])),
         delivery=Delivery(read.moment("delivered_at"), read.text("signatory"), day, place=read.text("place")),
         by=read.text("by"),
-    )
-
-
-def _document(attempt: PastAttempt) -> KeptEvidence:
-    """The document of an attempt that has no row of its own."""
-    day = attempt.delivered_day
-    try:
-        delivered_on = date.fromisoformat(day) if day else None
-    except ValueError:
-        delivered_on = None
-    return KeptEvidence(
-        claim_id=attempt.claim_id,
-        carrier=attempt.carrier,
-        number=attempt.number,
-        kind=None,
-        source=clean(attempt.document_source or "", 100),
-        obtained_at=attempt.started_at,
-        path=attempt.document_path or "",
-        sha256=attempt.document_sha256 or "",
-        size=attempt.document_size or 0,
-        media_type=attempt.document_type or "",
-        run_id=attempt.run_id,
-        delivery=Delivery(attempt.delivered_at, attempt.signatory, delivered_on),
     )
 
 

@@ -218,13 +218,13 @@ def test_any_single_change_at_any_place_is_located_beside_it() -> None:
 # ---------------------------------------------------------------- files
 
 
-def row(*, sha256: str = entry(1).sha256, is_of_chain: bool = False, **changes: Any) -> FileRow:
+def row(*, sha256: str = entry(1).sha256, **changes: Any) -> FileRow:
     of = entry(1)
     facts = {
         "size": of.size, "media_type": of.media_type, "source": of.source, "carrier": of.carrier, "number": of.number,
         "run_id": of.run_id, "called_at": shown_time(AT + timedelta(seconds=57)), "kind": of.kind,
     }  # fmt: skip
-    return FileRow(of.reference, "/pods/1.pdf", sha256, facts | changes, is_of_chain, is_refused=False)
+    return FileRow(of.reference, "/pods/1.pdf", sha256, facts | changes, is_refused=False)
 
 
 def as_stored(path: str, size: int | None) -> FileState:
@@ -241,7 +241,7 @@ def checked(
 def test_a_file_that_is_as_it_was_recorded() -> None:
     breaches, check = checked(CHAIN[:1], [row()])
     assert not breaches
-    assert (check.files, check.erased, check.unrecorded) == (1, 0, 0)
+    assert (check.files, check.erased) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -271,9 +271,7 @@ def test_a_row_that_says_otherwise_than_the_record(changes: dict[str, Any]) -> N
 
 
 def test_a_file_that_was_replaced_with_its_row() -> None:
-    breaches, _ = checked(
-        CHAIN[:1], [row(sha256="b" * 64, is_of_chain=True)], lambda *_: FileState("b" * 64, 1001)
-    )
+    breaches, _ = checked(CHAIN[:1], [row(sha256="b" * 64)], lambda *_: FileState("b" * 64, 1001))
     assert breaches == [BreachKind.NO_RECORD, BreachKind.ROW_MISSING]
 
 
@@ -281,10 +279,8 @@ def test_a_row_that_was_deleted() -> None:
     assert checked(CHAIN[:1], [])[0] == [BreachKind.ROW_MISSING]
 
 
-def test_a_file_of_an_older_version_is_counted_and_no_fault() -> None:
-    breaches, check = checked([], [row()])
-    assert (breaches, check.unrecorded) == ([], 1)
-    assert checked([], [row(is_of_chain=True)])[0] == [BreachKind.NO_RECORD]
+def test_a_file_without_a_record() -> None:
+    assert checked([], [row()])[0] == [BreachKind.NO_RECORD]
 
 
 def test_an_erased_file_is_not_missed_until_it_is_stored_again() -> None:

@@ -62,8 +62,6 @@ def attached(
         (replace(PRESENT, shown=UNSIGNED), LETTER, SIGNED, True),
         (replace(PRESENT, shown=UNSIGNED), LETTER, UNSIGNED, False),
         (replace(PRESENT, shown=UNSIGNED, delivery=Delivery(signatory="DUPONT")), LETTER, SIGNED, False),
-        (replace(PRESENT, refused="it is blank"), PHOTO, UNSIGNED, True),
-        (replace(PRESENT, kind=None, shown=None), SIGNATURE, SIGNED, False),
         (replace(PRESENT, kind=SIGNATURE), LETTER, UNSIGNED, True),
         (replace(PRESENT, kind=PHOTO), SIGNATURE, SIGNED, True),
         (MINE, LETTER, SIGNED, True),

@@ -30,7 +30,6 @@ LETTER = KeptEvidence(
 )
 SCAN = replace(LETTER, shown=Shown())
 HOLLOW = replace(LETTER, refused="it is blank")
-OLD = replace(LETTER, kind=None, shown=None)
 RECORD = replace(LETTER, kind=EvidenceKind.RECORD, delivery=Delivery(AT, "DURAND"))
 UNNUMBERED = replace(LETTER, shown=Shown(is_readable=True, number=False, signatory="DUPONT"))
 BY_HAND = replace(SCAN, source="by hand", by="Anna", delivery=Delivery(AT, "DURAND"))
@@ -54,7 +53,6 @@ def local(at: datetime) -> datetime:
             "refused as a proof: some older reason",
             "refusé comme preuve : « some older reason »",
         ),
-        (OLD, "not examined yet", "pas encore examiné"),
         (
             BY_HAND,
             "without readable text; Anna entered: DURAND, 5 Oct 2026 10:31 CEST",
@@ -75,7 +73,7 @@ def test_what_a_piece_shows(piece: KeptEvidence, english: str, french: str) -> N
 def test_where_a_piece_is_from() -> None:
     assert source_text(LETTER, "fr") == "chronopost searchPOD"
     assert (source_text(BY_HAND, "en"), source_text(BY_HAND, "fr")) == ("by hand, Anna", "à la main, Anna")
-    assert KIND_NAMES["en"].keys() == KIND_NAMES["fr"].keys() == {*EvidenceKind, None}
+    assert KIND_NAMES["en"].keys() == KIND_NAMES["fr"].keys() == set(EvidenceKind)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +91,6 @@ def test_where_a_piece_is_from() -> None:
         ([RECORD, UNNUMBERED], "lost", Support.PARTLY, False),
         ([LETTER], "something else", Support.UNKNOWN, None),
         ([LETTER], "", None, None),
-        ([LETTER, OLD], "lost", None, None),
         ([], "lost", None, None),
     ],
 )
@@ -119,4 +116,3 @@ def test_times_of_the_tracking_are_in_the_zone_of_the_documents() -> None:
 def test_json_has_what_the_document_shows_apart_from_what_is_known_beside_it() -> None:
     found = piece_json(BY_HAND)
     assert (found["shown"]["signatory"], found["signatory"], found["by"]) == (None, "DURAND", "Anna")
-    assert piece_json(OLD)["shown"] is None
