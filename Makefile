@@ -20,7 +20,7 @@ test-full: EXAMPLES :=
 
 test: .venv/ready-dev
 	$(BIN)/python -m compileall -q recours
-	$(EXAMPLES) $(PYTEST) -m "not full"
+	$(EXAMPLES) $(PYTEST) -m "not full" $(if $(CI),--durations=50)
 
 # What `make test` leaves out: tests marked `full`, each with its reason.
 test-rest: .venv/ready-dev

@@ -26,7 +26,7 @@ from tests.long_form import IS_LONG
 from tests.postgres import Server, named_server
 from tests.processes import commands
 
-pytest_plugins = ["tests.selection", "tests.schemas.plugin", "tests.searched"]
+pytest_plugins = ["tests.budget", "tests.selection", "tests.schemas.plugin", "tests.searched"]
 pytest.register_assert_rewrite("tests.chaos", "tests.shops")  # a failure shows what was compared
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # a Monday; the simulated clock stands here
