@@ -117,9 +117,10 @@ def settings_page() -> str:
         "Monitoring": tuple(rows_of(MonitoringSettings).values()),
         "Runs, files and the page": tuple(rows_of(Settings).values()),
     }
+    count = sum(map(len, groups.values())) + 1  # RECOURS_HOME
     return _page(
         "Settings",
-        "Every setting with its default. Set it in the environment or in `.env`; the environment wins. An empty default "
+        f"Every setting with its default: {count}, and those of the carriers. Set it in the environment or in `.env`; the environment wins. An empty default "
         "means that there is none. What is marked as a secret may stand in a file of its own, which `NAME_FILE` names, and "
         "so may each credential of a carrier: [where settings come from](../carriers.md#where-settings-come-from).",
         *(f"## {title}\n\n{_settings_table(rows)}" for title, rows in groups.items()),

@@ -78,8 +78,8 @@ def _goes_on(connection: Connection, before: datetime) -> bool:
 # ---------------------------------------------------------------- the record
 
 
-# Files that prove nothing.
-_REFUSED_KEPT = timedelta(days=90)
+_RUNS_KEPT = timedelta(days=400)  # quota windows too
+_REFUSED_KEPT = timedelta(days=90)  # files that prove nothing
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,6 @@ class RunJournal:
     """Runs, written as they begin and end."""
 
     database: Database
-    keep: timedelta | None = None  # how long the record of runs and quota windows is kept; None: for ever
     # Deletes a file, by its path and SHA-256; returns why that could not be done.
     erase: Callable[[str, str], str | None] = lambda path, _: f"nothing here deletes {path}"
 
@@ -121,8 +120,7 @@ class RunJournal:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
         if (before := self._run_before(run_id, at)) is None:
             return
-        if self.keep is not None:
-            forget_old(self.database, before - self.keep)
+        forget_old(self.database, before - _RUNS_KEPT)
         forget_refused(self.database, before - _REFUSED_KEPT, self.erase, at)
 
     def _run_before(self, run_id: str, at: datetime) -> datetime | None:

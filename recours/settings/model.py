@@ -30,8 +30,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 _GROUP = re.compile(r"[A-Za-z_][\w.@ -]{0,99}[$]?")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
-# Days. The weekly report looks back that far, and a quota window may be a month.
-_LEAST_KEPT = 62
 _KEY_BYTES = 32
 
 
@@ -64,19 +62,6 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         if not (text.isascii() and text.isdigit()) or not low <= int(text.lstrip("0")[:9] or "0") <= high:
             raise ValueError(f"'{text[:40]}' is not a whole number from {low} to {high}")
         return int(text)
-
-    return parse
-
-
-def none_or_at_least(low: int, high: int) -> Callable[[str], int]:
-    """A whole number that is 0 or lies between these."""
-    within = whole(low, high)
-
-    def parse(text: str) -> int:
-        try:
-            return 0 if text.strip() == "0" else within(text)
-        except ValueError as error:
-            raise ValueError(f"{error}, or 0") from error
 
     return parse
 
@@ -139,8 +124,16 @@ def days(parse: Callable[[str], float]) -> Callable[[str], timedelta | None]:
 
 
 def hours_or_never(low: int, high: int) -> Callable[[str], timedelta | None]:
-    """A whole number of hours; 0: None."""
-    return then(none_or_at_least(low, high), lambda number: timedelta(hours=number) or None)
+    """A whole number of hours between these; 0: None."""
+    within = whole(low, high)
+
+    def parse(text: str) -> timedelta | None:
+        try:
+            return None if text.strip() == "0" else timedelta(hours=within(text))
+        except ValueError as error:
+            raise ValueError(f"{error}, or 0") from error
+
+    return parse
 
 
 def megabytes(low: float, high: float) -> Callable[[str], int]:
@@ -430,7 +423,6 @@ class Settings:
     # To what is made in these folders, and to the embedded database.
     access: Access = _set_by(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; if it is not set, only the user of the jobs may")
     log_max_bytes: int = _set_by("RECOURS_LOG_MAX_MB", "5", megabytes(0.01, 1000), "the size at which a log file is rotated")
-    keep_runs: timedelta | None = _set_by("RECOURS_KEEP_RUNS_DAYS", "400", days(none_or_at_least(_LEAST_KEPT, 36_500)), "days for which the records of runs and quota windows are kept, 0: for ever")
     tsa_url: str = _set_by("RECOURS_TSA_URL", "", tsa_url, "a time-stamping authority (RFC 3161) that confirms the chain of custody once a day")
     tsa_certificate: Path | None = _set_by("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
     # The first seals the credentials of clients in the database, any opens them.

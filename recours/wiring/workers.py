@@ -93,7 +93,7 @@ def _timestamps(settings: Settings, database: Database, holder: str) -> Timestam
 
 
 def make_journal(settings: Settings, database: Database) -> RunJournal:
-    return RunJournal(database, settings.keep_runs, partial(_erase_refused, settings.pod_dir))
+    return RunJournal(database, partial(_erase_refused, settings.pod_dir))
 
 
 def _erase_refused(folder: Path, path: str, sha256: str) -> str | None:

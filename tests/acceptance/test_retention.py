@@ -100,15 +100,6 @@ def test_runs_with_a_clock_far_ahead_take_nothing_with_them(service: Service) ->
     assert after[1:] == before[1:], "today's counts of calls are kept"
 
 
-def test_zero_keeps_it_for_ever(service: Service) -> None:
-    service.environment["RECOURS_KEEP_RUNS_DAYS"] = "0"
-    years_pass(service, 2)
-    before = rows(service)
-    for _ in range(3):  # the first has no run before it to count from
-        service.run()
-    assert rows(service) == (before[0] + 3, *before[1:])
-
-
 @pytest.mark.full("years of rows are written first")
 def test_after_years_a_run_with_nothing_to_do_costs_what_it_did(service: Service) -> None:
     young = seconds(service)
@@ -148,10 +139,3 @@ def plans(service: Service) -> None:
                     row[-1] for row in plan if row[-1].startswith("SCAN recours_") and "INDEX" not in row[-1]
                 ]
                 assert not whole, statement
-
-
-@pytest.mark.parametrize("given", ["30", "-1", "soon"])
-def test_less_than_two_months_cannot_be_set(service: Service, given: str) -> None:
-    service.environment["RECOURS_KEEP_RUNS_DAYS"] = given
-    with pytest.raises(Exception, match=r"RECOURS_KEEP_RUNS_DAYS.*62 to 36500, or 0"):
-        _ = service.settings
