@@ -205,7 +205,7 @@ def check_account(
     """
     with _told(language) as (settings, sentences), _accounts(settings, sentences) as accounts:
         found, spec = accounts.find(client, carrier)
-        checked = accounts.check(accounts.enabled_account(found, spec), clean(by, LONGEST_NAME))
+        checked = accounts.check(accounts.account(found, spec), clean(by, LONGEST_NAME))
         return sentences.account(found, spec.name, checked, is_new=False)
 
 

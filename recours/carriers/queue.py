@@ -25,7 +25,7 @@ from recours.carriers.reservation import (
     QuotaReservation,
     QuotaStore,
 )
-from recours.core.accounts import HOUSE, carrier_of
+from recours.core.accounts import HOUSE, account_name, carrier_of
 from recours.core.actions import authored
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -270,10 +270,13 @@ class APIRequestQueue:
 
     def _stopped(self, key: str, state: CarrierState) -> Refusal | None:
         """No mail is sent: the person who stopped it knows."""
-        if state.stopped is None:
+        if state.stopped:
+            stop, whose = state.stopped, ""
+        elif state.own_stop:
+            stop, whose = state.own_stop, self.client_of(key)
+        else:
             return None
-        at = format_minute(state.stopped.at, self._local)
-        reason = stop_message(self._accounts[key].spec, state.stopped, at)
+        reason = stop_message(self._accounts[key].spec, stop, format_minute(stop.at, self._local), whose)
         return Refusal(Blocked.CARRIER, reason, stopped=True)
 
     def _paused(self, key: str, state: CarrierState, now: datetime) -> Refusal | None:
@@ -714,8 +717,9 @@ class APIRequestQueue:
     # ---------------------------------------------------------------- what a person may do
 
     def stopped(self, key: str) -> Stop | None:
-        """That a person stopped the carrier."""
-        return self._quota.carrier_state(key).stopped
+        """That a person stopped the carrier, or this account of a client."""
+        state = self._quota.carrier_state(key)
+        return state.stopped if carrier_of(key) == key else state.own_stop
 
     def rejected(self, key: str) -> Refusal | None:
         """That our account was refused and not accepted since, also if it may be tried again now; looks only."""
@@ -724,15 +728,15 @@ class APIRequestQueue:
             return None
         return self._refused(key, account)
 
-    def stop(self, carrier: str, by: str, why: str = "") -> Stop:
-        """Stop the carrier for all processes, until it is resumed. `by`: the person; `why`: their words."""
+    def stop(self, key: str, by: str, why: str = "") -> Stop:
+        """Stop the carrier, or a client's account there, for all processes, until it is resumed. `by`: the person; `why`: their words."""
         stop = Stop(self._clock.now(), authored(by, why))
-        self._quota.stop(carrier, stop, by, why)
-        return self._quota.carrier_state(carrier).stopped or stop
+        self._quota.stop(key, stop, by, why)
+        return self.stopped(key) or stop
 
-    def take_up(self, carrier: str, by: str) -> Stop | None:
-        """Take the carrier up again; returns the stop that this ended, None if there was none."""
-        return self._quota.take_up(carrier, by, self._clock.now())
+    def take_up(self, key: str, by: str) -> Stop | None:
+        """Take it up again; returns the stop that this ended, None if there was none."""
+        return self._quota.take_up(key, by, self._clock.now())
 
     def usage(self, key: str) -> list[Usage]:
         """How far the account's limits are used: those for one capability first, the longest window last."""
@@ -782,7 +786,9 @@ def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:
     return replace(failure, message=message, said=said)
 
 
-def stop_message(spec: CarrierSpec, stop: Stop, at: str) -> str:
-    """That a person stopped the carrier, who, when (`at`) and why; and how it is resumed."""
+def stop_message(spec: CarrierSpec, stop: Stop, at: str, client: str = "") -> str:
+    """That a person stopped the carrier, or the `client`'s account there: who, when (`at`) and why; and how it is resumed."""
     by = f" {stop.why}" if stop.why else ""
-    return f"{spec.name} was paused on {at}{by} ('recours resume {spec.key}' ends that)"
+    of_client = f' --account "{client}"' if client else ""
+    name = account_name(spec.name, client)
+    return f"{name} was paused on {at}{by} ('recours resume {spec.key}{of_client}' ends that)"

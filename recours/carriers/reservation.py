@@ -57,11 +57,14 @@ class QuotaStore(Protocol):
     def pause_carrier(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
         """The same of a carrier that is unavailable, whichever account asks."""
 
-    def stop(self, carrier: str, stop: Stop, by: str, why: str = "") -> None:
-        """A person stops the carrier, which is recorded; a later stop replaces the reason of an earlier one, not its time."""
+    def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
+        """A person stops the carrier, or a client's account there, which is recorded.
 
-    def take_up(self, carrier: str, by: str, now: datetime) -> Stop | None:
-        """A person takes the carrier up again; returns the stop that this ended, None if there was none."""
+        A later stop replaces the reason of an earlier one, not its time.
+        """
+
+    def take_up(self, key: str, by: str, now: datetime) -> Stop | None:
+        """A person takes it up again; returns the stop that this ended, None if there was none."""
 
     def set_account_state(self, key: str, state: AccountState) -> None:
         """Remember refusals of an account, or that there are none."""

@@ -46,7 +46,6 @@ from recours.wiring.account_operations import AccountOperations
 
 _MOST_UNASKED = 20  # calls that are made without asking
 _LONGEST_STDIN = 64 * 1024
-_LONGEST_WHY = 200
 _STDIN = Path("-")
 
 
@@ -116,8 +115,6 @@ def add(
         use_cases.put(accounts.store, seals, new, person(), accounts.now(), replace=replace)
         account = accounts.account(found, spec)
     click.echo(f"{found.named} at {spec.name}: kept as account {account.id}. The next run asks with it.")
-    if account.disabled_at:
-        click.echo(f"It is disabled: {pasteable(f'recours accounts enable {found.named} {spec.key}')}")
     click.echo(f"To try it: {pasteable(f'recours accounts check {found.named} {spec.key}')}")
 
 
@@ -254,15 +251,10 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
 
 
 def _chosen(accounts: AccountOperations, client: str | None, carrier: str | None) -> list[ClientAccount]:
-    """Those that are not disabled, or the one that was named."""
+    """The one that was named, or all of the client, or all."""
     if client and carrier:
-        return [accounts.enabled_account(*accounts.find(client, carrier))]
-    found = accounts.store.all([client_named(accounts.store, client).id] if client else ())
-    for account in found:
-        if account.disabled_at:
-            name = CATALOG.name_of(account.carrier, account.carrier)
-            click.echo(f"Left out: client {account.client_id} at {name}, which is disabled.", err=True)
-    chosen = [account for account in found if not account.disabled_at]
+        return [accounts.account(*accounts.find(client, carrier))]
+    chosen = accounts.store.all([client_named(accounts.store, client).id] if client else ())
     if not chosen:
         click.echo("There is no account to try.")
     return chosen
@@ -295,41 +287,6 @@ def limits(
 def _changed(is_done: bool, client: str, spec: CarrierSpec) -> None:
     if not is_done:
         raise AccountRefusedError("changed", client=client, carrier=spec.name)
-
-
-@command.command("disable")
-@_client_argument
-@_carrier_argument
-@click.option("--why", metavar="TEXT", default="", help="The reason, shown in the list.")
-@database_option
-def disable(client: str, carrier: str, why: str, database_url: str | None) -> None:
-    """Work without an account until 'recours accounts enable': its claims are asked with the house's."""
-    with _opened(database_url) as accounts:
-        found, spec = accounts.find(client, carrier)
-        account = accounts.account(found, spec)
-        _changed(
-            accounts.store.disable(account, person(), clean(why, _LONGEST_WHY), accounts.now()),
-            found.named,
-            spec,
-        )
-        has_house = spec.key in accounts.operations.catalog.configured
-    click.echo(f"{found.named} at {spec.name}: disabled. {_instead(spec, has_house)}")
-
-
-@command.command("enable")
-@_client_argument
-@_carrier_argument
-@database_option
-def enable(client: str, carrier: str, database_url: str | None) -> None:
-    """Work with a disabled account again."""
-    with _opened(database_url) as accounts:
-        found, spec = accounts.find(client, carrier)
-        account = accounts.account(found, spec)
-        if account.disabled_at is None:
-            click.echo(f"{found.named} at {spec.name}: not disabled; nothing was changed.")
-            return
-        _changed(accounts.store.enable(account, person(), accounts.now()), found.named, spec)
-    click.echo(f"{found.named} at {spec.name}: enabled. The next run asks with it.")
 
 
 @command.command("remove")

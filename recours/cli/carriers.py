@@ -27,6 +27,7 @@ from recours.cli.operations import (
     tell_json,
     with_operations,
 )
+from recours.core.accounts import account_name
 from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec
 from recours.core.errors import REFUSED_KINDS, ErrorKind
@@ -36,12 +37,12 @@ from recours.core.pauses import Refusal
 from recours.core.text import clean, plural
 from recours.database.schema.inspection import look
 from recours.logs import local
-from recours.operations.accounts import OF_SAMPLE_NUMBER, AccountHealth, ListedAccount
+from recours.operations.accounts import OF_SAMPLE_NUMBER, AccountHealth, ListedAccount, client_named
 from recours.operations.records import iso
 from recours.operations.status import CarrierNow, account_json
 from recours.runs.summary import named_usage, purpose, worth_showing
 from recours.settings.model import Settings
-from recours.wiring.account_operations import check_carrier
+from recours.wiring.account_operations import AccountOperations, check_carrier
 from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database
 from recours.wiring.operations import Operations, operations_over
@@ -224,31 +225,48 @@ for _command in (rehearse.rehearse, rehearse.reclassify):
 
 
 _LONGEST_REASON = 200
+_account_option = click.option(
+    "--account", "client", metavar="CLIENT", help="The account of this client there alone, not the carrier."
+)
+
+
+def _key_of(operations: Operations, spec: CarrierSpec, client: str | None) -> tuple[str, str]:
+    """The key of the carrier, or of the client's account there; and whose it is. Raises AccountRefusedError."""
+    if client is None:
+        return spec.key, ""
+    accounts = AccountOperations(operations)
+    found = client_named(accounts.store, client)
+    return accounts.account(found, spec).key, found.named
 
 
 @click.command("pause")
 @click.argument("spec", metavar="CARRIER", callback=known_carrier)
+@_account_option
 @click.option("--why", metavar="TEXT", default="", help="Why, for those who read the log.")
 @database_option
 @json_option
-def pause_command(spec: CarrierSpec, why: str, database_url: str | None, as_json: bool) -> None:
+def pause_command(
+    spec: CarrierSpec, client: str | None, why: str, database_url: str | None, as_json: bool
+) -> None:
     """Stop CARRIER for all runs on all machines, until 'recours resume'.
 
     It is not called any more: a run that is under way finishes the calls that it has begun or holds units for. Its
     claims stay due, no attempt is used, and no mail is sent.
     """
     with with_operations(database_url) as operations:
+        key, whose = _key_of(operations, spec, client)
         queue = operations.queue()
-        before = queue.stopped(spec.key)
-        stop = queue.stop(spec.key, person(), clean(why, _LONGEST_REASON))
+        before = queue.stopped(key)
+        stop = queue.stop(key, person(), clean(why, _LONGEST_REASON))
         catalog = operations.catalog
         texts = Localized("en", operations.settings.policy.zone)
-        others = [catalog.name_of(key) for key in catalog.keys_of(spec.name) if key != spec.key]
+        keys = catalog.keys_of(spec.name) if not whose else ()
+        others = [catalog.name_of(other) for other in keys if other != key]
     if as_json:
-        facts = {"carrier": spec.key, "paused_at": stop.at.isoformat(), "why": stop.why}
+        facts = {"carrier": key, "paused_at": stop.at.isoformat(), "why": stop.why}
         tell_json(facts | {"was_paused": before is not None})
         return
-    click.echo(f"{stop_message(spec, stop, texts.minute(stop.at))}.")
+    click.echo(f"{stop_message(spec, stop, texts.minute(stop.at), whose)}.")
     if before:
         click.echo("It was paused already; the reason is the new one.")
     for name in others:
@@ -259,19 +277,21 @@ def pause_command(spec: CarrierSpec, why: str, database_url: str | None, as_json
 
 @click.command("resume")
 @click.argument("spec", metavar="CARRIER", callback=known_carrier)
+@_account_option
 @database_option
 @json_option
-def resume_command(spec: CarrierSpec, database_url: str | None, as_json: bool) -> None:
+def resume_command(spec: CarrierSpec, client: str | None, database_url: str | None, as_json: bool) -> None:
     """Take CARRIER up again: the next run calls it, within its quotas."""
     with with_operations(database_url) as operations:
+        key, whose = _key_of(operations, spec, client)
         queue = operations.queue()
-        ended = queue.take_up(spec.key, person())
-        refusal = queue.would_refuse(spec.key)
+        ended = queue.take_up(key, person())
+        refusal = queue.would_refuse(key)
         texts = Localized("en", operations.settings.policy.zone)
     if as_json:
         tell_json(
             {
-                "carrier": spec.key,
+                "carrier": key,
                 "was_paused": ended is not None,
                 "paused_at": iso(ended.at) if ended else None,
                 "why": ended.why if ended else None,
@@ -280,9 +300,9 @@ def resume_command(spec: CarrierSpec, database_url: str | None, as_json: bool) -
         )
         return
     if ended is None:
-        click.echo(f"{spec.name} was not paused; nothing was changed.")
+        click.echo(f"{account_name(spec.name, whose)} was not paused; nothing was changed.")
     else:
-        click.echo(f"{spec.name} resumed (paused since {shown(ended.at)}).")
+        click.echo(f"{account_name(spec.name, whose)} resumed (paused since {shown(ended.at)}).")
     if refusal:  # something else than a person keeps it closed
         reason, until = (
             harmless(refusal.reason),

@@ -56,8 +56,6 @@ class ClientAccount:
     added_at: datetime
     added_by: str
     changed_at: datetime
-    disabled_at: datetime | None = None
-    disabled_why: str | None = None
 
     @property
     def key(self) -> str:

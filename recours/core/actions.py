@@ -32,13 +32,11 @@ def author_and_reason(text: str | None) -> tuple[str, str]:
 class ActionKind(StrEnum):
     """`recours_actions.what`."""
 
-    PAUSED = "paused"  # a carrier
+    PAUSED = "paused"  # a carrier, or a client's account
     RESUMED = "resumed"
     CHECKED = "checked"  # credentials, by one real call
     ADDED = "added"  # a client's account, or other credentials for it
     LIMITED = "limited"
-    DISABLED = "disabled"
-    ENABLED = "enabled"
     REMOVED = "removed"
     RELEASED = "released"  # mails that were held
     TESTED = "tested"  # the mail server, by one mail

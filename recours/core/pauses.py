@@ -76,6 +76,7 @@ class CarrierState:
     stopped: Stop | None = None  # all accounts
     pause: Pause | None = None  # the carrier asked this account to wait
     account: AccountState = field(default_factory=AccountState)
+    own_stop: Stop | None = None  # this account of a client alone
 
     def pause_at(self, now: datetime) -> Pause | None:
         """The pause that lasts longest of those that hold now."""

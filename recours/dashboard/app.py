@@ -125,8 +125,6 @@ DONE: Mapping[str, View] = {
     "/carriers/pause": carriers.pause,
     "/carriers/resume": carriers.resume,
     "/carriers/check": carriers.check,
-    "/accounts/disable": carriers.disable_account,
-    "/accounts/enable": carriers.enable_account,
     "/accounts/limits": account.set_limits,
     "/accounts/remove": account.remove,
     "/mails/release": mails.release,

@@ -18,9 +18,7 @@ from recours.runs.ports import ATTACHED
 
 _OF_ACTIONS: Mapping[str, str] = {
     ActionKind.PAUSED: "pause",
-    ActionKind.DISABLED: "pause",
     ActionKind.RESUMED: "play",
-    ActionKind.ENABLED: "play",
     ActionKind.RELEASED: "play",
     ActionKind.CHECKED: "retry",
     ActionKind.ADDED: "edit",

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from recours.core.accounts import HOUSE, AccountKey, ClientAccount, ServiceClient
-from recours.core.actions import ActionKind, OperatorAction, authored
+from recours.core.actions import ActionKind, OperatorAction
 from recours.core.text import clean, is_text
 from recours.database.actions import note_action
 from recours.database.engine import Database, DatabaseError
@@ -37,7 +37,7 @@ from recours.database.tables import clients as service_clients
 
 _a, _c, _s = client_accounts.c, service_clients.c, account_state.c
 _COLUMNS = (_a.id, _a.client_id, _a.carrier, type_coerce(_a.limits, Text).label("limits"), _a.added_at, _a.added_by,
-            _a.changed_at, _a.disabled_at, _a.disabled_why)  # fmt: skip
+            _a.changed_at)  # fmt: skip
 _CLIENT = select(_c.id, type_coerce(_c.email, Text).label("email"))
 # What is known of the credentials that an account had before.
 _OF_CREDENTIALS: dict[str, Any] = {
@@ -73,7 +73,7 @@ class ClientAccounts:
         return [_account(row) for row in self._rows(query, client_accounts) if _is_sound(row)]
 
     def directory(self) -> dict[Any, dict[str, int]]:
-        """The numbers of the accounts that work is done with, by client and carrier: neither disabled nor removed."""
+        """The numbers of the accounts that were not removed, by client and carrier."""
         query = select(_a.client_id, _a.carrier, _a.id).where(in_use())
         found: dict[Any, dict[str, int]] = {}
         for row in self._rows(query, client_accounts):
@@ -89,7 +89,7 @@ class ClientAccounts:
 
     def version(self) -> tuple[Any, ...]:
         """What differs once any account was changed."""
-        counts = func.count(), func.count(_a.disabled_at), func.count(_a.removed_at)
+        counts = func.count(), func.count(_a.removed_at)
         return tuple(
             tuple(row.values())
             for row in self._rows(select(*counts, func.max(_a.changed_at)), client_accounts)
@@ -121,8 +121,11 @@ class ClientAccounts:
         return None
 
     def client_of(self, named: str | int) -> list[ServiceClient]:
-        """The clients with this number or address: usually one; several if the service has an address twice."""
-        text = str(named).strip()
+        """The clients with this number or address: usually one; several if the service has an address twice.
+
+        Also by the name that one without an address has for people: see `ServiceClient.named`.
+        """
+        text = str(named).strip().removeprefix("client ")
         if not is_text(text):
             return []
         if text.isascii() and text.isdigit():  # as a text: a service may have other ids than numbers
@@ -225,23 +228,11 @@ class ClientAccounts:
         limited = OperatorAction(ActionKind.LIMITED, account.key, by, {"limits": limits and dict(limits)})
         return self._update(account, {"limits": null() if limits is None else dict(limits)}, limited, now)
 
-    def disable(self, account: ClientAccount, by: str, why: str, now: datetime) -> bool:
-        """No more work is done with it, until it is enabled. False: it was removed."""
-        disabled = OperatorAction(ActionKind.DISABLED, account.key, by, {"why": why} if why else {})
-        values = {"disabled_at": now, "disabled_why": authored(by, why), "is_applied": False}
-        return self._update(account, values, disabled, now)
-
-    def enable(self, account: ClientAccount, by: str, now: datetime) -> bool:
-        values = {"disabled_at": None, "disabled_why": None, "is_applied": False}
-        return self._update(account, values, OperatorAction(ActionKind.ENABLED, account.key, by), now)
-
     def remove(self, account: ClientAccount, by: str, now: datetime) -> bool:
         """Its credentials and what is known of it are deleted; its number is kept, for attempts name it."""
         values = {
             "credentials": None,
             "limits": null(),
-            "disabled_at": None,
-            "disabled_why": None,
             "removed_at": now,
             "is_applied": False,
         }

@@ -254,7 +254,7 @@ class MailOutbox:
         query = (
             select(state.carrier, state.account_id, state.refusal_kind, state.refusal)
             .join(client_accounts, own.id == state.account_id)
-            .where(state.refusals > 0, in_use())
+            .where(state.refusals > 0, state.stopped_at.is_(None), in_use())
         )
         with self.database.read() as connection:
             return {

@@ -119,4 +119,4 @@ def was_asked() -> ColumnElement[bool]:
 
 def in_use() -> ColumnElement[bool]:
     """Accounts of clients that work is done with."""
-    return and_(client_accounts.c.removed_at.is_(None), client_accounts.c.disabled_at.is_(None))
+    return client_accounts.c.removed_at.is_(None)

@@ -77,8 +77,8 @@ _asked = select(
 _OF_CARRIER = (
     carriers.c.paused_until.label("outage_until"),
     carriers.c.reason.label("outage_reason"),
-    carriers.c.stopped_at,
-    carriers.c.stopped_why,
+    carriers.c.stopped_at.label("all_stopped_at"),
+    carriers.c.stopped_why.label("all_stopped_why"),
 )
 _CARRIER_STATE = select(*_OF_CARRIER, *_a).select_from(
     _asked.outerjoin(carriers, carriers.c.carrier == _asked.c.carrier).outerjoin(
@@ -350,27 +350,29 @@ class QuotaTables:
             }
         return {key: _state(by_carrier.get(one.carrier), by_account.get(one)) for key, one in of.items()}
 
-    def stop(self, carrier: str, stop: Stop, by: str, why: str = "") -> None:
-        values = {"stopped_at": stop.at, "stopped_why": stop.why}
-        paused = OperatorAction(ActionKind.PAUSED, carrier, by, {"why": why} if why else {})
-        since = func.coalesce(carriers.c.stopped_at, stop.at, type_=carriers.c.stopped_at.type)
+    def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
+        table, row = _stopped_in(key)
+        paused = OperatorAction(ActionKind.PAUSED, key, by, {"why": why} if why else {})
+        since = func.coalesce(table.c.stopped_at, stop.at, type_=table.c.stopped_at.type)
+        values = row | {"stopped_at": stop.at, "stopped_why": stop.why, "refusals": 0}
         with self.database.write() as connection:
-            upsert = insert_into(carriers, connection.dialect.name).values(
-                values | {"carrier": carrier, "refusals": 0}
-            )
+            upsert = insert_into(table, connection.dialect.name).values(values)
             changed = {"stopped_at": since, "stopped_why": stop.why}
-            connection.execute(upsert.on_conflict_do_update(index_elements=["carrier"], set_=changed))
+            connection.execute(
+                upsert.on_conflict_do_update(index_elements=[*table.primary_key], set_=changed)
+            )
             note_action(connection, paused, stop.at)
 
-    def take_up(self, carrier: str, by: str, now: datetime) -> Stop | None:
-        stopped = carriers.c.carrier == carrier, carriers.c.stopped_at.is_not(None)
-        query = select(carriers.c.stopped_at, carriers.c.stopped_why).where(*stopped).with_for_update()
+    def take_up(self, key: str, by: str, now: datetime) -> Stop | None:
+        table, row = _stopped_in(key)
+        stopped = *(table.c[name] == value for name, value in row.items()), table.c.stopped_at.is_not(None)
+        query = select(table.c.stopped_at, table.c.stopped_why).where(*stopped).with_for_update()
         with self.database.write() as connection:
-            row = connection.execute(query).mappings().first()
-            if row is not None:
-                connection.execute(update(carriers).where(*stopped).values(stopped_at=None, stopped_why=None))
-                note_action(connection, OperatorAction(ActionKind.RESUMED, carrier, by), now)
-        return _stop(row) if row else None
+            before = connection.execute(query).mappings().first()
+            if before is not None:
+                connection.execute(update(table).where(*stopped).values(stopped_at=None, stopped_why=None))
+                note_action(connection, OperatorAction(ActionKind.RESUMED, key, by), now)
+        return _stop(before["stopped_at"], before["stopped_why"]) if before else None
 
     def set_account_state(self, key: str, state: AccountState) -> None:
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
@@ -416,10 +418,19 @@ def _row_of(key: str) -> dict[str, Any]:
     return {"carrier": of.carrier, "account_id": of.account, "refusals": 0}
 
 
+def _stopped_in(key: str) -> tuple[Table, dict[str, Any]]:
+    """The table where a stop of the carrier, or of a client's account, stands; and the key of its row there."""
+    of = AccountKey.parse(key)
+    if of.account:
+        return account_state, {"carrier": of.carrier, "account_id": of.account}
+    return carriers, {"carrier": of.carrier}
+
+
 def _state(of_carrier: RowMapping | None, of_account: RowMapping | None) -> CarrierState:
     return CarrierState(
         outage=_pause(of_carrier["outage_until"], of_carrier["outage_reason"]) if of_carrier else None,
-        stopped=_stop(of_carrier) if of_carrier else None,
+        stopped=_stop(of_carrier["all_stopped_at"], of_carrier["all_stopped_why"]) if of_carrier else None,
+        own_stop=_stop(of_account["stopped_at"], of_account["stopped_why"]) if of_account else None,
         pause=_pause(of_account["paused_until"], of_account["reason"]) if of_account else None,
         account=_account(of_account) if of_account else AccountState(),
     )
@@ -434,8 +445,8 @@ def _account(row: RowMapping) -> AccountState:
     return AccountState(**known | {"kind": _kind(row["refusal_kind"])})
 
 
-def _stop(row: Any) -> Stop | None:
-    return Stop(row["stopped_at"], row["stopped_why"]) if row["stopped_at"] else None
+def _stop(at: datetime | None, why: str | None) -> Stop | None:
+    return Stop(at, why) if at else None
 
 
 def _kind(stored: str | None) -> ErrorKind:

@@ -276,8 +276,6 @@ client_accounts = Table(
     Column("added_at", Utc, nullable=False),
     Column("added_by", Text, nullable=False),
     Column("changed_at", Utc, nullable=False),
-    Column("disabled_at", Utc),
-    Column("disabled_why", Text),
     Column("removed_at", Utc),
     Column("is_applied", Boolean, nullable=False),  # whether the client's claims follow the last change
     UniqueConstraint("client_id", "carrier", name="uq_recours_client_accounts"),
@@ -298,6 +296,8 @@ account_state = Table(
     Column("refused_claim", KEY),  # whose call was refused; NULL: the sample number's
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
+    Column("stopped_at", Utc),  # a client's account, by a person, until they take it up again
+    Column("stopped_why", Text),
 )
 
 # When this database was adopted, and what the service could say then. One row, whose id is 1.

@@ -78,17 +78,21 @@ class MemoryQuota:
         state = self.carrier_state(carrier)
         self._states[carrier] = replace(state, outage=_longer(state.outage, Pause(until, reason), now))
 
-    def stop(self, carrier: str, stop: Stop, by: str, why: str = "") -> None:
+    def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
         del by, why  # nothing is recorded in memory
-        state = self.carrier_state(carrier)
-        at = state.stopped.at if state.stopped else stop.at
-        self._states[carrier] = replace(state, stopped=replace(stop, at=at))
+        before = self.take_up(key, "", stop.at)
+        self._set_stop(key, replace(stop, at=before.at) if before else stop)
 
-    def take_up(self, carrier: str, by: str, now: datetime) -> Stop | None:
+    def take_up(self, key: str, by: str, now: datetime) -> Stop | None:
         del by, now
-        state = self.carrier_state(carrier)
-        self._states[carrier] = replace(state, stopped=None)
-        return state.stopped
+        state = self.carrier_state(key)
+        self._set_stop(key, None)
+        return state.own_stop if carrier_of(key) != key else state.stopped
+
+    def _set_stop(self, key: str, stop: Stop | None) -> None:
+        state = self.carrier_state(key)
+        is_of_client = carrier_of(key) != key
+        self._states[key] = replace(state, own_stop=stop) if is_of_client else replace(state, stopped=stop)
 
     def set_account_state(self, key: str, state: AccountState) -> None:
         self._states[key] = replace(self.carrier_state(key), account=state)

@@ -50,7 +50,6 @@ REFUSED: dict[str, dict[str, str]] = {
         "no_carrier": "There is no carrier '{carrier}'; known: {known}.",
         "has_account": "{client} has an account at {carrier} already; nothing was changed ('recours accounts add' with --replace gives it other credentials).",
         "no_account": "{client} has no account of its own at {carrier}.",
-        "disabled": "The account of {client} at {carrier} is disabled: enable it first.",
         "changed": "The account of {client} at {carrier} changed at this very moment; nothing was changed, try again.",
         "not_credential": "{carrier} takes {known}; something else was given{near}.",
         "not_text": "{name} must be a text of 1 to {longest} characters in one line (in JSON between quotation marks).",
@@ -69,7 +68,6 @@ REFUSED: dict[str, dict[str, str]] = {
         "no_carrier": "Le transporteur « {carrier} » n'existe pas ; connus : {known}.",
         "has_account": "{client} a déjà un compte chez {carrier} ; rien n'a été modifié.",
         "no_account": "{client} n'a pas de compte propre chez {carrier}.",
-        "disabled": "Le compte de {client} chez {carrier} est désactivé : réactivez-le d'abord.",
         "changed": "Le compte de {client} chez {carrier} a été modifié à l'instant ; rien n'a été modifié, réessayez.",
         "not_credential": "{carrier} demande {known} ; autre chose a été indiqué{near}.",
         "not_text": "{name} doit être un texte de 1 à {longest} caractères, sur une ligne.",
@@ -304,19 +302,22 @@ class AccountHealth(StrEnum):
     OPEN = "open"
     PAUSED = "paused"  # by a person, by the carrier or by the carrier's outage
     REFUSED = "refused"  # by the carrier
-    DISABLED = "disabled"  # by a person
     UNUSABLE = "unusable"  # its credentials cannot be opened or are not there, or its limits cannot be used
 
 
 @dataclass(frozen=True)
 class ListedAccount:
-    """An account with its health. `why` and `until` (aware UTC): of what stands in the way."""
+    """An account with its health. `why` and `until` (aware UTC): of what stands in the way.
+
+    `is_stopped`: by a person, and this account alone.
+    """
 
     account: ClientAccount
     client: ServiceClient
     health: AccountHealth
     why: str | None = None
     until: datetime | None = None
+    is_stopped: bool = False
 
 
 def listed(
@@ -324,8 +325,8 @@ def listed(
 ) -> ListedAccount:
     """`trouble`: why its credentials or limits cannot be used."""
     health, why, until = AccountHealth.OPEN, None, None
-    if account.disabled_at:
-        health, why = AccountHealth.DISABLED, account.disabled_why
+    if state.own_stop:
+        health, why = AccountHealth.PAUSED, state.own_stop.why
     elif trouble:
         health, why = AccountHealth.UNUSABLE, trouble
     elif state.stopped:
@@ -335,7 +336,8 @@ def listed(
     elif state.account.refusals:
         health, why = AccountHealth.REFUSED, state.account.refusal
         until = state.account.refused_until if lasts(state.account.refused_until, now) else None
-    return ListedAccount(account, client, health, clean(why, 300) if why else None, until)
+    is_stopped = state.own_stop is not None
+    return ListedAccount(account, client, health, clean(why, 300) if why else None, until, is_stopped)
 
 
 # ---------------------------------------------------------------- one real call

@@ -241,7 +241,7 @@ def author_text(language: str, text: str) -> str:
 def account_reason(language: str, listed: ListedAccount) -> str:
     """Why no work is done with a client's account; "": its health says all there is to say."""
     why = listed.why or ""
-    is_by_person = listed.health in (AccountHealth.DISABLED, AccountHealth.PAUSED) and not listed.until
+    is_by_person = listed.health is AccountHealth.PAUSED and not listed.until
     if why and is_by_person:
         return f"{'par' if language == 'fr' else 'by'} {author_text(language, why)}"
     if language == "en" or not why:

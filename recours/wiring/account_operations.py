@@ -94,12 +94,6 @@ class AccountOperations:
     def account(self, client: ServiceClient, spec: CarrierSpec) -> ClientAccount:
         return account_of(self.store, client, spec)
 
-    def enabled_account(self, client: ServiceClient, spec: CarrierSpec) -> ClientAccount:
-        account = self.account(client, spec)
-        if account.disabled_at:
-            raise AccountRefusedError("disabled", client=client.named, carrier=spec.name)
-        return account
-
     def check(self, account: ClientAccount, by: str) -> AccountCheck:
         """One real call. `by`: the person who has it made."""
         (checked,) = self.check_all([account], by)

@@ -104,11 +104,11 @@ class Accounts(Mapping[str, Account]):
             return True
 
     def _row(self, key: str) -> ClientAccount | None:
-        """None: it was removed or disabled meanwhile."""
+        """None: it was removed meanwhile."""
         if self._rows is None:
             self._rows = {row.id: row for row in self._stored.all()} if self._stored else {}
         row = self._rows.get(AccountKey.parse(key).account)
-        return row if row and row.key == key and row.disabled_at is None else None
+        return row if row and row.key == key else None
 
     def _open(
         self, key: str, row: ClientAccount | None, emails: Mapping[Any, str], sealed: Mapping[int, str]
@@ -116,7 +116,7 @@ class Accounts(Mapping[str, Account]):
         """An account that cannot be opened is closed, and says why: all others go on."""
         spec = self._of_house[carrier_of(key)].spec
         if row is None:
-            closed = Credentials({}, {}, "the account was removed or disabled")
+            closed = Credentials({}, {}, "the account was removed")
             owner = self._stored.owner(AccountKey.parse(key).account) if self._stored else None
             return self._make(key, (), closed, owner.named if owner else key)
         email = emails.get(row.client_id, "")

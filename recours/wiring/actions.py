@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from recours.carriers.registry import CATALOG
-from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.accounts import ClientAccount, ServiceClient, account_name
 from recours.core.actions import MAILS
 from recours.core.appraisal import EvidenceKind
 from recours.core.assessment import assess
@@ -161,27 +161,25 @@ class Actions:
 
     # ---------------------------------------------------------------- carriers
 
-    def pause(self, carrier: str, why: str = "") -> ActionResult:
-        """Stop a carrier, by any of its names, for all runs on all machines, until it is resumed."""
+    def pause(self, carrier: str, why: str = "", client: str | int = "") -> ActionResult:
+        """Stop a carrier, by any of its names, or a client's account there, for all runs on all machines, until it is resumed."""
         with self._told():
-            spec = carrier_named(CATALOG, carrier)
+            key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
-            before = queue.stopped(spec.key)
-            queue.stop(spec.key, self.by, _reason(why))
-        return self._result(spec.key, "paused_again" if before else "paused", carrier=spec.name)
+            before = queue.stopped(key)
+            queue.stop(key, self.by, _reason(why))
+        return self._result(key, "paused_again" if before else "paused", carrier=name)
 
-    def resume(self, carrier: str) -> ActionResult:
-        """Take a carrier up again."""
+    def resume(self, carrier: str, client: str | int = "") -> ActionResult:
+        """Take a carrier, or a client's account there, up again."""
         with self._told():
-            spec = carrier_named(CATALOG, carrier)
+            key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
-            ended, refusal = queue.take_up(spec.key, self.by), queue.would_refuse(spec.key)
+            ended, refusal = queue.take_up(key, self.by), queue.would_refuse(key)
         if ended is None:
-            return self._result(spec.key, "not_paused", is_done=False, carrier=spec.name)
-        reason = reason_of(self.language, refusal, spec.name) if refusal else ""
-        return self._result(
-            spec.key, "still_closed" if refusal else "resumed", carrier=spec.name, reason=reason
-        )
+            return self._result(key, "not_paused", is_done=False, carrier=name)
+        reason = reason_of(self.language, refusal, name) if refusal else ""
+        return self._result(key, "still_closed" if refusal else "resumed", carrier=name, reason=reason)
 
     def check(self, carrier: str) -> ActionResult:
         """Try the house's credentials with one real call, within limits and pauses."""
@@ -192,27 +190,6 @@ class Actions:
         return ActionResult(spec.key, text, bool(checked.is_accepted))
 
     # ---------------------------------------------------------------- accounts of clients
-
-    def disable_account(self, client: str | int, carrier: str, why: str = "") -> ActionResult:
-        """Work without a client's account until it is enabled."""
-        with self._told():
-            accounts, found, spec, account = self._account(client, carrier)
-            now = accounts.now()
-            if not accounts.store.disable(account, self.by, _reason(why), now):
-                raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
-        return self._result(account.key, "account_disabled", client=found.named, carrier=spec.name)
-
-    def enable_account(self, client: str | int, carrier: str) -> ActionResult:
-        """Work with a disabled account again."""
-        with self._told():
-            accounts, found, spec, account = self._account(client, carrier)
-            if account.disabled_at is None:
-                return self._result(
-                    account.key, "was_enabled", is_done=False, client=found.named, carrier=spec.name
-                )
-            if not accounts.store.enable(account, self.by, accounts.now()):
-                raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
-        return self._result(account.key, "account_enabled", client=found.named, carrier=spec.name)
 
     def set_limits(self, client: str | int, carrier: str, text: str) -> ActionResult:
         """Set the limits of a client's account, such as `100/day TRACKING=20/hour`. "": the carrier's."""
@@ -242,7 +219,7 @@ class Actions:
         with self._told():
             accounts = AccountOperations(self.operations)
             found, spec = accounts.find(client, carrier)
-            account = accounts.enabled_account(found, spec)
+            account = accounts.account(found, spec)
             checked = accounts.check(account, self.by)
         told = self._sentences.account(found, spec.name, checked, is_new=False)
         return ActionResult(account.key, told.sentence, bool(checked.is_accepted))
@@ -282,6 +259,14 @@ class Actions:
             return self._result(MAILS, "mail_not_sent", is_done=False, error=clean(error, 500))
 
     # ---------------------------------------------------------------- what all share
+
+    def _carrier_or_account(self, carrier: str, client: str | int) -> tuple[str, str]:
+        """The key and the name of a carrier, or of the account that a `client` has there."""
+        if not client:
+            spec = carrier_named(CATALOG, carrier)
+            return spec.key, spec.name
+        _, found, spec, account = self._account(client, carrier)
+        return account.key, account_name(spec.name, found.named)
 
     def _account(
         self, client: str | int, carrier: str

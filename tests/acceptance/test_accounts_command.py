@@ -182,7 +182,7 @@ def test_without_a_key_nothing_is_kept(
     assert accounts.all() == []
 
 
-def test_an_account_is_changed_disabled_and_removed(
+def test_an_account_is_changed_paused_and_removed(
     person: Person, gives: Callable[..., Done], added: Callable[..., None], accounts: ClientAccounts
 ) -> None:
     added("1")
@@ -194,11 +194,12 @@ def test_an_account_is_changed_disabled_and_removed(
     assert (refused.returncode, "can never be enough" in refused.stderr) == (2, True)
     person.does("accounts", "limits", "1", "Chronopost", "--default")
     assert listed(person)[0]["limits"] is None
-    told = person.does("accounts", "disable", SHOPS[1], "Chronopost", "--why", "contract ended")
-    assert "asked with the house's account" in told
-    assert (listed(person)[0]["health"], listed(person)[0]["why"][-16:]) == ("disabled", ": contract ended")
-    assert "disabled: enable it first" in person.types("accounts", "check", "1", "Chronopost").stderr
-    person.does("accounts", "enable", "1", "Chronopost")
+    told = person.does("pause", "Chronopost", "--account", SHOPS[1], "--why", "contract ended")
+    assert told.startswith(f"Chronopost ({SHOPS[1]}) was paused on ")
+    assert (listed(person)[0]["health"], listed(person)[0]["why"][-16:]) == ("paused", ": contract ended")
+    assert "was paused on" in person.types("accounts", "check", "1", "Chronopost").stderr
+    assert f"('recours resume chronopost --account \"{SHOPS[1]}\"' ends that)" in told
+    assert "(paused since" in person.does("resume", "chronopost", "--account", SHOPS[1])
     new = {"account": GOOD, "password": SECRET}
     assert gives(new, "accounts", "add", "1", "Chronopost", "--credentials", "-", "--replace").returncode == 0
     assert Seals([KEY]).open(accounts.sealed()[1], owner_of(1, "chronopost"))["CHRONOPOST_PASSWORD"] == SECRET
@@ -223,20 +224,20 @@ def test_a_check_tries_each_account_and_one_that_is_bad_stops_no_other(
     added("3")
     service.sql("UPDATE recours_client_accounts SET credentials = 'spoilt' WHERE client_id = 3")
     added("4")
-    person.does("accounts", "disable", "4", "Chronopost")
+    person.does("pause", "Chronopost", "--account", "4")
     added("5")
     done = person.types("accounts", "check")
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
         "Chronopost accepts the credentials of shop2@example.com.",
         "Chronopost accepts the credentials of shop5@example.com.",
-        "2 of 4 accounts accepted.",
+        "2 of 5 accounts accepted.",
     ]
     assert "Chronopost rejects the credentials of shop1@example.com" in done.stderr
     assert "The credentials of shop3@example.com at Chronopost could not be tried" in done.stderr
-    assert "Left out: client 4 at Chronopost" in done.stderr
+    assert "could not be tried: Chronopost (shop4@example.com) was paused on" in done.stderr
     healths = {one["client_id"]: one["health"] for one in listed(person)}
-    assert healths == {1: "refused", 2: "open", 3: "unusable", 4: "disabled", 5: "open"}
+    assert healths == {1: "refused", 2: "open", 3: "unusable", 4: "paused", 5: "open"}
     assert SECRET not in done.stdout + done.stderr
     assert person.does("accounts", "check", "2", "Chronopost").startswith("Chronopost accepts")
 

@@ -345,24 +345,28 @@ def test_a_carrier_is_paused_resumed_and_checked(
     assert "resumed on 2026-" in person.does("carriers")
 
 
-def test_an_account_of_a_client_is_disabled_enabled_and_checked(
+def test_an_account_of_a_client_is_paused_and_resumed(
     service: Service, actions: Actions, sandbox: Sandbox
 ) -> None:
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
     accounts = actions.operations.clients
     number = accounts.put(1, "chronopost", "sealed", "lea", service.clock.now())
-    assert actions.disable_account(1, "Chronopost", "unpaid").is_done
-    assert accounts.all()[0].disabled_why == f"by {WHO}: unpaid"
-    with pytest.raises(CorrectAccountError, match="est désactivé"):
-        replace(actions, language="fr").check_account(1, "chronopost")
-    assert actions.enable_account("shop@shop.example", "Chronopost").is_done
-    assert not actions.enable_account(1, "chronopost").is_done
+    paused = actions.pause("Chronopost", "unpaid", 1)
+    assert paused.sentence.startswith("Chronopost (shop@shop.example) is paused until someone resumes it")
+    queue = actions.operations.queue()
+    assert [(stop := queue.stopped(f"chronopost#{number}")) and stop.why, queue.stopped("chronopost")] == [
+        f"by {WHO}: unpaid",
+        None,
+    ]
+    assert not actions.check_account(1, "chronopost").is_done
+    assert actions.resume("Chronopost", "shop@shop.example").is_done
+    assert not actions.resume("chronopost", 1).is_done
     with pytest.raises(CorrectAccountError, match="There is no client 9"):
-        actions.disable_account(9, "chronopost")
+        actions.pause("chronopost", client=9)
     assert [(one.what, one.subject, one.by) for one in recorded(actions)] == [
         ("added", f"chronopost#{number}", "lea"),
-        ("disabled", f"chronopost#{number}", WHO),
-        ("enabled", f"chronopost#{number}", WHO),
+        ("paused", f"chronopost#{number}", WHO),
+        ("resumed", f"chronopost#{number}", WHO),
     ]
 
 

@@ -20,8 +20,10 @@ from recours.accounts.sealing import SETTING, Seals
 from recours.core.accounts import owner_of
 from recours.core.mail import MailKind, MailState
 from recours.core.mail_troubles import MailTrouble, trouble_text
+from recours.core.pauses import Stop
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
+from recours.database.quota import QuotaTables
 from recours.database.schema.upgrade import create_file
 from recours.database.tables import account_state, client_accounts, clients, mails
 from recours.sandbox import Sandbox
@@ -124,8 +126,10 @@ def _add_mails_and_accounts(service: Service) -> None:
         owner = owner_of(number, "chronopost")
         sealed = seals.seal({"CHRONOPOST_ACCOUNT": f"2000{number}", "CHRONOPOST_PASSWORD": "x"}, owner)
         store.put(number, "chronopost", sealed, "anna", now)
-    _, disabled, refused, spoilt = store.all()
-    store.disable(disabled, "Marie", "unpaid invoice", now)
+    _, paused, refused, spoilt = store.all()
+    QuotaTables(database, "page").stop(
+        paused.key, Stop(now, "by Marie: unpaid invoice"), "Marie", "unpaid invoice"
+    )
     with database.write() as connection:
         refusal = f"Chronopost rejects the credentials of {named[refused.client_id]}: Invalid Password (credentials from the database)"
         state = {

@@ -127,10 +127,14 @@ def test_who_wants_none_gets_none(world: World, chosen: dict[str, Any]) -> None:
     assert len(world.told()) == 1
 
 
-@pytest.mark.parametrize("gone", [{"disabled_at": NOW}, {"removed_at": NOW}])
-def test_an_account_that_is_not_used_is_not_mailed_about(world: World, gone: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("table", "change"), [(account_state, {"stopped_at": NOW}), (client_accounts, {"removed_at": NOW})]
+)
+def test_an_account_that_is_paused_or_removed_is_not_mailed_about(
+    world: World, table: Any, change: dict[str, Any]
+) -> None:
     world.refuse(1)
-    world.change(client_accounts, client_accounts.c.id == 1, **gone)
+    world.change(table, **change)
     assert world.run() == []
     assert world.told() == []
 

@@ -68,9 +68,14 @@ def add_account(database: Database) -> None:
     ClientAccounts(database).put(1, "ups", "sealed", "anna", NOW)
 
 
-def disable(database: Database) -> None:
-    accounts = ClientAccounts(database)
-    accounts.disable(accounts.all()[0], "anna", "a dispute", NOW)
+def pause_account(database: Database) -> None:
+    (account,) = ClientAccounts(database).all()
+    QuotaTables(database, "run").stop(account.key, Stop(NOW, "by anna: a dispute"), "anna", "a dispute")
+
+
+def resume_account(database: Database) -> None:
+    (account,) = ClientAccounts(database).all()
+    QuotaTables(database, "run").take_up(account.key, "bob", LATER)
 
 
 def remove(database: Database) -> None:
@@ -81,7 +86,8 @@ def remove(database: Database) -> None:
 STATE = (
     "SELECT stopped_at, stopped_why FROM recours_carriers",
     "SELECT state FROM recours_mails ORDER BY id",
-    "SELECT credentials, disabled_at, removed_at FROM recours_client_accounts",
+    "SELECT credentials, removed_at FROM recours_client_accounts",
+    "SELECT stopped_at, stopped_why FROM recours_account_state",
 )
 
 
@@ -92,7 +98,8 @@ STATE = (
         ((pause,), resume, ("resumed", "ups", "bob", {})),
         ((), release, ("released", MAILS, "anna", {"mails": 2})),
         ((), add_account, ("added", "ups#N", "anna", {})),
-        ((add_account,), disable, ("disabled", "ups#N", "anna", {"why": "a dispute"})),
+        ((add_account,), pause_account, ("paused", "ups#N", "anna", {"why": "a dispute"})),
+        ((add_account, pause_account), resume_account, ("resumed", "ups#N", "bob", {})),
         ((add_account,), remove, ("removed", "ups#N", "anna", {})),
     ],
     ids=lambda each: getattr(each, "__name__", None),

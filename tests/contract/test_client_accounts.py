@@ -103,47 +103,25 @@ def test_replaced_credentials_keep_number_and_limits(accounts: ClientAccounts) -
     assert not row_of(accounts, first.id)["is_applied"]
 
 
-def test_one_that_is_disabled_does_no_work_and_stays_listed(accounts: ClientAccounts) -> None:
-    first, second = add(accounts, 1), add(accounts, 2)
-    applied(accounts)
-    assert accounts.disable(first, "lea", "unpaid", LATER)
-    assert accounts.directory() == {2: {"chronopost": second.id}}
-    (account, _) = accounts.all()
-    assert (account.disabled_at, account.disabled_why, account.changed_at) == (LATER, "by lea: unpaid", LATER)
-    assert not row_of(accounts, first.id)["is_applied"]
-    applied(accounts)
-    assert accounts.enable(first, "lea", LATER)
-    assert accounts.directory() == {1: {"chronopost": first.id}, 2: {"chronopost": second.id}}
-    assert accounts.all()[0].disabled_why is None
-    assert not row_of(accounts, first.id)["is_applied"]
-
-
 def test_one_that_is_removed_leaves_its_number_and_no_more(accounts: ClientAccounts) -> None:
     account = add(accounts, 1, limits={"": "50/day"})
-    accounts.disable(account, "lea", "why", NOW)
     assert accounts.remove(account, "lea", LATER)
     assert accounts.all() == []
     assert accounts.directory() == {}
     assert accounts.sealed() == {}
     row = row_of(accounts, account.id)
-    assert (row["credentials"], row["limits"], row["disabled_why"]) == (None, None, None)
+    assert (row["credentials"], row["limits"]) == (None, None)
     assert not row["is_applied"]
-    for change in (
-        accounts.enable(account, "lea", LATER),
-        accounts.disable(account, "lea", "x", LATER),
-    ):
-        assert change is False
     assert accounts.set_limits(account, {"": "1/day"}, "lea", LATER) is False
     assert accounts.remove(account, "lea", LATER) is False
 
 
 def test_one_that_comes_back_has_its_old_number_and_nothing_else_of_old(accounts: ClientAccounts) -> None:
     account = add(accounts, 1, limits={"": "50/day"})
-    accounts.disable(account, "lea", "why", NOW)
     accounts.remove(account, "lea", NOW)
     assert accounts.put(1, "chronopost", "other", "max", LATER) == account.id
     (back,) = accounts.all()
-    assert (back.limits, back.disabled_at, back.added_at, back.added_by) == (None, None, LATER, "max")
+    assert (back.limits, back.added_at, back.added_by) == (None, LATER, "max")
 
 
 def test_limits_are_changed_and_taken_back(accounts: ClientAccounts) -> None:
@@ -292,7 +270,7 @@ def test_what_others_spoilt_in_a_row_is_replaced(accounts: ClientAccounts) -> No
         connection.execute(
             text(
                 "UPDATE recours_client_accounts SET credentials = x'00ff', added_by = x'00ff', added_at = 'once', "
-                "changed_at = 7, disabled_why = x'00'"
+                "changed_at = 7"
             )
         )
     (found,) = accounts.all()

@@ -215,6 +215,22 @@ def test_what_is_denied_to_both_is_denied(scene: Scene) -> None:
     assert (fetched.remember, fetched.account) == (None, HOUSE)
 
 
+def test_a_person_pauses_an_account_alone(scene: Scene) -> None:
+    queue = scene.queue()
+    paused, other = KEYS[:2]
+    queue.stop(paused, "lea", "unpaid")
+    refusal = queue.closed(paused)
+    assert refusal is not None
+    assert refusal.stopped
+    assert refusal.reason.endswith("('recours resume chronopost --account \"shop-1@example.com\"' ends that)")
+    assert [queue.closed(key) for key in (other, "chronopost")] == [None, None]
+    queue.stop("chronopost", "lea")
+    assert queue.take_up(paused, "lea") is not None
+    assert queue.closed(paused) is not None, "the carrier is paused for all"
+    queue.take_up("chronopost", "lea")
+    assert queue.closed(paused) is None
+
+
 @pytest.mark.parametrize("why", ["no credentials", "refused"])
 def test_the_denial_stands_where_the_house_is_not_to_be_asked(scene: Scene, why: str) -> None:
     if why == "no credentials":

@@ -147,12 +147,6 @@ def test_claims_follow_an_account_that_comes_and_goes(
     assert is_applied(database)
     assert begin().keep() == [], "what was applied is not applied again"
     (account,) = accounts.all()
-    accounts.disable(account, "lea", "", LATER)
-    assert begin().keep() == ["chronopost"]
-    assert begin().ready() == {"chronopost": 4, "other": 2}
-    accounts.enable(account, "lea", LATER)
-    begin().keep()
-    assert begin().ready() == {key: 2, "chronopost": 2, "other": 2}
     accounts.remove(account, "lea", LATER)
     begin().keep()
     assert begin().ready() == {"chronopost": 4, "other": 2}

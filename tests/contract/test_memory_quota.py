@@ -114,12 +114,19 @@ def test_what_one_account_is_asked_and_refused_is_not_the_others(
         store.pause_carrier("ups", NOW + 2 * HOUR, "unavailable", NOW)
         store.pause_carrier("ups", NOW + HOUR, "unavailable, less", NOW)
         store.stop("ups", Stop(NOW, "works"), "lea")
+        store.stop(client, Stop(NOW, "unpaid"), "lea")
+        store.stop(client, Stop(NOW + HOUR, "still unpaid"), "lea")
     for_all = CarrierState(outage=Pause(NOW + 2 * HOUR, "unavailable"), stopped=Stop(NOW, "works"))
     for key in ("ups", other):
         assert _same(store.carrier_state(key) for store in stores) == for_all
         assert not _same(store.try_again(key, NOW + HOUR, NOW + 3 * HOUR) for store in stores)
     known = _same(store.carrier_state(client) for store in stores)
-    assert known == replace(for_all, pause=Pause(NOW + HOUR, "too many calls"), account=refused)
+    assert known == replace(
+        for_all,
+        pause=Pause(NOW + HOUR, "too many calls"),
+        account=refused,
+        own_stop=Stop(NOW, "still unpaid"),
+    )
     assert known.pause_at(NOW) == for_all.outage
     assert known.pause_at(NOW + 2 * HOUR) is None
     assert _same(store.try_again(client, NOW + HOUR, NOW + 3 * HOUR) for store in stores)

@@ -155,13 +155,10 @@ def test_a_process_that_lives_long_notices_changes(
     assert there[third].client
     assert unsealed == [f"{client}/chronopost" for client in (1, 2, 2, 3)]
     (account,) = stored.all([3])
-    stored.disable(account, "lea", "", LATER)
+    stored.remove(account, "lea", LATER)
     assert there.refresh()
     assert there[third].client is None
     assert catalog_of(settings(), there.of_clients).account_for(3, "chronopost", None) == HOUSE
-    stored.enable(account, "lea", START)
-    assert there.refresh()
-    assert there[third].client
 
 
 def test_an_account_that_is_removed_is_closed(

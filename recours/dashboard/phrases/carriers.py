@@ -35,7 +35,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "health_open": ("open", "en service"),
     "health_paused": ("paused", "en pause"),
     "health_refused": ("refused by the carrier", "refusé par le transporteur"),
-    "health_disabled": ("disabled", "désactivé"),
     "health_unusable": ("unusable", "inutilisable"),
     "accounts_back": ("All carriers and accounts", "Tous les transporteurs et comptes"),
     "account_added": ("Since", "Depuis"),
@@ -51,10 +50,4 @@ ROWS: dict[str, tuple[Any, Any]] = {
         "Its credentials are deleted. Its claims are asked with the house's account, if there is one.",
         "Ses identifiants sont effacés. Ses réclamations passent par le compte de la maison, s'il existe.",
     ),
-    "disable_means": (
-        "It is not used until somebody enables it. Its claims are asked with the house's account, if there is one.",
-        "Il n'est plus utilisé avant sa réactivation. Ses réclamations passent par le compte de la maison, s'il existe.",
-    ),
-    "disable": ("Disable", "Désactiver"),
-    "enable": ("Enable", "Réactiver"),
 }

@@ -48,7 +48,6 @@ ACCOUNT_TONES = {
     AccountHealth.PAUSED: "warn",
     AccountHealth.REFUSED: "bad",
     AccountHealth.UNUSABLE: "bad",
-    AccountHealth.DISABLED: "",
 }
 
 
@@ -130,12 +129,13 @@ def _matching(accounts: Sequence[ListedAccount], wanted: str, operations: Operat
 
 
 def pause(visit: Visit) -> Response:
-    why = str(visit.form.get("why", ""))
-    return visit.back(done(visit, lambda actions: actions.pause(_carrier(visit), why)))
+    carrier, client, why = _carrier(visit), _client(visit), str(visit.form.get("why", ""))
+    return visit.back(done(visit, lambda actions: actions.pause(carrier, why, client)))
 
 
 def resume(visit: Visit) -> Response:
-    return visit.back(done(visit, lambda actions: actions.resume(_carrier(visit))))
+    carrier, client = _carrier(visit), _client(visit)
+    return visit.back(done(visit, lambda actions: actions.resume(carrier, client)))
 
 
 def check(visit: Visit) -> Response:
@@ -146,17 +146,6 @@ def check(visit: Visit) -> Response:
         return actions.check_account(client, carrier) if client else actions.check(carrier)
 
     return visit.back(done_in_background(visit, ask))
-
-
-def disable_account(visit: Visit) -> Response:
-    why = str(visit.form.get("why", ""))
-    client, carrier = _client(visit), _carrier(visit)
-    return visit.back(done(visit, lambda actions: actions.disable_account(client, carrier, why)))
-
-
-def enable_account(visit: Visit) -> Response:
-    client, carrier = _client(visit), _carrier(visit)
-    return visit.back(done(visit, lambda actions: actions.enable_account(client, carrier)))
 
 
 def _carrier(visit: Visit) -> str:

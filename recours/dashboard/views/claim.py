@@ -7,6 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
+from recours.core.accounts import carrier_of
 from recours.core.actions import author_and_reason
 from recours.core.claim import Claim, deadline_end
 from recours.core.document_flaws import flaw_in
@@ -132,7 +133,8 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
     texts, refusal = visit.texts, where.refusal
     if refusal is None:
         return ""
-    if refusal.stopped and claim.carrier and (stop := visit.operations.queue().stopped(claim.carrier)):
+    queue, key = visit.operations.queue(), claim.account_key
+    if refusal.stopped and (stop := queue.stopped(carrier_of(key)) or queue.stopped(key)):
         who, why = author_and_reason(clean(stop.why or "", 400))
         because = f" ({quoted(texts.language, why)})" if why else ""
         return texts("stopped_since", at=texts.minute(stop.at), who=texts.who(who), why=because)

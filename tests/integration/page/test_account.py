@@ -33,22 +33,20 @@ def test_an_account_is_shown_with_its_limits_and_what_was_done(
     assert f'href="{path}"' in page.get("/carriers").html
     shown = page.get(path).text
     assert "Chronopost – shop@shop.example" in shown
-    assert (
-        "Since 2 Feb 2026, 13:00 CET · zoe Credentials sealed in the database Limits the carrier's" in shown
-    )
+    assert "Since 2 Feb 2026, 13:00 CET · zoe Limits the carrier's" in shown
     assert "Credentials entered 2 Feb 2026, 13:00 CET · zoe" in shown
     environment["RECOURS_LANGUAGE"] = "fr"
     assert "Identifiants saisis" in page.get(path).text
 
 
-def test_it_is_disabled_with_a_reason_and_enabled(page: PageClient, number: int) -> None:
+def test_it_is_paused_with_a_reason_and_resumed(page: PageClient, number: int) -> None:
     back = {"back": f"/account?number={number}"}
-    shown = page.post("/accounts/disable", OF_IT | back | {"why": "<i>unpaid"}).text
+    shown = page.post("/carriers/pause", OF_IT | back | {"why": "<i>unpaid"}).text
     assert 'Reason by the operator: "<i>unpaid"' in shown
-    assert "Disabled: '<i>unpaid'" in shown
-    shown = page.post("/accounts/enable", OF_IT | back).text
+    assert "Paused: '<i>unpaid'" in shown
+    shown = page.post("/carriers/resume", OF_IT | back).text
     assert "Reason by the operator" not in shown
-    assert "Enabled" in shown
+    assert "Resumed" in shown
 
 
 def test_its_limits_are_set_and_taken_away(page: PageClient, database: Database, number: int) -> None:

@@ -151,23 +151,22 @@ def test_what_stands_in_the_way_of_an_account_comes_first() -> None:
     paused = CarrierState(pause=Pause(LATER, "slow down"))
     refused = CarrierState(account=AccountState(2, LATER, "Invalid Password"))
     stopped = replace(refused, stopped=Stop(NOW, "by lea"))
-    disabled = replace(ACCOUNT, disabled_at=NOW, disabled_why="by lea: unpaid")
-    cases: list[
-        tuple[ClientAccount, CarrierState, str | None, AccountHealth, str | None, datetime | None]
-    ] = [
-        (ACCOUNT, CarrierState(), None, AccountHealth.OPEN, None, None),
-        (ACCOUNT, CarrierState(Pause(NOW, "over")), None, AccountHealth.OPEN, None, None),
-        (ACCOUNT, CarrierState(Pause(LATER, "down")), None, AccountHealth.PAUSED, "down", LATER),
-        (ACCOUNT, paused, None, AccountHealth.PAUSED, "slow down", LATER),
-        (ACCOUNT, refused, None, AccountHealth.REFUSED, "Invalid Password", LATER),
-        (ACCOUNT, CarrierState(account=AccountState(2, NOW, "x")), None, AccountHealth.REFUSED, "x", None),
-        (ACCOUNT, stopped, None, AccountHealth.PAUSED, "by lea", None),
-        (ACCOUNT, stopped, "no key", AccountHealth.UNUSABLE, "no key", None),
-        (disabled, stopped, "no key", AccountHealth.DISABLED, "by lea: unpaid", None),
+    stopped_alone = replace(stopped, own_stop=Stop(NOW, "by lea: unpaid"))
+    cases: list[tuple[CarrierState, str | None, AccountHealth, str | None, datetime | None]] = [
+        (CarrierState(), None, AccountHealth.OPEN, None, None),
+        (CarrierState(Pause(NOW, "over")), None, AccountHealth.OPEN, None, None),
+        (CarrierState(Pause(LATER, "down")), None, AccountHealth.PAUSED, "down", LATER),
+        (paused, None, AccountHealth.PAUSED, "slow down", LATER),
+        (refused, None, AccountHealth.REFUSED, "Invalid Password", LATER),
+        (CarrierState(account=AccountState(2, NOW, "x")), None, AccountHealth.REFUSED, "x", None),
+        (stopped, None, AccountHealth.PAUSED, "by lea", None),
+        (stopped, "no key", AccountHealth.UNUSABLE, "no key", None),
+        (stopped_alone, "no key", AccountHealth.PAUSED, "by lea: unpaid", None),
     ]
-    for account, state, trouble, health, why, until in cases:
-        one = listed(account, SHOP, state, trouble, NOW)
+    for state, trouble, health, why, until in cases:
+        one = listed(ACCOUNT, SHOP, state, trouble, NOW)
         assert (one.health, one.why, one.until) == (health, why, until)
+        assert one.is_stopped == (state is stopped_alone)
 
 
 # ---------------------------------------------------------------- checks

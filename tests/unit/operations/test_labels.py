@@ -1,6 +1,5 @@
 """Who did something is said in the reader's language, unless it is a person's name."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -39,10 +38,8 @@ def test_who_and_why(stored: str, english: str, french: str) -> None:
     assert (author_text("en", stored), author_text("fr", stored)) == (english, french)
 
 
-def test_why_an_account_is_disabled() -> None:
+def test_why_an_account_is_paused() -> None:
     account = ClientAccount(1, 5, "chronopost", None, NOW, "anna", NOW)
-    disabled = ListedAccount(
-        account, ServiceClient(5, ""), AccountHealth.DISABLED, "by operator: unpaid", None
-    )
-    assert account_reason("fr", disabled) == "par l'opérateur : « unpaid »"
-    assert account_reason("en", replace(disabled, health=AccountHealth.PAUSED)) == 'by the operator: "unpaid"'
+    paused = ListedAccount(account, ServiceClient(5, ""), AccountHealth.PAUSED, "by operator: unpaid", None)
+    assert account_reason("fr", paused) == "par l'opérateur : « unpaid »"
+    assert account_reason("en", paused) == 'by the operator: "unpaid"'

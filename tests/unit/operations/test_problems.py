@@ -186,7 +186,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         seen(carriers=[carrier()], troubles=Troubles(streaks={"x": NOW - 9 * HOUR}, recent=tallies("timeout", 4))),
         [],
     ),
-    ("open accounts of clients", seen(carriers=[carrier()], accounts=[account(1, H.OPEN), account(2, H.DISABLED)]), []),
+    ("open accounts of clients", seen(carriers=[carrier()], accounts=[account(1, H.OPEN), account(2, H.PAUSED)]), []),
     ("accounts of clients that wait", seen(carriers=[carrier()], accounts=[account(1, H.PAUSED, "X asked us to wait")]), []),
     (
         "refused accounts of clients",
