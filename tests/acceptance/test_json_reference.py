@@ -21,7 +21,6 @@ from tests.processes.commands import worker
 pytestmark = pytest.mark.full("the manual: a key that it does not tell harms nobody at once")
 
 SCHEDULER = "pod_retry_scheduler"
-RECORDINGS = Path(__file__).resolve().parents[1] / "carriers" / "recordings"
 
 
 @pytest.fixture
@@ -65,8 +64,7 @@ def person(service: Service) -> Person:
 TYPED = (
     "accounts list",
     "enroll --dry-run --yes",
-    f"carriers reclassify {RECORDINGS}/ups-success.json",
-    "status --days 1 --weeks 1",
+    "status --days 1",
     "status --check",
     "attach CLM-0003 {folder}/proof.png",
     "why CLM-0001",
