@@ -83,9 +83,9 @@ TYPED = (
     "prune --older-than 30d --dry-run",
     "backup {folder}/backup",
     "restore {backup} --check",
-    "schedule install --system crontab --yes",
-    "schedule show --system crontab",
-    "schedule remove --system crontab --yes",
+    "schedule install --yes",
+    "schedule show",
+    "schedule remove --yes",
     "verify",
 )
 # Of a client without claims.
