@@ -261,17 +261,6 @@ class OutgoingMail:
 
 
 @dataclass(frozen=True)
-class Proof:
-    """A file that a mail may bring along. `reference`: of its claim."""
-
-    reference: str
-    path: str
-    sha256: str
-    size: int
-    media_type: str
-
-
-@dataclass(frozen=True)
 class ClaimNow:
     """What a claim is when the mail is sent."""
 

@@ -25,7 +25,6 @@ from sqlalchemy import (
 
 from recours.core.accounts import AccountKey
 from recours.core.actions import MAILS, ActionKind, OperatorAction
-from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import Catalog
 from recours.core.errors import REFUSED_KINDS, Actor, ErrorKind
 from recours.core.mail import (
@@ -40,7 +39,6 @@ from recours.core.mail import (
     MailState,
     OutboxEvent,
     OutgoingMail,
-    Proof,
     Reasons,
     Recipient,
     key_of,
@@ -58,7 +56,6 @@ from recours.database.tables import (
     client_accounts,
     clients,
     events,
-    evidence,
     mail_events,
     mails,
     notifications,
@@ -405,30 +402,17 @@ class MailOutbox:
             for claim_id, claim in found.items()
         }
 
-    def proofs(self, mail: OutgoingMail) -> list[Proof]:
-        """The files of the proofs that a mail tells of, of each claim the one first that it points to.
-
-        Only of the carrier and number that the mail is about, and as long as the claim is the same client's.
-        """
-        told = [event for event in mail.told if event.name is EventName.POD_RETRIEVED]
-        if not told:
+    def pods(self, mail: OutgoingMail) -> list[str]:
+        """The paths of the proofs that a mail tells of, as long as each claim has the same number and client."""
+        told = {event.claim_id: event for event in mail.told if event.name is EventName.POD_RETRIEVED}
+        if not told or "client_id" not in self.columns:
             return []
-        of, is_first = evidence.c, evidence.c.path == claims.c.pod_url
-        counts = of.refused.is_(None), of.kind != EvidenceKind.RECORD
-        query = select(evidence).join(claims, claims.c.id == of.claim_id)
-        query = query.where(of.claim_id.in_([event.claim_id for event in told]), *counts)
-        if "client_id" in self.columns:
-            query = query.where(claims.c.client_id == mail.client_id)
+        query = select(claims.c.id, claims.c.tracking_number, claims.c.pod_url).where(
+            claims.c.id.in_(told), claims.c.client_id == mail.client_id, claims.c.pod_url.is_not(None)
+        )
         with self.database.read() as connection:
-            rows = connection.execute(query.order_by(is_first.desc().nulls_last(), of.id)).all()
-        return [
-            Proof(str(event.facts.get("reference")), row.path, row.sha256, row.size, row.media_type)
-            for event in told
-            for row in rows
-            if row.claim_id == event.claim_id
-            and event.number == key_of(row.tracking_number)
-            and event.carrier == key_of(row.carrier)
-        ]
+            rows = connection.execute(query.order_by(claims.c.id)).all()
+        return [row.pod_url for row in rows if told[row.id].number == key_of(row.tracking_number or "")]
 
     # ---------------------------------------------------------------- the service's settings
 

@@ -1,7 +1,7 @@
 """`EmailSender`: sends the mails that are ready, each at most once, and records what became of each."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.charset import QP, Charset
@@ -10,12 +10,13 @@ from email.header import Header
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
+from itertools import starmap
+from mimetypes import guess_type
 from typing import Any, Protocol
 
 from recours.core.mail import MailKind, MailState, OutboxEvent, OutgoingMail, Reasons, still_holds
 from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.text import is_one_line, plural
-from recours.notifications.attachments import NOTHING, AttachedFile, Attachments
 from recours.notifications.smtp import MailRefusedError, MailServerError, OutcomeUnknownError
 from recours.notifications.smtp_deadlines import StopRequestedError
 from recours.runs.ports import Clock
@@ -82,9 +83,12 @@ class EmailSender:
         envelope: Envelope,
         clock: Clock,
         skipped_statuses: frozenset[str],
-        attach: Callable[[OutgoingMail], Attachments] = lambda _mail: NOTHING,
+        attach: Callable[[OutgoingMail], Mapping[str, bytes]],
     ) -> None:
-        """`server` makes the connection, given what tells whether the run goes on; not called with nothing to send."""
+        """`server` makes the connection, given what tells whether the run goes on; not called with nothing to send.
+
+        `attach`: the files that a mail brings along, by their names.
+        """
         self._mails = mails
         self._server = server
         self._envelope = envelope
@@ -204,18 +208,18 @@ class EmailSender:
     def _give(self, server: MailServer, mail: OutgoingMail, recipient: str, what: str) -> bool:
         """Without its attachments, if the server takes the mail for their sake for too large or for dangerous."""
 
-        def give(attached: Attachments) -> bool:
-            content = message_of(mail, recipient, self._envelope, attached)
+        def give(files: Mapping[str, bytes]) -> bool:
+            content = message_of(mail, recipient, self._envelope, files)
             return server.send(recipient, content, lambda: self._mails.sending(mail))
 
-        attached = self._attach(mail)
+        files = self._attach(mail)
         try:
-            return give(attached)
+            return give(files)
         except MailRefusedError as refusal:
-            if not (attached.files and refusal.of_content):
+            if not (files and refusal.of_content):
                 raise
             log.warning(f"{what}: goes without its attachments, {refusal}")
-            return give(attached.without_files())
+            return give({})
 
     def _refused(self, mail: OutgoingMail, what: str, refusal: MailRefusedError) -> None:
         """Raises MailServerError if the server has refused so many for our sake that it will refuse all."""
@@ -237,22 +241,21 @@ def _log_error(sentence: str) -> None:
 
 
 def message_of(
-    mail: OutgoingMail, recipient: str, envelope: Envelope, attached: Attachments = NOTHING
+    mail: OutgoingMail, recipient: str, envelope: Envelope, files: Mapping[str, bytes] | None = None
 ) -> bytes:
-    """The mail as it goes over the line: plain text and HTML, with an identity that never changes, and attachments.
+    """The mail as it goes over the line: plain text and HTML, with an identity that never changes, and files by their names.
 
     Made of the older, plainer classes: the newer ones parse every header that they are given, which costs three times
     as much. Hence the check for line breaks here. Raises ValueError for a header that holds one.
     """
-    plain, html = attached.noted_in(mail)
     content = MIMEMultipart("alternative")
-    for subtype, text in (("plain", plain), ("html", html)):
+    for subtype, text in (("plain", mail.plain), ("html", mail.html)):
         part = MIMENonMultipart("text", subtype, charset=str(_UTF8))
         part.set_payload(text, _UTF8)
         content.attach(part)
     message = content
-    if attached.files:
-        message = MIMEMultipart("mixed", _subparts=[content, *map(_attachment, attached.files)])
+    if files:
+        message = MIMEMultipart("mixed", _subparts=[content, *starmap(_attachment, files.items())])
     redirected = f"[{mail.recipient}] " if envelope.redirect else ""
     headers = {
         "From": envelope.sender,
@@ -272,12 +275,12 @@ def message_of(
     return message.as_bytes()
 
 
-def _attachment(file: AttachedFile) -> MIMENonMultipart:
+def _attachment(name: str, content: bytes) -> MIMENonMultipart:
     """A file to be saved, never a part to be shown: a web page may hold anything."""
-    part = MIMENonMultipart(*file.media_type.split("/"))
-    part.set_payload(file.content)
+    part = MIMENonMultipart(*(guess_type(name)[0] or "application/octet-stream").split("/"))
+    part.set_payload(content)
     encode_base64(part)
-    part.add_header("Content-Disposition", "attachment", filename=file.name)
+    part.add_header("Content-Disposition", "attachment", filename=name)
     return part
 
 

@@ -381,11 +381,10 @@ class MailSettings:
     admin: str = _set_by("ADMIN_EMAIL", "", address, "the operator's address; if it is not set, what it would receive is logged as a WARNING")
     language: str = _set_by("RECOURS_LANGUAGE", "fr", one_of(*LANGUAGES), "the language of pod_fetch_error, and of mails to readers who chose none: fr or en")
     send_limit: int = _set_by("RECOURS_MAIL_BRAKE", "50", whole(0, 1_000_000), "if one run has more mails to clients than this, all are held until 'recours mail release'")
-    attach_pod: bool = _set_by("RECOURS_MAIL_ATTACH_POD", "false", yes_or_no, "whether the mail about proofs that were obtained brings the files along, up to 5 MB")
     redirect: str = _set_by("RECOURS_MAIL_REDIRECT", "", address, "for trials: an address that receives all mail instead")
     service: str = _set_by("RECOURS_SERVICE_NAME", "", line, "how mails are signed")
     reply_to: str = _set_by("RECOURS_REPLY_TO", "", address, "where answers to mails go")
-    claim_url: str = _set_by("RECOURS_CLAIM_URL", "", web_page, "the page of a claim, with {reference} in it")
+    claim_url: str = _set_by("RECOURS_CLAIM_URL", "", web_page, "the page of a claim, with {reference} in it; without it, mails bring the proofs along, up to 2 MB")
     weekly_report: bool = _set_by("RECOURS_WEEKLY_REPORT", "true", yes_or_no, "a report to ADMIN_EMAIL every Monday after 8:00")
     # fmt: on
 

@@ -1,11 +1,10 @@
 """The mail service: what is rendered, and how it is sent."""
 
-import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from recours.core.mail import (
     EventName,
     MailState,
     OutgoingMail,
-    Proof,
     is_address,
     reported_week,
     week_label,
@@ -32,7 +30,6 @@ from recours.settings.model import MailSettings, Settings, address, line, one_of
 from recours.wiring.carriers import catalog_of, log_file
 
 if TYPE_CHECKING:
-    from recours.notifications.attachments import Attachments
     from recours.notifications.manager import NotificationManager
     from recours.notifications.render import Branding, Rendered
     from recours.notifications.smtp import SmtpSettings
@@ -162,29 +159,25 @@ class MailService:
             return SmtpConnection(server, go_on=go_on)
 
         with log:
-            EmailSender(self.outbox, connect, envelope, self.clock, skipped, self.attached_to).send_all(go_on)
+            EmailSender(self.outbox, connect, envelope, self.clock, skipped, self._files_of).send_all(go_on)
 
-    def attached_to(self, mail: OutgoingMail) -> "Attachments":
-        """The proofs that a mail brings along, as far as that is wanted. Raises RunError."""
-        from recours.notifications.attachments import NOTHING, attach  # noqa: PLC0415 (see above)
+    def _files_of(self, mail: OutgoingMail) -> dict[str, bytes]:
+        """The proofs that a mail brings along: none if it has links to the claims. Raises RunError."""
+        from recours.notifications.attachments import attach  # noqa: PLC0415 (see above)
 
-        if not self._settings.mail.attach_pod:
-            return NOTHING
-        folder = self._settings.pod_dir
-        return attach(self.outbox.proofs(mail), lambda proof: _read_proof(folder, proof))
+        if self._settings.mail.claim_url:
+            return {}
+        return attach(self.outbox.pods(mail), partial(_read_pod, self._settings.pod_dir))
 
 
-def _read_proof(folder: Path, proof: Proof) -> bytes:
-    """A file of the documents' folder, as it was stored. Raises NotADocumentError."""
+def _read_pod(folder: Path, path: str) -> bytes:
+    """A file of the documents' folder: the path is that of a row. Raises NotADocumentError."""
     from recours.documents.by_hand import read_file  # noqa: PLC0415 (needed by few runs)
     from recours.documents.store import is_inside  # noqa: PLC0415 (as above)
 
-    if not is_inside(folder, proof.path):
+    if not is_inside(folder, path):
         raise NotADocumentError("it is not in RECOURS_POD_DIR")
-    content = read_file(Path(proof.path))
-    if hashlib.sha256(content).hexdigest() != proof.sha256:
-        raise NotADocumentError("it changed since it was stored")
-    return content
+    return read_file(Path(path))
 
 
 def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":

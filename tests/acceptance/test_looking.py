@@ -489,7 +489,7 @@ def test_an_export_goes_over_no_other_file(typist: Person) -> None:
         ["status"],
         ["carriers"],
         ["plan"],
-        ["mail", "preview", "weekly_report", "--to", "{folder}"],
+        ["mail", "preview", "weekly_report"],
         ["--help"],
         ["--version"],
     ],
@@ -498,12 +498,11 @@ def test_an_export_goes_over_no_other_file(typist: Person) -> None:
 def test_a_full_disk_is_told(typist: Person, arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "recours", *(word.format(folder=typist.folder) for word in arguments)],
+            [sys.executable, "-m", "recours", *arguments],
             cwd=ROOT, env=typist.environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
         )  # fmt: skip
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
-    assert str(typist.folder) not in done.stderr  # that disk has room
     assert "Traceback" not in done.stderr
 
 

@@ -955,6 +955,7 @@ def test_a_table_of_the_service_in_another_form_is_left_alone(
 
 def test_identity_and_form_of_a_mail(service: Service, smtp: MailServer) -> None:
     service.environment["RECOURS_REPLY_TO"] = "help@shop.example"
+    service.environment["RECOURS_CLAIM_URL"] = "https://shop.example/c/{reference}"
     service.add(S.DELIVERED, client_id=1)
     service.run_hourly(1)
     ((_, message),) = smtp.taken

@@ -176,9 +176,10 @@ class Server:
 def test_a_mail_that_waited_is_not_sent_once_the_account_is_accepted(world: World) -> None:
     def send() -> int:
         envelope = Envelope("pods@shop.example")
-        return EmailSender(world.outbox, lambda _: Server(), envelope, world.clock, frozenset()).send_all(
-            lambda: True
+        sender = EmailSender(
+            world.outbox, lambda _: Server(), envelope, world.clock, frozenset(), lambda _: {}
         )
+        return sender.send_all(lambda: True)
 
     world.refuse(1)
     world.refuse(2)

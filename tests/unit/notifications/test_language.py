@@ -13,12 +13,10 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.core.custody import Head
 from recours.core.errors import ErrorKind
-from recours.core.mail import EventName, MailKind, OutboxEvent, OutgoingMail, Proof
+from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.notifications import weekly
-from recours.notifications.attachments import LARGEST, attach
 from recours.notifications.render import Branding, Rendered, render
-from recours.notifications.sender import Envelope, message_of
 from recours.operations.problems import Problem, ProblemKind, Verdict
 from recours.operations.records import Backlog, Tally
 from recours.operations.returns import CallReturn
@@ -100,23 +98,6 @@ def test_an_english_word_is_noticed() -> None:
     text = f"UPS refuse nos identifiants : {ENGLISH}"
     assert {"parcel", "thrown"} <= english_in(text)
     assert english_in(f"UPS refuse nos identifiants : « {ENGLISH} »") == set()
-
-
-def test_what_is_said_of_attachments_is_french() -> None:
-    proofs = [
-        Proof(f"CLM-{n}", f"/pods/ups/CLM-{n}.pdf", "", size, "application/pdf")
-        for n, size in enumerate((9, LARGEST))
-    ]
-    attached = attach(proofs, lambda _: b"%PDF-1.4")
-    assert (len(attached.files), attached.too_large) == (1, ("CLM-1",))
-    rendered = mail(*MAILS[1], DELIVERED)
-    now = datetime(2026, 2, 2, tzinfo=UTC)
-    sent = OutgoingMail(1, "<m@x>", MailKind.POD_RETRIEVED, 1, "c@shop.example", rendered.subject, rendered.plain,
-                        rendered.html, now, (), "fr")  # fmt: skip
-    plain, html = attached.noted_in(sent)
-    assert english_in(plain) == set()
-    assert html.count('class="foot"') == 3
-    assert b"multipart/mixed" in message_of(sent, "c@shop.example", Envelope("s@shop.example"), attached)
 
 
 # ---------------------------------------------------------------- the weekly report

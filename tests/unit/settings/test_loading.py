@@ -181,7 +181,6 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("SMTP_PASSWORD", "pass word", lambda s: (s.mail.password, s.secrets[-1]), ("pass word",) * 2),
     ("SMTP_FROM", "pods@shop.example", lambda s: s.mail.sender, "pods@shop.example"),
     ("RECOURS_MAIL_BRAKE", "0", lambda s: s.mail.send_limit, 0),
-    ("RECOURS_MAIL_ATTACH_POD", "true", lambda s: s.mail.attach_pod, True),
     ("RECOURS_MAIL_REDIRECT", "me@shop.example", lambda s: s.mail.redirect, "me@shop.example"),
     ("RECOURS_SERVICE_NAME", "Réclamations & Cie", lambda s: s.mail.service, "Réclamations & Cie"),
     ("RECOURS_REPLY_TO", "help@shop.example", lambda s: s.mail.reply_to, "help@shop.example"),
