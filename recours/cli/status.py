@@ -25,8 +25,7 @@ from recours.installation import pasteable
 from recours.operations.accounts import AccountHealth
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.operations.explain import WHO_CAN_ACT, Explanation, account_text
-from recours.operations.history import change_text
-from recours.operations.labels import HIGH_LIMIT, error_of, quoted, without_last_attempt
+from recours.operations.labels import change_text, error_of, quoted, without_last_attempt
 from recours.operations.position import Why
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
@@ -95,13 +94,12 @@ def _show_overview(seen: Overview, catalog: Catalog, database: str, zone: tzinfo
             show(table)
     for found in seen.high_limits:
         name = catalog.name_of(found.limit.carrier, found.limit.carrier)
-        facts = {
-            "windows": found.windows,
-            "limit": found.limit,
-            "least": found.least,
-            "setting": found.setting,
-        }
-        click.echo(harmless(HIGH_LIMIT["en"].format(carrier=name, **facts)))
+        click.echo(
+            harmless(
+                f"{name} refused calls as too many in {found.windows} windows before our limit ({found.limit}) was "
+                f"reached, the earliest after {found.least}. If it lasts, lower the limit: {found.setting}"
+            )
+        )
     waiting = seen.mails.get(MailState.READY, 0) + seen.mails.get(MailState.SENDING, 0)
     click.echo(f"Mails: {waiting} waiting, {seen.mails.get(MailState.HELD, 0)} held")
     without = seen.troubles.without_last_attempt

@@ -1,32 +1,20 @@
-"""What happened, the latest first: a claim's attempts, mails and changes, and what people did to carriers and mails. Pure."""
+"""What happened, the latest first: a claim's attempts, mails and changes. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from recours.core.actions import SERVICE, ActionKind, PastAction
+from recours.core.actions import SERVICE
 from recours.core.carrier import Catalog
 from recours.core.changes import ChangeKind
 from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.dashboard.texts import PageTexts
-from recours.operations.history import action_text, change_text
-from recours.operations.labels import quoted
+from recours.operations.labels import change_text, quoted
 from recours.operations.records import Message, PastAttempt, PastChange
 from recours.runs.ports import ATTACHED
 
-_OF_ACTIONS: Mapping[str, str] = {
-    ActionKind.PAUSED: "pause",
-    ActionKind.RESUMED: "play",
-    ActionKind.RELEASED: "play",
-    ActionKind.CHECKED: "retry",
-    ActionKind.ADDED: "edit",
-    ActionKind.LIMITED: "edit",
-    ActionKind.REMOVED: "cross",
-    ActionKind.TESTED: "mail",
-    ActionKind.REPORTED: "mail",
-}
 _ICONS = {"success": "check", "failed": "cross", ATTACHED: "clip"}
 
 
@@ -129,17 +117,6 @@ class History:
             told = clean(texts.of("told_", message.told))
         title = texts("mail_about", what=clean(texts.of("event_", message.event)))
         return HistoryEntry(at, "mail", title, [told])
-
-    def actions(self, actions: Sequence[tuple[str, PastAction]]) -> list[HistoryEntry]:
-        """What people did to carriers, accounts or mails, each with the name of what it was done to ("": it goes without)."""
-        return [self._action(subject, action) for subject, action in actions]
-
-    def _action(self, subject: str, action: PastAction) -> HistoryEntry:
-        text = action_text(self.texts.language, action)
-        title = f"{clean(subject, 120)} – {text}" if subject else _capitalized(text)
-        return HistoryEntry(
-            action.at, _OF_ACTIONS.get(action.what, "person"), title, by=self.texts.who(action.by)
-        )
 
     def _change(self, change: PastChange) -> HistoryEntry:
         title = _capitalized(change_text(self.texts.language, change))

@@ -40,7 +40,6 @@ _ROWS: dict[str, tuple[Any, Any]] = {
     "find": ("Search", "Chercher"),
     "cancel": ("Cancel", "Annuler"),
     "actions": ("Actions", "Actions"),
-    "last_actions": ("What was done last", "Dernières actions"),
     "pause": ("Pause", "Mettre en pause"),
     "pause_title": ("Pause {carrier}", "Mettre {carrier} en pause"),
     "reopen": ("Reopen", "Rouvrir"),

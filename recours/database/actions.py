@@ -32,16 +32,12 @@ class ActionLog:
         with self.database.write() as connection:
             note_action(connection, action, now)
 
-    def latest(
-        self, subjects: Sequence[str] = (), most: int = 50, *, but: Sequence[str] = ()
-    ) -> list[PastAction]:
-        """The last ones, the latest first; with these subjects, if any are named. `but`: subjects that are left out."""
+    def latest(self, subjects: Sequence[str] = (), most: int = 50) -> list[PastAction]:
+        """The last ones, the latest first; with these subjects, if any are named."""
         raw = [type_coerce(column, Text).label(column.name) for column in actions.columns]
         query = select(*raw).order_by(_a.id.desc()).limit(most)
         if subjects:
             query = query.where(_a.subject.in_(subjects))
-        if but:
-            query = query.where(_a.subject.not_in(but))
         with self.database.read() as connection:
             rows = connection.execute(query).mappings().all()
         return [

@@ -1,8 +1,10 @@
-"""What standings, kinds of error, carriers' states and recorded errors are called in English and French."""
+"""What standings, kinds of error, carriers' states, recorded errors and changes are called in English and French."""
 
 from datetime import timedelta
+from typing import Any
 
 from recours.core.actions import OPERATOR, SERVICE, SOMEONE, author_and_reason
+from recours.core.changes import ChangeKind
 from recours.core.claim import Claim
 from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
@@ -13,6 +15,7 @@ from recours.core.sentences import Said, carrier_message, sentence
 from recours.core.text import clean, counted
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.operations.position import Closing, Evidence, Standing, closing_of
+from recours.operations.records import PastChange
 
 STANDING: dict[str, dict[Standing, str]] = {
     "en": {
@@ -264,14 +267,66 @@ def check_error(language: str, check: AccountCheck) -> str:
     return sentence(language, check.said) if check.said and not is_carriers else quoted(language, error)
 
 
-# Of a limit that is higher than what the carrier takes. `{setting}` is what to write instead.
-HIGH_LIMIT = {
-    "en": (
-        "{carrier} refused calls as too many in {windows} windows before our limit ({limit}) was reached, the earliest after "
-        "{least}. If it lasts, lower the limit: {setting}"
-    ),
-    "fr": (
-        "{carrier} a refusé des appels, trop nombreux, dans {windows} périodes avant notre limite ({limit}), au plus tôt après "
-        "{least}. Si cela dure, abaissez la limite : {setting}"
-    ),
+# ---------------------------------------------------------------- what happened to a claim beside its attempts
+
+_LONGEST_WHY = 300
+
+CHANGES: dict[str, dict[str, str]] = {
+    "en": {
+        ChangeKind.EDITED: "edited",
+        ChangeKind.SET_ASIDE: "set aside",
+        ChangeKind.RESUMED: "no longer set aside",
+        ChangeKind.REOPENED: "reopened",
+        ChangeKind.EXCLUDED: "excluded",
+        ChangeKind.ENROLLED: "enrolled",
+        ChangeKind.ATTACHED: "attached",
+        ChangeKind.ASKED: "fetch asked for",
+        ChangeKind.CORRECTED: "corrected",
+    },
+    "fr": {
+        ChangeKind.EDITED: "modifiée",
+        ChangeKind.SET_ASIDE: "mise de côté",
+        ChangeKind.RESUMED: "reprise",
+        ChangeKind.REOPENED: "relancée",
+        ChangeKind.EXCLUDED: "exclue",
+        ChangeKind.ENROLLED: "prise en charge",
+        ChangeKind.ATTACHED: "preuve jointe",
+        ChangeKind.ASKED: "recherche demandée",
+        ChangeKind.CORRECTED: "corrigée",
+    },
 }
+# What a change is of: columns of the service, or words for people.
+_COLUMNS = {"status": "pod_fetch_status", "deadline": "response_deadline"}
+_PARTS = {
+    "en": {"number": "tracking number", "carrier": "carrier", "count": "count of retries", "kind": "kind"},
+    "fr": {
+        "number": "numéro de suivi",
+        "carrier": "transporteur",
+        "count": "nombre d'essais",
+        "kind": "genre",
+    },
+}
+_NONE = {"en": "none", "fr": "aucun"}
+_QUOTED = {"en": "'{}'", "fr": "« {} »"}
+_COLON = {"en": ": ", "fr": " : "}
+
+
+def change_text(language: str, change: PastChange) -> str:
+    """`edited: carrier UPS → DHL, response_deadline none → 2026-03-09`."""
+    # Of a claim that is set aside or taken up again, the status is its own.
+    is_own = change.what in (ChangeKind.SET_ASIDE, ChangeKind.RESUMED)
+    names = _PARTS[language] | _COLUMNS | ({"status": "status"} if is_own else {})
+
+    def part(name: str, value: Any) -> str:
+        shown_name = names.get(name, clean(name, 40))
+        match name, value:
+            case "why", _:
+                return _QUOTED[language].format(clean(value, _LONGEST_WHY))
+            case _, [old, new]:
+                before, after = (_NONE[language] if one is None else clean(one, 60) for one in (old, new))
+                return f"{shown_name} {before} → {after}"
+        return f"{shown_name} {_QUOTED[language].format(clean(value, 60))}"
+
+    what = CHANGES[language].get(change.what, change.what)
+    parts = [part(name, value) for name, value in change.details.items() if value is not None]
+    return f"{what}{_COLON[language]}{', '.join(parts)}" if parts else what

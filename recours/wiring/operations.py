@@ -8,8 +8,8 @@ from random import random
 from typing import Any
 
 from recours.carriers.queue import APIRequestQueue
-from recours.core.accounts import AccountKey, ServiceClient, account_name
-from recours.core.actions import MAILS, PastAction
+from recours.core.accounts import ServiceClient
+from recours.core.actions import PastAction
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
@@ -59,8 +59,6 @@ _LONGEST_STREAK = timedelta(days=60)
 _LONGEST_OF_ACCOUNTS = 2 * REFUSED_LONG
 
 _ACTIONS_SHOWN = 10  # of each carrier
-_ACTIONS_SHOWN_TOGETHER = 20
-_LARGEST_NUMBER = 2**63 - 1  # that a database takes
 
 # Claims between two reads of the carriers' states.
 _POSITIONS_AT_ONCE = 1000
@@ -121,27 +119,6 @@ class Operations:
         """What people did to each carrier last, by its key, the latest first. Raises DatabaseError."""
         log = ActionLog(self.database)
         return {key: log.latest([key], _ACTIONS_SHOWN) for key in self.catalog.specs}
-
-    def actions_on(self, subject: str) -> list[PastAction]:
-        """What people did to it last, the latest first. Raises DatabaseError."""
-        return ActionLog(self.database).latest([subject], _ACTIONS_SHOWN_TOGETHER)
-
-    def actions_on_carriers(self) -> list[tuple[str, PastAction]]:
-        """What people did to carriers and accounts there last, the latest first, each with its name. Raises DatabaseError."""
-        found = ActionLog(self.database).latest(but=[MAILS], most=_ACTIONS_SHOWN_TOGETHER)
-        names = {subject: self._name_of(subject) for subject in {action.subject for action in found}}
-        return [(names[action.subject], action) for action in found]
-
-    def _name_of(self, subject: str) -> str:
-        """What people call a carrier or an account, also one that was removed."""
-        try:
-            key = AccountKey.parse(subject)
-        except ValueError:
-            key = None
-        if key is None or key.account > _LARGEST_NUMBER:  # of a newer version, or spoilt
-            return subject
-        owner = self.clients.owner(key.account) if key.account else None
-        return account_name(self.catalog.name_of(key.carrier, key.carrier), owner.named if owner else "")
 
     @property
     def clients(self) -> ClientAccounts:

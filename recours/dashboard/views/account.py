@@ -5,7 +5,6 @@ from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.dashboard.acting import done
-from recours.dashboard.history import History
 from recours.dashboard.views.carriers import ACCOUNT_TONES
 from recours.dashboard.visit import Visit
 from recours.operations.accounts import ListedAccount, limits_text
@@ -28,9 +27,6 @@ def show(visit: Visit) -> Response:
         reason=account_reason(visit.texts.language, found),
         limits=limits_text(account.limits or {}),
         uses=accounts.uses([account.key]).get(account.key, ()),
-        entries=History(visit.texts, operations.catalog).actions(
-            [("", action) for action in operations.actions_on(account.key)]
-        ),
     )
 
 

@@ -12,7 +12,6 @@ from recours.core.pauses import Stop
 from recours.core.quota import Usage
 from recours.core.text import clean, names_text
 from recours.dashboard.acting import done, done_in_background
-from recours.dashboard.history import History
 from recours.dashboard.visit import Visit
 from recours.operations.accounts import AccountHealth, ListedAccount
 from recours.operations.actions import ActionResult
@@ -94,9 +93,6 @@ def show(visit: Visit) -> Response:
         account_tones=ACCOUNT_TONES,
         account_reason=account_reason,
         author_text=author_text,
-        entries=History(visit.texts, visit.operations.catalog).actions(
-            visit.operations.actions_on_carriers()
-        ),
     )
 
 

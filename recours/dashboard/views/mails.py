@@ -4,11 +4,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
-from recours.core.actions import MAILS
 from recours.core.mail import LANGUAGES, MailKind, MailState
 from recours.core.mail_troubles import trouble_in
 from recours.dashboard.acting import done
-from recours.dashboard.history import History
 from recours.dashboard.visit import Visit, number_in
 from recours.database.reports.mails import DatabaseMails
 from recours.operations.records import WrittenMail
@@ -44,9 +42,6 @@ def show(visit: Visit) -> Response:
         kinds=list(MailKind),
         languages=LANGUAGES,
         admin=visit.settings.mail.admin,
-        entries=History(visit.texts, visit.operations.catalog).actions(
-            [("", action) for action in visit.operations.actions_on(MAILS)]
-        ),
         trouble_in=trouble_in,
     )
 

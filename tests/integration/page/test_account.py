@@ -24,9 +24,7 @@ def number(database: Database) -> int:
     return number
 
 
-def test_an_account_is_shown_with_its_limits_and_what_was_done(
-    page: PageClient, database: Database, number: int, environment: dict[str, str]
-) -> None:
+def test_an_account_is_shown_with_its_limits(page: PageClient, database: Database, number: int) -> None:
     other = ClientAccounts(database).put(5, "ups", "sealed", "zoe", ADDED)
     assert "UPS – shop@shop.example" in page.get(f"/account?number={other}").text
     path = f"/account?number={number}"
@@ -34,19 +32,14 @@ def test_an_account_is_shown_with_its_limits_and_what_was_done(
     shown = page.get(path).text
     assert "Chronopost – shop@shop.example" in shown
     assert "Since 2 Feb 2026, 13:00 CET · zoe Limits the carrier's" in shown
-    assert "Credentials entered 2 Feb 2026, 13:00 CET · zoe" in shown
-    environment["RECOURS_LANGUAGE"] = "fr"
-    assert "Identifiants saisis" in page.get(path).text
 
 
 def test_it_is_paused_with_a_reason_and_resumed(page: PageClient, number: int) -> None:
     back = {"back": f"/account?number={number}"}
     shown = page.post("/carriers/pause", OF_IT | back | {"why": "<i>unpaid"}).text
     assert 'Reason by the operator: "<i>unpaid"' in shown
-    assert "Paused: '<i>unpaid'" in shown
     shown = page.post("/carriers/resume", OF_IT | back).text
     assert "Reason by the operator" not in shown
-    assert "Resumed" in shown
 
 
 def test_its_limits_are_set_and_taken_away(page: PageClient, database: Database, number: int) -> None:
@@ -54,7 +47,6 @@ def test_its_limits_are_set_and_taken_away(page: PageClient, database: Database,
     shown = page.post("/accounts/limits", OF_IT | back | {"limits": " 100/day  TRACKING=20/hour "}).text
     assert "shop@shop.example at Chronopost: limits 100/day TRACKING=20/hour." in shown
     assert "Limits 100/day TRACKING=20/hour" in shown
-    assert "Limits changed: 100/day TRACKING=20/hour" in shown
     assert ClientAccounts(database).all()[0].limits == {"": "100/day", "TRACKING": "20/hour"}
     for wrong in ("many", "100/day 5/day", "x" * 90_000):
         refused = page.post("/accounts/limits", OF_IT | back | {"limits": wrong}).text
@@ -65,10 +57,9 @@ def test_its_limits_are_set_and_taken_away(page: PageClient, database: Database,
     assert "Limits the carrier's" in shown
 
 
-def test_it_is_removed_and_what_was_done_stays(page: PageClient, number: int) -> None:
+def test_it_is_removed(page: PageClient, number: int) -> None:
     shown = page.post("/accounts/remove", OF_IT | {"back": f"/account?number={number}"}).text
     assert "shop@shop.example at Chronopost: removed." in shown
-    assert "Chronopost (shop@shop.example) – removed" in shown
     assert page.get(f"/account?number={number}").status == 404
     assert "has no account of its own" in page.post("/accounts/remove", OF_IT).text
 

@@ -1,16 +1,10 @@
 """Carriers, the accounts of clients, and what an operator does with them."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import insert
 
-from recours.core.actions import MAILS, ActionKind, OperatorAction
-from recours.database.actions import ActionLog
-from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.tables import clients as service_clients
 from tests.integration.page.conftest import PageClient
 
 
@@ -56,41 +50,6 @@ def test_who_paused_a_carrier_is_said_in_the_readers_language(
     assert "par l'opérateur : « grève »" in page.get("/carriers").text
     assert "(par l'opérateur : « grève »)" in page.get("/").text
     assert "par l'opérateur (« grève »)" in page.get("/claim?reference=CLM-00000").text
-
-
-@pytest.mark.usefixtures("claims")
-def test_what_was_done_last_is_shown_with_who_and_when(
-    page: PageClient, database: Database, environment: dict[str, str]
-) -> None:
-    assert "What was done last" not in page.get("/carriers").text
-    at = datetime(2026, 11, 28, 9, 59, tzinfo=UTC)
-    log, accounts = ActionLog(database), ClientAccounts(database)
-    with database.write() as connection:
-        connection.execute(insert(service_clients).values(id=5, email="shop@shop.example"))
-    number = accounts.put(5, "chronopost", "sealed", "zoe", at)
-    for n in range(20):
-        log.note(OperatorAction(ActionKind.RESUMED, "ups", f"before-{n}"), at)
-    log.note(OperatorAction(ActionKind.RELEASED, MAILS, "jean", {"mails": 3}), at)
-    log.note(OperatorAction(ActionKind.CHECKED, f"chronopost#{number}", "anna", {"verdict": "rejected"}), at)
-    log.note(OperatorAction(ActionKind.PAUSED, "chronopost", "<b>anna", {"why": "strike"}), at)
-    done = page.get("/carriers").text.partition("What was done last")[2]
-    assert done.startswith(
-        " Chronopost – paused: 'strike' 28 Nov 2026, 10:59 CET · <b>anna"
-        " Chronopost (shop@shop.example) – credentials checked: rejected 28 Nov 2026, 10:59 CET · anna UPS – resumed"
-    )
-    assert ("before-2" in done, "before-1 " in done, "jean" in done) == (True, False, False)
-    environment["RECOURS_LANGUAGE"] = "fr"
-    assert "Chronopost – mis en pause : « strike »" in page.get("/carriers").text
-
-
-@pytest.mark.parametrize(
-    "subject", ["chronopost#99999999999999999999", "chronopost#x", "a <b>newer</b> one", ""]
-)
-def test_a_subject_that_this_version_does_not_know_stands_for_itself(
-    page: PageClient, database: Database, subject: str
-) -> None:
-    ActionLog(database).note(OperatorAction(ActionKind.PAUSED, subject, "anna"), datetime.now(UTC))
-    assert (f"{subject} – paused" if subject else "Paused") in page.get("/carriers").text
 
 
 def test_a_carrier_that_there_is_not_is_not_found(page: PageClient, database: Database) -> None:

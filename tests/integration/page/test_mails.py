@@ -79,7 +79,6 @@ def test_held_mails_are_released(page: PageClient, database: Database) -> None:
     shown = page.post("/mails/release", {"back": "/mails"})
     assert "1 mail released: the next run sends it." in shown.text
     assert "is held" not in shown.text
-    assert re.search(r"What was done last Held mails released: 1 .* CET · the operator", shown.text)
     with database.read() as connection:
         assert connection.scalar(select(mails.c.state)) == MailState.READY
 
@@ -152,7 +151,7 @@ def test_a_mail_of_no_kind_or_language_is_not_found(page: PageClient, database: 
         assert page.get(f"{path}?{query}").status == 404
 
 
-def test_a_test_mail_is_sent_and_it_is_seen_who_did(
+def test_a_test_mail_is_sent(
     page: PageClient, database: Database, environment: dict[str, str], smtp: MailServer
 ) -> None:
     environment |= smtp.settings
@@ -163,11 +162,6 @@ def test_a_test_mail_is_sent_and_it_is_seen_who_did(
     smtp.refuse_recipients = {"you@shop.example": "550 no <b>such</b> user"}
     refused = done(page, "/mails/test", address="you@shop.example")
     assert "Not sent: the server refuses the recipient: 550 no <b>such</b> user." in refused
-    shown = page.get("/mails").text.partition("What was done last")[2]
-    assert shown.startswith(
-        " Mail server tried: to 'you@shop.example', answer 'the server refuses the recipient: 550 no <b>such</b> user'"
-    )
-    assert re.search(r"Mail server tried: to 'me@shop.example' \S.* CET · the operator", shown)
 
 
 def test_the_report_is_sent_at_any_time(
@@ -178,7 +172,6 @@ def test_the_report_is_sent_at_any_time(
     assert "Courriel pour boss@shop.example accepté par 127.0.0.1" in told
     ((recipient, sent),) = smtp.taken
     assert (recipient, sent["Subject"][:18]) == ("boss@shop.example", "Proofs of delivery")
-    assert "Rapport de la semaine envoyé : pour « boss@shop.example »" in page.get("/mails").text
 
 
 @pytest.mark.parametrize(
@@ -195,7 +188,6 @@ def test_what_cannot_be_sent_gets_a_sentence(
 ) -> None:
     for path in ("/mails/test", "/mails/report"):
         assert says in done(page, path, address=address, language="fr")
-    assert "What was done last" not in page.get("/mails").text
 
 
 def test_a_viewer_may_look_but_sends_nothing(

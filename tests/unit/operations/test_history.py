@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from recours.core.actions import ActionKind, PastAction
 from recours.core.changes import ChangeKind
-from recours.operations.history import ACTIONS, CHANGES, action_text, change_text
+from recours.operations.labels import CHANGES, change_text
 from recours.operations.records import PastChange
 
 AT = datetime(2026, 2, 2, tzinfo=UTC)
@@ -16,7 +15,6 @@ AT = datetime(2026, 2, 2, tzinfo=UTC)
 def test_every_kind_has_a_name_in_both_languages() -> None:
     for language in ("en", "fr"):
         assert set(CHANGES[language]) == set(ChangeKind)
-        assert set(ACTIONS[language]) == set(ActionKind)
 
 
 @pytest.mark.parametrize(
@@ -38,21 +36,3 @@ def test_every_kind_has_a_name_in_both_languages() -> None:
 def test_changes_of_claims(what: str, details: Any, english: str, french: str) -> None:
     change = PastChange(AT, what, "anna", details)
     assert (change_text("en", change), change_text("fr", change)) == (english, french)
-
-
-@pytest.mark.parametrize(
-    ("what", "details", "english", "french"),
-    [
-        ("paused", {"why": "strike"}, "paused: 'strike'", "mis en pause : « strike »"),
-        ("checked", {"verdict": "rejected"}, "credentials checked: rejected", "identifiants vérifiés : refusés"),
-        ("checked", {"verdict": "?"}, "credentials checked: verdict '?'", "identifiants vérifiés : verdict « ? »"),
-        ("limited", {"limits": {"": "9/day", "POD": "5/hour"}}, "limits changed: 9/day POD=5/hour", "limites modifiées : 9/day POD=5/hour"),
-        ("limited", {"limits": None}, "limits changed", "limites modifiées"),
-        ("tested", {"to": "a@b.example", "error": "550 no"}, "mail server tried: to 'a@b.example', answer '550 no'",
-         "serveur de courriel essayé : pour « a@b.example », réponse « 550 no »"),
-        ("released", {"mails": 2}, "held mails released: 2", "courriels retenus libérés : 2"),
-    ],
-)  # fmt: skip
-def test_actions(what: str, details: Any, english: str, french: str) -> None:
-    action = PastAction(AT, what, "ups", "anna", details)
-    assert (action_text("en", action), action_text("fr", action)) == (english, french)
