@@ -171,7 +171,7 @@ class DocumentStore:
                     continue
                 if _is_as_told(document, content):
                     found[name] = _appraised(label, replace(document, path=str(path)), content)
-                    answers.add(answer or (name,))
+                    answers.add(answer)
         for answer in sorted(answers):
             pieces = [found.pop(name) for name in answer] if found.keys() >= set(answer) else []
             if best_proof(pieces):
@@ -241,7 +241,7 @@ def _facts(label: Label, document: StoredDocument, answer: Sequence[str]) -> byt
 
 
 def _read(beside: Path, label: Label) -> tuple[StoredDocument, tuple[str, ...]]:
-    """A document by its facts, and the names of all pieces of its answer, which older versions did not write.
+    """A document by its facts, and the names of all pieces of its answer.
 
     Raises ValueError, TypeError, AttributeError or OverflowError if they are another claim's or number's, or of another
     form than recours writes; KeyError if they do not say.
@@ -250,12 +250,12 @@ def _read(beside: Path, label: Label) -> tuple[StoredDocument, tuple[str, ...]]:
     owner = _owner(label)
     if {name: facts.pop(name) for name in owner} != owner:
         raise ValueError("the facts of another claim")
-    answer = tuple(dict.fromkeys(map(str, facts.pop("answer", ()))))
+    answer = tuple(dict.fromkeys(map(str, facts.pop("answer"))))
     delivery = Delivery.from_json(facts.pop("delivery"))
     if delivery.at:
         delivery.at.astimezone(UTC)  # a database cannot keep what lies before the first year there
-    kind = EvidenceKind(facts.pop("kind", EvidenceKind.LETTER))
-    size, refused = facts.pop("size"), facts.pop("refused", None)
+    kind = EvidenceKind(facts.pop("kind"))
+    size, refused = facts.pop("size"), facts.pop("refused")
     texts = [facts[name] for name in ("sha256", "media_type", "source")] + ([refused] if refused else [])
     if type(size) is not int or not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise ValueError("facts that recours did not write")

@@ -658,6 +658,9 @@ def facts_of(delivery: Any, **more: Any) -> str:
         "size": len(PDF),
         "media_type": "application/pdf",
         "source": "",
+        "kind": "letter",
+        "refused": None,
+        "answer": [],
     }
     return json.dumps(OWNER | whole | {"delivery": delivery} | more)
 
@@ -735,7 +738,7 @@ def test_a_reference_like_another_claims_name_adopts_nothing(store: DocumentStor
     assert found_by(store, Label("chronopost", "1_N", "CLM", "2_M")) is None
 
 
-def test_a_file_that_an_older_version_left_without_its_owner_is_not_adopted(store: DocumentStore) -> None:
+def test_a_file_whose_facts_do_not_name_its_owner_is_not_adopted(store: DocumentStore) -> None:
     beside = Path(stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)).path + ".json")
     facts = json.loads(beside.read_text())
     beside.write_text(json.dumps({name: value for name, value in facts.items() if name not in OWNER}))
@@ -771,7 +774,7 @@ def test_what_a_run_stored_and_did_not_appraise_is_appraised_by_the_next(
 def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record of an older version points to it."""
+    """A record may point to it."""
     with monkeypatch.context() as patched:
         patched.setattr(store_module, "appraise", lambda *_: Appraisal(Shown()))
         path = Path(stored(store, LABEL, Retrieved.single(pdf_of(1), DELIVERY, SOURCE)).path)
@@ -954,17 +957,6 @@ def test_a_record_is_kept_and_proves_nothing_alone(store: DocumentStore) -> None
     found = store.find(LABEL)
     assert found == Kept((kept,))
     assert found.documents[0].delivery.place == "LILLE"
-
-
-def test_facts_of_an_older_version_are_read(store: DocumentStore) -> None:
-    """Those name neither the kind nor the other pieces."""
-    kept = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    beside = Path(kept.path + ".json")
-    facts = json.loads(beside.read_text())
-    beside.write_text(
-        json.dumps({name: facts[name] for name in facts.keys() - {"kind", "refused", "answer"}})
-    )
-    assert store.find(LABEL) == Kept((kept,), is_complete=True)
 
 
 def test_a_piece_that_better_rules_accept_leaves_nothing_among_the_refused(
