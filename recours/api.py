@@ -17,7 +17,7 @@ from recours.core.mail import LANGUAGES
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
 from recours.database.engine import DatabaseError
-from recours.operations.accounts import AccountRefusedError, put
+from recours.operations.accounts import AccountRefusedError
 from recours.operations.attach import LONGEST_NAME, Attachment, NotAttachedError
 from recours.operations.evidence import ClaimEvidence
 from recours.operations.position import Standing
@@ -191,7 +191,7 @@ def set_account(
     with _told(language) as (settings, sentences), _accounts(settings, sentences) as accounts:
         new = accounts.new(client, carrier, credentials, limits)
         person = clean(by, LONGEST_NAME)
-        put(accounts.store, accounts.seals, new, person, accounts.now(), replace=True)
+        accounts.put_all([new], person, replace=True)
         checked = accounts.check(accounts.account(new.client, new.spec), person) if check else None
         return sentences.account(new.client, new.spec.name, checked, is_new=True)
 

@@ -28,17 +28,13 @@ from recours.core.carrier import CarrierSpec
 from recours.core.text import clean, plural
 from recours.installation import pasteable
 from recours.logs import local
-from recours.operations import accounts as use_cases
 from recours.operations.account_file import LARGEST
 from recours.operations.accounts import (
     CHECKED,
     AccountRefusedError,
-    AmbiguousError,
     ListedAccount,
-    client_named,
     limits_in,
     limits_text,
-    unambiguous,
 )
 from recours.operations.records import iso
 from recours.runs.summary import named_usage
@@ -105,14 +101,14 @@ def add(
 ) -> None:
     """Give CLIENT (an address or a number of the table clients) an account of its own at CARRIER."""
     with _opened(database_url) as accounts:
-        seals = accounts.seals
+        accounts.seals()  # else nothing need be asked for
         found, spec = accounts.find(client, carrier)
         limits = limits_in(spec, limit_texts) if limit_texts else None
         if not replace and accounts.store.all([found.id], [spec.key]):
             raise AccountRefusedError("has_account", client=found.named, carrier=spec.name)
         given = _read_credentials() if credentials else _ask_credentials(spec)
         new = accounts.new(found.id, carrier, given, limits)
-        use_cases.put(accounts.store, seals, new, person(), accounts.now(), replace=replace)
+        accounts.put_all([new], person(), replace=replace)
         account = accounts.account(found, spec)
     click.echo(f"{found.named} at {spec.name}: kept as account {account.id}. The next run asks with it.")
     click.echo(f"To try it: {pasteable(f'recours accounts check {found.named} {spec.key}')}")
@@ -121,9 +117,7 @@ def add(
 def _read_credentials() -> Mapping[str, Any]:
     text = sys.stdin.read(_LONGEST_STDIN + 1) if sys.stdin else ""
     try:
-        found = json.loads(text, object_pairs_hook=unambiguous) if len(text) <= _LONGEST_STDIN else None
-    except AmbiguousError:
-        raise click.UsageError("The JSON object on stdin has a key twice; nothing was changed.") from None
+        found = json.loads(text) if len(text) <= _LONGEST_STDIN else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -254,7 +248,7 @@ def _chosen(accounts: AccountOperations, client: str | None, carrier: str | None
     """The one that was named, or all of the client, or all."""
     if client and carrier:
         return [accounts.account(*accounts.find(client, carrier))]
-    chosen = accounts.store.all([client_named(accounts.store, client).id] if client else ())
+    chosen = accounts.store.all([accounts.client(client).id] if client else ())
     if not chosen:
         click.echo("There is no account to try.")
     return chosen
@@ -327,16 +321,16 @@ def _instead(spec: CarrierSpec, has_house: bool) -> str:
 )
 @database_option
 def import_(file: Path, dry_run: bool, replace: bool, database_url: str | None) -> None:
-    """Add the accounts of a file (CSV or JSON; - for stdin): all of them, or none if any row is wrong.
+    """Add the accounts of a table (CSV; - for stdin): all of them, or none if any row is wrong.
 
     Columns: client, carrier, limits, and credentials by the names of their settings, such as account and password.
     """
     content = _content_of(file)
     with _opened(database_url) as accounts:
-        seals = accounts.seals
+        accounts.seals()  # else nothing need be read
         new = accounts.from_file(content, replace=replace)
         if not dry_run:
-            use_cases.put_all(accounts.store, seals, new, person(), accounts.now(), replace=replace)
+            accounts.put_all(new, person(), replace=replace)
     what = "added or replaced" if replace else "added"
     if dry_run:
         click.echo(f"Dry run: {plural(len(new), 'account')} would be {what}; nothing was written.")

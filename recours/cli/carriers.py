@@ -37,7 +37,7 @@ from recours.core.pauses import Refusal
 from recours.core.text import clean, plural
 from recours.database.schema.inspection import look
 from recours.logs import local
-from recours.operations.accounts import OF_SAMPLE_NUMBER, AccountHealth, ListedAccount, client_named
+from recours.operations.accounts import OF_SAMPLE_NUMBER, AccountHealth, ListedAccount
 from recours.operations.records import iso
 from recours.operations.status import CarrierNow, account_json
 from recours.runs.summary import named_usage, purpose, worth_showing
@@ -235,7 +235,7 @@ def _key_of(operations: Operations, spec: CarrierSpec, client: str | None) -> tu
     if client is None:
         return spec.key, ""
     accounts = AccountOperations(operations)
-    found = client_named(accounts.store, client)
+    found = accounts.client(client)
     return accounts.account(found, spec).key, found.named
 
 

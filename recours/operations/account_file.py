@@ -1,11 +1,10 @@
-"""A file with many clients' accounts, as a table (CSV) or as JSON: read as a whole, every row that is wrong named.
+"""A table (CSV) with many clients' accounts: read as a whole, every row that is wrong named.
 
-Columns, and keys of a JSON object: `client`, `carrier`, `limits`, and credentials by the names of their settings, with or
-without the carrier's prefix. No sentence repeats what stands in a cell that may hold a credential.
+Columns: `client`, `carrier`, `limits`, and credentials by the names of their settings, with or without the carrier's
+prefix. No sentence repeats what stands in a cell that may hold a credential.
 """
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,11 +16,9 @@ from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.text import clean, plural
 from recours.operations.accounts import (
     AccountRefusedError,
-    AmbiguousError,
     NewAccount,
     carrier_named,
     limits_in,
-    unambiguous,
     usable_credentials,
 )
 from recours.operations.refusals import ClaimsRefusedError
@@ -42,7 +39,7 @@ class _Row:
     """A row by its columns in lower case, or why it cannot be read. `place`: for people."""
 
     place: str
-    cells: Mapping[str, Any]
+    cells: Mapping[str, str]
     fault: str = ""
 
     def __repr__(self) -> str:
@@ -82,7 +79,7 @@ class AccountFile:
         if row.fault:
             raise ClaimsRefusedError(row.fault)
         cells = dict(row.cells)
-        client_name, carrier_name = (_text(cells.pop(name, None)) for name in (CLIENT, CARRIER))
+        client_name, carrier_name = cells.pop(CLIENT), cells.pop(CARRIER)
         try:
             client, spec = self.client_named(client_name), carrier_named(self.catalog, carrier_name)
         except AccountRefusedError as error:
@@ -92,7 +89,7 @@ class AccountFile:
             raise ClaimsRefusedError(f"it has the same client and carrier as {place}.")
         if self.has_account(client, spec):
             raise AccountRefusedError("has_account", client=client.named, carrier=spec.name)
-        limits = _limits(spec, cells.pop(LIMITS, None))
+        limits = _limits(spec, cells.pop(LIMITS, ""))
         return NewAccount(client, spec, usable_credentials(spec, cells), limits)
 
 
@@ -104,16 +101,9 @@ _WITHOUT_CELL = {
 }
 
 
-def _text(cell: Any) -> str:
-    return str(cell) if isinstance(cell, (str, int)) else ""
-
-
-def _limits(spec: CarrierSpec, cell: Any) -> dict[str, str] | None:
-    """`100/day POD=20/hour`, or a JSON object by the kind of call. Raises ClaimsRefusedError."""
-    if isinstance(cell, Mapping):
-        typed = [f"{what}={text}" if what else str(text) for what, text in cell.items()]
-    else:
-        typed = _text(cell).split()
+def _limits(spec: CarrierSpec, cell: str) -> dict[str, str] | None:
+    """`100/day POD=20/hour`. Raises ClaimsRefusedError."""
+    typed = cell.split()
     if not all(_LIKE_LIMITS.match(text) for text in typed):
         raise ClaimsRefusedError("its limits are none; write for example 100/day, or POD=20/hour.")
     return limits_in(spec, typed) if typed else None
@@ -132,23 +122,7 @@ def _rows(content: bytes) -> Iterator[_Row]:
         raise FileRefusedError("The file is not UTF-8; in a spreadsheet, save it as 'CSV UTF-8'.") from None
     if "\0" in text:
         raise FileRefusedError("The file is not text; in a spreadsheet, save it as 'CSV UTF-8'.")
-    return _of_json(text) if text.lstrip().startswith(("[", "{")) else _of_table(text)
-
-
-def _of_json(text: str) -> Iterator[_Row]:
-    try:
-        found = json.loads(text, object_pairs_hook=unambiguous)
-    except AmbiguousError:
-        raise FileRefusedError("An object in the file has a key twice; write each once.") from None
-    except (ValueError, RecursionError) as error:
-        line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise FileRefusedError(f"The file is not valid JSON{line}.") from None
-    if not isinstance(found, list):
-        raise FileRefusedError("The file must be a list of objects, one for each account: [{…}, {…}].")
-    for number, entry in enumerate(found, 1):
-        is_object = isinstance(entry, dict)
-        cells = {key.strip().lower(): value for key, value in entry.items()} if is_object else {}
-        yield _Row(f"row {number}", cells, "" if is_object else "it is no JSON object.")
+    return _of_table(text)
 
 
 def _of_table(text: str) -> Iterator[_Row]:

@@ -3,16 +3,16 @@
 Credentials come in, are sealed and go to the database. No sentence holds one of them, nor a name that may be one by mistake.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
-from recours.core.accounts import ClientAccount, ServiceClient, owner_of
+from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.errors import ErrorKind, RunError
+from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import CarrierState, Refusal, lasts
 from recours.core.sentences import Said
@@ -33,10 +33,6 @@ class AccountRefusedError(ClaimsRefusedError):
     def __init__(self, why: str, **facts: str) -> None:
         super().__init__(REFUSED["en"][why].format(**facts))
         self.why, self.facts = why, facts
-
-
-class AmbiguousError(ValueError):
-    """A JSON object has a key twice."""
 
 
 # What the operator has to mend, not the person who typed.
@@ -81,51 +77,11 @@ REFUSED: dict[str, dict[str, str]] = {
 }
 
 
-class AccountStore(Protocol):
-    """Where accounts are kept: see `recours.database.client_accounts`."""
-
-    def all(
-        self, clients: Collection[Any] = (), of_carriers: Collection[str] = ()
-    ) -> list[ClientAccount]: ...
-
-    def client_of(self, named: str | int) -> list[ServiceClient]: ...
-
-    def put(
-        self,
-        client_id: Any,
-        carrier: str,
-        sealed: str,
-        by: str,
-        now: datetime,
-        *,
-        limits: Mapping[str, str] | None = None,
-        replace: bool = False,
-    ) -> int | None: ...
-
-    def put_all(
-        self,
-        rows: Sequence[tuple[Any, str, str, Mapping[str, str] | None]],
-        by: str,
-        now: datetime,
-        *,
-        replace: bool = False,
-    ) -> int | None: ...
-
-
-class Sealer(Protocol):
-    """See `recours.accounts.sealing`; each raises RunError."""
-
-    def seal(self, values: Mapping[str, str], owner: str = "") -> str: ...
-
-    def open(self, text: str, owner: str = "") -> dict[str, str]: ...
-
-
 # ---------------------------------------------------------------- whose account
 
 
-def client_named(store: AccountStore, named: str | int) -> ServiceClient:
-    """By address or number. Raises AccountRefusedError."""
-    found = store.client_of(named)
+def client_named(found: Sequence[ServiceClient], named: str | int) -> ServiceClient:
+    """The one client that was `found` by an address or a number. Raises AccountRefusedError."""
     shown = clean(str(named).strip(), 100)
     if not found:
         raise AccountRefusedError("no_client", client=shown)
@@ -143,13 +99,6 @@ def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
     if key:
         return catalog.specs[key]
     raise AccountRefusedError("no_carrier", carrier=clean(name, 60), known=", ".join(catalog.names))
-
-
-def account_of(store: AccountStore, client: ServiceClient, spec: CarrierSpec) -> ClientAccount:
-    """Raises AccountRefusedError."""
-    for account in store.all([client.id], [spec.key]):
-        return account
-    raise AccountRefusedError("no_account", client=client.named, carrier=spec.name)
 
 
 # ---------------------------------------------------------------- what is said of an account
@@ -192,13 +141,6 @@ def usable_credentials(spec: CarrierSpec, given: object) -> dict[str, str]:
         raise AccountRefusedError("incomplete", carrier=spec.name, missing=missing)
     kept = (*complete, *(option.name for option in spec.options))
     return {name: texts[name] for name in kept if name in texts}
-
-
-def unambiguous(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, for `json.loads`. Raises AmbiguousError if it has a key twice, whatever the case: which one is meant?"""
-    if len({key.strip().lower() for key, _ in pairs}) < len(pairs):
-        raise AmbiguousError
-    return dict(pairs)
 
 
 def _names_of(spec: CarrierSpec) -> tuple[str, ...]:
@@ -261,37 +203,6 @@ class NewAccount:
         """Never the credentials."""
         return f"NewAccount({self.client.id}, {self.spec.key})"
 
-    def sealed_by(self, seals: Sealer) -> str:
-        """Raises RunError."""
-        return seals.seal(self.credentials, owner_of(self.client.id, self.spec.key))
-
-
-def put(
-    store: AccountStore, seals: Sealer, new: NewAccount, by: str, now: datetime, *, replace: bool
-) -> None:
-    """Add it; `replace`: also where there is one, whose number and limits stay. Raises AccountRefusedError, RunError."""
-    sealed = new.sealed_by(seals)
-    carrier = new.spec.key
-    if store.put(new.client.id, carrier, sealed, by, now, limits=new.limits, replace=replace) is None:
-        raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
-
-
-def put_all(
-    store: AccountStore,
-    seals: Sealer,
-    accounts: Sequence[NewAccount],
-    by: str,
-    now: datetime,
-    *,
-    replace: bool,
-) -> None:
-    """All or none; `replace`: see `put`. Raises AccountRefusedError if one was added meanwhile, RunError."""
-    rows = [(new.client.id, new.spec.key, new.sealed_by(seals), new.limits) for new in accounts]
-    present = store.put_all(rows, by, now, replace=replace)
-    if present is not None:
-        new = accounts[present]
-        raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
-
 
 # ---------------------------------------------------------------- how an account does
 
@@ -343,12 +254,6 @@ def listed(
 # ---------------------------------------------------------------- one real call
 
 
-class Checks(Protocol):
-    """The queue before the carriers."""
-
-    def check_credentials(self, carrier: str, number: str | None = None) -> Fetched | Refusal: ...
-
-
 class CheckVerdict(StrEnum):
     """What one call showed about an account."""
 
@@ -392,14 +297,6 @@ CHECKED: dict[str, dict[CheckVerdict, str]] = {
         CheckVerdict.NOT_TRIED: "Les identifiants de {client} chez {carrier} n'ont pas pu être essayés : {error}.",
     },
 }
-
-
-def check(queue: Checks, account: ClientAccount) -> AccountCheck:
-    """One real call with an account; limits and pauses hold. A database that fails is a check that was not made."""
-    try:
-        return account_check(queue.check_credentials(account.key))
-    except RunError as error:
-        return AccountCheck(CheckVerdict.NOT_TRIED, error=_shown(str(error)))
 
 
 def account_check(result: Fetched | Refusal) -> AccountCheck:

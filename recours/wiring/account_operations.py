@@ -10,11 +10,13 @@ from typing import Any
 
 from recours.accounts.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed, seals_of
 from recours.carriers.registry import CATALOG
-from recours.core.accounts import ClientAccount, ServiceClient
+from recours.core.accounts import ClientAccount, ServiceClient, owner_of
 from recours.core.actions import ActionKind, OperatorAction
 from recours.core.carrier import CarrierSpec
+from recours.core.errors import RunError
 from recours.core.pauses import Refusal
 from recours.core.quota import Usage
+from recours.core.text import clean
 from recours.database.actions import ActionLog
 from recours.database.client_accounts import ClientAccounts
 from recours.database.quota import QuotaTables
@@ -26,9 +28,7 @@ from recours.operations.accounts import (
     ListedAccount,
     NewAccount,
     account_check,
-    account_of,
     carrier_named,
-    check,
     client_named,
     listed,
     usable_credentials,
@@ -75,9 +75,8 @@ class AccountOperations:
             return f"the package {PACKAGE} is not installed ({INSTALL})"
         return None if self.operations.settings.accounts_keys else f"{SETTING} is not set, or holds no key"
 
-    @cached_property
     def seals(self) -> Seals:
-        """Raises AccountRefusedError if something is missing."""
+        """What seals and opens credentials."""
         if not is_installed():
             raise AccountRefusedError("no_package")
         seals = seals_of(self.operations.settings)
@@ -85,14 +84,20 @@ class AccountOperations:
             raise AccountRefusedError("no_key")
         return seals
 
+    def client(self, named: str | int) -> ServiceClient:
+        """By address or number."""
+        return client_named(self.store.client_of(named), named)
+
     def find(self, client: str | int, carrier: str) -> tuple[ServiceClient, CarrierSpec]:
-        return client_named(self.store, client), carrier_named(CATALOG, carrier)
+        return self.client(client), carrier_named(CATALOG, carrier)
 
     def now(self) -> datetime:
         return self.operations.clock.now()
 
     def account(self, client: ServiceClient, spec: CarrierSpec) -> ClientAccount:
-        return account_of(self.store, client, spec)
+        for account in self.store.all([client.id], [spec.key]):
+            return account
+        raise AccountRefusedError("no_account", client=client.named, carrier=spec.name)
 
     def check(self, account: ClientAccount, by: str) -> AccountCheck:
         """One real call. `by`: the person who has it made."""
@@ -104,7 +109,10 @@ class AccountOperations:
         queue = self.operations.queue(uuid.uuid4().hex)
         try:
             for account in accounts:
-                checked = check(queue, account)
+                try:
+                    checked = account_check(queue.check_credentials(account.key))
+                except RunError as error:  # such as a database that is away: a check that was not made
+                    checked = AccountCheck(CheckVerdict.NOT_TRIED, error=clean(error, 500).rstrip("."))
                 note_checked(self.operations, account.key, checked, by)
                 yield checked
         finally:
@@ -126,13 +134,24 @@ class AccountOperations:
             usable_limits(spec, limits) if limits else None,
         )
 
+    def put_all(self, accounts: Sequence[NewAccount], by: str, *, replace: bool = False) -> None:
+        """Keep them, sealed: all or none. `replace`: also where there is one, whose number and limits stay."""
+        seals, rows = self.seals(), []
+        for new in accounts:
+            owner = owner_of(new.client.id, new.spec.key)
+            rows.append((new.client.id, new.spec.key, seals.seal(new.credentials, owner), new.limits))
+        present = self.store.put_all(rows, by, self.now(), replace=replace)
+        if present is not None:
+            new = accounts[present]
+            raise AccountRefusedError("has_account", client=new.client.named, carrier=new.spec.name)
+
     def from_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
         """`replace`: also those that are there already. Raises FileRefusedError."""
         clients: dict[str, ServiceClient] = {}
 
         def find_client(named: str) -> ServiceClient:
             if named not in clients:
-                clients[named] = client_named(self.store, named)
+                clients[named] = self.client(named)
             return clients[named]
 
         there = () if replace else self.store.all()
@@ -151,10 +170,11 @@ class AccountOperations:
         states = QuotaTables(self.operations.database, "accounts").carrier_states(
             [account.key for account in found]
         )
+        seals = None if self.missing else self.seals()
         listed_ones = []
         for account in found:
             client = ServiceClient(account.client_id, emails.get(account.client_id, ""))
-            trouble = self._trouble(account, sealed.get(account.id, ""))
+            trouble = self._trouble(account, sealed.get(account.id, ""), seals)
             listed_ones.append(listed(account, client, states[account.key], trouble, now))
         return listed_ones
 
@@ -170,7 +190,7 @@ class AccountOperations:
             key: [use for use in worth_showing(uses) if use.used] for key, uses in queue.usages(known).items()
         }
 
-    def _trouble(self, account: ClientAccount, sealed: str) -> str | None:
+    def _trouble(self, account: ClientAccount, sealed: str, seals: Seals | None) -> str | None:
         """Why its credentials or its limits cannot be used; None: they can."""
         spec = CATALOG.spec_of(account.carrier)
         if spec is None:
@@ -179,10 +199,10 @@ class AccountOperations:
             spec.limits_of_client(account.key, account.limits)
         except ValueError as error:
             return f"its limits cannot be used: {error}"
-        if self.missing:
+        if seals is None:
             return self.missing
         try:
-            usable_credentials(spec, self.seals.open(sealed, account.owner))
+            usable_credentials(spec, seals.open(sealed, account.owner))
         except (AccountRefusedError, SealError) as error:
             return str(error)
         return None

@@ -35,6 +35,12 @@ GOOD, GOOD_PASSWORD = "40000001", "pw-Of-Shop-One"
 CHRONOPOST = {"account": GOOD, "password": GOOD_PASSWORD}
 
 
+def good_accounts(*clients: int, limits: str = "") -> str:
+    """A table with an account of each of these at Chronopost."""
+    rows = [f"{client},Chronopost,{GOOD},{GOOD_PASSWORD},{limits}" for client in clients]
+    return "\n".join(["client,carrier,account,password,limits", *rows])
+
+
 @pytest.fixture
 def clock() -> SimulatedClock:
     """The real time: what is typed goes by it."""
@@ -245,8 +251,7 @@ def test_a_check_tries_each_account_and_one_that_is_bad_stops_no_other(
 def test_many_real_calls_are_asked_about_first(
     person: Person, gives: Callable[..., Done], service: Service
 ) -> None:
-    rows = [CHRONOPOST | {"client": number, "carrier": "Chronopost"} for number in range(1, 22)]
-    assert gives(rows, "accounts", "import", "-").returncode == 0
+    assert gives(good_accounts(*range(1, 22)), "accounts", "import", "-").returncode == 0
     before = len(service.box.calls)
     assert person.types("accounts", "check").returncode == 2
     assert person.types("accounts", "check", answers="n\n").returncode == 0
@@ -258,8 +263,7 @@ def test_whose_account_was_removed_is_said(
     person: Person, gives: Callable[..., Done], service: Service
 ) -> None:
     """Until the next run has assessed its claims afresh."""
-    rows = [CHRONOPOST | {"client": "1", "carrier": "Chronopost"}]
-    assert gives(rows, "accounts", "import", "-").returncode == 0
+    assert gives(good_accounts(1), "accounts", "import", "-").returncode == 0
     service.add(Scenario.UNKNOWN, client_id=1)
     service.run()
     person.does("accounts", "remove", "1", "Chronopost", "--yes")
@@ -272,8 +276,7 @@ def test_a_list_shows_how_far_limits_are_used(
     person: Person, gives: Callable[..., Done], service: Service, accounts: ClientAccounts
 ) -> None:
     """An account at a carrier that only a newer version knows has none."""
-    rows = [CHRONOPOST | {"client": str(n), "carrier": "Chronopost"} for n in (1, 2)]
-    assert gives(rows, "accounts", "import", "-").returncode == 0
+    assert gives(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
     accounts.put(3, "heppner", "x", "a newer version", datetime.now(UTC))
     service.add(Scenario.UNKNOWN, client_id=1)
     service.run()
@@ -323,11 +326,9 @@ def test_a_file_is_taken_whole(
 def test_a_file_replaces_accounts_that_are_there(
     accounts: ClientAccounts, gives: Callable[..., Done]
 ) -> None:
-    rows = [{**CHRONOPOST, "client": n, "carrier": "Chronopost", "limits": "50/day"} for n in (1, 2)]
-    assert gives(rows, "accounts", "import", "-").returncode == 0
+    assert gives(good_accounts(1, 2, limits="50/day"), "accounts", "import", "-").returncode == 0
     before, sealed = accounts.all(), accounts.sealed()
-    more = [{**CHRONOPOST, "client": n, "carrier": "Chronopost"} for n in (2, 3)]
-    done = gives(more, "accounts", "import", "-", "--replace")
+    done = gives(good_accounts(2, 3), "accounts", "import", "-", "--replace")
     assert done.stdout == "2 accounts added or replaced. The next run asks with them.\n"
     one, two, three = sorted(accounts.all(), key=lambda account: account.client_id)
     assert [account.id for account in (one, two)] == [account.id for account in before]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.accounts import put
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
@@ -49,7 +48,7 @@ def add(service: Service, client: int, credentials: dict[str, str]) -> None:
     operations = open_operations(service.settings)
     accounts = AccountOperations(operations)
     new = accounts.new(client, "Chronopost", credentials, None)
-    put(accounts.store, accounts.seals, new, "me", service.clock.now(), replace=False)
+    accounts.put_all([new], "me")
     operations.database.close()
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from recours.operations.accounts import put
 from recours.operations.explain import Explanation
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.wiring.account_operations import AccountOperations
@@ -33,7 +32,7 @@ def service(url: str, tmp_path: Path) -> Iterator[Service]:
         accounts = AccountOperations(operations)
         given = dict(box.credentials("chronopost", OF_SHOP))
         new = accounts.new(1, "Chronopost", given, {"": "100/day"})
-        put(accounts.store, accounts.seals, new, "me", clock.now(), replace=False)
+        accounts.put_all([new], "me")
         operations.database.close()
         yield made
 

@@ -295,4 +295,4 @@ def test_a_client_whose_id_is_no_number_is_refused(accounts: ClientAccounts) -> 
         )
     for named in ("1", "one@example.com", "two@example.com"):
         with pytest.raises(AccountRefusedError, match=r"need whole numbers in clients\.id"):
-            client_named(accounts, named)
+            client_named(accounts.client_of(named), named)

@@ -1,7 +1,7 @@
-"""What may be said of a client's account, how it does, and what a check or a rotation comes to."""
+"""What may be said of a client's account, how it does, and what a check comes to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,10 +9,9 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, ServiceClient
-from recours.core.errors import ErrorKind, RunError
+from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import AccountState, Blocked, CarrierState, Pause, Refusal, Stop
-from recours.operations import accounts
 from recours.operations.accounts import (
     CHECKED,
     REFUSED,
@@ -20,6 +19,7 @@ from recours.operations.accounts import (
     AccountRefusedError,
     CheckVerdict,
     NewAccount,
+    account_check,
     limits_in,
     listed,
     usable_credentials,
@@ -172,21 +172,6 @@ def test_what_stands_in_the_way_of_an_account_comes_first() -> None:
 # ---------------------------------------------------------------- checks
 
 
-@dataclass
-class Carrier:
-    """Answers a check of credentials."""
-
-    answer: Any
-    asked: list[str] = field(default_factory=list)
-
-    def check_credentials(self, carrier: str, number: str | None = None) -> Any:
-        assert number is None
-        self.asked.append(carrier)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
 def answered(kind: ErrorKind, message: str = "It says so.") -> Fetched:
     return Fetched(Failure(kind, message), 1, 0)
 
@@ -200,13 +185,10 @@ def answered(kind: ErrorKind, message: str = "It says so.") -> Fetched:
         (answered(ErrorKind.ACCOUNT_DENIED), CheckVerdict.DENIED, False),
         (answered(ErrorKind.TIMEOUT), CheckVerdict.NOT_TRIED, None),
         (Refusal(Blocked.RATE_LIMIT, "Chronopost is at its limit"), CheckVerdict.NOT_TRIED, None),
-        (RunError("The database is gone."), CheckVerdict.NOT_TRIED, None),
     ],
 )
 def test_a_check_says_what_one_call_showed(answer: Any, verdict: CheckVerdict, is_accepted: Any) -> None:
-    carrier = Carrier(answer)
-    check = accounts.check(carrier, ACCOUNT)
+    check = account_check(answer)
     assert (check.verdict, check.is_accepted) == (verdict, is_accepted)
-    assert carrier.asked == ["chronopost#3"]
     for texts in CHECKED.values():
         assert not texts[verdict].format(client="c", carrier="C", error=check.error).endswith("..")
