@@ -1,6 +1,6 @@
 """Clients' accounts at carriers (`recours_client_accounts`), and the clients that have them.
 
-Each reading is one query. A database that another version has not brought up to 0013 yet has no accounts.
+Each reading is one query. A database that no run has worked on yet has no accounts.
 """
 
 import logging

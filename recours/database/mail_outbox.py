@@ -26,7 +26,7 @@ from sqlalchemy import (
 from recours.core.accounts import AccountKey
 from recours.core.actions import MAILS, ActionKind, OperatorAction
 from recours.core.carrier import Catalog
-from recours.core.errors import REFUSED_KINDS, Actor, ErrorKind
+from recours.core.errors import REFUSED_KINDS, Actor
 from recours.core.mail import (
     FAULTS,
     LAPSED,
@@ -256,11 +256,11 @@ class MailOutbox:
         with self.database.read() as connection:
             return {
                 str(AccountKey(row.carrier, row.account_id)): {
-                    "kind": row.refusal_kind or ErrorKind.AUTH_FAILED,
+                    "kind": row.refusal_kind,
                     "words": carrier_message(row.refusal or ""),
                 }
                 for row in connection.execute(query)
-                if row.refusal_kind in (None, *REFUSED_KINDS)
+                if row.refusal_kind in REFUSED_KINDS
             }
 
     # ---------------------------------------------------------------- mails

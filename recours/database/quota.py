@@ -354,7 +354,7 @@ class QuotaTables:
         table, row = _stopped_in(key)
         paused = OperatorAction(ActionKind.PAUSED, key, by, {"why": why} if why else {})
         since = func.coalesce(table.c.stopped_at, stop.at, type_=table.c.stopped_at.type)
-        values = row | {"stopped_at": stop.at, "stopped_why": stop.why, "refusals": 0}
+        values = row | {"stopped_at": stop.at, "stopped_why": stop.why}
         with self.database.write() as connection:
             upsert = insert_into(table, connection.dialect.name).values(values)
             changed = {"stopped_at": since, "stopped_why": stop.why}
@@ -388,7 +388,7 @@ class QuotaTables:
         self._pause(account_state, _row_of(key), until, reason, now)
 
     def pause_carrier(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
-        self._pause(carriers, {"carrier": carrier, "refusals": 0}, until, reason, now)
+        self._pause(carriers, {"carrier": carrier}, until, reason, now)
 
     def _pause(
         self, table: Table, row: Mapping[str, Any], until: datetime, reason: str, now: datetime
@@ -450,7 +450,7 @@ def _stop(at: datetime | None, why: str | None) -> Stop | None:
 
 
 def _kind(stored: str | None) -> ErrorKind:
-    """Of a refusal; an older version knew one kind only, and wrote none."""
+    """Of a refusal; where there is none, the usual one."""
     return next((kind for kind in REFUSED_KINDS if kind == stored), ErrorKind.AUTH_FAILED)
 
 

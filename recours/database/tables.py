@@ -242,14 +242,6 @@ carriers = Table(
     Column("carrier", String(40), primary_key=True),
     Column("paused_until", Utc),
     Column("reason", Text),
-    # Up to credentials_print: the house's account as version 0012 knew it; since then it is in recours_account_state.
-    Column("refusals", Integer, nullable=False, default=0),  # of our account, in a row
-    Column("refused_until", Utc),
-    Column("refusal", Text),
-    Column("refusal_kind", Text),  # auth_failed or account_denied; NULL: auth_failed, by an older version
-    Column("refused_claim", KEY),  # whose call was refused; NULL: the sample number's
-    Column("credentials_salt", String(32)),
-    Column("credentials_print", String(64)),
     Column("stopped_at", Utc),  # by a person, until they take it up again
     Column("stopped_why", Text),
 )
@@ -292,7 +284,7 @@ account_state = Table(
     Column("refusals", Integer, nullable=False, default=0),  # in a row
     Column("refused_until", Utc),
     Column("refusal", Text),
-    Column("refusal_kind", Text),  # auth_failed or account_denied; NULL: auth_failed, by an older version
+    Column("refusal_kind", Text),  # auth_failed or account_denied
     Column("refused_claim", KEY),  # whose call was refused; NULL: the sample number's
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),

@@ -106,8 +106,3 @@ class Process:
             run_log().warning(f"What was done could not be recorded: {fault}")
         except Exception:  # noqa: BLE001 (the process goes on)
             run_log().exception("What was done could not be recorded: an internal error")
-        if self.station.is_outdated and not self.station.stopped:
-            run_log().warning(
-                "The database was brought up to date by another version of recours: this process ends, to be started anew"
-            )
-            self.station.stop()

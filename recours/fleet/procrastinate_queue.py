@@ -16,7 +16,6 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.app import WorkerOptions
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
-from procrastinate.retry import RetryStrategy
 from procrastinate.schema import SchemaManager
 from sqlalchemy import URL
 
@@ -104,7 +103,7 @@ def _with_tasks(app: App, jobs: Jobs) -> App:
     def tick(timestamp: int) -> None:  # noqa: ARG001 (it is passed by its name)
         jobs.tick(wake)
 
-    # Another version may say more than this one knows, or less.
+    # A program that may write to the queue's tables may write anything.
     @app.task(name="recours.slice")
     def work(worker: Any = None, carrier: Any = None, **_: Any) -> None:
         jobs.slice(WorkerLane(worker, carrier), wake)
@@ -126,17 +125,7 @@ def _with_tasks(app: App, jobs: Jobs) -> App:
                 await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
         await asyncio.to_thread(jobs.sweep)
 
-    @app.task(name="recours.later", retry=RetryStrategy(max_attempts=1000, wait=60))
-    def later(**_: Any) -> None:
-        raise QueueError("Only another version knows this job")
-
-    app.tasks = _Tasks(app.tasks)
     return app
-
-
-class _Tasks(dict[str, Any]):  # those that this version knows; another one's job is put back for a while
-    def get(self, name: str, _: Any = None) -> Any:
-        return super().get(name) or self["recours.later"]
 
 
 @contextmanager

@@ -26,7 +26,6 @@ from recours.core.quota import Usage
 from recours.core.text import clean, format_minute
 from recours.database.engine import DatabaseError, SystemClock
 from recours.database.reports.records import DatabaseRecords
-from recours.database.schema.inspection import look
 from recours.fleet.jobs import HandOn, Wake, WorkerLane
 from recours.fleet.shift import Shift
 from recours.logs import local, run_log
@@ -75,9 +74,6 @@ class Station:
     clock: Clock = field(default_factory=SystemClock)
     queue_fault: str | None = field(default=None, init=False)  # why no jobs are done
     stopped: bool = field(default=False, init=False)
-    is_outdated: bool = field(
-        default=False, init=False
-    )  # the schema is not the one that was there at the start
 
     @property
     def carriers(self) -> Collection[str]:
@@ -152,7 +148,7 @@ class Station:
         if not all(isinstance(name, str) for name in (lane.worker, lane.carrier)):
             run_log().warning("A job names no lane; it is passed over")
             return
-        kind = WORKERS.get(lane.worker)  # None: of another version
+        kind = WORKERS.get(lane.worker)
         carrier = carrier_of(lane.carrier)
         if kind is None or carrier not in self.workable or self.stopped:
             return
@@ -441,7 +437,6 @@ class Station:
 
     def keep_record(self) -> None:
         """Record what was done so far; ping the check of RECOURS_PING_URL as often as a scheduled run would. Raises RunError."""
-        self.is_outdated = look(self.opened.database).version != self.opened.schema.version
         self._silence = self._find_silence()
         for kind in WORKERS.values():
             with self._guard:

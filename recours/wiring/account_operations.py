@@ -163,7 +163,7 @@ class AccountOperations:
     def listed(self, accounts: Iterable[ClientAccount]) -> list[ListedAccount]:
         """These with their health. No carrier is called."""
         found, now = list(accounts), self.now()
-        if not found:  # as in a database that another version keeps, which has no such tables
+        if not found:  # as in a database that no run has worked on yet, which has no such tables
             return []
         emails = self.store.emails({account.client_id for account in found})
         sealed = self.store.sealed()
@@ -183,7 +183,7 @@ class AccountOperations:
         operations = self.operations
         settings, clock = operations.settings, operations.clock
         opened = accounts(settings, clock, random, database=operations.database)
-        known = [key for key in keys if key in opened]  # a newer version may know more carriers
+        known = [key for key in keys if key in opened]
         opened.open_all(known)
         queue = make_queue(settings, operations.database, clock, random, "accounts", opened)
         return {

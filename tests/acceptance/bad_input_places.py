@@ -244,7 +244,7 @@ DATABASE = [
     case("a column of the service is lost", 1, "claims has no pod_url: someone removed them",
          prepare=_sql("ALTER TABLE claims DROP COLUMN pod_url")),
     case("a pause that cannot be read", 0, "SUCCESS", prepare=_sql(
-        "INSERT INTO recours_carriers (carrier, paused_until, refusals) VALUES ('chronopost', 'tomorrow', 0)"),
+        "INSERT INTO recours_carriers (carrier, paused_until) VALUES ('chronopost', 'tomorrow')"),
         calls=True, check=_fetched),
     case("a pause of our account that cannot be read", 0, "SUCCESS", prepare=_sql(
         "INSERT INTO recours_account_state (carrier, account_id, paused_until, refusals)"

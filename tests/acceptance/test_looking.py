@@ -589,8 +589,10 @@ def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("arguments", [["status"], ["why", "CLM-1"], ["export", "--csv"]], ids=" ".join)
-def test_an_older_schema_is_told(service: Service, person: Person, arguments: list[str]) -> None:
-    service.sql("UPDATE recours_schema_version SET version_num = '0004'")
+def test_a_database_that_no_run_has_completed_is_told(
+    service: Service, person: Person, arguments: list[str]
+) -> None:
+    service.sql("DROP TABLE recours_schema_version")
     done = person.types(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert "is not current: a run of either worker brings it up to date, or 'recours init-db'." in done.stderr

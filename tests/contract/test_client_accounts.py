@@ -151,7 +151,7 @@ def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: Clien
     states = QuotaTables(accounts.database, "x").carrier_states
     assert states(keys) == {first.key: CarrierState(), second.key: CarrierState()}
     with accounts.database.write() as connection:
-        outage = {"carrier": "chronopost", "paused_until": LATER, "reason": "an outage", "refusals": 9}
+        outage = {"carrier": "chronopost", "paused_until": LATER, "reason": "an outage"}
         connection.execute(insert(carriers).values(outage | {"stopped_at": NOW, "stopped_why": "by lea"}))
         row = {"carrier": "chronopost", "account_id": first.id, "refusals": 2, "refused_until": LATER}
         more = {"refusal": "Invalid Password", "paused_until": LATER + HOUR, "reason": "slow down"}
@@ -212,7 +212,7 @@ def test_addresses_are_read_for_many_at_once(accounts: ClientAccounts) -> None:
     assert accounts.emails([]) == {}
 
 
-# ---------------------------------------------------------------- databases of other versions
+# ---------------------------------------------------------------- databases that no run has worked on
 
 
 def test_a_database_without_the_tables_has_no_accounts(empty_url: str) -> None:

@@ -603,18 +603,6 @@ def test_a_stopped_station_begins_nothing(
     assert rows(database, "SELECT pod_stage FROM claims") == [("ready",)]
 
 
-def test_another_version_of_the_schema_is_noticed(
-    make_station: Callable[..., Station], database: Database
-) -> None:
-    station = make_station()
-    station.keep_record()
-    assert not station.is_outdated
-    with database.write() as connection:
-        connection.execute(text("UPDATE recours_schema_version SET version_num = '0999'"))
-    station.keep_record()
-    assert station.is_outdated
-
-
 def test_spare_calls_are_used_however_long_ago_a_slice_ended(
     make_station: Callable[..., Station],
     database: Database,
