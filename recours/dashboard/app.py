@@ -34,14 +34,12 @@ from recours.dashboard.documents import LARGEST
 from recours.dashboard.notices import Notices
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.views import (
-    account,
     carriers,
     claim,
     claim_actions,
     claims,
     document,
     forecast,
-    mail_trials,
     mails,
     overview,
 )
@@ -105,12 +103,12 @@ LOOKED_AT: Mapping[str, View] = {
     "/claim": claim.show,
     "/document": document.show,
     "/carriers": carriers.show,
-    "/account": account.show,
+    "/account": carriers.show_account,
     "/mails": mails.show,
     "/mail": mails.show_one,
     "/mail/content": mails.content,
-    "/mail/preview": mail_trials.preview,
-    "/mail/preview/content": mail_trials.content,
+    "/mail/preview": mails.preview,
+    "/mail/preview/content": mails.preview_content,
     "/forecast": forecast.show,
     "/notice": show_notice,
 }
@@ -125,11 +123,11 @@ DONE: Mapping[str, View] = {
     "/carriers/pause": carriers.pause,
     "/carriers/resume": carriers.resume,
     "/carriers/check": carriers.check,
-    "/accounts/limits": account.set_limits,
-    "/accounts/remove": account.remove,
+    "/accounts/limits": carriers.set_limits,
+    "/accounts/remove": carriers.remove_account,
     "/mails/release": mails.release,
-    "/mails/test": mail_trials.test,
-    "/mails/report": mail_trials.report,
+    "/mails/test": mails.send_test,
+    "/mails/report": mails.send_report,
 }
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 from recours.core.actions import SERVICE
 from recours.core.carrier import Catalog
 from recours.core.changes import ChangeKind
+from recours.core.mail import MailState
 from recours.core.sentences import sentence
 from recours.core.text import clean
 from recours.dashboard.texts import PageTexts
@@ -111,8 +112,10 @@ class History:
         texts, at = self.texts, message.ended_at or message.written_at
         if message.told is None:  # perhaps anew: a mail that was to tell it was cancelled
             at, told = message.written_at, texts("told_not_yet")
+        elif message.mail_state == MailState.SENT:
+            told = texts("mail_sent_to", who=clean(message.recipient or "", 100))
         elif message.mail_state:
-            told = texts.of("mail_", message.mail_state, who=clean(message.recipient or "", 100))
+            told = texts.of("mail_state_", message.mail_state)
         else:
             told = clean(texts.of("told_", message.told))
         title = texts("mail_about", what=clean(texts.of("event_", message.event)))

@@ -1,5 +1,6 @@
 """One request for the page: who asks, in which language, and what the answer is drawn with."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +16,6 @@ from recours.core.mail import LANGUAGES
 from recours.core.text import clean
 from recours.dashboard.notices import Notice, Notices
 from recours.dashboard.texts import PageTexts
-from recours.dashboard.typography import typeset
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
 from recours.operations.position import Standing
 from recours.settings.model import Settings
@@ -52,6 +52,22 @@ _templates = Environment(
 # For what others wrote and nobody cleaned: signs that hide or turn the text beside them are shown as what they are.
 _templates.filters["clean"] = clean
 _templates.filters["clean_lines"] = _clean_lines
+
+
+# The blanks of French, at which no line may break: before a colon and the like, and inside quotation marks.
+_FIXED, _NARROW = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
+# What is sent back by a form or stands as its writer set it, then any other tag: only what is between them is prose.
+_PARTS = re.compile(r"(<(pre|option|textarea|script|style)\b.*?</\2>|<[^>]*>)|[^<]+", re.DOTALL)
+_WIDE, _THIN = re.compile(r"(?<=\S) (?=[:»])|(?<=«) "), re.compile(r"(?<=\S) (?=[;!?])")
+
+
+def typeset(html: str, language: str) -> str:
+    """A page with these blanks, if it is French."""
+    if language != "fr":
+        return html
+    return _PARTS.sub(
+        lambda part: part[0] if part[1] else _THIN.sub(_NARROW, _WIDE.sub(_FIXED, part[0])), html
+    )
 
 
 def language_of(request: Request, otherwise: str) -> str:

@@ -24,21 +24,12 @@ _OWN_BITS = 64  # of an IPv6 address are those of somebody's network
 _OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
-class Role(StrEnum):
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-
-
 @dataclass(frozen=True)
 class Visitor:
-    """`name`: for the record of what they do."""
+    """`name`: for the record of what they do. Without `may_act` they only look."""
 
     name: str
-    role: Role
-
-    @property
-    def may_act(self) -> bool:
-        return self.role is Role.OPERATOR
+    may_act: bool
 
 
 class NotAdmitted(StrEnum):
@@ -104,14 +95,14 @@ def visitor_of(asked: PageRequest, settings: Settings, ended: Container[str] = (
         name = clean(asked.headers.get(header.lower(), "").strip(), _LONGEST_NAME)
         if not name:
             return NotAdmitted.NOT_NAMED
-        return Visitor(name, Role.OPERATOR if name in settings.page_operators else Role.VIEWER)
+        return Visitor(name, may_act=name in settings.page_operators)
     if (wanted := settings.dashboard_password) is not None:
         if (nonce := nonce_of(asked.session, wanted)) and nonce not in ended:
-            return Visitor(OPERATOR, Role.OPERATOR)
+            return Visitor(OPERATOR, may_act=True)
         return NotAdmitted.NOT_ENTERED
     if header:
         return NotAdmitted.NOT_NAMED
-    return NotAdmitted.UNPROTECTED if asked.is_from_elsewhere else Visitor(OPERATOR, Role.OPERATOR)
+    return NotAdmitted.UNPROTECTED if asked.is_from_elsewhere else Visitor(OPERATOR, may_act=True)
 
 
 def is_own_origin(headers: Mapping[str, str]) -> bool:

@@ -13,17 +13,19 @@ from recours.core.quota import Usage
 from recours.core.text import clean, names_text
 from recours.dashboard.acting import done, done_in_background
 from recours.dashboard.visit import Visit
-from recours.operations.accounts import AccountHealth, ListedAccount
+from recours.operations.accounts import AccountHealth, ListedAccount, limits_text
 from recours.operations.actions import ActionResult
 from recours.operations.labels import account_reason, author_text, reason_of
 from recours.operations.position import Closing, closing_of
 from recours.operations.records import Backlog
 from recours.operations.status import CarrierNow
 from recours.runs.summary import worth_showing
+from recours.wiring.account_operations import AccountOperations
 from recours.wiring.actions import Actions
 from recours.wiring.operations import Operations
 
 _ACCOUNTS_SHOWN = 50
+_LONGEST_NUMBER = 9  # digits
 _OPEN = "open"
 # The tone of a health: what is wrong, what passes by itself or was meant, what is fine.
 _TONES = {
@@ -42,7 +44,7 @@ _ICONS = {
     Closing.DENIED: "alert",
     Closing.UNCONFIGURED: "dot",
 }
-ACCOUNT_TONES = {
+_ACCOUNT_TONES = {
     AccountHealth.OPEN: "good",
     AccountHealth.PAUSED: "warn",
     AccountHealth.REFUSED: "bad",
@@ -90,7 +92,7 @@ def show(visit: Visit) -> Response:
         accounts_found=len(accounts),
         wanted=wanted,
         name_of=visit.operations.catalog.name_of,
-        account_tones=ACCOUNT_TONES,
+        account_tones=_ACCOUNT_TONES,
         account_reason=account_reason,
         author_text=author_text,
     )
@@ -119,6 +121,35 @@ def _matching(accounts: Sequence[ListedAccount], wanted: str, operations: Operat
 
     found = [one for one in accounts if is_wanted(one)]
     return sorted(found, key=lambda one: (one.health is AccountHealth.OPEN, one.client.named))
+
+
+# ---------------------------------------------------------------- one account
+
+
+def show_account(visit: Visit) -> Response:
+    accounts, operations = AccountOperations(visit.operations), visit.operations
+    found = _account(visit, accounts)
+    account = found.account
+    return visit.page(
+        "account.html",
+        found=found,
+        carrier=operations.catalog.name_of(account.carrier, account.carrier),
+        named=str(account.client_id),
+        tones=_ACCOUNT_TONES,
+        reason=account_reason(visit.texts.language, found),
+        limits=limits_text(account.limits or {}),
+        uses=accounts.uses([account.key]).get(account.key, ()),
+    )
+
+
+def _account(visit: Visit, accounts: AccountOperations) -> ListedAccount:
+    number = visit.query.get("number", "")
+    if number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER:
+        owner = accounts.store.owner(int(number))
+        of_client = accounts.store.all([owner.id]) if owner else []
+        for one in accounts.listed(account for account in of_client if account.id == int(number)):
+            return one
+    raise HTTPException(HTTP_404_NOT_FOUND)
 
 
 # ---------------------------------------------------------------- what is done
@@ -153,3 +184,17 @@ def _carrier(visit: Visit) -> str:
 
 def _client(visit: Visit) -> str:
     return str(visit.form.get("client", ""))
+
+
+def set_limits(visit: Visit) -> Response:
+    client, carrier, text = _fields(visit, "client", "carrier", "limits")
+    return visit.back(done(visit, lambda actions: actions.set_limits(client, carrier, text)))
+
+
+def remove_account(visit: Visit) -> Response:
+    client, carrier = _fields(visit, "client", "carrier")
+    return visit.back(done(visit, lambda actions: actions.remove_account(client, carrier)), "/carriers")
+
+
+def _fields(visit: Visit, *names: str) -> list[str]:
+    return [str(visit.form.get(name, "")) for name in names]

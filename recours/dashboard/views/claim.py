@@ -151,7 +151,7 @@ def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStat
     next_at = status.expected_at or status.next_try_at
     facts = [
         (texts("carrier"), status.carrier or texts("no_carrier")),
-        (texts("number"), claim.number or texts("no_number")),
+        (texts("number"), claim.number or texts("none")),
         (texts("client"), client),
         (texts("order"), listed.order),
         (texts("customer"), listed.customer),
@@ -167,7 +167,7 @@ def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStat
         used = texts("used_of", used=status.attempts, most=visit.settings.policy.max_retries)
         facts += [
             (texts("retries_used"), used),
-            (texts("next_try_at"), texts.minute(next_at) if next_at else texts("no_next_try")),
+            (texts("next_try_at"), texts.minute(next_at) if next_at else texts("none")),
             (texts("who_can_act"), texts.actor(status.actor) if status.actor else ""),
         ]
     facts.append((texts("unreadable"), ", ".join(claim.unreadable)))

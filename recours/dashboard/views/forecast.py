@@ -1,6 +1,10 @@
 """The forecast: what the runs of the next two days do, hour by hour, and the deadlines that are missed all the same."""
 
+import threading
+import time
+from collections.abc import Callable, Hashable
 from datetime import timedelta
+from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -9,7 +13,6 @@ from recours.core.text import clean
 from recours.dashboard import charts
 from recours.dashboard.fixes import fixes_of
 from recours.dashboard.texts import PageTexts
-from recours.dashboard.timed_cache import TimedCache
 from recours.dashboard.visit import Visit
 from recours.operations.forecast.hours import Hour, by_hour
 from recours.operations.plan import CarrierPlan, Late, Plan
@@ -18,8 +21,36 @@ from recours.operations.problems import ProblemKind, problems
 from recours.wiring.plan import plan_for
 
 HOURS = 48
+_MOST_KEPT = 20
+_Value = TypeVar("_Value")
 _KEPT_S = 60
 _MOST_LATE = 50
+
+
+class TimedCache(Generic[_Value]):
+    """What takes long to find out, kept for a while, for all visitors of this process.
+
+    Who asks while it is being found out waits for it, and does not start it again.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._lock = threading.Lock()
+        self._found: dict[Hashable, tuple[float, _Value]] = {}
+
+    def get(self, key: Hashable, find_out: Callable[[], _Value]) -> _Value:
+        with self._lock:
+            at, value = self._found.get(key, (None, None))
+            if at is not None and value is not None and self._clock() - at < self._seconds:
+                return value
+            found = find_out()
+            self._found.pop(key, None)
+            self._found[key] = self._clock(), found
+            while len(self._found) > _MOST_KEPT:
+                del self._found[next(iter(self._found))]
+            return found
+
+
 # A large backlog takes its time: simulated for all visitors at once, when the first of them asks.
 _plans: TimedCache[Plan] = TimedCache(_KEPT_S)
 

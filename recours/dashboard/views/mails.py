@@ -1,19 +1,22 @@
 """Mails: what waits, what was sent, what one says; those that are held are released here."""
 
+from dataclasses import asdict
+
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.mail import LANGUAGES, MailKind, MailState
 from recours.core.mail_troubles import trouble_in
-from recours.dashboard.acting import done
+from recours.dashboard.acting import done, done_in_background
 from recours.dashboard.visit import Visit, number_in
 from recours.database.reports.mails import DatabaseMails
 from recours.operations.records import WrittenMail
+from recours.wiring.mail_trials import mail_trials
 
 _WAITING, _LATEST = 200, 50
 _LARGEST_NUMBER = 999_999_999
-TONES = {
+_TONES = {
     MailState.READY: "",
     MailState.HELD: "warn",
     MailState.SENDING: "",
@@ -23,7 +26,7 @@ TONES = {
     MailState.CANCELLED: "",
 }
 # Nothing in a mail comes alive: no script, no form, nothing from elsewhere.
-INERT = {
+_INERT = {
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
 }
@@ -38,7 +41,7 @@ def show(visit: Visit) -> Response:
         waiting=waiting[:_WAITING],
         is_more=len(waiting) > _WAITING,
         latest=read.latest(_LATEST),
-        tones=TONES,
+        tones=_TONES,
         kinds=list(MailKind),
         languages=LANGUAGES,
         admin=visit.settings.mail.admin,
@@ -47,12 +50,12 @@ def show(visit: Visit) -> Response:
 
 
 def show_one(visit: Visit) -> Response:
-    return visit.page("mail.html", mail=_mail(visit), tones=TONES, trouble_in=trouble_in)
+    return visit.page("mail.html", mail=_mail(visit), tones=_TONES, trouble_in=trouble_in)
 
 
 def content(visit: Visit) -> Response:
     """What its reader sees, for a frame."""
-    return HTMLResponse(_mail(visit).html, headers=INERT)
+    return HTMLResponse(_mail(visit).html, headers=_INERT)
 
 
 def release(visit: Visit) -> Response:
@@ -65,3 +68,44 @@ def _mail(visit: Visit) -> WrittenMail:
     if found is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     return found
+
+
+# ---------------------------------------------------------------- how each kind looks, and mails on trial
+
+
+def preview(visit: Visit) -> Response:
+    kind, language = _asked(visit)
+    mail = mail_trials(visit.operations).example(kind, language)
+    return visit.page(
+        "mail_preview.html",
+        kind=kind,
+        language=language,
+        mail=asdict(mail) | {"language": language},
+        is_report=kind is MailKind.WEEKLY_REPORT,
+        admin=visit.settings.mail.admin,
+        languages=LANGUAGES,
+    )
+
+
+def preview_content(visit: Visit) -> Response:
+    """What its reader would see, for a frame."""
+    return HTMLResponse(mail_trials(visit.operations).example(*_asked(visit)).html, headers=_INERT)
+
+
+def _asked(visit: Visit) -> tuple[MailKind, str]:
+    kind, language = visit.query.get("kind", ""), visit.query.get("language", "")
+    if kind not in set(MailKind) or language not in LANGUAGES:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    return MailKind(kind), language
+
+
+def send_test(visit: Visit) -> Response:
+    address = str(visit.form.get("address", ""))
+    return visit.back(done_in_background(visit, lambda actions: actions.send_test_mail(address)))
+
+
+def send_report(visit: Visit) -> Response:
+    address, language = (str(visit.form.get(name, "")) for name in ("address", "language"))
+    if language not in LANGUAGES:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    return visit.back(done_in_background(visit, lambda actions: actions.send_report(address, language)))

@@ -2,7 +2,7 @@
 
 import threading
 
-from recours.dashboard.timed_cache import TimedCache
+from recours.dashboard.views.forecast import TimedCache
 from recours.sandbox import SimulatedClock
 
 

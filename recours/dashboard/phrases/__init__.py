@@ -1,1 +1,0 @@
-"""What each view says, in English and French."""
