@@ -55,7 +55,7 @@ class OperatorAction:
 
 @dataclass(frozen=True)
 class PastAction:
-    """One that is on record. `what`: of a newer version it may be none of ActionKind."""
+    """One that is on record. `what`: one of ActionKind, unless another program wrote it."""
 
     at: datetime
     what: str

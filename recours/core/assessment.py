@@ -197,7 +197,7 @@ def ranked(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
 
 
 def ranked_anew(claim: Claim, now: datetime, policy: Policy) -> State:
-    """The state of a claim in the order of today: an older version ranked it, or time or an answer has moved its place."""
+    """The state of a claim in the order of now: time or an answer has moved its place."""
     place = _ranked_pending if claim.is_pending else ranked
     state = place(claim, claim.state, now, policy)
     return asked_about(claim, state, policy) if state.asked else state

@@ -25,7 +25,7 @@ class RecordedPhrases(Generic[Key]):
         return self.texts["en"][key].format(**facts)
 
     def told(self, language: str, recorded: str) -> str:
-        """The recorded phrase in a reader's language; where it is none of these, as of another version, it is quoted."""
+        """The recorded phrase in a reader's language; where it is none of these, it is quoted."""
         if language == "en":
             return clean(recorded)
         for key, pattern in self._patterns:

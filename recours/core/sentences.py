@@ -369,7 +369,7 @@ def _parts(language: str, en: str, fr: str) -> tuple[str, str, str]:
 
 
 def stored(key: str | None, carrier: str, words: str | None) -> Said | None:
-    """What was stored; None if no key was, or one of another version."""
+    """What was stored; None if no key was, or one that is none."""
     try:
         return Said(Sentence(key), carrier, words or "") if key else None
     except ValueError:
@@ -391,7 +391,7 @@ def facts_of(said: Said | None) -> dict[str, str]:
 
 
 def said_by(facts: Mapping[str, Any], carrier: str) -> Said | None:
-    """What an event kept; None if it is of an older version, or of a newer one."""
+    """What an event kept; None if that is no sentence."""
     texts = {name: text for name, text in facts.items() if isinstance(text, str)}
     said = stored(texts.get("sentence"), carrier, texts.get("words"))
     return said and replace(said, client=texts.get("client", ""))
@@ -409,9 +409,7 @@ def said_in(text: str, said: Said | None) -> Said | None:
 def kind_of_text(text: str) -> ErrorKind | None:
     """The kind of error that a sentence of this table tells of, whatever the carrier and its words; None: it is none."""
     folded = plain(text)
-    for (
-        language
-    ) in _LAST:  # of a claim that expired, the kind is that of the last answer, which older rows do not quote
+    for language in _LAST:  # of a claim that expired, the kind is that of the last answer
         before, words, _ = _parts(language, *_of_table(_S.EXPIRED))
         folded = folded.removeprefix(plain(before + words.partition("{words}")[0].rstrip("« "))).lstrip("« ")
     return next((kind for kind, pattern in _patterns() if pattern.match(folded)), None)

@@ -1,4 +1,4 @@
-"""When recours was adopted, and what becomes of claims that other software or an older version worked on."""
+"""When recours was adopted, and what becomes of claims that other software worked on."""
 
 from collections.abc import Iterator
 from datetime import datetime

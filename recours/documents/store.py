@@ -88,7 +88,7 @@ class DocumentStore:
                 # One that was there may have counted by the rules of its time: a record points to it.
                 if found.refused and not document.refused and document.path in new:
                     found = self._set_apart(label, found, answer)
-                elif not found.refused:  # perhaps it was, by the rules of another version
+                elif not found.refused:  # perhaps it was, when the rules were others
                     apart = self.folder / REFUSED / label.carrier / Path(found.path).name
                     for file in (apart, _beside(apart)):
                         file.unlink(missing_ok=True)

@@ -187,7 +187,7 @@ ACTORS: dict[str, dict[Actor, str]] = {
 
 
 def quoted(language: str, text: str) -> str:
-    """A text of a carrier, an older version or other software, in quotation marks."""
+    """A text of a carrier or of other software, in quotation marks."""
     return f"« {clean(text)} »" if language == "fr" else f'"{clean(text)}"'
 
 

@@ -126,7 +126,7 @@ class PastAttempt:
     used: bool
     kind: str | None = None
     message: str | None = None  # in English, as in the log
-    said: Said | None = None  # the same for people; None: by an older version
+    said: Said | None = None  # the same for people; None: it has no sentence
     http_status: int | None = None
     delivered_at: datetime | None = None
     delivered_day: str | None = None  # an ISO date, where the carrier gave no time
@@ -193,7 +193,7 @@ class ListedMail:
     kind: str
     recipient: str
     subject: str
-    state: MailState | str  # a text that another version wrote
+    state: MailState | str  # a text that another program wrote
     written_at: datetime
     ended_at: datetime | None
     tries: int

@@ -275,9 +275,9 @@ def test_whose_account_was_removed_is_said(
 def test_a_list_shows_how_far_limits_are_used(
     person: Person, gives: Callable[..., Done], service: Service, accounts: ClientAccounts
 ) -> None:
-    """An account at a carrier that only a newer version knows has none."""
+    """An account at a carrier that nobody knows has none."""
     assert gives(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
-    accounts.put(3, "heppner", "x", "a newer version", datetime.now(UTC))
+    accounts.put(3, "heppner", "x", "somebody", datetime.now(UTC))
     service.add(Scenario.UNKNOWN, client_id=1)
     service.run()
     lines = person.does("accounts", "list").splitlines()

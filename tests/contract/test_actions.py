@@ -140,9 +140,7 @@ def test_the_latest_actions_on_some_subjects_and_whatever_others_spoilt(database
     assert len(log.latest(most=2)) == 2
     edit(
         database,
-        "UPDATE recours_actions SET what = 'of a newer version', details = '[]', \"by\" = :by",
+        "UPDATE recours_actions SET what = 'of somebody', details = '[]', \"by\" = :by",
         by="x\x1b[31m",
     )
-    assert {(one.what, one.by, *one.details) for one in log.latest()} == {
-        ("of a newer version", "x\\x1b[31m")
-    }
+    assert {(one.what, one.by, *one.details) for one in log.latest()} == {("of somebody", "x\\x1b[31m")}

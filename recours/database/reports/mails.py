@@ -50,7 +50,7 @@ def _written(connection: Connection, number: int) -> WrittenMail | None:
 
 
 def _listed(rows: Iterable[Any]) -> list[ListedMail]:
-    """A state that another version wrote is shown as it stands."""
+    """A state that another program wrote is shown as it stands."""
     return [
         ListedMail(
             row["id"],

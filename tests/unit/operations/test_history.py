@@ -30,7 +30,7 @@ def test_every_kind_has_a_name_in_both_languages() -> None:
         ),
         ("set_aside", {"status": "paid"}, "set aside: status 'paid'", "mise de côté : status « paid »"),
         ("edited", {"status": ["failed", "x"]}, "edited: pod_fetch_status failed → x", "modifiée : pod_fetch_status failed → x"),
-        ("of a newer version", {"a": [1, 2, 3]}, "of a newer version: a '[1, 2, 3]'", "of a newer version : a « [1, 2, 3] »"),
+        ("of somebody", {"a": [1, 2, 3]}, "of somebody: a '[1, 2, 3]'", "of somebody : a « [1, 2, 3] »"),
     ],
 )  # fmt: skip
 def test_changes_of_claims(what: str, details: Any, english: str, french: str) -> None:
