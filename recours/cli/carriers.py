@@ -65,7 +65,7 @@ def command(context: click.Context, database_url: str | None, as_json: bool) -> 
             else:
                 _show(context.obj, operations)
     elif as_json:
-        raise click.UsageError("--json belongs to 'recours carriers' alone, or after the command below it.")
+        raise click.UsageError("--json belongs to 'recours carriers' alone.")
 
 
 def _as_json(settings: Settings, operations: Operations | None) -> list[dict[str, Any]]:
