@@ -476,7 +476,7 @@ def _open(form: str) -> str:
 
 def fullest_report() -> Report:
     """A run's report with every line and key that there can be."""
-    everything = Stats(skipped_reserved=1, skipped_locked=1, last_attempts=1, samples=1, sampled_proofs=1)
+    everything = Stats(skipped_reserved=1, skipped_locked=1, last_attempts=1)
     return Report("worker", "id", datetime(2026, 2, 6, tzinfo=UTC), 1.0, everything)
 
 

@@ -56,7 +56,7 @@ from recours.core.quota import (
 from recours.core.sentences import MISTYPED, OF_CLIENT, Said, Sentence, carrier_message, sentence
 from recours.core.text import LocalTime, Redactor, format_minute, plural
 from recours.runs.log import log
-from recours.runs.ports import Asked, Clock, Fetched, Reservation, Tracked
+from recours.runs.ports import Asked, Clock, Fetched, Reservation
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
 
@@ -474,30 +474,6 @@ class APIRequestQueue:
             found = {}
         bundle.note_tracking(found)
         self._mention_unanswered(key, bundle, failure)
-
-    def track(self, reservation: Reservation, key: str, number: str, claim: Any) -> Tracked:
-        """See `Queue`."""
-        client, session = self._line(key, reservation)
-        found: Delivery | Failure | None
-        try:
-            answer = client.track_many([number], session)
-            found = answer if isinstance(answer, Failure) else answer.get(number)
-        except CallError as failed:
-            found = _failure(failed, session)
-        finally:
-            self._settle([reservation])
-        if found is None:
-            found = Failure.of(Sentence.ANSWER_UNREADABLE, self._name(key))
-        if isinstance(found, Delivery):
-            # As beside a refusal, for texts without secrets: there is no document here.
-            shown = self._redacted(replace(_NO_DOCUMENT, delivery=found), client)
-            return Tracked(shown.delivery or found, session.calls)
-        counts: list[_Count] = []
-        told = _Answer(self._redacted(found, client), session.accepted, session.last)
-        failure = self._meant(key, reservation, number, told, claim, counts)
-        if isinstance(failure, Retrieved):
-            raise TypeError("a call for the tracking brings no document")
-        return Tracked(failure, session.calls + sum(count.kinds.total() for count in counts))
 
     def _mention_unanswered(self, key: str, bundle: Bundle, failure: Outcome | None) -> None:
         """A carrier that does not take several numbers after all would else go unnoticed: it only costs more calls."""

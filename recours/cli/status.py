@@ -192,17 +192,14 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
 
 
 def _returns(seen: Overview, catalog: Catalog) -> Table:
-    columns = ["Carrier", "Calls", "PODs", "Calls per POD", "For claims given up", "In dispute, secured"]
-    if has_samples := any(found.of_samples for found in seen.returns):
-        columns.append("For samples")
+    columns = ("Carrier", "Calls", "PODs", "Calls per POD", "For claims given up", "In dispute, secured")
     rows: list[tuple[str, ...]] = []
     for found in seen.returns:
         each = "" if found.calls_per_proof is None else f"{found.calls_per_proof:.1f}"
         money = _money(found.secured)
         name = catalog.name_of(found.carrier, found.carrier)
-        row = (name, str(found.calls), str(found.proofs), each, str(found.in_vain), money)
-        rows.append((*row, str(found.of_samples)) if has_samples else row)
-    return Table("What calls brought", tuple(columns), rows, frozenset(columns[1:]))
+        rows.append((name, str(found.calls), str(found.proofs), each, str(found.in_vain), money))
+    return Table("What calls brought", columns, rows, frozenset(columns[1:]))
 
 
 def _money(amounts: Mapping[str, float]) -> str:
@@ -308,8 +305,8 @@ def _attempt(attempt: PastAttempt, found: Explanation) -> tuple[str, ...]:
     what = "fetch" if attempt.retry == 0 else f"retry {attempt.retry}"
     if attempt.outcome == ATTACHED:
         what = "by hand"
-    elif attempt.is_last or attempt.is_sample:
-        what = "last attempt" if attempt.is_last else "sample"
+    elif attempt.is_last:
+        what = "last attempt"
     if found.account and attempt.was_asked:
         what += f", {account_text(attempt.account or HOUSE, found.facts.client)}"
     status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""

@@ -76,8 +76,6 @@ class Policy:
     # Carriers, by their keys, that forget a parcel after so many days.
     evidence_days: Mapping[str, int] = field(default_factory=dict)
     last_attempt: timedelta | None = None  # so long before the end of its deadline; None: none is made
-    # How many claims a day that gave up are tried once more with spare calls, by carriers' keys: see core.samples.
-    samples: Mapping[str, int] = field(default_factory=dict)
 
     def sets_aside(self, claim: Claim) -> bool:
         """Tell whether the claim's own status says that no POD is wanted any more."""

@@ -93,8 +93,8 @@ class History:
         texts = self.texts
         if attempt.outcome == ATTACHED:
             yield texts("attempt_by_hand")
-        elif attempt.is_last or attempt.is_sample:
-            yield texts("attempt_last" if attempt.is_last else "attempt_sample")
+        elif attempt.is_last:
+            yield texts("attempt_last")
         else:
             yield texts("attempt_retry", number=attempt.retry) if attempt.retry else texts("attempt_first")
         yield clean(self.catalog.name_of(attempt.carrier, attempt.carrier), 60)
@@ -137,4 +137,4 @@ def _likeness(attempt: PastAttempt) -> tuple[object, ...]:
     if attempt.kind is None or attempt.outcome == "success":
         return (attempt.id,)
     of = (attempt.outcome, attempt.kind, attempt.carrier, attempt.number, attempt.account)
-    return (*of, attempt.is_last, attempt.is_sample)
+    return (*of, attempt.is_last)

@@ -174,20 +174,11 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "no_timeline": ("Nothing happened yet.", "Rien ne s'est encore passé."),
     "attempt_first": ("First fetch", "Première demande"),
     "attempt_last": ("Last attempt", "Dernière tentative"),
-    "attempt_sample": ("Sample", "Sondage"),
     "attempt_by_hand": ("By hand", "À la main"),
     "outcome_attached": ("a proof was attached", "une preuve a été jointe"),
     "attempt_retry": ("Attempt {number}", "Tentative {number}"),
     "outcome_success": ("the proof was fetched", "la preuve a été obtenue"),
     "outcome_failed": ("failed", "échec"),
-    "outcome_tracked": (
-        "the parcel was tracked after its proof had come",
-        "colis suivi après l'arrivée de la preuve",
-    ),
-    "outcome_sampled": (
-        "no proof, the claim stays given up",
-        "toujours pas de preuve, le dossier reste abandonné",
-    ),
     "outcome_left": ("deferred, no attempt used", "reportée, aucune tentative comptée"),
     "mail": ("Mail", "Courriel"),
     "event_pod_failed": (

@@ -59,7 +59,7 @@ from recours.database.rows import (
     unedited,
     update_leased,
 )
-from recours.database.tables import LAST_ATTEMPT, SAMPLE, attempts, claims
+from recours.database.tables import LAST_ATTEMPT, attempts, claims
 from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
 from recours.runs.source import is_as_found
 
@@ -163,14 +163,6 @@ class ClaimRepository:
         query = select(_c.pod_rank_at).where(*of_lane, *to_come).order_by(_c.pod_rank_at).limit(most)
         with self.database.read() as connection:
             return [at for at in connection.scalars(query) if at is not None]
-
-    def coming_due(self, carrier: str, until: datetime, most: int) -> int:
-        """See `Claims`. Reads what waits for a retry until then, of all carriers."""
-        of_lane = at_stage(Stage.WAITING), _c.pod_next_retry_at <= until, _c.pod_carrier_key == carrier
-        waiting = select(_c.id).where(*of_lane, unedited())
-        first = waiting.order_by(_c.pod_next_retry_at).limit(most).subquery()
-        with self.database.read() as connection:
-            return int(connection.scalar(select(func.count()).select_from(first)) or 0)
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
@@ -469,7 +461,7 @@ def circumstances(attempt: Attempt) -> dict[str, Any]:
 
     `calls`: how many of each kind; `deadline`: an ISO date; `amount`: in dispute, in the claim's currency; `client`: its id;
     `age_h`: hours since the claim was made; `last_attempt`: it was the one before the deadline, beside the retries;
-    `sample`: the claim had given up. What is unknown is left out.
+    What is unknown is left out.
     """
     claim = attempt.claim
     age = None if claim.created_at is None else attempt.started_at - claim.created_at
@@ -480,7 +472,6 @@ def circumstances(attempt: Attempt) -> dict[str, Any]:
         "client": claim.client_id if isinstance(claim.client_id, int | None) else clean(claim.client_id, 40),
         "age_h": None if age is None else round(age.total_seconds() / 3600, 2),
         LAST_ATTEMPT: attempt.is_last or None,
-        SAMPLE: attempt.is_sample or None,
     }
     return {name: fact for name, fact in facts.items() if fact is not None and fact != {}}
 

@@ -169,8 +169,8 @@ runs = Table(
     Index("ix_recours_runs_day", "started_at"),
 )
 
-# Of an attempt's circumstances: that it was the last one before the deadline; that it was a sample of a claim that gave up.
-LAST_ATTEMPT, SAMPLE = "last_attempt", "sample"
+# Of an attempt's circumstances: that it was the last one before the deadline.
+LAST_ATTEMPT = "last_attempt"
 
 # A document is what a successful attempt brought: it stands in the attempt's row, and recours_documents is a view.
 attempts = Table(

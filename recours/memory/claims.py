@@ -63,10 +63,6 @@ class MemoryClaims:
         ends = (state.rank_at for state in states if state.rank_is_deadline and state.rank_at)
         return sorted(end for end in ends if end >= now)[:most]
 
-    def coming_due(self, carrier: str, until: datetime, most: int) -> int:
-        due = self.table.due(Stage.WAITING, until)
-        return min(most, sum(row.carrier_key == carrier and row.is_unedited() for row in due))
-
     def times_asked(self, claim: Claim) -> int:
         return self._asked[claim.id, claim.number]
 

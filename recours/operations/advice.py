@@ -191,7 +191,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "unnumbered": "Enter its tracking number: the next run takes it up.",
         "resume": "Resume {carrier}: recours resume {key}",
         "passed": "It used all its retries, and is not tried again automatically.",
-        "sampled": "It used all its retries.",
         "afresh": "To have it start afresh: recours reopen {reference}",
     },
     "fr": {
@@ -210,25 +209,21 @@ TEXTS: dict[str, dict[str, str]] = {
         "unnumbered": "Saisissez le numéro de suivi : la prochaine exécution reprend la réclamation.",
         "resume": "Mettez fin à la pause de {carrier} : recours resume {key}",
         "passed": "Tous les essais sont faits ; il n'y en aura pas d'autre automatiquement.",
-        "sampled": "Tous les essais sont faits.",
         "afresh": "Pour relancer la recherche depuis le début : recours reopen {reference}",
     },
 }
 
 
-def advice(
-    language: str, claim: Claim, where: Position, carrier: str, client: str, *, is_sampled: bool = False
-) -> tuple[str, ...]:
+def advice(language: str, claim: Claim, where: Position, carrier: str, client: str) -> tuple[str, ...]:
     """What could be done, the most useful first; empty: nothing.
 
-    `carrier`, `client`: their names for people; no client: none has an account of its own. `is_sampled`: it may be tried
-    once more with a spare call, though it gave up.
+    `carrier`, `client`: their names for people; no client: none has an account of its own.
     """
     of_kind = _of_kind(language, where.kind, is_clients=claim.account != HOUSE, client=client)
     texts = TEXTS[language] | {_OF_KIND: of_kind}
     keys = _whatever_its_kind(where)
     if not keys and where.kind and claim.fetch_status != FetchStatus.SUCCESS:
-        keys = _against(where.kind, where, is_sampled=is_sampled)
+        keys = _against(where.kind, where)
     facts = {
         "reference": claim.reference,
         "carrier": carrier or texts["the_carrier"],
@@ -254,10 +249,9 @@ def _whatever_its_kind(where: Position) -> tuple[str, ...]:
     return ("resume",) if where.refusal and closing_of(where.refusal) is Closing.STOPPED else ()
 
 
-def _against(kind: ErrorKind, where: Position, *, is_sampled: bool) -> tuple[str, ...]:
+def _against(kind: ErrorKind, where: Position) -> tuple[str, ...]:
     if where.state.stage is Stage.GIVEN_UP:
-        passed = "sampled" if is_sampled else "passed"
-        return (passed if passes_by_itself(kind) else _OF_KIND), "afresh"
+        return ("passed" if passes_by_itself(kind) else _OF_KIND), "afresh"
     may_try = where.state.stage in _OF_FAILED and not where.refusal
     return (_OF_KIND, "again") if may_try else (_OF_KIND,)
 

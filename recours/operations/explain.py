@@ -18,7 +18,6 @@ from recours.core.last_attempt import last_attempt_text, made_at
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.policy import DUE_SLACK, Policy
-from recours.core.samples import LONGEST_AGO, may_be_sampled
 from recours.core.text import clean, plural
 from recours.operations.advice import advice
 from recours.operations.evidence import ClaimEvidence, piece_json
@@ -158,15 +157,6 @@ class _Case:
         """As the next run finds it."""
         return self.where.state
 
-    @property
-    def is_sampled(self) -> bool:
-        """Tell whether it may be tried once more with a spare call, though it gave up."""
-        carrier, since = self.claim.carrier, self.now - LONGEST_AGO
-        if carrier not in self.policy.samples or not may_be_sampled(self.claim, self.now, self.policy):
-            return False
-        failed = (one for one in self.facts.attempts if one.outcome == "failed" and one.carrier == carrier)
-        return any(one.started_at >= since for one in failed)
-
     def shown(self, at: datetime | None) -> str:
         return self.texts.minute(at)
 
@@ -196,7 +186,7 @@ def explain(
         facts=facts,
         standing=(*_unseen(case), _where(case, listed), *_beside(case)),
         next_why=_next_why(case),
-        advice=advice(language, claim, where, carrier, facts.client, is_sampled=case.is_sampled),
+        advice=advice(language, claim, where, carrier, facts.client),
         by_fleet=by_fleet,
         account=account_text(claim.account, facts.client) if facts.client else "",
         zone=policy.zone,
@@ -293,10 +283,7 @@ def _where_failed(case: _Case) -> str:
         number = clean(case.claim.number or "", 60)  # its present one: attempts with another do not count
         asked = sum(attempt.was_asked and attempt.number == number for attempt in case.facts.attempts)
         last = " after a last attempt before its deadline" if made_at(state, case.now) else ""
-        again = "No run tries it again"
-        if case.is_sampled:
-            again += ", unless as a sample with calls that no claim needs (RECOURS_SAMPLES)"
-        return f"It was given up{last}; {times_asked('en', asked)}. {again}."
+        return f"It was given up{last}; {times_asked('en', asked)}. No run tries it again."
     if state.retries_used >= most:
         end = (
             "the next run of the scheduler gives it up"
@@ -363,7 +350,7 @@ def _account(case: _Case) -> list[str]:
 
 def _after_deaths(case: _Case) -> str:
     times = case.state.interruptions
-    if case.state.stage is Stage.GIVEN_UP:  # it was a sample, or somebody asked for it
+    if case.state.stage is Stage.GIVEN_UP:  # somebody asked for it
         end = "it stays given up"
     elif times >= MOST_INTERRUPTIONS:
         end = "the next run does not ask again, and records an internal error"

@@ -45,7 +45,7 @@ class Tally:
     day: date
     carrier: str  # its key, or the name that the claim had
     retry: int
-    outcome: str  # success, failed, left, tracked, sampled
+    outcome: str  # success, failed, left
     kind: str | None
     count: int
 
@@ -122,7 +122,7 @@ class PastAttempt:
     started_at: datetime
     duration_s: float
     calls: int
-    outcome: str  # success, failed, left, tracked, sampled
+    outcome: str  # success, failed, left
     used: bool
     kind: str | None = None
     message: str | None = None  # in English, as in the log
@@ -137,7 +137,6 @@ class PastAttempt:
     document_type: str | None = None
     document_source: str | None = None
     is_last: bool = False  # the last attempt before the deadline, beside the retries
-    is_sample: bool = False  # of a claim that had given up
     account: int | None = None  # the number of the client's account that was asked last; None: the house's
 
     @property

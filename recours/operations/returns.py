@@ -28,7 +28,6 @@ class Spent:
     brought_proof: bool
     was_too_many: bool  # the carrier itself took no more calls
     gave_up: bool  # the claim did, since
-    is_sample: bool = False  # the claim had given up before
     amount: float = 0.0  # in dispute; 0: unknown
     currency: str = ""
     account: int = HOUSE  # whose answer it was
@@ -45,8 +44,7 @@ class CallReturn:
     carrier: str
     calls: int
     proofs: int
-    in_vain: int  # of these calls: about claims that gave up, samples apart
-    of_samples: int  # of these calls: spare ones, about claims that had given up before
+    in_vain: int  # of these calls: about claims that gave up
     secured: Mapping[str, float]  # amounts in dispute of the claims with a proof, by currency
 
     @property
@@ -60,7 +58,6 @@ class CallReturn:
             "proofs": self.proofs,
             "calls_per_proof": self.calls_per_proof,
             "calls_in_vain": self.in_vain,
-            "calls_of_samples": self.of_samples,
             "secured": dict(self.secured),
         }
 
@@ -108,8 +105,7 @@ def _return_of(carrier: str, spent: Sequence[Spent]) -> CallReturn:
         carrier,
         calls=sum(one.calls for one in spent),
         proofs=sum(one.brought_proof for one in spent),
-        in_vain=sum(one.calls for one in spent if one.gave_up and not one.is_sample),
-        of_samples=sum(one.calls for one in spent if one.is_sample),
+        in_vain=sum(one.calls for one in spent if one.gave_up),
         secured={currency: round(total, 2) for currency, total in sorted(secured.items())},
     )
 

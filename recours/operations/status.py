@@ -21,7 +21,7 @@ from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_sta
 from recours.operations.records import Backlog, Records, Run, Tally, by_carrier, iso
 from recours.operations.returns import MOST_ATTEMPTS, CallReturn, HighLimit, Spent, call_returns, high_limits
 from recours.operations.stakes import Stake
-from recours.runs.ports import ATTACHED, SAMPLED, TRACKED
+from recours.runs.ports import ATTACHED
 from recours.runs.worker import LATE_AFTER, STOPPED
 
 # Latest runs that are read, to find some that never ended.
@@ -145,7 +145,7 @@ def worker_status(worker: str, schedule: timedelta, runs: Sequence[Run], now: da
 class Rate:
     """Attempts, counted. `left`: that used no attempt, such as a limit of the carrier's; they are outside the rate.
 
-    A call that only tracked the parcel of a proof is none of them, nor is a sample in vain of a claim that gave up.
+    A proof that a person attached is none of them.
     """
 
     success: int = 0
@@ -176,8 +176,8 @@ def rates(tallies: Iterable[Tally], by: Callable[[Tally], _Key]) -> dict[_Key, R
 
 
 def of_attempts(tallies: Iterable[Tally]) -> list[Tally]:
-    """Those of attempts: neither samples nor calls that only tracked a parcel."""
-    return [tally for tally in tallies if tally.outcome not in (TRACKED, SAMPLED, ATTACHED)]
+    """Those of attempts: not what a person attached."""
+    return [tally for tally in tallies if tally.outcome != ATTACHED]
 
 
 def days_until(last: date, count: int) -> list[date]:

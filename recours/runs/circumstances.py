@@ -30,7 +30,6 @@ def in_force(policy: Policy, **options: float) -> dict[str, Any]:
         "last_attempt_h": policy.last_attempt and policy.last_attempt / _HOUR,
         "expire_days": policy.expire_after and policy.expire_after.days,
         "document_first": sorted(policy.document_first),
-        "samples": dict(sorted(policy.samples.items())),
         **options,
     }
 
@@ -63,7 +62,6 @@ class MetCarrier:
 
     due: int = 0
     asked: int = 0
-    samples: int = 0  # claims that had given up; none is among the asked ones
     closures: list[Closure] = field(default_factory=list)
 
     def close(self, closure: Closure) -> None:
@@ -78,8 +76,6 @@ class MetCarrier:
             "due": self.due,
             "asked": self.asked,
         }
-        if self.samples:
-            facts["samples"] = self.samples
         return facts | ({"closed": [one.as_json() for one in self.closures]} if self.closures else {})
 
 
@@ -115,11 +111,6 @@ class Circumstances:
                 if lane.refusal and lane.closed_at:
                     met.close(Closure(closing_kind(lane.refusal), lane.closed_at, lane.refusal.until))
 
-    def sampled(self, key: str, claims: int) -> None:
-        """Note so many samples of a carrier."""
-        if met := self._of(key):
-            met.samples += claims
-
     def add(self, other: "Circumstances") -> None:
         """Add what another run met: claims asked about are summed; of the due ones the most at a time is kept."""
         self.policy = self.policy or other.policy
@@ -127,7 +118,6 @@ class Circumstances:
             if met := self._of(key):
                 met.due = max(met.due, theirs.due)
                 met.asked += theirs.asked
-                met.samples += theirs.samples
                 for closure in theirs.closures:
                     met.close(closure)
 

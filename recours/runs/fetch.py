@@ -5,10 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from recours.core.claim import Stage
-from recours.runs.completion import complete_proofs
 from recours.runs.leasing import Limits
 from recours.runs.log import log
-from recours.runs.sampling import Sampling
 from recours.runs.worker import LATE_AFTER, RULE, Worker
 
 # The other worker, whose module knows this one: a test holds these to it.
@@ -39,29 +37,6 @@ class PODFetchWorker(Worker):
         last = self.deps.journal.last_run(SCHEDULER, now)
         others = Stage.READY if last is not None and now - last <= LATE_AFTER * SCHEDULERS_RUNS else None
         return replace(super().limits(lanes), others=others)
-
-    def tidy(self, carriers: Collection[str] = (), *, longest: timedelta | None = None) -> None:
-        """Also use calls that no claim needs, where settings say so. Raises RunError."""
-        super().tidy(longest=longest)
-        if (self.policy.document_first or self.policy.samples) and not self.options.claims:
-            try:
-                self._use_spare_calls(carriers or self.options.carriers)
-            finally:
-                self.deps.queue.leave()
-
-    def _use_spare_calls(self, carriers: Collection[str]) -> None:
-        """Ask who signed the proofs whose documents were asked for first; then sample claims that gave up."""
-        deps, token = self.deps, self._recorder.token
-        if deps.proofs and self.policy.document_first:
-            complete_proofs(deps, deps.proofs, self.catalog, token, self.may_go_on, carriers)
-        if deps.samples and self.policy.samples and not self.has_failed:
-            sampling = Sampling(
-                deps, deps.samples, self.catalog, self._recorder, self._unknown, self.may_go_on
-            )
-            for key, claims in sampling.run(carriers):
-                self.carriers_asked.add(key)
-                self.circumstances.sampled(key, claims)
-            self.mention_unknown()
 
     def say_found(self, ready: int, locked: int) -> None:
         """How many claims are pending."""

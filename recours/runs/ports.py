@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from recours.core.accounts import HOUSE, AccountKey
+from recours.core.accounts import HOUSE
 from recours.core.claim import Claim, Delivery, Stage, State, Urgency
 from recours.core.decision import Decision
 from recours.core.errors import RunError
@@ -110,14 +110,6 @@ class Fetched:
     remember: int | None = None  # the account that the claim is asked with from now on
 
 
-@dataclass(frozen=True)
-class Tracked:
-    """What a call for the tracking alone found, and how many calls that were."""
-
-    found: Delivery | Failure
-    calls: int
-
-
 class Queue(Protocol):
     """The only way to a carrier: `APIRequestQueue`. `key` is an account's, see `recours.core.accounts`."""
 
@@ -159,9 +151,6 @@ class Queue(Protocol):
         Raises what is recours's own fault only: the rest was not asked about.
         """
 
-    def track(self, reservation: Reservation, key: str, number: str, claim: Any) -> Tracked:
-        """Ask where one parcel is, and not for its document. Raises what is recours's own fault."""
-
     def asks_alone(self, key: str) -> bool:
         """Tell whether one fetch at a time is to begin: it presents our account, which no answer has accepted in this run."""
 
@@ -178,10 +167,7 @@ class Queue(Protocol):
 # ---------------------------------------------------------------- the database
 
 
-# Attempts end as success, failed or left. Beside them stand calls that only tracked the parcel of a proof, and samples of
-# claims that gave up (see core.samples) which brought no proof; with one they are a success.
-TRACKED, SAMPLED = "tracked", "sampled"
-# No attempt at all: a person attached a proof.
+# Attempts end as success, failed or left. This is none: a person attached a proof.
 ATTACHED = "attached"
 
 
@@ -194,13 +180,12 @@ class Attempt:
     started_at: datetime
     duration_s: float
     calls: int
-    outcome: str  # success, failed, left, sampled, attached
+    outcome: str  # success, failed, left, attached
     used: bool
     failure: Failure | None = None
     evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
     kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
-    is_sample: bool = False  # of a claim that gave up
     by: str | None = None  # who attached the evidence; None: a run obtained it
     is_beside: bool = False  # the claim keeps the proof that it has
     account: int = HOUSE  # the number of the one that was asked last
@@ -275,9 +260,6 @@ class Claims(Protocol):
 
     def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
         """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `most`."""
-
-    def coming_due(self, carrier: str, until: datetime, most: int) -> int:
-        """How many claims of a carrier wait for a retry that is due by then; counted up to `most`."""
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
@@ -441,59 +423,6 @@ class Enrolment(Protocol):
         """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
 
 
-@dataclass(frozen=True)
-class UntrackedProof:
-    """A proof of which nobody knows who signed it, and when: the attempt that brought it, and what to ask with."""
-
-    attempt_id: int
-    claim_id: Any
-    carrier: str
-    number: str
-    account: int = HOUSE  # the number of the one that it came with
-
-    @property
-    def account_key(self) -> str:
-        return str(AccountKey(self.carrier, self.account))
-
-
-class Proofs(Protocol):
-    """Proofs that came without a delivery: their documents were asked for before the parcels were tracked."""
-
-    def lease_untracked(
-        self, carrier: str, since: datetime, most: int, lease: Lease, now: datetime
-    ) -> list[UntrackedProof]:
-        """Hold the latest such proofs since then whose parcels were never tracked."""
-
-    def record_tracking(
-        self, proof: UntrackedProof, tracked: Tracked, begun_at: datetime, duration_s: float, lease: Lease
-    ) -> None:
-        """Write what the tracking found beside the proof; its parcel counts as tracked, whatever that was."""
-
-
-class Samples(Protocol):
-    """Claims that gave up, for `recours.runs.sampling`."""
-
-    def lease_carrier(self, carrier: str, lease: Lease, now: datetime) -> bool:
-        """Have the carrier's samples for this run alone; False: another run, on whichever machine, has them."""
-
-    def release_carrier(self, carrier: str, lease: Lease) -> None:
-        """Others may make the carrier's samples."""
-
-    def made(self, carrier: str, since: datetime) -> int:
-        """How many samples of the carrier were made since then, by all runs."""
-
-    def choose(
-        self, carrier: str, most: int, fits: Callable[[Claim], bool], since: datetime, now: datetime
-    ) -> list[Claim]:
-        """Some of the carrier's claims that gave up and fit, at random; those come first that were never sampled.
-
-        Only claims that have an attempt since then, free of leases. Among very many not each is looked at.
-        """
-
-    def lease(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
-        """Lease one that was chosen, as it is now; None if it did not stay given up, others have it, or it was edited."""
-
-
 class Timestamps(Protocol):
     """A third party's word that the chain of custody was there at a time."""
 
@@ -567,6 +496,4 @@ class Dependencies:
     post: Post | None = None
     observer: RunObserver | None = None
     enrolment: Enrolment | None = None
-    proofs: Proofs | None = None  # None: none is completed
-    samples: Samples | None = None  # None: none is made
     timestamps: Timestamps | None = None  # None: nothing is stamped

@@ -13,11 +13,10 @@ from recours.core.errors import ErrorKind, is_persistent
 from recours.core.last_attempt import awaits_last_attempt, is_last_attempt, last_attempt_text
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
-from recours.core.samples import after_sample
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.attempt import Ended
 from recours.runs.log import log
-from recours.runs.ports import SAMPLED, Attempt, Claims, Clock, Lease, NotRecordedError, RunObserver
+from recours.runs.ports import Attempt, Claims, Clock, Lease, NotRecordedError, RunObserver
 from recours.runs.summary import Stats
 
 
@@ -85,24 +84,6 @@ class Recorder:
             ],
             now,
         )
-
-    def conclude_sample(self, claim: Claim, ended: Ended) -> None:
-        """Record a sample of a claim that gave up, and say what came of it. Raises RunError."""
-        now = self.clock.now()
-        decision = _remembered(after_sample(claim, ended.outcome, now, ended.shown), ended)
-        is_found = isinstance(ended.outcome, Retrieved)
-        outcome = "success" if is_found else SAMPLED
-        retry = claim.state.retries_used
-        made = replace(_attempt(claim, ended, decision), retry=retry, outcome=outcome, is_sample=True)
-        (as_taken,) = self.claims.record([(made, decision)], Lease(self.token, now), now)
-        self.stats.samples += 1
-        self.stats.sampled_proofs += is_found and as_taken
-        if not as_taken:
-            log.info(_edited_text(claim))
-        elif isinstance(ended.outcome, Retrieved):
-            log.info(f"✅ SUCCESS: POD fetched for {claim.reference} by a sample")
-        else:
-            log.info(f"No POD for {claim.reference} - {ended.outcome.message}; it stays given up")
 
     def end(self, claim: Claim, decision: Decision) -> None:
         """Record that a claim gave up without a call."""

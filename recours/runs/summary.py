@@ -28,8 +28,6 @@ class Stats:
     skipped_reserved: int = 0  # due claims left behind: calls are kept for new or more urgent ones
     skipped_locked: int = 0  # claims that another program held
     last_attempts: int = 0  # before a deadline; each is among success or failed too
-    samples: int = 0  # of claims that gave up; none is among success or failed
-    sampled_proofs: int = 0  # that samples brought
 
     @property
     def total(self) -> int:
@@ -69,7 +67,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`; the usage is that of each carrier's longest window."""
         counts = asdict(self.stats)
-        for rare in ("skipped_locked", "last_attempts", "samples", "sampled_proofs"):
+        for rare in ("skipped_locked", "last_attempts"):
             if not counts[rare]:
                 del counts[rare]  # there for those who look for the reason of what a run did
         return {
@@ -98,8 +96,6 @@ class Report:
             f"⚠️ Skipped (carrier): {stats.skipped_carrier}",
             *_if_any("⚠️ Skipped (locked by another program)", stats.skipped_locked),
             *_if_any("Last attempts", stats.last_attempts),
-            *_if_any("Samples", stats.samples),
-            *_if_any("Proofs by samples", stats.sampled_proofs),
             f"🛑 Max retries reached: {stats.max_retries_reached}",
             f"Success rate: {stats.success_rate:.1f}%",
         ]

@@ -239,15 +239,11 @@ class Worker(ABC):
         """Log the codes that carriers sent and that no table has, since this was last done."""
         self._unknown.mention()
 
-    def tidy(self, carriers: Collection[str] = (), *, longest: timedelta | None = None) -> None:
+    def tidy(self, *, longest: timedelta | None = None) -> None:
         """What is not urgent: say which claims are set aside, adopt those that were exhausted before, have the chain of custody stamped.
 
-        Raises RunError.
-
-        For `longest`; by default for what is left of the run. `carriers`: those whose spare calls may be used (none named:
-        of all that the run is for).
+        For `longest`; by default for what is left of the run. Raises RunError.
         """
-        del carriers  # only the fetch worker uses spare calls
         if longest is not None:
             self._end_after(longest)
         self._mention_set_aside()

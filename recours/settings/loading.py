@@ -248,7 +248,6 @@ class _Reading:
             self._fault(f"{BACKOFF_HOURS.name}: {'; '.join(faults)}.")
             waits = DEFAULT_WAITS
         rules = {name: self.value(row) for name, row in POLICY.items()}
-        rules["samples"] = self._samples(POLICY["samples"], rules["samples"])
         document_first = frozenset(
             spec.key
             for spec in self.catalog.specs.values()
@@ -261,26 +260,6 @@ class _Reading:
             evidence_days=self.catalog.evidence_days,
             **rules,
         )
-
-    def _samples(self, row: Setting, named: Iterable[tuple[str, int]]) -> dict[str, int]:
-        """How many a day, by the keys of carriers; people may name these as they write them."""
-        set_by = self.found.get(row.name)
-        place = f"{row.name} in {set_by.source}" if set_by else row.name
-        samples: dict[str, int] = {}
-        for name, number in named:
-            key = self.catalog.resolve(name)
-            if key is None:
-                self._fault(f"{place}: {self.catalog.no_such(name)}")
-            elif key in samples:
-                self._fault(f"{place}: it names {self.catalog.name_of(key)} twice.")
-            else:
-                samples[key] = number
-        for key in [key for key in samples if not self.catalog.specs[key].issues_documents]:
-            del samples[key]
-            self.warnings.append(
-                f"{place}: {self.catalog.name_of(key)} gives no documents, so none of its claims is sampled."
-            )
-        return samples
 
     def _limits(self, spec: CarrierSpec) -> tuple[Limit, ...]:
         rows = (

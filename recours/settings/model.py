@@ -82,21 +82,6 @@ def statuses(text: str) -> frozenset[str]:
     return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
 
 
-def numbers_by_carrier(low: int, high: int) -> Callable[[str], tuple[tuple[str, int], ...]]:
-    """`chronopost:5,ups:10`: whole numbers, each with the name of a carrier; or nothing."""
-    number_in = whole(low, high)
-
-    def parse_one(text: str) -> tuple[str, int]:
-        name, colon, number = text.partition(":")
-        if not colon or not name.strip():
-            raise ValueError(
-                f"'{text[:40]}' is no carrier with a number; write for example chronopost:5,ups:10"
-            )
-        return name.strip(), number_in(number.strip())
-
-    return lambda text: tuple(parse_one(part) for part in text.split(",")) if text else ()
-
-
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in choices:
@@ -315,7 +300,6 @@ POLICY = {
     "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "how many days after its response_deadline a claim is given up, 0: never"),
     "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline at which a claim gets one last attempt, 0: never"),
     "patience": Setting("RECOURS_POD_PATIENCE_DAYS", "14", days(whole(1, 365)), "days after the delivery until which a missing proof may still come"),
-    "samples": Setting("RECOURS_SAMPLES", "", numbers_by_carrier(1, 1000), "how many claims a day that gave up are tried once more with spare calls, by carrier: chronopost:5,ups:10"),
     "tell_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
     "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "report a temporary error that outlasted every retry to clients too"),
 }  # fmt: skip

@@ -16,8 +16,6 @@ from recours.database.custody import DatabaseTimestamps
 from recours.database.engine import Database
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.proofs import DatabaseProofs
-from recours.database.samples import DatabaseSamples
 from recours.documents.store import DocumentStore, erase
 from recours.logs import local, run_log
 from recours.monitoring.observers import ProgressBar, RunObservers
@@ -71,8 +69,6 @@ def make_worker(
         else None,
         observer=observer,
         enrolment=enrolment_of(settings, database, columns),
-        proofs=DatabaseProofs(database, run_id, kind.name),
-        samples=DatabaseSamples(database, catalog, columns, redact),
         timestamps=_timestamps(settings, database, token or run_id),
     )
     options = replace(

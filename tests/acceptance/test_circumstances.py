@@ -2,7 +2,7 @@
 
 import json
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from recours.carriers.registry import CATALOG
@@ -92,7 +92,6 @@ def test_a_run_keeps_the_policy_and_what_it_met_of_each_carrier(service: Service
         "QUOTA_UPS_TOKEN": "20/hour",
         "RECOURS_LAST_ATTEMPT_HOURS": "30",
         "CHRONOPOST_DOCUMENT_FIRST": "true",
-        "RECOURS_SAMPLES": "ups:3",
     }
     service.add(S.DELIVERED)
     service.add(S.DELIVERED)
@@ -107,7 +106,6 @@ def test_a_run_keeps_the_policy_and_what_it_met_of_each_carrier(service: Service
         "last_attempt_h": 30,
         "expire_days": 30,
         "document_first": ["chronopost"],
-        "samples": {"ups": 3},
         "batch_size": 7,
         "concurrency": 2,
         "carrier_concurrency": 4,
@@ -176,15 +174,3 @@ def test_a_run_without_claims_keeps_the_policy_alone(service: Service) -> None:
     found = last_run(service)
     assert found["policy"]["max_retries"] == 4
     assert found["carriers"] == {}
-
-
-def test_a_run_that_only_samples_keeps_the_units_that_this_took(service: Service) -> None:
-    service.environment |= {"QUOTA_CHRONOPOST": "50/day@UTC", "RECOURS_SAMPLES": "chronopost:2"}
-    for _ in range(3):
-        service.add(S.POD_LATE)
-    service.run_on_turns(103)
-    service.clock.advance(datetime(2026, 2, 6, 23, tzinfo=UTC) - service.clock.now())
-    service.run(PODFetchWorker)
-    chronopost = last_run(service)["carriers"]["chronopost"]
-    assert (chronopost["due"], chronopost["asked"], chronopost["samples"]) == (0, 0, 2)
-    assert chronopost["limits"]["50/day@UTC"]["used"] > 0

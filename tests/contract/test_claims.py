@@ -748,7 +748,6 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
     "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),
-    "coming due": (lambda run: run.claims.coming_due("chronopost", NOW, 1000), "waiting"),
     "deadlines": (lambda run: run.claims.deadlines(Stage.READY, "chronopost", 1000, NOW), "ready"),
     "competitors": (
         lambda run: DatabaseCompetitors(run.database, look(run.database), CATALOG).of(

@@ -218,9 +218,6 @@ def test_what_attempts_spent_comes_with_the_claims_they_were_about(
         ATTEMPT | limited | {"claim_id": other, "started_at": NOW - MINUTE, "http_status": 429},
         ATTEMPT | limited | {"claim_id": 999_999, "started_at": NOW - 2 * MINUTE, "http_status": None},
         ATTEMPT | {"claim_id": mine, "started_at": NOW + MINUTE},
-        ATTEMPT
-        | {"claim_id": other, "outcome": "sampled", "started_at": NOW - 3 * MINUTE}
-        | {"circumstances": {"sample": True}},
     )
     found = records.spent(NOW - 5 * MINUTE, NOW + MINUTE)
     assert found == [
@@ -244,16 +241,6 @@ def test_what_attempts_spent_comes_with_the_claims_they_were_about(
             currency="EUR",
         ),
         Spent("chronopost", NOW - 2 * MINUTE, 2, brought_proof=False, was_too_many=False, gave_up=False),
-        Spent(
-            "chronopost",
-            NOW - 3 * MINUTE,
-            2,
-            brought_proof=False,
-            was_too_many=False,
-            gave_up=True,
-            is_sample=True,
-            currency="EUR",
-        ),
     ]
     assert records.spent(NOW - 5 * MINUTE, NOW + MINUTE, most=1) == found[:1]
 

@@ -15,7 +15,7 @@ from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Blocked, Refusal, pause_until
 from recours.core.quota import Capability, Limit, Usage, Window
 from recours.memory.documents import PDF
-from recours.runs.ports import Asked, Clock, Fetched, Reservation, Tracked
+from recours.runs.ports import Asked, Clock, Fetched, Reservation
 
 DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
 GOT = Retrieved.single(PDF, DELIVERY, "chronopost searchPOD")
@@ -147,11 +147,6 @@ class FakeQueue:
         del go_on
         for reservation, one in zip(reservations, asked, strict=True):
             yield self.fetch(reservation, key, one.number, one.known, one.claim)
-
-    def track(self, reservation: Reservation, key: str, number: str, claim: Any) -> Tracked:
-        fetched = self.fetch(reservation, key, number, None, claim)
-        outcome = fetched.outcome
-        return Tracked(outcome.delivery if isinstance(outcome, Retrieved) else outcome, fetched.calls)
 
     def _answer(self, reservation: Reservation, carrier: str, number: str) -> Fetched:
         script = self.answers[number]

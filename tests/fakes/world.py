@@ -19,7 +19,6 @@ from recours.runs.worker import Options, Worker
 from tests.fakes.carriers import CATALOG
 from tests.fakes.faults import FaultyClaims, FaultyDocuments, FaultyJournal
 from tests.fakes.queue import FakeQueue
-from tests.fakes.samples import MemorySamples
 from tests.fakes.table import ServiceTable
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -45,7 +44,6 @@ class World:
         self.journal = FaultyJournal()
         self.queue = FakeQueue(self.clock, CATALOG)
         self.documents = FaultyDocuments()
-        self.samples = MemorySamples(self.table)
         self.workers = 0
 
     @property
@@ -66,7 +64,6 @@ class World:
             queue=self.queue,
             documents=self.documents,
             policy=replace(self.policy, **policy),
-            samples=self.samples,
         )
 
     # ---------------------------------------------------------------- claims

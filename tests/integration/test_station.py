@@ -17,7 +17,7 @@ from recours.cli import demo
 from recours.core.errors import RunError
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.tables import attempts, clients, runs
+from recours.database.tables import clients, runs
 from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import Station
 from recours.operations.fleet import SLICE
@@ -603,43 +603,6 @@ def test_a_stopped_station_begins_nothing(
     assert rows(database, "SELECT pod_stage FROM claims") == [("ready",)]
 
 
-def test_spare_calls_are_used_however_long_ago_a_slice_ended(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-) -> None:
-    gave_up = {"pod_stage": "given_up", "pod_carrier_key": "chronopost", "pod_retry_count": 4}
-    seen = {"pod_seen_status": "failed", "pod_seen_number": "XY000000000FR", "pod_seen_carrier": "Chronopost"}
-    rank = {"pod_rank_at": clock.now(), "pod_rank_is_deadline": 0, "tracking_number": "XY000000000FR"}
-    add_claims(database, [gave_up | seen | rank | {"pod_seen_count": 4}, {"pod_fetch_status": "pending"}])
-    delivered(sandbox, 2)
-    with database.write() as connection:
-        connection.execute(
-            insert(attempts).values(
-                claim_id=1, run_id="r", worker="w", carrier="chronopost", tracking_number="XY000000000FR", turn=4,
-                started_at=clock.now() - timedelta(days=1), duration_s=1, calls=1, outcome="failed", used=True,
-            )
-        )  # fmt: skip
-    clock.advance(timedelta(hours=14, minutes=10))  # 22:10 UTC: the last two hours, in Paris too
-    other = make_station(RECOURS_SAMPLES="chronopost:5")
-    other.only = ("ups",)
-    other.sweep()
-    assert not sandbox.calls
-    queue = QueueInHand(make_station(RECOURS_SAMPLES="chronopost:5"))
-    queue.station.tick(queue.wake)
-    queue.work()
-    clock.advance(timedelta(minutes=2))
-    queue.station.sweep()
-    assert rows(database, "SELECT pod_fetch_status, pod_retry_count FROM claims ORDER BY id") == [
-        ("success", 4),
-        ("success", 0),
-    ]
-    queue.station.close()
-    with database.read() as connection:
-        (stats,) = [stats for stats in connection.scalars(select(runs.c.stats)) if "samples" in (stats or {})]
-    assert (stats["samples"], stats["sampled_proofs"], stats["success"]) == (1, 1, 1)
 
 
 # ---------------------------------------------------------------- days by cron, and by workers

@@ -41,7 +41,6 @@ from recours.database.tables import (
     LAST_ATTEMPT,
     MONEY_COLUMNS,
     ORDER_COLUMNS,
-    SAMPLE,
     attempts,
     changes,
     claims,
@@ -143,7 +142,6 @@ class DatabaseRecords:
             _a.outcome,
             _a.error_kind,
             _a.http_status,
-            type_coerce(_a.circumstances, Text).label("circumstances"),
         )
         latest = select(*columns).where(_a.started_at >= since, _a.started_at < until)
         latest = latest.order_by(_a.started_at.desc()).limit(most)
@@ -421,7 +419,6 @@ def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
         brought_proof=attempt["outcome"] == "success",
         was_too_many=refused,
         gave_up=of_claim.text("pod_stage") == Stage.GIVEN_UP,
-        is_sample=facts_in(attempt["circumstances"]).get(SAMPLE) is True,
         amount=of_claim.amount("amount_requested"),
         currency=clean(of_claim.text("currency") or "", 8),
         account=of_attempt.account("account_id") or HOUSE,
@@ -458,7 +455,6 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
         document_type=read.text("document_type"),
         document_source=read.text("document_source"),
         is_last=facts_in(row["circumstances"]).get(LAST_ATTEMPT) is True,
-        is_sample=facts_in(row["circumstances"]).get(SAMPLE) is True,
         account=read.account("account_id") or None,
     )
 

@@ -19,7 +19,7 @@ def test_whatever_the_page_may_meet_has_its_text() -> None:
     texts = TEXTS["en"]
     for prefix, values in (
         ("mail_state_", MailState), ("event_", EventName), ("mail_kind_", MailKind), ("status_", FetchStatus), ("", Health),
-        ("outcome_", ("success", "failed", "left", "attached", "tracked", "sampled")),
+        ("outcome_", ("success", "failed", "left", "attached")),
         ("", ("pod_retry_scheduler", "pod_fetch_worker")), ("", Absent), ("health_", AccountHealth),
         ("carrier_", set(Closing) - {Closing.STOPPED} | {"open", "paused"}), ("", set(NotAdmitted) - {NotAdmitted.NOT_ENTERED}),
     ):  # fmt: skip

@@ -227,30 +227,6 @@ def test_a_raised_limit_has_a_claim_go_on() -> None:
     assert found.position.next_at == NOW - HOUR + 72 * HOUR
 
 
-@pytest.mark.parametrize(
-    ("carrier", "kind", "outcome", "days_ago", "says"),
-    [
-        ("chronopost", ErrorKind.TIMEOUT, "failed", 120, True),
-        ("chronopost", ErrorKind.TIMEOUT, "failed", 121, False),
-        ("chronopost", ErrorKind.TIMEOUT, "sampled", 1, False),
-        ("chronopost", ErrorKind.ACCESS_DENIED, "failed", 1, False),
-        ("ups", ErrorKind.TIMEOUT, "failed", 1, False),
-    ],
-)
-def test_a_claim_that_gave_up_may_be_sampled(
-    carrier: str, kind: ErrorKind, outcome: str, days_ago: int, says: bool
-) -> None:
-    of = claim(Stage.GIVEN_UP, retries_used=4, next_at=None, kind=kind)
-    policy = replace(POLICY, samples={carrier: 5})
-    at = NOW - timedelta(days=days_ago)
-    made = PastAttempt(1, 1, "r", "w", "chronopost", "XY", 4, at, 0.1, 1, outcome, used=True)
-    found = explain(ListedClaim(of), Facts([made]), CATALOG, policy, NOW)
-    (sentence,) = found.standing
-    assert ("RECOURS_SAMPLES" in sentence) is says
-    assert not (says and any("not tried again" in line for line in found.advice))
-    assert found.position.next_at is None
-
-
 # ---------------------------------------------------------------- what is exported
 
 

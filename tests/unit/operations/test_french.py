@@ -194,15 +194,15 @@ def test_wherever_a_claim_stands_it_is_said_in_french() -> None:
 
 def test_every_advice_is_french() -> None:
     texts: set[str] = set()
-    for why, kind, stage, sampled in product(Why, (None, *ErrorKind), Stage, (False, True)):
+    for why, kind, stage, is_refused in product(Why, (None, *ErrorKind), Stage, (False, True)):
         claim = Claim(
-            1, REFERENCE, client_id=5, carrier_name=CARRIER, carrier="chronopost", account=int(sampled)
+            1, REFERENCE, client_id=5, carrier_name=CARRIER, carrier="chronopost", account=int(is_refused)
         )
         where = Position(
-            Standing.WAITING, State(stage=stage), why, kind=kind, refusal=REFUSALS[-1] if sampled else None
+            Standing.WAITING, State(stage=stage), why, kind=kind, refusal=REFUSALS[-1] if is_refused else None
         )
         for carrier, client in ((CARRIER, ""), ("", "shop@example.com")):
-            texts |= set(advice("fr", claim, where, carrier, client, is_sampled=sampled))
+            texts |= set(advice("fr", claim, where, carrier, client))
     assert len(texts) > 30
     assert not_french({text.removesuffix(".") for text in texts}) == {}
 

@@ -36,7 +36,6 @@ def test_calls_proofs_and_money_are_those_of_each_carrier() -> None:
             spent(brought_proof=True),  # the service knows no amount
             spent(calls=1, gave_up=True, amount=999, currency="EUR"),
             spent(carrier="ups", calls=3, gave_up=True),
-            spent(carrier="ups", calls=4, gave_up=True, is_sample=True),
             spent(carrier="Pigeon", calls=0),
         ]
     )
@@ -47,16 +46,14 @@ def test_calls_proofs_and_money_are_those_of_each_carrier() -> None:
             "proofs": 4,
             "calls_per_proof": 2.2,
             "calls_in_vain": 1,
-            "calls_of_samples": 0,
             "secured": {"CHF": 10, "EUR": 150.75},
         },
         {
             "carrier": "ups",
-            "calls": 7,
+            "calls": 3,
             "proofs": 0,
             "calls_per_proof": None,
             "calls_in_vain": 3,
-            "calls_of_samples": 4,
             "secured": {},
         },
     ]

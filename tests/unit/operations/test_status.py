@@ -93,9 +93,9 @@ def test_success_by_day_carrier_turn_and_kind() -> None:
 
 
 def test_what_is_beside_the_attempts_counts_for_no_rate() -> None:
-    """Parcels of proofs that were tracked, and samples in vain of claims that gave up."""
-    beside = [Tally(DAY, "chronopost", 7, outcome, "not_found", 4) for outcome in ("tracked", "sampled")]
-    assert success_of([*TALLIES, *beside], [DAY]) == success_of(TALLIES, [DAY])
+    """Proofs that a person attached."""
+    beside = Tally(DAY, "chronopost", 7, "attached", None, 4)
+    assert success_of([*TALLIES, beside], [DAY]) == success_of(TALLIES, [DAY])
 
 
 def test_rates_of_any_group() -> None:

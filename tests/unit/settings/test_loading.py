@@ -155,7 +155,6 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_EXPIRE_DAYS", "90", lambda s: s.policy.expire_after, timedelta(days=90)),
     ("RECOURS_LAST_ATTEMPT_HOURS", "0", lambda s: s.policy.last_attempt, None),
     ("RECOURS_LAST_ATTEMPT_HOURS", "30", lambda s: s.policy.last_attempt, timedelta(hours=30)),
-    ("RECOURS_SAMPLES", "ups:10, Chronopost : 1", lambda s: s.policy.samples, {"ups": 10, "chronopost": 1}),
     ("RECOURS_POD_PATIENCE_DAYS", "365", lambda s: s.policy.patience, timedelta(days=365)),
     ("RECOURS_NOTIFY_PERSISTENT", "At-Once", lambda s: s.policy.tell_persistent_at_once, True),
     ("RECOURS_NOTIFY_PERSISTENT", "last-turn", lambda s: s.policy.tell_persistent_at_once, False),
@@ -231,19 +230,6 @@ def test_the_document_comes_first_only_of_carriers_that_allow_it(settings: Calla
     assert "UPS_DOCUMENT_FIRST in the environment changes nothing: UPS is always tracked first." in warning
 
 
-def test_samples_are_so_many_a_day_by_carrier(settings: Callable[..., Settings]) -> None:
-    assert settings().policy.samples == {}
-    found = settings(RECOURS_SAMPLES="chronopost:5, DHL Express : 1000")
-    assert found.policy.samples == {"chronopost": 5, "dhl_express": 1000}
-    assert found.warnings == ()
-    found = settings(RECOURS_SAMPLES="mondial_relay:5,ups:1")
-    assert found.policy.samples == {"ups": 1}
-    (warning,) = found.warnings
-    assert warning == (
-        "RECOURS_SAMPLES in the environment: Mondial Relay gives no documents, so none of its claims is sampled."
-    )
-
-
 def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callable[..., Settings]) -> None:
     limits = settings(QUOTA_CHRONOPOST_POD="40/day").limits["chronopost"]
     assert [(limit.number, limit.capability) for limit in limits] == [(100, None), (40, "POD")]
@@ -259,16 +245,6 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_BACKOFF_HOURS", "0.08", "the first wait must be longer than 5 minutes"),
         ("RECOURS_TIMEZONE", "Mars", "'Mars' is not a time zone"),
         ("RECOURS_POD_PATIENCE_DAYS", "366", "whole number from 1 to 365"),
-        ("RECOURS_SAMPLES", "chronopost", "'chronopost' is no carrier with a number"),
-        ("RECOURS_SAMPLES", "5", "is no carrier with a number"),
-        ("RECOURS_SAMPLES", ":5", "is no carrier with a number"),
-        ("RECOURS_SAMPLES", "ups:5,", "write for example chronopost:5,ups:10"),
-        ("RECOURS_SAMPLES", "ups:0", "'0' is not a whole number from 1 to 1000"),
-        ("RECOURS_SAMPLES", "ups:1001", "whole number from 1 to 1000"),
-        ("RECOURS_SAMPLES", "ups:-1", "whole number from 1 to 1000"),
-        ("RECOURS_SAMPLES", "ups:1,UPS:2", "it names UPS twice."),
-        ("RECOURS_SAMPLES", "pigeons:5", "in the environment: there is no carrier 'pigeons'."),
-        ("RECOURS_SAMPLES", "chronopst:5", "Did you mean Chronopost?"),
         ("RECOURS_NOTIFY_PERSISTENT", "never", "none of last-turn, at-once"),
         ("RECOURS_NOTIFY_TEMPORARY", "2", "neither true nor false"),
         ("RECOURS_PENDING_SHARE", "-0.1", "from 0 to 0.9"),
