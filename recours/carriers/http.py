@@ -10,10 +10,9 @@ import os
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -310,17 +309,11 @@ class HttpSession:
     _wait_asked: Callable[
         [Capability, Response, datetime], Wait | None
     ]  # by which sign the carrier asks to wait
-    kinds: Counter[Capability] = field(
-        default_factory=Counter
-    )  # of calls that were sent, as far as can be known
+    calls: int = 0  # that were sent, as far as can be known
     unsent: int = 0  # that could not connect
     accepted: bool = False  # our account, by an answer
     delivery: Delivery | None = None  # of the parcel, as far as it was learnt
     last: Capability | None = None  # what the last call was for
-
-    @property
-    def calls(self) -> int:
-        return self.kinds.total()
 
     def delivery_known(self, delivery: Delivery) -> None:
         self.delivery = delivery
@@ -366,7 +359,7 @@ class HttpSession:
             answer = self._http.send(request)
         except HttpError as fault:
             raise self._failed(fault, what, failed) from fault
-        self.kinds[what] += 1
+        self.calls += 1
         if wait := self._wait_asked(what, answer, self._clock.now()):
             retry_at = parse_retry_after(answer.headers.get("Retry-After"), self._clock.now()) or wait.until
             detail = f"HTTP {answer.status}"
@@ -388,7 +381,7 @@ class HttpSession:
     def _failed(self, fault: HttpError, what: Capability, failed: list[Failure]) -> Exception:
         sent = not isinstance(fault, NotSentError)
         if sent:
-            self.kinds[what] += 1
+            self.calls += 1
         else:
             self.unsent += 1
             self._reservation.refund(what)

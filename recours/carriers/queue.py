@@ -4,7 +4,6 @@ Both workers and every machine share it exactly, since its counts live in the da
 of an account, see `recours.core.accounts`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -77,7 +76,7 @@ _LeftToOthers = Callable[..., int]  # of a limit, at a time
 class _Count:
     """What one question to a carrier took, and whether the answer showed that our account is good."""
 
-    kinds: Counter[Capability]  # of calls that were sent
+    calls: int  # that were sent
     unsent: int
     accepted: bool = False
 
@@ -397,7 +396,6 @@ class APIRequestQueue:
             outcome=outcome,
             calls=denied.calls + fetched.calls,
             unsent=denied.unsent + fetched.unsent,
-            kinds=Counter(denied.kinds) + Counter(fetched.kinds),
             account=HOUSE,
             remember=remember,
         )
@@ -465,7 +463,7 @@ class APIRequestQueue:
             log.exception(f"{self._name(key)}: an internal error in a call about several parcels")
             found = {}
         finally:
-            counts.append(_Count(session.kinds, session.unsent))
+            counts.append(_Count(session.calls, session.unsent))
         failure = self._redacted(found, client) if isinstance(found, Failure) else None
         if isinstance(failure, Failure) and failure.kind in REFUSED_KINDS:
             whole = _Answer(failure, last=session.last)
@@ -526,7 +524,7 @@ class APIRequestQueue:
             found, presented = _failure(failed, session), not isinstance(failed, NotPresentedError)
         outcome = self._redacted(with_delivery(found, session.delivery), client)
         answer = _Answer(outcome, session.accepted, session.last, presented)
-        counts.append(_Count(session.kinds, session.unsent, session.accepted and not answer.refused))
+        counts.append(_Count(session.calls, session.unsent, session.accepted and not answer.refused))
         return answer
 
     def _line(self, key: str, reservation: Reservation) -> tuple[CarrierClient, CarrierConnection]:
@@ -733,11 +731,9 @@ def _in_order(limits: Iterable[Limit]) -> list[Limit]:
 
 def _fetched(outcome: Outcome, counts: Sequence[_Count]) -> Fetched:
     """The outcome with all calls that it took; whether any answer but a refusal showed that our account is good."""
-    kinds = sum((count.kinds for count in counts), Counter[Capability]())
     accepted = any(count.accepted for count in counts)
-    return Fetched(
-        outcome, kinds.total(), sum(count.unsent for count in counts), accepted=accepted, kinds=kinds
-    )
+    calls, unsent = sum(count.calls for count in counts), sum(count.unsent for count in counts)
+    return Fetched(outcome, calls, unsent, accepted=accepted)
 
 
 def _failure(error: CallError, session: CarrierConnection) -> Failure:

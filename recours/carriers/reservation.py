@@ -1,6 +1,5 @@
 """An account at a carrier, and units of quota reserved for one fetch, each turned into a used one just before its call."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -82,11 +81,7 @@ class QuotaStore(Protocol):
 class CarrierConnection(CarrierSession, Protocol):
     """A line that counts what went over it."""
 
-    @property
-    def calls(self) -> int:
-        """How many calls were sent, as far as can be known."""
-
-    kinds: Counter[Capability]  # of calls that were sent, as far as can be known
+    calls: int  # that were sent, as far as can be known
     unsent: int  # that could not connect
     accepted: bool  # our account, by an answer
     delivery: Delivery | None  # of the parcel, as far as it was learnt

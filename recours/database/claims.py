@@ -59,7 +59,7 @@ from recours.database.rows import (
     unedited,
     update_leased,
 )
-from recours.database.tables import LAST_ATTEMPT, attempts, claims
+from recours.database.tables import attempts, claims
 from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
 from recours.runs.source import is_as_found
 
@@ -451,29 +451,9 @@ class ClaimRepository:
             "document_size": document.size if document else None,
             "document_type": document.media_type if document else None,
             "document_source": document.source if document else None,
-            "circumstances": circumstances(attempt),
+            "is_last": attempt.is_last or None,
             "account_id": attempt.account or None,
         }
-
-
-def circumstances(attempt: Attempt) -> dict[str, Any]:
-    """What the rules may learn from some day, as it was at that moment: the row of the claim changes.
-
-    `calls`: how many of each kind; `deadline`: an ISO date; `amount`: in dispute, in the claim's currency; `client`: its id;
-    `age_h`: hours since the claim was made; `last_attempt`: it was the one before the deadline, beside the retries;
-    What is unknown is left out.
-    """
-    claim = attempt.claim
-    age = None if claim.created_at is None else attempt.started_at - claim.created_at
-    facts = {
-        "calls": {what.value.lower(): count for what, count in attempt.kinds.items() if count},
-        "deadline": claim.deadline and claim.deadline.isoformat(),
-        "amount": claim.amount or None,
-        "client": claim.client_id if isinstance(claim.client_id, int | None) else clean(claim.client_id, 40),
-        "age_h": None if age is None else round(age.total_seconds() / 3600, 2),
-        LAST_ATTEMPT: attempt.is_last or None,
-    }
-    return {name: fact for name, fact in facts.items() if fact is not None and fact != {}}
 
 
 def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:

@@ -107,14 +107,12 @@ class RunJournal:
         at: datetime,
         exit_status: int,
         stats: dict[str, Any],
-        circumstances: dict[str, Any],
     ) -> None:
         """A run ends, and takes a portion of what is too old with it."""
         values = {
             "ended_at": at,
             "exit_status": exit_status,
             "stats": stats,
-            "circumstances": circumstances,
         }
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))

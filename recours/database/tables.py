@@ -163,14 +163,10 @@ runs = Table(
     Column("ended_at", Utc),
     Column("exit_status", Integer),
     Column("stats", JSON),
-    # What was in force, to be learnt from: see `recours.runs.circumstances`.
-    Column("circumstances", JSON),
     Index("ix_recours_runs_worker", "worker", "started_at"),
     Index("ix_recours_runs_day", "started_at"),
 )
 
-# Of an attempt's circumstances: that it was the last one before the deadline.
-LAST_ATTEMPT = "last_attempt"
 
 # A document is what a successful attempt brought: it stands in the attempt's row, and recours_documents is a view.
 attempts = Table(
@@ -201,8 +197,7 @@ attempts = Table(
     Column("document_size", Integer),
     Column("document_type", Text),
     Column("document_source", Text),
-    # What may be learnt from: see `recours.database.claims.circumstances`.
-    Column("circumstances", JSON),
+    Column("is_last", Boolean),  # the claim's last attempt before its deadline, which is no retry
     Column("account_id", KEY),  # of the account that was asked last; NULL: the house's
     Index("ix_recours_attempts_claim", "claim_id", "id"),
     Index("ix_recours_attempts_day", "started_at", "carrier", "turn", "outcome", "error_kind"),

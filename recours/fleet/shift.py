@@ -5,14 +5,11 @@ import socket
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 
-from recours.core.quota import Usage
 from recours.logs import local, run_log
 from recours.operations.fleet import signs
-from recours.runs.circumstances import Circumstances
 from recours.runs.ports import Journal
 from recours.runs.summary import Report, Stats, usage_line, worth_showing
 from recours.runs.worker import Worker
@@ -39,7 +36,6 @@ class Shift:
         self._total: Counter[str] = Counter()
         self._left_behind: dict[str, Counter[str]] = {}  # by carrier, as it was last seen
         self._asked: set[str] = set()  # carriers
-        self._circumstances = Circumstances()
         self._free: list[Worker] = []
         journal.begin(self.run_id, kind.name, now)
 
@@ -72,7 +68,6 @@ class Shift:
                     for carrier in worker.refusals or ("",):
                         self._left_behind.setdefault(carrier, Counter())[one.name] = count
             self._asked |= worker.carriers_asked
-            self._circumstances.add(worker.take_circumstances())
             self._free += [worker] if usable else []
 
     # ---------------------------------------------------------------- what is known of it
@@ -91,16 +86,9 @@ class Shift:
         with self._guard:
             return set(self._asked)
 
-    @property
-    def carriers_closed(self) -> set[str]:
-        """The keys of the carriers that took no more calls at some time."""
-        with self._guard:
-            return self._circumstances.closed
-
     def record(
         self,
         report: Report,
-        usage: Mapping[str, Sequence[Usage]],
         now: datetime,
         ticked_at: datetime | None,
         *,
@@ -108,14 +96,12 @@ class Shift:
     ) -> None:
         """Record it as it stands: of a process that is killed, the last such record is there. Raises RunError.
 
-        `usage`: by the carriers' keys; `ticked_at`: when the process last looked for what is due; `stopped`: it ends in
+        `ticked_at`: when the process last looked for what is due; `stopped`: it ends in
         order.
         """
         process = f"{socket.gethostname()}:{os.getpid()}"
         facts = report.as_json() | signs(process, ticked_at, stopped=stopped)
-        with self._guard:
-            circumstances = self._circumstances.as_json(usage)
-        self._journal.end(self.run_id, now, report.exit_status, facts, circumstances)
+        self._journal.end(self.run_id, now, report.exit_status, facts)
 
     def say(self, report: Report) -> None:
         """Write its summary into the log."""

@@ -22,7 +22,6 @@ from recours.core.accounts import carrier_of
 from recours.core.claim import Claim, Urgency
 from recours.core.errors import OUTAGE_KINDS, RunError
 from recours.core.pauses import Refusal
-from recours.core.quota import Usage
 from recours.core.text import clean, format_minute
 from recours.database.engine import DatabaseError, SystemClock
 from recours.database.reports.records import DatabaseRecords
@@ -441,9 +440,8 @@ class Station:
         for kind in WORKERS.values():
             with self._guard:
                 shift = self._shift(kind)
-            usage = self._usage(shift)
-            report = self._report(shift, usage)
-            shift.record(report, usage, self.clock.now(), self._ticked_at)
+            report = self._report(shift)
+            shift.record(report, self.clock.now(), self._ticked_at)
             self._ping(kind, report)
         for shift in [shift for shift in self._over if not shift.in_use]:
             self._end(shift)
@@ -477,22 +475,18 @@ class Station:
             pings = make_pings(url, kind.name, uuid.uuid4().hex, redactor(self.settings))
             pings.ended(report.exit_status, [fault] if fault else report.lines())
 
-    def _report(self, shift: Shift, usage: dict[str, list[Usage]]) -> Report:
+    def _report(self, shift: Shift) -> Report:
+        """Raises RunError."""
         exit_status = 1 if self._fault_of(shift.kind) else 0
         report = shift.report(self.clock.monotonic(), exit_status)
-        report.add_usage({key: usage[key] for key in shift.carriers_asked & usage.keys()}, self._catalog)
+        report.add_usage(self._queue.usages(sorted(shift.carriers_asked)), self._catalog)
         return report
 
     def _end(self, shift: Shift) -> None:
         """Write the summary of a shift and record it. Raises RunError."""
-        usage = self._usage(shift)
-        report = self._report(shift, usage)
-        shift.record(report, usage, self.clock.now(), self._ticked_at, stopped=self.stopped)
+        report = self._report(shift)
+        shift.record(report, self.clock.now(), self._ticked_at, stopped=self.stopped)
         shift.say(report)
-
-    def _usage(self, shift: Shift) -> dict[str, list[Usage]]:
-        """By the carriers' keys. Raises RunError."""
-        return self._queue.usages(sorted(shift.carriers_asked | shift.carriers_closed))
 
     def facts(self) -> dict[str, Any]:
         """What the process has done so far: pieces of work, by name."""

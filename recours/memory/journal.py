@@ -27,9 +27,8 @@ class MemoryJournal:
         at: datetime,
         exit_status: int,
         stats: dict[str, Any],
-        circumstances: dict[str, Any],
     ) -> None:
-        ended = {"ended": at, "exit_status": exit_status, "stats": stats, "circumstances": circumstances}
+        ended = {"ended": at, "exit_status": exit_status, "stats": stats}
         self.runs[run_id] |= ended
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """One attempt at one claim, from the call to the stored document: what a thread of a run does."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from recours.core.accounts import HOUSE
@@ -12,7 +12,6 @@ from recours.core.decision import of_untracked, out_of_patience
 from recours.core.delivery_record import delivery_to_record, record_of
 from recours.core.errors import TRAITS
 from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
-from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean
 from recours.runs.mistakes import Mistake, mistake_of
@@ -31,7 +30,6 @@ class Ended:
     calls: int = 0
     unsent: int = 0
     evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
-    kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     mistake: Mistake | None = None  # of recours's own: an exception in the fetch
     account: int = HOUSE  # the number of the one that was asked last
     remember: int | None = None  # the account that the claim is asked with from now on
@@ -112,7 +110,6 @@ def attempt(
         fetched.calls,
         fetched.unsent,
         tuple(evidence),
-        kinds=fetched.kinds,
         account=claim.account if fetched.account is None else fetched.account,
         remember=fetched.remember,
     )

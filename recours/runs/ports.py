@@ -1,7 +1,7 @@
 """What a run needs from the outside: each of these is implemented at an edge, and by a fake in the tests."""
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -105,7 +105,6 @@ class Fetched:
     asked: bool = (
         True  # False: the call that it shares with others failed, and nothing was asked about this one
     )
-    kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     account: int | None = None  # whose answer it is, if not the lane's
     remember: int | None = None  # the account that the claim is asked with from now on
 
@@ -184,7 +183,6 @@ class Attempt:
     used: bool
     failure: Failure | None = None
     evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
-    kinds: Mapping[Capability, int] = field(default_factory=dict)  # of the calls
     is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
     by: str | None = None  # who attached the evidence; None: a run obtained it
     is_beside: bool = False  # the claim keeps the proof that it has
@@ -445,9 +443,8 @@ class Journal(Protocol):
         at: datetime,
         exit_status: int,
         stats: dict[str, Any],
-        circumstances: dict[str, Any],
     ) -> None:
-        """A run ends. `circumstances`: what was in force, see `recours.runs.circumstances`."""
+        """A run ends."""
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""

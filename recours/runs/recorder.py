@@ -211,6 +211,5 @@ def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
         used=decision.uses_attempt,
         failure=failure,
         evidence=ended.evidence,
-        kinds=ended.kinds,
         account=ended.account,
     )

@@ -17,9 +17,7 @@ from recours.core.errors import RunError
 from recours.core.last_attempt import recall_at
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.core.policy import Policy
-from recours.core.quota import Usage
 from recours.core.text import LocalTime, format_minute, format_span, plural
-from recours.runs.circumstances import Circumstances, in_force
 from recours.runs.engine import Engine
 from recours.runs.leasing import Limits
 from recours.runs.log import log
@@ -112,7 +110,6 @@ class Worker(ABC):
         )
         self._unknown = UnknownCodes()
         self.carriers_asked: set[str] = set()  # the keys of the accounts
-        self.circumstances = self._in_force()
         self._met: set[str] = set()  # lanes whose claims were there to be taken
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards; 0: there is no such time
         self._named: list[Claim] = []
@@ -257,37 +254,15 @@ class Worker(ABC):
         self.mention_unknown()
         self._try_to(self.tidy)
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
-        usage: dict[str, list[Usage]] = {}  # by the carriers' keys
-        self._try_to(lambda: usage.update(self._usage()))
-        report.add_usage({key: usage[key] for key in self.carriers_asked & usage.keys()}, self.catalog)
+        usages = self.deps.queue.usages
+        self._try_to(lambda: report.add_usage(usages(sorted(self.carriers_asked)), self.catalog))
         if self.deps.post:  # before the summary, which ends the log of a run
             post = self.deps.post
             self._try_to(lambda: post.notify(self.may_go_on))
         for line in self.summary(report):
             log.info(line)
-        facts = report.as_json(), self.circumstances.as_json(usage)
-        self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), *facts))
+        self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))
         return replace(report, exit_status=self._exit_status(), fault=self._fault)
-
-    def take_circumstances(self) -> Circumstances:
-        """What was met since this was last called, or since the worker was made."""
-        taken, self.circumstances = self.circumstances, self._in_force()
-        return taken
-
-    def _in_force(self) -> Circumstances:
-        options = self.options
-        return Circumstances(
-            in_force(
-                self.policy,
-                batch_size=options.batch_size,
-                concurrency=options.concurrency,
-                carrier_concurrency=options.carrier_concurrency,
-                pending_share=options.pending_share,
-            )
-        )
-
-    def _usage(self) -> dict[str, list[Usage]]:
-        return self.deps.queue.usages(sorted(self.carriers_asked | self.circumstances.closed))
 
     def _exit_status(self) -> int:
         if self._fault:
@@ -308,7 +283,6 @@ class Worker(ABC):
         )
         passed_over = self._passed_over()  # first: what is assessed by now is among the ready ones
         ready = source.ready(self.deps.clock.now(), limits.batch_size)
-        self.circumstances.found(ready)
         self.say_found(_found(ready, limits), len(passed_over))
         try:
             if ready:
@@ -331,7 +305,6 @@ class Worker(ABC):
         finally:
             self.carriers_asked |= engine.carriers_asked
             self.refusals |= engine.closed_lanes()
-            self.circumstances.ended(engine.lanes)
 
     def _count_left_behind(self, source: Source) -> None:
         """Due claims of carriers that took no more calls: outside the batch."""

@@ -62,10 +62,9 @@ class FaultyJournal(MemoryJournal):
         at: datetime,
         exit_status: int,
         stats: dict[str, Any],
-        circumstances: dict[str, Any],
     ) -> None:
         self._check()
-        super().end(run_id, at, exit_status, stats, circumstances)
+        super().end(run_id, at, exit_status, stats)
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         self._check()

@@ -183,45 +183,6 @@ def test_slices_leave_one_row_among_the_runs_for_each_worker_and_hour(
     assert used <= {run for (run,) in rows(database, "SELECT id FROM recours_runs")}
 
 
-def circumstances_of(database: Database, worker: str) -> list[dict[str, Any]]:
-    """Of the rows of a worker, the oldest first."""
-    query = select(runs.c.circumstances).where(runs.c.worker == worker).order_by(runs.c.started_at)
-    with database.read() as connection:
-        return list(connection.scalars(query))
-
-
-def test_the_row_of_an_hour_keeps_what_was_in_force_in_it(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-) -> None:
-    count = SLICE + 5
-    add_claims(database, [{} for _ in range(count)])
-    delivered(sandbox, count - 1)
-    queue = QueueInHand(make_station(QUOTA_CHRONOPOST=f"{2 * count - 2}/day@UTC"))
-    for _ in range(3):
-        queue.station.tick(queue.wake)
-        queue.work()
-        queue.station.keep_record()
-        clock.advance(timedelta(minutes=1))
-    [found] = circumstances_of(database, "pod_retry_scheduler")
-    assert (found["policy"]["batch_size"], found["policy"]["max_retries"]) == (SLICE, 4)
-    chronopost = found["carriers"]["chronopost"]
-    assert chronopost["limits"] == {f"{2 * count - 2}/day@UTC": {"used": 2 * count - 2, "reserved": 0}}
-    assert chronopost["due"] == SLICE  # a slice counts no further
-    assert chronopost["asked"] == count - 1
-    assert [one["kind"] for one in chronopost["closed"]] == ["own_limit"]
-    # The next hour's row is about that hour.
-    clock.advance(timedelta(hours=1))
-    queue.station.tick(queue.wake)
-    queue.work()
-    queue.station.keep_record()
-    [_, found] = circumstances_of(database, "pod_retry_scheduler")
-    assert found["carriers"].get("chronopost", {}).get("asked", 0) == 0
-
-
 def test_an_outage_costs_a_few_attempts_and_not_one_for_each_slice(
     make_station: Callable[..., Station],
     database: Database,

@@ -38,7 +38,6 @@ from recours.database.reports.claim_search import Search, first_of
 from recours.database.rows import free, in_parts, readable_columns
 from recours.database.tables import (
     CUSTOMER_COLUMNS,
-    LAST_ATTEMPT,
     MONEY_COLUMNS,
     ORDER_COLUMNS,
     attempts,
@@ -454,7 +453,7 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
         document_size=_number(int, row["document_size"]),
         document_type=read.text("document_type"),
         document_source=read.text("document_source"),
-        is_last=facts_in(row["circumstances"]).get(LAST_ATTEMPT) is True,
+        is_last=bool(_number(int, row["is_last"])),
         account=read.account("account_id") or None,
     )
 
