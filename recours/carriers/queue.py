@@ -48,7 +48,6 @@ from recours.core.quota import (
     Limit,
     QuotaRequest,
     Usage,
-    kept_for_new_claims,
     kept_for_others,
     kept_until,
 )
@@ -134,12 +133,11 @@ class APIRequestQueue:
         key: str,
         fetches: Sequence[CallBudget],
         *,
-        headroom: float = 0.0,
         urgent: CallBudget | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
         """See `Queue`."""
-        left_to_others = partial(kept_for_others, share=headroom, urgent=urgent or {})
+        left_to_others = partial(kept_for_others, urgent=urgent or {})
         if refusal := self.closed(key):
             return [], refusal
         wanted = self._with_setup_calls(key, fetches)
@@ -149,7 +147,7 @@ class APIRequestQueue:
                 return reserved, refusal
             fitting = reserved.fitting(wanted)
             if len(fitting) < len(wanted):  # else units came back in between: the same again
-                refusal = self._at_limit(key, reserved, wanted[len(fitting)], headroom, left_to_others)
+                refusal = self._at_limit(key, reserved, wanted[len(fitting)], left_to_others)
             wanted = fitting
         return [], Refusal(Blocked.RATE_LIMIT, f"{self._name(key)} is asked by many at once", passing=True)
 
@@ -191,15 +189,13 @@ class APIRequestQueue:
         key: str,
         short: Exhausted,
         calls: CallBudget,
-        headroom: float,
         left_to_others: _LeftToOthers,
     ) -> Refusal:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
         kept = left_to_others(limit, now=now)
         if short.is_for_others(needed, kept):
-            whose = "new" if kept == kept_for_new_claims(limit, headroom, now) else "more urgent"
-            reason = f"{self._name(key)} has only calls left that are kept for {whose} claims ({limit})"
+            reason = f"{self._name(key)} has only calls left that are kept for more urgent claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
         reason = f"{self._name(key)} is at its limit ({limit})"
         said = self._said(key, Sentence.LIMIT_REACHED)

@@ -1,6 +1,5 @@
 """Limits on calls to a carrier: how many in which window."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -190,20 +189,15 @@ class Usage:
 
 # The hour, in the quota's zone, from which nothing is kept for others any more: what is left would be lost.
 _KEPT_UNTIL = time(16)
+# No more than that part of a day's calls: else new claims would wait for days where calls are scarce.
+_MOST_KEPT = 0.75
 
 
-def kept_for_new_claims(limit: Limit, share: float, now: datetime) -> int:
-    """How many of a day's calls the scheduler leaves to the fetch worker while new claims wait."""
+def kept_for_others(limit: Limit, urgent: CallBudget, now: datetime) -> int:
+    """How many of a day's calls a worker leaves to the other one: those that its more `urgent` claims need."""
     if limit.window.seconds or now >= kept_until(limit, now):
         return 0
-    return math.ceil(round(limit.number * share, 6))
-
-
-def kept_for_others(limit: Limit, share: float, urgent: CallBudget, now: datetime) -> int:
-    """How many of a day's calls a worker leaves to the other one: those that its more `urgent` claims need, or its share."""
-    if limit.window.seconds or now >= kept_until(limit, now):
-        return 0
-    return min(limit.number, max(kept_for_new_claims(limit, share, now), limit.units(urgent)))
+    return min(int(limit.number * _MOST_KEPT), limit.units(urgent))
 
 
 def kept_until(limit: Limit, now: datetime) -> datetime:

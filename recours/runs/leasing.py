@@ -59,8 +59,6 @@ class Limits:
     concurrency: int
     carrier_concurrency: int
     max_runtime: timedelta
-    pending_share: float = 0.0  # of a day's quota, left to new claims
-    new_claims_wait: Collection[str] = ()  # carriers for which that holds
     others: Stage | None = None  # where the claims of the other worker are ready; None: it does not run
 
 
@@ -278,8 +276,7 @@ class Leasing:
             for bundle in bundles
             for calls in spec.calls_for_bundle([self._known(claim) for claim in bundle])
         ]
-        headroom = self._limits.pending_share if lane.key in self._limits.new_claims_wait else 0.0
-        reserve = partial(self._deps.queue.reserve, lane.key, headroom=headroom, go_on=self._go_on)
+        reserve = partial(self._deps.queue.reserve, lane.key, go_on=self._go_on)
         claims = [claim for bundle in bundles for claim in bundle]
         urgent = [self._more_urgent(lane, claim) for claim in claims]
         reservations, refusal = reserve(calls, urgent=max(urgent, key=_units, default={}))

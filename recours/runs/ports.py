@@ -120,13 +120,12 @@ class Queue(Protocol):
         key: str,
         fetches: Sequence[dict[Capability, int]],
         *,
-        headroom: float = 0.0,
         urgent: CallBudget | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
         """Hold the units of as many fetches as can be had, in their order, and say why not for the rest.
 
-        Of a day's quota calls are left to the other worker: the part `headroom`, or the `urgent` ones if these are more.
+        Of a day's quota the `urgent` calls are left to the other worker, see `kept_for_others`.
         `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
         """
 

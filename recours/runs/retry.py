@@ -1,7 +1,6 @@
 """`PODRetryScheduler`: failed claims, tried again when they are due."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recours.core.assessment import assess, go_on, retimed
@@ -10,7 +9,6 @@ from recours.core.decision import Action, Decision, give_up, next_action, pass_r
 from recours.core.last_attempt import recall_at, recalled
 from recours.core.text import format_minute
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.leasing import Limits
 from recours.runs.log import log
 from recours.runs.summary import waiting_line
 from recours.runs.worker import RULE, Worker
@@ -24,6 +22,9 @@ class PODRetryScheduler(Worker):
     schedule = timedelta(hours=1)
     usual_batch = 30
     set_aside_texts = "failed claim not retried", "failed claims not retried"
+    other_worker = PODFetchWorker.name
+    other_schedule = PODFetchWorker.schedule
+    others = Stage.NEW
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:
@@ -40,16 +41,6 @@ class PODRetryScheduler(Worker):
         elif not locked:
             log.info("No failed PODs eligible for retry")
             log.info(waiting_line(self.deps.claims.waiting(), self.local))
-
-    def limits(self, lanes: Collection[str]) -> Limits:
-        """New claims that wait have their part of the day's quota, or what more urgent ones need, if their worker runs at all."""
-        now = self.deps.clock.now()
-        last = self.deps.journal.last_run(PODFetchWorker.name, now)
-        if not PODFetchWorker.has_run_lately(last, now):
-            return super().limits(lanes)
-        waiting = frozenset(self.deps.claims.ready_by_carrier(Stage.NEW, now, 1, lanes))
-        share = self.options.pending_share
-        return replace(super().limits(lanes), pending_share=share, new_claims_wait=waiting, others=Stage.NEW)
 
     def settled_of(self) -> Collection[str] | None:
         """Those whose retries `maintain_own` lets pass."""

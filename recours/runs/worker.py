@@ -55,7 +55,6 @@ class Options:
     carriers: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     carrier_concurrency: int = 4
-    pending_share: float = 0.0
     as_scheduled: bool = False  # attempts at the named claims count like those of the backoff
     by: str = ""  # the person who asks for the named claims, for the record; "": no person does
 
@@ -68,6 +67,10 @@ class Worker(ABC):
     schedule: timedelta
     usual_batch: int
     set_aside_texts: tuple[str, str]  # one claim, several
+    # The other worker, and the stage at which its claims are due.
+    other_worker: str
+    other_schedule: timedelta
+    others: Stage
     engine: type[Engine] = Engine
     _started_at: datetime
     _start: float  # monotonic seconds
@@ -117,16 +120,6 @@ class Worker(ABC):
         self._was_behind = False  # rows waited for maintenance
         self._fault: str | None = None
 
-    @classmethod
-    def has_run_lately(cls, last: datetime | None, now: datetime) -> bool:
-        """Tell whether the worker runs at all, by when its last run began (None: never)."""
-        return last is not None and now - last <= LATE_AFTER * cls.schedule
-
-    @property
-    def has_failed(self) -> bool:
-        """Tell whether the run itself met a fault."""
-        return self._fault is not None
-
     @property
     def recorded_as(self) -> str:
         """Its name among the runs: one that somebody asked for must not hide that the schedule stands still."""
@@ -165,12 +158,13 @@ class Worker(ABC):
     def maintain_own(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
         """What only one of the workers keeps."""
 
-    def limits(self, lanes: Collection[str]) -> Limits:
-        """How much may be done at once, and in all, where claims of these accounts (none named: of all) are fetched."""
-        del lanes
-        options = self.options
+    def limits(self) -> Limits:
+        """How much may be done at once, and in all. Calls are left to the other worker if that runs at all."""
+        options, now = self.options, self.deps.clock.now()
         batch = len(options.claims) or options.batch_size
-        return Limits(batch, options.concurrency, options.carrier_concurrency, options.max_runtime)
+        last = self.deps.journal.last_run(self.other_worker, now)
+        others = self.others if has_run_lately(last, self.other_schedule, now) else None
+        return Limits(batch, options.concurrency, options.carrier_concurrency, options.max_runtime, others)
 
     # ---------------------------------------------------------------- the run
 
@@ -213,7 +207,7 @@ class Worker(ABC):
         took no more calls. Raises RunError.
         """
         lanes = lanes or self.catalog.accounts_of(self.options.carriers)
-        limits = self.limits(lanes)
+        limits = self.limits()
         if longest is not None:
             self._end_after(longest)
             limits = replace(limits, max_runtime=longest)
@@ -502,11 +496,16 @@ class Worker(ABC):
 
     def _mention_gap(self, now: datetime) -> None:
         last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)  # not one that a wrong clock began
-        if last is not None and not self.has_run_lately(last, now):
+        if last is not None and not has_run_lately(last, self.schedule, now):
             log.warning(
                 f"The last run began {format_span(now - last)} ago, at {format_minute(last, self.local)}; it is due every "
                 f"{format_span(self.schedule)}. Was the machine off, or the schedule disabled?"
             )
+
+
+def has_run_lately(last: datetime | None, schedule: timedelta, now: datetime) -> bool:
+    """Tell whether a worker runs at all, by when its last run began (None: never)."""
+    return last is not None and now - last <= LATE_AFTER * schedule
 
 
 def _found(ready: Mapping[str, Ready], limits: Limits) -> int:

@@ -399,7 +399,6 @@ class Settings:
     warnings: tuple[str, ...]
     # fmt: off
     enroll_new: EnrollNew = _set_by("RECOURS_ENROLL_NEW", "auto", then(one_of(*EnrollNew), EnrollNew), "whether new claims without a pod_fetch_status are fetched: auto (if recours added that column), true or false")
-    pending_share: float = _set_by("RECOURS_PENDING_SHARE", "0.25", between(0, 0.9), "part of a day's quota that is kept for new claims until 16:00, 0 to 0.9")
     carrier_concurrency: int = _set_by("RECOURS_CARRIER_CONCURRENCY", "4", whole(1, 64), "concurrent calls of one process to one carrier, 1 to 64")
     pod_dir: Path = _set_by("RECOURS_POD_DIR", "data/pods", path, "the folder of the documents")
     log_dir: Path = _set_by("RECOURS_LOG_DIR", "logs", path, "the folder of the logs")

@@ -99,7 +99,6 @@ def rules_for(
         batch_sizes={worker.name: worker.usual_batch for worker in BOTH_WORKERS} | dict(batch_sizes or {}),
         concurrency=concurrency or Options(batch_size=0).concurrency,
         carrier_concurrency=settings.carrier_concurrency,
-        pending_share=settings.pending_share,
         clients={key: real[key].whose for key in of_clients},
     )
     return rules, carriers

@@ -71,11 +71,7 @@ def make_worker(
         enrolment=enrolment_of(settings, database, columns),
         timestamps=_timestamps(settings, database, token or run_id),
     )
-    options = replace(
-        options,
-        carrier_concurrency=settings.carrier_concurrency,
-        pending_share=settings.pending_share,
-    )
+    options = replace(options, carrier_concurrency=settings.carrier_concurrency)
     return kind(deps, catalog, options, run_id, local, token, prefix)
 
 

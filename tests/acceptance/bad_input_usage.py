@@ -164,8 +164,6 @@ SETTINGS = [
     _bad("RECOURS_POD_PATIENCE_DAYS", "1.5", "not a whole number from 1 to 365", full=True),
     _bad("RECOURS_NOTIFY_PERSISTENT", "always", "is none of last-turn, at-once"),
     _bad("RECOURS_NOTIFY_TEMPORARY", "perhaps", "is neither true nor false"),
-    _bad("RECOURS_PENDING_SHARE", "1", "not a number from 0 to 0.9", full=True),
-    _bad("RECOURS_PENDING_SHARE", "25%", "not a number from 0 to 0.9", full=True),
     _bad("RECOURS_CARRIER_CONCURRENCY", "0", "not a whole number from 1 to 64", full=True),
     _bad("RECOURS_CARRIER_CONCURRENCY", "٣", "not a whole number from 1 to 64", full=True),
     _bad("RECOURS_CARRIER_CONCURRENCY", "0000000199", "not a whole number from 1 to 64"),

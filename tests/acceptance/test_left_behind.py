@@ -21,42 +21,13 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 @pytest.fixture
 def service(url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Service]:
-    """Eight calls a day, which are four claims; half of them are for new claims."""
+    """Eight calls a day, which are four claims."""
     caplog.set_level(logging.INFO, logger="__main__")
     clock = SimulatedClock(FAILED_AT + HOUR)
     with Sandbox(now=clock.now) as box:
-        service = Service(
-            tmp_path, box, clock, url=url, QUOTA_CHRONOPOST="8/day", RECOURS_PENDING_SHARE="0.5"
-        )
+        service = Service(tmp_path, box, clock, url=url, QUOTA_CHRONOPOST="8/day")
         yield service
         service.close()
-
-
-# ---------------------------------------------------------------- calls that are kept for other claims
-
-
-@pytest.mark.parametrize(
-    ("ran_before", "success", "reserved", "at_limit"),
-    [(89 * MINUTE, 2, 4, 0), (91 * MINUTE, 4, 0, 2), (None, 4, 0, 2)],
-)
-def test_calls_are_kept_for_new_claims_only_while_their_worker_runs(
-    service: Service,
-    caplog: pytest.LogCaptureFixture,
-    ran_before: timedelta | None,
-    success: int,
-    reserved: int,
-    at_limit: int,
-) -> None:
-    if ran_before:
-        service.run(PODFetchWorker)
-        service.clock.advance(ran_before)
-    for _ in range(6):
-        service.add(S.DELIVERED)
-        service.add(S.DELIVERED, pod_fetch_status="pending")
-    stats = service.run().stats
-    assert (stats.success, stats.skipped_reserved, stats.skipped_rate_limit) == (success, reserved, at_limit)
-    assert ("⚠️ Skipped (kept for other claims): 4" in caplog.messages) == bool(reserved)
-    assert len(service.box.calls) == 2 * success
 
 
 # ---------------------------------------------------------------- claims that are paid
@@ -134,7 +105,7 @@ def test_new_claims_without_a_deadline_wait_from_their_creation_on(service: Serv
 
 def scarce(service: Service, *, near: str, far: str) -> None:
     """Calls for four claims a day; three claims of the worker `near` have the nearer deadline, four of `far` one later on."""
-    service.environment |= {"QUOTA_CHRONOPOST": "8/day@Europe/Paris", "RECOURS_PENDING_SHARE": "0"}
+    service.environment["QUOTA_CHRONOPOST"] = "8/day@Europe/Paris"
     for status, count, deadline in ((near, 3, "2026-02-20"), (far, 4, "2026-03-20")):
         for _ in range(count):
             service.add(S.DELIVERED, pod_fetch_status=status, response_deadline=deadline)

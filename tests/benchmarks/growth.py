@@ -456,7 +456,7 @@ def _taken(url: URL, rounds: int = 15) -> float:
             deps, now = worker.deps, worker.deps.clock.now()
             recorder = Recorder(deps.claims, deps.clock, deps.policy, Stats(), worker.run_id, lambda at: at,
                                 asked=False, token=worker.run_id)  # fmt: skip
-            limits = Limits(30, 30, 30, timedelta(hours=1), 0.25, (), Stage.NEW)
+            limits = Limits(30, 30, 30, timedelta(hours=1), Stage.NEW)
             source = DueClaims(deps.claims, Stage.READY)
             leasing = Leasing(deps, worker.catalog, limits, recorder, source, lambda: True)
             taken: list[Leased] = []

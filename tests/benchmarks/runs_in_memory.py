@@ -113,7 +113,6 @@ class RunsInMemory:
             kind.usual_batch,
             self._concurrency,
             carrier_concurrency=settings.carrier_concurrency,
-            pending_share=settings.pending_share,
         )
         worker = kind(deps, catalog_of(settings), options, kind.name, lambda at: at)
         worker.engine = SingleThreadEngine

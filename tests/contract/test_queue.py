@@ -315,18 +315,16 @@ def test_a_refusal_that_held_units_could_not_mend_does_not_pass(
     held.release()
 
 
-def test_units_that_are_held_beyond_the_share_of_new_claims_cannot_mend_a_refusal(
+def test_units_that_are_held_beyond_those_left_to_others_cannot_mend_a_refusal(
     queue: Callable[..., APIRequestQueue],
 ) -> None:
     run, new = queue("8/day"), queue("8/day", "new")
-    reservations, _ = run.reserve("chronopost", [BOTH] * 3, headroom=0.25)
+    reservations, _ = run.reserve("chronopost", [BOTH] * 3, urgent=BOTH)
     for reservation in reservations:
         reservation.consume(Capability.TRACKING)
         reservation.consume(Capability.POD)
     assert len(new.reserve("chronopost", [BOTH])[0]) == 1
-    _, refusal = run.reserve(
-        "chronopost", [BOTH], headroom=0.25
-    )  # 6 used, and no more than 6 are for retries
+    _, refusal = run.reserve("chronopost", [BOTH], urgent=BOTH)  # 6 used, and 2 are for others
     assert refusal is not None
     assert not refusal.passing
 
@@ -624,7 +622,7 @@ def test_names_are_one_budget(name: str, queue: Callable[..., APIRequestQueue]) 
     assert refusal is not None
 
 
-# ---------------------------------------------------------------- the share of new claims
+# ---------------------------------------------------------------- left to more urgent claims
 
 
 def paris(hour: int, minute: int = 0, *, month: int = 2) -> datetime:
@@ -633,21 +631,22 @@ def paris(hour: int, minute: int = 0, *, month: int = 2) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("now", "headroom", "expected"),
+    ("now", "urgent", "expected"),
     [
-        (paris(9), 0.25, 37),
-        (paris(15, 59), 0.25, 37),
-        (paris(15, 59, month=7), 0.25, 37),
-        (paris(16), 0.25, 50),
-        (paris(16, month=7), 0.25, 50),
-        (paris(9), 0.0, 50),
+        (paris(9), 25, 37),
+        (paris(15, 59), 25, 37),
+        (paris(15, 59, month=7), 25, 37),
+        (paris(16), 25, 50),
+        (paris(16, month=7), 25, 50),
+        (paris(9), 0, 50),
+        (paris(9), 90, 12),
     ],
 )
-def test_a_part_of_the_day_is_left_to_new_claims_until_four(
-    database: Database, now: datetime, headroom: float, expected: int
+def test_calls_are_left_to_more_urgent_claims_until_four(
+    database: Database, now: datetime, urgent: int, expected: int
 ) -> None:
     run = queue_on(database, SimulatedClock(now), limits_of("100/day"))
-    reservations, refusal = run.reserve("chronopost", [BOTH] * 60, headroom=headroom)
+    reservations, refusal = run.reserve("chronopost", [BOTH] * 60, urgent={Capability.POD: urgent})
     assert len(reservations) == expected
     assert refusal is not None
     new, _ = queue_on(database, SimulatedClock(now), limits_of("100/day"), "new").reserve(

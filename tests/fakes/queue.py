@@ -64,7 +64,7 @@ class FakeQueue:
     used: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
     asked: list[tuple[str, Delivery | None]] = field(default_factory=list)  # number and what was known
-    spared: list[float] = field(default_factory=list)  # of each reservation
+    urgent: list[dict[Capability, int]] = field(default_factory=list)  # of each reservation: left to others
     together: Counter[str] = field(default_factory=Counter)  # the most fetches of a carrier under way at once
     left: bool = False
     stopped: dict[str, str] = field(default_factory=dict)  # by a person: the carrier, and why
@@ -77,14 +77,13 @@ class FakeQueue:
         key: str,
         fetches: Sequence[dict[Capability, int]],
         *,
-        headroom: float = 0.0,
         urgent: dict[Capability, int] | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        del go_on, urgent  # no call waits here, and none is left to others
+        del go_on  # no call waits here
         carrier = key
         with self._lock:
-            self.spared.append(headroom)
+            self.urgent.append(urgent or {})
             if refusal := self.closed(carrier):
                 return [], refusal
             reason = f"{self.catalog.name_of(carrier)} is at its limit"

@@ -221,7 +221,9 @@ class TestFigures:
         assert not any(misses(good, variant, "scarce") for variant in VARIANTS)
 
     def test_tell_which_settings_a_version_does_not_have(self) -> None:
-        assert missing_settings({"RECOURS_PENDING_SHARE": "", "RECOURS_NO_SUCH": ""}) == ["RECOURS_NO_SUCH"]
+        assert missing_settings({"RECOURS_LAST_ATTEMPT_HOURS": "", "RECOURS_NO_SUCH": ""}) == [
+            "RECOURS_NO_SUCH"
+        ]
 
 
 def comparison(guide: int, found: int, oracle: int, calls: int = 20, unasked: int = 0) -> Comparison:

@@ -214,7 +214,6 @@ class ComingRuns:
             rules.batch_sizes[kind.name],
             concurrency=rules.concurrency,
             carrier_concurrency=rules.carrier_concurrency,
-            pending_share=rules.pending_share,
         )
         worker = kind(deps, rules.catalog, options, f"{kind.name} {clock.now()}", lambda at: at)
         worker.engine = SingleThreadEngine

@@ -12,7 +12,7 @@ from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
 from recours.core.quota import Usage
 from recours.runs.ports import Clock, Queue
-from recours.runs.worker import Worker
+from recours.runs.worker import Worker, has_run_lately
 from recours.runs.workers import BOTH_WORKERS
 
 
@@ -41,7 +41,6 @@ class Rules:
     batch_sizes: Mapping[str, int]  # by worker
     concurrency: int = 8
     carrier_concurrency: int = 4
-    pending_share: float = 0.25
     clients: Mapping[str, str] = field(default_factory=dict)  # whose accounts are, by key: their addresses
 
     def name_of(self, key: str) -> str:
@@ -117,9 +116,10 @@ def stopped(begun: Mapping[str, Sequence[datetime]], now: datetime) -> list[type
     If none does, the machine was off: all of them are taken to go on.
     """
     lasts = {worker: last_run(begun, worker, now) for worker in BOTH_WORKERS}
-    if not any(worker.has_run_lately(last, now) for worker, last in lasts.items()):
-        return []
-    return [worker for worker, last in lasts.items() if last and not worker.has_run_lately(last, now)]
+    runs = {worker: has_run_lately(last, worker.schedule, now) for worker, last in lasts.items()}
+    return (
+        [worker for worker, last in lasts.items() if last and not runs[worker]] if any(runs.values()) else []
+    )
 
 
 # A run that lies a whole number of schedules after an earlier one, give or take this, was started by the schedule.

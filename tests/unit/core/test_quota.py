@@ -13,7 +13,6 @@ from recours.core.quota import (
     Limit,
     Usage,
     Window,
-    kept_for_new_claims,
     kept_for_others,
     parse_limits,
 )
@@ -224,46 +223,39 @@ def test_what_is_left_is_never_less_than_nothing(used: int, held: int, left: int
     assert Usage(Limit("ups", 10, Window()), used, held, utc(2026, 1, 1)).left == left
 
 
-# ---------------------------------------------------------------- left to the fetch worker
+# ---------------------------------------------------------------- left to the other worker
 
 
 @pytest.mark.parametrize(
-    ("number", "share", "moment", "headroom"),
+    ("calls", "moment", "kept"),
     [
-        (100, 0.25, utc(2026, 2, 6, 8), 25),
-        (101, 0.25, utc(2026, 2, 6, 8), 26),
-        (100, 0.0, utc(2026, 2, 6, 8), 0),
-        (100, 1.0, utc(2026, 2, 6, 8), 100),
-        (100, 0.07, utc(2026, 2, 6, 8), 7),  # 100 * 0.07 is a hair more than 7
+        (30, utc(2026, 2, 6, 8), 30),
+        (0, utc(2026, 2, 6, 8), 0),
+        (76, utc(2026, 2, 6, 8), 75),
+        (500, utc(2026, 2, 6, 8), 75),
         # 16:00 in Paris is 15:00 UTC in winter, 14:00 in summer.
-        (100, 0.25, utc(2026, 2, 6, 14, 59), 25),
-        (100, 0.25, utc(2026, 2, 6, 15), 0),
-        (100, 0.25, utc(2026, 7, 6, 13, 59), 25),
-        (100, 0.25, utc(2026, 7, 6, 14), 0),
-        (100, 0.25, utc(2026, 7, 6, 22), 25),
+        (30, utc(2026, 2, 6, 14, 59), 30),
+        (30, utc(2026, 2, 6, 15), 0),
+        (30, utc(2026, 7, 6, 13, 59), 30),
+        (30, utc(2026, 7, 6, 14), 0),
+        (30, utc(2026, 7, 6, 22), 30),
     ],
 )
-def test_a_part_of_the_day_is_left_to_new_claims_until_four_oclock(
-    number: int, share: float, moment: datetime, headroom: int
+def test_what_more_urgent_claims_need_is_left_to_them_until_four_oclock(
+    calls: int, moment: datetime, kept: int
 ) -> None:
-    assert kept_for_new_claims(Limit("chronopost", number, Window(0, PARIS)), share, moment) == headroom
+    """But never more than three quarters of the day's calls."""
+    urgent = {Capability.TRACKING: calls - calls // 2, Capability.POD: calls // 2}
+    limit = Limit("chronopost", 100, Window(0, PARIS))
+    assert kept_for_others(limit, urgent, moment) == kept
+    of_documents = replace(limit, capability=Capability.POD)
+    assert kept_for_others(of_documents, urgent, moment) == (min(calls // 2, 75) if kept else 0)
 
 
 def test_nothing_is_left_of_other_windows() -> None:
-    assert kept_for_new_claims(Limit("ups", 200, Window(3600)), 0.25, utc(2026, 2, 6, 8)) == 0
+    assert kept_for_others(Limit("ups", 200, Window(3600)), {Capability.POD: 9}, utc(2026, 2, 6, 8)) == 0
 
 
-@pytest.mark.parametrize(
-    ("share", "calls", "hour", "kept"),
-    [(0.25, 30, 8, 30), (0.25, 10, 8, 25), (0.0, 0, 8, 0), (0.25, 500, 8, 100), (0.25, 30, 15, 0)],
-    ids=["need", "share", "none", "all", "afternoon"],
-)
-def test_what_is_left_to_others_is_their_need_or_their_share(
-    share: float, calls: int, hour: int, kept: int
-) -> None:
-    limit, now = Limit("chronopost", 100, Window(0, PARIS)), utc(2026, 2, 6, hour)
-    urgent = {Capability.TRACKING: calls - calls // 2, Capability.POD: calls // 2}
-    assert kept_for_others(limit, share, urgent, now) == kept
-    assert kept_for_others(Limit("ups", 200, Window(3600)), share, urgent, now) == 0
-    of_documents = replace(limit, capability=Capability.POD)
-    assert kept_for_others(of_documents, 0.0, urgent, now) == (min(calls // 2, 100) if kept else 0)
+def test_the_only_calls_of_a_day_are_nobody_elses() -> None:
+    limit = Limit("chronopost", 1, Window(0, PARIS))
+    assert kept_for_others(limit, {Capability.POD: 9}, utc(2026, 2, 6, 8)) == 0

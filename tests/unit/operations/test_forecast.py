@@ -86,7 +86,6 @@ def worlds(draw: st.DrawFn) -> World:
             retry=draw(st.integers(1, 40)),
             fetch=draw(st.integers(1, 40)),
             concurrency=draw(st.sampled_from([1, 2, 8])),
-            pending_share=draw(st.sampled_from([0.0, 0.25, 0.9])),
             policy=replace(POLICY, max_retries=draw(st.integers(1, 6))),
         ),
     )

@@ -123,22 +123,22 @@ def test_a_claim_that_passes_its_deadline_is_told_with_the_reason(
 WAITS_FOR_FETCH = {"fetch_status": FetchStatus.PENDING}
 
 
-def test_calls_that_are_kept_for_new_claims_are_not_told_as_used_up() -> None:
-    # 12 calls a day in Paris, of which 6 are kept until 16 o'clock there. Retries would be due from 9 to 15 o'clock there.
-    fresh = [claim(n, **WAITS_FOR_FETCH) for n in range(20)]
-    failed = [claim(n, deadline=TODAY) for n in range(20, 40)]
-    made = plan(*fresh, *failed, carriers=of_chronopost("12/day"), fetch=1, pending_share=0.5, hours=6)
+def test_calls_that_are_kept_for_more_urgent_claims_are_not_told_as_used_up() -> None:
+    # 12 calls a day in Paris, of which 9 are kept until 16 o'clock there. Retries would be due from 9 to 15 o'clock there.
+    fresh = [claim(n, deadline=TODAY, **WAITS_FOR_FETCH) for n in range(20)]
+    failed = [claim(n) for n in range(20, 40)]
+    made = plan(*fresh, *failed, carriers=of_chronopost("12/day"), fetch=1, hours=6)
     first = next(run for run in made.runs if run.worker == RETRY)
     left = first.left["chronopost"]
     assert (left.reserved, left.as_json()["why"]) == (True, "reserved")
-    assert "kept for new claims" in left.reason
+    assert "kept for more urgent claims" in left.reason
 
 
 def test_nothing_is_kept_for_a_worker_that_has_stopped_and_none_of_its_runs_is_foreseen() -> None:
     fresh = [claim(n, **WAITS_FOR_FETCH, deadline=TODAY) for n in range(2)]
     failed = [claim(n) for n in range(20, 40)]
     begun = {FETCH: [NOW - timedelta(minutes=91)], RETRY: [NOW - timedelta(minutes=20)]}
-    made = plan(*fresh, *failed, carriers=of_chronopost("12/day"), pending_share=0.5, begun=begun)
+    made = plan(*fresh, *failed, carriers=of_chronopost("12/day"), begun=begun)
     assert {run.worker for run in made.runs} == {RETRY}
     assert not any(left.reserved for run in made.runs for left in run.left.values())
     assert late(made) == [("CLM-0", Reason.STOPPED, False), ("CLM-1", Reason.STOPPED, False)]

@@ -733,7 +733,7 @@ def test_a_carrier_that_is_closed_from_the_start_is_not_reserved_for(world: Worl
     world.many_failed(2)
     world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
     assert world.retry().stats.skipped_rate_limit == 2
-    assert world.queue.spared == []
+    assert world.queue.urgent == []
 
 
 def test_a_carrier_that_a_person_paused_is_skipped_and_nobody_is_told_by_mail(

@@ -128,11 +128,10 @@ class Watched:
         key: str,
         fetches: Sequence[dict[Capability, int]],
         *,
-        headroom: float = 0.0,
         urgent: dict[Capability, int] | None = None,
         go_on: Callable[[], bool] = lambda: True,
     ) -> tuple[list[Reservation], Refusal | None]:
-        got, refusal = self._reserve(key, fetches, headroom=headroom, urgent=urgent, go_on=go_on)
+        got, refusal = self._reserve(key, fetches, urgent=urgent, go_on=go_on)
         if refusal and refusal.passing:
             self.short.add(key)
         return got, refusal

@@ -9,7 +9,8 @@ from recours.core.claim import Stage, State
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
-from recours.runs.fetch import SCHEDULER, SCHEDULERS_RUNS
+from recours.core.quota import Capability
+from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.summary import Report
@@ -20,6 +21,7 @@ from tests.fakes.world import World, local
 HOUR = timedelta(hours=1)
 RULE = "=" * 70
 N = "XY000000001FR"
+BOTH = {Capability.TRACKING: 1, Capability.POD: 1}
 
 
 @pytest.fixture
@@ -703,39 +705,27 @@ def test_a_pause_is_no_account_fault(world: World) -> None:
     assert counts(world.retry()) == {"total": 1, "success": 1}
 
 
-def test_a_part_of_the_quota_is_left_to_new_claims_that_wait(world: World) -> None:
-    world.fetch(pending_share=0.25)
-    world.failed("CLM-1")
-    world.pending("CLM-2", "1234567890", carrier="DHL Express")
-    world.retry(pending_share=0.25)
-    world.failed("CLM-3", "XY000000003FR")
-    world.pending("CLM-4", "XY000000004FR")
-    world.retry(pending_share=0.25)
-    world.fetch(pending_share=0.25)
-    assert world.queue.spared == [0.0, 0.25, 0.0, 0.0]
-
-
 @pytest.mark.parametrize(
-    ("since", "share"),
-    [(None, 0.0), (timedelta(minutes=89), 0.25), (timedelta(minutes=91), 0.0), (timedelta(days=30), 0.0)],
+    ("since", "left"),
+    [(None, {}), (timedelta(minutes=89), BOTH), (timedelta(minutes=91), {}), (timedelta(days=30), {})],
 )
-def test_nothing_is_kept_for_a_worker_that_does_not_run(
-    world: World, since: timedelta | None, share: float
+def test_nothing_is_left_to_a_worker_that_does_not_run(
+    world: World, since: timedelta | None, left: dict[Capability, int]
 ) -> None:
     if since is not None:
         world.fetch()
         world.clock.advance(since)
     world.failed("CLM-1")
-    world.pending("CLM-2", "XY000000002FR")
-    world.retry(pending_share=0.25)
-    assert world.queue.spared == [share]
+    world.pending("CLM-2", "XY000000002FR", deadline=world.now.date() + timedelta(days=3))
+    world.retry()
+    assert world.queue.urgent == [left]
 
 
-def test_claims_for_which_no_call_is_left_but_those_for_new_ones_are_counted_apart(
+def test_claims_for_which_no_call_is_left_but_those_for_others_are_counted_apart(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.many_failed(3)
-    kept = Refusal(Blocked.RATE_LIMIT, "only calls for new claims are left", world.now + HOUR, reserved=True)
+    kept = Refusal(Blocked.RATE_LIMIT, "only calls for others are left", world.now + HOUR, reserved=True)
     world.queue.refusals["chronopost"] = kept
     report = world.retry()
     assert counts(report) == {"skipped_reserved": 3}
@@ -846,4 +836,7 @@ def test_a_fault_ends_a_slice_and_what_it_had_is_given_back(world: World) -> Non
 
 
 def test_the_fetch_worker_knows_the_other_one() -> None:
-    assert (PODRetryScheduler.name, PODRetryScheduler.schedule) == (SCHEDULER, SCHEDULERS_RUNS)
+    assert (PODRetryScheduler.name, PODRetryScheduler.schedule) == (
+        PODFetchWorker.other_worker,
+        PODFetchWorker.other_schedule,
+    )

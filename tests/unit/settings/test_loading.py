@@ -113,7 +113,7 @@ def test_nothing_set_is_the_behaviour_that_is_promised(tmp_path: Path) -> None:
     assert found.policy.skip_claim_statuses == {"paid"}
     assert (found.enroll_new, found.policy.expire_after) == (EnrollNew.AUTO, timedelta(days=30))
     assert found.limits["chronopost"] == (Limit("chronopost", 100, Window(0, "Europe/Paris")),)
-    assert (found.pending_share, found.carrier_concurrency) == (0.25, 4)
+    assert found.carrier_concurrency == 4
     assert found.log_max_bytes == 5 * 1024 * 1024
     assert found.http == HttpLimits(10, 30, 60)
     assert found.pod_dir == tmp_path / "data/pods"
@@ -160,7 +160,6 @@ GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
     ("RECOURS_NOTIFY_PERSISTENT", "last-turn", lambda s: s.policy.tell_persistent_at_once, False),
     ("RECOURS_NOTIFY_TEMPORARY", "TRUE", lambda s: s.policy.tell_temporary, True),
     ("RECOURS_NOTIFY_TEMPORARY", "off", lambda s: s.policy.tell_temporary, False),
-    ("RECOURS_PENDING_SHARE", "0.9", lambda s: s.pending_share, 0.9),
     ("RECOURS_CARRIER_CONCURRENCY", "64", lambda s: s.carrier_concurrency, 64),
     ("RECOURS_LOG_MAX_MB", "0.5", lambda s: s.log_max_bytes, 512 * 1024),
     ("RECOURS_SHARED_GROUP", "www-data", lambda s: s.access.group, "www-data"),
@@ -247,8 +246,6 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_POD_PATIENCE_DAYS", "366", "whole number from 1 to 365"),
         ("RECOURS_NOTIFY_PERSISTENT", "never", "none of last-turn, at-once"),
         ("RECOURS_NOTIFY_TEMPORARY", "2", "neither true nor false"),
-        ("RECOURS_PENDING_SHARE", "-0.1", "from 0 to 0.9"),
-        ("RECOURS_PENDING_SHARE", "NaN", "from 0 to 0.9"),
         ("RECOURS_CARRIER_CONCURRENCY", "65", "whole number from 1 to 64"),
         ("RECOURS_CARRIER_CONCURRENCY", "4.0", "whole number from 1 to 64"),
         ("RECOURS_LOG_MAX_MB", "0", "from 0.01 to 1000"),
@@ -395,7 +392,7 @@ def test_the_secrets_file_can_be_another(tmp_path: Path, write: Callable[[str, s
         ({"dhl": {"express": {"api_key": "k"}}}, {"DHL_EXPRESS_API_KEY": "k"}),
         ({"CHRONOPOST_ACCOUNT": 12345678}, {"CHRONOPOST_ACCOUNT": "12345678"}),
         ({"RECOURS_NOTIFY_TEMPORARY": True}, {"RECOURS_NOTIFY_TEMPORARY": "true"}),
-        ({"RECOURS_PENDING_SHARE": 0.5}, {"RECOURS_PENDING_SHARE": "0.5"}),
+        ({"RECOURS_LOG_MAX_MB": 0.5}, {"RECOURS_LOG_MAX_MB": "0.5"}),
         ({"list": [1, 2], "table": {"inner": [{}]}}, {}),
         ({}, {}),
     ],
