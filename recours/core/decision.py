@@ -148,7 +148,6 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
 
     `asked`: someone asked for this claim by name; count, next try and stage stay as they were.
     """
-    failure = out_of_patience(failure, claim, now, policy)
     delivery = failure.delivery or claim.state.delivery
     if not TRAITS[failure.kind].uses_attempt:
         state = _with_delivery(claim, delivery, now, policy)
@@ -231,19 +230,6 @@ def of_untracked(failure: Failure) -> Failure:
     message = f"{failure.message} (asked before tracking the parcel, which the next attempt does)"
     said = failure.said and replace(failure.said, key=Sentence.PROOF_UNTRACKED)
     return replace(failure, kind=ErrorKind.POD_NOT_AVAILABLE_YET, message=message, said=said)
-
-
-def out_of_patience(failure: Failure, claim: Claim, now: datetime, policy: Policy) -> Failure:
-    """A POD that has not come long after the delivery will not come."""
-    delivery = failure.delivery or claim.state.delivery
-    latest = delivery.latest if delivery else None
-    late = latest is not None and now - latest > policy.patience
-    if failure.kind is not ErrorKind.POD_NOT_AVAILABLE_YET or not late:
-        return failure
-    days = plural(policy.patience.days, "day")
-    message = f"{failure.message} (none {days} after the delivery: none is expected any more)"
-    said = failure.said and replace(failure.said, key=Sentence.PROOF_OVERDUE)
-    return replace(failure, kind=ErrorKind.POD_NEVER_AVAILABLE, message=message, said=said)
 
 
 def succeed(claim: Claim, got: Retrieved, now: datetime, shown: Shown | None = None) -> Decision:

@@ -64,7 +64,6 @@ class Policy:
     backoff: Backoff = field(default_factory=Backoff)
     max_retries: int = DEFAULT_MAX_RETRIES
     skip_claim_statuses: frozenset[str] = frozenset({"paid"})
-    patience: timedelta = timedelta(days=14)
     expire_after: timedelta | None = timedelta(
         days=30
     )  # so long after its deadline a claim is given up; None: never

@@ -48,7 +48,6 @@ class Sentence(StrEnum):
     PROOF_FOR_PARTIES = "proof_for_parties"
     PROOF_LINK_MISSING = "proof_link_missing"
     PROOF_LINK_EMPTY = "proof_link_empty"
-    PROOF_OVERDUE = "proof_overdue"
     PROOF_UNSIGNED = "proof_unsigned"
     PROOF_NEVER = "proof_never"
     PROOFS_NOT_ISSUED = "proofs_not_issued"
@@ -185,9 +184,6 @@ _TABLE: dict[Sentence, _Row] = {
     _S.PROOF_LINK_EMPTY: _Row(_K.POD_NOT_AVAILABLE_YET,
         "The parcel is delivered, but {carrier}'s link to the proof gave no document",
         "Le colis est livré, mais la preuve n'est pas disponible : le lien {carrier} ne mène à aucun document"),
-    _S.PROOF_OVERDUE: _Row(_K.POD_NEVER_AVAILABLE,
-        "The parcel was delivered long ago and {carrier} still has no proof: none is expected any more",
-        "Le colis est livré depuis longtemps et {carrier} n'a toujours rien : la preuve n'arrivera sans doute jamais"),
     _S.PROOF_UNSIGNED: _Row(_K.POD_NEVER_AVAILABLE,
         "{carrier} keeps no proof for this parcel: it was sent without signature",
         "{carrier} n'a pas de preuve de livraison pour ce colis, envoyé sans signature"),

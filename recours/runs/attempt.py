@@ -8,7 +8,7 @@ from recours.core.accounts import HOUSE
 from recours.core.appraisal import Shown
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, Delivery
-from recours.core.decision import of_untracked, out_of_patience
+from recours.core.decision import of_untracked
 from recours.core.delivery_record import delivery_to_record, record_of
 from recours.core.errors import TRAITS
 from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
@@ -99,8 +99,7 @@ def attempt(
     if isinstance(outcome, Failure):
         if known and known.is_assumed:
             outcome = of_untracked(outcome)
-        as_decided = out_of_patience(outcome, claim, started_at, deps.policy)
-        if delivery := delivery_to_record(claim, as_decided):
+        if delivery := delivery_to_record(claim, outcome):
             record = Retrieved((record_of(claim, delivery),), delivery)
             evidence += deps.documents.store(_label(claim), record)
     return Ended(

@@ -198,9 +198,6 @@ def _remembered(decision: Decision, ended: Ended) -> Decision:
 
 def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:
     failure = ended.outcome if isinstance(ended.outcome, Failure) else None
-    if failure and decision.uses_attempt:  # the rules may have read more in it than the carrier said
-        kind, message = decision.kind or failure.kind, decision.error or failure.message
-        failure = replace(failure, kind=kind, message=message, said=decision.said or failure.said)
     return Attempt(
         claim,
         retry=0 if claim.is_pending else claim.state.retries_used + 1,

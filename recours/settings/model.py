@@ -299,7 +299,6 @@ POLICY = {
     "skip_claim_statuses": Setting("RECOURS_SKIP_CLAIM_STATUSES", "paid", statuses, "claims with one of these statuses are not fetched"),
     "expire_after": Setting("RECOURS_EXPIRE_DAYS", "30", days(whole(0, 3650)), "how many days after its response_deadline a claim is given up, 0: never"),
     "last_attempt": Setting("RECOURS_LAST_ATTEMPT_HOURS", "0", hours_or_never(6, 720), "hours before the end of its response_deadline at which a claim gets one last attempt, 0: never"),
-    "patience": Setting("RECOURS_POD_PATIENCE_DAYS", "14", days(whole(1, 365)), "days after the delivery until which a missing proof may still come"),
     "tell_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
     "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "report a temporary error that outlasted every retry to clients too"),
 }  # fmt: skip

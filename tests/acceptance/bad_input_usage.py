@@ -160,8 +160,6 @@ SETTINGS = [
     _bad("RECOURS_TIMEZONE", "Paris", "'Paris' is not a time zone", full=True),
     _bad("RECOURS_TIMEZONE", "../../../etc/passwd", "is not a time zone"),
     _bad("RECOURS_TIMEZONE", "Europe", "'Europe' is not a time zone", full=True),
-    _bad("RECOURS_POD_PATIENCE_DAYS", "0", "not a whole number from 1 to 365", full=True),
-    _bad("RECOURS_POD_PATIENCE_DAYS", "1.5", "not a whole number from 1 to 365", full=True),
     _bad("RECOURS_NOTIFY_PERSISTENT", "always", "is none of last-turn, at-once"),
     _bad("RECOURS_NOTIFY_TEMPORARY", "perhaps", "is neither true nor false"),
     _bad("RECOURS_CARRIER_CONCURRENCY", "0", "not a whole number from 1 to 64", full=True),

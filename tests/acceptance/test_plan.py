@@ -252,7 +252,6 @@ def test_from_the_middle_of_things(service: Service) -> None:
                 "SELECT tracking_number FROM claims WHERE id = ?",
                 service.add(S.POD_LATE, carrier=carrier, failed_at=failed_at - HOUR),
             )[0][0]
-            # The last of them come out of patience within the horizon.
             delivered = timedelta(days=-12 - place % 2, hours=-13)
             service.box.parcels[number] = Parcel((S.POD_LATE,), delivered_after=delivered)
     run_for(service, 13, Started())

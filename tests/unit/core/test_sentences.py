@@ -55,7 +55,6 @@ STORED = [
     "proof_for_parties",
     "proof_link_missing",
     "proof_link_empty",
-    "proof_overdue",
     "proof_unsigned",
     "proof_never",
     "proofs_not_issued",

@@ -391,17 +391,6 @@ def test_a_parcel_known_to_be_delivered_is_asked_for_its_document_only(world: Wo
     assert world.queue.asked[-1] == (N, DELIVERY)
 
 
-def test_what_the_rules_read_into_an_answer_is_what_is_recorded(world: World) -> None:
-    world.failed("CLM-1")
-    old = Delivery(world.now - timedelta(days=20))
-    world.queue.answers[N] = [fail(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet", delivery=old)]
-    world.retry()
-    (attempt,) = world.table.attempts
-    assert attempt.failure is not None
-    assert attempt.failure.kind is ErrorKind.POD_NEVER_AVAILABLE
-    assert attempt.failure.message.startswith("none yet (none 14 days after the delivery")
-
-
 def test_an_attempt_is_recorded_with_its_facts(world: World) -> None:
     world.failed("CLM-1", retries_counted=2, updated_at=world.now - 90 * HOUR)
     world.queue.during = lambda _: world.clock.advance(timedelta(seconds=2.5))

@@ -129,7 +129,6 @@ def test_after_too_many_deaths_what_is_there_is_taken_without_a_call(store: Docu
 
 NEVER = Failure(ErrorKind.POD_NEVER_AVAILABLE, "no proofs", delivery=DELIVERY)
 NOT_YET = Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet", delivery=DELIVERY)
-LONG_AGO = Delivery(CLOCK.now() - timedelta(days=40), "DUPONT")
 
 
 @pytest.mark.parametrize(
@@ -146,8 +145,6 @@ LONG_AGO = Delivery(CLOCK.now() - timedelta(days=40), "DUPONT")
             False,
         ),
         (NOT_YET, None, False),
-        # None is expected any more.
-        (Failure(ErrorKind.POD_NOT_AVAILABLE_YET, "none yet", delivery=LONG_AGO), None, True),
         (Failure(ErrorKind.NOT_DELIVERED_YET, "on its way"), DELIVERY, False),
     ],
 )
