@@ -10,7 +10,7 @@ from recours import logs
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, attempt_name
-from recours.core.last_attempt import awaits_last_attempt, recall_at
+from recours.core.last_attempt import awaits_last_attempt
 from recours.core.pauses import Refusal
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.core.text import format_until, plural
@@ -94,10 +94,7 @@ def _each(
 ) -> Iterator[tuple[Claim, bool]]:
     """Each claim that a run may have to do with, and whether one has leased it."""
     due_until = policy.backoff.due_until(now)
-    recall = recall_at(now, policy)
-    found = survey(
-        database, schema, catalog, due_until, policy.max_retries, now, recall=recall, unnumbered=True
-    )
+    found = survey(database, schema, catalog, due_until, policy.max_retries, now, unnumbered=True)
     for seen in found:
         yield seen.claim, seen.leased_until is not None
 

@@ -20,7 +20,6 @@ from recours.core.claim import (
 from recours.core.error_text import classify
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.evidence import evidence_end
-from recours.core.last_attempt import awaits_last_attempt, recalled, redated
 from recours.core.policy import Policy
 
 # `fetching`, set by other software, counts as pending once it is this old.
@@ -98,8 +97,6 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
         )
     else:
         state = _resume(replace(claim.state, retries_used=claim.retries_counted), now, policy)
-    if _is_redated(claim):
-        state = redated(claim, state, now, policy)
     return ranked(claim, state, now, policy)
 
 
@@ -114,11 +111,6 @@ def _corrected(claim: Claim) -> bool:
     """Tell whether number, carrier or account differ from what the claim was last assessed on."""
     assessed = claim.assessed
     return assessed is not None and (assessed.number != claim.number or assessed.account != claim.account_key)
-
-
-def _is_redated(claim: Claim) -> bool:
-    """Tell whether the deadline differs from the one that the claim was last assessed on."""
-    return claim.assessed is not None and claim.assessed.deadline != claim.deadline
 
 
 def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
@@ -161,7 +153,7 @@ def _resume(state: State, now: datetime, policy: Policy) -> State:
 
 def _after_others(state: State, now: datetime, policy: Policy) -> State:
     """Other software tried in between, in vain: the backoff continues, or is used up."""
-    awaited = policy.last_attempt is not None and state.last_attempt_at and state.last_attempt_at > now
+    awaited = state.last_attempt_at and state.last_attempt_at > now
     if state.retries_used >= policy.max_retries and not awaited:
         return replace(state, stage=Stage.GIVEN_UP, next_at=None)
     return retimed(replace(state, stage=_stage_between_retries(state)), now, policy)
@@ -235,7 +227,7 @@ def retimed(state: State, now: datetime, policy: Policy) -> State:
     since = since if since and since <= now else now
     next_at = policy.backoff.next_retry(state.retries_used, since)
     failed_at = state.failed_at if state.failed_at and state.failed_at <= now else since
-    if policy.last_attempt is not None and state.last_attempt_at and state.last_attempt_at > now:
+    if state.last_attempt_at and state.last_attempt_at > now:
         next_at = state.last_attempt_at
     return replace(state, next_at=next_at, failed_at=failed_at)
 
@@ -259,11 +251,9 @@ def as_next_run_finds(claim: Claim, now: datetime, policy: Policy) -> State:
     is_unshelved = state.stage is Stage.SHELVED and not policy.sets_aside(claim)
     if state.stage is None or claim.is_edited or is_unshelved:
         return assess(claim, now, policy)
-    if (policy.last_attempt is not None or awaits_last_attempt(state)) and _is_redated(claim):
-        return assess(claim, now, policy)
     if goes_on(state, policy):
         return go_on(claim, now, policy)
-    return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else recalled(state, now, policy)
+    return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
 
 
 def goes_on(state: State, policy: Policy) -> bool:

@@ -18,9 +18,9 @@ from recours.core.last_attempt import (
     awaits_last_attempt,
     backoff_goes_on,
     is_in_time,
-    is_last_attempt,
     last_attempt_due,
     made_at,
+    repeated_at,
     with_next_attempt,
 )
 from recours.core.mail import Event, EventName
@@ -149,10 +149,13 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
     `asked`: someone asked for this claim by name; count, next try and stage stay as they were.
     """
     delivery = failure.delivery or claim.state.delivery
-    if not TRAITS[failure.kind].uses_attempt:
+    again_at = None if asked else repeated_at(claim, failure, now, policy)
+    if again_at or not TRAITS[failure.kind].uses_attempt:
         state = _with_delivery(claim, delivery, now, policy)
-        if failure.alone and failure.retry_at and not asked:
-            state = _put_off(claim, state, failure.retry_at, now, policy)
+        if again_at is None and failure.alone and not asked:
+            again_at = failure.retry_at
+        if again_at:
+            state = _put_off(claim, state, again_at, now, policy)
         return Decision(
             state=state,
             fetch_status=FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED,
@@ -167,7 +170,7 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
     if claim.fetch_status != FetchStatus.FAILED:
         state = replace(state, retries_used=0, last_retry_at=None, failed_at=now)
         return _between_retries(claim, state, now, policy, failure=failure, settled=False)
-    if is_last_attempt(claim, policy):
+    if awaits_last_attempt(claim.state):
         return _after_last_attempt(claim, state, now, policy, failure)
     state = replace(state, last_retry_at=now)
     used = claim.state.retries_used + 1

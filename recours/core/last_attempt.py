@@ -5,30 +5,34 @@ temporary answer, or when its next retry would come later than 6 h before the en
 least 6 h away. A persistent answer sets none, nor does `not_found`: the client must hear of these while something can
 still be done. Claims without a deadline have none.
 
-Each number has at most one for each deadline. It uses no retry, and the retries after it come when they would have come
+Each number has at most one. It uses no retry, and the retries after it come when they would have come
 anyway. The claim is given up after it, if the backoff is used up.
 
 `State.last_attempt_at` is its time. While it waits, `State.next_at` is the same. Afterwards the column keeps when it was
-made, which is never later than the time it was set for: so a second one is not set. A changed deadline, a corrected
-number, and a claim that a person starts afresh empty the column. The time that was set stays when the setting changes.
-Other cases:
+made, which is never later than the time it was set for: so a second one is not set. A corrected number, and a claim that a
+person starts afresh empty the column. The time that was set stays, whatever becomes of the setting, the deadline or
+`--max-retries`. Other cases:
 
-- A raised `--max-retries`: retries that come before the last attempt are made first; their answers set it again.
-- A lowered one: claims above the limit are given up when they are due, as always; a last attempt that is set is made.
+- A fault of the carrier or of the network, not an answer about the parcel: it is made again an hour later, until the
+  deadline. Until then it counts as not made.
 - Turned on: a waiting claim has one set at its next answer. Claims that gave up before stay given up.
-- Turned off: none is made any more. The next run gives such a claim up, or its retries go on.
 - Too late: once the deadline is over, a claim without retries is given up instead.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recours.core.claim import Claim, Stage, State, deadline_end
-from recours.core.errors import is_persistent
+from recours.core.errors import OUTAGE_KINDS, ErrorKind, is_persistent
+from recours.core.outcome import Failure
 from recours.core.policy import Policy
 
 # It is no nearer than this to the answer before it, and a retry this near to the deadline's end comes too late.
 LEAST_APART = timedelta(hours=6)
+# What of the carrier or of the network is at fault, as opposed to an answer about the parcel.
+_FAULTS = OUTAGE_KINDS | {ErrorKind.BAD_RESPONSE}
+# So long after a fault it is made again.
+_AGAIN_AFTER = timedelta(hours=1)
 
 
 def awaits_last_attempt(state: State) -> bool:
@@ -36,20 +40,15 @@ def awaits_last_attempt(state: State) -> bool:
     return state.last_attempt_at is not None and state.last_attempt_at == state.next_at
 
 
-def is_last_attempt(claim: Claim, policy: Policy) -> bool:
-    """Tell whether the attempt whose time has come is the last attempt, so that it uses no retry."""
-    return policy.last_attempt is not None and awaits_last_attempt(claim.state)
-
-
 def is_in_time(claim: Claim, now: datetime, policy: Policy) -> bool:
     """Tell whether the last attempt that a claim waits for can still come before the end of its deadline."""
-    if claim.deadline is None or not is_last_attempt(claim, policy):
+    if claim.deadline is None or not awaits_last_attempt(claim.state):
         return False
     return now < deadline_end(claim.deadline, policy.zone)
 
 
 def made_at(state: State, now: datetime) -> datetime | None:
-    """When the last attempt for the present number and deadline was made; None: it was not."""
+    """When the last attempt for the present number was made; None: it was not."""
     at = state.last_attempt_at
     return None if at is None or at > now or awaits_last_attempt(state) else at
 
@@ -80,6 +79,14 @@ def with_next_attempt(claim: Claim, state: State, retry_at: datetime, now: datet
     return replace(state, next_at=at or retry_at, last_attempt_at=at or made_at(state, now))
 
 
+def repeated_at(claim: Claim, failure: Failure, now: datetime, policy: Policy) -> datetime | None:
+    """When the last attempt that met this failure is made again; None: it was made, or no time is left for another."""
+    if claim.deadline is None or failure.kind not in _FAULTS or not awaits_last_attempt(claim.state):
+        return None
+    at = max(now + _AGAIN_AFTER, failure.retry_at or now)
+    return at if at < deadline_end(claim.deadline, policy.zone) else None
+
+
 def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
     """When the next retry comes, counted from the last one or from the failure; now if there is none."""
     if state.retries_used >= policy.max_retries:
@@ -89,7 +96,7 @@ def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
 
 
 # What the manual recommends, and what is foreseen where it is turned off.
-RECOMMENDED = timedelta(hours=30)
+RECOMMENDED = timedelta(hours=24)
 
 
 def gave_up_without(claim: Claim, since: datetime, policy: Policy) -> bool:
@@ -108,55 +115,3 @@ def last_attempt_text(claim: Claim, state: State, policy: Policy, shown: str) ->
         return text
     hours = (deadline_end(claim.deadline, policy.zone) - state.last_attempt_at) / timedelta(hours=1)
     return f"{text}, {round(hours)} h before the deadline" if hours > 0 else f"{text}, after the deadline"
-
-
-def redated(claim: Claim, state: State, now: datetime, policy: Policy) -> State:
-    """The state under a changed deadline, which has a last attempt of its own."""
-    waited = awaits_last_attempt(state)
-    state = replace(state, last_attempt_at=None)
-    if state.stage not in (Stage.WAITING, Stage.READY) or state.next_at is None:
-        return state
-    retry_at = backoff_goes_on(state, now, policy) if waited else state.next_at
-    moved = with_next_attempt(claim, state, retry_at, now, policy)
-    return replace(moved, stage=Stage.WAITING) if waited or awaits_last_attempt(moved) else moved
-
-
-def recalled(state: State, now: datetime, policy: Policy) -> State:
-    """The state of a claim; one that waits for its last attempt waits for its next retry instead, if that comes first.
-
-    So it is under a raised limit. Where the setting was turned off, no last attempt is made.
-    """
-    at = state.last_attempt_at
-    if at is None or not awaits_last_attempt(state):
-        return state
-    retry_at = backoff_goes_on(state, now, policy)
-    has_earlier_retry = state.retries_used < policy.max_retries and retry_at < at
-    if policy.last_attempt is not None and not (has_earlier_retry and state.stage is Stage.WAITING):
-        return state
-    return replace(state, stage=Stage.WAITING, next_at=retry_at, last_attempt_at=None)
-
-
-@dataclass(frozen=True)
-class Recall:
-    """The claims that `recalled` changes, for those who look for them among many: see `recall_at`."""
-
-    all: bool
-    max_retries: int
-    # By retries used, the latest time of the last one whose successor is due; the last of these for all further counts.
-    since: tuple[datetime, ...]
-
-    def takes(self, state: State) -> bool:
-        """Tell whether a claim in this state is to be recalled."""
-        if not awaits_last_attempt(state) or state.stage not in (Stage.WAITING, Stage.READY):
-            return False
-        used, last = state.retries_used, state.last_retry_at if state.retries_used else state.failed_at
-        if self.all or state.stage is Stage.READY or used >= self.max_retries or last is None:
-            return self.all
-        return last <= self.since[min(used, len(self.since) - 1)]
-
-
-def recall_at(now: datetime, policy: Policy) -> Recall:
-    """Which claims are to be recalled: all, or those that have a retry due before their last attempt."""
-    due_until = policy.backoff.due_until(now)
-    since = tuple(due_until - wait for wait in policy.backoff.waits[: policy.max_retries])
-    return Recall(policy.last_attempt is None, policy.max_retries, since)

@@ -33,7 +33,6 @@ from recours.core.accounts import AccountKey, carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
-from recours.core.last_attempt import Recall
 from recours.database.adoption import adopt_exhausted, exhausted
 from recours.database.changes import note_assessed, note_put_aside
 from recours.database.engine import Database
@@ -47,7 +46,6 @@ from recours.database.predicates import (
     in_use,
     is_ours,
     of_carriers,
-    recalled,
     still_ours,
 )
 from recours.database.ranks import rank_overdue
@@ -101,14 +99,10 @@ class ClaimMaintenance:
         max_retries: int,
         skip: Collection[str],
         now: datetime,
-        recall: Recall | None = None,
     ) -> bool:
         """Tell whether any row waits for what the methods below do: most runs find none, and look once instead of often."""
-        waits = None if recall is None or recall.all else len(recall.since)
-        query = _behind(self.columns, tuple(sorted(skip)), max_retries, recall is not None, waits)
+        query = _behind(self.columns, tuple(sorted(skip)), max_retries)
         bounds = {"due_until": due_until, "horizon": horizon, **moments(now, "")}
-        if recall:
-            bounds |= {f"since_{used}": at for used, at in enumerate(recall.since[:waits])}
         with self.database.read() as connection:
             return connection.execute(query, bounds).first() is not None
 
@@ -270,13 +264,6 @@ class ClaimMaintenance:
 
     # ---------------------------------------------------------------- what other programs lock
 
-    def recall_last_attempts(
-        self, which: Recall, recall: Assess, now: datetime, carriers: Collection[str] = ()
-    ) -> Iterator[Claim]:
-        since = None if which.all else which.since
-        wanted = recalled(which.max_retries, since)
-        yield from self._reassess(and_(wanted, self._of(carriers)), _c.pod_retry_count, recall, now)
-
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
     ) -> set[Any]:
@@ -403,10 +390,8 @@ def _behind(
     columns: frozenset[str],
     skip: tuple[str, ...],
     max_retries: int,
-    recall: bool,
-    waits: int | None,
 ) -> CompoundSelect[Any]:
-    """Whether any row waits for a run. Parameters: `due_until`, `horizon`, `moments`, and so many `since_`."""
+    """Whether any row waits for a run. Parameters: `due_until`, `horizon`, `moments`."""
     time, is_free = _c.pod_next_retry_at.type, free_at_moment()
     due_until, horizon = bindparam("due_until", type_=time), bindparam("horizon", type_=time)
     looked_for = [
@@ -416,9 +401,6 @@ def _behind(
         *((and_(_beyond(stage, horizon), is_free), _c.pod_next_retry_at) for stage in _TIMED),
         *((_due(stage, due_until), _c.pod_next_retry_at) for stage in _TIMED),
     ]
-    if recall:
-        since = None if waits is None else [bindparam(f"since_{used}", type_=time) for used in range(waits)]
-        looked_for.append((and_(recalled(max_retries, since), is_free), _c.pod_retry_count))
     # Each in its own order, as the methods look for them; see _reassess.
     firsts = [select(_c.id).where(wanted).order_by(key).limit(1).subquery() for wanted, key in looked_for]
     return union_all(*(select(first.c.id) for first in firsts)).limit(1)

@@ -5,12 +5,12 @@ claims and among ten million. It is used only where the query repeats its condit
 hence the constants are written into the SQL, not passed as parameters. A test asserts the plans.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, case, false, func, literal, literal_column, or_, true
+from sqlalchemy import ColumnElement, Text, and_, case, false, func, literal_column, or_, true
 
 from recours.core.claim import FetchStatus, Stage
 from recours.core.pauses import FURTHEST_END
@@ -33,30 +33,10 @@ def at_stage(stage: Stage) -> ColumnElement[bool]:
     return _c.pod_stage == const(stage)
 
 
-def awaits_last_attempt() -> ColumnElement[bool]:
-    """Rows whose next attempt is the last attempt, or that are ready for it."""
-    stages = _c.pod_stage.in_([const(Stage.WAITING), const(Stage.READY)])
-    return and_(stages, _c.pod_last_attempt_at == _c.pod_next_retry_at)
-
-
 def awaits_retry() -> ColumnElement[bool]:
     """Rows that wait for a retry of the backoff: as a CASE, so that the index of all that wait does not answer it."""
     of_backoff = _c.pod_last_attempt_at.is_distinct_from(_c.pod_next_retry_at)
     return case((at_stage(Stage.WAITING), of_backoff), else_=false())
-
-
-def recalled(max_retries: int, since: Sequence[Any] | None) -> ColumnElement[bool]:
-    """Rows that do not wait for their last attempt any more, by the parts of a `Recall`. `since`: None if it takes all."""
-    awaits = and_(awaits_last_attempt(), still_ours())
-    if since is None:
-        return awaits
-    if not since:
-        return and_(awaits, false())
-    count, time = _c.pod_retry_count, _c.pod_last_retry_at.type
-    last = case((count == 0, _c.pod_failed_at), else_=_c.pod_last_retry_at)
-    *firsts, rest = [literal(at, time) if isinstance(at, datetime) else at for at in since]
-    latest = case(*((count == used, at) for used, at in enumerate(firsts)), else_=rest) if firsts else rest
-    return and_(awaits, at_stage(Stage.WAITING), count < max_retries, last <= latest)
 
 
 @cache

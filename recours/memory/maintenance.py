@@ -9,7 +9,6 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.decision import Decision
 from recours.core.error_text import classify
 from recours.core.errors import ErrorKind
-from recours.core.last_attempt import Recall
 from recours.memory.table import ClaimRow, ClaimTable
 
 Assess = Callable[[Claim], State]
@@ -31,10 +30,8 @@ class MemoryMaintenance:
         max_retries: int,
         skip: Collection[str],
         now: datetime,
-        recall: Recall | None = None,
     ) -> bool:
         found = (
-            self._recalled(recall) if recall else (),
             self.table.edited.values(),
             self._unshelved(skip),
             self._gave_up_below(max_retries),
@@ -70,12 +67,6 @@ class MemoryMaintenance:
 
     def repair_times(self, horizon: datetime, retime: Assess, now: datetime) -> Iterator[Claim]:
         yield from self._reassess(self._after(horizon), retime, now)
-
-    def recall_last_attempts(
-        self, which: Recall, recall: Assess, now: datetime, carriers: Collection[str] = ()
-    ) -> Iterator[Claim]:
-        rows = [row for row in self._recalled(which) if _is_of(row, carriers)]
-        yield from self._reassess(rows, recall, now)
 
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
@@ -144,10 +135,6 @@ class MemoryMaintenance:
         for (retries, may_go_on), rows in self.table.by_group(Stage.GIVEN_UP).items():
             if may_go_on and retries < max_retries:
                 yield from rows
-
-    def _recalled(self, which: Recall) -> Iterator[ClaimRow]:
-        rows = self.table.last_attempts.values()
-        return (row for row in rows if row.claim.is_ours and which.takes(row.claim.state))
 
     def _unshelved(self, skip: Collection[str]) -> Iterator[ClaimRow]:
         for (status, _), rows in self.table.by_group(Stage.SHELVED).items():

@@ -181,7 +181,6 @@ class ClaimTable:
         self.attempts: list[Attempt] = []
         self.events: dict[tuple[Any, ...], Event] = {}
         self.edited: dict[Any, ClaimRow] = {}
-        self.last_attempts: dict[Any, ClaimRow] = {}  # rows that wait for theirs, or are ready for it
         self.leased: dict[Any, ClaimRow] = {}
         self._places: dict[_Place, dict[Any, ClaimRow]] = {}
         self._serial = count()
@@ -291,10 +290,6 @@ class ClaimTable:
             self.edited[claim.id] = row
         else:
             self.edited.pop(claim.id, None)
-        if awaits_last_attempt(claim.state):
-            self.last_attempts[claim.id] = row
-        else:
-            self.last_attempts.pop(claim.id, None)
 
     def note_lease(self, row: ClaimRow) -> None:
         """A row was leased, or let go."""

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from recours.core.claim import Claim, Stage, deadline_end
 from recours.core.evidence import evidence_end
-from recours.core.last_attempt import Recall, recall_at
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import DUE_SLACK
 from recours.core.quota import Usage
@@ -38,9 +37,8 @@ class Outlook(Protocol):
         mended_after: datetime,
         max_retries: int,
         now: datetime,
-        recall: Recall | None = None,
     ) -> Iterator[Sighted]:
-        """Every claim that a run up to then has to do with; also those whose retry is after `mended_after`, and `recall`."""
+        """Every claim that a run up to then has to do with; also those whose retry is after `mended_after`."""
 
     def not_due(self, due_until: datetime, now: datetime, ends_until: datetime) -> Iterator[Claim]:
         """Claims that are due later, or that wait for a tracking number, and whose deadline or evidence may end in between."""
@@ -256,8 +254,7 @@ class _Maker:
         coming = [] if self.asked.by_fleet else coming_runs(self.asked.begun, self.now, self.until)
         due_until = policy.backoff.due_until(self.until)
         horizon = policy.backoff.horizon(coming[0].at if coming else self.now)
-        recall = recall_at(self.until, policy)
-        found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now, recall)
+        found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
         last_runs = {
             worker.name: at for worker in BOTH_WORKERS if (at := last_run(self.asked.begun, worker, self.now))
         }

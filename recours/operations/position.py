@@ -14,7 +14,7 @@ from recours.core.decision import abandoned_at
 from recours.core.error_text import classify
 from recours.core.errors import TRAITS, Actor, ErrorKind
 from recours.core.evidence import evidence_end
-from recours.core.last_attempt import is_in_time, is_last_attempt
+from recours.core.last_attempt import awaits_last_attempt, is_in_time
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import Policy
 
@@ -155,7 +155,7 @@ def position(
         refusal=closed,
         asks=asks,
         is_due=is_due_now,
-        is_last=asks and is_last_attempt(replace(claim, state=state), policy),
+        is_last=asks and awaits_last_attempt(state),
     )
     return replace(found, evidence=_evidence(claim, found, now, policy))
 

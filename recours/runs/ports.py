@@ -9,7 +9,6 @@ from recours.core.accounts import HOUSE
 from recours.core.claim import Claim, Delivery, Stage, State, Urgency
 from recours.core.decision import Decision
 from recours.core.errors import RunError
-from recours.core.last_attempt import Recall
 from recours.core.mail import Event
 from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
 from recours.core.pauses import Refusal
@@ -323,7 +322,6 @@ class Maintenance(Protocol):
         max_retries: int,
         skip: Collection[str],
         now: datetime,
-        recall: Recall | None = None,
     ) -> bool:
         """Tell whether any row waits for what the methods below do, by these same bounds."""
 
@@ -356,11 +354,6 @@ class Maintenance(Protocol):
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterable[Claim]:
         """Recompute retries that lie after `horizon`: no backoff can have set them. A last attempt may lie there."""
-
-    def recall_last_attempts(
-        self, which: Recall, recall: Callable[[Claim], State], now: datetime, carriers: Collection[str] = ()
-    ) -> Iterable[Claim]:
-        """Have claims of these carriers (none named: of all) not wait for their last attempt any more."""
 
     def passed_over(
         self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
-from recours.core.last_attempt import awaits_last_attempt, is_last_attempt, last_attempt_text
+from recours.core.last_attempt import awaits_last_attempt, last_attempt_text
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, plural
@@ -43,7 +43,7 @@ class Recorder:
 
     def _is_last(self, claim: Claim) -> bool:
         """Tell whether the attempt is the claim's last attempt before its deadline; one by hand is not."""
-        return not self.asked and is_last_attempt(claim, self.policy)
+        return not self.asked and awaits_last_attempt(claim.state)
 
     def conclude(self, answered: Sequence[tuple[Claim, Ended]]) -> int:
         """Decide what attempts mean, record it together and say it; how many were used up. Raises RunError.
@@ -126,7 +126,12 @@ class Recorder:
             self.stats.failed += 1
             self._say_failure(claim, decision)
         else:
-            log.warning(f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up")
+            again = ""
+            if self._is_last(claim) and decision.state.last_attempt_at != claim.state.last_attempt_at:
+                again = (
+                    f", its last attempt is made again at {format_minute(decision.state.next_at, self.local)}"
+                )
+            log.warning(f"⏸️ LEFT: {claim.reference} - {ended.outcome.message}; no attempt was used up{again}")
 
     def _say_failure(self, claim: Claim, decision: Decision) -> None:
         error = decision.error or ""

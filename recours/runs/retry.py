@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Action, Decision, give_up, next_action, pass_retry
-from recours.core.last_attempt import recall_at, recalled
 from recours.core.text import format_minute
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.log import log
@@ -47,7 +46,7 @@ class PODRetryScheduler(Worker):
         return None if self.options.claims else self.options.carriers
 
     def maintain_own(self, now: datetime) -> None:
-        """Claims that resume after a raised limit, impossible times, last attempts that are not to be made, retries that pass.
+        """Claims that resume after a raised limit, impossible times, retries that pass.
 
         A run for some claims, or for some carriers', says nothing of how often the others may be tried: those are left
         to the scheduled runs.
@@ -57,11 +56,6 @@ class PODRetryScheduler(Worker):
         maintenance, policy, carriers = self.deps.maintenance, self.policy, self.options.carriers
         limit = policy.max_retries
         for _ in maintenance.revive_exhausted(limit, lambda claim: self._go_on(claim, now), now, carriers):
-            pass
-        recall = recall_at(now, policy)
-        for _ in maintenance.recall_last_attempts(
-            recall, lambda claim: recalled(claim.state, now, policy), now, carriers
-        ):
             pass
         horizon = policy.backoff.horizon(now)
         for claim in maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now):

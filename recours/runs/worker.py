@@ -14,7 +14,6 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
 from recours.core.errors import RunError
-from recours.core.last_attempt import recall_at
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, format_span, plural
@@ -438,7 +437,7 @@ class Worker(ABC):
         self._mention_accounts(maintenance.repair_keys())
         due_until, horizon = policy.backoff.due_until(now), policy.backoff.horizon(now)
         behind = maintenance.is_behind(
-            due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now, recall_at(now, policy)
+            due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now
         )
         self._was_behind = behind
         if not behind:

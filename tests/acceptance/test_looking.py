@@ -609,7 +609,7 @@ def test_what_last_attempts_would_bring_and_when_they_come(service: Service, per
     service.add(Scenario.IN_TRANSIT, **used)
     service.run()
     said = (
-        "claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS=30 would try it once more."
+        "claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS=24 would try it once more."
     )
     assert f"1 {said}" in person.does("status")
     assert person.json("status")["without_last_attempt"] == 1

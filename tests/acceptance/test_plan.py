@@ -473,16 +473,3 @@ def test_last_attempts_before_deadlines(service: Service) -> None:
     made = plan(service, 70, Started())
     assert_foreseen(made, run_for(service, 70, Started()))
     assert sum(one.is_last for run in made.runs for one in run.tries) >= 6
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-@pytest.mark.parametrize("change", [{"RECOURS_LAST_ATTEMPT_HOURS": "0"}, {}], ids=["turned off", "raised"])
-def test_last_attempts_that_are_recalled(service: Service, change: dict[str, str]) -> None:
-    service.environment |= {"RECOURS_LAST_ATTEMPT_HOURS": "30"}
-    near_deadlines(service)
-    run_for(service, 3, Started())
-    service.environment |= change
-    started = Started(max_retries=4 if change else 6)
-    made = plan(service, 90, started)
-    assert_foreseen(made, run_for(service, 90, started))
-    assert any(one.retry > 4 for run in made.runs for one in run.tries) is not bool(change)

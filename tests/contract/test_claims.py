@@ -20,7 +20,6 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import Decision, decide, pass_retry, succeed
 from recours.core.errors import ErrorKind
-from recours.core.last_attempt import recall_at
 from recours.core.outcome import Failure, Retrieved, StoredDocument
 from recours.core.policy import Policy
 from recours.core.sentences import Sentence
@@ -42,7 +41,6 @@ LEASE = timedelta(minutes=10)
 # A second carrier, to show what claims of one mean for those of another.
 CATALOG = Catalog([SPEC, replace(SPEC, key="other", name="Other Carrier", spellings=())])
 POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
-LAST_ATTEMPTS = replace(POLICY, last_attempt=timedelta(hours=30))
 SUCCESS = Retrieved.single(b"", Delivery(NOW - timedelta(days=1), "DUPONT"), "a test")
 TIMED_OUT = Failure(ErrorKind.TIMEOUT, "Chronopost did not answer in time")
 HOPELESS = Failure(ErrorKind.INVALID_TRACKING, "Invalid tracking number")
@@ -678,17 +676,13 @@ BEHIND = {
     "settled for ever": "pod_stage = 'settled', pod_next_retry_at = '2036-02-02 08:00:00.000000'",
     "given up under a lower limit": "pod_stage = 'given_up', pod_retry_count = 3, pod_seen_count = 3",
     "set aside without reason": "pod_stage = 'shelved'",
-    "a retry is due before its last attempt": f"{_AWAITS_LAST}, pod_last_retry_at = '2026-01-20 08:00:00.000000',"
-    " pod_retry_count = 1, pod_seen_count = 1",
-    "another deadline than its last attempt is for": "response_deadline = '2026-03-02'",
+    "another deadline": "response_deadline = '2026-03-02'",
 }
 # The same, but nobody has to do anything.
 UP_TO_DATE = {
     "waiting": "pod_error_kind = 'timeout'",
     "waiting for its last attempt": f"{_AWAITS_LAST}, pod_last_retry_at = '2026-01-20 08:00:00.000000',"
     " pod_retry_count = 4, pod_seen_count = 4",
-    "waiting for it before its next retry": f"{_AWAITS_LAST}, pod_last_retry_at = '2026-02-02 07:00:00.000000',"
-    " pod_retry_count = 1, pod_seen_count = 1",
     "settled": "pod_stage = 'settled'",
     "given up": "pod_stage = 'given_up', pod_retry_count = 4, pod_seen_count = 4",
     "set aside": "pod_stage = 'shelved', status = ' Paid'",
@@ -707,8 +701,8 @@ def test_one_look_tells_whether_any_row_waits_for_a_run(
     run: Run, add_claims: Callable[..., None], change: str, *, behind: bool
 ) -> None:
     def is_behind() -> bool:
-        horizon, recall = NOW + timedelta(days=30), recall_at(NOW, LAST_ATTEMPTS)
-        return run.maintenance.is_behind(NOW, horizon, POLICY.max_retries, {"paid", "payé"}, NOW, recall)
+        horizon = NOW + timedelta(days=30)
+        return run.maintenance.is_behind(NOW, horizon, POLICY.max_retries, {"paid", "payé"}, NOW)
 
     add_claims(run.database, [{"updated_at": NOW}] * 3)
     assert is_behind()  # they are new to us
@@ -736,10 +730,8 @@ def statements(database: Database) -> list[tuple[str, Any]]:
 # What is looked for, and the indexes that answer it.
 CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "behind": (
-        lambda run: run.maintenance.is_behind(
-            NOW, NOW + timedelta(days=30), 9, {"paid"}, NOW, recall_at(NOW, LAST_ATTEMPTS)
-        ),
-        "edited shelved given_up waiting backoff settled last_attempt",
+        lambda run: run.maintenance.is_behind(NOW, NOW + timedelta(days=30), 9, {"paid"}, NOW),
+        "edited shelved given_up waiting backoff settled",
     ),
     "edited": (
         lambda run: list(run.maintenance.assess_edited(lambda c: assess(c, NOW, POLICY), NOW)),
@@ -769,18 +761,6 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "mend": (
         lambda run: list(run.maintenance.repair_times(NOW, lambda c: retimed(c.state, NOW, POLICY), NOW)),
         "backoff settled",
-    ),
-    "last attempts": (
-        lambda run: list(
-            run.maintenance.recall_last_attempts(recall_at(NOW, LAST_ATTEMPTS), lambda c: c.state, NOW)
-        ),
-        "last_attempt",
-    ),
-    "last attempts turned off": (
-        lambda run: list(
-            run.maintenance.recall_last_attempts(recall_at(NOW, POLICY), lambda c: c.state, NOW)
-        ),
-        "last_attempt",
     ),
     "given up": (
         lambda run: list(run.maintenance.revive_exhausted(9, lambda c: go_on(c, NOW, POLICY), NOW)),

@@ -13,7 +13,7 @@ from recours.core.assessment import assess, go_on, ranked_anew, retimed
 from recours.core.claim import Claim, Delivery, Stage, State
 from recours.core.decision import Action, Decision, decide, expire, give_up, next_action, pass_retry
 from recours.core.errors import ErrorKind
-from recours.core.last_attempt import recall_at, recalled
+from recours.core.last_attempt import awaits_last_attempt
 from recours.core.outcome import Failure
 from recours.core.policy import Policy
 from recours.database.engine import Database
@@ -47,13 +47,13 @@ class Side:
 
     def keep(self, now: datetime, policy: Policy) -> dict[str, Any]:
         """What both workers do before they fetch."""
-        maintenance, most, recall = self.maintenance, policy.max_retries, recall_at(now, policy)
+        maintenance, most = self.maintenance, policy.max_retries
         due_until, horizon = policy.backoff.due_until(now), policy.backoff.horizon(now)
         before = now - 30 * DAY
         seen = partial(assess, now=now, policy=policy)
         give_way = partial(expire, now=now, policy=policy)
         found: dict[str, Any] = {
-            "behind": maintenance.is_behind(due_until, horizon, most, policy.skip_claim_statuses, now, recall)
+            "behind": maintenance.is_behind(due_until, horizon, most, policy.skip_claim_statuses, now)
         }
         rank = partial(ranked_anew, now=now, policy=policy)
         found["ranked"] = sum(
@@ -65,9 +65,6 @@ class Side:
         found["unshelved"] = _names(maintenance.unshelve(policy.skip_claim_statuses, seen, now))
         revive = partial(go_on, now=now, policy=policy)
         found["revived"] = _names(maintenance.revive_exhausted(most, revive, now))
-        found["recalled"] = _names(
-            maintenance.recall_last_attempts(recall, lambda claim: recalled(claim.state, now, policy), now)
-        )
         found["retimed"] = _names(
             maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now)
         )
@@ -169,7 +166,7 @@ def test_both_go_the_same_way(database: Database, add_claims: Callable[..., None
     for sighted in survey(database, schema, CATALOG, far, 9, NOW, far, unnumbered=True):
         table.load(sighted.claim, edited=sighted.edited, leased_until=sighted.leased_until)
     in_memory = MemoryClaims(table), MemoryMaintenance(table)
-    now, fetched, waited, was_recalled, seen = NOW, 0, 0, 0, 0
+    now, fetched, waited, seen = NOW, 0, 0, 0
     for place in range(40):
         run = Run(database, f"run-{place}")
         sides = Side(run.token, run.claims, run.maintenance), Side(run.token, *in_memory)
@@ -178,8 +175,8 @@ def test_both_go_the_same_way(database: Database, add_claims: Callable[..., None
         policy = replace(policy, evidence_days={"chronopost": 20} if seed % 3 else {})
         if seed % 2 and chance.random() < 0.95:
             policy = replace(policy, last_attempt=chance.choice((12, 30)) * HOUR)
-        was_recalled += len(_same(side.keep(now, policy) for side in sides)["recalled"])
-        waited += len(table.last_attempts)
+        _same(side.keep(now, policy) for side in sides)
+        waited += sum(awaits_last_attempt(row.claim.state) for row in table.rows.values())
         if seed % 2:
             _edit_deadlines(database, table, chance)
         stage, dice = chance.choice((Stage.READY, Stage.READY, Stage.NEW)), chance.random()
@@ -188,7 +185,7 @@ def test_both_go_the_same_way(database: Database, add_claims: Callable[..., None
         fetched += len(_same(side.fetch(stage, lanes, Random(dice), now, policy) for side in sides))
     assert fetched > 20
     assert seen > 10
-    assert (waited > 20, was_recalled > 0) == ((True, True) if seed % 2 else (False, False))
+    assert (waited > 20) is bool(seed % 2)
 
 
 def test_in_both_only_times_that_nothing_can_have_set_are_recomputed(
@@ -211,12 +208,9 @@ def test_in_both_only_times_that_nothing_can_have_set_are_recomputed(
     policy = replace(POLICY, last_attempt=30 * HOUR)
     retime = partial(_retimed, now=NOW, policy=policy)
     for maintenance in (MemoryMaintenance(table), run.maintenance):
-        assert not list(maintenance.recall_last_attempts(recall_at(NOW, policy), retime, NOW))
         found = maintenance.repair_times(NOW + 3 * DAY, retime, NOW)
         assert _names(found) == ["CLM-00001", "CLM-00002"]
         assert not list(maintenance.repair_times(NOW + 3 * DAY, retime, NOW))
-        off = maintenance.recall_last_attempts(recall_at(NOW, POLICY), retime, NOW)
-        assert _names(off) == ["CLM-00000", "CLM-00001"]
 
 
 def _retimed(claim: Claim, now: datetime, policy: Policy) -> State:

@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import event
 
 from recours.core.claim import Stage
-from recours.core.last_attempt import recall_at
 from recours.database.engine import Database
 from tests.conftest import Kind
-from tests.contract.test_claims import CHECKS, LAST_ATTEMPTS, NOW, Run, assert_read
+from tests.contract.test_claims import CHECKS, NOW, Run, assert_read
 
 QUIET = """
 INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number,
@@ -114,9 +113,7 @@ def test_among_a_large_backlog_only_the_first_rows_are_read(backlog: Database) -
         assert run.claims.ready_by_carrier(Stage.READY, NOW, 30, ["chronopost"])["chronopost"].claims == 30
         assert len(run.take(30)) == 30
         assert list(run.maintenance.revive_exhausted(4, lambda claim: claim.state, NOW)) == []
-        recall = recall_at(NOW, LAST_ATTEMPTS)
-        assert not run.maintenance.is_behind(NOW, NOW + timedelta(days=99), 4, {"paid"}, NOW, recall)
-        assert list(run.maintenance.recall_last_attempts(recall, lambda claim: claim.state, NOW)) == []
+        assert not run.maintenance.is_behind(NOW, NOW + timedelta(days=99), 4, {"paid"}, NOW)
         assert (
             list(run.maintenance.repair_times(NOW + timedelta(days=99), lambda claim: claim.state, NOW)) == []
         )

@@ -24,7 +24,6 @@ from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import REFUSED_KINDS
-from recours.core.last_attempt import Recall
 from recours.core.mail import EventName, MailState
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claim, read_claims
@@ -34,7 +33,6 @@ from recours.database.predicates import (
     const,
     edited,
     of_carriers,
-    recalled,
     still_ours,
 )
 from recours.database.ready_claims import lanes_of_parameter, named_lanes, of_each_lane
@@ -63,21 +61,17 @@ def survey(
     now: datetime,
     mended_after: datetime | None = None,
     *,
-    recall: Recall | None = None,
     unnumbered: bool = False,
 ) -> Iterator[Sighted]:
     """Every claim that runs have to do with whose retries come up to `due_until`, row by row, whatever the schema.
 
-    `mended_after`: retries after this are those of no backoff, and are recomputed by a run. `recall`: those too whose last
-    attempt a run recalls. `unnumbered`: those too that wait for their tracking number.
+    `mended_after`: retries after this are those of no backoff, and are recomputed by a run. `unnumbered`: those
+    too that wait for their tracking number.
     """
     if schema.is_current:
         columns = sighted_columns(schema, now)
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
         wanted = _of_a_run(due_until, max_retries, is_edited, mended_after)
-        if recall:
-            since = None if recall.all else recall.since
-            wanted = or_(wanted, recalled(recall.max_retries, since))
         if unnumbered:
             wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
     else:
@@ -141,7 +135,6 @@ class DatabaseOutlook:
         mended_after: datetime,
         max_retries: int,
         now: datetime,
-        recall: Recall | None = None,
     ) -> Iterator[Sighted]:
         return survey(
             self.database,
@@ -151,7 +144,6 @@ class DatabaseOutlook:
             max_retries,
             now,
             mended_after=mended_after,
-            recall=recall,
         )
 
     def not_due(self, due_until: datetime, now: datetime, ends_until: datetime) -> Iterator[Claim]:

@@ -14,7 +14,7 @@ from recours.core.assessment import as_next_run_finds, assess, go_on, retimed
 from recours.core.claim import Claim, Delivery, Snapshot, Stage, State, deadline_end
 from recours.core.decision import Action, Decision, decide, expire, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
-from recours.core.last_attempt import awaits_last_attempt, recalled
+from recours.core.last_attempt import awaits_last_attempt
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import DUE_SLACK, Policy
 from tests.fakes.examples import MODEST
@@ -29,6 +29,9 @@ ON = replace(OFF, last_attempt=30 * HOUR)
 TEMPORARY = [
     kind for kind in ErrorKind if TRAITS[kind].uses_attempt and not is_persistent(kind, last_retry=True)
 ]
+# A last attempt that meets one of these is made again.
+FAULTS = [ErrorKind.SERVER_ERROR, ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.BAD_RESPONSE]
+ABOUT_PARCELS = [kind for kind in TEMPORARY if kind not in FAULTS]
 HOPELESS = [kind for kind in ErrorKind if is_persistent(kind, last_retry=True)]
 
 
@@ -137,7 +140,10 @@ def test_a_first_failure_sets_one_where_there_are_no_retries() -> None:
 
 
 def made(
-    kind: ErrorKind = ErrorKind.TIMEOUT, used: int = 4, late: timedelta = timedelta(), policy: Policy = ON
+    kind: ErrorKind = ErrorKind.NOT_DELIVERED_YET,
+    used: int = 4,
+    late: timedelta = timedelta(),
+    policy: Policy = ON,
 ) -> Decision:
     """What the last attempt decides."""
     at = END - 30 * HOUR
@@ -165,7 +171,7 @@ def test_an_answer_for_people_is_told_then(kind: ErrorKind) -> None:
     assert ("pod_failed" in names) is (TRAITS[kind].actor in ("client", "operator"))
 
 
-@pytest.mark.parametrize("kind", [*TEMPORARY, ErrorKind.NOT_FOUND])
+@pytest.mark.parametrize("kind", [*ABOUT_PARCELS, ErrorKind.NOT_FOUND])
 @pytest.mark.parametrize("late", [-3 * timedelta(minutes=1), timedelta(), 22 * HOUR, 40 * HOUR])
 def test_the_retries_go_on_as_they_were(kind: ErrorKind, late: timedelta) -> None:
     decision = made(kind, used=3, late=late)
@@ -195,7 +201,39 @@ def test_a_carrier_that_asks_to_wait_puts_it_off() -> None:
     assert not decision.uses_attempt
     assert decision.state.next_at == until
     assert next_action(claim(decision.state), until, ON) is Action.CALL
-    assert decide(claim(decision.state), fail(), until, ON).gave_up
+    assert decide(claim(decision.state), fail(ErrorKind.NOT_DELIVERED_YET), until, ON).gave_up
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("used", [3, 4])
+def test_one_that_meets_a_fault_is_made_again_an_hour_later_until_the_deadline(
+    kind: ErrorKind, used: int
+) -> None:
+    at = END - 30 * HOUR
+    before = ready(used, at - 50 * HOUR, next_at=at, last_attempt_at=at, kind=ErrorKind.NOT_DELIVERED_YET)
+    state = before
+    for hour in range(29):
+        decision = decide(claim(state), fail(kind), at + hour * HOUR, ON)
+        assert (decision.uses_attempt, decision.gave_up, decision.events) == (False, False, ())
+        assert decision.state.next_at == decision.state.last_attempt_at == at + (hour + 1) * HOUR
+        state = replace(decision.state, stage=Stage.READY)
+    assert (state.retries_used, state.last_retry_at, state.kind) == (used, at - 50 * HOUR, before.kind)
+    last = decide(claim(state), fail(kind), END - HOUR, ON)
+    assert last.uses_attempt, "no time is left for another"
+    assert last.gave_up is (used == 4)
+
+
+def test_a_carrier_that_names_a_time_in_its_fault_is_not_asked_before() -> None:
+    at = END - 30 * HOUR
+    waits = claim(ready(4, next_at=at, last_attempt_at=at, kind=ErrorKind.NOT_DELIVERED_YET))
+    out_of_order = replace(fail(ErrorKind.SERVER_ERROR), retry_at=at + 4 * HOUR)
+    assert decide(waits, out_of_order, at, ON).state.next_at == at + 4 * HOUR
+    too_late = replace(out_of_order, retry_at=END)
+    assert decide(waits, too_late, at, ON).gave_up
+
+
+def test_a_retry_that_meets_a_fault_is_used() -> None:
+    assert decide(claim(ready(2)), fail(ErrorKind.SERVER_ERROR), START, ON).uses_attempt
 
 
 def test_once_the_deadline_is_over_the_claim_is_given_up_without_a_call() -> None:
@@ -231,45 +269,31 @@ def waiting(
     return claim(state, deadline, assessed=seen, **columns)
 
 
-@pytest.mark.parametrize("days", [-9, -1, 1, 30])
-@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY])
-def test_a_changed_deadline_moves_it(days: int, stage: Stage) -> None:
-    moved = waiting(deadline=DEADLINE + timedelta(days=days), stage=stage)
-    state = assess(moved, START, ON)
-    assert state.stage is Stage.WAITING
-    assert state.next_at == state.last_attempt_at == END - 30 * HOUR + timedelta(days=days)
-    assert as_next_run_finds(moved, START, ON) == state
-
-
 @pytest.mark.parametrize("deadline", [None, START.date(), START.date() - timedelta(days=40)])
 def test_a_deadline_that_leaves_no_time_for_it_has_the_claim_given_up(deadline: date | None) -> None:
     state = assess(waiting(deadline=deadline), START, ON)
-    assert (state.stage, state.next_at, state.last_attempt_at) == (Stage.WAITING, START, None)
     found = claim(replace(state, stage=Stage.READY), deadline)
-    assert next_action(found, START, ON) is Action.GIVE_UP
-    # Where retries are left, they go on.
-    state = assess(waiting(3, deadline), START, ON)
-    assert (state.stage, state.next_at) == (Stage.WAITING, START + 72 * HOUR)
+    assert next_action(found, END - 30 * HOUR, ON) is Action.GIVE_UP
 
 
-def test_a_new_deadline_has_one_of_its_own_and_the_same_one_has_none() -> None:
+def test_a_number_has_only_one() -> None:
     gone_on = ready(4, kind=ErrorKind.TIMEOUT, last_attempt_at=START - 9 * HOUR, next_at=START)
-    same, other = claim(gone_on), claim(gone_on, DEADLINE + timedelta(days=9))
-    seen = Snapshot("failed", "XY123456789FR", "chronopost", 4, DEADLINE)
-    redated = replace(other, assessed=seen)
-    policy = replace(ON, max_retries=5)
-    assert decide(same, fail(), START, policy).gave_up
-    redated = replace(redated, state=assess(redated, START, policy))
-    state = decide(redated, fail(), START, policy).state
-    assert state.last_attempt_at == END + timedelta(days=9) - 30 * HOUR
+    assert decide(claim(gone_on), fail(), START, replace(ON, max_retries=5)).gave_up
 
 
 @pytest.mark.parametrize(
     "edit",
-    [{}, {"carrier_name": "Chrono"}, {"claim_status": "disputed"}, {"amount": 99.0}],
-    ids=["none", "another spelling", "its status", "its amount"],
+    [
+        {},
+        {"carrier_name": "Chrono"},
+        {"claim_status": "disputed"},
+        {"amount": 99.0},
+        {"deadline": DEADLINE + timedelta(days=9)},
+        {"deadline": DEADLINE - timedelta(days=1)},
+    ],
+    ids=["none", "another spelling", "its status", "its amount", "a later deadline", "an earlier deadline"],
 )
-def test_any_other_edit_leaves_it_where_it_is(edit: dict[str, Any]) -> None:
+def test_an_edit_leaves_it_where_it_is(edit: dict[str, Any]) -> None:
     soon = END - 32 * HOUR  # less than 6 h before it
     state = assess(replace(waiting(), **edit), soon, ON)
     assert awaits_last_attempt(state)
@@ -294,7 +318,6 @@ def test_another_program_that_tried_in_between_leaves_it() -> None:
     seen = Snapshot("fetching", "XY123456789FR", "chronopost", 4, DEADLINE)
     state = assess(claim(state, assessed=seen), START + HOUR, ON)
     assert awaits_last_attempt(state)
-    assert assess(claim(state, assessed=seen), START + HOUR, OFF).stage is Stage.GIVEN_UP
     # It may also leave the claim to the fetch worker, whose failure begins the backoff.
     abandoned = decide(claim(assess(fetching, START, ON), fetch_status="fetching"), fail(), START + HOUR, ON)
     assert (abandoned.state.retries_used, abandoned.state.last_attempt_at) == (0, None)
@@ -309,54 +332,19 @@ def test_a_lost_time_is_restored(spoilt: datetime | None) -> None:
         assert assess(lost, START, ON).next_at == END - 30 * HOUR
 
 
-def test_under_a_raised_limit_the_backoff_goes_on_and_the_last_attempt_stays() -> None:
-    policy = replace(ON, max_retries=6)
-    state = recalled(waiting().state, START + HOUR, policy)
-    assert (state.stage, state.next_at) == (Stage.WAITING, START + 72 * HOUR)
-    assert as_next_run_finds(waiting(), START + HOUR, policy) == state
-    at = START + 72 * HOUR
-    for used in (4, 5):
-        assert state.retries_used == used
-        assert next_action(claim(replace(state, stage=Stage.READY)), at, policy) is Action.CALL
-        state = decide(claim(replace(state, stage=Stage.READY)), fail(), at, policy).state
-        at += 72 * HOUR
-    assert (state.retries_used, state.next_at) == (6, END - 30 * HOUR)
-    assert awaits_last_attempt(state)
-
-
-def test_under_a_raised_limit_one_that_is_due_is_made_first() -> None:
-    due = waiting(stage=Stage.READY)
-    assert recalled(due.state, END - 30 * HOUR, replace(ON, max_retries=6)) == due.state
-
-
-def test_one_set_before_the_backoff_was_used_up_is_not_recalled_by_a_limit_that_stays() -> None:
-    at = END - 30 * HOUR
-    state = after(at - 20 * HOUR, 2).state
-    for hours in (0, 10, 20, 30):
-        assert recalled(state, at - (20 - hours) * HOUR, ON) == state
-
-
-@pytest.mark.parametrize("most", [0, 1, 3])
-def test_under_a_lowered_limit_one_that_is_set_is_made(most: int) -> None:
-    policy = replace(ON, max_retries=most)
-    assert recalled(waiting().state, START, policy) == waiting().state
+@pytest.mark.parametrize("most", [0, 1, 3, 6])
+@pytest.mark.parametrize("policy", [ON, OFF])
+def test_one_that_is_set_is_made_whatever_the_settings_say_by_then(most: int, policy: Policy) -> None:
+    policy = replace(policy, max_retries=most)
+    assert as_next_run_finds(waiting(), START, policy) == waiting().state
     assert next_action(waiting(stage=Stage.READY), END - 30 * HOUR, policy) is Action.CALL
-    assert made(policy=policy).gave_up
-    # One that waits for a retry is given up without a call, as always.
-    waits_for_retry = claim(ready(3, kind=ErrorKind.TIMEOUT))
+    assert made(policy=policy).gave_up is (most < 6)
+
+
+def test_under_a_lowered_limit_one_that_waits_for_a_retry_is_given_up_without_a_call() -> None:
+    waits_for_retry, policy = claim(ready(3, kind=ErrorKind.TIMEOUT)), replace(ON, max_retries=1)
     assert next_action(waits_for_retry, START, policy) is Action.GIVE_UP
     assert give_up(waits_for_retry, START, policy).gave_up
-
-
-@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY])
-def test_turned_off_it_is_not_made(stage: Stage) -> None:
-    state = recalled(waiting(stage=stage).state, START, OFF)
-    assert (state.stage, state.next_at, state.last_attempt_at) == (Stage.WAITING, START, None)
-    found = claim(replace(state, stage=Stage.READY))
-    assert next_action(found, START, OFF) is Action.GIVE_UP
-    assert [event.name for event in give_up(found, START, OFF).events] == ["gave_up"]
-    state = recalled(waiting(3, stage=stage).state, START, OFF)
-    assert (state.stage, state.next_at, state.last_attempt_at) == (Stage.WAITING, START + 72 * HOUR, None)
 
 
 def test_turned_on_it_revives_nothing_and_comes_with_the_next_answer() -> None:
@@ -451,12 +439,17 @@ class Model:
         self.calls.append(at)
 
     def _last_attempt(self, at: datetime) -> None:
+        before = self.kind
         self.waits_for_last = False
         self.was_made = True
         if self.is_used_up:
             self.gave_up_at = at
         if self.end and (at < self.end or not self.is_used_up):
             self._call(at)
+            if self.kind in FAULTS and at + HOUR < self.end:
+                self.waits_for_last, self.was_made, self.gave_up_at, self.last = True, False, None, at + HOUR
+                self.kind = before
+                return
             self.is_settled = is_persistent(self.kind)
 
     def _retry(self, at: datetime) -> None:
@@ -535,7 +528,8 @@ def test_of_every_time_of_failure_there_is_at_most_one_and_in_time(hour: int, ho
     policy = replace(ON, last_attempt=hours * HOUR)
     first = END - hour * HOUR
     at = [first + n * HOUR for n in range(1000)]
-    days, plain = Days(policy, DEADLINE, [ErrorKind.TIMEOUT]), Days(OFF, DEADLINE, [ErrorKind.TIMEOUT])
+    on_its_way = [ErrorKind.NOT_DELIVERED_YET]
+    days, plain = Days(policy, DEADLINE, on_its_way), Days(OFF, DEADLINE, on_its_way)
     days.live(at)
     plain.live(at)
     more = [call for call in days.calls if call not in plain.calls]

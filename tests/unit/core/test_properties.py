@@ -16,7 +16,7 @@ from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
-from recours.core.last_attempt import awaits_last_attempt, recall_at, recalled
+from recours.core.last_attempt import awaits_last_attempt
 from recours.core.mail import EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import DEFAULT_WAITS, DUE_SLACK, Backoff, Policy
@@ -67,10 +67,6 @@ class Small:
         now, policy, maintenance = self.now, self.policy, self.maintenance
         self._maintain_rows()
         _exhaust(maintenance.revive_exhausted(policy.max_retries, self._taken_up, now))
-        recall = recall_at(now, policy)
-        _exhaust(
-            maintenance.recall_last_attempts(recall, lambda claim: recalled(claim.state, now, policy), now)
-        )
         _exhaust(maintenance.repair_times(now + policy.backoff.waits[-1], self._retimed, now))
         _exhaust(maintenance.pass_retries(policy.backoff.due_until(now), self._passed, now))
         maintenance.stage_due(policy.backoff.due_until(now))

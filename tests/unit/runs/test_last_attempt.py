@@ -88,17 +88,27 @@ def test_one_by_hand_is_not_it(world: World, caplog: pytest.LogCaptureFixture) -
     assert len(world.asked) == 6
 
 
-def test_it_is_not_made_once_it_is_turned_off(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_that_meets_a_fault_is_made_again_and_uses_no_attempt(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     used_up(world)
     caplog.clear()
-    world.policy = replace(world.policy, last_attempt=None)
-    world.clock.advance(HOUR)
-    report = world.retry()
-    assert (len(world.asked), report.stats.max_retries_reached) == (4, 1)
-    assert lines(caplog, "FINAL") == [
-        "🛑 FINAL FAILURE: CLM-1 gave up after 4 attempts - The parcel is on its way"
+    world.queue.answers[N] = [Failure(ErrorKind.SERVER_ERROR, "out of order", http_status=503)] * 3
+    world.each_hour(140, world.retry)
+    again = (
+        "⏸️ LEFT: CLM-1 - out of order; no attempt was used up, its last attempt is made again at 2026-02-11"
+    )
+    assert lines(caplog, "CLM-1") == [
+        "[1] Last attempt for CLM-1 (Chronopost)",
+        f"{again} 19:00",
+        "[1] Last attempt for CLM-1 (Chronopost)",
+        f"{again} 20:00",
+        "[1] Last attempt for CLM-1 (Chronopost)",
+        f"{again} 21:00",
+        "[1] Last attempt for CLM-1 (Chronopost)",
+        "✅ SUCCESS: POD fetched for CLM-1 after 5 attempts",
     ]
-    assert [event.name for event in world.table.events.values()] == ["gave_up"]
+    assert world.queue.used["chronopost"] == 8, "each call takes its unit"
 
 
 def test_after_the_deadline_the_claim_is_given_up_without_it(
@@ -132,8 +142,6 @@ def test_its_position_before_and_when_it_is_due(world: World) -> None:
     assert (due.why, due.is_last, due.is_due) == (Why.DUE, True, True)
     late = position(claim, claim.state.last_attempt_at + 2 * DAY, world.policy)
     assert (late.why, late.is_last, late.next_at) == (Why.ENDING, False, None)
-    off = position(claim, world.now, replace(world.policy, last_attempt=None))
-    assert (off.why, off.is_last, off.is_due) == (Why.ENDING, False, True)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +198,7 @@ def test_the_operators_mail_says_so(world: World, language: str, text: str) -> N
     ("deadline", "kind", "is_counted"),
     [
         (DEADLINE, ErrorKind.NOT_DELIVERED_YET, True),
-        (date(2026, 2, 7), ErrorKind.NOT_DELIVERED_YET, False),  # its end is less than 36 h away then
+        (date(2026, 2, 6), ErrorKind.NOT_DELIVERED_YET, False),  # its end is less than 30 h away then
         (None, ErrorKind.NOT_DELIVERED_YET, False),
         (DEADLINE, ErrorKind.NOT_FOUND, False),
         (DEADLINE, ErrorKind.ACCESS_DENIED, False),
@@ -213,10 +221,10 @@ def test_a_claim_counts_that_it_would_have_tried(
 def test_what_is_said_of_them() -> None:
     assert without_last_attempt("en", 0) == without_last_attempt("fr", 0) == ""
     assert without_last_attempt("en", 14) == (
-        "14 claims gave up last month before their deadline. RECOURS_LAST_ATTEMPT_HOURS=30 would try each once more."
+        "14 claims gave up last month before their deadline. RECOURS_LAST_ATTEMPT_HOURS=24 would try each once more."
     )
     assert without_last_attempt("en", 1) == (
-        "1 claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS=30 would try it once more."
+        "1 claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS=24 would try it once more."
     )
     assert without_last_attempt("en", 14, is_more=True).startswith("At least 14 claims gave up last month")
     assert without_last_attempt("fr", 14, is_more=True).startswith("Au moins 14 dossiers ont été abandonnés")
