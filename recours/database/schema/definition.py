@@ -83,9 +83,6 @@ _BY_NAME = {
     "ix_claims_pod_waiting": "(pod_next_retry_at) WHERE pod_stage = 'waiting'",
     "ix_claims_pod_settled": "(pod_next_retry_at) WHERE pod_stage = 'settled'",
     "ix_claims_pod_given_up": "(pod_retry_count) WHERE pod_stage = 'given_up'",
-    "ix_claims_pod_last_attempt": (
-        "(pod_retry_count) WHERE pod_stage IN ('waiting', 'ready') AND pod_last_attempt_at = pod_next_retry_at"
-    ),
     "ix_claims_pod_backoff": (
         "(pod_next_retry_at) WHERE CASE WHEN pod_stage = 'waiting'"
         " THEN pod_last_attempt_at IS DISTINCT FROM pod_next_retry_at ELSE false END"
