@@ -123,7 +123,7 @@ def test_a_french_report_has_no_english_but_a_carriers(monkeypatch: pytest.Monke
     backlogs = [Backlog(carrier, {Stage.WAITING: 1}) for carrier in ("ups", "")]
     without = Troubles(without_last_attempt=WithoutLastAttempt(2))
     now = seen(backlogs=backlogs, troubles=without)
-    brought = [CallReturn("ups", 4, 2, 1, 0, {"EUR": 12.5})]
+    brought = [CallReturn("ups", 4, 2, 1, {"EUR": 12.5})]
     shown = week_report(*tallies, now=now, returns=brought, custody=Head(7, "abc1"))
     report = weekly.render_report(shown, "fr", Branding(), CATALOG)
     assert ENGLISH in report.plain, "as a carrier's words"
