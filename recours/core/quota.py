@@ -190,14 +190,14 @@ class Usage:
 # The hour, in the quota's zone, from which nothing is kept for others any more: what is left would be lost.
 _KEPT_UNTIL = time(16)
 # No more than that part of a day's calls: else new claims would wait for days where calls are scarce.
-_MOST_KEPT = 0.75
+MOST_KEPT = 0.75
 
 
 def kept_for_others(limit: Limit, urgent: CallBudget, now: datetime) -> int:
     """How many of a day's calls a worker leaves to the other one: those that its more `urgent` claims need."""
     if limit.window.seconds or now >= kept_until(limit, now):
         return 0
-    return min(int(limit.number * _MOST_KEPT), limit.units(urgent))
+    return min(int(limit.number * MOST_KEPT), limit.units(urgent))
 
 
 def kept_until(limit: Limit, now: datetime) -> datetime:

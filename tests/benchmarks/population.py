@@ -6,8 +6,8 @@ always the same, whatever is done with it.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -30,11 +30,17 @@ _SHARES = {"chronopost": 2, "dhl_express": 1}
 
 @dataclass(frozen=True)
 class Regime:
-    """How many claims come on a working day (half as many at the weekend), and how many new ones there are at once."""
+    """How many claims come on a working day (half as many at the weekend), and how many new ones there are at once.
+
+    `is_of_old`: they are filed weeks after the delivery, and the carrier fetches their proofs from an archive when it is
+    first asked for them. `failed`: how many there are at once whose first fetch has failed already.
+    """
 
     name: str
     a_day: float
     backlog: int = 0
+    is_of_old: bool = False
+    failed: int = 0
 
 
 REGIMES = (
@@ -44,6 +50,8 @@ REGIMES = (
     Regime("scarce", 90),
     Regime("backlog", 10, backlog=640),
 )
+ARCHIVE = Regime("archive", 25, is_of_old=True)
+MANY_FAILED = Regime("many failed", 25, failed=1500)
 
 
 @dataclass(frozen=True)
@@ -67,9 +75,11 @@ class Case:
     created_at: datetime
     deadline: date | None
     delivered_at: datetime | None  # None: never
-    proof_at: datetime | None  # None: never
+    proof_at: datetime | None  # at the earliest; None: never
     # What the carrier answers whenever it is asked: by its tracking, or if delivered in place of the document.
     hopeless: ErrorKind | None = None
+    has_failed: bool = False  # before the first run
+    archived: timedelta | None = None  # so long after the first call for it the proof is there
 
     @property
     def reference(self) -> str:
@@ -95,11 +105,12 @@ class Case:
             return self.hopeless or ErrorKind.NOT_DELIVERED_YET
         return None if self.delivered_at <= at else ErrorKind.NOT_DELIVERED_YET
 
-    def proved(self, at: datetime) -> ErrorKind | None:
-        """What a call for its document answers; None: the document."""
+    def proved(self, at: datetime, first_asked: datetime) -> ErrorKind | None:
+        """What a call for its document answers, the first of which was made then; None: the document."""
         if self.hopeless:
             return self.hopeless
-        is_there = self.proof_at is not None and self.proof_at <= at
+        proof_at = self.proof_at if self.archived is None else first_asked + self.archived
+        is_there = proof_at is not None and proof_at <= at
         return None if is_there else ErrorKind.POD_NOT_AVAILABLE_YET
 
 
@@ -116,6 +127,14 @@ class Population:
     def is_down(self, carrier: str, at: datetime) -> bool:
         return any(one.carrier == carrier and one.begins <= at < one.ends for one in self.outages)
 
+    def failing_each_evening(self, carrier: str) -> "Population":
+        """The same, but that this carrier fails from 18 to 20 h, and no carrier at other times."""
+        days = [START + timedelta(days=day) for day in range((self.ends - START).days + 1)]
+        evenings = [
+            datetime.combine(day.astimezone(ZONE).date(), time(18), ZONE).astimezone(UTC) for day in days
+        ]
+        return replace(self, outages=[Outage(carrier, at, at + timedelta(hours=2)) for at in evenings])
+
     def up_from(self, carrier: str, at: datetime) -> datetime:
         """The first time from `at` on when the carrier works."""
         for one in sorted(self.outages, key=lambda outage: outage.begins):
@@ -128,7 +147,10 @@ def populate(regime: Regime, seed: int) -> Population:
     """The population of a regime with this seed."""
     chance = Random(f"{regime.name} {seed}")
     arrivals = sorted([*_arrivals(regime, chance), *[START] * regime.backlog])
-    cases = [_case(place, at, chance) for place, at in enumerate(arrivals, 1)]
+    cases = [_case(place, at, chance) for place, at in enumerate([*[START] * regime.failed, *arrivals], 1)]
+    cases[: regime.failed] = [replace(case, has_failed=True) for case in cases[: regime.failed]]
+    if regime.is_of_old:
+        cases = [_of_old(case, chance) for case in cases]
     outages = [outage for carrier in QUOTAS for outage in _outages(carrier, chance)]
     return Population(regime, seed, cases, outages)
 
@@ -204,6 +226,17 @@ def _case(serial: int, created_at: datetime, chance: Random) -> Case:
         proof_at=None if hopeless else proof_at,
         hopeless=hopeless,
     )
+
+
+def _of_old(case: Case, chance: Random) -> Case:
+    """The same claim, filed 15 to 40 days after the delivery; its proof comes hours or days after it was first asked for."""
+    if case.hopeless not in (None, ErrorKind.POD_NEVER_AVAILABLE, ErrorKind.POD_NOT_AVAILABLE_YET):
+        return case
+    delivered_at = case.created_at - timedelta(days=chance.uniform(15, 40))
+    is_quick = chance.random() < 1 / 2
+    archived = timedelta(hours=chance.uniform(1, 12)) if is_quick else timedelta(days=chance.uniform(0.5, 4))
+    proof_at = None if case.hopeless else case.created_at + archived
+    return replace(case, delivered_at=delivered_at, proof_at=proof_at, archived=archived)
 
 
 _T = TypeVar("_T")

@@ -89,6 +89,7 @@ class Guide:
         self._due: list[tuple[int, Case]] = []  # by their arrival
         self._retries: Counter[int] = Counter()
         self._delivered: set[int] = set()
+        self._first_asked: dict[int, datetime] = {}  # for its document
         self._used: Counter[tuple[str, date]] = Counter()
         self._harvest = Harvest()
 
@@ -141,7 +142,7 @@ class Guide:
             if kind := self._call(case, at) or case.tracked(at):
                 return kind
             self._delivered.add(case.id)
-        kind = self._call(case, at) or case.proved(at)
+        kind = self._call(case, at) or case.proved(at, self._first_asked.setdefault(case.id, at))
         if kind is None:
             self._harvest.note(case.id, at, 0, proof=True)
         return kind

@@ -137,7 +137,8 @@ def _claim(case: Case) -> Claim:
         carrier_name=case.carrier_name,
         carrier=case.carrier,
         number=case.number,
-        fetch_status=FetchStatus.PENDING,
+        fetch_status=FetchStatus.FAILED if case.has_failed else FetchStatus.PENDING,
+        error_text="API timeout" if case.has_failed else None,
         deadline=case.deadline,
         created_at=case.created_at,
         updated_at=case.created_at,
@@ -154,6 +155,7 @@ def _account(account: Account, population: Population, clock: SimulatedClock) ->
 def _client(account: Account, population: Population, *, tracking_shows_account: bool) -> Client:
     """A carrier's client that knows what becomes of each parcel."""
     by_number = {case.number: case for case in population.cases}
+    first_asked: dict[str, datetime] = {}  # for the document
     shows_account = tracking_shows_account
 
     class Knowing(Client):
@@ -167,7 +169,8 @@ def _client(account: Account, population: Population, *, tracking_shows_account:
 
         def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
             case = self._call(Capability.POD, number, session)
-            kind = case.proved(session.now())
+            at = session.now()
+            kind = case.proved(at, first_asked.setdefault(number, at))
             return _failure(kind) if kind else Retrieved.single(PDF, delivery, "the population")
 
         def _call(self, what: Capability, number: str, session: CarrierSession) -> Case:

@@ -67,7 +67,7 @@ class Parcels(dict[str, Parcel]):
         if case is None:
             return default
         is_down = self._population.is_down(case.carrier, at)
-        kind = ErrorKind.SERVER_ERROR if is_down else case.tracked(at) or case.proved(at)
+        kind = ErrorKind.SERVER_ERROR if is_down else case.tracked(at) or case.proved(at, at)
         return self._script(case, _SCENARIOS[kind], at)
 
     def _script(self, case: Case, scenario: Scenario, at: datetime) -> Parcel:

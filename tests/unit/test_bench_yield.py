@@ -69,8 +69,8 @@ class TestPopulation:
 
         assert {one.hopeless for one in cases} > {None, ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING}
         assert all((one.proof_at is None) == (one.hopeless is not None) for one in cases)
-        assert all(one.proved(END) for one in cases if one.hopeless)
-        assert not any(one.proved(END) or one.tracked(END) for one in cases if not one.hopeless)
+        assert all(one.proved(END, END) for one in cases if one.hopeless)
+        assert not any(one.proved(END, END) or one.tracked(END) for one in cases if not one.hopeless)
 
 
 class TestGuide:
