@@ -308,14 +308,6 @@ def test_that_it_is_due_and_that_it_was_made() -> None:
     )
 
 
-def test_turned_off_it_is_not_announced() -> None:
-    found = at_last(AT, policy=POLICY)
-    assert found.standing == (
-        "All of its retries are used (4 of 4): the next run of the scheduler gives it up.",
-    )
-    assert found.position.next_at is None
-
-
 # ---------------------------------------------------------------- accounts of clients
 
 OWN = CATALOG.with_accounts({"chronopost"}, {7: {"chronopost": 17}})

@@ -55,7 +55,7 @@ def test_a_week_has_all_its_hours_also_when_the_clock_changes() -> None:
         ([], [], False),
         ([], ["one"], True),
         ([tally("failed", 1)], [], True),
-        ([tally("tracked", 1)], [], False),
+        ([tally("attached", 1)], [], False),
     ],
 )
 def test_a_database_in_which_nothing_happened_has_nothing_to_tell(
