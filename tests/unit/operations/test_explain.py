@@ -22,7 +22,7 @@ from recours.operations.advice import ADVICE
 from recours.operations.explain import WHO_CAN_ACT, Explanation, Facts, explain
 from recours.operations.export import claim_row, csv_pieces, json_pieces
 from recours.operations.position import position
-from recours.operations.records import ListedClaim, PastAttempt
+from recours.operations.records import ListedClaim
 from tests.rows import row
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
