@@ -564,8 +564,6 @@ def test_a_stopped_station_begins_nothing(
     assert rows(database, "SELECT pod_stage FROM claims") == [("ready",)]
 
 
-
-
 # ---------------------------------------------------------------- days by cron, and by workers
 
 _WEEK = pytest.param(7, marks=pytest.mark.full("the days after the first two, in which nearly all is done"))
