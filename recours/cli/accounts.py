@@ -11,6 +11,7 @@ import click
 
 from recours.access import open_to_all, read_regular
 from recours.carriers.registry import CATALOG
+from recours.cli.acting import say, with_actions
 from recours.cli.console import FAILED, Table, harmless, say_error, say_warning, show
 from recours.cli.operations import (
     confirmed,
@@ -269,18 +270,8 @@ def limits(
     """Set the limits of an account, such as 100/day or TRACKING=20/hour; what is not named has the carrier's."""
     if bool(texts) == is_default:
         raise click.UsageError("Name limits, or give --default; not both.")
-    with _opened(database_url) as accounts:
-        found, spec = accounts.find(client, carrier)
-        account = accounts.account(found, spec)
-        own = None if is_default else limits_in(spec, texts)
-        _changed(accounts.store.set_limits(account, own, person(), accounts.now()), found.named, spec)
-        account = accounts.account(found, spec)
-    click.echo(f"{found.named} at {spec.name}: limits {_limits_text(account)}.")
-
-
-def _changed(is_done: bool, client: str, spec: CarrierSpec) -> None:
-    if not is_done:
-        raise AccountRefusedError("changed", client=client, carrier=spec.name)
+    with with_actions(database_url) as actions:
+        say(actions.set_limits(client, carrier, " ".join(texts)))
 
 
 @command.command("remove")
@@ -290,22 +281,11 @@ def _changed(is_done: bool, client: str, spec: CarrierSpec) -> None:
 @database_option
 def remove(client: str, carrier: str, yes: bool, database_url: str | None) -> None:
     """Delete an account's credentials; its number is kept, for the attempts made with it."""
-    with _opened(database_url) as accounts:
-        found, spec = accounts.find(client, carrier)
-        account = accounts.account(found, spec)
-        question = f"Delete the credentials of {found.named} at {spec.name}?"
-        if not confirmed(question, yes=yes):
-            click.echo("Nothing was changed.", err=True)
-            return
-        _changed(accounts.store.remove(account, person(), accounts.now()), found.named, spec)
-        has_house = spec.key in accounts.operations.catalog.configured
-    click.echo(f"{found.named} at {spec.name}: removed. {_instead(spec, has_house)}")
-
-
-def _instead(spec: CarrierSpec, has_house: bool) -> str:
-    if has_house:
-        return "From the next run on, its claims are asked with the house's account."
-    return f"There is no account of the house at {spec.name}: its claims wait."
+    if not confirmed(f"Delete the credentials of {clean(client, 100)} at {clean(carrier, 60)}?", yes=yes):
+        click.echo("Nothing was changed.", err=True)
+        return
+    with with_actions(database_url) as actions:
+        say(actions.remove_account(client, carrier))
 
 
 # ---------------------------------------------------------------- import

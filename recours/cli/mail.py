@@ -1,16 +1,10 @@
 """`recours mail`: release held ones, try the mail server, see how a mail looks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
-from recours.cli.console import FAILED, USAGE, harmless, say_error
-from recours.cli.operations import database_option, person, with_operations
+from recours.cli.acting import say, with_actions
+from recours.cli.operations import database_option, with_operations
 from recours.core.mail import LANGUAGES, MailKind
-from recours.operations.actions import ActionResult, CorrectRequestError
-from recours.operations.results import RecoursError
-from recours.wiring.actions import Actions
 from recours.wiring.mail_trials import mail_trials
 
 
@@ -22,29 +16,11 @@ def command(context: click.Context, database_url: str | None) -> None:
     context.obj = database_url
 
 
-@contextmanager
-def _actions(database_url: str | None) -> Iterator[Actions]:
-    """What a person does; why something cannot be done becomes a sentence, and ends the process."""
-    with with_operations(database_url) as operations:
-        try:
-            yield Actions(operations, person())
-        except RecoursError as error:
-            say_error(harmless(str(error)))
-            raise SystemExit(USAGE if isinstance(error, CorrectRequestError) else FAILED) from error
-
-
-def _say(result: ActionResult) -> None:
-    if not result.is_done:
-        say_error(harmless(result.sentence))
-        raise SystemExit(FAILED)
-    click.echo(result.sentence)
-
-
 @command.command("release")
 @click.pass_obj
 def release(database_url: str | None) -> None:
     """Release the mails that the send limit holds; the next run sends them."""
-    with _actions(database_url) as actions:
+    with with_actions(database_url) as actions:
         click.echo(actions.release_mails().sentence)
 
 
@@ -53,8 +29,8 @@ def release(database_url: str | None) -> None:
 @click.pass_obj
 def test(database_url: str | None, address: str) -> None:
     """Send one mail to ADDRESS, RECOURS_MAIL_REDIRECT or not, and say what the server answered."""
-    with _actions(database_url) as actions:
-        _say(actions.send_test_mail(address))
+    with with_actions(database_url) as actions:
+        say(actions.send_test_mail(address))
 
 
 @command.command("report")
@@ -62,11 +38,11 @@ def test(database_url: str | None, address: str) -> None:
 @click.pass_obj
 def report(database_url: str | None, address: str | None) -> None:
     """Send the weekly report now, to ADDRESS or ADMIN_EMAIL. The one that is sent on Mondays comes all the same."""
-    with _actions(database_url) as actions:
+    with with_actions(database_url) as actions:
         mail = actions.operations.settings.mail
         if not (address or mail.admin):
             raise click.BadParameter("it is needed: no ADMIN_EMAIL is set", param_hint="ADDRESS")
-        _say(actions.send_report(address or mail.admin, mail.language))
+        say(actions.send_report(address or mail.admin, mail.language))
 
 
 @command.command("preview")
