@@ -16,7 +16,6 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from recours.accounts.sealing import SETTING, Seals
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
 from recours.core.errors import ErrorKind
@@ -25,6 +24,7 @@ from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims, clients, quota, quota_shares
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
+from recours.sealing import SETTING, Seals
 from tests.carriers.cases import CASES
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row
 from tests.planted import MARK

@@ -256,7 +256,7 @@ client_accounts = Table(
     Column("id", KEY, primary_key=True),
     Column("client_id", KEY, nullable=False),
     Column("carrier", String(40), nullable=False),
-    Column("credentials", Text),  # sealed, see recours.accounts; NULL: removed
+    Column("credentials", Text),  # sealed, see recours.sealing; NULL: removed
     Column(
         "limits", JSON
     ),  # by capability ("": of all calls together), as in QUOTA_…; NULL: the carrier's defaults

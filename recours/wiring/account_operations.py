@@ -8,7 +8,6 @@ from functools import cached_property
 from random import random
 from typing import Any
 
-from recours.accounts.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed, seals_of
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, ServiceClient, owner_of
 from recours.core.actions import ActionKind, OperatorAction
@@ -36,6 +35,7 @@ from recours.operations.accounts import (
 )
 from recours.runs.ports import Fetched
 from recours.runs.summary import worth_showing
+from recours.sealing import INSTALL, PACKAGE, SETTING, SealError, Seals, is_installed, seals_of
 from recours.wiring.carriers import accounts, make_queue
 from recours.wiring.operations import Operations
 

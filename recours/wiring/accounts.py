@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from recours.accounts.sealing import SETTING, SealError, seals_of
 from recours.carriers.reservation import Account
 from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, carrier_of
 from recours.core.carrier import CarrierSpec
 from recours.core.quota import Limit
 from recours.database.client_accounts import ClientAccounts
+from recours.sealing import SETTING, SealError, seals_of
 from recours.settings.model import Credentials, Settings, credentials_of
 from recours.settings.sources import Value
 

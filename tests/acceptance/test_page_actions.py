@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from recours.accounts.sealing import SETTING
 from recours.core.actions import PastAction
 from recours.database.actions import ActionLog
 from recours.database.engine import Database, DatabaseError
@@ -26,6 +25,7 @@ from recours.operations.results import (
 )
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.sandbox.documents import proof_pdf
+from recours.sealing import SETTING
 from recours.wiring.actions import Actions
 from recours.wiring.fetching import fetch_claims
 from recours.wiring.operations import operations_over

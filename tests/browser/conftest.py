@@ -16,7 +16,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 from sqlalchemy import insert, make_url, update
 
-from recours.accounts.sealing import SETTING, Seals
 from recours.core.accounts import owner_of
 from recours.core.mail import MailKind, MailState
 from recours.core.mail_troubles import MailTrouble, trouble_text
@@ -27,6 +26,7 @@ from recours.database.quota import QuotaTables
 from recours.database.schema.upgrade import create_file
 from recours.database.tables import account_state, client_accounts, clients, mails
 from recours.sandbox import Sandbox
+from recours.sealing import SETTING, Seals
 from tests.needs import missing
 from tests.processes.page import CHROMIUM, QUIET, SLOW_MS, Service, rows
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, make_url, text
 
-from recours.accounts.sealing import SealError, Seals
 from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.pauses import AccountState, CarrierState, Pause, Stop
 from recours.database.client_accounts import ClientAccounts
@@ -16,6 +15,7 @@ from recours.database.quota import QuotaTables
 from recours.database.tables import account_state, carriers
 from recours.database.tables import clients as service_clients
 from recours.operations.accounts import AccountRefusedError, client_named
+from recours.sealing import SealError, Seals
 from tests.keys import new_key
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What people read of the system costs as many statements with 300 accounts of clients as with 30."""
+"""What people read of the system costs as many statements with 60 accounts of clients as with 12."""
 
 import base64
 from collections.abc import Callable
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, make_url
 
-from recours.accounts.sealing import Seals
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
 from recours.core.assessment import assess
@@ -23,6 +22,7 @@ from recours.database.schema.inspection import look
 from recours.database.tables import clients
 from recours.memory.clock import SimulatedClock
 from recours.operations.accounts import AccountHealth
+from recours.sealing import Seals
 from recours.settings.loading import load
 from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import Operations, operations_over
@@ -33,7 +33,7 @@ from tests.contract.test_many_lanes import statements_of
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "20000002", "CHRONOPOST_PASSWORD": "S3cret-of-the-shop"}
-FEW, MANY = 30, 300
+FEW, MANY = 12, 60
 DUE = 9  # clients with due claims: few enough that `recours why` foresees the runs
 
 
@@ -118,7 +118,7 @@ def test_statements_do_not_grow_with_accounts(
 def test_where_many_accounts_share_a_batch_the_claims_before_one_are_counted_and_no_time_is_given(
     url: str, tmp_path: Path, add_claims: Callable[..., None]
 ) -> None:
-    operations = with_accounts(FEW, url, tmp_path, add_claims, due=FEW)
+    operations = with_accounts(30, url, tmp_path, add_claims, due=30)
     add_claims(
         operations.database,
         [{"carrier": "Chronopost", "client_id": 1, "claim_reference": "CLM-LATER", "updated_at": NOW}],

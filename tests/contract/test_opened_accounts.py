@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, make_url
 
-from recours.accounts.sealing import Seals
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE, AccountKey, owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.tables import clients as service_clients
 from recours.memory.clock import SimulatedClock
+from recours.sealing import Seals
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.wiring.accounts import Accounts

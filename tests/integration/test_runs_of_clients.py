@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, select
 
-from recours.accounts.sealing import Seals
 from recours.core.accounts import owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
@@ -17,6 +16,7 @@ from recours.database.tables import attempts, clients
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sealing import Seals
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker

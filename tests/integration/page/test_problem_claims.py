@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
-from recours.accounts.sealing import Seals
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
 from recours.core.assessment import assess
@@ -24,6 +23,7 @@ from recours.database.quota import QuotaTables
 from recours.database.schema.inspection import look
 from recours.database.tables import adoption, attempts, claims, clients
 from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
+from recours.sealing import Seals
 from recours.settings.loading import load_at_home
 from recours.wiring.operations import open_operations
 from tests import planted

@@ -1,1 +1,0 @@
-"""Accounts of clients: their credentials, sealed for the database."""
