@@ -182,7 +182,9 @@ def test_pause_chronopost(
     one.click(one.page.locator("#pause-chronopost button.main"))
     expect(one.page.locator("#chronopost [action='/carriers/resume']")).to_be_visible()
     assert one.clicks <= 3
-    assert world.service.one("SELECT count(*) FROM recours_actions WHERE what = 'paused'") == (1,)
+    assert world.service.one(
+        "SELECT count(*) FROM recours_actions WHERE what = 'paused' AND subject = 'chronopost'"
+    ) == (1,)
 
 
 def test_no_click_is_lost_while_the_script_is_on_its_way(visit: Callable[..., Page], world: World) -> None:
