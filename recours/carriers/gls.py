@@ -107,7 +107,6 @@ _INVALID_FIELD = "VALIDATION.INVALID_FIELD"
 _NUMBER_FIELDS = ("trackid", "parcelnumber")
 _WRONG_STATE, _WRONG_STATE_TEXT = "POD.WRONG_STATE", "wrong state"
 SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": Sentence.NUMBER_UNKNOWN}
-SHIPIT_CODES = frozenset({_INVALID_FIELD, _WRONG_STATE, *SHIPIT_ERRORS})
 # Live, for parcels whose sender's day has not been closed.
 _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
 _NO_RIGHT = "its ShipIT refuses the token that its tracking accepts: ask GLS for the product ShipIT-Farm, or set GLS_POD=no"
