@@ -32,7 +32,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    text,
     type_coerce,
     union_all,
 )
@@ -43,7 +42,7 @@ from recours.core.accounts import carrier_of
 from recours.core.claim import FetchStatus, Stage
 from recours.core.text import is_text
 from recours.database.lenient_reader import Reader
-from recours.database.predicates import at_stage, const, still_ours
+from recours.database.predicates import at_stage, const, is_ours, still_ours
 from recours.database.ready_claims import lanes_of_parameter, named_lanes
 from recours.database.rows import distinct_by_index
 from recours.database.tables import CUSTOMER_COLUMNS, ORDER_COLUMNS, claims, clients
@@ -318,9 +317,8 @@ def _batches(parts: list[Select[Any]]) -> Iterator[list[Select[Any]]]:
 
 
 # ---------------------------------------------------------------- what is not done, counted by carrier and stage
-# By an index that holds nothing else, whose condition is repeated word by word, so that SQLite knows it for the same.
+# By an index that holds nothing else: those of `is_ours`.
 
-not_done = text("pod_fetch_status IN ('fetching', 'pending', 'failed')")
 _NOT_DONE = frozenset({FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING})
 _STAGES = frozenset(Stage)
 _FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
@@ -336,7 +334,7 @@ def backlog_counts(connection: Connection, most: int) -> dict[str, Counter[str]]
         return {}
 
     def counted(key: Any, stage: Any, of: CTE | None = None) -> ColumnElement[int]:
-        some = select(literal(1)).select_from(claims).where(not_done, key, stage).limit(most)
+        some = select(literal(1)).select_from(claims).where(is_ours(), key, stage).limit(most)
         some = some if of is None else some.correlate(of)
         return select(func.count()).select_from(some.subquery()).scalar_subquery()
 
@@ -380,7 +378,7 @@ def parts_of_accounts(concerned: Concerned) -> list[ColumnElement[bool]]:
         keys.append(_c.pod_carrier_key.is_(None))
     else:  # those too that no run has assessed yet
         stages += [_c.pod_stage.is_(None), _c.pod_stage == ""]
-    return [and_(not_done, key, stage) for key, stage in product(keys, stages)]
+    return [and_(is_ours(), key, stage) for key, stage in product(keys, stages)]
 
 
 def retries_come(connection: Connection, due_until: datetime | None, most: int) -> Counter[str]:
@@ -416,7 +414,7 @@ def oldest_failures(
     pairs, failed_at = _pairs(list(product(keys, _FAILED)), is_sqlite=is_sqlite), _c.pod_failed_at
     same = _c.pod_carrier_key == pairs.c.carrier_key, _c.pod_stage == pairs.c.stage
     parts = [
-        oldest(pairs.c.carrier_key, failed_at, failed_at, pairs, *same, not_done, failed_at.is_not(None))
+        oldest(pairs.c.carrier_key, failed_at, failed_at, pairs, *same, is_ours(), failed_at.is_not(None))
     ]
     if has_creation:
         new = lanes_of_parameter(is_sqlite=is_sqlite)

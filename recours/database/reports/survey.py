@@ -32,11 +32,11 @@ from recours.database.predicates import (
     awaits_retry,
     const,
     edited,
+    is_ours,
     of_carriers,
     still_ours,
 )
 from recours.database.ready_claims import lanes_of_parameter, named_lanes, of_each_lane
-from recours.database.reports.claim_search import not_done
 from recours.database.rows import free, raw_columns, readable_columns, unedited
 from recours.database.schema.inspection import Schema
 from recours.database.tables import attempts, claims, events, mails, quota
@@ -257,7 +257,11 @@ class DatabaseTroubles:
             return []
         to_come = or_(*(at_stage(stage) for stage in (Stage.NEW, Stage.READY, Stage.WAITING)))
         some = (
-            select(_c.client_id).where(not_done, _c.pod_carrier_key == key, to_come).limit(_MOST).subquery().c
+            select(_c.client_id)
+            .where(is_ours(), _c.pod_carrier_key == key, to_come)
+            .limit(_MOST)
+            .subquery()
+            .c
         )
         query = select(some.client_id).where(some.client_id.is_not(None)).group_by(some.client_id)
         with self.database.read() as connection:
@@ -316,7 +320,7 @@ class DatabaseTroubles:
         # The latest next retries are the likeliest to come after a deadline.
         yield select(_c.id).where(awaits_retry()).order_by(_c.pod_next_retry_at.desc())
         known = of_carriers(["", *self.catalog.specs])
-        yield select(_c.id).where(not_done, known, at_stage(Stage.UNNUMBERED))
+        yield select(_c.id).where(is_ours(), known, at_stage(Stage.UNNUMBERED))
 
     def _first_of(
         self, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False

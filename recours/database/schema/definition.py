@@ -4,11 +4,20 @@ The tables and columns are those of `recours.database.tables`; the indexes on `c
 """
 
 from collections.abc import Collection
+from functools import cache
+from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import ColumnElement, Dialect, Select, literal_column, make_url, select, text
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from recours.core.claim import Stage
+from recours.database.predicates import (
+    at_stage,
+    awaits_retry,
+    edited,
+    expiring,
+    is_ours,
+)
 from recours.database.tables import (
     CUSTOMER_COLUMNS,
     GUIDE_COLUMNS,
@@ -34,12 +43,17 @@ _HEAD_OF_CUSTODY = (
 )
 
 
+@cache
+def _dialect(name: str) -> Dialect:
+    return make_url(_DRIVERS[name]).get_dialect()()
+
+
 def statements(columns: Collection[str], dialect: str) -> list[str]:
     """The SQL for a database whose claims table has these columns; what is there already is left as it is.
 
     On PostgreSQL without the indexes on claims: see `claim_indexes`.
     """
-    of = make_url(_DRIVERS[dialect]).get_dialect()()
+    of = _dialect(dialect)
     own = [table for name, table in metadata.tables.items() if name.startswith("recours_")]
     return [
         *(
@@ -62,13 +76,6 @@ def statements(columns: Collection[str], dialect: str) -> list[str]:
 
 # ---------------------------------------------------------------- indexes on claims
 
-# How SQLite writes what is written here as PostgreSQL does.
-_IN_SQLITE = (
-    (' COLLATE "C"', ""),
-    ("IS DISTINCT FROM", "IS NOT"),
-    ("ELSE false END", "ELSE 0 END = 1"),
-)
-_STAGES = ", ".join(f"'{stage}'" for stage in Stage)
 _RANK = "(pod_carrier_key, pod_rank_is_deadline, pod_rank_at)"
 # What claims are alike in, as one text: `chronopost/failed/waiting`. Foreign text is cut, here and below, since PostgreSQL
 # would refuse a row whose index entry is too long.
@@ -76,28 +83,25 @@ _GROUP = (
     "coalesce(pod_carrier_key, '') || '/' || coalesce(substr(pod_fetch_status, 1, 40), '') || '/'"
     " || coalesce(pod_stage, '')"
 )
+_UNENROLLED = "coalesce(pod_fetch_status, '') = '' AND trim(tracking_number) <> ''"
 _STATUS = "(coalesce(lower(substr(trim(status), 1, 40)), ''))"
-_BY_NAME = {
-    "ix_claims_pod_ready": f"{_RANK} WHERE pod_stage = 'ready'",
-    "ix_claims_pod_new": f"{_RANK} WHERE pod_stage = 'new'",
-    "ix_claims_pod_waiting": "(pod_next_retry_at) WHERE pod_stage = 'waiting'",
-    "ix_claims_pod_settled": "(pod_next_retry_at) WHERE pod_stage = 'settled'",
-    "ix_claims_pod_given_up": "(pod_retry_count) WHERE pod_stage = 'given_up'",
-    "ix_claims_pod_backoff": (
-        "(pod_next_retry_at) WHERE CASE WHEN pod_stage = 'waiting'"
-        " THEN pod_last_attempt_at IS DISTINCT FROM pod_next_retry_at ELSE false END"
-    ),
-    "ix_claims_pod_expiring": (
-        "(pod_expire_from) WHERE pod_rank_is_deadline = 1 AND pod_stage IN ('new', 'ready')"
-    ),
-    "ix_claims_pod_group": f"(({_GROUP}), id)",
-    "ix_claims_pod_backlog": (
-        "(pod_carrier_key, pod_stage, pod_failed_at) WHERE pod_fetch_status IN ('fetching', 'pending', 'failed')"
-    ),
-    # What a person types the beginning of. Sorted byte by byte, whatever the database's language.
-    "ix_claims_pod_reference": '((upper(substr(claim_reference, 1, 60))) COLLATE "C")',
-    "ix_claims_pod_number": "((upper(substr(replace(tracking_number, ' ', ''), 1, 60))) COLLATE \"C\")",
-}
+# What a list of claims is searched, filtered and sorted by; of each kind, the first column that the service's table has.
+_SEARCHED = (
+    ("claim_reference",),
+    ("tracking_number",),
+    ORDER_COLUMNS,
+    CUSTOMER_COLUMNS,
+    ("client_id",),
+    ("carrier",),
+    ("amount_requested",),
+    ("response_deadline",),
+    ("created_at",),
+    ("pod_fetch_status",),
+    ("pod_stage",),
+    ("pod_carrier_key",),
+    ("pod_error_kind",),
+    ("pod_next_retry_at",),
+)
 
 
 def claim_indexes(columns: Collection[str], dialect: str) -> dict[str, str]:
@@ -106,70 +110,52 @@ def claim_indexes(columns: Collection[str], dialect: str) -> dict[str, str]:
     On PostgreSQL each is built beside everybody's reading and writing, outside a transaction.
     """
     is_postgres = dialect == "postgresql"
-    indexes = {**_BY_NAME, "ix_claims_pod_edited": f"(id) WHERE {_edited(columns)}"}
-    keys = [name for name in ("created_at", "id") if name in columns]
-    if "status" in columns:
-        indexes["ix_claims_pod_shelved"] = "(status) WHERE pod_stage = 'shelved'"
-        keys = [_STATUS, *keys]
-    indexes["ix_claims_pod_unenrolled"] = (
-        f"({', '.join(keys)}) WHERE coalesce(pod_fetch_status, '') = '' AND trim(tracking_number) <> ''"
-    )
-    if not is_postgres:
-        indexes["ix_claims_pod_search"] = f"({', '.join(_searched(columns))})"
     create = "CREATE INDEX CONCURRENTLY" if is_postgres else "CREATE INDEX"
-    made = {name: f"{create} IF NOT EXISTS {name} ON claims {what}" for name, what in indexes.items()}
-    return made if is_postgres else {name: _for_sqlite(sql) for name, sql in made.items()}
+    found = {}
+    for name, (what, where) in _indexes(columns, is_postgres=is_postgres).items():
+        found[name] = f"{create} IF NOT EXISTS {name} ON claims {what}"
+        if where is not None:
+            query: Select[Any] = select(literal_column("1")).select_from(claims).where(where)
+            condition = str(query.compile(dialect=_dialect(dialect))).partition("WHERE ")[2]
+            found[name] += f" WHERE {condition.replace('claims.', '')}"
+    return found
 
 
-def _for_sqlite(sql: str) -> str:
-    for written, instead in _IN_SQLITE:
-        sql = sql.replace(written, instead)
-    return sql
+def index_names(columns: Collection[str]) -> frozenset[str]:
+    """The names of the indexes on claims that PostgreSQL is to have."""
+    return frozenset(_indexes(columns, is_postgres=True))
 
 
-def _edited(columns: Collection[str]) -> str:
-    """The condition of `recours.database.predicates.edited`."""
-    deadline = (
-        " OR pod_seen_deadline IS DISTINCT FROM response_deadline" if "response_deadline" in columns else ""
-    )
-    return (
-        "pod_fetch_status IN ('failed', 'pending', 'fetching') AND (pod_stage IS NULL"
-        f" OR pod_stage NOT IN ({_STAGES})"
-        " OR (pod_stage IN ('waiting', 'settled') AND pod_next_retry_at IS NULL)"
-        " OR pod_carrier_key IS NULL OR pod_rank_at IS NULL OR pod_rank_is_deadline IS NULL"
-        " OR pod_rank_is_deadline NOT IN (0, 1)"
-        " OR pod_seen_status IS DISTINCT FROM pod_fetch_status"
-        " OR pod_seen_number IS DISTINCT FROM tracking_number"
-        " OR pod_seen_carrier IS DISTINCT FROM carrier"
-        f" OR pod_seen_count IS DISTINCT FROM pod_retry_count{deadline})"
-    )
-
-
-def _searched(columns: Collection[str]) -> list[str]:
-    """What a list of claims is searched, filtered and sorted by; of each kind, the first column that there is.
-
-    A pass over this index takes SQLite a third of one over the table, whose rows are as wide as the service makes them. On
-    PostgreSQL several processes share a pass over the table, and an index would refuse rows with longer texts than it holds.
-    """
-    kinds = (
-        ("claim_reference",),
-        ("tracking_number",),
-        ORDER_COLUMNS,
-        CUSTOMER_COLUMNS,
-        *(
-            (name,)
-            for name in ("client_id", "carrier", "amount_requested", "response_deadline", "created_at")
-        ),
-        *(
-            (name,)
-            for name in (
-                "pod_fetch_status",
-                "pod_stage",
-                "pod_carrier_key",
-                "pod_error_kind",
-                "pod_next_retry_at",
-            )
-        ),
-    )
-    there = {*columns, *ADDED_COLUMNS}
-    return [found for names in kinds if (found := next((name for name in names if name in there), None))]
+def _indexes(
+    columns: Collection[str], *, is_postgres: bool
+) -> dict[str, tuple[str, ColumnElement[bool] | None]]:
+    """What each is of, and the condition of the rows in it, as the queries have it, for which it is; None: of all."""
+    bytewise = ' COLLATE "C"' if is_postgres else ""  # whatever the database's language
+    unenrolled = [name for name in ("created_at", "id") if name in columns]
+    if "status" in columns:
+        unenrolled.insert(0, _STATUS)
+    indexes: dict[str, tuple[str, Any]] = {
+        "ready": (_RANK, at_stage(Stage.READY)),
+        "new": (_RANK, at_stage(Stage.NEW)),
+        "waiting": ("(pod_next_retry_at)", at_stage(Stage.WAITING)),
+        "settled": ("(pod_next_retry_at)", at_stage(Stage.SETTLED)),
+        "given_up": ("(pod_retry_count)", at_stage(Stage.GIVEN_UP)),
+        "backoff": ("(pod_next_retry_at)", awaits_retry()),
+        "expiring": ("(pod_expire_from)", expiring()),
+        "edited": ("(id)", edited(with_deadline="response_deadline" in columns)),
+        "backlog": ("(pod_carrier_key, pod_stage, pod_failed_at)", is_ours()),
+        "unenrolled": (f"({', '.join(unenrolled)})", text(_UNENROLLED)),
+        "group": (f"(({_GROUP}), id)", None),
+        # What a person types the beginning of.
+        "reference": (f"((upper(substr(claim_reference, 1, 60))){bytewise})", None),
+        "number": (f"((upper(substr(replace(tracking_number, ' ', ''), 1, 60))){bytewise})", None),
+    }
+    if "status" in columns:
+        indexes["shelved"] = "(status)", at_stage(Stage.SHELVED)
+    if not is_postgres:
+        # A pass over this index takes SQLite a third of one over the table, whose rows are as wide as the service makes
+        # them. On PostgreSQL several processes share a pass over the table.
+        there = {*columns, *ADDED_COLUMNS}
+        searched = (next((name for name in names if name in there), None) for names in _SEARCHED)
+        indexes["search"] = f"({', '.join(filter(None, searched))})", None
+    return {f"ix_claims_pod_{name}": index for name, index in indexes.items()}

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from recours.core.text import clean
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.definition import ADDED_COLUMNS, claim_indexes
+from recours.database.schema.definition import ADDED_COLUMNS, index_names
 from recours.database.schema.rights import (
     Right,
     grants,
@@ -110,7 +110,7 @@ def _schema(version: str | None, columns: Iterable[str], indexes: str | None, mi
     there = frozenset(columns) - {""}
     missing_indexes: frozenset[str] = frozenset()
     if indexes is not None:
-        missing_indexes = frozenset(claim_indexes(there, "postgresql")).difference(indexes.split(","))
+        missing_indexes = index_names(there).difference(indexes.split(","))
     return Schema(version, there, missing_indexes, parse_missing(missing))
 
 
