@@ -29,8 +29,8 @@ from recours.core.custody import CustodyEvent
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Said, Sentence, kind_of, sentence
+from recours.database.schema.creation import create_file
 from recours.database.schema.rights import NEEDS
-from recours.database.schema.upgrade import create_file
 from recours.database.tables import metadata
 from recours.home import SETTING as HOME
 from recours.operations.enroll import MANUAL

@@ -16,7 +16,7 @@ from sqlalchemy import URL, Column, MetaData, Text, create_engine, insert, make_
 
 from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
-from recours.database.schema.upgrade import complete, create_file
+from recours.database.schema.creation import complete, create_file
 from recours.database.tables import claims
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load

@@ -8,9 +8,9 @@ from recours.core.policy import Policy
 from recours.database.adoption import read_adoption
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset
 from recours.database.enrolment import ClaimEnrolment
+from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
 from recours.database.schema.rights import MISSING
-from recours.database.schema.upgrade import NOT_DONE, bring_up_to_date, create_file
 from recours.database.waits import USUAL, Waits
 from recours.settings.model import Settings
 

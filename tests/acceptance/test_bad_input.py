@@ -18,8 +18,8 @@ import pytest
 from sqlalchemy import URL
 
 from recours.database.engine import Database, DatabaseError
+from recours.database.schema.creation import create_file
 from recours.database.schema.inspection import look
-from recours.database.schema.upgrade import create_file
 from recours.sandbox import Sandbox
 from tests.acceptance import bad_input_carrier, bad_input_columns, bad_input_places, bad_input_usage
 from tests.acceptance.bad_input_case import Case

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.sandbox import Parcel, Sandbox, Scenario
 from tests.planted import PASSWORD
 from tests.processes.commands import Done, recours

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from tests.fakes.smtp import MailServer
 from tests.processes.commands import Done, recours
 

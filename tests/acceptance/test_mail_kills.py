@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
 from tests.fakes.smtp import MailServer
 

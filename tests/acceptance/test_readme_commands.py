@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import ROOT, copy_of_checkout
 from tests.fakes.cron import machine_of_its_own

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron

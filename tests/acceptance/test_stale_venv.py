@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import URL
 
 from recours.database.engine import Database
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_stale_packages
 

@@ -37,8 +37,8 @@ from recours.database.custody import append
 from recours.database.engine import Database, SystemClock
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.ready_claims import most_urgent
+from recours.database.schema.creation import create_file
 from recours.database.schema.inspection import look
-from recours.database.schema.upgrade import create_file
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import MailSandbox, Parcel, Sandbox, Scenario

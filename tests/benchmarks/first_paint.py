@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
 from tests.benchmarks.bench import INSERT_LARGE, large_rows
 from tests.benchmarks.looking import fill_sqlite

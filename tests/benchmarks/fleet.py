@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 import recours as product
 from recours.database.engine import Database
-from recours.database.schema.upgrade import complete
+from recours.database.schema.creation import complete
 from recours.sandbox import Sandbox, Scenario
 from tests.long_form import IS_LONG
 from tests.postgres import Server, execute

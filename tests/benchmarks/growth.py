@@ -38,8 +38,8 @@ from recours.core.outcome import Label, Retrieved
 from recours.core.quota import Capability
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
+from recours.database.schema.creation import complete
 from recours.database.schema.inspection import look
-from recours.database.schema.upgrade import complete
 from recours.database.tables import attempts, quota
 from recours.documents.store import DocumentStore
 from recours.runs.leasing import Leased, Leasing, Limits

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from recours.carriers.registry import CATALOG
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
 from recours.settings.loading import load
 from recours.wiring.operations import open_operations

@@ -23,7 +23,7 @@ from recours.core.pauses import Stop
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.database.tables import account_state, client_accounts, clients, mails
 from recours.sandbox import Sandbox
 from recours.sealing import SETTING, Seals

@@ -12,7 +12,7 @@ from sqlalchemy import URL, func, select, text
 
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.database.engine import Database
-from recours.database.schema.upgrade import complete
+from recours.database.schema.creation import complete
 from recours.database.tables import attempts
 from recours.sandbox import Sandbox, Scenario
 from tests.chaos.crowd import Crowd

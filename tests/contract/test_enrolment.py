@@ -15,8 +15,8 @@ from recours.core.claim import Claim
 from recours.core.policy import EnrollNew
 from recours.database.engine import Database, SystemClock
 from recours.database.enrolment import CHUNK, ClaimEnrolment
+from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look
-from recours.database.schema.upgrade import bring_up_to_date
 from recours.operations.enroll import Wanted, enroll_all, look_over
 from recours.runs.summary import not_enrolled
 from recours.sandbox import SimulatedClock

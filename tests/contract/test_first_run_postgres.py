@@ -16,10 +16,10 @@ from sqlalchemy import inspect, make_url
 
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import alone
+from recours.database.schema.creation import bring_up_to_date, sql_of_completion
 from recours.database.schema.definition import claim_indexes
 from recours.database.schema.indexes import MISSING
 from recours.database.schema.inspection import HEAD, look, require_claims
-from recours.database.schema.upgrade import bring_up_to_date, sql_of_completion
 from tests.conftest import Kind
 from tests.postgres import execute, programs
 

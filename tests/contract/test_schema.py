@@ -20,8 +20,8 @@ from sqlalchemy import event, inspect, make_url, text
 from recours.core.policy import EnrollNew
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import inspection
+from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look, require_claims
-from recours.database.schema.upgrade import bring_up_to_date
 from recours.database.tables import (
     GUIDE_COLUMNS,
     OWN_CLAIM_COLUMNS,

@@ -22,7 +22,7 @@ from recours.core.mail import Event, EventName
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema import inspection
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.sandbox import MailSandbox, Sandbox
 from tests.conftest import environment_of
 from tests.needs import missing, program

@@ -19,7 +19,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Delivery
 from recours.core.errors import RunError
 from recours.core.outcome import Label, Retrieved
-from recours.database.schema.upgrade import create_file
+from recours.database.schema.creation import create_file
 from recours.documents.store import DocumentStore
 from recours.sandbox.documents import proof_pdf
 from recours.scheduling.host import run

@@ -15,8 +15,8 @@ from recours.core.claim import Stage
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.policy import DEFAULT_WAITS
 from recours.core.quota import Capability
+from recours.database.schema.creation import create_file
 from recours.database.schema.rights import NEEDS
-from recours.database.schema.upgrade import create_file
 from recours.home import SETTING as HOME
 from recours.settings.loading import load, secret_names
 from recours.settings.model import SETTINGS
