@@ -10,6 +10,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.sentences import Said, Sentence, facts_of
 from recours.notifications.render import ADVICE, TEXTS, Branding, render
+from recours.notifications.subjects import SUBJECTS
 from recours.notifications.weekly import REPORT_TEXTS
 
 SAID = facts_of(Said(Sentence.NUMBER_UNKNOWN, "UPS", "No <b>such</b> parcel"))
@@ -105,7 +106,7 @@ def test_what_is_said_of_an_account_without_a_key_is_quoted_in_another_language(
     assert '"recours' not in english
 
 
-@pytest.mark.parametrize("table", [TEXTS, ADVICE, REPORT_TEXTS])
+@pytest.mark.parametrize("table", [TEXTS, ADVICE, REPORT_TEXTS, SUBJECTS])
 def test_both_languages_say_everything_with_the_same_markers(table: dict[str, dict[str, Any]]) -> None:
     def markers(text: str | tuple[str, ...]) -> set[str]:
         """All of a text's; an s at the end is a matter of the language."""

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from itertools import count
-from string import Formatter
 from typing import Any
 
 import pytest
@@ -129,14 +128,3 @@ def test_foreign_text_forges_no_header_and_stays_short() -> None:
         assert subject.isprintable()
         assert len(subject) < 150
     assert summary("fr", told(FAULT, hostile, 5, reference=None)).isprintable()  # type: ignore[arg-type]
-
-
-def test_both_languages_say_everything_with_the_same_markers() -> None:
-    def markers(forms: str | tuple[str, str]) -> set[str]:
-        texts = [forms] if isinstance(forms, str) else forms
-        return {name for text in texts for _, name, _, _ in Formatter().parse(text) if name} - {"s"}
-
-    french, english = SUBJECTS["fr"], SUBJECTS["en"]
-    assert french.keys() == english.keys() >= set(ErrorKind)
-    for key, text in french.items():
-        assert markers(text) == markers(english[key]), key

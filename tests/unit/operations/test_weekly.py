@@ -12,7 +12,7 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.core.custody import Head
 from recours.notifications.render import Branding, Rendered
-from recours.notifications.weekly import REPORT_TEXTS, render_report
+from recours.notifications.weekly import render_report
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Backlog, Tally
@@ -151,8 +151,3 @@ def test_it_says_what_a_last_attempt_would_have_brought() -> None:
     without = Troubles(without_last_attempt=WithoutLastAttempt(3, is_more=True))
     assert "At least 3 claims gave up last month" in rendered(week_report(now=seen(troubles=without))).plain
     assert "gave up last month" not in rendered(week_report()).plain
-
-
-def test_both_languages_say_everything() -> None:
-    english, french = REPORT_TEXTS["en"], REPORT_TEXTS["fr"]
-    assert english.keys() == french.keys()
