@@ -96,12 +96,6 @@ class Service:
         for database in (self._database, *([self._opened.database] if self._opened else [])):
             database.close()
 
-    def start_anew(self) -> None:
-        """The next run opens the database again, as each does that a scheduler starts."""
-        if self._opened:
-            self._opened.database.close()
-        self._opened = None
-
     def run(self, kind: type[Worker] = PODRetryScheduler, *, max_retries: int = 4, **options: Any) -> Report:
         """One run at the present moment."""
         settings = self.settings
