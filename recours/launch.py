@@ -19,6 +19,7 @@ NEEDED = (
     ("tenacity", "tenacity", (9, 0)),
     ("python-dotenv", "dotenv", (1, 1)),
     ("click", "click", (8, 2)),
+    ("aiosmtplib", "aiosmtplib", (5, 1)),
     ("alembic", "alembic", (1, 16)),
     ("defusedxml", "defusedxml", (0, 7, 1)),
     ("concurrent-log-handler", "concurrent_log_handler", (0, 9, 31)),

@@ -17,8 +17,12 @@ from typing import Any, Protocol
 from recours.core.mail import MailKind, MailState, OutboxEvent, OutgoingMail, Reasons, still_holds
 from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.text import is_one_line, plural
-from recours.notifications.smtp import MailRefusedError, MailServerError, OutcomeUnknownError
-from recours.notifications.smtp_deadlines import StopRequestedError
+from recours.notifications.smtp import (
+    MailRefusedError,
+    MailServerError,
+    OutcomeUnknownError,
+    StopRequestedError,
+)
 from recours.runs.ports import Clock
 
 log = logging.getLogger("email_sender")

@@ -1,16 +1,28 @@
-"""One connection to a mail server: its time-outs, its encryption, and what each of its refusals means."""
+"""One connection to a mail server: its time-out, its encryption, and what each of its refusals means."""
 
+import asyncio
 import re
-import smtplib
 import ssl
-from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
+from time import monotonic
+from typing import Any, Self, TypeVar, cast
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
 
 from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.text import Redactor, clean
-from recours.notifications.smtp_deadlines import SmtpDeadlines, StopRequestedError, WatchedSmtp
+
+T = TypeVar("T")
 
 # ---------------------------------------------------------------- whom a refusal is about: us, or this one mail
 # Servers answer a sender, a relay or a login that they do not want at any step, Postfix after the recipient was named.
@@ -75,14 +87,19 @@ def is_about_us(code: int, text: str) -> bool | None:
 # ---------------------------------------------------------------- the connection
 
 
-TIMEOUT_S = 30.0
-_STEPS = 4  # so many times as long a connection may take, and a mail
+TIMEOUT_S = 90.0
+# How long the answer about a mail is still waited for when the run is to end: without it, what became of it is unknown.
+GRACE_S = 10.0
+_LOOK_S = 0.2  # how often a wait is looked at
 _GOOD_BYE_S = 5.0
 _OK = frozenset({250, 251})
 _GO_ON = 354
 _CLOSING = 421
 _FINAL = 500
-_LOGGED_IN = frozenset({235, 503})  # 503: it was already
+
+
+class StopRequestedError(Exception):
+    """The run is to end, and the mail has not been given away."""
 
 
 class MailServerError(Exception):
@@ -114,7 +131,6 @@ class SmtpSettings:
     user: str
     sender: str  # an address; "": none is set
     password: str = field(default="", repr=False)
-    ca_file: str | None = None  # certificates to trust, instead of the system's
 
 
 class SmtpConnection:
@@ -126,15 +142,27 @@ class SmtpConnection:
         timeout_s: float = TIMEOUT_S,
         go_on: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Connects nowhere yet. `timeout_s`: for each step; a connection and a mail take a few of them.
+        """Connects nowhere yet. `timeout_s`: for all of connecting, and for all of each mail.
 
-        `go_on`: False when the run is to end, which is heard in the middle of a step.
+        `go_on`: False when the run is to end, which is heard at any time.
         """
         self.settings = settings
-        self._watch = SmtpDeadlines(timeout_s, go_on)
-        self._smtp: WatchedSmtp | None = None
+        self._timeout_s = timeout_s
+        self._go_on = go_on
+        self._runner = asyncio.Runner()
+        self._is_given = False
+        self._smtp = SMTP(
+            hostname=settings.host,
+            port=settings.port,
+            use_tls=settings.security == "tls",
+            start_tls=settings.security == "starttls",
+            username=settings.user.encode(errors="replace") or None,
+            password=settings.password.encode(errors="replace"),
+            timeout=None,
+        )
         # What a server says goes into the log, the database and the page: it may repeat the login.
-        secrets = [settings.password, _plain_login(settings)] if settings.password else []
+        login = f"\0{settings.user}\0{settings.password}"  # RFC 4616
+        secrets = [settings.password, login] if settings.password else []
         self._redact = Redactor(secret.encode(errors="replace").decode() for secret in secrets)
 
     def __enter__(self) -> Self:
@@ -143,18 +171,33 @@ class SmtpConnection:
 
     def __exit__(self, *_: object) -> None:
         """Say good-bye; a server that does not listen is left all the same."""
-        smtp, self._smtp = self._smtp, None
-        if smtp is not None:
-            self._watch.begin_whole(_GOOD_BYE_S)
-            try:
-                smtp.quit()
-            except (smtplib.SMTPException, OSError, StopRequestedError):
-                smtp.close()
+        if self._smtp.is_connected:
+            with suppress(SMTPException, OSError, StopRequestedError):
+                self._run(self._smtp.quit(), _GOOD_BYE_S)
+        self._hang_up()
+        self._runner.close()
 
     def log_in(self) -> None:
         """Connect and log in; send nothing. Raises MailServerError, StopRequestedError."""
-        if self._smtp is None:
-            self._connected()
+        settings, where = self.settings, f"{self.settings.host}:{self.settings.port}"
+        try:
+            self._run(self._connect(), self._timeout_s)
+        except SMTPAuthenticationError as error:
+            said = self._said(error)
+            why = trouble_text(MailTrouble.REFUSES_LOGIN, where=where, user=settings.user, said=said)
+            raise MailServerError(why) from error
+        except (SMTPException, OSError) as error:
+            cause = error.__cause__ if isinstance(error, SMTPConnectError) else error
+            trouble = MailTrouble.UNUSABLE
+            if isinstance(cause, ssl.SSLError):
+                trouble = MailTrouble.INSECURE
+            elif type(error) is SMTPException:  # of what the server does not offer; all others are of a kind
+                trouble = MailTrouble.NOT_OFFERED
+            raise MailServerError(
+                trouble_text(trouble, where=where, said=self._said(cause or error))
+            ) from error
+        except ValueError as error:  # a label of a host's name is empty, too long, or not ASCII
+            raise MailServerError(trouble_text(MailTrouble.NO_HOST, where=where)) from error
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
         """Give one mail to the server. False if `before`, asked last of all, does not want it given.
@@ -163,170 +206,118 @@ class SmtpConnection:
         """
         if not self.settings.sender:
             raise MailServerError(trouble_text(MailTrouble.NO_SENDER))
-        smtp = self._smtp or self._connected()
-        largest = smtp.esmtp_features.get("size", "")
+        if not self._smtp.is_connected:
+            self.log_in()
+        largest = self._smtp.esmtp_extensions.get("size", "")
         if largest.isdecimal() and 0 < int(largest) < len(content):
             why = trouble_text(MailTrouble.TOO_LARGE, size=largest)
             raise MailRefusedError(why, final=True, of_content=True)
-        self._begin_whole()
         try:
-            self._offer(smtp, recipient)
-        except StopRequestedError:
-            self._smtp = None
-            smtp.close()
-            raise
-        except (smtplib.SMTPServerDisconnected, OSError) as error:
-            self._smtp = None
-            smtp.close()
-            raise MailServerError(
-                trouble_text(MailTrouble.BROKE_CONNECTION, where=self.settings.host, said=self._said(error))
-            ) from error
+            return self._run(self._mail(recipient, content, before), self._timeout_s)
+        except (SMTPException, OSError) as error:
+            self._hang_up()
+            said = self._said(error)
+            if self._is_given:
+                raise OutcomeUnknownError(trouble_text(MailTrouble.LINE_BROKE, said=said)) from error
+            why = trouble_text(MailTrouble.BROKE_CONNECTION, where=self.settings.host, said=said)
+            raise MailServerError(why) from error
+
+    def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        """Do it in so much time, as long as the run goes on. Raises TimeoutError, StopRequestedError."""
+        self._is_given = False
+        return self._runner.run(self._watched(work, seconds))
+
+    async def _watched(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        task = asyncio.create_task(work)
+        ends = monotonic() + seconds
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=min(_LOOK_S, seconds))
+                if not self._go_on():
+                    if not self._is_given:
+                        raise StopRequestedError
+                    ends = min(ends, monotonic() + GRACE_S)
+                if monotonic() >= ends:
+                    raise TimeoutError(f"it timed out, after {seconds:g} s")
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._smtp.transport is not None:
+            cast("asyncio.WriteTransport", self._smtp.transport).abort()
+        self._smtp.close()
+
+    async def _connect(self) -> None:
+        await self._smtp.connect()
+        if self._smtp.is_ehlo_or_helo_needed:  # with our own name, which may be none of a host
+            await self._smtp.ehlo()
+
+    async def _mail(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
+        await self._offer(recipient)
         if not before():
-            self._smtp = None
-            smtp.close()  # the server waits for the message: what is left is to hang up
+            self._hang_up()  # the server waits for the message
             return False
-        self._give(smtp, content)
+        self._is_given = True
+        assert self._smtp.protocol is not None  # noqa: S101 (it has just answered)
+        self._smtp.protocol.write(_dotted(content))
+        code, reply = await self._smtp.protocol.read_response()
+        if code not in _OK:
+            raise self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply)
         return True
 
-    def _begin_whole(self) -> None:
-        self._watch.begin_whole(_STEPS * self._watch.step_s)
-
-    def _connected(self) -> WatchedSmtp:
-        settings = self.settings
-        self._begin_whole()
-        where = f"{settings.host}:{settings.port}"
+    async def _offer(self, recipient: str) -> None:
+        smtp, sender = self._smtp, self.settings.sender
         try:
-            smtp = self._logged_in()
-        except UnicodeError as error:  # a label of a host's name is empty, too long, or not ASCII
-            raise MailServerError(trouble_text(MailTrouble.NO_HOST, where=where)) from error
-        except smtplib.SMTPAuthenticationError as error:
-            raise MailServerError(
-                trouble_text(
-                    MailTrouble.REFUSES_LOGIN, where=where, user=settings.user, said=self._said(error)
-                )
-            ) from error
-        except smtplib.SMTPNotSupportedError as error:
-            raise MailServerError(
-                trouble_text(MailTrouble.NOT_OFFERED, where=where, said=self._said(error))
-            ) from error
-        except ssl.SSLError as error:
-            raise MailServerError(
-                trouble_text(MailTrouble.INSECURE, where=where, said=self._said(error))
-            ) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise MailServerError(
-                trouble_text(MailTrouble.UNUSABLE, where=where, said=self._said(error))
-            ) from error
-        self._smtp = smtp
-        return smtp
-
-    def _logged_in(self) -> WatchedSmtp:
-        settings = self.settings
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        at_once = context if settings.security == "tls" else None
-        smtp = WatchedSmtp(settings.host, settings.port, self._watch, at_once)
+            await smtp.mail(sender)
+        except SMTPSenderRefused as refusal:
+            await self._reset()
+            said = f"{refusal.code} {self._text(refusal.message)}"
+            why = trouble_text(MailTrouble.REFUSES_SENDER, sender=sender, said=said)
+            raise MailServerError(why) from refusal
         try:
-            if settings.security == "starttls":
-                smtp.start_tls(context)
-            smtp.ehlo_or_helo_if_needed()  # with our own name, which may be none of a host
-            if settings.user:
-                self._log_in(smtp)
-        except BaseException:
-            smtp.close()
-            raise
-        return smtp
-
-    def _log_in(self, smtp: smtplib.SMTP) -> None:
-        """By smtplib, which knows ASCII only; otherwise in UTF-8, by the one mechanism for which that is laid down."""
-        user, password = self.settings.user, self.settings.password
-        if user.isascii() and password.isascii():
-            smtp.login(user, password)
-            return
-        if "PLAIN" not in smtp.esmtp_features.get("auth", "").upper().split():
-            raise smtplib.SMTPNotSupportedError("a login that is not ASCII needs AUTH PLAIN")
-        # A value that was no text in its file would not be one here either: the server refuses it.
-        login = b64encode(_plain_login(self.settings).encode(errors="replace")).decode()
-        code, reply = smtp.docmd("AUTH", f"PLAIN {login}")
-        if code not in _LOGGED_IN:
-            raise smtplib.SMTPAuthenticationError(code, reply)
-
-    def _offer(self, smtp: smtplib.SMTP, recipient: str) -> None:
-        code, reply = smtp.mail(self.settings.sender)
-        if code not in _OK:
-            self._reset(smtp)
-            raise MailServerError(
-                trouble_text(
-                    MailTrouble.REFUSES_SENDER,
-                    sender=self.settings.sender,
-                    said=f"{code} {self._text(reply)}",
-                )
-            )
-        code, reply = smtp.rcpt(recipient)
-        if code not in _OK:
-            refusal = self._refusal(MailTrouble.REFUSES_RECIPIENT, code, reply)
-            self._reset(smtp)
-            raise refusal
-        code, reply = smtp.docmd("DATA")
+            await smtp.rcpt(recipient)
+        except SMTPRecipientRefused as refusal:
+            await self._reset()
+            raise self._refusal(MailTrouble.REFUSES_RECIPIENT, refusal.code, refusal.message) from refusal
+        code, reply = await smtp.execute_command(b"DATA")
         if code != _GO_ON:
-            refusal = self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply, unseen=True)
-            self._reset(smtp)
-            raise refusal
+            await self._reset()
+            raise self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply, unseen=True)
 
-    def _reset(self, smtp: smtplib.SMTP) -> None:
+    async def _reset(self) -> None:
         """Make the connection fit for another mail. Some servers refuse and hang up: then the next mail makes its own."""
         try:
-            smtp.rset()
-        except (smtplib.SMTPException, OSError, StopRequestedError):
-            self._smtp = None
-            smtp.close()
+            await self._smtp.rset(timeout=self._timeout_s / 4)
+        except SMTPException:
+            self._hang_up()
 
-    def _refusal(
-        self, what: MailTrouble, code: int, reply: bytes, *, unseen: bool = False
-    ) -> MailRefusedError:
-        """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message.
-
-        Raises MailServerError if the server leaves.
-        """
+    def _refusal(self, what: MailTrouble, code: int, reply: str, *, unseen: bool = False) -> Exception:
+        """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message."""
         text = self._text(reply)
         if code == _CLOSING:
-            raise MailServerError(
-                trouble_text(MailTrouble.TAKES_NO_MORE, where=self.settings.host, said=f"{code} {text}")
+            said = f"{code} {text}"
+            return MailServerError(
+                trouble_text(MailTrouble.TAKES_NO_MORE, where=self.settings.host, said=said)
             )
         about_us = is_about_us(code, text)
         of_us = code >= _FINAL and (unseen if about_us is None else about_us)
         of_content = code >= _FINAL and what is MailTrouble.REFUSES_MESSAGE
-        if of_us:
-            why = trouble_text(MailTrouble.REFUSES_US, said=f"{code} {text}")
-            return MailRefusedError(why, final=False, of_us=True, of_content=of_content)
-        why = trouble_text(what, said=f"{code} {text}")
-        return MailRefusedError(why, final=code >= _FINAL, of_content=of_content)
+        why = trouble_text(MailTrouble.REFUSES_US if of_us else what, said=f"{code} {text}")
+        return MailRefusedError(why, final=code >= _FINAL and not of_us, of_us=of_us, of_content=of_content)
 
-    def _give(self, smtp: smtplib.SMTP, content: bytes) -> None:
-        self._watch.give(len(content))
-        try:
-            smtp.send(_dotted(content))
-            code, reply = smtp.getreply()
-        except (smtplib.SMTPException, OSError) as error:
-            self._smtp = None
-            smtp.close()
-            raise OutcomeUnknownError(trouble_text(MailTrouble.LINE_BROKE, said=self._said(error))) from error
-        if code not in _OK:
-            raise self._refusal(MailTrouble.REFUSES_MESSAGE, code, reply)
-
-    def _text(self, reply: bytes | str) -> str:
+    def _text(self, reply: str) -> str:
         """As one line without secrets, of however many lines it came in."""
-        said = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+        said = reply.encode(errors="surrogateescape").decode(errors="replace")
         return clean(self._redact(" ".join(said.split())), 200)
 
-    def _said(self, error: Exception) -> str:
-        if isinstance(error, smtplib.SMTPResponseException):
-            return f"{error.smtp_code} {self._text(error.smtp_error)}"
+    def _said(self, error: BaseException) -> str:
+        if isinstance(error, SMTPResponseException) and error.code > 0:
+            return f"{error.code} {self._text(error.message)}"
         return self._text(str(error)) or type(error).__name__
-
-
-def _plain_login(settings: SmtpSettings) -> str:
-    """RFC 4616."""
-    return f"\0{settings.user}\0{settings.password}"
 
 
 def _dotted(content: bytes) -> bytes:

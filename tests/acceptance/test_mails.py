@@ -721,7 +721,7 @@ def test_a_host_whose_name_is_none_ends_no_run(
 def test_a_machine_whose_own_name_is_none_ends_no_run(
     service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smtplib.socket.getfqdn", lambda: "pc-été.corp.local")
+    monkeypatch.setattr("socket.getfqdn", lambda: "pc-été.corp.local")
     service.add(S.DELIVERED, client_id=1)
     (report,) = service.run_hourly(1)
     assert (report.exit_status, states(service)) == (0, ["ready"])
@@ -764,7 +764,7 @@ def test_a_login_that_is_not_ascii_and_does_not_work_is_told_without_its_passwor
         service.run_hourly(1)
         assert states(service) == ["ready"]
     ((_, said),) = wait_lines(caplog)
-    assert ("needs AUTH PLAIN" if excluded else "refuses the login of us") in said
+    assert "refuses the login of us" in said
     assert not re.search(f"clé|{MARK}|xe9", caplog.text)
 
 
@@ -865,9 +865,7 @@ def test_a_line_that_breaks_before_the_message_is_the_servers_matter(smtp: MailS
     settings = SmtpSettings("127.0.0.1", smtp.port, "none", "", "service@shop.example")
     with SmtpConnection(settings) as line:
         assert line.send("a@shop.example", b"Subject: x\r\n\r\n.dots\r\n..\r\n", lambda: True)
-        assert line._smtp is not None
-        connection: Any = line._smtp.sock
-        connection.inner.shutdown(socket.SHUT_RDWR)
+        line._smtp.get_transport_info("socket").shutdown(socket.SHUT_RDWR)
         with pytest.raises(MailServerError, match="broke the connection"):
             line.send("b@shop.example", b"x", lambda: True)
     assert smtp.recipients() == ["a@shop.example"]

@@ -19,8 +19,13 @@ from recours.core.mail import Event, EventName
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.schema import inspection
-from recours.notifications.smtp import MailServerError, OutcomeUnknownError, SmtpConnection, SmtpSettings
-from recours.notifications.smtp_deadlines import GRACE_S, MOST_BYTES, Slow, SmtpDeadlines, StopRequestedError
+from recours.notifications.smtp import (
+    MailServerError,
+    OutcomeUnknownError,
+    SmtpConnection,
+    SmtpSettings,
+    StopRequestedError,
+)
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
 from tests.fakes.hostile_smtp import (
@@ -38,7 +43,7 @@ from tests.fakes.hostile_smtp import (
 from tests.planted import MARK
 
 ROOT = Path(inspection.__file__).parents[3]
-STEP_S = 0.3
+TOTAL_S = 0.6
 TLS_RECORD = b"\x16\x03\x03\x40\x00"  # 16 KB of a handshake are announced
 LOGIN = b"250-mail.example\r\n250 AUTH PLAIN\r\n"
 
@@ -70,7 +75,7 @@ UNDECIDED: dict[str, Behaviour] = {
 
 def line_to(port: int, security: str = "none", go_on: Callable[[], bool] = lambda: True) -> SmtpConnection:
     return SmtpConnection(
-        SmtpSettings("127.0.0.1", port, security, "", "service@shop.example"), timeout_s=STEP_S, go_on=go_on
+        SmtpSettings("127.0.0.1", port, security, "", "service@shop.example"), timeout_s=TOTAL_S, go_on=go_on
     )
 
 
@@ -80,10 +85,10 @@ def test_a_server_that_does_not_come_to_an_end_before_the_message_has_mails_wait
     behave, security = WAITS[name]
     begun = time.monotonic()
     with hostile(behave) as server, line_to(server.port, security) as line:
-        with pytest.raises(MailServerError, match=r"timed out|does not end"):
+        with pytest.raises(MailServerError, match=r"timed out|too long"):
             line.send("a@shop.example", b"x", lambda: True)
-        assert time.monotonic() - begun < 4 * STEP_S + 3
-    assert server.sent < MOST_BYTES + 16 * 1024 * 1024  # what the system takes of it
+        assert time.monotonic() - begun < TOTAL_S + 3
+    assert server.sent < 16 * 1024 * 1024  # what the system takes of it
 
 
 @pytest.mark.sample("more cases of the same test, each of which waits", every=2)
@@ -91,9 +96,9 @@ def test_a_server_that_does_not_come_to_an_end_before_the_message_has_mails_wait
 def test_a_server_that_does_not_come_to_an_end_after_the_message_leaves_it_undecided(name: str) -> None:
     begun = time.monotonic()
     with hostile(UNDECIDED[name]) as server, line_to(server.port) as line:
-        with pytest.raises(OutcomeUnknownError, match=r"timed out|does not end"):
+        with pytest.raises(OutcomeUnknownError, match=r"timed out|too long"):
             line.send("a@shop.example", b"x" * 30_000_000, lambda: True)
-        assert time.monotonic() - begun < 4 * STEP_S + 3
+        assert time.monotonic() - begun < TOTAL_S + 3
 
 
 SECRET = f"{MARK}-of-the-mail-server"
@@ -114,44 +119,12 @@ def test_a_server_that_repeats_the_login_has_it_told_to_nobody(
     settings = SmtpSettings("127.0.0.1", 0, "none", "shop", "service@shop.example", password=SECRET)
     with (
         hostile(after(BANNER, LOGIN, *said)) as server,
-        SmtpConnection(replace(settings, port=server.port), timeout_s=STEP_S) as line,
+        SmtpConnection(replace(settings, port=server.port), timeout_s=TOTAL_S) as line,
         pytest.raises(MailServerError, match=r"\*\*\*") as caught,
     ):
         line.send("a@shop.example", b"x", lambda: True)
     assert SECRET not in str(caught.value)
     assert SENT.decode() not in str(caught.value)
-
-
-def test_steps_that_are_each_in_time_take_no_longer_together_than_a_mail_may() -> None:
-    now = [0.0]
-    watch = SmtpDeadlines(30.0, clock=lambda: now[0])
-    watch.begin_whole(100.0)
-    for now[0] in (0.0, 29.0, 58.0, 87.0):
-        watch.begin_step()
-        assert watch.look() > 0
-    now[0] = 99.9
-    watch.begin_step()
-    assert watch.look() == pytest.approx(0.1)
-    now[0] = 100.0
-    with pytest.raises(Slow):
-        watch.look()
-
-
-def test_a_run_that_is_to_end_waits_a_moment_for_the_answer_to_a_message_and_for_nothing_else() -> None:
-    now, ends = [0.0], [False]
-    watch = SmtpDeadlines(30.0, lambda: not ends[0], lambda: now[0])
-    watch.begin_whole(100.0)
-    watch.begin_step()
-    watch.give()
-    ends[0], now[0] = True, 5.0
-    watch.look()
-    now[0] = 5.0 + GRACE_S
-    with pytest.raises(Slow):
-        watch.look()
-    watch.begin_whole(100.0)
-    watch.begin_step()
-    with pytest.raises(StopRequestedError):
-        watch.look()
 
 
 def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after_it() -> None:

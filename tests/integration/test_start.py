@@ -15,7 +15,7 @@ ROOT = Path(installation.ROOT)
 # Needed to speak to a carrier, to send a mail, to check a document, to change a schema.
 FOR_WORK = frozenset({
     "requests", "urllib3", "tenacity", "defusedxml",
-    "jinja2", "babel", "smtplib", "email.policy", "email.mime",
+    "jinja2", "babel", "aiosmtplib", "email.policy", "email.mime",
     "pypdf", "cryptography",
     "alembic", "mako",
     "starlette", "uvicorn", "recours.api", "recours.dashboard",
