@@ -1,4 +1,4 @@
-"""What implements a port is held to its contract on every kind of database, by `make test` too."""
+"""What implements a port is held to its contract on every kind of database; by `make test` too where databases differ."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -6,6 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from tests.conftest import KINDS, Kind
+
+# What depends most on a database's locks, transactions and types: claims, the queue, the schema, and mails to be sent.
+ON_BOTH = frozenset(
+    {"test_account_mails.py", "test_claims.py", "test_operator_mails.py", "test_queue.py", "test_schema.py"}
+)
+LATER = "on PostgreSQL too: claims, queue, schema and mails run there always"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave PostgreSQL to `make test-full` elsewhere."""
+    spec = getattr(item, "callspec", None)  # of a test with parameters
+    if item.path.name not in ON_BOTH and spec and "postgresql" in spec.params.values():
+        item.add_marker(pytest.mark.full(LATER))
 
 
 @pytest.fixture(params=KINDS)

@@ -4,7 +4,7 @@ Over a real socket, out of the real queue and its quota. A new carrier is in her
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +25,6 @@ from recours.sandbox import HourlyLimit, Parcel, Sandbox, Scenario, SimulatedClo
 from recours.settings.loading import load
 from recours.wiring.carriers import accounts, make_queue
 from tests.carriers.cases import CASES
-from tests.conftest import Kind
 from tests.planted import PASSWORD
 
 S = Scenario
@@ -105,14 +104,6 @@ class Several:
         callers = {call.account for call in self.box.calls} - {""}
         self.box.calls.clear()
         return callers
-
-
-ON_POSTGRESQL = pytest.mark.full("carriers on PostgreSQL too: the queue's contract runs on both")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)])
-def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
-    return kinds(request.param)
 
 
 @pytest.fixture(params=CARRIERS)

@@ -33,7 +33,6 @@ from recours.sandbox.registry import simulated_carriers
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 from tests.carriers.cases import CASES
-from tests.conftest import Kind
 from tests.fakes.answers import envelope, response, xml
 from tests.planted import PASSWORD
 
@@ -119,15 +118,6 @@ class Asked:
         uses = self.queue.usage(self.carrier)
         assert all(use.reserved == 0 for use in uses)
         return uses[-1].used
-
-
-ON_POSTGRESQL = pytest.mark.full("carriers on PostgreSQL too: the queue's contract runs on both")
-
-
-# The queue's own contract is held on every kind of database: here one is enough for a carrier.
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)])
-def kind(request: pytest.FixtureRequest, kinds: Callable[[str], Kind]) -> Kind:
-    return kinds(request.param)
 
 
 @pytest.fixture(params=CARRIERS)
