@@ -37,7 +37,7 @@ AMPLE = "100000/day@UTC"
 _KEY = base64.urlsafe_b64encode(b"a key for tests of this length..").decode()
 _DAY = Window(0)
 # They say that a parcel is another account's; the others' answer is that of one without a proof, or of no parcel.
-SAY_WHOSE = frozenset(key for key in CARRIERS if Scenario.NOT_OURS not in CASES[key].otherwise)
+SAY_WHOSE = frozenset(key for key in CARRIERS if CASES[key].not_ours is ErrorKind.ACCESS_DENIED)
 
 
 class Whose(Enum):
@@ -92,7 +92,7 @@ class ShopsClaim:
         owner = {Whose.OWN: self.account, Whose.HOUSES: HOUSE, Whose.ANOTHERS: ""}[self.whose]
         if owner == self.account or (owner == HOUSE and self.carrier in SAY_WHOSE):
             return None
-        return CASES[self.carrier].otherwise.get(Scenario.NOT_OURS, ErrorKind.ACCESS_DENIED)
+        return CASES[self.carrier].not_ours
 
 
 Story = tuple[Any, ...]

@@ -19,6 +19,17 @@ from tests import own_settings
 
 PARTS = Path(__file__).resolve().parents[1] / "carriers" / "new_carrier"
 PACKAGES = {"carriers": ("client.py", "    Acme,\n"), "sandbox": ("simulator.py", "        Acme(),\n")}
+ROW = """
+CASES["acme"] = Cases(
+    ("parcel", "proof"),
+    otherwise={S.EMPTY_POD: K.BAD_RESPONSE},
+    known_otherwise=dict.fromkeys((S.IN_TRANSIT, S.RETURNED_TO_SENDER), PDF_TYPE),  # it gives proofs of any parcel
+    wrong_type=(K.NOT_DELIVERED_YET, K.BAD_RESPONSE),
+    unknown_in=frozenset({S.WRONG_TYPE}),
+    place=None,
+    label=None,
+)
+"""
 NUMBER = "AC0000000001"  # its digits say: delivered at once
 
 
@@ -36,7 +47,7 @@ class Project:
             registry.write_text(registered(text, f"recours.{package}.acme", entry), encoding="utf-8")
         (root / "tests/schemas/acme.yaml").write_bytes((PARTS / "schema.yaml").read_bytes())
         with (root / "tests/carriers/cases.py").open("a", encoding="utf-8") as cases:
-            cases.write('CASES["acme"] = Cases(("parcel", "proof"))\n')
+            cases.write(ROW)
 
     def types(self, *arguments: str, **settings: str) -> str:
         """What Python prints that is started so; it must end well."""
@@ -130,6 +141,7 @@ def test_the_demo_shows_it(project: Project) -> None:
 
 def test_the_suites_of_all_carriers_take_it(project: Project) -> None:
     suites = (
+        "tests/carriers/test_simulated.py",
         "tests/contract/test_carriers.py",
         "tests/fuzz/test_answers.py",
         "tests/carriers/test_requests.py",

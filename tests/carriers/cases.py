@@ -3,10 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from recours.core.appraisal import EvidenceKind
 from recours.core.errors import ErrorKind
 from recours.sandbox import Scenario
+from tests.fakes.simulated import NO_DOCUMENT, PDF_TYPE, PNG_TYPE
 
-S = Scenario
+S, K = Scenario, ErrorKind
+_LETTER, _SIGNATURE, _PHOTO = EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO
+
+# The kind of a failure, the type of a document, or NO_DOCUMENT.
+Results = Mapping[Scenario, ErrorKind | str]
 
 
 @dataclass(frozen=True)
@@ -18,10 +24,21 @@ class Cases:
 
     calls: tuple[str, ...]
     tells_signatory: bool = True
-    knows_kind_of_return: bool = True  # there is a status for a parcel that went back
-    otherwise: Mapping[Scenario, ErrorKind] = field(
-        default_factory=dict
-    )  # kinds of failure unlike most carriers'
+    not_ours: ErrorKind = K.ACCESS_DENIED  # what comes of another customer's parcel
+    otherwise: Results = field(default_factory=dict)  # what comes of scenarios, unlike at most carriers
+    # The same of a parcel that is known to be delivered, where it is not tracked again.
+    known_otherwise: Results = field(default_factory=dict)
+    # What the second of its answers of a wrong type is read as; and the same about a known delivery.
+    wrong_type: tuple[ErrorKind, ErrorKind] = (K.BAD_RESPONSE, K.BAD_RESPONSE)
+    calls_in: Mapping[Scenario, tuple[str, ...]] = field(default_factory=dict)  # other calls than usual
+    unknown_in: frozenset[Scenario] = frozenset()  # a code of no table may be told
+    document: str = PDF_TYPE
+    pieces: tuple[EvidenceKind, ...] = (_LETTER,)  # of the fullest answer
+    place: str | None = "LILLE"
+    label: str | None = "Colis livré"
+    statuses: int = 1  # of a parcel on its way, one after the other
+    returns: int = 1  # ways to show one
+    limit_words: str = "Too many requests"
 
     @property
     def has_tokens(self) -> bool:
@@ -34,32 +51,133 @@ class Cases:
         return self.calls[: 2 if self.has_tokens else 1]
 
 
-# They say the same of a proof that is late and of another customer's.
-_LATE_OR_NOT_OURS = {S.NOT_OURS: ErrorKind.POD_NOT_AVAILABLE_YET}
+# The documents' call knows no status: what the tracking says of the parcel is not heard of.
+_DOCUMENTS_ALONE: Results = {S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET, S.RETURNED_TO_SENDER: PDF_TYPE}
+_UNKNOWN_TOO: Results = {**_DOCUMENTS_ALONE, S.UNKNOWN: K.POD_NOT_AVAILABLE_YET}
+_AGAIN = ("trackSkybillV2", "searchPOD", "searchPOD")
 
 CASES: dict[str, Cases] = {
-    "chronopost": Cases(("trackSkybillV2", "searchPOD")),
-    "colissimo": Cases(("timelineCompany", "documents", "document"), tells_signatory=False),
+    "chronopost": Cases(
+        ("trackSkybillV2", "searchPOD"),
+        otherwise={
+            **dict.fromkeys((S.POD_NEVER, S.POD_NONE), K.POD_NEVER_AVAILABLE),
+            S.EMPTY_POD: K.BAD_RESPONSE,
+            S.POD_IMAGE_ONLY: PNG_TYPE,
+            S.ACCOUNT_DENIED: K.AUTH_FAILED,  # by which sign a right is missing nobody knows
+        },
+        known_otherwise=_UNKNOWN_TOO,
+        # An image is asked for where there is no PDF.
+        calls_in=dict.fromkeys(
+            (S.POD_UNSAID, S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.POD_IMAGE_ONLY), _AGAIN
+        ),
+        unknown_in=frozenset({S.WRONG_TYPE}),
+        place="LILLE CHRONOPOST",
+        label="Livré",
+    ),
+    "colissimo": Cases(
+        ("timelineCompany", "documents", "document"),
+        tells_signatory=False,
+        otherwise={
+            S.BAD_BASE64: NO_DOCUMENT,  # bytes come without an encoding
+            S.EMPTY_POD: K.BAD_RESPONSE,
+            S.POD_NEVER: K.POD_NEVER_AVAILABLE,  # the timeline names the product
+        },
+        known_otherwise={**_DOCUMENTS_ALONE, S.POD_NEVER: K.POD_NOT_AVAILABLE_YET},
+        calls_in={
+            **dict.fromkeys((S.POD_NEVER, S.NOT_OURS, S.AUTH_REFUSED), ("timelineCompany",)),
+            **dict.fromkeys((S.POD_LATE, S.POD_NONE, S.POD_UNSAID), ("timelineCompany", "documents")),
+            **dict.fromkeys(
+                (S.FULL_EVIDENCE, S.PARTLY_HOLLOW), ("timelineCompany", "documents", "document", "document")
+            ),
+        },
+        unknown_in=frozenset({S.WRONG_TYPE}),
+        pieces=(_LETTER, _PHOTO),
+        place="LILLE PFC",
+        label="Votre colis est livré.",
+        returns=2,
+    ),
     "laposte": Cases(
         ("idships",),
         tells_signatory=False,
-        # It tells anybody all that it tells.
-        otherwise={S.NOT_OURS: ErrorKind.POD_NEVER_AVAILABLE},
+        not_ours=K.POD_NEVER_AVAILABLE,  # it tells anybody all that it tells
+        unknown_in=frozenset({S.FAULT_CLIENT, S.WRONG_TYPE}),
+        pieces=(),
+        place=None,
+        label="Votre colis est livré.",
+        limit_words="max quota reached (10 calls per 1s)",
     ),
-    "ups": Cases(("token", "details"), otherwise=_LATE_OR_NOT_OURS),
-    "dhl_express": Cases(("tracking", "proof-of-delivery")),
-    "dhl": Cases(("shipments", "webPOD"), otherwise=_LATE_OR_NOT_OURS),
-    "fedex": Cases(("token", "trackingnumbers", "trackingdocuments"), otherwise=_LATE_OR_NOT_OURS),
+    "ups": Cases(
+        ("token", "details"),
+        not_ours=K.POD_NOT_AVAILABLE_YET,  # it says the same of a proof that is late (UPS-API, issue 57)
+        document="text/html",
+        pieces=(_LETTER, _SIGNATURE, _PHOTO),
+        place="LILLE, FRONT DOOR",
+        label="LIVRÉ",
+        statuses=5,
+        returns=2,
+        limit_words="10429",
+    ),
+    "dhl_express": Cases(
+        ("tracking", "proof-of-delivery"),
+        known_otherwise=_UNKNOWN_TOO,
+        pieces=(_LETTER, _LETTER),
+        place="Lille-FR",
+        label="Delivered",
+        statuses=5,
+        returns=2,
+    ),
+    "dhl": Cases(
+        ("shipments", "webPOD"),
+        not_ours=K.POD_NOT_AVAILABLE_YET,  # the service knows no owners
+        # Whatever else a link gives is no document yet.
+        otherwise=dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT, S.OVERSIZED), K.POD_NOT_AVAILABLE_YET),
+        calls_in={
+            **dict.fromkeys((S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.NOT_OURS, S.OVERSIZED), ("shipments",)),
+            **dict.fromkeys((S.FULL_EVIDENCE, S.PARTLY_HOLLOW), ("shipments", "webPOD", "webPOD")),
+        },
+        pieces=(_LETTER, _SIGNATURE),
+        place="Lille",
+        label="L'envoi a été livré",
+        statuses=4,
+        limit_words="Too many requests within defined time period, please try again later.",
+    ),
+    "fedex": Cases(
+        ("token", "trackingnumbers", "trackingdocuments"),
+        not_ours=K.POD_NOT_AVAILABLE_YET,  # it says the same of a proof that is late
+        known_otherwise=_UNKNOWN_TOO,
+        unknown_in=frozenset({S.FAULT_CLIENT}),
+        pieces=(_LETTER, _LETTER),
+        label="Livré",
+        statuses=5,
+        limit_words="Too many requests – We have received too many requests in a short duration.",
+    ),
     "dpd": Cases(
         ("GetShipmentTraceSingle",),
-        knows_kind_of_return=False,  # no source tells the number of its status
-        otherwise={S.RETURNED_TO_SENDER: ErrorKind.NOT_DELIVERED_YET, S.NOT_OURS: ErrorKind.NOT_FOUND},
+        not_ours=K.NOT_FOUND,
+        otherwise={S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET},  # no source tells the number of that status
+        wrong_type=(K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET),  # a code that is no number
+        unknown_in=frozenset({S.WRONG_TYPE, S.RETURNED_TO_SENDER}),
+        pieces=(_LETTER, _SIGNATURE),
     ),
     "gls": Cases(
         ("token", "trackids", "parceldetails", "parcelpod"),
-        otherwise={S.RETURNED_TO_SENDER: ErrorKind.NOT_DELIVERED_YET},  # "its history is closed"
+        otherwise={S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET},  # "its history is closed"
+        known_otherwise={**_DOCUMENTS_ALONE, S.EMPTY: K.NOT_FOUND},
+        wrong_type=(K.BAD_RESPONSE, K.POD_NOT_AVAILABLE_YET),
+        # ShipIT refuses a token that the tracking accepts.
+        calls_in={S.ACCOUNT_DENIED: ("token", "trackids", "parceldetails", "token", "parceldetails")},
+        unknown_in=frozenset({S.FAULT_CLIENT}),
+        pieces=(_LETTER, _LETTER),
+        label="Le colis a été livré.",
+        statuses=4,
+        limit_words="policies.ratelimit.QuotaViolation",
     ),
     "mondial_relay": Cases(
-        ("WSI2_TracingColisDetaille",), tells_signatory=False, otherwise={S.NOT_OURS: ErrorKind.NOT_FOUND}
+        ("WSI2_TracingColisDetaille",),
+        tells_signatory=False,
+        not_ours=K.NOT_FOUND,
+        unknown_in=frozenset({S.WRONG_TYPE}),
+        pieces=(),
+        label="Colis livré au destinataire",
     ),
 }

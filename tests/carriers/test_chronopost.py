@@ -27,11 +27,8 @@ from recours.core.quota import Capability
 from recours.documents.store import DocumentStore
 from recours.runs.attempt import attempt, malformed, without_call
 from recours.runs.ports import Fetched
-from recours.sandbox import Scenario, SimulatedClock
-from recours.sandbox.chronopost import Chronopost as SimulatedChronopost
-from tests.fakes.checks import result
+from recours.sandbox import SimulatedClock
 from tests.fakes.session import FakeSession, fetched
-from tests.fakes.simulated import ACCOUNT, DELIVERED_AT, PASSWORD, PNG_TYPE, USUAL, SandboxSession
 from tests.rows import row
 
 NUMBER = "XY123456789FR"
@@ -221,7 +218,6 @@ def test_other_codes_mean_not_delivered() -> None:
 # ---------------------------------------------------------------- parcels that come back, or never arrive
 
 EARLY, NOON, EVENING = "2026-10-05T09:00:00+02:00", "2026-10-05T12:00:00+02:00", "2026-10-05T19:00:00+02:00"
-RETURNED = [an_event("R", EARLY), an_event("SC", NOON), an_event("D", EVENING, signed_by("EXPEDITEUR"))]
 
 
 @pytest.mark.parametrize("code", ["R", "Q"])
@@ -685,49 +681,6 @@ def test_what_decodes_to_no_document_is_a_bad_response(content: bytes, tmp_path:
     assert refused.refused is not None
     assert refused.refused in ended.outcome.message
     assert Path(refused.path).parent == tmp_path / "refused" / "chronopost"
-
-
-# ---------------------------------------------------------------- the client and the simulated service
-
-S = Scenario
-SCENARIOS = USUAL | {
-    S.POD_NEVER: NEVER,
-    S.POD_NONE: NEVER,
-    S.EMPTY_POD: BAD,
-    S.POD_IMAGE_ONLY: PNG_TYPE,
-    S.ACCOUNT_DENIED: ErrorKind.AUTH_FAILED,  # by which sign a right is missing nobody knows
-}
-
-
-def a_session(*steps: Scenario) -> SandboxSession:
-    return SandboxSession(Chronopost(SimulatedChronopost().settings(ACCOUNT, PASSWORD)), NUMBER, *steps)
-
-
-@pytest.mark.parametrize("scenario", Scenario)
-def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
-    session = a_session(scenario)
-    for _ in range(2):  # WRONG_TYPE is two in turn
-        outcome = session.fetch()
-        assert result(outcome) == SCENARIOS[scenario]
-        assert outcome.delivery is None or outcome.delivery.unknown is None
-        if isinstance(outcome, Retrieved):
-            signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
-            assert outcome.delivery == Delivery(DELIVERED_AT, signatory)
-
-
-def test_an_image_takes_one_call_more() -> None:
-    session = a_session(S.POD_IMAGE_ONLY)
-    assert result(session.fetch()) == PNG_TYPE
-    assert session.operations == ["trackSkybillV2", "searchPOD", "searchPOD"]
-    session = a_session(S.POD_NEVER)
-    assert result(session.fetch()) is NEVER
-    assert session.operations == ["trackSkybillV2", "searchPOD"]
-
-
-def test_a_script_goes_one_step_a_fetch() -> None:
-    steps = (S.IN_TRANSIT, S.POD_UNSAID, S.POD_IMAGE_ONLY, S.BAD_BASE64, S.RETURNED_TO_SENDER, S.DELIVERED)
-    session = a_session(*steps)
-    assert [result(session.fetch()) for _ in steps] == [SCENARIOS[step] for step in steps]
 
 
 # ---------------------------------------------------------------- numbers

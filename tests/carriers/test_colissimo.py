@@ -35,19 +35,12 @@ from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest, NotUnderstoodError, key_of
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
-from recours.sandbox.scenarios import ALL_PIECES
 from tests.fakes.answers import HOSTILE, ODD, PDF, PNG, damaged, no_answers, raw, replaced
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless, result
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
-    DELIVERED_AT,
-    GIF_TYPE,
-    NO_DOCUMENT,
     PASSWORD,
-    PDF_TYPE,
-    PNG_TYPE,
-    USUAL,
     SandboxSession,
     as_received,
     as_response,
@@ -886,73 +879,6 @@ def a_session(*steps: Scenario, settings: Mapping[str, str] = SIMULATED_BY_PASSW
     return SandboxSession(Colissimo(settings), NUMBER, *steps)
 
 
-ALL_CALLS = ["timelineCompany", "documents", "document"]
-# Of bytes without base64, a broken encoding is no document.
-SCENARIOS = USUAL | {
-    S.BAD_BASE64: NO_DOCUMENT,
-    S.EMPTY_POD: K.BAD_RESPONSE,
-    S.POD_NEVER: K.POD_NEVER_AVAILABLE,  # the timeline names the product
-}
-# What only the timeline tells: the documents list no proof of a parcel on its way, and those of the other products.
-OF_THE_DOCUMENTS = SCENARIOS | {
-    S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET,
-    S.POD_NEVER: K.POD_NOT_AVAILABLE_YET,
-    S.RETURNED_TO_SENDER: PDF_TYPE,
-}
-WITH_DOCUMENT = (PDF_TYPE, PNG_TYPE, GIF_TYPE, NO_DOCUMENT)
-
-
-def calls_in(scenario: Scenario) -> int:
-    """How many of the calls are made."""
-    if SCENARIOS[scenario] in WITH_DOCUMENT or scenario is S.EMPTY_POD:
-        return 3
-    return 2 if SCENARIOS[scenario] is K.POD_NOT_AVAILABLE_YET else 1
-
-
-@pytest.mark.parametrize("settings", [SIMULATED_BY_PASSWORD, SIMULATED_BY_KEY], ids=["password", "key"])
-@pytest.mark.parametrize("scenario", Scenario)
-def test_the_client_understands_the_simulated_services(scenario: Scenario, settings: dict[str, str]) -> None:
-    session = a_session(scenario, settings=settings)
-    for turn in range(1, 3):  # WRONG_TYPE is two in turn
-        outcome = session.fetch()
-        assert result(outcome) == SCENARIOS[scenario]
-        expected = [*ALL_CALLS[: calls_in(scenario)], *photo_call(scenario)]
-        assert session.operations == expected * turn
-        if isinstance(outcome, Retrieved):
-            assert outcome.delivery == Delivery(DELIVERED_AT)
-        else:
-            assert outcome.http_status is not None
-            assert outcome.message.isprintable()
-            assert outcome.unknown is None or scenario is S.WRONG_TYPE
-
-
-def photo_call(scenario: Scenario) -> list[str]:
-    """The list shows a photo too."""
-    return ["document"] if scenario in ALL_PIECES else []
-
-
-@pytest.mark.parametrize("scenario", sorted(set(Scenario) - {S.GZIP_BOMB}))
-def test_the_documents_have_an_answer_for_every_scenario_too(scenario: Scenario) -> None:
-    session = a_session(scenario)
-    for turn in range(1, 3):
-        outcome = session.fetch(Delivery(DELIVERED_AT))
-        assert result(outcome) == OF_THE_DOCUMENTS[scenario]
-        assert isinstance(outcome, Retrieved) or outcome.http_status is not None
-        both = OF_THE_DOCUMENTS[scenario] in WITH_DOCUMENT or scenario is S.EMPTY_POD
-        assert session.operations == [*ALL_CALLS[1 : 3 if both else 2], *photo_call(scenario)] * turn
-
-
-def test_a_script_goes_one_step_a_fetch() -> None:
-    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.NOT_OURS, S.DELIVERED_PNG, S.DELIVERED)
-    assert [result(session.fetch()) for _ in range(5)] == [
-        K.NOT_DELIVERED_YET,
-        K.POD_NOT_AVAILABLE_YET,
-        K.ACCESS_DENIED,
-        PNG_TYPE,
-        PDF_TYPE,
-    ]
-
-
 def test_wrong_credentials_are_refused() -> None:
     for settings in (
         SIMULATED.settings(ACCOUNT, "654321"),
@@ -1052,12 +978,8 @@ def test_a_number_that_cannot_be_one_is_refused_as_such() -> None:
 
 
 def test_another_path_is_no_service() -> None:
+    assert SIMULATED.digits_of("EY133456785FR") == "13"
     assert SIMULATED.owns("/api-document/rest/storedocument")
     assert not SIMULATED.owns("/tracking-timeline-ws/rest/tracking")
     with pytest.raises(NotUnderstoodError):
         SIMULATED.read(replace(changed(1), path="/api-document/rest/storedocument"))
-
-
-def test_examples_are_numbers_whose_digits_choose() -> None:
-    assert_examples(SIMULATED, SPEC)
-    assert SIMULATED.digits_of("EY133456785FR") == "13"

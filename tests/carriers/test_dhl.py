@@ -3,7 +3,6 @@
 The facts are those of the pages of developer.dhl.com, of karrio's connector `dhl_universal`, and of two recorded answers.
 """
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,24 +18,13 @@ from recours.core.outcome import CallError, Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.runs.attempt import malformed
-from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl import Dhl as SimulatedDhl
-from recours.sandbox.scenarios import ALL_PIECES
 from tests.fakes.answers import HOSTILE, PDF, PNG, damaged, no_answers, raw, response
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless, result
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
-    ACCOUNT,
-    DELIVERED_AT,
-    GIF_TYPE,
-    NO_DOCUMENT,
-    PASSWORD,
-    PDF_TYPE,
-    PNG_TYPE,
-    USUAL_BROKEN,
     SandboxSession,
-    parcel_state,
     refusal_of,
 )
 
@@ -560,66 +548,6 @@ def test_damaged_answers_are_answers_too() -> None:
 
 
 SIMULATED = SimulatedDhl()
-SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
-S = Scenario
-
-
-def a_session(*steps: Scenario) -> SandboxSession:
-    return SandboxSession(Dhl(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
-
-
-SCENARIOS = USUAL_BROKEN | {
-    # Whatever else a link gives is no document yet.
-    **dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT), K.POD_NOT_AVAILABLE_YET),
-    S.NOT_OURS: K.POD_NOT_AVAILABLE_YET,  # the service knows no owners
-    S.OVERSIZED: K.POD_NOT_AVAILABLE_YET,  # of the tracking, in truth: the line refuses it
-}
-FOLLOWED = {
-    *(s for s, came in SCENARIOS.items() if came in (PDF_TYPE, PNG_TYPE, GIF_TYPE, NO_DOCUMENT)),
-    *(S.POD_UNSAID, S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD),
-}
-
-
-@pytest.mark.parametrize("scenario", Scenario)
-def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
-    session = a_session(scenario)
-    outcome = session.fetch()
-    assert result(outcome) == SCENARIOS[scenario]
-    links = 2 if scenario in ALL_PIECES else int(scenario in FOLLOWED)
-    assert session.operations == ["shipments", *["webPOD"] * links]
-    if isinstance(outcome, Retrieved):
-        name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
-        assert outcome.delivery == Delivery(DELIVERED_AT, name)
-    else:
-        assert outcome.message.isprintable()
-        assert outcome.unknown is None
-
-
-def test_the_simulated_carrier_shows_several_statuses_of_a_parcel_on_its_way() -> None:
-    session = a_session(S.IN_TRANSIT)
-    failures = [as_failure(session.fetch()) for _ in range(4)]
-    assert {(one.kind, one.unknown) for one in failures} == {(K.NOT_DELIVERED_YET, None)}
-    assert len({one.message for one in failures}) == 4
-
-
-def test_documents_of_the_simulated_carrier() -> None:
-    for scenario, kind in ((S.DELIVERED, PDF_TYPE), (S.DELIVERED_PNG, PNG_TYPE), (S.DELIVERED_GIF, GIF_TYPE)):
-        assert result(a_session(scenario).fetch()) == kind
-
-
-def test_a_script_moves_on_once_a_fetch() -> None:
-    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.DELIVERED)
-    assert [result(session.fetch()) for _ in range(4)] == [
-        K.NOT_DELIVERED_YET,
-        K.POD_NOT_AVAILABLE_YET,
-        K.POD_NOT_AVAILABLE_YET,
-        PDF_TYPE,
-    ]
-
-
-def test_a_wrong_shape_comes_in_two_forms() -> None:
-    session = a_session(S.WRONG_TYPE)
-    assert [result(session.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
 
 
 @pytest.mark.wrong_requests("a key that is empty")
@@ -648,14 +576,3 @@ def test_a_wrong_key_is_refused_at_once() -> None:
 def test_the_simulated_carrier_is_strict(method: str, path: str, query: str, status: int) -> None:
     request = HttpRequest(method, path, {"dhl-api-key": "10000001-123456"}, b"", query)
     assert refusal_of(SIMULATED, request).status == status
-
-
-def test_the_simulated_carrier_asks_to_wait_in_its_own_words() -> None:
-    answer = SIMULATED.ready_made(parcel_state(S.RATE_LIMITED, NUMBER))
-    assert answer is not None
-    assert (answer.status, answer.headers) == (429, (("Retry-After", "120"),))
-    assert json.loads(answer.body) == json.loads(LIMITED.body)
-
-
-def test_example_numbers() -> None:
-    assert_examples(SIMULATED, SPEC)

@@ -27,13 +27,12 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl_express import DhlExpress as SimulatedDhlExpress
 from recours.sandbox.dhl_express import waybill_of
 from tests.fakes.answers import HOSTILE, PDF, PNG, b64, damaged, in_lines, no_answers, raw, response
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless, result
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
     PASSWORD,
-    USUAL_BROKEN,
     SandboxSession,
     other_headers,
     parcel_state,
@@ -780,54 +779,6 @@ SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 S = Scenario
 
 
-def a_session(*steps: Scenario) -> SandboxSession:
-    return SandboxSession(DhlExpress(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
-
-
-@pytest.mark.parametrize("scenario", Scenario)
-def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
-    session = a_session(scenario)
-    outcome = session.fetch()
-    assert result(outcome) == USUAL_BROKEN[scenario]
-    if isinstance(outcome, Retrieved):
-        name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
-        assert outcome.delivery == Delivery(DELIVERED_AT, name)
-        assert session.operations == ["tracking", "proof-of-delivery"]
-    else:
-        assert outcome.message.isprintable()
-        assert outcome.unknown is None
-
-
-def test_the_simulated_carrier_shows_several_events_of_a_shipment_on_its_way() -> None:
-    session = a_session(S.IN_TRANSIT)
-    failures = [as_failure(session.fetch()) for _ in range(5)]
-    assert {(one.kind, one.unknown) for one in failures} == {(K.NOT_DELIVERED_YET, None)}
-    assert len({one.message for one in failures}) == 5
-
-
-def test_the_simulated_carrier_shows_a_return_in_two_ways() -> None:
-    session = a_session(S.RETURNED_TO_SENDER)
-    failures = [as_failure(session.fetch()) for _ in range(2)]
-    assert {one.kind for one in failures} == {K.RETURNED_TO_SENDER}
-    assert ["turned back" in one.message for one in failures] == [False, True]
-
-
-def test_documents_of_the_simulated_carrier() -> None:
-    for scenario, kind in ((S.DELIVERED, "application/pdf"), (S.DELIVERED_PNG, "image/png")):
-        assert result(a_session(scenario).fetch(KNOWN)) == kind
-
-
-def test_a_wrong_shape_comes_in_two_forms() -> None:
-    session = a_session(S.WRONG_TYPE)
-    assert [result(session.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
-
-
-def test_a_wrong_password_is_refused_at_once() -> None:
-    session = SandboxSession(DhlExpress(SIMULATED.settings(ACCOUNT, "another")), NUMBER)
-    assert result(session.fetch()) is K.AUTH_FAILED
-    assert (session.operations, session.accepted) == (["tracking"], False)
-
-
 def test_a_wrong_account_number_gives_no_proof() -> None:
     settings = SIMULATED_SETTINGS | {"DHL_EXPRESS_ACCOUNT_NUMBER": "999999999"}
     failure = as_failure(SandboxSession(DhlExpress(settings), NUMBER).fetch())
@@ -891,7 +842,3 @@ def test_the_simulated_carrier_shows_as_much_as_was_asked_for() -> None:
     assert events("trackingView=shipment-details-only") == []
     assert "GMTOffset" not in events(GOOD)[-1]
     assert events(GOOD + "&requestGMTOffsetPerEvent=true")[-1]["GMTOffset"] == "+02:00"
-
-
-def test_example_numbers() -> None:
-    assert_examples(SIMULATED, SPEC)

@@ -39,10 +39,7 @@ from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
-    DELIVERED_AT,
     PASSWORD,
-    PDF_TYPE,
-    USUAL,
     SandboxSession,
     parcel_state,
     question_of,
@@ -653,25 +650,10 @@ SIMULATED = SimulatedDpd()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD) | {"DPD_DELIVERED_CODES": "40,400"}
 read = partial(question_of, SIMULATED)
 S = Scenario
-SCENARIOS = USUAL | {
-    S.NOT_OURS: ErrorKind.NOT_FOUND,
-    S.RETURNED_TO_SENDER: ErrorKind.NOT_DELIVERED_YET,  # by which number that is told nobody knows
-}
 
 
 def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
     return SandboxSession(Dpd(SIMULATED_SETTINGS), NUMBER, *steps, **more)
-
-
-@pytest.mark.parametrize("scenario", Scenario)
-def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
-    outcome = a_session(scenario).fetch()
-    assert result(outcome) == SCENARIOS[scenario]
-    if isinstance(outcome, Failure):
-        assert outcome.message.isprintable()
-    else:
-        signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
-        assert outcome.delivery == Delivery(DELIVERED_AT, signatory)
 
 
 def test_what_our_account_may_not_do_has_two_names() -> None:
@@ -680,11 +662,6 @@ def test_what_our_account_may_not_do_has_two_names() -> None:
     assert {failure.kind for failure in failures} == {ErrorKind.ACCOUNT_DENIED}
     assert ["IP address" in failure.message for failure in failures] == [True, False]
     assert not session.accepted
-
-
-@pytest.mark.parametrize("scenario", [S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.POD_UNSAID, S.EMPTY_POD])
-def test_a_delivery_without_a_proof_is_known_afterwards(scenario: Scenario) -> None:
-    assert as_failure(a_session(scenario).fetch()).delivery == Delivery(DELIVERED_AT, "DUPONT")
 
 
 def simulated(scenario: Scenario) -> Response:
@@ -783,22 +760,6 @@ def test_who_asks_for_no_images_gets_none() -> None:
 def test_the_answers_of_the_simulated_service_about_no_parcel(scenario: Scenario, expected: Response) -> None:
     answer = simulated(scenario)
     assert (answer.status, canonical(answer.body)) == (expected.status, canonical(expected.body))
-
-
-def test_a_hostile_text_repeats_the_password() -> None:
-    assert f"password={PASSWORD}" in simulated(S.HOSTILE_TEXT).body.decode()
-
-
-def test_a_parcels_script_goes_one_step_a_call() -> None:
-    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED)
-    assert [result(session.fetch()) for _ in range(6)] == [
-        ErrorKind.NOT_DELIVERED_YET,
-        ErrorKind.POD_NOT_AVAILABLE_YET,
-        ErrorKind.BAD_RESPONSE,  # another tree
-        ErrorKind.NOT_DELIVERED_YET,  # the right tree with a code that is no number
-        PDF_TYPE,
-        PDF_TYPE,
-    ]
 
 
 def test_a_winter_day_is_a_winter_day() -> None:

@@ -49,14 +49,11 @@ from tests.fakes.answers import (
     replaced,
     response,
 )
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless
 from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
-    DELIVERED_ALIKE,
-    DELIVERED_AT,
     PASSWORD,
-    USUAL,
     SandboxSession,
     as_response,
     other_headers,
@@ -1114,45 +1111,6 @@ def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
     return SandboxSession(FedEx(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
-# The scenarios in which the tracking says "delivered": a document, or none after all.
-AT_THE_DOCUMENTS = DELIVERED_ALIKE | {S.NOT_OURS}
-# The documents of another customer's parcel are as if they were late.
-SCENARIOS = USUAL | {S.NOT_OURS: ErrorKind.POD_NOT_AVAILABLE_YET}
-
-
-def calls_in(scenario: Scenario) -> list[str]:
-    if scenario is S.AUTH_REFUSED:
-        return ["token", "trackingnumbers"] * 2
-    if scenario in AT_THE_DOCUMENTS:
-        return ["token", "trackingnumbers", "trackingdocuments"]
-    return ["token", "trackingnumbers"]
-
-
-@pytest.mark.parametrize("scenario", Scenario)
-def test_the_client_at_the_simulated_services(scenario: Scenario) -> None:
-    session = a_session(scenario)
-    outcome = session.fetch()
-    assert result(outcome) == SCENARIOS[scenario]
-    assert session.operations == calls_in(scenario)
-    if isinstance(outcome, Failure):
-        assert outcome.message.isprintable()
-        strange = "BAD.REQUEST.ERROR" if scenario is S.FAULT_CLIENT else None
-        assert (outcome.unknown is None) if strange is None else (strange in (outcome.unknown or ""))
-        assert outcome.delivery == (
-            Delivery(DELIVERED_AT, "DUPONT") if scenario in AT_THE_DOCUMENTS else None
-        )
-        return
-    signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
-    assert outcome.delivery == Delivery(DELIVERED_AT, signatory)
-
-
-def test_the_simulated_services_show_several_statuses_of_a_parcel_on_its_way() -> None:
-    session = a_session(S.IN_TRANSIT)
-    failures = [as_failure(session.fetch()) for _ in range(5)]
-    assert {(one.kind, one.unknown) for one in failures} == {(ErrorKind.NOT_DELIVERED_YET, None)}
-    assert len({one.message for one in failures}) == 5
-
-
 def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
     """The carrier: the image of the signature comes some time after the event of the delivery."""
     session = a_session(S.POD_LATE, S.DELIVERED, delivered_after=timedelta(minutes=-10))
@@ -1160,49 +1118,6 @@ def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
     assert late.kind is ErrorKind.POD_NOT_AVAILABLE_YET
     assert late.delivery == Delivery(NOW - timedelta(minutes=10), "DUPONT")
     assert isinstance(session.fetch(late.delivery), Retrieved)
-
-
-def test_an_answer_of_another_shape_each_time() -> None:
-    session = a_session(S.WRONG_TYPE)
-    for _ in range(4):
-        assert result(session.fetch()) is ErrorKind.BAD_RESPONSE
-
-
-def test_documents_of_another_type_at_the_simulated_services() -> None:
-    session = a_session(S.WRONG_TYPE)
-    for _ in range(2):
-        assert result(session.fetch(KNOWN)) is ErrorKind.BAD_RESPONSE
-
-
-def test_a_script_is_played_by_one_fetch_each() -> None:
-    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.DELIVERED)
-    first, late = as_failure(session.fetch()), as_failure(session.fetch())
-    assert (first.kind, late.kind) == (ErrorKind.NOT_DELIVERED_YET, ErrorKind.POD_NOT_AVAILABLE_YET)
-    assert isinstance(session.fetch(late.delivery), Retrieved)
-    assert session.operations == ["token", *["trackingnumbers"] * 2, *["trackingdocuments"] * 2]
-
-
-@pytest.mark.parametrize("wrong", [{"FEDEX_CLIENT_ID": "20000002"}, {"FEDEX_CLIENT_SECRET": "654321"}])
-def test_wrong_credentials_at_the_simulated_services(wrong: dict[str, str]) -> None:
-    session = SandboxSession(FedEx(SIMULATED_SETTINGS | wrong), NUMBER)
-    assert result(session.fetch()) is ErrorKind.AUTH_FAILED
-    assert session.operations == ["token"]
-    assert not session.accepted
-
-
-def test_a_token_that_the_simulated_services_forgot_is_renewed() -> None:
-    session = a_session()
-    assert isinstance(session.fetch(), Retrieved)
-    session.box.tokens.clear()
-    assert isinstance(session.fetch(), Retrieved)
-    assert session.operations.count("token") == 2
-
-
-def test_the_hostile_text_repeats_the_token_for_the_queue_to_hide() -> None:
-    session = a_session(S.HOSTILE_TEXT)
-    failure = as_failure(session.fetch())
-    (token,) = session.box.tokens
-    assert f"password={token}" in failure.message
 
 
 TOKEN_CALL, TRACKING_CALL, POD_CALL = (request for _, request in fetch(DELIVERED, WITH_POD)[1].asked)
@@ -1439,15 +1354,6 @@ def test_the_simulated_services_give_the_form_that_is_asked_for() -> None:
     reduced = answered(other_body(POD_CALL, *SPECIFICATION, "accountNumber"))
     assert b"DUPONT" in whole
     assert b"DUPONT" not in base64.b64decode(reduced["documents"][0])
-
-
-def test_a_429_of_the_simulated_services_has_the_carriers_words() -> None:
-    session = a_session(S.RATE_LIMITED, retry_after=None)
-    session.fetch()
-    answer = session.answers[-1]
-    assert isinstance(answer, Response)
-    assert (answer.status, answer.headers.get("Retry-After")) == (429, None)
-    assert json.loads(answer.body)["errors"][0]["message"].startswith("Too many requests")
 
 
 def test_numbers_of_the_simulated_services_are_of_the_carriers_form() -> None:

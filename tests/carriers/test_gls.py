@@ -34,14 +34,11 @@ from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.gls import Gls as SimulatedGls
 from tests.fakes.answers import HOSTILE, PDF, PNG, b64, damaged, in_lines, no_answers, raw, response
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless, result
 from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
-    DELIVERED_AT,
     PASSWORD,
-    PDF_TYPE,
-    USUAL_BROKEN,
     SandboxSession,
     parcel_state,
     refusal_of,
@@ -843,87 +840,12 @@ def a_session(*steps: Scenario) -> SandboxSession:
     return SandboxSession(Gls(SIMULATED_SETTINGS), NUMBER, *steps, breaks=True)
 
 
-# FINAL does not say how it ended.
-SCENARIOS = USUAL_BROKEN | {S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET}
-
-
-@pytest.mark.parametrize("scenario", Scenario)
-def test_every_scenario_of_the_simulated_carrier(scenario: Scenario) -> None:
-    session = a_session(scenario)
-    outcome = session.fetch()
-    assert result(outcome) == SCENARIOS[scenario]
-    if isinstance(outcome, Retrieved):
-        name = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
-        assert outcome.delivery == Delivery(DELIVERED_AT, name)
-        assert session.operations == ["token", "trackids", "parceldetails", "parcelpod"]
-    else:
-        assert outcome.message.isprintable()
-        assert outcome.unknown is None
-
-
-# What ShipIT answers about a parcel that is known to be delivered, where that is not the same.
-OF_SHIPIT = USUAL_BROKEN | {
-    S.IN_TRANSIT: K.POD_NOT_AVAILABLE_YET,
-    S.EMPTY: K.NOT_FOUND,
-    S.RETURNED_TO_SENDER: PDF_TYPE,
-}
-
-
-@pytest.mark.parametrize("scenario", sorted(set(Scenario) - {S.WRONG_TYPE, S.AUTH_REFUSED}))
-def test_every_scenario_of_the_simulated_shipit(scenario: Scenario) -> None:
-    outcome = a_session(scenario).fetch(KNOWN)
-    assert result(outcome) == OF_SHIPIT[scenario]
-    if isinstance(outcome, Failure):
-        assert outcome.delivery == KNOWN or scenario in (S.RESET, S.RATE_LIMITED)
-        assert outcome.message.isprintable()
-
-
 def test_a_right_that_is_missing_is_told_from_bad_credentials() -> None:
     session = a_session(S.ACCOUNT_DENIED)
     assert (result(session.fetch(KNOWN)), session.accepted) == (K.ACCOUNT_DENIED, True)
     assert session.operations == ["token", "parcelpod", "token", "parcelpod", "trackids"]
     session = a_session(S.AUTH_REFUSED)
     assert (result(session.fetch(KNOWN)), session.accepted) == (K.AUTH_FAILED, False)
-
-
-def test_the_simulated_carrier_shows_several_statuses_of_a_parcel_on_its_way() -> None:
-    session = a_session(S.IN_TRANSIT)
-    failures = [as_failure(session.fetch()) for _ in range(4)]
-    assert {(one.kind, one.unknown) for one in failures} == {(K.NOT_DELIVERED_YET, None)}
-    assert len({one.message for one in failures}) == 4
-
-
-def test_a_script_moves_on_once_a_fetch() -> None:
-    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.DELIVERED)
-    assert [result(session.fetch()) for _ in range(4)] == [
-        K.NOT_DELIVERED_YET,
-        K.POD_NOT_AVAILABLE_YET,
-        K.POD_NOT_AVAILABLE_YET,
-        PDF_TYPE,
-    ]
-    assert session.operations.count("token") == 1
-
-
-def test_a_wrong_shape_comes_in_two_forms() -> None:
-    session = a_session(S.WRONG_TYPE)
-    assert [result(session.fetch()) for _ in range(2)] == [K.BAD_RESPONSE] * 2
-
-
-def test_a_wrong_secret_costs_one_call() -> None:
-    client = Gls(SIMULATED.settings(ACCOUNT, "another") | {"GLS_POD": "yes"})
-    session = SandboxSession(client, NUMBER)
-    with pytest.raises(CallError) as failed:
-        client.fetch(NUMBER, None, session)
-    assert failed.value.failure.kind is K.AUTH_FAILED
-    assert session.operations == ["token"]
-
-
-def test_a_token_that_is_taken_back_is_renewed() -> None:
-    session = a_session()
-    session.fetch()
-    session.box.tokens.clear()
-    assert isinstance(session.fetch(), Retrieved)
-    assert session.operations[4:] == ["trackids", "token", "trackids", "parceldetails", "parcelpod"]
 
 
 TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
@@ -1008,15 +930,3 @@ def test_headers_of_the_simulated_shipit_can_be_sent() -> None:
         for _, value in SIMULATED.answer(question, parcel_state(scenario, NUMBER, tracking=False)).headers:
             assert value.isprintable()
             value.encode("latin-1")
-
-
-def test_the_simulated_carrier_asks_to_wait_in_its_own_words() -> None:
-    answer = SIMULATED.ready_made(parcel_state(S.RATE_LIMITED, NUMBER))
-    assert answer is not None
-    assert (answer.status, answer.headers) == (429, (("Retry-After", "120"),))
-    told = json.loads(answer.body)["fault"]
-    assert told["detail"] == {"errorcode": "policies.ratelimit.QuotaViolation"}
-
-
-def test_example_numbers() -> None:
-    assert_examples(SIMULATED, SPEC)

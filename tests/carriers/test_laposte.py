@@ -32,14 +32,11 @@ from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.laposte import LaPoste as SimulatedLaPoste
 from tests.fakes.answers import HOSTILE, ODD, damaged, no_answers, raw, replaced, response
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless, result
 from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
-    DELIVERED_ALIKE,
-    DELIVERED_AT,
     PASSWORD,
-    USUAL_STATUS,
     SandboxSession,
     as_received,
     as_response,
@@ -612,36 +609,10 @@ def test_no_text_of_an_answer_can_forge_a_line() -> None:
 SIMULATED = SimulatedLaPoste()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 S = Scenario
-# Every parcel is told of to everybody.
-DELIVERED_TOO = DELIVERED_ALIKE | {S.NOT_OURS}
-SCENARIOS = USUAL_STATUS | {S.NOT_OURS: K.POD_NEVER_AVAILABLE}
 
 
 def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
     return SandboxSession(LaPoste(SIMULATED_SETTINGS), NUMBER, *steps, **more)
-
-
-@pytest.mark.parametrize("scenario", Scenario)
-def test_the_client_understands_the_simulated_service(scenario: Scenario) -> None:
-    session = a_session(scenario)
-    for _ in range(2):  # WRONG_TYPE is two in turn
-        failure = as_failure(session.fetch())
-        assert failure.kind is SCENARIOS[scenario]
-        assert failure.message.isprintable()
-        assert failure.unknown is None or scenario in (S.FAULT_CLIENT, S.WRONG_TYPE)
-        assert failure.delivery == (Delivery(DELIVERED_AT) if scenario in DELIVERED_TOO else None)
-    assert len(session.asked) == 2
-
-
-def test_a_script_goes_one_step_a_call() -> None:
-    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.UNKNOWN, S.SLOW, S.IN_TRANSIT)
-    assert [result(session.fetch()) for _ in range(5)] == [
-        K.NOT_DELIVERED_YET,
-        K.POD_NEVER_AVAILABLE,
-        K.NOT_FOUND,
-        K.POD_NEVER_AVAILABLE,
-        K.NOT_DELIVERED_YET,
-    ]
 
 
 @pytest.mark.parametrize(("wait", "header"), [("120", [("Retry-After", "120")]), (None, [])])
@@ -659,12 +630,6 @@ def test_wrong_keys_are_refused() -> None:
     for key in ("no key", f"{ACCOUNT}-654321", f"2-{PASSWORD}", ACCOUNT):
         session = SandboxSession(LaPoste({"LAPOSTE_API_KEY": key}), NUMBER)
         assert result(session.fetch()) is K.AUTH_FAILED
-
-
-def test_hostile_words_repeat_the_key_and_forge_nothing() -> None:
-    failure = as_failure(a_session(S.HOSTILE_TEXT).fetch())
-    assert f"password={ACCOUNT}-{PASSWORD}" in failure.message
-    assert failure.message.isprintable()
 
 
 def changed(**changes: Any) -> HttpRequest:
@@ -703,7 +668,3 @@ def test_the_simulated_service_refuses_a_number_of_no_form(number: str) -> None:
 def test_the_simulated_service_reads_the_path() -> None:
     assert SIMULATED.read(changed(path="/suivi/v2/idships/%36A00000000017")).number == NUMBER
     assert not SIMULATED.owns("/suivi/v1/idships/6A00000000017")
-
-
-def test_examples_are_numbers_whose_digits_choose() -> None:
-    assert_examples(SIMULATED, SPEC)

@@ -24,10 +24,7 @@ from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
-    DELIVERED_ALIKE,
-    DELIVERED_AT,
     PASSWORD,
-    USUAL_STATUS,
     SandboxSession,
     question_of,
     refusal_of,
@@ -482,23 +479,10 @@ SIMULATED = SimulatedMondialRelay()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 read = partial(question_of, SIMULATED)
 S = Scenario
-SCENARIOS = USUAL_STATUS | {S.NOT_OURS: ErrorKind.NOT_FOUND}
 
 
 def a_session(*steps: Scenario) -> SandboxSession:
     return SandboxSession(MondialRelay(SIMULATED_SETTINGS), NUMBER, *steps)
-
-
-@pytest.mark.parametrize("scenario", Scenario)
-def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
-    failure = as_failure(a_session(scenario).fetch())
-    assert failure.message.isprintable()
-    assert failure.kind is SCENARIOS[scenario]
-    if scenario in DELIVERED_ALIKE:
-        assert failure.delivery == Delivery(DELIVERED_AT)
-        assert "(2026-10-05, LILLE)" in failure.message
-    else:
-        assert failure.delivery is None
 
 
 def simulated(scenario: Scenario) -> Response:
@@ -576,27 +560,6 @@ def test_the_faults_of_the_simulated_service() -> None:
         answer = simulated(scenario)
         body = expected.body.replace(b"<detail/>", b"")
         assert (answer.status, canonical(answer.body)) == (500, canonical(body))
-
-
-def test_a_hostile_text_repeats_the_signature_for_lack_of_a_key() -> None:
-    answer = simulated(S.HOSTILE_TEXT)
-    signed = signature(("TS000001", NUMBER, "FR"), PASSWORD)
-    assert f"password={signed}" in answer.body.decode()
-    assert b"<STAT>99</STAT>" in answer.body
-
-
-def test_a_parcels_script_goes_one_step_a_call() -> None:
-    session = a_session(S.IN_TRANSIT, S.WRONG_TYPE, S.WRONG_TYPE, S.DELIVERED)
-    failures = [as_failure(session.fetch()) for _ in range(5)]
-    assert [failure.kind for failure in failures] == [
-        ErrorKind.NOT_DELIVERED_YET,
-        ErrorKind.BAD_RESPONSE,
-        ErrorKind.BAD_RESPONSE,
-        ErrorKind.POD_NEVER_AVAILABLE,
-        ErrorKind.POD_NEVER_AVAILABLE,
-    ]
-    told_unknown = [failure.unknown is not None for failure in failures]
-    assert told_unknown in ([False, False, True, False, False], [False, True, False, False, False])
 
 
 NO_BRAND = pytest.mark.wrong_requests("a brand that is none")

@@ -29,14 +29,12 @@ from recours.sandbox import Scenario
 from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page
 from tests.fakes.answers import HOSTILE, ODD, PNG, b64, damaged, in_lines, no_answers, raw, replaced, response
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless
 from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
     PASSWORD,
-    PDF_TYPE,
-    USUAL,
     SandboxSession,
     other_headers,
     question_of,
@@ -982,31 +980,6 @@ def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
     return SandboxSession(Ups(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
-SCENARIOS = {scenario: "text/html" if came == PDF_TYPE else came for scenario, came in USUAL.items()} | {
-    # The carrier says the same of a proof that is late and of one that is not ours (UPS-API, issue 57).
-    S.NOT_OURS: ErrorKind.POD_NOT_AVAILABLE_YET,
-}
-
-
-@pytest.mark.parametrize("scenario", Scenario)
-def test_the_client_at_the_simulated_service(scenario: Scenario) -> None:
-    session = a_session(scenario)
-    outcome = session.fetch()
-    assert result(outcome) == SCENARIOS[scenario]
-    calls = 4 if scenario is S.AUTH_REFUSED else 2  # a token and the call, each twice
-    assert session.operations == ["token", "details"] * (calls // 2)
-    if isinstance(outcome, Failure):
-        assert outcome.message.isprintable()
-        assert outcome.unknown is None
-        assert (outcome.delivery is not None) is (
-            scenario.startswith("pod_") or scenario in (S.BAD_BASE64, S.EMPTY_POD, S.NOT_OURS)
-        )
-        return
-    signatory = None if scenario is S.DELIVERED_NO_SIGNATORY else "DUPONT"
-    assert outcome.delivery == Delivery(DELIVERED_AT, signatory)
-    assert outcome.best.html is (scenario not in (S.DELIVERED_PNG, S.DELIVERED_GIF))
-
-
 def test_the_simulated_service_tells_times_as_the_real_one_does() -> None:
     """With colons, in digits, or of the place alone: the moment is the same."""
     forms = {S.DELIVERED: "08:00:00", S.DELIVERED_PNG: "80000", S.DELIVERED_NO_SIGNATORY: None}
@@ -1018,57 +991,6 @@ def test_the_simulated_service_tells_times_as_the_real_one_does() -> None:
         outcome = a_session(scenario).fetch()
         assert isinstance(outcome, Retrieved)
         assert outcome.delivery.at == DELIVERED_AT
-
-
-def test_the_simulated_service_shows_several_statuses_of_a_parcel_on_its_way() -> None:
-    session = a_session(S.IN_TRANSIT)
-    failures = [as_failure(session.fetch()) for _ in range(5)]
-    assert {(one.kind, one.unknown) for one in failures} == {(ErrorKind.NOT_DELIVERED_YET, None)}
-    assert len({one.message for one in failures}) == 5
-    assert any("Access Point" in one.message for one in failures)
-
-
-def test_the_simulated_service_shows_a_return_in_two_ways() -> None:
-    session = a_session(S.RETURNED_TO_SENDER)
-    failures = [as_failure(session.fetch()) for _ in range(2)]
-    assert {one.kind for one in failures} == {ErrorKind.RETURNED_TO_SENDER}
-    assert ["turned back" in one.message for one in failures] == [False, True]
-
-
-def test_an_answer_of_another_shape_each_time() -> None:
-    session = a_session(S.WRONG_TYPE)
-    for _ in range(4):
-        assert result(session.fetch()) is ErrorKind.BAD_RESPONSE
-
-
-def test_a_script_is_played_by_one_call_each() -> None:
-    session = a_session(S.IN_TRANSIT, S.POD_LATE, S.DELIVERED)
-    results = [result(session.fetch()) for _ in range(3)]
-    assert results == [ErrorKind.NOT_DELIVERED_YET, ErrorKind.POD_NOT_AVAILABLE_YET, "text/html"]
-    assert session.operations == ["token", "details", "details", "details"]
-
-
-@pytest.mark.parametrize("wrong", [{"UPS_CLIENT_ID": "20000002"}, {"UPS_CLIENT_SECRET": "654321"}])
-def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str]) -> None:
-    session = SandboxSession(Ups(SIMULATED_SETTINGS | wrong), NUMBER)
-    assert result(session.fetch()) is ErrorKind.AUTH_FAILED
-    assert session.operations == ["token"]
-    assert not session.accepted
-
-
-def test_a_token_that_the_simulated_service_forgot_is_renewed() -> None:
-    session = a_session()
-    assert isinstance(session.fetch(), Retrieved)
-    session.box.tokens.clear()
-    assert isinstance(session.fetch(), Retrieved)
-    assert session.operations == ["token", "details", "details", "token", "details"]
-
-
-def test_the_hostile_text_repeats_the_token_for_the_queue_to_hide() -> None:
-    session = a_session(S.HOSTILE_TEXT)
-    failure = as_failure(session.fetch())
-    (token,) = session.box.tokens
-    assert f"password={token}" in failure.message
 
 
 TOKEN_CALL, CALL = (request for _, request in fetch(DELIVERED)[1].asked)
@@ -1214,15 +1136,6 @@ def test_the_simulated_service_gives_what_is_asked_for_only() -> None:
 @pytest.mark.parametrize("number", ["1" * 7, "1" * 34])
 def test_the_simulated_service_takes_numbers_of_7_to_34_signs(number: str) -> None:
     assert read(other_path(NUMBER, number)).number == number
-
-
-def test_a_429_of_the_simulated_service_has_the_carriers_code() -> None:
-    session = a_session(S.RATE_LIMITED, retry_after=None)
-    session.fetch()
-    answer = session.answers[-1]
-    assert isinstance(answer, Response)
-    assert (answer.status, answer.headers.get("Retry-After")) == (429, None)
-    assert json.loads(answer.body)["response"]["errors"][0]["code"] == "10429"
 
 
 def test_the_page_of_the_simulated_service_is_escaped() -> None:

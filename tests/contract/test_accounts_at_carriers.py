@@ -120,7 +120,7 @@ def several(carrier: str, database: Database, tmp_path: Path, clock: SimulatedCl
 
 WITH_TOKENS = pytest.mark.parametrize("carrier", [key for key in CARRIERS if CASES[key].has_tokens])
 # Their answer to a parcel of another account is an answer about its owner.
-SAY_WHOSE = [key for key in CARRIERS if S.NOT_OURS not in CASES[key].otherwise]
+SAY_WHOSE = [key for key in CARRIERS if CASES[key].not_ours is ErrorKind.ACCESS_DENIED]
 
 
 # ---------------------------------------------------------------- parcels
@@ -139,7 +139,7 @@ def test_of_another_accounts_parcel_it_gets_what_the_carrier_tells_everybody(
     number = several.parcel_of(owner)
     outcome = several.ask(asks, number)
     assert isinstance(outcome, Failure), outcome
-    assert outcome.kind is several.cases.otherwise.get(S.NOT_OURS, ErrorKind.ACCESS_DENIED)
+    assert outcome.kind is several.cases.not_ours
     assert several.queue.closed(several.keys[asks]) is None
     several.callers()
     several.is_brought(several.ask(owner, number))
@@ -149,7 +149,7 @@ def test_of_another_accounts_parcel_it_gets_what_the_carrier_tells_everybody(
 def test_some_keep_even_the_whereabouts_for_the_owner(several: Several) -> None:
     number = several.parcel_of(FIRST, S.IN_TRANSIT)
     kinds = [several.ask(name, number) for name in (SECOND, FIRST)]
-    others = several.cases.otherwise.get(S.NOT_OURS, ErrorKind.ACCESS_DENIED)
+    others = several.cases.not_ours
     assert [kind.kind for kind in kinds if isinstance(kind, Failure)] == [others, ErrorKind.NOT_DELIVERED_YET]
 
 
@@ -163,7 +163,7 @@ def test_a_call_about_several_parcels_tells_the_others_apart(several: Several) -
     several.is_brought(mine)
     several.is_brought(mine_too)
     assert isinstance(others, Failure)
-    assert others.kind is several.cases.otherwise.get(S.NOT_OURS, ErrorKind.ACCESS_DENIED)
+    assert others.kind is several.cases.not_ours
     assert several.callers() == ({FIRST, HOUSE} if several.carrier in SAY_WHOSE else {FIRST})
 
 

@@ -1,6 +1,7 @@
-"""The contract that every carrier passes: ten cases, over a real socket, out of the real queue and its quota.
+"""The contract that every carrier passes over a real socket, out of the real queue and its quota.
 
-A new carrier is in here by being in the registry. What it does otherwise than most stands in `tests/carriers/cases.py`.
+A new carrier is in here by being in the registry. What it does otherwise than most stands in `tests/carriers/cases.py`; what
+comes of every scenario is in `tests/carriers/test_simulated.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,24 +13,19 @@ from typing import Any
 
 import pytest
 
-from recours.carriers.client import StatusClient
 from recours.carriers.message import Response
 from recours.carriers.queue import APIRequestQueue
-from recours.carriers.registry import CATALOG, CLIENTS
-from recours.core.appraisal import EvidenceKind, Expected
+from recours.carriers.registry import CATALOG
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, NotADocumentError, Outcome, Retrieved
+from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Blocked
 from recours.core.quota import Capability
 from recours.database.engine import Database
-from recours.documents.appraisal import appraise
 from recours.documents.kinds import media_type_of
-from recours.runs.attempt import malformed
 from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
-from recours.sandbox.registry import simulated_carriers
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 from tests.carriers.cases import CASES
@@ -137,19 +133,6 @@ def asked(carrier: str, database: Database, tmp_path: Path, clock: SimulatedCloc
             assert asked.used() == len(box.calls)
 
 
-def expected(carrier: str, scenario: Scenario, usual: ErrorKind) -> ErrorKind:
-    return CASES[carrier].otherwise.get(scenario, usual)
-
-
-def test_every_carrier_is_simulated_and_has_its_cases() -> None:
-    assert {carrier.key for carrier in simulated_carriers()} == set(CASES) == set(CLIENTS)
-
-
-@pytest.mark.parametrize("carrier", CARRIERS)
-def test_a_carrier_without_documents_is_asked_for_the_status_alone(carrier: str) -> None:
-    assert CATALOG.specs[carrier].issues_documents is not issubclass(CLIENTS[carrier], StatusClient)
-
-
 # ---------------------------------------------------------------- delivered
 
 
@@ -171,65 +154,6 @@ def test_delivered_with_a_document(asked: Asked) -> None:
     assert delivery.at.tzinfo is not None
     # 26 hours before the call, to the minute: Mondial Relay tells no seconds.
     assert delivery.at.replace(second=0) == DELIVERED_AT
-
-
-# Of the others an answer has one letter at most.
-L, SIGNED, PHOTO = EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO
-ALL_PIECES = {
-    "chronopost": [L],
-    "colissimo": [L, PHOTO],
-    "dhl": [L, SIGNED],
-    "dhl_express": [L, L],
-    "dpd": [L, SIGNED],
-    "fedex": [L, L],
-    "gls": [L, L],
-    "ups": [L, SIGNED, PHOTO],
-}
-
-
-def test_every_piece_of_the_fullest_answer_is_taken(asked: Asked) -> None:
-    outcome = asked.outcome(S.FULL_EVIDENCE)
-    if not asked.spec.issues_documents:
-        assert asked.carrier not in ALL_PIECES
-        return
-    assert isinstance(outcome, Retrieved), outcome
-    assert [piece.kind for piece in outcome.pieces] == ALL_PIECES.get(asked.carrier, [L])
-    assert len({piece.content for piece in outcome.pieces}) == len(outcome.pieces)
-
-
-# As the simulated carriers name them; the others name neither.
-PLACES = {
-    "chronopost": ("LILLE CHRONOPOST", "Livré"),
-    "colissimo": ("LILLE PFC", "Votre colis est livré."),
-    "dhl": ("Lille", "L'envoi a été livré"),
-    "dhl_express": ("Lille-FR", "Delivered"),
-    "dpd": ("LILLE", "Colis livré"),
-    "fedex": ("LILLE", "Livré"),
-    "gls": ("LILLE", "Le colis a été livré."),
-    "laposte": (None, "Votre colis est livré."),
-    "mondial_relay": ("LILLE", "Colis livré au destinataire"),
-    "ups": ("LILLE, FRONT DOOR", "LIVRÉ"),
-}
-
-
-def test_place_and_status_of_a_delivery_are_kept_in_the_carriers_own_text(asked: Asked) -> None:
-    delivery = asked.outcome(S.DELIVERED).delivery
-    assert delivery is not None
-    assert (delivery.place, delivery.label) == PLACES.get(asked.carrier, (None, None))
-
-
-def test_another_form_of_document_is_one_too(asked: Asked) -> None:
-    outcome = asked.outcome(S.DELIVERED_PNG)
-    if asked.spec.issues_documents:
-        assert isinstance(outcome, Retrieved), outcome
-        assert media_type_of(outcome.best.content, html=outcome.best.html) == "image/png"
-
-
-@pytest.mark.parametrize("carrier", ["ups", "dhl"])
-def test_a_signature_may_be_a_gif(asked: Asked) -> None:
-    outcome = asked.outcome(S.DELIVERED_GIF)
-    assert isinstance(outcome, Retrieved), outcome
-    assert media_type_of(outcome.best.content, html=outcome.best.html) == "image/gif"
 
 
 def test_delivered_and_the_document_late(asked: Asked) -> None:
@@ -265,50 +189,7 @@ def test_in_transit(asked: Asked) -> None:
     assert failure.unknown is None, failure.unknown
 
 
-def test_unknown(asked: Asked) -> None:
-    assert asked.failure(S.UNKNOWN).kind is ErrorKind.NOT_FOUND
-
-
-def test_malformed_costs_no_call(asked: Asked) -> None:
-    spec = asked.spec
-    for number in ("X", "1" * 60, "AB-12 34", "'; DROP TABLE claims", "<x/>", "１２３４５６７８", ""):
-        failure = malformed(number, spec)
-        assert failure is not None, number
-        assert failure.kind is ErrorKind.INVALID_TRACKING
-        assert spec.name in failure.message
-    for serial in range(50):
-        number = asked.box.example(asked.carrier, f"{serial:02d}", serial * 1999)
-        assert malformed(number, spec) is None, number
-        assert not spec.is_doubtful(number), number
-    for number in (spec.sample_number, spec.number_example):
-        assert malformed(number, spec) is None
-    assert not spec.is_doubtful(spec.number_example)
-    assert not spec.is_doubtful(spec.sample_number)
-
-
 # ---------------------------------------------------------------- our account
-
-
-def test_not_ours(asked: Asked) -> None:
-    wanted = expected(asked.carrier, S.NOT_OURS, ErrorKind.ACCESS_DENIED)
-    assert asked.failure(S.NOT_OURS).kind is wanted
-
-
-@pytest.mark.parametrize("carrier", [key for key in CARRIERS if key != "chronopost"])
-def test_what_is_denied_our_account_is_no_answer_about_the_parcel(asked: Asked) -> None:
-    failure = asked.failure(S.ACCOUNT_DENIED)
-    assert failure.kind is ErrorKind.ACCOUNT_DENIED
-    assert any(words in failure.message for words in ("our account", "our key", "our IP address"))
-
-
-def test_a_parcel_that_went_back_is_not_delivered(asked: Asked) -> None:
-    number = asked.number(S.RETURNED_TO_SENDER)
-    for _ in range(2):  # some show it in two ways
-        failure = asked.fetch(number).outcome
-        assert isinstance(failure, Failure), failure
-        wanted = expected(asked.carrier, S.RETURNED_TO_SENDER, ErrorKind.RETURNED_TO_SENDER)
-        assert (failure.kind, failure.delivery) == (wanted, None)
-        assert (failure.unknown is not None) is not asked.cases.knows_kind_of_return
 
 
 def test_bad_credentials_cost_a_call_and_a_check_and_are_remembered(asked: Asked) -> None:
@@ -352,56 +233,16 @@ def test_a_limit_holds_for_all(asked: Asked) -> None:
     assert refusal.why is Blocked.RATE_LIMIT
 
 
-@pytest.mark.parametrize("scenario", [S.MAINTENANCE, S.BAD_GATEWAY, S.FAULT_SERVER, S.SYSTEM_ERROR])
-def test_an_outage(asked: Asked, scenario: Scenario) -> None:
-    wanted = expected(asked.carrier, scenario, ErrorKind.SERVER_ERROR)
-    assert asked.failure(scenario).kind is wanted
-
-
-def test_a_connection_that_breaks(asked: Asked) -> None:
-    assert asked.failure(S.RESET).kind is ErrorKind.NETWORK
-
-
-GARBAGE = [S.HTML, S.EMPTY, S.INVALID_UTF8, S.DTD_BOMB, S.REDIRECT, S.FAULT_CLIENT]
-
-
-@pytest.mark.parametrize("scenario", GARBAGE)
-def test_garbage(asked: Asked, scenario: Scenario) -> None:
-    wanted = expected(asked.carrier, scenario, ErrorKind.BAD_RESPONSE)
-    assert asked.failure(scenario).kind is wanted
-
-
-def test_an_answer_of_another_shape(asked: Asked) -> None:
-    number = asked.number(S.WRONG_TYPE)
-    for _ in range(2):  # of another shape, and of the right one with other types
-        outcome = asked.fetch(number).outcome
-        assert isinstance(outcome, Failure)
-        # What is read as an event that no table has is told as that.
-        strange = outcome.kind is ErrorKind.NOT_DELIVERED_YET and outcome.unknown
-        assert strange or outcome.kind in (ErrorKind.BAD_RESPONSE, ErrorKind.NOT_FOUND), outcome
-
-
-def _is_refused(content: bytes, *, html: bool) -> bool:
-    try:
-        return appraise(content, media_type_of(content, html=html), Expected("", "")).hollow is not None
-    except NotADocumentError:
-        return True
-
-
 @pytest.mark.parametrize(
-    "scenario", [S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.BROKEN_PDF, S.HOLLOW_POD]
+    ("scenario", "meaning"),
+    [
+        (S.MAINTENANCE, ErrorKind.SERVER_ERROR),
+        (S.RESET, ErrorKind.NETWORK),
+        (S.REDIRECT, ErrorKind.BAD_RESPONSE),
+    ],
 )
-def test_what_is_no_document(asked: Asked, scenario: Scenario) -> None:
-    outcome = asked.outcome(scenario)
-    if isinstance(outcome, Retrieved):
-        assert _is_refused(outcome.best.content, html=outcome.best.html)
-    else:
-        assert outcome.kind in (
-            ErrorKind.BAD_RESPONSE,
-            ErrorKind.POD_NOT_AVAILABLE_YET,
-            ErrorKind.POD_NEVER_AVAILABLE,
-        )
-        assert outcome.delivery is not None
+def test_an_answer_that_is_none(asked: Asked, scenario: Scenario, meaning: ErrorKind) -> None:
+    assert asked.failure(scenario).kind is meaning
 
 
 def test_hostile_text_forges_no_line_and_repeats_no_secret(asked: Asked) -> None:

@@ -31,8 +31,7 @@ DELIVERED_AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)  # 26 hours before NOW
 PDF_TYPE, PNG_TYPE, GIF_TYPE = "application/pdf", "image/png", "image/gif"
 NO_DOCUMENT = "bytes that are no document"
 
-# What comes of each scenario at most carriers: the kind of the failure, or the type of the document. What a scenario
-# does to the connection is another matter (see SandboxLine): these are of answers that arrive whole.
+# What comes of each scenario at most carriers: the kind of the failure, or the type of the document.
 USUAL: dict[Scenario, ErrorKind | str] = {
     Scenario.DELIVERED: PDF_TYPE,
     Scenario.DELIVERED_PNG: PNG_TYPE,
@@ -58,7 +57,7 @@ USUAL: dict[Scenario, ErrorKind | str] = {
     Scenario.BROKEN_PDF: NO_DOCUMENT,
     Scenario.HOLLOW_POD: NO_DOCUMENT,
     Scenario.EMPTY: ErrorKind.BAD_RESPONSE,
-    Scenario.TRUNCATED: PDF_TYPE,
+    Scenario.TRUNCATED: ErrorKind.BAD_RESPONSE,
     Scenario.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
     Scenario.WRONG_TYPE: ErrorKind.BAD_RESPONSE,
     Scenario.DTD_BOMB: ErrorKind.BAD_RESPONSE,
@@ -66,7 +65,7 @@ USUAL: dict[Scenario, ErrorKind | str] = {
     Scenario.SLOW: PDF_TYPE,
     Scenario.DRIP: PDF_TYPE,
     Scenario.DRIP_HEADERS: PDF_TYPE,
-    Scenario.RESET: ErrorKind.BAD_RESPONSE,
+    Scenario.RESET: ErrorKind.NETWORK,
     Scenario.OVERSIZED: PDF_TYPE,
     Scenario.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
     Scenario.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
@@ -76,11 +75,6 @@ USUAL: dict[Scenario, ErrorKind | str] = {
     Scenario.POD_IMAGE_ONLY: PDF_TYPE,
     Scenario.FULL_EVIDENCE: PDF_TYPE,
     Scenario.PARTLY_HOLLOW: NO_DOCUMENT,  # the first piece
-}
-# At a line on which connections break.
-USUAL_BROKEN = USUAL | {
-    Scenario.TRUNCATED: ErrorKind.BAD_RESPONSE,
-    Scenario.RESET: ErrorKind.NETWORK,
 }
 
 
@@ -196,8 +190,7 @@ class SimulatedSession:
 class SandboxSession(FakeSession):
     """Ends at a sandbox that remembers: a parcel's script goes on from fetch to fetch, and tokens stay good.
 
-    `client` is the one that will ask about `number`. `breaks`: what the manner of an answer does to a connection
-    happens; else answers arrive whole. `lenient`: a request that breaks the carrier's rules gets its refusal, as it
+    `client` is the one that will ask about `number`; connections break as the manner of an answer says. `lenient`: a request that breaks the carrier's rules gets its refusal, as it
     would; else that is a mistake. `script`: of the parcel.
     """
 
@@ -207,12 +200,11 @@ class SandboxSession(FakeSession):
         number: str,
         *steps: Scenario,
         at: datetime = NOW,
-        breaks: bool = False,
         lenient: bool = False,
         **script: Any,
     ) -> None:
         super().__init__([], client, at=at)
-        self.asking, self.number, self.breaks, self.lenient = client, number, breaks, lenient
+        self.asking, self.number, self.lenient = client, number, lenient
         self.box = Sandbox(now=self.now, port=9)
         self.box.accounts = {ACCOUNT: PASSWORD}
         self.box.parcels[number] = Parcel(steps or (Scenario.DELIVERED,), **script)
@@ -243,8 +235,8 @@ class SandboxSession(FakeSession):
 
     def _arrived(self, answer: Answer) -> Response | Failure:
         whole = as_response(answer)
-        if self.breaks and answer.manner is Manner.RESET:
+        if answer.manner is Manner.RESET:
             return Failure(ErrorKind.NETWORK, "the connection was reset")
-        if self.breaks and answer.manner is Manner.TRUNCATED:
+        if answer.manner is Manner.TRUNCATED:
             return replace(whole, body=whole.body[: len(whole.body) // 2])
         return whole

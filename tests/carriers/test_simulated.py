@@ -1,0 +1,269 @@
+"""Every carrier's client and its simulated carrier: what comes of each scenario, with which calls, and what both agree on.
+
+A new carrier is in here by being in the registry. What it does otherwise than most stands in `tests/carriers/cases.py`.
+"""
+
+import re
+
+import pytest
+
+from recours.carriers.client import StatusClient
+from recours.carriers.message import Response
+from recours.carriers.registry import CATALOG, CLIENTS
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Retrieved
+from recours.runs.attempt import malformed
+from recours.sandbox import Scenario
+from recours.sandbox.registry import simulated_carriers
+from tests.carriers.cases import CASES
+from tests.fakes.checks import as_failure, result
+from tests.fakes.simulated import (
+    ACCOUNT,
+    DELIVERED_AT,
+    PASSWORD,
+    PDF_TYPE,
+    USUAL,
+    USUAL_STATUS,
+    SandboxSession,
+    client_of,
+    quiet_sandbox,
+)
+from tests.rows import row
+
+S = Scenario
+CARRIERS = sorted(CATALOG.specs)
+SIMULATED = {carrier.key: carrier for carrier in simulated_carriers()}
+# Where the documents have a call of their own.
+ASKED_FOR_DOCUMENTS = [
+    key for key, spec in CATALOG.specs.items() if spec.issues_documents and not spec.tracks_always
+]
+WITH_TOKENS = [key for key in CARRIERS if CASES[key].has_tokens]
+
+of_every_carrier = pytest.mark.parametrize("carrier", CARRIERS)
+
+
+def a_session(carrier: str, *steps: Scenario, retry_after: str | None = "120") -> SandboxSession:
+    number = quiet_sandbox().example(carrier, "99", 1)
+    return SandboxSession(client_of(carrier), number, *steps, retry_after=retry_after)
+
+
+def expected(carrier: str, scenario: Scenario, turn: int = 0) -> ErrorKind | str:
+    """What comes of a parcel's second fetch in the scenario, if `turn` is 1."""
+    cases = CASES[carrier]
+    if scenario is S.NOT_OURS:
+        return cases.not_ours
+    if scenario is S.WRONG_TYPE and turn:
+        return cases.wrong_type[0]
+    usual = USUAL if CATALOG.specs[carrier].issues_documents else USUAL_STATUS
+    found = cases.otherwise.get(scenario, usual[scenario])
+    return cases.document if found == PDF_TYPE else found
+
+
+def expected_of_known(carrier: str, scenario: Scenario, turn: int) -> ErrorKind | str:
+    cases = CASES[carrier]
+    if scenario is S.WRONG_TYPE and turn:
+        return cases.wrong_type[1]
+    return cases.known_otherwise.get(scenario, expected(carrier, scenario))
+
+
+# ---------------------------------------------------------------- every scenario
+
+
+def test_every_carrier_is_simulated_and_has_its_cases() -> None:
+    assert set(SIMULATED) == set(CASES) == set(CLIENTS)
+
+
+@of_every_carrier
+def test_a_carrier_without_documents_is_asked_for_the_status_alone(carrier: str) -> None:
+    assert CATALOG.specs[carrier].issues_documents is not issubclass(CLIENTS[carrier], StatusClient)
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+@of_every_carrier
+def test_what_comes_of_a_scenario(carrier: str, scenario: Scenario) -> None:
+    cases, session = CASES[carrier], a_session(carrier, scenario)
+    for turn in range(2):  # some show a thing in two ways
+        outcome = session.fetch()
+        assert result(outcome) == expected(carrier, scenario, turn)
+        if isinstance(outcome, Failure):
+            assert outcome.message.isprintable()
+            assert outcome.unknown is None or scenario in cases.unknown_in
+            assert outcome.http_status is not None or scenario is S.RESET
+        delivery = outcome.delivery
+        if delivery is not None:
+            assert (delivery.at, delivery.unknown) == (DELIVERED_AT, None)
+            is_signed = cases.tells_signatory and scenario is not S.DELIVERED_NO_SIGNATORY
+            assert delivery.signatory == ("DUPONT" if is_signed else None) or scenario in (
+                S.NOT_OURS,
+                S.ACCOUNT_DENIED,
+            )
+        if turn == 0:
+            calls = calls_in(carrier, scenario, is_delivered=delivery is not None)
+            assert session.operations == list(calls)
+            again = tuple(call for call in calls if call != "token")
+            again = again if again == calls else tuple(dict.fromkeys(again))  # the new token is good
+        else:
+            assert session.operations == [*calls, *again]
+
+
+def calls_in(carrier: str, scenario: Scenario, *, is_delivered: bool) -> tuple[str, ...]:
+    """Not a call more than it takes to know; a token that is refused is renewed once."""
+    cases = CASES[carrier]
+    if scenario in cases.calls_in:
+        return cases.calls_in[scenario]
+    if scenario is S.AUTH_REFUSED and cases.has_tokens:
+        return cases.until_tracked * 2
+    return cases.calls if is_delivered else cases.until_tracked
+
+
+@pytest.mark.parametrize("scenario", Scenario)
+@pytest.mark.parametrize("carrier", ASKED_FOR_DOCUMENTS)
+def test_what_comes_of_a_scenario_where_the_delivery_is_known(carrier: str, scenario: Scenario) -> None:
+    known = Delivery(DELIVERED_AT, "DUPONT")
+    session = a_session(carrier, scenario)
+    for turn in range(2):
+        outcome = session.fetch(known)
+        assert result(outcome) == expected_of_known(carrier, scenario, turn)
+        if isinstance(outcome, Failure):
+            assert outcome.message.isprintable()
+            assert outcome.delivery == known or scenario in (S.RESET, S.RATE_LIMITED)
+        else:
+            assert outcome.delivery == known
+    asked = {*session.operations} - {"token"}
+    # GLS' ShipIT may refuse a token that its tracking accepts: that is asked then.
+    is_refused = scenario in (S.ACCOUNT_DENIED, S.AUTH_REFUSED)
+    assert asked <= {*CASES[carrier].calls} - {*CASES[carrier].until_tracked} or is_refused
+
+
+@of_every_carrier
+def test_every_piece_of_the_fullest_answer_is_taken(carrier: str) -> None:
+    outcome = a_session(carrier, S.FULL_EVIDENCE).fetch()
+    pieces = outcome.pieces if isinstance(outcome, Retrieved) else ()
+    assert tuple(piece.kind for piece in pieces) == CASES[carrier].pieces
+    assert len({piece.content for piece in pieces}) == len(pieces)
+
+
+@of_every_carrier
+def test_place_and_status_of_a_delivery_are_kept_in_the_carriers_own_text(carrier: str) -> None:
+    delivery = a_session(carrier, S.DELIVERED).fetch().delivery
+    assert delivery is not None
+    assert (delivery.place, delivery.label) == (CASES[carrier].place, CASES[carrier].label)
+
+
+# ---------------------------------------------------------------- several fetches
+
+
+@of_every_carrier
+def test_a_script_goes_one_step_a_fetch(carrier: str) -> None:
+    steps = (S.IN_TRANSIT, S.POD_LATE, S.POD_UNSAID, S.NOT_OURS, S.RETURNED_TO_SENDER, S.DELIVERED)
+    session = a_session(carrier, *steps)
+    assert [result(session.fetch()) for _ in steps] == [expected(carrier, step) for step in steps]
+    assert result(session.fetch()) == expected(carrier, S.DELIVERED)
+    assert session.operations.count("token") == CASES[carrier].has_tokens
+
+
+@of_every_carrier
+@pytest.mark.parametrize(
+    ("scenario", "ways"), [(S.IN_TRANSIT, "statuses"), (S.RETURNED_TO_SENDER, "returns")]
+)
+def test_a_parcel_is_shown_in_several_ways(carrier: str, scenario: Scenario, ways: str) -> None:
+    session = a_session(carrier, scenario)
+    number = getattr(CASES[carrier], ways)
+    failures = [as_failure(session.fetch()) for _ in range(number)]
+    assert {one.kind for one in failures} == {expected(carrier, scenario)}
+    assert len({one.message for one in failures}) == number
+
+
+@pytest.mark.parametrize("carrier", WITH_TOKENS)
+def test_a_token_that_was_taken_back_is_renewed(carrier: str) -> None:
+    session, calls = a_session(carrier), CASES[carrier].calls
+    assert isinstance(session.fetch(), Retrieved)
+    session.box.tokens.clear()
+    assert isinstance(session.fetch(), Retrieved)
+    assert session.operations == [*calls, calls[1], *calls]
+
+
+# ---------------------------------------------------------------- our account
+
+
+@of_every_carrier
+def test_wrong_credentials_are_refused_at_once(carrier: str) -> None:
+    options = {option.name: option.default for option in CATALOG.specs[carrier].options}
+    cases = CASES[carrier]
+    # Chronopost's tracking needs none.
+    calls = cases.calls if carrier == "chronopost" else cases.calls[:1]
+    for account, password in ((ACCOUNT, "654321"), ("20000002", PASSWORD)):
+        client = CLIENTS[carrier](options | SIMULATED[carrier].settings(account, password))
+        session = SandboxSession(client, quiet_sandbox().example(carrier, "99", 1))
+        assert result(session.fetch()) is ErrorKind.AUTH_FAILED
+        assert (session.operations, session.accepted) == ([*calls], False)
+
+
+@pytest.mark.parametrize("carrier", [key for key in CARRIERS if key != "chronopost"])
+def test_what_is_denied_our_account_is_no_answer_about_the_parcel(carrier: str) -> None:
+    message = as_failure(a_session(carrier, S.ACCOUNT_DENIED).fetch()).message
+    assert any(words in message for words in ("our account", "our key", "our IP address"))
+
+
+@pytest.mark.parametrize("carrier", [key for key in CARRIERS if key != "chronopost"])
+def test_a_hostile_text_repeats_what_was_shown_for_the_queue_to_hide(carrier: str) -> None:
+    session = a_session(carrier, S.HOSTILE_TEXT)
+    message = as_failure(session.fetch()).message
+    secret = re.search(r"password=(\S+)", message)
+    assert secret, message
+    sent = session.asked[-1][1]
+    is_sent = secret[1] in f"{sent.path} {dict(sent.headers)} {sent.body!r}"
+    assert is_sent or (carrier, secret[1]) == ("dhl_express", PASSWORD)  # which encodes it
+
+
+@of_every_carrier
+@pytest.mark.parametrize("wait", ["120", None])
+def test_it_asks_to_wait_in_its_own_words(carrier: str, wait: str | None) -> None:
+    session = a_session(carrier, S.RATE_LIMITED, retry_after=wait)
+    assert result(session.fetch()) is ErrorKind.RATE_LIMITED
+    answer = session.answers[-1]
+    assert isinstance(answer, Response)
+    assert (answer.status, answer.headers.get("Retry-After")) == (429, wait)
+    assert CASES[carrier].limit_words in answer.body.decode()
+
+
+# ---------------------------------------------------------------- numbers
+
+NO_NUMBERS = ("", "X", "1" * 60, "AB-12 34", "'; DROP TABLE claims", "<x/>", "１２３４５６７８", "٠" * 13)
+
+
+@of_every_carrier
+def test_numbers_are_of_the_carriers_form_and_their_digits_choose(carrier: str) -> None:
+    spec, simulated = CATALOG.specs[carrier], SIMULATED[carrier]
+    seen = set()
+    for digits in ("00", "13", "42", "53", "99"):
+        for serial in (0, 1, 2, 7, 1999, 99_999):
+            number = simulated.example(digits, serial)
+            assert simulated.digits_of(number) == digits
+            seen.add(number)
+    assert len(seen) == 30
+    for number in (*seen, spec.sample_number, spec.number_example):
+        with row(number):
+            assert malformed(number, spec) is None
+            assert malformed(f"{number}\n", spec) is not None
+            assert not spec.is_doubtful(number)
+
+
+@of_every_carrier
+def test_what_is_no_number_costs_no_call(carrier: str) -> None:
+    spec = CATALOG.specs[carrier]
+    for number in NO_NUMBERS:
+        with row(number):
+            failure = as_failure(malformed(number, spec))
+            assert failure.kind is ErrorKind.INVALID_TRACKING
+            words = f"is not a {spec.name} tracking number (example: {spec.number_example})"
+            assert words in failure.message
+
+
+@of_every_carrier
+def test_it_is_made_for_the_settings_that_the_client_reads(carrier: str) -> None:
+    spec = CATALOG.specs[carrier]
+    settings = SIMULATED[carrier].settings("7", "x")
+    assert any(set(names) <= set(settings) <= set(spec.credential_names) for names in spec.credentials)
+    assert spec.base_url.startswith("https://")
