@@ -17,7 +17,6 @@ from sqlalchemy import (
     case,
     false,
     func,
-    insert,
     literal,
     literal_column,
     null,
@@ -39,11 +38,11 @@ from recours.database.engine import Database
 from recours.database.lenient_reader import Reader, read_claim
 from recours.database.predicates import at_stage, of_carriers
 from recours.database.rows import distinct_by_index, free, in_parts, is_failed, readable_columns, unedited
-from recours.database.tables import adoption, claims, exclusions
+from recours.database.tables import adoption, claims
 from recours.operations.enroll import MANUAL, Candidate
 from recours.operations.reopen import Wanted
 
-_c, _x = claims.c, exclusions.c
+_c = claims.c
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 CHUNK = 500
 _AT_ONCE = 2000
@@ -220,28 +219,15 @@ class ClaimEnrolment:
             if not _are_as_found(connection, found):
                 return False
             _set_pending(connection, ids, now)
-            ended = update(exclusions).where(_x.claim_id.in_(ids), _x.ended_at.is_(None))
-            connection.execute(ended.values(ended_at=now, ended_by=who))
             note(connection, [(claim.id, ClaimChange(ChangeKind.ENROLLED)) for claim in found], who, now)
         return True
 
     def exclude(self, found: Sequence[Claim], who: str, why: str, now: datetime) -> bool:
-        rows = [
-            {
-                "claim_id": claim.id,
-                "excluded_at": now,
-                "excluded_by": who,
-                "why": why,
-                "previous_status": claim.fetch_status,
-            }
-            for claim in found
-        ]
         with self.database.write() as connection:
             if not _are_as_found(connection, found):
                 return False
             ids = [claim.id for claim in found]
             connection.execute(update(claims).where(_c.id.in_(ids)).values(pod_fetch_status=MANUAL))
-            connection.execute(insert(exclusions), rows)
             note(
                 connection,
                 [(claim.id, ClaimChange(ChangeKind.EXCLUDED, {"why": why})) for claim in found],

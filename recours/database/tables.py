@@ -298,21 +298,6 @@ adoption = Table(
     Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
 )
 
-# Claims that a person took out of all work.
-exclusions = Table(
-    "recours_exclusions",
-    metadata,
-    Column("id", KEY, primary_key=True),
-    Column("claim_id", KEY, nullable=False),
-    Column("excluded_at", Utc, nullable=False),
-    Column("excluded_by", Text, nullable=False),
-    Column("why", Text, nullable=False),
-    Column("previous_status", Text),
-    Column("ended_at", Utc),  # the claim was enrolled again
-    Column("ended_by", Text),
-    Index("ix_recours_exclusions_claim", "claim_id", "id"),
-)
-
 # What happened to claims beside their attempts: see `recours.core.changes`.
 changes = Table(
     "recours_changes",
