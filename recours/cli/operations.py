@@ -20,6 +20,7 @@ from recours.core.errors import RunError
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
 from recours.core.text import clean, zone_name
+from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
 from recours.operations.refusals import ClaimsRefusedError
 from recours.runs.attempt import malformed
@@ -98,7 +99,7 @@ def report_faults() -> Iterator[None]:
         yield
     except RunError as error:
         say_fault(error)
-        raise SystemExit(status_of(error)) from error
+        raise SystemExit(USAGE if isinstance(error, NoFleetError) else status_of(error)) from error
     except (SettingsError, NoHomeError, ClaimsRefusedError) as error:
         for line in error.faults if isinstance(error, SettingsError) else str(error).splitlines():
             say_error(line)

@@ -16,8 +16,6 @@ from recours.database.engine import DatabaseError
 class NoFleetError(RunError):
     """Here there can be no fleet, or it is not set up. The text says what to do."""
 
-    needs_person = True
-
 
 class QueueError(DatabaseError):
     """The job queue's database cannot be reached, or the connection was lost."""
