@@ -29,14 +29,14 @@ from recours.carriers.outcomes import ParcelStatus
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Piece, Retrieved
+from recours.core.outcome import Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
-from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest, NotUnderstoodError, key_of
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
-from tests.fakes.answers import HOSTILE, ODD, PDF, PNG, damaged, no_answers, raw, replaced
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless, result
+from tests.carriers.table import Row, Table
+from tests.fakes.answers import HOSTILE, PDF, PNG, raw
+from tests.fakes.checks import as_failure, result
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -193,26 +193,6 @@ def test_the_requests_are_those_of_the_documents(
     ]
 
 
-def test_the_carriers_facts() -> None:
-    assert (SPEC.key, SPEC.name) == ("colissimo", "Colissimo")
-    assert {"Colissimo International", "So Colissimo", "Coliposte"} <= set(SPEC.spellings)
-    assert SPEC.limits == {None: "1000/day@Europe/Paris"}
-    assert SPEC.base_url == "https://ws.colissimo.fr"
-    assert SPEC.credentials == (("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",))
-    assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 2}
-    assert SPEC.calls_for(KNOWN) == {Capability.POD: 2}
-
-
-def test_a_parcel_known_to_be_delivered_is_not_tracked_again() -> None:
-    outcome, session = fetch(LISTED, DOCUMENT, known=KNOWN)
-    assert [what for what, _ in session.asked] == [Capability.POD, Capability.POD]
-    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
-
-
-def test_nothing_is_asked_after_a_list_without_a_proof() -> None:
-    assert failure_of(DELIVERED, listed()).kind is K.POD_NOT_AVAILABLE_YET
-
-
 @pytest.mark.parametrize(
     ("entry", "path", "uuid"),
     [
@@ -289,13 +269,6 @@ def test_codes_mean_what_their_labels_say() -> None:
     assert {code: CODES[code] for code in DECIDED} == DECIDED
 
 
-@pytest.mark.parametrize("code", IN_BOTH_SHOP_MODULES)
-def test_delivered_codes_lead_to_the_document(code: str) -> None:
-    later = an_event("AARCFM", "2026-10-06T07:00:00.000")  # whatever comes after
-    outcome, _ = fetch(tracked(later, an_event(code)), LISTED, DOCUMENT)
-    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
-
-
 def test_the_last_step_means_delivered_whatever_the_events() -> None:
     for events in ([], [an_event("AARCFM", "2026-10-05T07:00:00.000")]):
         outcome, _ = fetch(tracked(*events, steps=ARRIVED), LISTED, DOCUMENT)
@@ -310,14 +283,6 @@ def test_a_last_step_that_is_not_reached_means_nothing(status: str) -> None:
     assert isinstance(failure, Failure)
     assert failure.kind is K.NOT_DELIVERED_YET
     assert "Étape 4" in failure.message
-
-
-def test_other_codes_mean_not_delivered() -> None:
-    for code in of_status(P.ON_ITS_WAY, P.UNCLEAR):
-        with row(code):
-            failure = failure_of(tracked(an_event(code), an_event("COMCFM", "2026-10-01T00:00:00.000")))
-            assert (failure.kind, failure.unknown) == (K.NOT_DELIVERED_YET, None)
-            assert failure.message == "The parcel is not delivered yet (Un événement)"
 
 
 @pytest.mark.parametrize("steps", [ON_ITS_WAY, ARRIVED], ids=["under way", "arrived"])
@@ -355,15 +320,6 @@ def test_a_product_without_signature_never_has_a_proof(product: str, place: str)
 def test_other_products_are_asked_about(product: Any) -> None:
     outcome, _ = fetch(tracked(an_event("LIVCFM"), productCode=product), LISTED, DOCUMENT)
     assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
-
-
-@pytest.mark.parametrize("code", ["LIVXXX", "RENXYZ", "RSTXYZ", "livcfm", "7"])
-def test_a_code_that_no_table_has_is_told(code: str) -> None:
-    failure = failure_of(tracked(an_event("COMCFM", "2026-10-01T00:00:00.000"), an_event(code)))
-    assert failure.kind is K.NOT_DELIVERED_YET
-    assert failure.unknown == f"the event code {code} (Un événement)"
-    # Of an event before the last it is no news.
-    assert failure_of(tracked(an_event("AARCFM"), an_event(code, "2026-10-01T00:00:00.000"))).unknown is None
 
 
 @pytest.mark.parametrize("code", of_status(P.RETURNED))
@@ -491,7 +447,7 @@ def test_an_event_without_a_time_is_the_oldest() -> None:
 
 # ---------------------------------------------------------------- the documents' answers
 
-DOCUMENT_ROWS: dict[str, tuple[Response, ErrorKind]] = {
+DOCUMENT_ROWS: dict[str, Row] = {
     "005 / 150": (refused("005", "BODY INVALID", 150, status=400), K.INVALID_TRACKING),
     "005": (refused("005", "BODY INVALID", status=400), K.INVALID_TRACKING),
     "001 / 153": (refused("001", "CAB NOT FOUND", 153), K.NOT_FOUND),
@@ -513,44 +469,28 @@ DOCUMENT_ROWS: dict[str, tuple[Response, ErrorKind]] = {
     "500": (response({"error": "Internal Server Error", "message": "oh"}, 500), K.SERVER_ERROR),
     "502, a page": (raw("<html>Bad gateway</html>", 502), K.SERVER_ERROR),
     "400, words": (response({"error": "Bad Request", "message": "lang"}, 400), K.BAD_RESPONSE),
-    "messages": (response({"messages": [{"id": "30000", "messageContent": "no"}]}, 400), K.BAD_RESPONSE),
+    "messages": (
+        response({"messages": [{"id": "30000", "messageContent": "no"}]}, 400),
+        K.BAD_RESPONSE,
+        "30000",
+    ),
     "404, a page": (raw("<html/>", 404, "text/html"), K.BAD_RESPONSE),
     "000 with 404": (response({"errorCode": "000", "documents": [an_entry()]}, 404), K.BAD_RESPONSE),
 }
 
 
-@pytest.mark.parametrize(("answer", "kind"), DOCUMENT_ROWS.values(), ids=DOCUMENT_ROWS.keys())
-def test_errors_of_either_call_of_the_documents(answer: Response, kind: ErrorKind) -> None:
-    first = failure_of(DELIVERED, answer)
-    assert (first.kind, first.delivery) == (kind, KNOWN)
-    assert "Colissimo" in first.message
-    assert failure_of(DELIVERED, LISTED, answer) == first
-    assert failure_of(answer, known=KNOWN) == first
-    assert (first.unknown is not None) is (b"30000" in answer.body)
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind", "seen"),
-    [
-        (refused("999", "KO"), K.BAD_RESPONSE, "999"),
-        (refused("999", "KO", 145), K.BAD_RESPONSE, "999 / 145"),
-        (refused("777", "KO"), K.BAD_RESPONSE, "777"),
-        (refused("777", "KO", status=500), K.SERVER_ERROR, "777"),
-        (refused("999", "KO", 145, status=401), K.AUTH_FAILED, "999 / 145"),
-        # The body is invalid by something else than the number: that is our mistake.
-        (refused("005", "BODY INVALID", 151, status=400), K.BAD_RESPONSE, "005 / 151"),
-        (refused("001", "CAB NOT FOUND", 154), K.NOT_FOUND, "001 / 154"),
-        (refused(7, "KO", status=200), K.BAD_RESPONSE, "7"),
-        (response({"errors": [{"code": 145}]}, 404), K.BAD_RESPONSE, "none / 145"),
-    ],
-)
-def test_a_code_of_the_documents_that_no_table_has_is_told(
-    answer: Response, kind: ErrorKind, seen: str
-) -> None:
-    failure = failure_of(answer, known=KNOWN)
-    assert failure.kind is kind
-    assert failure.unknown is not None
-    assert failure.unknown.startswith(f"the error code {seen} (HTTP {answer.status}")
+CODES_OF_NO_TABLE: list[Any] = [
+    (refused("999", "KO"), K.BAD_RESPONSE, "999"),
+    (refused("999", "KO", 145), K.BAD_RESPONSE, "999 / 145"),
+    (refused("777", "KO"), K.BAD_RESPONSE, "777"),
+    (refused("777", "KO", status=500), K.SERVER_ERROR, "777"),
+    (refused("999", "KO", 145, status=401), K.AUTH_FAILED, "999 / 145"),
+    # The body is invalid by something else than the number: that is our mistake.
+    (refused("005", "BODY INVALID", 151, status=400), K.BAD_RESPONSE, "005 / 151"),
+    (refused("001", "CAB NOT FOUND", 154), K.NOT_FOUND, "001 / 154"),
+    (refused(7, "KO", status=200), K.BAD_RESPONSE, "7"),
+    (response({"errors": [{"code": 145}]}, 404), K.BAD_RESPONSE, "none / 145"),
+]
 
 
 @pytest.mark.parametrize("status", [400, 413])
@@ -695,8 +635,7 @@ def test_what_is_no_document(answer: Response, kind: ErrorKind) -> None:
 
 # ---------------------------------------------------------------- answers that are none
 
-BODIES: dict[str, tuple[Response, ErrorKind]] = {
-    **no_answers(),
+BODIES: dict[str, Row] = {
     "a page that says so": (raw("<!DOCTYPE html><html></html>", kind="text/html"), K.BAD_RESPONSE),
     "half": (raw(DELIVERED.body[:100]), K.BAD_RESPONSE),
     "not UTF-8": (raw('{"errorLabel": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
@@ -705,13 +644,6 @@ BODIES: dict[str, tuple[Response, ErrorKind]] = {
     "401": (raw("", 401), K.AUTH_FAILED),
     "403": (raw("", 403), K.ACCOUNT_DENIED),
 }
-
-
-@pytest.mark.parametrize(("answer", "kind"), BODIES.values(), ids=BODIES.keys())
-def test_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
-    assert failure_of(answer).kind is kind
-    assert failure_of(DELIVERED, answer).kind is kind
-    assert failure_of(DELIVERED, LISTED, answer).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -739,132 +671,68 @@ def test_the_status_code_of_a_good_tracking_is_needed() -> None:
     assert parse_tracking(response(tree | {"status": {"code": 0}})) == KNOWN
 
 
-@pytest.mark.parametrize("strange", ODD)
-def test_no_value_of_another_type_breaks_a_parser(strange: Any) -> None:
-    refusal, with_200 = refused("999", "KO", 144), refused("999", "KO", 144, status=200)
-    for whole in (DELIVERED, LISTED, refusal, with_200, tracked(an_event("AARCFM"))):
-        for answer in replaced(whole, strange):
-            assert isinstance(parse_tracking(answer), Delivery | Failure)
-            assert isinstance(parse_documents(answer), list | Failure)
-            assert isinstance(parse_document(answer, KNOWN, A_PROOF), Failure)
-
-
-def test_damaged_answers_are_answers_too() -> None:
-    for answer in damaged(DELIVERED, LISTED, DOCUMENT, refused("999", "KO", 144)):
-        session = FakeSession([answer] * 3)
-        assert isinstance(Colissimo(BY_PASSWORD).fetch(NUMBER, None, session), Failure | Retrieved)
-
-
-def test_no_text_of_an_answer_can_forge_a_line() -> None:
-    for answers in (
-        [timeline_error("1000", HOSTILE)],
-        [timeline_error(HOSTILE, HOSTILE)],
-        [tracked(an_event("AARCFM", label=HOSTILE))],
-        [tracked(an_event(HOSTILE, label=HOSTILE))],
-        [tracked(an_event("LIVREO", label=HOSTILE))],
-        [DELIVERED, refused(HOSTILE, HOSTILE, HOSTILE)],
-        [DELIVERED, LISTED, response({"message": HOSTILE}, 500)],
-        [DELIVERED, LISTED, response({"messages": [{"id": HOSTILE, "messageContent": HOSTILE}]}, 400)],
-    ):
-        assert_harmless(failure_of(*answers))
+HOSTILE_ANSWERS: tuple[Any, ...] = (
+    [timeline_error("1000", HOSTILE)],
+    [timeline_error(HOSTILE, HOSTILE)],
+    [tracked(an_event("AARCFM", label=HOSTILE))],
+    [tracked(an_event(HOSTILE, label=HOSTILE))],
+    [tracked(an_event("LIVREO", label=HOSTILE))],
+    [DELIVERED, refused(HOSTILE, HOSTILE, HOSTILE)],
+    [DELIVERED, LISTED, response({"message": HOSTILE}, 500)],
+    [DELIVERED, LISTED, response({"messages": [{"id": HOSTILE, "messageContent": HOSTILE}]}, 400)],
+)
 
 
 # ---------------------------------------------------------------- our account
 
 
-@pytest.mark.parametrize(
-    ("answers", "accepted"),
-    [
-        ([tracked(an_event("AARCFM"))], True),
-        ([timeline_error("105")], True),
-        ([timeline_error("104")], True),
-        ([timeline_error("201")], False),
-        ([timeline_error("1000")], False),
-        ([timeline_error("77")], False),
-        ([raw("<html/>")], False),
-        ([raw("", 401)], False),
-    ],
-)
-def test_whether_a_tracking_shows_that_our_account_is_good(
-    answers: list[Response], *, accepted: bool
-) -> None:
-    assert fetch(*answers)[1].accepted is accepted
+ACCEPTED: list[Any] = [
+    ([tracked(an_event("AARCFM"))], True),
+    ([timeline_error("105")], True),
+    ([timeline_error("104")], True),
+    ([timeline_error("201")], False),
+    ([timeline_error("1000")], False),
+    ([timeline_error("77")], False),
+    ([raw("<html/>")], False),
+    ([raw("", 401)], False),
+]
 
 
-@pytest.mark.parametrize(
-    ("answers", "accepted"),
-    [
-        ([LISTED, DOCUMENT], True),
-        ([LISTED, raw("", 500)], True),  # the list did
-        ([refused("003")], True),
-        ([refused("999", "KO", 144)], True),
-        ([refused("004")], False),
-        ([raw("", 500)], False),
-    ],
-)
-def test_whether_the_documents_show_that_our_account_is_good(
-    answers: list[Response], *, accepted: bool
-) -> None:
-    assert fetch(*answers, known=KNOWN)[1].accepted is accepted
-
-
-def test_the_credentials_are_tried_by_a_tracking() -> None:
-    session = FakeSession([timeline_error("105")])
-    outcome = Colissimo(BY_PASSWORD).check_credentials(session)
-    assert isinstance(outcome, Failure)
-    assert session.accepted
-    ((what, request),) = session.asked
-    assert what is Capability.TRACKING
-    assert SPEC.sample_number.encode() in (request.body or b"")
-
-
-@pytest.mark.parametrize("kind", [K.TIMEOUT, K.NETWORK, K.RATE_LIMITED])
-def test_a_call_that_failed_keeps_what_is_known(kind: ErrorKind) -> None:
-    failed = Failure(kind, "Colissimo did not answer in time")
-    for answers, known in (
-        ([failed], None),
-        ([DELIVERED, failed], KNOWN),
-        ([DELIVERED, LISTED, failed], KNOWN),
-    ):
-        with pytest.raises(CallError) as caught:
-            fetch(*answers)
-        assert caught.value.failure == replace(failed, delivery=known)
+ACCEPTED_KNOWN: list[Any] = [
+    ([LISTED, DOCUMENT], True),
+    ([LISTED, raw("", 500)], True),  # the list did
+    ([refused("003")], True),
+    ([refused("999", "KO", 144)], True),
+    ([refused("004")], False),
+    ([raw("", 500)], False),
+]
 
 
 # ---------------------------------------------------------------- numbers
 
 
-@pytest.mark.parametrize(
-    "number", [NUMBER, "8R12345678901", "0012345678901", "EY123456785FR", "LL000000000FR", SPEC.sample_number]
-)
-def test_numbers_that_are_asked_about(number: str) -> None:
-    assert malformed(number, SPEC) is None
+NUMBERS: list[Any] = [
+    NUMBER,
+    "8R12345678901",
+    "0012345678901",
+    "EY123456785FR",
+    "LL000000000FR",
+    SPEC.sample_number,
+]
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        "6A0000000001",
-        "6A000000000170",
-        "AA00000000017",
-        "EY1234567890R",
-        "E1123456785FR",
-        "6a00000000017",
-        "6A0000000001X",
-        NUMBER + "\n",
-        "6A٠٠٠٠٠٠٠٠٠١٧",
-        "",
-    ],
-)
-def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC)
-
-
-def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:
-    # A published number, with its digit.
-    assert [n for n in range(10) if not SPEC.is_doubtful(f"RR47312482{n}FR")] == [9]
-    for number in (NUMBER, "6A00000000018", "0012345678901", SPEC.sample_number):
-        assert not SPEC.is_doubtful(number)
+NO_NUMBERS: list[Any] = [
+    "6A0000000001",
+    "6A000000000170",
+    "AA00000000017",
+    "EY1234567890R",
+    "E1123456785FR",
+    "6a00000000017",
+    "6A0000000001X",
+    NUMBER + "\n",
+    "6A٠٠٠٠٠٠٠٠٠١٧",
+    "",
+]
 
 
 # ---------------------------------------------------------------- the client and the simulated services
@@ -983,3 +851,41 @@ def test_another_path_is_no_service() -> None:
     assert not SIMULATED.owns("/tracking-timeline-ws/rest/tracking")
     with pytest.raises(NotUnderstoodError):
         SIMULATED.read(replace(changed(1), path="/api-document/rest/storedocument"))
+
+
+# ---------------------------------------------------------------- the table for all carriers' rules
+
+_CODES = {
+    f"code {n}": (answer, meaning, f"the error code {seen} (HTTP {answer.status}")
+    for n, (answer, meaning, seen) in enumerate(CODES_OF_NO_TABLE)
+}
+TABLE = Table(
+    make=lambda: Colissimo(BY_PASSWORD),
+    number=NUMBER,
+    facts={
+        "name": "Colissimo",
+        "spellings": ("Colissimo International", "Colissimo France", "So Colissimo", "Coliposte"),
+        "limits": {None: "1000/day@Europe/Paris"},
+        "base_url": "https://ws.colissimo.fr",
+        "credentials": (("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD"), ("COLISSIMO_API_KEY",)),
+        "calls": {Capability.TRACKING: 1, Capability.POD: 2},
+    },
+    answers=(DELIVERED, LISTED, DOCUMENT),
+    known=KNOWN,
+    proof=Retrieved.single(PDF, KNOWN, SOURCE),
+    numbers=NUMBERS,
+    no_numbers=NO_NUMBERS,
+    # Of the postal union's numbers alone, here a published one, the digit can be wrong.
+    good_check_digits=[NUMBER, "6A00000000018", "0012345678901", "RR473124829FR"],
+    bad_check_digits=[f"RR47312482{n}FR" for n in range(9)],
+    errors=[BODIES, DOCUMENT_ROWS | _CODES | BODIES, DOCUMENT_ROWS | BODIES],
+    accepted=[(tuple(answers), is_accepted) for answers, is_accepted in ACCEPTED],
+    accepted_known=[(tuple(answers), is_accepted) for answers, is_accepted in ACCEPTED_KNOWN],
+    hostile=[tuple(answers) for answers in HOSTILE_ANSWERS],
+    whole=[refused("999", "KO", 144), refused("999", "KO", 144, status=200), tracked(an_event("AARCFM"))],
+    nobody=(timeline_error("105"), K.NOT_FOUND),
+    status=lambda code: tracked(an_event("COMCFM", "2026-10-01T00:00:00.000"), an_event(code)),
+    delivered=IN_BOTH_SHOP_MODULES,
+    not_delivered=of_status(P.ON_ITS_WAY, P.UNCLEAR),
+    strange=["LIVXXX", "RENXYZ", "RSTXYZ", "livcfm", "7"],
+)

@@ -3,8 +3,7 @@
 The facts are those of the pages of developer.dhl.com, of karrio's connector `dhl_universal`, and of two recorded answers.
 """
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,11 +16,11 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.attempt import malformed
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl import Dhl as SimulatedDhl
-from tests.fakes.answers import HOSTILE, PDF, PNG, damaged, no_answers, raw, response
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless, result
+from tests.carriers.table import Row, Table
+from tests.fakes.answers import HOSTILE, PDF, PNG, raw, response
+from tests.fakes.checks import as_failure, result
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     SandboxSession,
@@ -105,26 +104,6 @@ def test_the_requests_are_those_of_the_documents() -> None:
     assert dict(document.headers) == {"Accept": "application/pdf, image/*"}
 
 
-def test_the_carrier_is_known_by_its_names() -> None:
-    assert (SPEC.key, SPEC.name) == ("dhl", "DHL")
-    assert SPEC.spellings == ("DHL Unified", "DHL Parcel", "DHL Paket", "DHL eCommerce")
-    assert SPEC.limits == {None: "250/day@UTC,1/second"}
-    assert SPEC.credentials == (("DHL_API_KEY",),)
-
-
-def test_the_base_url_is_the_carriers() -> None:
-    assert SPEC.base_url == "https://api-eu.dhl.com"
-    assert SPEC.base_url_setting == "DHL_BASE_URL"
-
-
-def test_the_status_is_asked_even_if_the_delivery_is_known() -> None:
-    outcome, session = fetch(LINKED, DOCUMENT, known=Delivery(AT))
-    assert [what for what, _ in session.asked] == [Capability.TRACKING, Capability.POD]
-    assert outcome == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
-    for known in (None, KNOWN):
-        assert SPEC.calls_for(known) == {Capability.TRACKING: 1, Capability.POD: 1}
-
-
 def test_the_status_and_the_document_can_be_asked_for_by_themselves() -> None:
     client = Dhl(SETTINGS)
     assert client.track(NUMBER, FakeSession([LINKED])) == KNOWN
@@ -138,22 +117,6 @@ def test_the_status_and_the_document_can_be_asked_for_by_themselves() -> None:
 
 def test_the_table_is_that_of_the_sources() -> None:
     assert set(STATUSES) == {"delivered", "pre-transit", "transit", "failure", "unknown"}
-
-
-@pytest.mark.parametrize("code", ["pre-transit", "transit", "failure", "unknown"])
-def test_other_codes_mean_not_delivered(code: str) -> None:
-    failure = failure_of(tracked(a_shipment(code)))
-    assert (failure.kind, failure.http_status, failure.unknown) == (K.NOT_DELIVERED_YET, 200, None)
-    assert failure.message == "The parcel is not delivered yet (Un événement)"
-
-
-@pytest.mark.parametrize("code", ["Delivered", "returned", "7" * 400])
-def test_a_code_that_the_table_lacks_is_told(code: str) -> None:
-    failure = failure_of(tracked(a_shipment(code)))
-    assert failure.kind is K.NOT_DELIVERED_YET
-    assert failure.unknown is not None
-    assert failure.unknown.startswith(f"the event code {code[:59]}")
-    assert len(failure.unknown) < 200
 
 
 def test_the_delivery_of_a_return_is_none_to_the_recipient() -> None:
@@ -181,75 +144,42 @@ def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
         assert fetch(tracked(*listed), DOCUMENT)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
 
 
-@pytest.mark.parametrize(
-    ("proved", "status", "at"),
-    [
-        ("2026-10-05T10:31:00", "2026-10-05T11:00:00", AT),
-        ("2026-10-05T10:31:00+02:00", None, AT),
-        ("2026-10-05T08:31:00Z", None, AT),
-        ("2026-10-05T04:31:00-04:00", None, AT),
-        ("2026-01-05T10:31:00", None, datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
-        ("2026-10-05T10:31:00.123", None, AT.replace(microsecond=123000)),
-        (None, "2026-10-05T10:31:00", AT),
-        ("hier", "2026-10-05T10:31:00", AT),
-        (["2026-10-05T10:31:00"], {"a": 1}, None),
-        (None, None, None),
-        ("9999-12-31T23:59:59-14:00", None, None),
-        ("0001-01-01T00:00:00+14:00", None, None),
-    ],
-)
-def test_the_time_of_delivery(proved: Any, status: Any, at: datetime | None) -> None:
-    answer = delivered(PROOF | {"timestamp": proved, "documentUrl": LINK}, timestamp=status)
-    outcome, _ = fetch(answer, DOCUMENT)
-    assert outcome == Retrieved.single(PDF, Delivery(at, "A DUPONT"), "dhl documentUrl")
-    assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
+TIMES: list[Any] = [
+    ("2026-10-05T10:31:00", "2026-10-05T11:00:00", AT),
+    ("2026-10-05T10:31:00+02:00", None, AT),
+    ("2026-10-05T08:31:00Z", None, AT),
+    ("2026-10-05T04:31:00-04:00", None, AT),
+    ("2026-01-05T10:31:00", None, datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+    ("2026-10-05T10:31:00.123", None, AT.replace(microsecond=123000)),
+    (None, "2026-10-05T10:31:00", AT),
+    ("hier", "2026-10-05T10:31:00", AT),
+    (["2026-10-05T10:31:00"], {"a": 1}, None),
+    (None, None, None),
+    ("9999-12-31T23:59:59-14:00", None, None),
+    ("0001-01-01T00:00:00+14:00", None, None),
+]
 
 
-@pytest.mark.parametrize(
-    ("signed", "signatory"),
-    [
-        (SIGNED, "A DUPONT"),
-        (SIGNED | {"name": None}, "A DUPONT"),
-        ({"familyName": "DUPONT"}, "DUPONT"),
-        ({"givenName": " A ", "familyName": ""}, "A"),
-        ({"name": " MME LEFÈVRE "}, "MME LEFÈVRE"),
-        ({"name": "D\n2026-02-06 - forged"}, r"D\x0a2026-02-06 - forged"),
-        ({"name": "\ud800\u202e"}, r"\ud800\u202e"),
-        ({"name": "X" * 500}, "X" * 99 + "…"),
-        ({"name": ""}, None),
-        ({"name": ["DUPONT"]}, None),
-        ({}, None),
-        ("DUPONT", None),
-        (None, None),
-    ],
-)
-def test_the_signatory(signed: Any, signatory: str | None) -> None:
-    outcome, _ = fetch(delivered(PROOF | {"signed": signed, "documentUrl": LINK}), DOCUMENT)
-    assert outcome == Retrieved.single(PDF, Delivery(AT, signatory), "dhl documentUrl")
-
-
-EARLIER = Delivery(datetime(2026, 10, 1, 9, tzinfo=UTC), "MARTIN")
-
-
-def test_what_was_known_fills_what_the_answer_lacks() -> None:
-    bare = delivered({"documentUrl": LINK}, timestamp=None)
-    assert fetch(bare, DOCUMENT, known=EARLIER)[0] == Retrieved.single(PDF, EARLIER, "dhl documentUrl")
-    no_name = delivered({"documentUrl": LINK})
-    assert fetch(no_name, DOCUMENT, known=EARLIER)[0] == Retrieved.single(
-        PDF, Delivery(AT, "MARTIN"), "dhl documentUrl"
-    )
-    assert fetch(LINKED, DOCUMENT, known=EARLIER)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
-
-
-@pytest.mark.parametrize("answer", [tracked(a_shipment("transit")), UNKNOWN, problem(401), raw("")])
-def test_a_failure_keeps_what_was_known(answer: Response) -> None:
-    assert failure_of(answer, known=EARLIER) == replace(failure_of(answer), delivery=EARLIER)
+SIGNATORIES: list[Any] = [
+    (SIGNED, "A DUPONT"),
+    (SIGNED | {"name": None}, "A DUPONT"),
+    ({"familyName": "DUPONT"}, "DUPONT"),
+    ({"givenName": " A ", "familyName": ""}, "A"),
+    ({"name": " MME LEFÈVRE "}, "MME LEFÈVRE"),
+    ({"name": "D\n2026-02-06 - forged"}, r"D\x0a2026-02-06 - forged"),
+    ({"name": "\ud800\u202e"}, r"\ud800\u202e"),
+    ({"name": "X" * 500}, "X" * 99 + "…"),
+    ({"name": ""}, None),
+    ({"name": ["DUPONT"]}, None),
+    ({}, None),
+    ("DUPONT", None),
+    (None, None),
+]
 
 
 # ---------------------------------------------------------------- errors
 
-ERRORS: dict[str, tuple[Response, ErrorKind]] = {
-    **no_answers(),
+ERRORS: dict[str, Row] = {
     "404": (UNKNOWN, K.NOT_FOUND),
     "404, empty": (raw("", 404), K.NOT_FOUND),
     "400 about the number": (problem(400, "Bad Request", "Invalid trackingNumber"), K.INVALID_TRACKING),
@@ -278,13 +208,6 @@ ERRORS: dict[str, tuple[Response, ErrorKind]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "kind"), ERRORS.values(), ids=ERRORS.keys())
-def test_errors(answer: Response, kind: ErrorKind) -> None:
-    failure = failure_of(answer)
-    assert (failure.kind, failure.http_status, failure.delivery) == (kind, answer.status, None)
-    assert "DHL" in failure.message
-
-
 def test_the_words_of_an_error_are_told() -> None:
     assert failure_of(problem(500)).message == "DHL is unavailable (HTTP 500): A detail"
     assert failure_of(problem(500, detail=None)).message == "DHL is unavailable (HTTP 500): A title"
@@ -292,12 +215,6 @@ def test_the_words_of_an_error_are_told() -> None:
     assert failure_of(UNKNOWN).message == (
         "DHL does not know this number: No shipment with given tracking number found."
     )
-
-
-def test_too_many_calls_are_the_lines_business() -> None:
-    with pytest.raises(CallError) as failed:
-        fetch(LIMITED)
-    assert failed.value.failure.kind is K.RATE_LIMITED
 
 
 # ---------------------------------------------------------------- the link
@@ -463,14 +380,6 @@ def test_an_answer_that_the_line_refuses_is_no_document() -> None:
     assert failure.message == "The parcel is delivered, but DHL's link to the proof gave no document"
 
 
-@pytest.mark.parametrize("kind", [K.TIMEOUT, K.NETWORK, K.SERVER_ERROR, K.RATE_LIMITED])
-def test_another_failure_of_that_call_is_what_the_line_says(kind: ErrorKind) -> None:
-    failed_call = Failure(kind, "of the line")
-    with pytest.raises(CallError) as failed:
-        fetch(LINKED, failed_call)
-    assert failed.value.failure == replace(failed_call, delivery=KNOWN)
-
-
 def test_a_tracking_that_the_line_refuses_is_what_the_line_says() -> None:
     redirect = Failure(K.BAD_RESPONSE, "DHL answered with a redirect, which is not followed")
     with pytest.raises(CallError) as failed:
@@ -481,67 +390,36 @@ def test_a_tracking_that_the_line_refuses_is_what_the_line_says() -> None:
 # ---------------------------------------------------------------- our account
 
 
-@pytest.mark.parametrize(
-    ("answers", "accepted"),
-    [
-        ([LINKED, DOCUMENT], True),
-        ([LINKED, NO_DOCUMENTS["unauthorized"]], True),
-        ([delivered()], True),
-        ([tracked(a_shipment("transit"))], True),
-        ([UNKNOWN], True),
-        ([problem(400, detail="trackingNumber")], True),
-        ([problem(400)], False),
-        ([problem(401)], False),
-        ([problem(403)], False),
-        ([problem(500)], False),
-        ([raw("<html/>")], False),
-    ],
-)
-def test_whether_an_answer_shows_that_our_key_is_good(answers: list[Response], *, accepted: bool) -> None:
-    assert fetch(*answers)[1].accepted is accepted
-
-
-def test_the_key_is_tried_with_a_number_that_is_nobodys() -> None:
-    session = FakeSession([UNKNOWN])
-    outcome = Dhl(SETTINGS).check_credentials(session)
-    assert isinstance(outcome, Failure)
-    assert (outcome.kind, session.accepted) == (K.NOT_FOUND, True)
-    assert f"trackingNumber={SPEC.sample_number}&" in session.asked[0][1].path
+ACCEPTED: list[Any] = [
+    ([LINKED, DOCUMENT], True),
+    ([LINKED, NO_DOCUMENTS["unauthorized"]], True),
+    ([delivered()], True),
+    ([tracked(a_shipment("transit"))], True),
+    ([UNKNOWN], True),
+    ([problem(400, detail="trackingNumber")], True),
+    ([problem(400)], False),
+    ([problem(401)], False),
+    ([problem(403)], False),
+    ([problem(500)], False),
+    ([raw("<html/>")], False),
+]
 
 
 # ---------------------------------------------------------------- numbers
 
 
-@pytest.mark.parametrize("number", [NUMBER, "12345678", "1234567891", "A" * 40, SPEC.sample_number])
-def test_numbers_that_are_asked_about(number: str) -> None:
-    assert malformed(number, SPEC) is None
-    assert not SPEC.is_doubtful(number)
+NUMBERS: list[Any] = [NUMBER, "12345678", "1234567891", "A" * 40, SPEC.sample_number]
 
 
-@pytest.mark.parametrize(
-    "number", ["1234567", "A" * 41, "jjd00012345678901234", "JJD-0001", "12345678\n", "１２３４５６７８", ""]
-)
-def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC)
-
-
-# ---------------------------------------------------------------- what no carrier should answer
-
-
-def test_no_text_of_an_answer_can_forge_a_line() -> None:
-    for status in (400, 401, 403, 404, 500):
-        assert_harmless(failure_of(problem(status, HOSTILE, HOSTILE)))
-    failure = failure_of(tracked(a_shipment(HOSTILE, description=HOSTILE)))
-    assert failure.unknown is not None
-    assert_harmless(failure)
-    for url in (HOSTILE, "https://evil.example/" + HOSTILE):
-        assert_harmless(failure_of(delivered(PROOF | {"documentUrl": url})))
-
-
-def test_damaged_answers_are_answers_too() -> None:
-    for answer in damaged(LINKED, DOCUMENT, UNKNOWN):
-        session = FakeSession([answer, answer])
-        assert isinstance(Dhl(SETTINGS).fetch(NUMBER, None, session), Failure | Retrieved)
+NO_NUMBERS: list[Any] = [
+    "1234567",
+    "A" * 41,
+    "jjd00012345678901234",
+    "JJD-0001",
+    "12345678\n",
+    "１２３４５６７８",
+    "",
+]
 
 
 # ---------------------------------------------------------------- against the simulated carrier
@@ -576,3 +454,51 @@ def test_a_wrong_key_is_refused_at_once() -> None:
 def test_the_simulated_carrier_is_strict(method: str, path: str, query: str, status: int) -> None:
     request = HttpRequest(method, path, {"dhl-api-key": "10000001-123456"}, b"", query)
     assert refusal_of(SIMULATED, request).status == status
+
+
+# ---------------------------------------------------------------- the table for all carriers' rules
+
+TABLE = Table(
+    make=lambda: Dhl(SETTINGS),
+    number=NUMBER,
+    facts={
+        "name": "DHL",
+        "spellings": ("DHL Unified", "DHL Parcel", "DHL Paket", "DHL eCommerce"),
+        "limits": {None: "250/day@UTC,1/second"},
+        "credentials": (("DHL_API_KEY",),),
+        "base_url": "https://api-eu.dhl.com",
+        "calls": {Capability.TRACKING: 1, Capability.POD: 1},
+    },
+    answers=(LINKED, DOCUMENT),
+    known=KNOWN,
+    proof=Retrieved.single(PDF, KNOWN, "dhl documentUrl"),
+    numbers=[],
+    no_numbers=NO_NUMBERS,
+    good_check_digits=NUMBERS,
+    errors=[ERRORS],
+    # Whatever else a link gives is no document yet.
+    of_no_answer=lambda place, _, meaning: K.POD_NOT_AVAILABLE_YET if place else meaning,
+    limited=[LIMITED],
+    accepted=[(tuple(answers), is_accepted) for answers, is_accepted in ACCEPTED],
+    hostile=[
+        *(problem(status, HOSTILE, HOSTILE) for status in (400, 401, 403, 404, 500)),
+        tracked(a_shipment(HOSTILE, description=HOSTILE)),
+        *(delivered(PROOF | {"documentUrl": url}) for url in (HOSTILE, "https://evil.example/" + HOSTILE)),
+    ],
+    whole=[UNKNOWN],
+    nobody=(UNKNOWN, K.NOT_FOUND),
+    status=lambda code: tracked(a_shipment(code)),
+    not_delivered=["pre-transit", "transit", "failure", "unknown"],
+    strange=["Delivered", "returned"],
+    times=[
+        (delivered(PROOF | {"timestamp": proved, "documentUrl": LINK}, timestamp=status), at)
+        for proved, status, at in TIMES
+    ],
+    signed=lambda name: delivered(PROOF | {"signed": {"name": name}, "documentUrl": LINK}),
+    signatories=[
+        (delivered(PROOF | {"signed": signed, "documentUrl": LINK}), signatory)
+        for signed, signatory in SIGNATORIES
+    ],
+    bare=delivered({"documentUrl": LINK}, timestamp=None),
+    nameless=delivered({"documentUrl": LINK}),
+)

@@ -6,8 +6,7 @@ answer of the POD call.
 
 import base64
 import json
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,15 +18,15 @@ from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Piece, Retrieved
+from recours.core.outcome import Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
-from recours.runs.attempt import malformed
 from recours.sandbox import Parcel, Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl_express import DhlExpress as SimulatedDhlExpress
 from recours.sandbox.dhl_express import waybill_of
-from tests.fakes.answers import HOSTILE, PDF, PNG, b64, damaged, in_lines, no_answers, raw, response
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless, result
+from tests.carriers.table import Row, Table
+from tests.fakes.answers import HOSTILE, PDF, PNG, b64, raw, response
+from tests.fakes.checks import as_failure, result
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -38,7 +37,6 @@ from tests.fakes.simulated import (
     parcel_state,
     refusal_of,
 )
-from tests.rows import row
 
 NUMBER = "1234567891"
 SETTINGS = {
@@ -175,39 +173,12 @@ def test_every_call_has_a_reference_of_its_own_of_the_length_that_is_allowed() -
     assert all(28 <= len(reference) <= 36 for reference in references)
 
 
-def test_the_carrier_is_known_by_its_names() -> None:
-    assert (SPEC.key, SPEC.name) == ("dhl_express", "DHL Express")
-    assert SPEC.spellings == ("DHL Express Worldwide", "DHL Express International")
-    assert SPEC.limits == {None: "250/day@Europe/Paris"}
-    assert SPEC.credentials == (tuple(SETTINGS),)
-
-
-def test_the_base_url_is_the_carriers() -> None:
-    assert SPEC.base_url == "https://express.api.dhl.com"
-    assert SPEC.base_url_setting == "DHL_EXPRESS_BASE_URL"
-
-
 def test_the_account_number_cannot_break_the_query() -> None:
     session = FakeSession([WITH_POD])
     account = "12&content=x y#é"
     DhlExpress(SETTINGS | {"DHL_EXPRESS_ACCOUNT_NUMBER": account}).fetch(NUMBER, KNOWN, session)
     query = parse_qs(urlsplit(session.asked[0][1].path).query)
     assert query == {"shipperAccountNumber": [account], "content": ["epod-summary"]}
-
-
-def test_a_shipment_known_to_be_delivered_goes_straight_to_the_document() -> None:
-    outcome, session = fetch(WITH_POD, known=KNOWN)
-    assert [what for what, _ in session.asked] == [Capability.POD]
-    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
-    assert SPEC.calls_for(KNOWN) == {Capability.POD: 1}
-    assert SPEC.calls_for(None) == {Capability.TRACKING: 1, Capability.POD: 1}
-
-
-def test_the_line_learns_of_the_delivery_before_the_document_is_asked_for() -> None:
-    timed_out = Failure(K.TIMEOUT, "DHL Express did not answer in time")
-    with pytest.raises(CallError) as failed:
-        fetch(DELIVERED, timed_out)
-    assert failed.value.failure == replace(timed_out, delivery=KNOWN)
 
 
 # ---------------------------------------------------------------- the tracking's answers
@@ -265,22 +236,6 @@ def test_the_table_is_the_carriers_list() -> None:
     assert meaning(ParcelStatus.RETURNED, ParcelStatus.DESTROYED) == ["DS", "RT"]
 
 
-@pytest.mark.parametrize("code", ["OK", "DD", "101"])
-def test_delivered_codes_lead_to_the_document(code: str) -> None:
-    outcome, session = fetch(tracked(IN_TRANSIT, an_event(code, signedBy="DUPONT")), WITH_POD)
-    assert len(session.asked) == 2
-    assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
-
-
-def test_other_codes_mean_not_delivered() -> None:
-    for code in meaning(ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT, ParcelStatus.UNCLEAR):
-        with row(code):
-            failure = failure_of(tracked(IN_TRANSIT, an_event(code)))
-            assert (failure.kind, failure.http_status) == (K.NOT_DELIVERED_YET, 200)
-            assert failure.unknown is None
-            assert failure.message == "The parcel is not delivered yet (Un événement)"
-
-
 RETURNED = an_event("RT", hour="12:00:00")
 DESTROYED = an_event("DS", hour="12:00:00")
 LATER = {"time": "14:00:00"}
@@ -304,15 +259,6 @@ def test_what_is_final_and_no_delivery_to_the_recipient(
         failure = failure_of(tracked(*ordered))
         assert (failure.kind, failure.unknown, failure.delivery) == (kind, None, None)
         assert failure.message.startswith(f"DHL Express says that the parcel {words}")
-
-
-@pytest.mark.parametrize("code", ["ZZ", "105", "ok", "7" * 400])
-def test_a_code_that_the_tables_lack_is_told(code: str) -> None:
-    failure = failure_of(tracked(IN_TRANSIT, an_event(code)))
-    assert failure.kind is K.NOT_DELIVERED_YET
-    assert failure.unknown is not None
-    assert failure.unknown.startswith(f"the event code {code[:59]}")
-    assert len(failure.unknown) < 200
 
 
 # ---------------------------------------------------------------- the identifier of a piece
@@ -393,57 +339,44 @@ def test_what_comes_after_the_delivery_does_not_undo_it() -> None:
     assert fetch(tracked(HANDED_OVER, after), WITH_POD)[0] == Retrieved.single(PDF, KNOWN, SOURCE)
 
 
-@pytest.mark.parametrize(
-    ("day", "hour", "offset", "at"),
-    [
-        ("2026-10-05", "10:31:00", "+02:00", AT),
-        ("2026-10-05", "10:31:00", "+0200", AT),
-        ("2026-10-05", "04:31:00", "-04:00", AT),
-        ("2026-10-05", "08:31:00", "Z", AT),
-        ("2026-10-05", "10:31", "+02:00", AT),
-        ("2026-10-05", "10:31:00", None, AT),  # French local time, of summer
-        ("2026-10-05", "10:31:00", "", AT),
-        ("2026-10-05", "10:31:00", "GMT+2", AT),
-        ("2026-01-05", "10:31:00", None, datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),  # and of winter
-        ("2026-10-05", None, None, datetime(2026, 10, 4, 22, tzinfo=UTC)),
-        ("", "10:31:00", "+02:00", None),
-        (None, None, None, None),
-        (20261005, 1031, 2, AT),
-        ("hier", "10:31:00", "+02:00", None),
-        ("9999-12-31", "23:59:59", "-14:00", datetime(9999, 12, 31, 22, 59, 59, tzinfo=UTC)),  # French
-        ("0001-01-01", "00:00:00", "+14:00", None),
-    ],
-)
-def test_the_time_of_delivery(day: Any, hour: Any, offset: Any, at: datetime | None) -> None:
-    outcome, _ = fetch(tracked(an_event("OK", day, hour, offset, signedBy="DUPONT")), WITH_POD)
-    assert outcome == Retrieved.single(PDF, Delivery(at, "DUPONT"), SOURCE)
-    assert outcome.delivery.at is None or outcome.delivery.at.utcoffset() == timedelta()
+TIMES: list[Any] = [
+    ("2026-10-05", "10:31:00", "+02:00", AT),
+    ("2026-10-05", "10:31:00", "+0200", AT),
+    ("2026-10-05", "04:31:00", "-04:00", AT),
+    ("2026-10-05", "08:31:00", "Z", AT),
+    ("2026-10-05", "10:31", "+02:00", AT),
+    ("2026-10-05", "10:31:00", None, AT),  # French local time, of summer
+    ("2026-10-05", "10:31:00", "", AT),
+    ("2026-10-05", "10:31:00", "GMT+2", AT),
+    ("2026-01-05", "10:31:00", None, datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),  # and of winter
+    ("2026-10-05", None, None, datetime(2026, 10, 4, 22, tzinfo=UTC)),
+    ("", "10:31:00", "+02:00", None),
+    (None, None, None, None),
+    (20261005, 1031, 2, AT),
+    ("hier", "10:31:00", "+02:00", None),
+    ("9999-12-31", "23:59:59", "-14:00", datetime(9999, 12, 31, 22, 59, 59, tzinfo=UTC)),  # French
+    ("0001-01-01", "00:00:00", "+14:00", None),
+]
 
 
-@pytest.mark.parametrize(
-    ("signed", "description", "signatory"),
-    [
-        ("DUPONT", "Delivered", "DUPONT"),
-        (" MME LEFÈVRE ", "Delivered", "MME LEFÈVRE"),
-        ("DUPONT", "Delivered : MARTIN", "DUPONT"),
-        ("", "Delivered : DUPONT", "DUPONT"),
-        (" ", "Shipment delivered: DUPONT", "DUPONT"),
-        (None, "DELIVERED :DUPONT ", "DUPONT"),
-        (None, "Delivered : A : B", "A : B"),
-        ("", "Delivered", None),
-        ("", "Delivered :", None),
-        ("", "Undelivered : DUPONT", None),
-        (None, None, None),
-        (["DUPONT"], 7, None),
-        ("D\n2026-02-06 - forged", "Delivered", r"D\x0a2026-02-06 - forged"),
-        ("\ud800\u202e", "Delivered", r"\ud800\u202e"),
-        ("X" * 500, "Delivered", "X" * 99 + "…"),
-        ("", "Delivered : " + "X" * 500, "X" * 99 + "…"),
-    ],
-)
-def test_the_signatory(signed: Any, description: Any, signatory: str | None) -> None:
-    event = an_event("OK", signedBy=signed, description=description)
-    assert fetch(tracked(event), WITH_POD)[0] == Retrieved.single(PDF, Delivery(AT, signatory), SOURCE)
+SIGNATORIES: list[Any] = [
+    ("DUPONT", "Delivered", "DUPONT"),
+    (" MME LEFÈVRE ", "Delivered", "MME LEFÈVRE"),
+    ("DUPONT", "Delivered : MARTIN", "DUPONT"),
+    ("", "Delivered : DUPONT", "DUPONT"),
+    (" ", "Shipment delivered: DUPONT", "DUPONT"),
+    (None, "DELIVERED :DUPONT ", "DUPONT"),
+    (None, "Delivered : A : B", "A : B"),
+    ("", "Delivered", None),
+    ("", "Delivered :", None),
+    ("", "Undelivered : DUPONT", None),
+    (None, None, None),
+    (["DUPONT"], 7, None),
+    ("D\n2026-02-06 - forged", "Delivered", r"D\x0a2026-02-06 - forged"),
+    ("\ud800\u202e", "Delivered", r"\ud800\u202e"),
+    ("X" * 500, "Delivered", "X" * 99 + "…"),
+    ("", "Delivered : " + "X" * 500, "X" * 99 + "…"),
+]
 
 
 def test_the_latest_delivery_that_names_somebody_tells_the_signatory() -> None:
@@ -483,7 +416,7 @@ def test_a_shipment_without_events_is_not_delivered() -> None:
 # ---------------------------------------------------------------- errors
 
 UNSAID: dict[str, Any] = {"additionalDetails": []}
-BY_TEXT: dict[str, tuple[Response, ErrorKind]] = {
+BY_TEXT: dict[str, Row] = {
     "its field": (
         problem(400, "Wrong format", "Parameters not having correct format: shipmentTrackingNumber (string)"),
         K.INVALID_TRACKING,
@@ -514,8 +447,7 @@ BY_TEXT: dict[str, tuple[Response, ErrorKind]] = {
     ),
     "details that are no list": (problem(400, additionalDetails="shipmentTrackingNumber"), K.BAD_RESPONSE),
 }
-BY_STATUS: dict[str, tuple[Response, ErrorKind]] = {
-    **no_answers(),
+BY_STATUS: dict[str, Row] = {
     "401": (problem(401, "Unauthorized", "Invalid credentials"), K.AUTH_FAILED),
     "401, a page": (raw("<html>401</html>", 401), K.AUTH_FAILED),
     "401, empty": (raw("", 401), K.AUTH_FAILED),
@@ -531,33 +463,6 @@ BY_STATUS: dict[str, tuple[Response, ErrorKind]] = {
     "no UTF-8": (raw('{"shipments": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
 }
 ERRORS = {**{f"names {name}": row for name, row in BY_TEXT.items()}, **BY_STATUS}
-
-
-@pytest.mark.parametrize(("answer", "kind"), ERRORS.values(), ids=ERRORS.keys())
-def test_errors_of_either_call(answer: Response, kind: ErrorKind) -> None:
-    tracking = failure_of(answer)
-    assert (tracking.kind, tracking.http_status, tracking.delivery) == (kind, answer.status, None)
-    assert "DHL Express" in tracking.message
-    pod = failure_of(DELIVERED, answer)
-    assert (pod.kind, pod.http_status) == (kind, answer.status)
-    # What the tracking told is not to be asked again.
-    assert pod.delivery == KNOWN
-
-
-def test_an_unknown_shipment() -> None:
-    for answer in (
-        problem(404, "Not data found", "No data found"),
-        response({}, 404),
-        raw("", 404),
-        raw("<p>", 404),
-    ):
-        failure = failure_of(answer)
-        assert (failure.kind, failure.http_status) == (K.NOT_FOUND, 404)
-        assert "DHL Express" in failure.message
-
-
-def test_no_proof_for_a_shipment_that_is_not_delivered_is_not_asked_for() -> None:
-    assert failure_of(tracked(IN_TRANSIT)).kind is K.NOT_DELIVERED_YET
 
 
 @pytest.mark.parametrize("answer", [NO_DATA, problem(404, "Not Found"), raw("", 404)])
@@ -579,14 +484,6 @@ def test_the_words_of_an_error_are_told() -> None:
     )
 
 
-@pytest.mark.parametrize("answer", [raw("Too many requests", 429), problem(429)])
-def test_too_many_calls_are_the_lines_business(answer: Response) -> None:
-    for answers in ([answer], [DELIVERED, answer]):
-        with pytest.raises(CallError) as failed:
-            fetch(*answers)
-        assert failed.value.failure.kind is K.RATE_LIMITED
-
-
 SHAPES = [
     {"shipments": {}},
     {"shipments": []},
@@ -597,11 +494,6 @@ SHAPES = [
     {"shipments": {"item": [a_shipment(HANDED_OVER)]}},
     {"shipments": [{"shipmentTrackingNumber": [NUMBER], "events": {"item": [HANDED_OVER]}}]},
 ]
-
-
-@pytest.mark.parametrize("tree", SHAPES)
-def test_trackings_of_another_shape(tree: Any) -> None:
-    assert failure_of(response(tree)).kind is K.BAD_RESPONSE
 
 
 @pytest.mark.parametrize(
@@ -643,14 +535,7 @@ def test_all_proofs_are_kept() -> None:
     assert outcome == Retrieved((Piece(PDF, SOURCE), Piece(PNG, SOURCE)), KNOWN)
 
 
-@pytest.mark.parametrize("width", [4, 76])
-def test_base64_in_lines_is_read(width: int) -> None:
-    assert fetch(proved(a_document(in_lines(b64(PDF), width))), known=KNOWN)[0] == Retrieved.single(
-        PDF, KNOWN, SOURCE
-    )
-
-
-WITHOUT_DOCUMENT: dict[str, tuple[Response, ErrorKind]] = {
+WITHOUT_DOCUMENT: dict[str, Row] = {
     "none": (proved(), K.POD_NOT_AVAILABLE_YET),
     "empty": (proved(a_document("")), K.POD_NOT_AVAILABLE_YET),
     "no content": (proved({"typeCode": "POD"}), K.POD_NOT_AVAILABLE_YET),
@@ -665,110 +550,52 @@ WITHOUT_DOCUMENT: dict[str, tuple[Response, ErrorKind]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind"), WITHOUT_DOCUMENT.values(), ids=[f"document: {name}" for name in WITHOUT_DOCUMENT]
-)
-def test_answers_without_a_document(answer: Response, kind: ErrorKind) -> None:
-    failure = failure_of(DELIVERED, answer)
-    assert (failure.kind, failure.delivery, failure.http_status) == (kind, KNOWN, 200)
-    assert failure_of(answer, known=KNOWN) == failure
-
-
 # ---------------------------------------------------------------- our account
 
 
-@pytest.mark.parametrize(
-    ("answers", "accepted"),
-    [
-        ([DELIVERED, problem(500)], True),  # the tracking presents it too
-        ([tracked(IN_TRANSIT)], True),
-        ([problem(404)], True),
-        ([problem(400, detail="shipmentTrackingNumber")], True),
-        ([problem(400)], False),
-        ([problem(401)], False),
-        ([problem(500)], False),
-        ([raw("<html/>")], False),
-    ],
-)
-def test_whether_an_answer_shows_that_our_account_is_good(answers: list[Response], *, accepted: bool) -> None:
-    assert fetch(*answers)[1].accepted is accepted
+ACCEPTED: list[Any] = [
+    ([DELIVERED, problem(500)], True),  # the tracking presents it too
+    ([tracked(IN_TRANSIT)], True),
+    ([problem(404)], True),
+    ([problem(400, detail="shipmentTrackingNumber")], True),
+    ([problem(400)], False),
+    ([problem(401)], False),
+    ([problem(500)], False),
+    ([raw("<html/>")], False),
+]
 
 
-@pytest.mark.parametrize(
-    ("answer", "accepted"), [(NO_DATA, True), (WITH_POD, True), (problem(401), False), (problem(503), False)]
-)
-def test_the_document_shows_it_too(answer: Response, *, accepted: bool) -> None:
-    assert fetch(answer, known=KNOWN)[1].accepted is accepted
-
-
-def test_credentials_are_tried_with_a_number_that_is_nobodys() -> None:
-    session = FakeSession([problem(404)])
-    outcome = DhlExpress(SETTINGS).check_credentials(session)
-    assert isinstance(outcome, Failure)
-    assert (outcome.kind, session.accepted) == (K.NOT_FOUND, True)
-    assert session.asked[0][1].path.startswith("/mydhlapi/shipments/0000000000/tracking?")
+ACCEPTED_KNOWN: list[Any] = [(NO_DATA, True), (WITH_POD, True), (problem(401), False), (problem(503), False)]
 
 
 # ---------------------------------------------------------------- numbers
 
 
-@pytest.mark.parametrize(
-    "number",
-    [NUMBER, "9356579890", "12345678901", SPEC.sample_number, "JJD0099999999", PIECE, "JD014600003801893246"],
-)
-def test_numbers_that_are_asked_about(number: str) -> None:
-    assert malformed(number, SPEC) is None
+NUMBERS: list[Any] = [
+    NUMBER,
+    "9356579890",
+    "12345678901",
+    SPEC.sample_number,
+    "JJD0099999999",
+    PIECE,
+    "JD014600003801893246",
+]
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        "123456789",
-        "123456789012",
-        "JJD01234567",
-        "J1234567890",
-        "JVGLX1234567890",
-        "123456789A",
-        "1234567891\n",
-        "١٢٣٤٥٦٧٨٩١",
-        "",
-    ],
-)
-def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC)
+NO_NUMBERS: list[Any] = [
+    "123456789",
+    "123456789012",
+    "JJD01234567",
+    "J1234567890",
+    "JVGLX1234567890",
+    "123456789A",
+    "1234567891\n",
+    "١٢٣٤٥٦٧٨٩١",
+    "",
+]
 
 
 PUBLISHED = ["9356579890", "4818240420", "5584773180", "2449648740"]
-
-
-@pytest.mark.parametrize("number", [*PUBLISHED, NUMBER[:-1] + str(123456789 % 7), SPEC.sample_number])
-def test_a_check_digit_that_fits(number: str) -> None:
-    assert not SPEC.is_doubtful(number)
-    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
-    assert SPEC.is_doubtful(wrong)
-
-
-def test_eleven_digits_have_no_check_digit() -> None:
-    assert not any(SPEC.is_doubtful(f"1234567890{last}") for last in range(10))
-
-
-# ---------------------------------------------------------------- what no carrier should answer
-
-
-def test_no_text_of_an_answer_can_forge_a_line() -> None:
-    for status in (400, 401, 403, 404, 422, 500):
-        for answers in ([problem(status, HOSTILE, HOSTILE)], [DELIVERED, problem(status, HOSTILE, HOSTILE)]):
-            assert_harmless(failure_of(*answers), most=450)
-    failure = failure_of(tracked(an_event(HOSTILE, description=HOSTILE)))
-    assert failure.unknown is not None
-    assert_harmless(failure)
-
-
-def test_damaged_answers_are_answers_too() -> None:
-    wrong = problem(400, detail="shipmentTrackingNumber")
-    for answer in damaged(DELIVERED, WITH_POD, NO_DATA, wrong):
-        session = FakeSession([answer, answer])
-        assert isinstance(DhlExpress(SETTINGS).fetch(NUMBER, None, session), Failure | Retrieved)
 
 
 # ---------------------------------------------------------------- against the simulated carrier
@@ -842,3 +669,61 @@ def test_the_simulated_carrier_shows_as_much_as_was_asked_for() -> None:
     assert events("trackingView=shipment-details-only") == []
     assert "GMTOffset" not in events(GOOD)[-1]
     assert events(GOOD + "&requestGMTOffsetPerEvent=true")[-1]["GMTOffset"] == "+02:00"
+
+
+# ---------------------------------------------------------------- the table for all carriers' rules
+
+_UNKNOWN = [problem(404, "Not data found", "No data found"), response({}, 404), raw("", 404), raw("<p>", 404)]
+_HOSTILE = [problem(status, HOSTILE, HOSTILE) for status in (400, 401, 403, 404, 422, 500)]
+_FITTING = [*PUBLISHED, "1234567891", SPEC.sample_number]
+TABLE = Table(
+    make=a_client,
+    number=NUMBER,
+    facts={
+        "name": "DHL Express",
+        "spellings": ("DHL Express Worldwide", "DHL Express International"),
+        "limits": {None: "250/day@Europe/Paris"},
+        "credentials": (tuple(SETTINGS),),
+        "base_url": "https://express.api.dhl.com",
+        "calls": {Capability.TRACKING: 1, Capability.POD: 1},
+    },
+    answers=(DELIVERED, WITH_POD),
+    known=KNOWN,
+    proof=Retrieved.single(PDF, KNOWN, SOURCE),
+    numbers=NUMBERS,
+    no_numbers=NO_NUMBERS,
+    # Eleven digits have none.
+    good_check_digits=[*_FITTING, *(f"1234567890{last}" for last in range(10))],
+    bad_check_digits=[number[:-1] + str((int(number[-1]) + 1) % 10) for number in _FITTING],
+    errors=[
+        {
+            **ERRORS,
+            **{f"unknown {n}": (answer, K.NOT_FOUND) for n, answer in enumerate(_UNKNOWN)},
+            **{f"shape {n}": (response(tree), K.BAD_RESPONSE) for n, tree in enumerate(SHAPES)},
+        },
+        ERRORS | WITHOUT_DOCUMENT,
+    ],
+    limited=[raw("Too many requests", 429), problem(429)],
+    accepted=[(tuple(answers), is_accepted) for answers, is_accepted in ACCEPTED],
+    accepted_known=ACCEPTED_KNOWN,
+    hostile=[
+        *_HOSTILE,
+        *((DELIVERED, answer) for answer in _HOSTILE),
+        tracked(an_event(HOSTILE, description=HOSTILE)),
+    ],
+    whole=[NO_DATA, problem(400, detail="shipmentTrackingNumber")],
+    nobody=(problem(404), K.NOT_FOUND),
+    status=lambda code: tracked(IN_TRANSIT, an_event(code, signedBy="DUPONT")),
+    delivered=["OK", "DD", "101"],
+    not_delivered=meaning(ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT, ParcelStatus.UNCLEAR),
+    strange=["ZZ", "105", "ok"],
+    times=[
+        (tracked(an_event("OK", day, hour, offset, signedBy="DUPONT")), at) for day, hour, offset, at in TIMES
+    ],
+    signed=lambda name: tracked(an_event("OK", signedBy=name)),
+    signatories=[
+        (tracked(an_event("OK", signedBy=signed, description=description)), signatory)
+        for signed, description, signatory in SIGNATORIES
+    ],
+    encoded=lambda encoded: proved(a_document(encoded)),
+)

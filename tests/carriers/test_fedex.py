@@ -23,7 +23,6 @@ from recours.carriers.fedex import (
     SPEC,
     FedEx,
     document_request,
-    parse_document,
     parse_tracking,
 )
 from recours.carriers.message import Request, Response, Wait
@@ -33,23 +32,18 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.documents.kinds import media_type_of
-from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.fedex import FedEx as SimulatedFedEx
+from tests.carriers.table import Row, Table
 from tests.fakes.answers import (
     HOSTILE,
-    ODD,
     PDF,
     PNG,
     b64,
-    damaged,
-    in_lines,
-    no_answers,
     raw,
-    replaced,
     response,
 )
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless
+from tests.fakes.checks import as_failure, assert_examples
 from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -61,7 +55,6 @@ from tests.fakes.simulated import (
     question_of,
     refusal_of,
 )
-from tests.rows import row
 
 NUMBER = "123456789012"
 UNIQUE = "1~123456789012~FX"
@@ -293,32 +286,7 @@ def test_each_call_alone() -> None:
     assert client.track(NUMBER, refused) == tracking_of(NOT_FOUND)
 
 
-def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
-    client = FedEx(SETTINGS)
-    session = FakeSession([TOKEN, NOT_FOUND], client)
-    outcome = client.check_credentials(session)
-    assert isinstance(outcome, Failure)
-    assert (outcome.kind, session.accepted) == (ErrorKind.NOT_FOUND, True)
-    assert b"000000000000" in (session.asked[1][1].body or b"")
-
-
 # ---------------------------------------------------------------- tokens
-
-
-def test_one_token_serves_several_fetches_and_is_renewed_before_its_end() -> None:
-    client = FedEx(SETTINGS)
-    answers = [TOKEN, DELIVERED, WITH_POD, WITH_POD, a_token("new"), WITH_POD]
-    session = FakeSession(answers, client)
-    assert client.setup_calls(NOW) == {Capability.TOKEN: 1}
-    assert client.fetch(NUMBER, None, session) == client.fetch(NUMBER, KNOWN, session) == GOT
-    assert (client.setup_calls(NOW), client.secrets()) == ({}, ("tok",))
-    session.at = NOW + timedelta(seconds=3599 - 119)
-    assert client.setup_calls(session.at) == {Capability.TOKEN: 1}
-    assert client.fetch(NUMBER, KNOWN, session) == GOT
-    asked = [what for what, _ in session.asked]
-    assert asked.count(Capability.TOKEN) == 2
-    assert session.asked[-1][1].headers["Authorization"] == "Bearer new"
-    assert client.secrets() == ("new", "tok")
 
 
 EXPIRED = error(
@@ -326,34 +294,7 @@ EXPIRED = error(
 )
 
 
-def test_a_refused_token_is_renewed_once_for_either_call() -> None:
-    outcome, session = fetch(EXPIRED, a_token("2"), DELIVERED, EXPIRED, a_token("3"), WITH_POD)
-    assert outcome == GOT
-    sent = [r.headers["Authorization"] for what, r in session.asked if what is not Capability.TOKEN]
-    assert sent == ["Bearer tok", "Bearer 2", "Bearer 2", "Bearer 3"]
-
-
-def test_a_second_refusal_is_one_of_our_account() -> None:
-    outcome, session = fetch(EXPIRED, a_token("new"), EXPIRED)
-    assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.http_status, outcome.delivery) == (ErrorKind.AUTH_FAILED, 401, None)
-    assert not session.accepted
-    at_documents = failure_of(DELIVERED, EXPIRED, a_token("new"), EXPIRED)
-    assert (at_documents.kind, at_documents.delivery) == (ErrorKind.AUTH_FAILED, KNOWN)
-
-
 BAD_CLIENT = error(401, "NOT.AUTHORIZED.ERROR", "The given client credentials were not valid.")
-
-
-def test_a_refusal_of_the_token_call_is_one_of_our_account() -> None:
-    client = FedEx(SETTINGS)
-    session = FakeSession([BAD_CLIENT], client)
-    with pytest.raises(CallError) as failed:
-        client.fetch(NUMBER, None, session)
-    failure = failed.value.failure
-    assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, 401)
-    assert failure.message == "FedEx rejects our credentials: The given client credentials were not valid."
-    assert not session.accepted
 
 
 # ---------------------------------------------------------------- to wait
@@ -419,7 +360,7 @@ EMPTY = "TRACKING.TRACKINGNUMBER.EMPTY"
 INVALID = "TRACKING.TRACKINGNUMBER.INVALID"
 UNKNOWN = "TRACKING.TRACKINGNUMBER.NOTFOUND"
 
-NORMALISED: dict[str, tuple[Response, ErrorKind]] = {
+NORMALISED: dict[str, Row] = {
     "200, NOTFOUND": (NOT_FOUND, ErrorKind.NOT_FOUND),
     "400, NOTFOUND": (error(400, UNKNOWN), ErrorKind.NOT_FOUND),
     "200, EMPTY": (of_number(EMPTY), ErrorKind.INVALID_TRACKING),
@@ -434,13 +375,7 @@ NORMALISED: dict[str, tuple[Response, ErrorKind]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "kind"), NORMALISED.values(), ids=NORMALISED.keys())
-def test_the_rows_of_the_table_of_errors(answer: Response, kind: ErrorKind) -> None:
-    failure = failure_of(answer)
-    assert (failure.kind, failure.http_status, failure.unknown) == (kind, answer.status, None)
-
-
-DOCUMENT_ROWS: dict[str, tuple[Response, ErrorKind]] = {
+DOCUMENT_ROWS: dict[str, Row] = {
     "an alert": (
         proved(alerts=[{"code": "TRACKING.DATA.NOTFOUND", "alertType": "NOTE", "message": "x"}]),
         ErrorKind.POD_NOT_AVAILABLE_YET,
@@ -460,14 +395,6 @@ DOCUMENT_ROWS: dict[str, tuple[Response, ErrorKind]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "kind"), DOCUMENT_ROWS.values(), ids=DOCUMENT_ROWS.keys())
-def test_the_rows_of_the_table_of_errors_for_documents(answer: Response, kind: ErrorKind) -> None:
-    failure = failure_of(DELIVERED, answer)
-    assert (failure.kind, failure.http_status, failure.unknown) == (kind, answer.status, None)
-    assert failure.delivery == KNOWN
-    assert failure_of(answer, known=KNOWN) == failure
-
-
 def test_429_asks_us_to_wait() -> None:
     for answer, until in ((SHORT, None), (DAILY, datetime(2026, 10, 7, tzinfo=UTC))):
         for before in ((), (DELIVERED,)):
@@ -483,8 +410,7 @@ def test_429_asks_us_to_wait() -> None:
 
 # ---------------------------------------------------------------- other errors, in either answer
 
-IN_EITHER: dict[str, tuple[Response, ErrorKind]] = {
-    **no_answers(),
+IN_EITHER: dict[str, Row] = {
     "401": (error(401, None), ErrorKind.AUTH_FAILED),
     "401, a page": (raw(b"<html/>", 401), ErrorKind.AUTH_FAILED),
     "its code, HTTP 200": (error(200, "NOT.AUTHORIZED.ERROR"), ErrorKind.AUTH_FAILED),
@@ -506,18 +432,6 @@ IN_EITHER: dict[str, tuple[Response, ErrorKind]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "kind"), IN_EITHER.values(), ids=IN_EITHER.keys())
-def test_errors_and_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
-    tracking, document = tracking_of(answer), parse_document(answer, KNOWN)
-    assert isinstance(tracking, Failure)
-    assert isinstance(document, Failure)
-    assert (tracking.kind, tracking.http_status, tracking.delivery) == (kind, answer.status, None)
-    assert (document.kind, document.http_status, document.delivery) == (kind, answer.status, KNOWN)
-    assert tracking.unknown is document.unknown is None
-    assert "FedEx" in tracking.message
-    assert "FedEx" in document.message
-
-
 OF_TRACKING: dict[str, Response] = {
     "no results": tracked(),
     "no complete results": response({"output": {"completeTrackResults": []}}),
@@ -535,11 +449,6 @@ OF_TRACKING: dict[str, Response] = {
 }
 
 
-@pytest.mark.parametrize("answer", OF_TRACKING.values(), ids=OF_TRACKING.keys())
-def test_answers_of_the_tracking_that_are_none(answer: Response) -> None:
-    assert failure_of(answer).kind is ErrorKind.BAD_RESPONSE
-
-
 STRANGE: dict[str, tuple[Response, ErrorKind]] = {
     "of a number": (of_number("XY.Z"), ErrorKind.BAD_RESPONSE),
     "200": (error(200, "XY.Z"), ErrorKind.BAD_RESPONSE),
@@ -549,15 +458,6 @@ STRANGE: dict[str, tuple[Response, ErrorKind]] = {
     "404": (error(404, "XY.Z"), ErrorKind.BAD_RESPONSE),
     "500": (error(500, "XY.Z"), ErrorKind.SERVER_ERROR),
 }
-
-
-@pytest.mark.parametrize(("answer", "kind"), STRANGE.values(), ids=STRANGE.keys())
-def test_codes_of_no_table_are_told(answer: Response, kind: ErrorKind) -> None:
-    outcome = tracking_of(answer)
-    assert isinstance(outcome, Failure)
-    assert outcome.kind is kind
-    assert outcome.unknown == f"the error code XY.Z (HTTP {answer.status}: Words)"
-    assert "Words" in outcome.message
 
 
 def test_another_code_about_the_number_is_told_and_means_that_it_cannot_be_one() -> None:
@@ -588,15 +488,6 @@ def test_the_table_has_the_codes_of_the_carriers_guide() -> None:
     assert [code for code, means in FEDEX_CODES.items() if means is ParcelStatus.DELIVERED] == ["DL"]
 
 
-def test_codes_of_a_parcel_that_its_recipient_does_not_have_yet() -> None:
-    for code in sorted(FEDEX_CODES.keys() - {"DL", "CA"}):
-        with row(code):
-            failure = failure_of(tracked(a_result(latestStatusDetail=a_status(code, "En transit"))))
-            assert (failure.kind, failure.http_status) == (ErrorKind.NOT_DELIVERED_YET, 200)
-            assert (failure.delivery, failure.unknown) == (None, None)
-            assert failure.message == "The parcel is not delivered yet (En transit)"
-
-
 def test_a_cancelled_shipment_will_never_be_delivered() -> None:
     failure = failure_of(tracked(a_result(latestStatusDetail=a_status("CA", "Envoi annulé"))))
     assert (failure.kind, failure.unknown) == (ErrorKind.POD_NEVER_AVAILABLE, None)
@@ -612,15 +503,6 @@ def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(name: str) -
         assert (failure.kind, failure.delivery) == (ErrorKind.RETURNED_TO_SENDER, None)
         words = "FedEx says that the parcel turned back and was then delivered, so to its sender (Livré)"
         assert failure.message == words
-
-
-@pytest.mark.parametrize("code", ["XX", "dl", "D", "9" * 5000])
-def test_status_codes_of_no_table_are_told_and_mean_no_delivery(code: str) -> None:
-    failure = failure_of(tracked(a_result(latestStatusDetail=a_status(code, "Un statut"))))
-    assert failure.kind is ErrorKind.NOT_DELIVERED_YET
-    assert failure.unknown is not None
-    assert failure.unknown.startswith(f"the event code {code[:50]}")
-    assert len(failure.unknown) < 200
 
 
 @pytest.mark.parametrize(
@@ -841,27 +723,18 @@ def test_alerts_of_the_tracking_are_passed_over() -> None:
 # ---------------------------------------------------------------- time and signatory
 
 
-@pytest.mark.parametrize(
-    ("text", "at"),
-    [
-        ("2026-10-05T10:31:00+02:00", AT),
-        ("2026-10-05T08:31:00Z", AT),
-        ("2026-10-05T03:31:00-05:00", AT),
-        ("2026-01-05T10:31:00+01:00", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
-        ("2026-10-05T10:31:00", AT),  # without an offset: French
-        # Unreadable: the scan of the delivery tells it.
-        ("", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
-        ("hier", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
-        (7, datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
-        ("9999-12-31T23:59:59-14:00", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
-    ],
-)
-def test_the_time_of_delivery(text: Any, at: datetime) -> None:
-    result = a_result(
-        dateAndTimes=[{"type": "ACTUAL_DELIVERY", "dateTime": text}],
-        scanEvents=[a_scan("OD", "2026-10-05T12:00:00+02:00"), a_scan(date="2026-10-05T10:00:00+02:00")],
-    )
-    assert fetch(tracked(result), WITH_POD)[0] == replace(GOT, delivery=Delivery(at, "DUPONT"))
+TIMES: list[Any] = [
+    ("2026-10-05T10:31:00+02:00", AT),
+    ("2026-10-05T08:31:00Z", AT),
+    ("2026-10-05T03:31:00-05:00", AT),
+    ("2026-01-05T10:31:00+01:00", datetime(2026, 1, 5, 9, 31, tzinfo=UTC)),
+    ("2026-10-05T10:31:00", AT),  # without an offset: French
+    # Unreadable: the scan of the delivery tells it.
+    ("", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
+    ("hier", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
+    (7, datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
+    ("9999-12-31T23:59:59-14:00", datetime(2026, 10, 5, 8, 0, tzinfo=UTC)),
+]
 
 
 @pytest.mark.parametrize("scans", [[], None, [a_scan(date="")], [a_scan("OD")], "x"])
@@ -872,23 +745,17 @@ def test_a_delivery_without_any_time(scans: Any) -> None:
     assert b"shipDate" not in (session.asked[2][1].body or b"")
 
 
-@pytest.mark.parametrize(
-    ("details", "signatory"),
-    [
-        ({"signedByName": "DUPONT", "receivedByName": "MARTIN"}, "DUPONT"),
-        ({"receivedByName": "MARTIN"}, "MARTIN"),
-        ({"signedByName": " ", "receivedByName": "MARTIN"}, "MARTIN"),
-        ({"signedByName": " MME LEFÈVRE "}, "MME LEFÈVRE"),
-        ({"signedByName": "D\n2026-02-06 - forged"}, r"D\x0a2026-02-06 - forged"),
-        ({"signedByName": "X" * 500}, "X" * 99 + "…"),
-        ({"signedByName": ["DUPONT"]}, None),
-        ({}, None),
-        (None, None),
-    ],
-)
-def test_the_signatory(details: Any, signatory: str | None) -> None:
-    outcome, _ = fetch(tracked(a_result(deliveryDetails=details)), WITH_POD)
-    assert outcome == replace(GOT, delivery=Delivery(AT, signatory))
+SIGNATORIES: list[Any] = [
+    ({"signedByName": "DUPONT", "receivedByName": "MARTIN"}, "DUPONT"),
+    ({"receivedByName": "MARTIN"}, "MARTIN"),
+    ({"signedByName": " ", "receivedByName": "MARTIN"}, "MARTIN"),
+    ({"signedByName": " MME LEFÈVRE "}, "MME LEFÈVRE"),
+    ({"signedByName": "D\n2026-02-06 - forged"}, r"D\x0a2026-02-06 - forged"),
+    ({"signedByName": "X" * 500}, "X" * 99 + "…"),
+    ({"signedByName": ["DUPONT"]}, None),
+    ({}, None),
+    (None, None),
+]
 
 
 # ---------------------------------------------------------------- the document
@@ -966,13 +833,6 @@ def test_an_alert_may_be_an_error_about_the_number() -> None:
     assert failure_of(DELIVERED, proved(alerts=alerts)).kind is ErrorKind.NOT_FOUND
 
 
-@pytest.mark.parametrize("encoded", ["JVBERi0*", "JVBERi0", "-_-_", "éééé", "\ud800\ud800"])
-def test_base64_is_read_strictly(encoded: str) -> None:
-    failure = failure_of(DELIVERED, proved(documents=[encoded]))
-    assert (failure.kind, failure.http_status, failure.delivery) == (ErrorKind.BAD_RESPONSE, 200, KNOWN)
-    assert failure.message == "FedEx sent a proof that is not valid base64"
-
-
 @pytest.mark.parametrize("value", [[7], {"content": "x"}, [{"content": "x"}], 7, True, [[b64(PDF)]]])
 def test_documents_of_another_shape_cannot_be_read(value: Any) -> None:
     for name in ("documents", "document"):
@@ -980,123 +840,49 @@ def test_documents_of_another_shape_cannot_be_read(value: Any) -> None:
         assert (failure.kind, failure.delivery) == (ErrorKind.BAD_RESPONSE, KNOWN)
 
 
-def test_base64_in_lines_is_read() -> None:
-    lines = in_lines(b64(PDF))
-    assert fetch(proved(documents=[f"\n{lines}\n"]), known=KNOWN)[0] == GOT
-
-
 # ---------------------------------------------------------------- what is kept, and our account
 
 
-@pytest.mark.parametrize("kind", [ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.SERVER_ERROR])
-def test_what_the_tracking_told_is_kept_when_the_call_for_the_document_fails(kind: ErrorKind) -> None:
-    failed_call = Failure(kind, "FedEx did not answer in time")
-    with pytest.raises(CallError) as failed:
-        fetch(DELIVERED, failed_call)
-    assert failed.value.failure == replace(failed_call, delivery=KNOWN)
-    with pytest.raises(CallError) as failed:
-        fetch(failed_call)
-    assert failed.value.failure == failed_call
+ACCEPTED: list[Any] = [
+    (NOT_FOUND, True),
+    (of_number(INVALID), True),
+    (tracked(a_result(latestStatusDetail=a_status("IT"))), True),
+    (FORBIDDEN, False),
+    (error(400, None), False),
+    (error(500, None), False),
+    (raw(b"<html/>"), False),
+]
 
 
-@pytest.mark.parametrize(
-    ("answer", "accepted"),
-    [
-        (NOT_FOUND, True),
-        (of_number(INVALID), True),
-        (tracked(a_result(latestStatusDetail=a_status("IT"))), True),
-        (FORBIDDEN, False),
-        (error(400, None), False),
-        (error(500, None), False),
-        (raw(b"<html/>"), False),
-    ],
-)
-def test_whether_a_tracking_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
-    assert fetch(answer)[1].accepted is accepted
-
-
-@pytest.mark.parametrize(
-    ("answer", "accepted"),
-    [(WITH_POD, True), (WITHOUT_POD, True), (FORBIDDEN, False), (error(500, None), False)],
-)
-def test_whether_a_document_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
-    assert fetch(answer, known=KNOWN)[1].accepted is accepted
-
-
-def test_a_tracking_that_found_the_parcel_shows_it_already() -> None:
-    assert fetch(DELIVERED, FORBIDDEN)[1].accepted
+ACCEPTED_KNOWN: list[Any] = [
+    (WITH_POD, True),
+    (WITHOUT_POD, True),
+    (FORBIDDEN, False),
+    (error(500, None), False),
+]
 
 
 # ---------------------------------------------------------------- numbers
 
 
-@pytest.mark.parametrize("length", [12, 15, 20, 22, 32, 34])
-def test_numbers_that_are_asked_about(length: int) -> None:
-    assert malformed("1" * length, SPEC) is None
-    assert malformed("9" * length, SPEC) is None
-
-
-@pytest.mark.parametrize(
-    "number",
-    ["", "1" * 11, "1" * 13, "1" * 14, "1" * 21, "1" * 33, "1" * 35, "DT12345678901", "DT1234567890123",
-     "dt123456789012", "XX123456789012", "12345678901A", NUMBER + "\n", "١٢٣٤٥٦٧٨٩٠١٢"],
-)  # fmt: skip
-def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC)
-
-
-def test_numbers_of_12_and_15_digits_have_a_check_digit() -> None:
-    digits = "0123456789"
-    # 3·1+1·2+7·3+3·4+1·5+7·6+3·7+1·8+7·9+3·0+1·1 = 178 = 16·11 + 2
-    assert [d for d in digits if not SPEC.is_doubtful("12345678901" + d)] == ["2"]
-    # From the right: 3·(4+2+0+8+6+4+2) + (3+1+9+7+5+3+1) = 107
-    assert [d for d in digits if not SPEC.is_doubtful("12345678901234" + d)] == ["3"]
-    for number in ("1" * 20, "1" * 22, "1" * 32, "1" * 34, "DT123456789012", SPEC.sample_number):
-        assert not SPEC.is_doubtful(number)
-    assert malformed("DT123456789012", SPEC) is None
-
-
-def test_its_limits_are_a_day_of_greenwich_and_ten_seconds() -> None:
-    assert dict(SPEC.limits) == {None: "1000/day@UTC,1400/10seconds", Capability.TOKEN: "20/hour"}
+NO_NUMBERS: list[Any] = ["", "1" * 11, "1" * 13, "1" * 14, "1" * 21, "1" * 33, "1" * 35, "DT12345678901", "DT1234567890123",
+     "dt123456789012", "XX123456789012", "12345678901A", NUMBER + "\n", "١٢٣٤٥٦٧٨٩٠١٢"]  # fmt: skip
 
 
 # ---------------------------------------------------------------- what no carrier should answer
 
 
-def test_no_text_of_an_answer_can_forge_a_line() -> None:
-    for answer in (
-        error(403, HOSTILE, HOSTILE),
-        error(500, "INTERNAL.SERVER.ERROR", HOSTILE),
-        error(400, "TRACKING.TRACKINGNUMBER." + HOSTILE, HOSTILE),
-        of_number(HOSTILE, HOSTILE),
-        of_number(UNKNOWN, HOSTILE),
-        tracked(a_result(latestStatusDetail=a_status(HOSTILE, HOSTILE))),
-        proved(alerts=HOSTILE),
-        proved(alerts=[{"code": HOSTILE, "message": HOSTILE}]),
-        proved(alerts="XY.Z" + HOSTILE),
-    ):
-        for outcome in (tracking_of(answer), parse_document(answer, KNOWN)):
-            assert_harmless(as_failure(outcome))
-
-
-WHOLE = [DELIVERED, NOT_FOUND, EXPIRED, WITH_POD, proved(alerts=[{"code": "XY.Z", "message": "x"}])]
-
-
-@pytest.mark.parametrize("whole", WHOLE, ids=["delivered", "unknown", "error", "document", "alert"])
-def test_values_of_other_types_are_answers_too(whole: Response) -> None:
-    for odd in (*ODD, "DL"):
-        for answer in replaced(whole, odd):
-            found = tracking_of(answer)
-            assert isinstance(found, Failure | Delivery)
-            assert isinstance(parse_document(answer, KNOWN), Failure | Retrieved)
-            if isinstance(found, Delivery):
-                assert document_request(NUMBER, found, "1").body
-
-
-def test_damaged_answers_are_answers_too() -> None:
-    for answer in damaged(*WHOLE):
-        assert isinstance(tracking_of(answer), Failure | Delivery)
-        assert isinstance(parse_document(answer, KNOWN), Failure | Retrieved)
+HOSTILE_ANSWERS: tuple[Any, ...] = (
+    error(403, HOSTILE, HOSTILE),
+    error(500, "INTERNAL.SERVER.ERROR", HOSTILE),
+    error(400, "TRACKING.TRACKINGNUMBER." + HOSTILE, HOSTILE),
+    of_number(HOSTILE, HOSTILE),
+    of_number(UNKNOWN, HOSTILE),
+    tracked(a_result(latestStatusDetail=a_status(HOSTILE, HOSTILE))),
+    proved(alerts=HOSTILE),
+    proved(alerts=[{"code": HOSTILE, "message": HOSTILE}]),
+    proved(alerts="XY.Z" + HOSTILE),
+)
 
 
 # ---------------------------------------------------------------- the client and the simulated services
@@ -1360,3 +1146,77 @@ def test_numbers_of_the_simulated_services_are_of_the_carriers_form() -> None:
     assert_examples(SIMULATED, SPEC)
     assert set(SIMULATED_SETTINGS) == set(SPEC.credential_names)
     assert not SIMULATED.owns("/security/v1/oauth/token")
+
+
+# ---------------------------------------------------------------- the table for all carriers' rules
+
+_DIGITS = "0123456789"
+_LONG = ("1" * 20, "9" * 20, "1" * 22, "9" * 22, "1" * 32, "9" * 32, "1" * 34, "9" * 34, "DT123456789012")
+_STRANGE: dict[str, Row] = {
+    f"XY.Z, {name}": (answer, meaning, f"the error code XY.Z (HTTP {answer.status}: Words)")
+    for name, (answer, meaning) in STRANGE.items()
+}
+TABLE = Table(
+    make=lambda: FedEx(SETTINGS),
+    number=NUMBER,
+    facts={
+        "name": "FedEx",
+        "limits": {None: "1000/day@UTC,1400/10seconds", Capability.TOKEN: "20/hour"},
+        "base_url": "https://apis.fedex.com",
+        "calls": {Capability.TRACKING: 1, Capability.POD: 1},
+    },
+    answers=(DELIVERED, WITH_POD),
+    known=KNOWN,
+    proof=GOT,
+    numbers=["1" * 12, "9" * 12, "1" * 15, "9" * 15],
+    no_numbers=NO_NUMBERS,
+    good_check_digits=[
+        "123456789012",  # 3·1+1·2+7·3+3·4+1·5+7·6+3·7+1·8+7·9+3·0+1·1 = 178 = 16·11 + 2
+        "123456789012343",  # from the right: 3·(4+2+0+8+6+4+2) + (3+1+9+7+5+3+1) = 107
+        *_LONG,
+    ],
+    bad_check_digits=[
+        *(f"12345678901{digit}" for digit in _DIGITS if digit != "2"),
+        *(f"12345678901234{digit}" for digit in _DIGITS if digit != "3"),
+    ],
+    errors=[
+        NORMALISED
+        | IN_EITHER
+        | _STRANGE
+        | {name: (answer, ErrorKind.BAD_RESPONSE) for name, answer in OF_TRACKING.items()},
+        {**DOCUMENT_ROWS, **IN_EITHER},
+    ],
+    limited=[SHORT, DAILY],
+    accepted=[*ACCEPTED, ((DELIVERED, FORBIDDEN), True)],
+    accepted_known=ACCEPTED_KNOWN,
+    hostile=[one for answer in HOSTILE_ANSWERS for one in (answer, (DELIVERED, answer))],
+    whole=[NOT_FOUND, EXPIRED, proved(alerts=[{"code": "XY.Z", "message": "x"}])],
+    nobody=(NOT_FOUND, ErrorKind.NOT_FOUND),
+    status=lambda code: tracked(a_result(latestStatusDetail=a_status(code, "En transit"))),
+    label="En transit",
+    not_delivered=sorted(FEDEX_CODES.keys() - {"DL", "CA"}),
+    strange=["XX", "dl", "D"],
+    times=[
+        (
+            tracked(
+                a_result(
+                    dateAndTimes=[{"type": "ACTUAL_DELIVERY", "dateTime": text}],
+                    scanEvents=[
+                        a_scan("OD", "2026-10-05T12:00:00+02:00"),
+                        a_scan(date="2026-10-05T10:00:00+02:00"),
+                    ],
+                )
+            ),
+            at,
+        )
+        for text, at in TIMES
+    ],
+    signed=lambda name: tracked(a_result(deliveryDetails={"signedByName": name})),
+    signatories=[
+        (tracked(a_result(deliveryDetails=details)), signatory) for details, signatory in SIGNATORIES
+    ],
+    encoded=lambda encoded: proved(documents=[encoded]),
+    token=a_token,
+    expired=EXPIRED,
+    no_token=[(BAD_CLIENT, "The given client credentials were not valid.")],
+)

@@ -27,12 +27,12 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.laposte import LaPoste as SimulatedLaPoste
-from tests.fakes.answers import HOSTILE, ODD, damaged, no_answers, raw, replaced, response
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless, result
+from tests.carriers.table import Row, Table
+from tests.fakes.answers import HOSTILE, no_answers, raw, response
+from tests.fakes.checks import as_failure, result
 from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -120,15 +120,6 @@ def test_the_request_is_that_of_the_public_clients() -> None:
 def test_a_number_cannot_leave_its_place_in_the_path() -> None:
     path = tracking_request(["6A/../x?lang=#é", "a,b"], "key").path
     assert path == "/suivi/v2/idships/6A%2F..%2Fx%3Flang%3D%23%C3%A9,a%2Cb?lang=fr_FR"
-
-
-def test_the_carriers_facts() -> None:
-    assert (SPEC.key, SPEC.name) == ("laposte", "La Poste")
-    assert set(SPEC.spellings) == {"La Poste Suivi", "Lettre suivie", "Lettre recommandée", "Courrier"}
-    assert SPEC.base_url == "https://api.laposte.fr"
-    assert SPEC.credentials == (("LAPOSTE_API_KEY",),)
-    assert SPEC.calls_for(None) == {Capability.TRACKING: 1}
-    assert SPEC.limits == {None: "10/second"}
 
 
 # ---------------------------------------------------------------- delivered
@@ -254,13 +245,6 @@ def test_the_tables_hold_these_codes() -> None:
     assert set(CODES) == {"400", "401", "403", "404", "500", "504"}
 
 
-@pytest.mark.parametrize("code", ON_THE_WAY)
-def test_other_codes_mean_not_delivered_whatever_is_said_to_be_final(code: str) -> None:
-    failure = failure_of(tracked(an_event("DR1", "2026-10-01T00:00:00+02:00", "Ancien"), an_event(code)))
-    assert failure.message == "The parcel is not delivered yet (Un événement)"
-    assert (failure.kind, failure.delivery, failure.unknown) == (K.NOT_DELIVERED_YET, None, None)
-
-
 @pytest.mark.parametrize("code", ["XX9", "di1", "7"])
 def test_a_code_that_no_table_has_is_told(code: str) -> None:
     failure = failure_of(tracked(an_event("DR1", "2026-10-01T00:00:00+02:00"), an_event(code)))
@@ -276,7 +260,7 @@ def test_a_shipment_without_events_is_not_delivered() -> None:
 
 # ---------------------------------------------------------------- errors
 
-ROWS: dict[str, tuple[Response, ErrorKind]] = {
+ROWS: dict[str, Row] = {
     "400": (functional(400, BAD_NUMBER), K.INVALID_TRACKING),
     "400 as a text": (functional("400", BAD_NUMBER, 400), K.INVALID_TRACKING),
     "400 in the message's shape only": (response({"returnMessage": BAD_NUMBER}, 400), K.INVALID_TRACKING),
@@ -294,32 +278,16 @@ ROWS: dict[str, tuple[Response, ErrorKind]] = {
     "504": (functional(504, "Service indisponible"), K.SERVER_ERROR),
     "504 with another code": (functional(404, "Ressource non trouvée", 504), K.SERVER_ERROR),
     # A gateway's own: it says nothing of the number.
-    "400 of the gateway": (gateway(400, "BAD_REQUEST"), K.BAD_RESPONSE),
-    "404 of the gateway": (gateway(404, "NOT_FOUND"), K.BAD_RESPONSE),
+    "400 of the gateway": (
+        gateway(400, "BAD_REQUEST"),
+        K.BAD_RESPONSE,
+        "the error code BAD_REQUEST (HTTP 400: Words)",
+    ),
+    "404 of the gateway": (gateway(404, "NOT_FOUND"), K.BAD_RESPONSE, "NOT_FOUND (HTTP 404: Words)"),
     "404, a page": (raw("<html/>", 404), K.BAD_RESPONSE),
     "400, empty": (raw("", 400), K.BAD_RESPONSE),
-    "another code": (functional(207, "Words", 200), K.BAD_RESPONSE),
+    "another code": (functional(207, "Words", 200), K.BAD_RESPONSE, "the error code 207 (HTTP 200: Words)"),
 }
-
-
-@pytest.mark.parametrize(("answer", "kind"), ROWS.values(), ids=ROWS.keys())
-def test_errors(answer: Response, kind: ErrorKind) -> None:
-    failure = failure_of(answer)
-    assert failure.kind is kind
-    assert "La Poste" in failure.message
-
-
-@pytest.mark.parametrize(
-    ("answer", "seen"),
-    [
-        (gateway(400, "BAD_REQUEST"), "BAD_REQUEST (HTTP 400: Words)"),
-        (functional(207, "Words", 200), "207 (HTTP 200: Words)"),
-        (functional(404, "Ressource non trouvée"), None),
-        (raw("<html/>", 404), None),
-    ],
-)
-def test_an_error_code_that_no_table_has_is_told(answer: Response, seen: str | None) -> None:
-    assert failure_of(answer).unknown == (f"the error code {seen}" if seen else None)
 
 
 def test_the_carriers_words_are_repeated() -> None:
@@ -327,40 +295,17 @@ def test_the_carriers_words_are_repeated() -> None:
     assert failure_of(gateway(403, "FORBIDDEN", "No subscription")).message.endswith(": No subscription")
 
 
-@pytest.mark.parametrize(
-    ("answer", "accepted"),
-    [
-        (DELIVERED, True),
-        (tracked(an_event("DI2")), True),
-        (tracked(IN_TRANSIT), True),
-        (functional(404, "Ressource non trouvée"), True),
-        (functional(400, BAD_NUMBER), True),
-        (raw("", 401), False),
-        (raw("", 403), False),  # the key may not do this at all
-        (raw("", 500), False),
-        (raw("<html/>"), False),
-    ],
-)
-def test_whether_an_answer_shows_that_our_key_is_good(answer: Response, *, accepted: bool) -> None:
-    assert fetch(answer)[1].accepted is accepted
-
-
-def test_nothing_shows_that_our_key_is_good_without_a_call() -> None:
-    assert not fetch(known=KNOWN)[1].accepted
-
-
-def test_the_key_is_tried_by_a_tracking() -> None:
-    session = FakeSession([functional(404, "Ressource non trouvée")])
-    LaPoste(SETTINGS).check_credentials(session)
-    assert session.accepted
-    assert SPEC.sample_number in session.asked[0][1].path
-
-
-def test_a_call_that_failed_means_what_the_line_says() -> None:
-    timed_out = Failure(K.TIMEOUT, "La Poste did not answer in time")
-    with pytest.raises(CallError) as failed:
-        fetch(timed_out)
-    assert failed.value.failure == timed_out
+ACCEPTED: list[Any] = [
+    (DELIVERED, True),
+    (tracked(an_event("DI2")), True),
+    (tracked(IN_TRANSIT), True),
+    (functional(404, "Ressource non trouvée"), True),
+    (functional(400, BAD_NUMBER), True),
+    (raw("", 401), False),
+    (raw("", 403), False),  # the key may not do this at all
+    (raw("", 500), False),
+    (raw("<html/>"), False),
+]
 
 
 # ---------------------------------------------------------------- waiting
@@ -404,58 +349,42 @@ def test_no_other_answer_asks_to_wait(status: int) -> None:
 # ---------------------------------------------------------------- numbers
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        "6A00000000017",
-        "12345678901",
-        "123456789012345",
-        "LL000000000FR",
-        "AB1234567890CDE",
-        SPEC.sample_number,
-    ],
-)
-def test_numbers_that_are_asked_about(number: str) -> None:
-    assert malformed(number, SPEC) is None
+NUMBERS: list[Any] = [
+    "6A00000000017",
+    "12345678901",
+    "123456789012345",
+    "LL000000000FR",
+    "AB1234567890CDE",
+    SPEC.sample_number,
+]
 
 
-@pytest.mark.parametrize(
-    "number",
-    ["", "1234567890", "1234567890123456", "6a00000000017", "6A-0000000017", NUMBER + "\n", "٠" * 13],
-)
-def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC)
-
-
-def test_only_a_number_of_the_postal_union_can_be_doubtful() -> None:
-    # A published number, with its digit.
-    assert [n for n in range(10) if not SPEC.is_doubtful(f"RR47312482{n}FR")] == [9]
-    for number in (NUMBER, "6A00000000018", "12345678901", "RR473124820FR1", SPEC.sample_number):
-        assert not SPEC.is_doubtful(number)
+NO_NUMBERS: list[Any] = [
+    "",
+    "1234567890",
+    "1234567890123456",
+    "6a00000000017",
+    "6A-0000000017",
+    NUMBER + "\n",
+    "٠" * 13,
+]
 
 
 # ---------------------------------------------------------------- what no carrier should answer
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        *(answer.body for answer, _ in no_answers().values() if answer.status == 200),
-        DELIVERED.body[:80],
-        b'{"shipment":' * 100_000,
-        b'{"returnCode": ' + b"9" * 10_000 + b"}",
-        '{"returnMessage": "Livré"}'.encode("latin-1"),
-        b'[[{"returnCode": 404, "returnMessage": "Ressource non trouv\\u00e9e"}]]',
-        b'{"returnCode": 200}',
-        b'{"returnCode": 200, "shipment": []}',
-        b'{"returnCode": 200, "shipment": {"event": {"code": "DI1"}}}',
-        b'{"returnCode": 200, "shipment": {"event": "DI1"}}',
-    ],
-    ids=lambda body: ascii(body[:50]),
-)
-def test_answers_that_are_none(body: bytes) -> None:
-    assert failure_of(raw(body)).kind is K.BAD_RESPONSE
-    assert failure_of(raw(body, 500)).kind is K.SERVER_ERROR
+NONE: list[Any] = [
+    *(answer.body for answer, _ in no_answers().values() if answer.status == 200),
+    DELIVERED.body[:80],
+    b'{"shipment":' * 100_000,
+    b'{"returnCode": ' + b"9" * 10_000 + b"}",
+    '{"returnMessage": "Livré"}'.encode("latin-1"),
+    b'[[{"returnCode": 404, "returnMessage": "Ressource non trouv\\u00e9e"}]]',
+    b'{"returnCode": 200}',
+    b'{"returnCode": 200, "shipment": []}',
+    b'{"returnCode": 200, "shipment": {"event": {"code": "DI1"}}}',
+    b'{"returnCode": 200, "shipment": {"event": "DI1"}}',
+]
 
 
 # ---------------------------------------------------------------- several numbers
@@ -574,34 +503,17 @@ def test_the_only_parcel_may_come_in_a_list() -> None:
         assert parse_one(response([json.loads(DELIVERED.body)], status)) == parse_one(DELIVERED)
 
 
-@pytest.mark.parametrize("strange", ODD)
-def test_no_value_of_another_type_breaks_the_parser(strange: Any) -> None:
-    for whole in (DELIVERED, tracked(IN_TRANSIT), functional(404, "Ressource non trouvée")):
-        for answer in replaced(whole, strange):
-            assert isinstance(parse_one(answer), Failure)
-    for name in ("code", "label", "date"):
-        assert isinstance(parse_one(tracked(an_event("DI1") | {name: strange}, strange)), Failure)
-
-
-def test_damaged_answers_are_answers_too() -> None:
-    for answer in damaged(DELIVERED, functional(404, "Ressource non trouvée"), TOO_MANY):
-        assert isinstance(parse_one(answer), Failure)
-        LaPoste(SETTINGS).wait_asked(Capability.TRACKING, answer, NOW)
-
-
-def test_no_text_of_an_answer_can_forge_a_line() -> None:
-    for answer in (
-        functional(400, HOSTILE),
-        functional(500, HOSTILE),
-        functional(HOSTILE, HOSTILE, 400),
-        gateway(401, HOSTILE, HOSTILE),
-        gateway(400, HOSTILE, HOSTILE),
-        tracked(an_event("MD2", label=HOSTILE)),
-        tracked(an_event(HOSTILE, label=HOSTILE)),
-        tracked(an_event("DI2", label=HOSTILE)),
-        tracked(an_event("DI1", label=HOSTILE)),
-    ):
-        assert_harmless(failure_of(answer))
+HOSTILE_ANSWERS: tuple[Any, ...] = (
+    functional(400, HOSTILE),
+    functional(500, HOSTILE),
+    functional(HOSTILE, HOSTILE, 400),
+    gateway(401, HOSTILE, HOSTILE),
+    gateway(400, HOSTILE, HOSTILE),
+    tracked(an_event("MD2", label=HOSTILE)),
+    tracked(an_event(HOSTILE, label=HOSTILE)),
+    tracked(an_event("DI2", label=HOSTILE)),
+    tracked(an_event("DI1", label=HOSTILE)),
+)
 
 
 # ---------------------------------------------------------------- the client and the simulated service
@@ -668,3 +580,43 @@ def test_the_simulated_service_refuses_a_number_of_no_form(number: str) -> None:
 def test_the_simulated_service_reads_the_path() -> None:
     assert SIMULATED.read(changed(path="/suivi/v2/idships/%36A00000000017")).number == NUMBER
     assert not SIMULATED.owns("/suivi/v1/idships/6A00000000017")
+
+
+# ---------------------------------------------------------------- the table for all carriers' rules
+
+TABLE = Table(
+    make=lambda: LaPoste(SETTINGS),
+    number=NUMBER,
+    facts={
+        "name": "La Poste",
+        "spellings": ("La Poste Suivi", "Lettre suivie", "Lettre recommandée", "Courrier"),
+        "limits": {None: "10/second"},
+        "credentials": (("LAPOSTE_API_KEY",),),
+        "base_url": "https://api.laposte.fr",
+        "calls": {Capability.TRACKING: 1},
+    },
+    answers=(DELIVERED,),
+    known=KNOWN,
+    proof=None,
+    numbers=NUMBERS,
+    no_numbers=NO_NUMBERS,
+    # Of the postal union's numbers alone, here a published one, the digit can be wrong.
+    good_check_digits=[NUMBER, "6A00000000018", "12345678901", "RR473124829FR"],
+    bad_check_digits=[f"RR47312482{n}FR" for n in range(9)],
+    errors=[
+        {
+            **ROWS,
+            **{f"no answer {n}": (raw(body), K.BAD_RESPONSE) for n, body in enumerate(NONE)},
+            **{f"no answer {n}, 500": (raw(body, 500), K.SERVER_ERROR) for n, body in enumerate(NONE)},
+        }
+    ],
+    limited=[TOO_MANY],
+    accepted=ACCEPTED,
+    hostile=HOSTILE_ANSWERS,
+    whole=[tracked(IN_TRANSIT), functional(404, "Ressource non trouvée"), TOO_MANY],
+    nobody=(functional(404, "Ressource non trouvée"), K.NOT_FOUND),
+    # Whatever is said to be final.
+    status=lambda code: tracked(an_event("DR1", "2026-10-01T00:00:00+02:00", "Ancien"), an_event(code)),
+    not_delivered=ON_THE_WAY,
+    strange=["XX9", "di1", "7"],
+)

@@ -6,6 +6,7 @@ The facts are those of the service's WSDL, of the STAT table of the carrier's ow
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,14 @@ from recours.carriers.message import Request, Response
 from recours.carriers.mondial_relay import SPEC, MondialRelay, parse_tracing, shipment_of, signature
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure
+from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.mondial_relay import MondialRelay as SimulatedMondialRelay
-from tests.fakes.answers import HOSTILE_XML, canonical, damaged, envelope, no_answers, xml
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless, result
+from tests.carriers.table import Row, Table
+from tests.fakes.answers import HOSTILE_XML, canonical, envelope, xml
+from tests.fakes.checks import as_failure, assert_examples, result
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -129,15 +130,6 @@ def test_another_key_makes_another_signature() -> None:
 def test_credentials_are_escaped() -> None:
     _, session = fetch(DELIVERED, MONDIAL_RELAY_ENSEIGNE="A&<é>")
     assert "<Enseigne>A&amp;&lt;é&gt;</Enseigne>" in (session.asked[0][1].body or b"").decode()
-
-
-def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
-    session = FakeSession([stat("94")])
-    outcome = MondialRelay(SETTINGS).check_credentials(session)
-    assert isinstance(outcome, Failure)
-    assert outcome.kind is ErrorKind.NOT_FOUND
-    assert session.accepted
-    assert b"<Expedition>00000000</Expedition>" in (session.asked[0][1].body or b"")
 
 
 # ---------------------------------------------------------------- delivered, and no proof
@@ -336,39 +328,24 @@ def test_an_answer_that_is_no_delivery_is_quoted() -> None:
     )
 
 
-@pytest.mark.parametrize("status", ["84", "082", "abc", "-1", "8 2", "9" * 5000])
-def test_a_stat_of_no_table_is_told(status: str) -> None:
-    failure = failure_of(stat(status))
-    assert failure.kind is ErrorKind.BAD_RESPONSE
-    assert failure.unknown is not None
-    assert status[:50] in failure.unknown
-    assert len(failure.unknown) < 200
+ACCEPTED: list[Any] = [
+    (DELIVERED, True),
+    (AT_A_RELAY["locker"], True),
+    (stat("80"), True),
+    (stat("94"), True),
+    (stat("91"), True),
+    # It is our account that they are about.
+    (stat("95"), False),
+    (stat("96"), False),
+    (stat("97"), False),
+    (stat("1"), False),
+    (stat("99"), False),
+    (fault("soap:Server"), False),
+    (xml("<html/>"), False),
+]
 
 
-@pytest.mark.parametrize(
-    ("answer", "accepted"),
-    [
-        (DELIVERED, True),
-        (AT_A_RELAY["locker"], True),
-        (stat("80"), True),
-        (stat("94"), True),
-        (stat("91"), True),
-        # It is our account that they are about.
-        (stat("95"), False),
-        (stat("96"), False),
-        (stat("97"), False),
-        (stat("1"), False),
-        (stat("99"), False),
-        (fault("soap:Server"), False),
-        (xml("<html/>"), False),
-    ],
-)
-def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
-    assert fetch(answer)[1].accepted is accepted
-
-
-BODIES: dict[str, tuple[Response, ErrorKind]] = {
-    **no_answers(xml),
+BODIES: dict[str, Row] = {
     "fault of the client": (fault("soap:Client"), ErrorKind.BAD_RESPONSE),
     "fault of the server": (fault("soap:Server"), ErrorKind.SERVER_ERROR),
     "fault of nobody": (xml(envelope("<soap:Fault/>"), 500), ErrorKind.SERVER_ERROR),
@@ -393,76 +370,33 @@ BODIES: dict[str, tuple[Response, ErrorKind]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "kind"), BODIES.values(), ids=BODIES.keys())
-def test_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
-    failure = failure_of(answer)
-    assert (failure.kind, failure.http_status, failure.unknown) == (kind, answer.status, None)
-    assert "Mondial Relay" in failure.message
-
-
 def test_the_words_of_a_fault_are_quoted() -> None:
     assert failure_of(fault("soap:Client", "Why")).message == "Mondial Relay could not read our request: Why"
     assert failure_of(fault("soap:Server", "Why")).message == "Mondial Relay is unavailable (HTTP 500): Why"
 
 
-def test_a_call_that_failed_means_what_the_line_says() -> None:
-    timed_out = Failure(ErrorKind.TIMEOUT, "Mondial Relay did not answer in time")
-    with pytest.raises(CallError) as failed:
-        fetch(timed_out)
-    assert failed.value.failure == timed_out
-
-
-# ---------------------------------------------------------------- what others know of the carrier
-
-
-def test_the_fixed_facts() -> None:
-    assert (SPEC.key, SPEC.name, SPEC.spellings) == (
-        "mondial_relay",
-        "Mondial Relay",
-        ("MondialRelay", "Point Relais"),
-    )
-    assert SPEC.limits == {None: "1000/day@Europe/Paris"}
-    assert SPEC.credentials == (("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY"),)
-    assert (SPEC.sample_number, SPEC.options, SPEC.tracks_always) == ("00000000", (), False)
-
-
 # ---------------------------------------------------------------- numbers
 
 
-@pytest.mark.parametrize("number", ["31000001", "0131000001", "013100000101", "0" * 26, SPEC.sample_number])
-def test_numbers_that_are_asked_about(number: str) -> None:
-    assert malformed(number, SPEC) is None
-    assert not SPEC.is_doubtful(number)
+NUMBERS: list[Any] = ["31000001", "0131000001", "013100000101", "0" * 26, SPEC.sample_number]
 
 
-@pytest.mark.parametrize(
-    "number",
-    ["", "3100000", "310000012", "01310000010", "0131000001012", "3100000A", "0" * 25, "0" * 27, "31000001\n", "٣١٠٠٠٠٠١"],
-)  # fmt: skip
-def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC)
+NO_NUMBERS: list[Any] = ["", "3100000", "310000012", "01310000010", "0131000001012", "3100000A", "0" * 25, "0" * 27, "31000001\n", "٣١٠٠٠٠٠١"]  # fmt: skip
 
 
 # ---------------------------------------------------------------- what no carrier should answer
 
 
-def test_no_text_of_an_answer_can_forge_a_line() -> None:
-    for answer in (
-        stat("99", label=HOSTILE_XML),
-        stat("81", an_event(HOSTILE_XML)),
-        stat("82", an_event(HOSTILE_XML, place=HOSTILE_XML)),
-        stat("82", label="relais " + HOSTILE_XML),
-        stat("82", relay=HOSTILE_XML),
-        stat(HOSTILE_XML, label=HOSTILE_XML),
-        fault("soap:Client", HOSTILE_XML),
-        fault("soap:Server", HOSTILE_XML),
-    ):
-        assert_harmless(failure_of(answer))
-
-
-def test_damaged_answers_are_answers_too() -> None:
-    for answer in damaged(DELIVERED, stat("95"), fault("soap:Client")):
-        assert isinstance(parse_tracing(answer), Failure)
+HOSTILE_ANSWERS: tuple[Any, ...] = (
+    stat("99", label=HOSTILE_XML),
+    stat("81", an_event(HOSTILE_XML)),
+    stat("82", an_event(HOSTILE_XML, place=HOSTILE_XML)),
+    stat("82", label="relais " + HOSTILE_XML),
+    stat("82", relay=HOSTILE_XML),
+    stat(HOSTILE_XML, label=HOSTILE_XML),
+    fault("soap:Client", HOSTILE_XML),
+    fault("soap:Server", HOSTILE_XML),
+)
 
 
 @pytest.mark.parametrize(
@@ -659,3 +593,42 @@ def test_numbers_of_the_simulated_service_are_of_the_carriers_form() -> None:
         "MONDIAL_RELAY_PRIVATE_KEY": "123456",
     }
     assert SIMULATED.settings("7", "x")["MONDIAL_RELAY_ENSEIGNE"] == "TS000007"
+
+
+# ---------------------------------------------------------------- the table for all carriers' rules
+
+TABLE = Table(
+    make=lambda: MondialRelay(SETTINGS),
+    number=NUMBER,
+    facts={
+        "name": "Mondial Relay",
+        "spellings": ("MondialRelay", "Point Relais"),
+        "limits": {None: "1000/day@Europe/Paris"},
+        "credentials": (("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY"),),
+        "base_url": "https://api.mondialrelay.com",
+        "calls": {Capability.TRACKING: 1},
+        "sample_number": "00000000",
+        "options": (),
+        "tracks_always": False,
+    },
+    answers=(DELIVERED,),
+    known=Delivery(AT),
+    proof=None,
+    numbers=[],
+    no_numbers=NO_NUMBERS,
+    good_check_digits=NUMBERS,
+    errors=[
+        {
+            **BODIES,
+            **{
+                f"STAT {status[:9]}": (stat(status), ErrorKind.BAD_RESPONSE, status[:50])
+                for status in ("84", "082", "abc", "-1", "8 2", "9" * 5000)
+            },
+        }
+    ],
+    make_answer=xml,
+    accepted=ACCEPTED,
+    hostile=HOSTILE_ANSWERS,
+    whole=[stat("95"), fault("soap:Client")],
+    nobody=(stat("94"), ErrorKind.NOT_FOUND),
+)

@@ -7,7 +7,7 @@ connector. The number is a published example.
 import base64
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from itertools import count
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from recours.carriers.message import Request, Response
-from recours.carriers.oauth import parse_token
 from recours.carriers.outcomes import ParcelStatus
 from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse
 from recours.core.appraisal import EvidenceKind
@@ -24,13 +23,13 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, NotADocumentError, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.documents.kinds import media_type_of
-from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page
-from tests.fakes.answers import HOSTILE, ODD, PNG, b64, damaged, in_lines, no_answers, raw, replaced, response
-from tests.fakes.checks import as_failure, assert_costs_no_call, assert_examples, assert_harmless
-from tests.fakes.session import NOW, FakeSession, fetched
+from tests.carriers.table import Row, Table
+from tests.fakes.answers import HOSTILE, PNG, b64, raw, response
+from tests.fakes.checks import as_failure, assert_examples
+from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
@@ -198,79 +197,16 @@ def test_every_fetch_has_an_id_of_its_own() -> None:
     assert all(len(each) >= 32 and each.isalnum() for each in ids)
 
 
-def test_a_parcel_known_to_be_delivered_takes_the_same_one_call() -> None:
-    outcome, session = fetch(DELIVERED, known=KNOWN)
-    assert [what for what, _ in session.asked] == [Capability.TOKEN, Capability.TRACKING]
-    assert outcome == GOT
-    assert SPEC.calls_for(None) == SPEC.calls_for(KNOWN) == {Capability.TRACKING: 1}
-    assert SPEC.tracks_always
-
-
 def test_the_status_alone_can_be_asked() -> None:
     client = a_client()
     assert client.track(NUMBER, FakeSession([TOKEN, WITHOUT_PROOF], client)) == KNOWN
     assert client.track(NUMBER, FakeSession([TW0001], client)) == failure_of(TW0001)
 
 
-def test_credentials_are_tried_with_one_call_about_nobodys_number() -> None:
-    for answer, kind in ((TW0001, ErrorKind.NOT_FOUND), (TV1002, ErrorKind.INVALID_TRACKING)):
-        client = a_client()
-        session = FakeSession([TOKEN, answer], client)
-        outcome = client.check_credentials(session)
-        assert isinstance(outcome, Failure)
-        assert outcome.kind is kind
-        assert session.accepted
-        assert session.asked[-1][1].path.startswith("/api/track/v1/details/1Z0000000000000000?")
-
-
 # ---------------------------------------------------------------- tokens
 
 
-def test_one_token_serves_several_fetches_and_is_renewed_before_its_end() -> None:
-    client = a_client()
-    session = FakeSession([TOKEN, DELIVERED, DELIVERED, a_token("new"), DELIVERED], client)
-    assert client.setup_calls(NOW) == {Capability.TOKEN: 1}
-    assert client.fetch(NUMBER, None, session) == client.fetch(NUMBER, None, session) == GOT
-    assert client.setup_calls(NOW) == {}
-    assert client.secrets() == ("tok",)
-    session.at = NOW + timedelta(seconds=14399 - 119)
-    assert client.setup_calls(session.at) == {Capability.TOKEN: 1}
-    assert client.fetch(NUMBER, None, session) == GOT
-    asked = [what for what, _ in session.asked]
-    assert asked == [Capability.TOKEN, *[Capability.TRACKING] * 2, Capability.TOKEN, Capability.TRACKING]
-    assert session.asked[-1][1].headers["Authorization"] == "Bearer new"
-    assert client.secrets() == ("new", "tok")
-
-
 EXPIRED = error(401, "250002", "Invalid Authentication Information.")
-
-
-def test_a_refused_token_is_renewed_once() -> None:
-    outcome, session = fetch(EXPIRED, a_token("new"), DELIVERED)
-    assert outcome == GOT
-    sent = [r.headers["Authorization"] for what, r in session.asked if what is Capability.TRACKING]
-    assert sent == ["Bearer tok", "Bearer new"]
-    assert session.accepted
-
-
-def test_a_second_refusal_is_one_of_our_account() -> None:
-    outcome, session = fetch(EXPIRED, a_token("new"), EXPIRED)
-    assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.http_status) == (ErrorKind.AUTH_FAILED, 401)
-    assert outcome.unknown is None
-    assert not session.accepted
-
-
-@pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_refusal_of_the_token_call_is_one_of_our_account(status: int) -> None:
-    client = a_client()
-    session = FakeSession([error(status, "10401", "ClientId is Invalid")], client)
-    with pytest.raises(CallError) as failed:
-        client.fetch(NUMBER, None, session)
-    failure = failed.value.failure
-    assert (failure.kind, failure.http_status) == (ErrorKind.AUTH_FAILED, status)
-    assert failure.message == "UPS rejects our credentials: ClientId is Invalid"
-    assert not session.accepted
 
 
 def test_a_blocked_merchant_gets_no_token_either() -> None:
@@ -283,7 +219,7 @@ def test_a_blocked_merchant_gets_no_token_either() -> None:
 
 # ---------------------------------------------------------------- the normalised errors
 
-NORMALISED: dict[str, tuple[Response, ErrorKind]] = {
+NORMALISED: dict[str, Row] = {
     "200, TW0001": (TW0001, ErrorKind.NOT_FOUND),
     "404": (error(404, None, "Tracking number information not found"), ErrorKind.NOT_FOUND),
     "not delivered": (told(a_package(currentStatus=a_status("I", "005"))), ErrorKind.NOT_DELIVERED_YET),
@@ -293,12 +229,6 @@ NORMALISED: dict[str, tuple[Response, ErrorKind]] = {
     "500": (error(500, None, "Internal server error"), ErrorKind.SERVER_ERROR),
     "503": (error(503, None, "Service is not available"), ErrorKind.SERVER_ERROR),
 }
-
-
-@pytest.mark.parametrize(("answer", "kind"), NORMALISED.values(), ids=NORMALISED.keys())
-def test_the_rows_of_the_table_of_errors(answer: Response, kind: ErrorKind) -> None:
-    failure = failure_of(answer)
-    assert (failure.kind, failure.http_status, failure.unknown) == (kind, answer.status, None)
 
 
 def test_a_failure_repeats_the_carriers_words() -> None:
@@ -382,9 +312,8 @@ def test_a_second_call_that_fails_means_what_the_line_says() -> None:
 
 # ---------------------------------------------------------------- other errors
 
-ERRORS: dict[str, tuple[Response, ErrorKind]] = {
-    **no_answers(),
-    "TV1002, HTTP 200": (error(200, "TV1002"), ErrorKind.INVALID_TRACKING),
+ERRORS: dict[str, Row] = {
+    "TV1002, HTTP 200": ((error(200, "TV1002"),) * 2, ErrorKind.INVALID_TRACKING),
     "TW0001 as an error": (error(404, "TW0001"), ErrorKind.NOT_FOUND),
     "10429 of another status": (error(400, "10429"), ErrorKind.RATE_LIMITED),
     "a known one among others": (
@@ -402,7 +331,7 @@ ERRORS: dict[str, tuple[Response, ErrorKind]] = {
         ErrorKind.AUTH_FAILED,
     ),
     "a known one among warnings": (warned({"code": "1"}, {"code": "TW0001"}), ErrorKind.NOT_FOUND),
-    "legacy TV1002": (legacy(500, "TV1002"), ErrorKind.INVALID_TRACKING),
+    "legacy TV1002": ((legacy(500, "TV1002"),) * 2, ErrorKind.INVALID_TRACKING),
     "legacy TW0001": (legacy(200, "TW0001"), ErrorKind.NOT_FOUND),
     "legacy 250003": (legacy(403, "250003"), ErrorKind.AUTH_FAILED),
     "legacy 500": (legacy(500, "500"), ErrorKind.SERVER_ERROR),
@@ -423,15 +352,6 @@ ERRORS: dict[str, tuple[Response, ErrorKind]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "kind"), ERRORS.values(), ids=ERRORS.keys())
-def test_errors_and_answers_that_are_none(answer: Response, kind: ErrorKind) -> None:
-    outcome = parse(answer, NUMBER, Delivery())
-    assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.http_status) == (kind, answer.status)
-    assert outcome.unknown is None
-    assert "UPS" in outcome.message
-
-
 UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
     "200": (error(200, "XY9"), ErrorKind.BAD_RESPONSE),
     "400": (error(400, "XY9"), ErrorKind.BAD_RESPONSE),
@@ -443,15 +363,6 @@ UNKNOWN_CODES: dict[str, tuple[Response, ErrorKind]] = {
     "legacy": (legacy(400, "XY9"), ErrorKind.BAD_RESPONSE),
     "a warning": (warned({"code": "XY9", "message": "Words"}), ErrorKind.BAD_RESPONSE),
 }
-
-
-@pytest.mark.parametrize(("answer", "kind"), UNKNOWN_CODES.values(), ids=UNKNOWN_CODES.keys())
-def test_codes_of_no_table_are_told(answer: Response, kind: ErrorKind) -> None:
-    outcome = parse(answer, NUMBER, Delivery())
-    assert isinstance(outcome, Failure)
-    assert outcome.kind is kind
-    assert outcome.unknown == f"the error code XY9 (HTTP {answer.status}: Words)"
-    assert "Words" in outcome.message
 
 
 # ---------------------------------------------------------------- the status
@@ -771,22 +682,16 @@ def test_the_time_is_that_of_the_handing_over() -> None:
             assert fetch(told(a_package(activity=activities)))[0] == GOT
 
 
-@pytest.mark.parametrize(
-    ("name", "signatory"),
-    [
-        ("DUPONT", "DUPONT"),
-        (" MME LEFÈVRE ", "MME LEFÈVRE"),
-        ("D\n2026-02-06 - forged", r"D\x0a2026-02-06 - forged"),
-        ("X" * 500, "X" * 99 + "…"),
-        ("", None),
-        (" ", None),
-        (None, None),
-        (["DUPONT"], None),
-    ],
-)
-def test_the_signatory(name: Any, signatory: str | None) -> None:
-    answer = told(a_package(deliveryInformation=information(receivedBy=name)))
-    assert fetch(answer)[0] == replace(GOT, delivery=Delivery(AT, signatory))
+SIGNATORIES: list[Any] = [
+    ("DUPONT", "DUPONT"),
+    (" MME LEFÈVRE ", "MME LEFÈVRE"),
+    ("D\n2026-02-06 - forged", r"D\x0a2026-02-06 - forged"),
+    ("X" * 500, "X" * 99 + "…"),
+    ("", None),
+    (" ", None),
+    (None, None),
+    (["DUPONT"], None),
+]
 
 
 # ---------------------------------------------------------------- the document
@@ -850,122 +755,38 @@ def test_base64_is_read_strictly(encoded: Any) -> None:
         assert failure.message == "UPS sent a proof that is not valid base64"
 
 
-def test_base64_in_lines_is_read() -> None:
-    lines = in_lines(b64(PAGE))
-    answer = told(a_package(deliveryInformation=information(pod={"content": f"\n{lines}\n"})))
-    assert fetch(answer)[0] == GOT
-
-
 def test_a_loose_page_is_a_document() -> None:
     assert media_type_of(PAGE, html=True) == "text/html"
     with pytest.raises(NotADocumentError):
         media_type_of(PAGE)
 
 
-# ---------------------------------------------------------------- what an earlier attempt knew
-
-EARLIER = Delivery(datetime(2026, 10, 1, 9, tzinfo=UTC), "MARTIN")
-
-
-def test_what_was_known_fills_what_the_answer_lacks() -> None:
-    nothing = a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None))
-    assert fetch(told(nothing), known=EARLIER)[0] == replace(GOT, delivery=EARLIER)
-    no_name = a_package(deliveryInformation=information(receivedBy=""))
-    assert fetch(told(no_name), known=EARLIER)[0] == replace(GOT, delivery=Delivery(AT, "MARTIN"))
-    assert fetch(DELIVERED, known=EARLIER)[0] == GOT
-    assert failure_of(WITHOUT_PROOF, known=EARLIER).delivery == KNOWN
-
-
-@pytest.mark.parametrize("answer", [TW0001, error(403, None), error(500, None), raw(b""), told(OTHER)])
-def test_a_failure_keeps_what_was_known(answer: Response) -> None:
-    assert failure_of(answer).delivery is None
-    assert failure_of(answer, known=EARLIER) == replace(failure_of(answer), delivery=EARLIER)
-
-
 # ---------------------------------------------------------------- our account
 
 
-@pytest.mark.parametrize(
-    ("answer", "accepted"),
-    [
-        (DELIVERED, True),
-        (WITHOUT_PROOF, True),
-        (told(OTHER), True),
-        (TW0001, True),
-        (error(403, None, "Blocked Merchant"), False),
-        (error(403, "250003"), False),
-        (error(400, "400"), False),
-        (error(500, None), False),
-        (raw(b"<html/>"), False),
-    ],
-)
-def test_whether_an_answer_shows_that_our_account_is_good(answer: Response, *, accepted: bool) -> None:
-    assert fetch(answer)[1].accepted is accepted
+ACCEPTED: list[Any] = [
+    (DELIVERED, True),
+    (WITHOUT_PROOF, True),
+    (told(OTHER), True),
+    (TW0001, True),
+    (error(403, None, "Blocked Merchant"), False),
+    (error(403, "250003"), False),
+    (error(400, "400"), False),
+    (error(500, None), False),
+    (raw(b"<html/>"), False),
+]
 
 
 # ---------------------------------------------------------------- numbers
 
 
-@pytest.mark.parametrize(
-    "number",
-    [NUMBER, "1Z12345E0205271688", SPEC.sample_number, "A1234567890", "V1234567890", "123456789", "1" * 18,
-     "1" * 22, "1" * 26],
-)  # fmt: skip
-def test_numbers_that_are_asked_about(number: str) -> None:
-    assert malformed(number, SPEC) is None
+NUMBERS: list[Any] = [NUMBER, "1Z12345E0205271688", SPEC.sample_number, "A1234567890", "V1234567890", "123456789", "1" * 18,
+     "1" * 22, "1" * 26]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "number",
-    ["", "1Z5R8939035756712", NUMBER + "1", "1Z5R8939035756712A", NUMBER.lower(), "2Z5R89390357567127",
+NO_NUMBERS: list[Any] = ["", "1Z5R8939035756712", NUMBER + "1", "1Z5R8939035756712A", NUMBER.lower(), "2Z5R89390357567127",
      "B1234567890", "A123456789", "12345678", "1234567890", "1" * 19, NUMBER + "\n", "1Z5R8939035756712٧",
-     "1Z5R8939/357567127"],
-)  # fmt: skip
-def test_numbers_that_cost_no_call(number: str) -> None:
-    assert_costs_no_call(number, SPEC)
-
-
-def test_only_the_form_1z_has_a_check_digit() -> None:
-    fitting = [digit for digit in "0123456789" if not SPEC.is_doubtful(NUMBER[:-1] + digit)]
-    assert fitting == ["7"]
-    assert not SPEC.is_doubtful(SPEC.sample_number)
-    for number in ("A1234567890", "123456789", "1" * 18, "1" * 22, "1" * 26):
-        assert not SPEC.is_doubtful(number)
-
-
-# ---------------------------------------------------------------- what no carrier should answer
-
-
-def test_no_text_of_an_answer_can_forge_a_line() -> None:
-    for answer in (
-        error(403, HOSTILE, HOSTILE),
-        error(404, HOSTILE, HOSTILE),
-        error(500, None, HOSTILE),
-        error(400, "10429", HOSTILE),
-        legacy(400, HOSTILE, HOSTILE),
-        warned({"code": HOSTILE, "message": HOSTILE}),
-        told(a_package(currentStatus=a_status("I", HOSTILE, HOSTILE))),
-    ):
-        assert_harmless(failure_of(answer))
-    with pytest.raises(CallError) as failed:
-        parse_token("UPS", error(401, HOSTILE, HOSTILE))
-    assert_harmless(failed.value.failure)
-
-
-@pytest.mark.parametrize(
-    "whole",
-    [DELIVERED, TW0001, TV1002, legacy(500, "TV1002")],
-    ids=["delivered", "warning", "error", "legacy"],
-)
-def test_values_of_other_types_are_answers_too(whole: Response) -> None:
-    for odd in (*ODD, "D"):
-        for answer in replaced(whole, odd):
-            assert isinstance(parse(answer, NUMBER, Delivery()), Failure | Retrieved)
-
-
-def test_damaged_answers_are_answers_too() -> None:
-    for answer in damaged(DELIVERED, TW0001, TV1002):
-        assert isinstance(parse(answer, NUMBER, Delivery()), Failure | Retrieved)
+     "1Z5R8939/357567127"]  # fmt: skip
 
 
 # ---------------------------------------------------------------- the client and the simulated service
@@ -1153,3 +974,62 @@ def test_numbers_of_the_simulated_service_are_of_the_carriers_form() -> None:
     assert SIMULATED.digits_of("V4234567890") == "42"
     assert set(SIMULATED_SETTINGS) == set(SPEC.credential_names)
     assert not SIMULATED.owns("/oauth/token")
+
+
+# ---------------------------------------------------------------- the table for all carriers' rules
+
+_STRANGE: dict[str, Row] = {
+    f"XY9, {name}": (answer, meaning, f"the error code XY9 (HTTP {answer.status}: Words)")
+    for name, (answer, meaning) in UNKNOWN_CODES.items()
+}
+TABLE = Table(
+    make=a_client,
+    number=NUMBER,
+    facts={
+        "name": "UPS",
+        "base_url": "https://onlinetools.ups.com",
+        "calls": {Capability.TRACKING: 1},
+        "tracks_always": True,
+        "sample_number": "1Z0000000000000000",
+    },
+    answers=(DELIVERED,),
+    known=KNOWN,
+    proof=GOT,
+    numbers=NUMBERS,
+    no_numbers=NO_NUMBERS,
+    # The form 1Z alone has one.
+    good_check_digits=[NUMBER, SPEC.sample_number, "A1234567890", "123456789", "1" * 18, "1" * 22, "1" * 26],
+    bad_check_digits=[f"{NUMBER[:-1]}{digit}" for digit in "012345689"],
+    errors=[NORMALISED | ERRORS | _STRANGE],
+    limited=[error(429, "10429", "Too Many Requests"), error(429, None, "Quota Limit Exceeded")],
+    accepted=ACCEPTED,
+    hostile=[
+        error(403, HOSTILE, HOSTILE),
+        error(404, HOSTILE, HOSTILE),
+        error(500, None, HOSTILE),
+        error(400, "10429", HOSTILE),
+        legacy(400, HOSTILE, HOSTILE),
+        warned({"code": HOSTILE, "message": HOSTILE}),
+        told(a_package(currentStatus=a_status("I", HOSTILE, HOSTILE))),
+    ],
+    whole=[TW0001, TV1002, legacy(500, "TV1002")],
+    nobody=(TW0001, ErrorKind.NOT_FOUND),
+    status=lambda code: told(a_package(currentStatus=a_status("X", code, "Un statut"))),
+    label="Un statut",
+    not_delivered=senses(
+        ParcelStatus.ON_ITS_WAY, ParcelStatus.GOING_BACK, ParcelStatus.AT_A_POINT, ParcelStatus.UNCLEAR
+    ),
+    strange=["002", "11", "0011", "abc"],
+    signed=lambda name: told(a_package(deliveryInformation=information(receivedBy=name))),
+    signatories=[
+        (told(a_package(deliveryInformation=information(receivedBy=name))), signatory)
+        for name, signatory in SIGNATORIES
+    ],
+    token=a_token,
+    expired=EXPIRED,
+    no_token=[
+        (error(status, "10401", "ClientId is Invalid"), "ClientId is Invalid") for status in (400, 401, 403)
+    ],
+    bare=told(a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None))),
+    nameless=told(a_package(deliveryInformation=information(receivedBy=""))),
+)

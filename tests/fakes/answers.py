@@ -8,6 +8,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 from xml.etree.ElementTree import canonicalize
+from xml.sax.saxutils import escape
 
 from recours.carriers.message import Response
 from recours.core.errors import ErrorKind
@@ -47,6 +48,11 @@ def envelope(inside: str) -> str:
         '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
         f"{inside}</soap:Body></soap:Envelope>"
     )
+
+
+def xml_text(text: str) -> str:
+    """The text as it stands in an element."""
+    return escape(text, {"\n": "&#10;"})
 
 
 def canonical(text: bytes | str | None) -> str:

@@ -1,0 +1,116 @@
+"""A table for each carrier: what it answers, made by hand, and what that means. `test_rules.py` holds every carrier to it.
+
+The tables stand in the carriers' own files (`test_ups.py` and others), as `TABLE`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recours.carriers.client import Client
+from recours.carriers.message import Response
+from recours.core.carrier import CarrierSpec
+from recours.core.claim import Delivery
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Failure, Outcome, Retrieved
+from tests.fakes.answers import raw
+from tests.fakes.checks import as_failure
+from tests.fakes.session import FakeSession, fetched
+
+Answers = Response | tuple[Response, ...]
+# An answer in the place of a call's usual one, what it means, and of a code of no table, some words that tell of it.
+Row = tuple[Answers, ErrorKind] | tuple[Answers, ErrorKind, str]
+
+
+def several(answers: Answers) -> tuple[Response, ...]:
+    return answers if isinstance(answers, tuple) else (answers,)
+
+
+def same(_place: int, _name: str, meaning: ErrorKind) -> ErrorKind:
+    """Most carriers' bad answers mean the same at each call."""
+    return meaning
+
+
+@dataclass(frozen=True)
+class Table:
+    """What one carrier answers.
+
+    `answers`: of the calls of a fetch that brings `proof`, or of a carrier without documents, that tells of `known`; a token's
+    is apart. An answer about a parcel stands for the first of them unless it is said otherwise.
+    """
+
+    make: Callable[[], Client]  # with settings of its own
+    number: str
+    facts: Mapping[str, Any]  # of its spec
+    answers: tuple[Response, ...]
+    known: Delivery
+    proof: Retrieved | None
+    numbers: Sequence[str]  # of its form
+    no_numbers: Sequence[str]
+    good_check_digits: Sequence[str] = ()
+    bad_check_digits: Sequence[str] = ()
+
+    # By the call in whose place the answer comes: what it means.
+    errors: Sequence[Mapping[str, Row]] = ()
+    # What else than usual a bad answer means; None: it does not matter.
+    of_no_answer: Callable[[int, str, ErrorKind], ErrorKind | None] = same
+    make_answer: Callable[..., Response] = raw
+    limited: Sequence[Response] = (raw("", 429),)
+    accepted: Sequence[tuple[Answers, bool]] = ()  # whether they show that our account is good
+    accepted_known: Sequence[tuple[Answers, bool]] = ()  # the same, where the delivery is known
+    hostile: Sequence[Answers] = ()
+    whole: Sequence[Response] = ()  # more answers, to be damaged
+    nobody: tuple[Response, ErrorKind] | None = None  # about the sample number
+    sample_sent: str = ""  # if it is not sent as it is
+    # What is known of the delivery when each of the calls is made.
+    known_at: Sequence[Delivery | None] = ()
+
+    status: Callable[[str], Response] | None = (
+        None  # of a parcel whose latest event has this code, and this label:
+    )
+    label: str = "Un événement"
+    delivered: Sequence[str] = ()  # codes
+    not_delivered: Iterable[str] = ()
+    strange: Sequence[str] = ()
+    times: Sequence[tuple[Answers, datetime | None]] = ()
+    signed: Callable[[str], Answers] | None = None  # by a name
+    signatories: Sequence[tuple[Answers, str | None]] = ()
+    encoded: Callable[[str], Response] | None = None  # the last answer, with this base64
+
+    token: Callable[[str], Response] | None = None
+    expired: Response | None = None
+    no_token: Sequence[
+        tuple[Response, str]
+    ] = ()  # an answer to the token's call, the words about our account
+    bare: Response | None = None  # of a delivery of which it tells nothing
+    nameless: Response | None = None
+
+    @property
+    def spec(self) -> CarrierSpec:
+        return self.make().spec
+
+    @property
+    def at(self) -> Sequence[Delivery | None]:
+        """What is known of the delivery when each of the calls is made."""
+        return self.known_at or (None, *[self.known] * (len(self.answers) - 1))
+
+    def with_token(self, answers: Iterable[Response | Failure]) -> list[Response | Failure]:
+        return [*([self.token("tok")] if self.token else []), *answers]
+
+    def fetch(
+        self, *answers: Response | Failure, known: Delivery | None = None
+    ) -> tuple[Outcome, FakeSession]:
+        """With a token at once: the answers are those of the other calls, each of which is made. Raises CallError."""
+        return fetched(self.make(), self.number, self.with_token(answers), known)
+
+    def failure_of(self, *answers: Response | Failure, known: Delivery | None = None) -> Failure:
+        failure = as_failure(self.fetch(*answers, known=known)[0])
+        assert failure.message.isprintable()
+        assert self.spec.name in failure.message or failure.kind is ErrorKind.NOT_DELIVERED_YET
+        return failure
+
+    def outcome_of(self, *answers: Response, known: Delivery | None = None) -> Outcome:
+        """What comes of these answers, the last of which is given for ever."""
+        session = FakeSession(self.with_token([*answers, *[answers[-1]] * 4]), self.make())
+        return self.make().fetch(self.number, known, session)
