@@ -5,6 +5,7 @@ schema and the recorded answers in karrio's connector.
 """
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -396,7 +397,7 @@ def error(code: object, message: str = "") -> str:
     return f"<errorCode>{code}</errorCode><errorMessage>{message}</errorMessage>"
 
 
-IN_EITHER = {
+IN_EITHER: dict[str, Any] = {
     "1": (error(1, "System Error"), ErrorKind.SERVER_ERROR),
     "1 without words": ("<errorCode>1</errorCode>", ErrorKind.SERVER_ERROR),
     "2": (error(2, "The shipment belongs to another customer"), ErrorKind.ACCESS_DENIED),
@@ -641,6 +642,10 @@ def delivered_to(more: str) -> Response:
     return with_events(an_event("D", more=more))
 
 
+def errors_in(answer: Callable[[str], Response]) -> dict[str, Any]:
+    return {name: (answer(inside), *means) for name, (inside, *means) in IN_EITHER.items()} | BODIES
+
+
 _HOSTILE = error(1, HOSTILE_XML)
 TABLE = Table(
     make=lambda: Chronopost(CREDENTIALS),
@@ -656,8 +661,8 @@ TABLE = Table(
     numbers=NUMBERS,
     no_numbers=NO_NUMBERS,
     errors=[
-        {name: (tracked(inside), *means) for name, (inside, *means) in IN_EITHER.items()} | BODIES,
-        {name: (proved(inside), *means) for name, (inside, *means) in IN_EITHER.items()} | BODIES,
+        errors_in(tracked),
+        errors_in(proved),
     ],
     make_answer=response,
     accepted=[(with_events(IN_TRANSIT), False)],  # the tracking presents no account

@@ -4,7 +4,6 @@ The facts are those of a connector's summary of the carrier's manual (v5.0, Octo
 pages, of public clients, and of faults recorded at the sister service EPrint.
 """
 
-import base64
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -518,102 +517,9 @@ def test_what_our_account_may_not_do_has_two_names() -> None:
     assert not session.accepted
 
 
-def simulated(scenario: Scenario) -> Response:
-    """What the simulated service answers in this scenario."""
-    session = a_session(scenario)
-    session.fetch()
-    answer = session.answers[0]
-    assert isinstance(answer, Response)
-    return answer
-
-
-PREPARING = "Colis en préparation chez l'expéditeur"
-PASSED = [
-    ("03.10.2026", "10:00:00", "8", PREPARING, ""),
-    ("03.10.2026", "19:00:00", "10", "Colis pris en charge", "LILLE"),
-    ("05.10.2026", "01:00:00", "20", "Colis en transit", "LILLE"),
-    ("05.10.2026", "06:41:00", "30", "Colis en cours de livraison", "LILLE"),
-    ("05.10.2026", "10:00:00", "40", "Colis livré", "LILLE"),
-]
-UNDER_WAY = [
-    ("04.10.2026", "12:00:00", "8", PREPARING, ""),
-    ("04.10.2026", "21:00:00", "10", "Colis pris en charge", "LILLE"),
-    ("06.10.2026", "03:00:00", "20", "Colis en transit", "LILLE"),
-    ("06.10.2026", "08:41:00", "30", "Colis en cours de livraison", "LILLE"),
-]
-
-
-@pytest.mark.parametrize(
-    ("scenario", "receiver", "shipped", "day", "traces"),
-    [
-        (S.POD_LATE, "DUPONT", "03.10.2026", "05.10.2026", PASSED),
-        (S.DELIVERED_NO_SIGNATORY, "", "03.10.2026", "05.10.2026", PASSED),
-        (S.IN_TRANSIT, "", "04.10.2026", "", UNDER_WAY),
-    ],
-)
-def test_the_answer_of_the_simulated_service_about_a_parcel(
-    scenario: Scenario, receiver: str, shipped: str, day: str, traces: list[tuple[str, ...]]
-) -> None:
-    names = ("ScanDate", "ScanTime", "StatusNumber", "StatusDescription", "CenterName")
-    listed = "".join(
-        "<clsTrace>"
-        + "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, trace, strict=True))
-        + "<User/><Remark/><Info/><Details/></clsTrace>"
-        for trace in traces
-    )
-    answer = simulated(scenario)
-    body, images = without_images(answer.body.decode())
-    expected = told(
-        f"<ShipmentNumber>{NUMBER}</ShipmentNumber><DestinationCountry>F</DestinationCountry>"
-        f"<DestinationZipcode>59000</DestinationZipcode><ShippingDate>{shipped}</ShippingDate>"
-        f"<DeliveryDate>{day}</DeliveryDate><Weight>1.1</Weight><Receiver>{receiver}</Receiver>"
-        f"<Reference>CMD-1</Reference><Traces>{listed}</Traces>"
-    )
-    assert (answer.status, canonical(body)) == (200, canonical(expected.body))
-    assert bool(images) is (scenario is S.DELIVERED_NO_SIGNATORY)
-
-
-def without_images(body: str) -> tuple[str, str]:
-    start, end = body.find("<images>"), body.find("</images>")
-    if start < 0:
-        return body, ""
-    end += len("</images>")
-    return body[:start] + body[end:], body[start:end]
-
-
-def test_the_image_of_the_simulated_service() -> None:
-    _, images = without_images(simulated(S.DELIVERED).body.decode())
-    encoded = images.partition("<image>")[2].partition("</image>")[0]
-    assert base64.b64decode(encoded, validate=True).startswith(b"%PDF-")
-    assert images.replace(encoded, "...") == (
-        "<images><Image><type>POD</type><image>...</image>"
-        "<date>05.10.2026</date><time>10:00:00</time></Image></images>"
-    )
-
-
 def test_who_asks_for_no_images_gets_none() -> None:
     question = read(changed("<GetImages>true", "<GetImages>false"))
     assert b"images" not in SIMULATED.answer(question, parcel_state(S.DELIVERED, NUMBER)).body
-
-
-@pytest.mark.parametrize(
-    ("scenario", "expected"),
-    [
-        (S.UNKNOWN, told(f"<ShipmentNumber>{NUMBER}</ShipmentNumber>")),
-        (S.AUTH_REFUSED, fault(an_error("PermissionDenied", "Permission denied"))),
-        (S.NOT_OURS, told(f"<ShipmentNumber>{NUMBER}</ShipmentNumber>")),
-        (
-            S.ACCOUNT_DENIED,
-            fault(an_error("IpPermissionDenied", "Ip permission denied"), "Ip permission denied"),
-        ),
-        (S.FAULT_CLIENT, fault(an_error("InvalidInput", "Invalid input"), "Invalid input")),
-        (S.FAULT_SERVER, fault(text="Server was unable to process request.")),
-        (S.SYSTEM_ERROR, fault(text="System error")),
-    ],
-)
-def test_the_answers_of_the_simulated_service_about_no_parcel(scenario: Scenario, expected: Response) -> None:
-    answer = simulated(scenario)
-    assert (answer.status, canonical(answer.body)) == (expected.status, canonical(expected.body))
 
 
 def test_a_winter_day_is_a_winter_day() -> None:

@@ -800,14 +800,9 @@ TABLE = Table(
         tracked(a_parcel(HOSTILE, an_event(label=HOSTILE))),
         (EXPIRED, a_token("new"), gateway(401, HOSTILE, HOSTILE)),
         *(problem(status, HOSTILE, HOSTILE) for status in (400, 404, 500)),
-        *(
-            (DELIVERED, SIGNED, refused(*refusal))
-            for refusal in (
-                *((status, HOSTILE, HOSTILE, HOSTILE) for status in (400, 403, 490, 500)),
-                (490, INVALID_FIELD, HOSTILE, HOSTILE),
-                (490, "POD.WRONG_STATE", HOSTILE),
-            )
-        ),
+        *((DELIVERED, SIGNED, refused(status, HOSTILE, HOSTILE, HOSTILE)) for status in (400, 403, 490, 500)),
+        (DELIVERED, SIGNED, refused(490, INVALID_FIELD, HOSTILE, HOSTILE)),
+        (DELIVERED, SIGNED, refused(490, "POD.WRONG_STATE", HOSTILE)),
     ],
     whole=[wrong("E_404_01")],
     nobody=(wrong("E_404_01"), K.NOT_FOUND),

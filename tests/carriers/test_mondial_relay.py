@@ -17,7 +17,6 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.sandbox import Scenario
 from recours.sandbox.mondial_relay import MondialRelay as SimulatedMondialRelay
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE_XML, canonical, envelope, xml
@@ -412,88 +411,6 @@ def test_strange_trees_are_answers_too(body: str) -> None:
 SIMULATED = SimulatedMondialRelay()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 read = partial(question_of, SIMULATED)
-S = Scenario
-
-
-def a_session(*steps: Scenario) -> SandboxSession:
-    return SandboxSession(MondialRelay(SIMULATED_SETTINGS), NUMBER, *steps)
-
-
-def simulated(scenario: Scenario) -> Response:
-    """What the simulated service answers in this scenario."""
-    session = a_session(scenario)
-    session.fetch()
-    answer = session.answers[0]
-    assert isinstance(answer, Response)
-    return answer
-
-
-@pytest.mark.parametrize(
-    ("scenario", "status", "label", "events"),
-    [
-        (
-            S.DELIVERED,
-            "82",
-            "Colis livré",
-            [
-                ("Données reçues", "03/10/26", "10:00", "", "", ""),
-                ("Prise en charge par Mondial Relay", "03/10/26", "19:00", "LESQUIN", "012345", "FR"),
-                ("Colis en cours d'acheminement", "05/10/26", "01:00", "LILLE", "012345", "FR"),
-                ("Disponible au Point Relais", "05/10/26", "06:41", "LILLE", "012345", "FR"),
-                ("Colis livré au destinataire", "05/10/26", "10:00", "LILLE", "012345", "FR"),
-            ],
-        ),
-        (
-            S.IN_TRANSIT,
-            "81",
-            "Colis en cours de traitement",
-            [
-                ("Données reçues", "04/10/26", "12:00", "", "", ""),
-                ("Prise en charge par Mondial Relay", "04/10/26", "21:00", "LESQUIN", "012345", "FR"),
-                ("Colis en cours d'acheminement", "06/10/26", "03:00", "LILLE", "012345", "FR"),
-            ],
-        ),
-    ],
-)
-def test_the_answer_of_the_simulated_service_about_a_parcel(
-    scenario: Scenario, status: str, label: str, events: list[tuple[str, ...]]
-) -> None:
-    names = ("Libelle", "Date", "Heure", "Emplacement", "Relais_Num", "Relais_Pays")
-    told_events = "".join(
-        "<ret_WSI2_sub_TracingColisDetaille>"
-        + "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, event, strict=True))
-        + "</ret_WSI2_sub_TracingColisDetaille>"
-        for event in events
-    )
-    expected = told(
-        f"<STAT>{status}</STAT><Libelle01>{label}</Libelle01><Relais_Libelle>TABAC DE LA GARE</Relais_Libelle>"
-        f"<Relais_Num>012345</Relais_Num><Libelle02></Libelle02><Tracing>{told_events}</Tracing>"
-    )
-    answer = simulated(scenario)
-    assert (answer.status, canonical(answer.body)) == (200, canonical(expected.body))
-
-
-@pytest.mark.parametrize(
-    ("scenario", "status"),
-    [
-        (S.UNKNOWN, "94"),
-        (S.NOT_OURS, "94"),
-        (S.ACCOUNT_DENIED, "95"),
-        (S.AUTH_REFUSED, "97"),
-        (S.SYSTEM_ERROR, "99"),
-    ],
-)
-def test_the_errors_of_the_simulated_service_are_a_stat(scenario: Scenario, status: str) -> None:
-    answer = simulated(scenario)
-    assert (answer.status, canonical(answer.body)) == (200, canonical(stat(status).body))
-
-
-def test_the_faults_of_the_simulated_service() -> None:
-    for scenario, code, verb in ((S.FAULT_CLIENT, "Client", "read"), (S.FAULT_SERVER, "Server", "process")):
-        expected = fault(f"soap:{code}", f"Server was unable to {verb} request.")
-        answer = simulated(scenario)
-        body = expected.body.replace(b"<detail/>", b"")
-        assert (answer.status, canonical(answer.body)) == (500, canonical(body))
 
 
 NO_BRAND = pytest.mark.wrong_requests("a brand that is none")

@@ -3,6 +3,7 @@
 A new carrier is in here by being in the registry. What it does otherwise than most stands in `tests/carriers/cases.py`.
 """
 
+import json
 import re
 
 import pytest
@@ -16,6 +17,7 @@ from recours.core.outcome import Failure, Retrieved
 from recours.runs.attempt import malformed
 from recours.sandbox import Scenario
 from recours.sandbox.registry import simulated_carriers
+from tests.carriers.answers import answered, file_of
 from tests.carriers.cases import CASES
 from tests.fakes.checks import as_failure, result
 from tests.fakes.simulated import (
@@ -134,6 +136,11 @@ def test_what_comes_of_a_scenario_where_the_delivery_is_known(carrier: str, scen
     # GLS' ShipIT may refuse a token that its tracking accepts: that is asked then.
     is_refused = scenario in (S.ACCOUNT_DENIED, S.AUTH_REFUSED)
     assert asked <= {*CASES[carrier].calls} - {*CASES[carrier].until_tracked} or is_refused
+
+
+@of_every_carrier
+def test_the_simulated_carrier_answers_as_its_documents_show(carrier: str) -> None:
+    assert answered(carrier) == json.loads(file_of(carrier).read_text(encoding="utf-8"))
 
 
 @of_every_carrier

@@ -32,7 +32,6 @@ from tests.fakes.checks import as_failure, assert_examples
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
-    DELIVERED_AT,
     PASSWORD,
     SandboxSession,
     other_headers,
@@ -235,8 +234,10 @@ def test_a_failure_repeats_the_carriers_words() -> None:
     sentences = {
         "UPS does not know this number: Tracking Information Not Found": TW0001,
         "UPS rejects this tracking number as invalid: Invalid inquiry number": TV1002,
-        "UPS does not let our account use this service: Blocked Merchant": NORMALISED["403"][0],
-        "UPS is unavailable (HTTP 500): Internal server error": NORMALISED["500"][0],
+        "UPS does not let our account use this service: Blocked Merchant": error(
+            403, None, "Blocked Merchant"
+        ),
+        "UPS is unavailable (HTTP 500): Internal server error": error(500, None, "Internal server error"),
         "UPS answered with the unknown error code none: Words (HTTP 200)": error(200, None),
     }
     for sentence, answer in sentences.items():
@@ -794,24 +795,10 @@ NO_NUMBERS: list[Any] = ["", "1Z5R8939035756712", NUMBER + "1", "1Z5R89390357567
 SIMULATED = SimulatedUps()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 read = partial(question_of, SIMULATED)
-S = Scenario
 
 
 def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
     return SandboxSession(Ups(SIMULATED_SETTINGS), NUMBER, *steps, **more)
-
-
-def test_the_simulated_service_tells_times_as_the_real_one_does() -> None:
-    """With colons, in digits, or of the place alone: the moment is the same."""
-    forms = {S.DELIVERED: "08:00:00", S.DELIVERED_PNG: "80000", S.DELIVERED_NO_SIGNATORY: None}
-    for scenario, form in forms.items():
-        assert (
-            simulated(scenario)["trackResponse"]["shipment"][0]["package"][0]["activity"][0].get("gmtTime")
-            == form
-        )
-        outcome = a_session(scenario).fetch()
-        assert isinstance(outcome, Retrieved)
-        assert outcome.delivery.at == DELIVERED_AT
 
 
 TOKEN_CALL, CALL = (request for _, request in fetch(DELIVERED)[1].asked)
@@ -866,79 +853,6 @@ def test_the_simulated_service_reads_the_calls_of_the_documents() -> None:
     assert tuple(question.goes_on) == ()
     assert read(other_headers(CALL, Authorization=None)).bearer == "none"
     assert read(other_headers(TOKEN_CALL, Authorization=None)).account == ""
-
-
-def simulated(scenario: Scenario) -> Any:
-    session = a_session(scenario)
-    session.fetch()
-    answer = session.answers[-1]
-    assert isinstance(answer, Response)
-    return json.loads(answer.body)
-
-
-PHOTO = {
-    "photo": "",
-    "photoCaptureInd": "N",
-    "photoDispositionCode": "U",
-    "isNonPostalCodeCountry": False,
-}
-
-
-def test_the_simulated_service_answers_as_the_documents_show() -> None:
-    (shipment,) = simulated(S.DELIVERED)["trackResponse"]["shipment"]
-    (package,) = shipment.pop("package")
-    assert shipment == {"inquiryNumber": NUMBER}
-    told = package.pop("deliveryInformation")
-    assert media_type_of(base64.b64decode(told.pop("signature")["image"])) == "image/png"
-    assert told.pop("pod").keys() == {"content"}
-    assert told == {"location": "FRONT DOOR", "receivedBy": "DUPONT", "deliveryPhoto": PHOTO}
-    newest, *older = package.pop("activity")
-    assert newest == {
-        "date": "20261005",
-        "time": "100000",
-        "gmtDate": "20261005",
-        "gmtTime": "08:00:00",
-        "gmtOffset": "+02:00",
-        "location": {"address": {"city": "LILLE", "countryCode": "FR"}, "slic": "0000"},
-        "status": {"type": "D", "code": "FS", "description": "LIVRÉ", "statusCode": "011"},
-    }
-    moments = [activity["gmtDate"] + activity["gmtTime"].zfill(6) for activity in (newest, *older)]
-    assert moments == sorted(moments, reverse=True)
-    assert len(moments) == 5
-    assert package == {
-        "trackingNumber": NUMBER,
-        "currentStatus": {
-            "code": "011",
-            "description": "LIVRÉ",
-            "simplifiedTextDescription": "LIVRÉ",
-            "statusCode": "011",
-            "type": "D",
-        },
-        "deliveryDate": [{"type": "DEL", "date": "20261005"}],
-        "deliveryTime": {"type": "DEL", "endTime": "100000"},
-        "packageCount": 1,
-    }
-
-
-def test_the_simulated_service_tells_of_a_parcel_on_its_way() -> None:
-    package = simulated(S.IN_TRANSIT)["trackResponse"]["shipment"][0]["package"][0]
-    assert (package["currentStatus"]["type"], package["currentStatus"]["code"]) == ("O", "021")
-    assert package["deliveryDate"] == [{"type": "SDD", "date": "20261006"}]
-    assert "deliveryTime" not in package
-    assert package["deliveryInformation"] == {"deliveryPhoto": PHOTO}
-    assert [activity["status"]["code"] for activity in package["activity"]] == ["OT", "AR", "DP", "OR"]
-
-
-def test_the_simulated_service_tells_of_an_unknown_number_and_of_a_token() -> None:
-    warning = {"code": "TW0001", "message": "Tracking Information Not Found"}
-    assert simulated(S.UNKNOWN) == {
-        "trackResponse": {"shipment": [{"inquiryNumber": NUMBER, "warnings": [warning]}]}
-    }
-    given = SIMULATED.token(read(TOKEN_CALL), "tok", 14399)
-    assert (given.status, json.loads(given.body)) == (200, TOKEN_TREE)
-    refused = SIMULATED.token(read(TOKEN_CALL), None, 0)
-    error = {"code": "10401", "message": "ClientId is Invalid"}
-    assert (refused.status, json.loads(refused.body)) == (401, {"response": {"errors": [error]}})
 
 
 def test_the_simulated_service_gives_what_is_asked_for_only() -> None:

@@ -36,8 +36,6 @@ from recours.sandbox.answers import Manner
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 from tests.conftest import Kind
-from tests.fakes.answers import ODD, damaged, replaced, response
-from tests.fakes.session import FakeSession
 from tests.fakes.simulated import ACCOUNT, PASSWORD, as_received, as_response, client_of
 from tests.long_form import IS_LONG
 from tests.schemas.plugin import check_sent
@@ -351,55 +349,6 @@ def with_small_numbers(item: Any) -> Any:
         else with_small_numbers(value)
         for name, value in item.items()
     }
-
-
-def whole_answer(run: Run) -> tuple[list[str], Response]:
-    """The good answer about several parcels."""
-    numbers = [
-        run.number(S.DELIVERED, serial=1),
-        run.number(S.IN_TRANSIT, serial=2),
-        run.number(S.UNKNOWN, serial=3),
-    ]
-    line = Kept(run.box)
-    client_of(run.carrier).track_many(numbers, line)
-    answer = line.answers[-1]
-    assert isinstance(answer, Response)
-    return numbers, answer
-
-
-class Kept(FakeSession):
-    """Asks the sandbox, and keeps its answers."""
-
-    def __init__(self, box: Sandbox) -> None:
-        super().__init__([])
-        self.box = box
-
-    def call(self, what: Capability, request: Request) -> Response:
-        self.answers = [*self.answers, as_response(self.box.answer(as_received(request)))]
-        return super().call(what, request)
-
-
-def test_no_value_of_another_type_breaks_the_reading_of_several(run: Run) -> None:
-    numbers, whole = whole_answer(run)
-    for strange in ODD:
-        for answer in replaced(whole, strange):
-            assert_reads(run.carrier, numbers, answer)
-
-
-def test_damaged_answers_about_several_are_answers_too(run: Run) -> None:
-    numbers, whole = whole_answer(run)
-    for answer in damaged(whole):
-        assert_reads(run.carrier, numbers, answer)
-
-
-def assert_reads(carrier: str, numbers: list[str], answer: Response) -> None:
-    token = response({"access_token": "tok", "token_type": "bearer", "expires_in": 3599})
-    answers = [token, answer] if Capability.TOKEN in CATALOG.specs[carrier].limits else [answer]
-    found = client_of(carrier).track_many(numbers, FakeSession(answers))
-    if not isinstance(found, Failure):
-        assert found
-        assert set(found) <= set(numbers)
-        assert all(isinstance(one, Delivery | Failure) for one in found.values())
 
 
 # ---------------------------------------------------------------- few calls are left

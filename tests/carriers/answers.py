@@ -1,0 +1,61 @@
+"""What the simulated carriers answer, as their documents show it: one file a carrier in `simulated/`, by scenario.
+
+Of the delivered parcel there is the answer to each call of a fetch, of others the last one; where it is the same as another
+scenario's, that one's name. A changed simulator's are written by `python -m tests.carriers.answers`: read the difference.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from recours.carriers.message import Response
+from recours.sandbox import Scenario
+from tests.carriers.cases import CASES
+from tests.fakes.answers import canonical
+from tests.fakes.simulated import SandboxSession, client_of, quiet_sandbox
+
+S = Scenario
+SCENARIOS = (
+    *(S.DELIVERED, S.DELIVERED_PNG, S.DELIVERED_NO_SIGNATORY, S.IN_TRANSIT, S.UNKNOWN, S.NOT_OURS),
+    *(S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.POD_UNSAID, S.ACCOUNT_DENIED, S.AUTH_REFUSED),
+    *(S.FAULT_CLIENT, S.FAULT_SERVER, S.SYSTEM_ERROR),
+)
+_DOCUMENT = re.compile(r"[A-Za-z0-9+/=]{60,}")
+
+
+def file_of(carrier: str) -> Path:
+    return Path(__file__).with_name("simulated") / f"{carrier}.json"
+
+
+def answered(carrier: str) -> dict[str, Any]:
+    """What the simulated carrier answers now."""
+    found: dict[str, Any] = {}
+    for scenario in SCENARIOS:
+        session = SandboxSession(client_of(carrier), quiet_sandbox().example(carrier, "99", 1), scenario)
+        session.fetch()
+        answers = [_told(answer) for answer in session.answers if isinstance(answer, Response)]
+        told = answers if scenario is S.DELIVERED else answers[-1:]
+        same = [name for name, other in found.items() if other == told]
+        found[scenario] = same[0] if same else told
+    return found
+
+
+def _told(answer: Response) -> list[Any]:
+    """Its status, its headers and its tree, with dots for documents."""
+    headers = {name: value for name, value in answer.headers.items() if name != "Content-Type"}
+    if answer.body.startswith((b"%PDF", b"\x89PNG")):
+        return [answer.status, headers, "a document"]
+    text = _DOCUMENT.sub("...", answer.body.decode())
+    if text.startswith("<"):
+        return [answer.status, headers, canonical(text).replace("><", ">\n<").split("\n")]
+    try:
+        return [answer.status, headers, json.loads(text)]
+    except ValueError:
+        return [answer.status, headers, text]
+
+
+if __name__ == "__main__":
+    for name in CASES:
+        text = json.dumps(answered(name), indent=1, ensure_ascii=False)
+        file_of(name).write_text(text + "\n", encoding="utf-8")
