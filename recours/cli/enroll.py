@@ -262,7 +262,7 @@ def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode
     if not mode.as_json:
         for claim in found:
             carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
-            last, attempts = shown(claim.state.last_retry_at), plural(claim.retries_counted, "attempt")
+            last, attempts = shown(claim.state.last_retry_at), plural(claim.state.attempts, "attempt")
             click.echo(f"{claim.reference} ({carrier}): gave up on {last} after {attempts}")
     _report_reopened(len(found), [claim.reference for claim in found], {}, mode)
 

@@ -96,7 +96,9 @@ def _assess_failed(claim: Claim, now: datetime, policy: Policy) -> State:
             replace(claim.state, stage=_stage_between_retries(claim.state), expired_at=None), now, policy
         )
     else:
-        state = _resume(replace(claim.state, retries_used=claim.retries_counted), now, policy)
+        attempts = max(claim.state.attempts, claim.retries_counted)
+        resumed = replace(claim.state, retries_used=claim.retries_counted, attempts=attempts)
+        state = _resume(resumed, now, policy)
     return ranked(claim, state, now, policy)
 
 
@@ -125,6 +127,7 @@ def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
     return State(
         stage=Stage.GIVEN_UP if is_over else Stage.WAITING,
         retries_used=retries,
+        attempts=retries,  # as far as anybody counted
         last_retry_at=last if last and last <= now else None,
         next_at=None if is_over else next_at,
         failed_at=failed_at or now,

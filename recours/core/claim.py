@@ -115,6 +115,9 @@ class State:
 
     stage: Stage | None = None
     retries_used: int = 0  # pod_retry_count; the fetch worker's attempt is not among them
+    attempts: int = (
+        0  # that were made: the first fetch, retries with a call, the last attempt; what people are told
+    )
     last_retry_at: datetime | None = None
     next_at: datetime | None = None
     failed_at: datetime | None = None  # the time of failure, fixed when first seen

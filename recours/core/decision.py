@@ -15,6 +15,7 @@ from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State, deadline_end
 from recours.core.errors import TRAITS, Actor, ErrorKind, is_persistent
 from recours.core.last_attempt import (
+    attempts_beside_last,
     awaits_last_attempt,
     backoff_goes_on,
     is_in_time,
@@ -165,7 +166,8 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
     if asked:
         state = _with_delivery(claim, delivery, now, policy)
         return _tried_by_hand(claim, failure, asked_about(claim, state, policy))
-    state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0)
+    made = claim.state.attempts + 1
+    state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, attempts=made)
     state = asked_about(claim, state, policy)
     if claim.fetch_status != FetchStatus.FAILED:
         state = replace(state, retries_used=0, last_retry_at=None, failed_at=now)
@@ -238,12 +240,16 @@ def of_untracked(failure: Failure) -> Failure:
 def succeed(claim: Claim, got: Retrieved, now: datetime, shown: Shown | None = None) -> Decision:
     """A checked document is there, which shows this. The client is notified if it took a retry."""
     retried = claim.fetch_status == FetchStatus.FAILED
-    retries = claim.state.retries_used + 1 if retried else 0
+    retries, attempts = claim.state.retries_used + 1 if retried else 0, claim.state.attempts + 1
     last_retry_at = now if retried else None
     state = State(
-        retries_used=retries, last_retry_at=last_retry_at, delivery=got.delivery, account=claim.state.account
+        retries_used=retries,
+        attempts=attempts,
+        last_retry_at=last_retry_at,
+        delivery=got.delivery,
+        account=claim.state.account,
     )
-    events = _retrieved(claim, got.delivery, shown, {"attempts": retries}) if retried else ()
+    events = _retrieved(claim, got.delivery, shown, {"attempts": attempts}) if retried else ()
     return Decision(state=state, fetch_status=FetchStatus.SUCCESS, events=events)
 
 
@@ -254,6 +260,7 @@ def attach(claim: Claim, delivery: Delivery, shown: Shown) -> Decision:
     """
     state = State(
         retries_used=claim.retries_counted,
+        attempts=claim.state.attempts,
         last_retry_at=claim.state.last_retry_at,
         delivery=delivery,
         account=claim.state.account,
@@ -365,7 +372,7 @@ def _facts(claim: Claim, state: State, failure: Failure | None) -> dict[str, Any
         "reference": claim.reference,
         "kind": state.kind,
         "error": failure.message if failure else claim.last_error,
-        "turns": state.retries_used,
+        "attempts": attempts_beside_last(state),
         **({"last_attempt": True} if state.last_attempt_at else {}),
         **facts_of(failure.said if failure else claim.said),
     }

@@ -53,6 +53,11 @@ def made_at(state: State, now: datetime) -> datetime | None:
     return None if at is None or at > now or awaits_last_attempt(state) else at
 
 
+def attempts_beside_last(state: State) -> int:
+    """How many attempts a claim that gave up had before its last one, or in all if that was not made."""
+    return state.attempts - (state.last_attempt_at is not None)
+
+
 def last_attempt_due(
     claim: Claim, state: State, retry_at: datetime, now: datetime, policy: Policy
 ) -> datetime | None:

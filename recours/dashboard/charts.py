@@ -94,7 +94,7 @@ def by_carrier(rates: Mapping[str, Rate], names: Mapping[str, str], texts: PageT
 
 def by_retry(rates: Mapping[int, Rate], texts: PageTexts) -> Chart:
     names = [texts.number(retry) if retry else texts("first_fetch") for retry in rates]
-    return _outcomes(texts("attempt"), names, list(rates.values()), texts)
+    return _outcomes(texts("retry_head"), names, list(rates.values()), texts)
 
 
 def _outcomes(head: str, names: Sequence[str], rates: Sequence[Rate], texts: PageTexts) -> Chart:

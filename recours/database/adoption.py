@@ -190,5 +190,6 @@ def _adopt(*, is_sqlite: bool, has_deadline: bool) -> Update:
         "pod_rank_is_deadline": 0,
         "pod_interruptions": 0,
         "pod_seen_count": _c.pod_retry_count,
+        "pod_attempts": _c.pod_retry_count,
     }
     return update(claims).where(rows).values(values | seen_values(has_deadline=has_deadline))

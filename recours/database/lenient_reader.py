@@ -190,6 +190,7 @@ def _read_state(read: Reader) -> State:
     return State(
         stage=_member(Stage, read.text("pod_stage")),
         retries_used=read.whole("pod_retry_count"),
+        attempts=read.whole("pod_attempts"),
         last_retry_at=read.moment("pod_last_retry_at"),
         next_at=read.moment("pod_next_retry_at"),
         failed_at=read.moment("pod_failed_at"),

@@ -92,9 +92,10 @@ def edited(*, with_deadline: bool) -> ColumnElement[bool]:
 def was_asked() -> ColumnElement[bool]:
     """Attempts whose carrier was asked about the claim.
 
-    The call that several claims share is counted with one of them; the others have the HTTP status of its answer.
+    The call that several claims share is counted with one of them; the others have the HTTP status of its answer. One that
+    used no attempt, and has no call, was left alone since the carrier refused others.
     """
-    return or_(attempts.c.calls > 0, attempts.c.http_status.is_not(None))
+    return or_(attempts.c.calls > 0, and_(attempts.c.used, attempts.c.http_status.is_not(None)))
 
 
 def in_use() -> ColumnElement[bool]:

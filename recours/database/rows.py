@@ -121,6 +121,7 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
         "pod_carrier_key": claim.key_with(state),
         "pod_account_id": state.account,
         "pod_retry_count": state.retries_used,
+        "pod_attempts": state.attempts,
         "pod_last_retry_at": state.last_retry_at,
         "pod_next_retry_at": state.next_at,
         "pod_failed_at": state.failed_at,

@@ -134,6 +134,7 @@ claims = Table(
     Column("pod_error_key", Text),  # which sentence pod_fetch_error is, in whatever language
     Column("pod_error_words", Text),  # the carrier's own words in it
     Column("pod_last_attempt_at", Utc),
+    Column("pod_attempts", Integer),  # that were made, the first fetch among them
     # Which account worked, and is asked from now on: 0 is the house's; NULL: the client's, else the house's.
     # pod_carrier_key is the key of the account that serves the claim today, see recours.core.accounts.
     Column("pod_account_id", KEY),

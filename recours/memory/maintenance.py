@@ -52,7 +52,14 @@ class MemoryMaintenance:
         for row in exhausted:
             claim = row.claim
             kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING
-            state = replace(claim.state, stage=Stage.GIVEN_UP, failed_at=now, rank_at=now, kind=kind)
+            state = replace(
+                claim.state,
+                stage=Stage.GIVEN_UP,
+                attempts=claim.retries_counted,
+                failed_at=now,
+                rank_at=now,
+                kind=kind,
+            )
             row.write_assessed(state)
         yield len(exhausted)
 

@@ -229,13 +229,13 @@ def _left_to_operator(event: OutboxEvent, carrier: str, texts: Texts) -> list[tu
 
 def _end(event: OutboxEvent, texts: Texts) -> str:
     """After how many attempts a claim gave up, and whether a last attempt was among them; "": that was not kept."""
-    retries, kind = event.facts.get("turns"), kind_of(event)
-    if not isinstance(retries, int):
+    attempts, kind = event.facts.get("attempts"), kind_of(event)
+    if not isinstance(attempts, int):
         return ""
     last = "_last" if event.facts.get("last_attempt") else ""
     if kind is not None and is_persistent(kind):
         return texts(f"gave_up_final{last}")
-    return texts.counted(f"gave_up{last}", retries)
+    return texts.counted(f"gave_up{last}", attempts)
 
 
 def _failed(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State, deadline_end
 from recours.core.decision import MOST_INTERRUPTIONS, abandoned_at
 from recours.core.errors import Actor
-from recours.core.last_attempt import last_attempt_text, made_at
+from recours.core.last_attempt import attempts_beside_last, last_attempt_text, made_at
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.policy import DUE_SLACK, Policy
@@ -282,8 +282,9 @@ def _where_failed(case: _Case) -> str:
     if state.stage is Stage.GIVEN_UP:
         number = clean(case.claim.number or "", 60)  # its present one: attempts with another do not count
         asked = sum(attempt.was_asked and attempt.number == number for attempt in case.facts.attempts)
-        last = " after a last attempt before its deadline" if made_at(state, case.now) else ""
-        return f"It was given up{last}; {times_asked('en', asked)}. No run tries it again."
+        made = f" after {plural(attempts_beside_last(state), 'attempt')}" if state.attempts else ""
+        last = " and a last attempt before its deadline" if made_at(state, case.now) else ""
+        return f"It was given up{made}{last}; {times_asked('en', asked)}. No run tries it again."
     if state.retries_used >= most:
         end = (
             "the next run of the scheduler gives it up"

@@ -142,7 +142,7 @@ class PastAttempt:
     @property
     def was_asked(self) -> bool:
         """Tell whether the carrier was asked: by a call for this claim, or by one that it shared with others."""
-        return self.calls > 0 or self.http_status is not None
+        return self.calls > 0 or (self.used and self.http_status is not None)
 
     @property
     def signed_by(self) -> str | None:

@@ -43,7 +43,7 @@ class ClaimStatus:
     stage: Standing
     sentence: str
     carrier: str  # as people write it
-    attempts: int  # retries used up; a first fetch is not among them
+    attempts: int  # that were made, the first fetch among them
     next_try_at: datetime | None = None  # when a run tries it at the earliest; None: it is not tried
     kind: ErrorKind | None = None  # of what the last attempt ended with
     error: str | None = None  # the same, as it stands in the claim
@@ -339,7 +339,7 @@ class ResultSentences(Localized):
             + waits
             + self._evidence(where, carrier),
             carrier=carrier,
-            attempts=claim.retries_counted,
+            attempts=where.state.attempts,
             next_try_at=where.next_at,
             kind=claim.state.kind if is_open else None,
             error=error,

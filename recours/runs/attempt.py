@@ -46,11 +46,6 @@ class Ended:
         return isinstance(self.outcome, Failure) and self.outcome.closes_carrier
 
     @property
-    def was_asked(self) -> bool:
-        """Tell whether the carrier was asked: by a call for this claim, or by one that it shared with others."""
-        return self.calls > 0 or (isinstance(self.outcome, Failure) and self.outcome.http_status is not None)
-
-    @property
     def could_not_connect(self) -> bool:
         """Tell whether certainly nothing reached the carrier."""
         return isinstance(self.outcome, Failure) and not self.outcome.connected

@@ -272,7 +272,6 @@ class Engine:
         )
         self._answered.append((leased, ended))
         self._any_connected = self._any_connected or ended.calls > 0
-        lane.asked += ended.was_asked
         self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
         refusal = lane.note(ended.outcome, called=ended.calls + ended.unsent > 0)
         try:

@@ -36,10 +36,8 @@ class Lane:
     client: str = ""  # the address of the one whose account it is; "": the house's
     outage: Outage = field(default_factory=Outage)  # shared by the lanes of the carrier
     in_flight: int = 0  # bundles that are being fetched
-    asked: int = 0  # claims that the carrier was asked about, in this run
     denied: int = 0  # parcels, in this run
     refusal: Refusal | None = None
-    closed_at: datetime | None = None  # when that was said
     closes: bool = False  # some thread heard an answer after which the carrier is not asked
     drained: bool = False  # no ready claim of it was left when last looked
     not_before: float = 0.0  # monotonic seconds: others hold the last units, and may give them back

@@ -123,7 +123,7 @@ class Leasing:
             lane.client = self._deps.queue.client_of(key)
             lane.outage = self._outages.setdefault(carrier_of(key), lane.outage)
             if lane.outage.refusal:
-                lane.refusal, lane.closed_at = lane.outage.refusal, self._deps.clock.now()
+                lane.refusal = lane.outage.refusal
             elif refusal := self._deps.queue.closed(key):
                 self.close(lane, refusal)
         return lane
@@ -329,12 +329,12 @@ class Leasing:
 
         Raises RunError if the event cannot be written.
         """
-        now, is_outage = self._deps.clock.now(), lane.outage.refusal is refusal
+        is_outage = lane.outage.refusal is refusal
         of_carrier = (
             each for each in self._lanes.values() if each.outage is lane.outage and not each.refusal
         )
         for closed in (lane, *(of_carrier if is_outage else ())):
-            closed.refusal, closed.closed_at = refusal, now
+            closed.refusal = refusal
         until = f"until {format_minute(refusal.until, self._recorder.local)}" if refusal.until else "for now"
         log.warning(f"⚠️ {refusal.reason}: {lane.name if is_outage else lane.account} is skipped {until}")
         if refusal.kind in _REPORTED_AS:

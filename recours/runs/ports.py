@@ -194,7 +194,9 @@ class Attempt:
     @property
     def was_asked(self) -> bool:
         """Tell whether the carrier was asked: by a call for this claim, or by one that it shared with others."""
-        return self.calls > 0 or (self.failure is not None and self.failure.http_status is not None)
+        return self.calls > 0 or (
+            self.used and self.failure is not None and self.failure.http_status is not None
+        )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
 from recours.core.errors import ErrorKind, is_persistent
-from recours.core.last_attempt import awaits_last_attempt, last_attempt_text
+from recours.core.last_attempt import attempts_beside_last, awaits_last_attempt, last_attempt_text
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, plural
@@ -118,8 +118,8 @@ class Recorder:
         elif isinstance(ended.outcome, Retrieved):
             self.stats.last_attempts += self._is_made(claim, decision)
             self.stats.success += 1
-            retries = decision.state.retries_used
-            after = f" after {plural(retries, 'attempt')}" if retries else ""
+            made = plural(decision.state.attempts, "attempt")
+            after = f" after {made}" if decision.state.retries_used else ""
             log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{after}")
         elif decision.uses_attempt:
             self.stats.last_attempts += self._is_made(claim, decision)
@@ -173,10 +173,10 @@ class Recorder:
         asked = ""
         if decision.kind and is_persistent(decision.kind, last_retry=True):
             asked = f" (the carrier was asked {plural(self.claims.times_asked(claim), 'time')})"
-        retries = plural(decision.state.retries_used, "attempt")
+        made = plural(attempts_beside_last(decision.state), "attempt")
         if decision.state.last_attempt_at:
-            retries += " and a last attempt"
-        log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {retries} - {error}{asked}")
+            made += " and a last attempt"
+        log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {made} - {error}{asked}")
 
 
 def _edited_text(claim: Claim) -> str:

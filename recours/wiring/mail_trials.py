@@ -30,7 +30,6 @@ _FACTS: dict[str, Any] = {
     "reference": "CLM-2026-0001",
     "kind": ErrorKind.INVALID_TRACKING,
     **facts_of(Said(Sentence.NUMBER_REJECTED)),
-    "turns": 4,
     "attempts": 5,
     "final": True,
     "signatory": "DUPONT",

@@ -579,7 +579,7 @@ def test_the_whole_workflow(run: Run, claims: Claims, box: Sandbox) -> None:
     assert claims.get("CLM-later", "pod_fetch_status") == "failed"
     assert str(claims.get("CLM-later", "pod_fetch_error")).startswith("Le colis n'est pas encore livré")
 
-    for line in ("❌ FAILED: CLM-later", "✅ SUCCESS: POD fetched for CLM-later after 2 attempts"):
+    for line in ("❌ FAILED: CLM-later", "✅ SUCCESS: POD fetched for CLM-later after 3 attempts"):
         assert "No failed PODs eligible for retry" in run().messages
         claims.execute("UPDATE claims SET pod_next_retry_at = ?", [f"{NOW - timedelta(minutes=1)}"])
         assert line in "\n".join(run().messages)

@@ -310,7 +310,7 @@ def test_why_of_one_that_gave_up_says_whom_it_was_told(service: Service, person:
         service.clock.advance(hours * HOUR)
         service.run()
     shown = person.does("why", "CLM-0001")
-    assert "It was given up; the carrier was asked 4 times. No run tries it again." in shown
+    assert "It was given up after 4 attempts; the carrier was asked 4 times. No run tries it again." in shown
     assert "Next try" not in shown
     assert "To have it start afresh: recours reopen CLM-0001" in shown
     assert line_of(section(shown, "Mails"), "20")[1:3] == ["pod_failed", "client"]

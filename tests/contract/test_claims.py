@@ -610,6 +610,10 @@ def test_how_often_the_carrier_was_asked_counts_calls_about_the_present_number(
         run.database, "UPDATE recours_attempts SET http_status = 404"
     )  # of a call that was shared with other claims
     assert run.claims.times_asked(claim) == 1
+    edit(
+        run.database, "UPDATE recours_attempts SET used = :no", no=False
+    )  # left alone as others were refused
+    assert run.claims.times_asked(claim) == 0
 
 
 def test_the_same_number_leads_to_one_event_whatever_happens(

@@ -42,7 +42,7 @@ class World:
 
     def give_up(self) -> None:
         number = next(self.claims)
-        facts = {"reference": f"CLM-{number}", "kind": "not_found", "turns": 4}
+        facts = {"reference": f"CLM-{number}", "kind": "not_found", "attempts": 4}
         self.write(EventName.GAVE_UP, "chronopost", f"XY{number:09}FR", claim=number, **facts)
 
     def run(self, admin: str = "boss@shop.example") -> list[str]:

@@ -164,7 +164,7 @@ def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStat
         (texts("fetched_at"), texts.minute(listed.fetched_at) if listed.fetched_at else ""),
     ]
     if where.standing is not Standing.FETCHED:
-        used = texts("used_of", used=status.attempts, most=visit.settings.policy.max_retries)
+        used = texts("used_of", used=claim.retries_counted, most=visit.settings.policy.max_retries)
         facts += [
             (texts("retries_used"), used),
             (texts("next_try_at"), texts.minute(next_at) if next_at else texts("none")),

@@ -57,6 +57,7 @@ def at_retry(retries: int, stage: Stage = Stage.READY, **more: Any) -> Claim:
     state = State(
         stage=stage,
         retries_used=retries,
+        attempts=retries + 1,
         last_retry_at=NOW - 30 * HOUR if retries else None,
         next_at=NOW,
         failed_at=NOW - 60 * HOUR,
@@ -494,7 +495,7 @@ def test_the_facts_of_the_end() -> None:
         "reference": "CLM-7",
         "kind": ErrorKind.NOT_FOUND,
         "error": "the carrier's words",
-        "turns": 4,
+        "attempts": 5,
         "final": True,
     }
 
@@ -629,7 +630,7 @@ def test_it_can_be_told_at_once_always() -> None:
         "reference": "CLM-7",
         "kind": ErrorKind.UNSUPPORTED_CARRIER,
         "error": "the carrier's words",
-        "turns": 1,
+        "attempts": 2,
         "final": False,
     }
 
@@ -740,7 +741,7 @@ def test_what_is_missing_of_a_delivery_is_taken_from_what_was_known() -> None:
 
 def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
     decision = succeed(at_retry(1), Retrieved.single(b"%PDF", DELIVERED, "chronopost searchPOD"), NOW)
-    state = State(retries_used=2, last_retry_at=NOW, delivery=DELIVERED)
+    state = State(retries_used=2, attempts=3, last_retry_at=NOW, delivery=DELIVERED)
     assert (decision.state, decision.fetch_status) == (state, FetchStatus.SUCCESS)
     assert (decision.error, decision.kind, decision.uses_attempt, decision.gave_up) == (
         None,
@@ -751,7 +752,7 @@ def test_a_retrieved_proof_ends_it_and_the_client_is_told() -> None:
     assert told(decision) == [("pod_retrieved", "client")]
     assert decision.events[0].facts == {
         "reference": "CLM-7",
-        "attempts": 2,
+        "attempts": 3,
         "signatory": DELIVERED.signatory,
         "delivered_at": DELIVERED.at.isoformat() if DELIVERED.at else None,
     }
@@ -767,7 +768,7 @@ def test_of_a_delivery_on_a_day_the_day_is_told() -> None:
 def test_of_a_first_fetch_nobody_needs_to_be_told(status: str | None) -> None:
     row = replace(at_retry(1), fetch_status=status)
     decision = succeed(row, Retrieved.single(b"%PDF", DELIVERED, "x"), NOW)
-    assert decision.state == State(delivery=DELIVERED)
+    assert decision.state == State(attempts=row.state.attempts + 1, delivery=DELIVERED)
     assert told(decision) == []
 
 

@@ -55,7 +55,12 @@ def claim(state: State, deadline: date | None = DEADLINE, **columns: Any) -> Cla
 
 def ready(used: int, last: datetime = START, **more: Any) -> State:
     """A retry has come."""
-    times = {"last_retry_at": last if used else None, "failed_at": START - 200 * HOUR, "next_at": last}
+    times = {
+        "attempts": used + 1,
+        "last_retry_at": last if used else None,
+        "failed_at": START - 200 * HOUR,
+        "next_at": last,
+    }
     return State(retries_used=used, **({"stage": Stage.READY} | times | more))
 
 
@@ -161,7 +166,7 @@ def test_after_it_the_claim_is_given_up_and_told_as_always(late: timedelta) -> N
     assert decision.state.last_attempt_at == END - 30 * HOUR + min(late, timedelta())
     assert [event.name for event in decision.events] == ["gave_up"]
     assert decision.events[0].facts["last_attempt"] is True
-    assert decision.events[0].facts["turns"] == 4
+    assert decision.events[0].facts["attempts"] == 5, "the first fetch among them"
 
 
 @pytest.mark.parametrize("kind", HOPELESS)

@@ -37,7 +37,7 @@ _FOREIGN = re.compile(r"« [^»]*»|recours (?:accounts|carriers|reopen) [\w \"@
 
 
 def mail(kind: MailKind, name: EventName, carrier: str, facts: dict[str, Any]) -> Rendered:
-    facts = {"reference": "CLM-1", "turns": 4, "error": ENGLISH, "client": "c@shop.example"} | facts
+    facts = {"reference": "CLM-1", "attempts": 4, "error": ENGLISH, "client": "c@shop.example"} | facts
     event = OutboxEvent(
         next(NUMBER), name, 1, carrier, "1Z999AA10123456784", datetime(2026, 2, 2, tzinfo=UTC), facts
     )

@@ -17,7 +17,7 @@ SAID = facts_of(Said(Sentence.NUMBER_UNKNOWN, "UPS", "No <b>such</b> parcel"))
 ENGLISH = {
     "reference": "CLM-1",
     "kind": "not_found",
-    "turns": 4,
+    "attempts": 4,
     "error": "UPS does not know this number: No",
 }
 
@@ -121,7 +121,7 @@ def test_both_languages_say_everything_with_the_same_markers(table: dict[str, di
 
 # ---------------------------------------------------------------- the last attempt before a deadline
 
-TEMPORARY = {"reference": "CLM-1", "kind": "not_delivered_yet", "turns": 4, "error": "x", "final": True}
+TEMPORARY = {"reference": "CLM-1", "kind": "not_delivered_yet", "attempts": 4, "error": "x", "final": True}
 LAST = {"last_attempt": True}
 
 

@@ -304,7 +304,7 @@ def test_that_it_is_due_and_that_it_was_made() -> None:
     assert (
         at_last(None, Stage.GIVEN_UP)
         .standing[0]
-        .startswith("It was given up after a last attempt before its deadline; ")
+        .startswith("It was given up after 4 attempts and a last attempt before its deadline; ")
     )
 
 

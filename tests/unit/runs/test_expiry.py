@@ -207,7 +207,7 @@ def test_the_operators_mail_says_it_once(language: str, subject: str, expected: 
     told = [
         OutboxEvent(
             n, EventName.EXPIRED, n, "chronopost", N, datetime(2026, 2, 2, tzinfo=UTC),
-            {"reference": f"CLM-{n}", "days": 30, "deadline": "2025-12-20", "turns": 0},
+            {"reference": f"CLM-{n}", "days": 30, "deadline": "2025-12-20", "attempts": 0},
         )
         for n in range(3)
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """An attempt's end, decided, recorded and said."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,7 @@ def test_a_foreign_text_cannot_forge_a_line(
     world: World, caplog: pytest.LogCaptureFixture, text: str, shown: str
 ) -> None:
     claim, stats = world.failed("CLM-1", retries_counted=5, error_text=text), Stats()
+    claim = replace(claim, state=replace(claim.state, attempts=5))
     decision = give_up(claim, world.now, world.policy)
     recorder(world, stats).say_passed(claim, decision)
     assert caplog.messages == [f"🛑 FINAL FAILURE: CLM-1 gave up after 5 attempts - {shown}"]

@@ -264,7 +264,7 @@ def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
         f"[WARNING] ❌ FAILED: CLM-1 - {words}; not asked again unless it is corrected",
         f"⏭️ SKIPPED: CLM-1 - {words} (persistent, retry 2 of 4)",
         f"⏭️ SKIPPED: CLM-1 - {words} (persistent, retry 3 of 4)",
-        f"[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 4 attempts - {words} (the carrier was asked 2 times)",
+        f"[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 2 attempts - {words} (the carrier was asked 2 times)",
     ]
     assert world.table.told == [("pod_failed", "client", N), ("gave_up", "operator", N)]
 
@@ -297,11 +297,27 @@ def test_a_corrected_number_is_seen_by_the_very_next_run(world: World) -> None:
     assert world.asked == ["XY000000002FR"]
 
 
+def test_attempts_are_counted_as_people_count_with_the_first_fetch(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.pending("CLM-1")
+    world.queue.answers[N] = [Failure(ErrorKind.NOT_DELIVERED_YET, "on its way")]
+    world.fetch()
+    assert world.table["CLM-1"].state.attempts == 1
+    world.clock.advance(HOUR)
+    world.retry()
+    assert "✅ SUCCESS: POD fetched for CLM-1 after 2 attempts" in said(caplog)
+    assert [event.facts["attempts"] for event in world.table.events.values()] == [2]
+    assert (world.table["CLM-1"].state.attempts, world.table["CLM-1"].retries_counted) == (2, 1)
+
+
 def tried_before(world: World, retries: int, error: str | None = "API timeout") -> None:
     """A claim that is ours since long, and whose turn has come."""
     world.failed("CLM-1", retries_counted=retries, updated_at=world.now - 90 * HOUR, error_text=error)
     row = world.table.row("CLM-1")
-    row.write_assessed(State(Stage.READY, retries, failed_at=world.now - 200 * HOUR, rank_at=world.now))
+    row.write_assessed(
+        State(Stage.READY, retries, attempts=retries, failed_at=world.now - 200 * HOUR, rank_at=world.now)
+    )
 
 
 def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(
