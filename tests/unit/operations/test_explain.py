@@ -280,7 +280,14 @@ AT = datetime(2026, 2, 8, 17, 0, tzinfo=UTC)  # 30 h before the end of the 9th i
 
 
 def at_last(at: datetime | None, stage: Stage = Stage.WAITING, policy: Policy = TURNED_ON) -> Explanation:
-    of = claim(stage, retries_used=4, next_at=at, last_attempt_at=at or NOW - HOUR, kind=ErrorKind.TIMEOUT)
+    of = claim(
+        stage,
+        retries_used=4,
+        attempts=5,
+        next_at=at,
+        last_attempt_at=at or NOW - HOUR,
+        kind=ErrorKind.TIMEOUT,
+    )
     of = replace(of, deadline=date(2026, 2, 9))
     if of.assessed:
         of = replace(of, assessed=replace(of.assessed, deadline=of.deadline))
