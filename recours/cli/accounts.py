@@ -31,7 +31,6 @@ from recours.installation import pasteable
 from recours.logs import local
 from recours.operations.account_file import LARGEST
 from recours.operations.accounts import (
-    CHECKED,
     AccountRefusedError,
     ListedAccount,
     limits_in,
@@ -221,24 +220,20 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
 
     A refused account that is accepted again is used by the next run. The exit status is 1 if any is not accepted.
     """
-    with _opened(database_url) as accounts:
-        chosen = _chosen(accounts, client, carrier)
+    with with_actions(database_url) as actions:
+        chosen = _chosen(AccountOperations(actions.operations), client, carrier)
         if len(chosen) > _MOST_UNASKED and not confirmed(
             f"Make {plural(len(chosen), 'real call')}?", yes=yes
         ):
             click.echo("Nothing was asked.", err=True)
             return
-        emails = accounts.store.emails([account.client_id for account in chosen])
         accepted = 0
-        for account, result in zip(chosen, accounts.check_all(chosen, person()), strict=True):
-            name = emails.get(account.client_id) or f"client {account.client_id}"
-            at = CATALOG.name_of(account.carrier, account.carrier)
-            text = CHECKED["en"][result.verdict].format(client=name, carrier=at, error=result.error)
-            if result.is_accepted:
-                accepted += 1
-                click.echo(harmless(text))
+        for result in actions.check_accounts(chosen):
+            accepted += result.is_done
+            if result.is_done:
+                click.echo(harmless(result.sentence))
             else:
-                say_error(text)
+                say_error(result.sentence)
     if len(chosen) > 1:
         click.echo(f"{accepted} of {plural(len(chosen), 'account')} accepted.")
     if accepted < len(chosen):

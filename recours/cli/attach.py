@@ -5,24 +5,14 @@ from pathlib import Path
 
 import click
 
-from recours.cli.console import say_warning
-from recours.cli.operations import (
-    database_option,
-    json_option,
-    person,
-    tell_json,
-    with_operations,
-)
+from recours.cli.acting import with_actions
+from recours.cli.console import harmless
+from recours.cli.operations import database_option, json_option, tell_json
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import PROOF_KINDS
-from recours.core.text import clean
-from recours.operations.attach import Attached, Attachment
-from recours.operations.evidence import ClaimEvidence, piece_json, piece_text
-from recours.operations.refusals import ClaimsRefusedError
-from recours.runs.source import RefusedError
-from recours.wiring.attach import attach_file, content_of
+from recours.operations.evidence import ClaimEvidence, piece_json
+from recours.wiring.attach import content_of
 from recours.wiring.one_claim import evidence_of
-from recours.wiring.operations import Operations
 
 
 @click.command("attach")
@@ -57,21 +47,19 @@ def command(
     The file is examined like a fetched one, and refused if it proves nothing or is another parcel's. It is copied: yours
     stays where it is. The claim has its proof from then on, and its carrier is not asked any more.
     """
-    with with_operations(database_url) as operations:
-        wanted = Attachment(
-            reference,
-            file.name,
-            content_of(file),
-            person(),
-            EvidenceKind(kind),
-            signed_by,
-            _time(at),
+    with with_actions(database_url) as actions:
+        done = actions.attach(
+            reference, content_of(file), file.name, kind=EvidenceKind(kind), signed_by=signed_by, at=_time(at)
         )
-        try:
-            done = attach_file(operations, wanted)
-        except RefusedError as error:
-            raise ClaimsRefusedError(str(error)) from error
-        _report(operations, done, as_json=as_json)
+        if not as_json:
+            click.echo(harmless(done.sentence))
+            click.echo(harmless(f"It is stored as {done.path}; your file stays where it is."))
+            return
+        listed = actions.operations.records.find(reference)
+        evidence = evidence_of(actions.operations, listed) if listed else ClaimEvidence()
+    piece = next(piece for piece in evidence.pieces if piece.sha256 == done.sha256)
+    facts = {"claim": done.reference, "is_pod": done.is_pod, "pod_url": done.pod_path}
+    tell_json(facts | piece_json(piece) | evidence.support_json())
 
 
 def _time(text: str | None) -> date | None:
@@ -84,26 +72,3 @@ def _time(text: str | None) -> date | None:
     except ValueError:
         what = f"'{text[:40]}' is no date; write for example 2026-10-05 or 2026-10-05T10:31."
         raise click.BadParameter(what, param_hint="--at") from None
-
-
-def _report(operations: Operations, done: Attached, *, as_json: bool) -> None:
-    document, reference = done.document, done.claim.reference
-    listed = operations.records.find(reference)
-    evidence = evidence_of(operations, listed) if listed else ClaimEvidence()
-    piece = next(piece for piece in evidence.pieces if piece.sha256 == document.sha256)
-    if as_json:
-        facts = {"claim": reference, "is_pod": done.is_pod, "pod_url": done.pod_url}
-        tell_json(facts | piece_json(piece) | evidence.support_json())
-        return
-    click.echo(
-        f"{reference}: attached as evidence ({piece.kind}). It shows: {piece_text(piece, 'en', evidence.local)}."
-    )
-    click.echo(f"It is stored as {document.path}; your file stays where it is.")
-    if not done.is_pod:
-        click.echo(f"pod_url stays {clean(done.pod_url)}, which goes before it.")
-    if text := evidence.verdict_text("en"):
-        click.echo(text)
-    if document.shown.number is False:
-        say_warning(
-            f"The number {done.claim.number} is not on it: make sure that it is the proof of this parcel."
-        )

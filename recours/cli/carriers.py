@@ -10,6 +10,7 @@ import click
 from recours.carriers.queue import stop_message
 from recours.carriers.registry import CATALOG
 from recours.cli import rehearse
+from recours.cli.acting import acting, with_actions
 from recours.cli.console import FAILED, harmless, say_error
 from recours.cli.operations import (
     database_option,
@@ -18,31 +19,26 @@ from recours.cli.operations import (
     known_number,
     need_credentials,
     parcel_text,
-    person,
     refusal_text,
     report_faults,
-    say_not_tried,
     settings_for,
     shown,
     tell_json,
-    with_operations,
 )
-from recours.core.accounts import account_name
 from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec
-from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.errors import REFUSED_KINDS
 from recours.core.localized import Localized
-from recours.core.outcome import Failure, Outcome
-from recours.core.pauses import Refusal
-from recours.core.text import clean, plural
+from recours.core.text import plural
 from recours.database.schema.inspection import look
+from recours.installation import pasteable
 from recours.logs import local
-from recours.operations.accounts import OF_SAMPLE_NUMBER, AccountHealth, ListedAccount
-from recours.operations.records import iso
+from recours.operations.accounts import AccountHealth, ListedAccount
+from recours.operations.actions import ActionResult
+from recours.operations.advice import ADVICE
 from recours.operations.status import CarrierNow, account_json
 from recours.runs.summary import named_usage, purpose, worth_showing
 from recours.settings.model import Settings
-from recours.wiring.account_operations import AccountOperations, check_carrier
 from recours.wiring.carriers import catalog_of
 from recours.wiring.databases import clock_of, connect, is_to_be_made, open_database
 from recours.wiring.operations import Operations, operations_over
@@ -178,43 +174,19 @@ def check(settings: Settings, spec: CarrierSpec, tracking: str | None) -> None:
         opened = open_database(settings)
         with closing(opened.database):
             operations = operations_over(settings, opened.database, opened.schema, opened.clock)
-            before = operations.queue().would_refuse(spec.key)
-            result = check_carrier(operations, spec.key, person(), number)
-    if isinstance(result, Refusal):
-        say_not_tried(result)
-        raise SystemExit(FAILED)
-    if not _accepts(settings, spec, number, result.outcome):
-        raise SystemExit(FAILED)
-    click.echo(f"{spec.name} accepts the credentials from {settings.credentials[spec.key].source}.")
-    if before and before.kind in REFUSED_KINDS:
-        click.echo("The pause that a refusal had left is lifted.")
-    if number is not None:
-        click.echo(f"{number}: {parcel_text(result.outcome)}")
-
-
-def _accepts(settings: Settings, spec: CarrierSpec, number: str | None, outcome: Outcome) -> bool:
-    """Tell whether the carrier accepts the credentials; if not, say why."""
-    if not isinstance(outcome, Failure) or outcome.kind in OF_SAMPLE_NUMBER:
-        return True
-    credentials, message = settings.credentials[spec.key], harmless(outcome.message).rstrip(".")
-    if outcome.kind is ErrorKind.AUTH_FAILED:
-        say_error(f"{message}. Correct {' and '.join(credentials.values)} there.")
-    elif outcome.kind is ErrorKind.ACCOUNT_DENIED:
-        say_error(
-            f"{message}. {spec.name} knows the account and denies it a right. Ask {spec.name} for it, then try "
-            f'again: recours carriers check "{spec.name}"'
-        )
-    elif outcome.kind is ErrorKind.ACCESS_DENIED:
-        click.echo(
-            f"{spec.name} knows the credentials from {credentials.source}, and denies access: {message}."
-        )
-        if number is None:
-            click.echo(
-                "For a sample number this may be its usual answer: try --tracking with a number of yours."
-            )
-    else:
-        say_error(f"The credentials from {credentials.source} could not be tried: {message}.")
-    return False
+            with acting(operations) as actions:
+                result = actions.check(spec.key, number)
+    if result.is_done:
+        click.echo(harmless(result.sentence))
+        if number is not None and result.outcome is not None:
+            click.echo(f"{number}: {parcel_text(result.outcome)}")
+        return
+    say_error(result.sentence)
+    if result.kind in REFUSED_KINDS:
+        credentials = settings.credentials[spec.key]
+        click.echo(f"They are {' and '.join(credentials.values)}, from {credentials.source}.", err=True)
+        click.echo(pasteable(ADVICE["en"][result.kind].format(carrier=spec.name)), err=True)
+    raise SystemExit(FAILED)
 
 
 for _command in (rehearse.rehearse, rehearse.reclassify):
@@ -224,19 +196,9 @@ for _command in (rehearse.rehearse, rehearse.reclassify):
 # ---------------------------------------------------------------- pause and resume
 
 
-_LONGEST_REASON = 200
 _account_option = click.option(
     "--account", "client", metavar="CLIENT", help="The account of this client there alone, not the carrier."
 )
-
-
-def _key_of(operations: Operations, spec: CarrierSpec, client: str | None) -> tuple[str, str]:
-    """The key of the carrier, or of the client's account there; and whose it is. Raises AccountRefusedError."""
-    if client is None:
-        return spec.key, ""
-    accounts = AccountOperations(operations)
-    found = accounts.client(client)
-    return accounts.account(found, spec).key, found.named
 
 
 @click.command("pause")
@@ -253,26 +215,9 @@ def pause_command(
     It is not called any more: a run that is under way finishes the calls that it has begun or holds units for. Its
     claims stay due, no attempt is used, and no mail is sent.
     """
-    with with_operations(database_url) as operations:
-        key, whose = _key_of(operations, spec, client)
-        queue = operations.queue()
-        before = queue.stopped(key)
-        stop = queue.stop(key, person(), clean(why, _LONGEST_REASON))
-        catalog = operations.catalog
-        texts = Localized("en", operations.settings.policy.zone)
-        keys = catalog.keys_of(spec.name) if not whose else ()
-        others = [catalog.name_of(other) for other in keys if other != key]
-    if as_json:
-        facts = {"carrier": key, "paused_at": stop.at.isoformat(), "why": stop.why}
-        tell_json(facts | {"was_paused": before is not None})
-        return
-    click.echo(f"{stop_message(spec, stop, texts.minute(stop.at), whose)}.")
-    if before:
-        click.echo("It was paused already; the reason is the new one.")
-    for name in others:
-        click.echo(
-            f"Claims of {spec.name} that are asked of {name} go on: pause {name} too if you mean them."
-        )
+    with with_actions(database_url) as actions:
+        result = actions.pause(spec.key, why, client or "")
+    _tell(result, as_json=as_json)
 
 
 @click.command("resume")
@@ -282,30 +227,13 @@ def pause_command(
 @json_option
 def resume_command(spec: CarrierSpec, client: str | None, database_url: str | None, as_json: bool) -> None:
     """Take CARRIER up again: the next run calls it, within its quotas."""
-    with with_operations(database_url) as operations:
-        key, whose = _key_of(operations, spec, client)
-        queue = operations.queue()
-        ended = queue.take_up(key, person())
-        refusal = queue.would_refuse(key)
-        texts = Localized("en", operations.settings.policy.zone)
+    with with_actions(database_url) as actions:
+        result = actions.resume(spec.key, client or "")
+    _tell(result, as_json=as_json)
+
+
+def _tell(result: ActionResult, *, as_json: bool) -> None:
     if as_json:
-        tell_json(
-            {
-                "carrier": key,
-                "was_paused": ended is not None,
-                "paused_at": iso(ended.at) if ended else None,
-                "why": ended.why if ended else None,
-                "closed": refusal.reason if refusal else None,
-            }
-        )
-        return
-    if ended is None:
-        click.echo(f"{account_name(spec.name, whose)} was not paused; nothing was changed.")
+        tell_json(result.facts)
     else:
-        click.echo(f"{account_name(spec.name, whose)} resumed (paused since {shown(ended.at)}).")
-    if refusal:  # something else than a person keeps it closed
-        reason, until = (
-            harmless(refusal.reason),
-            f" until {texts.minute(refusal.until)}" if refusal.until else "",
-        )
-        click.echo(f"It takes no call yet: {reason}{until}.")
+        click.echo(harmless(result.sentence))

@@ -2,9 +2,8 @@
 
 import click
 
-from recours.cli.console import say_warning
-from recours.cli.operations import database_option, json_option, person, tell_json, with_operations
-from recours.wiring.actions import correct_claim
+from recours.cli.acting import say, with_actions
+from recours.cli.operations import database_option, json_option, tell_json
 
 
 @click.command("correct")
@@ -23,15 +22,9 @@ def command(
     """
     if number is None and carrier is None:
         raise click.UsageError("Give --number or --carrier, or both.")
-    with with_operations(database_url) as operations:
-        claim, correction = correct_claim(operations, reference, number, carrier, person())
-    if as_json:
-        facts = {"claim": claim.reference, "tracking_number": claim.number, "carrier": claim.carrier_name}
-        tell_json(facts | {"doubtful": correction.doubtful})
-        return
-    click.echo(
-        f"{claim.reference}: {claim.carrier_name or 'no carrier'}, tracking number {claim.number or 'missing'}; the next "
-        "run starts afresh with it."
-    )
-    if correction.doubtful:
-        say_warning(f"The check digit of {claim.number} does not fit: is it mistyped?")
+    with with_actions(database_url) as actions:
+        result = actions.correct(reference, number=number, carrier=carrier)
+        if as_json:
+            tell_json(result.facts)
+        else:
+            say(result)

@@ -7,29 +7,24 @@ from datetime import datetime, timedelta
 import click
 
 from recours.carriers.registry import CATALOG
+from recours.cli.acting import require_all, say_each, with_actions
 from recours.cli.console import Table, past_time, show, time_of
 from recours.cli.operations import (
     confirmed,
     database_option,
     dry_run_option,
     json_option,
-    person,
     shown,
     tell_json,
-    with_operations,
     yes_option,
 )
-from recours.core.claim import Claim
 from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
-from recours.installation import pasteable
 from recours.operations import enroll, reopen
-from recours.operations.refusals import changed_meanwhile, named
 from recours.wiring.account_operations import AccountOperations
+from recours.wiring.actions import Actions
 from recours.wiring.operations import Operations
-
-_LONGEST_WHY = 300
 
 
 @dataclass(frozen=True)
@@ -82,37 +77,40 @@ def command(
         raise click.UsageError("Name claims, or give --carrier, --status or --since; not both.")
     _check_carrier(carrier)
     mode = _Mode(dry_run, yes, as_json)
-    with with_operations(database_url) as operations:
+    with with_actions(database_url) as actions:
         if references:
-            _enroll_named(operations, references, mode)
+            _enroll_named(actions, references, mode)
             return
+        operations = actions.operations
         wanted = enroll.Wanted(
             carriers=operations.catalog.keys_of(carrier) if carrier else (),
             statuses=[status.strip().lower() for status in statuses],
             since=time_of(since, operations.clock.now(), "--since"),
         )
-        _enroll_selected(operations, wanted, mode)
+        _enroll_selected(actions, wanted, mode)
 
 
-def _enroll_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
-    enrolment, now, policy = operations.enrolment, operations.clock.now(), operations.settings.policy
-    found = named(operations.claims, references, lambda claim: enroll.why_not_enroll(claim, policy))
-    if not mode.dry_run and not enrolment.enroll_named(found, person(), now):
-        raise changed_meanwhile(_one_of(found))
-    if mode.as_json:
-        done, names = 0 if mode.dry_run else len(found), [claim.reference for claim in found]
+def _enroll_named(actions: Actions, references: Sequence[str], mode: _Mode) -> None:
+    found = require_all(actions.enroll(references, dry_run=True))
+
+    def tell(enrolled: list[str]) -> None:
+        names, done = (found, 0) if mode.dry_run else (enrolled, len(enrolled))
         tell_json({"dry_run": mode.dry_run, "found": len(found), "enrolled": done, "claims": names})
-        return
-    for claim in found:
-        waits = "the fetch worker's next run takes it" if claim.number else "it waits for its tracking number"
-        click.echo(f"{claim.reference}: {'would be enrolled' if mode.dry_run else 'enrolled'}; {waits}")
+
+    if not mode.dry_run:
+        say_each(actions.enroll(found), as_json=tell if mode.as_json else None)
+    elif mode.as_json:
+        tell([])
+    else:
+        _say_dry_run(len(found), "would be enrolled")
 
 
-def _one_of(found: Sequence[Claim]) -> str:
-    return found[0].reference if len(found) == 1 else f"One of {plural(len(found), 'claim')}"
+def _say_dry_run(count: int, what: str) -> None:
+    click.echo(f"Dry run: {plural(count, 'claim')} {what}; nothing was changed.")
 
 
-def _enroll_selected(operations: Operations, wanted: enroll.Wanted, mode: _Mode) -> None:
+def _enroll_selected(actions: Actions, wanted: enroll.Wanted, mode: _Mode) -> None:
+    operations = actions.operations
     policy, enrolment, catalog = operations.settings.policy, operations.enrolment, operations.catalog
     counts = enroll.look_over(enrolment.candidates(), wanted, policy, catalog)
     count = counts.open.total()
@@ -121,12 +119,12 @@ def _enroll_selected(operations: Operations, wanted: enroll.Wanted, mode: _Mode)
     enrolled = 0
     if mode.dry_run:
         if not mode.as_json:
-            click.echo(f"Dry run: {plural(count, 'claim')} would be enrolled; nothing was changed.")
+            _say_dry_run(count, "would be enrolled")
     elif count and not confirmed(f"Enrol {plural(count, 'claim')}?", yes=mode.yes):
         click.echo("Nothing was changed.", err=True)
         return
     else:
-        enrolled = enroll.enroll_all(enrolment, wanted, policy, catalog, operations.clock.now)
+        enrolled = actions.enroll_all(wanted)
         if not mode.as_json:
             _say_enrolled(operations, count, enrolled)
     if mode.as_json:
@@ -184,19 +182,13 @@ def exclude_command(
 
     'recours enroll CLAIM' brings them back.
     """
-    reason = clean(why, _LONGEST_WHY)
-    if not reason:
-        raise click.BadParameter("say why, for those who ask later.", param_hint="--why")
-    with with_operations(database_url) as operations:
-        found = named(operations.claims, references, enroll.why_not_exclude)
-        if not operations.enrolment.exclude(found, person(), reason, operations.clock.now()):
-            raise changed_meanwhile(_one_of(found))
-    if as_json:
-        tell_json({"excluded": len(found), "claims": [claim.reference for claim in found]})
-        return
-    for claim in found:
-        back = pasteable(f"recours enroll {claim.reference}")
-        click.echo(f"{claim.reference}: excluded; no run works on it. To bring it back: {back}")
+    with with_actions(database_url) as actions:
+        found = require_all(actions.exclude(references, why, dry_run=True))
+
+        def tell(excluded: list[str]) -> None:
+            tell_json({"excluded": len(excluded), "claims": excluded})
+
+        say_each(actions.exclude(found, why), as_json=tell if as_json else None)
 
 
 # ---------------------------------------------------------------- reopen
@@ -241,9 +233,10 @@ def reopen_command(
     if account is not None and carrier is None:
         raise click.UsageError("--account needs --carrier.")
     mode = _Mode(dry_run, yes, as_json)
-    with with_operations(database_url) as operations:
+    with with_actions(database_url) as actions:
+        operations = actions.operations
         if references:
-            _reopen_named(operations, references, mode)
+            _reopen_named(actions, references, mode)
         else:
             keys: Collection[str] = operations.catalog.keys_of(carrier) if carrier else ()
             if account is not None and carrier is not None:
@@ -251,25 +244,25 @@ def reopen_command(
                 keys = [accounts.account(*accounts.find(account, carrier)).key]
             at = time_of(since, operations.clock.now(), "--since")
             wanted = reopen.Wanted(keys, at, ErrorKind(error) if error else None)
-            _reopen_selected(operations, wanted, mode)
+            _reopen_selected(actions, wanted, mode)
 
 
-def _reopen_named(operations: Operations, references: Sequence[str], mode: _Mode) -> None:
-    now, policy = operations.clock.now(), operations.settings.policy
-    found = reopen.to_reopen(operations.claims, references, policy, operations.position_now)
-    if not mode.dry_run:
-        reopen.reopen_named(operations.given_up, found, person(), now)
-    if not mode.as_json:
-        for claim in found:
-            carrier = operations.catalog.name_of(claim.carrier, claim.carrier_name)
-            last, attempts = shown(claim.state.last_retry_at), plural(claim.state.attempts, "attempt")
-            click.echo(f"{claim.reference} ({carrier}): gave up on {last} after {attempts}")
-    _report_reopened(len(found), [claim.reference for claim in found], {}, mode)
+def _reopen_named(actions: Actions, references: Sequence[str], mode: _Mode) -> None:
+    found = require_all(actions.reopen(references, dry_run=True))
+    if mode.dry_run:
+        _report_reopened(len(found), found, {}, mode)
+        return
+
+    def tell(reopened: list[str]) -> None:
+        _report_reopened(len(found), reopened, {}, mode)
+
+    say_each(actions.reopen(found), as_json=tell if mode.as_json else None)
 
 
-def _reopen_selected(operations: Operations, wanted: reopen.Wanted, mode: _Mode) -> None:
-    chosen = wanted, operations.settings.policy, operations.clock.now()
-    selection = reopen.look_over(operations.given_up, *chosen)
+def _reopen_selected(actions: Actions, wanted: reopen.Wanted, mode: _Mode) -> None:
+    operations = actions.operations
+    policy, now = operations.settings.policy, operations.clock.now()
+    selection = reopen.look_over(operations.given_up, wanted, policy, now)
     count = selection.open.total()
     if not mode.as_json:
         _show_given_up(operations, selection)
@@ -278,8 +271,7 @@ def _reopen_selected(operations: Operations, wanted: reopen.Wanted, mode: _Mode)
         if not confirmed(f"Have {plural(count, 'claim')} start afresh?", yes=mode.yes):
             click.echo("Nothing was changed.", err=True)
             return
-        for part in reopen.reopen_all(operations.given_up, *chosen, who=person()):
-            references += [claim.reference for claim in part]
+        references += actions.reopen_all(wanted)
     _report_reopened(count, references, selection.left, mode)
 
 
@@ -308,6 +300,6 @@ def _report_reopened(count: int, references: list[str], left: Mapping[str, int],
         facts = {"dry_run": mode.dry_run, "found": count, "reopened": done}
         tell_json(facts | {"claims": references, "left": dict(left)})
     elif mode.dry_run:
-        click.echo(f"Dry run: {plural(count, 'claim')} would start afresh; nothing was changed.")
+        _say_dry_run(count, "would start afresh")
     elif done:
         click.echo(f"{plural(done, 'claim')} will start afresh: due at the next run of either worker.")

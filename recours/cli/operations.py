@@ -173,11 +173,6 @@ def need_credentials(settings: Settings, spec: CarrierSpec) -> None:
         raise SystemExit(USAGE)
 
 
-def say_not_tried(refusal: Refusal) -> None:
-    """Why the carrier takes no call now."""
-    say_error(f"Not tried: {refusal_text(refusal)}.")
-
-
 def refusal_text(refusal: Refusal) -> str:
     until = f"; not asked before {shown(refusal.until)}" if refusal.until else ""
     return f"{refusal.reason}{until}"

@@ -12,8 +12,8 @@ from recours.cli.operations import (
     known_number,
     need_credentials,
     parcel_text,
+    refusal_text,
     report_faults,
-    say_not_tried,
 )
 from recours.core.carrier import CarrierSpec
 from recours.core.pauses import Refusal
@@ -45,7 +45,7 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
         finally:
             opened.database.close()
     if isinstance(result, Refusal):
-        say_not_tried(result)
+        say_error(f"Not tried: {refusal_text(result)}.")
         raise SystemExit(FAILED)
     outcome, recording, redact = result
     for call in recording.calls:

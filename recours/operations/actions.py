@@ -1,7 +1,11 @@
 """What a person does to claims, carriers, accounts and mails, said in their language."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from recours.core.errors import ErrorKind
+from recours.core.outcome import Outcome
 from recours.operations.accounts import CheckVerdict
 from recours.operations.results import RecoursError
 
@@ -14,11 +18,21 @@ class ActionResult:
     """What came of an action. `subject`: the reference of a claim, or the key of a carrier or an account.
 
     `is_done`: False: nothing was changed, and `sentence` says why; of a check, that the carrier did not accept the credentials.
+    `facts`: for programs.
     """
 
     subject: str
     sentence: str
     is_done: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CarrierCheck(ActionResult):
+    """What a check of the house's credentials showed. `kind`: of what is in the way; `outcome`: about the parcel, if it was asked."""
+
+    kind: ErrorKind | None = None
+    outcome: Outcome | None = None
 
 
 class CorrectRequestError(RecoursError):
@@ -34,9 +48,13 @@ SENTENCES: dict[str, dict[str, str]] = {
         "doubtful": "{reference}: corrected; the next run starts afresh with it. The check digit of {number} does not fit: is it mistyped?",
         "paused": "{carrier} is paused until someone resumes it. Claims stay due, and no attempt is used.",
         "paused_again": "{carrier} was paused already; the reason is the new one.",
+        "others_go_on": "Its claims that are asked of {others} go on.",
         "resumed": "{carrier} resumed: the next run calls it.",
-        "still_closed": "{carrier} resumed. It takes no call yet: {reason}",
+        "still_closed": "{carrier} resumed. It takes no call yet: {reason}.",
         "not_paused": "{carrier} was not paused; nothing was changed.",
+        "closed_otherwise": "{carrier} was not paused; nothing was changed. It takes no call: {reason}.",
+        "refusal_lifted": "The pause that a refusal had left is lifted.",
+        "sample_number": "its sample number",
         "limits_changed": "{client} at {carrier}: limits {limits}.",
         "limits_default": "{client} at {carrier}: the carrier's limits.",
         "account_removed": "{client} at {carrier}: removed. Its claims are asked with the house's account, if there is one.",
@@ -58,9 +76,13 @@ SENTENCES: dict[str, dict[str, str]] = {
         "doubtful": "{reference} : corrigée, la recherche repart de zéro à la prochaine exécution. La clé de contrôle de {number} ne correspond pas : faute de frappe ?",
         "paused": "{carrier} est en pause jusqu'à sa reprise. Les réclamations restent à traiter, aucune tentative n'est comptée.",
         "paused_again": "{carrier} était déjà en pause ; le motif est remplacé.",
+        "others_go_on": "Ses réclamations qui passent par {others} ne sont pas en pause.",
         "resumed": "{carrier} reprend : la prochaine exécution l'interroge.",
-        "still_closed": "{carrier} reprend, mais ne peut pas encore être interrogé : {reason}",
+        "still_closed": "{carrier} reprend, mais ne peut pas encore être interrogé : {reason}.",
         "not_paused": "{carrier} n'était pas en pause ; rien n'a été modifié.",
+        "closed_otherwise": "{carrier} n'était pas en pause ; rien n'a été modifié. Il ne peut pas être interrogé : {reason}.",
+        "refusal_lifted": "La pause due à un refus est levée.",
+        "sample_number": "son numéro d'essai",
         "limits_changed": "{client} chez {carrier} : limites {limits}.",
         "limits_default": "{client} chez {carrier} : limites du transporteur.",
         "account_removed": "{client} chez {carrier} : compte supprimé. Ses réclamations passent par le compte de la maison, s'il existe.",
@@ -80,14 +102,14 @@ SENTENCES: dict[str, dict[str, str]] = {
 CHECKED: dict[str, dict[CheckVerdict, str]] = {
     "en": {
         CheckVerdict.ACCEPTED: "{carrier} accepts our credentials.",
-        CheckVerdict.KNOWN: "{carrier} knows our credentials, and denies access to its sample number: {error}.",
+        CheckVerdict.KNOWN: "{carrier} knows our credentials, and denies access to {number}: {error}.",
         CheckVerdict.REJECTED: "{carrier} rejects our credentials: {error}.",
         CheckVerdict.DENIED: "{carrier} knows our account and denies it a right: {error}.",
         CheckVerdict.NOT_TRIED: "Our credentials at {carrier} could not be tried: {error}.",
     },
     "fr": {
         CheckVerdict.ACCEPTED: "{carrier} accepte nos identifiants.",
-        CheckVerdict.KNOWN: "{carrier} connaît nos identifiants et refuse l'accès à son numéro d'essai : {error}.",
+        CheckVerdict.KNOWN: "{carrier} connaît nos identifiants et refuse l'accès à {number} : {error}.",
         CheckVerdict.REJECTED: "{carrier} refuse nos identifiants : {error}.",
         CheckVerdict.DENIED: "{carrier} connaît notre compte et lui refuse un droit : {error}.",
         CheckVerdict.NOT_TRIED: "Nos identifiants chez {carrier} n'ont pas pu être essayés : {error}.",

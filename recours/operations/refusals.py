@@ -130,8 +130,3 @@ def unknown(claims: Suggests, reference: str) -> ClaimRefusal:
 def not_wanted(claim: Claim) -> ClaimRefusal:
     """Its own status sets it aside."""
     return ClaimRefusal.of(claim, "not_wanted", status=clean(claim.claim_status, 30))
-
-
-def changed_meanwhile(what: str) -> ClaimsRefusedError:
-    """What is said if one of several was changed between reading and writing."""
-    return ClaimsRefusedError(ClaimRefusal("changed", {"what": what}))

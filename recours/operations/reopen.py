@@ -6,7 +6,7 @@ nobody counts it as given up until then. The next run of either worker assesses 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,9 +15,9 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.core.policy import Policy
-from recours.core.text import clean, plural
+from recours.core.text import clean
 from recours.operations.position import Position, Why
-from recours.operations.refusals import ClaimRefusal, Finds, changed_meanwhile, named, not_wanted
+from recours.operations.refusals import ClaimRefusal, not_wanted
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,10 @@ class GivenUp(Protocol):
     def given_up(self, wanted: Wanted, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
         """The claims that are wanted, in parts; each with whether a run is fetching it."""
 
-    def start_afresh(
-        self, claims: Sequence[Claim], who: str, now: datetime, *, all_or_none: bool
-    ) -> set[Any]:
+    def start_afresh(self, claims: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         """Set their counts to 0, due now. Returns the ids of those that were still so, and were held by no run.
 
-        `who`: the person who asks for it. `all_or_none`: nothing is changed unless that is all of them.
+        `who`: the person who asks for it.
         """
 
 
@@ -52,25 +50,8 @@ class Selection:
     newest: dict[str, datetime] = field(default_factory=dict)
 
 
-def to_reopen(
-    claims: Finds,
-    references: Sequence[str],
-    policy: Policy,
-    where: Callable[[Claim], Position],
-) -> list[Claim]:
-    """The claims of these references. Raises ClaimsRefusedError if one cannot start afresh. `where`: where one stands."""
-    return named(claims, references, lambda claim: why_not(claim, where(claim), policy))
-
-
-def reopen_named(claims: GivenUp, found: Sequence[Claim], who: str, now: datetime) -> None:
-    """Have all of these start afresh, or none. Raises ClaimsRefusedError if one was taken or changed meanwhile."""
-    done = claims.start_afresh(found, who, now, all_or_none=True)
-    if changed := [claim.reference for claim in found if claim.id not in done]:
-        raise changed_meanwhile(changed[0] if len(changed) == 1 else plural(len(changed), "claim"))
-
-
 def look_over(claims: GivenUp, wanted: Wanted, policy: Policy, now: datetime) -> Selection:
-    """What `reopen_all` would do."""
+    """What `Actions.reopen_all` would do."""
     selection = Selection()
     for part in claims.given_up(wanted, now):
         for claim, is_leased in part:
@@ -86,16 +67,6 @@ def look_over(claims: GivenUp, wanted: Wanted, policy: Policy, now: datetime) ->
                     selection.oldest[key] = min(at, selection.oldest.get(key, at))
                     selection.newest[key] = max(at, selection.newest.get(key, at))
     return selection
-
-
-def reopen_all(
-    claims: GivenUp, wanted: Wanted, policy: Policy, now: datetime, *, who: str
-) -> Iterator[list[Claim]]:
-    """Have them start afresh, a part at a time, so that runs go on meanwhile; yields those that do."""
-    for part in claims.given_up(wanted, now):
-        may = [claim for claim, _ in part if not policy.sets_aside(claim)]
-        done = claims.start_afresh(may, who, now, all_or_none=False) if may else set()
-        yield [claim for claim in may if claim.id in done]
 
 
 def why_not(claim: Claim, where: Position, policy: Policy) -> ClaimRefusal | None:

@@ -14,12 +14,12 @@ from recours.core.appraisal import EvidenceKind
 from recours.core.assessment import assess
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim
-from recours.core.errors import RunError
+from recours.core.errors import REFUSED_KINDS, RunError
 from recours.core.mail import is_address
+from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.database.corrections import ClaimCorrections
 from recours.database.engine import DatabaseError
-from recours.operations import reopen
 from recours.operations.accounts import (
     AccountRefusedError,
     account_check,
@@ -33,15 +33,19 @@ from recours.operations.actions import (
     MOST_CLAIMS,
     SENTENCES,
     ActionResult,
+    CarrierCheck,
     CorrectRequestError,
 )
 from recours.operations.attach import LONGEST_NAME, Attachment, NotAttachedError
-from recours.operations.correct import Correction, correction_of
-from recours.operations.enroll import why_not_enroll, why_not_exclude
+from recours.operations.correct import correction_of
+from recours.operations.enroll import Wanted as ToEnroll
+from recours.operations.enroll import enroll_all, why_not_enroll, why_not_exclude
 from recours.operations.evidence import ClaimEvidence
-from recours.operations.labels import reason_of
-from recours.operations.records import ListedClaim
+from recours.operations.labels import check_error, reason_of
+from recours.operations.records import ListedClaim, iso
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, named, sort_out
+from recours.operations.reopen import Wanted as ToReopen
+from recours.operations.reopen import why_not as why_not_reopen
 from recours.operations.results import AttachResult, ResultSentences
 from recours.runs.source import RefusedError, can_be_reference
 from recours.wiring.account_operations import AccountOperations, check_carrier
@@ -96,21 +100,29 @@ class Actions:
             self._require_few(references, MOST_CLAIMS)
         return RequestedFetch(self.operations.settings, self._sentences, references, self.by).start()
 
-    def reopen(self, references: Sequence[str]) -> list[ActionResult]:
-        """Have claims that gave up start afresh."""
+    def reopen(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
+        """Have claims that gave up start afresh. `dry_run`: say of which that could be done."""
         of = self.operations
 
         def why_not(found: _Found) -> WhyNot:
             positions = of.positions(list(found.listed.values()))
-            return lambda claim: reopen.why_not(claim, positions[claim.id], of.settings.policy)
+            return lambda claim: why_not_reopen(claim, positions[claim.id], of.settings.policy)
 
         def do(claims: Sequence[Claim]) -> set[Any]:
-            return of.given_up.start_afresh(claims, self.by, of.clock.now(), all_or_none=False)
+            return of.given_up.start_afresh(claims, self.by, of.clock.now())
 
-        return self._each("reopened", references, why_not, do)
+        return self._each("reopened", references, why_not, None if dry_run else do)
 
-    def exclude(self, references: Sequence[str], why: str) -> list[ActionResult]:
-        """Take claims out of all work. `why`: the person's words, which are kept."""
+    def reopen_all(self, wanted: ToReopen) -> Iterator[str]:
+        """Have all of these start afresh, a part at a time, so that runs go on meanwhile; the references of those that do."""
+        of, policy = self.operations, self.operations.settings.policy
+        for part in of.given_up.given_up(wanted, of.clock.now()):
+            may = [claim for claim, _ in part if not policy.sets_aside(claim)]
+            done = of.given_up.start_afresh(may, self.by, of.clock.now()) if may else set()
+            yield from (claim.reference for claim in may if claim.id in done)
+
+    def exclude(self, references: Sequence[str], why: str, *, dry_run: bool = False) -> list[ActionResult]:
+        """Take claims out of all work. `why`: the person's words, which are kept. `dry_run`: as above."""
         of, reason = self.operations, _reason(why)
 
         def do(claims: Sequence[Claim]) -> set[Any]:
@@ -119,26 +131,47 @@ class Actions:
         with self._told():
             if not reason:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
-        return self._each("excluded", references, lambda _: why_not_exclude, do)
+        return self._each("excluded", references, lambda _: why_not_exclude, None if dry_run else do)
 
-    def enroll(self, references: Sequence[str]) -> list[ActionResult]:
-        """Have recours work on claims, also on those that were excluded."""
+    def enroll(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
+        """Have recours work on claims, also on those that were excluded. `dry_run`: as above."""
         of = self.operations
 
         def do(claims: Sequence[Claim]) -> set[Any]:
             return _all_of(claims, of.enrolment.enroll_named(claims, self.by, of.clock.now()))
 
         why_not = partial(why_not_enroll, policy=of.settings.policy)
-        return self._each("enrolled", references, lambda _: why_not, do)
+        return self._each("enrolled", references, lambda _: why_not, None if dry_run else do)
+
+    def enroll_all(self, wanted: ToEnroll) -> int:
+        """Have recours work on all of these of which nobody has said anything yet; how many they are."""
+        of = self.operations
+        return enroll_all(of.enrolment, wanted, of.settings.policy, of.catalog, of.clock.now)
 
     def correct(
         self, reference: str, *, number: str | None = None, carrier: str | None = None
     ) -> ActionResult:
         """Correct a claim's tracking number or its carrier, by any of its names; None: it stays."""
+        of, now = self.operations, self.operations.clock.now()
+        policy = of.settings.policy
         with self._told():
-            claim, correction = correct_claim(self.operations, reference, number, carrier, self.by)
+            (claim,) = named(of.claims, [reference], lambda _claim: None)
+            correction = correction_of(claim, number, carrier, of.catalog)
+            corrected = ClaimCorrections(of.claims).correct(
+                claim, correction, self.by, lambda found: assess(found, now, policy), now
+            )
+            if corrected is None:
+                why = "leased" if of.claims.is_leased(claim, now) else "changed"
+                raise ClaimsRefusedError(ClaimRefusal.of(claim, why, what=claim.reference))
+        facts = {
+            "claim": corrected.reference,
+            "tracking_number": corrected.number,
+            "carrier": corrected.carrier_name,
+            "doubtful": correction.doubtful,
+        }
         key = "doubtful" if correction.doubtful else "corrected"
-        return self._result(claim.reference, key, reference=claim.reference, number=claim.number)
+        text = self._say(key, reference=corrected.reference, number=corrected.number)
+        return ActionResult(corrected.reference, text, facts=facts)
 
     def attach(
         self,
@@ -157,18 +190,25 @@ class Actions:
             done = attach_file(of, wanted)
             listed = of.records.find(reference)
             evidence = evidence_of(of, listed) if listed else ClaimEvidence()
-            return self._sentences.attached(done, evidence)
+            result: AttachResult = self._sentences.attached(done, evidence)
+        return result
 
     # ---------------------------------------------------------------- carriers
 
     def pause(self, carrier: str, why: str = "", client: str | int = "") -> ActionResult:
         """Stop a carrier, by any of its names, or a client's account there, for all runs on all machines, until it is resumed."""
+        catalog = self.operations.catalog
         with self._told():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
             before = queue.stopped(key)
-            queue.stop(key, self.by, _reason(why))
-        return self._result(key, "paused_again" if before else "paused", carrier=name)
+            stop = queue.stop(key, self.by, _reason(why))
+        text = self._say("paused_again" if before else "paused", carrier=name)
+        keys = () if client else catalog.keys_of(name)
+        if others := [catalog.name_of(other) for other in keys if other != key]:
+            text += f" {self._say('others_go_on', others=', '.join(others))}"
+        facts = {"carrier": key, "paused_at": iso(stop.at), "why": stop.why, "was_paused": before is not None}
+        return ActionResult(key, text, facts=facts)
 
     def resume(self, carrier: str, client: str | int = "") -> ActionResult:
         """Take a carrier, or a client's account there, up again."""
@@ -176,18 +216,42 @@ class Actions:
             key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
             ended, refusal = queue.take_up(key, self.by), queue.would_refuse(key)
+        facts = {
+            "carrier": key,
+            "was_paused": ended is not None,
+            "paused_at": iso(ended.at) if ended else None,
+            "why": ended.why if ended else None,
+            "closed": refusal.reason if refusal else None,
+        }
         if ended is None:
-            return self._result(key, "not_paused", is_done=False, carrier=name)
-        reason = reason_of(self.language, refusal, name) if refusal else ""
-        return self._result(key, "still_closed" if refusal else "resumed", carrier=name, reason=reason)
+            sentence = "closed_otherwise" if refusal else "not_paused"
+        else:
+            sentence = "still_closed" if refusal else "resumed"
+        reason = reason_of(self.language, refusal, name).rstrip(".") if refusal else ""
+        text = self._say(sentence, carrier=name, reason=reason)
+        return ActionResult(key, text, ended is not None, facts)
 
-    def check(self, carrier: str) -> ActionResult:
-        """Try the house's credentials with one real call, within limits and pauses."""
+    def check(self, carrier: str, number: str | None = None) -> CarrierCheck:
+        """Try the house's credentials with one real call, within limits and pauses. `number`: None: of the carrier's sample."""
         with self._told():
             spec = carrier_named(CATALOG, carrier)
-            checked = account_check(check_carrier(self.operations, spec.key, self.by))
-        text = CHECKED[self.language][checked.verdict].format(carrier=spec.name, error=checked.error)
-        return ActionResult(spec.key, text, bool(checked.is_accepted))
+            before = self.operations.queue().would_refuse(spec.key)
+            result = check_carrier(self.operations, spec.key, self.by, number)
+        checked = account_check(result)
+        text = CHECKED[self.language][checked.verdict].format(
+            carrier=spec.name,
+            error=check_error(self.language, checked),
+            number=number or self._say("sample_number"),
+        )
+        if checked.is_accepted and before and before.kind in REFUSED_KINDS:
+            text += f" {self._say('refusal_lifted')}"
+        return CarrierCheck(
+            spec.key,
+            text,
+            bool(checked.is_accepted),
+            kind=checked.kind,
+            outcome=None if isinstance(result, Refusal) else result.outcome,
+        )
 
     # ---------------------------------------------------------------- accounts of clients
 
@@ -217,12 +281,19 @@ class Actions:
     def check_account(self, client: str | int, carrier: str) -> ActionResult:
         """Try a client's credentials with one real call, within limits and pauses."""
         with self._told():
-            accounts = AccountOperations(self.operations)
-            found, spec = accounts.find(client, carrier)
-            account = accounts.account(found, spec)
-            checked = accounts.check(account, self.by)
-        told = self._sentences.account(found, spec.name, checked, is_new=False)
-        return ActionResult(account.key, told.sentence, bool(checked.is_accepted))
+            _, _, _, account = self._account(client, carrier)
+            (result,) = self.check_accounts([account])
+        return result
+
+    def check_accounts(self, chosen: Sequence[ClientAccount]) -> Iterator[ActionResult]:
+        """The same with each of these. A trouble of one costs the others nothing."""
+        accounts = AccountOperations(self.operations)
+        emails = accounts.store.emails([account.client_id for account in chosen])
+        for account, checked in zip(chosen, accounts.check_all(chosen, self.by), strict=True):
+            client = ServiceClient(account.client_id, emails.get(account.client_id, ""))
+            carrier = CATALOG.name_of(account.carrier, account.carrier)
+            told = self._sentences.account(client, carrier, checked, is_new=False)
+            yield ActionResult(account.key, told.sentence, bool(checked.is_accepted))
 
     # ---------------------------------------------------------------- mails
 
@@ -280,11 +351,11 @@ class Actions:
         done: str,
         references: Sequence[str],
         why_not: Callable[[_Found], WhyNot],
-        do: Callable[[Sequence[Claim]], set[Any]],
+        do: Callable[[Sequence[Claim]], set[Any]] | None,
     ) -> list[ActionResult]:
         """Do it with those of the claims with which it can be done. `done`: the key of the sentence that says so.
 
-        `do`: returns the ids of those that it was done with; the others were changed meanwhile.
+        `do`: returns the ids of those that it was done with; the others were changed meanwhile. None: nothing is done.
         """
         with self._told():
             self._require_few(references, MOST_CLAIMS)
@@ -312,7 +383,7 @@ class Actions:
         return [told[reference] for reference in dict.fromkeys(references)]
 
     def _done(
-        self, claims: Sequence[Claim], do: Callable[[Sequence[Claim]], set[Any]]
+        self, claims: Sequence[Claim], do: Callable[[Sequence[Claim]], set[Any]] | None
     ) -> Iterator[tuple[Claim, str | None]]:
         """Do it with all at once, and singly with those that were left: one of them costs the others nothing.
 
@@ -320,7 +391,7 @@ class Actions:
         """
         fault: str | None = None
         try:
-            done = do(claims)
+            done = do(claims) if do else {claim.id for claim in claims}
         except DatabaseError as error:
             if not error.was_answered:
                 raise
@@ -346,8 +417,11 @@ class Actions:
     def _sentences(self) -> ResultSentences:
         return ResultSentences(self.language, self.operations.settings.policy.zone)
 
+    def _say(self, key: str, **facts: Any) -> str:
+        return SENTENCES[self.language][key].format(**facts)
+
     def _result(self, subject: str, key: str, *, is_done: bool = True, **facts: Any) -> ActionResult:
-        return ActionResult(subject, SENTENCES[self.language][key].format(**facts), is_done)
+        return ActionResult(subject, self._say(key, **facts), is_done)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -376,22 +450,3 @@ def _reason(why: str) -> str:
 
 def _all_of(claims: Sequence[Claim], is_done: bool) -> set[Any]:
     return {claim.id for claim in claims} if is_done else set()
-
-
-# ---------------------------------------------------------------- what the command line does too
-
-
-def correct_claim(
-    operations: Operations, reference: str, number: str | None, carrier: str | None, by: str
-) -> tuple[Claim, Correction]:
-    """The claim as it is now, and what was corrected. Raises ClaimsRefusedError, DatabaseError."""
-    now, policy = operations.clock.now(), operations.settings.policy
-    (claim,) = named(operations.claims, [reference], lambda _claim: None)
-    correction = correction_of(claim, number, carrier, operations.catalog)
-    corrected = ClaimCorrections(operations.claims).correct(
-        claim, correction, by, lambda found: assess(found, now, policy), now
-    )
-    if corrected is None:
-        why = "leased" if operations.claims.is_leased(claim, now) else "changed"
-        raise ClaimsRefusedError(ClaimRefusal.of(claim, why, what=claim.reference))
-    return corrected, correction

@@ -258,10 +258,6 @@ class Operations:
         leased = leased_until is not None
         return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, leased=leased)
 
-    def position_now(self, claim: Claim) -> Position:
-        """The same, of a claim that a run may hold. Raises DatabaseError."""
-        return self.position(claim, self.records.leased_until(claim.id, self.clock.now()))
-
     def positions(self, found: Sequence[ListedClaim]) -> dict[Any, Position]:
         """Where these claims stand, by their ids; each account is looked at once. Raises DatabaseError."""
         queue, now, policy = self.queue(), self.clock.now(), self.settings.policy

@@ -195,11 +195,11 @@ def test_an_account_is_changed_paused_and_removed(
     person.does("accounts", "limits", "1", "Chronopost", "--default")
     assert listed(person)[0]["limits"] is None
     told = person.does("pause", "Chronopost", "--account", SHOPS[1], "--why", "contract ended")
-    assert told.startswith(f"Chronopost ({SHOPS[1]}) was paused on ")
+    assert told.startswith(f"Chronopost ({SHOPS[1]}) is paused until ")
     assert (listed(person)[0]["health"], listed(person)[0]["why"][-16:]) == ("paused", ": contract ended")
-    assert "was paused on" in person.types("accounts", "check", "1", "Chronopost").stderr
-    assert f"('recours resume chronopost --account \"{SHOPS[1]}\"' ends that)" in told
-    assert "(paused since" in person.does("resume", "chronopost", "--account", SHOPS[1])
+    paused = person.types("accounts", "check", "1", "Chronopost").stderr
+    assert f"('recours resume chronopost --account \"{SHOPS[1]}\"' ends that)" in paused
+    assert "resumed: the next run calls it." in person.does("resume", "chronopost", "--account", SHOPS[1])
     new = {"account": GOOD, "password": SECRET}
     assert gives(new, "accounts", "add", "1", "Chronopost", "--credentials", "-", "--replace").returncode == 0
     assert Seals([KEY]).open(accounts.sealed()[1], owner_of(1, "chronopost"))["CHRONOPOST_PASSWORD"] == SECRET

@@ -56,8 +56,7 @@ def test_reopened_claims_start_afresh_at_the_next_run_and_no_second_final_mail_g
     assert [kind for kind, _ in told[1]].count("pod_failed") == 1  # one mail for both
 
     said = person.does("reopen", "CLM-0001")
-    assert re.search(r"^CLM-0001 \(Chronopost\): gave up on 2026-.* after 4 attempts$", said, re.MULTILINE)
-    assert "1 claim will start afresh: due at the next run of either worker." in said
+    assert said == "CLM-0001 starts afresh: the next run asks the carrier.\n"
     calls = len(service.box.calls)
     service.run(PODFetchWorker)  # either worker assesses it
     assert rows(service, "pod_stage, pod_retry_count") == [("ready", 0), ("given_up", 4)]
@@ -212,12 +211,8 @@ def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, pe
     service.add(Scenario.DELIVERED)
     service.add(Scenario.DELIVERED, pod_fetch_status="pending")
     service.add(Scenario.DELIVERED, carrier="UPS")
-    me = getpass.getuser()
     said = person.does("pause", "chronopost", "--why", "contract\ntalks")
-    assert re.match(
-        rf"Chronopost was paused on \d+ \w+ \d{{4}}, \d\d:\d\d \w+ by {me}: contract\\x0atalks "
-        r"\('recours resume chronopost' ends that\)\.\n$", said,
-    )  # fmt: skip
+    assert said == "Chronopost is paused until someone resumes it. Claims stay due, and no attempt is used.\n"
     before = rows(service, "pod_fetch_status, pod_retry_count")[:2]
     reports = [service.run(), service.run(PODFetchWorker), service.run(claims=("CLM-0001",))]
     assert [report.stats.skipped_carrier for report in reports] == [1, 1, 1]
@@ -228,12 +223,9 @@ def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, pe
     assert service.sql("SELECT DISTINCT carrier FROM recours_attempts") == [("ups",)]
     assert "Chronopost was paused on" in person.does("carriers")
     check = person.types("carriers", "check", "Chronopost")
-    assert (check.returncode, "Not tried: Chronopost was paused on" in check.stderr) == (1, True)
+    assert (check.returncode, "could not be tried: Chronopost was paused on" in check.stderr) == (1, True)
 
-    assert re.match(
-        r"Chronopost resumed \(paused since ....-..-.. ..:.. \w+\)\.\n$",
-        person.does("resume", "Chronopost"),
-    )
+    assert person.does("resume", "Chronopost") == "Chronopost resumed: the next run calls it.\n"
     assert person.does("resume", "Chronopost") == "Chronopost was not paused; nothing was changed.\n"
     assert "paused" not in person.does("carriers")
     service.clock.advance(timedelta(hours=1))
@@ -262,9 +254,7 @@ def test_what_else_keeps_a_carrier_closed_is_told(person: Person) -> None:
 
 def test_who_else_serves_the_claims_is_told(person: Person) -> None:
     said = person.does("pause", "DHL")
-    assert (
-        "Claims of DHL that are asked of DHL Express go on: pause DHL Express too if you mean them." in said
-    )
+    assert "Its claims that are asked of DHL Express go on." in said
 
 
 @pytest.mark.sample("more cases of the same test, each around processes", every=3)

@@ -167,7 +167,7 @@ def test_a_further_file_is_the_proof_only_if_it_goes_before_the_one_that_is_ther
             pod_url = done["path"] if is_first else pod_url
             assert done["pod_url"] == facts(service, reference)["pod_url"] == pod_url
     assert count(service, "recours_evidence") == len(steps)
-    assert "pod_url stays " in person.does(
+    assert "attached beside the proof of delivery" in person.does(
         "attach", reference, file(signature_png("last"), "x.png"), "--kind=photo"
     )
 

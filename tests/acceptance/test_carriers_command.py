@@ -136,7 +136,7 @@ def test_good_credentials_are_accepted(operations: Operations, key: str) -> None
     operations.settings = operations.box.environment(key)
     done = operations.carriers("check", spec.name)
     assert done.returncode == 0, done.stderr + done.stdout
-    assert done.stdout == f"{spec.name} accepts the credentials from the environment.\n"
+    assert done.stdout == f"{spec.name} accepts our credentials.\n"
     asked = [call for call in operations.box.calls if call.operation != "token"]
     assert len(asked) == 1
     assert all(call.carrier == key for call in operations.box.calls)
@@ -152,7 +152,7 @@ def test_bad_credentials_are_told_and_good_ones_lift_the_pause(operations: Opera
     assert done.returncode == 1
     assert done.stdout == ""
     assert f"{spec.name} rejects our credentials" in done.stderr
-    assert "(credentials from the environment). Correct " in done.stderr
+    assert f", from the environment.\nCorrect the credentials of {spec.name}" in done.stderr
     assert any(name in done.stderr for name in spec.credential_names)
     assert len(operations.box.calls) == 1
     assert operations.account(key)[0] == 1
@@ -185,7 +185,7 @@ def test_what_cannot_be_tried_is_told(operations: Operations) -> None:
     done = operations.carriers("check", "ups", "--tracking", limited)
     assert (done.returncode, "could not be tried: UPS asks us to wait" in done.stderr) == (1, True)
     again = operations.carriers("check", "ups")
-    assert (again.returncode, "Not tried: UPS asks us to wait" in again.stderr) == (1, True)
+    assert (again.returncode, "could not be tried: UPS asks us to wait" in again.stderr) == (1, True)
     operations.box.stop()
     dead = operations.carriers("check", "GLS")
     assert dead.returncode == 1
@@ -196,7 +196,10 @@ def test_the_limits_hold_for_a_check_too(operations: Operations) -> None:
     few = {"QUOTA_MONDIAL_RELAY": "1/day"}
     assert operations.carriers("check", "Mondial Relay", **few).returncode == 0
     done = operations.carriers("check", "Mondial Relay", **few)
-    assert (done.returncode, "Not tried: Mondial Relay is at its limit (1 per day)" in done.stderr) == (
+    assert (
+        done.returncode,
+        "could not be tried: Mondial Relay is at its limit (1 per day)" in done.stderr,
+    ) == (
         1,
         True,
     )

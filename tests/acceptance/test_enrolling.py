@@ -147,7 +147,7 @@ def test_a_claim_is_excluded_with_the_reason_and_brought_back(person: Person, da
         (("enroll", "CLM-1", "--carrier", "UPS"), "not both"),
         (("enroll", "--carrier", "Nobody"), "there is no carrier 'Nobody'"),
         (("exclude", "CLM-1"), "--why"),
-        (("exclude", "CLM-1", "--why", " "), "say why"),
+        (("exclude", "CLM-1", "--why", " "), "Say why"),
         (("exclude", "--why", "x"), "CLAIM"),
     ],
 )

@@ -113,7 +113,7 @@ def test_its_settings_are_read_and_it_is_listed(project: Project) -> None:
 def test_its_credentials_can_be_tried(project: Project, settings: dict[str, str]) -> None:
     project.types("-m", "recours", "init-db", **settings)
     said = project.types("-m", "recours", "carriers", "check", "acme", "--tracking", NUMBER, **settings)
-    assert said.startswith("Acme Express accepts the credentials from the environment.\n")
+    assert said.startswith("Acme Express accepts our credentials.\n")
 
 
 def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) -> None:

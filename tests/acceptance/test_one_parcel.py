@@ -281,7 +281,7 @@ def test_carriers_check_tells_that_the_account_is_denied_and_lifts_the_refusal_o
         denied = typed(service, monkeypatch, "check", "UPS")
     assert denied.exit_code == 1
     assert "UPS denies our account a right (credentials from the environment)" in denied.output
-    assert "Ask UPS for it, then try again: recours carriers check" in denied.output
+    assert "Ask UPS to enable it" in denied.output
     [(refusals, kind)] = service.sql("SELECT refusals, refusal_kind FROM recours_account_state")
     assert (refusals, kind) == (2, "account_denied"), "it stays closed"
     shown = typed(service, monkeypatch)

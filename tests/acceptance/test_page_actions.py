@@ -298,7 +298,7 @@ def test_a_check_digit_that_does_not_fit_is_warned_of(service: Service, actions:
 def test_the_command_corrects_as_the_page_does(service: Service, person: Person) -> None:
     service.add(*FOREVER)
     said = person.does("correct", "CLM-0001", "--carrier", "ups", "--number", "1Z999AA10123456784")
-    assert "CLM-0001: UPS, tracking number 1Z999AA10123456784; the next run starts afresh" in said
+    assert said == "CLM-0001: corrected; the next run starts afresh with it.\n"
     assert service.sql("SELECT carrier, tracking_number FROM claims") == [("UPS", "1Z999AA10123456784")]
     again = person.types("correct", "CLM-0001", "--carrier", "UPS")
     assert (again.returncode, "Nothing of CLM-0001 would change" in again.stderr) == (2, True)

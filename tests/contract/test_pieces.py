@@ -213,10 +213,10 @@ def test_claims_are_reopened_all_or_none(run: Run, add_claims: Callable[..., Non
             run.database,
             f"UPDATE claims SET pod_lease_token = 'x', pod_lease_until = '2026-02-02 08:09:00' WHERE id = {taken.id}",
         )
-        assert GivenUpClaims(run.claims).start_afresh(found, "ann", NOW, all_or_none=True) == set()
+        assert GivenUpClaims(run.claims).start_afresh(found, "ann", NOW) == set()
         assert rows(run.database, "SELECT * FROM recours_changes") == []
         edit(run.database, "UPDATE claims SET pod_lease_token = NULL, pod_lease_until = NULL")
-    assert GivenUpClaims(run.claims).start_afresh(found, "ann", NOW, all_or_none=True) == {1, 2}
+    assert GivenUpClaims(run.claims).start_afresh(found, "ann", NOW) == {1, 2}
     for row in rows(run.database, "SELECT pod_fetch_status, pod_retry_count, pod_stage FROM claims"):
         assert tuple(row.values()) == ("failed", 0, "waiting")
 
