@@ -522,7 +522,7 @@ def test_a_spoilt_claim_hides_no_other(
     assert sum(backlog.due for backlog in records.backlogs(NOW)) >= 1
     assert backlog_of(records, "chronopost").oldest == NOW - timedelta(hours=2)
     for listed in records.claims(ClaimFilter(), 9):
-        assert records.leased_until(listed.claim.id, NOW) is None
+        assert listed.leased_until(NOW) is None
 
 
 def test_texts_too_long_for_an_index_are_written_all_the_same(
@@ -552,18 +552,13 @@ def test_a_claim_is_held_until_its_lease_ends(
     database: Database, records: DatabaseRecords, add_claims: Add
 ) -> None:
     add_claims(database, [{}])
-    claim, until = id_of(records, "CLM-00000"), NOW + timedelta(minutes=10)
-    assert records.leased_until(claim, NOW) is None
+    until = NOW + timedelta(minutes=10)
     with database.write() as connection:
         connection.execute(update(claims).values(pod_lease_token="run-1", pod_lease_until=until))
-    assert records.leased_until(claim, NOW) == until
-    assert records.leased_until(claim, until) is None
-    assert records.leased_until(999, NOW) is None
     (listed,) = records.each_claim()
     hours_before = until - timedelta(hours=2)  # a clock that was wrong set it
-    for at in (NOW, until, until - timedelta(hours=1), hours_before):
-        assert listed.leased_until(at) == records.leased_until(claim, at)
-    assert (listed.leased_until(NOW), listed.leased_until(hours_before)) == (until, None)
+    assert (listed.leased_until(NOW), listed.leased_until(until)) == (until, None)
+    assert listed.leased_until(hours_before) is None
 
 
 # ---------------------------------------------------------------- what was told

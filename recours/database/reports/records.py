@@ -35,7 +35,7 @@ from recours.database.lenient_reader import Reader, facts_in, read_claim
 from recours.database.predicates import const
 from recours.database.reports import claim_search
 from recours.database.reports.claim_search import Search, first_of
-from recours.database.rows import free, in_parts, readable_columns
+from recours.database.rows import in_parts, readable_columns
 from recours.database.tables import (
     CUSTOMER_COLUMNS,
     MONEY_COLUMNS,
@@ -209,10 +209,6 @@ class DatabaseRecords:
                 for row in connection.execute(query).mappings():
                     found[str(row["claim_reference"])] = self._read(row)
         return found
-
-    def leased_until(self, claim_id: Any, now: datetime) -> datetime | None:
-        with self.database.read() as connection:
-            return connection.scalar(select(_c.pod_lease_until).where(_c.id == claim_id, ~free(now)))
 
     def page(
         self,
