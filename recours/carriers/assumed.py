@@ -1,7 +1,7 @@
 """A carrier as the forecast assumes it: it answers at once, never with a document, and each call takes its unit of quota."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from recours.carriers.message import CarrierClient, CarrierSession, Request, Response, Wait
@@ -84,7 +84,7 @@ class AssumedSession:
     clock: Clock
     calls: int = 0
     unsent: int = 0
-    accepted: bool = False
+    accepted: set[Capability] = field(default_factory=set)
     delivery: Delivery | None = None
     last: Capability | None = None
 
@@ -105,4 +105,4 @@ class AssumedSession:
         self.delivery = delivery
 
     def credentials_accepted(self) -> None:
-        self.accepted = True
+        self.accepted.add(self.last or Capability.TRACKING)

@@ -13,6 +13,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind, RunError
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
+from recours.core.sentences import Sentence
 
 TOO_MANY = 429
 
@@ -106,8 +107,15 @@ class Client(ABC):
 
     def check_credentials(self, session: CarrierSession) -> Outcome:
         """Present the credentials with one call about the sample number. Raises CallError."""
-        known = None if self.tracking_shows_account else Delivery()
-        return self.fetch(self.spec.sample_number, known, session)
+        if not self.tracking_shows_account:
+            return self.fetch(self.spec.sample_number, Delivery(), session)
+        tracked = self.track(self.spec.sample_number, session)
+        self.note_accepted(tracked, session)
+        if isinstance(tracked, Failure):
+            return tracked
+        return Failure.of(
+            Sentence.PROOF_PENDING, self.spec.name, delivery=tracked
+        )  # no document is asked for
 
 
 class OneCallClient(Client):

@@ -250,7 +250,7 @@ def parse_pod(answer: Response, number: str, delivery: Delivery) -> Outcome:
         said, key = problem_of(answer).said, Sentence.PROOF_FOR_PARTIES
         return Failure.of(key, SPEC.name, said, answer.status, detail=_NO_PROOF, delivery=delivery)
     if answer.status != _OK:
-        return replace(_error(answer, number), delivery=delivery)
+        return replace(_error(answer, number, Sentence.SERVICE_DENIED), delivery=delivery)
     tree = json_api.tree(answer.body)
     if not isinstance(json_api.at(tree, "documents"), list):
         return replace(outcomes.unreadable(SPEC.name, answer), delivery=delivery)
@@ -271,13 +271,14 @@ def _sent(document: Any) -> Sent | None:
 # ---------------------------------------------------------------- errors, in either answer
 
 
-def _error(answer: Response, number: str) -> Failure:
+def _error(answer: Response, number: str, of_account: Meaning = Sentence.PARCEL_DENIED) -> Failure:
+    """`of_account`: what a bad request means that names the account."""
     problem = problem_of(answer)
     if answer.status not in _BAD_REQUESTS:
         return outcomes.by_status(SPEC.name, _STATUSES, answer, said=problem.said)
-    key = Sentence.REQUEST_REJECTED
+    key: Meaning = Sentence.REQUEST_REJECTED
     if _NAMES_NUMBER in problem.text or re.search(rf"(?<!\d){re.escape(number)}(?!\d)", problem.text):
         key = Sentence.NUMBER_REJECTED
     elif _NAMES_ACCOUNT in problem.text:
-        key = Sentence.PARCEL_DENIED
+        key = of_account
     return outcomes.meant(SPEC.name, key, answer, problem.said)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeGuard
+from typing import Any
 
 from recours.carriers import json_api, outcomes
 from recours.carriers.client import TokenClient, single
@@ -18,7 +18,6 @@ from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
@@ -95,7 +94,7 @@ _TRACKING_STATUSES: dict[int, Meaning] = {
 }
 _SHIPIT_STATUSES: dict[int, Meaning] = {
     401: Sentence.CREDENTIALS_REJECTED,
-    403: Sentence.PARCEL_DENIED,  # inferred
+    403: Sentence.SERVICE_DENIED,  # inferred
 }
 _SERVER_ERRORS = 500
 # ShipIT's own status for what it understood and refuses (live); its manual shows the same headers with 400.
@@ -109,7 +108,6 @@ _WRONG_STATE, _WRONG_STATE_TEXT = "POD.WRONG_STATE", "wrong state"
 SHIPIT_ERRORS: dict[str, Meaning] = {"INVALID_SHIPMENT_ID": Sentence.NUMBER_UNKNOWN}
 # Live, for parcels whose sender's day has not been closed.
 _NO_RESULT = Detailed(Sentence.NUMBER_UNKNOWN, "its shipping system has no result yet")
-_NO_RIGHT = "its ShipIT refuses the token that its tracking accepts: ask GLS for the product ShipIT-Farm, or set GLS_POD=no"
 
 
 class Gls(TokenClient):
@@ -125,27 +123,10 @@ class Gls(TokenClient):
         self._gives_proofs = settings["GLS_POD"] == "yes"
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
-        """See Client; and find out whose fault it is if ShipIT refuses the token."""
+        """See Client; no call is made for a delivered parcel of an account without proofs."""
         if known is not None and not self._gives_proofs:
             return _never_given(known)
-        outcome = super().fetch(number, known, session)
-        if known is None or not _is_refused(outcome):
-            return outcome
-        # Whether the token is good shows in whether the tracking accepts it.
-        again = self.track(number, session)
-        self.note_accepted(again, session)
-        if _is_refused(again):
-            return outcome
-        if isinstance(again, Failure) and again.kind in (ErrorKind.SERVER_ERROR, ErrorKind.BAD_RESPONSE):
-            return replace(again, delivery=outcome.delivery)  # it told nothing of the token
-        return _no_right(outcome)
-
-    def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
-        """See Client. The tracking has accepted the token, if it told of a delivery."""
-        outcome = super().fetch_tracked(number, tracked, session)
-        if isinstance(tracked, Failure) or not _is_refused(outcome):
-            return outcome
-        return _no_right(outcome)
+        return super().fetch(number, known, session)
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
         return single(self.track_many([number], session), number)
@@ -171,17 +152,6 @@ class Gls(TokenClient):
 
     def _ask(self, operation: str, number: str, session: CarrierSession) -> Response:
         return self._tokens.call(Capability.POD, shipit_request(operation, number), session)
-
-
-def _is_refused(answer: Delivery | Outcome) -> TypeGuard[Failure]:
-    return isinstance(answer, Failure) and answer.kind is ErrorKind.AUTH_FAILED
-
-
-def _no_right(refused: Failure) -> Failure:
-    """What it means that ShipIT refuses a token which the tracking accepts."""
-    said = refused.said.words if refused.said else None
-    denied = Failure.of(Sentence.SERVICE_DENIED, SPEC.name, said, refused.http_status, detail=_NO_RIGHT)
-    return replace(denied, delivery=refused.delivery)
 
 
 def tracking_request(numbers: Sequence[str]) -> Request:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -311,7 +311,7 @@ class HttpSession:
     ]  # by which sign the carrier asks to wait
     calls: int = 0  # that were sent, as far as can be known
     unsent: int = 0  # that could not connect
-    accepted: bool = False  # our account, by an answer
+    accepted: set[Capability] = field(default_factory=set)  # what our account was accepted for, by an answer
     delivery: Delivery | None = None  # of the parcel, as far as it was learnt
     last: Capability | None = None  # what the last call was for
 
@@ -319,7 +319,8 @@ class HttpSession:
         self.delivery = delivery
 
     def credentials_accepted(self) -> None:
-        self.accepted = True
+        # Without a call, the answer is of a tracking call that several fetches share.
+        self.accepted.add(self.last or Capability.TRACKING)
 
     def now(self) -> datetime:
         return self._clock.now()

@@ -15,7 +15,13 @@ from typing import Any
 from recours.carriers.bundle import Bundle
 from recours.carriers.client import with_delivery
 from recours.carriers.message import CarrierClient, CarrierSession
-from recours.carriers.refusals import FirstAnswer, NotPresentedError, Refusals, WaitingReservation
+from recours.carriers.refusals import (
+    DocumentCalls,
+    FirstAnswer,
+    NotPresentedError,
+    Refusals,
+    WaitingReservation,
+)
 from recours.carriers.reservation import (
     LEASE,
     Account,
@@ -32,10 +38,12 @@ from recours.core.errors import NO_DOCUMENT_KINDS, REFUSED_KINDS, TRAITS, ErrorK
 from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
 from recours.core.pauses import (
     PUT_OFF,
+    SAME_CLAIM_AFTER,
     AccountState,
     Blame,
     Blocked,
     CarrierState,
+    DocumentRight,
     Refusal,
     Stop,
     lasts,
@@ -57,6 +65,8 @@ from recours.runs.log import log
 from recours.runs.ports import Asked, Clock, Fetched, Reservation
 
 _OF_THE_NUMBER = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID_TRACKING})
+
+_TELLS_OF_PARCEL = NO_DOCUMENT_KINDS | {ErrorKind.NOT_DELIVERED_YET, ErrorKind.RETURNED_TO_SENDER}
 
 # Answers to the house's account after which the denial to the client's stands.
 _SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
@@ -85,8 +95,8 @@ class _Answer:
     """How one question to a carrier ended, its outcome without secrets."""
 
     outcome: Outcome
-    accepted: bool = False  # our account, by an answer
-    last: Capability | None = None  # what the last call was for
+    accepted: frozenset[Capability] = frozenset()  # the rights for which answers have accepted our account
+    last: Capability = Capability.TRACKING  # the right that the last call was for
     presented: bool = True  # False: while a call waited to present our account, another's answer closed it
 
     @property
@@ -95,11 +105,17 @@ class _Answer:
         return self.presented and isinstance(self.outcome, Failure) and self.outcome.kind in REFUSED_KINDS
 
     @property
-    def proven(self) -> bool:
-        """Tell whether it shows that our account has the right to documents."""
-        if isinstance(self.outcome, Retrieved):
-            return True
-        return self.accepted and self.outcome.kind in NO_DOCUMENT_KINDS
+    def is_proof_of_rights(self) -> bool:
+        """Tell whether it is what only an account gets that may use the service: it tells of a parcel."""
+        found = self.outcome
+        is_told = isinstance(found, Retrieved) or found.delivery is not None or found.kind in _TELLS_OF_PARCEL
+        return is_told and bool(self.accepted)
+
+    @property
+    def grants_documents(self) -> bool:
+        """Tell whether a document call was answered as for an account that has the right to documents."""
+        is_grant = isinstance(self.outcome, Retrieved) or self.outcome.kind in NO_DOCUMENT_KINDS
+        return is_grant and self.last is Capability.POD and Capability.POD in self.accepted
 
 
 class APIRequestQueue:
@@ -125,6 +141,7 @@ class APIRequestQueue:
         self._local = local
         self._refusals = Refusals(accounts, quota, clock)
         self._first_answers: dict[str, FirstAnswer] = {}
+        self._document_calls: dict[str, DocumentCalls] = {}
 
     # ---------------------------------------------------------------- granting
 
@@ -227,8 +244,11 @@ class APIRequestQueue:
             )
         )
 
-    def would_refuse(self, key: str) -> Refusal | None:
-        """Like `closed`, and a used-up quota too; looks only, and takes no try that is due."""
+    def would_refuse(self, key: str, *, for_document: bool = False) -> Refusal | None:
+        """Like `closed`, and a used-up quota too; looks only, and takes no try that is due.
+
+        `for_document`: of a claim for which only the document is missing.
+        """
         for refusal in self.closings(key):
             return refusal
         for use in self.usage(key):
@@ -236,7 +256,7 @@ class APIRequestQueue:
                 reason = f"{self._name(key)} is at its limit ({use.limit})"
                 said = self._said(key, Sentence.LIMIT_REACHED)
                 return Refusal(Blocked.RATE_LIMIT, reason, use.resets_at, said=said)
-        return None
+        return self.documents(key) if for_document else None
 
     def closings(self, key: str) -> list[Refusal]:
         """Every reason for which the carrier takes no call now, whatever its quota; looks only, like `would_refuse`."""
@@ -411,7 +431,17 @@ class APIRequestQueue:
         first = self._first_answers.get(key) or self._first_answers.setdefault(
             key, FirstAnswer(partial(self._refusals.accepted, key), partial(self.closed, key))
         )
-        waiting = WaitingReservation(reservation, first, partial(self._presents_account, key))
+        documents = None
+        if self._has_document_right(key):
+            documents = self._document_calls.get(key) or self._document_calls.setdefault(
+                key,
+                DocumentCalls(
+                    partial(self._refusals.grants_documents, key),
+                    lambda goes_on: self._refusals.count_document_call(key, goes_on=goes_on),
+                    partial(self._without_documents, key),
+                ),
+            )
+        waiting = WaitingReservation(reservation, first, partial(self._presents_account, key), documents)
         try:
             yield waiting
         finally:
@@ -420,6 +450,51 @@ class APIRequestQueue:
     def _presents_account(self, key: str, what: Capability) -> bool:
         client = self._accounts[key].client
         return what is not Capability.TRACKING or client is None or client.tracking_shows_account
+
+    def _has_document_right(self, key: str) -> bool:
+        """Tell whether the right to documents is another one than that to track: the tracking tells nothing of it."""
+        return self._presents_account(key, Capability.TRACKING)
+
+    def _right(self, key: str, what: Capability | None) -> Capability:
+        """The right that a call is made with: one for all, where the tracking presents no account."""
+        has_one = what is Capability.POD and not self._has_document_right(key)
+        return Capability.TRACKING if has_one or what is None else what
+
+    def _rights(self, key: str, accepted: Collection[Capability]) -> frozenset[Capability]:
+        return frozenset(self._right(key, what) for what in accepted)
+
+    def _without_documents(self, key: str, refused: Failure | None = None) -> Failure:
+        """Why no document is asked for now; `refused`: because of this answer, whose claim is not the next to ask for."""
+        refusal = self.documents(key) or self._documents_refusal(key, DocumentRight())
+        at = refusal.until
+        if refused is not None:
+            at = self._clock.now() + SAME_CLAIM_AFTER
+        status, delivery = (refused.http_status, refused.delivery) if refused else (None, None)
+        return Failure(
+            refusal.kind,
+            refusal.reason,
+            status,
+            retry_at=at,
+            delivery=delivery,
+            alone=True,
+            said=refusal.said,
+        )
+
+    def documents(self, key: str) -> Refusal | None:
+        """See `Queue`."""
+        right = self._refusals.documents(key)
+        return self._documents_refusal(key, right) if right.refused_at else None
+
+    def _documents_refusal(self, key: str, right: DocumentRight) -> Refusal:
+        said = self._said(key, Sentence.DOCUMENTS_DENIED, right.words or "")
+        return Refusal(
+            Blocked.CARRIER,
+            sentence("en", said),
+            self._refusals.next_document_at(right),
+            kind=ErrorKind.ACCOUNT_DENIED,
+            said=said,
+            since=right.refused_at,
+        )
 
     @staticmethod
     def _settle(reservations: Sequence[Reservation]) -> None:
@@ -462,7 +537,7 @@ class APIRequestQueue:
             counts.append(_Count(session.calls, session.unsent))
         failure = self._redacted(found, client) if isinstance(found, Failure) else None
         if isinstance(failure, Failure) and failure.kind in REFUSED_KINDS:
-            whole = _Answer(failure, last=session.last)
+            whole = _Answer(failure, last=self._right(key, session.last))
             if self._is_account_at_fault(key, reservation, whole, counts):
                 bundle.closed = self._closing(key, whole, None)
             found = {}
@@ -496,7 +571,8 @@ class APIRequestQueue:
         else:
             fetched = self._check_credentials_alone(key, reservations[0], spec.sample_number)
         if fetched.accepted:  # whatever it was refused for: a person looks after it
-            self._refusals.note_accepted(key, proven=True)
+            self._refusals.note_accepted(key, (), proven=True)
+            self._refusals.note_documents_granted(key, came=False)
         return fetched
 
     def _check_credentials_alone(self, key: str, reservation: Reservation, number: str) -> Fetched:
@@ -519,8 +595,9 @@ class APIRequestQueue:
         except CallError as failed:
             found, presented = _failure(failed, session), not isinstance(failed, NotPresentedError)
         outcome = self._redacted(with_delivery(found, session.delivery), client)
-        answer = _Answer(outcome, session.accepted, session.last, presented)
-        counts.append(_Count(session.calls, session.unsent, session.accepted and not answer.refused))
+        accepted, last = self._rights(key, session.accepted), self._right(key, session.last)
+        answer = _Answer(outcome, accepted, last, presented)
+        counts.append(_Count(session.calls, session.unsent, bool(accepted) and not answer.refused))
         return answer
 
     def _line(self, key: str, reservation: Reservation) -> tuple[CarrierClient, CarrierConnection]:
@@ -574,24 +651,27 @@ class APIRequestQueue:
         failure = answer.outcome
         if not answer.refused or isinstance(failure, Retrieved):
             return self._remembered(key, answer, number)
-        blamed = self._refusals.blame(key, failure.kind, claim, last=answer.last, accepted=answer.accepted)
+        blamed = self._refusals.blame(key, failure.kind, claim, answer.last, answer.accepted)
         closed_by = claim
         if blamed is Blame.UNCLEAR:
             check = self._check(key, reservation, counts)
             blamed = self._refusals.blame_after_check(
-                key, claim, accepted=_knows_us(check), refused=check.refused
+                key, claim, answer.last, accepted=_knows_us(check), refused=check.refused
             )
             closed_by = None if check.refused else claim
         if blamed is Blame.ACCOUNT:
             return self._closing(key, answer, closed_by)
         if answer.accepted:  # by another call of the same fetch
-            self._refusals.note_accepted(key, proven=False)
-        name = self._accounts[key].spec.name
+            self._refusals.note_accepted(key, answer.accepted, proven=False)
+        words = failure.said.words if failure.said else ""
+        if blamed is Blame.DOCUMENTS and self._refusals.note_documents_refused(key, words):
+            return self._without_documents(key, failure)
         if blamed is Blame.CLAIM_LATER:
-            message = f"{failure.message} (for this parcel alone: {name} gives others)"
+            message = (
+                f"{failure.message} (for this parcel alone: {self._accounts[key].spec.name} gives others)"
+            )
             return replace(failure, message=message, retry_at=self._clock.now() + PUT_OFF, alone=True)
-        said = failure.said.words if failure.said else None
-        told = Failure.of(Sentence.PARCEL_DENIED, name, said)
+        told = Failure.of(Sentence.PARCEL_DENIED, self._accounts[key].spec.name, words or None)
         return replace(failure, kind=told.kind, message=told.message, said=told.said, retry_at=None)
 
     def _is_account_at_fault(
@@ -601,11 +681,11 @@ class APIRequestQueue:
         if isinstance(answer.outcome, Retrieved):
             return False
         kind = answer.outcome.kind
-        blamed = self._refusals.blame(key, kind, None, last=answer.last, accepted=False)
+        blamed = self._refusals.blame(key, kind, None, answer.last, answer.accepted)
         if blamed is Blame.UNCLEAR:
             check = self._check(key, reservation, counts)
             blamed = self._refusals.blame_after_check(
-                key, None, accepted=_knows_us(check), refused=check.refused
+                key, None, answer.last, accepted=_knows_us(check), refused=check.refused
             )
         return blamed is Blame.ACCOUNT
 
@@ -649,13 +729,12 @@ class APIRequestQueue:
     def _remembered(self, key: str, answer: _Answer, number: str) -> Outcome:
         """What of an answer concerns every claim of the carrier is made known to all processes."""
         outcome = answer.outcome
-        if isinstance(outcome, Retrieved):
-            self._refusals.note_document(key)
-        if answer.accepted:
-            # Nor is a proof lost because the account's good name could not be written: the next answer brings it again.
-            with suppress(RunError) if isinstance(outcome, Retrieved) else nullcontext():
-                has_documents = Capability.POD in self._accounts[key].spec.calls
-                self._refusals.note_accepted(key, proven=answer.proven or not has_documents)
+        # Nor is a proof lost because the account's good name could not be written: the next answer brings it again.
+        with suppress(RunError) if isinstance(outcome, Retrieved) else nullcontext():
+            if answer.accepted:
+                self._refusals.note_accepted(key, answer.accepted, proven=answer.is_proof_of_rights)
+            if answer.grants_documents:
+                self._refusals.note_documents_granted(key, came=isinstance(outcome, Retrieved))
         if isinstance(outcome, Retrieved):
             return outcome
         failure = _doubted(outcome, self._accounts[key].spec, number)
@@ -692,10 +771,15 @@ class APIRequestQueue:
         return state.stopped if carrier_of(key) == key else state.own_stop
 
     def rejected(self, key: str) -> Refusal | None:
-        """That our account was refused and not accepted since, also if it may be tried again now; looks only."""
+        """That our account, or its right to documents, was refused and not accepted since; looks only.
+
+        Also if it may be tried again now.
+        """
         account = self._quota.carrier_state(key).account
-        if not account.refusals or self.unconfigured(key) or self._refusals.has_new_credentials(key, account):
+        if self.unconfigured(key):
             return None
+        if not account.refusals or self._refusals.has_new_credentials(key, account):
+            return self.documents(key)
         return self._refused(key, account)
 
     def stop(self, key: str, by: str, why: str = "") -> Stop:
@@ -742,7 +826,7 @@ def _failure(error: CallError, session: CarrierConnection) -> Failure:
 def _knows_us(check: _Answer) -> bool:
     """Tell whether the carrier accepts our account: also if it denies the sample number, which is not ours."""
     denied = isinstance(check.outcome, Failure) and check.outcome.kind is ErrorKind.ACCESS_DENIED
-    return check.accepted or denied
+    return bool(check.accepted) or denied
 
 
 def _doubted(failure: Failure, spec: CarrierSpec, number: str) -> Failure:

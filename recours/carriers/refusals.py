@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -13,12 +13,14 @@ from recours.core.outcome import CallError, Failure
 from recours.core.pauses import (
     AccountState,
     Blame,
+    DocumentRight,
     Refusal,
     blame,
     blame_after_check,
     lasts,
     next_try_after_refusals,
 )
+from recours.core.policy import DUE_SLACK
 from recours.core.quota import Capability
 from recours.runs.ports import Clock, Reservation
 
@@ -31,8 +33,10 @@ class Refusals:
         self._quota = quota
         self._clock = clock
         self._trying_again: dict[str, AccountState] = {}
-        self._accepted: set[str] = set()
+        self._accepted: dict[str, set[Capability]] = {}
         self._proven: set[str] = set()
+        self._grants_documents: set[str] = set()  # by an answer of this run, or a person
+        self._documents_came: set[str] = set()  # in this run
         self._lock = threading.RLock()
 
     # ---------------------------------------------------------------- before a call
@@ -84,21 +88,19 @@ class Refusals:
     # ---------------------------------------------------------------- after a call
 
     def blame(
-        self, key: str, kind: ErrorKind, claim: Any, *, last: Capability | None, accepted: bool
+        self, key: str, kind: ErrorKind, claim: Any, what: Capability, accepted: Collection[Capability]
     ) -> Blame:
-        """Whose a refusal is, as far as it is known without a check. `accepted`: by an earlier call of the same fetch."""
-        return blame(
-            kind,
-            names_parcel=last is not Capability.TOKEN,
-            accepted=accepted or key in self._accepted,
-            proven=key in self._proven,
-            closed_by_it=self._closed_by(key, claim),
-        )
+        """Whose a refusal is, as far as it is known without a check. `accepted`: by earlier calls of the same fetch."""
+        by_it = self._closed_by(key, claim)
+        kinds = self._accepted.get(key, set()).union(accepted)
+        return blame(kind, what, accepted=kinds, proven=key in self._proven, closed_by_it=by_it)
 
-    def blame_after_check(self, key: str, claim: Any, *, accepted: bool, refused: bool) -> Blame:
+    def blame_after_check(
+        self, key: str, claim: Any, what: Capability, *, accepted: bool, refused: bool
+    ) -> Blame:
         """Whose it is after a check with the sample number."""
         by_it = self._closed_by(key, claim)
-        return blame_after_check(accepted=accepted, refused=refused, closed_by_it=by_it)
+        return blame_after_check(what, accepted=accepted, refused=refused, closed_by_it=by_it)
 
     def _closed_by(self, key: str, claim: Any) -> bool:
         state = self._trying_again.get(key) or self._quota.carrier_state(key).account
@@ -126,23 +128,70 @@ class Refusals:
             self._quota.set_account_state(key, state)
             return until
 
-    def note_accepted(self, key: str, *, proven: bool) -> None:
-        """A call that presented our account was accepted. `proven`: it shows that the account has all rights.
+    def note_accepted(self, key: str, accepted: Collection[Capability], *, proven: bool) -> None:
+        """Calls that presented our account were accepted. `proven`: it may use the service.
 
-        A refusal is lifted, unless it was for a right and this answer needed none.
+        A refusal is lifted, unless it was for a right and this answer shows none.
         """
         with self._lock:
-            self._accepted.add(key)
+            self._accepted.setdefault(key, set()).update(accepted)
+            if proven:
+                self._proven.add(key)
             before = self._trying_again.get(key)
             if before and (proven or before.kind is not ErrorKind.ACCOUNT_DENIED):
                 self._quota.set_account_state(key, AccountState(claim=before.claim))
                 self._trying_again.pop(key, None)
 
-    def note_document(self, key: str) -> None:
-        self._proven.add(key)
-
     def accepted(self, key: str) -> bool:
         return key in self._accepted
+
+    # ---------------------------------------------------------------- the right to documents
+
+    def documents(self, key: str) -> DocumentRight:
+        return self._quota.carrier_state(key).documents
+
+    def grants_documents(self, key: str) -> bool:
+        """Tell whether the account may ask for documents, as far as anybody knows."""
+        if key not in self._grants_documents and self.documents(key).is_shown(self._clock.now()):
+            self._grants_documents.add(key)
+        return key in self._grants_documents
+
+    def count_document_call(self, key: str, *, goes_on: bool) -> bool:
+        """Count a document call of an account that may have no right to it; False if it is not to be made now.
+
+        `goes_on`: the fetch has asked for a document already.
+        """
+        while True:
+            right, now = self.documents(key), self._clock.now()
+            if right.is_paused(now) and not goes_on:
+                return False
+            if self._quota.set_documents(key, right.after_call(now), right):
+                return True
+
+    def note_documents_refused(self, key: str, words: str) -> bool:
+        """A document call was refused to an account that may track; False if it has had documents: then it is the parcel's."""
+        right, now = self.documents(key), self._clock.now()
+        if right.is_shown(now):
+            return False
+        self._grants_documents.discard(key)
+        self._quota.set_documents(key, right.after_refusal(now, words))
+        return True
+
+    def note_documents_granted(self, key: str, *, came: bool) -> None:
+        """An answer of the document call, or a person, has it that the account may ask. `came`: so does a document."""
+        if key in self._documents_came:
+            return
+        before = self.documents(key)
+        after = before.after_document(self._clock.now()) if came else before.after_grant()
+        if after != before:
+            self._quota.set_documents(key, after)
+        self._grants_documents.add(key)
+        if came:
+            self._documents_came.add(key)
+
+    def next_document_at(self, right: DocumentRight) -> datetime:
+        """When claims that wait for the right to documents are tried: they count as due a little earlier."""
+        return (right.next_call_at or self._clock.now()) + DUE_SLACK
 
     def leave(self) -> None:
         """Tries that were not made are left to the next run."""
@@ -187,23 +236,44 @@ class FirstAnswer:
         self.fetches = 0  # that presented it, and are over: each may have closed the account
 
 
-class WaitingReservation:
-    """A reservation whose calls that present our account wait for the first answer. Used by one thread."""
+class DocumentCalls:
+    """The document calls of one account in this run: one claim's at a time while it is not known whether it has the right."""
 
     def __init__(
-        self, reservation: Reservation, first: FirstAnswer, presents: Callable[[Capability], bool]
+        self, granted: Callable[[], bool], count: Callable[[bool], bool], refusal: Callable[[], Failure]
     ) -> None:
-        """`presents` tells whether a call for this presents our account."""
+        """`granted`: nobody doubts the right; `count`: see `count_document_call`; `refusal`: why no call is made."""
+        self.granted = granted
+        self.count = count
+        self.refusal = refusal
+        self.lock = threading.Lock()  # held by the one fetch that asks for a document
+
+
+class WaitingReservation:
+    """A reservation whose calls that present our account, and for documents, wait for the first answer. Used by one thread."""
+
+    def __init__(
+        self,
+        reservation: Reservation,
+        first: FirstAnswer,
+        presents: Callable[[Capability], bool],
+        documents: DocumentCalls | None,
+    ) -> None:
+        """`presents` tells whether a call for this presents our account; `documents`: where they are a right of their own."""
         self._reservation = reservation
         self._first = first
         self._presents = presents
+        self._documents = documents
         self._is_first = False
+        self._asks_document = False
         self._over_before = first.fetches
 
     def consume(self, what: Capability) -> None:
         """As the reservation's; waits before it, if need be. Raises CallError."""
         if self._presents(what) and not self._is_first:
             self._wait()
+        if what is Capability.POD and self._documents:
+            self._wait_for_documents(self._documents)
         self._reservation.consume(what)
 
     def _wait(self) -> None:
@@ -220,8 +290,21 @@ class WaitingReservation:
             failure = Failure(refusal.kind, refusal.reason, retry_at=refusal.until, said=refusal.said)
             raise NotPresentedError(failure)
 
+    def _wait_for_documents(self, documents: DocumentCalls) -> None:
+        if documents.granted():
+            return
+        goes_on = self._asks_document
+        if not goes_on:
+            documents.lock.acquire()
+            self._asks_document = True
+        if not documents.granted() and not documents.count(goes_on):
+            raise NotPresentedError(documents.refusal())
+
     def answered(self) -> None:
         """The fetch is over, and what its answers tell is known: others need not wait any more."""
+        if self._asks_document and self._documents:
+            self._asks_document = False
+            self._documents.lock.release()
         if self._is_first:
             self._is_first = False
             self._first.fetches += 1

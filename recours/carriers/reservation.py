@@ -12,7 +12,7 @@ from recours.core.accounts import account_name
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
-from recours.core.pauses import AccountState, CarrierState, Stop
+from recours.core.pauses import AccountState, CarrierState, DocumentRight, Stop
 from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved, Usage
 from recours.core.sentences import Sentence
 from recours.runs.ports import Clock, Reservation
@@ -68,6 +68,9 @@ class QuotaStore(Protocol):
     def set_account_state(self, key: str, state: AccountState) -> None:
         """Remember refusals of an account, or that there are none."""
 
+    def set_documents(self, key: str, right: DocumentRight, seen: DocumentRight | None = None) -> bool:
+        """Remember what is known of an account's right to documents; False if another process counted a call since `seen`."""
+
     def try_again(self, key: str, now: datetime, until: datetime) -> bool:
         """Take the one try that is due after a refusal; False if another process has it."""
 
@@ -83,7 +86,7 @@ class CarrierConnection(CarrierSession, Protocol):
 
     calls: int  # that were sent, as far as can be known
     unsent: int  # that could not connect
-    accepted: bool  # our account, by an answer
+    accepted: set[Capability]  # what our account was accepted for, by an answer
     delivery: Delivery | None  # of the parcel, as far as it was learnt
     last: Capability | None  # what the last call was for
 

@@ -124,7 +124,9 @@ def _rows(
         notes = [f"set {credentials.missing}"] if credentials.missing else []
         if stop := queue.stopped(key) if queue else None:
             notes.append(stop_message(spec, stop, texts.minute(stop.at)))
-        elif refusal := queue.would_refuse(key) if queue and not credentials.missing else None:
+        elif refusal := (
+            queue.would_refuse(key, for_document=True) if queue and not credentials.missing else None
+        ):
             notes.append(refusal_text(refusal))
         latest = next(iter(actions.get(key, ())), None)
         if latest and latest.what == ActionKind.RESUMED:

@@ -156,7 +156,7 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
         if again_at is None and failure.alone and not asked:
             again_at = failure.retry_at
         if again_at:
-            state = _put_off(claim, state, again_at, now, policy)
+            state = put_off(claim, state, again_at, now, policy)
         return Decision(
             state=state,
             fetch_status=FetchStatus.PENDING if claim.is_pending else FetchStatus.FAILED,
@@ -188,7 +188,7 @@ def _with_delivery(claim: Claim, delivery: Delivery | None, now: datetime, polic
     return ranked_anew(learnt, now, policy)
 
 
-def _put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
+def put_off(claim: Claim, state: State, until: datetime, now: datetime, policy: Policy) -> State:
     """The claim waits, and its retry is not used up; never longer than the longest wait of the backoff."""
     until = min(until, policy.backoff.horizon(now))
     last_attempt_at = until if awaits_last_attempt(state) else state.last_attempt_at
@@ -227,9 +227,10 @@ _SHOWS_NOTHING_UNTRACKED = frozenset(
 def of_untracked(failure: Failure) -> Failure:
     """What a fetch shows that asked for the document alone: not that the parcel is delivered.
 
-    A refusal shows nothing about the parcel, unless the carrier says that there will never be a document.
+    A refusal shows nothing about the parcel, unless the carrier says that there will never be a document. Where our account
+    gets none, the parcel does not wait for that: it is tracked.
     """
-    failure = replace(failure, delivery=None)
+    failure = replace(failure, delivery=None, retry_at=None if failure.alone else failure.retry_at)
     if failure.kind not in _SHOWS_NOTHING_UNTRACKED:
         return failure
     message = f"{failure.message} (asked before tracking the parcel, which the next attempt does)"

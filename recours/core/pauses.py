@@ -1,12 +1,14 @@
 """How long a carrier or an account there is left alone: it asked to wait, refused the account, or a person stopped it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from recours.core.errors import ErrorKind
 from recours.core.policy import DUE_SLACK
+from recours.core.quota import Capability
 from recours.core.sentences import Said
 
 LONGEST_PAUSE = timedelta(hours=24)
@@ -53,6 +55,54 @@ class AccountState:
     claim: Any = None
 
 
+# A document that came tells so long that the account may fetch documents.
+_TELLS_FOR = timedelta(days=30)
+_NOTED_AGAIN_AFTER = timedelta(days=1)
+# While documents are refused: four calls a day, each for another claim.
+_BETWEEN_CALLS = timedelta(hours=6)
+SAME_CLAIM_AFTER = LONGEST_PAUSE
+
+
+@dataclass(frozen=True)
+class DocumentRight:
+    """An account's right to documents, beside that to track: what all processes know of it. Datetimes are aware UTC.
+
+    At many carriers they are two rights. A document call that is refused after the tracking was accepted is the account's
+    trouble, until a document has come: then it is the parcel's.
+    """
+
+    came_at: datetime | None = None  # when a document came, to the day
+    refused_at: datetime | None = None  # since when it is refused; None: it is not
+    next_call_at: datetime | None = None  # of the calls since the last answer that granted it
+    words: str | None = None  # the carrier's, harmless
+
+    def is_shown(self, now: datetime) -> bool:
+        """Tell whether a document has shown that the account has it."""
+        return self.came_at is not None and now - self.came_at < _TELLS_FOR
+
+    def is_paused(self, now: datetime) -> bool:
+        """Tell whether no document may be asked for now."""
+        return self.refused_at is not None and lasts(self.next_call_at, now)
+
+    def after_call(self, now: datetime) -> Self:
+        """A document is asked for, while nobody knows whether it is granted."""
+        before = self.next_call_at if self.next_call_at and lasts(self.next_call_at, now) else now
+        return replace(self, next_call_at=min(before + _BETWEEN_CALLS, now + LONGEST_PAUSE))
+
+    def after_refusal(self, now: datetime, words: str) -> Self:
+        counted = self if lasts(self.next_call_at, now) else self.after_call(now)
+        return replace(counted, refused_at=self.refused_at or now, words=words)
+
+    def after_grant(self) -> Self:
+        """An answer, or a person, has it that documents may be asked for: those that will be tell whether that is so."""
+        return replace(self, refused_at=None, next_call_at=None, words=None)
+
+    def after_document(self, now: datetime) -> Self:
+        """A document came. Not each one is written down: the day is enough."""
+        is_new = self.came_at is None or now - self.came_at >= _NOTED_AGAIN_AFTER
+        return replace(self.after_grant(), came_at=now if is_new else self.came_at)
+
+
 @dataclass(frozen=True)
 class Stop:
     """A person stopped a carrier for all processes, until someone takes it up again."""
@@ -77,6 +127,7 @@ class CarrierState:
     pause: Pause | None = None  # the carrier asked this account to wait
     account: AccountState = field(default_factory=AccountState)
     own_stop: Stop | None = None  # this account of a client alone
+    documents: DocumentRight = field(default_factory=DocumentRight)  # this account's
 
     def pause_at(self, now: datetime) -> Pause | None:
         """The pause that lasts longest of those that hold now."""
@@ -97,27 +148,32 @@ class Blame(StrEnum):
     ACCOUNT = "account"
     CLAIM = "claim"  # it counts as access_denied
     CLAIM_LATER = "claim_later"  # no attempt is used; the claim is tried again later
+    DOCUMENTS = "documents"  # the account's right to documents, until one has come: then the claim
     UNCLEAR = "unclear"  # a check with the sample number tells
 
 
-def blame(kind: ErrorKind, *, names_parcel: bool, accepted: bool, proven: bool, closed_by_it: bool) -> Blame:
+def blame(
+    kind: ErrorKind, what: Capability, *, accepted: Collection[Capability], proven: bool, closed_by_it: bool
+) -> Blame:
     """Whose a refusal (one of REFUSED_KINDS) is, before any check.
 
-    `names_parcel`: the refused call was about a parcel, not for a token. `accepted`: an answer of this run showed that
-    the carrier takes our credentials. `proven`: a document came in this run, so that our account has all rights.
+    `what`: for which right the refused call was made. `accepted`: for which ones an answer of this run has shown that the
+    carrier accepts our account; it counts for these alone. `proven`: one has shown that our account may use the service.
     `closed_by_it`: this claim is the one that closed the account the last time.
     """
-    if not names_parcel:
+    if what is Capability.TOKEN:  # it speaks of no parcel
         return Blame.ACCOUNT
+    if what is Capability.POD and (accepted or kind is ErrorKind.ACCOUNT_DENIED):
+        return Blame.DOCUMENTS
     if kind is ErrorKind.ACCOUNT_DENIED:  # credentials that are accepted tell nothing about rights
         return Blame.CLAIM_LATER if proven or closed_by_it else Blame.ACCOUNT
-    return Blame.CLAIM if accepted else Blame.UNCLEAR
+    return Blame.CLAIM if what in accepted else Blame.UNCLEAR
 
 
-def blame_after_check(*, accepted: bool, refused: bool, closed_by_it: bool) -> Blame:
+def blame_after_check(what: Capability, *, accepted: bool, refused: bool, closed_by_it: bool) -> Blame:
     """Whose it is after a check with the sample number; one that could not be made is neither accepted nor refused."""
     if accepted or (closed_by_it and not refused):  # no claim closes an account twice in a row
-        return Blame.CLAIM
+        return Blame.DOCUMENTS if what is Capability.POD else Blame.CLAIM
     return Blame.ACCOUNT
 
 
@@ -141,5 +197,6 @@ class Refusal:
     # The calls that are left are kept for new claims, or for more urgent ones.
     reserved: bool = False
     stopped: bool = False  # by a person
+    since: datetime | None = None  # aware UTC, where it is known
     # What the reason is made of, to be rendered in the language of its reader; None: only the English text.
     said: Said | None = None

@@ -58,6 +58,7 @@ class Sentence(StrEnum):
     CREDENTIALS_UNCHECKED = "credentials_unchecked"
     SERVICE_DENIED = "service_denied"
     ADDRESS_DENIED = "address_denied"
+    DOCUMENTS_DENIED = "documents_denied"
     PARCELS_DENIED = "parcels_denied"
     NOT_CONFIGURED = "not_configured"
     TOO_MANY_CALLS = "too_many_calls"
@@ -217,6 +218,9 @@ _TABLE: dict[Sentence, _Row] = {
     _S.SERVICE_DENIED: _Row(_K.ACCOUNT_DENIED,
         "{carrier} does not let our account use this service",
         "{carrier} n'ouvre pas ce service à notre compte"),
+    _S.DOCUMENTS_DENIED: _Row(_K.ACCOUNT_DENIED,
+        "{carrier} lets our account track parcels, but gives it no documents",
+        "{carrier} laisse notre compte suivre les colis, mais ne lui donne aucun document"),
     _S.ADDRESS_DENIED: _Row(_K.ACCOUNT_DENIED,
         "{carrier} does not accept calls from our IP address",
         "{carrier} n'accepte pas les appels de notre adresse IP"),
@@ -285,6 +289,9 @@ _OF_CLIENTS: dict[Sentence, tuple[str, str]] = {
     _S.SERVICE_DENIED: (
         "{carrier} does not let the account of {client} use this service",
         "{carrier} n'ouvre pas ce service au compte de {client}"),
+    _S.DOCUMENTS_DENIED: (
+        "{carrier} lets the account of {client} track parcels, but gives it no documents",
+        "{carrier} laisse le compte de {client} suivre les colis, mais ne lui donne aucun document"),
     _S.PARCELS_DENIED: (
         "{carrier} denied the account of {client} many parcels in one run[ ({words})]. If the account is why, have that "
         "mended, then: recours reopen --error access_denied --carrier {typed} --account {client}",

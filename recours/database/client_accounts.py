@@ -46,6 +46,9 @@ _OF_CREDENTIALS: dict[str, Any] = {
     "refusal": None,
     "refusal_kind": None,
     "refused_claim": None,
+    "documents_refused_at": None,
+    "documents_next_at": None,
+    "documents_refusal": None,
     "credentials_salt": None,
     "credentials_print": None,
 }

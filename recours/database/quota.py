@@ -35,7 +35,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from recours.core.accounts import AccountKey
 from recours.core.actions import ActionKind, OperatorAction
 from recours.core.errors import REFUSED_KINDS, ErrorKind
-from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, Pause, Stop
+from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, DocumentRight, Pause, Stop
 from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
 from recours.database.actions import note_action
 from recours.database.engine import Database
@@ -384,6 +384,17 @@ class QuotaTables:
                 upsert.on_conflict_do_update(index_elements=[*account_state.primary_key], set_=values)
             )
 
+    def set_documents(self, key: str, right: DocumentRight, seen: DocumentRight | None = None) -> bool:
+        values = {column: getattr(right, field) for field, column in _DOCUMENT_COLUMNS.items()}
+        column = account_state.c.documents_next_at
+        unseen = None if seen is None else column.is_not_distinct_from(seen.next_call_at)
+        with self.database.write() as connection:
+            upsert = insert_into(account_state, connection.dialect.name).values(_row_of(key) | values)
+            statement = upsert.on_conflict_do_update(
+                index_elements=[*account_state.primary_key], set_=values, where=unseen
+            )
+            return bool(connection.execute(statement).rowcount)
+
     def pause(self, key: str, until: datetime, reason: str, now: datetime) -> None:
         self._pause(account_state, _row_of(key), until, reason, now)
 
@@ -433,6 +444,7 @@ def _state(of_carrier: RowMapping | None, of_account: RowMapping | None) -> Carr
         own_stop=_stop(of_account["stopped_at"], of_account["stopped_why"]) if of_account else None,
         pause=_pause(of_account["paused_until"], of_account["reason"]) if of_account else None,
         account=_account(of_account) if of_account else AccountState(),
+        documents=_documents(of_account) if of_account else DocumentRight(),
     )
 
 
@@ -443,6 +455,10 @@ def _pause(until: datetime | None, reason: str | None) -> Pause | None:
 def _account(row: RowMapping) -> AccountState:
     known = {field: row[column] for field, column in _ACCOUNT_COLUMNS.items()}
     return AccountState(**known | {"kind": _kind(row["refusal_kind"])})
+
+
+def _documents(row: RowMapping) -> DocumentRight:
+    return DocumentRight(**{field: row[column] for field, column in _DOCUMENT_COLUMNS.items()})
 
 
 def _stop(at: datetime | None, why: str | None) -> Stop | None:
@@ -475,4 +491,10 @@ _ACCOUNT_COLUMNS = {
     "claim": "refused_claim",
     "salt": "credentials_salt",
     "credentials_print": "credentials_print",
+}
+_DOCUMENT_COLUMNS = {
+    "came_at": "documents_came_at",
+    "refused_at": "documents_refused_at",
+    "next_call_at": "documents_next_at",
+    "words": "documents_refusal",
 }

@@ -286,6 +286,11 @@ account_state = Table(
     Column("credentials_print", String(64)),
     Column("stopped_at", Utc),  # a client's account, by a person, until they take it up again
     Column("stopped_why", Text),
+    # The right to documents.
+    Column("documents_came_at", Utc),  # when one came, to the day
+    Column("documents_refused_at", Utc),  # since when the account is refused them
+    Column("documents_next_at", Utc),  # while it is not known whether they are granted
+    Column("documents_refusal", Text),
 )
 
 # When this database was adopted, and what the service could say then. One row, whose id is 1.

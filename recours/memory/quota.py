@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from recours.core.accounts import carrier_of
-from recours.core.pauses import AccountState, CarrierState, Pause, Stop, lasts
+from recours.core.pauses import AccountState, CarrierState, DocumentRight, Pause, Stop, lasts
 from recours.core.quota import Exhausted, Limit, QuotaRequest, Reserved, Usage
 
 _Window = tuple[str, datetime]
@@ -96,6 +96,13 @@ class MemoryQuota:
 
     def set_account_state(self, key: str, state: AccountState) -> None:
         self._states[key] = replace(self.carrier_state(key), account=state)
+
+    def set_documents(self, key: str, right: DocumentRight, seen: DocumentRight | None = None) -> bool:
+        state = self.carrier_state(key)
+        if seen is not None and state.documents.next_call_at != seen.next_call_at:
+            return False
+        self._states[key] = replace(state, documents=right)
+        return True
 
     def try_again(self, key: str, now: datetime, until: datetime) -> bool:
         account = self.carrier_state(key).account

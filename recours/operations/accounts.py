@@ -247,6 +247,8 @@ def listed(
     elif state.account.refusals:
         health, why = AccountHealth.REFUSED, state.account.refusal
         until = state.account.refused_until if lasts(state.account.refused_until, now) else None
+    elif state.documents.refused_at:
+        health, why, until = AccountHealth.REFUSED, state.documents.words, state.documents.next_call_at
     is_stopped = state.own_stop is not None
     return ListedAccount(account, client, health, clean(why, 300) if why else None, until, is_stopped)
 

@@ -81,7 +81,7 @@ class Engine:
         try:
             self._run_threads()
             self._record_what_waits()
-            self._leasing.report_denials()
+            self._leasing.report_lanes()
             if self._may_begin():
                 self._leasing.end_unnumbered()
             if self._faults_of_lanes:
@@ -273,6 +273,7 @@ class Engine:
         self._answered.append((leased, ended))
         self._any_connected = self._any_connected or ended.calls > 0
         self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
+        self._leasing.note_documents(lane, ended.outcome)
         refusal = lane.note(ended.outcome, called=ended.calls + ended.unsent > 0)
         try:
             if refusal := self._broken(leased, ended.mistake) or refusal:

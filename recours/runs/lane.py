@@ -37,6 +37,7 @@ class Lane:
     outage: Outage = field(default_factory=Outage)  # shared by the lanes of the carrier
     in_flight: int = 0  # bundles that are being fetched
     denied: int = 0  # parcels, in this run
+    documents: Refusal | None = None  # why the account gets none, though it may track
     refusal: Refusal | None = None
     closes: bool = False  # some thread heard an answer after which the carrier is not asked
     drained: bool = False  # no ready claim of it was left when last looked

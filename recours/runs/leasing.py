@@ -17,10 +17,11 @@ from recours.core.decision import (
     delivery_to_assume,
     give_up,
     next_action,
+    put_off,
 )
 from recours.core.errors import ACCOUNT_KINDS, Actor, ErrorKind, RunError
 from recours.core.mail import Event, EventName
-from recours.core.outcome import Failure
+from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Refusal
 from recours.core.quota import CallBudget
 from recours.core.sentences import Sentence, facts_of
@@ -126,6 +127,8 @@ class Leasing:
                 lane.refusal = lane.outage.refusal
             elif refusal := self._deps.queue.closed(key):
                 self.close(lane, refusal)
+            else:
+                lane.documents = self._deps.queue.documents(key)
         return lane
 
     def new_lease(self) -> Lease:
@@ -307,7 +310,10 @@ class Leasing:
         return {what: nearer * count for what, count in calls.items()} if nearer else {}
 
     def _known(self, claim: Claim) -> Delivery | None:
-        return delivery_to_assume(claim, self._spec(lane_key(claim)), self._deps.policy)
+        key = lane_key(claim)
+        if self._lane(key).documents:  # its parcel is tracked first
+            return claim.state.delivery
+        return delivery_to_assume(claim, self._spec(key), self._deps.policy)
 
     def _spec(self, key: str) -> CarrierSpec:
         """The carrier of a lane whose claims need calls."""
@@ -341,7 +347,7 @@ class Leasing:
             self.report(lane, refusal)
 
     def report(self, lane: Lane, refusal: Refusal) -> None:
-        """The operator gets at most one event a day and account: the day tells it from others. Raises RunError."""
+        """The operator gets at most one event a day and account, or one since the trouble began. Raises RunError."""
         now = self._deps.clock.now()
         facts = {
             "carrier": lane.name,
@@ -350,16 +356,28 @@ class Leasing:
             **facts_of(refusal.said),
             **({"client": lane.client} if lane.client else {}),
         }
-        day = now.astimezone(self._deps.policy.zone).date().isoformat()
-        event = Event(_REPORTED_AS[refusal.kind], Actor.OPERATOR, lane.key, day, facts)
+        since = refusal.since or now.astimezone(self._deps.policy.zone).date()
+        event = Event(_REPORTED_AS[refusal.kind], Actor.OPERATOR, lane.key, since.isoformat(), facts)
         self._deps.journal.emit(event, self._recorder.run_id, now)
 
-    def report_denials(self) -> None:
-        """Tell of the accounts to which many parcels were denied in this run. Raises RunError."""
+    def note_documents(self, lane: Lane, outcome: Outcome) -> None:
+        """Learn from an answer whether the account gets documents. Raises RunError."""
+        is_denied = (
+            isinstance(outcome, Failure) and outcome.alone and outcome.kind is ErrorKind.ACCOUNT_DENIED
+        )
+        if is_denied or (lane.documents and isinstance(outcome, Retrieved)):
+            lane.documents = self._deps.queue.documents(lane.key)
+
+    def report_lanes(self) -> None:
+        """Tell of the accounts to which documents, or many parcels, are denied. Raises RunError."""
         for lane in self.lanes:
             if denials := lane.denials:
                 log.warning(f"⚠️ {denials.reason}")
                 self.report(lane, denials)
+            if lane.documents:
+                at = format_minute(lane.documents.until, self._recorder.local)
+                log.warning(f"⚠️ {lane.documents.reason}; delivered claims wait until {at}, tracking goes on")
+                self.report(lane, lane.documents)
 
     # ---------------------------------------------------------------- claims that need no call
 
@@ -389,6 +407,11 @@ class Leasing:
             state = replace(claim.state, stage=Stage.WAITING, next_at=abandoned_at(claim, now))
             self._deps.claims.release([(claim, state)], lease)
             self._left += 1
+        elif what is Action.CALL and (until := self._documents_until(claim)):
+            self._deps.claims.release(
+                [(claim, put_off(claim, claim.state, until, now, self._deps.policy))], lease
+            )
+            self._left += 1
         elif what in (Action.GIVE_UP, Action.PASS):
             self._left += 1
             self._recorder.end(claim, give_up(claim, now, self._deps.policy))
@@ -398,6 +421,17 @@ class Leasing:
         else:
             return False
         return True
+
+    def _documents_until(self, claim: Claim) -> datetime | None:
+        """When a claim is asked about again for which only the document is missing, if its account gets none now."""
+        lane = self._lane(lane_key(claim))
+        if lane.documents is None or self._recorder.asked or claim.state.delivery is None:
+            return None
+        until = lane.documents.until
+        if until is None or self._deps.policy.backoff.due_until(self._deps.clock.now()) >= until:
+            return None
+        self._recorder.stats.skipped_carrier += 1
+        return until
 
     def _known_end(self, claim: Claim, what: Action, now: datetime) -> Ended | None:
         failure = without_call(claim, self._catalog)

@@ -128,6 +128,9 @@ class Queue(Protocol):
         `go_on` is asked while a call waits for a short window: if it says no, the call is not made.
         """
 
+    def documents(self, key: str) -> Refusal | None:
+        """Why the account gets no documents, `until` when no more are asked for, `since` when; None: it may get them."""
+
     def closed(self, key: str) -> Refusal | None:
         """Why the account can take no call at all now, whatever its quota."""
 

@@ -137,7 +137,8 @@ class Sandbox:
     `now` gives aware UTC datetimes; `latency` is real seconds from a request to its answer, the time in which that
     is made included; port 0 takes a free one, which is kept for the sandbox's life. These may be changed at any time:
     `parcels` (scripts by number), `accounts`
-    (passwords by account: each is one at every carrier), `limits` (by carrier and account; none is there at first),
+    (passwords by account: each is one at every carrier), `without_documents` (carrier and account: it may track, and its calls
+    for documents are refused like a wrong password), `limits` (by carrier and account; none is there at first),
     `arrange` (what becomes of the items of an answer about several parcels), `tokens` (that were given out: delete one
     and it is refused), `token_seconds` (how long new ones hold), `latency`, and in real seconds `slow_seconds` (SLOW)
     and `drip_seconds` (a byte of DRIP).
@@ -149,6 +150,7 @@ class Sandbox:
         """Prepare. Nothing listens before `start`."""
         self.parcels: dict[str, Parcel] = {}
         self.accounts: dict[str, str] = {DEFAULT_ACCOUNT: DEFAULT_PASSWORD}
+        self.without_documents: set[tuple[str, str]] = set()
         self.limits: dict[tuple[str, str], HourlyLimit] = {}
         self.calls: list[Call] = []
         self.tokens: dict[str, Token] = {}
@@ -323,13 +325,14 @@ class Sandbox:
         script = self.parcels.get(number) or parcel_for(carrier.digits_of(number))
         # Who shows no account follows a link, or asks what a carrier tells everybody.
         is_owner = not account or script.owner in (None, account)
+        has_right = question.tracking or (carrier.key, account) not in self.without_documents
         return self._progress.next_state(
             f"{carrier.key}/{number}",
             script,
             at,
             tracking=question.tracking,
             goes_on=question.goes_on,
-            refused=account is None,
+            refused=account is None or not has_right,
             hidden=None if is_owner else carrier.hides(question),
         )
 

@@ -40,7 +40,7 @@ def explanation_of(
         changes=operations.records.changes(claim.id),
         evidence=evidence_of(operations, listed),
         leased_until=listed.leased_until(now),
-        refusal=operations.queue().would_refuse(claim.account_key) if claim.carrier else None,
+        refusal=operations.refusal_of(claim),
     )
     where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
     client = operations.client_named(claim) if operations.catalog.of_clients else ""

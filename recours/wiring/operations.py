@@ -254,21 +254,26 @@ class Operations:
 
     def position(self, claim: Claim, leased_until: datetime | None) -> Position:
         """Where a claim stands at this moment. Raises DatabaseError."""
-        refusal = self.queue().would_refuse(claim.account_key) if claim.carrier else None
+        refusal = self.refusal_of(claim)
         leased = leased_until is not None
         return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, leased=leased)
+
+    def refusal_of(self, claim: Claim) -> Refusal | None:
+        """Why the claim's account takes no call for it now. Raises DatabaseError."""
+        key, is_last = _asked_for(claim)
+        return self.queue().would_refuse(key, for_document=is_last) if claim.carrier else None
 
     def positions(self, found: Sequence[ListedClaim]) -> dict[Any, Position]:
         """Where these claims stand, by their ids; each account is looked at once. Raises DatabaseError."""
         queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
-        keys = {listed.claim.account_key for listed in found}
-        refusals = {key: queue.would_refuse(key) for key in keys if key}
+        asked = {_asked_for(listed.claim) for listed in found}
+        refusals = {(key, last): queue.would_refuse(key, for_document=last) for key, last in asked if key}
         return {
             listed.claim.id: position(
                 listed.claim,
                 now,
                 policy,
-                refusal=refusals.get(listed.claim.account_key),
+                refusal=refusals.get(_asked_for(listed.claim)),
                 leased=listed.leased_until(now) is not None,
             )
             for listed in found
@@ -312,3 +317,8 @@ def operations_over(settings: Settings, database: Database, schema: Schema, cloc
         records=DatabaseRecords(database, catalog, columns, redact),
         claims=ClaimRepository(database, catalog, columns, "", "operations", redact),
     )
+
+
+def _asked_for(claim: Claim) -> tuple[str, bool]:
+    """The key of the account that a claim is asked with, and whether only the document is missing."""
+    return claim.account_key, claim.state.delivery is not None

@@ -4,20 +4,25 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from recours.carriers.registry import CATALOG
+from recours.cli.carriers import command as carriers
 from recours.cli.enroll import reopen_command
+from recours.cli.status import command as status
+from recours.cli.status import why_command as why
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 
 S = Scenario
 HOUR = timedelta(hours=1)
+EVERY_SIX_HOURS = {hour for hour in range(73) if hour % 6 in (1, 2)}
 
 
 @pytest.fixture
@@ -85,7 +90,7 @@ def test_forty_parcels_that_the_tracking_denies_are_asked_about_twice_and_reopen
         service.add(S.DELIVERED, carrier="Colissimo", pod_fetch_status="pending")
     report = service.run(PODFetchWorker, batch_size=50)
     assert (report.stats.success, report.stats.failed) == (5, 40), "the others wait for nothing"
-    service.run_hourly(110, only={1, 2, 3, 8, 9, 32, 33, 104, 105, 106})
+    service.run_hourly(110, only={1, 2, 7, 8, 31, 32, 103, 104})
     assert sum(len(box.calls_for(number)) for number in numbers_of(service, denied)) == 80
     assert stages(service, denied) == {"given_up": 40}
     [line] = operator_lines(service)
@@ -111,3 +116,132 @@ def test_settled_claims_are_reopened_before_their_last_retry(
     for number in numbers_of(service, denied):
         box.parcels[number] = Parcel((S.DELIVERED,))
     assert service.run().stats.success == 5
+
+
+def test_forty_parcels_that_the_document_call_denies_are_the_parcels_own_where_documents_came_before(
+    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make()
+    service.add(S.DELIVERED, carrier="GLS")
+    assert service.run().stats.success == 1
+    clock.advance(HOUR)
+    denied = [service.add(S.ACCOUNT_DENIED, carrier="GLS", response_deadline="2026-02-03") for _ in range(40)]
+    for _ in range(5):
+        service.add(S.DELIVERED, carrier="GLS")
+    report = service.run(batch_size=50)
+    assert (report.stats.success, report.stats.failed) == (5, 40), "the others wait for nothing"
+    service.run_hourly(110, only={1, 6, 7, 30, 31, 102, 103, 110})
+    assert stages(service, denied) == {"given_up": 40}
+    calls = {id(call) for number in numbers_of(service, denied) for call in box.calls_for(number)}
+    assert len(calls) <= 80
+    [line] = operator_lines(service)
+    for number in numbers_of(service, denied):
+        box.parcels[number] = Parcel((S.DELIVERED,))
+    assert "40 claims will start afresh" in type_command(service, monkeypatch, line)
+    assert service.run(batch_size=50).stats.success == 40
+
+
+# ---------------------------------------------------------------- the right to documents
+
+# The operations of the calls for documents.
+DOCUMENT_CALLS = {
+    "colissimo": {"documents", "document"},
+    "dhl_express": {"proof-of-delivery"},
+    "fedex": {"trackingdocuments"},
+    "gls": {"parceldetails", "parcelpod"},
+}
+
+
+def document_calls(box: Sandbox, carrier: str) -> list[datetime]:
+    return [
+        call.at for call in box.calls if call.carrier == carrier and call.operation in DOCUMENT_CALLS[carrier]
+    ]
+
+
+def most_in_a_day(moments: list[datetime]) -> int:
+    return max(sum(first <= at < first + 24 * HOUR for at in moments) for first in moments)
+
+
+@pytest.mark.sample("more cases of the same days of runs")
+@pytest.mark.parametrize("carrier", sorted(DOCUMENT_CALLS))
+def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_goes_on_by_itself(
+    make: Callable[..., Service], box: Sandbox, carrier: str
+) -> None:
+    service = make()
+    name = CATALOG.specs[carrier].name
+    box.without_documents.add((carrier, "10000001"))
+    waiting = [service.add(S.DELIVERED, carrier=name, pod_fetch_status="pending") for _ in range(7)]
+    waiting += [service.add(S.DELIVERED, carrier=name) for _ in range(7)]
+    on_its_way = service.add(S.IN_TRANSIT, carrier=name)
+    service.run_hourly(72, both=True, only={1, 2, 3, *EVERY_SIX_HOURS})
+    assert service.sql("SELECT count(*) FROM recours_attempts WHERE used AND claim_id <> ?", on_its_way) == [
+        (0,)
+    ]
+    assert set(stages(service, waiting)) <= {"waiting", "new"}
+    assert most_in_a_day(document_calls(box, carrier)) <= 4
+    [line] = operator_lines(service)
+    assert line.startswith(f"{name} lets our account track parcels, but gives it no documents")
+    assert len(service.hours_of_calls(on_its_way)) >= 3, "tracking goes on"
+    tracked = {number for call in box.calls if call.carrier == carrier for number in call.number.split(",")}
+    assert tracked >= set(numbers_of(service, waiting))
+    box.without_documents.clear()
+    service.run_hourly(31, both=True, only=EVERY_SIX_HOURS)
+    assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(14,)]
+
+
+def test_each_call_that_tries_whether_documents_come_again_is_for_another_claim(
+    make: Callable[..., Service], box: Sandbox
+) -> None:
+    service = make()
+    box.without_documents.add(("dhl_express", "10000001"))
+    for _ in range(6):
+        service.add(S.DELIVERED, carrier="DHL Express")
+    service.run_hourly(23)
+    asked = [call.number for call in box.calls if call.operation == "proof-of-delivery"]
+    assert len(asked) == len(set(asked)) == 4
+
+
+def test_it_is_told_wherever_refusals_are_and_a_check_by_a_person_ends_it(
+    make: Callable[..., Service], box: Sandbox, monkeypatch: pytest.MonkeyPatch, clock: SimulatedClock
+) -> None:
+    service = make()
+    box.without_documents.add(("dhl_express", "10000001"))
+    for _ in range(3):
+        service.add(S.DELIVERED, carrier="DHL Express")
+    service.run()
+    clock.advance(HOUR)
+    words = "DHL Express lets our account track parcels, but gives it no documents: "
+    with monkeypatch.context() as settings:
+        for name, value in service.environment.items():
+            settings.setenv(name, value)
+        typed = {
+            command: CliRunner().invoke(function, arguments).output
+            for command, function, arguments in (
+                ("carriers", carriers, []),
+                ("status", status, []),
+                ("why", why, ["CLM-0003"]),
+                ("checked", carriers, ["check", "DHL Express"]),
+            )
+        }
+    assert words in typed["carriers"]
+    assert "DHL Express accepts our account but does not let it use this service" in typed["status"]
+    assert words in typed["why"]
+    assert "accept" in typed["checked"]
+    assert service.sql("SELECT documents_refused_at FROM recours_account_state") == [(None,)]
+
+
+def test_a_carrier_with_one_call_closes_and_opens_by_itself(
+    make: Callable[..., Service], box: Sandbox
+) -> None:
+    service = make()
+    box.parcels[CATALOG.specs["ups"].sample_number] = Parcel((S.ACCOUNT_DENIED,))
+    claims = [service.add(S.ACCOUNT_DENIED, carrier="UPS") for _ in range(14)]
+    service.run_hourly(72, only={1, 2, 3, *EVERY_SIX_HOURS})
+    assert service.sql("SELECT count(*) FROM recours_attempts WHERE used") == [(0,)]
+    calls = [call.at for call in box.calls if call.carrier == "ups" and call.operation != "token"]
+    assert most_in_a_day(calls) <= 4
+    assert all("UPS does not let our account" in line for line in operator_lines(service))
+    for number in (*numbers_of(service, claims), CATALOG.specs["ups"].sample_number):
+        box.parcels[number] = Parcel((S.DELIVERED,))
+    service.run_hourly(31, only=EVERY_SIX_HOURS)
+    assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(14,)]

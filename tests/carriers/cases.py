@@ -119,6 +119,7 @@ CASES: dict[str, Cases] = {
     ),
     "dhl_express": Cases(
         ("tracking", "proof-of-delivery"),
+        not_ours=K.ACCOUNT_DENIED,  # whose a refusal of the document call is, other answers tell
         known_otherwise=_UNKNOWN_TOO,
         pieces=(_LETTER, _LETTER),
         place="Lille-FR",
@@ -161,7 +162,11 @@ CASES: dict[str, Cases] = {
     ),
     "gls": Cases(
         ("token", "trackids", "parceldetails", "parcelpod"),
-        otherwise={S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET},  # "its history is closed"
+        not_ours=K.ACCOUNT_DENIED,  # whose a refusal of the document call is, other answers tell
+        otherwise={
+            S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET,  # "its history is closed"
+            S.ACCOUNT_DENIED: K.AUTH_FAILED,
+        },
         known_otherwise={**_DOCUMENTS_ALONE, S.EMPTY: K.NOT_FOUND},
         wrong_type=(K.BAD_RESPONSE, K.POD_NOT_AVAILABLE_YET),
         # ShipIT refuses a token that the tracking accepts.

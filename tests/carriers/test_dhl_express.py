@@ -463,6 +463,10 @@ BY_STATUS: dict[str, Row] = {
     "no UTF-8": (raw('{"shipments": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
 }
 ERRORS = {**{f"names {name}": row for name, row in BY_TEXT.items()}, **BY_STATUS}
+# At the call for the document: that the account may have no proofs at all, only its other parcels tell.
+NAMES_ACCOUNT: dict[str, Row] = {
+    name: (row[0], K.ACCOUNT_DENIED) for name, row in ERRORS.items() if row[1] is K.ACCESS_DENIED
+}
 
 
 @pytest.mark.parametrize("answer", [NO_DATA, problem(404, "Not Found"), raw("", 404)])
@@ -701,7 +705,7 @@ TABLE = Table(
             **{f"unknown {n}": (answer, K.NOT_FOUND) for n, answer in enumerate(_UNKNOWN)},
             **{f"shape {n}": (response(tree), K.BAD_RESPONSE) for n, tree in enumerate(SHAPES)},
         },
-        ERRORS | WITHOUT_DOCUMENT,
+        ERRORS | WITHOUT_DOCUMENT | NAMES_ACCOUNT,
     ],
     limited=[raw("Too many requests", 429), problem(429)],
     accepted=[(tuple(answers), is_accepted) for answers, is_accepted in ACCEPTED],

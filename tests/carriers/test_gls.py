@@ -33,7 +33,7 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.gls import Gls as SimulatedGls
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, b64, in_lines, raw, response
-from tests.fakes.checks import as_failure, result
+from tests.fakes.checks import as_failure
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -210,55 +210,6 @@ def test_what_is_known_is_not_asked_again() -> None:
 def test_a_token_that_shipit_refuses_is_renewed_once() -> None:
     outcome, _ = fetch(DELIVERED, NO_RIGHT, a_token("new"), SIGNED, WITH_POD)
     assert outcome == Retrieved.single(PDF, KNOWN, "gls parcelpod")
-
-
-# ---------------------------------------------------------------- ShipIT refuses the token
-
-REFUSED_TWICE = [NO_RIGHT, a_token("new"), NO_RIGHT]
-
-
-def test_if_the_tracking_accepted_it_our_account_has_no_right_to_proofs() -> None:
-    for answers, delivery_known in (
-        ([DELIVERED, *REFUSED_TWICE], TRACKED),
-        ([DELIVERED, SIGNED, *REFUSED_TWICE], KNOWN),
-    ):
-        outcome, session = fetch(*answers)
-        assert isinstance(outcome, Failure)
-        assert (outcome.kind, outcome.http_status, outcome.delivery) == (
-            K.ACCOUNT_DENIED,
-            401,
-            delivery_known,
-        )
-        assert outcome.message.startswith("GLS does not let our account use this service (its ShipIT refuses")
-        assert "GLS_POD=no" in outcome.message
-        assert len(session.asked) == 1 + len(answers)  # no call more: this fetch knows
-        assert session.accepted
-
-
-@pytest.mark.parametrize(
-    "answer", [DELIVERED, tracked(a_parcel("INTRANSIT")), wrong("E_404_01"), problem(404)]
-)
-def test_if_the_tracking_was_not_asked_one_call_finds_out(answer: Response) -> None:
-    outcome, session = fetch(*REFUSED_TWICE, answer, known=KNOWN)
-    assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.delivery, session.accepted) == (K.ACCOUNT_DENIED, KNOWN, True)
-    assert [what for what, _ in session.asked] == [C.TOKEN, C.POD, C.TOKEN, C.POD, C.TRACKING]
-
-
-def test_if_the_tracking_refuses_it_too_our_account_is_refused() -> None:
-    outcome, session = fetch(*REFUSED_TWICE, EXPIRED, a_token("newest"), EXPIRED, known=KNOWN)
-    assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.delivery, session.accepted) == (K.AUTH_FAILED, KNOWN, False)
-    assert outcome.message == "GLS rejects our credentials: Authorization failed"
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind"), [(problem(500), K.SERVER_ERROR), (raw("<html/>"), K.BAD_RESPONSE)]
-)
-def test_if_the_tracking_tells_nothing_nobody_is_blamed(answer: Response, kind: ErrorKind) -> None:
-    outcome, session = fetch(*REFUSED_TWICE, answer, known=KNOWN)
-    assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.delivery, session.accepted) == (kind, KNOWN, False)
 
 
 # ---------------------------------------------------------------- an account without proofs
@@ -582,7 +533,7 @@ PROOF: dict[str, Row] = {
     "490 without a code": (refused(message="Something"), K.BAD_RESPONSE, "none (HTTP 490: Something)"),
     "490 without headers": (raw(b"", 490), K.BAD_RESPONSE),
     "400 without headers": (raw(b"", 400), K.BAD_RESPONSE),
-    "403": (refused(403, message="Forbidden"), K.ACCESS_DENIED),
+    "403": (refused(403, message="Forbidden"), K.ACCOUNT_DENIED),
     "404": (raw(b"", 404), K.BAD_RESPONSE),
     "500": (refused(500, "INTERNAL", "Something"), K.SERVER_ERROR),
     "half": (raw(WITH_POD.body[:-9]), K.BAD_RESPONSE),
@@ -667,14 +618,6 @@ S = Scenario
 
 def a_session(*steps: Scenario) -> SandboxSession:
     return SandboxSession(Gls(SIMULATED_SETTINGS), NUMBER, *steps)
-
-
-def test_a_right_that_is_missing_is_told_from_bad_credentials() -> None:
-    session = a_session(S.ACCOUNT_DENIED)
-    assert (result(session.fetch(KNOWN)), session.accepted) == (K.ACCOUNT_DENIED, True)
-    assert session.operations == ["token", "parcelpod", "token", "parcelpod", "trackids"]
-    session = a_session(S.AUTH_REFUSED)
-    assert (result(session.fetch(KNOWN)), session.accepted) == (K.AUTH_FAILED, False)
 
 
 TRACK = "/track-and-trace-v1/tracking/simple/trackids/"

@@ -115,7 +115,7 @@ class ScriptLine:
     script: Script
     calls: int = 0
     unsent: int = 0
-    accepted: bool = False
+    accepted: set[Capability] = field(default_factory=set)
     delivery: Delivery | None = None
     last: Capability | None = None
 
@@ -129,7 +129,7 @@ class ScriptLine:
         self.delivery = delivery
 
     def credentials_accepted(self) -> None:
-        self.accepted = True
+        self.accepted.add(self.last or Capability.TRACKING)
 
     def call(self, what: Capability, answer: Any) -> None:
         self.last = what
@@ -446,13 +446,14 @@ def test_one_parcel_that_is_refused_does_not_close_the_account(bundles: Bundles)
     assert bundles.quota.carrier_state("listed").account.refusals == 0
 
 
-def test_an_account_that_is_refused_later_closes_for_the_rest(bundles: Bundles) -> None:
+def test_an_account_that_is_refused_documents_asks_for_no_more_and_stays_open(bundles: Bundles) -> None:
     bundles.script.tracking |= {"A": DELIVERY, "C": DELIVERY}
     bundles.script.proofs["A"] = DENIED
     fetched = bundles.fetch("A", "B", "C")
     assert kinds(fetched) == [K.ACCOUNT_DENIED, K.NOT_DELIVERED_YET, K.ACCOUNT_DENIED]
     assert failure(fetched[2]).delivery == DELIVERY
-    assert bundles.script.asked == ["tracking A,B,C", "pod A"]
+    assert [one.calls for one in fetched] == [2, 0, 0]
+    assert bundles.quota.carrier_state("listed").account.refusals == 0
 
 
 @pytest.mark.parametrize("refused", ["bundle", "claim"])

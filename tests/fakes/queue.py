@@ -67,6 +67,7 @@ class FakeQueue:
     urgent: list[dict[Capability, int]] = field(default_factory=list)  # of each reservation: left to others
     together: Counter[str] = field(default_factory=Counter)  # the most fetches of a carrier under way at once
     left: bool = False
+    without_documents: dict[str, Refusal] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)  # by a person: the carrier, and why
     _under_way: Counter[str] = field(default_factory=Counter)
     _accepted: set[str] = field(default_factory=set)
@@ -175,6 +176,9 @@ class FakeQueue:
             self.refusals[carrier] = Refusal(Blocked.CARRIER, failure.message, until, kind=failure.kind)
             return replace(failure, retry_at=until)
         return failure
+
+    def documents(self, key: str) -> Refusal | None:
+        return self.without_documents.get(key)
 
     def asks_alone(self, key: str) -> bool:
         with self._lock:

@@ -29,7 +29,7 @@ class Account:
         self.first = FirstAnswer(lambda: self.accepted, lambda: self.refusal)
 
     def fetch(self) -> WaitingReservation:
-        return WaitingReservation(self, self.first, lambda what: what is Capability.POD)
+        return WaitingReservation(self, self.first, lambda what: what is Capability.POD, None)
 
     def consume(self, what: Capability) -> None:
         self.used.append(what)

@@ -1,47 +1,99 @@
-"""Whose a refusal is: the account's, or one parcel's."""
+"""Whose a refusal is: the account's, its right to documents, or one parcel's."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recours.core.errors import REFUSED_KINDS, ErrorKind
-from recours.core.pauses import Blame, blame, blame_after_check
+from recours.core.errors import ErrorKind
+from recours.core.pauses import Blame, DocumentRight, blame, blame_after_check
+from recours.core.quota import Capability
 
 AUTH, DENIED = ErrorKind.AUTH_FAILED, ErrorKind.ACCOUNT_DENIED
-NOTHING = {"names_parcel": True, "accepted": False, "proven": False, "closed_by_it": False}
+TRACKING, POD, TOKEN = Capability.TRACKING, Capability.POD, Capability.TOKEN
+NOW = datetime(2026, 2, 6, 13, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.mark.parametrize(
-    ("kind", "known", "whose"),
+    ("kind", "what", "accepted", "whose"),
     [
-        (AUTH, {}, Blame.UNCLEAR),
-        (AUTH, {"accepted": True}, Blame.CLAIM),
-        (AUTH, {"closed_by_it": True}, Blame.UNCLEAR),  # a check tells
-        (AUTH, {"names_parcel": False, "accepted": True}, Blame.ACCOUNT),  # a token that was revoked
-        (DENIED, {}, Blame.ACCOUNT),
+        (AUTH, TRACKING, (), Blame.UNCLEAR),
+        (AUTH, TRACKING, (TRACKING,), Blame.CLAIM),
+        (AUTH, TRACKING, (POD,), Blame.UNCLEAR),  # accepted for another right
+        (AUTH, TOKEN, (TRACKING,), Blame.ACCOUNT),  # a token that was revoked
+        (DENIED, TRACKING, (), Blame.ACCOUNT),
         (
             DENIED,
-            {"accepted": True},
+            TRACKING,
+            (TRACKING,),
             Blame.ACCOUNT,
         ),  # credentials are good, the right is missing all the same
-        (DENIED, {"proven": True}, Blame.CLAIM_LATER),
-        (DENIED, {"closed_by_it": True}, Blame.CLAIM_LATER),
-        (DENIED, {"names_parcel": False, "closed_by_it": True}, Blame.ACCOUNT),
+        (DENIED, TRACKING, (POD,), Blame.ACCOUNT),
+        (AUTH, POD, (), Blame.UNCLEAR),
+        (AUTH, POD, (TRACKING,), Blame.DOCUMENTS),
+        (DENIED, POD, (), Blame.DOCUMENTS),
+        (DENIED, TOKEN, (POD,), Blame.ACCOUNT),
     ],
 )
-def test_whose_a_refusal_is_before_any_check(kind: ErrorKind, known: dict[str, bool], whose: Blame) -> None:
-    assert blame(kind, **(NOTHING | known)) is whose
+def test_whose_a_refusal_is_before_any_check(
+    kind: ErrorKind, what: Capability, accepted: tuple[Capability, ...], whose: Blame
+) -> None:
+    assert blame(kind, what, accepted=accepted, proven=False, closed_by_it=False) is whose
 
 
-def test_each_refusal_is_somebody_s() -> None:
-    assert {kind: blame(kind, **NOTHING) for kind in REFUSED_KINDS} == {
-        AUTH: Blame.UNCLEAR,
-        DENIED: Blame.ACCOUNT,
-    }
+@pytest.mark.parametrize(("proven", "closed_by_it"), [(True, False), (False, True)])
+def test_a_right_that_is_denied_for_one_parcel_alone_closes_nothing(proven: bool, closed_by_it: bool) -> None:
+    whose = blame(DENIED, TRACKING, accepted=(TRACKING,), proven=proven, closed_by_it=closed_by_it)
+    assert whose is Blame.CLAIM_LATER
 
 
+@pytest.mark.parametrize(("what", "claim"), [(TRACKING, Blame.CLAIM), (POD, Blame.DOCUMENTS)])
 @pytest.mark.parametrize("closed_by_it", [False, True])
-def test_whose_it_is_after_a_check(closed_by_it: bool) -> None:
-    accepted = blame_after_check(accepted=True, refused=False, closed_by_it=closed_by_it)
-    refused = blame_after_check(accepted=False, refused=True, closed_by_it=closed_by_it)
-    not_made = blame_after_check(accepted=False, refused=False, closed_by_it=closed_by_it)
-    assert (accepted, refused) == (Blame.CLAIM, Blame.ACCOUNT)
-    assert not_made is (Blame.CLAIM if closed_by_it else Blame.ACCOUNT)
+def test_whose_it_is_after_a_check(what: Capability, claim: Blame, closed_by_it: bool) -> None:
+    accepted = blame_after_check(what, accepted=True, refused=False, closed_by_it=closed_by_it)
+    refused = blame_after_check(what, accepted=False, refused=True, closed_by_it=closed_by_it)
+    not_made = blame_after_check(what, accepted=False, refused=False, closed_by_it=closed_by_it)
+    assert (accepted, refused) == (claim, Blame.ACCOUNT)
+    assert not_made is (claim if closed_by_it else Blame.ACCOUNT)
+
+
+# ---------------------------------------------------------------- the right to documents
+
+
+def calls_of_a_day(right: DocumentRight, each: int) -> int:
+    """How many document calls a day of runs every half hour makes; `each`: calls of one fetch."""
+    calls = 0
+    for half in range(48):
+        now = NOW + half * HOUR / 2
+        if not right.is_paused(now):
+            for _ in range(each):
+                right = right.after_call(now)
+                calls += 1
+            right = right.after_refusal(now, "no")
+    return calls
+
+
+@pytest.mark.parametrize("each", [1, 2, 4])
+def test_four_document_calls_a_day_are_made_while_documents_are_refused(each: int) -> None:
+    assert calls_of_a_day(DocumentRight(), each) == 4
+
+
+def test_refusals_that_were_under_way_at_once_count_too() -> None:
+    right = DocumentRight()
+    for _ in range(3):
+        right = right.after_call(NOW)
+    right = right.after_refusal(NOW, "no").after_refusal(NOW + HOUR, "no")
+    assert (right.refused_at, right.next_call_at) == (NOW, NOW + 18 * HOUR)
+
+
+def test_a_document_shows_the_right_for_thirty_days_and_ends_the_pause() -> None:
+    right = DocumentRight().after_call(NOW).after_refusal(NOW, "no").after_document(NOW + HOUR)
+    assert right == DocumentRight(came_at=NOW + HOUR)
+    assert (right.is_shown(NOW + 30 * DAY), right.is_shown(NOW + 31 * DAY)) == (True, False)
+    assert right.after_document(NOW + 2 * HOUR) == right, "not each is written down"
+    assert right.after_document(NOW + 2 * DAY).came_at == NOW + 2 * DAY
+
+
+def test_an_answer_without_a_document_ends_the_pause_and_shows_no_right() -> None:
+    right = DocumentRight().after_call(NOW).after_refusal(NOW, "no").after_grant()
+    assert (right, right.is_shown(NOW), right.is_paused(NOW)) == (DocumentRight(), False, False)

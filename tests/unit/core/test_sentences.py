@@ -65,6 +65,7 @@ STORED = [
     "credentials_unchecked",
     "service_denied",
     "address_denied",
+    "documents_denied",
     "parcels_denied",
     "not_configured",
     "too_many_calls",
