@@ -480,14 +480,6 @@ BAD_CALLS: dict[str, tuple[Request, str]] = {
         ),
         "soap:Client",
     ),
-    "missing": (changed("<Langue>FR</Langue>", ""), "soap:Client"),
-    "misspelt": (changed("<Langue>FR</Langue>", "<Langage>FR</Langage>"), "soap:Client"),
-    "too much": (changed("<Langue>FR</Langue>", "<Langue>FR</Langue><Texte/>"), "soap:Client"),
-    "another namespace": (changed("mondialrelay.fr/webservice/", "mondialrelay.fr/"), "soap:Client"),
-    "another operation": (changed("WSI2_TracingColisDetaille", "WSI2_TracingColis"), "soap:Client"),
-    "no action": (replace(CALL, headers={"content-type": "text/xml"}), "soap:Client"),
-    "another action": (replace(CALL, headers=dict(CALL.headers) | {"soapaction": '""'}), "soap:Client"),
-    "no XML": (replace(CALL, body=b""), "soap:Client"),
 }
 
 

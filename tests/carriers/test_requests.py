@@ -21,10 +21,13 @@ from recours.carriers.message import Request
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.quota import Capability
 from recours.sandbox import Sandbox
+from recours.sandbox.answers import HttpRequest, NotUnderstoodError
+from recours.sandbox.registry import simulated_carriers
 from tests.carriers.cases import CASES
 from tests.fakes.answers import response
 from tests.fakes.session import FakeSession
 from tests.fakes.simulated import SandboxSession, client_of, quiet_sandbox
+from tests.rows import row
 from tests.schemas import plugin
 from tests.schemas.specification import FOLDER, Operation, Sent, faults_of, operation_of, operations
 
@@ -243,6 +246,101 @@ def test_elements_out_of_order_are_rejected(name: str) -> None:
         turned = next(one for one in root.iter() if one.tag == parent.tag)
         turned[:] = list(turned)[1:] + list(turned)[:1]
         assert faults_of(replace(sent, body=tostring(root)), operation.carrier), parent.tag
+
+
+# ---------------------------------------------------------------- the simulators are as strict
+
+
+def changed(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
+    """The request with one part of another form, for each of them, by the part's name."""
+    yield "method", replace(sent, method="POST" if sent.method == "GET" else "GET")
+    for name in sent.headers:
+        yield name, replace(sent, headers={**sent.headers, name: "?"})
+    for name in query_of(sent):
+        yield name, with_query(sent, query_of(sent) | {name: "?"})
+    if operation.form is not None:
+        form = dict(parse_qsl(sent.body.decode()))
+        for name in form:
+            yield name, replace(sent, body=urlencode(form | {name: "?"}).encode())
+    if operation.json is not None:
+        for body in (b"{", b"[]"):
+            yield "body", replace(sent, body=body)
+        for path, tree in changed_members(json.loads(sent.body)):
+            yield str(path), replace(sent, body=json.dumps(tree).encode())
+    if operation.soap is not None:
+        yield "body", replace(sent, body=b"{}")
+        for name, root in changed_elements(sent.body):
+            yield name, replace(sent, body=tostring(root))
+
+
+def changed_members(tree: Any) -> Iterator[tuple[str | int, Any]]:
+    """The tree with another value in the place of each of its parts, by the part's name."""
+    for name, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        for odd in ("?", 7, {}):
+            yield name, replaced_member(tree, name, odd)
+        if isinstance(part, dict | list):
+            yield from ((inner, replaced_member(tree, name, other)) for inner, other in changed_members(part))
+
+
+def replaced_member(tree: Any, name: Any, value: Any) -> Any:
+    other = list(tree) if isinstance(tree, list) else dict(tree)
+    other[name] = value
+    return other
+
+
+def changed_elements(body: bytes) -> Iterator[tuple[str, Element]]:
+    """The envelope with an element turned round, renamed, without its namespace, with one inside, or with another text."""
+    for place, original in enumerate(fromstring(body).iter()):
+        parts, tag = list(original), original.tag
+        for change in (
+            {"parts": parts[1:] + parts[:1]},
+            {"tag": f"{tag}X"},
+            {"tag": local(tag)},
+            {"parts": [*parts, Element("x")]},
+            {"text": "?"},
+        ):
+            root = fromstring(body)
+            element = list(root.iter())[place]
+            element[:] = change.get("parts", parts)
+            element.tag = change.get("tag", tag)
+            if not parts:
+                element.text = change.get("text", element.text)
+            yield local(tag), root
+
+
+# Without these, or with others, the account is not shown: another answer than that the request is wrong.
+SHOWN = {"Authorization", "DHL-API-Key"}
+# What no source says that a service refuses: headers and parameters that it does not know, and parameters given twice.
+ANY_SERVICE_TAKES = {"x-new", "x_new"}
+TAKEN = {
+    "chronopost": {"SOAPAction", "skybillNumber"},
+    "dhl_express": {"Message-Reference", "shipperAccountNumber"},
+    "dpd": {"Header", "GetPhotos", "GetParsedInfo", "GetServices", "number"},
+    "fedex": {"accountNumber"},
+    "ups": {"returnPOD", "returnSignature"},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_simulated_carrier_refuses_what_the_schema_rejects(name: str) -> None:
+    operation = named(name)
+    simulated = next(one for one in simulated_carriers() if one.key == operation.carrier)
+    taken = ANY_SERVICE_TAKES | SHOWN | TAKEN.get(operation.carrier, set())
+    refused = 0
+    for sent in sent_for(operation):
+        variants = [*mutilated(operation, sent), *added(operation, sent), *changed(operation, sent)]
+        for part, wrong in variants:
+            if part in taken or " is there " in part or not faults_of(wrong, operation.carrier):
+                continue
+            path, _, query = wrong.path.partition("?")
+            headers = {key.lower(): value for key, value in wrong.headers.items()}
+            with row(part, wrong), pytest.raises(NotUnderstoodError):
+                simulated.read(HttpRequest(wrong.method, path, headers, wrong.body, query))
+            refused += 1
+    assert refused
+
+
+# ---------------------------------------------------------------- no operation
 
 
 @pytest.mark.parametrize(
