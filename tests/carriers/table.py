@@ -99,13 +99,15 @@ class Table:
         return [*([self.token("tok")] if self.token else []), *answers]
 
     def fetch(
-        self, *answers: Response | Failure, known: Delivery | None = None
+        self, *answers: Response | Failure, known: Delivery | None = None, number: str = ""
     ) -> tuple[Outcome, FakeSession]:
         """With a token at once: the answers are those of the other calls, each of which is made. Raises CallError."""
-        return fetched(self.make(), self.number, self.with_token(answers), known)
+        return fetched(self.make(), number or self.number, self.with_token(answers), known)
 
-    def failure_of(self, *answers: Response | Failure, known: Delivery | None = None) -> Failure:
-        failure = as_failure(self.fetch(*answers, known=known)[0])
+    def failure_of(
+        self, *answers: Response | Failure, known: Delivery | None = None, number: str = ""
+    ) -> Failure:
+        failure = as_failure(self.fetch(*answers, known=known, number=number)[0])
         assert failure.message.isprintable()
         assert self.spec.name in failure.message or failure.kind is ErrorKind.NOT_DELIVERED_YET
         return failure

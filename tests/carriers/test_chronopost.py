@@ -20,7 +20,7 @@ from recours.carriers.outcomes import PARIS
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Claim, Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.policy import Policy
 from recours.core.quota import Capability
 from recours.documents.store import DocumentStore
@@ -29,7 +29,7 @@ from recours.runs.ports import Fetched
 from recours.sandbox import SimulatedClock
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE_XML, xml_text
-from tests.fakes.session import FakeSession, fetched
+from tests.fakes.session import FakeSession
 
 NUMBER = "XY123456789FR"
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
@@ -96,17 +96,6 @@ WITH_POD = proved(
     "<errorCode>0</errorCode><formatPOD>PDF</formatPOD>"
     f"<pod>{base64.b64encode(PDF).decode()}</pod><podPresente>true</podPresente><statusCode>5</statusCode>"
 )
-
-
-def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeSession]:
-    return fetched(Chronopost(CREDENTIALS), NUMBER, answers, known)
-
-
-def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
-    outcome, session = fetch(*answers, known=known)
-    assert isinstance(outcome, Failure)
-    assert len(session.asked) == len(answers)
-    return outcome
 
 
 # ---------------------------------------------------------------- what is sent
@@ -684,3 +673,5 @@ TABLE = Table(
     signatories=[(delivered_to(more), signatory) for more, signatory in SIGNATORIES],
     encoded=lambda encoded: proved(f"<pod>{encoded}</pod>"),
 )
+
+fetch, failure_of = TABLE.fetch, TABLE.failure_of

@@ -13,15 +13,14 @@ from recours.carriers.message import Request, Response
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Piece, Retrieved
+from recours.core.outcome import CallError, Failure, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl import Dhl as SimulatedDhl
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, raw, response
-from tests.fakes.checks import as_failure, result
-from tests.fakes.session import FakeSession, fetched
+from tests.fakes.checks import result
 from tests.fakes.simulated import (
     SandboxSession,
     refusal_of,
@@ -76,14 +75,6 @@ LIMITED = problem(
 )
 
 
-def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeSession]:
-    return fetched(Dhl(SETTINGS), NUMBER, answers, known)
-
-
-def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
-    return as_failure(fetch(*answers, known=known)[0])
-
-
 # ---------------------------------------------------------------- what is sent
 
 
@@ -102,14 +93,6 @@ def test_the_requests_are_those_of_the_documents() -> None:
         "/webPOD/DHLePODRequest?id=7&x=y",
     )
     assert dict(document.headers) == {"Accept": "application/pdf, image/*"}
-
-
-def test_the_status_and_the_document_can_be_asked_for_by_themselves() -> None:
-    client = Dhl(SETTINGS)
-    assert client.track(NUMBER, FakeSession([LINKED])) == KNOWN
-    assert client.track(NUMBER, FakeSession([UNKNOWN])) == failure_of(UNKNOWN)
-    proved = client.fetch_proof(NUMBER, KNOWN, FakeSession([LINKED, DOCUMENT]))
-    assert proved == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
 
 
 # ---------------------------------------------------------------- the status
@@ -497,3 +480,5 @@ TABLE = Table(
     bare=delivered({"documentUrl": LINK}, timestamp=None),
     nameless=delivered({"documentUrl": LINK}),
 )
+
+fetch, failure_of = TABLE.fetch, TABLE.failure_of

@@ -18,7 +18,7 @@ from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure, Outcome, Piece, Retrieved
+from recours.core.outcome import Piece, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox import Parcel, Scenario
 from recours.sandbox.answers import HttpRequest
@@ -27,7 +27,7 @@ from recours.sandbox.dhl_express import waybill_of
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, b64, raw, response
 from tests.fakes.checks import as_failure, result
-from tests.fakes.session import FakeSession, fetched
+from tests.fakes.session import FakeSession
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
@@ -116,16 +116,6 @@ NO_DATA = problem(404, "No data found", "No data was found for this shipment")
 def a_client(**settings: str) -> DhlExpress:
     numbers = count(1)
     return DhlExpress(SETTINGS | settings, new_id=lambda: f"reference-{next(numbers):020d}")
-
-
-def fetch(
-    *answers: Response | Failure, known: Delivery | None = None, number: str = NUMBER
-) -> tuple[Outcome, FakeSession]:
-    return fetched(a_client(), number, answers, known)
-
-
-def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
-    return as_failure(fetch(*answers, known=known)[0])
 
 
 # ---------------------------------------------------------------- what is sent
@@ -725,3 +715,5 @@ TABLE = Table(
     ],
     encoded=lambda encoded: proved(a_document(encoded)),
 )
+
+fetch, failure_of = TABLE.fetch, TABLE.failure_of

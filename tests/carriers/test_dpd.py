@@ -269,13 +269,6 @@ def test_a_failure_after_the_delivery_carries_it() -> None:
     assert failure_of(shipment(HANDED_OVER), Delivery(AT.replace(day=1), "MARTIN")).delivery == KNOWN
 
 
-def test_the_status_alone_can_be_asked() -> None:
-    for answer, expected in ((WITH_POD, KNOWN), (shipment(HANDED_OVER), KNOWN)):
-        assert Dpd(SETTINGS).track(NUMBER, FakeSession([answer])) == expected
-    for answer in (fault(an_error("PermissionDenied")), shipment(PREPARED)):
-        assert Dpd(SETTINGS).track(NUMBER, FakeSession([answer])) == failure_of(answer)
-
-
 # ---------------------------------------------------------------- errors
 
 
@@ -534,8 +527,6 @@ EMPTY = pytest.mark.wrong_requests("a setting that is empty")
 @pytest.mark.parametrize(
     ("wrong", "kind"),
     [
-        ({"DPD_USER": "20000002"}, ErrorKind.AUTH_FAILED),
-        ({"DPD_PASSWORD": "654321"}, ErrorKind.AUTH_FAILED),
         pytest.param({"DPD_PASSWORD": ""}, ErrorKind.AUTH_FAILED, marks=EMPTY),
         ({"DPD_CENTER_NUMBER": "78"}, ErrorKind.ACCOUNT_DENIED),
         ({"DPD_CUSTOMER_NUMBER": "54321"}, ErrorKind.ACCOUNT_DENIED),

@@ -29,7 +29,7 @@ from recours.carriers.message import Request, Response, Wait
 from recours.carriers.outcomes import ParcelStatus
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, Outcome, Retrieved
+from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.quota import Capability
 from recours.documents.kinds import media_type_of
 from recours.sandbox import Scenario
@@ -150,18 +150,6 @@ def tracking_of(answer: Response, number: str = NUMBER) -> Delivery | Failure:
     return single(parse_tracking(answer, [number]), number)
 
 
-def fetch(*answers: Response | Failure, known: Delivery | None = None) -> tuple[Outcome, FakeSession]:
-    """With a token at once: the answers are those of the other calls."""
-    return fetched(FedEx(SETTINGS), NUMBER, [TOKEN, *answers], known)
-
-
-def failure_of(*answers: Response | Failure, known: Delivery | None = None) -> Failure:
-    failure = as_failure(fetch(*answers, known=known)[0])
-    assert failure.message.isprintable()
-    assert "FedEx" in failure.message or failure.kind is ErrorKind.NOT_DELIVERED_YET
-    return failure
-
-
 def body_of(request: Request) -> Any:
     return json.loads(request.body or b"")
 
@@ -274,16 +262,6 @@ def test_one_fetch_does_not_use_what_another_tracked() -> None:
     client.fetch(NUMBER, None, session)
     client.fetch("123456789", KNOWN, session)
     assert UNIQUE.encode() not in (session.asked[-1][1].body or b"")
-
-
-def test_each_call_alone() -> None:
-    client = FedEx(SETTINGS)
-    session = FakeSession([TOKEN, DELIVERED, WITH_POD], client)
-    assert client.track(NUMBER, session) == KNOWN
-    assert client.fetch_proof(NUMBER, KNOWN, session) == GOT
-    assert NUMBER.encode() in (session.asked[-1][1].body or b"")
-    refused = FakeSession([NOT_FOUND], client)
-    assert client.track(NUMBER, refused) == tracking_of(NOT_FOUND)
 
 
 # ---------------------------------------------------------------- tokens
@@ -906,7 +884,9 @@ def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
     assert isinstance(session.fetch(late.delivery), Retrieved)
 
 
-TOKEN_CALL, TRACKING_CALL, POD_CALL = (request for _, request in fetch(DELIVERED, WITH_POD)[1].asked)
+TOKEN_CALL, TRACKING_CALL, POD_CALL = (
+    request for _, request in fetched(FedEx(SETTINGS), NUMBER, [TOKEN, DELIVERED, WITH_POD])[1].asked
+)
 
 
 def other_body(request: Request, *path: str | int, value: Any = None, name: str | None = None) -> Request:
@@ -1103,3 +1083,5 @@ TABLE = Table(
     expired=EXPIRED,
     no_token=[(BAD_CLIENT, "The given client credentials were not valid.")],
 )
+
+fetch, failure_of = TABLE.fetch, TABLE.failure_of

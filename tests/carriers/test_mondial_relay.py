@@ -419,9 +419,7 @@ NO_BRAND = pytest.mark.wrong_requests("a brand that is none")
 @pytest.mark.parametrize(
     ("wrong", "kind"),
     [
-        ({"MONDIAL_RELAY_PRIVATE_KEY": "654321"}, ErrorKind.AUTH_FAILED),
         ({"MONDIAL_RELAY_PRIVATE_KEY": ""}, ErrorKind.AUTH_FAILED),
-        ({"MONDIAL_RELAY_ENSEIGNE": "TS000002"}, ErrorKind.AUTH_FAILED),
         pytest.param({"MONDIAL_RELAY_ENSEIGNE": "TS"}, ErrorKind.AUTH_FAILED, marks=NO_BRAND),
         pytest.param({"MONDIAL_RELAY_ENSEIGNE": "  "}, ErrorKind.AUTH_FAILED, marks=NO_BRAND),
     ],

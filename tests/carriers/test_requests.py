@@ -276,6 +276,7 @@ def changed(operation: Operation, sent: Sent) -> Iterator[tuple[str, Sent]]:
 def changed_members(tree: Any) -> Iterator[tuple[str | int, Any]]:
     """The tree with another value in the place of each of its parts, by the part's name."""
     for name, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        odd: Any
         for odd in ("?", 7, {}):
             yield name, replaced_member(tree, name, odd)
         if isinstance(part, dict | list):
@@ -292,19 +293,17 @@ def changed_elements(body: bytes) -> Iterator[tuple[str, Element]]:
     """The envelope with an element turned round, renamed, without its namespace, with one inside, or with another text."""
     for place, original in enumerate(fromstring(body).iter()):
         parts, tag = list(original), original.tag
-        for change in (
-            {"parts": parts[1:] + parts[:1]},
-            {"tag": f"{tag}X"},
-            {"tag": local(tag)},
-            {"parts": [*parts, Element("x")]},
-            {"text": "?"},
-        ):
+        changes: list[tuple[str, list[Element], str | None]] = [
+            (tag, parts[1:] + parts[:1], original.text),
+            (f"{tag}X", parts, original.text),
+            (local(tag), parts, original.text),
+            (tag, [*parts, Element("x")], original.text),
+            (tag, parts, original.text if parts else "?"),
+        ]
+        for name, inner, text in changes:
             root = fromstring(body)
             element = list(root.iter())[place]
-            element[:] = change.get("parts", parts)
-            element.tag = change.get("tag", tag)
-            if not parts:
-                element.text = change.get("text", element.text)
+            element.tag, element[:], element.text = name, inner, text
             yield local(tag), root
 
 

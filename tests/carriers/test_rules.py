@@ -85,6 +85,20 @@ def test_what_is_known_is_not_asked_again(table: Table) -> None:
         assert all(made.count(what) <= calls.get(what, 0) for what in made if what is not Capability.TOKEN)
 
 
+@of_carriers("proof", "nobody")
+def test_the_status_and_the_document_can_be_asked_for_by_themselves(table: Table) -> None:
+    assert table.nobody
+    client = table.make()
+    session = FakeSession(table.with_token(table.answers[:1]), client)
+    tracked = client.track(table.number, session)
+    assert tracked == (table.at[1] if len(table.at) > 1 else table.known)
+    session = FakeSession([*session.answers, *answers_if_known(table)], client, session.asked)
+    assert client.fetch_proof(table.number, table.known, session) == table.proof
+    if client.tracking_shows_account:  # else that answer is the document's
+        session = FakeSession([*session.answers, table.nobody[0]], client, session.asked)
+        assert as_failure(client.track(table.number, session)).kind is table.nobody[1]
+
+
 def answers_if_known(table: Table) -> tuple[Response, ...]:
     """Those of the calls that are left to make."""
     if table.spec.tracks_always:

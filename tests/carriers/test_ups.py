@@ -20,7 +20,7 @@ from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
-from recours.core.outcome import CallError, Failure, NotADocumentError, Outcome, Piece, Retrieved
+from recours.core.outcome import CallError, Failure, NotADocumentError, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.documents.kinds import media_type_of
 from recours.sandbox import Scenario
@@ -28,7 +28,7 @@ from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PNG, b64, raw, response
-from tests.fakes.checks import as_failure, assert_examples
+from tests.fakes.checks import assert_examples
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -143,20 +143,6 @@ def a_client() -> Ups:
     return Ups(SETTINGS, new_id=lambda: f"id-{next(numbers)}")
 
 
-def fetch(
-    *answers: Response | Failure, known: Delivery | None = None, number: str = NUMBER
-) -> tuple[Outcome, FakeSession]:
-    """With a token at once: the answers are those of the other calls."""
-    return fetched(a_client(), number, [TOKEN, *answers], known)
-
-
-def failure_of(*answers: Response | Failure, known: Delivery | None = None, number: str = NUMBER) -> Failure:
-    failure = as_failure(fetch(*answers, known=known, number=number)[0])
-    assert failure.message.isprintable()
-    assert "UPS" in failure.message or failure.kind is ErrorKind.NOT_DELIVERED_YET
-    return failure
-
-
 # ---------------------------------------------------------------- what is sent
 
 
@@ -194,12 +180,6 @@ def test_every_fetch_has_an_id_of_its_own() -> None:
     ids = [request.headers["transId"] for what, request in session.asked if what is Capability.TRACKING]
     assert len(set(ids)) == 2
     assert all(len(each) >= 32 and each.isalnum() for each in ids)
-
-
-def test_the_status_alone_can_be_asked() -> None:
-    client = a_client()
-    assert client.track(NUMBER, FakeSession([TOKEN, WITHOUT_PROOF], client)) == KNOWN
-    assert client.track(NUMBER, FakeSession([TW0001], client)) == failure_of(TW0001)
 
 
 # ---------------------------------------------------------------- tokens
@@ -801,7 +781,7 @@ def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
     return SandboxSession(Ups(SIMULATED_SETTINGS), NUMBER, *steps, **more)
 
 
-TOKEN_CALL, CALL = (request for _, request in fetch(DELIVERED)[1].asked)
+TOKEN_CALL, CALL = (request for _, request in fetched(a_client(), NUMBER, [TOKEN, DELIVERED])[1].asked)
 
 
 def other_path(old: str, new: str) -> Request:
@@ -934,3 +914,5 @@ TABLE = Table(
     bare=told(a_package(activity=None, deliveryDate=None, deliveryInformation=information(receivedBy=None))),
     nameless=told(a_package(deliveryInformation=information(receivedBy=""))),
 )
+
+fetch, failure_of = TABLE.fetch, TABLE.failure_of
