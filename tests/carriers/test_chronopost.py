@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from xml.etree.ElementTree import canonicalize
 
 import pytest
 
@@ -28,24 +27,12 @@ from recours.runs.attempt import attempt, without_call
 from recours.runs.ports import Fetched
 from recours.sandbox import SimulatedClock
 from tests.carriers.table import Row, Table
-from tests.fakes.answers import HOSTILE_XML, xml_text
+from tests.fakes.answers import HOSTILE_XML, PDF, canonical, envelope, xml_text
+from tests.fakes.answers import xml as response
 from tests.fakes.session import FakeSession
 
 NUMBER = "XY123456789FR"
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
-PDF = b"%PDF-1.4\n" + b"x" * 200
-
-
-def response(body: bytes | str, status: int = 200) -> Response:
-    content = body.encode() if isinstance(body, str) else body
-    return Response(status, {"Content-Type": "text/xml;charset=UTF-8"}, content)
-
-
-def envelope(inside: str) -> str:
-    return (
-        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
-        f"{inside}</soap:Body></soap:Envelope>"
-    )
 
 
 def tracked(inside: str) -> Response:
@@ -125,11 +112,6 @@ POD_REQUEST = """
   </soapenv:Body>
 </soapenv:Envelope>
 """
-
-
-def canonical(xml: str | bytes) -> str:
-    text = xml.decode() if isinstance(xml, bytes) else xml
-    return str(canonicalize(text.strip(), strip_text=True, rewrite_prefixes=True))
 
 
 def test_the_requests_are_those_of_the_documents() -> None:
@@ -409,46 +391,7 @@ BODIES: dict[str, Row] = {
     "fault of the client": (fault("soap:Client"), ErrorKind.BAD_RESPONSE),
     "fault of the server": (fault("soap:Server", "Fault occurred while processing."), ErrorKind.SERVER_ERROR),
     "fault of another prefix": (fault("S:Client"), ErrorKind.BAD_RESPONSE),
-    "fault of nobody": (response(envelope("<soap:Fault/>"), 500), ErrorKind.SERVER_ERROR),
-    "500 without XML": (response("<html>Error</html>", 500), ErrorKind.SERVER_ERROR),
-    "500, empty": (response("", 500), ErrorKind.SERVER_ERROR),
-    "503, a page": (response("<!DOCTYPE html><html><p>Maintenance</html>", 503), ErrorKind.SERVER_ERROR),
-    "a page": (response("<!DOCTYPE html><html><p>Maintenance</html>"), ErrorKind.BAD_RESPONSE),
-    "empty": (response(""), ErrorKind.BAD_RESPONSE),
-    "blank": (response(" \n"), ErrorKind.BAD_RESPONSE),
-    "JSON": (response('{"errorCode": 0}'), ErrorKind.BAD_RESPONSE),
-    "half": (response(envelope("<a/>")[:60]), ErrorKind.BAD_RESPONSE),
-    "no envelope": (response("<catalogue/>"), ErrorKind.BAD_RESPONSE),
-    "no body": (
-        response('<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"/>'),
-        ErrorKind.BAD_RESPONSE,
-    ),
-    "an empty body": (response(envelope("")), ErrorKind.BAD_RESPONSE),
-    "another operation": (response(envelope("<cancelSkybillResponse/>")), ErrorKind.BAD_RESPONSE),
-    "bytes that are not UTF-8": (response(envelope("Livré").encode("latin-1")), ErrorKind.BAD_RESPONSE),
-    "an unknown encoding": (response(b'<?xml version="1.0" encoding="x-y"?><a/>'), ErrorKind.BAD_RESPONSE),
-    "a DTD": (response("<!DOCTYPE a [<!ENTITY b 'c'>]>" + envelope("&b;")), ErrorKind.BAD_RESPONSE),
-    "an entity of the machine": (
-        response("<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>" + envelope("&b;")),
-        ErrorKind.BAD_RESPONSE,
-    ),
-    "a page in XML, 404": (response("<html/>", 404), ErrorKind.BAD_RESPONSE),
 }
-
-
-@pytest.mark.parametrize(
-    "declared",
-    [
-        "<!DOCTYPE a>",
-        "<!DOCTYPE a [<!ENTITY code 'D'>]>",
-        "<!DOCTYPE a [<!ENTITY code SYSTEM 'file:///etc/hostname'>]>",
-        "<!DOCTYPE a SYSTEM 'http://127.0.0.1:9/a.dtd'>",
-    ],
-)
-def test_an_answer_that_would_be_right_without_its_dtd_is_not_read(declared: str) -> None:
-    code = "&code;" if "ENTITY" in declared else "D"
-    right = DELIVERED.body.decode().replace("<code>D</code>", f"<code>{code}</code>")
-    assert failure_of(response(declared + right)).kind is ErrorKind.BAD_RESPONSE
 
 
 # ---------------------------------------------------------------- the document's answers

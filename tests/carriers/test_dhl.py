@@ -177,8 +177,6 @@ ERRORS: dict[str, Row] = {
     "500": (problem(500, "Internal Server Error"), K.SERVER_ERROR),
     "504": (problem(504), K.SERVER_ERROR),
     "its own in XML": (raw("<shipments/>"), K.BAD_RESPONSE),
-    "half": (raw(LINKED.body[:-20]), K.BAD_RESPONSE),
-    "no UTF-8": (raw('{"shipments": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
     "no shipments": (tracked(), K.BAD_RESPONSE),
     "shipments of another shape": (tracked(None, 7, "x", []), K.BAD_RESPONSE),
     "a shipment of another shape": (

@@ -449,8 +449,6 @@ BY_STATUS: dict[str, Row] = {
     "406": (raw("", 406), K.BAD_RESPONSE),
     "204": (raw("", 204), K.BAD_RESPONSE),
     "its own in XML": (raw("<shipments/>"), K.BAD_RESPONSE),
-    "half": (raw(DELIVERED.body[:-20]), K.BAD_RESPONSE),
-    "no UTF-8": (raw('{"shipments": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
 }
 ERRORS = {**{f"names {name}": row for name, row in BY_TEXT.items()}, **BY_STATUS}
 # At the call for the document: that the account may have no proofs at all, only its other parcels tell.

@@ -306,19 +306,7 @@ ERRORS: dict[str, Row] = {
     "fault, HTTP 200": (fault(an_error("PermissionDenied"), status=200), ErrorKind.AUTH_FAILED),
     "fault without an error": (fault(), ErrorKind.SERVER_ERROR),
     "fault without an id": (fault("<Error><ErrorMessage>x</ErrorMessage></Error>"), ErrorKind.SERVER_ERROR),
-    "fault of nobody": (xml(envelope("<soap:Fault/>"), 500), ErrorKind.SERVER_ERROR),
     "unknown error": (fault(an_error("OtherTrouble", "Something")), ErrorKind.BAD_RESPONSE, "OtherTrouble"),
-    "a page in XML, 404": (xml("<html/>", 404), ErrorKind.BAD_RESPONSE),
-    "JSON": (xml('{"ErrorId": 0}'), ErrorKind.BAD_RESPONSE),
-    "half": (xml(WITH_POD.body[: len(WITH_POD.body) // 2]), ErrorKind.BAD_RESPONSE),
-    "no envelope": (xml("<catalogue/>"), ErrorKind.BAD_RESPONSE),
-    "an empty body": (xml(envelope("")), ErrorKind.BAD_RESPONSE),
-    "another operation": (xml(envelope("<isAliveResponse/>")), ErrorKind.BAD_RESPONSE),
-    "bytes that are not UTF-8": (xml(envelope("Livré").encode("latin-1")), ErrorKind.BAD_RESPONSE),
-    "a DTD": (
-        xml("<!DOCTYPE a [<!ENTITY b 'c'>]>" + WITH_POD.body.decode().partition("?>")[2]),
-        ErrorKind.BAD_RESPONSE,
-    ),
 }
 
 

@@ -410,8 +410,6 @@ TRACKING: dict[str, Row] = {
     "403": (problem(403), K.BAD_RESPONSE),
     "500": (problem(500), K.SERVER_ERROR),
     "500, a fault": (gateway(500, "Execution failed", "steps.Failed"), K.SERVER_ERROR),
-    "half": (raw(DELIVERED.body[:-20]), K.BAD_RESPONSE),
-    "no UTF-8": (raw('{"parcels": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
     "parcels of another shape": (tracked(None, 7, "x", []), K.BAD_RESPONSE),
     "a parcel of another shape": (response({"parcels": {"item": [a_parcel("DELIVERED")]}}), K.BAD_RESPONSE),
     "no status": (tracked({"requested": NUMBER}), K.BAD_RESPONSE),
@@ -513,9 +511,6 @@ PROOF: dict[str, Row] = {
         refused(400, "INVALID_SHIPMENT_ID", "No shipment unit found for parcel identifier(s) X."),
         K.NOT_FOUND,
     ),
-    "empty": (raw(b""), K.NOT_FOUND),
-    "blank": (raw(b" \n"), K.NOT_FOUND),
-    "an empty object": (response({}), K.NOT_FOUND),
     "no image": (proved([]), K.POD_NOT_AVAILABLE_YET),
     "an empty image": (proved([""]), K.POD_NOT_AVAILABLE_YET),
     "an empty text": (proved(""), K.POD_NOT_AVAILABLE_YET),
@@ -536,9 +531,7 @@ PROOF: dict[str, Row] = {
     "403": (refused(403, message="Forbidden"), K.ACCOUNT_DENIED),
     "404": (raw(b"", 404), K.BAD_RESPONSE),
     "500": (refused(500, "INTERNAL", "Something"), K.SERVER_ERROR),
-    "half": (raw(WITH_POD.body[:-9]), K.BAD_RESPONSE),
     "an item of another shape": (response({"PODItem": "x"}), K.BAD_RESPONSE),
-    "no UTF-8": (raw('{"PODItem": "Livré"}'.encode("latin-1")), K.BAD_RESPONSE),
 }
 
 

@@ -16,7 +16,7 @@ from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.runs.attempt import malformed
 from tests.carriers.table import Row, Table, several
-from tests.fakes.answers import ODD, b64, damaged, in_lines, no_answers, replaced
+from tests.fakes.answers import ODD, b64, damaged, in_lines, no_answers, no_envelopes, replaced
 from tests.fakes.checks import as_failure, assert_costs_no_call, assert_harmless
 from tests.fakes.session import NOW, FakeSession
 from tests.rows import row
@@ -180,6 +180,8 @@ def test_answers_that_are_none(table: Table) -> None:
         bad = no_answers(table.make_answer)
         if not usual.body.startswith(b"%PDF"):
             bad["half"] = table.make_answer(usual.body[: len(usual.body) // 2], 200), K.BAD_RESPONSE
+        if is_xml(usual):
+            bad |= no_envelopes(usual.body)
         for name, (answer, usually) in bad.items():
             with row(place, name):
                 meaning = table.of_no_answer(place, name, usually)

@@ -323,8 +323,6 @@ ERRORS: dict[str, Row] = {
     "404, a page": (raw(b"<html>Not found</html>", 404), ErrorKind.BAD_RESPONSE),
     "404, empty": (raw(b"", 404), ErrorKind.BAD_RESPONSE),
     "404, of something else": (response({"message": "no route"}, 404), ErrorKind.BAD_RESPONSE),
-    "half": (raw(DELIVERED.body[: len(DELIVERED.body) // 2]), ErrorKind.BAD_RESPONSE),
-    "not UTF-8": (raw(DELIVERED.body.replace(b"LILLE", b"Livr\xe9")), ErrorKind.BAD_RESPONSE),
     "204": (raw(b"", 204), ErrorKind.BAD_RESPONSE),
     "no shipment": (response({"trackResponse": {"shipment": []}}), ErrorKind.BAD_RESPONSE),
     "neither package nor warning": (told(), ErrorKind.BAD_RESPONSE),

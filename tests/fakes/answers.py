@@ -81,6 +81,8 @@ def no_answers(made: Callable[..., Response] = raw) -> dict[str, tuple[Response,
         "another shape": '{"livres": [{"id": 7}]}',
         "too deep": b"[" * 200_000 + b"]" * 200_000,
         "deep and broken": b'{"a":' * 100_000,
+        "a huge number in a tree": b'{"errorCode": ' + b"9" * 10_000 + b"}",
+        "no UTF-8": '{"status": "Livré"}'.encode("latin-1"),
     }
     outages = {"a page": page, "a page in XML": "<html/>", "empty": "", "words": "upstream"}
     return {
@@ -91,6 +93,33 @@ def no_answers(made: Callable[..., Response] = raw) -> dict[str, tuple[Response,
             for name, body in outages.items()
         },
         "302": (made("", 302), ErrorKind.BAD_RESPONSE),
+    }
+
+
+def no_envelopes(right: bytes) -> dict[str, tuple[Response, ErrorKind]]:
+    """What no SOAP service should answer, and what it means; some of it would be right without its beginning."""
+    body = right.partition(b"?>")[2]
+    declared = (
+        b"<!DOCTYPE a>",
+        b"<!DOCTYPE a [<!ENTITY code 'D'>]>",
+        b"<!DOCTYPE a [<!ENTITY code SYSTEM 'file:///etc/hostname'>]>",
+        b"<!DOCTYPE a SYSTEM 'http://127.0.0.1:9/a.dtd'>",
+    )
+    bodies: dict[str, bytes | str] = {
+        "no envelope": "<catalogue/>",
+        "no body": '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"/>',
+        "an empty body": envelope(""),
+        "another operation": envelope("<isAliveResponse/>"),
+        "no UTF-8": envelope("Livré").encode("latin-1"),
+        "an unknown encoding": b'<?xml version="1.0" encoding="x-y"?><a/>',
+        "an entity": b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + envelope("&b;").partition("?>")[2].encode(),
+        **{f"a DTD, {n}": one + body for n, one in enumerate(declared)},
+        "a DTD whose entity is used": declared[1] + body.replace(b">D<", b">&code;<"),
+    }
+    return {
+        **{name: (xml(body), ErrorKind.BAD_RESPONSE) for name, body in bodies.items()},
+        "a page in XML, 404": (xml("<html/>", 404), ErrorKind.BAD_RESPONSE),
+        "a fault of nobody": (xml(envelope("<soap:Fault/>"), 500), ErrorKind.SERVER_ERROR),
     }
 
 
