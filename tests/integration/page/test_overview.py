@@ -154,7 +154,7 @@ def test_every_figure_is_that_of_status(page: PageClient, environment: dict[str,
 
     assert [row[1:] for row in read.tables["Success by day"][1:]] == rates("by_day")
     assert [row[1:] for row in read.tables["Success by carrier"][1:]] == rates("by_carrier")
-    assert [row[1:] for row in read.tables["Success by attempt"][1:]] == rates("by_turn")
+    assert [row[1:] for row in read.tables["Success by retry"][1:]] == rates("by_turn")
     assert [row[1] for row in read.tables["Errors by kind"][1:]] == [
         str(n) for n in success["errors"].values()
     ]
