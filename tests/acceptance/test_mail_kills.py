@@ -18,6 +18,8 @@ from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
 from tests.fakes.smtp import MailServer
 
+pytestmark = pytest.mark.full("kills beside mails: tests/chaos/test_enumerated.py has kills")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # Where the process dies: a method of ours, before or after its work.
@@ -104,7 +106,6 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield Service(tmp_path, box, smtp)
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is a signal of POSIX")
 @pytest.mark.parametrize("point", POINTS)
 def test_no_mail_is_lost_and_none_is_sent_twice(service: Service, point: str) -> None:

@@ -21,6 +21,10 @@ from recours.wiring.plan import rules_for
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.acceptance.test_plan import TIGHT, Fleet, Started, at, fill, pending, run_for
 
+pytestmark = pytest.mark.full(
+    "places after days of runs: tests/unit/operations/test_forecast.py has the forecast"
+)
+
 S = Scenario
 ENGLISH, FRENCH = (Localized(language, ZoneInfo("Europe/Paris")) for language in ("en", "fr"))
 HOUR = timedelta(hours=1)
@@ -86,7 +90,6 @@ def _to_the_minute(value: Any) -> datetime:
 # ---------------------------------------------------------------- foreseen, and done
 
 
-@pytest.mark.sample("days of simulated runs against the forecast: one of these is made")
 def test_each_claim_is_tried_by_the_run_that_was_foreseen(service: Service) -> None:
     service.environment |= TIGHT
     fill(service, "Chronopost", "FedEx", "UPS", "DHL Express")
@@ -100,9 +103,6 @@ def test_each_claim_is_tried_by_the_run_that_was_foreseen(service: Service) -> N
     assert all(place.is_far == (place.expected_at is None) for place in found.values())
 
 
-@pytest.mark.full(
-    "days of simulated runs against the forecast: tests/acceptance/test_plan.py foresees the same calls"
-)
 def test_calls_that_are_kept_for_new_claims_until_the_afternoon_are_waited_for(service: Service) -> None:
     service.environment["QUOTA_CHRONOPOST"] = "16/day@Europe/Paris"
     for place in range(30):
@@ -132,9 +132,6 @@ def test_the_first_run_that_may_ask_takes_it(service: Service) -> None:
     )
 
 
-@pytest.mark.full(
-    "hours of a fleet against the forecast: tests/acceptance/test_plan.py foresees them to the minute"
-)
 def test_long_lived_workers_take_it_in_the_minute_that_was_foreseen(service: Service) -> None:
     service.environment |= TIGHT
     fill(service, "UPS", "DHL Express")

@@ -23,6 +23,10 @@ from tests.postgres import execute, role_without_rights
 from tests.processes.commands import worker
 from tests.unit.manual.pages import text_of
 
+pytestmark = pytest.mark.full(
+    "rights of a role: tests/contract/test_first_run_postgres.py has a first run with and without"
+)
+
 S = Scenario
 SERVICE_NEEDS = [need for need in NEEDS if need.of_service]
 
@@ -68,9 +72,6 @@ def init_db(service: Service, owner: URL, *options: str) -> str:
 # ---------------------------------------------------------------- a whole life
 
 
-@pytest.mark.full(
-    "a life of claims on PostgreSQL: runs through pgbouncer are one, and each right is asked for elsewhere in this file"
-)
 def test_a_life_of_claims_with_the_listed_rights_and_no_more(
     service: Service, owner: URL, role: str, smtp: MailServer
 ) -> None:
@@ -227,7 +228,6 @@ def test_columns_that_only_figures_are_made_of_need_not_be_granted(
     assert "What calls brought" in seen
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("need", SERVICE_NEEDS, ids=lambda need: need.name)
 def test_check_names_each_missing_right_and_the_grant(
     service: Service, owner: URL, role: str, need: Need

@@ -130,7 +130,7 @@ WITHOUT_HOME = [
 ]
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
+@pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
 @pytest.mark.parametrize("words", WITHOUT_HOME)
 def test_without_a_home_every_command_says_what_to_do_and_makes_none(
     copy: Copy, words: tuple[str, ...]
@@ -145,6 +145,7 @@ def test_without_a_home_every_command_says_what_to_do_and_makes_none(
     assert list(empty.iterdir()) == []
 
 
+@pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
 @pytest.mark.parametrize(
     ("home", "words"), [("relative", "must be an absolute path"), ("/no/such/folder", "does not exist")]
 )
@@ -153,7 +154,7 @@ def test_a_home_that_cannot_be_one_is_refused(copy: Copy, home: str, words: str)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
-@pytest.mark.full("the wheel's copy of what is shown of a checkout")
+@pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
 def test_the_demo_makes_a_home_and_runs(copy: Copy) -> None:
     place = copy.folder()
     done = copy("demo", folder=place)
@@ -180,6 +181,7 @@ def test_a_home_is_made_once_and_found_from_everywhere(copy: Copy) -> None:
     assert f"ok      Python: {sys.version.split()[0]} in {copy.environment}" in checked.stdout
 
 
+@pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
 def test_a_mistyped_option_is_answered_under_the_name_that_was_typed(copy: Copy) -> None:
     copy("init-db")
     done = copy("retry", "--batch", "3")
@@ -187,7 +189,7 @@ def test_a_mistyped_option_is_answered_under_the_name_that_was_typed(copy: Copy)
     assert "Usage: recours retry [OPTIONS]" in done.stderr
 
 
-@pytest.mark.full("the wheel's copy of what is shown of a checkout")
+@pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
 def test_the_schedule_starts_the_workers_of_this_home(copy: Copy) -> None:
     copy("init-db")
     foreign = "5 5 * * * recours fetch\n0 0 * * * cd /other && RECOURS_HOME=/other /usr/bin/recours retry\n"
@@ -210,7 +212,7 @@ def test_the_schedule_starts_the_workers_of_this_home(copy: Copy) -> None:
     assert copy.crontab.read_text(encoding="utf-8") == foreign
 
 
-@pytest.mark.sample("more cases of the same test, each around processes")
+@pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
 @pytest.mark.parametrize("kept", ["wheel and pip", "wheel", "nothing"])
 def test_where_packages_are_missing_it_names_the_wheel_it_came_from(
     copy: Copy, tmp_path: Path, kept: str

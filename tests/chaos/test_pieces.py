@@ -17,6 +17,8 @@ from tests.chaos.world import LEASE, World, world_in
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row
 from tests.processes.forks import Forks
 
+pytestmark = pytest.mark.full("kills between pieces: tests/chaos/test_enumerated.py has kills")
+
 ARGUMENTS = ("--concurrency", "1")
 AFTER_THE_LEASE = START + LEASE + timedelta(minutes=1)
 # Of the steps of storing a file, those after which something is there that was not before.

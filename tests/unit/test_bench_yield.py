@@ -26,6 +26,8 @@ from tests.benchmarks.population import (
 from tests.benchmarks.references import Guide, Harvest, day_of, oracle
 from tests.benchmarks.runs_in_memory import RunsInMemory, missing_settings, settings_of
 
+pytestmark = pytest.mark.full("our own tools: a fault of theirs shows when they are used")
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOON = START + timedelta(hours=12)
 TINY = Regime("tiny", 3)
@@ -173,7 +175,6 @@ def _most(cases: list[Case], calls: int) -> int:
     return sum(place(one, set()) for one in cases)
 
 
-@pytest.mark.full("dozens of processes, one after another")
 def test_real_processes_fare_as_the_runs_in_memory() -> None:
     assert differing(Regime("small", 8), VARIANTS[0], days=3) == []
 

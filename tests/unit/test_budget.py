@@ -4,6 +4,8 @@ import pytest
 
 from tests.budget import Budget
 
+pytestmark = pytest.mark.full("our own tools: a fault of theirs shows when they are used")
+
 
 def report(file: str, seconds: float) -> pytest.TestReport:
     return pytest.TestReport(

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from recours.sandbox import Scenario
 from tests.benchmarks.compare import Load, Version
+
+pytestmark = pytest.mark.full("our own tools: a fault of theirs shows when they are used")
 
 ROOT = Path(__file__).resolve().parents[2]
 

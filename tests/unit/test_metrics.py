@@ -6,6 +6,8 @@ import pytest
 
 from tests.metrics import Code, rows_of, way_of_a_result
 
+pytestmark = pytest.mark.full("our own tools: a fault of theirs shows when they are used")
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     "__init__.py": '"""A package."""\n',
@@ -43,7 +45,6 @@ def test_a_feature_has_its_named_files_and_what_only_they_import(code: Code) -> 
     assert code.files_of("prune") == set()
 
 
-@pytest.mark.full("what `make metrics` measures of a real run: the other measures are shown")
 def test_the_way_of_a_result_is_that_of_a_real_run() -> None:
     lines, functions, modules = way_of_a_result(ROOT)
     assert lines > functions > modules > 20

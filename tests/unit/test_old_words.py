@@ -14,6 +14,8 @@ from tests.old_words import (
     stored_names,
 )
 
+pytestmark = pytest.mark.full("words that were given up: a name harms nobody at once")
+
 
 @pytest.mark.parametrize(
     ("name", "words"),

@@ -9,6 +9,8 @@ import pytest
 
 from tests import own_settings
 
+pytestmark = pytest.mark.full("our own tools: a fault of theirs shows when they are used")
+
 POISON = {
     ".env": """
 DATABASE_URL=postgresql://nobody:wrong@127.0.0.1:1/nowhere
@@ -65,7 +67,6 @@ def start(checkout: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.full("the tests of a checkout that is in use, run in a copy")
 def test_the_tests_do_not_read_the_settings_of_the_checkout(in_use: Path) -> None:
     stopped = start(in_use, "recours", "status")
     assert (stopped.returncode, ".env, line" in stopped.stderr) == (2, True)  # as everybody else reads them
@@ -77,7 +78,6 @@ def test_the_tests_do_not_read_the_settings_of_the_checkout(in_use: Path) -> Non
     assert sorted(path.name for path in (in_use / "logs").iterdir()) == [".gitkeep"]
 
 
-@pytest.mark.full("the tests of a checkout that is in use, run in a copy")
 def test_a_copy_holds_nothing_of_what_runs_left(in_use: Path, tmp_path: Path) -> None:
     (in_use / "data").mkdir()
     (in_use / "data" / "recours.db").write_text("")

@@ -15,6 +15,8 @@ import pytest
 from tests.planted import MARK, leaks_in
 from tests.postgres import execute, programs, running
 
+pytestmark = pytest.mark.full("our own tools: every test looks for secrets by them")
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = f"pa'ss \"é\\/{MARK}&<"
 

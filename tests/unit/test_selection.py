@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.full("our own tools: a fault of theirs shows when they are used")
+
 TESTS = """
 import pytest
 
