@@ -9,7 +9,6 @@ import re
 import sqlite3
 import subprocess
 import sys
-import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -26,8 +25,6 @@ from tests.processes.commands import Done, worker
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PARTS = ("recours", "scripts", "migrations", "pyproject.toml")  # of the checkout, that a copy needs
-
 ACCOUNT = "19869502"
 PASSWORD = f"s3cr3t-{MARK}-Zq7"
 DATABASE_PASSWORD = f"db-{MARK}-Xk9w"
@@ -38,13 +35,6 @@ _SECRETS = [
 ]
 
 SCHEDULER, FETCHER = "pod_retry_scheduler", "pod_fetch_worker"
-# Root without the right to pass over file modes: they bind it like anybody. Others are bound anyway.
-_BOUND = [
-    "setpriv",
-    "--bounding-set=-dac_override,-dac_read_search",
-    "--inh-caps=-dac_override,-dac_read_search",
-]
-BOUND = _BOUND if os.name == "posix" and os.geteuid() == 0 else []
 
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[(DEBUG|INFO|WARNING|ERROR)\] - [\w.]+ - .*")
 _STDERR = re.compile(rf"{LOG_LINE.pattern}|Usage: |Try '|Error: |$")
@@ -77,7 +67,6 @@ class Ran:
     stdout: str
     stderr: str
     log: str  # of this run's folder, all files of the worker
-    seconds: float
 
     @property
     def everything(self) -> str:
@@ -93,13 +82,11 @@ class World:
 
     folder: Path
     box: Sandbox
-    root: Path = ROOT  # of the checkout, or of a copy of it
     worker: str = SCHEDULER
     env: dict[str, str] = field(default_factory=dict)
     database: Path = field(init=False)
     log_dir: Path = field(init=False)
     pod_dir: Path = field(init=False)
-    undo: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.database = self.folder / "claims.db"
@@ -176,32 +163,26 @@ class World:
 
     # ---------------------------------------------------------------- running
 
-    def run(
-        self, *options: str, memory_mb: int | None = None, modes_bind: bool = False, **streams: Any
-    ) -> Ran:
+    def run(self, *options: str, memory_mb: int | None = None, **streams: Any) -> Ran:
         """Run the worker's script as cron does: a clean environment, another working directory.
 
         `streams`: a stdout or stderr other than the pipe that is read.
         """
-        start = time.monotonic()
-        if modes_bind or memory_mb or streams or self.root != ROOT:
-            done = self._start(options, memory_mb, modes_bind=modes_bind, **streams)
+        if memory_mb or streams:
+            done = self._start(options, memory_mb, **streams)
         else:
             done = worker(self.worker, *options, environment=self.env, folder=self.folder)
-        took = time.monotonic() - start
         stdout, stderr, log = (
             text.replace("\r\n", "\n") for text in (done.stdout, done.stderr, self._log().decode())
         )
-        return Ran(done.returncode, stdout, stderr, log, seconds=took)
+        return Ran(done.returncode, stdout, stderr, log)
 
-    def _start(
-        self, options: tuple[str, ...], memory_mb: int | None, *, modes_bind: bool, **streams: Any
-    ) -> Done:
-        """From nothing: one that is bound by more than others are, or is of another checkout."""
-        script = self.root / "scripts" / f"{self.worker}.py"
+    def _start(self, options: tuple[str, ...], memory_mb: int | None, **streams: Any) -> Done:
+        """From nothing: one that is bound by more than others are."""
+        script = ROOT / "scripts" / f"{self.worker}.py"
         outputs: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
         done = subprocess.run(
-            [*(BOUND if modes_bind else ()), sys.executable, str(script), *options],
+            [sys.executable, str(script), *options],
             cwd=self.folder,
             env=self.env,
             timeout=150,
@@ -218,11 +199,6 @@ class World:
         files = sorted(self.log_dir.glob(f"{self.worker}.log*"))
         return b"".join(path.read_bytes() for path in files if path.is_file())
 
-    def end(self) -> None:
-        """Undo what outlives the folder."""
-        while self.undo:
-            self.undo.pop()()
-
 
 def _limited_to(megabytes: int) -> Callable[[], None]:
     def limit() -> None:
@@ -236,14 +212,13 @@ def _limited_to(megabytes: int) -> Callable[[], None]:
 # ---------------------------------------------------------------- what holds for every case
 
 
-def faults_of(world: World, ran: Ran, *, traceback: bool = False) -> Iterator[str]:
+def faults_of(world: World, ran: Ran) -> Iterator[str]:
     """What is wrong with a run, whatever it was about: tracebacks, secrets, forged or broken lines."""
-    if not traceback:
-        for where, text in (("stderr", ran.stderr), ("the log", ran.log)):
-            if "Traceback" in text:
-                yield f"a traceback on {where}"
+    for where, text in (("stderr", ran.stderr), ("the log", ran.log)):
+        if "Traceback" in text:
+            yield f"a traceback on {where}"
     yield from _leaks(world, ran)
-    yield from _bad_lines(ran, traceback=traceback)
+    yield from _bad_lines(ran)
 
 
 def _leaks(world: World, ran: Ran) -> Iterator[str]:
@@ -256,17 +231,16 @@ def _leaks(world: World, ran: Ran) -> Iterator[str]:
             yield f"a secret in {where}"
 
 
-def _bad_lines(ran: Ran, *, traceback: bool) -> Iterator[str]:
+def _bad_lines(ran: Ran) -> Iterator[str]:
     for line in ran.log.split("\n")[:-1]:
-        if not LOG_LINE.fullmatch(line) and not (traceback and line.startswith("    ")):
+        if not LOG_LINE.fullmatch(line):
             yield f"a line of the log without the guide's form: {line!r}"
     if ran.log and not ran.log.endswith("\n"):
         yield "the log's last line has no end"
     for where, text in (("stderr", ran.stderr), ("the log", ran.log)):
-        if not traceback:
-            strange = [line for line in text.splitlines() if not _STDERR.match(line)]
-            if where == "stderr" and strange:
-                yield f"lines on stderr that are neither of the log nor of the usage: {strange!r}"
+        strange = [line for line in text.splitlines() if not _STDERR.match(line)]
+        if where == "stderr" and strange:
+            yield f"lines on stderr that are neither of the log nor of the usage: {strange!r}"
         odd = {c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
         if odd:
             yield f"control characters on {where}: {odd!r}"

@@ -1,16 +1,17 @@
-"""Bad input of every kind, given to the real scripts.
+"""Bad input, given to the real scripts: a spoilt row stops no other claim, and whatever is wrong is a sentence.
 
-Each case of the tables shows: the exit status, a sentence that a person understands on stderr and in the log, nothing
-lost, no traceback, no secret anywhere, no forged line.
+What each setting, each answer of a carrier, each document and each fault of a folder means, tests of `settings`, `carriers`,
+`http`, `documents` and `database` show without a process. Here each kind comes once: the exit status, a sentence that a
+person understands on stderr and in the log, nothing lost, no traceback, no secret anywhere, no forged line.
 """
 
 import contextlib
-import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,15 @@ from sqlalchemy import URL
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import create_file
 from recours.database.schema.inspection import look
-from recours.sandbox import Sandbox
-from tests.acceptance import bad_input_carrier, bad_input_columns, bad_input_places, bad_input_usage
-from tests.acceptance.bad_input_case import Case
+from recours.database.tables import claims
+from recours.sandbox import Sandbox, Scenario
 from tests.acceptance.bad_input_world import (
     ACCOUNT,
-    PARTS,
+    DATABASE_PASSWORD,
+    FETCHER,
+    FORGED,
     PASSWORD,
-    ROOT,
+    SCHEDULER,
     World,
     a_number,
     faults_of,
@@ -35,28 +37,14 @@ from tests.acceptance.bad_input_world import (
     lost_claims,
     were_used_up,
 )
-from tests.long_form import IS_LONG
+from tests.processes.commands import recours
 
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
     with Sandbox() as box:
         box.accounts[ACCOUNT] = PASSWORD
-        box.slow_seconds = 20
         yield box
-
-
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout, for files that are read from its root."""
-    root = tmp_path_factory.mktemp("checkout")
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, root / part, ignore=shutil.ignore_patterns("*.pyc.*"))
-        else:
-            shutil.copy(source, root / part)
-    return root
 
 
 @pytest.fixture(scope="session")
@@ -69,83 +57,56 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def world_of(case: Case, tmp_path: Path, box: Sandbox, checkout: Path, template: Path) -> Iterator[World]:
-    world = World(tmp_path, box, checkout if case.copied else ROOT, case.worker)
-    try:
-        shutil.copy(template, world.database)
-        yield world
-    finally:
-        world.end()
-
-
-def show(case: Case, world: World) -> None:
-    """Run the case and see that all holds."""
-    for name, value in case.env.items():
-        world.env.pop(name, None)
-        if value is not None:
-            world.env[name] = value
-    if case.prepare:
-        case.prepare(world)
-    before, calls = world.snapshot(), len(world.box.calls)
-    ran = world.run(*case.options, memory_mb=case.memory_mb, modes_bind=case.modes_bind)
-    try:
-        assert ran.status == case.status
-        assert ran.seconds < case.seconds
-        for sentence in case.says:
-            assert sentence in ran.stderr
-            assert not case.logged or sentence in ran.log, f"not in the log: {sentence}"
-        assert list(faults_of(world, ran, traceback=case.internal)) == []
-        assert world.snapshot() == before
-        assert case.calls or len(world.box.calls) == calls, "the carrier was asked"
-        if case.check:
-            case.check(world, ran)
-        if before is not None:
-            assert list(lost_claims(world)) == []
-    except AssertionError as error:
-        raise AssertionError(f"{error}\n{ran.everything}") from None
-
-
-# The unit tests have each setting, each answer of a carrier and each fault of a folder: here each takes a process.
-SAMPLE = pytest.mark.sample("bad input: repeats another case, or takes long", every=6)
-FULL = pytest.mark.full("bad input: repeats another case, or takes long")
-ON_POSIX = pytest.mark.skipif(os.name != "posix", reason="file modes mean little there")
-
-
-def table(cases: list[Case]) -> list[object]:
-    return [
-        pytest.param(case, id=case.name, marks=[FULL] * case.full + [ON_POSIX] * case.modes_bind)
-        for case in cases
-    ]
-
-
-@SAMPLE
-@pytest.mark.parametrize("case", table(bad_input_usage.CASES))
-def test_usage(case: Case, tmp_path: Path, box: Sandbox, checkout: Path, template: Path) -> None:
-    with world_of(case, tmp_path, box, checkout, template) as world:
-        bad_input_usage.first_claim(world)
-        show(case, world)
-
-
-@SAMPLE
-@pytest.mark.parametrize("case", table(bad_input_places.CASES))
-def test_places(case: Case, tmp_path: Path, box: Sandbox, checkout: Path, template: Path) -> None:
-    with world_of(case, tmp_path, box, checkout, template) as world:
-        bad_input_places.first_claim(world)
-        show(case, world)
-
-
-@SAMPLE
-@pytest.mark.parametrize("case", table(bad_input_carrier.CASES))
-def test_carrier(case: Case, tmp_path: Path, box: Sandbox, checkout: Path, template: Path) -> None:
-    with world_of(case, tmp_path, box, checkout, template) as world:
-        show(case, world)
+@pytest.fixture
+def world(tmp_path: Path, box: Sandbox, template: Path) -> World:
+    shutil.copy(template, tmp_path / "claims.db")
+    return World(tmp_path, box)
 
 
 # ---------------------------------------------------------------- garbage in every column
 
+# As SQL, since some of it no program can hold as text.
+GARBAGE = {
+    "NULL": "NULL",
+    "empty": "''",
+    "blanks": "'   '",
+    "a word": "'garbage'",
+    "a forged line": f"'x' || char(10) || '{FORGED}' || char(27) || '[2J'",
+    "bytes": "x'00ff1b0a'",
+    "not UTF-8": "CAST(x'ff31e9' AS TEXT)",
+    "NUL inside": "'a' || char(0) || 'b'",
+    "a huge number": "9223372036854775807",
+    "a negative number": "-9223372036854775808",
+    "infinity": "9e999",
+    "a number as text": "'99999999999999999999'",
+    "the end of time": "'9999-12-31 23:59:59'",
+    "the end of time, elsewhere": "'9999-12-31T23:59:59-12:00'",
+    "the beginning of time": "'0001-01-01 00:00:00'",
+    "no such day": "'2026-02-30 25:61:61'",
+    "JSON": '\'{"at": 5, "signatory": []}\'',
+    "a long text": "replace(hex(zeroblob(5000)), '00', 'x')",
+}
 
-Rows = list[tuple[str, str, str]]
+# The service's table takes no NULL here; nothing but a number fits into the primary key.
+NEVER_NULL = frozenset({"carrier", "claim_reference", "amount_requested"})
+COLUMNS = [column.name for column in claims.columns if column.name != "id"]
+
+# Columns whose value says itself that there is nothing to fetch, or that it cannot be.
+LEFT_ALONE = frozenset({"pod_fetch_status"})
+REFUSED = frozenset({"tracking_number", "carrier"})  # no call, and the sentence says why
+
+# Garbage that is a value after all: a moment, a count, the sign that someone else wrote the failure just now. The claim
+# has its next turn, or used it up.
+HAS_A_TURN = frozenset({"pod_next_retry_at", "updated_at", "pod_retry_count", "pod_seen_status"})
+USED_UP = frozenset({"pod_retry_count", "pod_interruptions"})
+
+Rows = list[tuple[str, str, str]]  # of each: its column, the garbage's name, the garbage as SQL
+ROWS: Rows = [
+    (column, name, sql)
+    for column in COLUMNS
+    for name, sql in GARBAGE.items()
+    if not (sql == "NULL" and column in NEVER_NULL)
+]
 
 
 def garbage_world(world: World, rows: Rows, stage: str | None) -> dict[str, tuple[str, str]]:
@@ -167,10 +128,10 @@ def verdicts(world: World, spoilt: dict[str, tuple[str, str]]) -> Iterator[str]:
     for reference, (column, name) in spoilt.items():
         claim, attempts = world.one(reference), world.attempts(reference)
         what = f"{column} = {name}: {claim['pod_fetch_status']!r}, stage {claim['pod_stage']!r}"
-        if column in bad_input_columns.LEFT_ALONE:
+        if column in LEFT_ALONE:
             if attempts or claim["pod_fetch_status"] == "success":
                 yield f"{what}: a claim in a state of others was touched"
-        elif column in bad_input_columns.REFUSED:
+        elif column in REFUSED:
             if [a["error_kind"] for a in attempts] not in (["invalid_tracking"], ["unsupported_carrier"]):
                 yield f"{what}: not refused, {attempts}"
         elif claim["pod_fetch_status"] != "success" and not explained(column, attempts, claim):
@@ -178,15 +139,29 @@ def verdicts(world: World, spoilt: dict[str, tuple[str, str]]) -> Iterator[str]:
 
 
 def explained(column: str, attempts: list[dict[str, Any]], claim: dict[str, Any]) -> bool:
-    if bad_input_columns.is_used_up(column) and (attempts or were_used_up(claim)):
+    if column in USED_UP and (attempts or were_used_up(claim)):
         return True
     waits = claim["pod_stage"] in ("waiting", "settled") and is_soon(claim["pod_next_retry_at"])
-    return bad_input_columns.has_a_retry(column) and waits
+    return column in HAS_A_TURN and waits
 
 
-def show_garbage(world: World, rows: Rows, stage: str | None) -> None:
+ALL = pytest.mark.full("garbage in every column: make test takes every seventh row")
+
+
+@pytest.mark.parametrize(
+    ("every", "stage"),
+    [
+        (7, None),
+        pytest.param(1, None, marks=ALL),
+        pytest.param(1, "waiting", marks=ALL),
+        pytest.param(1, "ready", marks=ALL),
+    ],
+)
+def test_garbage_in_a_column_stops_no_other_claim_and_no_command(
+    every: int, stage: str | None, world: World
+) -> None:
     world.env["QUOTA_CHRONOPOST"] = "100000/day"
-    spoilt = garbage_world(world, rows, stage)
+    spoilt = garbage_world(world, ROWS[::every], stage)
     before = world.snapshot()
     ran = world.run("--batch-size", "10000", "--concurrency", "16", "--json")
     assert ran.status == 0, ran.stderr[-3000:]
@@ -194,42 +169,212 @@ def show_garbage(world: World, rows: Rows, stage: str | None) -> None:
     assert world.snapshot() == before
     odd = [*verdicts(world, spoilt), *lost_claims(world)]
     assert odd == [], "\n".join(odd)
+    for command in (("status",), ("plan",), ("export", "--json")):
+        done = recours(*command, environment=world.env, folder=world.folder)
+        assert done.returncode == 0, (command, done.stderr[-3000:])
+        assert "Traceback" not in done.stderr
 
 
-@pytest.mark.full("garbage in every column: tests/contract/test_records.py has spoilt claims")
-@pytest.mark.parametrize("stage", [None, "waiting", "ready"])
-def test_garbage_in_every_column(
-    stage: str | None, tmp_path: Path, box: Sandbox, checkout: Path, template: Path
-) -> None:
-    with world_of(Case("garbage", 0, ()), tmp_path, box, checkout, template) as world:
-        show_garbage(world, bad_input_columns.rows(), stage)
+OF_A_REFERENCE = ("empty", "a forged line", "bytes", "not UTF-8", "NUL inside", "infinity", "a long text")
+
+
+@pytest.mark.sample("garbage for the reference of a claim", every=3)
+@pytest.mark.parametrize("name", OF_A_REFERENCE)
+def test_garbage_for_a_reference(name: str, world: World) -> None:
+    world.claim("CLM-1", a_number())
+    world.sql(f"UPDATE claims SET claim_reference = {GARBAGE[name]}")
+    before = world.snapshot()
+    ran = world.run()
+    assert ran.status == 0, ran.stderr
+    assert list(faults_of(world, ran)) == []
+    assert world.snapshot() == before
+    assert world.sql("SELECT pod_fetch_status FROM claims") == [("success",)]
+    (path,) = [Path(url) for (url,) in world.sql("SELECT pod_url FROM claims")]
+    assert path.is_relative_to(world.pod_dir)
+    assert path.is_file()
+
+
+# ---------------------------------------------------------------- each kind of bad input
+
+
+Prepare = Callable[[World], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of bad input, and what a run makes of it."""
+
+    name: str
+    status: int
+    # Sentences that a person understands: each stands on stderr, and in the log where one can be written.
+    says: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    env: Mapping[str, str | None] = field(default_factory=dict)  # None: not set
+    prepare: Prepare | None = None
+    worker: str = SCHEDULER
+    logged: bool = True  # the sentence is in the log too
+    memory_mb: int | None = None  # the run must make do with this
+    calls: bool = False  # the carrier is asked; if not, the case shows that it is not
+
+
+def case(name: str, status: int, *says: str, **more: Any) -> Case:
+    """A case; its sentences as arguments."""
+    return Case(name, status, says, **more)
+
+
+def option(name: str, value: str, *says: str) -> Case:
+    return case(f"{name} {value!r}", 2, name, *says, options=(name, value))
+
+
+def played(*steps: Scenario) -> Prepare:
+    """The sandbox treats the parcel so."""
+    return lambda world: world.sql("UPDATE claims SET tracking_number = ? WHERE id = 1", world.parcel(*steps))
+
+
+def secrets(content: str) -> Prepare:
+    """A secrets file of its own, named by the setting."""
+
+    def prepare(world: World) -> None:
+        path = world.folder / "secrets.toml"
+        path.write_text(content, encoding="utf-8")
+        world.env["RECOURS_SECRETS_FILE"] = str(path)
+
+    return prepare
+
+
+SERVER = f"postgresql://u:{DATABASE_PASSWORD}@127.0.0.1:1/claims"  # nothing listens there
+CASES = [
+    option("--batch-size", "0", "from 1 to 10000"),
+    option("--batch-size", "3.5", "not a whole number"),
+    option("--max-retries", "21", "from 1 to 20"),
+    option("--concurrency", "65", "from 1 to 64"),
+    option("--max-runtime", "nan", "above 0 and up to 1440"),
+    option("--batch-size", f"1\n{FORGED}", "not a whole number"),
+    case("a carrier that forges a line", 2, "there is no carrier", options=("--carrier", f"x\n{FORGED}")),
+    case("a carrier that turns the text around", 2, "there is no carrier", options=("--carrier", "\u202eSPUU")),
+    case("an unknown carrier", 2, "there is no carrier 'Chronopots'", "Did you mean Chronopost?",
+         options=("--carrier", "Chronopots")),
+    case("the fetch worker has no --max-retries", 2, "No such option '--max-retries'", options=("--max-retries", "4"),
+         worker=FETCHER),
+    case("a prefix of an option", 2, "No such option '--batch'", "--batch-size", options=("--batch", "3")),
+    case("the URL without its option", 2, "unexpected extra argument", options=(SERVER,)),
+    case("one good claim and two bad ones", 2, "There is no claim 'CLM-9'", "CLM-DONE already has its POD",
+         options=("--claim", "CLM-1", "--claim", "CLM-9", "--claim", "CLM-DONE")),
+    case("a reference that is not UTF-8", 2, "There is no claim", options=("--claim", "CLM-\udcff")),
+    case("a reference of 100,000 signs", 2, "There is no claim 'CCCC", options=("--claim", "C" * 100_000)),
+    case("--database-url is none", 2, "--database-url is not a database URL",
+         options=("--database-url", f"claims.db:{DATABASE_PASSWORD}")),
+    case("a database of another kind", 2, "names a oracle database; only SQLite and PostgreSQL",
+         options=("--database-url", f"oracle://u:{DATABASE_PASSWORD}@h/x")),
+    case("a server that is down", 1, "cannot be used: ", "127.0.0.1", env={"DATABASE_URL": SERVER}),
+    case("a missing file", 1, "There is no database file", "recours init-db", env={"DATABASE_PATH": "/nowhere/claims.db"}),
+    case("several faults at once", 2, "RECOURS_TIMEZONE in the environment", "QUOTA_CHRONOPOST in the environment",
+         "CHRONOPOST_BASE_URL in the environment", "DATABASE_URL in the environment",
+         env={"RECOURS_TIMEZONE": "x", "QUOTA_CHRONOPOST": "x", "CHRONOPOST_BASE_URL": "x", "DATABASE_URL": "x"}),
+    case("a setting's name that forges a line", 0, "is not a setting", env={f"RECOURS_X\n{FORGED}": "1"}, calls=True),
+    case("a setting's value that forges a line", 2, "is not a time zone", env={"RECOURS_TIMEZONE": f"x\n{FORGED}"}),
+    case("a password with a line break", 2, "holds a line break", env={"CHRONOPOST_PASSWORD": f"{PASSWORD}\nX: y"}),
+    case("a password that is not UTF-8", 2, "not UTF-8", env={"CHRONOPOST_PASSWORD": "mot-de-passe-\udce9"}),
+    case("secrets.toml is no TOML", 2, "is not valid TOML (line 2", "text needs quotes",
+         prepare=secrets(f"[chronopost]\npassword = {PASSWORD}\n")),
+    case("no credentials", 0, "Chronopost has no credentials: set CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD",
+         "Skipped (carrier): 1", env={"CHRONOPOST_ACCOUNT": None, "CHRONOPOST_PASSWORD": None}),
+    case("a trigger that forges a line", 1, "cannot be used: ", prepare=lambda world: world.sql(
+        f"CREATE TRIGGER t BEFORE UPDATE ON claims BEGIN SELECT RAISE(ABORT, 'no\n{FORGED}\x1b[2J'); END")),
+    case("a pause that cannot be read", 0, "SUCCESS", calls=True, prepare=lambda world: world.sql(
+        "INSERT INTO recours_carriers (carrier, paused_until) VALUES ('chronopost', 'tomorrow')")),
+    case("a file in place of the log folder", 1, "The log cannot be written in", "set RECOURS_LOG_DIR", logged=False,
+         prepare=lambda world: world.log_dir.write_text("in the way")),
+    case("a file in place of the document folder", 1, "Documents cannot be stored in", "File exists",
+         "No carrier is called before that is mended", prepare=lambda world: world.pod_dir.write_text("in the way")),
+    case("a gzip bomb", 0, "Chronopost sent more than 20 MB", prepare=played(Scenario.GZIP_BOMB), memory_mb=600, calls=True),
+    case("an answer that grows to gigabytes", 0, "an answer that cannot be read (HTTP 200)",
+         prepare=played(Scenario.DTD_BOMB), memory_mb=600, calls=True),
+    case("a hostile text", 0, "Chronopost reports an internal error: Erreur", prepare=played(Scenario.HOSTILE_TEXT),
+         calls=True),
+    case("a letter for a document", 0, "is no document: it is neither PDF", prepare=played(Scenario.NOT_A_DOCUMENT),
+         calls=True),
+    case("a wrong password", 0, "rejects our credentials", env={"CHRONOPOST_PASSWORD": f"{PASSWORD}-of-yesterday"},
+         calls=True),
+    case("nobody listens", 1, "No carrier could be reached at all: is this machine online", "No attempt was used up (1 claim)",
+         env={"CHRONOPOST_BASE_URL": "http://127.0.0.1:1"}, calls=True),
+]  # fmt: skip
+
+
+@pytest.mark.sample("bad input of each kind: others show the same of the settings and answers", every=5)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_kind_of_bad_input_is_a_sentence_and_loses_nothing(case: Case, world: World) -> None:
+    world.claim("CLM-1", a_number())
+    world.claim("CLM-DONE", a_number(), pod_fetch_status="success", pod_fetch_error=None, pod_url=None)
+    world.worker = case.worker
+    for name, value in case.env.items():
+        world.env.pop(name, None)
+        if value is not None:
+            world.env[name] = value
+    if case.prepare:
+        case.prepare(world)
+    before, calls = world.snapshot(), len(world.box.calls)
+    ran = world.run(*case.options, memory_mb=case.memory_mb)
+    assert ran.status == case.status, ran.everything
+    for sentence in case.says:
+        assert sentence in ran.stderr
+        assert not case.logged or sentence in ran.log, f"not in the log: {sentence}"
+    assert list(faults_of(world, ran)) == []
+    assert world.snapshot() == before
+    assert case.calls or len(world.box.calls) == calls, "the carrier was asked"
+    assert list(lost_claims(world)) == []
+
+
+# ---------------------------------------------------------------- a database that is none
+
+
+def cut(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+
+
+def scribble(path: Path) -> None:
+    """Keep the header, spoil every page after the first."""
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\x5a" * (len(content) - 4096))
+
+
+def untouched(path: Path) -> None:
+    """It is what may be done with it that is wrong."""
+
+
+def make_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
 @pytest.mark.parametrize(
-    "name",
-    [name for name, sql in bad_input_columns.GARBAGE.items() if sql != "NULL"]  # the column takes none
-    if IS_LONG
-    else bad_input_columns.OF_A_REFERENCE,
+    ("spoil", "query", "says"),
+    [
+        (make_a_folder, {}, "cannot be opened; check that the file exists"),
+        (lambda path: path.write_text("Dear Sir or Madam, " * 200), {}, "is not a SQLite database"),
+        (cut, {}, "is damaged; restore it from a back-up"),
+        (scribble, {}, "is damaged; restore it from a back-up"),
+        (untouched, {"mode": "ro"}, "is read-only; give the user of this job the right"),
+    ],
+    ids=["a folder", "a letter", "cut off", "spoilt", "read-only"],
 )
-def test_garbage_for_a_reference(
-    name: str, tmp_path: Path, box: Sandbox, checkout: Path, template: Path
+def test_a_database_that_cannot_be_used_is_a_sentence(
+    spoil: Callable[[Path], object], query: dict[str, str], says: str, template: Path, tmp_path: Path
 ) -> None:
-    sql = bad_input_columns.GARBAGE[name]
-    with world_of(Case("garbage", 0, ()), tmp_path, box, checkout, template) as world:
-        world.claim("CLM-1", a_number())
-        world.sql(f"UPDATE claims SET claim_reference = {sql}")
-        before = world.snapshot()
-        ran = world.run()
-        assert ran.status == 0, ran.stderr
-        assert list(faults_of(world, ran)) == []
-        assert world.snapshot() == before
-        assert world.sql("SELECT pod_fetch_status FROM claims") == [("success",)]
-        (path,) = [Path(url) for (url,) in world.sql("SELECT pod_url FROM claims")]
-        assert path.is_relative_to(world.pod_dir)
-        assert path.is_file()
+    path = tmp_path / "claims.db"
+    shutil.copy(template, path)
+    spoil(path)
+    database = Database(URL.create("sqlite", database=str(path), query=query))
 
+    def use() -> None:
+        with database.write() as connection:
+            connection.exec_driver_sql("SELECT * FROM claims JOIN clients ON true")
+            connection.exec_driver_sql("UPDATE clients SET email = 'x'")
 
-# ---------------------------------------------------------------- a lock, without the half minute
+    with pytest.raises(DatabaseError, match=says):
+        use()
+    database.close()
 
 
 @contextlib.contextmanager
@@ -271,16 +416,11 @@ def test_a_lock_is_waited_for_once(template: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device")
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_full_disk_under_the_console(
-    stream: str, tmp_path: Path, box: Sandbox, checkout: Path, template: Path
-) -> None:
-    with (
-        world_of(Case("full", 0, ()), tmp_path, box, checkout, template) as world,
-        Path("/dev/full").open("w") as full,
-    ):
+def test_a_full_disk_under_the_console(stream: str, world: World) -> None:
+    with Path("/dev/full").open("w") as full:
         world.claim("CLM-1", a_number())
         streams: dict[str, Any] = {stream: full}
         ran = world.run("--json", **streams)
-        assert world.one("CLM-1")["pod_fetch_status"] == "success"
-        assert ran.status in (0, 1)
-        assert "Traceback" not in ran.log
+    assert world.one("CLM-1")["pod_fetch_status"] == "success"
+    assert ran.status in (0, 1)
+    assert "Traceback" not in ran.log
