@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,6 @@ from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Worker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
-from tests.acceptance.test_plan import Started, plan, run_for
 
 S = Scenario
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -74,30 +72,6 @@ def test_of_many_new_claims_those_with_the_nearest_deadlines_get_the_calls(servi
     assert service.run(PODFetchWorker, batch_size=640).stats.success == 90
     fetched = service.sql("SELECT id FROM claims WHERE pod_fetch_status = 'success' ORDER BY id")
     assert [claim for (claim,) in fetched] == list(range(551, 641))
-
-
-def test_new_claims_without_a_deadline_wait_from_their_creation_on(service: Service) -> None:
-    """The oldest comes first, whenever a run first saw it, or found its number; a plan foresees it."""
-    service.environment["QUOTA_CHRONOPOST"] = "2/day@UTC"  # one claim a day
-
-    def new(days: int, **columns: Any) -> str:
-        made = FAILED_AT - timedelta(days=days)
-        claim = service.add(S.DELIVERED, pod_fetch_status="pending", failed_at=made, **columns)
-        return f"CLM-{claim:04d}"
-
-    unnumbered = new(9)
-    [(number,)] = service.sql("SELECT tracking_number FROM claims")
-    service.sql("UPDATE claims SET tracking_number = NULL")
-    youngest, first = new(1), new(2)
-    run_for(service, 2, Started())  # takes `first`, and sees all
-    late = new(4)  # imported later than it was made
-    service.sql("UPDATE claims SET tracking_number = ? WHERE claim_reference = ?", number, unnumbered)
-    run_for(service, 1, Started())
-    made = plan(service, 72, Started())
-    run_for(service, 72, Started())
-    fetched = service.sql("SELECT claim_reference FROM claims ORDER BY pod_fetched_at")
-    assert [reference for (reference,) in fetched] == [first, unnumbered, late, youngest]
-    assert [one.reference for run in made.runs for one in run.tries] == [unnumbered, late, youngest]
 
 
 # ---------------------------------------------------------------- calls that are left to the more urgent

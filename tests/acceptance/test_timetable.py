@@ -12,7 +12,6 @@ import pytest
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
-from tests.planted import PASSWORD
 
 S = Scenario
 
@@ -64,18 +63,6 @@ def test_a_claim_that_always_fails_is_called_on_the_timetable_and_never_again(
     assert events(service, claim) == [("gave_up", "operator")]
 
 
-def test_success_ends_it(service: Service) -> None:
-    claim = service.add(S.IN_TRANSIT, S.DELIVERED)
-    service.run_hourly(40)
-    assert service.hours_of_calls(claim) == [1, 7]
-    [(status, error, retries, path, person)] = service.sql(
-        "SELECT pod_fetch_status, pod_fetch_error, pod_retry_count, pod_url, pod_delivery_person FROM claims"
-    )
-    assert (status, error, retries, person) == ("success", None, 2, "DUPONT")
-    assert Path(path).read_bytes().startswith(b"%PDF-")
-    assert events(service, claim) == [("pod_retrieved", "client")]
-
-
 def test_a_persistent_error_is_asked_once_and_told_at_the_last_turn(service: Service) -> None:
     claim = service.add(S.POD_NEVER)
     reports = service.run_hourly(102)
@@ -87,24 +74,6 @@ def test_a_persistent_error_is_asked_once_and_told_at_the_last_turn(service: Ser
     assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
     [(facts,)] = service.sql("SELECT CAST(facts AS TEXT) FROM recours_events WHERE event = 'pod_failed'")
     assert json.loads(facts)["kind"] == "pod_never_available"
-
-
-def test_a_persistent_error_is_told_at_once_if_that_is_wanted(
-    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
-) -> None:
-    service = make(RECOURS_NOTIFY_PERSISTENT="at-once")
-    claim = service.add(S.POD_NEVER)
-    service.run_hourly(1)
-    assert events(service, claim) == [("pod_failed", "client")]
-    service.run_on_turns(120)
-    assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
-
-
-def test_a_deadline_before_the_last_turn_is_a_reason_to_tell_at_once(service: Service) -> None:
-    soon = (FAILED_AT + timedelta(days=2)).date().isoformat()
-    claim = service.add(S.POD_NEVER, response_deadline=soon)
-    service.run_hourly(1)
-    assert events(service, claim) == [("pod_failed", "client")]
 
 
 # ---------------------------------------------------------------- edits and requests
@@ -130,20 +99,6 @@ def test_asking_for_a_claim_that_gave_up_tells_nobody_twice(service: Service) ->
     service.run(claims=("CLM-0001",))
     service.run_on_turns(110)
     assert service.hours_of_calls(claim) == [1, 7, 31, 103, 110], "and it stays given up"
-    assert events(service, claim) == told
-
-
-@pytest.mark.full("days of runs: the rules and the queue are tested without them")
-def test_a_count_reset_by_hand_and_a_raised_limit_go_on_without_a_second_event(service: Service) -> None:
-    claim = service.add(S.UNKNOWN)
-    service.run_on_turns(110)
-    told = events(service, claim)
-    service.sql("UPDATE claims SET pod_retry_count = 0")
-    service.run_hourly(1)
-    assert service.hours_of_calls(claim)[-1] == 111
-    service.run_on_turns(110)
-    service.run_hourly(80, max_retries=6)
-    assert service.hours_of_calls(claim)[-2:] == [213, 285]
     assert events(service, claim) == told
 
 
@@ -212,29 +167,6 @@ def test_a_fetch_that_others_try_in_between_in_vain_changes_no_timetable(service
     assert service.hours_of_calls(settled) == [1]
     assert service.hours_of_calls(unknown) == [1, 7, 31, 103]
     assert len(events(service, settled)) == len(events(service, unknown)) == 2
-
-
-@pytest.mark.full("days of runs: the rules and the queue are tested without them")
-def test_a_fetch_that_others_try_in_vain_after_the_last_turn_gives_up_nothing_again(service: Service) -> None:
-    claim = service.add(S.UNKNOWN)
-    service.run_hourly(105)
-    for status in ("fetching", "failed"):
-        service.clock.advance(timedelta(minutes=1))
-        set_status(service, status)
-        service.run(PODFetchWorker)
-    reports = service.run_hourly(80, both=True)
-    assert service.hours_of_calls(claim) == [1, 7, 31, 103]
-    assert sum(report.stats.max_retries_reached for report in reports) == 0
-    assert service.sql("SELECT count(*) FROM recours_attempts") == [(4,)]
-
-
-def test_a_first_fetch_by_others_that_fails_begins_the_timetable(service: Service) -> None:
-    claim = service.add(S.IN_TRANSIT, pod_fetch_status="fetching")
-    service.run()
-    service.clock.advance(timedelta(minutes=20))
-    set_status(service, "failed")
-    service.run_hourly(9, both=True)
-    assert service.hours_of_calls(claim) == [2, 8]  # an hour after that failure, on the hour
 
 
 @pytest.mark.sample("more cases of the same days of runs")
@@ -324,28 +256,6 @@ def test_due_claims_are_taken_however_many_cannot_be(
 # ---------------------------------------------------------------- our account, and the quota
 
 
-@pytest.mark.full("days of runs: the rules and the queue are tested without them")
-def test_a_wrong_password_for_a_day_costs_at_most_eight_calls(
-    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
-) -> None:
-    service = make(CHRONOPOST_PASSWORD="000000")
-    for _ in range(40):
-        service.add(S.DELIVERED)
-    for _ in range(40):
-        service.add(S.DELIVERED, pod_fetch_status="pending", pod_fetch_error=None)
-    reports = service.run_hourly(24, both=True)
-    assert 1 <= len(box.calls) <= 8
-    assert sum(report.stats.failed + report.stats.success for report in reports) == 0
-    assert service.sql("SELECT DISTINCT pod_retry_count FROM claims") == [(0,)]
-    days = service.sql("SELECT tracking_number FROM recours_events WHERE event = 'account_fault'")
-    assert days == [("2026-02-02",), ("2026-02-03",)]
-    # Mended: all of them are fetched by the very next runs.
-    service.environment["CHRONOPOST_PASSWORD"] = PASSWORD
-    service.run(batch_size=100)
-    service.run(PODFetchWorker, batch_size=100)
-    assert service.sql("SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", 80)]
-
-
 def test_a_quota_that_runs_out_comes_back_the_next_day(
     make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
 ) -> None:
@@ -362,16 +272,3 @@ def test_a_quota_that_runs_out_comes_back_the_next_day(
     assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(8,)]
     second_day = [call.at for call in box.calls[10:]]
     assert min(second_day) >= datetime(2026, 2, 2, 23, tzinfo=UTC)
-
-
-def test_asked_to_wait_no_attempt_is_used_and_all_processes_wait(service: Service) -> None:
-    claim = service.add(S.RATE_LIMITED, S.DELIVERED)
-    other = service.add(S.DELIVERED)
-    service.run_hourly(1)
-    assert service.sql("SELECT pod_retry_count FROM claims WHERE id = ?", claim) == [(0,)]
-    calls = len(service.box.calls)
-    service.run()
-    assert len(service.box.calls) == calls
-    service.run_hourly(1)
-    statuses = service.sql("SELECT pod_fetch_status FROM claims WHERE id IN (?, ?)", claim, other)
-    assert statuses == [("success",), ("success",)]

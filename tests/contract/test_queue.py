@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import random
-import signal
 import threading
 import time
 from collections import Counter
@@ -24,7 +23,6 @@ from recours.carriers.http import Http, HttpSession
 from recours.carriers.message import CarrierSession
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.reservation import LEASE, Account
-from recours.core.carrier import Catalog
 from recours.core.claim import Delivery
 from recours.core.errors import ACCOUNT_KINDS, ErrorKind
 from recours.core.outcome import CallError, Failure, NoTokenError, Outcome, Retrieved
@@ -35,7 +33,6 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
-from tests.contract.conftest import quick_print
 from tests.planted import PASSWORD
 
 MANY_PROCESSES = pytest.mark.full("many processes at once: tests/integration/test_runs.py has two")
@@ -46,7 +43,6 @@ POD_ONLY = {Capability.POD: 1}
 TRACKING_ONLY = {Capability.TRACKING: 1}
 NOWHERE = "http://127.0.0.1:9"
 NUMBER = "XY001234567FR"
-NO_TIME = timedelta()
 
 
 def limits_of(text: str, capability: Capability | None = None) -> tuple[Limit, ...]:
@@ -383,14 +379,6 @@ def test_leaving_gives_back_what_is_held(queue: Callable[..., APIRequestQueue]) 
     assert counts(run) == [(0, 2), (0, 2)]
 
 
-def test_settling_twice_gives_back_nothing_of_another_fetch(queue: Callable[..., APIRequestQueue]) -> None:
-    run = queue("10/day")
-    (first, _), _ = run.reserve("chronopost", [BOTH, BOTH])
-    first.release()
-    first.release()
-    assert counts(run) == [(0, 2)]
-
-
 def test_a_repeated_call_takes_a_unit_more(queue: Callable[..., APIRequestQueue]) -> None:
     run = queue("3/day")
     (reservation,), _ = run.reserve("chronopost", [BOTH])
@@ -454,35 +442,6 @@ def test_a_hold_that_expired_and_was_granted_to_others_is_not_used(
     assert counts(other) == [(2, 0)]
 
 
-DAYS_OF_CHANGE = [
-    # the day has 23 hours, then 25
-    (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)),
-    (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC)),
-]
-
-
-@pytest.mark.parametrize(("start", "end"), DAYS_OF_CHANGE)
-def test_days_of_paris_across_daylight_saving(database: Database, start: datetime, end: datetime) -> None:
-    day = SimulatedClock(start)
-    run = queue_on(database, day, limits_of("1/day@Europe/Paris"))
-    reservations, _ = run.reserve("chronopost", [TRACKING_ONLY])
-    reservations[0].consume(Capability.TRACKING)
-    day.advance(end - start - timedelta(seconds=1))
-    _, refusal = run.reserve("chronopost", [TRACKING_ONLY])
-    assert refusal is not None
-    assert refusal.until == end
-    day.advance(timedelta(seconds=1))
-    reservations, refusal = run.reserve("chronopost", [TRACKING_ONLY])
-    assert (len(reservations), refusal) == (1, None)
-
-
-@pytest.mark.parametrize("start", [start for start, _ in DAYS_OF_CHANGE])
-def test_a_day_of_utc_does_not_know_daylight_saving(database: Database, start: datetime) -> None:
-    day = SimulatedClock(start)
-    run = queue_on(database, day, limits_of("1/day@UTC"))
-    assert run.usage("chronopost")[0].resets_at == start.replace(hour=0) + timedelta(days=1)
-
-
 @pytest.mark.parametrize(("limit", "wait"), [("1/second", 1), ("1/10seconds", 10), ("1/minute", 60)])
 def test_short_windows_are_waited_out_by_the_clock_that_is_passed_in(
     database: Database, clock: SimulatedClock, limit: str, wait: int
@@ -527,19 +486,6 @@ def test_of_several_limits_none_is_exceeded_in_any_of_its_windows(
         ]
 
 
-def test_a_call_that_waited_beyond_its_day_is_the_next_day_s(database: Database) -> None:
-    clock = SimulatedClock(datetime(2026, 2, 2, 23, 59, 30, tzinfo=UTC))
-    limits = limits_of("10/day@UTC,1/minute")
-    run = queue_on(database, clock, limits)
-    reservations, _ = run.reserve("chronopost", [BOTH])
-    reservations[0].consume(Capability.TRACKING)
-    reservations[0].consume(Capability.POD)
-    reservations[0].release()
-    assert clock.now() == datetime(2026, 2, 3, tzinfo=UTC)
-    days = [QuotaTables(database, "x").uses(limits[:1], clock.now() - back)[0] for back in (LEASE, NO_TIME)]
-    assert [(day.used, day.reserved) for day in days] == [(1, 0), (1, 0)]
-
-
 def test_a_second_that_ends_while_the_day_s_unit_is_written_is_not_the_call_s(
     database: Database, clock: SimulatedClock
 ) -> None:
@@ -580,14 +526,6 @@ def test_machines_that_name_the_same_limits_in_another_order_do_not_block_each_o
     assert got == [True] * 200
 
 
-def test_a_window_longer_than_a_minute_is_not_waited_out(database: Database, clock: SimulatedClock) -> None:
-    run = queue_on(database, clock, limits_of("1/61seconds"))
-    run.reserve("chronopost", [TRACKING_ONLY])
-    _, refusal = run.reserve("chronopost", [TRACKING_ONLY])
-    assert refusal is not None
-    assert clock.now() == NOW
-
-
 def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
     database: Database, clock: SimulatedClock
 ) -> None:
@@ -598,61 +536,6 @@ def test_counts_of_short_windows_are_forgotten_and_those_of_days_kept(
     run.leave()
     before = QuotaTables(database, "x").uses(limits_of("5/second,100/day"), NOW)
     assert [use.used for use in before] == [0, 1]
-
-
-def test_another_number_in_the_same_window_is_the_same_budget(
-    queue: Callable[..., APIRequestQueue],
-) -> None:
-    queue("100/day").reserve("chronopost", [BOTH])
-    assert counts(queue("500/day", "other")) == [(0, 2)]
-    reservations, refusal = queue("2/day", "third").reserve("chronopost", [BOTH])
-    assert not reservations
-    assert refusal is not None
-
-
-@pytest.mark.parametrize(
-    "name", ["chronopost", "CHRONOPOST", "Chronopost", "Chronopost France", "chrono-post "]
-)
-def test_names_are_one_budget(name: str, queue: Callable[..., APIRequestQueue]) -> None:
-    key = Catalog([SPEC]).resolve(name)
-    assert key == "chronopost"
-    run = queue("1/day")
-    run.reserve(key, [TRACKING_ONLY])
-    _, refusal = run.reserve("chronopost", [TRACKING_ONLY])
-    assert refusal is not None
-
-
-# ---------------------------------------------------------------- left to more urgent claims
-
-
-def paris(hour: int, minute: int = 0, *, month: int = 2) -> datetime:
-    summer = month in (4, 5, 6, 7, 8, 9)
-    return datetime(2026, month, 2, hour - (2 if summer else 1), minute, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("now", "urgent", "expected"),
-    [
-        (paris(9), 25, 37),
-        (paris(15, 59), 25, 37),
-        (paris(15, 59, month=7), 25, 37),
-        (paris(16), 25, 50),
-        (paris(16, month=7), 25, 50),
-        (paris(9), 0, 50),
-        (paris(9), 90, 12),
-    ],
-)
-def test_calls_are_left_to_more_urgent_claims_until_four(
-    database: Database, now: datetime, urgent: int, expected: int
-) -> None:
-    run = queue_on(database, SimulatedClock(now), limits_of("100/day"))
-    reservations, refusal = run.reserve("chronopost", [BOTH] * 60, urgent={Capability.POD: urgent})
-    assert len(reservations) == expected
-    assert refusal is not None
-    new, _ = queue_on(database, SimulatedClock(now), limits_of("100/day"), "new").reserve(
-        "chronopost", [BOTH] * 60
-    )
-    assert len(reservations) + len(new) == 50
 
 
 # ---------------------------------------------------------------- pauses
@@ -781,25 +664,6 @@ def test_retry_after_of_a_gateway_holds_for_all_runs(
     assert clock.now() >= NOW + timedelta(seconds=waited_s)
 
 
-def be_rate_limited(url: str, base_url: str) -> None:
-    database = Database(make_url(url))
-    run = queue_on(database, SimulatedClock(NOW), limits_of("100/day"), "gone", base_url=base_url)
-    fetch(run)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_pause_outlives_the_process_that_was_told(
-    database: Database, url: str, clock: SimulatedClock, sandbox: Sandbox
-) -> None:
-    sandbox.parcels[NUMBER] = Parcel((Scenario.RATE_LIMITED,), retry_after="600")
-    with processes(be_rate_limited, (url, sandbox.url)) as (gone,):
-        pass
-    assert gone.exitcode == -signal.SIGKILL
-    refusal = queue_on(database, clock, limits_of("100/day")).closed("chronopost")
-    assert refusal is not None
-    assert refusal.until == NOW + timedelta(seconds=600)
-
-
 # ---------------------------------------------------------------- a refused account
 
 
@@ -844,47 +708,6 @@ def be_refused(database: Database, clock: SimulatedClock, sandbox: Sandbox) -> N
     assert fetch(run).outcome.kind is ErrorKind.AUTH_FAILED
     run.leave()
     clock.advance(timedelta(hours=1))
-
-
-def ask_for_the_try(url: str, name: str, now: datetime, start: Any, answers: Any) -> None:
-    database = Database(make_url(url))
-    run = queue_on(database, SimulatedClock(now), limits_of("100/day"), name)
-    start.wait(60)
-    with pytest.MonkeyPatch.context() as patch:  # as in the process that was refused
-        patch.setattr("recours.carriers.refusals.print_of", quick_print)
-        answers.put(run.closed("chronopost") is None)
-    database.close()
-
-
-@MANY_PROCESSES
-def test_only_one_process_gets_the_try(
-    database: Database, url: str, clock: SimulatedClock, sandbox: Sandbox
-) -> None:
-    be_refused(database, clock, sandbox)
-    start, answers = SPAWN.Barrier(4), SPAWN.Queue()
-    jobs = [(url, f"p{n}", clock.now(), start, answers) for n in range(4)]
-    with processes(ask_for_the_try, *jobs):
-        assert sorted(answers.get(timeout=60) for _ in jobs) == [False, False, False, True]
-    # The one that got it is gone without having made it: after a while another gets it.
-    run = queue_on(database, clock, limits_of("100/day"), "next")
-    assert refused_until(run) == clock.now() + LEASE
-    clock.advance(LEASE)
-    assert run.closed("chronopost") is None
-
-
-def test_threads_of_one_run_share_its_try(
-    database: Database, clock: SimulatedClock, sandbox: Sandbox
-) -> None:
-    be_refused(database, clock, sandbox)
-    run = queue_on(database, clock, limits_of("100/day"), "next")
-    answers: list[Refusal | None] = []
-    threads = [threading.Thread(target=lambda: answers.append(run.closed("chronopost"))) for _ in range(4)]
-    assert run.closed("chronopost") is None
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == [None] * 4
 
 
 def test_a_thread_that_looks_while_another_takes_the_try_shares_it_too(
@@ -1175,14 +998,6 @@ def test_a_pause_by_a_person_hides_neither_a_refusal_nor_what_the_carrier_asked_
     state = quota.carrier_state("chronopost")
     assert state.account == refused
     assert state.pause == Pause(NOW + timedelta(hours=2), "asked to wait")
-
-
-def test_many_limits_that_each_allow_fewer_are_all_kept(database: Database, clock: SimulatedClock) -> None:
-    run = queue_on(database, clock, limits_of("20/day,5/hour,3/1800seconds"))
-    reservations, refusal = run.reserve("chronopost", [BOTH] * 9)
-    assert len(reservations) == 1  # three in half an hour: one fetch of two calls
-    assert refusal is not None
-    assert "3 per 1800 seconds" in refusal.reason
 
 
 def test_a_number_whose_check_digit_does_not_fit_is_said_to_be_mistyped(

@@ -584,21 +584,6 @@ def test_the_moment_of_failure_in_all_its_forms(service: Service, updated_at: An
     assert (report.fault, report.stats.success) == (None, 2)
 
 
-HALF_AN_HOUR_AGO = per_kind(
-    ["2026-02-02 07:30:00", "2026-02-02T07:30:00.999999Z", "2031-01-01 00:00:00"],
-    sqlite=["2026-02-02T08:30:00+01:00"],
-)
-
-
-@pytest.mark.sample("other forms of the same value", every=4)
-@pytest.mark.parametrize(("kind", "updated_at"), HALF_AN_HOUR_AGO, indirect=["kind"])
-def test_a_failure_of_half_an_hour_ago_waits(service: Service, updated_at: str) -> None:
-    service.add("waits", updated_at=updated_at)
-    assert service.run().stats.total == 0
-    service.clock.advance(timedelta(hours=1))
-    assert service.run().stats.success == 1
-
-
 def test_an_unreadable_value_is_reported_once_and_hides_nothing(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -684,32 +669,6 @@ def test_fetching_is_pending_once_it_is_older_than_an_hour(service: Service) -> 
     service.clock.advance(timedelta(minutes=29))
     assert service.run(PODFetchWorker).stats.total == 0
     service.clock.advance(timedelta(minutes=2))
-    assert service.run(PODFetchWorker).stats.success == 1
-
-
-UNKNOWN = per_kind([None, "2031-01-01 00:00:00"], sqlite=["hier", b"\xff"], postgresql=["infinity"])
-
-
-@pytest.mark.sample("other forms of the same value", every=4)
-@pytest.mark.parametrize(("kind", "updated_at"), UNKNOWN, indirect=["kind"])
-def test_fetching_since_nobody_knows_when_is_pending_an_hour_after_it_was_seen(
-    service: Service, updated_at: Any
-) -> None:
-    service.add("it", pod_fetch_status="fetching", updated_at=updated_at)
-    assert service.run(PODFetchWorker).stats.total == 0
-    assert status_of(service, "it")[0] == "fetching"
-    service.clock.advance(timedelta(minutes=61))
-    assert service.run(PODFetchWorker).stats.success == 1
-
-
-def test_fetching_that_others_prolong_is_left_to_them(service: Service) -> None:
-    service.add("theirs", pod_fetch_status="fetching", updated_at="2026-02-02 07:30:00")
-    service.run(PODFetchWorker)
-    service.clock.advance(timedelta(hours=1, minutes=1))
-    service.execute("UPDATE claims SET updated_at = '2026-02-02 09:00:00'")
-    assert service.run(PODFetchWorker).stats.total == 0
-    assert status_of(service, "theirs")[0] == "fetching"
-    service.clock.advance(timedelta(hours=1))
     assert service.run(PODFetchWorker).stats.success == 1
 
 

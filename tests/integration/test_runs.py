@@ -244,21 +244,6 @@ def test_how_many_calls_are_under_way_at_once(
     assert (crowded.most, crowded.most_presenting) == (most, 1)
 
 
-def test_parcels_in_transit_are_tracked_at_once_where_that_presents_no_account(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-) -> None:
-    add_claims(database, [{}] * 12)
-    with Crowded(together=4) as crowded:
-        crowded.parcels = {f"XY{n:09}FR": Parcel((Scenario.IN_TRANSIT,)) for n in range(12)}
-        report = run_once(settings_of(url, crowded), clock)
-    assert (report.stats.failed, len(crowded.calls)) == (12, 12)
-    assert (crowded.most, crowded.most_presenting) == (4, 0)
-
-
 def run_once(
     settings: Settings,
     clock: SimulatedClock,
@@ -305,43 +290,12 @@ def test_a_wrong_password_costs_one_refused_call_and_a_check_however_many_claims
     assert Counter(call.operation for call in sandbox.calls)["trackSkybillV2"] == 20
 
 
-def test_a_machine_that_is_offline_uses_up_nothing(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-) -> None:
-    add_claims(database, [{}] * 5)
-    gone = Sandbox()
-    with gone:
-        settings = settings_of(url, gone)
-    report = run_once(settings, clock)
-    assert report.exit_status == 1
-    assert "online" in str(report.fault)
-    assert report.stats.failed == 0
-    assert units(database) == (0, 0)
-    for row in rows(database, "SELECT * FROM claims"):
-        assert (row["pod_retry_count"], row["pod_lease_token"], row["pod_fetch_error"]) == (
-            0,
-            None,
-            "Timeout",
-        )
-
-
 # ---------------------------------------------------------------- killed
 
 
 class KilledAfterStoring(DocumentStore):
     def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
         super().store(label, got)
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError
-
-
-class KilledBeforeStoring(DocumentStore):
-    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
-        del label, got
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 
@@ -412,83 +366,7 @@ def test_a_document_that_was_stored_for_a_number_corrected_since_is_not_used(
     assert "XY007777777FR" in row["pod_url"]
 
 
-def test_a_claim_with_which_three_runs_died_is_not_tried_a_fourth_time(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-) -> None:
-    add_claims(database, [{}])
-    settings = settings_of(url, sandbox)
-    for _ in range(3):
-        killed(settings, clock.now(), KilledBeforeStoring)
-        clock.advance(LEASE)
-    called = len(sandbox.calls)
-    report = run_once(settings, clock)
-    assert (report.stats.failed, len(sandbox.calls)) == (1, called)
-    (row,) = rows(database, "SELECT * FROM claims")
-    assert (row["pod_error_kind"], row["pod_retry_count"], row["pod_interruptions"]) == (
-        "internal_error",
-        1,
-        0,
-    )
-    clock.advance(timedelta(hours=6))
-    assert run_once(settings, clock).stats.success == 1
-
-
 # ---------------------------------------------------------------- stopped
-
-
-@pytest.mark.sample("the other signal that stops a run: tests/integration/test_pings.py stops one with it")
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_run_that_is_stopped_finishes_what_is_in_hand_and_gives_back_the_rest(
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    start: Callable[..., subprocess.Popen[str]],
-    tmp_path: Path,
-    sent: signal.Signals,
-    status: int,
-) -> None:
-    sandbox.latency = 0.1
-    add_claims(database, [{}] * 40)
-    run = start(
-        "pod_retry_scheduler", "--batch-size", "40", "--concurrency", "6", RECOURS_CARRIER_CONCURRENCY="3"
-    )
-    give_up_at = time.monotonic() + 30
-    while len(sandbox.calls) < 7 and time.monotonic() < give_up_at:
-        time.sleep(0.01)
-    run.send_signal(sent)
-    begun = time.monotonic()
-    code, report, _ = ended(run)
-    assert code == status
-    assert time.monotonic() - begun < 5
-    done = report["success"]
-    assert 0 < done < 40
-    assert (report["total"], report["failed"], report["success_rate"]) == (done, 0, 100.0)
-    assert len(sandbox.calls) == 2 * done
-    assert units(database) == (2 * done, 0)
-
-    log = (tmp_path / "logs" / "pod_retry_scheduler.log").read_text(encoding="utf-8-sig")
-    for line in (f"Total processed: {done}", f"✅ Success: {done}", "❌ Failed: 0", "Success rate: 100.0%"):
-        assert [found for found in log.splitlines() if found.endswith(f" - {line}")]
-    assert "Duration: " in log
-    assert sent.name in log
-
-    claims = rows(database, "SELECT * FROM claims")
-    assert Counter(row["pod_fetch_status"] for row in claims) == {"success": done, "failed": 40 - done}
-    for row in claims:
-        assert (row["pod_lease_token"], row["pod_lease_until"]) == (None, None)
-        assert row["pod_interruptions"] == 0
-        assert row["pod_retry_count"] == (row["pod_fetch_status"] == "success")
-    (journal,) = rows(database, "SELECT * FROM recours_runs")
-    assert journal["ended_at"] is not None
-
-    code, report, _ = ended(start("pod_retry_scheduler", "--batch-size", "40"))
-    assert (code, report["success"]) == (0, 40 - done)
-    assert set(calls_by_number(sandbox).values()) == {2}
 
 
 def test_a_run_that_is_stopped_waits_for_no_window(

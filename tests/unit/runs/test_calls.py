@@ -287,15 +287,6 @@ def test_a_run_takes_its_batch_and_no_more(world: World, batch: int, concurrency
     assert nothing_is_held(world)
 
 
-def test_the_most_urgent_are_taken_first(world: World) -> None:
-    days = {"late": date(2026, 1, 20), "soon": date(2026, 2, 5), "later": date(2026, 2, 28), "none": None}
-    for place, (reference, deadline) in enumerate(days.items(), 1):
-        world.failed(reference, f"XY{place:09}FR", deadline=deadline)
-    world.retry(concurrency=1)
-    # Without a deadline it counts as 14 days after its failure; the deadline that is past comes last.
-    assert [world.table[reference].number for reference in ("soon", "none", "later", "late")] == world.asked
-
-
 def test_attempts_that_must_wait_leave_the_batch_to_others(world: World) -> None:
     numbers = world.many_failed(4)
     world.queue.answers[numbers[0]] = [fail(ErrorKind.RATE_LIMITED)]
@@ -314,20 +305,6 @@ def test_claims_that_end_without_a_call_leave_the_batch_to_others(world: World) 
     world.failed("CLM-9", "XY000000009FR", deadline=date(2030, 1, 1))
     report = world.retry(1)
     assert (report.stats.success, report.stats.max_retries_reached) == (1, 3)
-
-
-def test_what_two_runs_hold_is_called_once(world: World) -> None:
-    world.many_failed(4)
-    other = world.scheduler()
-
-    def another_run(number: str) -> None:
-        if number == N and other.stats.total == 0:
-            other.run()
-
-    world.queue.during = another_run
-    report = world.retry(2, concurrency=2)
-    assert sorted(world.asked) == sorted({*world.asked})
-    assert report.stats.total + other.stats.total == 4
 
 
 # ---------------------------------------------------------------- answers
@@ -477,16 +454,6 @@ def test_a_429_pauses_the_carrier_and_uses_no_attempt(world: World, caplog: pyte
     assert world.retry().stats.skipped_rate_limit == 3
     world.clock.advance(HOUR / 2)
     assert world.retry().stats.success == 3
-
-
-def test_what_was_granted_before_the_carrier_closed_is_not_called_for(world: World) -> None:
-    numbers = world.many_failed(8)
-    world.queue.answers[numbers[0]] = [fail(ErrorKind.RATE_LIMITED)]
-    report = world.retry(concurrency=8)
-    assert (world.asked, report.stats.skipped_rate_limit) == ([numbers[0]], 8)
-    assert nothing_is_held(world)
-    assert {row.claim.state.stage for row in world.table.rows.values()} == {Stage.READY}
-    assert all(row.claim.state.interruptions == 0 for row in world.table.rows.values())
 
 
 # ---------------------------------------------------------------- units that others hold

@@ -227,19 +227,6 @@ def test_the_fetch_worker_s_gap_is_shorter(world: World, caplog: pytest.LogCaptu
 # ---------------------------------------------------------------- the life of a claim
 
 
-def test_a_claim_is_called_on_its_timetable_and_gives_up(world: World) -> None:
-    world.pending("CLM-1")
-    world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")] * 9
-    world.fetch()
-    start, called = world.now, []
-    world.queue.during = lambda _: called.append((world.now - start) / HOUR)
-    world.each_hour(120, world.retry)
-    assert called == [1, 7, 31, 103]
-    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
-    assert [attempt.retry for attempt in world.table.attempts] == [0, 1, 2, 3, 4]
-    assert world.table.told == [("gave_up", "operator", N)]
-
-
 def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -267,34 +254,6 @@ def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
         f"[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 2 attempts - {words} (the carrier was asked 2 times)",
     ]
     assert world.table.told == [("pod_failed", "client", N), ("gave_up", "operator", N)]
-
-
-def test_a_success_clears_the_error_and_keeps_the_document(world: World) -> None:
-    world.failed("CLM-1")
-    world.retry()
-    row = world.table.row("CLM-1")
-    assert (row.claim.fetch_status, row.claim.error_text, row.claim.retries_counted) == ("success", None, 1)
-    assert row.document is not None
-    assert row.document.path == f"/pods/CLM-1_{N}.pdf"
-    assert (row.claim.updated_at, row.token) == (world.now, None)
-    assert world.table.told == [("pod_retrieved", "client", N)]
-
-
-def test_a_first_fetch_that_succeeds_needs_no_mail(world: World) -> None:
-    world.pending("CLM-1")
-    assert counts(world.fetch()) == {"total": 1, "success": 1}
-    assert world.table.told == []
-
-
-def test_a_corrected_number_is_seen_by_the_very_next_run(world: World) -> None:
-    world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
-    world.queue.answers[N] = [Failure(ErrorKind.INVALID_TRACKING, "no")]
-    world.retry()
-    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
-    assert world.asked == []
-    world.table.edit("CLM-1", number="XY000000002FR")
-    assert counts(world.retry()) == {"total": 1, "success": 1}
-    assert world.asked == ["XY000000002FR"]
 
 
 def test_attempts_are_counted_as_people_count_with_the_first_fetch(
@@ -330,16 +289,6 @@ def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(
     assert world.table["CLM-1"].error_text == "API timeout"
 
 
-def test_a_settled_claim_beyond_a_lowered_limit_ends_too(world: World) -> None:
-    world.failed("CLM-1")
-    world.queue.answers[N] = [Failure(ErrorKind.ACCESS_DENIED, "not ours")]
-    world.retry()
-    world.clock.advance(6 * HOUR)
-    report = world.retry(policy={"max_retries": 1})
-    assert counts(report) == {"skipped_persistent": 1, "max_retries_reached": 1}
-    assert world.table.told == [("pod_failed", "client", N), ("gave_up", "operator", N)]
-
-
 def test_a_claim_without_any_error_on_record_says_so_at_its_end(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -361,37 +310,6 @@ def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
     assert counts(world.retry()) == {"total": 1, "success": 1}
 
 
-def test_a_raised_limit_takes_up_what_had_given_up(world: World) -> None:
-    world.failed("CLM-1")
-    world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")] * 2
-    world.retry(policy={"max_retries": 1})
-    assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
-    world.clock.advance(6 * HOUR)
-    world.retry(policy={"max_retries": 1})
-    assert len(world.asked) == 1
-    assert counts(world.retry(policy={"max_retries": 3})) == {"total": 1, "failed": 1}
-    assert (world.table["CLM-1"].retries_counted, len(world.asked)) == (2, 2)
-    # Given up twice, told once.
-    world.clock.advance(24 * HOUR)
-    world.queue.answers[N] = [Failure(ErrorKind.TIMEOUT, "no answer")]
-    assert counts(world.retry(policy={"max_retries": 3})) == {
-        "total": 1,
-        "failed": 1,
-        "max_retries_reached": 1,
-    }
-    assert world.table.told == [("gave_up", "operator", N)]
-
-
-def test_a_paid_claim_waits_until_it_is_not(world: World) -> None:
-    world.failed("CLM-1", claim_status="Paid ")
-    world.pending("CLM-2", claim_status="paid")
-    assert (counts(world.retry()), counts(world.fetch()), world.asked) == ({}, {}, [])
-    world.table.edit("CLM-1", claim_status="submitted")
-    world.table.edit("CLM-2", claim_status=None)
-    assert counts(world.retry()) == {"total": 1, "success": 1}
-    assert counts(world.fetch()) == {"total": 1, "success": 1}
-
-
 def test_a_claim_paid_between_its_judgement_and_its_turn_is_set_aside(world: World) -> None:
     world.failed("CLM-1", updated_at=world.now)
     world.failed("CLM-2")
@@ -403,14 +321,6 @@ def test_a_claim_paid_between_its_judgement_and_its_turn_is_set_aside(world: Wor
     assert (counts(world.retry()), len(world.asked)) == ({}, 1)
     assert world.table["CLM-1"].state.stage is Stage.SHELVED
     assert world.table["CLM-2"].state.stage is Stage.SHELVED
-
-
-def test_a_claim_that_gave_up_and_was_paid_is_not_taken_up(world: World) -> None:
-    world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
-    world.retry()
-    world.table.edit("CLM-1", claim_status="paid")
-    world.retry(policy={"max_retries": 9})
-    assert world.table["CLM-1"].state.stage is Stage.SHELVED
 
 
 def test_a_time_that_no_timetable_can_have_made_is_recomputed(
@@ -469,22 +379,6 @@ def test_what_cannot_be_fetched_at_all_costs_no_call(world: World, caplog: pytes
     assert world.queue.used["chronopost"] == world.queue.held["chronopost"] == 0
 
 
-def test_a_pending_claim_waits_for_its_number(world: World) -> None:
-    world.pending("CLM-1", number=None)
-    assert counts(world.fetch()) == {}
-    world.table.edit("CLM-1", number=N)
-    assert counts(world.fetch()) == {"total": 1, "success": 1}
-
-
-def test_what_others_are_fetching_is_left_to_them_for_an_hour(world: World) -> None:
-    world.table.add("CLM-1", number=N, fetch_status="fetching", updated_at=world.now - timedelta(minutes=50))
-    assert counts(world.fetch()) == {}
-    world.clock.advance(timedelta(minutes=6))  # less than the slack too early
-    assert (counts(world.fetch()), world.asked) == ({}, [])
-    world.clock.advance(timedelta(minutes=5))
-    assert counts(world.fetch()) == {"total": 1, "success": 1}
-
-
 # ---------------------------------------------------------------- asked for by reference
 
 
@@ -511,26 +405,6 @@ def test_it_stays_given_up_if_that_fails(world: World, caplog: pytest.LogCapture
     world.clock.advance(200 * HOUR)
     world.retry()
     assert world.asked == [N], "the fetch by hand was the only one"
-
-
-def test_a_fetch_by_hand_that_fails_keeps_the_backoff(world: World) -> None:
-    world.failed("CLM-1", retries_counted=1, updated_at=world.now - HOUR / 2)
-    world.pending("CLM-2", "XY000000002FR")
-    world.table.add("CLM-3", number="XY000000003FR", fetch_status="manual")
-    world.retry()
-    before = {name: world.table[name] for name in ("CLM-1", "CLM-2", "CLM-3")}
-    for number in (N, "XY000000002FR", "XY000000003FR"):
-        world.queue.answers[number] = [Failure(ErrorKind.TIMEOUT, "no answer")]
-    assert counts(world.retry(claims=tuple(before))) == {"total": 3, "failed": 3}
-    for name, was in before.items():
-        now = world.table[name]
-        assert (now.retries_counted, now.fetch_status) == (was.retries_counted, was.fetch_status)
-        assert now.state.stage is was.state.stage
-        assert now.state.stage is None or now.state.next_at == was.state.next_at
-    assert [world.table[name].error_text for name in before] == ["no answer", None, None]
-    world.clock.advance(HOUR)
-    assert counts(world.fetch()) == {"total": 1, "success": 1}, "the new claim is still the fetch worker's"
-    assert world.table["CLM-3"].fetch_status == "manual"
 
 
 def test_any_claim_can_be_asked_for(world: World) -> None:
@@ -668,15 +542,6 @@ def test_a_carrier_at_its_limit_is_skipped_and_the_others_are_not(
     assert world.queue.held["chronopost"] == 0
 
 
-def test_skipped_claims_do_not_use_up_the_batch_of_the_others(world: World) -> None:
-    world.many_failed(6)
-    world.queue.limits["chronopost"] = 0
-    for place in range(4):
-        world.failed(f"DHL-{place}", f"123456789{place}", carrier="DHL Express", deadline=date(2030, 1, 1))
-    report = world.retry(4)
-    assert counts(report) == {"total": 4, "success": 4, "skipped_rate_limit": 6}
-
-
 def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -776,22 +641,6 @@ def test_each_run_says_how_many_claims_it_leaves_alone_for_their_status(
     one = "1 failed claim not retried: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)"
     assert one in caplog.messages
     assert not any("not retried" in line for line in caplog.messages if line != one)
-
-
-# ---------------------------------------------------------------- the order of new claims
-
-
-def test_new_claims_are_fetched_by_their_deadlines_not_by_their_age(world: World) -> None:
-    """640 new claims, and calls for 90 of them: the oldest ones can wait, those of this week cannot."""
-    for place in range(640):
-        number, made = f"XY{place:09}FR", world.now - timedelta(minutes=640 - place)
-        week = date(2026, 2, 4) + timedelta(days=place % 7)
-        deadline = week if place >= 550 else date(2026, 6, 1)
-        world.pending(f"CLM-{place:03}", number, created_at=made, deadline=deadline)
-    world.fetch(90, concurrency=1)
-    assert {number[2:11] for number in world.asked} == {f"{place:09}" for place in range(550, 640)}
-    asked = [int(number[2:11]) % 7 for number in world.asked]
-    assert asked == sorted(asked), "the nearest deadline first"
 
 
 # ---------------------------------------------------------------- a worker that is kept
