@@ -96,27 +96,3 @@ def test_what_both_accounts_are_denied_is_one_attempt(
     assert f"FAILED: CLM-0001 - {said}" in caplog.text
     assert f"Chronopost is asked with the account of {SHOP}." in why(service, claim).standing
     assert why(service, claim).facts.attempts[0].account is None, "the house's, which was asked last"
-
-
-def test_a_house_without_calls_is_asked_alone_as_soon_as_it_has_some(
-    service: Service, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = add(service, 2, OF_HOUSE)
-    claim = add(service, 1, OF_HOUSE)
-    service.run_hourly(1, concurrency=1)
-    assert state(service, before)[0] == "success", "with all calls that the house has today"
-    assert asked_with(service, claim) == [OF_SHOP]
-    assert state(service, claim) == ("failed", "chronopost", 0, 0)
-    assert attempts(service, claim) == [("left", "rate_limited", 1)]
-    assert (
-        f"LEFT: CLM-0002 - Chronopost ({SHOP}) denied this parcel, and our own account takes" in caplog.text
-    )
-    assert why(service, claim).standing[1:] == (
-        f"Chronopost denied the parcel to the account of {SHOP}, so it is asked with the house's account from then on.",
-        "Chronopost takes no call now: Chronopost is at its limit (2 per day).",
-    )
-    service.clock.advance(timedelta(days=1))
-    service.run_hourly(1)
-    assert asked_with(service, claim) == [OF_SHOP, OF_HOUSE]
-    assert state(service, claim) == ("success", "chronopost", 0, 1)
-    assert attempts(service, claim)[1:] == [("success", None, None)]

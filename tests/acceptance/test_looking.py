@@ -183,22 +183,6 @@ def test_status_check_is_for_those_who_watch(service: Service, person: Person) -
     assert person.types("status", "--check").returncode == 0
 
 
-def test_a_large_backlog_is_counted_so_far(service: Service, person: Person) -> None:
-    for _ in range(2):
-        service.add(failed_at=now_minus(days=2))
-    service.run(batch_size=1, carriers=("ups",))
-    copied = "order_id, carrier, dispute_type, amount_requested, tracking_number, pod_fetch_status, pod_stage, pod_carrier_key"
-    numbers = (
-        "generate_series(1, 10050) s(n)"
-        if not service._database.is_sqlite
-        else "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 10050) SELECT n FROM s) s"
-    )
-    service.sql(
-        f"INSERT INTO claims (claim_reference, {copied}) SELECT 'B-' || n, {copied} FROM claims, {numbers} WHERE id = 1"
-    )
-    assert line_of(section(person.does("status"), "Backlog"), "Chronopost")[1] == "10000+"
-
-
 def test_on_a_terminal_tables_are_drawn_and_in_a_pipe_they_are_plain(
     service: Service, person: Person
 ) -> None:
@@ -302,21 +286,6 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert [(a["turn"], a["outcome"], a["http_status"]) for a in found["attempts"]] == [(1, "failed", 200)]
 
 
-def test_why_of_one_that_gave_up_says_whom_it_was_told(service: Service, person: Person) -> None:
-    earlier(service, days=9)
-    service.sql("INSERT INTO clients (id, email) VALUES (7, ?)", "shop@example.org")
-    service.add(*FOREVER, failed_at=service.clock.now() - HOUR, client_id=7)
-    for hours in (1, 6, 24, 72):
-        service.clock.advance(hours * HOUR)
-        service.run()
-    shown = person.does("why", "CLM-0001")
-    assert "It was given up after 4 attempts; the carrier was asked 4 times. No run tries it again." in shown
-    assert "Next try" not in shown
-    assert "To have it start afresh: recours reopen CLM-0001" in shown
-    assert line_of(section(shown, "Mails"), "20")[1:3] == ["pod_failed", "client"]
-    assert len(section(shown, "Attempts").splitlines()) == 5
-
-
 def edit(column: str, value: Any) -> Callable[[Service], None]:
     def change(service: Service) -> None:
         service.sql(f"UPDATE claims SET {column} = ?", value)
@@ -405,16 +374,6 @@ def test_why_says_that_the_carrier_takes_no_call(service: Service, person: Perso
     nobody = person.does("why", "CLM-0001", CHRONOPOST_ACCOUNT="", CHRONOPOST_PASSWORD="")
     assert "Chronopost has no credentials: set CHRONOPOST_ACCOUNT" in nobody
     assert "Set the credentials of Chronopost" in nobody
-
-
-def test_why_of_one_whose_pod_is_there_names_the_document(service: Service, person: Person) -> None:
-    service.add(Scenario.DELIVERED, failed_at=now_minus(days=2))
-    service.run()
-    shown = person.does("why", "CLM-0001")
-    assert re.search(r"POD fetched .*: .*\.pdf, signed by ", shown)
-    assert "Who can act" not in shown
-    path = person.json("why", "CLM-0001")["pod_url"]
-    assert Path(path).read_bytes().startswith(b"%PDF")
 
 
 # ---------------------------------------------------------------- export

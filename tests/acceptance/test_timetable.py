@@ -91,17 +91,6 @@ def test_a_corrected_number_starts_afresh_even_after_giving_up(service: Service)
     assert len(events(service, claim)) == 4
 
 
-@pytest.mark.full("days of runs: the rules and the queue are tested without them")
-def test_asking_for_a_claim_that_gave_up_tells_nobody_twice(service: Service) -> None:
-    claim = service.add(S.UNKNOWN)
-    service.run_on_turns(110)
-    told = events(service, claim)
-    service.run(claims=("CLM-0001",))
-    service.run_on_turns(110)
-    assert service.hours_of_calls(claim) == [1, 7, 31, 103, 110], "and it stays given up"
-    assert events(service, claim) == told
-
-
 def test_a_paid_claim_is_set_aside_and_taken_up_again(service: Service) -> None:
     claim = service.add(S.IN_TRANSIT, status="paid")
     service.run_hourly(20)
@@ -127,21 +116,6 @@ def test_a_limit_for_one_carrier_is_none_for_the_others(service: Service) -> Non
     assert (events(service, never), events(service, unknown)) == told
 
 
-@pytest.mark.parametrize("obstacle", ["no credentials", "at its limit"])
-def test_a_claim_without_a_number_waits_for_no_carrier(make: Callable[..., Service], obstacle: str) -> None:
-    settings = {"CHRONOPOST_PASSWORD": ""} if obstacle == "no credentials" else {"QUOTA_CHRONOPOST": "2/day"}
-    service = make(RECOURS_NOTIFY_PERSISTENT="at-once", **settings)
-    for _ in range(20):  # more than are taken at once
-        service.add(S.UNKNOWN, response_deadline="2026-02-10")
-    unnumbered = service.add(response_deadline="2026-02-20", number=" ")
-    (report,) = service.run_hourly(1)
-    assert events(service, unnumbered) == [("pod_failed", "client")]
-    asked = 0 if obstacle == "no credentials" else 1
-    assert len(service.box.calls) == asked
-    assert report.stats.failed == asked + 1
-    assert report.stats.skipped_carrier + report.stats.skipped_rate_limit == 20 - asked
-
-
 # ---------------------------------------------------------------- others who fetch, or take care of a claim
 
 
@@ -152,38 +126,6 @@ def stages(service: Service) -> list[str | None]:
 def set_status(service: Service, status: str) -> None:
     now = f"{service.clock.now():%Y-%m-%d %H:%M:%S}"
     service.sql("UPDATE claims SET pod_fetch_status = ?, updated_at = ?", status, now)
-
-
-def test_a_fetch_that_others_try_in_between_in_vain_changes_no_timetable(service: Service) -> None:
-    settled, unknown = service.add(S.NOT_OURS), service.add(S.UNKNOWN)
-    service.run_hourly(32)
-    service.clock.advance(timedelta(minutes=10))
-    set_status(service, "fetching")
-    service.run(PODFetchWorker)
-    service.clock.advance(timedelta(seconds=20))
-    set_status(service, "failed")
-    service.run(PODFetchWorker)
-    service.run_hourly(80)
-    assert service.hours_of_calls(settled) == [1]
-    assert service.hours_of_calls(unknown) == [1, 7, 31, 103]
-    assert len(events(service, settled)) == len(events(service, unknown)) == 2
-
-
-@pytest.mark.sample("more cases of the same days of runs")
-@pytest.mark.parametrize("limit", [2, 6])
-def test_a_claim_of_which_others_took_care_for_a_while_stays_the_schedulers(
-    service: Service, limit: int
-) -> None:
-    claim = service.add(S.UNKNOWN)
-    service.run_hourly(5, both=True, max_retries=limit)
-    set_status(service, "manual")
-    service.run_hourly(5, both=True, max_retries=limit)
-    set_status(service, "failed")
-    reports = service.run_hourly(3, both=True, max_retries=limit)
-    service.run_hourly(97 if limit > 2 else 9, max_retries=limit)
-    fetched = [report for report in reports if report.worker == "pod_fetch_worker"]
-    assert all(report.stats.total == 0 for report in fetched)
-    assert service.hours_of_calls(claim) == ([1, 11] if limit == 2 else [1, 11, 35, 107])
 
 
 @pytest.mark.parametrize("scenario", [S.UNKNOWN, S.NOT_OURS])

@@ -1,28 +1,23 @@
 """Several claims whose parcels one call tracks, behind the real queue on a real database; the carrier is a script."""
 
 import multiprocessing
-import os
-import random
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 
 from recours.carriers.client import Client
 from recours.carriers.queue import APIRequestQueue
-from recours.carriers.reservation import LEASE, Account
+from recours.carriers.reservation import Account
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
-from recours.core.quota import Capability, QuotaRequest, parse_limits
+from recours.core.quota import Capability, parse_limits
 from recours.core.sentences import Sentence
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
@@ -498,40 +493,3 @@ def test_a_bundle_without_the_claim_that_closed_the_account_tries_it_itself(
 # ---------------------------------------------------------------- killed
 
 MANY = "1000000/day@UTC"
-
-
-def fetch_until_killed(url: str, holder: str, proof: str, start: Any) -> None:
-    """Bundles without end, of parcels of every kind; each call that is sent leaves a byte. Stands for a run."""
-    bundles = Bundles(Database(make_url(url)), SimulatedClock(START), MANY, holder)
-    bundles.script.tracking |= {"B": DELIVERY, "C": UNKNOWN, "D": DELIVERY}
-    bundles.script.left_out = {"E"}
-    sent = os.open(proof, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-    bundles.script.during = lambda: os.write(sent, b".")
-    start.wait(60)
-    while True:
-        bundles.fetch(*"ABCDE")
-
-
-def test_of_runs_killed_in_a_bundle_every_call_is_counted_and_every_unit_comes_back(
-    database: Database, url: str, tmp_path: Path, repeats: Callable[[int, int], range]
-) -> None:
-    chance, proof = random.Random(20261127), tmp_path / "sent"
-    (limit,) = parse_limits(MANY, "listed", None, "UTC")
-    quota = QuotaTables(database, "later")
-    for n in repeats(3, 40):
-        start = SPAWN.Barrier(2)
-        run = SPAWN.Process(target=fetch_until_killed, args=(url, f"run-{n}", str(proof), start))
-        run.start()
-        start.wait(60)
-        time.sleep(chance.uniform(0.05, 0.3))
-        run.kill()
-        run.join()
-        (use,) = quota.uses([limit], START)
-        # Killed between the commit and the call: at most one unit of each.
-        assert use.used - (n + 1) <= proof.stat().st_size <= use.used
-        assert use.reserved <= 6 * (n + 1)
-    (use,) = quota.uses([limit], START)
-    later = START + LEASE + timedelta(seconds=1)
-    assert isinstance(
-        quota.reserve([QuotaRequest(limit, limit.number - use.used)], later, later + LEASE), list
-    )

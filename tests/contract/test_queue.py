@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import random
 import threading
 import time
 from collections import Counter
@@ -170,42 +169,6 @@ def test_four_processes_are_granted_exactly_the_limit(
     for carrier in rounds:
         (use,) = QuotaTables(database, "x").uses(parse_limits("1000/day", carrier, None, "UTC"), NOW)
         assert (use.used, use.reserved, use.left) == (1000, 0, 0)
-
-
-@MANY_PROCESSES
-def test_processes_killed_at_random_never_make_it_exceed_and_their_units_come_back(
-    database: Database, url: str, tmp_path: Path, repeats: Callable[[int, int], range]
-) -> None:
-    chance = random.Random(20260202)
-    for n in repeats(3, 20):
-        carrier, start = f"killed{n}", SPAWN.Barrier(5)
-        jobs = [(url, str(tmp_path), f"p{m}", [carrier], "1000/day", 5, start) for m in range(4)]
-        with processes(use_up, *jobs) as crew:
-            start.wait(60)
-            for victim in chance.sample(crew, 3):
-                time.sleep(chance.uniform(0.01, 0.12))
-                victim.kill()
-        (limit,) = parse_limits("1000/day", carrier, None, "UTC")
-        quota = QuotaTables(database, "later")
-        (use,) = quota.uses([limit], NOW)
-        # Killed between the commit and the proof: at most one call of each.
-        assert use.used - 3 <= proofs(tmp_path, carrier) <= use.used
-        assert use.used + use.reserved <= 1000
-
-        assert granted(quota, limit, NOW) == 1000 - use.used - use.reserved
-        late = NOW + LEASE + timedelta(seconds=1)
-        assert granted(quota, limit, late) == use.reserved
-        (after,) = quota.uses([limit], late)
-        assert after.used == 1000
-
-
-def granted(quota: QuotaTables, limit: Limit, now: datetime) -> int:
-    """How many calls can be made now, one by one."""
-    got = 0
-    while not isinstance(held := quota.reserve([QuotaRequest(limit, 1)], now, now + LEASE), Exhausted):
-        assert quota.consume(held[0], now + LEASE)
-        got += 1
-    return got
 
 
 def test_what_a_dead_process_held_is_granted_to_whoever_asks_first(

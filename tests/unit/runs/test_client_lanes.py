@@ -10,17 +10,12 @@ import pytest
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName
 from recours.core.outcome import Failure
-from recours.core.pauses import Blocked, Refusal
-from recours.runs.lane import Lane, Outage
 from recours.runs.lane_order import LANES_AT_ONCE
-from tests.fakes.queue import GOT
 from tests.fakes.world import World
 
 UNTIL = datetime(2026, 2, 2, 15, tzinfo=UTC)
 ACCOUNTS = range(6)  # the house's and those of five clients
 DENIED = Failure(ErrorKind.ACCESS_DENIED, "The parcel does not belong to our Chronopost contract", 403)
-REFUSED = Failure(ErrorKind.AUTH_FAILED, "Chronopost rejects the credentials of client-1@shop.example", 401)
-LIMITED = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429)
 DOWN = Failure(ErrorKind.SERVER_ERROR, "Chronopost is unavailable", 503)
 
 
@@ -65,22 +60,6 @@ def faults(world: World) -> list[tuple[str, Any, Any]]:
 
 def run(world: World) -> Any:
     return world.retry(concurrency=1, carrier_concurrency=1)
-
-
-def test_the_troubles_of_one_account_are_no_other_s(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    claims(world, 3)
-    answers(world, 1, REFUSED)
-    answers(world, 2, LIMITED)
-    world.queue.limits[key_of(3)] = 2  # one claim
-    world.queue.refusals[key_of(4)] = Refusal(Blocked.RATE_LIMIT, "Chronopost asks us to wait", UNTIL)
-    report = run(world)
-    assert asked_of(world) == [3, 1, 1, 1, 0, 3]
-    assert report.stats.success == 7
-    assert faults(world) == [(key_of(1), "Chronopost", "client-1@shop.example")]
-    assert "Chronopost (client-4@shop.example) is skipped until" in caplog.text
-    assert "(Chronopost)" in caplog.text
-    assert "(Chronopost (client-5@shop.example))" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -128,24 +107,3 @@ def test_many_denials_are_told_of_their_account_with_the_command_for_it(world: W
         "Chronopost denied the account of client-1@shop.example many parcels in one run (8). If the account is why, have "
         "that mended, then: recours reopen --error access_denied --carrier Chronopost --account client-1@shop.example"
     )
-
-
-def test_lanes_of_one_carrier_share_its_outage() -> None:
-    outage = Outage()
-    one, other = (Lane(key_of(n), "Chronopost", f"{n}@shop.example", outage) for n in (1, 2))
-    assert (one.note(DOWN), other.note(DOWN)) == (None, None)
-    assert one.note(GOT) is None
-    assert [lane.note(DOWN) for lane in (one, other)] == [None, None]
-    assert other.is_open(0.0)
-    assert one.note(DOWN) is not None
-    assert not other.is_open(0.0)
-    assert other.is_closing
-    alone, beside = (Lane(key_of(n), "Chronopost", outage=shared) for shared in [Outage()] for n in (1, 2))
-    for failure in (REFUSED, LIMITED):
-        alone.learn(failure)
-        alone.note(failure)
-    assert alone.is_closing
-    assert not beside.is_closing
-    assert beside.is_open(0.0)
-    alone.learn(replace(DOWN, retry_at=UNTIL))
-    assert beside.is_closing
