@@ -1,6 +1,5 @@
 """Several claims whose parcels one call tracks, behind the real queue on a real database; the carrier is a script."""
 
-import multiprocessing
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -26,7 +25,6 @@ from recours.runs.ports import Asked, Fetched, Reservation
 from recours.sandbox import SimulatedClock
 from tests.conftest import START
 
-SPAWN = multiprocessing.get_context("spawn")
 C, K = Capability, ErrorKind
 SPEC = CarrierSpec(
     key="listed",
@@ -488,8 +486,3 @@ def test_a_bundle_without_the_claim_that_closed_the_account_tries_it_itself(
     again.script.tracking["B"] = DELIVERY
     assert kinds(again.fetch("B", "C")) == [None, K.NOT_DELIVERED_YET]
     assert again.script.asked == ["tracking B,C", "pod B"]
-
-
-# ---------------------------------------------------------------- killed
-
-MANY = "1000000/day@UTC"

@@ -246,11 +246,6 @@ def test_a_bundle_goes_over_http_as_one_call(
     assert len(sandbox.calls) == fetched[0].calls <= 2
 
 
-def test_as_many_as_a_call_may_be_about_take_one(run: Run) -> None:
-    run.fetch_all(*[S.IN_TRANSIT] * run.spec.numbers_per_call)
-    assert len(run.tracking) == 1
-
-
 @pytest.mark.wrong_requests("more numbers than a call may be about")
 def test_more_than_a_call_may_be_about_are_refused_as_a_whole(run: Run) -> None:
     numbers = [run.number(S.IN_TRANSIT, serial=n) for n in range(run.spec.numbers_per_call + 1)]
@@ -261,26 +256,6 @@ def test_more_than_a_call_may_be_about_are_refused_as_a_whole(run: Run) -> None:
     kind = K.INVALID_TRACKING if run.carrier == "laposte" else K.BAD_RESPONSE
     assert (found.kind, found.http_status, found.unknown) == (kind, 400, None)
     reservation.release()
-
-
-# ---------------------------------------------------------------- the whole call
-
-
-def test_what_the_carrier_asks_for_in_the_shared_call_holds_for_all(run: Run) -> None:
-    fetched = run.fetch_all(S.IN_TRANSIT, S.RATE_LIMITED, S.DELIVERED, S.UNKNOWN)
-    assert kinds(fetched) == [K.RATE_LIMITED] * 4
-    assert len(run.tracking) == 1
-    assert [one.calls for one in fetched[1:]] == [0, 0, 0]
-
-
-@pytest.mark.parametrize("scenario", [S.HTML, S.FAULT_SERVER, S.MAINTENANCE, S.RESET, S.SLOW])
-def test_a_service_that_is_down_is_asked_three_times(run: Run, scenario: Scenario) -> None:
-    (alone,) = Run(run.carrier, run.database, run.clock).fetch_all(scenario)
-    fetched = run.fetch_all(*[scenario] * 6)
-    assert kinds(fetched) == kinds([alone]) * 6
-    tries = alone.calls - (Capability.TOKEN in run.spec.limits)
-    assert len(run.tracking) == 3 * tries
-    assert [one.calls for one in fetched[2:]] == [0] * 4
 
 
 # ---------------------------------------------------------------- answers that nobody should trust

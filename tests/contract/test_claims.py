@@ -398,6 +398,7 @@ EDITS = {
 }
 
 
+@pytest.mark.sample("other edits with another answer", every=5)
 @pytest.mark.parametrize("outcome", [SUCCESS, TIMED_OUT, HOPELESS], ids=["success", "failure", "persistent"])
 @pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS.keys())
 def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(

@@ -76,20 +76,6 @@ def test_one_that_a_run_holds_or_that_was_edited_is_not_given_up(run: Run) -> No
     assert given_up(run, later) == []
 
 
-def test_one_without_a_deadline_is_never_given_up(
-    database: Database, add_claims: Callable[..., None]
-) -> None:
-    add_claims(database, [{"created_at": NOW - 90 * DAY}])
-    run = Run(database)
-    run.keep()
-    [claim] = run.take()
-    run.record(claim, TIMED_OUT)
-    later = NOW + 400 * DAY
-    run.keep(later)
-    assert given_up(run, later) == []
-    assert run.take(now=later) != []
-
-
 def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(run: Run) -> None:
     later = NOW + 7 * HOUR
     run.keep(later)

@@ -595,21 +595,19 @@ def test_a_refusal_by_a_clock_that_was_years_ahead_is_tried_again_at_once(
     assert other.closed("chronopost") is not None  # one of them tries
 
 
-@pytest.mark.sample("each header with each status", every=4)
-@pytest.mark.parametrize("status", [502, 503, 504])
 @pytest.mark.parametrize(
     ("header", "calls", "waited_s"),
     [("1800", 1, 0), ("11", 1, 0), ("10", 2, 10), ("0", 2, 0), ("soon", 2, 0), (None, 2, 0)],
 )
 def test_retry_after_of_a_gateway_holds_for_all_runs(
-    database: Database, clock: SimulatedClock, status: int, header: str | None, calls: int, waited_s: int
+    database: Database, clock: SimulatedClock, header: str | None, calls: int, waited_s: int
 ) -> None:
     """A few seconds are waited for: they close nothing."""
 
     class Down(Sandbox):
         def answer(self, request: HttpRequest) -> Answer:
             super().answer(request)
-            return Answer(status, headers=(("Retry-After", header),) if header else ())
+            return Answer(503, headers=(("Retry-After", header),) if header else ())
 
     with Down(now=clock.now) as box:
         run, other = (

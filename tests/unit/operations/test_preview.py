@@ -144,52 +144,6 @@ def test_a_settled_claim_whose_turn_has_not_come_is_not_spoken_of_as_passing(wor
     assert look(world).rest == {Why.BY_BACKOFF: 1}
 
 
-def test_a_claim_that_gave_up_is_taken_up_under_a_higher_limit(world: World) -> None:
-    world.failed("CLM-1")
-    world.queue.answers["XY000000001FR"] = [Failure(ErrorKind.TIMEOUT, "no answer")]
-    world.retry(policy={"max_retries": 1})
-    assert references(look(world, policy={"max_retries": 4})) == []
-    world.clock.advance(6 * HOUR)
-    result = look(world, policy={"max_retries": 4})
-    assert references(result) == ["CLM-1"]
-    assert result.taken[0][1].retries_used == 1
-
-
-def test_a_corrected_claim_is_seen_in_whatever_stage_it_is(world: World) -> None:
-    world.failed("CLM-1", updated_at=world.now)
-    world.retry()
-    assert references(look(world)) == []
-    world.table.edit("CLM-1", number="XY000000002FR")
-    assert references(look(world)) == ["CLM-1"]
-
-
-def test_a_ready_claim_is_taken_as_it_stands(world: World) -> None:
-    world.failed("CLM-1")
-    world.retry(carriers=("dhl_express",))
-    assert world.table["CLM-1"].state.stage is Stage.READY
-    assert references(look(world)) == ["CLM-1"]
-
-
-def test_a_claim_no_longer_paid_is_judged_anew(world: World) -> None:
-    world.failed("CLM-1", claim_status="paid")
-    world.retry()
-    assert look(world).rest == {Why.SHELVED: 1}
-    world.table.edit("CLM-1", claim_status="submitted")
-    assert references(look(world)) == ["CLM-1"]
-
-
-def test_what_others_are_fetching_waits(world: World) -> None:
-    world.table.add(
-        "CLM-1", number="XY000000001FR", fetch_status=FetchStatus.FETCHING, updated_at=world.now - HOUR / 2
-    )
-    assert (look(world, Stage.NEW).taken, look(world, Stage.NEW).rest) == ([], {Why.BY_BACKOFF: 1})
-    world.clock.advance(HOUR / 2 - timedelta(minutes=4))
-    # Due by the slack, but not abandoned yet.
-    assert (look(world, Stage.NEW).taken, look(world, Stage.NEW).rest) == ([], {Why.BY_BACKOFF: 1})
-    world.clock.advance(timedelta(minutes=4))
-    assert references(look(world, Stage.NEW)) == ["CLM-1"]
-
-
 # ---------------------------------------------------------------- a preview and the run after it
 
 NO_CLOSING = (ErrorKind.NOT_DELIVERED_YET, ErrorKind.NOT_FOUND, ErrorKind.RETURNED_TO_SENDER)

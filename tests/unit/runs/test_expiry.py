@@ -68,18 +68,6 @@ def test_it_is_asked_once_and_then_given_up(world: World, caplog: pytest.LogCapt
     ]
 
 
-def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    pending(world)
-    world.fetch()
-    world.table.edit("CLM-1", claim_status="paid")
-    world.each_hour(9, world.retry)
-    claim = world.table["CLM-1"]
-    assert (claim.state.stage, claim.error_text) == (Stage.SHELVED, "The parcel is on its way")
-    assert (expired_lines(caplog), list(world.table.events)) == ([], [])
-
-
 def test_one_that_the_carrier_denies_without_using_an_attempt_was_asked_about_too(world: World) -> None:
     pending(world)
     denied = Failure(
@@ -114,15 +102,6 @@ def test_it_is_not_given_up_before_its_time(world: World, columns: dict[str, Any
     world.clock.advance(2 * HOUR)
     world.retry()
     assert len(world.asked) == 2
-
-
-def test_without_a_deadline_it_never_expires(world: World) -> None:
-    pending(world, deadline=None)
-    world.fetch()
-    world.clock.advance(60 * DAY)  # more than the days that it is ranked by, and 30 more
-    assert shown(world).rest[Why.EXPIRING] == 0
-    report = world.retry()
-    assert (report.stats.max_retries_reached, len(world.asked)) == (0, 2)
 
 
 @pytest.mark.parametrize(
