@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from itertools import product
 from pathlib import Path
@@ -19,9 +19,11 @@ from sqlalchemy import func, insert, select
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
 from recours.core.errors import ErrorKind
+from recours.core.pauses import DocumentRight
 from recours.core.quota import Window
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
+from recours.database.quota import QuotaTables
 from recours.database.tables import attempts, claims, clients, quota, quota_shares
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from recours.sealing import SETTING, Seals
@@ -37,7 +39,8 @@ AMPLE = "100000/day@UTC"
 _KEY = base64.urlsafe_b64encode(b"a key for tests of this length..").decode()
 _DAY = Window(0)
 # They say that a parcel is another account's; the others' answer is that of one without a proof, or of no parcel.
-SAY_WHOSE = frozenset(key for key in CARRIERS if CASES[key].not_ours is ErrorKind.ACCESS_DENIED)
+_DENIED = (ErrorKind.ACCESS_DENIED, ErrorKind.ACCOUNT_DENIED)
+SAY_WHOSE = frozenset(key for key in CARRIERS if CASES[key].not_ours in _DENIED)
 
 
 class Whose(Enum):
@@ -92,7 +95,7 @@ class ShopsClaim:
         owner = {Whose.OWN: self.account, Whose.HOUSES: HOUSE, Whose.ANOTHERS: ""}[self.whose]
         if owner == self.account or (owner == HOUSE and self.carrier in SAY_WHOSE):
             return None
-        return CASES[self.carrier].not_ours
+        return ErrorKind.ACCESS_DENIED if self.carrier in SAY_WHOSE else CASES[self.carrier].not_ours
 
 
 Story = tuple[Any, ...]
@@ -128,6 +131,9 @@ class Shops:
         assert accounts.put_all(rows_of_accounts, "the tests", START) is None
         self.keys = {(one.carrier, account_of(one.client_id)): one.key for one in accounts.all()}
         self.keys |= {(carrier, HOUSE): carrier for carrier in CARRIERS}
+        quotas = QuotaTables(self.database, "tests")
+        for key in self.keys.values():  # each has had documents: what is denied is the parcel's
+            quotas.set_documents(key, DocumentRight(came_at=datetime.now(UTC)))
 
     def _sealed(self, shop: int, carrier: str) -> str:
         values = self.box.credentials(carrier, account_of(shop))
