@@ -17,16 +17,14 @@ from recours.cli.operations import (
 from recours.core.accounts import HOUSE
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
-from recours.core.errors import Actor
-from recours.core.mail import MailState
+from recours.core.mail import LANGUAGES, MailState
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import clean, plural
 from recours.installation import pasteable
 from recours.operations.accounts import AccountHealth
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
-from recours.operations.explain import WHO_CAN_ACT, Explanation, account_text
-from recours.operations.labels import change_text, error_of, quoted, without_last_attempt
-from recours.operations.position import Why
+from recours.operations.explain import Explanation, account_text
+from recours.operations.labels import change_text, said_or_quoted, without_last_attempt
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Message, PastAttempt
@@ -212,56 +210,62 @@ def _money(amounts: Mapping[str, float]) -> str:
 @click.command("why")
 @click.argument("reference", metavar="CLAIM")
 @number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "As the scheduler is given it.")
+@click.option(
+    "--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the sentences."
+)
 @database_option
 @json_option
-def why_command(reference: str, max_retries: int, database_url: str | None, *, as_json: bool) -> None:
+def why_command(
+    reference: str, max_retries: int, language: str, database_url: str | None, *, as_json: bool
+) -> None:
     """Say why a claim waits: its attempts, what comes next, and what a person could do. Calls nobody."""
     with with_operations(database_url) as operations:
-        found = explanation_of(operations, reference, max_retries)
+        found = explanation_of(operations, reference, max_retries, language=language)
         if found is None:
             raise unknown_claim(operations, reference)
     if as_json:
         tell_json(found.as_json())
     else:
-        _show_explanation(found)
+        _show_explanation(found, language, max_retries)
 
 
-def _show_explanation(found: Explanation) -> None:
+def _show_explanation(found: Explanation, language: str, max_retries: int) -> None:
+    from recours.dashboard.texts import PageTexts  # noqa: PLC0415 (no other command has the page's texts)
+
     def say(sentence: str, indent: str = "") -> None:
         click.echo(indent + harmless(sentence))
 
-    claim, where = found.claim, found.position
-    deadline = f", to be answered by {claim.deadline}" if claim.deadline else ""
-    say(
-        f"{claim.reference}: {found.carrier or 'no carrier'}, {claim.number or 'no tracking number'}{deadline}"
-    )
-    for sentence in found.standing:
+    texts, claim, status = PageTexts(language, found.zone), found.claim, found.status
+    colon = " : " if language == "fr" else ": "
+    deadline = f"{texts('deadline')}{colon}{claim.deadline}" if claim.deadline else ""
+    head = ", ".join(filter(None, (found.carrier, claim.number, deadline)))
+    say(f"{claim.reference}{colon}{head}")
+    for sentence in found.sentences:
         say(sentence, "  ")
-    if found.next_why:
-        say(f"Next try: {_from_when(found)}{found.next_why}")
-    if (error := error_of("en", claim)) and claim.fetch_status != "success":
-        say(f"Last error: {error}{f' ({where.kind})' if where.kind else ''}")
-    if where.actor:
-        who = WHO_CAN_ACT[where.actor]
-        say(who if where.actor is Actor.NOBODY else f"Who can act: {who}")
+    if status.pod_path:
+        signed = f", {texts('signed_by', who=status.signatory)}" if status.signatory else ""
+        say(f"{status.pod_path}{signed}", "  ")
+    if status.actor:
+        say(f"{texts('retries_used')}{colon}{texts('used_of', used=status.attempts, most=max_retries)}")
+        say(f"{texts('who_can_act')}{colon}{texts.actor(status.actor)}")
     for sentence in found.advice:
         say(sentence, "  ")
-    _show_history(found)
+    _show_history(found, language)
 
 
-def _show_history(found: Explanation) -> None:
+def _show_history(found: Explanation, language: str) -> None:
     state = found.claim.state
     if found.facts.attempts:
-        rows = [_attempt(attempt, found) for attempt in found.facts.attempts]
+        rows = [_attempt(attempt, found, language) for attempt in found.facts.attempts]
         show(Table("Attempts", ("When", "What", "Number", "Outcome", "Answer"), rows))
     elif state.retries_used or state.asked:
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     else:
         click.echo("No attempts recorded yet.")
-    _show_evidence(found.facts.evidence)
+    _show_evidence(found.facts.evidence, language)
     if found.facts.changes:
         rows = [
-            (shown(change.at, found.zone), change_text("en", change), change.by)
+            (shown(change.at, found.zone), change_text(language, change), change.by)
             for change in found.facts.changes
         ]
         show(Table("Changes", ("When", "What", "By"), rows))
@@ -270,12 +274,12 @@ def _show_history(found: Explanation) -> None:
         show(Table("Mails", ("When", "What", "To", "How"), rows))
 
 
-def _show_evidence(evidence: ClaimEvidence) -> None:
+def _show_evidence(evidence: ClaimEvidence, language: str) -> None:
     rows = [
         (
-            KIND_NAMES["en"][piece.kind],
-            piece_text(piece, "en", evidence.local),
-            source_text(piece, "en"),
+            KIND_NAMES[language][piece.kind],
+            piece_text(piece, language, evidence.local),
+            source_text(piece, language),
             piece.path,
             piece.sha256[:12],
         )
@@ -283,25 +287,11 @@ def _show_evidence(evidence: ClaimEvidence) -> None:
     ]
     if rows:
         show(Table("Evidence", ("Kind", "What it shows", "Source", "Path", "SHA-256"), rows))
-    if text := evidence.verdict_text("en"):
+    if text := evidence.verdict_text(language):
         click.echo(harmless(text))
 
 
-def _from_when(found: Explanation) -> str:
-    """When the next try comes, as far as that is known."""
-    at = found.position.next_at
-    if at is None:
-        return ""
-    if found.facts.waits_for_others and found.position.why in (Why.NEW, Why.DUE):
-        return "when its turn comes: "
-    return (
-        f"at {shown(at, found.zone)}: "
-        if found.by_fleet
-        else f"first run at or after {shown(at, found.zone)}: "
-    )
-
-
-def _attempt(attempt: PastAttempt, found: Explanation) -> tuple[str, ...]:
+def _attempt(attempt: PastAttempt, found: Explanation, language: str) -> tuple[str, ...]:
     what = "fetch" if attempt.retry == 0 else f"retry {attempt.retry}"
     if attempt.outcome == ATTACHED:
         what = "by hand"
@@ -312,7 +302,7 @@ def _attempt(attempt: PastAttempt, found: Explanation) -> tuple[str, ...]:
     status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
     unused = "" if attempt.used or attempt.outcome in ("success", ATTACHED) else "; no attempt was used up"
     if attempt.message:
-        answer = attempt.message if attempt.said else quoted("en", attempt.message)
+        answer = said_or_quoted(language, attempt.said, None, attempt.message)
     else:
         answer = f"POD: {attempt.document_path}" if attempt.document_path else ""
     kind = attempt.kind or attempt.outcome

@@ -25,10 +25,7 @@ def explanation_of(
     *,
     language: str = "en",
 ) -> Explanation | None:
-    """Where the claim of this reference stands, and why; None: there is none. Raises DatabaseError.
-
-    `language`: of the advice; the other sentences are English.
-    """
+    """Where the claim of this reference stands, and why; None: there is none. Raises DatabaseError."""
     listed = operations.records.find(reference) if is_text(reference) else None
     if listed is None:
         return None
@@ -39,6 +36,7 @@ def explanation_of(
         messages=operations.records.messages(claim.id),
         changes=operations.records.changes(claim.id),
         evidence=evidence_of(operations, listed),
+        asked=operations.claims.times_asked(claim),
         leased_until=listed.leased_until(now),
         refusal=operations.refusal_of(claim),
     )

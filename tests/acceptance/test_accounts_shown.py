@@ -86,7 +86,7 @@ def test_why_says_whose_account_it_is(seen: Operations) -> None:
     ):
         found = explanation_of(seen, reference)
         assert found is not None
-        assert sentence in found.standing
+        assert sentence in found.sentences
     found = explanation_of(seen, "CLM-0002")
     assert found is not None
     assert {attempt.account for attempt in found.facts.attempts} == {2}

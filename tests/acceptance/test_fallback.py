@@ -94,5 +94,5 @@ def test_what_both_accounts_are_denied_is_one_attempt(
     ((text,),) = service.sql("SELECT pod_fetch_error FROM claims")
     assert text.startswith("Le colis n'appartient pas au contrat Chronopost du client : «")
     assert f"FAILED: CLM-0001 - {said}" in caplog.text
-    assert f"Chronopost is asked with the account of {SHOP}." in why(service, claim).standing
+    assert f"Chronopost is asked with the account of {SHOP}." in why(service, claim).sentences
     assert why(service, claim).facts.attempts[0].account is None, "the house's, which was asked last"

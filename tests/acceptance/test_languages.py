@@ -127,8 +127,12 @@ def test_why_and_the_log_are_english_whatever_the_row_is(
     said = "UPS does not know this number: Tracking Information Not Found"
     assert any(f"❌ FAILED: CLM-0001 - {said}; next try " in line for line in caplog.messages)
     shown = keyboard(service).does("why", "CLM-0001")
-    assert f"Last error: {said} (not_found)" in shown
+    assert f": {said}." in shown
     assert "Numéro" not in shown + caplog.text
+    french = keyboard(service).does("why", "CLM-0001", "--language", "fr")
+    assert "  CLM-0001 : le transporteur est interrogé à la prochaine exécution : Numéro inconnu" in french
+    assert "Qui peut agir : le client\n" in french
+    assert said not in french.partition("Attempts")[0]
 
 
 def test_what_an_older_version_wrote_is_shown_by_its_kind_and_quoted(service: Service) -> None:
@@ -144,7 +148,7 @@ def test_what_an_older_version_wrote_is_shown_by_its_kind_and_quoted(service: Se
     assert told(service, claim, "fr") == f"numéro inconnu du transporteur : « {old} »"
     assert told(service, claim, "en") == f'number unknown to the carrier: "{old}"'
     shown = keyboard(service).does("why", "CLM-0001")
-    assert f'Last error: number unknown to the carrier: "{old}" (not_found)' in shown
+    assert f'number unknown to the carrier: "{old}"' in shown
     assert f'"{old}" (HTTP ' in shown
 
 

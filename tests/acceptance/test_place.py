@@ -173,14 +173,15 @@ def test_the_place_is_told_in_both_languages_and_as_json(service: Service) -> No
     assert found[fourth].as_json()["expected_at"] is None
     assert (
         f"No claim goes before it; at this pace its turn comes tomorrow at about {hour_of(tomorrow)}."
-        in found[second].standing
+        in found[second].status.sentence
     )
     later = tomorrow + timedelta(days=1)
     assert (
         f"1 claim goes before it; at this pace its turn comes on {ENGLISH.day(later)} at about {hour_of(later)}."
-    ) in found[third].standing
+    ) in found[third].status.sentence
     assert (
-        "2 claims go before it; at this pace its turn does not come within 2 days." in found[fourth].standing
+        "2 claims go before it; at this pace its turn does not come within 2 days."
+        in found[fourth].status.sentence
     )
 
     status = told(service, fourth, "fr")

@@ -68,15 +68,7 @@ def show(visit: Visit) -> Response:
     if found is None:
         return _unknown(visit, reference)
     listed, claim, facts, where = found.listed, found.claim, found.facts, found.position
-    status = ResultSentences(texts.language, texts.zone).status(
-        listed,
-        where,
-        carrier=found.carrier,
-        asked=operations.claims.times_asked(claim),
-        place=facts.place,
-        now=visit.now,
-        evidence=facts.evidence,
-    )
+    status = found.status
     pieces, chosen = facts.evidence.pieces, visit.query.get("piece", "")
     document = find_document(listed, pieces, chosen, visit.settings.pod_dir)
     shown = [_piece(visit, piece, listed, facts.evidence, chosen) for piece in pieces]

@@ -16,7 +16,7 @@ from recours.operations.position import Standing, Why, position
 from recours.operations.records import ListedClaim
 from recours.operations.results import ResultSentences
 from tests.fakes.world import World
-from tests.unit.operations.test_explain import HOUR, NOW, PASSED, POLICY, claim, explained
+from tests.unit.operations.test_explain import HOUR, NOW, PASSED, POLICY, claim
 
 S = Standing
 USED_UP: dict[str, Any] = {"retries_used": 4}
@@ -113,36 +113,29 @@ def test_one_that_was_put_off_waits_until_then(world: World) -> None:
     world.fetch()
     assert world.asked == ["XY000000001FR"]
     told = explain(ListedClaim(world.table["CLM-1"]), Facts(), CATALOG, world.policy, world.now)
-    assert told.standing == (
-        "It is new, and its fetch was postponed: the fetch worker asks the carrier again at 2 Feb 2026, 15:00 CET.",
-    )
+    assert told.sentences == ("CLM-1 waits for its next try on 2 Feb 2026, 15:00 CET.",)
 
 
 # ---------------------------------------------------------------- a lowered --max-retries, for people
 
 
 @pytest.mark.parametrize(
-    ("next_at", "why", "english", "french"),
+    ("next_at", "english", "french"),
     [
         (
             NOW,
-            "the next run of the scheduler gives it up",
             "CLM-1 has no retry left: it is given up by the next run.",
             "CLM-1 : plus aucun essai, la recherche est abandonnée à la prochaine exécution.",
         ),
         (
             LATER,
-            "at its next retry, on 5 Feb 2026, 09:00 CET, it is given up",
             "CLM-1 has no retry left: it is given up on 5 Feb 2026, 09:00 CET.",
             "CLM-1 : plus aucun essai, la recherche est abandonnée le 5 févr. 2026, 09:00 CET.",
         ),
     ],
 )
-def test_one_without_a_retry_left_is_given_up_when_it_is_due(
-    next_at: Any, why: str, english: str, french: str
-) -> None:
+def test_one_without_a_retry_left_is_given_up_when_it_is_due(next_at: Any, english: str, french: str) -> None:
     of = claim(Stage.WAITING, **USED_UP, next_at=next_at)
-    assert explained(of).standing == (f"All of its retries are used (4 of 4): {why}.",)
     where = position(of, NOW, POLICY)
     for language, sentence in {"en": english, "fr": french}.items():
         told = ResultSentences(language, POLICY.zone)
