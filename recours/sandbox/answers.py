@@ -1,32 +1,18 @@
 """What passes between the sandbox and a simulated carrier, and the answers that are the same for all of them."""
 
-import gzip
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum, auto
-from functools import cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from recours.sandbox.scenarios import PROOF, WHEREABOUTS, ParcelState, Scenario
 
-GZIP_BOMB_SIZE = 100_000_000  # bytes, unpacked
-ELSEWHERE = "http://127.0.0.2:9/elsewhere"  # the target of REDIRECT: loopback, the discard port
-
-
-class Manner(Enum):
-    """How an answer is put on the wire."""
-
-    PLAIN = auto()
-    SLOW = auto()  # late
-    DRIP = auto()  # the body one byte at a time
-    DRIP_HEADERS = auto()  # the header one byte at a time
-    TRUNCATED = auto()  # half of the body, then the end of the connection
-    RESET = auto()  # no answer, the connection is reset
-    PADDED = auto()  # followed by 30 MB of blanks
+if TYPE_CHECKING:
+    from socket import socket
+    from threading import Event
 
 
 @dataclass(frozen=True)
@@ -37,7 +23,8 @@ class Answer:
     body: bytes = b""
     content_type: str = "text/plain;charset=UTF-8"
     headers: tuple[tuple[str, str], ...] = ()
-    manner: Manner = Manner.PLAIN
+    # Sends the answer in the server's place and waits no longer than until the event; the connection ends with it.
+    sender: "Callable[[Answer, socket, Event], None] | None" = None
 
 
 @dataclass(frozen=True)
@@ -105,8 +92,8 @@ class SimulatedCarrier(ABC):
         """Understand a request. Raises NotUnderstoodError."""
 
     def answer(self, question: Question, state: ParcelState) -> Answer:
-        """Answer in the carrier's own form. What `ready_made` and `disturbed` cover counts as DELIVERED here."""
-        return self.refusal(question, state) or self.spoilt(self.good(question, state), state)
+        """Answer in the carrier's own form. What `ready_made` covers counts as DELIVERED here."""
+        return self.refusal(question, state) or self.good(question, state)
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         """The error, if the scenario is one."""
@@ -116,10 +103,6 @@ class SimulatedCarrier(ABC):
     @abstractmethod
     def good(self, question: Question, state: ParcelState) -> Answer:
         """The answer that is no error."""
-
-    @abstractmethod
-    def spoilt(self, good: Answer, state: ParcelState) -> Answer:
-        """What no client should choke on, in the carrier's format, if the scenario is that; else the good answer."""
 
     def items_of(self, answer: Answer) -> list[Any] | None:
         """What an answer holds about its one parcel, to be joined with others; None if it is about the whole call."""
@@ -138,8 +121,6 @@ class SimulatedCarrier(ABC):
         if state.scenario is Scenario.RATE_LIMITED:
             wait = state.parcel.retry_after
             return replace(self.too_many_calls(), headers=() if wait is None else (("Retry-After", wait),))
-        if state.scenario is Scenario.GZIP_BOMB:
-            return Answer(200, _gzip_bomb(), "text/xml;charset=UTF-8", (("Content-Encoding", "gzip"),))
         return _READY_MADE.get(state.scenario)
 
     def hides(self, question: Question) -> Collection[Scenario]:
@@ -175,11 +156,6 @@ class GivesTokens(SimulatedCarrier):
         """The answer to a question that asks for a token: one that holds for `life` seconds, or a refusal (None)."""
 
 
-def disturbed(answer: Answer, scenario: Scenario) -> Answer:
-    """The carrier's answer, to be sent in the manner of the scenario."""
-    return replace(answer, manner=_MANNERS.get(scenario, Manner.PLAIN))
-
-
 def in_france(at: datetime) -> datetime:
     """A time as clocks there show it."""
     return at.astimezone(ZoneInfo("Europe/Paris"))
@@ -196,25 +172,9 @@ def account_of(key: str) -> tuple[str, str]:
     return account, password
 
 
-def hostile_text(password: str) -> str:
-    """An error message that forges a log line, drives the terminal, holds a script and repeats the password."""
-    return (
-        "Erreur\r\n2026-02-06 14:00:00 - [INFO] - __main__ - "
-        "✅ SUCCESS: POD fetched for CLM-EVIL after 1 attempts\r\n"
-        f"\x1b[2J\x1b[31m<script>alert(1)</script> password={password}"
-    )
-
-
 def page(status: int, title: str, text: str) -> Answer:
     body = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"
     return Answer(status, body.encode(), "text/html;charset=UTF-8")
-
-
-@cache
-def _gzip_bomb() -> bytes:
-    """Of many members, each of which is unpacked alone: that is made in no time."""
-    block = 1_000_000
-    return gzip.compress(bytes(block)) * (GZIP_BOMB_SIZE // block)
 
 
 _READY_MADE = {
@@ -222,14 +182,4 @@ _READY_MADE = {
     Scenario.MAINTENANCE: page(503, "Service indisponible", "Maintenance en cours."),
     Scenario.BAD_GATEWAY: page(502, "502 Bad Gateway", "The upstream server did not answer."),
     Scenario.EMPTY: Answer(200, b"", "text/xml;charset=UTF-8"),
-    Scenario.REDIRECT: Answer(302, headers=(("Location", ELSEWHERE),)),
-    Scenario.RESET: Answer(200, manner=Manner.RESET),
-}
-
-_MANNERS = {
-    Scenario.SLOW: Manner.SLOW,
-    Scenario.DRIP: Manner.DRIP,
-    Scenario.DRIP_HEADERS: Manner.DRIP_HEADERS,
-    Scenario.TRUNCATED: Manner.TRUNCATED,
-    Scenario.OVERSIZED: Manner.PADDED,
 }

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, hostile_text, in_france
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, ParcelState, Scenario
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, in_france
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
 from recours.sandbox.soap import CONTENT_TYPE, element, elements
 
 PATH = "/tracking-cxf/TrackingServiceWS"
@@ -84,7 +84,6 @@ class Chronopost(soap.SoapCarrier):
     key = "chronopost"
     path = PATH
     credentials = ("CHRONOPOST_ACCOUNT", "CHRONOPOST_PASSWORD")
-    spoilt_field = "errorCode"
     faults: ClassVar[Mapping[Scenario, str]] = {
         Scenario.FAULT_CLIENT: "Unmarshalling Error: the request was refused",
         Scenario.FAULT_SERVER: "Fault occurred while processing.",
@@ -100,7 +99,7 @@ class Chronopost(soap.SoapCarrier):
                 operation,
                 values["skybillNumber"],
                 tracking=True,
-                goes_on=DELIVERED_BY_TRACKING | SLOW_ANSWERS | {Scenario.ACCOUNT_DENIED},
+                goes_on=DELIVERED_BY_TRACKING | {Scenario.ACCOUNT_DENIED},
                 details={"language": language},
             )
         if values["pdf"] not in _BOOLEANS:
@@ -129,13 +128,8 @@ def _bad_request(reason: str) -> NotUnderstoodError:
 
 
 def _result(question: Question, state: ParcelState) -> str:
-    scenario = state.scenario
-    if scenario is Scenario.SYSTEM_ERROR:
+    if state.scenario is Scenario.SYSTEM_ERROR:
         return _error(1, "System Error")  # [D24, KAR]
-    if scenario is Scenario.HOSTILE_TEXT:
-        return _error(1, hostile_text(question.password))
-    if scenario is Scenario.WRONG_TYPE:
-        return element("errorCode", "abc")
     return _tracking(question, state) if question.tracking else _pod(question, state)
 
 

@@ -23,16 +23,14 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
+    SimulatedCarrier,
     account_of,
-    hostile_text,
     in_france,
-    key_of,
 )
 from recours.sandbox.scenarios import (
     ALL_PIECES,
     DELIVERED_BY_TRACKING,
     DOCUMENT_IS_THERE,
-    SLOW_ANSWERS,
     ParcelState,
     Scenario,
 )
@@ -60,8 +58,8 @@ _FORMS: dict[str, dict[str, json_api.Form]] = {
 # The timeline refuses these itself: no other call follows.
 _REFUSED_THERE = {Scenario.AUTH_REFUSED, Scenario.NOT_OURS, Scenario.POD_NEVER}
 _GOES_ON = {
-    "timelineCompany": (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - _REFUSED_THERE,
-    "documents": DOCUMENT_IS_THERE | SLOW_ANSWERS,
+    "timelineCompany": DELIVERED_BY_TRACKING - _REFUSED_THERE,
+    "documents": DOCUMENT_IS_THERE,
 }
 
 _TIMELINE_ERRORS = {
@@ -81,8 +79,6 @@ _DOCUMENT_ERRORS: dict[Scenario, tuple[int, str, str, int | None, str]] = {
     Scenario.POD_LATE: (404, "003", "DOCUMENT NOT FOUND", None, ""),
     Scenario.POD_NONE: (404, "003", "DOCUMENT NOT FOUND", None, ""),
 }
-# These spoil the JSON of the call for the document too.
-_SPOILS_LISTS = frozenset({Scenario.DTD_BOMB, Scenario.INVALID_UTF8, Scenario.WRONG_TYPE})
 # Its list is a good answer without a proof in it.
 _LISTS_NO_PROOF: dict[Scenario, tuple[str, ...]] = {Scenario.POD_NEVER: ("LABEL",), Scenario.POD_UNSAID: ()}
 _BAD_NUMBER = (400, "005", "BODY INVALID", 150, "Numéro de colis invalide")
@@ -112,7 +108,7 @@ _RETURNED = (
 )
 
 
-class Colissimo(json_api.JsonCarrier):
+class Colissimo(SimulatedCarrier):
     key = "colissimo"
     # The better of the two sets; an API key is `key_of` the two.
     credentials = ("COLISSIMO_LOGIN", "COLISSIMO_PASSWORD")
@@ -167,16 +163,14 @@ class Colissimo(json_api.JsonCarrier):
             return _trouble(400, "Bad Request", "The request was refused")
         if scenario is Scenario.FAULT_SERVER:
             return _trouble(500, "Internal Server Error", "Fault occurred while processing")
-        if question.tracking and scenario is Scenario.HOSTILE_TEXT:
-            return _timeline_error("1000", hostile_text(_secret(question)))
         if question.tracking and scenario in _TIMELINE_ERRORS:
             return _timeline_error(*_TIMELINE_ERRORS[scenario])
-        return None if question.tracking else _refused_documents(question, scenario)
+        return None if question.tracking else _refused_documents(scenario)
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         if question.tracking:
             return _timeline(question, state)
-        if question.operation == "document" and state.scenario not in _SPOILS_LISTS:
+        if question.operation == "document":
             return _document(question, state)
         return _list(question, state)
 
@@ -188,13 +182,6 @@ def _refused(reason: str) -> NotUnderstoodError:
 def _trouble(status: int, error: str, message: str) -> Answer:
     """An error in another of the shapes that were seen, for what has no code."""
     return json_api.answer({"error": error, "message": message}, status)
-
-
-def _secret(question: Question) -> str:
-    """What the call showed of our secrets."""
-    if question.details["by"] == "key":
-        return key_of(question.account, question.password)
-    return question.password
 
 
 # ---------------------------------------------------------------- the timeline
@@ -265,12 +252,10 @@ def _naive(at: datetime) -> str:
 # ---------------------------------------------------------------- the documents
 
 
-def _refused_documents(question: Question, scenario: Scenario) -> Answer | None:
+def _refused_documents(scenario: Scenario) -> Answer | None:
     """The error of the list, which the call for the document itself gives too."""
     if scenario is Scenario.SYSTEM_ERROR:
         return _trouble(500, "Internal Server Error", "Erreur système")
-    if scenario is Scenario.HOSTILE_TEXT:
-        return _trouble(500, "Internal Server Error", hostile_text(_secret(question)))
     if scenario is Scenario.ACCOUNT_DENIED:
         return _trouble(403, "Forbidden", "Access denied")
     return _document_error(*_DOCUMENT_ERRORS[scenario]) if scenario in _DOCUMENT_ERRORS else None

@@ -20,13 +20,12 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
+    SimulatedCarrier,
     account_of,
-    hostile_text,
     in_france,
-    key_of,
     page,
 )
-from recours.sandbox.scenarios import ALL_PIECES, DOCUMENT_IS_THERE, SLOW_ANSWERS, ParcelState, Scenario
+from recours.sandbox.scenarios import ALL_PIECES, DOCUMENT_IS_THERE, ParcelState, Scenario
 
 _PATH = "/track/shipments"
 _LINKS = "/webPOD/"
@@ -63,7 +62,7 @@ _NOT_YET = (
 )
 _IMAGES = {Scenario.DELIVERED_PNG: "image/png", Scenario.DELIVERED_GIF: "image/gif"}
 
-_LINKED = DOCUMENT_IS_THERE | {Scenario.POD_UNSAID} | SLOW_ANSWERS
+_LINKED = DOCUMENT_IS_THERE | {Scenario.POD_UNSAID}
 _ERRORS = {
     Scenario.UNKNOWN: (404, "No result found", "No shipment with given tracking number found."),
     Scenario.ACCOUNT_DENIED: (403, "Forbidden", "You are not allowed to use this service."),
@@ -74,7 +73,7 @@ _ERRORS = {
 }
 
 
-class Dhl(json_api.JsonCarrier):
+class Dhl(SimulatedCarrier):
     key = "dhl"
     credentials = ("DHL_API_KEY",)
 
@@ -104,17 +103,10 @@ class Dhl(json_api.JsonCarrier):
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         if not question.tracking:
             return None
-        if state.scenario is Scenario.HOSTILE_TEXT:
-            text = hostile_text(key_of(question.account, question.password))
-            return _problem(500, "Internal Server Error", text)
         return _problem(*_ERRORS[state.scenario]) if state.scenario in _ERRORS else None
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         return _tracking(question, state) if question.tracking else _linked(question, state)
-
-    def spoilt(self, good: Answer, state: ParcelState) -> Answer:
-        """What a link gives is no JSON."""
-        return super().spoilt(good, state) if good.content_type == json_api.CONTENT_TYPE else good
 
 
 def _checked(request: HttpRequest) -> dict[str, str]:

@@ -16,11 +16,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from recours.sandbox import documents, json_api
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, hostile_text, in_france
+from recours.sandbox.answers import (
+    Answer,
+    HttpRequest,
+    NotUnderstoodError,
+    Question,
+    SimulatedCarrier,
+    in_france,
+)
 from recours.sandbox.scenarios import (
     DELIVERED_BY_TRACKING,
     NO_DOCUMENT_IS_THERE,
-    SLOW_ANSWERS,
     ParcelState,
     Scenario,
 )
@@ -79,7 +85,7 @@ _ERRORS = {
 }
 
 
-class DhlExpress(json_api.JsonCarrier):
+class DhlExpress(SimulatedCarrier):
     key = "dhl_express"
     credentials = ("DHL_EXPRESS_API_KEY", "DHL_EXPRESS_API_SECRET")
 
@@ -95,7 +101,7 @@ class DhlExpress(json_api.JsonCarrier):
             operation,
             number,
             tracking=tracking,
-            goes_on=(DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | SLOW_ANSWERS if tracking else (),
+            goes_on=(DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) if tracking else (),
             shown=json_api.basic_account(request),
             details=values | {"instance": _instance(request)},
         )
@@ -110,8 +116,6 @@ class DhlExpress(json_api.JsonCarrier):
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         instance = question.details["instance"]
-        if state.scenario is Scenario.HOSTILE_TEXT:
-            return _problem(instance, 500, "Internal Server Error", hostile_text(question.password))
         return _problem(instance, *_ERRORS[state.scenario]) if state.scenario in _ERRORS else None
 
     def good(self, question: Question, state: ParcelState) -> Answer:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import documents, soap
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, hostile_text, in_france
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, in_france
 from recours.sandbox.json_api import base64_text
 from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
 from recours.sandbox.soap import element, elements
@@ -75,7 +75,6 @@ class Dpd(soap.SoapCarrier):
     path = PATH
     credentials = ("DPD_USER", "DPD_PASSWORD")
     tracks_for_all = False
-    spoilt_field = "DestinationCountry"
     # Without an ErrorId.
     faults: ClassVar[Mapping[Scenario, str]] = {
         Scenario.FAULT_SERVER: "Server was unable to process request.",
@@ -113,8 +112,6 @@ class Dpd(soap.SoapCarrier):
             return _error(*_ERRORS[scenario])
         if question.details["customer"] != _customer_of(question.account):
             return _error(*_CUSTOMER_DENIED)
-        if scenario is Scenario.HOSTILE_TEXT:
-            return soap.fault("soap:Server", hostile_text(question.password))
         return super().refusal(question, state)
 
     def good(self, question: Question, state: ParcelState) -> Answer:
@@ -168,11 +165,10 @@ def _result(question: Question, state: ParcelState) -> str:
         ("Receiver", documents.signatory_of(state) if delivered else ""),
         ("Reference", "CMD-1"),
     ]
-    # The oldest first. WRONG_TYPE: the status is no number.
+    # The oldest first.
     traces = [_trace(code, label, end - before) for code, label, before in _ON_THE_WAY]
     if delivered:
-        code, label = _DELIVERED
-        traces.append(_trace("abc" if state.scenario is Scenario.WRONG_TYPE else code, label, end))
+        traces.append(_trace(*_DELIVERED, end))
     elif state.scenario is Scenario.RETURNED_TO_SENDER:
         traces.append(_trace(*_RETURNED, end))
     return f"{elements(fields)}<Traces>{''.join(traces)}</Traces>{_images(question, state, end)}"

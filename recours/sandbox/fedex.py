@@ -25,10 +25,9 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    hostile_text,
     in_france,
 )
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, ParcelState, Scenario
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
 
 TOKEN = "/oauth/token"  # noqa: S105 (a path)
 TRACKING = "/track/v1/trackingnumbers"
@@ -55,7 +54,7 @@ _FORMS: dict[str, json_api.Form] = {
 }
 
 # The tracking refuses a bad token itself: no other call follows.
-_GOES_ON = (DELIVERED_BY_TRACKING | SLOW_ANSWERS) - {Scenario.AUTH_REFUSED}
+_GOES_ON = DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}
 
 # HTTP status, code, message.
 _Error = tuple[int, str, str]
@@ -130,7 +129,7 @@ _NOT_YET: tuple[_Step, ...] = (
 )
 
 
-class FedEx(json_api.JsonCarrier, GivesTokens):
+class FedEx(GivesTokens):
     key = "fedex"
     credentials = ("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET")
 
@@ -178,8 +177,6 @@ class FedEx(json_api.JsonCarrier, GivesTokens):
         scenario = state.scenario
         if scenario in _ERRORS and not (question.tracking and scenario in _GOES_ON):
             return _error(*_ERRORS[scenario])
-        if scenario is Scenario.HOSTILE_TEXT:
-            return _error(_OWN_ERROR[0], _OWN_ERROR[1], hostile_text(question.bearer))
         if not NUMBER.fullmatch(question.number):
             return _of_number(question.number, {"error": _coded(*_INVALID)})
         return None

@@ -25,10 +25,9 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    hostile_text,
     in_france,
 )
-from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, SLOW_ANSWERS, ParcelState, Scenario
+from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
 
 _TOKEN = "/oauth2/v2/token"  # noqa: S105 (an address)
 _TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
@@ -45,7 +44,7 @@ _LANGUAGES = {"EN", "FR", "DE"}
 _MOST_NUMBERS = 10
 
 # A tracking of these says "delivered", and the token is good.
-_GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | SLOW_ANSWERS | {Scenario.ACCOUNT_DENIED}
+_GOES_ON = (DELIVERED_BY_TRACKING - {Scenario.AUTH_REFUSED}) | {Scenario.ACCOUNT_DENIED}
 
 # Status, code and text of an event, how long before the last one.
 _ON_THE_WAY = (
@@ -66,7 +65,7 @@ _NOT_YET = (
 _WRONG_STATE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.IN_TRANSIT})
 
 
-class Gls(json_api.JsonCarrier, GivesTokens):
+class Gls(GivesTokens):
     key = "gls"
     credentials = ("GLS_CLIENT_ID", "GLS_CLIENT_SECRET")
 
@@ -212,7 +211,6 @@ def _refused_tracking(question: Question, state: ParcelState) -> Answer | None:
         ),
         Scenario.UNKNOWN: _wrong_parcel(number, "E_404_01", "Resource Not Found"),
         Scenario.SYSTEM_ERROR: _wrong_parcel(number, "E_500_01", "Internal Server Error"),
-        Scenario.HOSTILE_TEXT: _wrong_parcel(number, "E_500_01", hostile_text(question.bearer)),
         Scenario.FAULT_CLIENT: _problem(path, 400, "Bad Request", "Failed to read request"),
         Scenario.FAULT_SERVER: _problem(path, 500, "Internal Server Error", "Unexpected error"),
     }
@@ -273,7 +271,6 @@ def _refused_shipit(question: Question, state: ParcelState) -> Answer | None:
         Scenario.NOT_OURS: _refusal(403, "", "Forbidden"),
         Scenario.UNKNOWN: _invalid_field(question.details["field"], question.number),
         Scenario.SYSTEM_ERROR: _refusal(500, "INTERNAL_ERROR", "Internal Server Error"),
-        Scenario.HOSTILE_TEXT: _refusal(500, "INTERNAL_ERROR", hostile_text(question.bearer)),
         Scenario.FAULT_CLIENT: _refusal(400, "", "Bad Request"),
         Scenario.FAULT_SERVER: _refusal(500, "", ""),
     }

@@ -8,14 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, SimulatedCarrier
-from recours.sandbox.scenarios import ParcelState, Scenario
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError
 
 if TYPE_CHECKING:
     from types import UnionType
 
 CONTENT_TYPE = "application/json;charset=UTF-8"
-_NESTED = 200_000  # deeper than a recursive parser can go
 
 
 def answer(tree: Any, status: int = 200, content_type: str = CONTENT_TYPE, **headers: str) -> Answer:
@@ -34,27 +32,6 @@ def part_of(answer: Answer, *path: str) -> Any:
     except (ValueError, RecursionError, TypeError, KeyError):
         return None
     return tree
-
-
-class JsonCarrier(SimulatedCarrier):
-    def spoilt(self, good: Answer, state: ParcelState) -> Answer:
-        """WRONG_TYPE comes in turn as a tree of another shape and as the right one with every value of another type."""
-        if state.scenario is Scenario.DTD_BOMB:
-            return Answer(200, b"[" * _NESTED + b"]" * _NESTED, CONTENT_TYPE)
-        if state.scenario is Scenario.INVALID_UTF8:
-            return Answer(good.status, good.body[:-1] + b', "label": "Livr\xe9"}', CONTENT_TYPE)
-        if state.scenario is Scenario.WRONG_TYPE:
-            return answer({"livres": [{"id": 7}]} if state.tries % 2 == 0 else retyped(json.loads(good.body)))
-        return good
-
-
-def retyped(tree: Any) -> Any:
-    """The same names, and every value of another type."""
-    if isinstance(tree, dict):
-        return {name: retyped(value) for name, value in tree.items()}
-    if isinstance(tree, list):
-        return {"item": [retyped(value) for value in tree]}
-    return 7 if isinstance(tree, str) else [tree]
 
 
 def needs(request: HttpRequest, method: str, refusal: Answer) -> None:

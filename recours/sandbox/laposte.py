@@ -23,10 +23,9 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
+    SimulatedCarrier,
     account_of,
-    hostile_text,
     in_france,
-    key_of,
 )
 from recours.sandbox.scenarios import ParcelState, Scenario
 
@@ -61,7 +60,7 @@ _SENT_BACK = (
 _STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de livraison", "Livré")
 
 
-class LaPoste(json_api.JsonCarrier):
+class LaPoste(SimulatedCarrier):
     key = "laposte"
     credentials = ("LAPOSTE_API_KEY",)
 
@@ -118,10 +117,6 @@ class LaPoste(json_api.JsonCarrier):
             return _functional(404, _UNKNOWN, number, language)
         if scenario is Scenario.SYSTEM_ERROR:
             return _functional(500, "Erreur système", number, language)
-        if scenario is Scenario.HOSTILE_TEXT:
-            return _functional(
-                500, hostile_text(key_of(question.account, question.password)), number, language
-            )
         return _gateway(*_GATEWAY_ERRORS[scenario]) if scenario in _GATEWAY_ERRORS else None
 
     def good(self, question: Question, state: ParcelState) -> Answer:

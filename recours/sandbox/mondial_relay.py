@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from recours.sandbox import soap
-from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, hostile_text, in_france
+from recours.sandbox.answers import Answer, HttpRequest, NotUnderstoodError, Question, in_france
 from recours.sandbox.scenarios import ParcelState, Scenario
 from recours.sandbox.soap import elements
 
@@ -40,8 +40,6 @@ _STATS = {
     Scenario.NOT_OURS: "94",
     Scenario.AUTH_REFUSED: "97",
     Scenario.SYSTEM_ERROR: "99",
-    Scenario.HOSTILE_TEXT: "99",
-    Scenario.WRONG_TYPE: "abc",
 }
 _DELIVERED, _ON_ITS_WAY = "82", "81"
 _DENIED = ("95", "96")  # in turn
@@ -62,7 +60,6 @@ class MondialRelay(soap.SoapCarrier):
     path = PATH
     credentials = ("MONDIAL_RELAY_ENSEIGNE", "MONDIAL_RELAY_PRIVATE_KEY")
     tracks_for_all = False
-    spoilt_field = "Libelle01"
     faults: ClassVar[Mapping[Scenario, str]] = {
         Scenario.FAULT_CLIENT: "Server was unable to read request.",
         Scenario.FAULT_SERVER: "Server was unable to process request.",
@@ -101,9 +98,7 @@ class MondialRelay(soap.SoapCarrier):
         scenario = state.scenario
         if scenario is Scenario.ACCOUNT_DENIED:
             return _answer(_DENIED[state.tries % 2])
-        # The key is not sent: what could leak of it is the signature.
-        hostile = hostile_text(question.details["security"]) if scenario is Scenario.HOSTILE_TEXT else ""
-        return _answer(_STATS[scenario], hostile) if scenario in _STATS else super().refusal(question, state)
+        return _answer(_STATS[scenario]) if scenario in _STATS else super().refusal(question, state)
 
     def good(self, question: Question, state: ParcelState) -> Answer:
         """The events, the oldest first. A parcel on its way has not come to its relay."""

@@ -1,9 +1,7 @@
 """The sandbox: an HTTP server on loopback behind which all simulated carriers stand."""
 
-import os
 import socket
 import socketserver
-import struct
 import sys
 import threading
 import time
@@ -20,56 +18,17 @@ from recours.sandbox.answers import (
     Answer,
     GivesTokens,
     HttpRequest,
-    Manner,
     NotUnderstoodError,
     Question,
     SimulatedCarrier,
-    disturbed,
 )
 from recours.sandbox.registry import simulated_carriers
-from recours.sandbox.scenarios import Parcel, ParcelState, Scenario, ScriptProgress, parcel_for
+from recours.sandbox.scenarios import Parcel, ParcelState, Scenario, ScriptProgress, Step, parcel_for
 
-PADDING = 30_000_000  # bytes of blanks after an oversized answer
-_BLOCK = 64 * 1024
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}  # some carriers have statuses of their own
 
 
-@dataclass(frozen=True)
-class Wire:
-    """One connection, and the paces of the slow manners in seconds. Every wait ends when `stopping` is set."""
-
-    connection: socket.socket
-    stopping: threading.Event
-    late: float
-    drip: float
-
-    def send(self, answer: Answer, *, last: bool) -> bool:
-        """Send an answer and say whether the connection can serve another request.
-
-        `last` announces the end of the connection. RESET is not for here. Raises OSError if the client is gone.
-        """
-        manner, body = answer.manner, answer.body
-        if manner is Manner.SLOW and self.stopping.wait(self.late):
-            return False
-        extra = PADDING if manner is Manner.PADDED else 0
-        head = _head_of(answer, len(body) + extra, last=last)
-        at_once = {
-            Manner.TRUNCATED: head + body[: len(body) // 2],
-            Manner.DRIP: head,
-            Manner.DRIP_HEADERS: b"",
-        }
-        dripped = {Manner.DRIP: body, Manner.DRIP_HEADERS: head + body}.get(manner, b"")
-        self.connection.sendall(at_once.get(manner, head + body))
-        for n in range(len(dripped)):
-            self.connection.sendall(dripped[n : n + 1])
-            if self.stopping.wait(self.drip):
-                return False
-        for sent in range(0, extra, _BLOCK):
-            self.connection.sendall(b" " * min(_BLOCK, extra - sent))
-        return not last and manner is not Manner.TRUNCATED
-
-
-def _head_of(answer: Answer, length: int, *, last: bool) -> bytes:
+def head_of(answer: Answer, length: int, *, last: bool) -> bytes:
     """The status line and the headers, up to the empty line."""
     lines = [
         f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, 'Refused')}",
@@ -109,7 +68,7 @@ class Call:
     operation: str
     number: str
     account: str
-    scenario: Scenario | None
+    scenario: Step | None
 
 
 @dataclass(frozen=True)
@@ -140,8 +99,7 @@ class Sandbox:
     (passwords by account: each is one at every carrier), `without_documents` (carrier and account: it may track, and its calls
     for documents are refused like a wrong password), `limits` (by carrier and account; none is there at first),
     `arrange` (what becomes of the items of an answer about several parcels), `tokens` (that were given out: delete one
-    and it is refused), `token_seconds` (how long new ones hold), `latency`, and in real seconds `slow_seconds` (SLOW)
-    and `drip_seconds` (a byte of DRIP).
+    and it is refused), `token_seconds` (how long new ones hold) and `latency`.
     """
 
     def __init__(
@@ -158,8 +116,6 @@ class Sandbox:
         self.latency = latency
         # Nobody promises the order of the request.
         self.arrange: Callable[[list[Any]], list[Any]] = lambda items: items[::-1]
-        self.slow_seconds = 5.0
-        self.drip_seconds = 1.0
         self._now = now
         self._port = port
         self._carriers = simulated_carriers()
@@ -219,11 +175,7 @@ class Sandbox:
         if question.asks_token and isinstance(carrier, GivesTokens):
             return self._token(carrier, question)
         states = self._record(carrier, question)
-        answers = [
-            # A wrong password is AUTH_REFUSED by now, which is nothing ready-made.
-            carrier.ready_made(state) or disturbed(carrier.answer(alone, state), state.scenario)
-            for alone, state in states
-        ]
+        answers = [_played(carrier, alone, state) for alone, state in states]
         return self._together(carrier, answers) if question.also else answers[0]
 
     def _together(self, carrier: SimulatedCarrier, answers: list[Answer]) -> Answer:
@@ -234,8 +186,8 @@ class Sandbox:
             if found is None:
                 return answer
             items += found
-        manners = (answer.manner for answer in answers if answer.manner is not Manner.PLAIN)
-        return replace(carrier.joined(self.arrange(items)), manner=next(manners, Manner.PLAIN))
+        sender = next((answer.sender for answer in answers if answer.sender), None)
+        return replace(carrier.joined(self.arrange(items)), sender=sender)
 
     def environment(self, *keys: str) -> dict[str, str]:
         """The settings by which clients use the simulated carriers: addresses and the first account's credentials.
@@ -299,7 +251,7 @@ class Sandbox:
             numbers = (question.number, *question.also)
             limited = self._limited(carrier, account or "", at)
             states = [limited or self._state(carrier, question, number, account, at) for number in numbers]
-            scenario = None if question.also else states[0].scenario
+            scenario = None if question.also else states[0].override or states[0].scenario
             shown = account or question.account
             self.calls.append(Call(at, carrier.key, question.operation, ",".join(numbers), shown, scenario))
             return [
@@ -330,11 +282,17 @@ class Sandbox:
             f"{carrier.key}/{number}",
             script,
             at,
-            tracking=question.tracking,
             goes_on=question.goes_on,
             refused=account is None or not has_right,
             hidden=None if is_owner else carrier.hides(question),
         )
+
+
+def _played(carrier: SimulatedCarrier, question: Question, state: ParcelState) -> Answer:
+    """The answer about one parcel. A wrong password is AUTH_REFUSED by now, which is nothing ready-made."""
+    if state.override is not None:
+        return state.override.answer(carrier, question, state)
+    return carrier.ready_made(state) or carrier.answer(question, state)
 
 
 class _Server(ThreadingHTTPServer):
@@ -401,16 +359,12 @@ class _Handler(BaseHTTPRequestHandler):
             answer = replace(answer, body=b"")
         if stopping.wait(max(0.0, due - time.monotonic())):
             self.close_connection = True
-        elif answer.manner is Manner.RESET:
+        elif answer.sender:
             self.close_connection = True
-            self.rfile.close()  # else the connection would stay open with it
-            # Closed at once, so that the client sees a reset. Windows has two shorts where the others have two ints.
-            linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self.connection.close()
+            answer.sender(answer, self.connection, stopping)
         else:
-            wire = Wire(self.connection, stopping, box.slow_seconds, box.drip_seconds)
-            self.close_connection = not wire.send(answer, last=self.close_connection)
+            head = head_of(answer, len(answer.body), last=self.close_connection)
+            self.connection.sendall(head + answer.body)
 
     def _answer(self) -> Answer:
         box = self.server.box

@@ -136,18 +136,8 @@ def element(name: str, value: str | int | bool) -> str:
     return f"<{name}>{escaped(text)}</{name}>"
 
 
-_LAUGHS = 9  # each a tenfold of the one before: a billion in the end
-
-
 class SoapCarrier(SimulatedCarrier):
-    spoilt_field: ClassVar[str]  # an element of each good answer
     faults: ClassVar[Mapping[Scenario, str]]  # what it says when it answers with one
-
-    def answer(self, question: Question, state: ParcelState) -> Answer:
-        """As every carrier's; WRONG_TYPE comes in turn as XML that is no answer of a SOAP service, and as the carrier has it."""
-        if state.scenario is Scenario.WRONG_TYPE and state.tries % 2 == 0:
-            return Answer(200, b'<?xml version="1.0"?><catalogue><livre id="7"/></catalogue>', CONTENT_TYPE)
-        return super().answer(question, state)
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         """FAULT_CLIENT blames the request, any other the server."""
@@ -156,20 +146,6 @@ class SoapCarrier(SimulatedCarrier):
             return None
         code = "soap:Client" if state.scenario is Scenario.FAULT_CLIENT else "soap:Server"
         return fault(code, self.faults[state.scenario])
-
-    def spoilt(self, good: Answer, state: ParcelState) -> Answer:
-        start = f"<{self.spoilt_field}>".encode()
-        if state.scenario is Scenario.DTD_BOMB:  # each entity is ten times the one before
-            entities = ['<!ENTITY laugh0 "lol">']
-            entities += [f'<!ENTITY laugh{n} "{f"&laugh{n - 1};" * 10}">' for n in range(1, _LAUGHS + 1)]
-            head = f'<?xml version="1.0"?><!DOCTYPE bomb [{"".join(entities)}]>'.encode()
-            body = head + good.body.replace(start, start + f"&laugh{_LAUGHS};".encode(), 1)
-            return Answer(200, body, CONTENT_TYPE)
-        if (
-            state.scenario is Scenario.INVALID_UTF8
-        ):  # Latin-1, which old services send under the name of UTF-8
-            return Answer(200, good.body.replace(start, start + b"Livr\xe9", 1), CONTENT_TYPE)
-        return good
 
 
 def response(operation: str, namespace: str, result: str) -> Answer:

@@ -26,7 +26,6 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    hostile_text,
     in_france,
 )
 from recours.sandbox.scenarios import ALL_PIECES, NO_DOCUMENT_IS_THERE, ParcelState, Scenario
@@ -91,7 +90,7 @@ _GOING_BACK: _Step = ("X", "035", "RS", "Retour à l'expéditeur en cours", time
 _BACK: _Step = ("D", "034", "RS", "Retourné à l'expéditeur", timedelta())
 
 
-class Ups(json_api.JsonCarrier, GivesTokens):
+class Ups(GivesTokens):
     key = "ups"
     credentials = ("UPS_CLIENT_ID", "UPS_CLIENT_SECRET")
 
@@ -138,8 +137,6 @@ class Ups(json_api.JsonCarrier, GivesTokens):
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
         if state.scenario in _ERRORS:
             return _error(*_ERRORS[state.scenario])
-        if state.scenario is Scenario.HOSTILE_TEXT:
-            return _error(500, "500", hostile_text(question.bearer))
         if state.scenario is Scenario.UNKNOWN:  # HTTP 200, and a warning in place of a package
             return _shipment(
                 question, warnings=[{"code": "TW0001", "message": "Tracking Information Not Found"}]

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from recours.sandbox import Parcel, Sandbox, Scenario
+from recours.sandbox import Parcel, Sandbox
+from tests.fakes.hostile import AnyStep
 from tests.planted import MARK
 from tests.processes.commands import Done, worker
 
@@ -155,7 +156,7 @@ class World:
 
     # ---------------------------------------------------------------- the carrier
 
-    def parcel(self, *steps: Scenario, **more: Any) -> str:
+    def parcel(self, *steps: AnyStep, **more: Any) -> str:
         """A new number with this script."""
         number = a_number()
         self.box.parcels[number] = Parcel(steps, **more)

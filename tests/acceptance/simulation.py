@@ -12,11 +12,12 @@ from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
-from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Parcel, Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import HttpLimits, Settings
 from recours.wiring.databases import Opened, create_embedded, open_database
 from recours.wiring.workers import make_worker
+from tests.fakes.hostile import AnyStep
 
 TURNS = (1, 7, 31, 103)  # hours after its failure: when a claim is due for each of four attempts
 FAILED_AT = datetime(2026, 2, 2, 6, 0, 20, tzinfo=UTC)
@@ -53,7 +54,7 @@ class Service:
         return replace(self._settings, http=self.http)
 
     def add(
-        self, *steps: Scenario, carrier: str = "Chronopost", number: str | None = None, **columns: Any
+        self, *steps: AnyStep, carrier: str = "Chronopost", number: str | None = None, **columns: Any
     ) -> int:
         """A failed claim whose parcel answers so; returns its id."""
         self._count += 1

@@ -12,10 +12,15 @@ from recours.carriers.registry import CATALOG
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.settings.model import HttpLimits
 from tests.acceptance.simulation import Service
+from tests.fakes.hostile import AnyStep, Attack, Pace
 
 S = Scenario
 EACH = 50
-OUT_OF_ORDER = {"chronopost": S.MAINTENANCE, "dhl_express": S.SLOW, "gls": S.DELIVERED}
+OUT_OF_ORDER: dict[str, AnyStep] = {
+    "chronopost": S.MAINTENANCE,
+    "dhl_express": Attack.SLOW,
+    "gls": S.DELIVERED,
+}
 WITHOUT_DOCUMENTS = {key for key, spec in CATALOG.specs.items() if not spec.issues_documents}
 WELL = {*CATALOG.specs} - {*OUT_OF_ORDER} - WITHOUT_DOCUMENTS - {"ups", "dhl"}
 
@@ -31,7 +36,6 @@ def closed_port() -> int:
 def service(tmp_path: Path) -> Iterator[Service]:
     clock = SimulatedClock()
     with Sandbox(now=clock.now) as box:
-        box.slow_seconds = 5.0
         service = Service(
             tmp_path,
             box,
@@ -91,12 +95,14 @@ def test_each_fails_alone_and_the_others_lose_nothing(service: Service) -> None:
 
 
 @pytest.mark.full("days of runs: the rules and the queue are tested without them")
-def test_the_next_run_takes_up_what_was_left_behind(service: Service) -> None:
+def test_the_next_run_takes_up_what_was_left_behind(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_claims(service)
     service.run(batch_size=10_000)
     for name in ("UPS_CLIENT_SECRET", "GLS_BASE_URL"):
         service.environment[name] = service.box.environment()[name]
-    service.box.slow_seconds = 0.0
+    monkeypatch.setattr(Pace, "late", 0.0)
     service.box.calls.clear()
     service.run(batch_size=10_000)
     calls = Counter(call.carrier for call in service.box.calls)

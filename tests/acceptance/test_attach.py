@@ -21,6 +21,7 @@ from recours.sandbox import Scenario
 from recours.sandbox.documents import proof_pdf, signature_png
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
+from tests.fakes.hostile import Attack, Pace
 from tests.processes.forks import ROOT
 from tests.rows import row
 
@@ -347,12 +348,12 @@ def test_a_claim_that_a_run_is_fetching_is_refused_and_one_that_nobody_enrolled_
 
 
 def test_a_run_that_waits_for_the_carrier_keeps_its_claim_and_its_answer(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+    person: Person, service: Service, file: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = "XY001234567FR"
-    reference = f"CLM-{service.add(Scenario.SLOW, number=number, failed_at=ago(3)):04}"
+    reference = f"CLM-{service.add(Attack.SLOW, number=number, failed_at=ago(3)):04}"
     service.clock.advance(datetime.now(UTC) - service.clock.now())
-    service.box.slow_seconds = 6
+    monkeypatch.setattr(Pace, "late", 6)
     with ThreadPoolExecutor(1) as beside:
         run = beside.submit(service.run)
         until = monotonic() + 20

@@ -37,6 +37,7 @@ from tests.acceptance.bad_input_world import (
     lost_claims,
     were_used_up,
 )
+from tests.fakes.hostile import AnyStep, Attack
 from tests.processes.commands import recours
 
 
@@ -226,7 +227,7 @@ def option(name: str, value: str, *says: str) -> Case:
     return case(f"{name} {value!r}", 2, name, *says, options=(name, value))
 
 
-def played(*steps: Scenario) -> Prepare:
+def played(*steps: AnyStep) -> Prepare:
     """The sandbox treats the parcel so."""
     return lambda world: world.sql("UPDATE claims SET tracking_number = ? WHERE id = 1", world.parcel(*steps))
 
@@ -287,10 +288,10 @@ CASES = [
          prepare=lambda world: world.log_dir.write_text("in the way")),
     case("a file in place of the document folder", 1, "Documents cannot be stored in", "File exists",
          "No carrier is called before that is mended", prepare=lambda world: world.pod_dir.write_text("in the way")),
-    case("a gzip bomb", 0, "Chronopost sent more than 20 MB", prepare=played(Scenario.GZIP_BOMB), memory_mb=600, calls=True),
+    case("a gzip bomb", 0, "Chronopost sent more than 20 MB", prepare=played(Attack.GZIP_BOMB), memory_mb=600, calls=True),
     case("an answer that grows to gigabytes", 0, "an answer that cannot be read (HTTP 200)",
-         prepare=played(Scenario.DTD_BOMB), memory_mb=600, calls=True),
-    case("a hostile text", 0, "Chronopost reports an internal error: Erreur", prepare=played(Scenario.HOSTILE_TEXT),
+         prepare=played(Attack.DTD_BOMB), memory_mb=600, calls=True),
+    case("a hostile text", 0, "Chronopost reports an internal error: Erreur", prepare=played(Attack.HOSTILE_TEXT),
          calls=True),
     case("a letter for a document", 0, "is no document: it is neither PDF", prepare=played(Scenario.NOT_A_DOCUMENT),
          calls=True),

@@ -16,6 +16,7 @@ from recours.wiring.one_claim import status_of
 from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
+from tests.fakes.hostile import Attack
 
 S = Scenario
 # What a carrier says of a parcel, or of itself; one of each does not close it.
@@ -25,7 +26,7 @@ REFUSALS = (
     S.POD_NEVER,
     S.RETURNED_TO_SENDER,
     S.SYSTEM_ERROR,
-    S.HOSTILE_TEXT,
+    Attack.HOSTILE_TEXT,
     S.NOT_OURS,
 )
 CLOSING = (S.AUTH_REFUSED, S.RATE_LIMITED)

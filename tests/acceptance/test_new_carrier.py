@@ -25,7 +25,7 @@ CASES["acme"] = Cases(
     otherwise={S.EMPTY_POD: K.BAD_RESPONSE},
     known_otherwise=dict.fromkeys((S.IN_TRANSIT, S.RETURNED_TO_SENDER), PDF_TYPE),  # it gives proofs of any parcel
     wrong_type=(K.NOT_DELIVERED_YET, K.BAD_RESPONSE),
-    unknown_in=frozenset({S.WRONG_TYPE}),
+    unknown_in=frozenset({Attack.WRONG_TYPE}),
     place=None,
     label=None,
 )

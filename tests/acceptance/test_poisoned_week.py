@@ -14,6 +14,7 @@ from recours.runs.retry import PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import START
+from tests.fakes.hostile import AnyStep, Attack
 
 pytestmark = pytest.mark.full(
     "a week of runs for each poison: tests/acceptance/test_all_carriers.py has a run"
@@ -34,19 +35,19 @@ _POISONS = (
     _S.AUTH_REFUSED,
     _S.FAULT_SERVER,
     _S.SYSTEM_ERROR,
-    _S.HOSTILE_TEXT,
+    Attack.HOSTILE_TEXT,
     _S.HTML,
     _S.EMPTY,
-    _S.TRUNCATED,
-    _S.WRONG_TYPE,
-    _S.INVALID_UTF8,
-    _S.DTD_BOMB,
-    _S.RESET,
+    Attack.TRUNCATED,
+    Attack.WRONG_TYPE,
+    Attack.INVALID_UTF8,
+    Attack.DTD_BOMB,
+    Attack.RESET,
     _S.BROKEN_PDF,
 )
 
 
-def week(poison: Scenario | None) -> dict[str, Any]:
+def week(poison: AnyStep | None) -> dict[str, Any]:
     """What became of the healthy claims, and when they were asked about, in hours."""
     clock = SimulatedClock(START)
     with TemporaryDirectory() as folder, Sandbox(now=clock.now) as box:
@@ -77,7 +78,7 @@ def _claims(service: Service) -> dict[str, tuple[int, str]]:
     return found
 
 
-def _poison(service: Service, poison: Scenario) -> None:
+def _poison(service: Service, poison: AnyStep) -> None:
     """The most urgent claims of all: the oldest, with the nearest deadline."""
     old, soon = FAILED_AT - timedelta(days=2), (FAILED_AT + timedelta(days=9)).date()
     for key in CATALOG.specs:
@@ -101,7 +102,7 @@ def undisturbed() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("poison", _POISONS)
-def test_one_poisoned_claim_at_each_carrier_stops_no_other(poison: Scenario) -> None:
+def test_one_poisoned_claim_at_each_carrier_stops_no_other(poison: AnyStep) -> None:
     wanted = undisturbed()
     assert {fate[0] for fate in wanted.values()} == {"success", "failed"}
     found = week(poison)

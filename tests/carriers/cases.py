@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from recours.core.appraisal import EvidenceKind
 from recours.core.errors import ErrorKind
 from recours.sandbox import Scenario
+from tests.fakes.hostile import AnyStep, Attack
 from tests.fakes.simulated import NO_DOCUMENT, PDF_TYPE, PNG_TYPE
 
 S, K = Scenario, ErrorKind
 _LETTER, _SIGNATURE, _PHOTO = EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO
 
 # The kind of a failure, the type of a document, or NO_DOCUMENT.
-Results = Mapping[Scenario, ErrorKind | str]
+Results = Mapping[Any, ErrorKind | str]  # by scenarios and attacks
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Cases:
     known_otherwise: Results = field(default_factory=dict)
     # What the second of its answers of a wrong type is read as; and the same about a known delivery.
     wrong_type: tuple[ErrorKind, ErrorKind] = (K.BAD_RESPONSE, K.BAD_RESPONSE)
-    calls_in: Mapping[Scenario, tuple[str, ...]] = field(default_factory=dict)  # other calls than usual
-    unknown_in: frozenset[Scenario] = frozenset()  # a code of no table may be told
+    calls_in: Mapping[Any, tuple[str, ...]] = field(default_factory=dict)  # other calls than usual
+    unknown_in: frozenset[AnyStep] = frozenset()  # a code of no table may be told
     document: str = PDF_TYPE
     pieces: tuple[EvidenceKind, ...] = (_LETTER,)  # of the fullest answer
     place: str | None = "LILLE"
@@ -70,7 +72,7 @@ CASES: dict[str, Cases] = {
         calls_in=dict.fromkeys(
             (S.POD_UNSAID, S.BAD_BASE64, S.NOT_A_DOCUMENT, S.EMPTY_POD, S.POD_IMAGE_ONLY), _AGAIN
         ),
-        unknown_in=frozenset({S.WRONG_TYPE}),
+        unknown_in=frozenset({Attack.WRONG_TYPE}),
         place="LILLE CHRONOPOST",
         label="Livré",
     ),
@@ -90,7 +92,7 @@ CASES: dict[str, Cases] = {
                 (S.FULL_EVIDENCE, S.PARTLY_HOLLOW), ("timelineCompany", "documents", "document", "document")
             ),
         },
-        unknown_in=frozenset({S.WRONG_TYPE}),
+        unknown_in=frozenset({Attack.WRONG_TYPE}),
         pieces=(_LETTER, _PHOTO),
         place="LILLE PFC",
         label="Votre colis est livré.",
@@ -100,7 +102,7 @@ CASES: dict[str, Cases] = {
         ("idships",),
         tells_signatory=False,
         not_ours=K.POD_NEVER_AVAILABLE,  # it tells anybody all that it tells
-        unknown_in=frozenset({S.FAULT_CLIENT, S.WRONG_TYPE}),
+        unknown_in=frozenset({S.FAULT_CLIENT, Attack.WRONG_TYPE}),
         pieces=(),
         place=None,
         label="Votre colis est livré.",
@@ -131,9 +133,9 @@ CASES: dict[str, Cases] = {
         ("shipments", "webPOD"),
         not_ours=K.POD_NOT_AVAILABLE_YET,  # the service knows no owners
         # Whatever else a link gives is no document yet.
-        otherwise=dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT, S.OVERSIZED), K.POD_NOT_AVAILABLE_YET),
+        otherwise=dict.fromkeys((S.BAD_BASE64, S.NOT_A_DOCUMENT), K.POD_NOT_AVAILABLE_YET),
         calls_in={
-            **dict.fromkeys((S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.NOT_OURS, S.OVERSIZED), ("shipments",)),
+            **dict.fromkeys((S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.NOT_OURS), ("shipments",)),
             **dict.fromkeys((S.FULL_EVIDENCE, S.PARTLY_HOLLOW), ("shipments", "webPOD", "webPOD")),
         },
         pieces=(_LETTER, _SIGNATURE),
@@ -157,7 +159,7 @@ CASES: dict[str, Cases] = {
         not_ours=K.NOT_FOUND,
         otherwise={S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET},  # no source tells the number of that status
         wrong_type=(K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET),  # a code that is no number
-        unknown_in=frozenset({S.WRONG_TYPE, S.RETURNED_TO_SENDER}),
+        unknown_in=frozenset({Attack.WRONG_TYPE, S.RETURNED_TO_SENDER}),
         pieces=(_LETTER, _SIGNATURE),
     ),
     "gls": Cases(
@@ -181,7 +183,7 @@ CASES: dict[str, Cases] = {
         ("WSI2_TracingColisDetaille",),
         tells_signatory=False,
         not_ours=K.NOT_FOUND,
-        unknown_in=frozenset({S.WRONG_TYPE}),
+        unknown_in=frozenset({Attack.WRONG_TYPE}),
         pieces=(),
         label="Colis livré au destinataire",
     ),

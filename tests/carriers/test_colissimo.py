@@ -37,6 +37,7 @@ from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, raw
 from tests.fakes.checks import as_failure, result
+from tests.fakes.hostile import AnyStep, Attack
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -739,7 +740,7 @@ SIMULATED_BY_KEY = {"COLISSIMO_API_KEY": key_of(ACCOUNT, PASSWORD)}
 S = Scenario
 
 
-def a_session(*steps: Scenario, settings: Mapping[str, str] = SIMULATED_BY_PASSWORD) -> SandboxSession:
+def a_session(*steps: AnyStep, settings: Mapping[str, str] = SIMULATED_BY_PASSWORD) -> SandboxSession:
     return SandboxSession(Colissimo(settings), NUMBER, *steps)
 
 
@@ -775,7 +776,7 @@ def test_a_document_is_given_only_for_what_the_list_says() -> None:
 def test_hostile_words_repeat_what_was_shown_and_forge_nothing() -> None:
     for settings, secret in ((SIMULATED_BY_PASSWORD, PASSWORD), (SIMULATED_BY_KEY, f"{ACCOUNT}-{PASSWORD}")):
         for known in (None, KNOWN):
-            failure = as_failure(a_session(S.HOSTILE_TEXT, settings=settings).fetch(known))
+            failure = as_failure(a_session(Attack.HOSTILE_TEXT, settings=settings).fetch(known))
             assert f"password={secret}" in failure.message
             assert failure.message.isprintable()
 

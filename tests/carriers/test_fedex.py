@@ -957,7 +957,7 @@ def test_the_simulated_services_read_the_calls_of_the_documents() -> None:
     )
     assert (tracking.number, tracking.bearer, tracking.tracking) == (NUMBER, "tok", True)
     assert S.AUTH_REFUSED not in tracking.goes_on
-    assert {S.DELIVERED, S.NOT_OURS, S.POD_LATE, S.SLOW} <= set(tracking.goes_on)
+    assert {S.DELIVERED, S.NOT_OURS, S.POD_LATE} <= set(tracking.goes_on)
     assert (pod.number, pod.bearer, pod.tracking, tuple(pod.goes_on)) == (NUMBER, "tok", False, ())
     assert read(other_headers(TRACKING_CALL, Authorization=None)).bearer == "none"
 

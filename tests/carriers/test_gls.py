@@ -34,6 +34,7 @@ from recours.sandbox.gls import Gls as SimulatedGls
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, b64, in_lines, raw, response
 from tests.fakes.checks import as_failure
+from tests.fakes.hostile import Attack
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -666,8 +667,10 @@ def test_credentials_may_come_in_the_form() -> None:
 def test_headers_of_the_simulated_shipit_can_be_sent() -> None:
     body = b'{"ParcelNumber": "12345678901"}'
     question = SIMULATED.read(HttpRequest("POST", f"{SHIPIT}parcelpod", TYPED, body))
-    for scenario in (S.HOSTILE_TEXT, S.POD_LATE, S.NOT_OURS, S.UNKNOWN, S.FAULT_CLIENT):
-        for _, value in SIMULATED.answer(question, parcel_state(scenario, NUMBER, tracking=False)).headers:
+    hostile = Attack.HOSTILE_TEXT.answer(SIMULATED, question, parcel_state(S.DELIVERED, NUMBER))
+    refusals = (S.POD_LATE, S.NOT_OURS, S.UNKNOWN, S.FAULT_CLIENT)
+    for answer in (hostile, *(SIMULATED.answer(question, parcel_state(one, NUMBER)) for one in refusals)):
+        for _, value in answer.headers:
             assert value.isprintable()
             value.encode("latin-1")
 

@@ -20,6 +20,7 @@ from recours.sandbox.registry import simulated_carriers
 from tests.carriers.answers import answered, file_of
 from tests.carriers.cases import CASES
 from tests.fakes.checks import as_failure, result
+from tests.fakes.hostile import EVERY_STEP, AnyStep, Attack
 from tests.fakes.simulated import (
     ACCOUNT,
     DELIVERED_AT,
@@ -45,26 +46,26 @@ WITH_TOKENS = [key for key in CARRIERS if CASES[key].has_tokens]
 of_every_carrier = pytest.mark.parametrize("carrier", CARRIERS)
 
 
-def a_session(carrier: str, *steps: Scenario, retry_after: str | None = "120") -> SandboxSession:
+def a_session(carrier: str, *steps: AnyStep, retry_after: str | None = "120") -> SandboxSession:
     number = quiet_sandbox().example(carrier, "99", 1)
     return SandboxSession(client_of(carrier), number, *steps, retry_after=retry_after)
 
 
-def expected(carrier: str, scenario: Scenario, turn: int = 0) -> ErrorKind | str:
+def expected(carrier: str, scenario: AnyStep, turn: int = 0) -> ErrorKind | str:
     """What comes of a parcel's second fetch in the scenario, if `turn` is 1."""
     cases = CASES[carrier]
     if scenario is S.NOT_OURS:
         return cases.not_ours
-    if scenario is S.WRONG_TYPE and turn:
+    if scenario is Attack.WRONG_TYPE and turn:
         return cases.wrong_type[0]
     usual = USUAL if CATALOG.specs[carrier].issues_documents else USUAL_STATUS
     found = cases.otherwise.get(scenario, usual[scenario])
     return cases.document if found == PDF_TYPE else found
 
 
-def expected_of_known(carrier: str, scenario: Scenario, turn: int) -> ErrorKind | str:
+def expected_of_known(carrier: str, scenario: AnyStep, turn: int) -> ErrorKind | str:
     cases = CASES[carrier]
-    if scenario is S.WRONG_TYPE and turn:
+    if scenario is Attack.WRONG_TYPE and turn:
         return cases.wrong_type[1]
     return cases.known_otherwise.get(scenario, expected(carrier, scenario))
 
@@ -81,9 +82,9 @@ def test_a_carrier_without_documents_is_asked_for_the_status_alone(carrier: str)
     assert CATALOG.specs[carrier].issues_documents is not issubclass(CLIENTS[carrier], StatusClient)
 
 
-@pytest.mark.parametrize("scenario", Scenario)
+@pytest.mark.parametrize("scenario", EVERY_STEP)
 @of_every_carrier
-def test_what_comes_of_a_scenario(carrier: str, scenario: Scenario) -> None:
+def test_what_comes_of_a_scenario(carrier: str, scenario: AnyStep) -> None:
     cases, session = CASES[carrier], a_session(carrier, scenario)
     for turn in range(2):  # some show a thing in two ways
         outcome = session.fetch()
@@ -91,7 +92,7 @@ def test_what_comes_of_a_scenario(carrier: str, scenario: Scenario) -> None:
         if isinstance(outcome, Failure):
             assert outcome.message.isprintable()
             assert outcome.unknown is None or scenario in cases.unknown_in
-            assert outcome.http_status is not None or scenario is S.RESET
+            assert outcome.http_status is not None or scenario is Attack.RESET
         delivery = outcome.delivery
         if delivery is not None:
             assert (delivery.at, delivery.unknown) == (DELIVERED_AT, None)
@@ -109,7 +110,7 @@ def test_what_comes_of_a_scenario(carrier: str, scenario: Scenario) -> None:
             assert session.operations == [*calls, *again]
 
 
-def calls_in(carrier: str, scenario: Scenario, *, is_delivered: bool) -> tuple[str, ...]:
+def calls_in(carrier: str, scenario: AnyStep, *, is_delivered: bool) -> tuple[str, ...]:
     """Not a call more than it takes to know; a token that is refused is renewed once."""
     cases = CASES[carrier]
     if scenario in cases.calls_in:
@@ -119,9 +120,9 @@ def calls_in(carrier: str, scenario: Scenario, *, is_delivered: bool) -> tuple[s
     return cases.calls if is_delivered else cases.until_tracked
 
 
-@pytest.mark.parametrize("scenario", Scenario)
+@pytest.mark.parametrize("scenario", EVERY_STEP)
 @pytest.mark.parametrize("carrier", ASKED_FOR_DOCUMENTS)
-def test_what_comes_of_a_scenario_where_the_delivery_is_known(carrier: str, scenario: Scenario) -> None:
+def test_what_comes_of_a_scenario_where_the_delivery_is_known(carrier: str, scenario: AnyStep) -> None:
     known = Delivery(DELIVERED_AT, "DUPONT")
     session = a_session(carrier, scenario)
     for turn in range(2):
@@ -129,7 +130,7 @@ def test_what_comes_of_a_scenario_where_the_delivery_is_known(carrier: str, scen
         assert result(outcome) == expected_of_known(carrier, scenario, turn)
         if isinstance(outcome, Failure):
             assert outcome.message.isprintable()
-            assert outcome.delivery == known or scenario in (S.RESET, S.RATE_LIMITED)
+            assert outcome.delivery == known or scenario in (Attack.RESET, S.RATE_LIMITED)
         else:
             assert outcome.delivery == known
     asked = {*session.operations} - {"token"}
@@ -174,7 +175,7 @@ def test_a_script_goes_one_step_a_fetch(carrier: str) -> None:
 @pytest.mark.parametrize(
     ("scenario", "ways"), [(S.IN_TRANSIT, "statuses"), (S.RETURNED_TO_SENDER, "returns")]
 )
-def test_a_parcel_is_shown_in_several_ways(carrier: str, scenario: Scenario, ways: str) -> None:
+def test_a_parcel_is_shown_in_several_ways(carrier: str, scenario: AnyStep, ways: str) -> None:
     session = a_session(carrier, scenario)
     number = getattr(CASES[carrier], ways)
     failures = [as_failure(session.fetch()) for _ in range(number)]
@@ -216,7 +217,7 @@ def test_what_is_denied_our_account_is_no_answer_about_the_parcel(carrier: str) 
 
 @pytest.mark.parametrize("carrier", [key for key in CARRIERS if key != "chronopost"])
 def test_a_hostile_text_repeats_what_was_shown_for_the_queue_to_hide(carrier: str) -> None:
-    session = a_session(carrier, S.HOSTILE_TEXT)
+    session = a_session(carrier, Attack.HOSTILE_TEXT)
     message = as_failure(session.fetch()).message
     secret = re.search(r"password=(\S+)", message)
     assert secret, message

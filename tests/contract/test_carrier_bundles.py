@@ -32,10 +32,11 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Asked, Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.sandbox.answers import Manner
 from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 from tests.conftest import Kind
+from tests.fakes import hostile
+from tests.fakes.hostile import EVERY_STEP, AnyStep, Attack
 from tests.fakes.simulated import ACCOUNT, PASSWORD, as_received, as_response, client_of
 from tests.long_form import IS_LONG
 from tests.schemas.plugin import check_sent
@@ -47,9 +48,8 @@ EXAMPLES = 500 if IS_LONG else 25
 
 # Scenarios of one parcel that may make the answer of the whole call one that cannot be read, or an error.
 UPSETTING = [
-    *(S.HTML, S.EMPTY, S.INVALID_UTF8, S.WRONG_TYPE, S.DTD_BOMB, S.REDIRECT, S.OVERSIZED, S.GZIP_BOMB),
-    *(S.FAULT_CLIENT, S.FAULT_SERVER, S.SYSTEM_ERROR, S.HOSTILE_TEXT, S.MAINTENANCE, S.BAD_GATEWAY),
-    *(S.RESET, S.TRUNCATED, S.SLOW, S.DRIP, S.DRIP_HEADERS),
+    *(S.HTML, S.EMPTY, S.FAULT_CLIENT, S.FAULT_SERVER, S.SYSTEM_ERROR, S.MAINTENANCE, S.BAD_GATEWAY),
+    *Attack,
 ]
 # The others are of one parcel, if they are not of our account.
 OF_ONE = [one for one in S if one not in [*UPSETTING, S.RATE_LIMITED, S.ACCOUNT_DENIED]]
@@ -64,12 +64,12 @@ class Wires:
     def send(self, request: Request) -> Response:
         check_sent(request)
         answer = self.box.answer(as_received(request))
-        if answer.manner in (Manner.RESET, Manner.TRUNCATED):
+        if answer.sender in (hostile.reset, hostile.truncated):
             raise BrokenAnswerError("broke the connection")
-        if answer.manner in (Manner.SLOW, Manner.DRIP, Manner.DRIP_HEADERS):
+        if answer.sender in (hostile.slow, hostile.drip, hostile.drip_headers):
             raise TimedOutError("did not answer in time")
         if (
-            answer.manner is Manner.PADDED
+            answer.sender is hostile.oversized
             or answer.status == 302
             or ("Content-Encoding", "gzip") in answer.headers
         ):
@@ -123,9 +123,11 @@ class Run:
         operations = {"trackingnumbers", "trackids", "idships"}
         return [call.number for call in self.box.calls if call.operation in operations]
 
-    def number(self, *steps: Scenario, serial: int | None = None) -> str:
+    def number(self, *steps: AnyStep, serial: int | None = None) -> str:
         """Of a parcel with this script, by default always the same one."""
-        number = self.box.example(self.carrier, "99", list(S).index(steps[0]) if serial is None else serial)
+        number = self.box.example(
+            self.carrier, "99", EVERY_STEP.index(steps[0]) if serial is None else serial
+        )
         self.box.parcels[number] = Parcel(steps)
         return number
 
@@ -140,7 +142,7 @@ class Run:
         assert self.held == 0
         return fetched
 
-    def fetch_all(self, *scenarios: Scenario) -> list[Fetched]:
+    def fetch_all(self, *scenarios: AnyStep) -> list[Fetched]:
         numbers = [self.number(scenario, serial=serial) for serial, scenario in enumerate(scenarios)]
         return self.fetch(*(Asked(number, None, serial) for serial, number in enumerate(numbers)))
 

@@ -30,6 +30,7 @@ from recours.settings.loading import load
 from recours.wiring.carriers import make_queue
 from tests.carriers.cases import CASES
 from tests.fakes.answers import envelope, response, xml
+from tests.fakes.hostile import AnyStep, Attack
 from tests.planted import PASSWORD
 
 S = Scenario
@@ -73,7 +74,7 @@ class Asked:
         found = load(self.folder, self.box.environment() | settings, CATALOG)
         return make_queue(found, self.database, self.clock, lambda: 0.5, "run-1")
 
-    def number(self, *steps: Scenario) -> str:
+    def number(self, *steps: AnyStep) -> str:
         self.numbers += 1
         number = self.box.example(self.carrier, "99", self.numbers)
         self.box.parcels[number] = Parcel(steps)
@@ -95,10 +96,10 @@ class Asked:
         assert refusal is None, refusal
         return list(reservations)
 
-    def outcome(self, *steps: Scenario) -> Outcome:
+    def outcome(self, *steps: AnyStep) -> Outcome:
         return self.fetch(self.number(*steps)).outcome
 
-    def failure(self, *steps: Scenario) -> Failure:
+    def failure(self, *steps: AnyStep) -> Failure:
         outcome = self.outcome(*steps)
         assert isinstance(outcome, Failure), outcome
         assert outcome.message.isprintable()
@@ -124,7 +125,6 @@ def carrier(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def asked(carrier: str, database: Database, tmp_path: Path, clock: SimulatedClock) -> Iterator[Asked]:
     with Tampered(now=clock.now) as box:
-        box.slow_seconds = box.drip_seconds = 0.0
         asked = Asked(carrier, database, tmp_path, box, clock)
         yield asked
         # Every call took its unit, and none was taken without a call.
@@ -237,16 +237,16 @@ def test_a_limit_holds_for_all(asked: Asked) -> None:
     ("scenario", "meaning"),
     [
         (S.MAINTENANCE, ErrorKind.SERVER_ERROR),
-        (S.RESET, ErrorKind.NETWORK),
-        (S.REDIRECT, ErrorKind.BAD_RESPONSE),
+        (Attack.RESET, ErrorKind.NETWORK),
+        (Attack.REDIRECT, ErrorKind.BAD_RESPONSE),
     ],
 )
-def test_an_answer_that_is_none(asked: Asked, scenario: Scenario, meaning: ErrorKind) -> None:
+def test_an_answer_that_is_none(asked: Asked, scenario: AnyStep, meaning: ErrorKind) -> None:
     assert asked.failure(scenario).kind is meaning
 
 
 def test_hostile_text_forges_no_line_and_repeats_no_secret(asked: Asked) -> None:
-    failure = asked.failure(S.HOSTILE_TEXT)
+    failure = asked.failure(Attack.HOSTILE_TEXT)
     secrets = [*asked.box.tokens, PASSWORD]
     assert not any(secret in failure.message for secret in secrets)
     assert len(failure.message) < 500
@@ -282,7 +282,7 @@ def test_a_secret_that_is_quoted_after_an_escape_is_masked(asked: Asked, answer:
 
 
 @pytest.mark.parametrize("scenario", [S.DELIVERED, S.POD_LATE])
-def test_a_signatory_repeats_no_secret(asked: Asked, scenario: Scenario) -> None:
+def test_a_signatory_repeats_no_secret(asked: Asked, scenario: AnyStep) -> None:
     number = asked.number(scenario)
     asked.box.parcels[number] = Parcel((scenario,), signatory=f"DUPONT {PASSWORD}")
     outcome = asked.fetch(number).outcome

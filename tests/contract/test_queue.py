@@ -32,6 +32,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
+from tests.fakes.hostile import Attack
 from tests.planted import PASSWORD
 
 MANY_PROCESSES = pytest.mark.full("many processes at once: tests/integration/test_runs.py has two")
@@ -744,7 +745,7 @@ def test_new_credentials_lift_a_refusal_at_once(
 def test_the_database_holds_no_password(
     database: Database, clock: SimulatedClock, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    sandbox.parcels["XY991234567FR"] = Parcel((Scenario.HOSTILE_TEXT,))
+    sandbox.parcels["XY991234567FR"] = Parcel((Attack.HOSTILE_TEXT,))
     secret = "731946"
     run = queue_on(database, clock, limits_of("100/day"), base_url=sandbox.url, password=secret)
     fetch(run)

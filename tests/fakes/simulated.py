@@ -16,13 +16,13 @@ from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.sandbox.answers import (
     Answer,
     HttpRequest,
-    Manner,
     NotUnderstoodError,
     Question,
     SimulatedCarrier,
 )
 from recours.sandbox.scenarios import ParcelState, ScriptProgress
 from recours.sandbox.server import NOT_KNOWN
+from tests.fakes.hostile import AnyStep, Attack, reset, truncated
 from tests.fakes.session import NOW, FakeSession
 from tests.schemas.plugin import check_sent
 
@@ -32,7 +32,7 @@ PDF_TYPE, PNG_TYPE, GIF_TYPE = "application/pdf", "image/png", "image/gif"
 NO_DOCUMENT = "bytes that are no document"
 
 # What comes of each scenario at most carriers: the kind of the failure, or the type of the document.
-USUAL: dict[Scenario, ErrorKind | str] = {
+USUAL: dict[AnyStep, ErrorKind | str] = {
     Scenario.DELIVERED: PDF_TYPE,
     Scenario.DELIVERED_PNG: PNG_TYPE,
     Scenario.DELIVERED_NO_SIGNATORY: PDF_TYPE,
@@ -57,18 +57,18 @@ USUAL: dict[Scenario, ErrorKind | str] = {
     Scenario.BROKEN_PDF: NO_DOCUMENT,
     Scenario.HOLLOW_POD: NO_DOCUMENT,
     Scenario.EMPTY: ErrorKind.BAD_RESPONSE,
-    Scenario.TRUNCATED: ErrorKind.BAD_RESPONSE,
-    Scenario.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
-    Scenario.WRONG_TYPE: ErrorKind.BAD_RESPONSE,
-    Scenario.DTD_BOMB: ErrorKind.BAD_RESPONSE,
-    Scenario.REDIRECT: ErrorKind.BAD_RESPONSE,
-    Scenario.SLOW: PDF_TYPE,
-    Scenario.DRIP: PDF_TYPE,
-    Scenario.DRIP_HEADERS: PDF_TYPE,
-    Scenario.RESET: ErrorKind.NETWORK,
-    Scenario.OVERSIZED: PDF_TYPE,
-    Scenario.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
-    Scenario.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
+    Attack.TRUNCATED: ErrorKind.BAD_RESPONSE,
+    Attack.INVALID_UTF8: ErrorKind.BAD_RESPONSE,
+    Attack.WRONG_TYPE: ErrorKind.BAD_RESPONSE,
+    Attack.DTD_BOMB: ErrorKind.BAD_RESPONSE,
+    Attack.REDIRECT: ErrorKind.BAD_RESPONSE,
+    Attack.SLOW: PDF_TYPE,
+    Attack.DRIP: PDF_TYPE,
+    Attack.DRIP_HEADERS: PDF_TYPE,
+    Attack.RESET: ErrorKind.NETWORK,
+    Attack.OVERSIZED: PDF_TYPE,
+    Attack.GZIP_BOMB: ErrorKind.BAD_RESPONSE,
+    Attack.HOSTILE_TEXT: ErrorKind.SERVER_ERROR,
     Scenario.RETURNED_TO_SENDER: ErrorKind.RETURNED_TO_SENDER,
     Scenario.ACCOUNT_DENIED: ErrorKind.ACCOUNT_DENIED,
     Scenario.DELIVERED_GIF: GIF_TYPE,
@@ -100,7 +100,7 @@ def client_of(carrier: str) -> Client:
 
 
 @lru_cache(maxsize=5000)
-def simulated(carrier: str, scenario: Scenario, call: tuple[Any, ...]) -> Answer:
+def simulated(carrier: str, scenario: AnyStep, call: tuple[Any, ...]) -> Answer:
     """What the simulated carrier answers; asked once for each call."""
     box = quiet_sandbox()
     number = CATALOG.specs[carrier].sample_number
@@ -153,17 +153,15 @@ def refusal_of(carrier: SimulatedCarrier, request: Request | HttpRequest) -> Ans
     raise AssertionError(f"understood: {question}")
 
 
-def parcel_state(scenario: Scenario, number: str, *, tracking: bool = True) -> ParcelState:
+def parcel_state(scenario: Scenario, number: str) -> ParcelState:
     """The first one of a parcel."""
-    return ScriptProgress().next_state(
-        number, Parcel((scenario,)), NOW, tracking=tracking, goes_on=(), refused=False
-    )
+    return ScriptProgress().next_state(number, Parcel((scenario,)), NOW, goes_on=(), refused=False)
 
 
 class SimulatedSession:
     """Answers as the simulated carrier does in one scenario, about the carrier's sample number."""
 
-    def __init__(self, carrier: str, scenario: Scenario) -> None:
+    def __init__(self, carrier: str, scenario: AnyStep) -> None:
         self.carrier, self.scenario = carrier, scenario
 
     def now(self) -> datetime:
@@ -190,15 +188,15 @@ class SimulatedSession:
 class SandboxSession(FakeSession):
     """Ends at a sandbox that remembers: a parcel's script goes on from fetch to fetch, and tokens stay good.
 
-    `client` is the one that will ask about `number`; connections break as the manner of an answer says. `lenient`: a request that breaks the carrier's rules gets its refusal, as it
-    would; else that is a mistake. `script`: of the parcel.
+    `client` is the one that will ask about `number`; an answer that resets or cuts off the connection does so. `lenient`:
+    a request that breaks the carrier's rules gets its refusal, as it would; else that is a mistake. `script`: of the parcel.
     """
 
     def __init__(
         self,
         client: Client,
         number: str,
-        *steps: Scenario,
+        *steps: AnyStep,
         at: datetime = NOW,
         lenient: bool = False,
         **script: Any,
@@ -235,8 +233,8 @@ class SandboxSession(FakeSession):
 
     def _arrived(self, answer: Answer) -> Response | Failure:
         whole = as_response(answer)
-        if answer.manner is Manner.RESET:
+        if answer.sender is reset:
             return Failure(ErrorKind.NETWORK, "the connection was reset")
-        if answer.manner is Manner.TRUNCATED:
+        if answer.sender is truncated:
             return replace(whole, body=whole.body[: len(whole.body) // 2])
         return whole

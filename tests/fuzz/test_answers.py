@@ -20,6 +20,7 @@ from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox import Scenario
 from tests.fakes.examples import FEWER
+from tests.fakes.hostile import EVERY_STEP, AnyStep, Attack
 from tests.fakes.simulated import SimulatedSession, client_of, quiet_sandbox
 from tests.fuzz.spoiling import spoilt
 
@@ -28,13 +29,13 @@ KNOWN = Delivery(datetime(2026, 10, 5, 8, 31, tzinfo=UTC), "DUPONT")
 STATUSES = (200, 200, 200, 200, 201, 204, 400, 401, 403, 404, 405, 413, 422, 490, 500, 503, 599)
 MOST_CALLS = 12
 # Bodies whose size or depth is the point have their own tests; here they would only cost time.
-SCENARIOS = [s for s in Scenario if s not in (Scenario.GZIP_BOMB, Scenario.DTD_BOMB, Scenario.OVERSIZED)]
+SCENARIOS = [s for s in EVERY_STEP if s not in (Attack.GZIP_BOMB, Attack.DTD_BOMB, Attack.OVERSIZED)]
 
 
 class SpoilingSession(SimulatedSession):
     """Spoils the simulated carrier's answers by chance."""
 
-    def __init__(self, carrier: str, scenario: Scenario, chance: Random) -> None:
+    def __init__(self, carrier: str, scenario: AnyStep, chance: Random) -> None:
         super().__init__(carrier, scenario)
         self.chance = chance
         self.calls = 0
@@ -94,7 +95,7 @@ def test_any_answer_leads_to_an_outcome(carrier: str) -> None:
         chance=st.randoms(use_true_random=False),
         known=st.sampled_from([None, None, Delivery(), KNOWN]),
     )
-    def holds(scenario: Scenario, chance: Random, known: Delivery | None) -> None:
+    def holds(scenario: AnyStep, chance: Random, known: Delivery | None) -> None:
         session = SpoilingSession(carrier, scenario, chance)
         try:
             outcome = client_of(carrier).fetch(number, known, session)
@@ -124,7 +125,7 @@ def test_any_answer_about_several_parcels_tells_of_none_but_these(carrier: str) 
         print_blob=True,
     )
     @given(scenario=st.sampled_from(SCENARIOS), chance=st.randoms(use_true_random=False))
-    def holds(scenario: Scenario, chance: Random) -> None:
+    def holds(scenario: AnyStep, chance: Random) -> None:
         session = SpoilingSession(carrier, scenario, chance)
         try:
             found = client_of(carrier).track_many(numbers, session)

@@ -39,7 +39,8 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Fetched
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.sandbox.answers import Answer, HttpRequest, Manner
+from recours.sandbox.answers import Answer, HttpRequest
+from tests.fakes.hostile import AnyStep, Attack, Pace, reset
 from tests.needs import program
 from tests.planted import PASSWORD
 
@@ -184,23 +185,27 @@ def memory_at_most(size: int) -> Iterator[None]:
         tracemalloc.stop()
 
 
-def scripted(sandbox: Sandbox, *steps: Scenario, **named: Any) -> Request:
+def scripted(sandbox: Sandbox, *steps: AnyStep, **named: Any) -> Request:
     sandbox.parcels[NUMBER] = Parcel(steps, **named)
     return tracking_request(NUMBER)
 
 
 # ---------------------------------------------------------------- the sandbox's misbehaviours
 
-SLOW_ONES = [Scenario.SLOW, Scenario.DRIP, Scenario.DRIP_HEADERS]
+SLOW_ONES = [Attack.SLOW, Attack.DRIP, Attack.DRIP_HEADERS]
 
 
 @pytest.mark.sample("more cases of the same test, each of which waits", every=2)
 @pytest.mark.parametrize("scenario", SLOW_ONES)
 @pytest.mark.parametrize(("read_s", "deadline_s"), [(5, 0.5), (0.3, 5)], ids=["deadline", "read"])
 def test_slow_answers_end_by_the_deadline(
-    sandbox: Sandbox, scenario: Scenario, read_s: float, deadline_s: float
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    scenario: AnyStep,
+    read_s: float,
+    deadline_s: float,
 ) -> None:
-    sandbox.drip_seconds = 0.05 if read_s > deadline_s else 1.0
+    monkeypatch.setattr(Pace, "drip", 0.05 if read_s > deadline_s else 1.0)
     request = scripted(sandbox, scenario)
     with at_most(min(read_s, deadline_s) + 0.5), pytest.raises(TimedOutError):
         Http(sandbox.url, 5, read_s, deadline_s).send(request)
@@ -214,17 +219,17 @@ def test_an_answer_tells_by_when_it_must_be_parsed(sandbox: Sandbox) -> None:
 
 
 FAULTS = {
-    Scenario.RESET: BrokenAnswerError,
-    Scenario.TRUNCATED: BrokenAnswerError,
-    Scenario.REDIRECT: UnacceptableAnswerError,
-    Scenario.OVERSIZED: UnacceptableAnswerError,
-    Scenario.GZIP_BOMB: UnacceptableAnswerError,
+    Attack.RESET: BrokenAnswerError,
+    Attack.TRUNCATED: BrokenAnswerError,
+    Attack.REDIRECT: UnacceptableAnswerError,
+    Attack.OVERSIZED: UnacceptableAnswerError,
+    Attack.GZIP_BOMB: UnacceptableAnswerError,
 }
 
 
 @pytest.mark.parametrize(("scenario", "fault"), FAULTS.items())
 def test_bad_answers_are_faults_and_nothing_is_repeated(
-    sandbox: Sandbox, scenario: Scenario, fault: type[Exception]
+    sandbox: Sandbox, scenario: AnyStep, fault: type[Exception]
 ) -> None:
     http = Http(sandbox.url, 5, 5, 10)
     with pytest.raises(fault):
@@ -235,8 +240,8 @@ def test_bad_answers_are_faults_and_nothing_is_repeated(
     assert len(sandbox.calls) == 2
 
 
-@pytest.mark.parametrize("scenario", [Scenario.OVERSIZED, Scenario.GZIP_BOMB])
-def test_memory_stays_bounded(sandbox: Sandbox, scenario: Scenario) -> None:
+@pytest.mark.parametrize("scenario", [Attack.OVERSIZED, Attack.GZIP_BOMB])
+def test_memory_stays_bounded(sandbox: Sandbox, scenario: AnyStep) -> None:
     http = Http(sandbox.url, 5, 5, 20)
     with pytest.raises(UnacceptableAnswerError):  # the sandbox makes its bomb when it is first asked
         http.send(scripted(sandbox, scenario))
@@ -693,8 +698,8 @@ KINDS = {
     # passing: repeated once
     Scenario.BAD_GATEWAY: (ErrorKind.SERVER_ERROR, 2),
     Scenario.MAINTENANCE: (ErrorKind.SERVER_ERROR, 2),
-    Scenario.RESET: (ErrorKind.NETWORK, 2),
-    Scenario.TRUNCATED: (ErrorKind.NETWORK, 2),
+    Attack.RESET: (ErrorKind.NETWORK, 2),
+    Attack.TRUNCATED: (ErrorKind.NETWORK, 2),
     # not repeated
     Scenario.RATE_LIMITED: (ErrorKind.RATE_LIMITED, 1),
     Scenario.FAULT_SERVER: (ErrorKind.SERVER_ERROR, 1),
@@ -702,15 +707,15 @@ KINDS = {
     Scenario.SYSTEM_ERROR: (ErrorKind.SERVER_ERROR, 1),
     Scenario.HTML: (ErrorKind.BAD_RESPONSE, 1),
     Scenario.EMPTY: (ErrorKind.BAD_RESPONSE, 1),
-    Scenario.INVALID_UTF8: (ErrorKind.BAD_RESPONSE, 1),
-    Scenario.WRONG_TYPE: (ErrorKind.BAD_RESPONSE, 1),
-    Scenario.DTD_BOMB: (ErrorKind.BAD_RESPONSE, 1),
-    Scenario.REDIRECT: (ErrorKind.BAD_RESPONSE, 1),
-    Scenario.OVERSIZED: (ErrorKind.BAD_RESPONSE, 1),
-    Scenario.GZIP_BOMB: (ErrorKind.BAD_RESPONSE, 1),
-    Scenario.SLOW: (ErrorKind.TIMEOUT, 1),
-    Scenario.DRIP: (ErrorKind.TIMEOUT, 1),
-    Scenario.DRIP_HEADERS: (ErrorKind.TIMEOUT, 1),
+    Attack.INVALID_UTF8: (ErrorKind.BAD_RESPONSE, 1),
+    Attack.WRONG_TYPE: (ErrorKind.BAD_RESPONSE, 1),
+    Attack.DTD_BOMB: (ErrorKind.BAD_RESPONSE, 1),
+    Attack.REDIRECT: (ErrorKind.BAD_RESPONSE, 1),
+    Attack.OVERSIZED: (ErrorKind.BAD_RESPONSE, 1),
+    Attack.GZIP_BOMB: (ErrorKind.BAD_RESPONSE, 1),
+    Attack.SLOW: (ErrorKind.TIMEOUT, 1),
+    Attack.DRIP: (ErrorKind.TIMEOUT, 1),
+    Attack.DRIP_HEADERS: (ErrorKind.TIMEOUT, 1),
 }
 
 
@@ -720,11 +725,10 @@ def test_what_is_repeated_once_with_its_unit_and_what_is_not(
     database: Database,
     clock: SimulatedClock,
     sandbox: Sandbox,
-    scenario: Scenario,
+    scenario: AnyStep,
     expected: tuple[ErrorKind, int],
 ) -> None:
     kind, calls = expected
-    sandbox.slow_seconds = 3
     scripted(sandbox, scenario)
     asked, begun = Asked(database, clock, sandbox.url), clock.now()
     fetched = asked.fetch()
@@ -777,7 +781,7 @@ def test_a_delivery_that_was_learnt_before_the_document_failed_is_told(
 
         def answer(self, request: HttpRequest) -> Answer:
             answer = super().answer(request)
-            return replace(answer, manner=Manner.RESET) if b"searchPOD" in request.body else answer
+            return replace(answer, sender=reset) if b"searchPOD" in request.body else answer
 
     with Halting(now=clock.now) as halting:
         scripted(halting, Scenario.DELIVERED, signatory="MARTIN")

@@ -8,8 +8,8 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
+    SimulatedCarrier,
     account_of,
-    hostile_text,
 )
 from recours.sandbox.scenarios import (
     DELIVERED_BY_TRACKING,
@@ -21,7 +21,7 @@ from recours.sandbox.scenarios import (
 _PATH = re.compile(r"/[a-z]{2}/parcels/(AC[0-9]{10})(/proof)?")
 
 
-class Acme(json_api.JsonCarrier):
+class Acme(SimulatedCarrier):
     """The simulated service."""
 
     key = "acme"
@@ -50,13 +50,13 @@ class Acme(json_api.JsonCarrier):
         return f"AC{digits}{serial:08d}"
 
     def refusal(self, question: Question, state: ParcelState) -> Answer | None:
+        del question
         errors = {
             Scenario.UNKNOWN: _error(404, "UNKNOWN_PARCEL", "No such parcel"),
             Scenario.ACCOUNT_DENIED: _error(403, "NO_SUBSCRIPTION", "Not subscribed"),
             Scenario.FAULT_CLIENT: _error(400, "BAD_REQUEST", "Refused"),
             Scenario.FAULT_SERVER: _error(500, "INTERNAL", "Failed"),
             Scenario.SYSTEM_ERROR: _error(500, "INTERNAL", "Out of service"),
-            Scenario.HOSTILE_TEXT: _error(500, "INTERNAL", hostile_text(question.password)),
         }
         if state.scenario is Scenario.AUTH_REFUSED:
             return _error(401, "BAD_KEY", "Wrong key")

@@ -23,6 +23,7 @@ from PIL import Image
 from recours.sandbox import BY_DIGITS, HourlyLimit, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.server import Token
+from tests.fakes.hostile import ELSEWHERE, AnyStep, Attack, Pace
 from tests.planted import PASSWORD
 
 pytestmark = pytest.mark.wrong_requests(
@@ -45,11 +46,10 @@ def clock() -> SimulatedClock:
 @pytest.fixture
 def box(clock: SimulatedClock) -> Iterator[Sandbox]:
     with Sandbox(now=clock.now) as box:
-        box.drip_seconds = 0.05
         yield box
 
 
-def script(box: Sandbox, *steps: Scenario, **more: Any) -> None:
+def script(box: Sandbox, *steps: AnyStep, **more: Any) -> None:
     box.parcels[N] = Parcel(steps, **more)
 
 
@@ -325,11 +325,11 @@ def test_faults(box: Sandbox, scenario: Scenario, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "scenario", [S.DELIVERED, S.IN_TRANSIT, S.RESET, S.MAINTENANCE, S.TRUNCATED, S.FAULT_SERVER]
+    "scenario", [S.DELIVERED, S.IN_TRANSIT, Attack.RESET, S.MAINTENANCE, Attack.TRUNCATED, S.FAULT_SERVER]
 )
 @pytest.mark.parametrize("wrong", [{"account": "10000002"}, {"password": "654321"}, {"password": ""}])
 def test_wrong_account_or_password_whatever_the_scenario(
-    box: Sandbox, scenario: Scenario, wrong: dict[str, str]
+    box: Sandbox, scenario: AnyStep, wrong: dict[str, str]
 ) -> None:
     script(box, scenario)
     assert pod(box, **wrong).fields == {"errorCode": "3", "errorMessage": "Invalid Password"}
@@ -446,25 +446,20 @@ def test_head_has_no_body(box: Sandbox) -> None:
 
 
 def test_connection_is_kept(box: Sandbox) -> None:
-    script(box, S.DELIVERED, S.OVERSIZED, S.DRIP, S.DRIP_HEADERS, S.DELIVERED)
-    box.drip_seconds = 0
+    script(box, S.DELIVERED)
     line = http.client.HTTPConnection("127.0.0.1", int(box.url.rpartition(":")[2]), timeout=5)
     sockets = set()
-    for method, body in [("POST", track_call()), ("GET", b""), ("HEAD", b""), ("POST", b"{}")] + 5 * [
-        ("POST", pod_call())
-    ]:
+    calls = [("POST", track_call()), ("GET", b""), ("HEAD", b""), ("POST", b"{}"), ("POST", pod_call())]
+    for method, body in calls:
         line.request(method, PATH, body, HEADERS)
         assert Reply(line.getresponse()).kept_open
         sockets.add(line.sock)
     line.close()
     assert len(sockets) == 1
-    assert [c.scenario for c in box.calls[-4:]] == [S.OVERSIZED, S.DRIP, S.DRIP_HEADERS, S.DELIVERED]
 
 
-@pytest.mark.parametrize("scenario", [S.DELIVERED, S.DRIP, S.DRIP_HEADERS])
-def test_connection_is_closed_if_the_client_wants_it(box: Sandbox, scenario: Scenario) -> None:
-    script(box, scenario)
-    box.drip_seconds = 0
+def test_connection_is_closed_if_the_client_wants_it(box: Sandbox) -> None:
+    script(box, S.DELIVERED)
     with connect(box) as line:
         line.sendall(raw_request(track_call()).replace(b"Host: x", b"Connection: close"))
         assert http_answer(line).headers["Connection"] == "close"
@@ -481,17 +476,17 @@ def test_connection_is_closed_if_the_client_wants_it(box: Sandbox, scenario: Sce
         (S.MAINTENANCE, 503, "text/html", b"<html>"),
         (S.BAD_GATEWAY, 502, "text/html", b"<html>"),
         (S.EMPTY, 200, "text/xml", b""),
-        (S.REDIRECT, 302, "text/plain", b""),
+        (Attack.REDIRECT, 302, "text/plain", b""),
         (S.RATE_LIMITED, 429, "text/plain", b"Too many"),
     ],
 )
-def test_answers_that_are_none(box: Sandbox, scenario: Scenario, status: int, kind: str, part: bytes) -> None:
+def test_answers_that_are_none(box: Sandbox, scenario: AnyStep, status: int, kind: str, part: bytes) -> None:
     script(box, scenario)
     for reply in (track(box), pod(box)):
         assert (reply.status, reply.headers["Content-Type"].partition(";")[0]) == (status, kind)
         assert part in reply.body
         assert bool(reply.body) is bool(part)
-        assert reply.headers["Location"] == ("http://127.0.0.2:9/elsewhere" if status == 302 else None)
+        assert reply.headers["Location"] == (ELSEWHERE if status == 302 else None)
         assert reply.headers["Retry-After"] == ("120" if status == 429 else None)
 
 
@@ -522,14 +517,14 @@ def test_documents_that_are_none(box: Sandbox, scenario: Scenario) -> None:
 
 def test_answers_that_do_not_parse(box: Sandbox) -> None:
     for send_call in (track, pod):
-        script(box, S.INVALID_UTF8)
+        script(box, Attack.INVALID_UTF8)
         body = send_call(box).body
         with pytest.raises(UnicodeDecodeError):
             body.decode()
         with pytest.raises(ParseError):
             fromstring(body)
-        assert b"<errorCode>Livr\xe90</errorCode>" in body
-        script(box, S.DTD_BOMB)
+        assert b"<errorCode>0Livr\xe9</errorCode>" in body
+        script(box, Attack.DTD_BOMB)
         body = send_call(box).body
         with pytest.raises(EntitiesForbidden):
             fromstring(body)
@@ -537,19 +532,19 @@ def test_answers_that_do_not_parse(box: Sandbox) -> None:
         for name, text in re.findall(r'<!ENTITY (\w+) "(.*?)">', body.decode()):
             sizes[name] = sum(map(sizes.__getitem__, re.findall(r"&(\w+);", text))) or len(text)
         assert sizes["laugh9"] == 3_000_000_000
-        assert b"<errorCode>&laugh9;0</errorCode>" in body
+        assert b"<errorCode>0&laugh9;</errorCode>" in body
 
 
 def test_answers_of_a_wrong_type(box: Sandbox) -> None:
-    script(box, S.WRONG_TYPE)
+    script(box, Attack.WRONG_TYPE)
     assert fromstring(track(box).body).tag == "catalogue"
-    assert track(box).fields == {"errorCode": "abc"}
+    assert track(box).fields["errorCode"] == "abc"
     assert fromstring(pod(box).body).tag == "catalogue"
-    assert pod(box).fields == {"errorCode": "abc"}
+    assert pod(box).fields["errorCode"] == "abc"
 
 
 def test_hostile_text(box: Sandbox) -> None:
-    script(box, S.HOSTILE_TEXT)
+    script(box, Attack.HOSTILE_TEXT)
     box.accounts = {"1": "s3<c&t"}
     forged = "\r\n2026-02-06 14:00:00 - [INFO] - __main__ - ✅ SUCCESS: POD fetched for CLM-EVIL after 1 attempts\r\n"
     for reply, secret in ((track(box), ""), (pod(box, account="1", password="s3&lt;c&amp;t"), "s3<c&t")):
@@ -560,16 +555,8 @@ def test_hostile_text(box: Sandbox) -> None:
         assert message.endswith(f"password={secret}")
 
 
-def test_truncated(box: Sandbox) -> None:
-    script(box, S.TRUNCATED)
-    with pytest.raises(http.client.IncompleteRead) as caught:
-        track(box)
-    assert caught.value.partial.startswith(b"<soap:Envelope")
-    assert caught.value.expected in (len(caught.value.partial), len(caught.value.partial) + 1)
-
-
 def test_reset(box: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
-    script(box, S.RESET)
+    script(box, Attack.RESET)
     for body in (track_call(), pod_call()):
         with connect(box) as line:  # http.client calls a mere end of the connection a reset, too
             line.sendall(raw_request(body))
@@ -579,17 +566,8 @@ def test_reset(box: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_oversized(box: Sandbox) -> None:
-    script(box, S.OVERSIZED, S.DELIVERED)
-    reply = track(box)
-    assert len(reply.body) > 30_000_000
-    # Harmless but for its size, so that only a client with a limit refuses it.
-    assert reply.result.find("listEventInfoComp/events[code='D']") is not None
-    assert told(box) == "5"
-
-
 def test_a_client_that_hangs_up_is_no_news(box: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
-    script(box, S.OVERSIZED)
+    script(box, Attack.OVERSIZED)
     with connect(box) as line:
         line.sendall(raw_request(track_call()))
         assert line.recv(8) == b"HTTP/1.1"
@@ -600,7 +578,7 @@ def test_a_client_that_hangs_up_is_no_news(box: Sandbox, capfd: pytest.CaptureFi
 
 
 def test_gzip_bomb(box: Sandbox) -> None:
-    script(box, S.GZIP_BOMB)
+    script(box, Attack.GZIP_BOMB)
     reply = track(box)
     assert (reply.status, reply.headers["Content-Encoding"]) == (200, "gzip")
     assert len(reply.body) < 200_000
@@ -612,42 +590,19 @@ def test_gzip_bomb(box: Sandbox) -> None:
     assert size == 100_000_000
 
 
-def test_slow(box: Sandbox) -> None:
-    script(box, S.SLOW)
-    box.slow_seconds = 0.2
+@pytest.mark.parametrize("attack", [Attack.SLOW, Attack.DRIP, Attack.DRIP_HEADERS])
+def test_slow_answers_are_right_in_the_end(
+    box: Sandbox, attack: Attack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(box, attack)
+    monkeypatch.setattr(Pace, "late", 0.2)
+    monkeypatch.setattr(Pace, "drip", 0.0001)
     start = time.monotonic()
     assert told(box) == "5"
     assert time.monotonic() - start >= 0.4
-
-
-def test_drip(box: Sandbox) -> None:
-    script(box, S.DRIP)
     with connect(box) as line:
         line.sendall(raw_request(track_call()))
-        start = time.monotonic()
-        head = receive(line, until=lambda got: got.endswith(b"\r\n\r\n"))
-        assert time.monotonic() - start < len(head) * box.drip_seconds / 2  # at once
-        start = time.monotonic()
-        assert receive(line, until=lambda got: len(got) == 6) == b"<soap:"
-        assert time.monotonic() - start > 4 * box.drip_seconds
-
-
-def test_drip_headers(box: Sandbox) -> None:
-    script(box, S.DRIP_HEADERS)
-    with connect(box) as line:
-        line.sendall(raw_request(track_call()))
-        start = time.monotonic()
-        assert receive(line, until=lambda got: len(got) == 8) == b"HTTP/1.1"
-        assert time.monotonic() - start > 6 * box.drip_seconds
-
-
-def receive(line: socket.socket, until: Callable[[bytes], bool]) -> bytes:
-    got = b""
-    while not until(got):
-        byte = line.recv(1)
-        assert byte
-        got += byte
-    return got
+        assert (len(line.recv(100)) == 1) is (attack is Attack.DRIP_HEADERS)
 
 
 def raw_request(body: bytes) -> bytes:
@@ -655,20 +610,16 @@ def raw_request(body: bytes) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-@pytest.mark.parametrize("scenario", [S.DRIP, S.DRIP_HEADERS])
-def test_a_dripped_answer_is_right_in_the_end(box: Sandbox, scenario: Scenario) -> None:
-    script(box, scenario)
-    box.drip_seconds = 0
-    assert told(box) == "5"
-
-
-@pytest.mark.parametrize("scenario", [S.SLOW, S.DRIP, S.DRIP_HEADERS, S.OVERSIZED, None])
-def test_stopping_is_prompt_and_leaves_no_thread(scenario: Scenario | None) -> None:
+@pytest.mark.parametrize("scenario", [Attack.SLOW, Attack.DRIP, Attack.DRIP_HEADERS, Attack.OVERSIZED, None])
+def test_stopping_is_prompt_and_leaves_no_thread(
+    scenario: Attack | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = threading.active_count()
     box = Sandbox()
     box.start()
     box.latency = 0 if scenario else 60
-    box.slow_seconds = box.drip_seconds = 60
+    monkeypatch.setattr(Pace, "late", 60)
+    monkeypatch.setattr(Pace, "drip", 60)
     script(box, scenario or S.DELIVERED)
     with connect(box) as idle, connect(box) as busy:
         busy.sendall(raw_request(track_call()))
@@ -680,7 +631,7 @@ def test_stopping_is_prompt_and_leaves_no_thread(scenario: Scenario | None) -> N
         assert time.monotonic() - start < 2
         assert not server._open
         assert idle.recv(1) == b""
-        if scenario in (S.SLOW, None):
+        if scenario in (Attack.SLOW, None):
             assert busy.recv(1) == b""
         wait_for(lambda: threading.active_count() == before)
 
@@ -697,19 +648,6 @@ def test_tracking_a_delivered_parcel_uses_up_nothing(box: Sandbox) -> None:
     script(box, S.POD_LATE, S.DELIVERED)
     assert len({track(box).body for _ in range(3)}) == 1
     assert [pod(box).fields["statusCode"] for _ in range(2)] == ["3", "5"]
-
-
-@pytest.mark.parametrize("scenario", [S.SLOW, S.DRIP, S.DRIP_HEADERS])
-def test_slow_answers_use_up_a_step_at_the_pod_call_or_if_the_client_gives_up(
-    box: Sandbox, scenario: Scenario
-) -> None:
-    box.slow_seconds = box.drip_seconds = 0
-    script(box, scenario, S.IN_TRANSIT)
-    assert [told(box) for _ in range(2)] == ["5", "not delivered"]
-    script(box, scenario, S.IN_TRANSIT, S.UNKNOWN)
-    assert track(box).result.find("listEventInfoComp/events[code='D']") is not None
-    assert told(box) == "not delivered"
-    assert box.calls[-1].scenario is S.IN_TRANSIT
 
 
 def test_delivery_date_is_fixed_at_the_first_answer_that_says_delivered(
@@ -813,14 +751,13 @@ def other(box: Sandbox) -> dict[str, str]:
     return OTHER
 
 
-@pytest.mark.parametrize("step", [S.DELIVERED, S.IN_TRANSIT, S.POD_LATE, S.SLOW])
+@pytest.mark.parametrize("step", [S.DELIVERED, S.IN_TRANSIT, S.POD_LATE])
 def test_a_parcel_with_an_owner_is_another_customers_to_others(
     box: Sandbox, other: dict[str, str], step: Scenario
 ) -> None:
     script(box, step, owner=other["account"])
     assert pod(box).fields["errorCode"] == "2"
     assert [(call.account, call.scenario) for call in box.calls] == [("10000001", S.NOT_OURS)]
-    box.slow_seconds = 0.0
     assert pod(box, **other).fields["errorCode"] == "0"
 
 
