@@ -1,11 +1,12 @@
 """What the simulated carriers answer, as their documents show it: one file a carrier in `simulated/`, by scenario.
 
 Of the delivered parcel there is the answer to each call of a fetch, of others the last one; where it is the same as another
-scenario's, that one's name. A changed simulator's are written by `python -m tests.carriers.answers`: read the difference.
+scenario's, that one's name. A changed simulator's are written by `python -m tests.carriers.answers NAME`: read the difference.
 """
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ SCENARIOS = (
     *(S.POD_LATE, S.POD_NEVER, S.POD_NONE, S.POD_UNSAID, S.ACCOUNT_DENIED, S.AUTH_REFUSED),
     *(S.FAULT_CLIENT, S.FAULT_SERVER, S.SYSTEM_ERROR),
 )
-_DOCUMENT = re.compile(r"[A-Za-z0-9+/=]{60,}")
+_DOCUMENT = re.compile(r"[A-Za-z0-9+/=]{60,}|sandbox-\w+-\d+")  # or a token
 
 
 def file_of(carrier: str) -> Path:
@@ -42,7 +43,7 @@ def answered(carrier: str) -> dict[str, Any]:
 
 
 def _told(answer: Response) -> list[Any]:
-    """Its status, its headers and its tree, with dots for documents."""
+    """Its status, its headers and its tree, with dots for documents and tokens."""
     headers = {name: value for name, value in answer.headers.items() if name != "Content-Type"}
     if answer.body.startswith((b"%PDF", b"\x89PNG")):
         return [answer.status, headers, "a document"]
@@ -56,6 +57,6 @@ def _told(answer: Response) -> list[Any]:
 
 
 if __name__ == "__main__":
-    for name in CASES:
+    for name in sys.argv[1:] or CASES:
         text = json.dumps(answered(name), indent=1, ensure_ascii=False)
         file_of(name).write_text(text + "\n", encoding="utf-8")

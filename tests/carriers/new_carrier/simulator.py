@@ -33,6 +33,8 @@ class Acme(SimulatedCarrier):
 
     def read(self, request: HttpRequest) -> Question:
         json_api.needs(request, "GET", _error(405, "BAD_REQUEST", "Use GET"))
+        if request.headers.get("accept") != "application/json":
+            raise NotUnderstoodError(_error(406, "BAD_REQUEST", "JSON is all there is"))
         found = _PATH.fullmatch(request.path)
         if found is None:
             raise NotUnderstoodError(_error(404, "BAD_REQUEST", "No such resource"))
