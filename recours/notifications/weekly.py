@@ -23,18 +23,19 @@ def render_report(found: WeekReport, language: str, head: Branding, catalog: Cat
     """The mail. Foreign text is cleaned here, and escaped by the template."""
     texts = Texts(language, TEXTS[language] | REPORT_TEXTS[language])
     sentences = VerdictSentences(language, head.zone)
-    judged, rate = verdict(found.now), found.success.all
+    current = verdict(found.now)
+    rate = found.success.all
     number = found.week.label.partition("-W")[2].lstrip("0")
     subject = texts(
         "subject" if rate.percent is not None else "subject_nothing",
         week=number,
         percent=sentences.percent(rate.percent),
     )
-    if judged.problems:
-        subject += texts.counted("subject_problems", len(judged.problems))
+    if current.problems:
+        subject += texts.counted("subject_problems", len(current.problems))
     problems = [
-        Item(sentences.sentence(problem, judged.at), ((texts("do"), sentences.remedy(problem, judged.at)),))
-        for problem in judged.problems
+        Item(sentences.sentence(problem, current.at), ((texts("do"), sentences.remedy(problem, current.at)),))
+        for problem in current.problems
     ]
     first, last = (sentences.day(day) for day in (found.week.days[0], found.week.days[-1]))
     figures = Item(
@@ -42,7 +43,7 @@ def render_report(found: WeekReport, language: str, head: Branding, catalog: Cat
     )
     waiting = tuple(_waiting(found, texts, sentences, catalog))
     items = [*problems, figures, *([Item(texts("waiting"), waiting)] if waiting else [])]
-    return mail_of(subject, sentences.verdict(judged), items, texts, head)
+    return mail_of(subject, sentences.verdict(current), items, texts, head)
 
 
 def _name(carrier: str, catalog: Catalog) -> str:
