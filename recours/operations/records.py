@@ -4,7 +4,7 @@ No read costs more because there are more claims, but those that go through all 
 an index, and counts no further than its caller wants.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -313,11 +313,6 @@ class Records(Protocol):
 
         Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
         """
-
-    def with_evidence(
-        self, since: datetime, until: datetime
-    ) -> Iterator[tuple[ListedClaim, list[KeptEvidence]]]:
-        """The claims of which evidence came then, with all of it, a part at a time in memory."""
 
     def mails(self) -> Mapping[MailState, int]:
         """How many mails are not ended: ready, held, or being sent."""

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    exists,
     func,
     literal_column,
     select,
@@ -166,19 +165,6 @@ class DatabaseRecords:
         pieces = select(*_raw(evidence)).where(_v.claim_id == claim_id).order_by(_v.obtained_at, _v.id)
         with self.database.read() as connection:
             return [_piece(row) for row in connection.execute(pieces).mappings()]
-
-    def with_evidence(
-        self, since: datetime, until: datetime
-    ) -> Iterator[tuple[ListedClaim, list[KeptEvidence]]]:
-        # Not `in`: SQLite would read the whole table of evidence for each part.
-        came_then = exists().where(_v.claim_id == _c.id, _v.obtained_at >= since, _v.obtained_at < until)
-        for rows in in_parts(self.database, self._listed().where(came_then), _c.id, _AT_ONCE):
-            pieces: dict[Any, list[KeptEvidence]] = {row["id"]: [] for row in rows}
-            query = select(*_raw(evidence)).where(_v.claim_id.in_(pieces)).order_by(_v.id)
-            with self.database.read() as connection:
-                for row in connection.execute(query).mappings():
-                    pieces[row["claim_id"]].append(_piece(row))
-            yield from ((self._read(row), pieces[row["id"]]) for row in rows)
 
     # ---------------------------------------------------------------- backlogs
 
