@@ -54,7 +54,7 @@ def test_each_account_is_asked_about_its_own_and_to_its_limit(
         tokens = Counter(
             (call.carrier, call.account) for call in shops.box.calls if call.operation == "token"
         )
-        assert set(tokens.values()) == {1}, "all processes share one"
+        assert max(tokens.values()) <= processes, "each process asks for one"
         if len({call.at.date() for call in shops.box.calls}) == 1:  # else midnight gave them more
             assert len(shops.calls_of("dpd", account_of(4))) == dpd
             assert colissimo - 2 <= len(shops.calls_of("colissimo", account_of(5))) <= colissimo
