@@ -24,7 +24,7 @@ from recours.installation import pasteable
 from recours.operations.accounts import AccountHealth
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.operations.explain import Explanation, account_text
-from recours.operations.labels import change_text, said_or_quoted, without_last_attempt
+from recours.operations.labels import change_text, said_or_quoted
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Message, PastAttempt
@@ -100,9 +100,6 @@ def _show_overview(seen: Overview, catalog: Catalog, database: str, zone: tzinfo
         )
     waiting = seen.mails.get(MailState.READY, 0) + seen.mails.get(MailState.SENDING, 0)
     click.echo(f"Mails: {waiting} waiting, {seen.mails.get(MailState.HELD, 0)} held")
-    without = seen.troubles.without_last_attempt
-    if hint := without_last_attempt("en", without.claims, is_more=without.is_more):
-        click.echo(hint)
 
 
 def _runs(seen: Overview, zone: tzinfo) -> Table:

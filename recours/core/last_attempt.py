@@ -22,7 +22,7 @@ person starts afresh empty the column. The time that was set stays, whatever bec
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from recours.core.claim import Claim, Stage, State, deadline_end
+from recours.core.claim import Claim, State, deadline_end
 from recours.core.errors import OUTAGE_KINDS, ErrorKind, is_persistent
 from recours.core.outcome import Failure
 from recours.core.policy import Policy
@@ -98,19 +98,6 @@ def backoff_goes_on(state: State, now: datetime, policy: Policy) -> datetime:
         return now
     since = state.last_retry_at if state.retries_used else state.failed_at
     return policy.backoff.next_retry(state.retries_used, since if since and since <= now else now)
-
-
-# What the manual recommends, and what is foreseen where it is turned off.
-RECOMMENDED = timedelta(hours=24)
-
-
-def gave_up_without(claim: Claim, since: datetime, policy: Policy) -> bool:
-    """Tell whether a claim gave up since then, at a time when a last attempt could still have been set."""
-    state, at = claim.state, claim.state.last_retry_at
-    if state.stage is not Stage.GIVEN_UP or state.expired_at or at is None or at < since:
-        return False
-    turned_on = replace(policy, last_attempt=RECOMMENDED, max_retries=0)
-    return last_attempt_due(claim, replace(state, last_attempt_at=None), at, at, turned_on) is not None
 
 
 def last_attempt_text(claim: Claim, state: State, policy: Policy, shown: str) -> str:

@@ -9,7 +9,7 @@ from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.core.text import Texts, clean
 from recours.notifications.render import TEXTS, Branding, Item, Rendered, mail_of
-from recours.operations.labels import KINDS, without_last_attempt
+from recours.operations.labels import KINDS
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.status import Rate
@@ -98,9 +98,6 @@ def _waiting(
         if any(counts.values()):
             shown = {name: numbers.number(count) for name, count in counts.items()}
             yield _name(backlog.carrier, catalog) or texts("unknown"), texts("backlog", **shown)
-    without = found.now.troubles.without_last_attempt
-    if hint := without_last_attempt(texts.language, without.claims, is_more=without.is_more):
-        yield texts("last_attempt"), hint
 
 
 REPORT_TEXTS: dict[str, dict[str, Any]] = {
@@ -124,7 +121,6 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "waiting": "Waiting",
         "unknown": "(not known)",
         "backlog": "{due} due, {waiting} waiting, {settled} to correct, {given_up} given up",
-        "last_attempt": "Last attempts",
     },
     "fr": {
         "subject": "Preuves de livraison, semaine {week} : {percent} obtenues",
@@ -146,6 +142,5 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "waiting": "En attente",
         "unknown": "(inconnu)",
         "backlog": "{due} à traiter, {waiting} en attente, {settled} à corriger, {given_up} abandonnés",
-        "last_attempt": "Dernières tentatives",
     },
 }

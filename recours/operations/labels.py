@@ -1,6 +1,5 @@
 """What standings, kinds of error, carriers' states, recorded errors and changes are called in English and French."""
 
-from datetime import timedelta
 from typing import Any
 
 from recours.core.actions import OPERATOR, SERVICE, SOMEONE, author_and_reason
@@ -8,11 +7,10 @@ from recours.core.changes import ChangeKind
 from recours.core.claim import Claim
 from recours.core.error_text import classify
 from recours.core.errors import Actor, ErrorKind
-from recours.core.last_attempt import RECOMMENDED
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.sentences import Said, carrier_message, sentence
-from recours.core.text import clean, counted
+from recours.core.text import clean
 from recours.operations.accounts import AccountCheck, AccountHealth, CheckVerdict, ListedAccount
 from recours.operations.position import Closing, Evidence, Standing, closing_of
 from recours.operations.records import PastChange
@@ -100,33 +98,6 @@ ASKED = {
         "le transporteur a été interrogé {count} fois",
     ),
 }
-
-
-# What RECOURS_LAST_ATTEMPT_HOURS would have brought, where it is off: of one claim, of several.
-WITHOUT_LAST_ATTEMPT = {
-    "en": (
-        "{count} claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS={hours} would try it once more.",
-        "{count} claims gave up last month before their deadline. RECOURS_LAST_ATTEMPT_HOURS={hours} would try each once more.",
-    ),
-    "fr": (
-        "{count} dossier a été abandonné le mois dernier avant sa date limite. Avec RECOURS_LAST_ATTEMPT_HOURS={hours}, une "
-        "dernière tentative aurait été faite.",
-        "{count} dossiers ont été abandonnés le mois dernier avant leur date limite. Avec RECOURS_LAST_ATTEMPT_HOURS={hours}, "
-        "une dernière tentative aurait été faite pour chacun.",
-    ),
-}
-
-
-AT_LEAST = {"en": "At least ", "fr": "Au moins "}
-
-
-def without_last_attempt(language: str, claims: int, *, is_more: bool = False) -> str:
-    """What a last attempt would have brought; "": nothing to say. `is_more`: there may be more such claims."""
-    if not claims:
-        return ""
-    hours = round(RECOMMENDED / timedelta(hours=1))
-    text = counted(language, WITHOUT_LAST_ATTEMPT[language], claims, hours=hours)
-    return f"{AT_LEAST[language] if is_more else ''}{text}"
 
 
 def times_asked(language: str, times: int) -> str:

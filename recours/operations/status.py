@@ -33,7 +33,6 @@ MAIL_WAITS = timedelta(hours=3)
 # As long as a recipient may still be asked whether a mail arrived.
 UNDECIDED_FOR = timedelta(days=7)
 # As long as claims that gave up are counted that a last attempt would have tried once more.
-LAST_MONTH = timedelta(days=30)
 # An outage that lasts longer than a night's maintenance.
 OUTAGE_LASTS = timedelta(days=1)
 # A client who has not corrected their account for so long may need a call.
@@ -49,21 +48,12 @@ class Pile:
 
 
 @dataclass(frozen=True)
-class WithoutLastAttempt:
-    """Claims that gave up last month, and that a last attempt would have tried once more."""
-
-    claims: int = 0
-    is_more: bool = False  # at least so many: not all that gave up were looked at
-
-
-@dataclass(frozen=True)
 class Troubles:
     """What was read. `…streaks`: since when a carrier gave no other answer than a refusal of the account, or none at all."""
 
     mails: Mapping[MailState, Pile] = field(default_factory=dict)
     streaks: Mapping[str, datetime] = field(default_factory=dict)  # by the carrier's key
     recent: Sequence[Tally] = ()  # attempts of today and yesterday
-    without_last_attempt: WithoutLastAttempt = field(default_factory=WithoutLastAttempt)
     late: Sequence[Claim] = ()  # that pass their deadline before they are tried, the nearest deadline first
     forgotten: Sequence[tuple[datetime, Claim]] = ()  # whose evidence ends before they are tried; and when
     account_streaks: Mapping[int, datetime] = field(
@@ -317,8 +307,6 @@ class Overview:
             "not_enrolled": self.not_enrolled,
             "returns": [found.as_json() for found in self.returns],
             "high_limits": [found.as_json() for found in self.high_limits],
-            "without_last_attempt": self.troubles.without_last_attempt.claims,
-            "without_last_attempt_is_more": self.troubles.without_last_attempt.is_more,
             "mails": {state.value: count for state, count in self.mails.items()},
             "fleet": self.fleet and self.fleet.as_json(),
         }

@@ -13,7 +13,6 @@ from recours.core.actions import PastAction
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
-from recours.core.last_attempt import gave_up_without
 from recours.core.pauses import CLOCKS_DIFFER, Blocked, Refusal
 from recours.database.actions import ActionLog
 from recours.database.claims import ClaimRepository
@@ -31,12 +30,10 @@ from recours.operations.problems import Problem, ProblemKind, problems
 from recours.operations.records import ListedClaim
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
-    LAST_MONTH,
     REFUSED_LONG,
     CarrierNow,
     Overview,
     Troubles,
-    WithoutLastAttempt,
     days_until,
     overview,
     with_returns,
@@ -210,7 +207,6 @@ class Operations:
             mails=read.mail_piles(now),
             streaks={key: since for key, since in streaks.items() if since},
             recent=recent,
-            without_last_attempt=self._without_last_attempt(read, now),
             late=late,
             forgotten=forgotten,
             account_streaks=read.refused_since(refused, now - _LONGEST_OF_ACCOUNTS) if refused else {},
@@ -241,16 +237,6 @@ class Operations:
             elif misses_deadline(claim, where, now, policy):
                 late.append(claim)
         return late, sorted(forgotten, key=lambda end: (end[0], end[1].reference))
-
-    def _without_last_attempt(self, read: DatabaseTroubles, now: datetime) -> WithoutLastAttempt:
-        """The claims that gave up last month before their deadline, if no last attempts are made."""
-        policy, since = self.settings.policy, now - LAST_MONTH
-        if policy.last_attempt is not None:
-            return WithoutLastAttempt()
-        found, are_all = read.given_up_lately(since)
-        return WithoutLastAttempt(
-            sum(gave_up_without(claim, since, policy) for claim in found), is_more=not are_all
-        )
 
     def position(self, claim: Claim, leased_until: datetime | None) -> Position:
         """Where a claim stands at this moment. Raises DatabaseError."""

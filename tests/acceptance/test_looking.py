@@ -559,22 +559,15 @@ def test_a_database_that_no_run_has_completed_is_told(
 # ---------------------------------------------------------------- the last attempt before a deadline
 
 
-def test_what_last_attempts_would_bring_and_when_they_come(service: Service, person: Person) -> None:
+def test_when_a_last_attempt_comes(service: Service, person: Person) -> None:
     """It is off at first: a claim gives up. Then another one waits for its last attempt."""
     last = earlier(service, hours=1) - 72 * HOUR
     used: dict[str, Any] = {"pod_retry_count": 3, "pod_last_retry_at": f"{last:%Y-%m-%d %H:%M:%S}"}
     used |= {"response_deadline": (last + timedelta(days=15)).date().isoformat(), "failed_at": last}
     service.add(Scenario.IN_TRANSIT, **used)
     service.run()
-    said = (
-        "claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS=24 would try it once more."
-    )
-    assert f"1 {said}" in person.does("status")
-    assert person.json("status")["without_last_attempt"] == 1
-
     service.environment["RECOURS_LAST_ATTEMPT_HOURS"] = "30"
     service.add(Scenario.IN_TRANSIT, **used)
     service.run()
-    assert said not in person.does("status")
     why = person.does("why", "CLM-0002")
     assert "CLM-0002 waits for one last attempt before its deadline, on " in why

@@ -14,10 +14,9 @@ from recours.core.carrier import Catalog
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.mail import MailState
 from recours.database.engine import Database
-from recours.database.reports import survey
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import look
-from recours.database.tables import attempts, clients, events, mails
+from recours.database.tables import attempts, clients, mails
 from recours.operations.status import Pile
 from tests.contract.test_claims import POLICY, Run
 
@@ -176,44 +175,3 @@ def test_claims_whose_evidence_ends_soon_are_found_by_their_place(
     )
     expected = {"ready", "new", "unnumbered", "waiting"} | ({"over, and due"} if with_deadlines else set())
     assert sorted(claim.reference for claim in found) == sorted(expected)
-
-
-def test_claims_that_gave_up_lately_with_a_deadline(
-    troubles: DatabaseTroubles, add_claims: Callable[..., None]
-) -> None:
-    """Found by the newest events: a database may hold a million that gave up."""
-    soon = (NOW + 9 * DAY).date()
-    given_up = {"pod_stage": "given_up", "response_deadline": soon}
-    add_claims(
-        troubles.database,
-        [
-            given_up,
-            given_up | {"response_deadline": None},
-            given_up | {"pod_stage": "ready"},
-            given_up,
-            given_up,
-        ],
-    )
-    told = [(1, "gave_up", 3), (2, "gave_up", 3), (3, "gave_up", 3), (4, "gave_up", 40), (5, "pod_failed", 3)]
-    with troubles.database.write() as connection:
-        for claim_id, name, days in told:
-            row = {"event": name, "audience": "operator", "claim_id": claim_id, "carrier": "chronopost"}
-            at = {"tracking_number": "N", "run_id": "r", "created_at": NOW - days * DAY, "facts": {}}
-            connection.execute(insert(events).values(row | at))
-    found, are_all = troubles.given_up_lately(NOW - 30 * DAY)
-    assert are_all
-    assert [claim.reference for claim in found] == ["CLM-00000"]
-
-
-def test_of_more_events_than_are_read_it_is_known_that_there_may_be_more_claims(
-    troubles: DatabaseTroubles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Four events of the last days, and an older one: as many are read as there are, or fewer."""
-    with troubles.database.write() as connection:
-        for claim_id, days in enumerate([40, 5, 4, 3, 2]):
-            row = {"event": "gave_up", "audience": "operator", "claim_id": claim_id, "carrier": "chronopost"}
-            at = {"tracking_number": "N", "run_id": "r", "created_at": NOW - days * DAY, "facts": {}}
-            connection.execute(insert(events).values(row | at))
-    for most, are_all in ((4, False), (5, True), (6, True)):
-        monkeypatch.setattr(survey, "_MOST_CLAIMS", most)
-        assert troubles.given_up_lately(NOW - 30 * DAY)[1] is are_all, most

@@ -16,7 +16,6 @@ from recours.dashboard.texts import PageTexts
 from recours.dashboard.views.claim import address_of
 from recours.dashboard.visit import Visit
 from recours.installation import readable
-from recours.operations.labels import without_last_attempt
 from recours.operations.position import Closing, closing_of
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind, verdict
@@ -78,7 +77,6 @@ def show(visit: Visit) -> Response:
         cards=_cards(seen, texts),
         workers=[(worker, *_BADGES[worker.health]) for worker in seen.workers],
         closed=_closed(seen, texts),
-        hints=_hints(seen, texts),
         charts=_charts(seen, names, texts),
         runs=[_run(run, seen, texts) for run in operations.records.runs(most=_RUNS)],
         at=seen.at,
@@ -167,12 +165,6 @@ def _closed(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str]]:
         for carrier in seen.carriers
         if carrier.configured and carrier.refusal and closing_of(carrier.refusal) is Closing.LIMIT
     ]
-
-
-def _hints(seen: Overview, texts: PageTexts) -> list[str]:
-    without = seen.troubles.without_last_attempt
-    hint = without_last_attempt(texts.language, without.claims, is_more=without.is_more)
-    return [hint] if hint else []
 
 
 def _charts(

@@ -24,7 +24,7 @@ from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import REFUSED_KINDS
-from recours.core.mail import EventName, MailState
+from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claim, read_claims
 from recours.database.predicates import (
@@ -282,25 +282,6 @@ class DatabaseTroubles:
                 )
                 found += read_claims(connection.execute(query), self.catalog, self.redact)
         return sorted(found, key=lambda claim: (str(claim.deadline), claim.reference))
-
-    def given_up_lately(self, since: datetime) -> tuple[Sequence[Claim], bool]:
-        """Claims with a real deadline that gave up since then, by the newest events, and whether those are all since then."""
-        if "response_deadline" not in self.columns:
-            return (), True
-        newest = select(_e.event, _e.claim_id, _e.created_at).order_by(_e.id.desc()).limit(_MOST_CLAIMS)
-        events_of = newest.subquery().c
-        gave_up = events_of.event == const(EventName.GAVE_UP), events_of.created_at >= since
-        query = select(*readable_columns(self.columns)).where(
-            _c.id.in_(select(events_of.claim_id).where(*gave_up)),
-            at_stage(Stage.GIVEN_UP),
-            _c.response_deadline.is_not(None),
-            still_ours(),
-        )
-        read = select(func.count(), func.min(events_of.created_at))
-        with self.database.read() as connection:
-            found = read_claims(connection.execute(query), self.catalog, self.redact)
-            count, first = connection.execute(read).one()
-        return found, count < _MOST_CLAIMS or first < since
 
     def _near(self, now: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
         """Ids by each index that can answer; what it yields is looked at again by the rules."""

@@ -20,7 +20,6 @@ from recours.notifications.render import Branding, Rendered, render
 from recours.operations.problems import Problem, ProblemKind, Verdict
 from recours.operations.records import Backlog, Tally
 from recours.operations.returns import CallReturn
-from recours.operations.status import Troubles, WithoutLastAttempt
 from tests.needs import missing, program
 from tests.unit.operations.test_problems import seen
 from tests.unit.operations.test_weekly import week_report
@@ -121,8 +120,7 @@ def test_a_french_report_has_no_english_but_a_carriers(monkeypatch: pytest.Monke
     monkeypatch.setattr(weekly, "verdict", lambda _overview: found)
     tallies = [Tally(date(2026, 11, 16), "ups", 1, "failed", kind, 2) for kind in ErrorKind]
     backlogs = [Backlog(carrier, {Stage.WAITING: 1}) for carrier in ("ups", "")]
-    without = Troubles(without_last_attempt=WithoutLastAttempt(2))
-    now = seen(backlogs=backlogs, troubles=without)
+    now = seen(backlogs=backlogs)
     brought = [CallReturn("ups", 4, 2, 1, {"EUR": 12.5})]
     shown = week_report(*tallies, now=now, returns=brought, custody=Head(7, "abc1"))
     report = weekly.render_report(shown, "fr", Branding(), CATALOG)

@@ -17,7 +17,7 @@ from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.records import Backlog, Tally
 from recours.operations.returns import CallReturn
-from recours.operations.status import Overview, Rate, Troubles, WithoutLastAttempt, success_of
+from recours.operations.status import Overview, Rate, success_of
 from recours.operations.weekly import Week, WeekReport, report
 from tests.unit.operations.test_problems import CASES, seen
 
@@ -145,9 +145,3 @@ def test_foreign_text_is_shown_as_text() -> None:
     assert "&lt;b&gt;x" in mail.html
     assert "<b>" not in mail.html + mail.subject
     assert "<i>" not in mail.html
-
-
-def test_it_says_what_a_last_attempt_would_have_brought() -> None:
-    without = Troubles(without_last_attempt=WithoutLastAttempt(3, is_more=True))
-    assert "At least 3 claims gave up last month" in rendered(week_report(now=seen(troubles=without))).plain
-    assert "gave up last month" not in rendered(week_report()).plain

@@ -7,13 +7,10 @@ from datetime import date, timedelta
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
-from recours.core.last_attempt import gave_up_without
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.outcome import Failure
 from recours.notifications.render import Branding, render
-from recours.operations.labels import without_last_attempt
 from recours.operations.position import Standing, Why, position
 from recours.operations.records import ListedClaim
 from recours.operations.results import ResultSentences
@@ -192,43 +189,3 @@ def test_the_operators_mail_says_so(world: World, language: str, text: str) -> N
 
 
 # ---------------------------------------------------------------- what it would have brought
-
-
-@pytest.mark.parametrize(
-    ("deadline", "kind", "is_counted"),
-    [
-        (DEADLINE, ErrorKind.NOT_DELIVERED_YET, True),
-        (date(2026, 2, 6), ErrorKind.NOT_DELIVERED_YET, False),  # its end is less than 30 h away then
-        (None, ErrorKind.NOT_DELIVERED_YET, False),
-        (DEADLINE, ErrorKind.NOT_FOUND, False),
-        (DEADLINE, ErrorKind.ACCESS_DENIED, False),
-    ],
-)
-def test_a_claim_counts_that_it_would_have_tried(
-    world: World, deadline: date | None, kind: ErrorKind, *, is_counted: bool
-) -> None:
-    world.policy = replace(world.policy, last_attempt=None)
-    world.table.edit("CLM-1", deadline=deadline)
-    world.queue.answers[N] = [Failure(kind, "an answer")] * 9
-    began = world.now
-    used_up(world)
-    claim = world.table["CLM-1"]
-    assert claim.state.stage is Stage.GIVEN_UP
-    assert gave_up_without(claim, began, world.policy) is is_counted
-    assert not gave_up_without(claim, world.now, world.policy)
-
-
-def test_what_is_said_of_them() -> None:
-    assert without_last_attempt("en", 0) == without_last_attempt("fr", 0) == ""
-    assert without_last_attempt("en", 14) == (
-        "14 claims gave up last month before their deadline. RECOURS_LAST_ATTEMPT_HOURS=24 would try each once more."
-    )
-    assert without_last_attempt("en", 1) == (
-        "1 claim gave up last month before its deadline. RECOURS_LAST_ATTEMPT_HOURS=24 would try it once more."
-    )
-    assert without_last_attempt("en", 14, is_more=True).startswith("At least 14 claims gave up last month")
-    assert without_last_attempt("fr", 14, is_more=True).startswith("Au moins 14 dossiers ont été abandonnés")
-    assert without_last_attempt("fr", 0, is_more=True) == ""
-    assert without_last_attempt("fr", 2).startswith(
-        "2 dossiers ont été abandonnés le mois dernier avant leur"
-    )
