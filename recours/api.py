@@ -18,8 +18,7 @@ from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
 from recours.database.engine import DatabaseError
 from recours.operations.accounts import AccountRefusedError
-from recours.operations.attach import LONGEST_NAME, Attachment, NotAttachedError
-from recours.operations.evidence import ClaimEvidence
+from recours.operations.attach import LONGEST_NAME, NotAttachedError
 from recours.operations.position import Standing
 from recours.operations.results import (
     AccountResult,
@@ -37,15 +36,16 @@ from recours.operations.results import (
     TryAgainSoonError,
     TryLaterError,
 )
-from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference, unknown_claim
+from recours.runs.source import RefusedClaim, Unfit, can_be_reference, unknown_claim
 from recours.runs.worker import Worker
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.account_operations import AccountOperations
-from recours.wiring.attach import attach_file, content_of
+from recours.wiring.actions import Actions
+from recours.wiring.attach import content_of
 from recours.wiring.fetching import fetch_claims as fetch_by_run
-from recours.wiring.one_claim import evidence_of, status_of
+from recours.wiring.one_claim import status_of
 from recours.wiring.operations import open_operations
 
 __all__ = [
@@ -155,16 +155,12 @@ def attach(
         operations = open_operations(settings)
         with closing(operations.database):
             try:
-                content, name = content_of(Path(file)), Path(file).name
-                wanted = Attachment(reference, name, content, person, EvidenceKind(kind), signed_by, at)
-                done = attach_file(operations, wanted)
+                content = content_of(Path(file))
             except NotAttachedError as refused:
                 raise sentences.not_attached(refused) from refused
-            except RefusedError as refused:
-                raise sentences.refused(refused.refused[0]) from refused
-            listed = operations.records.find(reference)
-            evidence = evidence_of(operations, listed) if listed else ClaimEvidence()
-            return sentences.attached(done, evidence)
+            return Actions(operations, person, sentences.language).attach(
+                reference, content, Path(file).name, kind=EvidenceKind(kind), signed_by=signed_by, at=at
+            )
 
 
 # ---------------------------------------------------------------- a client's account at a carrier
