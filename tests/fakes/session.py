@@ -19,7 +19,8 @@ NOW = datetime(2026, 10, 6, 10, 0, tzinfo=UTC)
 class FakeSession:
     """Answers each call with the next answer, or fails with it.
 
-    `client`: an answer that asks to wait, in its eyes, fails as it does on the real line.
+    `client`: an answer that asks to wait, in its eyes, fails as it does on the real line. `checks_requests`: against the
+    carrier's schema; without it, many answers to the same requests cost less.
     """
 
     answers: Sequence[Response | Failure]
@@ -29,6 +30,7 @@ class FakeSession:
     known: Delivery | None = None
     pauses: int = 0
     at: datetime = NOW
+    checks_requests: bool = True
 
     def now(self) -> datetime:
         return self.at
@@ -39,7 +41,8 @@ class FakeSession:
     def call(self, what: Capability, request: Request) -> Response:
         answer = self.answers[len(self.asked)]
         self.asked.append((what, request))
-        check_sent(request, self.client.spec.key if self.client else None)
+        if self.checks_requests:
+            check_sent(request, self.client.spec.key if self.client else None)
         if isinstance(answer, Failure):
             raise CallError(answer)
         if self.client and (wait := self.client.wait_asked(what, answer, self.at)):
