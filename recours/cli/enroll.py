@@ -82,25 +82,25 @@ def command(
             _enroll_named(actions, references, mode)
             return
         operations = actions.operations
-        wanted = enroll.Wanted(
+        criteria = enroll.EnrollCriteria(
             carriers=operations.catalog.keys_of(carrier) if carrier else (),
             statuses=[status.strip().lower() for status in statuses],
             since=time_of(since, operations.clock.now(), "--since"),
         )
-        _enroll_selected(actions, wanted, mode)
+        _enroll_selected(actions, criteria, mode)
 
 
 def _enroll_named(actions: Actions, references: Sequence[str], mode: _Mode) -> None:
     found = require_all(actions.enroll(references, dry_run=True))
 
-    def tell(enrolled: list[str]) -> None:
+    def report(enrolled: list[str]) -> None:
         names, done = (found, 0) if mode.dry_run else (enrolled, len(enrolled))
         tell_json({"dry_run": mode.dry_run, "found": len(found), "enrolled": done, "claims": names})
 
     if not mode.dry_run:
-        say_each(actions.enroll(found), as_json=tell if mode.as_json else None)
+        say_each(actions.enroll(found), as_json=report if mode.as_json else None)
     elif mode.as_json:
-        tell([])
+        report([])
     else:
         _say_dry_run(len(found), "would be enrolled")
 
@@ -109,10 +109,10 @@ def _say_dry_run(count: int, what: str) -> None:
     click.echo(f"Dry run: {plural(count, 'claim')} {what}; nothing was changed.")
 
 
-def _enroll_selected(actions: Actions, wanted: enroll.Wanted, mode: _Mode) -> None:
+def _enroll_selected(actions: Actions, criteria: enroll.EnrollCriteria, mode: _Mode) -> None:
     operations = actions.operations
     policy, enrolment, catalog = operations.settings.policy, operations.enrolment, operations.catalog
-    counts = enroll.look_over(enrolment.candidates(), wanted, policy, catalog)
+    counts = enroll.look_over(enrolment.candidates(), criteria, policy, catalog)
     count = counts.open.total()
     if not mode.as_json:
         _show_candidates(operations, counts)
@@ -124,7 +124,7 @@ def _enroll_selected(actions: Actions, wanted: enroll.Wanted, mode: _Mode) -> No
         click.echo("Nothing was changed.", err=True)
         return
     else:
-        enrolled = actions.enroll_all(wanted)
+        enrolled = actions.enroll_all(criteria)
         if not mode.as_json:
             _say_enrolled(operations, count, enrolled)
     if mode.as_json:
@@ -185,10 +185,10 @@ def exclude_command(
     with with_actions(database_url) as actions:
         found = require_all(actions.exclude(references, why, dry_run=True))
 
-        def tell(excluded: list[str]) -> None:
+        def report(excluded: list[str]) -> None:
             tell_json({"excluded": len(excluded), "claims": excluded})
 
-        say_each(actions.exclude(found, why), as_json=tell if as_json else None)
+        say_each(actions.exclude(found, why), as_json=report if as_json else None)
 
 
 # ---------------------------------------------------------------- reopen
@@ -243,8 +243,8 @@ def reopen_command(
                 accounts = AccountOperations(operations)
                 keys = [accounts.account(*accounts.find(account, carrier)).key]
             at = time_of(since, operations.clock.now(), "--since")
-            wanted = reopen.Wanted(keys, at, ErrorKind(error) if error else None)
-            _reopen_selected(actions, wanted, mode)
+            criteria = reopen.ReopenCriteria(keys, at, ErrorKind(error) if error else None)
+            _reopen_selected(actions, criteria, mode)
 
 
 def _reopen_named(actions: Actions, references: Sequence[str], mode: _Mode) -> None:
@@ -253,16 +253,16 @@ def _reopen_named(actions: Actions, references: Sequence[str], mode: _Mode) -> N
         _report_reopened(len(found), found, {}, mode)
         return
 
-    def tell(reopened: list[str]) -> None:
+    def report(reopened: list[str]) -> None:
         _report_reopened(len(found), reopened, {}, mode)
 
-    say_each(actions.reopen(found), as_json=tell if mode.as_json else None)
+    say_each(actions.reopen(found), as_json=report if mode.as_json else None)
 
 
-def _reopen_selected(actions: Actions, wanted: reopen.Wanted, mode: _Mode) -> None:
+def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _Mode) -> None:
     operations = actions.operations
     policy, now = operations.settings.policy, operations.clock.now()
-    selection = reopen.look_over(operations.given_up, wanted, policy, now)
+    selection = reopen.look_over(operations.given_up, criteria, policy, now)
     count = selection.open.total()
     if not mode.as_json:
         _show_given_up(operations, selection)
@@ -271,7 +271,7 @@ def _reopen_selected(actions: Actions, wanted: reopen.Wanted, mode: _Mode) -> No
         if not confirmed(f"Have {plural(count, 'claim')} start afresh?", yes=mode.yes):
             click.echo("Nothing was changed.", err=True)
             return
-        references += actions.reopen_all(wanted)
+        references += actions.reopen_all(criteria)
     _report_reopened(count, references, selection.left, mode)
 
 

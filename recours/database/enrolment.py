@@ -40,7 +40,7 @@ from recours.database.predicates import at_stage, of_carriers
 from recours.database.rows import distinct_by_index, free, in_parts, is_failed, readable_columns, unedited
 from recours.database.tables import adoption, claims
 from recours.operations.enroll import MANUAL, Candidate
-from recours.operations.reopen import Wanted
+from recours.operations.reopen import ReopenCriteria
 
 _c = claims.c
 # Rows of one transaction: short enough that nobody waits long for the write lock.
@@ -263,14 +263,14 @@ class GivenUpClaims:
 
     repository: ClaimRepository
 
-    def given_up(self, wanted: Wanted, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
+    def given_up(self, criteria: ReopenCriteria, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
         such = [at_stage(Stage.GIVEN_UP), *_reopenable()]
-        if wanted.error is not None:
-            such = [_is_over(), _c.pod_error_kind == wanted.error, *_reopenable()]
-        if wanted.carriers:
-            such.append(of_carriers(wanted.carriers))
-        if wanted.since is not None:
-            such.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= wanted.since)
+        if criteria.error is not None:
+            such = [_is_over(), _c.pod_error_kind == criteria.error, *_reopenable()]
+        if criteria.carriers:
+            such.append(of_carriers(criteria.carriers))
+        if criteria.since is not None:
+            such.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= criteria.since)
         of = self.repository
         columns = [*readable_columns(of.columns), case((free(now), 0), else_=1).label("is_leased")]
         for rows in in_parts(of.database, select(*columns).where(*such), _c.id, CHUNK):

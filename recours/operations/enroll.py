@@ -48,7 +48,7 @@ class EnrolmentStore(Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EnrollCriteria:
     """What a person asks for; an empty field leaves all. `carriers`: keys; `statuses`: lower case."""
 
     carriers: Collection[str] = ()
@@ -82,13 +82,13 @@ class EnrolmentCounts:
 
 
 def look_over(
-    found: Iterable[Candidate], wanted: Wanted, policy: Policy, catalog: Catalog
+    found: Iterable[Candidate], criteria: EnrollCriteria, policy: Policy, catalog: Catalog
 ) -> EnrolmentCounts:
     """What `enroll_all` would do."""
     counts = EnrolmentCounts()
     for candidate in found:
         key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
-        why = wanted.why_not(candidate, key, policy)
+        why = criteria.why_not(candidate, key, policy)
         if why:
             counts.left[why] += 1
         elif why is None:
@@ -99,7 +99,7 @@ def look_over(
 
 def enroll_all(
     enrolment: EnrolmentStore,
-    wanted: Wanted,
+    criteria: EnrollCriteria,
     policy: Policy,
     catalog: Catalog,
     clock: Callable[[], datetime],
@@ -111,13 +111,13 @@ def enroll_all(
     done, part = 0, []
     for candidate in enrolment.candidates():
         key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
-        if wanted.why_not(candidate, key, policy) is None:
+        if criteria.why_not(candidate, key, policy) is None:
             part.append(candidate.id)
         if len(part) == _AT_ONCE:
             done += len(enrolment.enroll(part, clock()))
             part = []
     done += len(enrolment.enroll(part, clock())) if part else 0
-    if done or not (wanted.carriers or wanted.statuses or wanted.since):
+    if done or not (criteria.carriers or criteria.statuses or criteria.since):
         enrolment.note_decision()
     return done
 

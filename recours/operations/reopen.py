@@ -21,7 +21,7 @@ from recours.operations.refusals import ClaimRefusal, not_wanted
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReopenCriteria:
     """Which claims are asked for: those that gave up, or whose carrier's answer was final."""
 
     carriers: Collection[str] = ()  # or accounts, by their keys; none: of all
@@ -30,8 +30,8 @@ class Wanted:
 
 
 class GivenUp(Protocol):
-    def given_up(self, wanted: Wanted, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
-        """The claims that are wanted, in parts; each with whether a run is fetching it."""
+    def given_up(self, criteria: ReopenCriteria, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
+        """The claims that meet the criteria, in parts; each with whether a run is fetching it."""
 
     def start_afresh(self, claims: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         """Set their counts to 0, due now. Returns the ids of those that were still so, and were held by no run.
@@ -50,10 +50,10 @@ class Selection:
     newest: dict[str, datetime] = field(default_factory=dict)
 
 
-def look_over(claims: GivenUp, wanted: Wanted, policy: Policy, now: datetime) -> Selection:
+def look_over(claims: GivenUp, criteria: ReopenCriteria, policy: Policy, now: datetime) -> Selection:
     """What `Actions.reopen_all` would do."""
     selection = Selection()
-    for part in claims.given_up(wanted, now):
+    for part in claims.given_up(criteria, now):
         for claim, is_leased in part:
             if policy.sets_aside(claim):
                 status = clean(claim.claim_status, 30)

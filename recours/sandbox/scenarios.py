@@ -100,7 +100,7 @@ class Override(Protocol):
         ...
 
 
-Step: TypeAlias = Scenario | Override
+Behavior: TypeAlias = Scenario | Override
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Parcel:
     `owner` is the account that sent it: to others it is another customer's parcel. None: every account may ask about it.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Behavior, ...]
     signatory: str = "DUPONT"
     delivered_after: timedelta = timedelta(hours=-26)
     retry_after: str | None = "120"

@@ -23,7 +23,7 @@ from recours.sandbox.answers import (
     SimulatedCarrier,
 )
 from recours.sandbox.registry import simulated_carriers
-from recours.sandbox.scenarios import Parcel, ParcelState, Scenario, ScriptProgress, Step, parcel_for
+from recours.sandbox.scenarios import Behavior, Parcel, ParcelState, Scenario, ScriptProgress, parcel_for
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}  # some carriers have statuses of their own
 
@@ -68,7 +68,7 @@ class Call:
     operation: str
     number: str
     account: str
-    scenario: Step | None
+    scenario: Behavior | None
 
 
 @dataclass(frozen=True)

@@ -38,13 +38,12 @@ from recours.operations.actions import (
 )
 from recours.operations.attach import LONGEST_NAME, Attachment, NotAttachedError
 from recours.operations.correct import correction_of
-from recours.operations.enroll import Wanted as ToEnroll
-from recours.operations.enroll import enroll_all, why_not_enroll, why_not_exclude
+from recours.operations.enroll import EnrollCriteria, enroll_all, why_not_enroll, why_not_exclude
 from recours.operations.evidence import ClaimEvidence
 from recours.operations.labels import check_error, reason_of
 from recours.operations.records import ListedClaim, iso
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, named, sort_out
-from recours.operations.reopen import Wanted as ToReopen
+from recours.operations.reopen import ReopenCriteria
 from recours.operations.reopen import why_not as why_not_reopen
 from recours.operations.results import AttachResult, ResultSentences
 from recours.runs.source import RefusedError, can_be_reference
@@ -113,10 +112,10 @@ class Actions:
 
         return self._each("reopened", references, why_not, None if dry_run else do)
 
-    def reopen_all(self, wanted: ToReopen) -> Iterator[str]:
+    def reopen_all(self, criteria: ReopenCriteria) -> Iterator[str]:
         """Have all of these start afresh, a part at a time, so that runs go on meanwhile; the references of those that do."""
         of, policy = self.operations, self.operations.settings.policy
-        for part in of.given_up.given_up(wanted, of.clock.now()):
+        for part in of.given_up.given_up(criteria, of.clock.now()):
             may = [claim for claim, _ in part if not policy.sets_aside(claim)]
             done = of.given_up.start_afresh(may, self.by, of.clock.now()) if may else set()
             yield from (claim.reference for claim in may if claim.id in done)
@@ -143,10 +142,10 @@ class Actions:
         why_not = partial(why_not_enroll, policy=of.settings.policy)
         return self._each("enrolled", references, lambda _: why_not, None if dry_run else do)
 
-    def enroll_all(self, wanted: ToEnroll) -> int:
+    def enroll_all(self, criteria: EnrollCriteria) -> int:
         """Have recours work on all of these of which nobody has said anything yet; how many they are."""
         of = self.operations
-        return enroll_all(of.enrolment, wanted, of.settings.policy, of.catalog, of.clock.now)
+        return enroll_all(of.enrolment, criteria, of.settings.policy, of.catalog, of.clock.now)
 
     def correct(
         self, reference: str, *, number: str | None = None, carrier: str | None = None

@@ -17,7 +17,7 @@ from recours.database.engine import Database, SystemClock
 from recours.database.enrolment import CHUNK, ClaimEnrolment
 from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look
-from recours.operations.enroll import Wanted, enroll_all, look_over
+from recours.operations.enroll import EnrollCriteria, enroll_all, look_over
 from recours.runs.summary import not_enrolled
 from recours.sandbox import SimulatedClock
 from tests.contract.test_claims import CATALOG, POLICY
@@ -190,7 +190,7 @@ def test_a_person_enrols_what_they_choose(service: Database) -> None:
     add(service, 5, NOW - 90 * DAY)
     add(service, 6, NOW - DAY, number=None)
     adopt(service)
-    found, wanted = enrolment(service), Wanted(carriers=("chronopost",), since=NOW - 9 * DAY)
+    found, wanted = enrolment(service), EnrollCriteria(carriers=("chronopost",), since=NOW - 9 * DAY)
     counts = look_over(found.candidates(), wanted, POLICY, CATALOG)
     assert dict(counts.open) == {("chronopost", "submitted"): 1}
     assert sum(counts.left.values()) == 2
@@ -198,7 +198,7 @@ def test_a_person_enrols_what_they_choose(service: Database) -> None:
     assert enroll_all(found, wanted, POLICY, CATALOG, lambda: NOW) == 1
     assert pending(service) == [1]
     assert found.undecided(99, NOW + 2 * HOUR) == 0, "somebody has decided"
-    assert enroll_all(found, Wanted(statuses=["refunded"]), POLICY, CATALOG, lambda: NOW) == 1
+    assert enroll_all(found, EnrollCriteria(statuses=["refunded"]), POLICY, CATALOG, lambda: NOW) == 1
     assert pending(service) == [1, 2]
 
 
@@ -251,7 +251,7 @@ def by_a_run(found: ClaimEnrolment) -> int:
 
 
 def by_a_person(found: ClaimEnrolment) -> int:
-    return enroll_all(found, Wanted(), POLICY, CATALOG, lambda: NOW + 2 * HOUR)
+    return enroll_all(found, EnrollCriteria(), POLICY, CATALOG, lambda: NOW + 2 * HOUR)
 
 
 def by_name(found: ClaimEnrolment) -> int:

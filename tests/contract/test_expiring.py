@@ -15,7 +15,7 @@ from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
 from recours.database.engine import Database
 from recours.database.enrolment import GivenUpClaims
-from recours.operations.reopen import Wanted
+from recours.operations.reopen import ReopenCriteria
 from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan
 
@@ -107,7 +107,7 @@ def test_a_claim_that_expired_can_be_reopened_though_it_used_no_turn(run: Run) -
     assert given_up(run, later) == ["asked"]
     assert list(run.maintenance.revive_exhausted(9, lambda claim: claim.state, later)) == []
     gave_up = GivenUpClaims(run.claims)
-    [part] = gave_up.given_up(Wanted(since=later), later)
+    [part] = gave_up.given_up(ReopenCriteria(since=later), later)
     assert [claim.reference for claim, _ in part] == ["asked"]
     assert gave_up.start_afresh([claim for claim, _ in part], "somebody", later)
     run.keep(later)
