@@ -31,7 +31,6 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
-from recours.sandbox import Scenario
 from recours.sandbox.answers import HttpRequest, NotUnderstoodError, key_of
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
 from tests.carriers.table import Row, Table
@@ -737,7 +736,6 @@ NO_NUMBERS: list[Any] = [
 SIMULATED = SimulatedColissimo()
 SIMULATED_BY_PASSWORD = SIMULATED.settings(ACCOUNT, PASSWORD)
 SIMULATED_BY_KEY = {"COLISSIMO_API_KEY": key_of(ACCOUNT, PASSWORD)}
-S = Scenario
 
 
 def a_session(*steps: AnyStep, settings: Mapping[str, str] = SIMULATED_BY_PASSWORD) -> SandboxSession:

@@ -39,7 +39,6 @@ from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     PASSWORD,
-    SandboxSession,
     parcel_state,
     refusal_of,
 )
@@ -608,10 +607,6 @@ NO_NUMBERS: list[Any] = [
 SIMULATED = SimulatedGls()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD) | {"GLS_POD": "yes"}
 S = Scenario
-
-
-def a_session(*steps: Scenario) -> SandboxSession:
-    return SandboxSession(Gls(SIMULATED_SETTINGS), NUMBER, *steps)
 
 
 TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
