@@ -23,7 +23,6 @@ DONE, FAILED, USAGE = 0, 1, 2  # exit statuses
 
 SEEN_BY_ALL = "The password in --database-url is shown to everybody on this machine (ps). Set DATABASE_URL in .env instead."
 _LONGEST = 2000
-_CANNOT_DRAW = ("dumb", "unknown")
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 
@@ -43,11 +42,6 @@ def make_tolerant() -> None:
 
 def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
-
-
-def is_watched(environment: Mapping[str, str]) -> bool:
-    """Tell whether somebody looks at stderr, on a terminal that can draw."""
-    return sys.stderr.isatty() and environment.get("TERM", "").lower() not in _CANNOT_DRAW
 
 
 def harmless(sentence: str) -> str:

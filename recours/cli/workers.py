@@ -19,7 +19,6 @@ from recours.cli.console import (
     USAGE,
     flushed,
     harmless,
-    is_watched,
     make_tolerant,
     minutes,
     number_option,
@@ -34,7 +33,6 @@ from recours.core.errors import RunError
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import plural
 from recours.database.engine import Database
-from recours.monitoring.observers import RunObservers
 from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
@@ -43,12 +41,14 @@ from recours.runs.worker import STOPPED, Options, Worker
 from recours.settings.loading import access_of, has_password, home_of, load_at_home, log_dir_of, ping_url_of
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.carriers import catalog_of, directory_of, log_file
+from recours.wiring.carriers import catalog_of, directory_of, log_file, redactor
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
-from recours.wiring.workers import leave_metrics, make_observers, make_pings, make_worker
+from recours.wiring.workers import leave_metrics, make_pings, make_worker
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from recours.monitoring.healthchecks import Pings
 
 _HELP = {
     PODFetchWorker.name: "Fetch the PODs of new claims, within the carriers' limits.",
@@ -204,23 +204,24 @@ def _run(name: str, options: dict[str, Any]) -> int:
         say_error(str(fault))
         return _not_begun(name, run_id, options, FAILED, [str(fault)])
     try:
-        return _observed_run(name, run_id, settings, options, log)
+        return _pinged_run(name, run_id, settings, options, log)
     finally:
         log.close()
 
 
-def _observed_run(name: str, run_id: str, settings: Settings, options: dict[str, Any], log: logs.Log) -> int:
-    """The run with its observers; a dry run has none."""
-    terminal = log.console if is_watched(process_environment()) else None
-    observers = RunObservers() if options["dry_run"] else make_observers(settings, name, run_id, terminal)
+def _pinged_run(name: str, run_id: str, settings: Settings, options: dict[str, Any], log: logs.Log) -> int:
+    """The run, with pings at its start and end; a dry run pings nobody."""
+    url = "" if options["dry_run"] else settings.watch.ping_url
+    pings = make_pings(url, name, run_id, redactor(settings)) if url else None
     ending = Ending(STOPPED + signal.SIGINT)  # as long as nothing else is known
     try:
-        ending = _logged_run(name, run_id, settings, options, observers)
+        ending = _logged_run(name, run_id, settings, options, pings)
         if log.fault:
             say_error(log.fault)
             ending = Ending(ending.status or FAILED, (*ending.lines, log.fault))
     finally:
-        observers.ended(ending.status, ending.lines)
+        if pings:
+            pings.ended(ending.status, ending.lines)
     return ending.status
 
 
@@ -233,7 +234,7 @@ class Ending:
 
 
 def _logged_run(
-    name: str, run_id: str, settings: Settings, options: dict[str, Any], observers: RunObservers
+    name: str, run_id: str, settings: Settings, options: dict[str, Any], pings: "Pings | None"
 ) -> Ending:
     log = logs.run_log()
     if not options["dry_run"]:
@@ -242,7 +243,8 @@ def _logged_run(
         log.warning(warning)
     if has_password(options["database_url"] or ""):
         log.warning(SEEN_BY_ALL)
-    observers.started()
+    if pings:
+        pings.started()
     try:
         if options["dry_run"]:
             from recours.cli.preview import show  # noqa: PLC0415 (not needed by a run)
@@ -250,7 +252,7 @@ def _logged_run(
             return Ending(show(WORKERS[name], settings, options))
         opened = open_database(settings)
         try:
-            return _work(WORKERS[name], run_id, settings, opened, options, observers)
+            return _work(WORKERS[name], run_id, settings, opened, options)
         finally:
             leave_metrics(settings, opened, run_id)
             opened.database.close()
@@ -274,7 +276,6 @@ def _work(
     settings: Settings,
     opened: Opened,
     options: dict[str, Any],
-    observers: RunObservers,
 ) -> Ending:
     log = logs.run_log()
     # Whose account serves a carrier's claims may depend on the client; few runs are for some carriers.
@@ -283,7 +284,7 @@ def _work(
         asked_of(options, catalog_of(settings, of_clients)),
         options.get("max_retries", DEFAULT_MAX_RETRIES),
     )
-    worker = make_worker(kind, settings, opened, asked, max_retries=most, run_id=run_id, observer=observers)
+    worker = make_worker(kind, settings, opened, asked, max_retries=most, run_id=run_id)
     _stop_on_signals(worker, opened.database)
     for remark in opened.remarks:
         log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
@@ -330,7 +331,7 @@ def _not_begun(name: str, run_id: str, options: dict[str, Any], status: int, fau
     except SettingsError:
         return status
     if url:
-        RunObservers([make_pings(url, name, run_id)]).ended(status, faults)
+        make_pings(url, name, run_id).ended(status, faults)
     return status
 
 

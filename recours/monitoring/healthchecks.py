@@ -48,12 +48,6 @@ class Pings:
     def started(self) -> None:
         self._ping("/start", "start")
 
-    def found(self, claims: int) -> None:
-        """No matter."""
-
-    def progressed(self, success: int, failed: int) -> None:
-        """No matter."""
-
     def ended(self, exit_status: int, lines: Sequence[str]) -> None:
         if exit_status == 0:
             self._ping("", "success", lines)

@@ -460,22 +460,6 @@ class Post(Protocol):
         """
 
 
-class RunObserver(Protocol):
-    """Observes a run. It does not change the run: it raises nothing, and logs what it could not do."""
-
-    def started(self) -> None:
-        """The run begins; whether it can is not known yet."""
-
-    def found(self, claims: int) -> None:
-        """So many claims are to be fetched; at least one."""
-
-    def progressed(self, success: int, failed: int) -> None:
-        """So many of them have ended by now."""
-
-    def ended(self, exit_status: int, lines: Sequence[str]) -> None:
-        """The run is over; `lines` are its summary, or say why it has none."""
-
-
 @dataclass(frozen=True)
 class Dependencies:
     """All that a run works with."""
@@ -488,6 +472,5 @@ class Dependencies:
     documents: Documents
     policy: Policy
     post: Post | None = None
-    observer: RunObserver | None = None
     enrolment: Enrolment | None = None
     timestamps: Timestamps | None = None  # None: nothing is stamped

@@ -16,7 +16,7 @@ from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.attempt import Ended
 from recours.runs.log import log
-from recours.runs.ports import Attempt, Claims, Clock, Lease, NotRecordedError, RunObserver
+from recours.runs.ports import Attempt, Claims, Clock, Lease, NotRecordedError
 from recours.runs.summary import Stats
 
 
@@ -32,7 +32,6 @@ class Recorder:
     local: LocalTime
     asked: bool  # the claims were asked for by name
     token: str  # of the leases
-    observer: RunObserver | None = None
     prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 
@@ -58,8 +57,6 @@ class Recorder:
             self._say_all(decided, fault.written)
             raise
         self._say_all(decided, as_taken)
-        if self.observer:
-            self.observer.progressed(self.stats.success, self.stats.failed)
         return sum(decision.uses_attempt for _, _, decision in decided)
 
     def _decide(self, claim: Claim, ended: Ended, now: datetime) -> Decision:

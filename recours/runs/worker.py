@@ -107,7 +107,6 @@ class Worker(ABC):
             local,
             asked=bool(options.claims) and not options.as_scheduled,
             token=token or run_id,
-            observer=deps.observer,
             prefix=prefix,
         )
         self._unknown = UnknownCodes()
@@ -286,8 +285,6 @@ class Worker(ABC):
             self._try_to(lambda: self._count_left_behind(source))
 
     def _fetch(self, source: Source, limits: Limits, ready: Mapping[str, Ready]) -> None:
-        if self.deps.observer:
-            self.deps.observer.found(self.stats.total + _found(ready, limits))
         self.deps.documents.make_sure()
         engine = self.engine(
             self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown

@@ -1,12 +1,12 @@
-"""Workers, ready to run, and their observers."""
+"""Workers, ready to run, and what watches them."""
 
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from logging import Handler, StreamHandler
 from pathlib import Path
 from random import random
+from typing import TYPE_CHECKING
 
 from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER
@@ -18,14 +18,16 @@ from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
 from recours.documents.store import DocumentStore, erase
 from recours.logs import local, run_log
-from recours.monitoring.observers import ProgressBar, RunObservers
-from recours.runs.ports import Clock, Dependencies, RunObserver, Timestamps
+from recours.runs.ports import Clock, Dependencies, Timestamps
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.wiring.accounts import Accounts
 from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
 from recours.wiring.databases import Opened, enrolment_of, policy_of
 from recours.wiring.mail import MailService
+
+if TYPE_CHECKING:
+    from recours.monitoring.healthchecks import Pings
 
 
 def make_worker(
@@ -41,7 +43,6 @@ def make_worker(
     token: str | None = None,
     prefix: str = "",
     mails: bool = True,
-    observer: RunObserver | None = None,
     kept: Accounts | None = None,
 ) -> Worker:
     """A worker, ready to run once.
@@ -67,7 +68,6 @@ def make_worker(
         post=MailService(settings, database, opened.schema, clock, token or run_id, catalog)
         if mails
         else None,
-        observer=observer,
         enrolment=enrolment_of(settings, database, columns),
         timestamps=_timestamps(settings, database, token or run_id),
     )
@@ -95,22 +95,7 @@ def _erase_refused(folder: Path, path: str, sha256: str) -> str | None:
     return why
 
 
-def make_observers(
-    settings: Settings, worker: str, run_id: str, console: Handler | None = None
-) -> RunObservers:
-    """The observers of a run of this worker. `console`: the log's handler on a terminal where somebody looks on.
-
-    What each needs is loaded only if there is one: many runs have none.
-    """
-    found: list[RunObserver] = []
-    if isinstance(console, StreamHandler):
-        found.append(ProgressBar(console))
-    if url := settings.watch.ping_url:
-        found.append(make_pings(url, worker, run_id, redactor(settings)))
-    return RunObservers(found)
-
-
-def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] = str) -> RunObserver:
+def make_pings(url: str, worker: str, run_id: str, redact: Callable[[str], str] = str) -> "Pings":
     from recours.monitoring.healthchecks import Pings  # noqa: PLC0415 (brings the HTTP library)
 
     return Pings(url, worker, run_id, redact)
