@@ -43,7 +43,7 @@ def installed(
 
 
 WAITS = pytest.mark.full("faults that a run waits half a minute for")
-LONG = ("a mail server that is silent", "another program's lock on the database")
+LONG = ("a server that is silent", "a mail server that is silent", "another program's lock on the database")
 
 
 def cases() -> Iterator[object]:

@@ -302,6 +302,7 @@ def test_edits_leases_and_shared_calls(service: Service) -> None:
     assert any(run.left for run in made.runs)
 
 
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 def test_what_is_kept_for_new_claims_until_the_afternoon(service: Service) -> None:
     service.environment["QUOTA_CHRONOPOST"] = "16/day@Europe/Paris"
     for place in range(30):
@@ -401,6 +402,7 @@ def foreseen_tries(made: Plan) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 def test_what_long_lived_workers_do_is_foreseen_to_the_minute(service: Service) -> None:
     service.environment |= TIGHT | {"QUOTA_CHRONOPOST": "70/day@Europe/Paris"}
     fill(service, "Chronopost", "UPS", "DHL Express")
@@ -417,6 +419,7 @@ def test_what_long_lived_workers_do_is_foreseen_to_the_minute(service: Service) 
     assert any(run.left for run in made.runs)
 
 
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 def test_why_agrees_with_what_long_lived_workers_do(service: Service) -> None:
     claims = [service.add(S.IN_TRANSIT, failed_at=FAILED_AT - timedelta(minutes=7 * n)) for n in range(1, 6)]
     with closing(Fleet(service)) as fleet:
@@ -430,6 +433,7 @@ def test_why_agrees_with_what_long_lived_workers_do(service: Service) -> None:
     assert said == {tried[0]: minute for minute, tries in reversed(done.items()) for tried in tries}
 
 
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 def test_after_long_lived_workers_cron_goes_on(service: Service) -> None:
     """They were stopped for good: the plan is that of cron, whose times their records say nothing of."""
     service.add(S.IN_TRANSIT)
@@ -460,7 +464,7 @@ def near_deadlines(service: Service) -> None:
                 )
 
 
-@pytest.mark.sample("days of simulated runs against the forecast: one of these is planned and run")
+@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
 def test_last_attempts_before_deadlines(service: Service) -> None:
     service.environment |= {"RECOURS_LAST_ATTEMPT_HOURS": "30"}
     near_deadlines(service)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from recours.core.errors import ErrorKind
@@ -45,6 +46,7 @@ def english_on(page: Page) -> dict[str, set[str]]:
     return {word: where for word, where in not_french(lines).items() if word not in _KNOWN}
 
 
+@pytest.mark.full("each view in Chromium: tests/unit/operations/test_french.py has the texts")
 def test_no_view_shows_english(visit: Callable[..., Page], world: World) -> None:
     kinds = [{"claim_reference": f"NEW-{n}", "pod_error_kind": kind, "pod_stage": "waiting", "pod_fetch_error": None,
               "pod_retry_count": 1, "pod_seen_count": 1, "pod_seen_status": "failed", "pod_carrier_key": "chronopost"}
@@ -59,6 +61,7 @@ def test_no_view_shows_english(visit: Callable[..., Page], world: World) -> None
     assert found == {}
 
 
+@pytest.mark.full("each action in Chromium: tests/unit/operations/test_french.py has the texts")
 def test_neither_does_what_came_of_an_action(visit: Callable[..., Page], world: World) -> None:
     page, found = visit(1280, "fr", path="/carriers"), {}
     page.locator("#ups [action='/carriers/check'] button").click()

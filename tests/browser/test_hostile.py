@@ -160,6 +160,7 @@ def session_of(context: BrowserContext) -> str:
     return next((one["value"] for one in context.cookies() if one["name"] == SESSION), "")
 
 
+@pytest.mark.full("in Chromium: tests/integration/page/test_door.py asks without a browser")
 def test_a_session_that_somebody_else_chose_opens_nothing(
     context: BrowserContext, served: Callable[..., Service]
 ) -> None:
@@ -179,6 +180,7 @@ def test_a_session_that_somebody_else_chose_opens_nothing(
         expect(page.get_by_label("Password")).to_be_visible()
 
 
+@pytest.mark.full("in Chromium: tests/integration/page/test_door.py asks without a browser")
 def test_guesses_are_slowed_down(context: BrowserContext, served: Callable[..., Service]) -> None:
     service = served(RECOURS_DASHBOARD_PASSWORD_HASH=SECRET)
     page = context.new_page()
@@ -214,6 +216,7 @@ def test_a_name_that_no_proxy_gave_gives_no_rights(browser: Browser, served: Cal
     context.close()
 
 
+@pytest.mark.full("in Chromium: tests/integration/page/test_door.py asks without a browser")
 def test_a_viewer_looks_and_can_do_nothing(browser: Browser, served: Callable[..., Service]) -> None:
     service = served(
         RECOURS_PAGE_USER_HEADER="X-Forwarded-User", RECOURS_PAGE_PROXIES="127.0.0.1", RECOURS_PAGE_OPERATORS="zoe"

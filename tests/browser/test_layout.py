@@ -25,10 +25,14 @@ _CUT_OFF = """() => {
 }"""
 
 
+_BETWEEN = pytest.mark.full("the width between: the narrowest and the widest are shown")
+_WIDTHS = [WIDTHS[0], *(pytest.param(width, marks=_BETWEEN) for width in WIDTHS[1:-1]), WIDTHS[-1]]
+
+
 @pytest.mark.parametrize(
     "language", ["en", pytest.param("fr", marks=pytest.mark.full("the longer texts too"))]
 )
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", _WIDTHS)
 def test_nothing_is_cut_off(visit: Callable[..., Page], world: World, width: int, language: str) -> None:
     page, found = visit(width, language), {}
     for name, path in VIEWS.items():

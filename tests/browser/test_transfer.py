@@ -17,6 +17,7 @@ MOST_LOADED = 3_000_000  # bytes as they come over the network
 MOST_INSTALLED = 100_000_000
 
 
+@pytest.mark.full("each view in Chromium: tests/browser/test_tasks.py loads most of them")
 def test_every_view_loads_little(visit: Callable[..., Page], world: World) -> None:
     loaded: dict[str, float] = {}
     for name, path in VIEWS.items():

@@ -104,6 +104,7 @@ def _die_everywhere(url: str, name: str) -> None:
     raise AssertionError("it never lived")
 
 
+@pytest.mark.full("kills of eight processes: the next test has eight that live")
 def test_eight_processes_that_die_at_every_boundary_leave_no_fork_and_no_gap(
     url: str, database: Database, add_claims: Callable[[Database, Iterable[dict[str, Any]]], None]
 ) -> None:
