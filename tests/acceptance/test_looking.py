@@ -224,7 +224,7 @@ def on_a_terminal(person: Person, *arguments: str) -> str:
 def test_a_console_that_lacks_signs_is_no_reason_to_fail(
     service: Service, person: Person, encoding: str
 ) -> None:
-    service.add(*FOREVER, failed_at=now_minus(days=2), pod_fetch_error="Délai dépassé 🛑")
+    service.add(*FOREVER, failed_at=now_minus(days=2), carrier="Délai dépassé 🛑")
     environment = person.environment | {"PYTHONIOENCODING": encoding, "LC_ALL": "C"}
     for arguments in (["status"], ["why", "CLM-0001"]):
         command = [sys.executable, "-m", "recours", *arguments]
@@ -327,7 +327,7 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
         {"carrier": "Pigeon Post"},
         True,
         None,
-        ["its carrier is not supported", "Who can act: the operator of recours", "Correct the carrier's name in the claim"],
+        ["The carrier Pigeon Post is not supported", "Who can act: the operator of recours", "Correct the carrier's name in the claim"],
     ),
     "fetching": (
         {"pod_fetch_status": "fetching", "failed_at": now_minus(minutes=10)},
@@ -408,6 +408,7 @@ def test_claims_are_exported_for_a_spreadsheet(service: Service, person: Person)
 
 
 def test_claims_are_exported_as_they_are_filtered(service: Service, person: Person) -> None:
+    service.sql("INSERT INTO clients (id, email) VALUES (7, 'shop@shop.example')")
     service.add(*FOREVER, failed_at=now_minus(minutes=2))
     service.add(*FOREVER, failed_at=now_minus(days=2), client_id=7)
     service.add(*FOREVER, failed_at=now_minus(minutes=2), carrier="UPS")

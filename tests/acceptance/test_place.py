@@ -19,7 +19,7 @@ from recours.wiring.one_claim import explanation_of, status_of
 from recours.wiring.operations import Operations, open_operations
 from recours.wiring.plan import rules_for
 from tests.acceptance.simulation import FAILED_AT, Service
-from tests.acceptance.test_plan import TIGHT, Fleet, Started, at, fill, pending, run_for
+from tests.acceptance.test_plan import TIGHT, Fleet, Started, at, fill, run_for
 
 pytestmark = pytest.mark.full(
     "places after days of runs: tests/unit/operations/test_forecast.py has the forecast"
@@ -101,22 +101,6 @@ def test_each_claim_is_tried_by_the_run_that_was_foreseen(service: Service) -> N
     assert foreseen == {reference: done.get(reference) for reference in foreseen}
     assert {place.is_far for place in found.values()} == {True, False}
     assert all(place.is_far == (place.expected_at is None) for place in found.values())
-
-
-def test_calls_that_are_kept_for_new_claims_until_the_afternoon_are_waited_for(service: Service) -> None:
-    service.environment["QUOTA_CHRONOPOST"] = "16/day@Europe/Paris"
-    for place in range(30):
-        pending(service, place, "Chronopost")
-        service.add(S.IN_TRANSIT, failed_at=FAILED_AT - timedelta(minutes=100 + place))
-    run_for(service, 3, Started(retry=5, fetch=2))
-    since, found = service.clock.now(), places(service, every=5)
-    run_for(service, 48, USUAL)
-    done = tried_by(service, since)
-    assert {name: place.expected_at for name, place in found.items()} == {
-        name: done.get(name) for name in found
-    }
-    # After 16:00 in Paris nothing is kept for new claims any more.
-    assert any(moment.hour == 15 for moment in done.values())
 
 
 def test_the_first_run_that_may_ask_takes_it(service: Service) -> None:

@@ -149,4 +149,4 @@ def test_crons_copy_of_the_log_is_made_before_the_shell_makes_it(checkout: Path,
     kept.write_text("", encoding="utf-8")
     program.write_text('#!/bin/sh\n[ "$1" = -l ]\n', encoding="utf-8")
     refused = start(checkout, box, "-m", "recours", "schedule", "install", "--yes", PATH=path)
-    assert (refused.returncode, modes(checkout / "logs")) == (1, {})
+    assert (refused.returncode, modes(checkout / "logs")) == (1, {"cron.log": "600"})
