@@ -243,7 +243,7 @@ def _show_explanation(found: Explanation, language: str, max_retries: int) -> No
         signed = f", {texts('signed_by', who=status.signatory)}" if status.signatory else ""
         say(f"{status.pod_path}{signed}", "  ")
     if status.actor:
-        say(f"{texts('retries_used')}{colon}{texts('used_of', used=status.attempts, most=max_retries)}")
+        say(f"{texts('retries_used')}{colon}{texts('used_of', used=claim.retries_counted, most=max_retries)}")
         say(f"{texts('who_can_act')}{colon}{texts.actor(status.actor)}")
     for sentence in found.advice:
         say(sentence, "  ")

@@ -287,6 +287,12 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert [(a["turn"], a["outcome"], a["http_status"]) for a in found["attempts"]] == [(1, "failed", 200)]
 
 
+def test_the_first_fetch_is_no_retry(service: Service, person: Person) -> None:
+    service.add(*FOREVER, pod_fetch_status="pending", pod_fetch_error=None)
+    service.run(PODFetchWorker)
+    assert "Retries used: 0 of 4" in person.does("why", "CLM-0001")
+
+
 def edit(column: str, value: Any) -> Callable[[Service], None]:
     def change(service: Service) -> None:
         service.sql(f"UPDATE claims SET {column} = ?", value)
