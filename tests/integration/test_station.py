@@ -15,8 +15,10 @@ from sqlalchemy import insert, select, text
 from recours.carriers.registry import CATALOG
 from recours.cli import demo
 from recours.core.errors import RunError
+from recours.core.pauses import DocumentRight
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
+from recours.database.quota import QuotaTables
 from recours.database.tables import clients, runs
 from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import Station
@@ -598,6 +600,11 @@ def _days(count: int, folder: Path, how: Callable[..., Callable[[], None]]) -> t
         opened = open_database(settings)
         with closing(opened.database) as database:
             demo._fill(settings, box)
+            quotas = QuotaTables(database, "tests")
+            for (
+                key
+            ) in CATALOG.specs:  # else the first answers would decide whose trouble a refused document is
+                quotas.set_documents(key, DocumentRight(came_at=demo.BEGINS))
             hour = how(settings, clock, opened)
             for n in range(1, 24 * count + 1):
                 clock.advance(demo.BEGINS + timedelta(hours=n) - clock.now())
