@@ -154,7 +154,8 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
     kind = sqlite if database.is_sqlite else postgres
     if backup.facts.database != kind.KIND:
         raise BackupError(
-            f"It is a backup of {backup.facts.database}, and {database.shown} is none: name one with --database-url."
+            f"This backup holds a database of the kind {backup.facts.database}, but {database.shown} is not one. "
+            "Name a matching database with --database-url."
         )
     done, copied = Restored(database.shown), backup.folder / kind.COPY
     if not database.path:

@@ -15,7 +15,7 @@ from recours.cli.operations import database_option, json_option, tell_json
 def command(
     reference: str, number: str | None, carrier: str | None, database_url: str | None, *, as_json: bool
 ) -> None:
-    """Correct a claim's tracking number or its carrier: the next run starts afresh with it.
+    """Correct a claim's tracking number or its carrier: the next run starts over with it.
 
     The claim's row is written as the service would write it. It is refused for a number that cannot be the carrier's, while
     a run is fetching the claim, and once its proof is there.

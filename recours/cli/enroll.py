@@ -1,4 +1,4 @@
-"""`recours enroll`, `exclude` and `reopen`: claims to work on from now on, not to work on any more, to start afresh."""
+"""`recours enroll`, `exclude` and `reopen`: claims to work on from now on, not to work on any more, to start over."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -221,7 +221,7 @@ def reopen_command(
     database_url: str | None,
     as_json: bool,
 ) -> None:
-    """Have claims that gave up start afresh, as if they had just failed: the next run of either worker takes them up.
+    """Have claims that gave up start over, as if they had just failed: the next run of either worker takes them up.
 
     Either the claims named, all of them or none; or all of a carrier, with one answer, or since a time, after asking. No
     second final mail goes out for a tracking number that had one.
@@ -268,7 +268,7 @@ def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _M
         _show_given_up(operations, selection)
     references: list[str] = []
     if count and not mode.dry_run:
-        if not confirmed(f"Have {plural(count, 'claim')} start afresh?", yes=mode.yes):
+        if not confirmed(f"Have {plural(count, 'claim')} start over?", yes=mode.yes):
             click.echo("Nothing was changed.", err=True)
             return
         references += actions.reopen_all(criteria)
@@ -300,6 +300,6 @@ def _report_reopened(count: int, references: list[str], left: Mapping[str, int],
         facts = {"dry_run": mode.dry_run, "found": count, "reopened": done}
         tell_json(facts | {"claims": references, "left": dict(left)})
     elif mode.dry_run:
-        _say_dry_run(count, "would start afresh")
+        _say_dry_run(count, "would start over")
     elif done:
-        click.echo(f"{plural(done, 'claim')} will start afresh: due at the next run of either worker.")
+        click.echo(f"{plural(done, 'claim')} will start over: due at the next run of either worker.")

@@ -32,7 +32,7 @@ _OF_FAILED = frozenset({Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_U
 def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     """The state of a claim that recours sees for the first time, or that other software has edited since.
 
-    A corrected number or carrier, or a count reset by hand, starts the claim afresh: due now. So does another account, but
+    A corrected number or carrier, or a count reset by hand, starts the claim over: due now. So does another account, but
     not the house's where that has worked for it.
     """
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)

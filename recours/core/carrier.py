@@ -210,7 +210,7 @@ class Catalog:
     ) -> str | None:
         """Like `resolve`, for a claim that the carrier `served` has served: it passes to another only with credentials for it.
 
-        Credentials that are missing for a run, as while a file is being replaced, must not start claims afresh.
+        Credentials that are missing for a run, as while a file is being replaced, must not start claims over.
         """
         key = self.resolve(name, number, client_id)
         if (

@@ -203,14 +203,14 @@ class Snapshot:
     """The values of the service's columns at the last assessment, to notice corrections.
 
     `account`: the key of the account that served the claim then ("": none). Another one may serve it today, since
-    credentials came or went, or a carrier is new: that starts a claim afresh like a correction.
+    credentials came or went, or a carrier is new: that starts a claim over like a correction.
     """
 
     fetch_status: str | None
     number: str | None
     account: str | None
     retries_used: int
-    # What the last attempt goes by. A changed one is no correction: the claim does not start afresh.
+    # What the last attempt goes by. A changed one is no correction: the claim does not start over.
     deadline: date | None = field(default=None, compare=False)
     carrier_name: str = field(default="", compare=False)  # as the service wrote it
 

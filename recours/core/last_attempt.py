@@ -10,7 +10,7 @@ anyway. The claim is given up after it, if the backoff is used up.
 
 `State.last_attempt_at` is its time. While it waits, `State.next_at` is the same. Afterwards the column keeps when it was
 made, which is never later than the time it was set for: so a second one is not set. A corrected number, and a claim that a
-person starts afresh empty the column. The time that was set stays, whatever becomes of the setting, the deadline or
+person starts over empty the column. The time that was set stays, whatever becomes of the setting, the deadline or
 `--max-retries`. Other cases:
 
 - A fault of the carrier or of the network, not an answer about the parcel: it is made again an hour later, until the

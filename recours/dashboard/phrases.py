@@ -348,7 +348,7 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "correct": ("Correct …", "Corriger …"),
     "correct_title": ("Correct the number or the carrier", "Corriger le numéro ou le transporteur"),
     "correct_help": (
-        "The claim starts afresh with what is corrected.",
+        "The claim starts over with what is corrected.",
         "La recherche repart de zéro avec ce qui est corrigé.",
     ),
     "exclude_title": ("Exclude the claim", "Exclure la réclamation"),

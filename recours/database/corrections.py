@@ -58,7 +58,7 @@ class ClaimCorrections:
                 seen = seen_values(has_deadline="response_deadline" in of.columns)
                 connection.execute(this.values(seen | state_values(after, state)))
                 note_assessed(connection, [(before, state)], now)
-            elif after.assessed is not None:  # it starts afresh once it is enrolled
+            elif after.assessed is not None:  # it starts over once it is enrolled
                 forgotten = {
                     "pod_carrier_key": after.account_key,
                     "pod_account_id": None,

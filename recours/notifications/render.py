@@ -357,7 +357,7 @@ TEXTS: dict[str, dict[str, Any]] = {
         "end": "How it ended",
         "expired": "{count} claim{s} given up: deadline passed",
         "expired_happened": "The response deadline passed more than {count} day{s} ago: the carrier is not asked any more.",
-        "expired_do": "If a proof is still of use, have the claim start afresh: recours reopen {reference}",
+        "expired_do": "If a proof is still of use, have the claim start over: recours reopen {reference}",
         "not_listed": "{count} more claim{s}",
         "claims": "Claims",
         "more": " and {count} more",

@@ -41,11 +41,11 @@ class CorrectRequestError(RecoursError):
 
 SENTENCES: dict[str, dict[str, str]] = {
     "en": {
-        "reopened": "{reference} starts afresh: the next run asks the carrier.",
+        "reopened": "{reference} starts over: the next run asks the carrier.",
         "excluded": "{reference}: excluded; no run works on it.",
         "enrolled": "{reference}: enrolled; the fetch worker's next run asks the carrier.",
-        "corrected": "{reference}: corrected; the next run starts afresh with it.",
-        "doubtful": "{reference}: corrected; the next run starts afresh with it. The check digit of {number} does not fit: is it mistyped?",
+        "corrected": "{reference}: corrected; the next run starts over with it.",
+        "doubtful": "{reference}: corrected; the next run starts over with it. The check digit of {number} does not fit: is it mistyped?",
         "paused": "{carrier} is paused until someone resumes it. Claims stay due, and no attempt is used.",
         "paused_again": "{carrier} was paused already; the reason is the new one.",
         "others_go_on": "Its claims that are asked of {others} go on.",

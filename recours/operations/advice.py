@@ -13,7 +13,7 @@ _OF_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
 ADVICE: dict[str, dict[ErrorKind, str]] = {
     "en": {
         _K.INVALID_TRACKING: (
-            "Ask the client for the right tracking number and correct the claim: the next run starts afresh with it."
+            "Ask the client for the right tracking number and correct the claim: the next run starts over with it."
         ),
         _K.POD_NEVER_AVAILABLE: (
             "{carrier} will give no proof for this parcel: ask the client, or the carrier's customer service, for another one, "
@@ -30,7 +30,7 @@ ADVICE: dict[str, dict[ErrorKind, str]] = {
         _K.UNSUPPORTED_CARRIER: "Correct the carrier's name in the claim; 'recours carriers' lists the supported ones.",
         _K.NOT_FOUND: (
             "Compare the number and the carrier with the client's papers, and correct the claim if they differ: the next run "
-            "starts afresh."
+            "starts over."
         ),
         _K.NOT_DELIVERED_YET: "Nothing to do as long as the parcel may still arrive: recours asks again automatically.",
         _K.POD_NOT_AVAILABLE_YET: (
@@ -183,7 +183,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "the_carrier": "the carrier",
         "again": "To try it at once: recours retry --claim {reference}",
         "enroll": "To have its POD fetched: recours enroll {reference}",
-        "expired": "If its proof is still wanted, have it start afresh: recours reopen {reference}",
+        "expired": "If its proof is still wanted, have it start over: recours reopen {reference}",
         "shelved": (
             "Nothing, if that is right. Else correct its status: the next run takes it up. The setting "
             "RECOURS_SKIP_CLAIM_STATUSES says which ones are set aside."
@@ -191,7 +191,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "unnumbered": "Enter its tracking number: the next run takes it up.",
         "resume": "Resume {carrier}: recours resume {key}",
         "passed": "It used all its retries, and is not tried again automatically.",
-        "afresh": "To have it start afresh: recours reopen {reference}",
+        "start_over": "To have it start over: recours reopen {reference}",
     },
     "fr": {
         "no_account": (
@@ -209,7 +209,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "unnumbered": "Saisissez le numéro de suivi : la prochaine exécution reprend la réclamation.",
         "resume": "Mettez fin à la pause de {carrier} : recours resume {key}",
         "passed": "Tous les essais sont faits ; il n'y en aura pas d'autre automatiquement.",
-        "afresh": "Pour relancer la recherche depuis le début : recours reopen {reference}",
+        "start_over": "Pour relancer la recherche depuis le début : recours reopen {reference}",
     },
 }
 
@@ -251,7 +251,7 @@ def _whatever_its_kind(where: Position) -> tuple[str, ...]:
 
 def _against(kind: ErrorKind, where: Position) -> tuple[str, ...]:
     if where.state.stage is Stage.GIVEN_UP:
-        return ("passed" if passes_by_itself(kind) else _OF_KIND), "afresh"
+        return ("passed" if passes_by_itself(kind) else _OF_KIND), "start_over"
     may_try = where.state.stage in _OF_FAILED and not where.refusal
     return (_OF_KIND, "again") if may_try else (_OF_KIND,)
 

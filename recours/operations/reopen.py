@@ -1,4 +1,4 @@
-"""Claims that gave up, or whose carrier's answer was final, start afresh: count 0, due at the very next run, through the same queue and mails.
+"""Claims that gave up, or whose carrier's answer was final, start over: count 0, due at the very next run, through the same queue and mails.
 
 What is done to a claim is what a person may do by hand: its count is set to 0. Its stage is changed with it, so that
 nobody counts it as given up until then. The next run of either worker assesses it by the rule for that
@@ -33,7 +33,7 @@ class GivenUp(Protocol):
     def given_up(self, criteria: ReopenCriteria, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
         """The claims that meet the criteria, in parts; each with whether a run is fetching it."""
 
-    def start_afresh(self, claims: Sequence[Claim], who: str, now: datetime) -> set[Any]:
+    def start_over(self, claims: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         """Set their counts to 0, due now. Returns the ids of those that were still so, and were held by no run.
 
         `who`: the person who asks for it.
@@ -42,7 +42,7 @@ class GivenUp(Protocol):
 
 @dataclass
 class Selection:
-    """What was asked for by carrier or time: how many of each carrier may start afresh, and how many may not, and why."""
+    """What was asked for by carrier or time: how many of each carrier may start over, and how many may not, and why."""
 
     open: Counter[str] = field(default_factory=Counter)  # by carrier's key ("": of none that is known)
     left: Counter[str] = field(default_factory=Counter)  # by why
@@ -70,7 +70,7 @@ def look_over(claims: GivenUp, criteria: ReopenCriteria, policy: Policy, now: da
 
 
 def why_not(claim: Claim, where: Position, policy: Policy) -> ClaimRefusal | None:
-    """Why a claim cannot start afresh, with where it stands; None if it can."""
+    """Why a claim cannot start over, with where it stands; None if it can."""
     if claim.fetch_status == FetchStatus.SUCCESS:
         return ClaimRefusal.of(claim, "nothing_to_retry")
     if policy.sets_aside(claim):

@@ -469,7 +469,7 @@ class Worker(ABC):
         if adopted:
             log.info(
                 f"{plural(adopted, 'claim')} had used all attempts before recours came: given up, without a mail. "
-                "'recours reopen' starts them afresh"
+                "'recours reopen' starts them over"
             )
 
     # ---------------------------------------------------------------- what the log says

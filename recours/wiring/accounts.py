@@ -86,7 +86,7 @@ class Accounts(Mapping[str, Account]):
             return self._of_clients
 
     def refresh(self) -> bool:
-        """Tell whether accounts have changed in the database; these are opened afresh when they are next asked for.
+        """Tell whether accounts have changed in the database; these are opened again when they are next asked for.
 
         For processes that live long. Raises DatabaseError.
         """

@@ -100,7 +100,7 @@ class Actions:
         return RequestedFetch(self.operations.settings, self._sentences, references, self.by).start()
 
     def reopen(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
-        """Have claims that gave up start afresh. `dry_run`: say of which that could be done."""
+        """Have claims that gave up start over. `dry_run`: say of which that could be done."""
         of = self.operations
 
         def why_not(found: _Found) -> WhyNot:
@@ -108,16 +108,16 @@ class Actions:
             return lambda claim: why_not_reopen(claim, positions[claim.id], of.settings.policy)
 
         def do(claims: Sequence[Claim]) -> set[Any]:
-            return of.given_up.start_afresh(claims, self.by, of.clock.now())
+            return of.given_up.start_over(claims, self.by, of.clock.now())
 
         return self._each("reopened", references, why_not, None if dry_run else do)
 
     def reopen_all(self, criteria: ReopenCriteria) -> Iterator[str]:
-        """Have all of these start afresh, a part at a time, so that runs go on meanwhile; the references of those that do."""
+        """Have all of these start over, a part at a time, so that runs go on meanwhile; the references of those that do."""
         of, policy = self.operations, self.operations.settings.policy
         for part in of.given_up.given_up(criteria, of.clock.now()):
             may = [claim for claim, _ in part if not policy.sets_aside(claim)]
-            done = of.given_up.start_afresh(may, self.by, of.clock.now()) if may else set()
+            done = of.given_up.start_over(may, self.by, of.clock.now()) if may else set()
             yield from (claim.reference for claim in may if claim.id in done)
 
     def exclude(self, references: Sequence[str], why: str, *, dry_run: bool = False) -> list[ActionResult]:

@@ -256,7 +256,7 @@ def test_many_real_calls_are_asked_about_first(
 def test_whose_account_was_removed_is_said(
     person: Person, gives: Callable[..., Done], service: Service
 ) -> None:
-    """Until the next run has assessed its claims afresh."""
+    """Until the next run has assessed its claims again."""
     assert gives(good_accounts(1), "accounts", "import", "-").returncode == 0
     service.add(Scenario.UNKNOWN, client_id=1)
     service.run()

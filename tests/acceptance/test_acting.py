@@ -44,7 +44,7 @@ def events_and_mails(service: Service) -> tuple[list[tuple[object, ...]], list[t
 # ---------------------------------------------------------------- reopen
 
 
-def test_reopened_claims_start_afresh_at_the_next_run_and_no_second_final_mail_goes_out(
+def test_reopened_claims_start_over_at_the_next_run_and_no_second_final_mail_goes_out(
     service: Service, person: Person
 ) -> None:
     service.sql("INSERT INTO clients (id, email, company_name) VALUES (1, 'shop@shop.example', 'Shop')")
@@ -56,7 +56,7 @@ def test_reopened_claims_start_afresh_at_the_next_run_and_no_second_final_mail_g
     assert [kind for kind, _ in told[1]].count("pod_failed") == 1  # one mail for both
 
     said = person.does("reopen", "CLM-0001")
-    assert said == "CLM-0001 starts afresh: the next run asks the carrier.\n"
+    assert said == "CLM-0001 starts over: the next run asks the carrier.\n"
     calls = len(service.box.calls)
     service.run(PODFetchWorker)  # either worker assesses it
     assert rows(service, "pod_stage, pod_retry_count") == [("ready", 0), ("given_up", 4)]
@@ -122,7 +122,7 @@ def test_of_claims_of_which_one_cannot_be_reopened_none_is(mixed: Service, perso
         assert re.search(rf"^Error: {says}", done.stderr, re.MULTILINE), done.stderr
         assert rows(mixed, "*") == before
     dry = person.does("reopen", "CLM-0001", "CLM-0008", "--dry-run")
-    assert dry.endswith("Dry run: 2 claims would start afresh; nothing was changed.\n")
+    assert dry.endswith("Dry run: 2 claims would start over; nothing was changed.\n")
     assert rows(mixed, "*") == before
 
 
@@ -148,7 +148,7 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     )
     assert "Left as they are: 1 claim (being fetched by a run)." in shown.stdout
     assert "Left as they are: 1 claim (status 'paid': such claims are not fetched)." in shown.stdout
-    assert "Have 2 claims start afresh? [y/N]" in shown.stderr
+    assert "Have 2 claims start over? [y/N]" in shown.stderr
     assert "Nothing was changed." in shown.stderr
     assert rows(mixed, "*") == before
 
@@ -158,7 +158,7 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     assert rows(mixed, "*") == before
 
     done = person.does("reopen", "--carrier", "Chronopost", answers="y\n")
-    assert "2 claims will start afresh" in done
+    assert "2 claims will start over" in done
     counts = dict(rows(mixed, "claim_reference, pod_retry_count"))
     assert [counts[f"CLM-000{n}"] for n in (1, 4, 5, 8)] == [0, 4, 4, 0]
     again = person.types("reopen", "--carrier", "Chronopost", "--yes")

@@ -524,4 +524,4 @@ def test_a_backup_of_another_kind_of_database_is_refused(
     made = backup_of(person)
     other = kinds("postgresql").empty(tmp_path).render_as_string(hide_password=False)
     done = person.types("restore", str(made), "--database-url", other)
-    assert (done.returncode, "It is a backup of sqlite" in done.stderr) == (1, True)
+    assert (done.returncode, "This backup holds a database of the kind sqlite" in done.stderr) == (1, True)

@@ -102,7 +102,7 @@ def test_a_persistent_error_is_told_once_at_the_last_turn(service: Service, smtp
     service.run(claims=("CLM-0001",))
     service.run_on_turns(200)
     assert len(subjects(smtp)) == 1
-    # A corrected number starts afresh, and may lead to a new one.
+    # A corrected number starts over, and may lead to a new one.
     service.box.parcels["XY000000009FR"] = service.box.parcels["XY000000001FR"]
     service.sql("UPDATE claims SET tracking_number = 'XY000000009FR'")
     service.run_on_turns(110)

@@ -264,7 +264,7 @@ def test_a_number_is_corrected_and_no_run_takes_it_for_the_services_edit(
     give_up(service)
     result = actions.correct("CLM-0001", number="XY 000000099 fr")
     assert (result.is_done, result.subject) == (True, "CLM-0001")
-    assert result.sentence == "CLM-0001: corrected; the next run starts afresh with it."
+    assert result.sentence == "CLM-0001: corrected; the next run starts over with it."
     service.clock.advance(timedelta(hours=1))
     assert service.run().stats.total == 1
     noted = {"number": ["XY000000001FR", "XY000000099FR"]}
@@ -298,7 +298,7 @@ def test_a_check_digit_that_does_not_fit_is_warned_of(service: Service, actions:
 def test_the_command_corrects_as_the_page_does(service: Service, person: Person) -> None:
     service.add(*FOREVER)
     said = person.does("correct", "CLM-0001", "--carrier", "ups", "--number", "1Z999AA10123456784")
-    assert said == "CLM-0001: corrected; the next run starts afresh with it.\n"
+    assert said == "CLM-0001: corrected; the next run starts over with it.\n"
     assert service.sql("SELECT carrier, tracking_number FROM claims") == [("UPS", "1Z999AA10123456784")]
     again = person.types("correct", "CLM-0001", "--carrier", "UPS")
     assert (again.returncode, "Nothing of CLM-0001 would change" in again.stderr) == (2, True)

@@ -79,7 +79,7 @@ def test_a_persistent_error_is_asked_once_and_told_at_the_last_turn(service: Ser
 # ---------------------------------------------------------------- edits and requests
 
 
-def test_a_corrected_number_starts_afresh_even_after_giving_up(service: Service) -> None:
+def test_a_corrected_number_starts_over_even_after_giving_up(service: Service) -> None:
     claim = service.add(S.UNKNOWN)
     service.run_on_turns(110)
     assert service.hours_of_calls(claim) == [1, 7, 31, 103]

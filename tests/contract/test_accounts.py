@@ -102,7 +102,7 @@ def test_credentials_that_go_give_the_claims_back(keeper: Keeper) -> None:
 
 
 @pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.GIVEN_UP, Stage.WAITING])
-def test_credentials_that_lack_for_one_run_start_nothing_afresh(keeper: Keeper, stage: Stage) -> None:
+def test_credentials_that_lack_for_one_run_start_nothing_over(keeper: Keeper, stage: Stage) -> None:
     keeper.keep("dhl_express")
     keeper.settle(WAYBILL, stage, "not_found")
     keeper.keep()

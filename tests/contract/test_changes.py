@@ -265,7 +265,7 @@ def give_up(run: Run, database: Database) -> None:
 
 
 def reopen(database: Database, claims: Sequence[Claim], now: Any) -> None:
-    assert GivenUpClaims(repository(database)).start_afresh(claims, "ann", now)
+    assert GivenUpClaims(repository(database)).start_over(claims, "ann", now)
 
 
 def test_a_claim_that_a_person_reopens_is_no_edit_of_the_services(
@@ -332,7 +332,7 @@ def test_what_is_refused_is_not_noted(run: Run, database: Database, add_claims: 
     assert not enrolment.exclude(outdated, "ann", "damaged", NOW)
     assert not enrolment.enroll_named(outdated, "ann", NOW)
     given_up = GivenUpClaims(repository(database))
-    assert not given_up.start_afresh(found(database), "ann", NOW)  # it has not given up
+    assert not given_up.start_over(found(database), "ann", NOW)  # it has not given up
     assert changes(database) == []
 
 

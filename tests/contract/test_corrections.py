@@ -36,7 +36,7 @@ def correct(
     return ClaimCorrections(repository(database)).correct(claim, correction, "ann", state, at)
 
 
-def test_a_corrected_claim_starts_afresh_at_once_and_runs_note_no_edit(
+def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED])
@@ -70,7 +70,7 @@ def test_an_edit_of_the_service_before_and_one_after_are_noted_beside_it(
     assert changes(database) == [edited, NOTED, (1, "edited", "service", back)]
 
 
-def test_a_claim_that_is_out_of_all_work_starts_afresh_once_it_comes_back(
+def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED])

@@ -109,7 +109,7 @@ def test_a_claim_that_expired_can_be_reopened_though_it_used_no_turn(run: Run) -
     gave_up = GivenUpClaims(run.claims)
     [part] = gave_up.given_up(ReopenCriteria(since=later), later)
     assert [claim.reference for claim, _ in part] == ["asked"]
-    assert gave_up.start_afresh([claim for claim, _ in part], "somebody", later)
+    assert gave_up.start_over([claim for claim, _ in part], "somebody", later)
     run.keep(later)
     assert {claim.reference for claim in run.take(now=later)} == {"asked", "never"}
     assert given_up(run, later) == []

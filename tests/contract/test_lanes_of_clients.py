@@ -141,7 +141,7 @@ def test_claims_follow_an_account_that_comes_and_goes(
     number = add(accounts, SHOP)
     assert begin().keep() == ["chronopost"]
     key = f"chronopost#{number}"
-    assert states(database) == [(key, None, 0)] * 2, "each starts afresh"
+    assert states(database) == [(key, None, 0)] * 2, "each starts over"
     assert states(database, OTHER) == [("chronopost", None, 2)] * 2
     assert begin().ready() == {key: 2, "chronopost": 2, "other": 2}
     assert is_applied(database)
@@ -168,7 +168,7 @@ def test_a_run_for_some_carriers_takes_the_claims_of_all_their_accounts(
 def test_the_account_that_worked_is_remembered(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
-    """Nothing starts afresh by it: neither at the next run, nor where the row is read for another reason."""
+    """Nothing starts over by it: neither at the next run, nor where the row is read for another reason."""
     number = add(accounts, SHOP)
     run = begin()
     run.keep()

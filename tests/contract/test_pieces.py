@@ -212,9 +212,9 @@ def test_a_claim_that_a_run_holds_is_not_reopened(run: Run, add_claims: Callable
         run.database,
         "UPDATE claims SET pod_lease_token = 'x', pod_lease_until = '2026-02-02 08:09:00' WHERE id = 1",
     )
-    assert GivenUpClaims(run.claims).start_afresh(found, "ann", NOW) == {2}
+    assert GivenUpClaims(run.claims).start_over(found, "ann", NOW) == {2}
     edit(run.database, "UPDATE claims SET pod_lease_token = NULL, pod_lease_until = NULL")
-    assert GivenUpClaims(run.claims).start_afresh(found, "ann", NOW) == {1}
+    assert GivenUpClaims(run.claims).start_over(found, "ann", NOW) == {1}
     for row in rows(run.database, "SELECT pod_fetch_status, pod_retry_count, pod_stage FROM claims"):
         assert tuple(row.values()) == ("failed", 0, "waiting")
 

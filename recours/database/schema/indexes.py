@@ -73,6 +73,6 @@ def _build(database: Database) -> list[str]:
 
 def _not_built(names: Iterable[str], fault: DatabaseError) -> str:
     return (
-        f"{MISSING} ({', '.join(names)}), the run goes on more slowly: {fault} To build them, run 'recours init-db' as the "
+        f"{MISSING} ({', '.join(names)}); the run is slower without them: {fault} To build them, run 'recours init-db' as the "
         "owner of claims, or the SQL that 'recours init-db --sql' prints, outside a transaction."
     )

@@ -312,7 +312,7 @@ def test_a_number_is_corrected(page: PageClient, database: Database) -> None:
     shown = page.post(
         "/claim/correct", {"reference": "CLM-00000", "number": "XY999999999FR", "carrier": "", "back": CLAIM}
     )
-    assert "CLM-00000: corrected; the next run starts afresh with it." in shown.text
+    assert "CLM-00000: corrected; the next run starts over with it." in shown.text
     assert "tracking number XY000000000FR → XY999999999FR" in shown.text
     with database.read() as connection:
         wanted = select(claims.c.tracking_number).where(claims.c.claim_reference == "CLM-00000")
@@ -321,7 +321,7 @@ def test_a_number_is_corrected(page: PageClient, database: Database) -> None:
     assert '<section class="notice bad"' in shown.html
 
 
-def test_one_that_gave_up_starts_afresh(page: PageClient, database: Database) -> None:
+def test_one_that_gave_up_starts_over(page: PageClient, database: Database) -> None:
     assert "Reopen" not in page.get(CLAIM).text
     changed(
         database, pod_stage=Stage.GIVEN_UP, pod_retry_count=4, pod_seen_status="failed", pod_seen_number=NUMBER,
@@ -329,7 +329,7 @@ def test_one_that_gave_up_starts_afresh(page: PageClient, database: Database) ->
     )  # fmt: skip
     assert "Reopen" in page.get(CLAIM).text
     shown = page.post("/claim/reopen", {"reference": "CLM-00000", "back": CLAIM})
-    assert "CLM-00000 starts afresh: the next run asks the carrier." in shown.text
+    assert "CLM-00000 starts over: the next run asks the carrier." in shown.text
 
 
 def test_an_excluded_claim_is_enrolled_again(page: PageClient) -> None:

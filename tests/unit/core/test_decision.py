@@ -248,7 +248,7 @@ def test_the_statuses_that_set_aside_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("stage", [Stage.WAITING, Stage.READY, Stage.SETTLED, Stage.GIVEN_UP])
 @pytest.mark.parametrize("edit", [{"number": "XY999999999FR"}, {"carrier": "dhl_express"}, {"number": None}])
-def test_a_corrected_claim_starts_afresh_and_is_due_now(stage: Stage, edit: dict[str, Any]) -> None:
+def test_a_corrected_claim_starts_over_and_is_due_now(stage: Stage, edit: dict[str, Any]) -> None:
     row = replace(at_retry(3, stage, kind=ErrorKind.INVALID_TRACKING, delivery=DELIVERED), **edit)
     state = assess(row, NOW, POLICY)
     assert (state.stage, state.retries_used, state.next_at, state.failed_at) == (Stage.WAITING, 0, NOW, NOW)
@@ -258,7 +258,7 @@ def test_a_corrected_claim_starts_afresh_and_is_due_now(stage: Stage, edit: dict
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_a_count_reset_by_hand_starts_afresh_but_what_was_learnt_is_kept(count: int) -> None:
+def test_a_count_reset_by_hand_starts_over_but_what_was_learnt_is_kept(count: int) -> None:
     row = replace(
         at_retry(3, Stage.GIVEN_UP, kind=ErrorKind.NOT_FOUND, delivery=DELIVERED), retries_counted=count
     )

@@ -306,12 +306,12 @@ def test_an_edit_leaves_it_where_it_is(edit: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("columns", [{"number": "XY000000002FR"}, {"fetch_status": "pending"}])
-def test_a_correction_starts_afresh(columns: dict[str, Any]) -> None:
+def test_a_correction_starts_over(columns: dict[str, Any]) -> None:
     state = assess(waiting(**columns), START, ON)
     assert (state.last_attempt_at, state.retries_used) == (None, 0)
 
 
-def test_a_count_that_was_reset_starts_afresh() -> None:
+def test_a_count_that_was_reset_starts_over() -> None:
     state = assess(replace(waiting(), retries_counted=0), START, ON)
     assert (state.last_attempt_at, state.retries_used, state.next_at) == (None, 0, START)
 

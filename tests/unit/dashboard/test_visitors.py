@@ -187,7 +187,7 @@ def test_after_some_wrong_passwords_an_address_must_wait_longer_and_longer(clock
     assert keeper.wait_s("b") == 0
     assert keeper.lets_in("open sesame", HASH, "a")
     assert not keeper.lets_in("guess", HASH, "a")
-    assert keeper.wait_s("a") == 0  # the right password starts afresh
+    assert keeper.wait_s("a") == 0  # the right password starts over
 
 
 def test_whoever_must_wait_is_not_let_in_even_with_the_right_password(clock: SimulatedClock) -> None:

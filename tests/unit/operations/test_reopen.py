@@ -1,4 +1,4 @@
-"""Why a claim cannot start afresh."""
+"""Why a claim cannot start over."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo

@@ -38,7 +38,7 @@ def test_what_was_learnt_of_the_old_number_is_not_used_for_the_corrected_one(wor
     assert world.queue.asked[-1] == (M, None)
 
 
-def test_a_corrected_claim_that_is_asked_for_and_put_off_goes_on_afresh(world: World) -> None:
+def test_a_corrected_claim_that_is_asked_for_and_put_off_starts_over(world: World) -> None:
     world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     world.retry()
     world.table.edit("CLM-1", number=M)

@@ -305,7 +305,7 @@ def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
     assert (world.asked, world.table.told, world.table.attempts) == ([], [], [])
     assert any("1 claim had used all attempts before recours came" in line for line in said(caplog))
-    # Corrected, it starts afresh like any other.
+    # Corrected, it starts over like any other.
     world.table.edit("CLM-1", number="XY000000002FR")
     assert counts(world.retry()) == {"total": 1, "success": 1}
 
