@@ -6,7 +6,7 @@ The seconds are those of the file's tests, their fixtures included, while four p
 
 import os
 import tomllib
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -21,17 +21,17 @@ class Budget:
     def __init__(self, seconds: dict[str, float]) -> None:
         """`seconds`: by file; those of "default" for all others."""
         self._budget = seconds
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid.partition("::")[0]] += report.duration  # type: ignore[assignment] # of seconds
+        self.seconds[report.nodeid.partition("::")[0]] += report.duration
 
     def exceeded(self) -> list[str]:
         """A line for each file that took too long, the worst first."""
         budget = {file: self._budget.get(file, self._budget["default"]) for file in self.seconds}
         return [
             f"{file}: {seconds:.0f} s, may take {budget[file]:.0f} s"
-            for file, seconds in self.seconds.most_common()
+            for file, seconds in sorted(self.seconds.items(), key=lambda item: item[1], reverse=True)
             if seconds > budget[file]
         ]
 

@@ -104,14 +104,6 @@ class SimulatedCarrier(ABC):
     def good(self, question: Question, state: ParcelState) -> Answer:
         """The answer that is no error."""
 
-    def items_of(self, answer: Answer) -> list[Any] | None:
-        """What an answer holds about its one parcel, to be joined with others; None if it is about the whole call."""
-        raise NotImplementedError  # called only for carriers that track several numbers per call, which override it
-
-    def joined(self, items: Sequence[Any]) -> Answer:
-        """The answer about several parcels."""
-        raise NotImplementedError  # called only for carriers that track several numbers per call, which override it
-
     def too_many_calls(self) -> Answer:
         """The answer to RATE_LIMITED, as far as it does not depend on the parcel."""
         return Answer(429, b"Too many requests")
@@ -146,6 +138,18 @@ class SimulatedCarrier(ABC):
     def digits_of(self, number: str) -> str:
         """The two digits of a number that choose what happens to its parcel; anything else: it is unknown."""
         return "".join(re.findall(r"[0-9]", number))[:2]
+
+
+class TracksSeveral(SimulatedCarrier):
+    """A carrier that tracks several numbers in one call."""
+
+    @abstractmethod
+    def items_of(self, answer: Answer) -> list[Any] | None:
+        """What an answer holds about its one parcel, to be joined with others; None if it is about the whole call."""
+
+    @abstractmethod
+    def joined(self, items: Sequence[Any]) -> Answer:
+        """The answer about several parcels."""
 
 
 class GivesTokens(SimulatedCarrier):

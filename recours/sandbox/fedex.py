@@ -25,6 +25,7 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
+    TracksSeveral,
     in_france,
 )
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
@@ -129,7 +130,7 @@ _NOT_YET: tuple[_Step, ...] = (
 )
 
 
-class FedEx(GivesTokens):
+class FedEx(GivesTokens, TracksSeveral):
     key = "fedex"
     credentials = ("FEDEX_CLIENT_ID", "FEDEX_CLIENT_SECRET")
 

@@ -25,6 +25,7 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
+    TracksSeveral,
     in_france,
 )
 from recours.sandbox.scenarios import DELIVERED_BY_TRACKING, ParcelState, Scenario
@@ -65,7 +66,7 @@ _NOT_YET = (
 _WRONG_STATE = frozenset({Scenario.POD_LATE, Scenario.POD_NEVER, Scenario.POD_NONE, Scenario.IN_TRANSIT})
 
 
-class Gls(GivesTokens):
+class Gls(GivesTokens, TracksSeveral):
     key = "gls"
     credentials = ("GLS_CLIENT_ID", "GLS_CLIENT_SECRET")
 

@@ -23,7 +23,7 @@ from recours.sandbox.answers import (
     HttpRequest,
     NotUnderstoodError,
     Question,
-    SimulatedCarrier,
+    TracksSeveral,
     account_of,
     in_france,
 )
@@ -60,7 +60,7 @@ _SENT_BACK = (
 _STEPS = ("Pris en charge", "En cours de traitement", "Arrivé", "En cours de livraison", "Livré")
 
 
-class LaPoste(SimulatedCarrier):
+class LaPoste(TracksSeveral):
     key = "laposte"
     credentials = ("LAPOSTE_API_KEY",)
 

@@ -21,6 +21,7 @@ from recours.sandbox.answers import (
     NotUnderstoodError,
     Question,
     SimulatedCarrier,
+    TracksSeveral,
 )
 from recours.sandbox.registry import simulated_carriers
 from recours.sandbox.scenarios import Behavior, Parcel, ParcelState, Scenario, ScriptProgress, parcel_for
@@ -176,16 +177,20 @@ class Sandbox:
             return self._token(carrier, question)
         states = self._record(carrier, question)
         answers = [_played(carrier, alone, state) for alone, state in states]
-        return self._together(carrier, answers) if question.also else answers[0]
+        return (
+            self._together(carrier, answers)
+            if isinstance(carrier, TracksSeveral) and question.also
+            else answers[0]
+        )
 
-    def _together(self, carrier: SimulatedCarrier, answers: list[Answer]) -> Answer:
+    def _together(self, carrier: TracksSeveral, answers: list[Answer]) -> Answer:
         """One answer about several parcels; where the script of one spoils the whole call, that is the answer of all."""
         items: list[Any] = []
         for answer in answers:
-            found = carrier.items_of(answer)
-            if found is None:
+            items_of_parcel = carrier.items_of(answer)
+            if items_of_parcel is None:
                 return answer
-            items += found
+            items += items_of_parcel
         sender = next((answer.sender for answer in answers if answer.sender), None)
         return replace(carrier.joined(self.arrange(items)), sender=sender)
 

@@ -196,7 +196,7 @@ def _opened(recording: Recording) -> tuple[Client, HttpSession]:
     client = CLIENTS[spec.key](dict.fromkeys(spec.credentials[0], "***") | dict(recording.options))
     answers = _Answers([_answer(call) for call in recording.calls])
     clock = SimulatedClock(datetime.fromisoformat(recording.recorded_at))
-    return client, HttpSession(spec.name, _Unlimited(), answers, clock, lambda: 0.0, client.wait_asked)
+    return client, HttpSession(spec.name, Unlimited(), answers, clock, lambda: 0.0, client.wait_asked)
 
 
 def _answer(call: Mapping[str, Any]) -> Response | HttpError:
@@ -225,7 +225,7 @@ class _Answers:
         return answer
 
 
-class _Unlimited:
+class Unlimited:
     """A reservation without a quota."""
 
     def consume(self, what: Capability) -> None:

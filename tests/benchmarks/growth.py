@@ -35,7 +35,6 @@ from recours.carriers.registry import CATALOG
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.outcome import Label, Retrieved
-from recours.core.quota import Capability
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
 from recours.database.schema.creation import complete
@@ -50,6 +49,7 @@ from recours.runs.summary import Stats
 from recours.runs.worker import Options
 from recours.settings.loading import load
 from recours.wiring.databases import open_database
+from recours.wiring.recording import Unlimited
 from recours.wiring.workers import make_worker
 from tests.benchmarks import fleet, searching
 from tests.benchmarks.bench import (
@@ -195,19 +195,6 @@ def no_latency(threads: int = 16) -> dict[str, Any]:
     }
 
 
-class _Free:
-    """Units without limit and without a ledger."""
-
-    def consume(self, what: Capability) -> None:
-        pass
-
-    def refund(self, what: Capability) -> None:
-        pass
-
-    def release(self) -> None:
-        pass
-
-
 _ACCOUNT = {"CHRONOPOST_ACCOUNT": "10000001", "CHRONOPOST_PASSWORD": "123456"}
 
 
@@ -217,7 +204,7 @@ def _bare_loop(claims: int, threads: int) -> float:
         http, client, store = Http(url, 5, 10, 30), Chronopost(_ACCOUNT), DocumentStore(_new_folder())
 
         def fetch(n: int) -> None:
-            line = HttpSession(SPEC.name, _Free(), http, SystemClock(), lambda: 0.0, client.wait_asked)
+            line = HttpSession(SPEC.name, Unlimited(), http, SystemClock(), lambda: 0.0, client.wait_asked)
             got = client.fetch(f"XY{n:09d}FR", None, line)
             assert isinstance(got, Retrieved), got
             store.store(Label("chronopost", n, f"CLM-{n}", f"XY{n:09d}FR"), got)

@@ -86,8 +86,12 @@ class Script(Client):
         self._called(line, C.TRACKING, ",".join(numbers), spoilt or ON_ITS_WAY)
         if isinstance(spoilt, Failure):
             return spoilt
-        found = {number: self.tracking.get(number, ON_ITS_WAY) for number in numbers}
-        return {number: one for number, one in found.items() if number not in self.left_out}  # type: ignore[misc]  # the tests put exceptions into `tracking` for single calls only, which mypy cannot know
+        answers = {number: self.tracking.get(number, ON_ITS_WAY) for number in numbers}
+        return {
+            number: answer
+            for number, answer in answers.items()
+            if number not in self.left_out and isinstance(answer, Delivery | Failure)
+        }
 
     def fetch_proof(self, number: str, delivery: Delivery, line: Any) -> Outcome:
         found: Retrieved | Failure = self._called(line, C.POD, number, self.proofs.get(number, POD))

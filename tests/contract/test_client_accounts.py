@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -235,22 +236,22 @@ def test_another_fault_of_the_database_is_one(accounts: ClientAccounts) -> None:
         accounts.all()
 
 
+# PostgreSQL takes no value of another type.
+ON_SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+SPOILT_TYPES = ["client_id = x'00ff'", "client_id = 'shop'", "client_id = 1.5", "carrier = x'00ff'"]
+
+
 @pytest.mark.parametrize(
-    "spoilt",
+    ("kind", "spoilt"),
     [
-        "client_id = x'00ff'",
-        "client_id = 'shop'",
-        "client_id = 1.5",
-        "carrier = x'00ff'",
-        "id = -7",
-        "id = 0",
+        *(("sqlite", spoilt) for spoilt in SPOILT_TYPES),
+        *product(("sqlite", "postgresql"), ("id = -7", "id = 0")),
     ],
+    indirect=["kind"],
 )
 def test_a_row_that_names_no_account_is_left_out(
     accounts: ClientAccounts, spoilt: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if not accounts.database.is_sqlite and not spoilt.startswith("id"):
-        pytest.skip("PostgreSQL takes only whole numbers and texts here")  # so it cannot be spoilt like that
     bad, good = add(accounts, 1), add(accounts, 2)
     with accounts.database.write() as connection:
         connection.execute(
@@ -262,9 +263,8 @@ def test_a_row_that_names_no_account_is_left_out(
     assert "recours_client_accounts is not used" in caplog.text
 
 
+@ON_SQLITE
 def test_what_others_spoilt_in_a_row_is_replaced(accounts: ClientAccounts) -> None:
-    if not accounts.database.is_sqlite:
-        pytest.skip("PostgreSQL takes only texts and times here")  # so it cannot be spoilt like that
     account = add(accounts, 1)
     with accounts.database.write() as connection:
         connection.execute(

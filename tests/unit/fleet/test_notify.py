@@ -13,8 +13,8 @@ from recours.fleet import notify
 from recours.fleet.notify import systemd_notify
 
 if not hasattr(socket, "AF_UNIX"):
-    # Windows: systemd exists on Linux alone, where these tests always run.
-    pytest.skip("systemd's notifications need Unix sockets", allow_module_level=True)
+    reason = "systemd's notifications need Unix sockets"
+    pytest.skip(reason, allow_module_level=True)  # Windows has none, and no systemd either
 
 
 @pytest.fixture(params=["a file", "an abstract name"])

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -127,4 +127,4 @@ def test_foreign_text_forges_no_header_and_stays_short() -> None:
         subject = subject_of(kind, [event], "fr", CATALOG, {})
         assert subject.isprintable()
         assert len(subject) < 150
-    assert summary("fr", told(FAULT, hostile, 5, reference=None)).isprintable()  # type: ignore[arg-type]
+    assert summary("fr", told(FAULT, hostile, cast("Any", 5), reference=None)).isprintable()
