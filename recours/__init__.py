@@ -16,7 +16,9 @@ For the service's own application, each a name of this package, loaded when it i
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recours.api import (
+    from recours.api import attach, check_account, claim_status, defer_fetch, fetch_claim, set_account
+    from recours.operations.position import Standing
+    from recours.operations.results import (
         AccountResult,
         AskOperatorError,
         AttachResult,
@@ -28,15 +30,8 @@ if TYPE_CHECKING:
         NotWantedError,
         RecoursError,
         ShowExistingPODError,
-        Standing,
         TryAgainSoonError,
         TryLaterError,
-        attach,
-        check_account,
-        claim_status,
-        defer_fetch,
-        fetch_claim,
-        set_account,
     )
 
 __version__ = "0.1.0"
@@ -70,5 +65,6 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'recours' has no attribute {name!r}")
     from recours import api  # noqa: PLC0415 (see above)
+    from recours.operations import position, results  # noqa: PLC0415 (see above)
 
-    return getattr(api, name)
+    return next(getattr(module, name) for module in (api, results, position) if hasattr(module, name))

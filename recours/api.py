@@ -19,22 +19,13 @@ from recours.core.text import clean
 from recours.database.engine import DatabaseError
 from recours.operations.accounts import AccountRefusedError
 from recours.operations.attach import LONGEST_NAME, NotAttachedError
-from recours.operations.position import Standing
 from recours.operations.results import (
     AccountResult,
-    AskOperatorError,
     AttachResult,
     ClaimStatus,
-    CorrectAccountError,
-    CorrectFileError,
-    CorrectReferenceError,
     FetchResult,
-    NotWantedError,
     RecoursError,
     ResultSentences,
-    ShowExistingPODError,
-    TryAgainSoonError,
-    TryLaterError,
 )
 from recours.runs.source import RefusedClaim, Unfit, can_be_reference, unknown_claim
 from recours.runs.worker import Worker
@@ -47,29 +38,6 @@ from recours.wiring.attach import content_of
 from recours.wiring.fetching import fetch_claims as fetch_by_run
 from recours.wiring.one_claim import status_of
 from recours.wiring.operations import open_operations
-
-__all__ = [
-    "AccountResult",
-    "AskOperatorError",
-    "AttachResult",
-    "ClaimStatus",
-    "CorrectAccountError",
-    "CorrectFileError",
-    "CorrectReferenceError",
-    "FetchResult",
-    "NotWantedError",
-    "RecoursError",
-    "ShowExistingPODError",
-    "Standing",
-    "TryAgainSoonError",
-    "TryLaterError",
-    "attach",
-    "check_account",
-    "claim_status",
-    "defer_fetch",
-    "fetch_claim",
-    "set_account",
-]
 
 
 def fetch_claim(reference: str, *, by: str = "", language: str | None = None) -> FetchResult:

@@ -157,23 +157,23 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
             f"This backup holds a database of the kind {backup.facts.database}, but {database.shown} is not one. "
             "Name a matching database with --database-url."
         )
-    done, copied = Restored(database.shown), backup.folder / kind.COPY
+    result, copied = Restored(database.shown), backup.folder / kind.COPY
     if not database.path:
         postgres.require_empty(database)
-        done.copied, done.kept = _put_documents(backup, pod_dir, access)
+        result.copied, result.kept = _put_documents(backup, pod_dir, access)
         postgres.restore_into(database, copied)
-        done.moved = _correct_paths(database, backup, pod_dir)
-        return done
+        result.moved = _correct_paths(database, backup, pod_dir)
+        return result
     if database.is_there() and not force:
         _require_rest(database)
     database.close()
     aside = database.path.with_name(f"{database.path.name}.before-restore-{_stamp(SystemClock().now())}")
     with sqlite.replacing(database.path, copied, aside, access) as beside:
         # The copy takes its place last: what was restored so far is of no consequence without it.
-        done.moved = _correct_paths(beside, backup, pod_dir)
-        done.copied, done.kept = _put_documents(backup, pod_dir, access)
-    done.aside = aside if aside.exists() else None
-    return done
+        result.moved = _correct_paths(beside, backup, pod_dir)
+        result.copied, result.kept = _put_documents(backup, pod_dir, access)
+    result.aside = aside if aside.exists() else None
+    return result
 
 
 def _require_rest(database: Database) -> None:

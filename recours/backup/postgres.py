@@ -91,7 +91,7 @@ def _run(command: Sequence[str], secrets: Mapping[str, str], deadline_s: float) 
     """Run one of PostgreSQL's programs to its end; returns why it failed, "": it did not. Raises BackupError."""
     environment = {**environment_of_others(), "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **secrets}
     try:
-        done = subprocess.run(  # noqa: S603 (programs of PostgreSQL, with recours's arguments)
+        process = subprocess.run(  # noqa: S603 (programs of PostgreSQL, with recours's arguments)
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -110,9 +110,9 @@ def _run(command: Sequence[str], secrets: Mapping[str, str], deadline_s: float) 
         ) from error
     except OSError as error:
         return f"{command[0]} cannot be started: {error.strerror or error}"
-    if done.returncode == 0:
+    if process.returncode == 0:
         return ""
     # The first error: details follow it, such as the query that failed.
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR.search(line)]
-    return clean(next(iter(errors or lines), f"it ended with status {done.returncode}")).rstrip(".")
+    return clean(next(iter(errors or lines), f"it ended with status {process.returncode}")).rstrip(".")

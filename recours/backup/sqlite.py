@@ -59,8 +59,8 @@ def replacing(path: Path, copied: Path, aside: Path, access: Access) -> Iterator
                 present.rename(kept)
         beside.rename(path)
     except OSError as error:
-        there = f"What was there is {aside}*." if aside.exists() else "Nothing was changed."
-        raise BackupError(f"{path} cannot be replaced: {error.strerror or error}. {there}") from error
+        note = f"What was there is {aside}*." if aside.exists() else "Nothing was changed."
+        raise BackupError(f"{path} cannot be replaced: {error.strerror or error}. {note}") from error
     finally:
         for file in files_of_sqlite(beside):
             file.unlink(missing_ok=True)

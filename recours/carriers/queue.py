@@ -107,8 +107,10 @@ class _Answer:
     @property
     def is_proof_of_rights(self) -> bool:
         """Tell whether it is what only an account gets that may use the service: it tells of a parcel."""
-        found = self.outcome
-        is_told = isinstance(found, Retrieved) or found.delivery is not None or found.kind in _TELLS_OF_PARCEL
+        outcome = self.outcome
+        is_told = (
+            isinstance(outcome, Retrieved) or outcome.delivery is not None or outcome.kind in _TELLS_OF_PARCEL
+        )
         return is_told and bool(self.accepted)
 
     @property
@@ -286,12 +288,12 @@ class APIRequestQueue:
     def _stopped(self, key: str, state: CarrierState) -> Refusal | None:
         """No mail is sent: the person who stopped it knows."""
         if state.stopped:
-            stop, whose = state.stopped, ""
+            stop, label = state.stopped, ""
         elif state.own_stop:
-            stop, whose = state.own_stop, self.client_of(key)
+            stop, label = state.own_stop, self.client_of(key)
         else:
             return None
-        reason = stop_message(self._accounts[key].spec, stop, format_minute(stop.at, self._local), whose)
+        reason = stop_message(self._accounts[key].spec, stop, format_minute(stop.at, self._local), label)
         return Refusal(Blocked.CARRIER, reason, stopped=True)
 
     def _paused(self, key: str, state: CarrierState, now: datetime) -> Refusal | None:
@@ -486,13 +488,13 @@ class APIRequestQueue:
         return self._documents_refusal(key, right) if right.refused_at else None
 
     def _documents_refusal(self, key: str, right: DocumentRight) -> Refusal:
-        said = self._said(key, Sentence.DOCUMENTS_DENIED, right.words or "")
+        explanation = self._said(key, Sentence.DOCUMENTS_DENIED, right.words or "")
         return Refusal(
             Blocked.CARRIER,
-            sentence("en", said),
+            sentence("en", explanation),
             self._refusals.next_document_at(right),
             kind=ErrorKind.ACCOUNT_DENIED,
-            said=said,
+            said=explanation,
             since=right.refused_at,
         )
 
@@ -671,8 +673,8 @@ class APIRequestQueue:
                 f"{failure.message} (for this parcel alone: {self._accounts[key].spec.name} gives others)"
             )
             return replace(failure, message=message, retry_at=self._clock.now() + PUT_OFF, alone=True)
-        told = Failure.of(Sentence.PARCEL_DENIED, self._accounts[key].spec.name, words or None)
-        return replace(failure, kind=told.kind, message=told.message, said=told.said, retry_at=None)
+        denial = Failure.of(Sentence.PARCEL_DENIED, self._accounts[key].spec.name, words or None)
+        return replace(failure, kind=denial.kind, message=denial.message, said=denial.said, retry_at=None)
 
     def _is_account_at_fault(
         self, key: str, reservation: Reservation, answer: _Answer, counts: list[_Count]

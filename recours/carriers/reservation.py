@@ -68,7 +68,7 @@ class QuotaStore(Protocol):
     def set_account_state(self, key: str, state: AccountState) -> None:
         """Remember refusals of an account, or that there are none."""
 
-    def set_documents(self, key: str, right: DocumentRight, seen: DocumentRight | None = None) -> bool:
+    def set_documents(self, key: str, right: DocumentRight, expected: DocumentRight | None = None) -> bool:
         """Remember what is known of an account's right to documents; False if another process counted a call since `seen`."""
 
     def try_again(self, key: str, now: datetime, until: datetime) -> bool:

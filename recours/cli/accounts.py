@@ -117,14 +117,14 @@ def add(
 def _read_credentials() -> Mapping[str, Any]:
     text = sys.stdin.read(_LONGEST_STDIN + 1) if sys.stdin else ""
     try:
-        found = json.loads(text) if len(text) <= _LONGEST_STDIN else None
+        content = json.loads(text) if len(text) <= _LONGEST_STDIN else None
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise click.UsageError(
             "What came on stdin is not a JSON object of at most 64 kB; nothing was changed."
         )
-    return found
+    return content
 
 
 def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:

@@ -53,15 +53,15 @@ def require_all(results: Sequence[ActionResult]) -> list[str]:
 
 def say_each(results: Sequence[ActionResult], *, as_json: Callable[[list[str]], None] | None) -> None:
     """What was done with each of several claims, with its sentence or as JSON; what was not ends the process."""
-    done = [result for result in results if result.is_done]
+    successes = [result for result in results if result.is_done]
     if as_json:
-        as_json([result.subject for result in done])
+        as_json([result.subject for result in successes])
     for result in results:
         if not result.is_done:
             say_error(harmless(result.sentence))
         elif not as_json:
             click.echo(harmless(result.sentence))
-    if len(done) < len(results):
+    if len(successes) < len(results):
         raise SystemExit(FAILED)
 
 

@@ -48,17 +48,17 @@ def command(
     stays where it is. The claim has its proof from then on, and its carrier is not asked any more.
     """
     with with_actions(database_url) as actions:
-        done = actions.attach(
+        result = actions.attach(
             reference, content_of(file), file.name, kind=EvidenceKind(kind), signed_by=signed_by, at=_time(at)
         )
         if not as_json:
-            click.echo(harmless(done.sentence))
-            click.echo(harmless(f"It is stored as {done.path}; your file stays where it is."))
+            click.echo(harmless(result.sentence))
+            click.echo(harmless(f"It is stored as {result.path}; your file stays where it is."))
             return
         listed = actions.operations.records.find(reference)
         evidence = evidence_of(actions.operations, listed) if listed else ClaimEvidence()
-    piece = next(piece for piece in evidence.pieces if piece.sha256 == done.sha256)
-    facts = {"claim": done.reference, "is_pod": done.is_pod, "pod_url": done.pod_path}
+    piece = next(piece for piece in evidence.pieces if piece.sha256 == result.sha256)
+    facts = {"claim": result.reference, "is_pod": result.is_pod, "pod_url": result.pod_path}
     tell_json(facts | piece_json(piece) | evidence.support_json())
 
 

@@ -74,12 +74,12 @@ def command(database_url: str | None, offline: bool, as_json: bool) -> None:
     try:
         settings = load_at_home(process_environment(), CATALOG, database_url=database_url)
     except SettingsError as error:
-        wanted, faulty = _checks_without_settings(error), USAGE
+        checks, faulty = _checks_without_settings(error), USAGE
     else:
         context = CheckContext(settings, offline=offline)
-        wanted, faulty, redact = _checks(context), context.faulty, redactor(settings)
+        checks, faulty, redact = _checks(context), context.faulty, redactor(settings)
     results = []
-    for raw in _results_of(wanted):
+    for raw in _results_of(checks):
         text, remedy = (pasteable(clean(harmless(redact(each)), _LONGEST)) for each in (raw.text, raw.remedy))
         results.append(CheckResult(raw.name, raw.state, text, remedy))
         if not as_json:

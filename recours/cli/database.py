@@ -54,11 +54,11 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
         with report_faults():
             job_queue = open_queue(settings) if fleet else None
         if as_sql:
-            said = sql_of_completion(database, grant_to)
-            said += sql_of_tables(database, job_queue.schema(), grant_to) if job_queue else []
+            lines = sql_of_completion(database, grant_to)
+            lines += sql_of_tables(database, job_queue.schema(), grant_to) if job_queue else []
         elif database.path is not None and not database.is_there():
             made_by = "Created" if create_file(database.path, settings.access) else "Another process created"
-            said = [f"{made_by} {database.path} with its whole schema."]
+            lines = [f"{made_by} {database.path} with its whole schema."]
         else:
             database = connect(settings)
             queue_is_new = job_queue is not None and create_tables(database, job_queue.schema())
@@ -67,8 +67,8 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
             done = done or ["Nothing was missing."]
             if grant_to:
                 done += grant_rights(database, grant_to, NEEDS if fleet else ())
-            said = [f"{database.shown}: {remark}" for remark in done]
-        for line in said:
+            lines = [f"{database.shown}: {remark}" for remark in done]
+        for line in lines:
             click.echo(line)
     except RunError as fault:
         say_fault(fault)
@@ -91,20 +91,20 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
         try:
             require_claims(database, look(database))
             parent = (folder or settings.root / "data" / "backups").absolute()
-            made, facts = make_backup(
+            target, facts = make_backup(
                 database, parent, settings.pod_dir, __version__, clock_of(database).now()
             )
         finally:
             database.close()
     _warn(facts)
     if as_json:
-        tell_json(asdict(facts) | {"folder": str(made)})
+        tell_json(asdict(facts) | {"folder": str(target)})
         return
-    click.echo(f"{made}: {_content(facts)}.")
+    click.echo(f"{target}: {_content(facts)}.")
     click.echo(
         "Not in it: .env and secrets.toml. Keep them elsewhere, and a copy of this folder on another machine."
     )
-    click.echo(pasteable(f"To verify it: recours restore --check {as_typed(made)}"))
+    click.echo(pasteable(f"To verify it: recours restore --check {as_typed(target)}"))
 
 
 def _warn(facts: BackupFacts) -> None:
@@ -159,9 +159,9 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
 
 def _say_verified(backup: Backup, faults: list[str]) -> None:
     facts = backup.facts
-    made = shown(datetime.fromisoformat(facts.made_at))
+    time = shown(datetime.fromisoformat(facts.made_at))
     schema = facts.schema or "none of recours"
-    click.echo(f"{backup.folder}: made {made} by recours {facts.recours}, {facts.database}, schema {schema}")
+    click.echo(f"{backup.folder}: made {time} by recours {facts.recours}, {facts.database}, schema {schema}")
     click.echo(f"{_content(facts)}.")
     _warn(facts)
     for fault in faults:
@@ -180,22 +180,22 @@ def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
         database.close()
 
 
-def _say_restored(backup: Backup, done: Restored) -> None:
-    made = shown(datetime.fromisoformat(backup.facts.made_at))
-    click.echo(f"Restored: {done.database} is as it was on {made}.")
-    if done.aside:
-        click.echo(f"What was there is kept as {done.aside}; delete it when you are content.")
-    click.echo(f"{plural(done.copied, 'missing document')} restored.")
-    if done.moved:
+def _say_restored(backup: Backup, result: Restored) -> None:
+    time = shown(datetime.fromisoformat(backup.facts.made_at))
+    click.echo(f"Restored: {result.database} is as it was on {time}.")
+    if result.aside:
+        click.echo(f"What was there is kept as {result.aside}; delete it when you are content.")
+    click.echo(f"{plural(result.copied, 'missing document')} restored.")
+    if result.moved:
         click.echo(
-            f"{plural(done.moved, 'document')} in another folder now: the paths in the database are corrected."
+            f"{plural(result.moved, 'document')} in another folder now: the paths in the database are corrected."
         )
-    for path in done.kept:
+    for path in result.kept:
         click.echo(
             f"WARNING: {harmless(path)} differs from the one in the backup; it is left as it is.", err=True
         )
     click.echo(
-        f"API calls made after {made} are not counted. Lower the QUOTA_ settings for today if you are close to a limit."
+        f"API calls made after {time} are not counted. Lower the QUOTA_ settings for today if you are close to a limit."
     )
     click.echo(
         "Documents fetched since are fetched again, and kept apart. Mails sent since may be sent once more."

@@ -91,18 +91,18 @@ def command(
 
 
 def _enroll_named(actions: Actions, references: Sequence[str], mode: _Mode) -> None:
-    found = require_all(actions.enroll(references, dry_run=True))
+    matches = require_all(actions.enroll(references, dry_run=True))
 
     def report(enrolled: list[str]) -> None:
-        names, done = (found, 0) if mode.dry_run else (enrolled, len(enrolled))
-        tell_json({"dry_run": mode.dry_run, "found": len(found), "enrolled": done, "claims": names})
+        names, done = (matches, 0) if mode.dry_run else (enrolled, len(enrolled))
+        tell_json({"dry_run": mode.dry_run, "found": len(matches), "enrolled": done, "claims": names})
 
     if not mode.dry_run:
-        say_each(actions.enroll(found), as_json=report if mode.as_json else None)
+        say_each(actions.enroll(matches), as_json=report if mode.as_json else None)
     elif mode.as_json:
         report([])
     else:
-        _say_dry_run(len(found), "would be enrolled")
+        _say_dry_run(len(matches), "would be enrolled")
 
 
 def _say_dry_run(count: int, what: str) -> None:
@@ -183,12 +183,12 @@ def exclude_command(
     'recours enroll CLAIM' brings them back.
     """
     with with_actions(database_url) as actions:
-        found = require_all(actions.exclude(references, why, dry_run=True))
+        matches = require_all(actions.exclude(references, why, dry_run=True))
 
         def report(excluded: list[str]) -> None:
             tell_json({"excluded": len(excluded), "claims": excluded})
 
-        say_each(actions.exclude(found, why), as_json=report if as_json else None)
+        say_each(actions.exclude(matches, why), as_json=report if as_json else None)
 
 
 # ---------------------------------------------------------------- reopen
@@ -248,15 +248,15 @@ def reopen_command(
 
 
 def _reopen_named(actions: Actions, references: Sequence[str], mode: _Mode) -> None:
-    found = require_all(actions.reopen(references, dry_run=True))
+    matches = require_all(actions.reopen(references, dry_run=True))
     if mode.dry_run:
-        _report_reopened(len(found), found, {}, mode)
+        _report_reopened(len(matches), matches, {}, mode)
         return
 
     def report(reopened: list[str]) -> None:
-        _report_reopened(len(found), reopened, {}, mode)
+        _report_reopened(len(matches), reopened, {}, mode)
 
-    say_each(actions.reopen(found), as_json=report if mode.as_json else None)
+    say_each(actions.reopen(matches), as_json=report if mode.as_json else None)
 
 
 def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _Mode) -> None:

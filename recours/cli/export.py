@@ -65,12 +65,12 @@ def command(
         if not CATALOG.keys_of(name):
             raise click.BadParameter(CATALOG.no_such(name), param_hint="--carrier")
     with with_operations(database_url) as operations:
-        wanted = ClaimFilter(
+        criteria = ClaimFilter(
             stages=tuple(Stage(stage) for stage in stages),
             carriers=tuple(key for name in carriers for key in operations.catalog.keys_of(name)),
             clients=clients,
         )
-        claims = operations.records.each_claim(time_of(since, operations.clock.now(), "--from"), wanted)
+        claims = operations.records.each_claim(time_of(since, operations.clock.now(), "--from"), criteria)
         rows = (claim_row(*one, operations.catalog) for one in operations.with_positions(claims))
         text = csv_pieces(rows, CLAIM_COLUMNS) if as_csv else json_pieces(rows)
         try:

@@ -179,15 +179,15 @@ _WHY = {
 
 
 def _show_late(plan: Plan) -> None:
-    shown = plan.late[:_SHOWN_LATE]
+    claims = plan.late[:_SHOWN_LATE]
     show(
         Table(
             "Claims that pass their response_deadline, or whose carrier forgets the parcel, before they are tried",
             ("claim", "carrier", "deadline", "tried", "why"),
-            list(_late_rows(plan, shown)),
+            list(_late_rows(plan, claims)),
         )
     )
-    if more := len(plan.late) - len(shown):
+    if more := len(plan.late) - len(claims):
         click.echo(f"  and {more} more; --json lists them.")
 
 

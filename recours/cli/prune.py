@@ -122,14 +122,14 @@ def _found(operations: Operations, older_than: datetime | timedelta | None, *, f
 
 def _delete(operations: Operations, found: _Found) -> tuple[Pruned, int]:
     """Delete what was found. Also returns how many runs in the future went."""
-    done, forgotten = Pruned(), 0
+    result, forgotten = Pruned(), 0
     if found.future and found.dates.ahead:
         forgotten = forget_future_runs(operations.database, found.future)
     if found.before and not found.outlook.is_empty:
         past = DatabasePast(operations.database, uuid.uuid4().hex, person())
         erase_document = partial(erase, operations.settings.pod_dir)
-        done = prune(past, erase_document, found.before, operations.clock.now)
-    return done, forgotten
+        result = prune(past, erase_document, found.before, operations.clock.now)
+    return result, forgotten
 
 
 def _show(operations: Operations, found: _Found) -> None:

@@ -123,21 +123,21 @@ def show(as_json: bool) -> None:
     """Show what starts the workers of this checkout. Changes nothing."""
     with report_faults():
         system = this_system()
-        found = system.entries()
-    missing = [worker for worker in WORKERS if not any(worker in entry.workers for entry in found)]
+        entries = system.entries()
+    missing = [worker for worker in WORKERS if not any(worker in entry.workers for entry in entries)]
     if as_json:
-        entries = [
+        rows = [
             {
                 "system": system.name,
                 "workers": list(entry.workers),
                 "text": clean(entry.text, _LONGEST_LINE),
                 "problem": entry.problem or None,
             }
-            for entry in found
+            for entry in entries
         ]
-        tell_json({"entries": entries, "missing": missing})
+        tell_json({"entries": rows, "missing": missing})
         return
-    for entry in found:
+    for entry in entries:
         problem = f"  ({entry.problem})" if entry.problem else ""
         click.echo(f"{system.name}: {clean(entry.text, _LONGEST_LINE)}{problem}")
     for worker in missing:

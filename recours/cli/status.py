@@ -53,12 +53,12 @@ _HEALTH = {
 def command(days: int, database_url: str | None, *, check: bool, as_json: bool) -> None:
     """Say whether all is well and what needs you, then show runs, success rates, backlogs and quotas. Calls no carrier."""
     with with_operations(database_url) as operations:
-        seen = operations.overview(days) if check else operations.overview_with_returns(days)
+        overview = operations.overview(days) if check else operations.overview_with_returns(days)
         database = operations.database.shown
-    found, zone = verdict(seen), operations.settings.policy.zone
+    found, zone = verdict(overview), operations.settings.policy.zone
     sentences = VerdictSentences("en", zone)
     if as_json:
-        facts = {"at": found.at.isoformat()} if check else seen.as_json()
+        facts = {"at": found.at.isoformat()} if check else overview.as_json()
         problems = [sentences.as_json(problem, found.at) for problem in found.problems]
         tell_json(facts | {"verdict": sentences.verdict(found), "problems": problems})
     else:
@@ -69,28 +69,28 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
     if check:
         raise SystemExit(DONE if found.is_well else FAILED)
     if not as_json:
-        _show_overview(seen, operations.catalog, database, zone)
+        _show_overview(overview, operations.catalog, database, zone)
 
 
-def _show_overview(seen: Overview, catalog: Catalog, database: str, zone: tzinfo) -> None:
-    click.echo(f"\n{harmless(f'{database}, {shown(seen.at, zone)}')}")
-    days = [(day.isoformat(), rate) for day, rate in seen.success.by_day.items()]
-    by_carrier = [(catalog.name_of(key, key), rate) for key, rate in seen.success.by_carrier.items()]
-    errors = [(kind, str(count)) for kind, count in list(seen.success.errors.items())[:_KINDS_SHOWN]]
+def _show_overview(overview: Overview, catalog: Catalog, database: str, zone: tzinfo) -> None:
+    click.echo(f"\n{harmless(f'{database}, {shown(overview.at, zone)}')}")
+    days = [(day.isoformat(), rate) for day, rate in overview.success.by_day.items()]
+    by_carrier = [(catalog.name_of(key, key), rate) for key, rate in overview.success.by_carrier.items()]
+    errors = [(kind, str(count)) for kind, count in list(overview.success.errors.items())[:_KINDS_SHOWN]]
     tables = (
-        _runs(seen, zone),
-        _backlogs(seen, catalog, zone),
-        _quotas(seen, zone),
-        _closed(seen, catalog, zone),
+        _runs(overview, zone),
+        _backlogs(overview, catalog, zone),
+        _quotas(overview, zone),
+        _closed(overview, catalog, zone),
         _rates(f"Attempts of {plural(len(days), 'day')}", "Day", days),
         _rates("By carrier", "Carrier", by_carrier),
         Table("Errors", ("Kind", "Attempts"), errors, frozenset({"Attempts"})),
-        _returns(seen, catalog),
+        _returns(overview, catalog),
     )
     for table in tables:
         if table.rows:
             show(table)
-    for found in seen.high_limits:
+    for found in overview.high_limits:
         name = catalog.name_of(found.limit.carrier, found.limit.carrier)
         click.echo(
             harmless(
@@ -98,8 +98,8 @@ def _show_overview(seen: Overview, catalog: Catalog, database: str, zone: tzinfo
                 f"reached, the earliest after {found.least}. If it lasts, lower the limit: {found.setting}"
             )
         )
-    waiting = seen.mails.get(MailState.READY, 0) + seen.mails.get(MailState.SENDING, 0)
-    click.echo(f"Mails: {waiting} waiting, {seen.mails.get(MailState.HELD, 0)} held")
+    waiting = overview.mails.get(MailState.READY, 0) + overview.mails.get(MailState.SENDING, 0)
+    click.echo(f"Mails: {waiting} waiting, {overview.mails.get(MailState.HELD, 0)} held")
 
 
 def _runs(seen: Overview, zone: tzinfo) -> Table:
@@ -217,27 +217,27 @@ def why_command(
 ) -> None:
     """Say why a claim waits: its attempts, what comes next, and what a person could do. Calls nobody."""
     with with_operations(database_url) as operations:
-        found = explanation_of(operations, reference, max_retries, language=language)
-        if found is None:
+        explanation = explanation_of(operations, reference, max_retries, language=language)
+        if explanation is None:
             raise unknown_claim(operations, reference)
     if as_json:
-        tell_json(found.as_json())
+        tell_json(explanation.as_json())
     else:
-        _show_explanation(found, language, max_retries)
+        _show_explanation(explanation, language, max_retries)
 
 
-def _show_explanation(found: Explanation, language: str, max_retries: int) -> None:
+def _show_explanation(explanation: Explanation, language: str, max_retries: int) -> None:
     from recours.dashboard.texts import PageTexts  # noqa: PLC0415 (no other command has the page's texts)
 
     def say(sentence: str, indent: str = "") -> None:
         click.echo(indent + harmless(sentence))
 
-    texts, claim, status = PageTexts(language, found.zone), found.claim, found.status
+    texts, claim, status = PageTexts(language, explanation.zone), explanation.claim, explanation.status
     colon = " : " if language == "fr" else ": "
     deadline = f"{texts('deadline')}{colon}{claim.deadline}" if claim.deadline else ""
-    head = ", ".join(filter(None, (found.carrier, claim.number, deadline)))
+    head = ", ".join(filter(None, (explanation.carrier, claim.number, deadline)))
     say(f"{claim.reference}{colon}{head}")
-    for sentence in found.sentences:
+    for sentence in explanation.sentences:
         say(sentence, "  ")
     if status.pod_path:
         signed = f", {texts('signed_by', who=status.signatory)}" if status.signatory else ""
@@ -245,29 +245,29 @@ def _show_explanation(found: Explanation, language: str, max_retries: int) -> No
     if status.actor:
         say(f"{texts('retries_used')}{colon}{texts('used_of', used=claim.retries_counted, most=max_retries)}")
         say(f"{texts('who_can_act')}{colon}{texts.actor(status.actor)}")
-    for sentence in found.advice:
+    for sentence in explanation.advice:
         say(sentence, "  ")
-    _show_history(found, language)
+    _show_history(explanation, language)
 
 
-def _show_history(found: Explanation, language: str) -> None:
-    state = found.claim.state
-    if found.facts.attempts:
-        rows = [_attempt(attempt, found, language) for attempt in found.facts.attempts]
+def _show_history(explanation: Explanation, language: str) -> None:
+    state = explanation.claim.state
+    if explanation.facts.attempts:
+        rows = [_attempt(attempt, explanation, language) for attempt in explanation.facts.attempts]
         show(Table("Attempts", ("When", "What", "Number", "Outcome", "Answer"), rows))
     elif state.retries_used or state.asked:
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     else:
         click.echo("No attempts recorded yet.")
-    _show_evidence(found.facts.evidence, language)
-    if found.facts.changes:
+    _show_evidence(explanation.facts.evidence, language)
+    if explanation.facts.changes:
         rows = [
-            (shown(change.at, found.zone), change_text(language, change), change.by)
-            for change in found.facts.changes
+            (shown(change.at, explanation.zone), change_text(language, change), change.by)
+            for change in explanation.facts.changes
         ]
         show(Table("Changes", ("When", "What", "By"), rows))
-    if found.facts.messages:
-        rows = [_message(message, found.zone) for message in found.facts.messages]
+    if explanation.facts.messages:
+        rows = [_message(message, explanation.zone) for message in explanation.facts.messages]
         show(Table("Mails", ("When", "What", "To", "How"), rows))
 
 
@@ -288,14 +288,14 @@ def _show_evidence(evidence: ClaimEvidence, language: str) -> None:
         click.echo(harmless(text))
 
 
-def _attempt(attempt: PastAttempt, found: Explanation, language: str) -> tuple[str, ...]:
+def _attempt(attempt: PastAttempt, explanation: Explanation, language: str) -> tuple[str, ...]:
     what = "fetch" if attempt.retry == 0 else f"retry {attempt.retry}"
     if attempt.outcome == ATTACHED:
         what = "by hand"
     elif attempt.is_last:
         what = "last attempt"
-    if found.account and attempt.was_asked:
-        what += f", {account_text(attempt.account or HOUSE, found.facts.client)}"
+    if explanation.account and attempt.was_asked:
+        what += f", {account_text(attempt.account or HOUSE, explanation.facts.client)}"
     status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
     unused = "" if attempt.used or attempt.outcome in ("success", ATTACHED) else "; no attempt was used up"
     if attempt.message:
@@ -303,7 +303,13 @@ def _attempt(attempt: PastAttempt, found: Explanation, language: str) -> tuple[s
     else:
         answer = f"POD: {attempt.document_path}" if attempt.document_path else ""
     kind = attempt.kind or attempt.outcome
-    return (shown(attempt.started_at, found.zone), what, attempt.number, kind, f"{answer}{status}{unused}")
+    return (
+        shown(attempt.started_at, explanation.zone),
+        what,
+        attempt.number,
+        kind,
+        f"{answer}{status}{unused}",
+    )
 
 
 def _message(message: Message, zone: tzinfo) -> tuple[str, ...]:

@@ -166,8 +166,8 @@ def decide(claim: Claim, failure: Failure, now: datetime, policy: Policy, *, ask
     if asked:
         state = _with_delivery(claim, delivery, now, policy)
         return _tried_by_hand(claim, failure, asked_about(claim, state, policy))
-    made = claim.state.attempts + 1
-    state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, attempts=made)
+    attempts = claim.state.attempts + 1
+    state = replace(claim.state, kind=failure.kind, delivery=delivery, interruptions=0, attempts=attempts)
     state = asked_about(claim, state, policy)
     if claim.fetch_status != FetchStatus.FAILED:
         state = replace(state, retries_used=0, last_retry_at=None, failed_at=now)

@@ -111,15 +111,15 @@ class History:
     def _message(self, message: Message) -> HistoryEntry:
         texts, at = self.texts, message.ended_at or message.written_at
         if message.told is None:  # perhaps anew: a mail that was to tell it was cancelled
-            at, told = message.written_at, texts("told_not_yet")
+            at, delivery = message.written_at, texts("told_not_yet")
         elif message.mail_state == MailState.SENT:
-            told = texts("mail_sent_to", who=clean(message.recipient or "", 100))
+            delivery = texts("mail_sent_to", who=clean(message.recipient or "", 100))
         elif message.mail_state:
-            told = texts.of("mail_state_", message.mail_state)
+            delivery = texts.of("mail_state_", message.mail_state)
         else:
-            told = clean(texts.of("told_", message.told))
+            delivery = clean(texts.of("told_", message.told))
         title = texts("mail_about", what=clean(texts.of("event_", message.event)))
-        return HistoryEntry(at, "mail", title, [told])
+        return HistoryEntry(at, "mail", title, [delivery])
 
     def _change(self, change: PastChange) -> HistoryEntry:
         title = _capitalized(change_text(self.texts.language, change))

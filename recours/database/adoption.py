@@ -110,9 +110,9 @@ def adopt_exhausted(
     statements write a portion.
     """
     has_deadline = "response_deadline" in columns
-    wanted = edited(with_deadline=has_deadline), exhausted(max_retries), free(now)
+    conditions = edited(with_deadline=has_deadline), exhausted(max_retries), free(now)
     client_id = _OF_CLIENT if "client_id" in columns else _OF_NOBODY
-    query = select(*_OF_EXHAUSTED, client_id).where(*wanted).order_by(_c.id).limit(_PORTION)
+    query = select(*_OF_EXHAUSTED, client_id).where(*conditions).order_by(_c.id).limit(_PORTION)
     is_sqlite = database.is_sqlite
     statement = _adopt(is_sqlite=is_sqlite, has_deadline=has_deadline)
     further = query

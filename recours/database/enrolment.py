@@ -277,9 +277,9 @@ class GivenUpClaims:
             if rows:
                 yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
 
-    def start_over(self, found: Sequence[Claim], who: str, now: datetime) -> set[Any]:
+    def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         # In one order, and without waiting for rows that others have locked: such a claim is not as it was any more.
-        these = select(_c.id).where(_c.id.in_([claim.id for claim in found]), free(now)).order_by(_c.id)
+        these = select(_c.id).where(_c.id.in_([claim.id for claim in claims_]), free(now)).order_by(_c.id)
         these = these.with_for_update(skip_locked=True)
         with self.repository.database.write() as connection:
             given_up = list(connection.scalars(these.where(_is_over(), *_reopenable())))

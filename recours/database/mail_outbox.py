@@ -404,15 +404,21 @@ class MailOutbox:
 
     def pods(self, mail: OutgoingMail) -> list[str]:
         """The paths of the proofs that a mail tells of, as long as each claim has the same number and client."""
-        told = {event.claim_id: event for event in mail.told if event.name is EventName.POD_RETRIEVED}
-        if not told or "client_id" not in self.columns:
+        events_by_claim = {
+            event.claim_id: event for event in mail.told if event.name is EventName.POD_RETRIEVED
+        }
+        if not events_by_claim or "client_id" not in self.columns:
             return []
         query = select(claims.c.id, claims.c.tracking_number, claims.c.pod_url).where(
-            claims.c.id.in_(told), claims.c.client_id == mail.client_id, claims.c.pod_url.is_not(None)
+            claims.c.id.in_(events_by_claim),
+            claims.c.client_id == mail.client_id,
+            claims.c.pod_url.is_not(None),
         )
         with self.database.read() as connection:
             rows = connection.execute(query.order_by(claims.c.id)).all()
-        return [row.pod_url for row in rows if told[row.id].number == key_of(row.tracking_number or "")]
+        return [
+            row.pod_url for row in rows if events_by_claim[row.id].number == key_of(row.tracking_number or "")
+        ]
 
     # ---------------------------------------------------------------- the service's settings
 

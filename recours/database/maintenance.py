@@ -111,10 +111,10 @@ class ClaimMaintenance:
     def assess_edited(
         self, assess: Assess, now: datetime, exhausted_at: int | None = None
     ) -> Iterator[Claim]:
-        wanted = and_(_edited(self.columns), free(now))
+        condition = and_(_edited(self.columns), free(now))
         if exhausted_at is not None:
-            wanted = and_(wanted, exhausted(exhausted_at).is_not(true()))
-        query = select(*readable_columns(self.columns)).where(wanted).order_by(_c.id).limit(CHUNK)
+            condition = and_(condition, exhausted(exhausted_at).is_not(true()))
+        query = select(*readable_columns(self.columns)).where(condition).order_by(_c.id).limit(CHUNK)
         found = self._assess_chunk(query, assess, now)
         while found:  # each row once, even one that goes on to look edited
             yield from found
@@ -402,7 +402,9 @@ def _behind(
         *((_due(stage, due_until), _c.pod_next_retry_at) for stage in _TIMED),
     ]
     # Each in its own order, as the methods look for them; see _reassess.
-    firsts = [select(_c.id).where(wanted).order_by(key).limit(1).subquery() for wanted, key in looked_for]
+    firsts = [
+        select(_c.id).where(condition).order_by(key).limit(1).subquery() for condition, key in looked_for
+    ]
     return union_all(*(select(first.c.id) for first in firsts)).limit(1)
 
 

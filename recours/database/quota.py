@@ -384,10 +384,10 @@ class QuotaTables:
                 upsert.on_conflict_do_update(index_elements=[*account_state.primary_key], set_=values)
             )
 
-    def set_documents(self, key: str, right: DocumentRight, seen: DocumentRight | None = None) -> bool:
+    def set_documents(self, key: str, right: DocumentRight, expected: DocumentRight | None = None) -> bool:
         values = {column: getattr(right, field) for field, column in _DOCUMENT_COLUMNS.items()}
         column = account_state.c.documents_next_at
-        unseen = None if seen is None else column.is_not_distinct_from(seen.next_call_at)
+        unseen = None if expected is None else column.is_not_distinct_from(expected.next_call_at)
         with self.database.write() as connection:
             upsert = insert_into(account_state, connection.dialect.name).values(_row_of(key) | values)
             statement = upsert.on_conflict_do_update(

@@ -409,7 +409,7 @@ class Station:
             token=uuid.uuid4().hex,
             prefix=f"{next(self._numbers)}.",
             mails=mails,
-            kept=self._accounts,
+            opened_accounts=self._accounts,
         )
 
     # ---------------------------------------------------------------- records

@@ -97,9 +97,9 @@ class MemoryQuota:
     def set_account_state(self, key: str, state: AccountState) -> None:
         self._states[key] = replace(self.carrier_state(key), account=state)
 
-    def set_documents(self, key: str, right: DocumentRight, seen: DocumentRight | None = None) -> bool:
+    def set_documents(self, key: str, right: DocumentRight, expected: DocumentRight | None = None) -> bool:
         state = self.carrier_state(key)
-        if seen is not None and state.documents.next_call_at != seen.next_call_at:
+        if expected is not None and state.documents.next_call_at != expected.next_call_at:
             return False
         self._states[key] = replace(state, documents=right)
         return True

@@ -136,18 +136,20 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, cata
     return Item(reference, tuple(lines), link)
 
 
-def _not_listed(told: Sequence[OutboxEvent], texts: Texts) -> Item:
+def _not_listed(events: Sequence[OutboxEvent], texts: Texts) -> Item:
     """More claims than a mail can list."""
-    references = _named([_reference(event) for event in told], texts)
-    return Item(texts.counted("not_listed", len(told)), ((texts("claims"), references),))
+    references = _named([_reference(event) for event in events], texts)
+    return Item(texts.counted("not_listed", len(events)), ((texts("claims"), references),))
 
 
-def _expired(told: Sequence[OutboxEvent], texts: Texts) -> Item:
+def _expired(events: Sequence[OutboxEvent], texts: Texts) -> Item:
     """Claims whose deadline has long passed: one thing, however many they are."""
-    references = [_reference(event) for event in told]
-    days = max((event.facts["days"] for event in told if isinstance(event.facts.get("days"), int)), default=0)
+    references = [_reference(event) for event in events]
+    days = max(
+        (event.facts["days"] for event in events if isinstance(event.facts.get("days"), int)), default=0
+    )
     return Item(
-        texts.counted("expired", len(told)),
+        texts.counted("expired", len(events)),
         (
             (texts("happened"), texts.counted("expired_happened", days)),
             (texts("claims"), _named(references, texts)),
@@ -156,12 +158,12 @@ def _expired(told: Sequence[OutboxEvent], texts: Texts) -> Item:
     )
 
 
-def _accounts_of_clients(told: Sequence[OutboxEvent], texts: Texts, catalog: Catalog) -> list[Item]:
+def _accounts_of_clients(events: Sequence[OutboxEvent], texts: Texts, catalog: Catalog) -> list[Item]:
     """One thing for each carrier, however many accounts it refuses."""
     items = []
-    for carrier in dict.fromkeys(carrier_of(event.carrier) for event in told):
+    for carrier in dict.fromkeys(carrier_of(event.carrier) for event in events):
         clients: dict[str, list[str]] = {}  # by what is wrong
-        for event in told:
+        for event in events:
             if carrier_of(event.carrier) == carrier:
                 kind = kind_of(event)
                 what = KINDS[texts.language][kind] if kind else texts("happened")

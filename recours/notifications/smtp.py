@@ -183,8 +183,8 @@ class SmtpConnection:
         try:
             self._run(self._connect(), self._timeout_s)
         except SMTPAuthenticationError as error:
-            said = self._said(error)
-            why = trouble_text(MailTrouble.REFUSES_LOGIN, where=where, user=settings.user, said=said)
+            reply = self._said(error)
+            why = trouble_text(MailTrouble.REFUSES_LOGIN, where=where, user=settings.user, said=reply)
             raise MailServerError(why) from error
         except (SMTPException, OSError) as error:
             cause = error.__cause__ if isinstance(error, SMTPConnectError) else error
@@ -216,10 +216,10 @@ class SmtpConnection:
             return self._run(self._mail(recipient, content, before), self._timeout_s)
         except (SMTPException, OSError) as error:
             self._hang_up()
-            said = self._said(error)
+            reply = self._said(error)
             if self._is_given:
-                raise OutcomeUnknownError(trouble_text(MailTrouble.LINE_BROKE, said=said)) from error
-            why = trouble_text(MailTrouble.BROKE_CONNECTION, where=self.settings.host, said=said)
+                raise OutcomeUnknownError(trouble_text(MailTrouble.LINE_BROKE, said=reply)) from error
+            why = trouble_text(MailTrouble.BROKE_CONNECTION, where=self.settings.host, said=reply)
             raise MailServerError(why) from error
 
     def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -275,8 +275,8 @@ class SmtpConnection:
             await smtp.mail(sender)
         except SMTPSenderRefused as refusal:
             await self._reset()
-            said = f"{refusal.code} {self._text(refusal.message)}"
-            why = trouble_text(MailTrouble.REFUSES_SENDER, sender=sender, said=said)
+            answer = f"{refusal.code} {self._text(refusal.message)}"
+            why = trouble_text(MailTrouble.REFUSES_SENDER, sender=sender, said=answer)
             raise MailServerError(why) from refusal
         try:
             await smtp.rcpt(recipient)
@@ -299,9 +299,9 @@ class SmtpConnection:
         """What a reply means for the mail. `unseen`: the server has taken the recipient, and does not have the message."""
         text = self._text(reply)
         if code == _CLOSING:
-            said = f"{code} {text}"
+            answer = f"{code} {text}"
             return MailServerError(
-                trouble_text(MailTrouble.TAKES_NO_MORE, where=self.settings.host, said=said)
+                trouble_text(MailTrouble.TAKES_NO_MORE, where=self.settings.host, said=answer)
             )
         about_us = is_about_us(code, text)
         of_us = code >= _FINAL and (unseen if about_us is None else about_us)
@@ -311,8 +311,8 @@ class SmtpConnection:
 
     def _text(self, reply: str) -> str:
         """As one line without secrets, of however many lines it came in."""
-        said = reply.encode(errors="surrogateescape").decode(errors="replace")
-        return clean(self._redact(" ".join(said.split())), 200)
+        text = reply.encode(errors="surrogateescape").decode(errors="replace")
+        return clean(self._redact(" ".join(text.split())), 200)
 
     def _said(self, error: BaseException) -> str:
         if isinstance(error, SMTPResponseException) and error.code > 0:

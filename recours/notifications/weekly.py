@@ -19,13 +19,13 @@ _MOST_ERRORS = 12
 _LONGEST_NAME = 60
 
 
-def render_report(found: WeekReport, language: str, head: Branding, catalog: Catalog) -> Rendered:
+def render_report(report: WeekReport, language: str, head: Branding, catalog: Catalog) -> Rendered:
     """The mail. Foreign text is cleaned here, and escaped by the template."""
     texts = Texts(language, TEXTS[language] | REPORT_TEXTS[language])
     sentences = VerdictSentences(language, head.zone)
-    current = verdict(found.now)
-    rate = found.success.all
-    number = found.week.label.partition("-W")[2].lstrip("0")
+    current = verdict(report.now)
+    rate = report.success.all
+    number = report.week.label.partition("-W")[2].lstrip("0")
     subject = texts(
         "subject" if rate.percent is not None else "subject_nothing",
         week=number,
@@ -37,11 +37,11 @@ def render_report(found: WeekReport, language: str, head: Branding, catalog: Cat
         Item(sentences.sentence(problem, current.at), ((texts("do"), sentences.remedy(problem, current.at)),))
         for problem in current.problems
     ]
-    first, last = (sentences.day(day) for day in (found.week.days[0], found.week.days[-1]))
+    first, last = (sentences.day(day) for day in (report.week.days[0], report.week.days[-1]))
     figures = Item(
-        texts("week", week=number, first=first, last=last), tuple(_figures(found, texts, sentences, catalog))
+        texts("week", week=number, first=first, last=last), tuple(_figures(report, texts, sentences, catalog))
     )
-    waiting = tuple(_waiting(found, texts, sentences, catalog))
+    waiting = tuple(_waiting(report, texts, sentences, catalog))
     items = [*problems, figures, *([Item(texts("waiting"), waiting)] if waiting else [])]
     return mail_of(subject, sentences.verdict(current), items, texts, head)
 
@@ -62,42 +62,42 @@ def _rate(rate: Rate, texts: Texts, numbers: Localized) -> str:
 
 
 def _figures(
-    found: WeekReport, texts: Texts, numbers: Localized, catalog: Catalog
+    report: WeekReport, texts: Texts, numbers: Localized, catalog: Catalog
 ) -> Iterator[tuple[str, str]]:
     """The lines about the week: what each says, and the figure."""
-    rate = found.success.all
+    rate = report.success.all
     yield texts("rate"), _rate(rate, texts, numbers)
-    yield texts("before"), _rate(found.before, texts, numbers)
+    yield texts("before"), _rate(report.before, texts, numbers)
     if rate.left:
         yield texts("left"), texts.counted("left_is", rate.left)
-    for carrier, of_carrier in found.success.by_carrier.items():
+    for carrier, of_carrier in report.success.by_carrier.items():
         yield _name(carrier, catalog), _rate(of_carrier, texts, numbers)
     kinds = KINDS[texts.language]
     errors = [
         f"{kinds[ErrorKind(kind)] if kind in set(ErrorKind) else kind} ({numbers.number(count)})"
-        for kind, count in found.success.errors.items()
+        for kind, count in report.success.errors.items()
     ]
     if errors:
         yield texts("errors"), ", ".join(errors[:_MOST_ERRORS])
-    for brought in found.returns:
+    for brought in report.returns:
         money = ", ".join(numbers.money(amount, currency) for currency, amount in brought.secured.items())
         proofs = texts.counted("proofs", brought.proofs, calls=numbers.number(brought.calls))
         secured = texts("secured", money=money) if money else ""
         yield texts("returns", carrier=_name(brought.carrier, catalog)), proofs + secured
-    if (end := found.custody) and end.sequence:
+    if (end := report.custody) and end.sequence:
         yield texts("custody"), texts("custody_is", sequence=end.sequence, hash=end.hash)
 
 
 def _waiting(
-    found: WeekReport, texts: Texts, numbers: Localized, catalog: Catalog
+    report: WeekReport, texts: Texts, numbers: Localized, catalog: Catalog
 ) -> Iterator[tuple[str, str]]:
     """What is not done, by carrier."""
-    for backlog in found.now.backlogs_by_carrier:
+    for backlog in report.now.backlogs_by_carrier:
         stages = {"waiting": Stage.WAITING, "settled": Stage.SETTLED, "given_up": Stage.GIVEN_UP}
         counts = {name: backlog.stages.get(stage, 0) for name, stage in stages.items()} | {"due": backlog.due}
         if any(counts.values()):
-            shown = {name: numbers.number(count) for name, count in counts.items()}
-            yield _name(backlog.carrier, catalog) or texts("unknown"), texts("backlog", **shown)
+            numbers_by_stage = {name: numbers.number(count) for name, count in counts.items()}
+            yield _name(backlog.carrier, catalog) or texts("unknown"), texts("backlog", **numbers_by_stage)
 
 
 REPORT_TEXTS: dict[str, dict[str, Any]] = {

@@ -80,17 +80,17 @@ REFUSED: dict[str, dict[str, str]] = {
 # ---------------------------------------------------------------- whose account
 
 
-def client_named(found: Sequence[ServiceClient], named: str | int) -> ServiceClient:
+def client_named(clients: Sequence[ServiceClient], named: str | int) -> ServiceClient:
     """The one client that was `found` by an address or a number. Raises AccountRefusedError."""
     shown = clean(str(named).strip(), 100)
-    if not found:
+    if not clients:
         raise AccountRefusedError("no_client", client=shown)
-    if len(found) > 1:
-        numbers = ", ".join(str(client.id) for client in found)
+    if len(clients) > 1:
+        numbers = ", ".join(str(client.id) for client in clients)
         raise AccountRefusedError("several_clients", client=shown, numbers=numbers)
-    if not isinstance(found[0].id, int):
+    if not isinstance(clients[0].id, int):
         raise AccountRefusedError("no_number", client=shown)
-    return found[0]
+    return clients[0]
 
 
 def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:

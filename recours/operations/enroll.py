@@ -82,11 +82,11 @@ class EnrolmentCounts:
 
 
 def look_over(
-    found: Iterable[Candidate], criteria: EnrollCriteria, policy: Policy, catalog: Catalog
+    candidates: Iterable[Candidate], criteria: EnrollCriteria, policy: Policy, catalog: Catalog
 ) -> EnrolmentCounts:
     """What `enroll_all` would do."""
     counts = EnrolmentCounts()
-    for candidate in found:
+    for candidate in candidates:
         key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
         why = criteria.why_not(candidate, key, policy)
         if why:

@@ -254,11 +254,11 @@ class _Maker:
         coming = [] if self.asked.by_fleet else coming_runs(self.asked.begun, self.now, self.until)
         due_until = policy.backoff.due_until(self.until)
         horizon = policy.backoff.horizon(coming[0].at if coming else self.now)
-        found = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
+        claims = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
         last_runs = {
             worker.name: at for worker in BOTH_WORKERS if (at := last_run(self.asked.begun, worker, self.now))
         }
-        runs = ComingRuns(self._noted(found), self.rules, self.now, last_runs)
+        runs = ComingRuns(self._noted(claims), self.rules, self.now, last_runs)
         due_now = runs.due()
         for run in runs.ticks(self.until) if self.asked.by_fleet else map(runs.run, coming):
             self._take_in(run)

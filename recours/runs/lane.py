@@ -81,8 +81,10 @@ class Lane:
         """What to tell of the parcels that the carrier denied to this account, if they are many. It closes nothing."""
         if self.denied < MANY_DENIED:
             return None
-        said = Said(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
-        return Refusal(Blocked.CARRIER, sentence("en", said), kind=ErrorKind.ACCESS_DENIED, said=said)
+        description = Said(Sentence.PARCELS_DENIED, self.name, str(self.denied), self.client)
+        return Refusal(
+            Blocked.CARRIER, sentence("en", description), kind=ErrorKind.ACCESS_DENIED, said=description
+        )
 
     def learn(self, outcome: Outcome) -> None:
         """Learn in the thread that got an answer what must hold for all others at once."""

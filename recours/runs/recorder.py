@@ -115,8 +115,8 @@ class Recorder:
         elif isinstance(ended.outcome, Retrieved):
             self.stats.last_attempts += self._is_made(claim, decision)
             self.stats.success += 1
-            made = plural(decision.state.attempts, "attempt")
-            after = f" after {made}" if decision.state.retries_used else ""
+            attempts = plural(decision.state.attempts, "attempt")
+            after = f" after {attempts}" if decision.state.retries_used else ""
             log.info(f"✅ SUCCESS: POD fetched for {claim.reference}{after}")
         elif decision.uses_attempt:
             self.stats.last_attempts += self._is_made(claim, decision)
@@ -170,10 +170,10 @@ class Recorder:
         asked = ""
         if decision.kind and is_persistent(decision.kind, last_retry=True):
             asked = f" (the carrier was asked {plural(self.claims.times_asked(claim), 'time')})"
-        made = plural(attempts_beside_last(decision.state), "attempt")
+        attempts = plural(attempts_beside_last(decision.state), "attempt")
         if decision.state.last_attempt_at:
-            made += " and a last attempt"
-        log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {made} - {error}{asked}")
+            attempts += " and a last attempt"
+        log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {attempts} - {error}{asked}")
 
 
 def _edited_text(claim: Claim) -> str:

@@ -34,7 +34,7 @@ class Done:
 Run = Callable[[Sequence[str] | str, bytes], Done]
 
 
-def run(command: Sequence[str] | str, given: bytes = b"") -> Done:
+def run(command: Sequence[str] | str, content: bytes = b"") -> Done:
     """Run a program that is found on the PATH, with `given` on its stdin. Its messages are English.
 
     Debian's `crontab -l` leaves out what it takes for its own header, unless told otherwise.
@@ -42,7 +42,7 @@ def run(command: Sequence[str] | str, given: bytes = b"") -> Done:
     try:
         done = subprocess.run(  # noqa: S603 (no shell; the words are ours, what a person typed has been parsed)
             command,
-            input=given,
+            input=content,
             capture_output=True,
             check=False,
             timeout=_TIMEOUT_S,

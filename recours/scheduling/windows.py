@@ -168,10 +168,10 @@ class TaskScheduler:
 
     def _carry_out(self, commands: Sequence[str]) -> None:
         for command in commands:
-            done = self._run(command)
-            if done.status:
+            result = self._run(command)
+            if result.status:
                 raise ScheduleError(
-                    f"This command failed: {command} ({done.complaint}). From a prompt that was opened as administrator, "
+                    f"This command failed: {command} ({result.complaint}). From a prompt that was opened as administrator, "
                     "do the same again."
                 )
 

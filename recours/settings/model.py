@@ -329,14 +329,14 @@ class Credentials:
         return " and ".join(dict.fromkeys(self.sources.values())) or "nowhere"
 
 
-def credentials_of(spec: CarrierSpec, found: Mapping[str, Value], options: Mapping[str, str]) -> Credentials:
+def credentials_of(spec: CarrierSpec, values: Mapping[str, Value], options: Mapping[str, str]) -> Credentials:
     """The first complete set of what was found, else all of it."""
-    complete = spec.complete_credentials(found.keys())
-    used = {name: found[name] for name in complete or found}
+    complete = spec.complete_credentials(values.keys())
+    used = {name: values[name] for name in complete or values}
     return Credentials(
         {name: value.text for name, value in used.items()},
         {name: value.source for name, value in used.items()},
-        "" if complete else ", or ".join(map(" and ".join, spec.missing_credentials(found.keys()))),
+        "" if complete else ", or ".join(map(" and ".join, spec.missing_credentials(values.keys()))),
         options,
     )
 

@@ -41,7 +41,7 @@ def add_secret_files(
         )
 
 
-def _secret(root: Path, path: Path, found: FoundSettings) -> Value:
+def _secret(root: Path, path: Path, settings: FoundSettings) -> Value:
     """What a secret's file holds, with a warning if everybody may read it.
 
     Raises ValueError with what is wrong with the file, to follow a noun.
@@ -49,7 +49,9 @@ def _secret(root: Path, path: Path, found: FoundSettings) -> Value:
     text = _text_of(path)
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
     if open_to_all(path):
-        found.warnings.append(f"Everybody on this machine may read the secret in {shown}: chmod 600 {shown}")
+        settings.warnings.append(
+            f"Everybody on this machine may read the secret in {shown}: chmod 600 {shown}"
+        )
     return Value(text, shown, in_file=True)
 
 

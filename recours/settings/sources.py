@@ -82,24 +82,26 @@ def _add_dotenv(found: FoundSettings, path: Path) -> None:
     found.add(".env", values)
 
 
-def _add_secrets(found: FoundSettings, path: Path, shown: str) -> None:
+def _add_secrets(settings: FoundSettings, path: Path, label: str) -> None:
     """`shown`: the file as people know it."""
     import tomllib  # noqa: PLC0415 (imported only where there is a file to read)
 
     try:
         content = tomllib.loads(read_regular(path).decode("utf-8-sig"))
     except UnicodeDecodeError:
-        found.faults.append(f"{shown} is not UTF-8 text; save it again as UTF-8.")
+        settings.faults.append(f"{label} is not UTF-8 text; save it again as UTF-8.")
     except tomllib.TOMLDecodeError as error:
         # The parser's message may quote a piece of the file: only the place is said.
         place = str(error).rpartition("(at ")[2].rstrip(")")
-        found.faults.append(f'{shown} is not valid TOML ({place}); text needs quotes, as in password = "…".')
+        settings.faults.append(
+            f'{label} is not valid TOML ({place}); text needs quotes, as in password = "…".'
+        )
     except OSError as error:
-        found.faults.append(f"{shown} cannot be read: {error.strerror}.")
+        settings.faults.append(f"{label} cannot be read: {error.strerror}.")
     except (RecursionError, ValueError):
-        found.faults.append(f"{shown} cannot be read: it is nested too deep, or holds a number too long.")
+        settings.faults.append(f"{label} cannot be read: it is nested too deep, or holds a number too long.")
     else:
-        found.add(shown, flattened(content))
+        settings.add(label, flattened(content))
 
 
 def flattened(content: Mapping[str, Any]) -> dict[str, str]:

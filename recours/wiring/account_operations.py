@@ -183,11 +183,12 @@ class AccountOperations:
         operations = self.operations
         settings, clock = operations.settings, operations.clock
         opened = accounts(settings, clock, random, database=operations.database)
-        known = [key for key in keys if key in opened]
-        opened.open_all(known)
+        opened_keys = [key for key in keys if key in opened]
+        opened.open_all(opened_keys)
         queue = make_queue(settings, operations.database, clock, random, "accounts", opened)
         return {
-            key: [use for use in worth_showing(uses) if use.used] for key, uses in queue.usages(known).items()
+            key: [use for use in worth_showing(uses) if use.used]
+            for key, uses in queue.usages(opened_keys).items()
         }
 
     def _trouble(self, account: ClientAccount, sealed: str, seals: Seals | None) -> str | None:

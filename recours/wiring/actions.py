@@ -117,8 +117,8 @@ class Actions:
         of, policy = self.operations, self.operations.settings.policy
         for part in of.given_up.given_up(criteria, of.clock.now()):
             may = [claim for claim, _ in part if not policy.sets_aside(claim)]
-            done = of.given_up.start_over(may, self.by, of.clock.now()) if may else set()
-            yield from (claim.reference for claim in may if claim.id in done)
+            reopened = of.given_up.start_over(may, self.by, of.clock.now()) if may else set()
+            yield from (claim.reference for claim in may if claim.id in reopened)
 
     def exclude(self, references: Sequence[str], why: str, *, dry_run: bool = False) -> list[ActionResult]:
         """Take claims out of all work. `why`: the person's words, which are kept. `dry_run`: as above."""
@@ -291,8 +291,8 @@ class Actions:
         for account, checked in zip(chosen, accounts.check_all(chosen, self.by), strict=True):
             client = ServiceClient(account.client_id, emails.get(account.client_id, ""))
             carrier = CATALOG.name_of(account.carrier, account.carrier)
-            told = self._sentences.account(client, carrier, checked, is_new=False)
-            yield ActionResult(account.key, told.sentence, bool(checked.is_accepted))
+            report = self._sentences.account(client, carrier, checked, is_new=False)
+            yield ActionResult(account.key, report.sentence, bool(checked.is_accepted))
 
     # ---------------------------------------------------------------- mails
 
@@ -390,13 +390,13 @@ class Actions:
         """
         fault: str | None = None
         try:
-            done = do(claims) if do else {claim.id for claim in claims}
+            finished = do(claims) if do else {claim.id for claim in claims}
         except DatabaseError as error:
             if not error.was_answered:
                 raise
-            done, fault = set(), str(self._sentences.no_database(str(error)))
+            finished, fault = set(), str(self._sentences.no_database(str(error)))
         for claim in claims:
-            if claim.id in done:
+            if claim.id in finished:
                 yield claim, None
             elif len(claims) > 1:
                 yield from self._done([claim], do)

@@ -53,10 +53,10 @@ def open_database(settings: Settings, *, connections: int | None = None) -> Open
         schema = look(database)
         require_claims(database, schema)
         offset = clock_offset(database)
-        schema, done = bring_up_to_date(database, schema, SystemClock(offset))
+        schema, notes = bring_up_to_date(database, schema, SystemClock(offset))
         require_rights(database, [right for right in schema.missing_rights if not right.need.optional])
-        done += rights_remarks(database, schema)
-        return Opened(database, schema, (*remarks, *done, *clock_remarks(offset)), offset)
+        notes += rights_remarks(database, schema)
+        return Opened(database, schema, (*remarks, *notes, *clock_remarks(offset)), offset)
     except DatabaseError:
         database.close()
         raise

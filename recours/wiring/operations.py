@@ -134,15 +134,15 @@ class Operations:
 
     def overview_with_returns(self, days: int) -> Overview:
         """The same with what the calls of these days brought. Raises DatabaseError."""
-        seen = self.overview(days)
-        first = min(seen.success.by_day)
+        overview = self.overview(days)
+        first = min(overview.success.by_day)
         since = datetime.combine(first, time(), self.settings.policy.zone).astimezone(UTC)
-        return with_returns(seen, self.records.spent(since, seen.at), since)
+        return with_returns(overview, self.records.spent(since, overview.at), since)
 
     def overview(self, days: int = 7) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""
-        seen = self._seen(days)
-        return replace(seen, stakes=self._stakes(seen))
+        report = self._seen(days)
+        return replace(report, stakes=self._stakes(report))
 
     def problems_of(self, kind: ProblemKind) -> list[Problem]:
         """The problems of this kind that there are now, with the claims that each is about. Raises DatabaseError."""
@@ -252,8 +252,8 @@ class Operations:
     def positions(self, found: Sequence[ListedClaim]) -> dict[Any, Position]:
         """Where these claims stand, by their ids; each account is looked at once. Raises DatabaseError."""
         queue, now, policy = self.queue(), self.clock.now(), self.settings.policy
-        asked = {_asked_for(listed.claim) for listed in found}
-        refusals = {(key, last): queue.would_refuse(key, for_document=last) for key, last in asked if key}
+        pairs = {_asked_for(listed.claim) for listed in found}
+        refusals = {(key, last): queue.would_refuse(key, for_document=last) for key, last in pairs if key}
         return {
             listed.claim.id: position(
                 listed.claim,

@@ -109,8 +109,8 @@ def rehearse(
     The recording is free of secrets; what is shown of the outcome goes through the redactor.
     """
     exchanges: list[tuple[Request, Response | HttpError]] = []
-    kept = accounts(settings, clock, random, lambda sender: _Recorder(sender, exchanges))
-    queue = make_queue(settings, database, clock, random, uuid.uuid4().hex, kept)
+    opened = accounts(settings, clock, random, lambda sender: _Recorder(sender, exchanges))
+    queue = make_queue(settings, database, clock, random, uuid.uuid4().hex, opened)
     try:
         fetched = queue.check_credentials(spec.key, number)
     finally:
@@ -118,7 +118,7 @@ def rehearse(
     if isinstance(fetched, Refusal):
         return fetched
     redact = redactor(settings)
-    if client := kept[spec.key].client:
+    if client := opened[spec.key].client:
         redact.add(client.secrets())
     for _, came in exchanges:
         if isinstance(came, Response):  # also tokens that the client did not take
@@ -135,16 +135,16 @@ def rehearse(
 
 
 def _written(request: Request, came: Response | HttpError, redact: Redactor) -> dict[str, Any]:
-    asked = {
+    request_fields = {
         "method": request.method,
         "path": redact(request.origin + request.path),
         "headers": _headers(request.headers, redact),
         "body": _text(request.body or b"", redact),
     }
     if isinstance(came, HttpError):
-        return {"request": asked, "error": type(came).__name__}
+        return {"request": request_fields, "error": type(came).__name__}
     return {
-        "request": asked,
+        "request": request_fields,
         "status": came.status,
         "headers": _headers(came.headers, redact),
         "body": _text(came.body, redact),

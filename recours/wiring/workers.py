@@ -43,7 +43,7 @@ def make_worker(
     token: str | None = None,
     prefix: str = "",
     mails: bool = True,
-    kept: Accounts | None = None,
+    opened_accounts: Accounts | None = None,
 ) -> Worker:
     """A worker, ready to run once.
 
@@ -55,14 +55,14 @@ def make_worker(
     run_id = run_id or uuid.uuid4().hex
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
-    kept = kept or accounts(settings, clock, jitter, database=database)
-    catalog, language = catalog_of(settings, kept.of_clients), settings.mail.language
+    opened_accounts = opened_accounts or accounts(settings, clock, jitter, database=database)
+    catalog, language = catalog_of(settings, opened_accounts.of_clients), settings.mail.language
     deps = Dependencies(
         clock=clock,
         claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, language),
         maintenance=ClaimMaintenance(database, catalog, columns, run_id, redact, language),
         journal=make_journal(settings, database),
-        queue=make_queue(settings, database, clock, jitter, token or run_id, kept),
+        queue=make_queue(settings, database, clock, jitter, token or run_id, opened_accounts),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
         post=MailService(settings, database, opened.schema, clock, token or run_id, catalog)

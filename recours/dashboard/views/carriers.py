@@ -128,15 +128,15 @@ def _matching(accounts: Sequence[ListedAccount], wanted: str, operations: Operat
 
 def show_account(visit: Visit) -> Response:
     accounts, operations = AccountOperations(visit.operations), visit.operations
-    found = _account(visit, accounts)
-    account = found.account
+    client_account = _account(visit, accounts)
+    account = client_account.account
     return visit.page(
         "account.html",
-        found=found,
+        found=client_account,
         carrier=operations.catalog.name_of(account.carrier, account.carrier),
         named=str(account.client_id),
         tones=_ACCOUNT_TONES,
-        reason=account_reason(visit.texts.language, found),
+        reason=account_reason(visit.texts.language, client_account),
         limits=limits_text(account.limits or {}),
         uses=accounts.uses([account.key]).get(account.key, ()),
     )

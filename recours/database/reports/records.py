@@ -253,8 +253,8 @@ class DatabaseRecords:
             query = self._listed().where(*search.conditions)
         for rows in in_parts(self.database, query, _c.id, _AT_ONCE):
             for listed in map(self._read, rows):
-                made = listed.claim.created_at
-                if since is None or made is None or made >= since:
+                created_at = listed.claim.created_at
+                if since is None or created_at is None or created_at >= since:
                     yield listed
 
     @contextmanager

@@ -67,17 +67,17 @@ def create_file(path: Path, access: Access = PRIVATE) -> bool:
     try:
         access.make_folder(path.parent)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
-            made = Path(folder) / path.name
-            access.create(made)  # SQLite gives the files beside it the same rights
-            with closing(sqlite3.connect(made)) as connection:
+            new_file = Path(folder) / path.name
+            access.create(new_file)  # SQLite gives the files beside it the same rights
+            with closing(sqlite3.connect(new_file)) as connection:
                 # Once, here: switching on every connection ends in "database is locked".
                 connection.execute("PRAGMA journal_mode=WAL")
-            database = Database(URL.create("sqlite", database=str(made)))
+            database = Database(URL.create("sqlite", database=str(new_file)))
             try:
                 complete(database)
             finally:
                 database.close()
-            return publish(made, path)
+            return publish(new_file, path)
     except OSError as error:
         raise DatabaseError(f"The database {path} cannot be created: {error.strerror or error}.") from error
 
@@ -102,19 +102,22 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
 
 def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
     """What `complete` would run, a statement a line; `grant_to`: with the rights of this role. Raises DatabaseError."""
-    there: set[str] = set()
+    tables: set[str] = set()
     schema = Schema(None, frozenset())
     if database.is_there():
         schema = look(database)
         require_version(database, schema)
         with database.read() as connection:
-            there = set(inspect(connection).get_table_names())
+            tables = set(inspect(connection).get_table_names())
     if not schema.columns:
         schema = for_new_claims(schema, is_sqlite=database.is_sqlite)
-    made = {
-        name: sql for name, sql in service_tables(database.engine.dialect.name).items() if name not in there
+    new_columns = {
+        name: sql for name, sql in service_tables(database.engine.dialect.name).items() if name not in tables
     }
-    return [*_lines(made.values()), *sql_of_additions(database, schema, grant_to, also_made=made)]
+    return [
+        *_lines(new_columns.values()),
+        *sql_of_additions(database, schema, grant_to, also_made=new_columns),
+    ]
 
 
 # ---------------------------------------------------------------- brought up to date
@@ -234,9 +237,9 @@ def _statements(database: Database, schema: Schema) -> list[str]:
     ]
 
 
-def _lines(found: Iterable[str]) -> list[str]:
+def _lines(lines: Iterable[str]) -> list[str]:
     """Statements for people, each a line."""
-    return [f"{' '.join(statement.split())};" for statement in found]
+    return [f"{' '.join(statement.split())};" for statement in lines]
 
 
 def _granting(connection: Connection, role: str, also_made: Collection[str] = ()) -> list[str]:

@@ -111,14 +111,14 @@ def claim_indexes(columns: Collection[str], dialect: str) -> dict[str, str]:
     """
     is_postgres = dialect == "postgresql"
     create = "CREATE INDEX CONCURRENTLY" if is_postgres else "CREATE INDEX"
-    found = {}
+    indexes = {}
     for name, (what, where) in _indexes(columns, is_postgres=is_postgres).items():
-        found[name] = f"{create} IF NOT EXISTS {name} ON claims {what}"
+        indexes[name] = f"{create} IF NOT EXISTS {name} ON claims {what}"
         if where is not None:
             query: Select[Any] = select(literal_column("1")).select_from(claims).where(where)
             condition = str(query.compile(dialect=_dialect(dialect))).partition("WHERE ")[2]
-            found[name] += f" WHERE {condition.replace('claims.', '')}"
-    return found
+            indexes[name] += f" WHERE {condition.replace('claims.', '')}"
+    return indexes
 
 
 def index_names(columns: Collection[str]) -> frozenset[str]:
@@ -155,7 +155,7 @@ def _indexes(
     if not is_postgres:
         # A pass over this index takes SQLite a third of one over the table, whose rows are as wide as the service makes
         # them. On PostgreSQL several processes share a pass over the table.
-        there = {*columns, *ADDED_COLUMNS}
-        searched = (next((name for name in names if name in there), None) for names in _SEARCHED)
+        present = {*columns, *ADDED_COLUMNS}
+        searched = (next((name for name in names if name in present), None) for names in _SEARCHED)
         indexes["search"] = f"({', '.join(filter(None, searched))})", None
     return {f"ix_claims_pod_{name}": index for name, index in indexes.items()}

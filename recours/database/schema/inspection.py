@@ -117,8 +117,8 @@ def _schema(version: str | None, columns: Iterable[str], indexes: str | None, mi
 def for_new_claims(schema: Schema, *, is_sqlite: bool) -> Schema:
     """What the schema will be once `init-db` has made the table of claims."""
     columns = (*NEEDED_CLAIM_COLUMNS, *OPTIONAL_CLAIM_COLUMNS)
-    made = _schema(schema.version, columns, None if is_sqlite else "", None)
-    return replace(schema, columns=made.columns, missing_indexes=made.missing_indexes)
+    schema_of_claims = _schema(schema.version, columns, None if is_sqlite else "", None)
+    return replace(schema, columns=schema_of_claims.columns, missing_indexes=schema_of_claims.missing_indexes)
 
 
 def require_rights(database: Database, rights: Sequence[Right] | None = None) -> None:
