@@ -13,7 +13,7 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from recours.access import PRIVATE
+from recours.access import PRIVATE, read_regular
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.http import (
     BrokenAnswerError,
@@ -50,6 +50,9 @@ _ERRORS: dict[str, type[HttpError]] = {
     )
 }
 _TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
+# Mondial Relay's signature: a hash over its short key, which could be guessed from it.
+_SIGNATURE = re.compile(rb"<(?:\w+:)?Security>([^<]+)<")
+_LARGEST = 100 * 1024 * 1024
 
 
 class RecordingError(Exception):
@@ -120,7 +123,8 @@ def rehearse(
     redact = redactor(settings)
     if client := opened[spec.key].client:
         redact.add(client.secrets())
-    for _, came in exchanges:
+    for request, came in exchanges:
+        redact.add(text.decode() for text in _SIGNATURE.findall(request.body or b""))
         if isinstance(came, Response):  # also tokens that the client did not take
             redact.add(token.decode("utf-8", "replace") for token in _TOKEN.findall(came.body))
     recording = Recording(
@@ -170,7 +174,7 @@ def _text(body: bytes, redact: Redactor) -> str | dict[str, str]:
 def load(path: Path) -> Recording:
     """Read a file. Raises RecordingError."""
     try:
-        recording = Recording(**parse(path.read_bytes()))
+        recording = Recording(**parse(read_regular(path, _LARGEST)))
         _opened(recording)
     except OSError as error:
         raise RecordingError(f"{clean(path)} cannot be read: {error.strerror or error}.") from error

@@ -87,6 +87,23 @@ def test_a_fetch_is_recorded_without_credentials_and_read_again(
     assert broken.stderr.startswith(f"Error: {path} is no recording")
 
 
+def test_a_signature_is_not_recorded(box: Sandbox, carriers: Callable[..., Done], tmp_path: Path) -> None:
+    result = carriers("rehearse", "Mondial Relay", "--tracking", box.example("mondial_relay", "00"))
+    assert result.returncode == 0, result.stderr
+    (path,) = (tmp_path / "data" / "recordings").iterdir()
+    text = path.read_text(encoding="utf-8")
+    assert "Security>***<" in text
+    assert not re.search(r"\b[0-9A-F]{32}\b", text)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes among its files")
+def test_a_pipe_is_no_recording(carriers: Callable[..., Done], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    result = carriers("reclassify", str(tmp_path / "pipe"))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "it is a pipe or a device; name an ordinary file" in result.stderr
+
+
 def test_units_are_used_and_a_carrier_that_takes_no_call_is_not_asked(
     box: Sandbox, carriers: Callable[..., Done], tmp_path: Path
 ) -> None:
