@@ -1,13 +1,14 @@
 """A service on either kind of database, and the person who keeps it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from recours.sandbox import Sandbox, SimulatedClock
 from tests.acceptance.person import Person
-from tests.acceptance.simulation import Service
+from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.smtp import MailServer
 
 
@@ -22,6 +23,17 @@ def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -
     service = Service(tmp_path, sandbox, clock, url=url)
     yield service
     service.close()
+
+
+@pytest.fixture
+def mailing(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
+    """A service with a mail server, an operator and no weekly report, a minute after a claim of it failed."""
+    clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
+    with Sandbox(now=clock.now) as box:
+        settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false"}
+        service = Service(tmp_path, box, clock, url=url, **settings)
+        yield service
+        service.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A claims service, a simulated carrier and a clock that is moved by hand: runs are the real ones, wired as always."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,3 +139,14 @@ class Service:
         number = self.sql("SELECT tracking_number FROM claims WHERE id = ?", claim)[0][0]
         moments = [call.at - FAILED_AT for call in self.box.calls_for(number)]
         return sorted({round(moment / timedelta(hours=1)) for moment in moments})
+
+
+@contextmanager
+def services(
+    folder: Path, box: Sandbox, clock: SimulatedClock, **usual: str
+) -> Iterator[Callable[..., Service]]:
+    """A function that makes services, each with these settings and its own; they are closed at the end."""
+    with ExitStack() as opened:
+        yield lambda **settings: opened.enter_context(
+            closing(Service(folder, box, clock, **usual, **settings))
+        )

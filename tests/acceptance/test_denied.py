@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from recours.cli.status import command as status
 from recours.cli.status import why_command as why
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, Service
+from tests.acceptance.simulation import FAILED_AT, Service, services
 
 S = Scenario
 HOUR = timedelta(hours=1)
@@ -31,18 +30,10 @@ def clock() -> SimulatedClock:
 
 
 @pytest.fixture
-def box(clock: SimulatedClock) -> Iterator[Sandbox]:
-    with Sandbox(now=clock.now) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def make(tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
+def make(tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
     """`make(**settings)`: the service, with these settings."""
-    with ExitStack() as closed:
-        yield lambda **settings: closed.enter_context(
-            closing(Service(tmp_path, box, clock, RECOURS_HOME=str(tmp_path), **settings))
-        )
+    with services(tmp_path, sandbox, clock, RECOURS_HOME=str(tmp_path)) as make:
+        yield make
 
 
 def numbers_of(service: Service, claims: list[int]) -> list[str]:
@@ -82,7 +73,7 @@ def denied_claims(service: Service, **columns: Any) -> list[int]:
 
 
 def test_forty_parcels_that_the_tracking_denies_are_asked_about_twice_and_reopened_by_one_command(
-    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = make()
     denied = denied_claims(service, carrier="Colissimo", response_deadline="2026-02-03")
@@ -91,19 +82,19 @@ def test_forty_parcels_that_the_tracking_denies_are_asked_about_twice_and_reopen
     report = service.run(PODFetchWorker, batch_size=50)
     assert (report.stats.success, report.stats.failed) == (5, 40), "the others wait for nothing"
     service.run_hourly(110, only={1, 2, 7, 8, 31, 32, 103, 104})
-    assert sum(len(box.calls_for(number)) for number in numbers_of(service, denied)) == 80
+    assert sum(len(sandbox.calls_for(number)) for number in numbers_of(service, denied)) == 80
     assert stages(service, denied) == {"given_up": 40}
     [line] = operator_lines(service)
     assert line.startswith("Colissimo denied us many parcels in one run (40).")
     for number in numbers_of(service, denied):
-        box.parcels[number] = Parcel((S.DELIVERED,))
+        sandbox.parcels[number] = Parcel((S.DELIVERED,))
     assert "40 claims will start over" in type_command(service, monkeypatch, line)
     clock.advance(HOUR)
     assert service.run(batch_size=50).stats.success == 40
 
 
 def test_settled_claims_are_reopened_before_their_last_retry(
-    make: Callable[..., Service], box: Sandbox, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Service], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = make()
     denied = [service.add(S.NOT_OURS, carrier="Colissimo") for _ in range(5)]
@@ -114,12 +105,12 @@ def test_settled_claims_are_reopened_before_their_last_retry(
     assert "5 claims will start over" in type_command(service, monkeypatch, line)
     assert service.sql("SELECT pod_retry_count FROM claims WHERE id = ?", unknown) == [(1,)], "another answer"
     for number in numbers_of(service, denied):
-        box.parcels[number] = Parcel((S.DELIVERED,))
+        sandbox.parcels[number] = Parcel((S.DELIVERED,))
     assert service.run().stats.success == 5
 
 
 def test_forty_parcels_that_the_document_call_denies_are_the_parcels_own_where_documents_came_before(
-    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = make()
     service.add(S.DELIVERED, carrier="GLS")
@@ -132,11 +123,11 @@ def test_forty_parcels_that_the_document_call_denies_are_the_parcels_own_where_d
     assert (report.stats.success, report.stats.failed) == (5, 40), "the others wait for nothing"
     service.run_hourly(110, only={1, 6, 7, 30, 31, 102, 103, 110})
     assert stages(service, denied) == {"given_up": 40}
-    calls = {id(call) for number in numbers_of(service, denied) for call in box.calls_for(number)}
+    calls = {id(call) for number in numbers_of(service, denied) for call in sandbox.calls_for(number)}
     assert len(calls) <= 80
     [line] = operator_lines(service)
     for number in numbers_of(service, denied):
-        box.parcels[number] = Parcel((S.DELIVERED,))
+        sandbox.parcels[number] = Parcel((S.DELIVERED,))
     assert "40 claims will start over" in type_command(service, monkeypatch, line)
     assert service.run(batch_size=50).stats.success == 40
 
@@ -152,9 +143,11 @@ DOCUMENT_CALLS = {
 }
 
 
-def document_calls(box: Sandbox, carrier: str) -> list[datetime]:
+def document_calls(sandbox: Sandbox, carrier: str) -> list[datetime]:
     return [
-        call.at for call in box.calls if call.carrier == carrier and call.operation in DOCUMENT_CALLS[carrier]
+        call.at
+        for call in sandbox.calls
+        if call.carrier == carrier and call.operation in DOCUMENT_CALLS[carrier]
     ]
 
 
@@ -165,11 +158,11 @@ def most_in_a_day(moments: list[datetime]) -> int:
 @pytest.mark.sample("more cases of the same days of runs")
 @pytest.mark.parametrize("carrier", sorted(DOCUMENT_CALLS))
 def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_goes_on_by_itself(
-    make: Callable[..., Service], box: Sandbox, carrier: str
+    make: Callable[..., Service], sandbox: Sandbox, carrier: str
 ) -> None:
     service = make()
     name = CATALOG.specs[carrier].name
-    box.without_documents.add((carrier, "10000001"))
+    sandbox.without_documents.add((carrier, "10000001"))
     waiting = [service.add(S.DELIVERED, carrier=name, pod_fetch_status="pending") for _ in range(7)]
     waiting += [service.add(S.DELIVERED, carrier=name) for _ in range(7)]
     on_its_way = service.add(S.IN_TRANSIT, carrier=name)
@@ -178,34 +171,36 @@ def test_an_account_that_may_track_and_gets_no_documents_settles_nothing_and_goe
         (0,)
     ]
     assert set(stages(service, waiting)) <= {"waiting", "new"}
-    assert most_in_a_day(document_calls(box, carrier)) <= 4
+    assert most_in_a_day(document_calls(sandbox, carrier)) <= 4
     [line] = operator_lines(service)
     assert line.startswith(f"{name} lets our account track parcels, but gives it no documents")
     assert len(service.hours_of_calls(on_its_way)) >= 3, "tracking goes on"
-    tracked = {number for call in box.calls if call.carrier == carrier for number in call.number.split(",")}
+    tracked = {
+        number for call in sandbox.calls if call.carrier == carrier for number in call.number.split(",")
+    }
     assert tracked >= set(numbers_of(service, waiting))
-    box.without_documents.clear()
+    sandbox.without_documents.clear()
     service.run_hourly(31, both=True, only=EVERY_SIX_HOURS)
     assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(14,)]
 
 
 def test_each_call_that_tries_whether_documents_come_again_is_for_another_claim(
-    make: Callable[..., Service], box: Sandbox
+    make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make()
-    box.without_documents.add(("dhl_express", "10000001"))
+    sandbox.without_documents.add(("dhl_express", "10000001"))
     for _ in range(6):
         service.add(S.DELIVERED, carrier="DHL Express")
     service.run_hourly(23)
-    asked = [call.number for call in box.calls if call.operation == "proof-of-delivery"]
+    asked = [call.number for call in sandbox.calls if call.operation == "proof-of-delivery"]
     assert len(asked) == len(set(asked)) == 4
 
 
 def test_it_is_told_wherever_refusals_are_and_a_check_by_a_person_ends_it(
-    make: Callable[..., Service], box: Sandbox, monkeypatch: pytest.MonkeyPatch, clock: SimulatedClock
+    make: Callable[..., Service], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, clock: SimulatedClock
 ) -> None:
     service = make()
-    box.without_documents.add(("dhl_express", "10000001"))
+    sandbox.without_documents.add(("dhl_express", "10000001"))
     for _ in range(3):
         service.add(S.DELIVERED, carrier="DHL Express")
     service.run()
@@ -231,17 +226,17 @@ def test_it_is_told_wherever_refusals_are_and_a_check_by_a_person_ends_it(
 
 
 def test_a_carrier_with_one_call_closes_and_opens_by_itself(
-    make: Callable[..., Service], box: Sandbox
+    make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make()
-    box.parcels[CATALOG.specs["ups"].sample_number] = Parcel((S.ACCOUNT_DENIED,))
+    sandbox.parcels[CATALOG.specs["ups"].sample_number] = Parcel((S.ACCOUNT_DENIED,))
     claims = [service.add(S.ACCOUNT_DENIED, carrier="UPS") for _ in range(14)]
     service.run_hourly(72, only={1, 2, 3, *EVERY_SIX_HOURS})
     assert service.sql("SELECT count(*) FROM recours_attempts WHERE used") == [(0,)]
-    calls = [call.at for call in box.calls if call.carrier == "ups" and call.operation != "token"]
+    calls = [call.at for call in sandbox.calls if call.carrier == "ups" and call.operation != "token"]
     assert most_in_a_day(calls) <= 4
     assert all("UPS does not let our account" in line for line in operator_lines(service))
     for number in (*numbers_of(service, claims), CATALOG.specs["ups"].sample_number):
-        box.parcels[number] = Parcel((S.DELIVERED,))
+        sandbox.parcels[number] = Parcel((S.DELIVERED,))
     service.run_hourly(31, only=EVERY_SIX_HOURS)
     assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(14,)]

@@ -1,14 +1,10 @@
 """Claim and client ids of more than 32 bits, through both workers, mails included."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
-
 import pytest
 
-from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Scenario
 from tests.acceptance.person import Person
-from tests.acceptance.simulation import FAILED_AT, Service
+from tests.acceptance.simulation import Service
 from tests.fakes.smtp import MailServer
 
 S = Scenario
@@ -21,17 +17,12 @@ WIDE_SERVICE = (
 
 
 @pytest.fixture
-def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
-    clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
-    with Sandbox(now=clock.now) as box:
-        settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false"}
-        service = Service(tmp_path, box, clock, url=url, **settings)
-        if not service._database.is_sqlite:
-            for statement in WIDE_SERVICE:
-                service.sql(statement)
-        service.sql("INSERT INTO clients (id, email) VALUES (?, 'a@shop.example')", CLIENT)
-        yield service
-        service.close()
+def service(mailing: Service) -> Service:
+    if not mailing._database.is_sqlite:
+        for statement in WIDE_SERVICE:
+            mailing.sql(statement)
+    mailing.sql("INSERT INTO clients (id, email) VALUES (?, 'a@shop.example')", CLIENT)
+    return mailing
 
 
 def test_ids_of_more_than_32_bits_live_a_whole_life(service: Service, url: str, smtp: MailServer) -> None:

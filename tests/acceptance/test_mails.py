@@ -3,7 +3,6 @@
 import logging
 import re
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -22,7 +21,7 @@ from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.wiring.databases import open_database
 from recours.wiring.mail import MailService
-from tests.acceptance.simulation import FAILED_AT, Service
+from tests.acceptance.simulation import Service
 from tests.fakes.smtp import MailServer, html_of, text_of
 from tests.planted import MARK
 
@@ -30,14 +29,9 @@ S = Scenario
 
 
 @pytest.fixture
-def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
-    clock = SimulatedClock(FAILED_AT + timedelta(minutes=1))
-    with Sandbox(now=clock.now) as box:
-        settings = smtp.settings | {"ADMIN_EMAIL": "boss@shop.example", "RECOURS_WEEKLY_REPORT": "false"}
-        service = Service(tmp_path, box, clock, url=url, **settings)
-        client(service, 1, "a@shop.example")
-        yield service
-        service.close()
+def service(mailing: Service) -> Service:
+    client(mailing, 1, "a@shop.example")
+    return mailing
 
 
 def client(service: Service, number: int, email: str, preferences: str | None = None, **more: Any) -> None:

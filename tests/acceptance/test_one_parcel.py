@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, Service
+from tests.acceptance.simulation import FAILED_AT, Service, services
 
 S = Scenario
 HOUR = timedelta(hours=1)
@@ -31,18 +30,12 @@ def clock() -> SimulatedClock:
 
 
 @pytest.fixture
-def box(clock: SimulatedClock) -> Iterator[Sandbox]:
-    with Sandbox(now=clock.now) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def make(url: str, tmp_path: Path, box: Sandbox, clock: SimulatedClock) -> Iterator[Callable[..., Service]]:
+def make(
+    url: str, tmp_path: Path, sandbox: Sandbox, clock: SimulatedClock
+) -> Iterator[Callable[..., Service]]:
     """`make(**settings)`: the service, with these settings."""
-    with ExitStack() as closed:
-        yield lambda **settings: closed.enter_context(
-            closing(Service(tmp_path, box, clock, url=url, **settings))
-        )
+    with services(tmp_path, sandbox, clock, url=url) as make:
+        yield make
 
 
 def first(service: Service, *steps: Scenario, **columns: Any) -> int:
@@ -50,9 +43,9 @@ def first(service: Service, *steps: Scenario, **columns: Any) -> int:
     return service.add(*steps, response_deadline="2026-02-03", **columns)
 
 
-def checks(box: Sandbox) -> int:
+def checks(sandbox: Sandbox) -> int:
     """How often the sample number was asked about."""
-    return sum(call.number == SPEC.sample_number for call in box.calls)
+    return sum(call.number == SPEC.sample_number for call in sandbox.calls)
 
 
 def used(service: Service) -> list[int]:
@@ -82,7 +75,7 @@ def statuses(service: Service) -> dict[str, int]:
 
 
 def test_a_parcel_for_which_the_password_is_refused_closes_nothing(
-    make: Callable[..., Service], box: Sandbox
+    make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make()
     poisoned = first(service, S.AUTH_REFUSED, pod_fetch_status="pending")
@@ -90,47 +83,51 @@ def test_a_parcel_for_which_the_password_is_refused_closes_nothing(
         service.add(S.DELIVERED, pod_fetch_status="pending")
     report = service.run(PODFetchWorker, concurrency=1)  # else another parcel's document may come first
     assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (8, 1, 0)
-    assert (used(service), checks(box)) == ([poisoned], 1)
+    assert (used(service), checks(sandbox)) == ([poisoned], 1)
     [(kind, error)] = service.sql("SELECT pod_error_kind, pod_fetch_error FROM claims WHERE id = ?", poisoned)
     assert (kind, error.startswith("Accès refusé à ce colis : ")) == ("access_denied", True)
     assert (account(service), told(service)) == ([], [])
 
 
-def test_an_acceptance_earlier_in_the_run_saves_the_check(make: Callable[..., Service], box: Sandbox) -> None:
+def test_an_acceptance_earlier_in_the_run_saves_the_check(
+    make: Callable[..., Service], sandbox: Sandbox
+) -> None:
     service = make()
     first(service, S.DELIVERED)
     poisoned = service.add(S.AUTH_REFUSED)
     assert service.run(concurrency=1).stats.success == 1
-    assert (used(service), checks(box)) == ([poisoned], 0)
+    assert (used(service), checks(sandbox)) == ([poisoned], 0)
 
 
 def test_an_acceptance_by_an_earlier_run_counts_for_nothing(
-    make: Callable[..., Service], box: Sandbox
+    make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make()
     first(service, S.DELIVERED)
     service.run()
-    box.accounts = {"10000001": "changed"}
+    sandbox.accounts = {"10000001": "changed"}
     service.add(S.DELIVERED)
     service.run()
-    assert (checks(box), used(service), account(service)) == (1, [], [(1, "auth_failed", None)])
+    assert (checks(sandbox), used(service), account(service)) == (1, [], [(1, "auth_failed", None)])
 
 
 def test_without_a_call_for_the_check_it_is_the_account_but_never_twice_by_the_same_claim(
-    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
+    make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock
 ) -> None:
     service = make(QUOTA_CHRONOPOST="2/day")
     poisoned = first(service, S.AUTH_REFUSED)
     service.run()
-    assert (checks(box), used(service)) == (0, [])
+    assert (checks(sandbox), used(service)) == (0, [])
     assert account(service) == [(1, "auth_failed", poisoned)]
     for _ in range(6):
         service.add(S.DELIVERED)
     service.environment["QUOTA_CHRONOPOST"] = "100/day"
     clock.advance(HOUR)
-    asked = len(box.calls)
+    asked = len(sandbox.calls)
     report = service.run()
-    assert box.calls[asked].number == SPEC.sample_number, "the refused claim is not what tries the account"
+    assert sandbox.calls[asked].number == SPEC.sample_number, (
+        "the refused claim is not what tries the account"
+    )
     assert (report.stats.success, used(service)) == (6, [poisoned])
     assert account(service) == [(0, None, poisoned)]
 
@@ -150,25 +147,25 @@ def test_where_no_call_is_ever_left_for_a_check_one_claim_does_not_close_the_acc
 
 
 def test_a_wrong_password_is_tried_with_one_call_after_each_pause(
-    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
+    make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock
 ) -> None:
     service = make(CHRONOPOST_PASSWORD="000000")
     for _ in range(5):
         service.add(S.DELIVERED)
     service.run()
-    calls = [_presented(box)]
+    calls = [_presented(sandbox)]
     for wait in (1, 6, 24):
         clock.advance(wait * HOUR)
         service.run()
-        calls.append(_presented(box) - sum(calls))
+        calls.append(_presented(sandbox) - sum(calls))
     assert calls == [2, 1, 1, 1]  # the first time with a check
-    assert len(box.calls) - sum(calls) <= 5, "no parcel is tracked twice, which needs no password"
+    assert len(sandbox.calls) - sum(calls) <= 5, "no parcel is tracked twice, which needs no password"
     assert (used(service), account(service)) == ([], [(4, "auth_failed", None)])
 
 
-def _presented(box: Sandbox) -> int:
+def _presented(sandbox: Sandbox) -> int:
     """How many calls presented our account."""
-    return sum(call.operation == "searchPOD" for call in box.calls)
+    return sum(call.operation == "searchPOD" for call in sandbox.calls)
 
 
 # ---------------------------------------------------------------- an account without a right
@@ -196,7 +193,7 @@ def without_right(monkeypatch: pytest.MonkeyPatch, *, numbers: frozenset[str] | 
 
 
 def test_an_account_that_lacks_a_right_costs_one_call_a_carrier_and_no_attempt(
-    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Service], sandbox: Sandbox, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_right(monkeypatch)
     service = make(RECOURS_NOTIFY_PERSISTENT="at-once")
@@ -205,7 +202,7 @@ def test_an_account_that_lacks_a_right_costs_one_call_a_carrier_and_no_attempt(
         service.add(S.DELIVERED, carrier=carriers[place % 3], response_deadline="2026-02-03")
     report = service.run(batch_size=40)
     assert (report.stats.total, report.stats.skipped_carrier, report.exit_status) == (0, 40, 0)
-    asked = Counter((call.carrier, call.operation) for call in box.calls)
+    asked = Counter((call.carrier, call.operation) for call in sandbox.calls)
     assert asked.pop(("chronopost", "trackSkybillV2")) <= 4  # which presents no account
     assert max(asked.values()) == 1, "one claim's calls for each carrier"
     assert {carrier for carrier, _ in asked} == {"chronopost", "dhl", "ups"}
@@ -214,9 +211,9 @@ def test_an_account_that_lacks_a_right_costs_one_call_a_carrier_and_no_attempt(
     kinds = service.sql("SELECT carrier, refusals, refusal_kind FROM recours_account_state ORDER BY carrier")
     assert kinds == [(key, 1, "account_denied") for key in ("chronopost", "dhl", "ups")]
     # All processes leave it alone for an hour, then six; each time one claim is asked about.
-    calls = len(box.calls)
+    calls = len(sandbox.calls)
     service.run(batch_size=40)
-    assert len(box.calls) == calls
+    assert len(sandbox.calls) == calls
     clock.advance(HOUR)
     service.run(batch_size=40)
     refusals = service.sql("SELECT refusals FROM recours_account_state ORDER BY carrier")
@@ -230,7 +227,7 @@ def test_an_account_that_lacks_a_right_costs_one_call_a_carrier_and_no_attempt(
 
 
 def test_what_the_real_carriers_say_of_a_missing_right_settles_no_claim(
-    make: Callable[..., Service], box: Sandbox
+    make: Callable[..., Service], sandbox: Sandbox
 ) -> None:
     service = make(RECOURS_NOTIFY_PERSISTENT="at-once")
     # Chronopost has no such answer, and GLS refuses documents alone.
@@ -241,7 +238,7 @@ def test_what_the_real_carriers_say_of_a_missing_right_settles_no_claim(
     assert (report.stats.total, report.stats.skipped_carrier, report.exit_status) == (0, 40, 0)
     assert (used(service), [row[0] for row in told(service)]) == ([], ["account_fault"] * len(specs))
     asked: dict[str, set[str]] = {}
-    for call in box.calls:
+    for call in sandbox.calls:
         # Where a call tracks several parcels, the first of them is the one that goes on.
         asked.setdefault(call.carrier, set()).update({call.number.partition(",")[0]} - {""})
     assert {carrier: len(numbers) for carrier, numbers in asked.items()} == {spec.key: 1 for spec in specs}
@@ -271,11 +268,11 @@ def test_one_claim_for_which_a_right_is_denied_closes_the_account_once_at_most(
 
 
 def test_carriers_check_tells_that_the_account_is_denied_and_lifts_the_refusal_once_it_is_not(
-    make: Callable[..., Service], box: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make: Callable[..., Service], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     service = make(RECOURS_LOG_DIR=str(tmp_path / "logs"))
     service.add(S.DELIVERED, carrier="UPS")
-    box.parcels[CATALOG.specs["ups"].sample_number] = Parcel((S.UNKNOWN,))
+    sandbox.parcels[CATALOG.specs["ups"].sample_number] = Parcel((S.UNKNOWN,))
     with monkeypatch.context() as denying:
         without_right(denying)
         service.run()
