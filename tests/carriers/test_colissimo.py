@@ -31,12 +31,12 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
-from recours.sandbox.answers import HttpRequest, NotUnderstoodError, key_of
+from recours.sandbox.answers import HttpRequest, NotUnderstoodError
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, raw
-from tests.fakes.checks import as_failure, result
-from tests.fakes.hostile import AnyStep, Attack
+from tests.fakes.checks import as_failure
+from tests.fakes.hostile import AnyStep
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -735,21 +735,10 @@ NO_NUMBERS: list[Any] = [
 
 SIMULATED = SimulatedColissimo()
 SIMULATED_BY_PASSWORD = SIMULATED.settings(ACCOUNT, PASSWORD)
-SIMULATED_BY_KEY = {"COLISSIMO_API_KEY": key_of(ACCOUNT, PASSWORD)}
 
 
 def a_session(*steps: AnyStep, settings: Mapping[str, str] = SIMULATED_BY_PASSWORD) -> SandboxSession:
     return SandboxSession(Colissimo(settings), NUMBER, *steps)
-
-
-def test_wrong_credentials_are_refused() -> None:
-    for settings in (
-        SIMULATED.settings(ACCOUNT, "654321"),
-        SIMULATED.settings("2", PASSWORD),
-        {"COLISSIMO_API_KEY": "no key"},
-    ):
-        for known in (None, KNOWN):
-            assert result(a_session(settings=settings).fetch(known)) is K.AUTH_FAILED
 
 
 def test_a_document_is_given_only_for_what_the_list_says() -> None:
@@ -769,14 +758,6 @@ def test_a_document_is_given_only_for_what_the_list_says() -> None:
         request = Request("POST", "/api-document/rest/document", headers, json.dumps(content).encode())
         answer = session.call(Capability.POD, request)
         assert (answer.status, json.loads(answer.body)["errorCode"]) == (404, "002")
-
-
-def test_hostile_words_repeat_what_was_shown_and_forge_nothing() -> None:
-    for settings, secret in ((SIMULATED_BY_PASSWORD, PASSWORD), (SIMULATED_BY_KEY, f"{ACCOUNT}-{PASSWORD}")):
-        for known in (None, KNOWN):
-            failure = as_failure(a_session(Attack.HOSTILE_TEXT, settings=settings).fetch(known))
-            assert f"password={secret}" in failure.message
-            assert failure.message.isprintable()
 
 
 def changed(call: int, **changes: Any) -> HttpRequest:
@@ -808,12 +789,6 @@ def test_the_simulated_services_are_strict(call: int, changes: dict[str, Any], s
     assert answer.status == status
     # The client calls it what it is: our mistake, and none of the number.
     assert failure_of(*[DELIVERED, LISTED][:call], as_response(answer)).kind is K.BAD_RESPONSE
-
-
-def test_the_simulated_services_take_what_may_be_there() -> None:
-    more = {"ip": "203.0.113.7", "profil": "TRACKING_PARTNER", "lang": "en_GB"}
-    assert SIMULATED.read(changed(0, body=more)).number == NUMBER
-    assert SIMULATED.read(changed(2, body={"uuid": None})).number == NUMBER
 
 
 def test_a_number_that_cannot_be_one_is_refused_as_such() -> None:

@@ -20,9 +20,7 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl import Dhl as SimulatedDhl
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, raw, response
-from tests.fakes.checks import result
 from tests.fakes.simulated import (
-    SandboxSession,
     refusal_of,
 )
 
@@ -148,11 +146,8 @@ SIGNATORIES: list[Any] = [
     (SIGNED | {"name": None}, "A DUPONT"),
     ({"familyName": "DUPONT"}, "DUPONT"),
     ({"givenName": " A ", "familyName": ""}, "A"),
-    ({"name": " MME LEFÈVRE "}, "MME LEFÈVRE"),
-    ({"name": "D\n2026-02-06 - forged"}, r"D\x0a2026-02-06 - forged"),
     ({"name": "\ud800\u202e"}, r"\ud800\u202e"),
     ({"name": "X" * 500}, "X" * 99 + "…"),
-    ({"name": ""}, None),
     ({"name": ["DUPONT"]}, None),
     ({}, None),
     ("DUPONT", None),
@@ -407,14 +402,6 @@ NO_NUMBERS: list[Any] = [
 
 
 SIMULATED = SimulatedDhl()
-
-
-@pytest.mark.wrong_requests("a key that is empty")
-def test_a_wrong_key_is_refused_at_once() -> None:
-    for key in ("10000001-another", ""):
-        session = SandboxSession(Dhl({"DHL_API_KEY": key}), NUMBER)
-        assert result(session.fetch()) is K.AUTH_FAILED
-        assert (session.operations, session.accepted) == (["shipments"], False)
 
 
 @pytest.mark.parametrize(

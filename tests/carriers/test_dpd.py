@@ -33,7 +33,7 @@ from tests.fakes.answers import (
     xml,
     xml_text,
 )
-from tests.fakes.checks import as_failure, assert_examples, result
+from tests.fakes.checks import as_failure, result
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -250,13 +250,7 @@ def test_a_delivery_without_any_date() -> None:
 
 
 SIGNATORIES: list[Any] = [
-    ("DUPONT", "DUPONT"),
-    (" MME LEFÈVRE ", "MME LEFÈVRE"),
-    ("A&amp;B &lt;SARL&gt;", "A&B <SARL>"),
-    ("D&#10;2026-02-06 - forged", r"D\x0a2026-02-06 - forged"),
     ("X" * 500, "X" * 99 + "…"),
-    ("", None),
-    (" ", None),
 ]
 
 
@@ -596,16 +590,6 @@ def test_the_simulated_service_refuses_what_breaks_its_rules(request_: Request, 
     answer = refusal_of(SIMULATED, request_)
     assert answer.status == 500
     assert f"<ErrorId>{code}</ErrorId>" in answer.body.decode()
-
-
-def test_the_simulated_service_takes_posts_only() -> None:
-    assert refusal_of(SIMULATED, replace(CALL, method="GET")).status == 405
-    assert not SIMULATED.owns("/trace-service/webtrace_service.asmx")
-
-
-def test_numbers_of_the_simulated_service_are_of_the_carriers_form() -> None:
-    assert_examples(SIMULATED, SPEC)
-    assert set(SIMULATED_SETTINGS) == {*SPEC.credential_names, "DPD_DELIVERED_CODES"}
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

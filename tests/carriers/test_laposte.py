@@ -32,7 +32,7 @@ from recours.sandbox.answers import HttpRequest
 from recours.sandbox.laposte import LaPoste as SimulatedLaPoste
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, no_answers, raw, response
-from tests.fakes.checks import as_failure, result
+from tests.fakes.checks import as_failure
 from tests.fakes.session import NOW, FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -537,13 +537,6 @@ def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple
     assert [item for item in answer.headers.items() if item[0] == "Retry-After"] == header
 
 
-@pytest.mark.wrong_requests("a key with a blank in it")
-def test_wrong_keys_are_refused() -> None:
-    for key in ("no key", f"{ACCOUNT}-654321", f"2-{PASSWORD}", ACCOUNT):
-        session = SandboxSession(LaPoste({"LAPOSTE_API_KEY": key}), NUMBER)
-        assert result(session.fetch()) is K.AUTH_FAILED
-
-
 def changed(**changes: Any) -> HttpRequest:
     good = as_received(tracking_request([NUMBER], SIMULATED_SETTINGS["LAPOSTE_API_KEY"]))
     headers = {k: v for k, v in {**good.headers, **changes.pop("headers", {})}.items() if v is not None}
@@ -571,11 +564,6 @@ def test_the_simulated_service_refuses_a_number_of_no_form(number: str) -> None:
     question = SIMULATED.read(changed(path=f"/suivi/v2/idships/{number}"))
     answer = SIMULATED.answer(question, parcel_state(S.DELIVERED, number))
     assert failure_of(as_response(answer)).kind is K.INVALID_TRACKING
-
-
-def test_the_simulated_service_reads_the_path() -> None:
-    assert SIMULATED.read(changed(path="/suivi/v2/idships/%36A00000000017")).number == NUMBER
-    assert not SIMULATED.owns("/suivi/v1/idships/6A00000000017")
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

@@ -20,12 +20,11 @@ from recours.core.sentences import Sentence
 from recours.sandbox.mondial_relay import MondialRelay as SimulatedMondialRelay
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE_XML, canonical, envelope, xml
-from tests.fakes.checks import as_failure, assert_examples, result
+from tests.fakes.checks import as_failure
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
     PASSWORD,
-    SandboxSession,
     question_of,
     refusal_of,
 )
@@ -399,23 +398,6 @@ SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
 read = partial(question_of, SIMULATED)
 
 
-NO_BRAND = pytest.mark.wrong_requests("a brand that is none")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "kind"),
-    [
-        ({"MONDIAL_RELAY_PRIVATE_KEY": ""}, ErrorKind.AUTH_FAILED),
-        pytest.param({"MONDIAL_RELAY_ENSEIGNE": "TS"}, ErrorKind.AUTH_FAILED, marks=NO_BRAND),
-        pytest.param({"MONDIAL_RELAY_ENSEIGNE": "  "}, ErrorKind.AUTH_FAILED, marks=NO_BRAND),
-    ],
-)
-def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind: ErrorKind) -> None:
-    session = SandboxSession(MondialRelay(SIMULATED_SETTINGS | wrong), NUMBER, lenient=True)
-    assert result(session.fetch()) is kind
-    assert not session.accepted
-
-
 CALL = Request(
     "POST",
     "/Web_Services.asmx",
@@ -472,20 +454,6 @@ def test_the_simulated_service_refuses_what_breaks_its_rules(request_: Request, 
     answer = refusal_of(SIMULATED, request_)
     assert expected in answer.body.decode()
     assert answer.status == (200 if "STAT" in expected else 500)
-
-
-def test_the_simulated_service_takes_posts_only() -> None:
-    assert refusal_of(SIMULATED, replace(CALL, method="GET")).status == 405
-    assert not SIMULATED.owns("/web_services.asmx")
-
-
-def test_numbers_of_the_simulated_service_are_of_the_carriers_form() -> None:
-    assert_examples(SIMULATED, SPEC)
-    assert SIMULATED_SETTINGS == {
-        "MONDIAL_RELAY_ENSEIGNE": "TS000001",
-        "MONDIAL_RELAY_PRIVATE_KEY": "123456",
-    }
-    assert SIMULATED.settings("7", "x")["MONDIAL_RELAY_ENSEIGNE"] == "TS000007"
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

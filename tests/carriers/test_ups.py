@@ -28,7 +28,6 @@ from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PNG, b64, raw, response
-from tests.fakes.checks import assert_examples
 from tests.fakes.session import FakeSession, fetched
 from tests.fakes.simulated import (
     ACCOUNT,
@@ -662,12 +661,7 @@ def test_the_time_is_that_of_the_handing_over() -> None:
 
 
 SIGNATORIES: list[Any] = [
-    ("DUPONT", "DUPONT"),
-    (" MME LEFÈVRE ", "MME LEFÈVRE"),
-    ("D\n2026-02-06 - forged", r"D\x0a2026-02-06 - forged"),
     ("X" * 500, "X" * 99 + "…"),
-    ("", None),
-    (" ", None),
     (None, None),
     (["DUPONT"], None),
 ]
@@ -806,20 +800,6 @@ def test_the_simulated_service_refuses_what_breaks_its_rules(
     assert json.loads(answer.body)["response"]["errors"][0]["code"] == code
 
 
-def test_the_simulated_service_reads_the_calls_of_the_documents() -> None:
-    token, question = read(TOKEN_CALL), read(CALL)
-    assert (token.account, token.password, token.asks_token, token.shown is not None) == (
-        "cid",
-        "s:é&",
-        True,
-        True,
-    )
-    assert (question.number, question.bearer, question.tracking) == (NUMBER, "tok", True)
-    assert tuple(question.goes_on) == ()
-    assert read(other_headers(CALL, Authorization=None)).bearer == "none"
-    assert read(other_headers(TOKEN_CALL, Authorization=None)).account == ""
-
-
 def test_the_simulated_service_gives_what_is_asked_for_only() -> None:
     session = a_session()
     session.fetch()
@@ -833,11 +813,6 @@ def test_the_simulated_service_gives_what_is_asked_for_only() -> None:
         assert "signature" not in information
 
 
-@pytest.mark.parametrize("number", ["1" * 7, "1" * 34])
-def test_the_simulated_service_takes_numbers_of_7_to_34_signs(number: str) -> None:
-    assert read(other_path(NUMBER, number)).number == number
-
-
 def test_the_page_of_the_simulated_service_is_escaped() -> None:
     page = proof_page(NUMBER, "<B>É&", datetime(2026, 10, 5, 10, 31, tzinfo=UTC))
     assert media_type_of(page, html=True) == "text/html"
@@ -846,13 +821,6 @@ def test_the_page_of_the_simulated_service_is_escaped() -> None:
     assert b"<TITLE>Delivery Notification</TITLE>" in page
     assert b"Received by" not in proof_page(NUMBER, "", datetime(2026, 10, 5, 10, 31, tzinfo=UTC))
     assert NUMBER.encode() in page
-
-
-def test_numbers_of_the_simulated_service_are_of_the_carriers_form() -> None:
-    assert_examples(SIMULATED, SPEC)
-    assert SIMULATED.digits_of("V4234567890") == "42"
-    assert set(SIMULATED_SETTINGS) == set(SPEC.credential_names)
-    assert not SIMULATED.owns("/oauth/token")
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

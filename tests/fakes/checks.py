@@ -7,7 +7,6 @@ from recours.core.outcome import Failure, NotADocumentError, Outcome
 from recours.documents.appraisal import appraise
 from recours.documents.kinds import media_type_of
 from recours.runs.attempt import malformed
-from recours.sandbox.answers import SimulatedCarrier
 from tests.fakes.simulated import NO_DOCUMENT
 
 
@@ -43,17 +42,3 @@ def assert_costs_no_call(number: str, spec: CarrierSpec) -> None:
     failure = as_failure(malformed(number, spec))
     assert failure.kind is ErrorKind.INVALID_TRACKING
     assert f"is not a {spec.name} tracking number (example: {spec.number_example})" in failure.message
-
-
-def assert_examples(carrier: SimulatedCarrier, spec: CarrierSpec) -> None:
-    """The simulated carrier's numbers are of the carrier's form, each another, and their digits choose."""
-    assert carrier.key == spec.key
-    seen = set()
-    for digits in ("00", "13", "42", "53", "99"):
-        for serial in (0, 1, 2, 7, 99_999):
-            number = carrier.example(digits, serial)
-            assert malformed(number, spec) is None
-            assert not spec.is_doubtful(number)
-            assert carrier.digits_of(number) == digits
-            seen.add(number)
-    assert len(seen) == 25
