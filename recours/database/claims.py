@@ -67,7 +67,8 @@ _T = TypeVar("_T")
 _c = claims.c
 
 _RELEASED: dict[str, Any] = {"pod_lease_token": None, "pod_lease_until": None}
-_INSERT_ATTEMPT = insert(attempts)
+# Without the new row's id, which costs time and which nobody reads.
+_INSERT_ATTEMPT = insert(attempts).inline()
 _OF_CLAIMS = _c.id.in_(bindparam("of_claims", expanding=True))
 _RENEW = (
     update(claims)

@@ -21,8 +21,8 @@ _REVIVE = update(events).where(
 
 
 def insert_into(table: Table, dialect: str) -> Any:
-    """An INSERT that knows ON CONFLICT. Only the dialect in use is loaded: the other one is slow to import."""
-    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+    """An INSERT that knows ON CONFLICT, without the new row's id. Only the dialect in use is loaded: the other one is slow to import."""
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table).inline()
 
 
 def add_events(
