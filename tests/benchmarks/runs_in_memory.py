@@ -18,7 +18,6 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.memory.claims import MemoryClaims
-from recours.memory.clock import SimulatedClock
 from recours.memory.documents import PDF, MemoryDocuments
 from recours.memory.journal import MemoryJournal
 from recours.memory.maintenance import MemoryMaintenance
@@ -30,7 +29,7 @@ from recours.runs.ports import Dependencies
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.single_thread import SingleThreadEngine
 from recours.runs.worker import Options, Worker
-from recours.sandbox import Sandbox
+from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings, SettingsError
 from recours.wiring.carriers import accounts, catalog_of

@@ -20,10 +20,10 @@ from recours.core.quota import Capability, parse_limits
 from recours.core.sentences import Sentence
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
-from recours.memory.documents import PDF
 from recours.runs.ports import Asked, Fetched, Reservation
 from recours.sandbox import SimulatedClock
 from tests.conftest import START
+from tests.fakes.documents import PDF
 
 C, K = Capability, ErrorKind
 SPEC = CarrierSpec(

@@ -1,4 +1,4 @@
-"""Accounts of clients at the queue, over both stores: each is alone with its troubles, and the house's helps out."""
+"""Accounts of clients at the queue: each is alone with its troubles, and the house's helps out."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,6 @@ from recours.core.pauses import Blocked
 from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.memory.quota import MemoryQuota
 from recours.runs.ports import Asked, Fetched
 from recours.sandbox import HourlyLimit, Parcel, Sandbox, Scenario, SimulatedClock
 
@@ -93,9 +92,9 @@ class Scene:
         return {key: (use.used, use.reserved) for key in self.accounts for use in queue.usage(key)}
 
 
-@pytest.fixture(params=["tables", "memory"])
-def store(request: pytest.FixtureRequest, database: Database) -> QuotaStore:
-    return QuotaTables(database, "run-1") if request.param == "tables" else MemoryQuota((), NOW, {})
+@pytest.fixture
+def store(database: Database) -> QuotaStore:
+    return QuotaTables(database, "run-1")
 
 
 @pytest.fixture

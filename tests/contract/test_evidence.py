@@ -1,4 +1,4 @@
-"""On real databases and in memory: the evidence that vanishes counts in the order of claims, and in nothing else."""
+"""The evidence that vanishes counts in the order of claims, and in nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,11 +15,8 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.decision import decide, expire
 from recours.database.engine import Database
-from recours.database.reports.survey import DatabaseOutlook, survey
+from recours.database.reports.survey import DatabaseOutlook
 from recours.database.schema.inspection import look
-from recours.memory.claims import MemoryClaims
-from recours.memory.maintenance import MemoryMaintenance
-from recours.memory.table import ClaimTable
 from recours.runs.ports import Attempt, Claims, Lease, Maintenance
 from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run
 from tests.contract.test_records import plan
@@ -30,7 +27,7 @@ CATALOG = Catalog([replace(SPEC, evidence_days=120), replace(SPEC, key="other", 
 
 
 class Side:
-    """The adapters of a database, or of memory."""
+    """What runs do with claims, whose carrier forgets its parcels."""
 
     def __init__(self, claims: Claims, maintenance: Maintenance) -> None:
         self.claims, self.maintenance = claims, maintenance
@@ -71,20 +68,12 @@ class Side:
         return sorted(claim.reference for claim, _ in over)
 
 
-@pytest.fixture(params=["database", "memory"])
-def side(
-    request: pytest.FixtureRequest, database: Database, add_claims: Callable[..., None]
-) -> Callable[[list[dict[str, Any]]], Side]:
+@pytest.fixture
+def side(database: Database, add_claims: Callable[..., None]) -> Callable[[list[dict[str, Any]]], Side]:
     def made(values: list[dict[str, Any]]) -> Side:
         add_claims(database, values)
         run = Run(database)
-        if request.param == "database":
-            return Side(run.claims, run.maintenance)
-        table = ClaimTable()
-        far = NOW + 9999 * DAY
-        for sighted in survey(database, look(database), CATALOG, far, 9, NOW, far):
-            table.load(sighted.claim, edited=sighted.edited)
-        return Side(MemoryClaims(table), MemoryMaintenance(table))
+        return Side(run.claims, run.maintenance)
 
     return made
 

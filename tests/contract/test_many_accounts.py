@@ -20,8 +20,8 @@ from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.database.schema.inspection import look
 from recours.database.tables import clients
-from recours.memory.clock import SimulatedClock
 from recours.operations.accounts import AccountHealth
+from recours.sandbox import SimulatedClock
 from recours.sealing import Seals
 from recours.settings.loading import load
 from recours.wiring.one_claim import explanation_of

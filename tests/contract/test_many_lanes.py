@@ -1,9 +1,9 @@
 """Of many lanes, what is ready is found at once, and the most urgent claims of all are leased first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from functools import partial
+from datetime import datetime, timedelta
+from functools import cached_property, partial
 from random import Random
 from typing import Any
 
@@ -12,16 +12,16 @@ from sqlalchemy import event, insert, select
 
 from recours.core.assessment import assess, ranked_anew
 from recours.core.carrier import Catalog
-from recours.core.claim import Stage, State, Urgency, urgency
+from recours.core.claim import Claim, Stage, State, Urgency, urgency
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.schema.inspection import look
 from recours.database.tables import claims, clients
-from recours.memory.clock import SimulatedClock
 from recours.runs.lane_order import LANES_AT_ONCE
 from recours.runs.leasing import Limits
 from recours.runs.ports import Lease, Ready
+from recours.sandbox import SimulatedClock
 from tests.contract.test_claims import LEASE, NOW, POLICY
 from tests.fakes.many_lanes import Model, Slice, catalog_of, catalog_of_clients, lane_name
 
@@ -171,6 +171,40 @@ def test_what_is_leased_next_is_the_most_urgent_of_all_lanes_with_room(
     while model.next(NOW):
         while leased.under_way:
             leased.end()
+
+
+class CountedClaims(ClaimRepository):
+    """Notes of how many lanes claims are asked at once, and how often heads are read."""
+
+    @cached_property
+    def lanes_asked(self) -> list[int]:
+        return []
+
+    @cached_property
+    def heads_read(self) -> list[datetime]:
+        return []
+
+    def ready_by_carrier(self, stage: Stage, now: datetime, *args: Any, **more: Any) -> dict[str, Ready]:
+        self.heads_read.append(now)
+        return super().ready_by_carrier(stage, now, *args, **more)
+
+    def lease(self, stage: Stage, carriers: Collection[str], *args: Any, **more: Any) -> list[Claim]:
+        self.lanes_asked.append(len(carriers))
+        return super().lease(stage, carriers, *args, **more)
+
+
+def test_a_few_lanes_are_asked_at_once_however_many_there_are(repository: ClaimRepository) -> None:
+    """A statement that names thousands of them is slow, and each bundle would need one."""
+    claims = CountedClaims(repository.database, CATALOG, repository.columns, "slice", repository.worker)
+    leased = Slice(claims, CATALOG, SimulatedClock(NOW), Limits(4 * LANES, 4, 2, timedelta(hours=1)))
+    count = 0
+    while taken := leased.next():
+        count += len(taken)
+        while leased.under_way:
+            leased.end()
+    assert count == len(places(repository.database))
+    assert max(claims.lanes_asked) == LANES_AT_ONCE
+    assert len(claims.heads_read) < len(claims.lanes_asked) / 3
 
 
 def test_few_statements_are_built_however_many_lanes_are_named(repository: ClaimRepository) -> None:

@@ -15,7 +15,7 @@ from recours.core.accounts import HOUSE, AccountKey, owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.tables import clients as service_clients
-from recours.memory.clock import SimulatedClock
+from recours.sandbox import SimulatedClock
 from recours.sealing import Seals
 from recours.settings.loading import load
 from recours.settings.model import Settings

@@ -1,44 +1,62 @@
-"""The adapters in memory, which fail where a test wants them to."""
+"""The adapters of a database, which fail where a test wants them to."""
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
+
+from sqlalchemy import select
 
 from recours.core.claim import Claim, State
 from recours.core.decision import Decision
 from recours.core.errors import RunError
 from recours.core.mail import Event
-from recours.core.outcome import Label, Retrieved, StoredDocument
-from recours.memory.claims import MemoryClaims
-from recours.memory.documents import MemoryDocuments
-from recours.memory.journal import MemoryJournal
+from recours.database.claims import ClaimRepository
+from recours.database.journal import RunJournal
+from recours.database.tables import runs
 from recours.runs.ports import Attempt, Lease, NotRecordedError
+from tests.fakes.table import events_of
 
 
-@dataclass
-class FaultyClaims(MemoryClaims):
+class _Changeable:
+    """What a test may break, and whose methods it may replace, although it is frozen."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+class FaultyClaims(_Changeable, ClaimRepository):
     """A database that cannot be written any more, or some rows of it."""
 
     broken: str | None = None  # nothing can be written, and why
-    locked: set[str] = field(default_factory=set)  # references of rows that another program holds
-    extended: threading.Event = field(default_factory=threading.Event)  # some were held longer
+    locked: Collection[str] = ()  # references of rows that another program locks
 
-    def renew(self, held: Sequence[Claim], lease: Lease) -> list[Claim]:
-        kept = super().renew(held, lease)
+    @cached_property
+    def extended(self) -> threading.Event:
+        """Set when some leases were renewed."""
+        return threading.Event()
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """All that were recorded."""
+        return []
+
+    def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
+        kept = super().renew(leased, lease)
         self.extended.set()
         return kept
 
-    def release(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
+    def release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
         if self.broken:
             raise RunError(self.broken)
-        super().release(held, lease)
+        super().release(leased, lease)
 
     def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
-        """Rows that can be written are, whatever holds the others."""
+        """Rows that can be written are, whatever locks the others."""
         free = [one for one in ended if not self.broken and one[0].claim.reference not in self.locked]
-        done = super().record(free, lease, now)
+        done = super().record(free, lease, now) if free else []
+        self.attempts.extend(attempt for attempt, _ in free)
         if len(free) < len(ended):
             ids = [attempt.claim.id for attempt, _ in free]
             fault = RunError(self.broken or "A row is locked by another program.")
@@ -46,8 +64,7 @@ class FaultyClaims(MemoryClaims):
         return done
 
 
-@dataclass
-class FaultyJournal(MemoryJournal):
+class FaultyJournal(_Changeable, RunJournal):
     """A record of runs that cannot be written."""
 
     broken: str | None = None
@@ -56,13 +73,7 @@ class FaultyJournal(MemoryJournal):
         self._check()
         super().begin(run_id, worker, at)
 
-    def end(
-        self,
-        run_id: str,
-        at: datetime,
-        exit_status: int,
-        stats: dict[str, Any],
-    ) -> None:
+    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
         self._check()
         super().end(run_id, at, exit_status, stats)
 
@@ -74,17 +85,13 @@ class FaultyJournal(MemoryJournal):
         if self.broken:
             raise RunError(self.broken)
 
+    @property
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """The runs on record, by their ids."""
+        with self.database.read() as connection:
+            return {row["id"]: dict(row) for row in connection.execute(select(runs)).mappings()}
 
-@dataclass
-class FaultyDocuments(MemoryDocuments):
-    """A disk that is full."""
-
-    full: str | None = None  # nothing can be stored, and why
-
-    def make_sure(self) -> None:
-        if self.full:
-            raise RunError(self.full)
-
-    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
-        self.make_sure()
-        return super().store(label, got)
+    @property
+    def events(self) -> list[Event]:
+        """The events that belong to no claim."""
+        return events_of(self.database, of_claims=False)

@@ -2,17 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, Urgency, urgency
 from recours.core.policy import Policy
-from recours.memory.documents import MemoryDocuments
-from recours.memory.journal import MemoryJournal
-from recours.memory.maintenance import MemoryMaintenance
-from recours.memory.table import ClaimTable
 from recours.runs.leasing import Leased, Leasing, Limits
 from recours.runs.ports import Claims, Clock, Dependencies
 from recours.runs.recorder import Recorder
@@ -60,16 +56,8 @@ class Slice:
             self.clock, self.catalog, dict.fromkeys(self.catalog.accounts_of(self.catalog.specs), AMPLE)
         )
         queue.asks_alone = lambda key: False  # noqa: ARG005 (the port names it)
-        policy, table = Policy(ZoneInfo("Europe/Paris")), ClaimTable()
-        deps = Dependencies(
-            self.clock,
-            self.claims,
-            MemoryMaintenance(table),
-            MemoryJournal(),
-            queue,
-            MemoryDocuments(),
-            policy,
-        )
+        policy, unused = Policy(ZoneInfo("Europe/Paris")), cast("Any", None)
+        deps = Dependencies(self.clock, self.claims, unused, unused, queue, unused, policy)
         recorder = Recorder(
             self.claims, self.clock, policy, Stats(), "slice", lambda at: at, asked=False, token="slice"
         )  # fmt: skip

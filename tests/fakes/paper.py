@@ -12,12 +12,12 @@ from recours.core.claim import Claim, FetchStatus
 from recours.core.pauses import CarrierState
 from recours.core.policy import Policy
 from recours.core.quota import Limit, Usage, parse_limits
-from recours.memory.clock import SimulatedClock
 from recours.memory.quota import MemoryQuota
 from recours.operations.forecast.facts import CarrierFacts, Rules
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Clock, Reservation
 from recours.runs.retry import PODRetryScheduler
+from recours.sandbox import SimulatedClock
 from recours.wiring.plan import assumed_account
 from tests.fakes.simulated import client_of
 

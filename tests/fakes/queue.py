@@ -14,8 +14,8 @@ from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.pauses import Blocked, Refusal, pause_until
 from recours.core.quota import Capability, Limit, Usage, Window
-from recours.memory.documents import PDF
 from recours.runs.ports import Asked, Clock, Fetched, Reservation
+from tests.fakes.documents import PDF
 
 DELIVERY = Delivery(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), "M. Durand")
 GOT = Retrieved.single(PDF, DELIVERY, "chronopost searchPOD")

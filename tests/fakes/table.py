@@ -1,42 +1,129 @@
-"""The table of claims in memory, as the service's own application and a person see it."""
+"""The table of claims, as the service's own application and a person see it."""
 
-from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
+
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim
-from recours.memory.table import ClaimRow, ClaimTable
+from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.errors import Actor
+from recours.core.mail import Event, EventName
+from recours.database.engine import Database
+from recours.database.lenient_reader import read_claims
+from recours.database.rows import raw_columns, seen_values, state_values
+from recours.database.tables import claims, events
+from recours.runs.ports import Lease
+from tests.conftest import SERVICE_CLAIMS
+from tests.fakes.database import claim_columns
+
+_COLUMNS = {
+    "number": "tracking_number",
+    "fetch_status": "pod_fetch_status",
+    "claim_status": "status",
+    "deadline": "response_deadline",
+    "error_text": "pod_fetch_error",
+    "retries_counted": "pod_retry_count",
+}
+_AS_SERVICE = {"order_id": "O-1", "dispute_type": "lost", "amount_requested": 10.0}
+_NULL = dict.fromkeys((*_COLUMNS.values(), "created_at", "updated_at"))
 
 
-class ServiceTable(ClaimTable):
-    """A table that is written to and looked at by references."""
+class ServiceTable:
+    """Rows by their references. Columns have the names of `Claim`, or their own."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        """Without a row; the carriers are those of this catalog."""
-        super().__init__()
-        self.catalog = catalog
+    def __init__(self, database: Database, catalog: Catalog) -> None:
+        """The carriers are those of this catalog."""
+        self._database = database
+        self._catalog = catalog
 
     def add(self, reference: str, carrier: str = "Chronopost", **columns: Any) -> Claim:
         """A row as the service writes it."""
-        number, key = len(self.rows) + 1, self.catalog.resolve(carrier)
-        claim = Claim(id=number, reference=reference, carrier_name=carrier, carrier=key, **columns)
-        state = replace(claim.state, retries_used=claim.retries_counted)
-        return self.load(replace(claim, state=state), edited=True).claim
+        self.add_all([{"reference": reference, "carrier": carrier} | columns])
+        return self[reference]
+
+    def add_all(self, rows: list[dict[str, Any]]) -> None:
+        """Several, with the same columns."""
+        values = [_NULL | _AS_SERVICE | _by_column(row) for row in rows]
+        with self._database.write() as connection:
+            connection.execute(insert(SERVICE_CLAIMS), values)
 
     def edit(self, reference: str, **columns: Any) -> None:
-        """What the service's application, or a person, changes in a row. `carrier`: its name."""
-        row = self.row(reference)
-        if (name := columns.pop("carrier", None)) is not None:
-            columns |= {"carrier_name": name, "carrier": self.catalog.resolve(name)}
-        row.claim = replace(row.claim, **columns)
+        """What the service's application, or a person, changes in a row."""
+        self._update(reference, _by_column(columns))
 
-    def row(self, reference: str) -> ClaimRow:
-        return next(row for row in self.rows.values() if row.claim.reference == reference)
+    def spoil(self, reference: str, *columns: str) -> None:
+        """Write into these columns what is no value of their type."""
+        names = ", ".join(f"{name} = 'soon'" for name in columns)
+        with self._database.write() as connection:
+            connection.exec_driver_sql(
+                f"UPDATE claims SET {names} WHERE claim_reference = ?",
+                (reference,),
+            )
+
+    def assess(self, reference: str, state: State) -> None:
+        """Leave a claim in this state, as a run that assessed it on its present values does."""
+        self._update(reference, seen_values(has_deadline=True) | state_values(self[reference], state))
+
+    def lease(self, reference: str, until: datetime, token: str = "another run") -> None:
+        """Another run leases a claim."""
+        self._update(reference, {"pod_lease_token": token, "pod_lease_until": until})
+
+    def leases(self) -> dict[str, Lease]:
+        """The leases of the claims that have one."""
+        c = claims.c
+        query = select(c.claim_reference, c.pod_lease_token, c.pod_lease_until)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(c.pod_lease_token.is_not(None))).all()
+        return {reference: Lease(token, until) for reference, token, until in rows}
+
+    def claims(self, *conditions: ColumnElement[bool]) -> list[Claim]:
+        """All of them, in the order in which they were added."""
+        query = select(*raw_columns(claim_columns())).where(*conditions).order_by(claims.c.id)
+        with self._database.read() as connection:
+            return read_claims(connection.execute(query), self._catalog)
 
     def __getitem__(self, reference: str) -> Claim:
-        return self.row(reference).claim
+        (claim,) = self.claims(claims.c.claim_reference == reference)
+        return claim
+
+    def is_due(self, until: datetime) -> bool:
+        """Tell whether a run at this time would find anything to do."""
+        c = claims.c
+        is_waiting = or_(c.pod_stage.in_([Stage.WAITING, Stage.SETTLED]), c.pod_stage == Stage.GIVEN_UP)
+        is_later = and_(is_waiting, func.coalesce(c.pod_next_retry_at > until, true()))
+        query = select(c.id).where(c.pod_fetch_status != FetchStatus.SUCCESS, ~is_later).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
 
     @property
-    def told(self) -> list[tuple[str, str, str]]:
-        """The events, as (name, audience, number)."""
-        return [(event.name.value, event.audience.value, event.number) for event in self.events.values()]
+    def events(self) -> list[Event]:
+        """The events of claims."""
+        return events_of(self._database, of_claims=True)
+
+    @property
+    def notices(self) -> list[tuple[str, str, str]]:
+        """The same, as (name, audience, number)."""
+        return [(event.name.value, event.audience.value, event.number) for event in self.events]
+
+    def _update(self, reference: str, values: dict[str, Any]) -> None:
+        with self._database.write() as connection:
+            connection.execute(update(claims).where(claims.c.claim_reference == reference).values(values))
+
+
+def events_of(database: Database, *, of_claims: bool) -> list[Event]:
+    """What is to be mailed of claims, or of none, in the order in which it was written."""
+    c = events.c
+    query = select(c.event, c.audience, c.carrier, c.tracking_number, c.facts)
+    query = query.where((c.claim_id != 0) if of_claims else (c.claim_id == 0)).order_by(c.id)
+    with database.read() as connection:
+        rows = connection.execute(query).all()
+    return [
+        Event(EventName(name), Actor(audience), carrier, number, facts)
+        for name, audience, carrier, number, facts in rows
+    ]
+
+
+def _by_column(columns: dict[str, Any]) -> dict[str, Any]:
+    names = _COLUMNS | {"reference": "claim_reference"}
+    return {names.get(name, name): value for name, value in columns.items()}

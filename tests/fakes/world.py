@@ -1,4 +1,4 @@
-"""All that a run works with, in memory, and the two workers over it."""
+"""All that a run works with, over a database in memory, and the two workers over it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,15 +9,17 @@ from zoneinfo import ZoneInfo
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
-from recours.memory.clock import SimulatedClock
-from recours.memory.maintenance import MemoryMaintenance
+from recours.database.maintenance import ClaimMaintenance
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.ports import Dependencies
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
+from recours.sandbox import SimulatedClock
 from tests.fakes.carriers import CATALOG
-from tests.fakes.faults import FaultyClaims, FaultyDocuments, FaultyJournal
+from tests.fakes.database import claim_columns, memory_database
+from tests.fakes.documents import FakeDocuments
+from tests.fakes.faults import FaultyClaims, FaultyJournal
 from tests.fakes.queue import FakeQueue
 from tests.fakes.table import ServiceTable
 
@@ -31,19 +33,24 @@ def local(moment: datetime) -> datetime:
 
 @dataclass
 class World:
-    """A database, carriers, documents and a clock; `scheduler()` and `fetch_worker()` run over them."""
+    """A database, carriers, documents and a clock; `scheduler()` and `fetch_worker()` run over them.
+
+    Its database is the one that the process has: a world is over when the next one begins.
+    """
 
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     policy: Policy = field(default_factory=lambda: Policy(PARIS))
     catalog: Catalog = CATALOG
 
     def __post_init__(self) -> None:
-        self.table = ServiceTable(CATALOG)
-        self.claims = FaultyClaims(self.table)
-        self.maintenance = MemoryMaintenance(self.table)
-        self.journal = FaultyJournal()
-        self.queue = FakeQueue(self.clock, CATALOG)
-        self.documents = FaultyDocuments()
+        database, columns = memory_database(), claim_columns()
+        database.empty()
+        self.table = ServiceTable(database, self.catalog)
+        self.claims = FaultyClaims(database, self.catalog, columns, "world", "worker")
+        self.maintenance = ClaimMaintenance(database, self.catalog, columns, "world")
+        self.journal = FaultyJournal(database)
+        self.queue = FakeQueue(self.clock, self.catalog)
+        self.documents = FakeDocuments()
         self.workers = 0
 
     @property
@@ -109,8 +116,9 @@ class World:
         return self.fetch_worker(batch_size, **options).run()
 
     def each_hour(self, hours: int, run: Callable[[], object]) -> None:
-        """Run now and at every later hour."""
-        for hour in range(hours):
-            if hour:
-                self.clock.advance(timedelta(hours=1))
-            run()
+        """Run now, and at each later hour at which a run would find anything to do."""
+        run()
+        for _ in range(1, hours):
+            self.clock.advance(timedelta(hours=1))
+            if self.table.is_due(self.policy.backoff.due_until(self.now)):
+                run()

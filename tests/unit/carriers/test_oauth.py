@@ -17,7 +17,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, NoTokenError
 from recours.core.quota import Capability
-from recours.memory.clock import SimulatedClock
+from recours.sandbox import SimulatedClock
 
 DOWN = Failure(ErrorKind.SERVER_ERROR, "UPS is unavailable (HTTP 500)", 500)
 THREADS = 4

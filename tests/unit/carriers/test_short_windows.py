@@ -13,7 +13,7 @@ import pytest
 
 from recours.carriers.short_windows import ShortWindows
 from recours.core.quota import Capability, Exhausted, Limit, Reserved, parse_limits
-from recours.memory.clock import SimulatedClock
+from recours.sandbox import SimulatedClock
 from tests.postgres import wait_until
 
 NOW = datetime(2026, 2, 2, 8, tzinfo=UTC)

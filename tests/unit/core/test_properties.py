@@ -1,7 +1,7 @@
 """What holds of the rules whatever happens: any answers, any edits, any options, in any order."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,18 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from recours.core.assessment import assess, go_on, retimed
-from recours.core.claim import Claim, Delivery, FetchStatus, Stage, State
+from recours.core.claim import Claim, Delivery, FetchStatus, Snapshot, Stage, State
 from recours.core.decision import Action, Decision, decide, give_up, next_action, pass_retry, succeed
 from recours.core.errors import TRAITS, ErrorKind, is_persistent
 from recours.core.last_attempt import awaits_last_attempt
-from recours.core.mail import EventName
+from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure, Outcome, Retrieved
 from recours.core.policy import DEFAULT_WAITS, DUE_SLACK, Backoff, Policy
-from recours.memory.maintenance import MemoryMaintenance
-from recours.memory.table import ClaimRow
 from tests.fakes.carriers import CATALOG
 from tests.fakes.examples import MODEST
-from tests.fakes.table import ServiceTable
 
 START = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -39,76 +36,98 @@ USING = st.sampled_from([kind for kind in ErrorKind if TRAITS[kind].uses_attempt
 
 @dataclass
 class Small:
-    """One claim in a table, a clock, and runs of both workers as bare as can be."""
+    """One claim, a clock, and runs of both workers as bare as can be."""
 
     now: datetime = START
     policy: Policy = POLICY
+    claim: Claim = field(default_factory=lambda: Claim(1, "CLM-1", carrier_name="Chronopost"))
     retries: list[tuple[str, datetime, int]] = field(default_factory=list)  # what, when, turns used before
     emitted: Counter[tuple[str, str]] = field(default_factory=Counter)  # before the outbox drops repetitions
+    events: dict[tuple[str, str, str], Event] = field(default_factory=dict)  # the outbox
 
     def __post_init__(self) -> None:
-        self.table = ServiceTable(CATALOG)
-        self.maintenance = MemoryMaintenance(self.table)
         self.taken = State()  # as the last turn found it
 
     @property
-    def row(self) -> ClaimRow:
-        return self.table.row("CLM-1")
-
-    @property
-    def claim(self) -> Claim:
-        return self.row.claim
-
-    @property
     def state(self) -> State:
-        return self.row.claim.state
+        return self.claim.state
+
+    def edit(self, **columns: Any) -> None:
+        """What the service's application, or a person, writes in the row."""
+        self.claim = replace(self.claim, **columns)
+        self.claim = replace(self.claim, carrier=CATALOG.resolve(self.claim.carrier_name))
+
+    @property
+    def is_unedited(self) -> bool:
+        claim, seen = self.claim, self.claim.assessed
+        return seen is not None and not claim.is_edited and seen.carrier_name == claim.carrier_name
+
+    @property
+    def is_to_assess(self) -> bool:
+        claim, state, seen = self.claim, self.state, self.claim.assessed
+        is_placed = state.stage is not None and state.rank_at is not None
+        is_as_seen = self.is_unedited and seen is not None and seen.deadline == claim.deadline
+        return claim.is_ours and not (is_placed and is_as_seen)
 
     def scheduler(self, answer: Outcome, *, asked: bool = False) -> None:
-        now, policy, maintenance = self.now, self.policy, self.maintenance
-        self._maintain_rows()
-        _exhaust(maintenance.revive_exhausted(policy.max_retries, self._taken_up, now))
-        _exhaust(maintenance.repair_times(now + policy.backoff.waits[-1], self._retimed, now))
-        _exhaust(maintenance.pass_retries(policy.backoff.due_until(now), self._passed, now))
-        maintenance.stage_due(policy.backoff.due_until(now))
+        policy, due_until = self.policy, self.policy.backoff.due_until(self.now)
+        self._maintain()
+        state, may_go_on = self.state, self.claim.is_ours and self.state.expired_at is None
+        if state.stage is Stage.GIVEN_UP and may_go_on and state.retries_used < policy.max_retries:
+            rule_for = assess if policy.sets_aside(self.claim) else go_on
+            self._assess(rule_for(self.claim, self.now, policy))
+        if self._is_timed(self.now + policy.backoff.waits[-1]) and not awaits_last_attempt(self.state):
+            self._assess(retimed(self.state, self.now, policy))
+        if self.state.stage is Stage.SETTLED and not self._is_timed(due_until) and self.is_unedited:
+            self._pass()
+        self._stage_due()
         if asked or self.state.stage is Stage.READY:
             self._turn(answer, asked=asked)
 
     def fetch_worker(self, answer: Outcome) -> None:
-        self._maintain_rows()
-        self.maintenance.stage_due(self.policy.backoff.due_until(self.now))
+        self._maintain()
+        self._stage_due()
         if self.state.stage is Stage.NEW:
             self._turn(answer, asked=False)
 
-    def _maintain_rows(self) -> None:
-        now, policy = self.now, self.policy
-        _exhaust(self.maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
-        _exhaust(
-            self.maintenance.unshelve(
-                policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now
-            )
-        )
+    def _maintain(self) -> None:
+        if self.is_to_assess:
+            self._assess(assess(self.claim, self.now, self.policy))
+        if (
+            self.state.stage is Stage.SHELVED
+            and self.claim.is_ours
+            and not self.policy.sets_aside(self.claim)
+        ):
+            self._assess(assess(self.claim, self.now, self.policy))
 
-    def _taken_up(self, claim: Claim) -> State:
-        rule_for = assess if self.policy.sets_aside(claim) else go_on
-        return rule_for(claim, self.now, self.policy)
+    def _is_timed(self, after: datetime) -> bool:
+        """Tell whether its next retry comes after then."""
+        is_waiting = self.state.stage in (Stage.WAITING, Stage.SETTLED) and self.claim.is_ours
+        return is_waiting and self.state.next_at is not None and self.state.next_at > after
 
-    def _retimed(self, claim: Claim) -> State:
-        return retimed(claim.state, self.now, self.policy)
+    def _stage_due(self) -> None:
+        is_later = self._is_timed(self.policy.backoff.due_until(self.now))
+        if self.state.stage is Stage.WAITING and not is_later:
+            stage = Stage.NEW if self.claim.is_pending else Stage.READY
+            self._write(replace(self.state, stage=stage if self.claim.is_ours else None))
+        elif self.state.stage is Stage.SETTLED and not self.claim.is_ours:
+            self._write(replace(self.state, stage=None))
 
-    def _passed(self, claim: Claim) -> Decision | None:
-        what = next_action(claim, self.now, self.policy)
+    def _pass(self) -> None:
+        what = next_action(self.claim, self.now, self.policy)
         if what is Action.SHELVE:
-            return None
-        decision = (give_up if what is Action.GIVE_UP else pass_retry)(claim, self.now, self.policy)
+            self._write(replace(self.state, stage=Stage.SHELVED))
+            return
+        decision = (give_up if what is Action.GIVE_UP else pass_retry)(self.claim, self.now, self.policy)
         self._note("pass" if what is Action.PASS else "end", decision)
-        return decision
+        self._write(decision.state)
 
     def _turn(self, answer: Outcome, *, asked: bool) -> None:
         claim = self.claim
         self.taken = claim.state
         what = next_action(claim, self.now, self.policy, asked=asked)
         if what is Action.SHELVE:
-            self.row.write(replace(claim.state, stage=Stage.SHELVED))
+            self._write(replace(claim.state, stage=Stage.SHELVED))
         elif what is Action.GIVE_UP:
             self._record("end", give_up(claim, self.now, self.policy))
         elif what is Action.CALL and isinstance(answer, Retrieved):
@@ -118,32 +137,41 @@ class Small:
 
     def _record(self, what: str, decision: Decision) -> None:
         self._note(what, decision)
-        row = self.row
         if decision.uses_attempt and decision.tells_service:
-            row.write_assessed(decision.state, fetch_status=decision.fetch_status, error_text=decision.error)
+            self.edit(fetch_status=decision.fetch_status, error_text=decision.error)
+            self._assess(decision.state)
         else:
-            row.write(decision.state)
-        self.table.emit(row.claim.id, decision.events)
+            self._write(decision.state)
 
     def _note(self, what: str, decision: Decision) -> None:
         self.retries.append((what, self.now, self.state.retries_used))
         self.emitted.update((event.name, event.number) for event in decision.events)
+        for event in decision.events:
+            self.events.setdefault((event.name, event.carrier, event.number), event)
+
+    def _assess(self, state: State) -> None:
+        """Store the state of the claim, which was assessed on its present values."""
+        claim = self.claim
+        seen = Snapshot(
+            claim.fetch_status, claim.number, claim.key_with(state), 0, claim.deadline, claim.carrier_name
+        )
+        self.claim = replace(claim, assessed=seen)
+        self._write(state)
+
+    def _write(self, state: State) -> None:
+        seen = self.claim.assessed and replace(self.claim.assessed, retries_used=state.retries_used)
+        self.claim = replace(self.claim, state=state, assessed=seen, retries_counted=state.retries_used)
 
     def calls(self) -> list[float]:
         """The hours since the start at which a carrier was called."""
         return [(at - START) / HOUR for what, at, _ in self.retries if what == "call"]
 
 
-def _exhaust(steps: Iterable[object]) -> None:
-    for _ in steps:
-        pass
-
-
 def failed_claim(**columns: object) -> Small:
     """A claim whose first fetch failed just now."""
     small = Small()
     usual: dict[str, Any] = {"number": NUMBERS[0], "updated_at": START, "error_text": "API timeout"}
-    small.table.add("CLM-1", fetch_status=FetchStatus.FAILED, **(usual | columns))
+    small.edit(fetch_status=FetchStatus.FAILED, **(usual | columns))
     return small
 
 
@@ -171,7 +199,8 @@ def test_a_claim_that_fails_at_each_try_is_called_as_the_guide_says(
         round(hour + late_s * (hour % 2) / 3600, 1) for hour in hours
     ]
     assert small.state.stage is Stage.GIVEN_UP
-    assert small.table.told == [("gave_up", "operator", NUMBERS[0])]
+    (event,) = small.events.values()
+    assert (event.name, event.audience, event.number) == ("gave_up", "operator", NUMBERS[0])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ErrorKind if is_persistent(kind)])
@@ -185,11 +214,11 @@ def test_a_persistent_error_costs_one_confirming_call_and_is_told_at_the_last_tu
     for hour in range(400):
         small.now = START + hour * HOUR
         small.scheduler(fail(kind))
-        if told_at is None and small.table.events:
+        if told_at is None and small.events:
             told_at = hour
     assert (small.calls(), told_at) == ([1], last)
     assert len(small.retries) == most
-    assert [name for name, _, _ in small.table.told] == ["pod_failed", "gave_up"]
+    assert [name for name, _, _ in small.events] == ["pod_failed", "gave_up"]
 
 
 @MODEST
@@ -257,8 +286,7 @@ class Anything(RuleBasedStateMachine):
         # Of a claim that others had exhausted when we first saw it nobody is told, as long as nothing is done for it.
         self.left_as_found = None if pending else count
         status = FetchStatus.PENDING if pending else FetchStatus.FAILED
-        self.small.table.add(
-            "CLM-1",
+        self.small.edit(
             number=number,
             fetch_status=status,
             updated_at=START,
@@ -325,7 +353,7 @@ class Anything(RuleBasedStateMachine):
 
     @rule(carrier=st.sampled_from(["chronopost", "Chronopost", "DHL Express", "Heppner"]))
     def the_carrier_is_corrected(self, carrier: str) -> None:
-        self._edited(CATALOG.resolve(carrier) != self.small.claim.carrier, carrier=carrier)
+        self._edited(CATALOG.resolve(carrier) != self.small.claim.carrier, carrier_name=carrier)
 
     @rule(count=st.integers(0, 3))
     def the_count_is_reset(self, count: int) -> None:
@@ -342,11 +370,11 @@ class Anything(RuleBasedStateMachine):
 
     @rule(days=st.none() | st.integers(-5, 30))
     def the_deadline_is_changed(self, days: int | None) -> None:
-        self.small.table.edit("CLM-1", deadline=None if days is None else START.date() + timedelta(days))
+        self.small.edit(deadline=None if days is None else START.date() + timedelta(days))
 
     @rule(status=st.sampled_from([None, "submitted", "paid"]))
     def its_status_is_changed(self, status: str | None) -> None:
-        self.small.table.edit("CLM-1", claim_status=status)
+        self.small.edit(claim_status=status)
         if self.small.state.retries_used == 0:
             self.is_settled = False  # set aside and taken up again, one more call may confirm it
 
@@ -367,32 +395,25 @@ class Anything(RuleBasedStateMachine):
         self.is_settled = self.is_settled or (what == "call" and is_persistent(kind))
 
     def _edited(self, is_correction: bool, **columns: object) -> None:
-        self.small.table.edit("CLM-1", **columns)
+        self.small.edit(**columns)
         if is_correction:
             self.afresh, self.is_settled = True, False
 
     # what holds
 
     @invariant()
-    def nothing_is_told_twice(self) -> None:
-        told = Counter(
-            (event.name, event.carrier, event.number) for event in self.small.table.events.values()
-        )
-        assert all(times == 1 for times in told.values())
-
-    @invariant()
     def whoever_gave_up_was_told_of(self) -> None:
-        if not self.small.table.rows or self.small.row.is_edited():
+        if self.small.is_to_assess:
             return
         claim, state = self.small.claim, self.small.state
         if state.stage is not Stage.GIVEN_UP:
             return
         told = {
             event.name
-            for event in self.small.table.events.values()
+            for event in self.small.events.values()
             if (event.carrier, event.number) == (claim.carrier or claim.carrier_name, claim.number or "")
         }
-        if state.retries_used == self.left_as_found and not self.small.table.attempts and not told:
+        if state.retries_used == self.left_as_found and not told:
             return
         assert EventName.GAVE_UP in told
         if state.kind is not self.heard_by_hand and state.kind and is_persistent(state.kind, last_retry=True):
@@ -400,7 +421,7 @@ class Anything(RuleBasedStateMachine):
 
     @invariant()
     def a_claim_that_waits_knows_until_when(self) -> None:
-        if self.small.table.rows and self.small.state.stage in (Stage.WAITING, Stage.SETTLED):
+        if self.small.state.stage in (Stage.WAITING, Stage.SETTLED):
             assert self.small.state.next_at is not None
             assert self.small.state.next_at <= self.small.now + DEFAULT_WAITS[-1]
 
@@ -421,7 +442,7 @@ class AnythingBeforeADeadline(Anything):
     def a_row(self, days: int) -> None:
         """A claim whose retries have just been used up."""
         super().a_row(pending=False, number=NUMBERS[0], count=3)
-        self.small.table.edit("CLM-1", deadline=START.date() + timedelta(days))
+        self.small.edit(deadline=START.date() + timedelta(days))
         self.small.now += 73 * HOUR
         self.small.scheduler(fail(ErrorKind.NOT_DELIVERED_YET))
         self.since = self.small.now
@@ -460,7 +481,7 @@ class AnythingBeforeADeadline(Anything):
 
     @invariant()
     def a_claim_that_waits_knows_until_when(self) -> None:
-        state = self.small.state if self.small.table.rows else State()
+        state = self.small.state
         if state.stage in (Stage.WAITING, Stage.SETTLED):
             assert state.next_at is not None
             assert state.next_at <= self.small.now + DEFAULT_WAITS[-1] or awaits_last_attempt(state)

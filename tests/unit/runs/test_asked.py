@@ -25,8 +25,8 @@ def world() -> World:
 
 
 def found(world: World) -> Iterator[tuple[Claim, bool]]:
-    for row in world.table.rows.values():
-        yield row.claim, False
+    for claim in world.table.claims():
+        yield claim, False
 
 
 def test_what_was_learnt_of_the_old_number_is_not_used_for_the_corrected_one(world: World) -> None:
@@ -57,8 +57,7 @@ def test_one_claim_that_another_run_took_does_not_keep_the_others_from_being_fet
 
     def meanwhile() -> None:
         really()
-        row = world.table.row("CLM-03")
-        row.until, row.token = world.now + HOUR, "other"
+        world.table.lease("CLM-03", world.now + HOUR)
 
     world.documents.make_sure = meanwhile
     assert worker.run().stats.success == 9

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName
 from recours.core.outcome import Failure
 from recours.runs.lane_order import LANES_AT_ONCE
+from tests.fakes.carriers import CHRONOPOST, DHL
 from tests.fakes.world import World
 
 UNTIL = datetime(2026, 2, 2, 15, tzinfo=UTC)
@@ -21,7 +23,8 @@ DOWN = Failure(ErrorKind.SERVER_ERROR, "Chronopost is unavailable", 503)
 
 @pytest.fixture
 def world() -> World:
-    world = World()
+    of_clients = {account: {CHRONOPOST.key: account} for account in range(1, LANES_AT_ONCE + 5)}
+    world = World(catalog=Catalog([CHRONOPOST, DHL], of_clients=of_clients))
     world.queue.limits |= {key_of(account): 100 for account in ACCOUNTS}
     return world
 
@@ -40,7 +43,7 @@ def claims(world: World, each: int = 2, accounts: Sequence[int] = ACCOUNTS) -> N
         for account in accounts:
             failed_at = world.now - timedelta(hours=9) + timedelta(minutes=10 * place + account)
             number = number_of(account, place)
-            world.failed(f"CLM-{account}-{place}", number, account=account, updated_at=failed_at)
+            world.failed(f"CLM-{account}-{place}", number, client_id=account or None, updated_at=failed_at)
 
 
 def answers(world: World, account: int, *found: Failure) -> None:
@@ -54,7 +57,7 @@ def asked_of(world: World) -> list[int]:
 
 
 def faults(world: World) -> list[tuple[str, Any, Any]]:
-    found = [event for event in world.journal.events.values() if event.name is EventName.ACCOUNT_FAULT]
+    found = [event for event in world.journal.events if event.name is EventName.ACCOUNT_FAULT]
     return [(event.carrier, event.facts["carrier"], event.facts.get("client")) for event in found]
 
 
@@ -102,7 +105,7 @@ def test_many_denials_are_told_of_their_account_with_the_command_for_it(world: W
     run(world)
     assert asked_of(world)[1:3] == [8, 8]
     assert faults(world) == [(key_of(1), "Chronopost", "client-1@shop.example")]
-    (event,) = [event for event in world.journal.events.values() if event.name is EventName.ACCOUNT_FAULT]
+    (event,) = [event for event in world.journal.events if event.name is EventName.ACCOUNT_FAULT]
     assert event.facts["error"] == (
         "Chronopost denied the account of client-1@shop.example many parcels in one run (8). If the account is why, have "
         "that mended, then: recours reopen --error access_denied --carrier Chronopost --account client-1@shop.example"

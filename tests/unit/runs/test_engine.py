@@ -118,10 +118,10 @@ class Watched:
             self.most_waiting = max(self.most_waiting, waiting)
         return taken
 
-    def note_put_back(self, held: Sequence[tuple[Claim, State]], lease: Lease) -> None:
+    def note_put_back(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
         with self._lock:
-            self.put_back += [claim for claim, _ in held]
-        self._put_back(held, lease)
+            self.put_back += [claim for claim, _ in leased]
+        self._put_back(leased, lease)
 
     def reserve(
         self,
@@ -196,5 +196,5 @@ def test_a_lease_ends_without_a_call_only_if_the_carrier_takes_none_or_the_run_i
     never_asked = set(watched.leased) - set(watched.asked)
     assert never_asked <= {claim.id for claim in watched.put_back}
     assert watched.most_waiting <= scene.concurrency * scene.per_call
-    assert all(row.token is None for row in watched.world.table.rows.values())
+    assert not watched.world.table.leases()
     assert not any(watched.world.queue.held.values())

@@ -35,7 +35,7 @@ def test_the_end_of_a_claim_that_was_edited_meanwhile_is_not_told(
     caplog.set_level(logging.INFO, logger="__main__")
     claim, stats = world.failed("CLM-1", retries_counted=5), Stats()
     recorder(world, stats).end(claim, give_up(claim, world.now, world.policy))
-    assert (stats, caplog.messages, world.table.told) == (Stats(), [], [])
+    assert (stats, caplog.messages, world.table.notices) == (Stats(), [], [])
 
 
 @pytest.mark.parametrize(("text", "shown"), [("bad\nnews", "bad\\x0anews"), ("x" * 400, "x" * 299 + "…")])

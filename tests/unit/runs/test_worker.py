@@ -254,7 +254,7 @@ def test_a_persistent_error_is_confirmed_once_then_its_turns_pass(
         f"⏭️ SKIPPED: CLM-1 - {words} (persistent, retry 3 of 4)",
         f"[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 2 attempts - {words} (the carrier was asked 2 times)",
     ]
-    assert world.table.told == [("pod_failed", "client", N), ("gave_up", "operator", N)]
+    assert world.table.notices == [("pod_failed", "client", N), ("gave_up", "operator", N)]
 
 
 def test_attempts_are_counted_as_people_count_with_the_first_fetch(
@@ -267,17 +267,16 @@ def test_attempts_are_counted_as_people_count_with_the_first_fetch(
     world.clock.advance(HOUR)
     world.retry()
     assert "✅ SUCCESS: POD fetched for CLM-1 after 2 attempts" in said(caplog)
-    assert [event.facts["attempts"] for event in world.table.events.values()] == [2]
+    assert [event.facts["attempts"] for event in world.table.events] == [2]
     assert (world.table["CLM-1"].state.attempts, world.table["CLM-1"].retries_counted) == (2, 1)
 
 
 def tried_before(world: World, retries: int, error: str | None = "API timeout") -> None:
     """A claim that is ours since long, and whose turn has come."""
     world.failed("CLM-1", retries_counted=retries, updated_at=world.now - 90 * HOUR, error_text=error)
-    row = world.table.row("CLM-1")
-    row.write_assessed(
-        State(Stage.READY, retries, attempts=retries, failed_at=world.now - 200 * HOUR, rank_at=world.now)
-    )
+    failed_at = world.now - 200 * HOUR
+    state = State(Stage.READY, retries, attempts=retries, failed_at=failed_at, rank_at=world.now)
+    world.table.assess("CLM-1", state)
 
 
 def test_a_lowered_limit_ends_a_claim_at_its_next_turn_without_a_call(
@@ -304,7 +303,7 @@ def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
     world.failed("CLM-1", retries_counted=4, updated_at=world.now - 90 * HOUR)
     assert counts(world.retry()) == {}
     assert world.table["CLM-1"].state.stage is Stage.GIVEN_UP
-    assert (world.asked, world.table.told, world.table.attempts) == ([], [], [])
+    assert (world.asked, world.table.notices, world.claims.attempts) == ([], [], [])
     assert any("1 claim had used all attempts before recours came" in line for line in said(caplog))
     # Corrected, it starts over like any other.
     world.table.edit("CLM-1", number="XY000000002FR")
@@ -329,8 +328,8 @@ def test_a_time_that_no_timetable_can_have_made_is_recomputed(
 ) -> None:
     world.failed("CLM-1", updated_at=world.now)
     world.retry()
-    row = world.table.row("CLM-1")
-    row.write(State(Stage.WAITING, next_at=datetime(2099, 1, 1, tzinfo=UTC), rank_at=world.now))
+    far = datetime(2099, 1, 1, tzinfo=UTC)
+    world.table.assess("CLM-1", State(Stage.WAITING, next_at=far, rank_at=world.now))
     world.retry()
     assert (
         "[WARNING] CLM-1: its next try (2099-01-01 01:00) cannot come from the backoff; recomputed"
@@ -339,19 +338,21 @@ def test_a_time_that_no_timetable_can_have_made_is_recomputed(
 
 
 def test_values_that_cannot_be_read_are_reported_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.failed("CLM-1", unreadable=("updated_at", "response_deadline"), updated_at=None)
+    world.failed("CLM-1")
+    world.table.spoil("CLM-1", "updated_at", "response_deadline")
     world.failed("CLM-2", "XY000000002FR")
     world.retry(carriers=("dhl_express",))
     world.retry(carriers=("dhl_express",))
     remarks = [line for line in said(caplog) if "cannot" in line]
     assert remarks == [
-        "[WARNING] CLM-1: cannot read the value of updated_at, response_deadline; it is treated as unknown"
+        "[WARNING] CLM-1: cannot read the value of response_deadline, updated_at; it is treated as unknown"
     ]
 
 
 def test_of_many_unreadable_values_twenty_are_shown(world: World, caplog: pytest.LogCaptureFixture) -> None:
     for place in range(23):
-        world.failed(f"CLM-{place}", unreadable=("created_at",))
+        world.failed(f"CLM-{place}")
+        world.table.spoil(f"CLM-{place}", "created_at")
     world.retry(carriers=("dhl_express",))
     remarks = [line for line in said(caplog) if "cannot" in line]
     assert len(remarks) == 21
@@ -427,7 +428,7 @@ def test_what_cannot_be_asked_for_is_refused_with_a_sentence_each(world: World) 
     world.failed("CLM-2024-002", claim_status="paid")
     world.failed("CLM-2024-003")
     world.table.add("CLM-2024-004", fetch_status="success")
-    world.table.row("CLM-2024-003").until = world.now + HOUR
+    world.table.lease("CLM-2024-003", world.now + HOUR)
     asked = ("CLM-2024-0O1", "zzz", "CLM-2024-002", "CLM-2024-003", "CLM-2024-004", "CLM-2024-001")
     with pytest.raises(RefusedError) as refused:
         world.retry(claims=asked)
@@ -497,7 +498,7 @@ def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
     with monkeypatch.context() as patched:
         patched.setattr(world.documents, "secure", broken)
         report = world.retry()
-    assert (report.exit_status, report.fault, world.table.attempts) == (1, "The disk is broken.", [])
+    assert (report.exit_status, report.fault, world.claims.attempts) == (1, "The disk is broken.", [])
     world.clock.advance(timedelta(minutes=11))
     assert counts(world.retry()) == {"total": 1, "success": 1}
     assert len(world.asked) == 1  # it was kept, and is not paid for again
@@ -552,7 +553,7 @@ def test_a_carrier_that_is_closed_from_the_start_is_not_asked(
     report = world.retry()
     assert (counts(report), world.asked) == ({"skipped_carrier": 2}, [])
     assert f"[WARNING] ⚠️ {reason}: Chronopost is skipped for now" in said(caplog)
-    (event,) = world.journal.events.values()
+    (event,) = world.journal.events
     assert (event.name, event.audience, event.carrier, event.number) == (
         "account_fault",
         "operator",
@@ -567,7 +568,7 @@ def test_the_operator_is_told_of_an_account_once_a_day(world: World) -> None:
     world.failed("CLM-1")
     world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, "refused", kind=ErrorKind.AUTH_FAILED)
     world.each_hour(30, world.retry)
-    assert [event.number for event in world.journal.events.values()] == ["2026-02-02", "2026-02-03"]
+    assert [event.number for event in world.journal.events] == ["2026-02-02", "2026-02-03"]
 
 
 def test_the_day_of_an_account_fault_is_that_of_the_settings_zone(world: World) -> None:
@@ -575,14 +576,14 @@ def test_the_day_of_an_account_fault_is_that_of_the_settings_zone(world: World) 
     world.queue.refusals["chronopost"] = Refusal(Blocked.CARRIER, "refused", kind=ErrorKind.AUTH_FAILED)
     world.clock.advance(timedelta(hours=15, minutes=30))  # 00:30 in Paris
     world.retry()
-    assert [event.number for event in world.journal.events.values()] == ["2026-02-03"]
+    assert [event.number for event in world.journal.events] == ["2026-02-03"]
 
 
 def test_a_pause_is_no_account_fault(world: World) -> None:
     world.failed("CLM-1")
     world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
     assert counts(world.retry()) == {"skipped_rate_limit": 1}
-    assert world.journal.events == {}
+    assert world.journal.events == []
     world.clock.advance(HOUR)
     assert counts(world.retry()) == {"total": 1, "success": 1}
 
