@@ -144,16 +144,16 @@ def test_credentials_are_tried_with_one_call_about_nobodys_number(table: Table) 
 
 # ---------------------------------------------------------------- errors
 
-ERRORS = {
-    f"{key}, call {place + 1}: {name}": (table, place, error)
-    for key, table in TABLES.items()
-    for place, errors in enumerate(table.errors)
-    for name, error in errors.items()
-}
+
+@of_every_carrier
+def test_errors(table: Table) -> None:
+    for place, errors in enumerate(table.errors):
+        for name, error in errors.items():
+            with row(f"call {place + 1}: {name}"):
+                assert_error(table, place, error)
 
 
-@pytest.mark.parametrize(("table", "place", "error"), ERRORS.values(), ids=ERRORS.keys())
-def test_errors(table: Table, place: int, error: Row) -> None:
+def assert_error(table: Table, place: int, error: Row) -> None:
     wrong, meaning, *seen = error
     answers = several(wrong)
     answer = answers[-1]

@@ -82,9 +82,14 @@ def test_a_carrier_without_documents_is_asked_for_the_status_alone(carrier: str)
     assert CATALOG.specs[carrier].issues_documents is not issubclass(CLIENTS[carrier], StatusClient)
 
 
-@pytest.mark.parametrize("scenario", EVERY_STEP)
 @of_every_carrier
-def test_what_comes_of_a_scenario(carrier: str, scenario: AnyStep) -> None:
+def test_what_comes_of_each_scenario(carrier: str) -> None:
+    for scenario in EVERY_STEP:
+        with row(scenario):
+            assert_outcomes(carrier, scenario)
+
+
+def assert_outcomes(carrier: str, scenario: AnyStep) -> None:
     cases, session = CASES[carrier], a_session(carrier, scenario)
     for turn in range(2):  # some show a thing in two ways
         outcome = session.fetch()
@@ -120,9 +125,14 @@ def calls_in(carrier: str, scenario: AnyStep, *, is_delivered: bool) -> tuple[st
     return cases.calls if is_delivered else cases.until_tracked
 
 
-@pytest.mark.parametrize("scenario", EVERY_STEP)
 @pytest.mark.parametrize("carrier", ASKED_FOR_DOCUMENTS)
-def test_what_comes_of_a_scenario_where_the_delivery_is_known(carrier: str, scenario: AnyStep) -> None:
+def test_what_comes_of_each_scenario_where_the_delivery_is_known(carrier: str) -> None:
+    for scenario in EVERY_STEP:
+        with row(scenario):
+            assert_outcomes_of_known(carrier, scenario)
+
+
+def assert_outcomes_of_known(carrier: str, scenario: AnyStep) -> None:
     known = Delivery(DELIVERED_AT, "DUPONT")
     session = a_session(carrier, scenario)
     for turn in range(2):

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import pytest
 
 from docs.reference_pages import commands
 from recours.cli import workers
 from recours.operations.schedule import WORKERS
 from recours.settings.model import SETTINGS
+from tests.rows import row
 from tests.unit.manual.pages import ROOT, Block, blocks, code_in_prose, text_of, written
 
 # Programs of the system that pages use. `python` is none of them: not every system has one outside of a venv.
@@ -63,16 +63,15 @@ def simple_commands(line: str) -> Iterator[list[str]]:
     yield from [found] if found else []
 
 
-COMMAND_LINES = [
-    pytest.param(words, id=f"{block.page}: {line[:80]}")
-    for block in blocks("bash", "sh")
-    for line in lines_of(block)
-    for words in simple_commands(line)
-]
+def test_every_line_can_be_typed() -> None:
+    for block in blocks("bash", "sh"):
+        for line in lines_of(block):
+            for words in simple_commands(line):
+                with row(block.page, line):
+                    assert_can_be_typed(words)
 
 
-@pytest.mark.parametrize("words", COMMAND_LINES)
-def test_it_can_be_typed(words: list[str]) -> None:
+def assert_can_be_typed(words: list[str]) -> None:
     program, *arguments = without_sudo(words)
     name = program.rpartition("/")[2]
     if name == "recours":
@@ -136,15 +135,14 @@ def check_targets(arguments: list[str]) -> None:
         ), target
 
 
-POWERSHELL = [
-    pytest.param(line, id=f"{block.page}: {line[:80]}")
-    for block in blocks("powershell")
-    for line in lines_of(block)
-]
+def test_a_line_of_windows_names_what_is_there() -> None:
+    for block in blocks("powershell"):
+        for line in lines_of(block):
+            with row(block.page, line):
+                assert_names_what_is_there(line)
 
 
-@pytest.mark.parametrize("line", POWERSHELL)
-def test_a_line_of_windows_names_what_is_there(line: str) -> None:
+def assert_names_what_is_there(line: str) -> None:
     for path in re.findall(r"(?:scripts|deploy|tests)\\[\w\\]+\.\w+", line):
         assert (ROOT / path.replace("\\", "/")).exists(), path
     words = line.replace("\\", "/").replace('"', " ").split()
