@@ -1,33 +1,31 @@
-"""The real workers over a population, with claims, quotas, carriers and a clock in memory: for `bench_yield`."""
+"""The real workers over a population, with a database, carriers and a clock in memory: for `bench_yield`."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from recours.carriers.assumed import AssumedSession
 from recours.carriers.client import Client
-from recours.carriers.message import CarrierSession, Request
+from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG
 from recours.carriers.reservation import Account
-from recours.core.claim import Claim, Delivery, FetchStatus
+from recours.core.claim import Delivery, FetchStatus
+from recours.core.decision import Decision
 from recours.core.errors import ErrorKind
+from recours.core.mail import Event
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
-from recours.memory.claims import MemoryClaims
-from recours.memory.documents import PDF, MemoryDocuments
-from recours.memory.journal import MemoryJournal
-from recours.memory.maintenance import MemoryMaintenance
-from recours.memory.quota import MemoryQuota
-from recours.memory.table import ClaimTable
+from recours.database.claims import ClaimRepository
+from recours.database.maintenance import ClaimMaintenance
+from recours.database.quota import QuotaTables
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.log import silence
-from recours.runs.ports import Dependencies
+from recours.runs.ports import Attempt, Dependencies, Lease, Reservation
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.single_thread import SingleThreadEngine
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
@@ -35,6 +33,9 @@ from recours.settings.model import Settings, SettingsError
 from recours.wiring.carriers import accounts, catalog_of
 from tests.benchmarks.population import QUOTAS, START, Case, Population
 from tests.benchmarks.references import Harvest, run_times
+from tests.fakes.database import claim_columns, memory_database
+from tests.fakes.documents import PDF, FakeDocuments
+from tests.fakes.table import ServiceTable
 
 _ANY = Request("GET", "/")
 
@@ -64,18 +65,15 @@ def missing_settings(names: Mapping[str, str]) -> list[str]:
 
 
 class RunsInMemory:
-    """Runs as cron starts them, in one thread: the same each time."""
+    """Runs as cron starts them, one call at a time: the same each time. Runs that would find nothing to do are left out."""
 
-    def __init__(self, population: Population, settings: Settings, concurrency: int = 8) -> None:
-        self._concurrency = concurrency
+    def __init__(self, population: Population, settings: Settings) -> None:
         self._population = population
         self._arriving = list(reversed(population.cases))
         self._settings = settings
+        self._catalog = catalog_of(settings)
         self._clock = SimulatedClock(START)
-        self._table = ClaimTable()
-        self._claims = MemoryClaims(self._table)
-        self._journal = MemoryJournal()
-        self._quota = MemoryQuota((), START, {})
+        self._journal = Journal()
         self._accounts = {
             key: _account(account, population, self._clock)
             for key, account in accounts(settings, self._clock, lambda: 0.0).items()
@@ -83,72 +81,137 @@ class RunsInMemory:
         self.harvest = Harvest()
 
     def run(self) -> Harvest:
-        with silence():
-            for at, is_full_hour in run_times(self._population):
-                self._clock.advance(max(at - self._clock.now(), timedelta()))
-                self._arrive(at)
-                self._run(PODFetchWorker)
-                if is_full_hour:
-                    self._run(PODRetryScheduler)
+        """Over the database of this process, which holds nothing else meanwhile."""
+        database = memory_database()
+        database.empty()
+        self._table = ServiceTable(database, self._catalog)
+        self._claims = NotedClaims(database, self._catalog, claim_columns(), "runs", "worker")
+        self._claims.harvest = self.harvest
+        logging.disable()
+        for at, is_full_hour in run_times(self._population):
+            self._clock.advance(max(at - self._clock.now(), timedelta()))
+            self._arrive(at)
+            self._run(PODFetchWorker)
+            if is_full_hour:
+                self._run(PODRetryScheduler)
         return self.harvest
 
     def _arrive(self, at: datetime) -> None:
+        rows = []
         while self._arriving and self._arriving[-1].created_at <= at:
-            self._table.load(_claim(self._arriving.pop()), edited=True)
+            rows.append(_row(self._arriving.pop()))
+        if rows:
+            self._table.add_all(rows)
 
     def _run(self, kind: type[Worker]) -> None:
-        clock, settings = self._clock, self._settings
-        policy = settings.policy
+        self._journal.begin(kind.name, kind.name, self._clock.now())
+        due_until = self._settings.policy.backoff.due_until(self._clock.now())
+        if not self._table.is_due(due_until):
+            return
         deps = Dependencies(
-            clock=clock,
+            clock=self._clock,
             claims=self._claims,
-            maintenance=MemoryMaintenance(self._table),
+            maintenance=ClaimMaintenance(self._claims.database, self._catalog, claim_columns(), "runs"),
             journal=self._journal,
-            queue=APIRequestQueue(self._accounts, self._quota, clock),
-            documents=MemoryDocuments(),
-            policy=policy,
+            queue=APIRequestQueue(self._accounts, QuotaTables(self._claims.database, "runs"), self._clock),
+            documents=FakeDocuments(),
+            policy=self._settings.policy,
         )
-        options = Options(
-            kind.usual_batch,
-            self._concurrency,
-            carrier_concurrency=settings.carrier_concurrency,
-        )
-        worker = kind(deps, catalog_of(settings), options, kind.name, lambda at: at)
-        worker.engine = SingleThreadEngine
-        report = worker.run()
-        if report.fault:
-            raise RuntimeError(report.fault)
-        self._note()
-
-    def _note(self) -> None:
-        for attempt in self._table.attempts:
-            claim_id, at = attempt.claim.id, attempt.started_at
-            self.harvest.note(claim_id, at, attempt.calls, proof=attempt.document is not None)
-        self._table.attempts.clear()
-        self._table.events.clear()
+        options = Options(kind.usual_batch, 1, carrier_concurrency=self._settings.carrier_concurrency)
+        worker = kind(deps, self._catalog, options, kind.name, lambda at: at)
+        worker.open()
+        worker.maintain()
+        worker.slice()
 
 
-def _claim(case: Case) -> Claim:
-    return Claim(
-        case.id,
-        case.reference,
-        client_id=case.client,
-        carrier_name=case.carrier_name,
-        carrier=case.carrier,
-        number=case.number,
-        fetch_status=FetchStatus.FAILED if case.has_failed else FetchStatus.PENDING,
-        error_text="API timeout" if case.has_failed else None,
-        deadline=case.deadline,
-        created_at=case.created_at,
-        updated_at=case.created_at,
-    )
+@dataclass
+class Journal:
+    """When each worker began last; no record is kept of its runs."""
+
+    begun: dict[str, datetime] = field(default_factory=dict)
+
+    def last_run(self, worker: str, until: datetime) -> datetime | None:
+        del until
+        return self.begun.get(worker)
+
+    def begin(self, run_id: str, worker: str, at: datetime) -> None:
+        del run_id
+        self.begun[worker] = at
+
+    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def emit(self, event: Event, run_id: str, at: datetime) -> None:
+        """Nothing."""
+
+
+class NotedClaims(ClaimRepository):
+    """Claims whose attempts are harvested."""
+
+    harvest: Harvest
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
+        for attempt, _ in ended:
+            proof = attempt.document is not None
+            self.harvest.note(attempt.claim.id, attempt.started_at, attempt.calls, proof=proof)
+        return super().record(ended, lease, now)
+
+
+def _row(case: Case) -> dict[str, Any]:
+    return {
+        "id": case.id,
+        "reference": case.reference,
+        "client_id": case.client,
+        "carrier": case.carrier_name,
+        "number": case.number,
+        "fetch_status": FetchStatus.FAILED if case.has_failed else FetchStatus.PENDING,
+        "error_text": "API timeout" if case.has_failed else None,
+        "deadline": case.deadline,
+        "created_at": case.created_at,
+        "updated_at": case.created_at,
+    }
+
+
+@dataclass
+class Session:
+    """A line to a carrier whose calls take their units of quota, and no time."""
+
+    reservation: Reservation
+    clock: SimulatedClock
+    calls: int = 0
+    unsent: int = 0
+    accepted: set[Capability] = field(default_factory=set)
+    delivery: Delivery | None = None
+    last: Capability | None = None
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def call(self, what: Capability, request: Request) -> Response:
+        del request
+        self.last = what
+        self.reservation.consume(what)
+        self.calls += 1
+        return Response(200, {}, b"")
+
+    def pause(self) -> None:
+        """Nothing is repeated."""
+
+    def delivery_known(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+
+    def credentials_accepted(self) -> None:
+        self.accepted.add(self.last or Capability.TRACKING)
 
 
 def _account(account: Account, population: Population, clock: SimulatedClock) -> Account:
     if account.client is None:
         return account
     client = _client(account, population, tracking_shows_account=account.client.tracking_shows_account)
-    return replace(account, client=client, open_session=lambda reserved: AssumedSession(reserved, clock))
+    return replace(account, client=client, open_session=lambda reserved: Session(reserved, clock))
 
 
 def _client(account: Account, population: Population, *, tracking_shows_account: bool) -> Client:

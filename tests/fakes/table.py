@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, false, func, insert, select, update
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
@@ -88,11 +88,12 @@ class ServiceTable:
         return claim
 
     def is_due(self, until: datetime) -> bool:
-        """Tell whether a run at this time would find anything to do."""
+        """Tell whether a run would find anything to do; it does not tell of claims that were edited since the last one."""
         c = claims.c
-        is_waiting = or_(c.pod_stage.in_([Stage.WAITING, Stage.SETTLED]), c.pod_stage == Stage.GIVEN_UP)
-        is_later = and_(is_waiting, func.coalesce(c.pod_next_retry_at > until, true()))
-        query = select(c.id).where(c.pod_fetch_status != FetchStatus.SUCCESS, ~is_later).limit(1)
+        is_placed = c.pod_stage.in_([Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP, Stage.SHELVED])
+        is_later = c.pod_next_retry_at.is_(None) | (c.pod_next_retry_at > until)
+        rests = func.coalesce(is_placed & is_later, false())
+        query = select(c.id).where(c.pod_fetch_status != FetchStatus.SUCCESS, ~rests).limit(1)
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
 
