@@ -25,7 +25,6 @@ from recours.core.actions import MAILS, SERVICE, ActionKind
 from recours.core.appraisal import EvidenceKind
 from recours.core.changes import ChangeKind
 from recours.core.claim import FetchStatus, Stage
-from recours.core.custody import CustodyEvent
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Said, Sentence, kind_of, sentence
@@ -348,7 +347,6 @@ def stored_values() -> dict[str, list[str]]:
         "recours_events.told": [LAPSED],
         "recours_mails.kind": MailKind,
         "recours_mails.state": MailState,
-        "recours_custody.entry.what": CustodyEvent,
         "recours_runs.worker": WORKERS,
     }
     return {column: sorted(of_column) for column, of_column in values.items()}

@@ -27,7 +27,9 @@ from recours.backup.folder import (
     seal,
     sha256_of,
 )
+from recours.core.custody import FOLDER, Manifest
 from recours.core.text import clean, plural
+from recours.database.custody import MANIFEST
 from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.rows import free
 from recours.database.schema.inspection import HEAD, look, look_closer
@@ -53,7 +55,7 @@ def make_backup(
         copying = sqlite.copying(database.path, place) if database.path else postgres.copying(database, place)
         with copying as connection:
             schema = look_closer(connection).version
-            documents = _documents(connection) if schema else []
+            documents = _documents(connection, pod_dir) if schema else []
             tables = (claims, attempts) if schema else (claims,)
             counts = [connection.scalar(select(func.count()).select_from(table)) for table in tables]
         missing = list(_copied(documents, pod_dir, folder / DOCUMENTS))
@@ -66,7 +68,7 @@ def make_backup(
             pod_dir=str(pod_dir),
             claims=counts[0] or 0,
             attempts=sum(count or 0 for count in counts[1:]),
-            documents=sum(folder / DOCUMENTS in path.parents and path.suffix != ".json" for path in files),
+            documents=sum(_is_document(path.relative_to(folder)) for path in files),
             bytes=sum(path.stat().st_size for path in files),
             documents_missing=missing,
         )
@@ -74,15 +76,25 @@ def make_backup(
     return target, facts
 
 
+def _is_document(path: Path) -> bool:
+    """`path`: below the backup."""
+    return path.parts[0] == DOCUMENTS and path.parts[1] != FOLDER and path.suffix != ".json"
+
+
 def _stamp(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def _documents(connection: Connection) -> list[tuple[str, str]]:
-    """Path and SHA-256 of every document that the database names."""
+def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
+    """Path and SHA-256 of every document that the database names, and of manifests; "": a timestamp, which has none."""
     of_attempts = select(_a.document_path, _a.document_sha256).where(_a.document_path.is_not(None))
     rows = connection.execute(union(of_attempts, select(_v.path, _v.sha256)))
-    return [(path, sha256 or "") for path, sha256 in rows]
+    documents = [(path, sha256) for path, sha256 in rows]
+    for row in connection.execute(MANIFEST):
+        manifest = Manifest(*row)
+        documents.append((str(pod_dir / manifest.name), manifest.sha256))
+        documents += [(str(pod_dir / manifest.token_name), "")] if manifest.stamped_at else []
+    return documents
 
 
 def _copied(documents: list[tuple[str, str]], pod_dir: Path, folder: Path) -> Iterator[str]:
@@ -105,7 +117,7 @@ def _copied(documents: list[tuple[str, str]], pod_dir: Path, folder: Path) -> It
         place.write_bytes(content)
         if (facts := _content(_beside(source))) is not None:
             _beside(place).write_bytes(facts)
-        if hashlib.sha256(content).hexdigest() != sha256:
+        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
             yield f"{clean(path)} is not what was fetched any more (another SHA-256): it is copied as it is"
 
 
@@ -216,7 +228,7 @@ def _put_documents(backup: Backup, pod_dir: Path, access: Access) -> tuple[int, 
             access.create(part)
             shutil.copyfile(source, part)
             part.replace(place)
-            copied += place.suffix != ".json"
+            copied += _is_document(source.relative_to(backup.folder))
         except OSError as error:
             part.unlink(missing_ok=True)
             raise BackupError(

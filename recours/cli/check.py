@@ -27,7 +27,6 @@ from recours.cli.operations import database_option, home, json_option, tell_json
 from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
-from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
 from recours.documents.store import PARTS
@@ -232,7 +231,6 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
     try:
         if (operations := context.operations()) and context.overview():
             yield ok("claims", f"{operations.claims.count()} can be read")
-            yield checks.custody(*DatabaseCustody(database).end())
     except DatabaseError as error:
         sql = checks.granting(error.details) if error.details else ""
         yield fault("claims", str(error), sql or "see docs/connect.md, Rights")

@@ -28,6 +28,7 @@ from recours.database.pruning import DatabasePast, forget_future_runs, run_dates
 from recours.documents.store import erase
 from recours.operations.prune import Clocks, Pruned, PruneForecast, RunDates, doubt, prune
 from recours.operations.records import iso
+from recours.wiring.custody import write_manifests
 from recours.wiring.operations import Operations
 
 _SHOWN_FILES = 20
@@ -129,6 +130,7 @@ def _delete(operations: Operations, found: _Found) -> tuple[Pruned, int]:
         past = DatabasePast(operations.database, uuid.uuid4().hex, person())
         erase_document = partial(erase, operations.settings.pod_dir)
         result = prune(past, erase_document, found.before, operations.clock.now)
+        write_manifests(operations.settings, operations.database, "prune", operations.clock, lambda: True)
     return result, forgotten
 
 

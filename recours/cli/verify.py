@@ -1,9 +1,8 @@
-"""`recours verify`: whether records of custody, or the files that they are of, were changed since they were written."""
+"""`recours verify`: whether files, their rows or manifests were changed since they were written."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from functools import partial
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -16,13 +15,12 @@ from recours.cli.operations import (
     unknown_claim,
     with_operations,
 )
-from recours.core.custody import Stamp
 from recours.core.errors import RunError
 from recours.core.text import plural
 from recours.database.custody import DatabaseCustody
-from recours.documents.store import examine
-from recours.operations.verify import TokenError, Verification, breach_as_json, sentence
-from recours.timestamps import INSTALL, is_installed, read_roots, verify_token
+from recours.operations.records import iso
+from recours.timestamps import INSTALL, TokenError, is_installed, read_roots, verify_token
+from recours.wiring.custody import CustodyProblem, Verification
 from recours.wiring.operations import Operations
 
 _MOST_IN_JSON = 1000
@@ -33,30 +31,28 @@ _MOST_IN_JSON = 1000
 @database_option
 @json_option
 def command(references: tuple[str, ...], database_url: str | None, as_json: bool) -> None:
-    """Verify that nobody changed the records of custody, or a file of evidence.
+    """Verify that nobody changed, deleted or added a file of evidence, its row or a manifest.
 
-    Each record holds the hash of the one before, and the SHA-256 of the file that came. All records are read, and all
-    files; with CLAIM, the files of these claims. What is wrong is named with its place. The exit status is 0 if nothing
-    is, else 1. Nothing is changed.
+    All manifests are read, their timestamps, and all files; with CLAIM, the files of these claims. What is wrong is
+    named with what to do. The exit status is 0 if nothing is, else 1. Nothing is changed.
     """
     with with_operations(database_url) as operations, report_faults():
-        verification = Verification(DatabaseCustody(operations.database))
+        verification = _verification(operations)
         claims = [_claim_id(operations, reference) for reference in references] or None
-        count, first = 0, []
-        for breach in verification.breaches(
-            partial(examine, operations.settings.pod_dir), claims, _token_verifier(operations)
-        ):
+        count = 0
+        first: list[CustodyProblem] = []
+        for problem in verification.problems(claims):
             count += 1
-            first += [breach] if as_json and count <= _MOST_IN_JSON else []
             if not as_json:
-                click.echo(harmless(f"! {sentence(breach)}"))
+                click.echo(harmless(f"! {problem.text}"))
+            elif count <= _MOST_IN_JSON:
+                first.append(problem)
         if as_json:
-            facts = {"breaches": count, "first_breaches": [breach_as_json(breach) for breach in first]}
-            tell_json(verification.as_json() | facts)
+            facts = {"problems": count, "first_problems": [asdict(problem) for problem in first]}
+            tell_json(_facts(verification) | facts)
         else:
-            for line in _summary(
-                verification, count, is_signed=operations.settings.tsa_certificate is not None
-            ):
+            is_signed = operations.settings.tsa_certificate is not None
+            for line in _summary(verification, count, is_signed=is_signed):
                 click.echo(harmless(line))
     if count:
         raise SystemExit(FAILED)
@@ -69,34 +65,44 @@ def _claim_id(operations: Operations, reference: str) -> int:
     return int(claim.id)
 
 
-def _token_verifier(operations: Operations) -> Callable[[Stamp], datetime] | None:
-    """None: there are timestamps that this Python cannot read, which is said."""
+def _verification(operations: Operations) -> Verification:
+    custody = DatabaseCustody(operations.database, operations.settings.pod_dir)
     if not is_installed():
-        if DatabaseCustody(operations.database).stamps():
+        if operations.settings.tsa_url:
             say_warning(f"Timestamps are not verified. Install what reads them: {INSTALL}")
-        return None
+        return Verification(custody)
     try:
         roots = read_roots(operations.settings.tsa_certificate)
     except TokenError as error:
         raise RunError(f"{error}.") from error
-    return lambda stamp: verify_token(stamp, roots)
+    return Verification(custody, lambda token, content: verify_token(token, content, roots))
 
 
-def _summary(found: Verification, breaches: int, *, is_signed: bool) -> Iterator[str]:
-    last = found.chain.last
-    yield f"Records: {found.chain.count}. Files: {plural(found.files, 'file')} read, {found.erased} erased by prune."
-    if stamp := found.stamp:
-        yield (
-            f"Timestamps: {found.timestamps}. Up to record {stamp.sequence} the chain was there on "
-            f"{stamp.stamped_at:%Y-%m-%d %H:%M} UTC, says {urlsplit(stamp.url).hostname}."
-        )
+def _facts(verification: Verification) -> dict[str, Any]:
+    last, stamp = verification.last, verification.stamp
+    return {
+        "manifests": verification.manifests,
+        "files": verification.files,
+        "not_in_a_manifest": verification.pending,
+        "erased": verification.erased,
+        "timestamps": verification.stamp_count,
+        "stamped": {"manifest": stamp[0].number, "at": iso(stamp[1])} if stamp else None,
+        "last_manifest": {"manifest": last.number, "file": last.name, "sha256": last.sha256}
+        if last
+        else None,
+    }
+
+
+def _summary(verification: Verification, problems: int, *, is_signed: bool) -> Iterator[str]:
+    yield f"Manifests: {verification.manifests}. Files: {plural(verification.files, 'file')} read, {verification.erased} erased."
+    if verification.pending:
+        yield f"{plural(verification.pending, 'file')} will be in the next run's manifest."
+    if verification.stamp:
+        manifest, at = verification.stamp
+        yield f"Timestamps: {verification.stamp_count}. Everything up to manifest {manifest.number} was there on {at:%Y-%m-%d %H:%M} UTC."
         if not is_signed:
             yield "The signatures of timestamps were not verified: set RECOURS_TSA_CERT."
-    if last:
-        yield f"The last record is {last.sequence}, its hash {last.hash}"
-        yield "Keep that hash elsewhere: it shows later that nothing up to this record was written anew."
-    yield (
-        f"{breaches} {'breach' if breaches == 1 else 'breaches'} found."
-        if breaches
-        else "Nothing was changed, deleted, inserted or reordered."
-    )
+    if verification.last:
+        yield f"The last manifest is {verification.last.name}, its SHA-256 {verification.last.sha256}"
+        yield "Keep that hash elsewhere: it proves later that nothing up to this manifest was changed."
+    yield (f"{plural(problems, 'problem')} found." if problems else "Nothing was changed, deleted or added.")

@@ -25,15 +25,13 @@ from sqlalchemy import (
 from recours.core.carrier import Catalog
 from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus, Stage, State
-from recours.core.custody import CustodyEntry, CustodyEvent
 from recours.core.decision import Decision
 from recours.core.outcome import StoredDocument
 from recours.core.text import clean
 from recours.database.changes import note, note_assessed, note_put_aside
-from recours.database.custody import append
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
-from recours.database.evidence import LONGEST_NUMBER, add_evidence, custody_entry, evidence_rows
+from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_rows
 from recours.database.lenient_reader import Reader, delivery_columns, read_claim, read_claims
 from recours.database.predicates import at_stage, const, was_asked
 from recours.database.ready_claims import (
@@ -368,7 +366,6 @@ class ClaimRepository:
             add_evidence(connection, [row for of_one in pieces for row in of_one])
             for attempt, _ in ended:
                 note(connection, _attached(attempt), attempt.by or "", now)
-            append(connection, [entry for attempt, _ in ended for entry in self._custody_of(attempt, now)])
         return {attempt.claim.id: unchanged for attempt, _ in ended}
 
     def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
@@ -415,16 +412,6 @@ class ClaimRepository:
             "pod_delivery_person": document.delivery.signatory,
         }
         return values | {"updated_at": now.replace(microsecond=0)} if "updated_at" in self.columns else values
-
-    def _custody_of(self, attempt: Attempt, now: datetime) -> Iterator[CustodyEntry]:
-        """What the chain of custody says of the files that an attempt brought."""
-        for document in attempt.evidence:
-            if attempt.by:
-                yield custody_entry(CustodyEvent.ATTACHED, now, attempt.by, attempt.claim, document)
-            else:
-                what = CustodyEvent.REFUSED if document.refused else CustodyEvent.STORED
-                call = self.run_id, attempt.started_at
-                yield custody_entry(what, now, self.worker, attempt.claim, document, *call)
 
     def _attempt_row(self, attempt: Attempt, *, used: bool) -> dict[str, Any]:
         claim, failure, document = attempt.claim, attempt.failure, attempt.document

@@ -1,263 +1,206 @@
-"""The chain of custody in the database: see `recours.core.custody`."""
+"""Manifests in the database, and the files that they name: see `recours.core.custody`."""
 
-from base64 import b64decode, b64encode
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    RowMapping,
     Select,
-    Table,
     bindparam,
-    func,
+    exists,
     insert,
-    literal,
-    or_,
     select,
     text,
-    union,
     update,
 )
 
-from recours.core.custody import CustodyEntry, FileRow, Head, Record, Stamp, links, shown_time
-from recours.core.errors import RunError
-from recours.database.engine import Database
-from recours.database.event_outbox import insert_into
-from recours.database.named_leases import lease_name, release_name
-from recours.database.tables import attempts, claims, custody, custody_head, evidence, timestamps
-
-_a, _k, _h, _t = attempts.c, custody.c, custody_head.c, timestamps.c
-_AT_ONCE = 500
-_LAST = 2**63 - 1  # of what a database can count
-_HEAD = select(_h.sequence, _h.hash).where(_h.id == 1)
-_LOCKED_HEAD = _HEAD.with_for_update()
-_ADD = insert(custody)
-_MOVE = update(custody_head).where(_h.id == 1)
-# Both in one statement, which SQLite cannot: one way to the server and back.
-_ADD_AND_MOVE = text(
-    "WITH moved AS (UPDATE recours_custody_head SET sequence = :sequence, hash = :hash WHERE id = 1) "
-    "INSERT INTO recours_custody (sequence, claim_id, entry, previous, hash) "
-    "VALUES (:sequence, :claim_id, :entry, :previous, :hash)"
+from recours.core.custody import (
+    NOTHING_BEFORE,
+    Manifest,
+    ManifestFile,
+    manifest_file,
+    manifest_name,
+    manifest_text,
 )
-_STAMPING = "timestamp of the chain of custody"
-_UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
-_STAMP = (_t.day, _t.sequence, _t.hash, _t.nonce, _t.token, _t.stamped_at, _t.url)
-_RECORD = (_k.sequence, _k.claim_id, _k.entry, _k.previous, _k.hash)
+from recours.database.engine import Database
+from recours.database.tables import claims, erasures, evidence, manifests
+
+_v, _e, _m = evidence.c, erasures.c, manifests.c
+PORTION = 10_000  # files of one manifest
+_PAGE = 500
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('recours_manifests'))")
+MANIFEST = select(_m.id, _m.path, _m.sha256, _m.stamped_at)
+_LAST = MANIFEST.order_by(_m.id.desc()).limit(1)
+# What others write at this moment goes into the next manifest.
+_NEW_FILES, _NEW_ERASURES = (
+    select(c.id, c.sha256, c.path)
+    .where(c.manifest_id.is_(None))
+    .order_by(c.id)
+    .limit(PORTION)
+    .with_for_update(skip_locked=True)
+    for c in (_v, _e)
+)
+_HAS_NEW = select(
+    exists().where(_v.manifest_id.is_(None)) | exists().where(_e.manifest_id.is_(None)).label("is_new")
+)
+_NAME_FILES, _NAME_ERASURES = (
+    update(table).where(table.c.id.in_(bindparam("ids", expanding=True))).values(manifest_id=bindparam("of"))
+    for table in (evidence, erasures)
+)
 
 
-def append(connection: Connection, entries: Sequence[CustodyEntry]) -> None:
-    """Add records to the chain, as the last statements of a transaction that does what they say.
+@dataclass(frozen=True)
+class EvidenceFile:
+    """A row of a file. `reference`: the claim's; None: the service has deleted it."""
 
-    Until it ends, all others that add records wait: so nothing is locked after the chain's head that others may hold.
-    """
-    if not entries:
-        return
-    head = connection.execute(_LOCKED_HEAD).first()
-    if head is None:
-        raise RunError(
-            "The table recours_custody_head has no row, so that no document can be recorded: somebody deleted it. "
-            "'recours verify' shows the last record; see docs/evidence.md for how to put the row back."
-        )
-    if not isinstance(head.sequence, int) or head.sequence > _LAST - len(entries):
-        raise RunError(
-            "The table recours_custody_head was changed, so that no document can be recorded: its sequence is no place in "
-            "the chain. 'recours verify' shows the last record; see docs/evidence.md for how to put the row back."
-        )
-    added = [
-        {
-            "sequence": record.sequence,
-            "claim_id": record.claim_id,
-            "entry": record.text,
-            "previous": record.previous,
-            "hash": record.hash,
-        }
-        for record in links(Head(*head), entries)
-    ]
-    if connection.dialect.name == "sqlite":
-        connection.execute(_ADD, added)
-        connection.execute(_MOVE, {name: added[-1][name] for name in ("sequence", "hash")})
-    else:
-        connection.execute(_ADD_AND_MOVE, added)
+    id: int
+    claim_id: int
+    reference: str | None
+    path: str
+    sha256: str
+    size: int
+
+    @property
+    def claim(self) -> str:
+        return self.reference or f"id {self.claim_id}"
+
+
+def note_erased(connection: Connection, files: Sequence[tuple[str, str]], by: str, at: datetime) -> None:
+    """Keep that files (path and SHA-256) are erased, in the transaction that forgets them: the next manifest says so."""
+    rows = [{"path": path, "sha256": sha256, "by": by, "erased_at": at} for path, sha256 in files]
+    if rows:
+        connection.execute(insert(erasures), rows)
 
 
 @dataclass(frozen=True)
 class DatabaseCustody:
-    """The chain of one database, and the files that its rows name, to be verified: see `recours.operations.verify`."""
+    """The manifests of one database. `folder`: of the documents."""
 
     database: Database
+    folder: Path
 
-    def head(self) -> Head | None:
+    def last(self) -> Manifest | None:
         with self.database.read() as connection:
-            row = connection.execute(_HEAD).first()
-        return Head(*row) if row else None
+            row = connection.execute(_LAST).first()
+        return Manifest(*row) if row else None
 
-    def end(self) -> tuple[Head | None, int]:
-        """The same, with the place of the last record, as they are at one time; 0: there is none."""
-        last = select(func.coalesce(func.max(_k.sequence), 0)).scalar_subquery()
-        row = select(last, _h.sequence, _h.hash).select_from(
-            select(literal(1).label("id")).subquery("one").outerjoin(custody_head, _h.id == 1)
-        )
-        with self.database.read() as connection:
-            place, sequence, digest = connection.execute(row).one()
-        return (None if sequence is None else Head(sequence, digest)), place
+    def add(
+        self, run_id: str, now: datetime, write: Callable[[str, bytes], str]
+    ) -> tuple[Manifest, int] | None:
+        """Name up to PORTION files that no manifest names, in a new one; also how many those are. None: there are none.
 
-    def records(self, after: int | None) -> Iterator[Record]:
-        """The chain after that record (None: from its beginning), a part at a time in memory."""
-        while True:
-            query = select(*_RECORD).order_by(_k.sequence).limit(_AT_ONCE)
-            with self.database.read() as connection:
-                rows = connection.execute(query if after is None else query.where(_k.sequence > after)).all()
-            yield from (Record(*row) for row in rows)
-            if len(rows) < _AT_ONCE:
-                return
-            after = rows[-1].sequence
-
-    def record(self, sequence: int) -> Record | None:
-        with self.database.read() as connection:
-            row = connection.execute(select(*_RECORD).where(_k.sequence == sequence)).first()
-        return Record(*row) if row else None
-
-    def claims(self) -> Iterator[Sequence[int]]:
-        """The ids of all claims that have records or files, some at a time."""
-        with_file = _a.document_sha256.is_not(None)
-        queries = [select(_k.claim_id), select(_a.claim_id).where(with_file), select(evidence.c.claim_id)]
-        while True:
-            parts = [query.distinct().order_by("claim_id").limit(_AT_ONCE).subquery() for query in queries]
-            both = union(*(select(part.c.claim_id) for part in parts)).subquery()
-            first = select(both.c.claim_id).order_by(both.c.claim_id).limit(_AT_ONCE)
-            with self.database.read() as connection:
-                ids = list(connection.scalars(first))
-            if not ids:
-                return
-            yield ids
-            queries = [
-                select(_k.claim_id).where(_k.claim_id > ids[-1]),
-                select(_a.claim_id).where(with_file, _a.claim_id > ids[-1]),
-                select(evidence.c.claim_id).where(evidence.c.claim_id > ids[-1]),
-            ]
-
-    def of_claims(self, ids: Collection[int]) -> dict[int, tuple[list[Record], list[FileRow]]]:
-        """The records and the files of these claims, by their ids."""
-        found: dict[int, tuple[list[Record], list[FileRow]]] = {claim_id: ([], []) for claim_id in ids}
-        records = select(*_RECORD).where(_k.claim_id.in_(ids)).order_by(_k.sequence)
-        with self.database.read() as connection:
-            for sequence, claim_id, *rest in connection.execute(records):
-                found[claim_id][0].append(Record(sequence, claim_id, *rest))
-            for query in (_of_attempts(), _of_pieces()):
-                for row in connection.execute(query, {"of_claims": ids}).mappings():
-                    found[row["claim_id"]][1].append(_file_row(row))
-        return found
-
-    def stamps(self) -> list[Stamp]:
-        """What a time-stamping authority confirmed, the oldest first; a token that cannot be read is empty."""
-        query = select(*_STAMP).order_by(_t.day)
-        with self.database.read() as connection:
-            return [_stamp(*row) for row in connection.execute(query)]
-
-
-# What a row says of a file, by the keys of a record's text.
-def _of_attempts() -> Select[Any]:
-    """The files that attempts name."""
-    columns = {
-        "path": _a.document_path,
-        "sha256": _a.document_sha256,
-        "size": _a.document_size,
-        "media_type": _a.document_type,
-        "source": _a.document_source,
-        "called_at": _a.started_at,
-    }
-    return _files(attempts, columns).where(_a.document_sha256.is_not(None))
-
-
-def _of_pieces() -> Select[Any]:
-    names = ("path", "sha256", "size", "media_type", "source", "kind")
-    is_refused = evidence.c.refused.is_not(None).label("is_refused")
-    return _files(
-        evidence,
-        {name: evidence.c[name] for name in names} | {"at": evidence.c.obtained_at, "is_refused": is_refused},
-    )
-
-
-def _files(table: Table, columns: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
-    c = table.c
-    return (
-        select(
-            c.claim_id,
-            c.carrier,
-            c.tracking_number.label("number"),
-            c.run_id,
-            *(column.label(name) for name, column in columns.items()),
-            claims.c.claim_reference.label("reference"),
-        )
-        .outerjoin(claims, claims.c.id == c.claim_id)
-        .where(c.claim_id.in_(bindparam("of_claims", expanding=True)))
-        .order_by(c.id)
-    )
-
-
-def _file_row(row: RowMapping) -> FileRow:
-    beside = ("claim_id", "reference", "path", "sha256", "is_refused")
-    facts = {name: value for name, value in row.items() if name not in beside}
-    facts |= {name: facts[name] and shown_time(facts[name]) for name in ("at", "called_at") if name in facts}
-    return FileRow(
-        row["reference"] or f"id {row['claim_id']}",
-        row["path"] or "",
-        row["sha256"],
-        facts,
-        row.get("is_refused"),
-    )
-
-
-def _stamp(
-    day: str, sequence: int, digest: str, nonce: str, token: str, stamped_at: datetime | None, url: str
-) -> Stamp:
-    try:
-        found, number = b64decode(token, validate=True), int(nonce)
-    except ValueError:
-        found, number = b"", 0
-    return Stamp(day, sequence, digest, number, found, stamped_at or _UNREADABLE, url)
-
-
-@dataclass(frozen=True)
-class DatabaseTimestamps:
-    """The timestamps of one database's chain: one a day, by one process at a time."""
-
-    database: Database
-
-    def to_be_stamped(self, day: str) -> Head | None:
-        """The end of the chain, if it is not stamped yet and no stamp was made on that day.
-
-        A stamp of a later day was made by a clock that was wrong: it ends nothing.
+        `write` takes the name and the content, keeps them durably and returns the SHA-256. A process that dies after it
+        leaves a file that no row names, and the next one names the same files. Raises DatabaseError, and what `write` does.
         """
-        done = select(_t.day).where(or_(_t.day == day, _t.hash == bindparam("of_head"))).limit(1)
         with self.database.read() as connection:
-            head = connection.execute(_HEAD).first()
-            if head is None or head.sequence == 0:
+            if not connection.scalar(_HAS_NEW):
                 return None
-            is_done = connection.execute(done, {"of_head": head.hash}).first() is not None
-        return None if is_done else Head(*head)
+        with self.database.write(durable=True) as connection:
+            if not self.database.is_sqlite:
+                connection.execute(_LOCK)
+            files = connection.execute(_NEW_FILES).all()
+            erasures = connection.execute(_NEW_ERASURES).all()
+            if not (files or erasures):
+                return None
+            last = connection.execute(_LAST).first()
+            number = last.id + 1 if last else 1
+            previous = last.sha256 if last else NOTHING_BEFORE
+            content = manifest_text(number, run_id, now, previous, self._lines(files), self._lines(erasures))
+            name = manifest_name(number, run_id, now)
+            sha256 = write(name, content.encode())
+            row = {"id": number, "run_id": run_id, "written_at": now, "path": name, "sha256": sha256}
+            connection.execute(insert(manifests), row)
+            for statement, rows in ((_NAME_FILES, files), (_NAME_ERASURES, erasures)):
+                if rows:
+                    connection.execute(statement, {"ids": [row.id for row in rows], "of": number})
+        return Manifest(number, name, sha256), len(files)
 
-    def lease(self, holder: str, until: datetime, now: datetime) -> bool:
-        return lease_name(self.database, _STAMPING, holder, until, now)
+    def _lines(self, rows: Sequence[Any]) -> Iterator[ManifestFile]:
+        return (manifest_file(row.sha256, row.path, self.folder) for row in rows)
 
-    def release(self, holder: str) -> None:
-        release_name(self.database, _STAMPING, holder)
-
-    def add(self, stamp: Stamp) -> None:
-        """Keep it, unless the day has one already."""
-        row = {
-            "day": stamp.day,
-            "sequence": stamp.sequence,
-            "hash": stamp.hash,
-            "nonce": str(stamp.nonce),
-            "token": b64encode(stamp.token).decode(),
-            "stamped_at": stamp.stamped_at,
-            "url": stamp.url,
-        }
+    def set_stamp(self, manifest: Manifest, at: datetime) -> None:
+        """Keep that a manifest has its timestamp."""
         with self.database.write() as connection:
-            adding = insert_into(timestamps, connection.dialect.name).values(row)
-            connection.execute(adding.on_conflict_do_nothing())
+            connection.execute(update(manifests).where(_m.id == manifest.number).values(stamped_at=at))
+
+    # ---------------------------------------------------------------- to be verified
+
+    def manifests(self) -> Iterator[Manifest]:
+        """All of them in their order, those that are added meanwhile too."""
+        page: Sequence[Any] = ()
+        while True:
+            after = _m.id > page[-1].id if page else _m.id.is_not(None)
+            with self.database.read() as connection:
+                page = connection.execute(MANIFEST.where(after).order_by(_m.id).limit(_PAGE)).all()
+            yield from (Manifest(*row) for row in page)
+            if len(page) < _PAGE:
+                return
+
+    def files(self, manifest: int | None) -> Iterator[EvidenceFile]:
+        """The files that a manifest is to name; None: those that no manifest names yet."""
+        return self._pages(_v.manifest_id.is_(None) if manifest is None else _v.manifest_id == manifest)
+
+    def files_of(self, claim_ids: Collection[int]) -> dict[int | None, list[EvidenceFile]]:
+        """The files of these claims, by the number of the manifest."""
+        files: dict[int | None, list[EvidenceFile]] = defaultdict(list)
+        query = _files(_v.claim_id.in_(claim_ids)).add_columns(_v.manifest_id)
+        with self.database.read() as connection:
+            for *facts, manifest in connection.execute(query):
+                files[manifest].append(EvidenceFile(*facts))
+        return files
+
+    def files_of_no_manifest(self) -> Iterator[EvidenceFile]:
+        """Those whose manifest is not on record."""
+        return self._pages(_v.manifest_id.is_not(None), ~exists().where(_m.id == _v.manifest_id))
+
+    def _pages(self, *which: ColumnElement[bool]) -> Iterator[EvidenceFile]:
+        last = None
+        while True:
+            query = _files(*which) if last is None else _files(*which, _v.id > last)
+            with self.database.read() as connection:
+                page = [EvidenceFile(*row) for row in connection.execute(query.limit(_PAGE))]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            last = page[-1].id
+
+    def is_on_record(self, file: EvidenceFile) -> bool:
+        """Tell whether the row is still there: a file is erased before its row."""
+        with self.database.read() as connection:
+            return connection.scalar(select(_v.id).where(_v.id == file.id)) is not None
+
+    def erasures(self, manifest: int) -> list[ManifestFile]:
+        """The erased files that a manifest is to name."""
+        query = select(_e.sha256, _e.path).where(_e.manifest_id == manifest)
+        with self.database.read() as connection:
+            return [manifest_file(*row, self.folder) for row in connection.execute(query)]
+
+    def erased_or_moved(self, files: Collection[ManifestFile]) -> set[ManifestFile]:
+        """Those of them that were erased since, or that a later manifest names under another name."""
+        explained: set[ManifestFile] = set()
+        ordered = sorted(files)
+        for first in range(0, len(ordered), _PAGE):
+            part = ordered[first : first + _PAGE]
+            digests = {file.sha256 for file in part}
+            with self.database.read() as connection:
+                erased = connection.execute(select(_e.sha256, _e.path).where(_e.sha256.in_(digests)))
+                explained |= {manifest_file(*row, self.folder) for row in erased} & set(part)
+                if left := digests - {file.sha256 for file in explained}:
+                    rows = connection.execute(select(_v.sha256, _v.path).where(_v.sha256.in_(left)))
+                    moved = {(row.sha256, Path(row.path).name) for row in rows}
+                    explained |= {file for file in part if (file.sha256, Path(file.name).name) in moved}
+        return explained
+
+
+def _files(*which: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(_v.id, _v.claim_id, claims.c.claim_reference, _v.path, _v.sha256, _v.size)
+        .outerjoin(claims, claims.c.id == _v.claim_id)
+        .where(*which)
+        .order_by(_v.id)
+    )

@@ -6,13 +6,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, select
+from sqlalchemy import Connection, case, delete, exists, func, select
 
 from recours.core.claim import Claim
-from recours.core.custody import CustodyEntry, CustodyEvent
 from recours.core.outcome import StoredDocument
 from recours.core.text import clean
-from recours.database.custody import append
+from recours.database.custody import note_erased
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
 from recours.database.lenient_reader import delivery_columns
@@ -62,34 +61,6 @@ def add_evidence(connection: Connection, rows: Sequence[dict[str, Any]]) -> None
         connection.execute(_insert(connection.dialect.name), rows)
 
 
-def custody_entry(
-    what: CustodyEvent,
-    at: datetime,
-    by: str,
-    claim: Claim,
-    document: StoredDocument,
-    run_id: str | None = None,
-    called_at: datetime | None = None,
-) -> CustodyEntry:
-    """What the chain of custody says of a piece that has a row."""
-    return CustodyEntry(
-        what,
-        at,
-        by,
-        claim.id,
-        claim.reference,
-        claim.carrier or claim.carrier_name,
-        clean(claim.number or "", LONGEST_NUMBER),
-        document.sha256,
-        document.size,
-        document.media_type,
-        document.kind,
-        document.source,
-        run_id,
-        called_at,
-    )
-
-
 def forget_refused(
     database: Database, before: datetime, erase: Callable[[str, str], str | None], now: datetime
 ) -> int:
@@ -106,27 +77,10 @@ def forget_refused(
     erased = [row.id for row in found if erase(row.path, row.sha256) is None]
     if not erased:
         return 0
-    facts = _v.claim_id, _v.carrier, _v.tracking_number, _v.sha256, _v.size
-    forget = delete(evidence).where(_v.id.in_(erased), *old).returning(*facts)
+    forget = delete(evidence).where(_v.id.in_(erased), *old).returning(_v.path, _v.sha256)
     with database.write() as connection:
-        gone = connection.execute(forget).all()
-        append(
-            connection,
-            [
-                CustodyEntry(
-                    CustodyEvent.ERASED,
-                    now,
-                    "90 days",
-                    row.claim_id,
-                    "",
-                    row.carrier,
-                    row.tracking_number,
-                    row.sha256,
-                    row.size,
-                )
-                for row in gone
-            ],
-        )
+        gone = [(row.path, row.sha256) for row in connection.execute(forget)]
+        note_erased(connection, gone, "90 days", now)
     return len(gone)
 
 
@@ -138,4 +92,6 @@ def _insert(dialect: str) -> Any:
         for column in evidence.columns
         if column.name not in ("id", *_KEY)
     }
+    # Its manifest names the path, too.
+    anew["manifest_id"] = case((_v.path == statement.excluded.path, _v.manifest_id))
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=anew)

@@ -23,9 +23,8 @@ from sqlalchemy import (
 )
 
 from recours.core.claim import Stage
-from recours.core.custody import CustodyEntry, CustodyEvent
 from recours.core.mail import MailState
-from recours.database.custody import append
+from recours.database.custody import note_erased
 from recours.database.engine import Database
 from recours.database.predicates import at_stage, const, is_ours
 from recours.database.rows import free, unedited
@@ -55,20 +54,8 @@ _OLD_ATTEMPT = (
     _a.document_path,
     _a.document_sha256,
     func.coalesce(_a.document_size, 0),
-    _a.carrier,
-    _a.tracking_number,
-    _c.claim_reference,
 )
-_OLD_PIECE = (
-    _v.id,
-    _v.claim_id,
-    _v.path,
-    _v.sha256,
-    _v.size,
-    _v.carrier,
-    _v.tracking_number,
-    _c.claim_reference,
-)
+_OLD_PIECE = (_v.id, _v.claim_id, _v.path, _v.sha256, _v.size)
 
 _ENDED = tuple(
     state for state in MailState if state not in (MailState.READY, MailState.HELD, MailState.SENDING)
@@ -193,20 +180,8 @@ class DatabasePast:
                 connection.execute(_NO_EVIDENCE, paths)
             connection.execute(delete(table).where(table.c.id.in_([attempt.id for attempt in gone])))
             connection.execute(update(claims).where(*mine).values(pod_lease_token=None, pod_lease_until=None))
-            append(connection, [self._erased(attempt, now) for attempt in erased])
-
-    def _erased(self, attempt: OldAttempt, now: datetime) -> CustodyEntry:
-        return CustodyEntry(
-            CustodyEvent.ERASED,
-            now,
-            self.by,
-            attempt.claim_id,
-            attempt.reference or "",
-            attempt.carrier,
-            attempt.number,
-            attempt.document_sha256 or "",
-            attempt.document_size,
-        )
+            files = [(one.document_path or "", one.document_sha256 or "") for one in erased]
+            note_erased(connection, list(dict.fromkeys(files)), self.by, now)
 
     # ---------------------------------------------------------------- what else names people
 

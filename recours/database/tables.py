@@ -228,7 +228,9 @@ evidence = Table(
     Column("delivered_day", Text),
     Column("place", Text),
     Column("by", Text),  # who attached it by hand; NULL: recours obtained it
+    Column("manifest_id", KEY),  # that names the file; NULL: the next one will
     UniqueConstraint("claim_id", "sha256", name="uq_recours_evidence"),
+    Index("ix_recours_evidence_manifest", "manifest_id", "id"),
 )
 _partial_index("ix_recours_evidence_refused", [evidence.c.obtained_at], evidence.c.refused.is_not(None))
 
@@ -413,36 +415,29 @@ leases = Table(
     Column("held_until", Utc, nullable=False),
 )
 
-# The chain of custody: see `recours.core.custody`. No record is ever changed or deleted.
-custody = Table(
-    "recours_custody",
+# Each names files of evidence that were stored or erased, and the manifest before: see `recours.core.custody`.
+manifests = Table(
+    "recours_manifests",
     metadata,
-    Column("sequence", KEY, primary_key=True, autoincrement=False),
-    Column("claim_id", KEY, nullable=False),
-    Column("entry", Text, nullable=False),
-    Column("previous", String(64), nullable=False, unique=True),  # two records cannot follow the same one
-    Column("hash", String(64), nullable=False),
-    Index("ix_recours_custody_claim", "claim_id", "sequence"),
+    Column("id", KEY, primary_key=True, autoincrement=False),  # 1, 2, 3, …
+    Column("run_id", String(32), nullable=False),  # of the run that wrote it, or `attach` or `prune`
+    Column("written_at", Utc, nullable=False),
+    Column("path", Text, nullable=False),  # below the folder of documents
+    Column("sha256", String(64), nullable=False),
+    Column("stamped_at", Utc),  # by the authority's clock; NULL: it has no timestamp
 )
-# What the chain ends with. One row, whose id is 1: those who add to the chain lock it.
-custody_head = Table(
-    "recours_custody_head",
+# Files of evidence that were erased.
+erasures = Table(
+    "recours_erasures",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("sequence", KEY, nullable=False),
-    Column("hash", String(64), nullable=False),
-)
-# What a time-stamping authority said of the chain, once a day.
-timestamps = Table(
-    "recours_timestamps",
-    metadata,
-    Column("day", String(10), primary_key=True),  # the day (UTC) whose last record it is, as an ISO date
-    Column("sequence", KEY, nullable=False),
-    Column("hash", String(64), nullable=False),
-    Column("nonce", String(40), nullable=False),
-    Column("token", Text, nullable=False),  # RFC 3161's answer, in base64
-    Column("stamped_at", Utc, nullable=False),  # by the authority's clock
-    Column("url", Text, nullable=False),
+    Column("id", KEY, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("erased_at", Utc, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("manifest_id", KEY),  # that says so; NULL: the next one will
+    Index("ix_recours_erasures_manifest", "manifest_id", "id"),
+    Index("ix_recours_erasures_sha256", "sha256"),
 )
 
 # The service's own, as far as mails need them.

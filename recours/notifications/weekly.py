@@ -84,8 +84,8 @@ def _figures(
         proofs = texts.counted("proofs", brought.proofs, calls=numbers.number(brought.calls))
         secured = texts("secured", money=money) if money else ""
         yield texts("returns", carrier=_name(brought.carrier, catalog)), proofs + secured
-    if (end := report.custody) and end.sequence:
-        yield texts("custody"), texts("custody_is", sequence=end.sequence, hash=end.hash)
+    if last := report.manifest:
+        yield texts("manifest"), texts("manifest_is", name=last.name, sha256=last.sha256)
 
 
 def _waiting(
@@ -116,8 +116,8 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "returns": "Calls to {carrier}",
         "proofs": "{count} proof{s} with {calls} calls",
         "secured": "; amounts in dispute secured: {money}",
-        "custody": "Chain of custody",
-        "custody_is": "the last record is {sequence}, its hash {hash}. Keep this mail: it shows later that nothing up to there was written anew.",
+        "manifest": "Last manifest",
+        "manifest_is": "{name}, SHA-256 {sha256}. Keep this e-mail: it proves later that no document up to then was changed.",
         "waiting": "Waiting",
         "unknown": "(not known)",
         "backlog": "{due} due, {waiting} waiting, {settled} to correct, {given_up} given up",
@@ -137,8 +137,8 @@ REPORT_TEXTS: dict[str, dict[str, Any]] = {
         "returns": "Appels à {carrier}",
         "proofs": "{count} preuve{s} pour {calls} appels",
         "secured": " ; montants en litige couverts : {money}",
-        "custody": "Chaîne de conservation",
-        "custody_is": "le dernier enregistrement est le n° {sequence}, son empreinte {hash}. Conservez ce courrier : il prouvera que rien n'a été réécrit jusque-là.",
+        "manifest": "Dernier manifeste",
+        "manifest_is": "{name}, SHA-256 {sha256}. Conservez ce courriel : il prouvera qu'aucun document n'a été modifié jusque-là.",
         "waiting": "En attente",
         "unknown": "(inconnu)",
         "backlog": "{due} à traiter, {waiting} en attente, {settled} à corriger, {given_up} abandonnés",

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from recours.core.custody import Head
 from recours.core.errors import REFUSED_KINDS, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
@@ -180,17 +179,6 @@ def rights(missing: Sequence[str], sql: Sequence[str], *, optional: bool) -> Che
     if optional:
         return remark(RIGHTS, f"{shown}; claims are fetched, but mails are not sent or not copied", remedy)
     return fault(RIGHTS, f"{shown}; no run can work", remedy)
-
-
-def custody(head: Head | None, last: int) -> CheckResult:
-    """Whether the chain of custody ends where it should. `last`: the place of its last record, 0: it has none."""
-    name = "chain of custody"
-    if head is None or head.sequence != last:
-        end = "is not on record" if head is None else f"should be record {head.sequence}"
-        return fault(
-            name, f"its end {end}, and the last one there is {last}", "recours verify; see docs/evidence.md"
-        )
-    return ok(name, f"{plural(last, 'record')}; recours verify reads them all")
 
 
 def granting(sql: Sequence[str]) -> str:

@@ -57,9 +57,6 @@ class OldAttempt:
     document_path: str | None
     document_sha256: str | None
     document_size: int = 0
-    carrier: str = ""
-    number: str = ""
-    reference: str | None = None  # None: the service has deleted the claim
     is_shared: bool = False  # a later attempt brought the very same document: its file stays
 
 
@@ -89,7 +86,7 @@ class Past(Protocol):
     def forget(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
         """Delete the attempts that are `gone`, say in their claims that there is no document, and release all claims.
 
-        The chain of custody keeps that their files were erased.
+        The next manifest says that their files were erased.
         """
 
     def forget_deliveries(self, before: datetime, now: datetime) -> int:

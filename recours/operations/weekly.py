@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from recours.core.custody import Head
+from recours.core.custody import Manifest
 from recours.core.mail import week_label
 from recours.operations.records import Records
 from recours.operations.returns import CallReturn, call_returns
@@ -54,7 +54,7 @@ class WeekReport:
     before: Rate  # of the week before
     returns: Sequence[CallReturn] = ()
     has_run: bool = True  # in the week, or before it
-    custody: Head | None = None  # the end of the chain of custody
+    manifest: Manifest | None = None  # the last one
 
     @property
     def has_something_to_tell(self) -> bool:
@@ -62,7 +62,7 @@ class WeekReport:
         return self.has_run or self.success.all != Rate()
 
 
-def report(week: Week, now: Overview, records: Records, custody: Head | None = None) -> WeekReport:
+def report(week: Week, now: Overview, records: Records, manifest: Manifest | None = None) -> WeekReport:
     before = week.before(1)
     return WeekReport(
         week,
@@ -71,5 +71,5 @@ def report(week: Week, now: Overview, records: Records, custody: Head | None = N
         success_of(records.tallies(before.days, week.zone), before.days).all,
         call_returns(records.spent(week.start, week.end)),
         bool(records.runs(most=1, until=week.end)),
-        custody,
+        manifest,
     )

@@ -418,13 +418,6 @@ class Enrolment(Protocol):
         """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
 
 
-class Timestamps(Protocol):
-    """A third party's word that the chain of custody was there at a time."""
-
-    def stamp(self, now: datetime) -> None:
-        """Have the chain stamped, once a day. Raises RunError; the authority's fault is logged."""
-
-
 class Journal(Protocol):
     """The record of runs, and the outbox of events."""
 
@@ -473,4 +466,5 @@ class Dependencies:
     policy: Policy
     post: Post | None = None
     enrolment: Enrolment | None = None
-    timestamps: Timestamps | None = None  # None: nothing is stamped
+    # Names new files in a manifest; asks whether there is time for another. What fails is logged.
+    write_manifests: Callable[[Callable[[], bool]], None] = lambda _: None

@@ -229,16 +229,15 @@ class Worker(ABC):
         self._unknown.mention()
 
     def tidy(self, *, longest: timedelta | None = None) -> None:
-        """What is not urgent: say which claims are set aside, adopt those that were exhausted before, have the chain of custody stamped.
+        """What is not urgent: name new files in a manifest, say which claims are set aside, adopt those that were exhausted before.
 
         For `longest`; by default for what is left of the run. Raises RunError.
         """
         if longest is not None:
             self._end_after(longest)
+        self.deps.write_manifests(self.may_go_on)
         self._mention_set_aside()
         self._adopt_exhausted()
-        if self.deps.timestamps:
-            self.deps.timestamps.stamp(self.deps.clock.now())
 
     def close(self) -> Report:
         """End the run: send the mails, write the summary, and record what was done."""

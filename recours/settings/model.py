@@ -230,7 +230,7 @@ def ping_url(text: str) -> str:
 
 
 def tsa_url(text: str) -> str:
-    """The URL of a time-stamping authority, or nothing. Plain http will do: what it answers is signed."""
+    """The URL of a timestamping authority, or nothing. Plain http will do: what it answers is signed."""
     if not text:
         return text
     web_address(re.sub(r"^http:", "https:", text), "http://host/path or https://host/path")
@@ -404,7 +404,7 @@ class Settings:
     # To what is made in these folders, and to the embedded database.
     access: Access = _set_by(SHARED_GROUP, "", then(group, Access), "a group that may read documents, logs and the embedded database; if it is not set, only the user of the jobs may")
     log_max_bytes: int = _set_by("RECOURS_LOG_MAX_MB", "5", megabytes(0.01, 1000), "the size at which a log file is rotated")
-    tsa_url: str = _set_by("RECOURS_TSA_URL", "", tsa_url, "a time-stamping authority (RFC 3161) that confirms the chain of custody once a day")
+    tsa_url: str = _set_by("RECOURS_TSA_URL", "", tsa_url, "a timestamping authority (RFC 3161) that confirms each run's manifest of documents")
     tsa_certificate: Path | None = _set_by("RECOURS_TSA_CERT", "", then(line, lambda text: path(text) if text else None), "a file with the authority's root certificate in PEM, by which 'recours verify' verifies its signatures")
     # The first seals the credentials of clients in the database, any opens them.
     accounts_keys: tuple[str, ...] = _set_by("RECOURS_ACCOUNTS_KEY", "", sealing_keys, "the key that seals clients' credentials in the database; older keys follow it, between commas", secret=True)

@@ -9,6 +9,7 @@ from recours.core.text import clean
 from recours.documents.by_hand import appraise_file, read_file
 from recours.documents.store import DocumentStore
 from recours.operations import attach
+from recours.wiring.custody import write_manifests
 from recours.wiring.operations import Operations
 
 WORKER = "attach"  # in the record of attempts
@@ -34,4 +35,6 @@ def attach_file(operations: Operations, wanted: attach.Attachment) -> attach.Att
         policy=operations.settings.policy,
         token=uuid.uuid4().hex,
     )
-    return attach.attach(wanted, deps, operations.clock.now())
+    attached = attach.attach(wanted, deps, operations.clock.now())
+    write_manifests(operations.settings, operations.database, WORKER, operations.clock)
+    return attached

@@ -103,8 +103,11 @@ class MailService:
 
         settings, database = self._settings, self.outbox.database
         operations = operations_over(settings, database, self._schema, self.clock)
-        week, head = Week(monday, settings.policy.zone), DatabaseCustody(database).head()
-        return report(week, operations.overview(days=1), operations.records, head)
+        week, manifest = (
+            Week(monday, settings.policy.zone),
+            DatabaseCustody(database, settings.pod_dir).last(),
+        )
+        return report(week, operations.overview(days=1), operations.records, manifest)
 
     def rendered(self, report: "WeekReport", language: str) -> "Rendered":
         from recours.notifications.weekly import render_report  # noqa: PLC0415 (needed once a week)

@@ -12,17 +12,17 @@ from recours.core.errors import RunError
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.database.claims import ClaimRepository
-from recours.database.custody import DatabaseTimestamps
 from recours.database.engine import Database
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
 from recours.documents.store import DocumentStore, erase
 from recours.logs import local, run_log
-from recours.runs.ports import Clock, Dependencies, Timestamps
+from recours.runs.ports import Clock, Dependencies
 from recours.runs.worker import Options, Worker
 from recours.settings.model import Settings
 from recours.wiring.accounts import Accounts
 from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
+from recours.wiring.custody import write_manifests
 from recours.wiring.databases import Opened, enrolment_of, policy_of
 from recours.wiring.mail import MailService
 
@@ -69,19 +69,10 @@ def make_worker(
         if mails
         else None,
         enrolment=enrolment_of(settings, database, columns),
-        timestamps=_timestamps(settings, database, token or run_id),
+        write_manifests=partial(write_manifests, settings, database, run_id, clock),
     )
     options = replace(options, carrier_concurrency=settings.carrier_concurrency)
     return kind(deps, catalog, options, run_id, local, token, prefix)
-
-
-def _timestamps(settings: Settings, database: Database, holder: str) -> Timestamps | None:
-    if not settings.tsa_url:
-        return None
-    from recours.timestamps import DailyTimestamps  # noqa: PLC0415 (brings the HTTP library)
-
-    store = DatabaseTimestamps(database)
-    return DailyTimestamps(store, settings.tsa_url, settings.tsa_certificate, holder)
 
 
 def make_journal(settings: Settings, database: Database) -> RunJournal:

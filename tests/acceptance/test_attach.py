@@ -1,7 +1,6 @@
 """`recours attach` and `recours.attach`: proofs that a person has, by real commands on real databases."""
 
 import io
-import json
 import os
 import subprocess
 import sys
@@ -97,9 +96,7 @@ def test_an_attached_proof_counts_like_one_that_was_fetched(
     assert (source, kind) == ("by hand", "letter")
     assert who
     assert service.sql('SELECT what, "by" FROM recours_changes') == [("attached", who)]
-    assert [json.loads(entry)["what"] for (entry,) in service.sql("SELECT entry FROM recours_custody")] == [
-        "attached"
-    ]
+    assert service.sql("SELECT run_id FROM recours_manifests") == [("attach",)]
     assert service.sql("SELECT event, audience, told FROM recours_events") == [
         ("pod_retrieved", "client", None)
     ]
@@ -401,7 +398,7 @@ def test_of_several_people_at_the_same_time_each_file_is_recorded_once(
     assert len(kept) == len(files)
     assert (facts(service, reference)["pod_url"],) in kept
     assert count(service, "recours_events") == 1
-    assert count(service, "recours_custody") == len(files)
+    assert service.sql("SELECT count(*) FROM recours_evidence WHERE manifest_id IS NULL") == [(0,)]
     assert person.types("verify").returncode == 0
 
 
@@ -461,9 +458,8 @@ def test_a_kill_loses_nothing_and_doubles_nothing(
         person.does("attach", reference, path)
     assert facts(service, reference)["pod_fetch_status"] == "success"
     assert [
-        count(service, f"recours_{table}")
-        for table in ("evidence", "attempts", "changes", "custody", "events")
-    ] == [1] * 5
+        count(service, f"recours_{table}") for table in ("evidence", "attempts", "changes", "events")
+    ] == [1] * 4
     assert len(list((service.folder / "data" / "pods").rglob("*.pdf"))) == 1
     assert person.types("verify").returncode == 0
 

@@ -1,27 +1,26 @@
-"""Timestamps of the chain of custody, by an authority that is `openssl ts` behind a server."""
+"""Timestamps of manifests, by an authority that is `openssl ts` behind a server."""
 
-import hashlib
+import re
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from recours.core.custody import Stamp
-from recours.operations.verify import TokenError
 from recours.sandbox import Scenario
-from recours.timestamps import read_roots, request_token, verify_token
+from recours.timestamps import TokenError, read_roots, request_token, verify_token
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
-from tests.fakes.tsa import NEEDS_OPENSSL, Authority, authority_in, make_authority, openssl
+from tests.fakes.tsa import NEEDS_OPENSSL, Authority, authority_in, make_authority
+from tests.unit.manual.pages import text_of
 
 pytestmark = NEEDS_OPENSSL
-HASH = hashlib.sha256(b"a record").hexdigest()
+CONTENT = b"a manifest"
 WRONG = {
     "another nonce": "the token answers another request: its nonce differs",
-    "another imprint": "the token is for another hash",
     "endless": "sent more than",
     "slow": "did not (finish its )?answer in time",
     "garbage": "the answer is no timestamp",
@@ -50,45 +49,34 @@ def root(authority: Authority) -> Path:
     return authority.folder / "root.pem"
 
 
-def test_a_right_token(authority: Authority, root: Path) -> None:
-    token, nonce, made_at = request_token(authority.url, HASH)
+def test_a_right_token_proves_its_content_and_no_other(authority: Authority, root: Path) -> None:
+    token = request_token(authority.url, CONTENT)
+    made_at = verify_token(token, CONTENT, read_roots(root))
     assert abs(made_at - datetime.now(UTC)) < timedelta(seconds=30)
-    assert hashlib.sha256(HASH.encode()).digest() in authority.asked[0]
-    stamp = Stamp("2026-02-02", 1, HASH, nonce, token, made_at, authority.url)
-    assert verify_token(stamp, read_roots(root)) == verify_token(stamp, None) == made_at
-    (authority.folder / "token").write_bytes(token)
-    (authority.folder / "hash").write_text(HASH)
-    openssl(authority.folder, "ts", "-verify", "-in", "token", "-data", "hash", "-CAfile", "root.pem")
+    assert verify_token(token, CONTENT, None) == made_at
+    with pytest.raises(TokenError, match="the token is for another hash"):
+        verify_token(token, b"another", None)
 
 
 @pytest.mark.parametrize("manner", WRONG)
-def test_a_wrong_answer_is_no_timestamp(authority: Authority, manner: str) -> None:
+def test_a_wrong_answer_is_no_time_stamp(authority: Authority, manner: str) -> None:
     authority.manner = manner
     start = time.monotonic()
     with pytest.raises(TokenError, match=WRONG[manner]):
-        request_token(authority.url, HASH, patience_s=2)
+        request_token(authority.url, CONTENT, patience_s=2)
     assert time.monotonic() - start < 20
 
 
-def test_a_forged_signature_is_none_of_the_authority(authority: Authority, root: Path) -> None:
-    authority.manner = "a forged signature"
-    token, nonce, made_at = request_token(authority.url, HASH)
-    stamp = Stamp("2026-02-02", 1, HASH, nonce, token, made_at, authority.url)
+@pytest.mark.parametrize("manner", ["a forged signature", "of another authority"])
+def test_a_signature_that_is_not_the_authority_s_is_refused(
+    authority: Authority, root: Path, tmp_path: Path, manner: str
+) -> None:
+    authority.manner = manner
+    if manner == "of another authority":
+        make_authority(tmp_path / "other")
+        root = tmp_path / "other" / "root.pem"
     with pytest.raises(TokenError, match="its signature is not one of the configured authority"):
-        verify_token(stamp, read_roots(root))
-
-
-def test_the_signature_of_another_authority_is_refused(authority: Authority, tmp_path: Path) -> None:
-    make_authority(tmp_path / "other")
-    token, nonce, made_at = request_token(authority.url, HASH)
-    stamp = Stamp("2026-02-02", 1, HASH, nonce, token, made_at, authority.url)
-    with pytest.raises(TokenError, match="its signature"):
-        verify_token(stamp, read_roots(tmp_path / "other" / "root.pem"))
-
-
-def test_nobody_answers() -> None:
-    with pytest.raises(TokenError):
-        request_token("http://127.0.0.1:9/tsr", HASH, patience_s=2)
+        verify_token(request_token(authority.url, CONTENT), CONTENT, read_roots(root))
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate", None])
@@ -109,98 +97,86 @@ def stamped(service: Service, authority: Authority, root: Path) -> Service:
     return service
 
 
-def days(service: Service) -> list[tuple[Any, ...]]:
-    return service.sql("SELECT day, sequence FROM recours_timestamps ORDER BY day")
+def stamps(service: Service) -> list[bool]:
+    """Of each manifest, whether it has a timestamp."""
+    rows = service.sql("SELECT stamped_at, path FROM recours_manifests ORDER BY id")
+    for at, path in rows:
+        assert (service.settings.pod_dir / path).with_suffix(".tsr").exists() == (at is not None)
+    return [at is not None for at, _ in rows]
 
 
-def test_the_chain_is_stamped_once_a_day_if_it_has_grown(
-    stamped: Service, authority: Authority, url: str
-) -> None:
+def test_each_run_has_its_manifest_stamped(stamped: Service, authority: Authority, url: str) -> None:
     stamped.run()
     assert authority.asked == []  # there is nothing to stamp
-    stamped.add(Scenario.DELIVERED)
+    for _ in range(2):
+        stamped.add(Scenario.DELIVERED)
+        stamped.run()
     stamped.run()
-    stamped.add(Scenario.DELIVERED)
-    stamped.run()
-    assert days(stamped) == [("2026-02-02", 1)]
-    stamped.clock.advance(timedelta(days=1))
-    stamped.run()
-    stamped.clock.advance(timedelta(days=1))
-    stamped.run()
-    assert days(stamped) == [("2026-02-02", 1), ("2026-02-03", 2)]
+    assert stamps(stamped) == [True, True]
     assert len(authority.asked) == 2
-    shown = Person.of(stamped, url).does("verify")
-    assert "Timestamps: 2. Up to record 2 the chain was there on" in shown
-    assert "not verified" not in shown
+    printed = Person.of(stamped, url).does("verify")
+    assert "Timestamps: 2. Everything up to manifest 2 was there on" in printed
+    assert "not verified" not in printed
 
 
-@pytest.mark.parametrize("manner", ["HTTP 500", "a forged signature", "garbage"])
-def test_a_failure_is_a_warning_and_the_next_run_tries_again(
+@pytest.mark.parametrize("manner", ["HTTP 500", "a forged signature", "another imprint"])
+def test_a_failure_is_a_warning_and_the_next_run_stamps_the_newest_manifest(
     stamped: Service, authority: Authority, manner: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stamped.add(Scenario.DELIVERED)
     authority.manner = manner
-    assert stamped.run().exit_status == 0
-    assert days(stamped) == []
-    warned = [record.message for record in caplog.records if "No timestamp of record 1" in record.message]
-    assert len(warned) == 1
+    for _ in range(2):
+        stamped.add(Scenario.DELIVERED)
+        assert stamped.run().exit_status == 0
+    assert stamps(stamped) == [False, False]
+    warnings = [message for message in caplog.messages if "No timestamp of manifest 000001" in message]
+    assert len(warnings) == 1
     authority.manner = "right"
     assert stamped.run().exit_status == 0
-    assert days(stamped) == [("2026-02-02", 1)]
-    assert stamped.sql("SELECT count(*) FROM recours_leases") == [(0,)]
+    assert stamps(stamped) == [False, True]
 
 
-def test_a_stamp_from_the_future_does_not_end_stamping(stamped: Service) -> None:
-    """A run whose clock was years ahead made it."""
-    stamped.add(Scenario.DELIVERED)
-    stamped.run()
-    stamped.sql("UPDATE recours_timestamps SET day = '2036-02-02'")
-    stamped.add(Scenario.DELIVERED)
-    stamped.run()
-    assert days(stamped) == [("2026-02-02", 2), ("2036-02-02", 1)]
-
-
-def test_a_chain_that_was_rewritten_is_not_the_one_that_was_stamped(
+def test_a_manifest_that_was_rewritten_is_not_the_one_that_was_stamped(
     stamped: Service, authority: Authority, url: str
 ) -> None:
-    """Every hash is computed anew, and the end of the chain too: only the token knows."""
+    """Its row says the new hash: only the token knows."""
     stamped.add(Scenario.DELIVERED)
     stamped.run()
-    (entry,) = stamped.sql("SELECT entry FROM recours_custody")[0]
-    forged = entry.replace("CLM-0001", "CLM-0009")
-    digest = hashlib.sha256(f"{'0' * 64}\n{forged}".encode()).hexdigest()
-    stamped.sql("UPDATE recours_custody SET entry = ?, hash = ?", forged, digest)
-    stamped.sql("UPDATE recours_custody_head SET hash = ?", digest)
+    ((name,),) = stamped.sql("SELECT path FROM recours_manifests")
+    path = stamped.settings.pod_dir / name
+    path.write_text(path.read_text().replace("# written 2026", "# written 2025"))
+    digest = sha256(path.read_bytes()).hexdigest()
+    stamped.sql("UPDATE recours_manifests SET sha256 = ?, stamped_at = NULL", digest)
     person = Person.of(stamped, url)
     done = person.types("verify")
     assert done.returncode == 1
-    assert "Record 1 is not the one that was stamped on 2026-02-02." in done.stdout.replace(
-        "was not", "is not"
-    )
-    stamped.sql("UPDATE recours_timestamps SET hash = ?", digest)
-    assert "the token is for another hash" in person.types("verify").stdout
+    assert "The timestamp of manifest 1 proves nothing (the token is for another hash)." in done.stdout
+    path.with_suffix(".tsr").write_bytes(b"AAAA")
+    assert "the answer is no timestamp" in person.types("verify").stdout
+    path.with_suffix(".tsr").unlink()
+    stamped.sql("UPDATE recours_manifests SET stamped_at = '2026-02-02 10:00:00'")
+    assert "proves nothing" in person.types("verify").stdout
 
 
-def test_a_token_that_is_changed_in_the_database_proves_nothing(stamped: Service, url: str) -> None:
-    stamped.add(Scenario.DELIVERED)
-    stamped.run()
-    for column, value in (
-        ("token", "AAAA"),
-        ("token", "\x00!" if url.startswith("sqlite") else "!"),
-        ("nonce", "12"),
-    ):
-        stamped.sql(f"UPDATE recours_timestamps SET {column} = ?", value)
-        done = Person.of(stamped, url).types("verify")
-        assert done.returncode == 1
-        assert "timestamp of record 1 proves nothing" in done.stdout
+def test_the_lines_of_the_manual_verify_without_recours(stamped: Service, root: Path) -> None:
+    for _ in range(2):
+        stamped.add(Scenario.DELIVERED)
+        stamped.run()
+    (lines,) = re.findall(r"```text\n(cd data/pods.*?)```", text_of("docs/evidence.md"), re.DOTALL)
 
+    def verify() -> str:
+        script = lines.replace("/etc/recours/tsa-root.pem", str(root))
+        done = subprocess.run(
+            ["sh", "-c", script], cwd=stamped.folder, capture_output=True, text=True, check=False
+        )
+        return re.sub(r"Using configuration.*\n", "", done.stdout + done.stderr)
 
-def test_the_time_is_the_tokens_and_not_the_one_beside_it(stamped: Service, url: str) -> None:
-    """Else anyone who can write to the database could say since when the chain has been there."""
-    stamped.add(Scenario.DELIVERED)
-    stamped.run()
-    stamped.sql("UPDATE recours_timestamps SET stamped_at = '2020-01-01 10:00:00.000000'")
-    done = Person.of(stamped, url).types("verify")
-    assert done.returncode == 1
-    assert "not at the time beside it" in done.stdout
-    assert "the chain was there on 2020" not in done.stdout
+    ((first,), (last,)) = stamped.sql("SELECT path FROM recours_manifests ORDER BY id")
+    digest = sha256((stamped.settings.pod_dir / last).read_bytes()).hexdigest()
+    assert verify() == f"Verification: OK\nVerification: OK\nThe SHA-256 of the last manifest is {digest}\n"
+    ((path,), _) = stamped.sql("SELECT path FROM recours_evidence ORDER BY id")
+    Path(path).write_bytes(b"%PDF-1.4 another")
+    assert ": FAILED\n" in verify()
+    manifest = stamped.settings.pod_dir / first
+    manifest.write_text(manifest.read_text().replace("# written 2026", "# written 2025"))
+    assert f"{last} does not follow the one before" in verify()
+    assert "Verification: FAILED" in verify()

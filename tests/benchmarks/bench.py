@@ -21,19 +21,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from sqlalchemy import URL, Connection, event, text
+from sqlalchemy import URL, event, text
 
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG
 from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Stage
-from recours.core.custody import CustodyEntry
 from recours.core.outcome import Retrieved
 from recours.core.quota import Capability
 from recours.database.claims import ClaimRepository
-from recours.database.custody import append
 from recours.database.engine import Database, SystemClock
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.ready_claims import most_urgent
@@ -374,41 +371,6 @@ def _cpu_of_run(settings: Settings, opened: Opened) -> float:
     return spent * 1000 / calls
 
 
-def custody(folder: Path, rounds: int = 5) -> dict[str, Any]:
-    """CPU of a whole run over a hundred claims that each bring a document, against the same without what the chain takes.
-
-    The simulated carrier answers at once, so that nothing hides it. The chain adds no commit.
-    """
-    ratios: list[float] = []
-    with sandbox_process() as address:
-        example = Sandbox(port=9)
-        given = environment(folder) | example.environment() | {"CHRONOPOST_BASE_URL": address}
-        for _ in range(rounds):
-            path = new_database(folder, 0)
-            with closing(sqlite3.connect(path)) as connection:
-                connection.executemany(_INSERT_OF, _claims_of(example, "chronopost", "Chronopost"))
-                connection.commit()
-            settings = load(folder, given, CATALOG)
-            opened = open_database(settings)
-            spent: list[float] = []
-
-            def timed_append(connection: Connection, entries: Sequence[CustodyEntry]) -> None:
-                begun = time.thread_time()
-                append(connection, entries)
-                spent.append(time.thread_time() - begun)  # noqa: B023 (of this round)
-
-            with patch("recours.database.claims.append", timed_append):
-                worker = make_worker(
-                    PODRetryScheduler, settings, opened, Options(batch_size=CLAIMS_A_CARRIER)
-                )
-                begun = time.process_time()
-                assert worker.run().stats.success == CLAIMS_A_CARRIER
-                taken = time.process_time() - begun
-            ratios.append(taken / (taken - sum(spent)))
-            opened.database.close()
-    return {"ratios": ratios, "ratio": statistics.median(ratios), "bound": 1.05}
-
-
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]{400,}")
 MEGABYTE = 1_000_000
 
@@ -531,7 +493,6 @@ def main() -> None:
             "statements": statements(folder),
             "due query": due_query(folder),
             "cpu": cpu_a_call(folder),
-            "custody": custody(folder),
             "megabyte": parse_of_a_megabyte(),
             "mails": mails(folder),
         }
@@ -543,7 +504,6 @@ def main() -> None:
         _row("due query: 1,000,000 rows / 10,000 rows", figures["due query"], "query_ratio"),
         _row("all looking for due claims: the same", figures["due query"], "ratio"),
         _row("CPU of our own a call, ms, median", figures["cpu"], "median"),
-        _row("CPU of a run with the chain of custody / without it", figures["custody"], "ratio"),
         _row("parse of a 1 MB document answer, ms, the slowest", figures["megabyte"], "worst"),
         _row("CPU of a mail of 10,000, ms", figures["mails"], "a_mail"),
     ]  # fmt: skip

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,9 @@ from sqlalchemy.sql.expression import FromClause
 from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims, events, evidence, quota, quota_shares
-from recours.documents.store import examine
-from recours.operations.verify import Verification
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
+from recours.wiring.custody import Verification
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
 from tests.processes.forks import Forks
 
@@ -135,10 +133,10 @@ class Scene(ABC):
         self.check_custody()
 
     def check_custody(self) -> None:
-        """Each piece of evidence has its record in the chain, which has neither a fork nor a gap."""
-        verification = Verification(DatabaseCustody(self.database))
-        assert not list(verification.breaches(partial(examine, self.pods)))
-        assert verification.chain.count == len(self.rows(evidence))
+        """Files, rows and manifests agree, whoever was killed."""
+        verification = Verification(DatabaseCustody(self.database, self.pods))
+        assert not list(verification.problems())
+        assert verification.files == len(self.rows(evidence))
 
     def check_nothing_is_held(self, *, since: datetime | None = None) -> None:
         """No claim is in the hands of a run that is over. `since`: leases that ended before do not count."""

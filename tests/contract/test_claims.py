@@ -863,8 +863,8 @@ def test_a_successful_claim_costs_fourteen_statements_and_less_where_threads_sha
     small, large, shared = cost_of(20, threads=1), cost_of(40, threads=1), cost_of(40, threads=8)
     assert len(sandbox.calls) == 2 * 104
     # Two to lease it, three to reserve quota, one before each call, three to record it with its event, one for its
-    # evidence, three for its place in the chain of custody (two on PostgreSQL).
-    assert large - small == 20 * (14 if database.is_sqlite else 13)
+    # evidence.
+    assert large - small == 20 * 11
     # What several threads want at once is done together: how much of it depends on the processor's other work.
     assert shared < large
 

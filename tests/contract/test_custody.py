@@ -1,148 +1,130 @@
-"""The chain of custody on real databases: many processes add to it, and die at any statement, without a fork or a gap."""
+"""Manifests on real databases: of runs at once, of runs that were killed, of many files."""
 
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 
-import pytest
-from sqlalchemy import Engine, event, make_url
-from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy import insert, make_url
 
-from recours.core.custody import CustodyEntry, CustodyEvent, FileState
-from recours.database.custody import DatabaseCustody, append
-from recours.database.engine import Database, DatabaseError
-from recours.operations.verify import Verification
-from tests.conftest import claim_row
-from tests.contract.test_claims import NOW, SUCCESS, Run, rows
+from recours.core.custody import NOTHING_BEFORE, read_manifest
+from recours.database.custody import PORTION, DatabaseCustody
+from recours.database.engine import Database
+from recours.database.evidence import add_evidence, evidence_rows
+from recours.database.tables import evidence
+from recours.wiring.custody import Verification
+from tests.contract.test_claims import NOW, Run, rows
+from tests.contract.test_pieces import BLANK, LETTER, record, run
 
 SPAWN = multiprocessing.get_context("spawn")
-PROCESSES = 8
-MOST_BOUNDARIES = 60
+PROCESSES, ROUNDS = 4, 10
+__all__ = ["run"]  # a fixture
 
 
-def entry(n: int, sha256: str = "0" * 64) -> CustodyEntry:
-    return CustodyEntry(CustodyEvent.STORED, NOW, "a test", n, f"CLM-{n}", "chronopost", "X", sha256, 99)
+def keep(folder: Path) -> Callable[[str, bytes], str]:
+    def write(name: str, content: bytes) -> str:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return sha256(content).hexdigest()
+
+    return write
 
 
-def verified(database: Database) -> Verification:
-    """Whose chain is whole, and whose rows are all recorded."""
-    verification = Verification(DatabaseCustody(database))
-    assert not list(verification.breaches(lambda *_: FileState("0" * 64, 99)))
-    return verification
-
-
-def test_nothing_of_a_transaction_that_fails_is_in_the_chain(database: Database) -> None:
-    def fail() -> None:
-        with database.write() as connection:
-            append(connection, [entry(1), entry(2)])
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert verified(database).chain.count == 0
+def store(database: Database, first: int, count: int) -> None:
+    """Record files, as runs do."""
+    row = {
+        "carrier": "ups", "tracking_number": "X", "kind": "letter", "source": "a test", "obtained_at": NOW, "size": 9,
+        "media_type": "application/pdf", "shown": {},
+    }  # fmt: skip
+    numbers = range(first, first + count)
+    files = [row | {"claim_id": n, "path": f"/pods/{n}.pdf", "sha256": f"{n:064x}"} for n in numbers]
     with database.write() as connection:
-        append(connection, [entry(3), entry(4)])
-        append(connection, [])
-        append(connection, [entry(5)])
-    assert [record.content()["claim_id"] for record in DatabaseCustody(database).records(None)] == [3, 4, 5]
+        connection.execute(insert(evidence), files)
 
 
-def test_a_fork_cannot_be_written(database: Database) -> None:
-    with database.write() as connection:
-        append(connection, [entry(1)])
-    with pytest.raises(DatabaseError), database.write() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO recours_custody SELECT 2, claim_id, entry, previous, hash FROM recours_custody"
-        )
+def named(database: Database, folder: Path) -> list[list[str]]:
+    """What each manifest names. Each follows the one before."""
+    previous = NOTHING_BEFORE
+    names: list[list[str]] = []
+    for row in rows(database, "SELECT * FROM recours_manifests ORDER BY id"):
+        content = read_manifest((folder / row["path"]).read_bytes())
+        assert (content.previous, row["id"]) == (previous, len(names) + 1)
+        previous = row["sha256"]
+        names.append([file.name for file in sorted(content.files)])
+    return names
 
 
-# ---------------------------------------------------------------- many processes
-
-
-def _record_and_die(url: str, name: str, boundary: int) -> None:
-    """Lease a claim and record its document; be killed at that boundary: before or after a statement or the commit."""
-    reached = 0
-
-    def reach(*_: Any) -> None:
-        nonlocal reached
-        reached += 1
-        if reached == boundary:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    run = Run(Database(make_url(url)), name)
-    (claim,) = run.take(1)
-    event.listen(Engine, "before_cursor_execute", reach)
-    event.listen(Engine, "after_cursor_execute", reach)
-    commit: Any = DefaultDialect.do_commit
-
-    def watched_commit(dialect: DefaultDialect, connection: Any) -> None:
-        reach()
-        commit(dialect, connection)
-        reach()
-
-    DefaultDialect.do_commit = watched_commit
-    assert run.record(claim, SUCCESS)
-    print(f"{name}: all {reached} boundaries are passed")
-    os._exit(0)
-
-
-def _die_everywhere(url: str, name: str) -> None:
-    """In processes of its own, one for each boundary; the last one lives."""
-    for boundary in range(1, MOST_BOUNDARIES):
-        pid = os.fork()
-        if not pid:
-            try:
-                _record_and_die(url, f"{name}-{boundary}", boundary)
-            finally:
-                os._exit(1)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        assert status in (0, -signal.SIGKILL), status
-        if status == 0:
-            return
-    raise AssertionError("it never lived")
-
-
-@pytest.mark.full("kills of eight processes: the next test has eight that live")
-def test_eight_processes_that_die_at_every_boundary_leave_no_fork_and_no_gap(
-    url: str, database: Database, add_claims: Callable[[Database, Iterable[dict[str, Any]]], None]
-) -> None:
-    add_claims(database, [claim_row(n) for n in range(PROCESSES * MOST_BOUNDARIES)])
-    Run(database).keep()
-    processes = [SPAWN.Process(target=_die_everywhere, args=(url, f"process-{n}")) for n in range(PROCESSES)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(240)
-    assert [process.exitcode for process in processes] == [0] * PROCESSES
-    recorded = rows(database, "SELECT claim_id, run_id FROM recours_attempts ORDER BY id")
-    in_chain = [record.content() for record in DatabaseCustody(database).records(None)]
-    assert sorted((one["claim_id"], one["run_id"]) for one in in_chain) == sorted(
-        (row["claim_id"], row["run_id"]) for row in recorded
-    )
-    # One that is killed after its commit has recorded; one that is killed before has not.
-    assert PROCESSES < len(recorded) < PROCESSES * MOST_BOUNDARIES
-    assert verified(database).chain.count == len(recorded)
-
-
-def _add_many(url: str, first: int, count: int) -> None:
+def run_once(url: str, folder: Path, first: int) -> None:
     database = Database(make_url(url))
-    for n in range(count):
-        with database.write() as connection:
-            append(connection, [entry(first + n, f"{first + n:064x}") for _ in range(1 + n % 3)])
+    for n in range(ROUNDS):
+        store(database, first + n, 1)
+        DatabaseCustody(database, Path("/pods")).add(f"run-{first}", NOW, keep(folder))
     database.close()
 
 
-def test_eight_processes_at_once_make_one_chain(url: str, database: Database) -> None:
-    count = 30
-    processes = [SPAWN.Process(target=_add_many, args=(url, 1000 * n, count)) for n in range(PROCESSES)]
+def test_runs_at_once_name_each_file_once_and_their_manifests_follow_each_other(
+    url: str, database: Database, tmp_path: Path
+) -> None:
+    processes = [SPAWN.Process(target=run_once, args=(url, tmp_path, 100 * n)) for n in range(PROCESSES)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0] * PROCESSES
-    custody = DatabaseCustody(database)
-    verification = Verification(custody)
-    assert not list(verification.breaches(lambda *_: FileState(), claims=()))
-    assert verification.chain.count == PROCESSES * sum(1 + n % 3 for n in range(count))
+    assert sorted(name for names in named(database, tmp_path) for name in names) == sorted(
+        f"{100 * n + m}.pdf" for n in range(PROCESSES) for m in range(ROUNDS)
+    )
+
+
+def die_before_the_row(url: str, folder: Path) -> None:
+    def write(name: str, content: bytes) -> str:
+        keep(folder)(name, content)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return ""
+
+    DatabaseCustody(Database(make_url(url)), Path("/pods")).add("killed", NOW, write)
+
+
+def test_the_next_manifest_names_the_files_of_a_run_that_was_killed(
+    url: str, database: Database, tmp_path: Path
+) -> None:
+    store(database, 1, 3)
+    process = SPAWN.Process(target=die_before_the_row, args=(url, tmp_path))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.rglob("*.txt")] == ["000001-killed.txt"]
+    assert named(database, tmp_path) == []
+    custody = DatabaseCustody(database, Path("/pods"))
+    added = custody.add("next", NOW, keep(tmp_path))
+    assert added
+    assert added[0] == custody.last()
+    assert named(database, tmp_path) == [["1.pdf", "2.pdf", "3.pdf"]]
+    assert custody.add("next", NOW, keep(tmp_path)) is None
+
+
+def test_many_files_go_into_several_manifests(database: Database, tmp_path: Path) -> None:
+    store(database, 1, PORTION + 7)
+    custody = DatabaseCustody(database, Path("/pods"))
+    counts = [added[1] for _ in range(3) if (added := custody.add("a-run", NOW, keep(tmp_path)))]
+    assert counts == [PORTION, 7]
+    assert [len(names) for names in named(database, tmp_path)] == counts
+
+
+def test_a_file_that_came_again_is_named_again_only_if_it_lies_elsewhere(run: Run, tmp_path: Path) -> None:
+    custody = DatabaseCustody(run.database, Path("/pods"))
+    (claim,) = run.take()
+    record(run, claim, LETTER, BLANK)
+    custody.add("1", NOW, keep(tmp_path))
+    with run.database.write() as connection:
+        moved = replace(BLANK, refused=None, path="/pods/c.pdf")
+        add_evidence(connection, evidence_rows(claim, [LETTER, moved], NOW + timedelta(days=1)))
+    custody.add("2", NOW, keep(tmp_path))
+    assert named(run.database, tmp_path) == [["a.pdf", "refused/c.pdf"], ["c.pdf"]]
+    kinds = {problem.kind for problem in Verification(custody).problems()}
+    assert kinds == {"file_missing"}  # of which none was made here

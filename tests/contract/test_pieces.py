@@ -99,7 +99,7 @@ def test_nothing_is_kept_of_what_is_attached_to_a_claim_that_was_edited_meanwhil
     attempt = Attempt(claim, 0, NOW, 0.0, 0, ATTACHED, used=False, evidence=(LETTER,), by="Anna")
     assert run.claims.record([(attempt, attach(claim, DELIVERY, SHOWN))], run.lease(), NOW) == [False]
     assert read(run) == []
-    for table in ("recours_attempts", "recours_changes", "recours_custody"):
+    for table in ("recours_attempts", "recours_changes"):
         assert rows(run.database, f"SELECT * FROM {table}") == []
     (row,) = rows(run.database, "SELECT pod_url, pod_lease_token FROM claims")
     assert row == {"pod_url": None, "pod_lease_token": None}
@@ -178,7 +178,7 @@ def test_what_came_again_while_it_was_deleted_is_not_said_to_be_erased(run: Run)
             add_evidence(connection, evidence_rows(claim, [BLANK], LATER))
 
     assert forget_refused(run.database, LATER, erase, LATER) == 0
-    assert len(rows(run.database, "SELECT * FROM recours_custody")) == 2
+    assert rows(run.database, "SELECT * FROM recours_erasures") == []
 
 
 def test_prune_leaves_a_file_that_came_again_beside_another_proof(run: Run) -> None:

@@ -37,10 +37,6 @@ _DOCUMENTS = """CREATE VIEW recours_documents AS
         signatory, document_path AS path, document_sha256 AS sha256, document_size AS size,
         document_type AS media_type, document_source AS source
     FROM recours_attempts WHERE document_path IS NOT NULL"""
-_HEAD_OF_CUSTODY = (
-    f"INSERT INTO recours_custody_head (id, sequence, hash) SELECT 1, 0, '{'0' * 64}'"  # noqa: S608 (constants)
-    " WHERE NOT EXISTS (SELECT 1 FROM recours_custody_head)"
-)
 
 
 @cache
@@ -67,7 +63,6 @@ def statements(columns: Collection[str], dialect: str) -> list[str]:
             for table in own
             for index in sorted(table.indexes, key=lambda index: str(index.name))
         ),
-        _HEAD_OF_CUSTODY,
         "DROP VIEW IF EXISTS recours_documents",
         _DOCUMENTS,
         *(claim_indexes(columns, dialect).values() if dialect == "sqlite" else ()),

@@ -11,12 +11,8 @@ from sqlalchemy import Connection, text
 from recours.database.tables import VERSION_TABLE, metadata
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
-# Of tables of whose rows a run needs fewer: somebody with its password cannot change the chain of custody.
-_FEWER = {
-    "recours_custody": ("SELECT", "INSERT"),
-    "recours_custody_head": ("SELECT", "UPDATE"),
-    "recours_timestamps": ("SELECT", "INSERT"),
-}
+# Of tables of whose rows a run needs fewer: no manifest is deleted.
+_FEWER = {"recours_manifests": ("SELECT", "INSERT", "UPDATE")}
 _SEQUENCE = "USAGE"
 # How sentences about missing rights begin.
 MISSING = "Missing database rights"

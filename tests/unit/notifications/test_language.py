@@ -11,7 +11,7 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
-from recours.core.custody import Head
+from recours.core.custody import Manifest
 from recours.core.errors import ErrorKind
 from recours.core.mail import EventName, MailKind, OutboxEvent
 from recours.core.sentences import Said, Sentence, facts_of
@@ -122,7 +122,7 @@ def test_a_french_report_has_no_english_but_a_carriers(monkeypatch: pytest.Monke
     backlogs = [Backlog(carrier, {Stage.WAITING: 1}) for carrier in ("ups", "")]
     now = seen(backlogs=backlogs)
     brought = [CallReturn("ups", 4, 2, 1, {"EUR": 12.5})]
-    shown = week_report(*tallies, now=now, returns=brought, custody=Head(7, "abc1"))
+    shown = week_report(*tallies, now=now, returns=brought, manifest=Manifest(7, "7.txt", "abc1"))
     report = weekly.render_report(shown, "fr", Branding(), CATALOG)
     assert ENGLISH in report.plain, "as a carrier's words"
     assert english_in(COMMANDS.sub("", f"{report.subject}\n{report.plain}")) == set()

@@ -10,7 +10,7 @@ import pytest
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
-from recours.core.custody import Head
+from recours.core.custody import Manifest
 from recours.notifications.render import Branding, Rendered
 from recours.notifications.weekly import render_report
 from recours.operations.problem_texts import VerdictSentences
@@ -76,7 +76,7 @@ EVENTFUL = week_report(
     now=seen(backlogs=[Backlog("dpd", {Stage.READY: 2, Stage.WAITING: 30}), Backlog("", {Stage.SETTLED: 1})]),
     before=Rate(1, 2),
     returns=[CallReturn("dpd", 40, 2, 0, {"EUR": 1234.5})],
-    custody=Head(7, "abc"),
+    manifest=Manifest(7, "7.txt", "abc"),
 )
 
 
