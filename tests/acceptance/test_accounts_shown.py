@@ -61,7 +61,7 @@ def seen(service: Service) -> Iterator[Operations]:
     opened.database.close()
 
 
-def test_status_names_the_clients(seen: Operations) -> None:
+def test_status_why_plan_and_metrics_name_the_clients(seen: Operations, service: Service) -> None:
     overview = seen.overview()
     words = VerdictSentences("en")
     said = [words.sentence(problem, overview.at) for problem in verdict(overview).problems]
@@ -77,9 +77,6 @@ def test_status_names_the_clients(seen: Operations) -> None:
     assert accounts == {WELL: ("open", 0), WRONG: ("refused", 1)}
     (backlog,) = [one for one in overview.as_json()["backlogs"] if one["carrier"] == "chronopost"]
     assert backlog["due"] == 2
-
-
-def test_why_says_whose_account_it_is(seen: Operations) -> None:
     for reference, sentence in (
         ("CLM-0002", f"Chronopost is asked with the account of {WRONG}."),
         ("CLM-0003", f"There is no account at Chronopost for {WITHOUT}, nor one for all clients."),
@@ -92,6 +89,16 @@ def test_why_says_whose_account_it_is(seen: Operations) -> None:
     assert {attempt.account for attempt in found.facts.attempts} == {2}
     assert found.as_json()["attempts"][0]["account"] == 2
     assert f"Ask {WRONG} for the right credentials" in found.advice[0]
+    plan = plan_for(seen, timedelta(hours=12))
+    carriers = {one.key: one for one in plan.carriers}
+    assert carriers["chronopost#2"].name == f"Chronopost ({WRONG})"
+    assert carriers["chronopost#2"].due == 1
+    assert carriers["chronopost"].closing is not None
+    opened = open_database(service.settings)
+    text = metrics_text(service.settings, opened)
+    opened.database.close()
+    assert 'recours_client_accounts{carrier="chronopost",health="refused"} 1' in text
+    assert WRONG not in text
 
 
 def test_the_client_and_the_operator_are_mailed_once(
@@ -108,19 +115,6 @@ def test_the_client_and_the_operator_are_mailed_once(
     of_boss = [text_of(message) for to, message in smtp.taken if to == "boss@shop.example"]
     assert "Chronopost: 1 account of clients" in of_boss[0]
     assert WRONG in of_boss[0]
-
-
-def test_the_plan_and_the_metrics_know_each_account(seen: Operations, service: Service) -> None:
-    plan = plan_for(seen, timedelta(hours=12))
-    carriers = {one.key: one for one in plan.carriers}
-    assert carriers["chronopost#2"].name == f"Chronopost ({WRONG})"
-    assert carriers["chronopost#2"].due == 1
-    assert carriers["chronopost"].closing is not None
-    opened = open_database(service.settings)
-    text = metrics_text(service.settings, opened)
-    opened.database.close()
-    assert 'recours_client_accounts{carrier="chronopost",health="refused"} 1' in text
-    assert WRONG not in text
 
 
 def test_a_run_reports_the_use_of_each_account(service: Service) -> None:

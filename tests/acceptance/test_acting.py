@@ -1,6 +1,5 @@
 """What a person does about claims and carriers: `recours reopen`, `pause` and `resume`, with real runs before and after."""
 
-import getpass
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -230,16 +229,6 @@ def test_a_paused_carrier_is_not_called_until_it_is_resumed(service: Service, pe
     assert "paused" not in person.does("carriers")
     service.clock.advance(timedelta(hours=1))
     assert (service.run().stats.success, service.run(PODFetchWorker).stats.success) == (1, 1)
-
-
-def test_a_second_pause_keeps_the_moment_and_has_the_new_reason(person: Person) -> None:
-    first = person.json("pause", "DHL Express", "--why", "one")
-    second = person.json("pause", "dhl_express")
-    assert (first["was_paused"], second["was_paused"]) == (False, True)
-    assert (second["carrier"], second["paused_at"]) == ("dhl_express", first["paused_at"])
-    assert (first["why"], second["why"]) == (f"by {getpass.getuser()}: one", f"by {getpass.getuser()}")
-    ended = person.json("resume", "dhlexpress")
-    assert (ended["was_paused"], ended["paused_at"], ended["closed"]) == (True, first["paused_at"], None)
 
 
 def test_what_else_keeps_a_carrier_closed_is_told(person: Person) -> None:

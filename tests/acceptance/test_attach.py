@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import pytest
@@ -20,7 +20,6 @@ from recours.sandbox import Scenario
 from recours.sandbox.documents import proof_pdf, signature_png
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
-from tests.fakes.hostile import Attack, Pace
 from tests.processes.forks import ROOT
 from tests.rows import row
 
@@ -344,27 +343,6 @@ def test_a_claim_that_a_run_is_fetching_is_refused_and_one_that_nobody_enrolled_
     assert events == [(0,)], "only of a claim that had failed somebody was told, or is"
 
 
-def test_a_run_that_waits_for_the_carrier_keeps_its_claim_and_its_answer(
-    person: Person, service: Service, file: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    number = "XY001234567FR"
-    reference = f"CLM-{service.add(Attack.SLOW, number=number, failed_at=ago(3)):04}"
-    service.clock.advance(datetime.now(UTC) - service.clock.now())
-    monkeypatch.setattr(Pace, "late", 6)
-    with ThreadPoolExecutor(1) as beside:
-        run = beside.submit(service.run)
-        until = monotonic() + 20
-        while not facts(service, reference)["pod_lease_token"] and monotonic() < until:
-            sleep(0.05)
-        refused = person.types("attach", reference, file(proof(number, "MARTIN")))
-        assert not run.done(), "the carrier has answered too soon"
-        assert (refused.returncode, SOON in refused.stderr) == (2, True)
-        assert run.result().stats.success == 1
-    own = facts(service, reference)["pod_url"]
-    done = person.json("attach", reference, file(proof(number, "MARTIN")))
-    assert (done["is_pod"], facts(service, reference)["pod_url"]) == (False, own)
-
-
 @pytest.fixture
 def in_process(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service's own application: recours works in this process, with the person's settings."""
@@ -424,11 +402,12 @@ recours.attach(sys.argv[1], Path(sys.argv[2]), by="Anna")
 """
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=4)
 @pytest.mark.parametrize(
     ("name", "when"),
     [
-        ("lease_named", "after"),
         ("store", "after"),
+        ("lease_named", "after"),
         ("secure", "after"),
         ("record", "before"),
         ("record", "after"),

@@ -81,12 +81,6 @@ def test_a_run_says_what_it_leaves_and_takes_what_is_new(person: Person, databas
     assert f"3 {LINE}" in person.types("check", "--offline").stdout
 
 
-def test_where_the_service_knows_proofs_nobody_is_asked_to_decide(person: Person, database: Database) -> None:
-    execute(database, "ALTER TABLE claims ADD COLUMN pod_fetch_status TEXT")
-    for place, options in enumerate((("--dry-run",), (), ("--dry-run",))):
-        assert LINE not in run(person, *options).stderr, place
-
-
 def test_once_somebody_has_decided_nobody_asks_any_more(person: Person, database: Database) -> None:
     run(person)
     shown = person.does("enroll", "--dry-run")

@@ -24,6 +24,7 @@ from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import Kind
+from tests.rows import row
 
 ROOT = Path(__file__).resolve().parents[2]
 FOREVER = (Scenario.UNKNOWN,) * 40
@@ -287,48 +288,29 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert [(a["turn"], a["outcome"], a["http_status"]) for a in found["attempts"]] == [(1, "failed", 200)]
 
 
-def test_the_first_fetch_is_no_retry(service: Service, person: Person) -> None:
-    service.add(*FOREVER, pod_fetch_status="pending", pod_fetch_error=None)
-    service.run(PODFetchWorker)
-    assert "Retries used: 0 of 4" in person.does("why", "CLM-0001")
-
-
-def edit(column: str, value: Any) -> Callable[[Service], None]:
-    def change(service: Service) -> None:
-        service.sql(f"UPDATE claims SET {column} = ?", value)
-
-    return change
-
-
-def hold(service: Service) -> None:
-    until = f"{datetime.now(UTC) + timedelta(minutes=9):%Y-%m-%d %H:%M:%S.%f}"
-    service.sql("UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ?", until)
-
-
-WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None] | None, list[str]]] = {
-    "never seen": ({}, False, None, ["CLM-0001 is new or was corrected: the next run assesses it."]),
-    "never seen, waits": (
-        {"failed_at": now_minus(minutes=10)},
-        False,
-        None,
-        ["CLM-0001 is new or was corrected: the next run assesses it."],
-    ),
+# A claim's columns, whether a run has seen it, what is written into its row then, and what `why` says.
+WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, str | None, list[str]]] = {
+    "never seen": ({}, False, None, ["{claim} is new or was corrected: the next run assesses it."]),
     "corrected": (
         {},
         True,
-        edit("tracking_number", "XY999999999FR"),
-        ["CLM-0001 is new or was corrected: the next run assesses it."],
+        "tracking_number = 'XY999999999FR'",
+        ["{claim} is new or was corrected: the next run assesses it."],
     ),
-    "held": ({}, True, hold, ["CLM-0001 is being fetched at this moment."]),
+    "held": (
+        {},
+        True,
+        "pod_lease_token = 'x', pod_lease_until = '{soon}'",
+        ["{claim} is being fetched at this moment."],
+    ),
     "paid": ({"status": "paid"}, True, None, ["the status of the claim says that no proof is wanted", "RECOURS_SKIP_CLAIM_STATUSES"]),
-    "new": ({"pod_fetch_status": "pending"}, False, None, ["CLM-0001 is new"]),
     "no number": (
         {"pod_fetch_status": "pending", "tracking_number": None},
         True,
         None,
         ["has no tracking number: it waits for one", "Enter its tracking number"],
     ),
-    "empty status": ({"pod_fetch_status": None}, True, None, ["CLM-0001: no proof of delivery was asked for."]),
+    "empty status": ({"pod_fetch_status": None}, True, None, ["{claim}: no proof of delivery was asked for."]),
     "unknown carrier": (
         {"carrier": "Pigeon Post"},
         True,
@@ -339,33 +321,29 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, Callable[[Service], None]
         {"pod_fetch_status": "fetching", "failed_at": now_minus(minutes=10)},
         True,
         None,
-        ["CLM-0001 waits for its next try on "],
+        ["{claim} waits for its next try on "],
     ),
     "late": ({"response_deadline": "2020-01-01"}, False, None, ["It is asked about after all others."]),
 }  # fmt: skip
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=3)
-@pytest.mark.parametrize(
-    ("columns", "seen", "then", "sentences"), WHERE_IT_STANDS.values(), ids=WHERE_IT_STANDS.keys()
-)
-def test_why_says_where_a_claim_stands(
-    service: Service,
-    person: Person,
-    columns: dict[str, Any],
-    then: Callable[[Service], None] | None,
-    sentences: list[str],
-    *,
-    seen: bool,
-) -> None:
-    service.add(*FOREVER, **({"failed_at": now_minus(days=2)} | columns))
-    if seen:
-        service.run()
-    if then:
-        then(service)
-    shown = person.does("why", "CLM-0001")
-    for sentence in sentences:
-        assert sentence in shown, shown
+def test_why_says_where_a_claim_stands(service: Service, person: Person) -> None:
+    ids = {}
+    for is_seen in (True, False):
+        for name, (columns, seen, _, _) in WHERE_IT_STANDS.items():
+            if seen is is_seen:
+                ids[name] = service.add(*FOREVER, **({"failed_at": now_minus(days=2)} | columns))
+        if is_seen:
+            service.run()
+    soon = f"{datetime.now(UTC) + timedelta(minutes=9):%Y-%m-%d %H:%M:%S.%f}"
+    for name, (_, _, change, sentences) in WHERE_IT_STANDS.items():
+        if change:
+            service.sql(f"UPDATE claims SET {change.format(soon=soon)} WHERE id = ?", ids[name])
+        with row(name):
+            claim = f"CLM-{ids[name]:04}"
+            shown = person.does("why", claim)
+            for sentence in sentences:
+                assert sentence.format(claim=claim) in shown, shown
 
 
 def test_why_says_that_the_carrier_takes_no_call(service: Service, person: Person) -> None:

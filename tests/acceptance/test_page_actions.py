@@ -19,12 +19,10 @@ from recours.operations.actions import MOST_CLAIMS, CorrectRequestError
 from recours.operations.records import ListedClaim
 from recours.operations.results import (
     CorrectAccountError,
-    CorrectFileError,
     FetchResult,
     RecoursError,
 )
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.sandbox.documents import proof_pdf
 from recours.sealing import SETTING
 from recours.wiring.actions import Actions
 from recours.wiring.fetching import fetch_claims
@@ -257,37 +255,6 @@ def test_a_fetch_that_cannot_begin_says_why(service: Service, actions: Actions) 
     assert fetch.fault.startswith("The database cannot be used at the moment")
 
 
-def test_a_number_is_corrected_and_no_run_takes_it_for_the_services_edit(
-    service: Service, actions: Actions, person: Person
-) -> None:
-    service.add(*FOREVER)
-    give_up(service)
-    result = actions.correct("CLM-0001", number="XY 000000099 fr")
-    assert (result.is_done, result.subject) == (True, "CLM-0001")
-    assert result.sentence == "CLM-0001: corrected; the next run starts over with it."
-    service.clock.advance(timedelta(hours=1))
-    assert service.run().stats.total == 1
-    noted = {"number": ["XY000000001FR", "XY000000099FR"]}
-    assert changes(service) == [(1, "corrected", WHO, noted)]
-    assert person.json("why", "CLM-0001")["changes"][0]["by"] == WHO
-    assert "corrected: tracking number XY000000001FR → XY000000099FR" in person.does("why", "CLM-0001")
-
-
-def test_a_correction_that_cannot_be_is_refused_in_a_sentence(service: Service, actions: Actions) -> None:
-    service.add(*FOREVER)
-    with pytest.raises(CorrectRequestError, match="n'est pas un numéro de suivi Chronopost"):
-        replace(actions, language="fr").correct("CLM-0001", number="12")
-    for none in ("CLM-9", "\0", "\udcff", "x" * 2000):
-        with pytest.raises(CorrectRequestError, match="There is no claim"):
-            actions.correct(none, number="12")
-    service.sql(
-        "UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ?",
-        service.clock.now() + timedelta(minutes=5),
-    )
-    with pytest.raises(CorrectRequestError, match="is being fetched by a run at this moment"):
-        actions.correct("CLM-0001", carrier="UPS", number="1Z999AA10123456784")
-
-
 def test_a_check_digit_that_does_not_fit_is_warned_of(service: Service, actions: Actions) -> None:
     service.add(*FOREVER)
     result = actions.correct("CLM-0001", carrier="UPS", number="1Z999AA10123456785")
@@ -303,18 +270,6 @@ def test_the_command_corrects_as_the_page_does(service: Service, person: Person)
     again = person.types("correct", "CLM-0001", "--carrier", "UPS")
     assert (again.returncode, "Nothing of CLM-0001 would change" in again.stderr) == (2, True)
     assert person.types("correct", "CLM-0001").returncode == 2
-
-
-def test_a_file_is_attached_from_memory(service: Service, actions: Actions) -> None:
-    service.add(carrier="Mondial Relay", number="24681357")
-    file = proof_pdf("Mondial Relay", "24681357", "DUPONT", service.clock.now() - timedelta(days=1))
-    result = actions.attach("CLM-0001", file, "proof.pdf", signed_by="DUPONT")
-    assert result.is_pod
-    assert [(what, by) for _, what, by, _ in changes(service)] == [("attached", WHO)]
-    with pytest.raises(CorrectFileError, match="Impossible de joindre"):
-        replace(actions, language="fr").attach("CLM-0001", b"MZ", "virus.exe")
-    with pytest.raises(RecoursError, match="There is no claim"):
-        actions.attach("CLM-7", file, "proof.pdf")
 
 
 # ---------------------------------------------------------------- carriers, accounts, mails
@@ -368,15 +323,3 @@ def test_an_account_of_a_client_is_paused_and_resumed(
         ("paused", f"chronopost#{number}", WHO),
         ("resumed", f"chronopost#{number}", WHO),
     ]
-
-
-def test_mails_that_are_held_are_released(service: Service, actions: Actions) -> None:
-    assert not actions.release_mails().is_done
-    assert recorded(actions) == []
-    service.sql(
-        "INSERT INTO recours_mails (message_id, kind, recipient, language, subject, plain, html, state, run_id, created_at,"
-        " tries) VALUES ('<1@x>', 'pod_failed', 'a@b.example', 'en', 's', 'p', 'h', 'held', 'r', ?, 0)",
-        f"{service.clock.now():%Y-%m-%d %H:%M:%S}",
-    )
-    assert actions.release_mails().sentence == "1 mail released: the next run sends it."
-    assert [(one.what, one.subject, one.by) for one in recorded(actions)] == [("released", "mails", WHO)]

@@ -1,9 +1,8 @@
 """The timetable as the carrier sees it: real runs, hour by hour, with the clock passed in."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,41 +62,7 @@ def test_a_claim_that_always_fails_is_called_on_the_timetable_and_never_again(
     assert events(service, claim) == [("gave_up", "operator")]
 
 
-def test_a_persistent_error_is_asked_once_and_told_at_the_last_turn(service: Service) -> None:
-    claim = service.add(S.POD_NEVER)
-    reports = service.run_hourly(102)
-    assert events(service, claim) == []
-    reports += service.run_hourly(20)
-    assert service.hours_of_calls(claim) == [1]
-    assert sum(report.stats.skipped_persistent for report in reports) == 3
-    assert sum(report.stats.max_retries_reached for report in reports) == 1
-    assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
-    [(facts,)] = service.sql("SELECT CAST(facts AS TEXT) FROM recours_events WHERE event = 'pod_failed'")
-    assert json.loads(facts)["kind"] == "pod_never_available"
-
-
 # ---------------------------------------------------------------- edits and requests
-
-
-def test_a_corrected_number_starts_over_even_after_giving_up(service: Service) -> None:
-    claim = service.add(S.UNKNOWN)
-    service.run_on_turns(110)
-    assert service.hours_of_calls(claim) == [1, 7, 31, 103]
-    assert events(service, claim) == [("pod_failed", "client"), ("gave_up", "operator")]
-    service.box.parcels["XY999999999FR"] = service.box.parcels["XY000000001FR"]
-    service.sql("UPDATE claims SET tracking_number = 'XY999999999FR'")
-    service.run_on_turns(110)
-    assert service.hours_of_calls(claim) == [111, 117, 141, 213]
-    assert len(events(service, claim)) == 4
-
-
-def test_a_paid_claim_is_set_aside_and_taken_up_again(service: Service) -> None:
-    claim = service.add(S.IN_TRANSIT, status="paid")
-    service.run_hourly(20)
-    assert service.hours_of_calls(claim) == []
-    service.sql("UPDATE claims SET status = 'submitted'")
-    service.run_hourly(1)
-    assert len(service.hours_of_calls(claim)) == 1
 
 
 def test_a_limit_for_one_carrier_is_none_for_the_others(service: Service) -> None:
@@ -193,24 +158,3 @@ def test_due_claims_are_taken_however_many_cannot_be(
     assert service.sql("SELECT pod_error_kind FROM claims WHERE id = ?", due) == [("unsupported_carrier",)], (
         report
     )
-
-
-# ---------------------------------------------------------------- our account, and the quota
-
-
-def test_a_quota_that_runs_out_comes_back_the_next_day(
-    make: Callable[..., Service], box: Sandbox, clock: SimulatedClock
-) -> None:
-    service = make(QUOTA_CHRONOPOST="10/day")
-    for _ in range(8):
-        service.add(S.DELIVERED)
-    first, *_ = service.run_hourly(16)
-    assert (first.stats.success, first.stats.skipped_rate_limit) == (5, 3)
-    assert len(box.calls) == 10
-    assert service.sql(
-        "SELECT count(*) FROM claims WHERE pod_retry_count > 0 AND pod_fetch_status = 'failed'"
-    ) == [(0,)]
-    service.run_hourly(2)  # 23:00 UTC is midnight in Paris
-    assert service.sql("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") == [(8,)]
-    second_day = [call.at for call in box.calls[10:]]
-    assert min(second_day) >= datetime(2026, 2, 2, 23, tzinfo=UTC)

@@ -163,20 +163,6 @@ def test_it_has_the_figures_of_the_week_and_what_needs_a_person_now(
     assert "<b>Heppner" not in page
 
 
-def test_it_speaks_french(service: Service, smtp: MailServer) -> None:
-    service.environment["RECOURS_LANGUAGE"] = "fr"
-    service.add(S.DELIVERED)
-    service.run_hourly(1)
-    go_to(service, datetime(2026, 2, 9, 9, 0, tzinfo=UTC))
-    service.run_hourly(1)
-    (report,) = reports(smtp)
-    subject = " ".join(str(report["Subject"]).split())
-    assert subject == "Preuves de livraison, semaine 6 : 100 % obtenues, 1 point à regarder"
-    for part in (text_of(report), html_of(report)):
-        assert "Semaine 6, du 2 févr. 2026 au 8 févr. 2026" in part
-        assert "Semaine précédente" in part
-
-
 # ---------------------------------------------------------------- on demand
 
 

@@ -212,6 +212,3 @@ def test_a_token_that_is_refused_is_renewed_for_its_account_alone(several: Sever
     for name in PASSWORDS:
         several.gets_its_own(name)
     assert [call.account for call in several.box.calls if call.operation == "token"] == [FIRST]
-
-
-# ---------------------------------------------------------------- limits

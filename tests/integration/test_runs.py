@@ -169,81 +169,6 @@ def test_two_schedulers_share_a_quota_exactly(
     assert {usage["limit"] for _, report, _ in reports for usage in report["api_usage"].values()} == {50}
 
 
-@pytest.mark.sample("more cases of the same test, each around processes", every=3)
-@pytest.mark.parametrize(("limit", "successes"), [(2, 1), (5, 2), (6, 3), (16, 8), (17, 8), (30, 10)])
-def test_the_last_units_of_a_day_are_used(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-    limit: int,
-    successes: int,
-) -> None:
-    add_claims(database, [{}] * 10)
-    begun = clock.monotonic()
-    settings = settings_of(url, sandbox, QUOTA_CHRONOPOST=f"{limit}/day")
-    report = run_once(settings, clock)
-    assert (report.stats.success, report.stats.skipped_rate_limit) == (successes, 10 - successes)
-    assert units(database) == (2 * successes, 0)
-    # For units that cannot come back nobody waits.
-    assert clock.monotonic() - begun < 1
-
-
-class Crowded(Sandbox):
-    """Knows how many calls were under way at the same time."""
-
-    def __init__(self, together: int = 1) -> None:
-        """`together`: no call is answered before so many have been under way at once, unless that takes too long."""
-        super().__init__()
-        self.together = together
-        self.counting = threading.Lock()
-        self.inside = self.most = 0
-        self.presenting = self.most_presenting = 0  # our account, before it was accepted
-
-    def answer(self, request: HttpRequest) -> Answer:
-        presents = b"searchPOD" in request.body
-        with self.counting:
-            self.inside += 1
-            self.presenting += presents
-            self.most = max(self.most, self.inside)
-            if not any(call.operation == "searchPOD" for call in self.calls):
-                self.most_presenting = max(self.most_presenting, self.presenting)
-        ends = time.monotonic() + 10
-        time.sleep(0.03)
-        while self.most < self.together and time.monotonic() < ends:
-            time.sleep(0.01)
-        try:
-            return super().answer(request)
-        finally:
-            with self.counting:
-                self.inside -= 1
-                self.presenting -= presents
-
-
-@pytest.mark.sample("more cases of the same test, each around processes", every=2)
-@pytest.mark.parametrize(
-    ("concurrency", "of_carrier", "most"), [(8, "4", 4), (3, "4", 3), (8, "2", 2), (8, "6", 6)]
-)
-def test_how_many_calls_are_under_way_at_once(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-    concurrency: int,
-    of_carrier: str,
-    most: int,
-) -> None:
-    add_claims(database, [{}] * 24)
-    with Crowded(together=most) as crowded:
-        settings = settings_of(url, crowded, RECOURS_CARRIER_CONCURRENCY=of_carrier)
-        report = run_once(settings, clock, options=Options(batch_size=24, concurrency=concurrency))
-    assert report.stats.success == 24
-    assert (crowded.most, crowded.most_presenting) == (most, 1)
-
-
 def run_once(
     settings: Settings,
     clock: SimulatedClock,
@@ -261,33 +186,6 @@ def run_once(
         return worker.run()
     finally:
         opened.database.close()
-
-
-def test_a_wrong_password_costs_one_refused_call_and_a_check_however_many_claims_are_due(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-) -> None:
-    sandbox.accounts = {"10000001": "changed"}
-    add_claims(database, [{}] * 20)
-    settings = settings_of(url, sandbox)
-    first = run_once(settings, clock)
-    assert (first.exit_status, first.stats.total, first.stats.skipped_carrier) == (0, 0, 20)
-    operations = Counter(call.operation for call in sandbox.calls)
-    assert operations["searchPOD"] == 2
-    assert operations["trackSkybillV2"] <= 4  # needs no password, and what it told is kept
-    again = run_once(settings, clock)
-    assert (again.stats.total, again.stats.skipped_carrier) == (0, 20)
-    assert len(sandbox.calls) == operations.total()
-    faults = rows(database, "SELECT * FROM recours_events WHERE event = 'account_fault'")
-    assert len(faults) == 1
-    sandbox.accounts = {"10000001": "654321"}
-    repaired = settings_of(url, sandbox, CHRONOPOST_PASSWORD="654321")
-    assert run_once(repaired, clock).stats.success == 20
-    assert Counter(call.operation for call in sandbox.calls)["trackSkybillV2"] == 20
 
 
 # ---------------------------------------------------------------- killed
@@ -346,26 +244,6 @@ def test_a_document_that_a_killed_run_stored_is_neither_lost_nor_paid_for_again(
     assert attempt["delivered_at"] is not None
 
 
-def test_a_document_that_was_stored_for_a_number_corrected_since_is_not_used(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-) -> None:
-    add_claims(database, [{}])
-    settings = settings_of(url, sandbox)
-    killed(settings, clock.now(), KilledAfterStoring)
-    with database.write() as connection:
-        connection.execute(text("UPDATE claims SET tracking_number = 'XY007777777FR'"))
-    clock.advance(LEASE)
-    assert run_once(settings, clock).stats.success == 1
-    assert calls_by_number(sandbox)["XY007777777FR"] == 2
-    (row,) = rows(database, "SELECT * FROM claims")
-    assert "XY007777777FR" in row["pod_url"]
-
-
 # ---------------------------------------------------------------- stopped
 
 
@@ -389,50 +267,11 @@ def test_a_run_that_is_stopped_waits_for_no_window(
     for row in rows(database, "SELECT * FROM claims"):
         assert (row["pod_lease_token"], row["pod_interruptions"]) == (None, 0)
     assert units(database)[1] == 0
+    assert rows(database, "SELECT exit_status FROM recours_runs") == [{"exit_status": 143}]
 
     code, later, _ = ended(start("pod_retry_scheduler"))
     assert (code, later["success"]) == (0, 12 - report["success"])
     assert set(calls_by_number(sandbox).values()) == {2}  # what was tracked is not tracked again
-
-
-def test_the_exit_status_of_a_stopped_run_is_on_record(
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    start: Callable[..., subprocess.Popen[str]],
-) -> None:
-    sandbox.latency = 0.1
-    add_claims(database, [{}] * 30)
-    run = start("pod_retry_scheduler", "--concurrency", "2")
-    while not sandbox.calls and run.poll() is None:
-        time.sleep(0.01)
-    run.send_signal(signal.SIGTERM)
-    assert ended(run)[0] == 143
-    (journal,) = rows(database, "SELECT exit_status FROM recours_runs")
-    assert journal["exit_status"] == 143
-
-
-def test_a_run_begins_no_claim_after_its_time(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-) -> None:
-    class Ageing(Sandbox):
-        """Each answer takes ten minutes of the run's time."""
-
-        def answer(self, request: HttpRequest) -> Answer:
-            clock.advance(timedelta(minutes=10))
-            return super().answer(request)
-
-    add_claims(database, [{}] * 10)
-    with Ageing(now=clock.now) as ageing:
-        options = Options(batch_size=10, concurrency=1, max_runtime=timedelta(minutes=55))
-        report = run_once(settings_of(url, ageing), clock, options=options)
-    assert (report.exit_status, report.stats.success) == (0, 3)  # the third is begun at minute 40
-    left = rows(database, "SELECT * FROM claims WHERE pod_fetch_status = 'failed'")
-    assert {row["pod_lease_token"] for row in left} == {None}
 
 
 # ---------------------------------------------------------------- the two workers, one after the other

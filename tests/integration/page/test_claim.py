@@ -237,40 +237,6 @@ def test_a_file_that_is_no_document_gives_a_sentence(
     assert (shown.status, "What lies there is no document" in shown.text) == (200, True)
 
 
-def test_why_a_file_is_no_document_is_said_in_french(
-    page: PageClient, environment: dict[str, str], database: Database, tmp_path: Path
-) -> None:
-    environment["RECOURS_LANGUAGE"] = "fr"
-    (tmp_path / "pods").mkdir(exist_ok=True)
-    (tmp_path / "pods" / "pod.pdf").write_bytes(b"too short")
-    changed(database, pod_fetch_status="success", pod_url=str(tmp_path / "pods" / "pod.pdf"))
-    assert "Ce qui se trouve là n'est pas un document : il ne contient que 9 octets." in page.get(CLAIM).text
-
-
-@pytest.mark.parametrize(
-    ("content", "fields", "sentence"),
-    [
-        (b"", {}, "Impossible de joindre proof.pdf : il ne contient que 0 octets."),
-        (b"<html><body><p>Error 404</p></body></html>" + b" " * 90, {},
-         "proof.pdf à CLM-00000 : le fichier est refusé comme preuve (c'est une page d'erreur (« error 404 »))."),
-        (PROOF, {"at": "2999-01-01"}, "La livraison ne peut pas dater du 01/01/2999 : cette date"),
-    ],
-)  # fmt: skip
-def test_why_a_file_is_not_attached_is_said_in_french(
-    page: PageClient, environment: dict[str, str], content: bytes, fields: dict[str, str], sentence: str
-) -> None:
-    environment["RECOURS_LANGUAGE"] = "fr"
-    assert sentence in attach(page, content, **fields).text
-
-
-def test_a_file_that_is_attached_twice_is_known_by_hand_in_french(
-    page: PageClient, environment: dict[str, str]
-) -> None:
-    environment["RECOURS_LANGUAGE"] = "fr"
-    attach(page, PROOF)
-    assert "a déjà exactement ce fichier (à la main)" in attach(page, PROOF).text
-
-
 @pytest.mark.parametrize("number", ["0", "-1", "2", "99999", "x", "²", "0001" + "9" * 5000])
 def test_there_is_no_such_page_of_the_document(page: PageClient, number: str) -> None:
     attach(page, PROOF)

@@ -101,13 +101,6 @@ def test_another_carrier_does_not_wait_for_that(world: World) -> None:
     assert not meeting.failed
 
 
-def test_one_thread_is_enough(world: World) -> None:
-    world.many_failed(5)
-    world.failed("CLM-9", DHL_N, carrier="DHL Express")
-    assert world.retry(concurrency=1).stats.success == 6
-    assert set(world.queue.together.values()) == {1}
-
-
 def test_calls_of_one_carrier_can_be_limited(world: World) -> None:
     world.many_failed(12)
     assert world.retry(carrier_concurrency=2).stats.success == 12
@@ -274,15 +267,6 @@ def test_what_is_left_of_a_bundle_goes_back_when_the_run_is_stopped(
 
 
 # ---------------------------------------------------------------- the batch
-
-
-@pytest.mark.parametrize(("batch", "concurrency"), [(1, 8), (5, 2), (7, 8), (10, 3)])
-def test_a_run_takes_its_batch_and_no_more(world: World, batch: int, concurrency: int) -> None:
-    world.many_failed(10)
-    report = world.retry(batch, concurrency=concurrency)
-    assert report.stats.total == batch
-    assert len(world.asked) == batch
-    assert nothing_is_held(world)
 
 
 def test_attempts_that_must_wait_leave_the_batch_to_others(world: World) -> None:
@@ -681,13 +665,6 @@ def _uses_both() -> Failure:
     return fail(ErrorKind.NOT_FOUND, str(Capability.TRACKING))
 
 
-def test_a_carrier_that_is_closed_from_the_start_is_not_reserved_for(world: World) -> None:
-    world.many_failed(2)
-    world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
-    assert world.retry().stats.skipped_rate_limit == 2
-    assert world.queue.urgent == []
-
-
 def test_a_carrier_that_a_person_paused_is_skipped_and_nobody_is_told_by_mail(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -736,23 +713,6 @@ def test_a_named_claim_of_a_carrier_at_its_limit_goes_back_as_it_was(world: Worl
     assert (report.stats.total, report.stats.skipped_rate_limit) == (0, 1)
     assert world.table["CLM-1"].state == before
     assert nothing_is_held(world)
-
-
-def test_if_the_database_fails_with_several_calls_under_way_none_of_them_uses_an_attempt(
-    world: World,
-) -> None:
-    world.failed("CLM-1")
-    world.failed("DHL-1", DHL_N, carrier="DHL Express")
-    meeting = Meeting(2)
-
-    def during(number: str) -> None:
-        meeting(number)
-        world.claims.broken = "The database went away."
-
-    world.queue.during = during
-    report = world.retry()
-    assert (report.exit_status, report.fault) == (1, "The database went away.")
-    assert (len(world.asked), retries_of(world), world.claims.attempts) == (2, [0, 0], [])
 
 
 def test_a_row_that_another_program_holds_costs_no_other_answer(
@@ -842,29 +802,6 @@ def test_a_code_that_no_table_has_is_told_once_a_run_with_a_count(
     world.clock.advance(timedelta(hours=7))
     world.retry()
     assert len([message for message in caplog.messages if "does not know" in message]) == 4
-
-
-def test_codes_of_claims_that_were_locked_at_first_are_counted_with_the_others(
-    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in world.many_failed(3):
-        strange = fail(ErrorKind.NOT_DELIVERED_YET, unknown="the event code ZZ (Lille)")
-        world.queue.answers[number] = [strange]
-    locked = {3}
-    take = world.claims.lease
-
-    def take_free(*args: Any, **words: Any) -> list[Claim]:
-        taken = take(*args, **words)
-        world.claims.release([(claim, claim.state) for claim in taken if claim.id in locked], args[3])
-        return [claim for claim in taken if claim.id not in locked]
-
-    monkeypatch.setattr(world.claims, "lease", take_free)
-    monkeypatch.setattr(world.claims, "locked_ids", lambda *_: set(locked))
-    monkeypatch.setattr(world.clock, "sleep", lambda _: locked.clear())
-    assert world.retry().stats.total == 3
-    assert [message for message in caplog.messages if "does not know" in message] == [
-        "Chronopost sent the event code ZZ (Lille), which recours does not know: 3 parcels"
-    ]
 
 
 def test_a_label_that_no_table_has_is_told_of_a_delivered_parcel_too(

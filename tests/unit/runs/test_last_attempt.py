@@ -186,6 +186,3 @@ def test_the_operators_mail_says_so(world: World, language: str, text: str) -> N
         MailKind.OPERATOR_SUMMARY, [before], language, None, Branding(zone=world.policy.zone), CATALOG
     )
     assert text not in mail.plain
-
-
-# ---------------------------------------------------------------- what it would have brought

@@ -480,14 +480,6 @@ def test_a_database_that_fails_on_the_way_is_told_in_the_report(
     assert counts(world.retry()) == {"total": 3, "success": 3}
 
 
-def test_a_disk_that_fills_up_on_the_way_uses_no_attempt(world: World) -> None:
-    world.many_failed(2)
-    world.queue.during = lambda _: setattr(world.documents, "full", "The disk is full.")
-    report = world.retry(concurrency=1)
-    assert (report.exit_status, report.fault, counts(report)) == (1, "The disk is full.", {})
-    assert [world.table[f"CLM-0{place}"].retries_counted for place in (1, 2)] == [0, 0]
-
-
 def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
