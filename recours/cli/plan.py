@@ -1,26 +1,28 @@
-"""`recours plan`: what the coming runs of both workers will do."""
+"""`recours plan`: what the coming runs of both workers will do, day by day."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
+from math import ceil
 
 import click
 
 from recours.cli.console import Table, show, whole_number
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
 from recours.core.accounts import carrier_of
+from recours.core.localized import Localized
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import format_minute, format_until, plural
 from recours.installation import pasteable
 from recours.logs import local
-from recours.operations.forecast.facts import ForeseenRun
-from recours.operations.plan import CarrierPlan, Late, Plan, Reason
-from recours.runs.fetch import PODFetchWorker
+from recours.operations.plan import CarrierPlan, Plan, Reason, opening_of
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.summary import named_usage
+from recours.runs.summary import named_usage, worth_showing
 from recours.wiring.plan import plan_for
 
 LONGEST_HOURS = 720
-_SHOWN_CLAIMS, _SHOWN_LATE = 5, 20
+_SHOWN_LATE = 10
+_SHOWN_DAYS = 10
 _SHOWN_ACCOUNTS = 10  # of clients
 
 
@@ -39,7 +41,7 @@ _SHOWN_ACCOUNTS = 10  # of clients
     default=PODRetryScheduler.usual_batch,
     show_default=True,
     metavar="N",
-    help="The scheduler's --batch-size; the fetch worker's is taken to be 50.",
+    help="The scheduler's --batch-size; the fetch worker is assumed to use 50.",
 )
 @click.option(
     "--max-retries",
@@ -52,11 +54,11 @@ _SHOWN_ACCOUNTS = 10  # of clients
 @database_option
 @json_option
 def command(hours: int, batch_size: int, max_retries: int, database_url: str | None, as_json: bool) -> None:
-    """Show which claims will be tried when, when each carrier's backlog is empty, and which claims pass their deadline before.
+    """Estimate on which days claims will be tried, whether the quotas are enough, and which claims will be late.
 
-    The coming runs of both workers are simulated by the code of the real ones: claims as they are now, quotas with
-    their present use, pauses and credentials. Nobody is called and nothing is changed. Claims that come in later, and
-    edits, are not foreseen; nor is what the carriers answer: no attempt is taken to bring a document.
+    Upcoming runs of both workers are counted by the rules of the real ones: claims as they are now, quotas with their
+    present use, pauses and credentials. No carrier is called and nothing is changed. New claims and edits are not known
+    yet, nor is what the carriers will answer: every attempt is assumed to fail.
     """
     with with_operations(database_url) as operations:
         plan = plan_for(
@@ -73,132 +75,106 @@ def command(hours: int, batch_size: int, max_retries: int, database_url: str | N
 
 # ---------------------------------------------------------------- for people
 
+_DAYS = Localized("en")
+
 
 def _show(plan: Plan) -> None:
     click.echo(
-        f"From {format_minute(plan.made_at, local)} to {format_minute(plan.until, local)}, "
-        f"if no try brings a document: "
-        f"{plural(plan.tries, 'try').replace('trys', 'tries')} in {plural(len(plan.runs), 'run')}."
+        f"Estimate from {format_minute(plan.made_at, local)} to {format_minute(plan.until, local)}, assuming every attempt "
+        f"fails: {plural(plan.attempts, 'attempt')}."
     )
-    if plan.by_fleet:
-        click.echo("Long-lived workers look every minute for claims that are due.")
     for worker in plan.stopped:
-        click.echo(pasteable(f"{worker} has stopped running, so no run of it is foreseen: recours check"))
+        click.echo(pasteable(f"{worker} has stopped running, so none of its claims are tried: recours check"))
     if not plan.carriers:
-        click.echo("No claim is due, or will be.")
+        click.echo("No claims are due, now or later.")
         return
     shown = _shown(plan)
     show(_carriers(plan, shown))
     if more := len(plan.carriers) - len(shown):
         click.echo(f"  and {plural(more, 'more account')} of clients; --json has all.")
     for carrier in shown:
-        if carrier.closing:
-            until = format_until(carrier.closing.until, local)
-            click.echo(f"{plan.name(carrier.key)} is closed{until}: {carrier.closing.reason}")
-    show(_runs(plan))
+        if closing := carrier.account.closing:
+            until = format_until(opening_of(closing), local)
+            click.echo(f"{plan.name(carrier.key)} is closed{until}: {closing.reason}")
+    show(_days(plan))
     if plan.late:
         _show_late(plan)
 
 
 def _shown(plan: Plan) -> list[CarrierPlan]:
-    """All accounts of the house, and of those of clients the ones with the most left to do."""
+    """All accounts of our own, and the busiest of clients' accounts."""
     of_clients = [carrier for carrier in plan.carriers if carrier.key != carrier_of(carrier.key)]
     busiest = sorted(of_clients, key=lambda carrier: (-carrier.late, -carrier.left, -carrier.due))
-    shown = {carrier.key for carrier in busiest[:_SHOWN_ACCOUNTS]}
-    return [one for one in plan.carriers if one.key == carrier_of(one.key) or one.key in shown]
+    hidden = {carrier.key for carrier in busiest[_SHOWN_ACCOUNTS:]}
+    return [carrier for carrier in plan.carriers if carrier.key not in hidden]
 
 
 def _carriers(plan: Plan, shown: Sequence[CarrierPlan]) -> Table:
-    return Table(
-        "Carriers",
-        ("carrier", "due now", "tries", "calls", "backlog empty", "pass their deadline", "quota"),
-        [
-            (
-                plan.name(carrier.key),
-                str(carrier.due),
-                str(carrier.tries),
-                str(carrier.calls),
-                _empty(carrier),
-                str(carrier.late),
-                "; ".join(named_usage(use, local) for use in carrier.uses),
-            )
-            for carrier in shown
-        ],
-        frozenset({"due now", "tries", "calls", "pass their deadline"}),
-    )
+    columns = ("carrier", "due now", "attempts", "calls", "backlog empty", "late", "quota")
+    rows = [
+        (
+            plan.name(carrier.key),
+            str(carrier.due),
+            str(carrier.attempts),
+            str(carrier.calls),
+            _empty(carrier),
+            str(carrier.late),
+            "; ".join(named_usage(use, local) for use in worth_showing(list(carrier.account.uses))),
+        )
+        for carrier in shown
+    ]
+    return Table("Carriers", columns, rows, frozenset({"due now", "attempts", "calls", "late"}))
 
 
 def _empty(carrier: CarrierPlan) -> str:
-    if carrier.empty_at:
-        return format_minute(carrier.empty_at, local)
+    if carrier.empty_on:
+        return f"not before {_DAYS.weekday(carrier.empty_on)}"
     if not carrier.left:
         return "nothing is due"
     if carrier.days_left is None:
-        return f"not foreseen, {carrier.left} left"
-    return f"{carrier.left} left, about {max(carrier.days_left, 0.1):.1f} days more"
+        return f"{carrier.left} left, no end in sight"
+    return f"{carrier.left} left, about {plural(ceil(carrier.days_left), 'day')} more"
 
 
-def _runs(plan: Plan) -> Table:
+def _days(plan: Plan) -> Table:
+    columns = ("day", "attempts", "calls", "still due")
     rows = [
         (
-            format_minute(run.at, local),
-            _WORKERS[run.worker],
-            str(len(run.tries)),
-            str(sum(left.count for left in run.left.values() if not left.reserved)),
-            str(sum(left.count for left in run.left.values() if left.reserved)),
-            str(run.passed),
-            str(run.gave_up),
-            _claims(run),
+            _DAYS.weekday(day.on),
+            str(day.attempts.total()),
+            str(day.calls.total()),
+            str(sum(day.due.values())),
         )
-        for run in plan.runs
-        if run.tries or run.passed or run.gave_up
+        for day in plan.days[:_SHOWN_DAYS]
     ]
-    columns = ("run", "worker", "tries", "left behind", "kept for others", "passed", "give up", "claims")
-    return Table("Runs that try a claim", columns, rows, frozenset(columns[2:7]))
-
-
-_WORKERS = {PODRetryScheduler.name: "retry", PODFetchWorker.name: "fetch"}
-
-
-def _claims(run: ForeseenRun) -> str:
-    shown = run.tries[:_SHOWN_CLAIMS]
-    names = ", ".join(one.reference for one in shown)
-    more = len(run.tries) - len(shown)
-    return f"{names} and {more} more" if more else names
+    return Table("Days", columns, rows, frozenset(columns[1:]))
 
 
 _WHY = {
-    Reason.TURN: "it is due later",
-    Reason.NUMBER: "it has no tracking number",
-    Reason.QUOTA: "the carrier's calls are used up, or it asked to wait",
-    Reason.RESERVED: "the calls that are left are kept for other claims: new ones, or more urgent ones",
-    Reason.STOPPED: "its worker has stopped running",
-    Reason.CARRIER: "the carrier is closed",
-    Reason.BATCH: "more urgent claims fill the batches",
+    Reason.TURN: "its next attempt is due later: recours why CLAIM, then fetch it now with --claim",
+    Reason.NUMBER: "no tracking number: recours correct",
+    Reason.QUOTA: "the quota is too small, or the carrier asked us to wait: raise QUOTA_ if your contract allows more",
+    Reason.RESERVED: "the remaining calls are kept for more urgent claims: raise QUOTA_ if your contract allows more",
+    Reason.STOPPED: "its worker has stopped running: recours check",
+    Reason.CARRIER: "the carrier is closed: recours carriers",
+    Reason.BATCH: "more urgent claims fill the runs: a larger --batch-size",
 }
 
 
 def _show_late(plan: Plan) -> None:
     claims = plan.late[:_SHOWN_LATE]
-    show(
-        Table(
-            "Claims that pass their response_deadline, or whose carrier forgets the parcel, before they are tried",
-            ("claim", "carrier", "deadline", "tried", "why"),
-            list(_late_rows(plan, claims)),
-        )
-    )
-    if more := len(plan.late) - len(claims):
-        click.echo(f"  and {more} more; --json lists them.")
-
-
-def _late_rows(plan: Plan, shown: Sequence[Late]) -> Iterator[tuple[str, ...]]:
-    for late in shown:
-        about = "about " if late.estimated else ""
-        when = f"{about}{format_minute(late.next_at, local)}" if late.next_at else "not foreseen"
-        yield (
+    rows = [
+        (
             late.reference,
             plan.name(late.carrier),
-            format_minute(late.deadline, local) + (" (forgotten)" if late.is_evidence else ""),
-            when,
-            _WHY[late.reason],
+            f"{late.ends_on}{' (evidence)' if late.is_evidence else ''}",
+            f"not before {_DAYS.weekday(late.not_before)}" if late.not_before else "not in this period",
         )
+        for late in claims
+    ]
+    columns = ("claim", "carrier", "deadline", "tried")
+    show(Table("Late: claims whose deadline or evidence ends before they are tried", columns, rows))
+    if more := len(plan.late) - len(claims):
+        click.echo(f"  and {more} more; --json lists them.")
+    for reason, count in Counter(late.reason for late in plan.late).most_common():
+        click.echo(f"  {plural(count, 'claim')} late: {_WHY[reason]}")

@@ -27,6 +27,7 @@ from recours.core.last_attempt import (
 from recours.core.mail import Event, EventName
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import Policy
+from recours.core.quota import CallBudget
 from recours.core.sentences import LONGEST_MESSAGE, Said, Sentence, facts_of
 from recours.core.text import clean, plural
 
@@ -91,6 +92,13 @@ def delivery_to_assume(claim: Claim, spec: CarrierSpec, policy: Policy) -> Deliv
     if known is None and claim.is_pending and form and form.fullmatch(claim.number or ""):
         return Delivery(is_assumed=True)
     return known
+
+
+def calls_of_others(spec: CarrierSpec, stage: Stage, count: int, policy: Policy) -> CallBudget:
+    """The calls that so many more urgent claims at a stage need, which a worker leaves to them."""
+    is_document_first = stage is Stage.NEW and spec.key in policy.document_first
+    calls = spec.calls_for(Delivery() if is_document_first else None)
+    return {what: count * number for what, number in calls.items()} if count else {}
 
 
 def abandoned_at(claim: Claim, now: datetime) -> datetime:

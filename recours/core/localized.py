@@ -114,9 +114,9 @@ class Localized:
         """`26 Nov`, where it is clear which year's."""
         return self._dated(day, "d MMM")
 
-    def hour(self, at: datetime) -> str:
-        """`Thu 14:00`, of the days to come."""
-        return self._dated(at, "EEE HH:mm")
+    def weekday(self, day: date | datetime | None) -> str:
+        """`Tuesday 1 December`, of the days to come."""
+        return self._dated(day, "EEEE d MMMM")
 
     def days(self, first: datetime, last: datetime) -> str:
         """`19–26 Nov 2026`; of one day, that day."""

@@ -4,14 +4,16 @@ Each has its figures as a table too: for those who cannot see it, and for those 
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
 
+from recours.core.accounts import carrier_of
 from recours.core.claim import Stage
 from recours.dashboard.texts import PageTexts
-from recours.operations.forecast.hours import Hour
+from recours.operations.plan import Day
 from recours.operations.records import Backlog
 from recours.operations.status import CarrierNow, Rate
 from recours.runs.summary import worth_showing
@@ -211,29 +213,29 @@ def ceiling_of(highest: float) -> int:
     return next(step * unit for step in (1, 2, 4, 6, 8, 10) if step * unit >= highest)
 
 
-# ---------------------------------------------------------------- the hours to come
+# ---------------------------------------------------------------- the days to come
 
 
-def due_by_hour(hours: Sequence[Hour], names: Mapping[str, str], texts: PageTexts) -> Chart:
-    """What is still due of each carrier at the end of each hour: those of which most is due have a colour of their own."""
-    keys = sorted(
-        {key for hour in hours for key in hour.due}, key=lambda key: -sum(h.due.get(key, 0) for h in hours)
-    )
+def due_by_day(days: Sequence[Day], names: Mapping[str, str], texts: PageTexts) -> Chart:
+    """What is still due of each carrier at the end of each day: the busiest have a colour of their own."""
+    due = [Counter[str]() for _ in days]
+    for counts, day in zip(due, days, strict=True):
+        for key, count in day.due.items():
+            counts[carrier_of(key)] += count
+    keys = [key for key, _ in sum(due, Counter[str]()).most_common()]
     own, rest = keys[: len(OTHERS) - 1], keys[len(OTHERS) - 1 :]
     series = [
-        Series(names.get(key) or texts("no_carrier"), color, [hour.due.get(key, 0) for hour in hours])
+        Series(names.get(key) or texts("no_carrier"), color, [counts[key] for counts in due])
         for key, color in zip(own, OTHERS, strict=False)
     ]
-    others = [sum(hour.due.get(key, 0) for key in rest) for hour in hours]
-    return stacked(
-        texts("hour"), _begins(hours, texts), [*series, Series(texts("others"), LEFT, others)], texts
-    )
+    others = [sum(counts[key] for key in rest) for counts in due]
+    return stacked(texts("day"), _names(days, texts), [*series, Series(texts("others"), LEFT, others)], texts)
 
 
-def calls_by_hour(hours: Sequence[Hour], texts: PageTexts) -> Chart:
-    calls = Series(texts("calls_made"), OTHERS[0], [hour.calls for hour in hours])
-    return stacked(texts("hour"), _begins(hours, texts), [calls], texts)
+def calls_by_day(days: Sequence[Day], texts: PageTexts) -> Chart:
+    calls = Series(texts("calls_made"), OTHERS[0], [day.calls.total() for day in days])
+    return stacked(texts("day"), _names(days, texts), [calls], texts)
 
 
-def _begins(hours: Sequence[Hour], texts: PageTexts) -> list[str]:
-    return [texts.hour(hour.begins) for hour in hours]
+def _names(days: Sequence[Day], texts: PageTexts) -> list[str]:
+    return [texts.short_day(day.on) for day in days]

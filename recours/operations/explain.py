@@ -88,7 +88,7 @@ class Explanation:
             "next_try": iso(self.position.next_at),
             "held_until": iso(self.facts.leased_until),
             "claims_before": place.before if place else None,
-            "expected_at": iso(place.expected_at) if place else None,
+            "not_before": iso(place.not_before) if place else None,
             "error_kind": self.position.kind,
             "who_can_act": self.position.actor,
             "advice": list(self.advice),

@@ -1,176 +1,241 @@
-"""`recours plan`: which claims will be tried when, when each backlog is empty, which claims pass their deadline before."""
+"""On which days claims are tried, whether the quotas are enough, which claims will be late: an estimate by the rules alone.
 
-from collections import Counter
+Coming runs are counted, not made: open claims in their order, runs at their times, quotas by window. Whatever decides about a
+claim is called in `recours.core`. No attempt is assumed to return a document. Pure.
+"""
+
+from bisect import bisect_right, insort
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from heapq import heapify, heappop, heappush
+from math import inf
+from operator import itemgetter
+from typing import Any
 
-from recours.core.claim import Claim, Stage, deadline_end
-from recours.core.evidence import evidence_end
-from recours.core.pauses import Blocked, Refusal
-from recours.core.policy import DUE_SLACK
-from recours.core.quota import Usage
-from recours.operations.forecast.coming import ComingRuns
-from recours.operations.forecast.facts import (
-    CarrierFacts,
-    ForeseenRun,
-    Rules,
-    Sighted,
-    coming_runs,
-    last_run,
-    stopped,
+from recours.core.assessment import as_next_run_finds, assess, is_expired, ranked_anew, retimed
+from recours.core.carrier import CarrierSpec, Catalog
+from recours.core.claim import NEVER, Claim, Delivery, Stage, deadline_end, urgency
+from recours.core.decision import (
+    Action,
+    abandoned_at,
+    calls_of_others,
+    decide,
+    delivery_to_assume,
+    next_action,
+    put_off,
 )
+from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.evidence import evidence_end
+from recours.core.last_attempt import awaits_last_attempt
+from recours.core.outcome import Failure
+from recours.core.pauses import Blocked, Refusal
+from recours.core.policy import DUE_SLACK, Policy
+from recours.core.quota import CallBudget, Capability, Usage, Window, kept_for_others
+from recours.operations.records import iso
+from recours.runs.attempt import without_call
 from recours.runs.lane import lane_key
+from recours.runs.worker import Worker, has_run_lately
 from recours.runs.workers import BOTH_WORKERS
 
 _A_DAY = timedelta(days=1)
+_AN_HOUR = 3600
+# Long-lived workers look every minute; for days it is enough to count what they do in a quarter of an hour.
+_FLEET_STEP = timedelta(minutes=15)
+_ASSUMED = Failure(ErrorKind.NOT_DELIVERED_YET, "assumed by the plan")
+_OPEN = (Stage.NEW, Stage.READY, Stage.WAITING, Stage.UNNUMBERED)
 
 
-class Outlook(Protocol):
-    """Where the claims are read from, one after the other."""
+@dataclass(frozen=True)
+class AccountFacts:
+    """What is known now of the account that a claim's carrier is asked with. `spec` None: the carrier is not known."""
 
-    def claims(
-        self,
-        due_until: datetime,
-        mended_after: datetime,
-        max_retries: int,
-        now: datetime,
-    ) -> Iterator[Sighted]:
-        """Every claim that a run up to then has to do with; also those whose retry is after `mended_after`."""
+    name: str
+    spec: CarrierSpec | None = None
+    uses: Sequence[Usage] = ()
+    closing: Refusal | None = None  # what keeps it closed, whatever its quota
+    documents_until: datetime | None = None  # it tracks, and gets no document before
+    setup_calls: CallBudget = field(default_factory=dict)  # before the first call of a run
+    asks_alone: bool = False  # until it has answered
 
-    def not_due(self, due_until: datetime, now: datetime, ends_until: datetime) -> Iterator[Claim]:
-        """Claims that are due later, or that wait for a tracking number, and whose deadline or evidence may end in between."""
+
+@dataclass(frozen=True)
+class Terms:
+    """What the coming runs go by. `last_runs`: when the last run of each worker began, by its name."""
+
+    policy: Policy
+    catalog: Catalog
+    batch_sizes: Mapping[str, int]  # by worker
+    last_runs: Mapping[str, datetime] = field(default_factory=dict)
+    by_fleet: bool = False  # long-lived workers do the work
+    concurrency: int = 8  # calls at once
+    carrier_concurrency: int = 4  # to one account
+
+    def stopped(self, now: datetime) -> list[str]:
+        """The workers that used to run and do not any more, while another one does: else the machine was off."""
+        runs = {
+            worker.name: has_run_lately(self.last_runs.get(worker.name), worker.schedule, now)
+            for worker in BOTH_WORKERS
+        }
+        is_partial = any(runs.values()) and not self.by_fleet
+        return [name for name in self.last_runs if is_partial and not runs[name]]
+
+
+def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[datetime, type[Worker]]]:
+    """Of each worker its last run plus its schedule, again and again; without any run, on the full hour or half hour."""
+    runs = []
+    for worker in BOTH_WORKERS:
+        step = _FLEET_STEP if terms.by_fleet else worker.schedule
+        since = terms.last_runs.get(worker.name, datetime.fromtimestamp(0, UTC))
+        at = since + max(-((since - now) // step), 1) * step
+        while at <= until and worker.name not in terms.stopped(now):
+            runs.append((at, worker))
+            at += step
+    return sorted(runs, key=itemgetter(0))
+
+
+def as_planned(claim: Claim, now: datetime, policy: Policy, *, edited: bool = False) -> Claim | None:
+    """An open claim as the next run finds it, without its texts; None: no run will try it.
+
+    `edited`: it is not what it was assessed on.
+    """
+    state = assess(claim, now, policy) if edited else as_next_run_finds(claim, now, policy)
+    if not claim.is_ours or state.stage not in _OPEN:
+        return None
+    is_impossible = state.next_at is not None and state.next_at > policy.backoff.horizon(now)
+    if is_impossible and not awaits_last_attempt(state):
+        state = retimed(state, now, policy)
+    return replace(claim, state=state, carrier_name="", error_text=None, said=None, assessed=None)
+
+
+# ---------------------------------------------------------------- what a plan says
 
 
 class Reason(StrEnum):
-    """Why a claim passes its deadline, or loses its evidence, untried."""
+    """Why a claim is late."""
 
     TURN = "turn"  # its next turn comes later
     NUMBER = "number"  # it has no tracking number
     QUOTA = "quota"  # its carrier is at its limit, or asked to wait
-    RESERVED = "reserved"  # the calls that are left are kept for new claims, or for more urgent ones
+    RESERVED = "reserved"  # the remaining calls are kept for new claims, or for more urgent ones
     STOPPED = "stopped"  # the worker that would try it does not run
-    CARRIER = "carrier"  # its carrier takes no calls: no credentials, refused, stopped
+    CARRIER = "carrier"  # its carrier takes no calls until someone acts
     BATCH = "batch"  # the batches are full of more urgent ones
 
 
 @dataclass(frozen=True)
-class Late:
-    """A claim that passes its `response_deadline`, or loses its evidence, before it is tried. Moments are aware UTC."""
+class LateClaim:
+    """A claim that passes its `response_deadline`, or loses its evidence, before it is tried."""
 
-    claim_id: Any
     reference: str
-    carrier: str  # its key; "": none that we know
-    deadline: datetime  # the end of the day, or of the evidence
+    carrier: str  # the account's key; "": no known carrier
+    ends_on: date
     reason: Reason
-    next_at: datetime | None = None  # when it is tried after all, or is due, if that is known
-    estimated: bool = (
-        False  # the deadline lies beyond the horizon; by its place in the backlog, at the last day's pace
-    )
-    is_evidence: bool = False  # `deadline` is when its carrier has forgotten the parcel
+    not_before: date | None = None  # when it is tried; None: not within the plan
+    is_evidence: bool = False  # its carrier has forgotten the parcel after `ends_on`
+    is_beyond: bool = False  # the plan ends before: by its place in the backlog, at the last day's pace
 
 
 @dataclass(frozen=True)
 class CarrierPlan:
-    """What is foreseen for one carrier. `due`: claims that a run would take now if the carrier took all."""
+    """What is expected of one account."""
 
-    key: str  # of the account
-    name: str
-    due: int
-    tries: int  # within the horizon
+    key: str
+    account: AccountFacts
+    due: int  # claims that a run would try now if the carrier took all calls
+    attempts: int
     calls: int
-    empty_at: (
-        datetime | None
-    )  # after which run nothing is due for the first time; None: not within the horizon
-    left: int  # still due at the end of it
+    empty_on: date | None  # when no claim is due any more for the first time; None: not within the plan
+    left: int  # still due at its end
     late: int
-    tries_a_day: float  # on its last day
-    uses: Sequence[Usage] = ()
-    closing: Refusal | None = None
+    attempts_a_day: float  # on its last day
 
     @property
     def days_left(self) -> float | None:
-        """How many days beyond the horizon what is left lasts at that pace; None: nothing is left, or nothing moves."""
-        return self.left / self.tries_a_day if self.left and self.tries_a_day else None
+        """How many days more the backlog lasts at that pace; None: it is empty, or does not shrink."""
+        return self.left / self.attempts_a_day if self.left and self.attempts_a_day else None
+
+
+@dataclass(frozen=True)
+class Day:
+    """What runs do on one day. `due`: what is still due at its end, by account."""
+
+    on: date
+    attempts: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    due: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the coming runs will do, if no attempt brings a document."""
+    """What the coming runs do if no attempt returns a document. Days are those of `RECOURS_TIMEZONE`."""
 
     made_at: datetime
     until: datetime
-    max_retries: int
-    batch_sizes: Mapping[str, int]
+    terms: Terms
     carriers: Sequence[CarrierPlan]
-    runs: Sequence[ForeseenRun]
-    late: Sequence[Late]
-    names: Mapping[str, str] = field(default_factory=dict)  # of carriers, by key
-    stopped: Sequence[str] = ()  # workers that do not run any more: no run of theirs is foreseen
-    by_fleet: bool = (
-        False  # `runs`: the minutes at which long-lived workers do something, and every full hour
-    )
+    days: Sequence[Day]
+    late: Sequence[LateClaim]
+    names: Mapping[str, str]  # of accounts, by key
+    stopped: Sequence[str] = ()  # workers that do not run any more
+
+    @property
+    def attempts(self) -> int:
+        return sum(day.attempts.total() for day in self.days)
+
+    def name(self, key: str) -> str:
+        """An account's name for people."""
+        return self.names.get(key) or "(unknown carrier)"
 
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`."""
         return {
             "made_at": self.made_at.isoformat(),
             "until": self.until.isoformat(),
-            "max_retries": self.max_retries,
-            "batch_sizes": dict(self.batch_sizes),
+            "max_retries": self.terms.policy.max_retries,
+            "batch_sizes": dict(self.terms.batch_sizes),
             "stopped_workers": list(self.stopped),
-            "tries": self.tries,
+            "attempts": self.attempts,
             "carriers": [self._carrier_json(carrier) for carrier in self.carriers],
-            "runs": [self._run_json(run) for run in self.runs],
-            "late": [self._late_json(late) for late in self.late],
-        }
-
-    @property
-    def tries(self) -> int:
-        return sum(len(run.tries) for run in self.runs)
-
-    def name(self, key: str) -> str:
-        """A carrier's name for people."""
-        return self.names.get(key, "") or "(not known)"
-
-    def _run_json(self, run: ForeseenRun) -> dict[str, Any]:
-        return {
-            "at": run.at.isoformat(),
-            "worker": run.worker,
-            "tries": len(run.tries),
-            "claims": [
+            "days": [
                 {
-                    "claim": one.reference,
-                    "carrier": one.carrier,
-                    "turn": one.retry,
-                    "calls": one.calls,
-                    "last_attempt": one.is_last,
+                    "date": day.on.isoformat(),
+                    "attempts": day.attempts.total(),
+                    "calls": day.calls.total(),
+                    "due_after": {carrier.key: day.due.get(carrier.key, 0) for carrier in self.carriers},
                 }
-                for one in run.tries
+                for day in self.days
             ],
-            "skipped_persistent": run.passed,
-            "max_retries_reached": run.gave_up,
-            "left_behind": {self.name(key): left.as_json() for key, left in run.left.items()},
-            "due_after": {self.name(key): count for key, count in run.due.items()},
+            "late": [
+                {
+                    "claim": late.reference,
+                    "carrier": late.carrier,
+                    "deadline": late.ends_on.isoformat(),
+                    "evidence": late.is_evidence,
+                    "reason": late.reason,
+                    "not_before": iso(late.not_before),
+                    "beyond": late.is_beyond,
+                }
+                for late in self.late
+            ],
         }
 
-    @staticmethod
-    def _carrier_json(carrier: CarrierPlan) -> dict[str, Any]:
-        closing = carrier.closing
+    def _carrier_json(self, carrier: CarrierPlan) -> dict[str, Any]:
+        closing, days_left = carrier.account.closing, carrier.days_left
         return {
             "carrier": carrier.key,
-            "name": carrier.name,
+            "name": self.name(carrier.key),
             "due": carrier.due,
-            "tries": carrier.tries,
+            "attempts": carrier.attempts,
             "calls": carrier.calls,
-            "empty_at": carrier.empty_at.isoformat() if carrier.empty_at else None,
+            "empty_on": iso(carrier.empty_on),
             "left": carrier.left,
-            "days_left": round(carrier.days_left, 1) if carrier.days_left is not None else None,
+            "days_left": None if days_left is None else round(days_left, 1),
             "late": carrier.late,
             "closed": closing.reason if closing else None,
-            "closed_until": closing.until.isoformat() if closing and closing.until else None,
+            "closed_until": iso(closing.until) if closing else None,
             "quotas": [
                 {
                     "limit": str(use.limit),
@@ -178,250 +243,416 @@ class Plan:
                     "left": use.left,
                     "resets_at": use.resets_at.isoformat(),
                 }
-                for use in carrier.uses
+                for use in carrier.account.uses
             ],
         }
 
-    @staticmethod
-    def _late_json(late: Late) -> dict[str, Any]:
-        return {
-            "claim": late.reference,
-            "carrier": late.carrier,
-            "deadline": late.deadline.isoformat(),
-            "evidence": late.is_evidence,
-            "reason": late.reason,
-            "estimated": late.estimated,
-            "next_at": late.next_at.isoformat() if late.next_at else None,
-        }
+
+def make_plan(
+    claims: Iterable[Claim],
+    accounts: Mapping[str, AccountFacts],
+    terms: Terms,
+    now: datetime,
+    until: datetime,
+) -> Plan:
+    """The plan for open claims (`as_planned`). `accounts`: by key, of all these claims."""
+    simulation = Simulation(claims, accounts, terms, now, until)
+    due = Counter(simulation.due())
+    for at, worker in coming_runs(terms, now, until):
+        simulation.run(worker, at)
+    days = simulation.days()
+    late = sorted(simulation.late(), key=lambda claim: (claim.ends_on, claim.reference))
+    attempts: Counter[str] = sum((day.attempts for day in days), Counter())
+    calls: Counter[str] = sum((day.calls for day in days), Counter())
+    left, late_by = simulation.due(), Counter(claim.carrier for claim in late)
+    return Plan(
+        made_at=now,
+        until=until,
+        terms=terms,
+        carriers=[
+            CarrierPlan(
+                key=key,
+                account=accounts[key],
+                due=due[key],
+                attempts=attempts[key],
+                calls=calls[key],
+                empty_on=simulation.empty_on.get(key),
+                left=left.get(key, 0),
+                late=late_by[key],
+                attempts_a_day=sum(simulation.pace(stage, key) for stage in (Stage.NEW, Stage.READY)),
+            )
+            for key in sorted({*due, *attempts, *late_by, *left})
+        ],
+        days=days,
+        late=late,
+        names={key: account.name for key, account in accounts.items()},
+        stopped=terms.stopped(now),
+    )
 
 
-@dataclass(frozen=True)
-class PlanScope:
-    """What is asked of a plan."""
+# ---------------------------------------------------------------- the runs
 
-    horizon: timedelta
-    now: datetime
-    begun: Mapping[str, Sequence[datetime]]  # by worker, when its last runs began, the newest first
-    by_fleet: bool = False  # long-lived workers do the work, whatever cron's entries do beside them
+# A ready claim by its urgency, the most urgent the greatest: its rank and its place among the claims, both negative.
+_Entry = tuple[float, int, Claim]
 
 
-def make_plan(outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: PlanScope) -> Plan:
-    """Let the coming runs happen in memory."""
-    return _Maker(outlook, carriers, rules, asked).make()
+class _Line:
+    """The ready claims of one account at one stage."""
+
+    def __init__(self) -> None:
+        self._virtual: list[_Entry] = []  # ranks to come without a real deadline
+        self._deadlines: list[_Entry] = []  # and with one
+        self._tiers: list[list[list[_Entry]]] = [[self._virtual, self._deadlines], [[]], [[]]]
+
+    def __len__(self) -> int:
+        return sum(len(entries) for tier in self._tiers for entries in tier)
+
+    def add(self, claim: Claim, place: int, now: datetime) -> None:
+        tier, at = urgency(claim.state, now)
+        is_deadline = tier == 0 and claim.state.rank_is_deadline
+        insort(self._tiers[tier][is_deadline], (-at.timestamp(), -place, claim))
+
+    def head(self) -> tuple[int, float, int]:
+        """The place of the most urgent claim in the order, the least first; there is one."""
+        tier, entries = self._first()
+        rank, place, _ = entries[-1]
+        return tier, -rank, -place
+
+    def pop(self) -> tuple[int, Claim]:
+        """Take the most urgent claim, with its place among the claims."""
+        _, place, claim = self._first()[1].pop()
+        return -place, claim
+
+    def in_order(self) -> Iterator[_Entry]:
+        for tier in self._tiers:
+            yield from sorted((entry for entries in tier for entry in entries), reverse=True)
+
+    def deadlines_before(self, tier: int, at: datetime) -> int:
+        """How many real deadlines to come are nearer; all of them are, for a claim whose own time is over."""
+        return len(self._deadlines) - (0 if tier else bisect_right(self._deadlines, (-at.timestamp(), inf)))
+
+    def advance(self, now: datetime, policy: Policy) -> None:
+        """Move claims whose rank has passed to where they belong now."""
+        for entries in (self._virtual, self._deadlines):
+            while entries and -entries[-1][0] < now.timestamp():
+                _, place, claim = entries.pop()
+                self.add(replace(claim, state=ranked_anew(claim, now, policy)), -place, now)
+
+    def _first(self) -> tuple[int, list[_Entry]]:
+        for tier, lists in enumerate(self._tiers):
+            if filled := [entries for entries in lists if entries]:
+                return tier, max(filled, key=itemgetter(-1))
+        raise IndexError("no claim is ready")
 
 
-# ---------------------------------------------------------------- how it is made
+class _Quota:
+    """A limit with its use in the window of a moment. One of seconds or a minute, which runs wait out, counts by the hour."""
 
+    def __init__(self, use: Usage) -> None:
+        self.limit, self._used, self._ends_at = use.limit, use.used + use.reserved, use.resets_at
+        if seconds := use.limit.window.is_short and use.limit.window.seconds:
+            number = use.limit.number * _AN_HOUR // seconds
+            self.limit = replace(use.limit, number=number, window=Window(_AN_HOUR))
 
-@dataclass(frozen=True)
-class _End:
-    at: datetime
-    is_evidence: bool = False
+    def left(self, now: datetime) -> int:
+        if now >= self._ends_at:
+            self._used, self._ends_at = 0, self.limit.window.around(now)[1]
+        return self.limit.number - self._used
+
+    def use(self, units: int) -> None:
+        self._used += units
 
 
 @dataclass
-class _Dated:
-    """A claim whose deadline, or the end of whose evidence, lies within the horizon."""
+class _Run:
+    """A run that is under way."""
 
-    claim_id: Any
-    reference: str
-    carrier: str
-    stage: Stage  # of whose run it is
-    deadline: datetime
-    next_at: datetime | None = None
-    tried_at: datetime | None = None
-    unnumbered: bool = False
-    is_evidence: bool = False
+    worker: type[Worker]
+    now: datetime
+    left: float  # of its batch
+    others: Mapping[str, _Line]  # the ready claims of the other worker, if that runs
+    called: set[str] = field(default_factory=set)  # accounts
+    accepted: set[str] = field(default_factory=set)  # accounts that have answered
+    refusals: dict[str, Reason] = field(default_factory=dict)  # why accounts take no more calls
 
 
-class _Maker:
+class Simulation:
+    """The open claims as the coming runs leave them."""
+
     def __init__(
-        self, outlook: Outlook, carriers: Mapping[str, CarrierFacts], rules: Rules, asked: PlanScope
+        self,
+        claims: Iterable[Claim],
+        accounts: Mapping[str, AccountFacts],
+        terms: Terms,
+        now: datetime,
+        until: datetime,
     ) -> None:
-        self.outlook, self.carriers, self.rules, self.asked = outlook, carriers, rules, asked
-        self.now, self.until = asked.now, asked.now + asked.horizon
-        self.stopped = [] if asked.by_fleet else stopped(asked.begun, asked.now)
-        self.dated: dict[Any, _Dated] = {}
-        self.runs: list[ForeseenRun] = []
-        self.tries: Counter[str] = Counter()
-        self.calls: Counter[str] = Counter()
-        self.last_day: Counter[tuple[str, bool]] = (
-            Counter()
-        )  # tries, by carrier and whether they are first ones
+        """`claims`: as by `as_planned`. `accounts`: those of all these claims, by key."""
+        self._accounts = accounts
+        self._terms = terms
+        self._policy = terms.policy
+        self._now = now
+        self._until = until
+        self._claims = list(claims)
+        self._waiting: list[tuple[float, int, Claim]] = []
+        self._lines: dict[Stage, dict[str, _Line]] = {Stage.NEW: {}, Stage.READY: {}}
+        self._quotas = {key: [_Quota(use) for use in account.uses] for key, account in accounts.items()}
+        self._last_runs = dict(terms.last_runs)
+        self._days = [Day(self._date(now))]
+        self._refusals: dict[tuple[Stage, str, date], Reason] = {}
+        self._last_day: Counter[tuple[Stage, str]] = Counter()  # attempts
+        self.first_attempts: dict[int, datetime] = {}  # by the place among the claims
+        self._abandoned: set[int] = set()  # given up without an attempt
+        self.empty_on: dict[str, date] = {}
+        for place, claim in enumerate(self._claims):
+            if claim.state.stage is Stage.WAITING:
+                self._wait(claim, place, claim.state.next_at or now)
+            elif claim.state.stage is not Stage.UNNUMBERED:
+                self._make_ready(claim, place, now)
+        self._advance(now)
+        self._busy = set(self.due())
 
-    def make(self) -> Plan:
-        policy = self.rules.policy
-        coming = [] if self.asked.by_fleet else coming_runs(self.asked.begun, self.now, self.until)
-        due_until = policy.backoff.due_until(self.until)
-        horizon = policy.backoff.horizon(coming[0].at if coming else self.now)
-        claims = self.outlook.claims(due_until, horizon, policy.max_retries, self.now)
-        last_runs = {
-            worker.name: at for worker in BOTH_WORKERS if (at := last_run(self.asked.begun, worker, self.now))
-        }
-        runs = ComingRuns(self._noted(claims), self.rules, self.now, last_runs)
-        due_now = runs.due()
-        for run in runs.ticks(self.until) if self.asked.by_fleet else map(runs.run, coming):
-            self._take_in(run)
-        late = self._late(runs, due_until)
-        lanes = {*self.tries, *due_now, *(one.carrier for one in late)}
-        names = {key: self.rules.name_of(key) for key in {*self.rules.catalog.specs, *lanes}}
-        return Plan(
-            made_at=self.now,
-            until=self.until,
-            max_retries=policy.max_retries,
-            batch_sizes=self.rules.batch_sizes,
-            carriers=self._carriers(due_now, Counter(one.carrier for one in late)),
-            runs=self.runs,
-            late=late,
-            names=names,
-            stopped=tuple(worker.name for worker in self.stopped),
-            by_fleet=self.asked.by_fleet,
-        )
+    def due(self) -> dict[str, int]:
+        """How many claims of each account are due."""
+        due: Counter[str] = Counter()
+        for lines in self._lines.values():
+            due.update({key: len(line) for key, line in lines.items() if line})
+        return dict(due)
 
-    def _noted(self, found: Iterable[Sighted]) -> Iterator[Sighted]:
-        for sighted in found:
-            self._note(sighted.claim)
-            yield sighted
+    # ---------------------------------------------------------------- a run
 
-    def _note(self, claim: Claim) -> None:
-        end = self._end(claim)
-        if end and end.at <= self.until:
-            self.dated[claim.id] = _Dated(
-                claim_id=claim.id,
-                reference=claim.reference,
-                carrier=lane_key(claim),
-                stage=Stage.NEW if claim.is_pending else Stage.READY,
-                deadline=end.at,
-                next_at=claim.state.next_at if claim.state.stage is Stage.WAITING else None,
-                unnumbered=claim.is_pending and claim.number is None,
-                is_evidence=end.is_evidence,
-            )
-
-    def _take_in(self, run: ForeseenRun) -> None:
-        for one in run.tries:
-            self.tries[one.carrier] += 1
-            self.calls[one.carrier] += one.calls
-            self.last_day[one.carrier, one.retry == 0] += run.at > self.until - _A_DAY
-            if (dated := self.dated.get(one.claim_id)) and dated.tried_at is None:
-                dated.tried_at = run.at
-        self.runs.append(run)
-
-    # ---------------------------------------------------------------- carriers
-
-    def _carriers(self, due_now: Counter[str], late: Counter[str]) -> list[CarrierPlan]:
-        keys = sorted({*due_now, *self.tries, *late, *(key for run in self.runs for key in run.due)})
-        return [self._carrier(key, due_now[key], late[key]) for key in keys]
-
-    def _carrier(self, key: str, due: int, late: int) -> CarrierPlan:
-        facts = self.carriers.get(key)
-        had_any = due > 0
-        empty_at = None
-        for run in self.runs:
-            if had_any and not run.due.get(key):
-                empty_at = run.at
-                break
-            had_any = had_any or bool(run.due.get(key))
-        return CarrierPlan(
-            key=key,
-            name=self.rules.name_of(key),
-            due=due,
-            tries=self.tries[key],
-            calls=self.calls[key],
-            empty_at=empty_at,
-            left=self.runs[-1].due.get(key, 0) if self.runs else due,
-            late=late,
-            tries_a_day=self._pace(key, Stage.NEW) + self._pace(key, Stage.READY),
-            uses=facts.uses if facts else (),
-            closing=facts.closing if facts else None,
-        )
-
-    def _pace(self, key: str, stage: Stage) -> float:
-        """Tries a day, on the last day."""
-        return self.last_day[key, stage is Stage.NEW] / (min(self.asked.horizon, _A_DAY) / _A_DAY)
-
-    # ---------------------------------------------------------------- deadlines, and evidence that vanishes
-
-    def _late(self, runs: ComingRuns, due_until: datetime) -> list[Late]:
-        """Claims whose deadline or evidence ends before they are tried, the nearest first."""
-        read = set(self.dated)
-        for claim in self.outlook.not_due(due_until, self.now, self.until):
-            if claim.id not in read:
-                self._note(claim)
-        still_there = {claim.id for claim in runs.left() if claim.id in self.dated}
-        found = [
-            self._late_one(dated)
-            for dated in self.dated.values()
-            if (dated.tried_at is None or dated.tried_at > dated.deadline)
-            and (dated.tried_at or dated.claim_id in still_there or dated.claim_id not in read)
-        ]
-        found += self._later(runs)
-        return sorted(found, key=lambda late: (late.deadline, late.reference))
-
-    def _later(self, runs: ComingRuns) -> Iterator[Late]:
-        """Claims in what is left of a backlog whose deadlines come before they are tried, at the pace of the last day."""
-        for stage in (Stage.NEW, Stage.READY):
-            for key, backlog in runs.backlogs(stage):
-                if not (pace := self._pace(key, stage)):
+    def run(self, worker: type[Worker], now: datetime) -> None:
+        """Count the attempts of one run."""
+        self._begin_day(self._date(now))
+        self._advance(now)
+        lines, other = self._lines[worker.stage], self._last_runs.get(worker.other_worker)
+        does_other_run = self._terms.by_fleet or has_run_lately(other, worker.other_schedule, now)
+        batch = inf if self._terms.by_fleet else self._terms.batch_sizes[worker.name]
+        run = _Run(worker, now, batch, self._lines[worker.others] if does_other_run else {})
+        heads = [(line.head(), key) for key, line in lines.items() if line]
+        heapify(heads)
+        queued = {key for _, key in heads}
+        under_way: deque[tuple[str, CallBudget]] = deque()  # the bundle that began first is answered first
+        while under_way or (heads and run.left > 0):
+            if not heads or run.left <= 0 or len(under_way) == self._terms.concurrency:
+                key, unused = under_way.popleft()
+                self._use(key, unused, -1)
+                run.accepted.add(key)
+            else:
+                _, key = heappop(heads)
+                queued.discard(key)
+                answer = self._closed(key, now) or self._try_bundle(run, key, lines[key])
+                if not isinstance(answer, Reason):
+                    under_way.append((key, answer))
+                elif not any(other == key for other, _ in under_way):  # whose units may come back
+                    run.refusals[key] = answer
+                else:
                     continue
-                for place, claim in enumerate(backlog):
-                    about = self.until + (place + 1) / pace * _A_DAY
-                    end = self._end(claim)
-                    if end and self.until < end.at < about:
-                        reason = self._left_behind(key, stage, self.until) or Reason.BATCH
-                        yield Late(
-                            claim_id=claim.id,
-                            reference=claim.reference,
-                            carrier=key,
-                            deadline=end.at,
-                            reason=reason,
-                            next_at=about,
-                            estimated=True,
-                            is_evidence=end.is_evidence,
-                        )
+            in_flight = sum(other == key for other, _ in under_way)
+            is_alone = self._accounts[key].asks_alone and key not in run.accepted
+            room = 1 if is_alone else self._terms.carrier_concurrency
+            if lines[key] and key not in run.refusals and in_flight < room and key not in queued:
+                heappush(heads, (lines[key].head(), key))
+                queued.add(key)
+        self._last_runs[worker.name] = now
+        for key in lines:
+            self._refusals[worker.stage, key, self._days[-1].on] = run.refusals.get(key, Reason.BATCH)
+        empty = {key for key in self._busy if not any(lines.get(key) for lines in self._lines.values())}
+        self._busy -= empty
+        self.empty_on |= dict.fromkeys(empty, self._days[-1].on)
 
-    def _end(self, claim: Claim) -> _End | None:
-        """What ends first of a claim's deadline and evidence, of what is not over yet."""
-        policy = self.rules.policy
-        ends = []
-        if claim.deadline:
-            ends.append(_End(deadline_end(claim.deadline, policy.zone)))
-        if forgotten_at := evidence_end(claim, claim.state, policy):
-            ends.append(_End(forgotten_at, is_evidence=True))
-        return min((end for end in ends if end.at > self.now), key=lambda end: end.at, default=None)
-
-    def _late_one(self, dated: _Dated) -> Late:
-        return Late(
-            claim_id=dated.claim_id,
-            reference=dated.reference,
-            carrier=dated.carrier,
-            deadline=dated.deadline,
-            reason=self._reason(dated),
-            next_at=dated.tried_at
-            or (dated.next_at if dated.next_at and dated.next_at > dated.deadline else None),
-            is_evidence=dated.is_evidence,
-        )
-
-    def _reason(self, dated: _Dated) -> Reason:
-        if dated.unnumbered:
-            return Reason.NUMBER
-        if dated.next_at and dated.next_at - DUE_SLACK > dated.deadline:
-            return Reason.TURN
-        if any(worker.stage is dated.stage for worker in self.stopped):
-            return Reason.STOPPED
-        if not any(run.at < dated.deadline for run in self._runs_of(dated.stage)):
-            return Reason.TURN
-        return self._left_behind(dated.carrier, dated.stage, dated.deadline) or Reason.BATCH
-
-    def _runs_of(self, stage: Stage) -> list[ForeseenRun]:
-        names = {worker.name for worker in BOTH_WORKERS if worker.stage is stage}
-        return [run for run in self.runs if run.worker in names]
-
-    def _left_behind(self, key: str, stage: Stage, before: datetime) -> Reason | None:
-        """Why the last run before then took no more claims of the carrier; None: it did."""
-        last = [run for run in self._runs_of(stage) if run.at < before][-1:]
-        left = last[0].left.get(key) if last else None
-        if left is None:
+    def _closed(self, key: str, now: datetime) -> Reason | None:
+        closing = self._accounts[key].closing
+        if closing is None or ((opens_at := opening_of(closing)) and opens_at <= now):
             return None
-        if left.reserved:
-            return Reason.RESERVED
-        return Reason.QUOTA if left.why is Blocked.RATE_LIMIT else Reason.CARRIER
+        return Reason.QUOTA if closing.why is Blocked.RATE_LIMIT else Reason.CARRIER
+
+    def _try_bundle(self, run: _Run, key: str, line: _Line) -> Reason | CallBudget:
+        """Try the most urgent claim, with those that share its call.
+
+        Returns the reserved calls that are not made, or why the account takes no more calls.
+        """
+        spec = self._accounts[key].spec
+        bundle: list[tuple[int, Claim]] = []
+        size = 1.0
+        while line and len(bundle) < size:
+            place, claim = line.pop()
+            if self._needs_call(run, key, place, claim):
+                bundle.append((place, claim))
+                if spec and len(bundle) == 1 and not claim.state.delivery:
+                    size = min(spec.numbers_per_call, run.left)
+            elif not bundle:
+                return {}
+        deliveries = [self._delivery(key, claim) for _, claim in bundle]
+        budgets = spec.calls_for_bundle(deliveries) if spec else []
+        reserved = Counter({} if key in run.called else self._accounts[key].setup_calls)
+        used = Counter(reserved)
+        for number, ((place, claim), delivery, calls) in enumerate(
+            zip(bundle, deliveries, budgets, strict=True)
+        ):
+            if refusal := self._refusal(run, key, claim, reserved + Counter(calls)):
+                for later_place, later in bundle[number:]:
+                    line.add(later, later_place, run.now)
+                if not number:
+                    return refusal
+                break
+            reserved += Counter(calls)
+            # Of a parcel that is not delivered no document is asked for.
+            used += Counter(calls if delivery else {Capability.TRACKING: calls.get(Capability.TRACKING, 0)})
+            self._attempt(run, place, claim, _ASSUMED)
+        run.called.add(key)
+        self._use(key, reserved)
+        self._days[-1].calls[key] += used.total()
+        return reserved - used
+
+    def _use(self, key: str, calls: CallBudget, sign: int = 1) -> None:
+        for quota in self._quotas[key]:
+            quota.use(sign * quota.limit.units(calls))
+
+    def _needs_call(self, run: _Run, key: str, place: int, claim: Claim) -> bool:
+        """Tell whether a ready claim needs a call; deal with it if it needs none."""
+        now, documents_until = run.now, self._accounts[key].documents_until
+        what = next_action(claim, now, self._policy)
+        if is_expired(claim.state, now, self._policy) or what in (Action.GIVE_UP, Action.SHELVE):
+            self._abandoned.add(place)
+        elif what is Action.WAIT:
+            self._wait(claim, place, abandoned_at(claim, now))
+        elif failure := without_call(claim, self._terms.catalog):
+            self._attempt(run, place, claim, failure)
+        elif (
+            documents_until and claim.state.delivery and self._policy.backoff.due_until(now) < documents_until
+        ):
+            state = put_off(claim, claim.state, documents_until, now, self._policy)
+            self._wait(replace(claim, state=state), place, documents_until)
+        else:
+            return True
+        return False
+
+    def _delivery(self, key: str, claim: Claim) -> Delivery | None:
+        account = self._accounts[key]
+        if account.spec is None or account.documents_until:
+            return claim.state.delivery
+        return delivery_to_assume(claim, account.spec, self._policy)
+
+    def _refusal(self, run: _Run, key: str, claim: Claim, calls: CallBudget) -> Reason | None:
+        """Why these calls cannot be made."""
+        spec, line = self._accounts[key].spec, run.others.get(key)
+        nearer = line.deadlines_before(*urgency(claim.state, run.now)) if line else 0
+        urgent = calls_of_others(spec, run.worker.others, nearer, self._policy) if spec and nearer else {}
+        for quota in self._quotas[key]:
+            units = quota.limit.units(calls)
+            free = quota.left(run.now) - units
+            if units and free < kept_for_others(quota.limit, urgent, run.now):
+                return Reason.QUOTA if free < 0 else Reason.RESERVED
+        return None
+
+    def _attempt(self, run: _Run, place: int, claim: Claim, failure: Failure) -> None:
+        key = lane_key(claim)
+        run.left -= 1
+        self._days[-1].attempts[key] += 1
+        self._last_day[run.worker.stage, key] += run.now > self._until - _A_DAY
+        self.first_attempts.setdefault(place, run.now)
+        decision = decide(claim, failure, run.now, self._policy)
+        if decision.state.stage is Stage.WAITING and decision.state.next_at:
+            after = replace(claim, state=decision.state, fetch_status=decision.fetch_status)
+            self._wait(after, place, decision.state.next_at)
+
+    # ---------------------------------------------------------------- claims between runs
+
+    def _wait(self, claim: Claim, place: int, until: datetime) -> None:
+        heappush(self._waiting, (until.timestamp(), place, claim))
+
+    def _make_ready(self, claim: Claim, place: int, now: datetime) -> None:
+        lines = self._lines[_stage(claim)]
+        lines.setdefault(lane_key(claim), _Line()).add(claim, place, now)
+
+    def _advance(self, now: datetime) -> None:
+        due_until = self._policy.backoff.due_until(now).timestamp()
+        while self._waiting and self._waiting[0][0] <= due_until:
+            _, place, claim = heappop(self._waiting)
+            self._make_ready(claim, place, now)
+        for lines in self._lines.values():
+            for line in lines.values():
+                line.advance(now, self._policy)
+
+    def _date(self, at: datetime) -> date:
+        return at.astimezone(self._policy.zone).date()
+
+    def _begin_day(self, day: date) -> None:
+        while self._days[-1].on < day:
+            self._days[-1].due.update(self.due())
+            self._days.append(Day(self._days[-1].on + _A_DAY))
+
+    # ---------------------------------------------------------------- the end
+
+    def days(self) -> list[Day]:
+        """All days, when all runs have been counted."""
+        self._begin_day(self._date(self._until))
+        self._days[-1].due.update(self.due())
+        return self._days
+
+    def pace(self, stage: Stage, key: str) -> float:
+        """Attempts a day, on the last day."""
+        return self._last_day[stage, key] / (min(self._until - self._now, _A_DAY) / _A_DAY)
+
+    def late(self) -> Iterator[LateClaim]:
+        """Claims whose deadline or evidence ends before they are tried, when all runs have been counted."""
+        for place, claim in enumerate(self._claims):
+            at, is_evidence = self._end(claim)
+            first = self.first_attempts.get(place, NEVER)
+            if at <= min(self._until, first) and place not in self._abandoned:
+                waits_until = claim.state.next_at if claim.state.stage is Stage.WAITING else None
+                tried_at = first if first < NEVER else waits_until
+                not_before = self._date(tried_at) if tried_at and tried_at >= at else None
+                yield self._late(claim, at, self._reason(claim, at), not_before, is_evidence=is_evidence)
+        for stage, lines in self._lines.items():
+            for key, line in lines.items():
+                if pace := self.pace(stage, key):
+                    yield from self._late_beyond(line, pace)
+
+    def _late_beyond(self, line: _Line, pace: float) -> Iterator[LateClaim]:
+        """Claims of a backlog that the last day's pace does not reach in time."""
+        for number, (_, place, claim) in enumerate(line.in_order(), 1):
+            about = self._until + number / pace * _A_DAY
+            at, is_evidence = self._end(claim)
+            if self._until < at < about and -place not in self.first_attempts:
+                reason = self._reason(claim, self._until)
+                late = self._late(claim, at, reason, self._date(about), is_evidence=is_evidence)
+                yield replace(late, is_beyond=True)
+
+    def _late(
+        self, claim: Claim, at: datetime, reason: Reason, not_before: date | None, *, is_evidence: bool
+    ) -> LateClaim:
+        ends_on = self._date(at - timedelta.resolution)
+        return LateClaim(claim.reference, lane_key(claim), ends_on, reason, not_before, is_evidence)
+
+    def _end(self, claim: Claim) -> tuple[datetime, bool]:
+        """When the claim's deadline or evidence ends, whichever is first of what is not over; whether that is its evidence."""
+        ends = [
+            (deadline_end(claim.deadline, self._policy.zone) if claim.deadline else NEVER, False),
+            (evidence_end(claim, claim.state, self._policy) or NEVER, True),
+        ]
+        return min((end for end in ends if end[0] > self._now), default=(NEVER, False))
+
+    def _reason(self, claim: Claim, at: datetime) -> Reason:
+        stage = claim.state.stage
+        if stage is Stage.UNNUMBERED:
+            return Reason.NUMBER
+        if stage is Stage.WAITING and claim.state.next_at and claim.state.next_at - DUE_SLACK > at:
+            return Reason.TURN
+        worker = next(worker for worker in BOTH_WORKERS if worker.stage is _stage(claim))
+        if worker.name in self._terms.stopped(self._now):
+            return Reason.STOPPED
+        last = self._date(at - timedelta.resolution)
+        refusals = (self._refusals.get((worker.stage, lane_key(claim), last - n * _A_DAY)) for n in (0, 1))
+        return next(filter(None, refusals), Reason.TURN)
+
+
+def opening_of(closing: Refusal) -> datetime | None:
+    """When an account takes calls again without anybody's help; None: it does not."""
+    return None if closing.kind in REFUSED_KINDS else closing.until
+
+
+def _stage(claim: Claim) -> Stage:
+    """At which stage the claim is ready."""
+    return Stage.NEW if claim.is_pending else Stage.READY

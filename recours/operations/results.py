@@ -5,7 +5,7 @@ Each has a sentence for people in English or French.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from recours.core.accounts import ServiceClient
@@ -52,10 +52,10 @@ class ClaimStatus:
     fetched_at: datetime | None = None
     actor: Actor | None = None  # who can do something about it; None: nothing is in the way
     evidence_until: datetime | None = None  # by when its carrier has forgotten the parcel, if that is known
-    # Of one that is due: how many of its carrier's claims are more urgent (1000: so many or more), and when it is
-    # foreseen to be tried. None: it does not stand in line, or that cannot be foreseen.
+    # Of one that is due: how many of its account's claims are more urgent (1000: so many or more), and the day before
+    # which no run tries it, an estimate. None: it does not stand in line, or its worker does not run.
     claims_before: int | None = None
-    expected_at: datetime | None = None
+    not_before: date | None = None
     shows: str | None = (
         None  # what can be read on its POD, as a phrase; None: it has none, or it was not examined
     )
@@ -349,7 +349,7 @@ class ResultSentences(Localized):
             actor=where.actor,
             evidence_until=where.evidence.ends_at if where.evidence else None,
             claims_before=place.before if place else None,
-            expected_at=place.expected_at if place else None,
+            not_before=place.not_before if place else None,
             shows=self._shows(evidence, listed.pod_url),
             support=evidence.verdict.support if evidence.verdict else None,
             verdict=evidence.verdict_text(language) or None,

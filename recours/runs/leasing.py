@@ -14,6 +14,7 @@ from recours.core.decision import (
     MOST_INTERRUPTIONS,
     Action,
     abandoned_at,
+    calls_of_others,
     delivery_to_assume,
     give_up,
     next_action,
@@ -304,10 +305,7 @@ class Leasing:
         nearer = (
             len(lane.deadlines) if tier else bisect_left(lane.deadlines, at)
         )  # all come before what is late
-        spec = self._spec(lane.key)
-        is_new_first = others is Stage.NEW and spec.key in self._deps.policy.document_first
-        calls = spec.calls_for(Delivery() if is_new_first else None)
-        return {what: nearer * count for what, count in calls.items()} if nearer else {}
+        return calls_of_others(self._spec(lane.key), others, nearer, self._deps.policy)
 
     def _known(self, claim: Claim) -> Delivery | None:
         key = lane_key(claim)

@@ -5,17 +5,17 @@ from dataclasses import replace
 from recours.core.claim import Claim
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.core.text import is_text
-from recours.database.reports.competitors import DatabaseCompetitors
+from recours.database.reports.survey import most_urgent_claims
 from recours.operations.evidence import ClaimEvidence
 from recours.operations.explain import Explanation, Facts, explain
-from recours.operations.forecast.place import place_of
-from recours.operations.place import AHEAD, Place, has_place
+from recours.operations.place import MOST_BEFORE, Place, has_place, place_of
+from recours.operations.plan import as_planned
 from recours.operations.position import Position, position
 from recours.operations.records import ListedClaim
 from recours.operations.results import ClaimStatus, ResultSentences
 from recours.runs.lane import lane_key
 from recours.wiring.operations import Operations
-from recours.wiring.plan import rules_for, scope_of
+from recours.wiring.plan import accounts_now, terms_now
 
 
 def explanation_of(
@@ -72,14 +72,10 @@ def _place(operations: Operations, claim: Claim, where: Position, policy: Policy
     """Its place among the claims of its carrier; None: it does not stand in line."""
     if not has_place(where):
         return None
-    asked = scope_of(operations, AHEAD)
-    competitors = DatabaseCompetitors(operations.database, operations.schema, operations.catalog)
-    found = competitors.of(
-        lane_key(claim),
-        asked.now,
-        policy.backoff.due_until(asked.now + AHEAD),
-        with_others=not asked.by_fleet,
-    )
-    lanes = {lane_key(one.claim) for one in found.claims}
-    rules, _ = rules_for(operations, {lane_key(claim), *lanes}, max_retries=policy.max_retries)
-    return place_of(claim, where, found, rules, asked)
+    now, key = operations.clock.now(), lane_key(claim)
+    database, schema, catalog = operations.database, operations.schema, operations.catalog
+    others = most_urgent_claims(database, schema, catalog, key, MOST_BEFORE + 1, now)
+    planned = (as_planned(other, now, policy) for other in {one.id: one for one in (*others, claim)}.values())
+    account = accounts_now(operations, [key])[key]
+    terms = terms_now(operations, policy)
+    return place_of(claim.id, where, [other for other in planned if other], account, terms, now)

@@ -1,479 +1,278 @@
-"""`recours plan` against what the real workers then do, run by run, with the clock passed in.
+"""`recours plan` against a week of real runs in random worlds: limits, pauses, clients' accounts, last attempts, deadlines.
 
-Where a run's batch is smaller than what is due of several carriers, which claims get in at its edge depends on who
-answers first: such runs are made one call at a time here.
+Carriers answer as the plan assumes, without a document. The plan is an estimate: the tests hold it to its bounds.
 """
 
-from collections import deque
+from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from recours.core.pauses import Blocked
-from recours.fleet.jobs import WorkerLane
-from recours.fleet.station import Station
-from recours.operations.forecast.facts import ForeseenRun
-from recours.operations.plan import Plan
+from recours.carriers.registry import CATALOG
+from recours.core.carrier import CarrierSpec
+from recours.operations.plan import Plan, Simulation
 from recours.runs.fetch import PODFetchWorker
+from recours.runs.log import silence
 from recours.runs.retry import PODRetryScheduler
-from recours.runs.worker import Worker
-from recours.sandbox import Parcel, Scenario, SimulatedClock
+from recours.runs.worker import Options, Worker
+from recours.sandbox import Sandbox, SimulatedClock
+from recours.wiring.account_operations import AccountOperations
+from recours.wiring.carriers import accounts
 from recours.wiring.databases import open_database
-from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import open_operations
 from recours.wiring.plan import plan_for
+from recours.wiring.workers import make_worker
 from tests.acceptance.simulation import FAILED_AT, Service
+from tests.fakes.assumed import AssumedAccounts
+from tests.fakes.single_thread import SingleThreadEngine
+from tests.keys import new_key
 
-S = Scenario
-HOUR = timedelta(hours=1)
-RETRY, FETCH = PODRetryScheduler.name, PODFetchWorker.name
+if TYPE_CHECKING:
+    from recours.wiring.accounts import Accounts
+
+A_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+PARIS = ZoneInfo("Europe/Paris")
+CARRIERS = ("Chronopost", "Colissimo", "UPS", "FedEx", "GLS", "DHL Express")
+CLIENT = 1
 
 
-@dataclass(frozen=True)
-class Started:
-    """How the workers are started."""
+def spec_of(carrier: str) -> CarrierSpec:
+    return CATALOG.specs[CATALOG.keys_of(carrier)[0]]
 
-    retry: int = 500
-    fetch: int = 500
-    concurrency: int = 8
-    max_retries: int = 4
+
+class World:
+    """A service with random claims and settings, whose workers run as cron starts them."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.chance = Random(seed)
+        self.clock = SimulatedClock(FAILED_AT + timedelta(hours=self.chance.randint(0, 23)))
+        self.box = Sandbox(now=self.clock.now, port=9)
+        self.carriers = self.chance.sample(CARRIERS, 3)
+        self.batches = self.chance.choice([{}, {PODRetryScheduler.name: 8, PODFetchWorker.name: 6}])
+        self.service = Service(folder, self.box, self.clock, **self._settings())
+        self.opened = open_database(self.service.settings)
+        self._add_account()
+        self._add_claims()
+
+    def close(self) -> None:
+        self.opened.database.close()
+        self.service.close()
+
+    def _settings(self) -> dict[str, str]:
+        limits = (
+            "100000/day",
+            f"{self.chance.randint(10, 60)}/day@Europe/Paris",
+            f"{self.chance.randint(3, 9)}/hour",
+        )
+        quotas = {
+            f"QUOTA_{spec_of(carrier).prefix}": limit
+            for carrier, limit in zip(self.carriers, limits, strict=True)
+        }
+        return quotas | {
+            "RECOURS_ACCOUNTS_KEY": new_key(),
+            "RECOURS_LAST_ATTEMPT_HOURS": self.chance.choice(["0", "30"]),
+            "CHRONOPOST_DOCUMENT_FIRST": self.chance.choice(["true", "false"]),
+        }
+
+    def _add_account(self) -> None:
+        """A client's own account at the carrier whose quota is scarce."""
+        self.service.sql(f"INSERT INTO clients (id, email) VALUES ({CLIENT}, 'shop@example.com')")
+        operations = open_operations(self.service.settings)
+        with closing(operations.database):
+            spec = spec_of(self.carriers[1])
+            values = {name: self.service.environment[name] for name in spec.credential_names}
+            operation = AccountOperations(operations)
+            limits = {"": f"{self.chance.randint(8, 20)}/day"}
+            operation.put_all([operation.new(CLIENT, spec.name, values, limits)], "me")
+
+    def _add_claims(self) -> None:
+        chance = self.chance
+        for carrier in self.carriers:
+            for _ in range(chance.randint(30, 110)):
+                at = self.clock.now() - chance.random() * 4 * A_DAY
+                columns: dict[str, Any] = {"client_id": CLIENT} if chance.random() < 0.2 else {}
+                if chance.random() < 0.6:
+                    columns["response_deadline"] = (
+                        (self.clock.now() + chance.randint(-2, 12) * A_DAY).date().isoformat()
+                    )
+                if chance.random() < 0.3:
+                    columns |= {"pod_fetch_status": "pending", "pod_fetch_error": None}
+                elif chance.random() < 0.5:
+                    columns |= {
+                        "pod_retry_count": chance.randint(1, 3),
+                        "pod_last_retry_at": f"{at:%Y-%m-%d %H:%M:%S}",
+                    }
+                if chance.random() < 0.03:
+                    columns["tracking_number"] = chance.choice([None, "malformed"])
+                self.service.add(carrier=carrier, failed_at=at, **columns)
+
+    def begin(self) -> None:
+        """Runs before the plan, or none; and perhaps a carrier that asked to wait since."""
+        self.run_for(self.chance.choice([0, 5, 30]))
+        if self.chance.random() < 0.5:
+            self._pause()
+        self.clock.advance(timedelta(minutes=1))
+
+    def _pause(self) -> None:
+        operations = open_operations(self.service.settings)
+        with closing(operations.database):
+            quota = operations.queue()._quota
+            until = self.clock.now() + timedelta(hours=self.chance.randint(3, 20))
+            quota.pause(spec_of(self.carriers[2]).key, until, "wait", self.clock.now())
+
+    def run_for(self, hours: int) -> None:
+        end = self.clock.now() + timedelta(hours=hours)
+        coming = self.clock.now().replace(minute=0, second=0, microsecond=0)
+        while (coming := coming + HOUR / 2) <= end:
+            if coming > self.clock.now():
+                self.clock.advance(coming - self.clock.now())
+                self._run(PODFetchWorker)
+                if not coming.minute:
+                    self._run(PODRetryScheduler)
+
+    def _run(self, kind: type[Worker]) -> None:
+        settings = self.service.settings
+        real = accounts(settings, self.clock, lambda: 0.5, database=self.opened.database)
+        assumed = cast("Accounts", AssumedAccounts(real, self.clock))
+        batch = self.batches.get(kind.name, kind.usual_batch)
+        worker = make_worker(kind, settings, self.opened, Options(batch), clock=self.clock, opened_accounts=assumed, mails=False)  # fmt: skip
+        worker.engine = SingleThreadEngine
+        worker.run()
+
+    def plan(self, hours: int) -> Plan:
+        operations = replace(open_operations(self.service.settings), clock=self.clock)
+        with closing(operations.database):
+            return plan_for(operations, timedelta(hours=hours), batch_sizes=self.batches)
+
+    def attempts(self, since: datetime) -> list[tuple[str, str, datetime]]:
+        """Account, claim and time of each."""
+        rows = self.service.sql(
+            "SELECT a.carrier, a.account_id, c.claim_reference, a.started_at FROM recours_attempts a JOIN claims c"
+            " ON c.id = a.claim_id WHERE a.started_at >= ? AND a.used ORDER BY a.id", f"{since:%Y-%m-%d %H:%M:%S}")  # fmt: skip
+        return [(f"{carrier}#{account}" if account else carrier, reference, datetime.fromisoformat(at).replace(tzinfo=UTC))
+                for carrier, account, reference, at in rows]  # fmt: skip
+
+
+class Watched(Simulation):
+    """The simulation of the last plan, to be compared claim by claim."""
+
+    latest: "Watched"
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        Watched.latest = self
+
+    def first_days(self) -> dict[str, date]:
+        """On which day each claim is tried first, by its reference."""
+        return {
+            self._claims[place].reference: at.astimezone(PARIS).date()
+            for place, at in self.first_attempts.items()
+        }
+
+
+class Comparison:
+    """A plan beside what the runs then did."""
+
+    def __init__(self, world: World, days: int) -> None:
+        since = world.clock.now()
+        self.plan = world.plan(24 * days)
+        self.first_days = Watched.latest.first_days()
+        world.run_for(24 * days)
+        self.attempts = world.attempts(since)
+        self.first: dict[str, datetime] = {}
+        for _, reference, at in self.attempts:
+            self.first.setdefault(reference, at)
+        self.ends = {
+            reference: end
+            for reference, day in world.service.sql(
+                "SELECT claim_reference, response_deadline FROM claims WHERE response_deadline IS NOT NULL"
+                " AND tracking_number IS NOT NULL"
+            )
+            if since < (end := datetime.combine(date.fromisoformat(day) + A_DAY, time(), PARIS))
+        }
+
+    def faults_by_carrier(self) -> list[str]:
+        """Attempts of the whole time that are off by more than 3 %, and of days by more than 10 % and 2."""
+        done = Counter(key for key, _, _ in self.attempts)
+        daily = Counter((key, at.astimezone(PARIS).date()) for key, _, at in self.attempts)
+        planned = Counter({carrier.key: carrier.attempts for carrier in self.plan.carriers})
+        planned_daily = Counter(
+            {(key, day.on): n for day in self.plan.days for key, n in day.attempts.items()}
+        )
+        return [
+            f"{key}: {planned[key]} planned, {done[key]} made"
+            for key in done | planned
+            if abs(planned[key] - done[key]) > max(0.03 * done[key], 1)
+        ] + [
+            f"{key}: {planned_daily[key]} planned, {daily[key]} made"
+            for key in daily | planned_daily
+            if abs(planned_daily[key] - daily[key]) > max(0.1 * daily[key], 2)
+        ]
+
+    def right_days(self) -> tuple[int, int]:
+        """How many claims are first tried on the day that was planned, of how many."""
+        days = {reference: at.astimezone(PARIS).date() for reference, at in self.first.items()}
+        return sum(self.first_days.get(reference) == day for reference, day in days.items()), len(days)
+
+    def is_late_by(self, reference: str, by: timedelta) -> bool:
+        """Whether a claim was not tried until so long after its deadline, as far as the plan goes."""
+        return self.ends[reference] + by < min(self.first.get(reference, self.plan.until), self.plan.until)
+
+    def late(self) -> tuple[set[str], set[str], set[str]]:
+        """Claims that are late by more than a day; those that the plan named; those of them that were in time."""
+        open_claims = {claim.reference for claim in Watched.latest._claims} & set(self.ends)
+        missed = {reference for reference in open_claims if self.is_late_by(reference, A_DAY)}
+        named = {
+            late.reference for late in self.plan.late if not late.is_evidence and not late.is_beyond
+        } & open_claims
+        return (
+            missed,
+            named,
+            {reference for reference in named if not self.is_late_by(reference, -timedelta(minutes=1))},
+        )
 
 
 @pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(FAILED_AT)
-
-
-# ---------------------------------------------------------------- what is foreseen, and what is done
-
-
-def plan(service: Service, hours: int, started: Started) -> Plan:
-    operations = replace(open_operations(service.settings), clock=service.clock)
-    with closing(operations.database):
-        return plan_for(
-            operations,
-            timedelta(hours=hours),
-            max_retries=started.max_retries,
-            batch_sizes={RETRY: started.retry, FETCH: started.fetch},
-            concurrency=started.concurrency,
-        )
-
-
-def run_for(
-    service: Service,
-    hours: int,
-    started: Started,
-    kinds: tuple[type[Worker], ...] = (PODFetchWorker, PODRetryScheduler),
-) -> dict[str, dict[str, Any]]:
-    """Both workers as cron starts them: every half hour, and on the hour. By moment and worker: what each run did."""
-    clock, done = service.clock, {}
-    end = clock.now() + timedelta(hours=hours)
-    coming = clock.now().replace(minute=0, second=0, microsecond=0)
-    options = {"concurrency": started.concurrency, "max_retries": started.max_retries}
-    while (coming := coming + HOUR / 2) <= end:
-        if coming < clock.now():
-            continue
-        for kind in kinds:
-            if coming.minute and kind is PODRetryScheduler:
-                continue
-            clock.advance(max(coming - clock.now(), timedelta()))
-            batch = started.retry if kind is PODRetryScheduler else started.fetch
-            report = service.run(kind, batch_size=batch, **options)
-            counts = report.as_json()
-            done[f"{coming:%d %H:%M} {kind.name}"] = {
-                "tries": attempts(service, report.run_id, started.max_retries),
-                "passed": counts["skipped_persistent"],
-                "gave_up": counts["max_retries_reached"],
-                "rate_limit": counts["skipped_rate_limit"],
-                "reserved": counts["skipped_reserved"],
-                "carrier": counts["skipped_carrier"],
-            }
-    return done
-
-
-def attempts(service: Service, run_id: str, max_retries: int) -> list[tuple[Any, ...]]:
-    """Claim, turn and calls of each attempt, as they were made. A row that only says that a claim gave up is none: no call was made."""
-    return service.sql(
-        "SELECT c.claim_reference, a.turn, a.calls FROM recours_attempts a JOIN claims c ON c.id = a.claim_id"
-        " WHERE a.run_id = ? AND a.used AND (a.turn <= ? OR a.calls > 0 OR a.http_status IS NOT NULL) ORDER BY a.id",
-        run_id,
-        max_retries,
-    )
-
-
-def left_behind(run: ForeseenRun, why: str) -> int:
-    return sum(left.count for left in run.left.values() if left.as_json()["why"] == why)
-
-
-def foreseen(made: Plan) -> dict[str, dict[str, Any]]:
-    return {
-        f"{run.at:%d %H:%M} {run.worker}": {
-            "tries": [(one.reference, one.retry, one.calls) for one in run.tries],
-            "passed": run.passed,
-            "gave_up": run.gave_up,
-            "rate_limit": left_behind(run, "rate_limit"),
-            "reserved": left_behind(run, "reserved"),
-            "carrier": left_behind(run, "carrier"),
-        }
-        for run in made.runs
-    }
-
-
-def assert_foreseen(made: Plan, done: dict[str, dict[str, Any]], *, in_order: bool = False) -> None:
-    """Run by run, so that the first run that differs is shown; `in_order`: attempts too, as one thread makes them."""
-    said = foreseen(made)
-    assert list(said) == list(done)
-    for run, did in done.items():
-        if not in_order:
-            for one in (did, said[run]):
-                one["tries"] = sorted(one["tries"])
-        assert said[run] == did, run
-
-
-def count_of(made: Plan) -> int:
-    return sum(len(run.tries) for run in made.runs)
-
-
-# ---------------------------------------------------------------- claims
-
-
-def day(offset: int) -> str:
-    return (FAILED_AT + timedelta(days=offset)).date().isoformat()
-
-
-def at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
-
-
-def fill(service: Service, *carriers: str) -> None:
-    """Claims of every kind. Each has a place of its own in the order, which is thus the same on every database."""
-    place = 0
-    for carrier in carriers:
-        for _ in range(14):  # failed, at several moments
-            place += 1
-            failed_at = FAILED_AT - timedelta(minutes=7 * place)
-            service.add(S.IN_TRANSIT, carrier=carrier, failed_at=failed_at)
-        for days in (-400, -3, 0, 1, 2, 5, 9, 14, 60):  # with deadlines past, near and far
-            place += 1
-            failed_at = FAILED_AT - timedelta(minutes=7 * place)
-            service.add(S.IN_TRANSIT, carrier=carrier, failed_at=failed_at, response_deadline=day(days))
-        for retries in range(4):  # at all turns, by other software
-            place += 1
-            last = FAILED_AT - timedelta(hours=5 * retries, minutes=place)
-            columns: dict[str, Any] = {"pod_retry_count": retries, "pod_last_retry_at": at(last)}
-            service.add(S.IN_TRANSIT, carrier=carrier, failed_at=last, **columns)
-        for _ in range(6):
-            place += 1
-            pending(service, place, carrier)
-
-
-def pending(service: Service, place: int, carrier: str, **columns: Any) -> int:
-    created_at = at(FAILED_AT - timedelta(minutes=3 * place))
-    new = {"pod_fetch_status": "pending", "pod_fetch_error": None, "created_at": created_at}
-    return service.add(S.IN_TRANSIT, carrier=carrier, response_deadline=day(100 + place), **new | columns)
-
-
-def oddities(service: Service) -> None:
-    """Claims that cost no call, that nobody fetches, or that other software has in hand."""
-    service.add(number="malformed", failed_at=FAILED_AT - timedelta(minutes=1))
-    service.add(carrier="No Such Carrier", failed_at=FAILED_AT - timedelta(minutes=2))
-    service.add(S.IN_TRANSIT, status="paid", failed_at=FAILED_AT - timedelta(minutes=3))
-    service.add(pod_fetch_status="pending", tracking_number=None)
-    for minutes in (300, 27):  # abandoned long ago, and three minutes after the next run
-        since = at(FAILED_AT - timedelta(minutes=minutes))
-        pending(service, minutes, "Chronopost", pod_fetch_status="fetching", updated_at=since)
-    service.environment["DPD_PASSWORD"] = ""
-    service.add(S.IN_TRANSIT, carrier="DPD", failed_at=FAILED_AT - timedelta(minutes=4))
-
-
-def disturb(service: Service) -> None:
-    """What others have done since the last run: edits, and a run that has leased claims and may have died."""
-    settled = "SELECT id FROM claims WHERE pod_stage = 'settled' ORDER BY id"
-    waiting = "SELECT id FROM claims WHERE pod_stage = 'waiting' AND carrier = 'FedEx' ORDER BY id"
-    given_up = "SELECT id FROM claims WHERE pod_stage = 'given_up' ORDER BY id"
-    ready = "SELECT id FROM claims WHERE pod_stage = 'ready' ORDER BY id"
-    number = service.box.example("chronopost", "99", 900)
-    service.box.parcels[number] = Parcel((S.IN_TRANSIT,))
-    service.clock.advance(timedelta(minutes=20))
-    until = service.clock.now() + timedelta(minutes=45)
-    for which, values in (
-        (settled, {"tracking_number": number}),
-        (waiting, {"response_deadline": day(1), "pod_retry_count": 0}),
-        (given_up, {"pod_retry_count": 0}),
-        (ready, {"pod_lease_token": "another run", "pod_lease_until": at(until), "pod_interruptions": 1}),
-    ):
-        (claim, *_) = service.sql(which)[0]
-        columns = ", ".join(f"{column} = ?" for column in values)
-        service.sql(f"UPDATE claims SET {columns} WHERE id = ?", *values.values(), claim)
-
-
-# ---------------------------------------------------------------- the same claims at the same hours
-
-# Each is used up in some window: days of two zones, hours, and both at once; with tokens beside them at two carriers.
-TIGHT = {
-    "QUOTA_CHRONOPOST": "23/day@Europe/Paris",
-    "QUOTA_FEDEX": "19/day@UTC",
-    "QUOTA_UPS": "4/hour",
-    "QUOTA_DHL_EXPRESS": "40/day@Europe/Paris,9/hour",
-}
-CARRIERS = ("Chronopost", "FedEx", "UPS", "DHL Express")
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-def test_from_claims_that_no_run_has_seen_yet(service: Service) -> None:
-    service.environment |= TIGHT
-    fill(service, *CARRIERS)
-    oddities(service)
-    # One thread: with several, it depends on the machine which claims get the last units of a quota.
-    started = Started(concurrency=1)
-    made = plan(service, 48, started)
-    assert_foreseen(made, run_for(service, 48, started))
-    assert count_of(made) > 100
-    assert any(run.left for run in made.runs)
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-def test_from_the_middle_of_things(service: Service) -> None:
-    """After half a day of runs: claims at all turns, settled ones, deliveries that are known, a carrier that is paused."""
-    fill(service, *CARRIERS)
-    oddities(service)
-    service.add(S.IN_TRANSIT, carrier="GLS")
-    operations = open_operations(service.settings)
-    with closing(operations.database):
-        operations.queue().stop("gls", "lea", "holidays")
-    for place in range(4):
-        failed_at = FAILED_AT - timedelta(minutes=500 + place)
-        service.add(S.POD_NEVER, failed_at=failed_at)
-        for carrier in ("Chronopost", "FedEx"):
-            number = service.sql(
-                "SELECT tracking_number FROM claims WHERE id = ?",
-                service.add(S.POD_LATE, carrier=carrier, failed_at=failed_at - HOUR),
-            )[0][0]
-            delivered = timedelta(days=-12 - place % 2, hours=-13)
-            service.box.parcels[number] = Parcel((S.POD_LATE,), delivered_after=delivered)
-    run_for(service, 13, Started())
-    waits = service.add(carrier="DHL Express", failed_at=FAILED_AT + 11 * HOUR)
-    [(number,)] = service.sql("SELECT tracking_number FROM claims WHERE id = ?", waits)
-    service.box.parcels[number] = Parcel((S.RATE_LIMITED, S.IN_TRANSIT), retry_after=str(7 * 3600))
-    run_for(service, 1, Started())
-    service.environment |= TIGHT | {"QUOTA_CHRONOPOST": "55/day@Europe/Paris"}
-    # One thread: with several, it depends on the machine which claims get the last units of a quota.
-    started = Started(concurrency=1)
-    made = plan(service, 48, started)
-    assert_foreseen(made, run_for(service, 48, started))
-    [dhl] = [carrier for carrier in made.carriers if carrier.key == "dhl_express"]
-    assert dhl.closing is not None
-    assert dhl.closing.why is Blocked.RATE_LIMIT
-    assert sum(run.passed for run in made.runs) >= 4
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-def test_batches_smaller_than_the_backlog_of_several_carriers(service: Service) -> None:
-    fill(service, "Chronopost", "DHL Express", "Mondial Relay")
-    oddities(service)
-    started = Started(retry=7, fetch=3, concurrency=1)
-    made = plan(service, 48, started)
-    assert_foreseen(made, run_for(service, 48, started), in_order=True)
-    full = [run for run in made.runs if run.worker == RETRY and len(run.tries) == 7]
-    assert len(full) > 5
-
-
-@pytest.mark.sample("days of simulated runs against the forecast: one of these is planned and run")
-def test_edits_leases_and_shared_calls(service: Service) -> None:
-    """One thread makes its attempts in an order that is foreseen too, and waits as long for limits of a minute."""
-    started = Started(retry=9, fetch=3, concurrency=1)
-    service.environment |= {
-        "QUOTA_FEDEX": "20/day",
-        "QUOTA_GLS": "5/hour",
-        "QUOTA_CHRONOPOST": "40/day,3/minute",
-    }
-    fill(service, "FedEx", "Chronopost", "GLS")
-    service.add(number="malformed", response_deadline=day(1))
-    service.add(S.IN_TRANSIT, pod_retry_count=4)
-    run_for(service, 9, started)
-    disturb(service)
-    made = plan(service, 30, started)
-    assert_foreseen(made, run_for(service, 30, started), in_order=True)
-    calls = [one.calls for run in made.runs for one in run.tries if one.carrier == "fedex"]
-    assert calls.count(0) > 3
-    assert any(run.left for run in made.runs)
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-def test_what_is_kept_for_new_claims_until_the_afternoon(service: Service) -> None:
-    service.environment["QUOTA_CHRONOPOST"] = "16/day@Europe/Paris"
-    for place in range(30):
-        pending(service, place, "Chronopost")
-        service.add(S.IN_TRANSIT, failed_at=FAILED_AT - timedelta(minutes=100 + place))
-    service.clock.advance(20 * HOUR)
-    started = Started(retry=5, fetch=2)
-    made = plan(service, 26, started)
-    assert_foreseen(made, run_for(service, 26, started))
-    assert [run for run in made.runs if left_behind(run, "reserved")]
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-def test_nothing_is_kept_for_a_fetch_worker_that_does_not_run(service: Service) -> None:
-    service.environment["QUOTA_CHRONOPOST"] = "16/day@Europe/Paris"
-    run_for(service, 4, Started())
-    for place in range(30):
-        pending(service, place, "Chronopost")
-        service.add(S.IN_TRANSIT, failed_at=FAILED_AT - timedelta(minutes=100 + place))
-    service.run_hourly(20)
-    started = Started(retry=5, fetch=2)
-    made = plan(service, 26, started)
-    assert_foreseen(made, run_for(service, 26, started, kinds=(PODRetryScheduler,)))
-    assert made.stopped == (FETCH,)
-    assert [left_behind(run, "reserved") for run in made.runs] == [0] * len(made.runs)
-
-
-def test_a_delivery_that_is_known_needs_a_single_call(service: Service) -> None:
-    for place in range(5):
-        service.add(S.POD_LATE, failed_at=FAILED_AT - timedelta(minutes=place))
-    run_for(service, 1, Started())
-    service.environment["QUOTA_CHRONOPOST"] = "13/day@Europe/Paris"  # of which ten are used
-    made = plan(service, 30, Started())
-    assert_foreseen(made, run_for(service, 30, Started()))
-    assert [len(run.tries) for run in made.runs if run.tries] == [3, 2, 3]
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-@pytest.mark.parametrize(("before", "then"), [(2, 4), (4, 2)], ids=["raised", "lowered"])
-def test_another_limit_of_turns(service: Service, before: int, then: int) -> None:
-    fill(service, "Chronopost")
-    run_for(service, 9, Started(max_retries=before))
-    started = Started(max_retries=then)
-    made = plan(service, 30, started)
-    assert_foreseen(made, run_for(service, 30, started))
-    assert count_of(made) > 20 if then > before else sum(run.gave_up for run in made.runs) > 10
-
-
-# ---------------------------------------------------------------- long-lived workers
-
-
-class Fleet:
-    """A long-lived worker that looks every minute for what is due, and does all of it at once."""
-
-    def __init__(self, service: Service) -> None:
-        """It begins now."""
-        self._service = service
-        self._station = Station(service.settings, open_database(service.settings), threads=1, clock=service.clock)  # fmt: skip
-        self._waiting: deque[WorkerLane] = deque()
-
-    def close(self) -> None:
-        self._station.close()
-
-    def _wake(self, lane: WorkerLane) -> None:
-        if lane not in self._waiting:
-            self._waiting.append(lane)
-
-    def work_for(self, minutes: int) -> dict[str, list[tuple[Any, ...]]]:
-        """By minute and worker: what was done."""
-        clock, done = self._service.clock, dict[str, list[tuple[Any, ...]]]()
-        end = clock.now() + timedelta(minutes=minutes)
-        while (coming := clock.now().replace(second=0, microsecond=0) + timedelta(minutes=1)) <= end:
-            clock.advance(coming - clock.now())
-            self._station.tick(self._wake)
-            while self._waiting:
-                self._station.slice(self._waiting.popleft(), self._wake)
-            if coming.minute % 5 == 0:
-                self._station.sweep()
-                self._station.keep_record()
-            for worker, *tried in self._tries(coming):
-                done.setdefault(f"{coming:%d %H:%M} {worker}", []).append(tuple(tried))
-        return done
-
-    def _tries(self, since: datetime) -> list[tuple[Any, ...]]:
-        return self._service.sql(
-            "SELECT a.worker, c.claim_reference, a.turn, a.calls FROM recours_attempts a JOIN claims c ON c.id = a.claim_id"
-            " WHERE a.started_at >= ? AND a.used AND a.turn <= 4 ORDER BY a.worker, c.claim_reference",
-            at(since),
-        )
-
-
-def foreseen_tries(made: Plan) -> dict[str, list[tuple[Any, ...]]]:
-    return {
-        f"{run.at:%d %H:%M} {run.worker}": sorted((one.reference, one.retry, one.calls) for one in run.tries)
-        for run in made.runs
-        if run.tries
-    }
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-def test_what_long_lived_workers_do_is_foreseen_to_the_minute(service: Service) -> None:
-    service.environment |= TIGHT | {"QUOTA_CHRONOPOST": "70/day@Europe/Paris"}
-    fill(service, "Chronopost", "UPS", "DHL Express")
-    oddities(service)
-    with closing(Fleet(service)) as fleet:
-        fleet.work_for(5)
-        for place in range(60, 70):  # these come while it works
-            pending(service, place, "Chronopost")
-        made = plan(service, 3, Started(concurrency=1))
-        assert foreseen_tries(made) == fleet.work_for(3 * 60)
-    assert made.by_fleet
-    minutes = {run.at.minute for run in made.runs if run.tries}
-    assert len(minutes) > 10, "cron would be there on the hour and the half hour alone"
-    assert any(run.left for run in made.runs)
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-def test_why_agrees_with_what_long_lived_workers_do(service: Service) -> None:
-    claims = [service.add(S.IN_TRANSIT, failed_at=FAILED_AT - timedelta(minutes=7 * n)) for n in range(1, 6)]
-    with closing(Fleet(service)) as fleet:
-        fleet.work_for(5)
-        operations = replace(open_operations(service.settings), clock=service.clock)
-        with closing(operations.database):
-            found = [explanation_of(operations, f"CLM-{claim:04d}") for claim in claims]
-        said = {one.claim.reference: f"{one.position.next_at:%d %H:%M} {RETRY}" for one in found if one}
-        done = fleet.work_for(60)
-    assert len(said) == len(claims)
-    assert said == {tried[0]: minute for minute, tries in reversed(done.items()) for tried in tries}
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-def test_after_long_lived_workers_cron_goes_on(service: Service) -> None:
-    """They were stopped for good: the plan is that of cron, whose times their records say nothing of."""
-    service.add(S.IN_TRANSIT)
-    with closing(Fleet(service)) as fleet:
-        fleet.work_for(5)
-        fleet._station.stop()
-    service.clock.advance(timedelta(minutes=15))
-    run_for(service, 1, Started())
-    made = plan(service, 3, Started())
-    assert not made.by_fleet
-    assert {run.at.minute for run in made.runs} == {0, 30}
-
-
-def near_deadlines(service: Service) -> None:
-    """Claims whose retries are used up, or nearly, some days before their deadline."""
-    place = 0
-    for retries, wait in ((2, 24), (3, 72)):
-        for days in (1, 2, 3, 4, 9):
-            for carrier in (
-                "Chronopost",
-                "Colissimo",
-            ):  # no call of theirs is shared: places in the order may be
-                place += 1
-                last = FAILED_AT - timedelta(hours=wait, minutes=7 * place)
-                columns: dict[str, Any] = {"pod_retry_count": retries, "pod_last_retry_at": at(last)}
-                service.add(
-                    S.IN_TRANSIT, carrier=carrier, failed_at=last, response_deadline=day(days), **columns
-                )
-
-
-@pytest.mark.full("days of simulated runs against the forecast: others of this file are planned and run too")
-def test_last_attempts_before_deadlines(service: Service) -> None:
-    service.environment |= {"RECOURS_LAST_ATTEMPT_HOURS": "30"}
-    near_deadlines(service)
-    run_for(service, 3, Started())
-    changed = (
-        "SELECT id FROM claims WHERE pod_last_attempt_at IS NOT NULL AND carrier = 'Chronopost' ORDER BY id"
-    )
-    (first, *_) = service.sql(changed)[0]
-    service.sql("UPDATE claims SET response_deadline = ? WHERE id = ?", day(4), first)
-    made = plan(service, 70, Started())
-    assert_foreseen(made, run_for(service, 70, Started()))
-    assert sum(one.is_last for run in made.runs for one in run.tries) >= 6
+def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Comparison]:
+    """`compared(seed, days)`."""
+    monkeypatch.setattr("recours.operations.plan.Simulation", Watched)
+
+    def compare(seed: int, days: int) -> Comparison:
+        (folder := tmp_path / str(seed)).mkdir()
+        with closing(World(seed, folder)) as world, silence():
+            world.begin()
+            return Comparison(world, days)
+
+    return compare
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+def test_two_days_go_as_planned(compared: Callable[[int, int], Comparison], seed: int) -> None:
+    comparison = compared(seed, 2)
+    assert comparison.faults_by_carrier() == []
+    right, count = comparison.right_days()
+    assert right >= 0.9 * count > 0
+
+
+@pytest.mark.full("a week of real runs in each of 20 worlds: two of them are run for two days")
+def test_a_week_goes_as_planned_in_twenty_worlds(compared: Callable[[int, int], Comparison]) -> None:
+    missed, named, false = 0, 0, 0
+    unnamed = list[str]()
+    for seed in range(20):
+        comparison = compared(seed, 7)
+        assert comparison.faults_by_carrier() == [], seed
+        right, count = comparison.right_days()
+        assert right >= 0.9 * count, seed
+        late, in_plan, in_time = comparison.late()
+        missed, named, false = missed + len(late), named + len(in_plan), false + len(in_time)
+        unnamed += [f"{seed} {reference}" for reference in late - in_plan]
+    assert missed > 40
+    assert len(unnamed) <= 0.05 * missed, unnamed
+    assert false <= 0.25 * named

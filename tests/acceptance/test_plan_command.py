@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -62,66 +61,37 @@ def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
     return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
 
 
-def test_the_object_says_who_is_tried_when_and_nothing_is_changed(service: Service, person: Person) -> None:
+def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
+    service: Service, person: Person
+) -> None:
     before = service.sql("SELECT * FROM claims ORDER BY id"), len(service.box.calls)
     said = person.json("plan", "--max-retries", "3")
     assert (service.sql("SELECT * FROM claims ORDER BY id"), len(service.box.calls)) == before
     assert said["max_retries"] == 3
     made_at, until = (datetime.fromisoformat(said[name]) for name in ("made_at", "until"))
     assert until - made_at == 48 * HOUR
-    runs = {worker: of_worker(said, worker) for worker in ("pod_retry_scheduler", "pod_fetch_worker")}
-    assert [len(of) for of in runs.values()] == [48, 96]
-    for of, step in zip(runs.values(), (HOUR, HOUR / 2), strict=True):
-        moments = [datetime.fromisoformat(run["at"]) for run in of]
-        assert {later - one for one, later in pairwise(moments)} == {step}
-        assert all(moment.minute % (step.total_seconds() / 60) == 0 for moment in moments)
-    # Each of the twelve had its first turn; the second comes after 6 hours, the third and last one after 24.
-    tried = [(one["claim"], one["turn"]) for run in runs["pod_retry_scheduler"] for one in run["claims"]]
-    references = [f"CLM-{n:04d}" for n in range(1, 13)]
-    assert sorted(tried) == sorted(
-        [(reference, retry) for reference in references for retry in (2, 3)]
-        + [(f"CLM-{n:04d}", retry) for n in (13, 14) for retry in (1, 2, 3)]
-    )
-    assert [late["reason"] for late in said["late"]] == ["number"]
-    [chronopost, ups] = [carrier for carrier in said["carriers"] if carrier["tries"]]
-    assert (chronopost["carrier"], chronopost["tries"], ups["carrier"], ups["due"]) == (
-        "chronopost",
-        24,
-        "ups",
-        2,
-    )
-    assert ups["empty_at"] == runs["pod_fetch_worker"][0]["at"]
+    # Each of the twelve had its first retry; the second comes after 6 hours, the third and last one after 24.
+    assert said["attempts"] == sum(day["attempts"] for day in said["days"]) == 12 * 2 + 2 * 4
+    assert [(late["claim"], late["reason"]) for late in said["late"]] == [("CLM-0015", "number")]
+    [chronopost, ups] = [carrier for carrier in said["carriers"] if carrier["attempts"]]
+    assert (chronopost["carrier"], chronopost["attempts"]) == ("chronopost", 24)
+    assert (ups["carrier"], ups["due"], ups["attempts"]) == ("ups", 2, 8)
+    days = [made_at.astimezone(PARIS).date() + n * timedelta(days=1) for n in range(3)]
+    assert [day["date"] for day in said["days"]] == [day.isoformat() for day in days]
+    assert ups["empty_on"] in {day.isoformat() for day in days[:2]}
 
 
-def of_worker(said: dict[str, Any], worker: str) -> list[dict[str, Any]]:
-    return [run for run in said["runs"] if run["worker"] == worker]
-
-
-def test_people_are_shown_tables_of_carriers_runs_and_deadlines(person: Person) -> None:
+def test_people_are_told_on_one_screen_what_to_expect_and_what_to_do(person: Person) -> None:
     said = person.does("plan", "--hours", "10", TZ="Europe/Paris")
     assert re.match(
-        r"From 20..-..-.. ..:.. to 20..-..-.. ..:.., if no try brings a document: 18 tries in", said
+        r"Estimate from 20..-..-.. ..:.. to 20..-..-.. ..:.., assuming every attempt fails: 18 attempts.",
+        said,
     )
-    assert re.search(r"^  UPS .* token \d+/\d+ per hour, resets", said, re.MULTILINE)
-    assert re.search(r"^  UPS +2 +6 +\d+ +20..-..-.. ..:.. +0 +.*per hour", said, re.MULTILINE)
-    assert re.search(r"retry +12 +0 +0 +0 +0 +(CLM-....(, )?){5} and 7 more$", said, re.MULTILINE)
-    assert re.search(r"fetch +2 +0 +0 +0 +0 +CLM-0013, CLM-0014$", said, re.MULTILINE)
-    assert re.search(
-        r"^  CLM-0015 +Chronopost .*not foreseen +it has no tracking number$", said, re.MULTILINE
-    )
-
-
-def test_the_schedule_is_that_of_the_runs_that_were(service: Service, person: Person, now: datetime) -> None:
-    """The last ones began an hour apart; another one was started by hand since."""
-    last = now.replace(microsecond=0) - timedelta(minutes=40)
-    for n, at in enumerate([last - HOUR, last, last + HOUR / 2]):
-        service.sql(
-            "INSERT INTO recours_runs (id, worker, started_at) VALUES (?, 'pod_retry_scheduler', ?)",
-            f"run-{n}",
-            f"{at:%Y-%m-%d %H:%M:%S}",
-        )
-    runs = of_worker(person.json("plan", "--hours", "3"), "pod_retry_scheduler")
-    assert [datetime.fromisoformat(run["at"]) for run in runs] == [last + n * HOUR for n in (1, 2, 3)]
+    assert re.search(r"^  UPS +2 +6 +\d+ +not before \w+ \d+ \w+ +0 +.*per hour", said, re.MULTILINE)
+    assert re.search(r"^  \w+day \d+ \w+ +\d+ +\d+ +\d+$", said, re.MULTILINE)
+    assert re.search(r"^  CLM-0015 +Chronopost +20..-..-.. +not in this period$", said, re.MULTILINE)
+    assert "1 claim late: no tracking number: recours correct" in said
+    assert len(said.splitlines()) < 25
 
 
 @pytest.mark.sample("more cases of the same test, each around processes", every=3)
@@ -146,9 +116,9 @@ def test_what_is_mistyped_is_said(typist: Person, arguments: list[str], says: st
 
 
 def test_a_database_without_claims(typist: Person) -> None:
-    assert typist.does("plan", "--hours", "1").splitlines()[1:] == ["No claim is due, or will be."]
+    assert typist.does("plan", "--hours", "1").splitlines()[1:] == ["No claims are due, now or later."]
     said = typist.json("plan", "--hours", "1")
-    assert (said["carriers"], said["late"], said["tries"], len(said["runs"])) == ([], [], 0, 3)
+    assert (said["carriers"], said["late"], said["attempts"]) == ([], [], 0)
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")
@@ -180,6 +150,6 @@ def test_a_reader_that_has_read_enough(person: Person) -> None:
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None
-        assert running.stdout.readline().startswith("From ")
+        assert running.stdout.readline().startswith("Estimate from ")
         running.stdout.close()
         assert running.stderr.read() == ""

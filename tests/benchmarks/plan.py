@@ -1,6 +1,6 @@
-"""What `recours plan --hours 48` needs over a hundred thousand claims: `python -m tests.benchmarks.plan [CLAIMS]`.
+"""What `recours plan --hours 48` needs over a hundred thousand ready claims: `python -m tests.benchmarks.plan [CLAIMS]`.
 
-Seconds of the processor are what counts: they are the same on a machine that does other things meanwhile.
+Seconds of the processor, and the most memory that the process takes.
 """
 
 import resource
@@ -23,7 +23,7 @@ from recours.wiring.operations import open_operations
 from recours.wiring.plan import plan_for
 from tests.benchmarks.bench import NOW, ROOT, environment
 
-BOUND_S = 30.0
+BOUND_S, BOUND_MB = 10.0, 250.0
 _INSERT = """
     INSERT INTO claims (claim_reference, tracking_number, carrier, created_at, updated_at, pod_fetch_status,
         pod_fetch_error, response_deadline, order_id, dispute_type, amount_requested)
@@ -54,17 +54,14 @@ def main(count: int) -> int:
         box = Sandbox(now=lambda: datetime.now(UTC), port=9)
         operations = open_operations(load(ROOT, environment(folder) | box.environment(), CATALOG))
         with closing(operations.database):
-            before_mb = _peak_mb()
-            begun, processor = time.perf_counter(), time.process_time()
+            begun = time.process_time()
             plan = plan_for(operations, timedelta(hours=48))
-            took, processor = time.perf_counter() - begun, time.process_time() - processor
-    tries = plan.tries
+            processor_s, peak_mb = time.process_time() - begun, _peak_mb()
     print(
-        f"{count} claims, {tries} tries in {len(plan.runs)} runs: {processor:.1f} s of the processor, ",
-        end="",
+        f"{count} claims, {plan.attempts} attempts, {len(plan.late)} late: "
+        f"{processor_s:.1f} s of the processor (at most {BOUND_S:.0f}), {peak_mb:.0f} MB (at most {BOUND_MB:.0f})"
     )
-    print(f"{took:.1f} s in all, {_peak_mb() - before_mb:.0f} MB more than before")
-    return int(processor > BOUND_S)
+    return int(processor_s > BOUND_S or peak_mb > BOUND_MB)
 
 
 def _peak_mb() -> float:

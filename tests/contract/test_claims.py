@@ -26,7 +26,7 @@ from recours.core.sentences import Sentence
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.reports.competitors import DatabaseCompetitors
+from recours.database.reports.survey import most_urgent_claims
 from recours.database.schema.inspection import look
 from recours.runs.ports import Attempt, Lease, NotRecordedError
 from recours.runs.retry import PODRetryScheduler
@@ -746,11 +746,9 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
     "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),
     "deadlines": (lambda run: run.claims.deadlines(Stage.READY, "chronopost", 1000, NOW), "ready"),
-    "competitors": (
-        lambda run: DatabaseCompetitors(run.database, look(run.database), CATALOG).of(
-            "chronopost", NOW, NOW + timedelta(days=2), with_others=True
-        ),
-        "ready new waiting edited",
+    "most urgent": (
+        lambda run: most_urgent_claims(run.database, look(run.database), CATALOG, "chronopost", 1001, NOW),
+        "ready new",
     ),
     "count new": (lambda run: run.claims.ready_by_carrier(Stage.NEW, NOW, 5), "new"),
     "count some": (

@@ -15,8 +15,6 @@ from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.decision import decide, expire
 from recours.database.engine import Database
-from recours.database.reports.survey import DatabaseOutlook
-from recours.database.schema.inspection import look
 from recours.runs.ports import Attempt, Claims, Lease, Maintenance
 from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run
 from tests.contract.test_records import plan
@@ -165,26 +163,3 @@ def test_the_look_for_overdue_claims_costs_the_same_whatever_there_is(
         )
         for sql, values in looks:
             assert any(index in line for line in plan(database, sql, values))
-
-
-# ---------------------------------------------------------------- for a plan
-
-
-def test_a_plan_looks_at_what_is_due_too_late_for_its_evidence(
-    database: Database, add_claims: Callable[..., None]
-) -> None:
-    soon, pending = {"created_at": NOW - 119 * DAY}, {"pod_fetch_status": "pending", "tracking_number": None}
-    add_claims(
-        database,
-        [
-            soon | {"claim_reference": "waits", "updated_at": NOW},
-            soon | {"claim_reference": "unnumbered"} | pending,
-            claim("later", 100, updated_at=NOW),
-            claim("dated", 1, updated_at=NOW, response_deadline=(NOW + DAY).date()),
-            claim("of another", 119, updated_at=NOW, carrier="Other"),
-        ],
-    )
-    Run(database).keep(policy=FORGETFUL)
-    outlook = DatabaseOutlook(database, look(database), CATALOG)
-    found = outlook.not_due(NOW, NOW, NOW + 2 * DAY)
-    assert sorted(claim.reference for claim in found) == ["dated", "unnumbered", "waits"]

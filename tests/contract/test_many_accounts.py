@@ -88,7 +88,7 @@ def why(operations: Operations) -> None:
     found = explanation_of(operations, "CLM-00000")
     assert found
     assert found.facts.place
-    assert found.facts.place.expected_at
+    assert found.facts.place.not_before
 
 
 def plan(operations: Operations) -> None:
@@ -113,18 +113,3 @@ def test_statements_do_not_grow_with_accounts(
         operations.database.close()
         kind.drop(url)
     assert counts[0] == counts[1]
-
-
-def test_where_many_accounts_share_a_batch_the_claims_before_one_are_counted_and_no_time_is_given(
-    url: str, tmp_path: Path, add_claims: Callable[..., None]
-) -> None:
-    operations = with_accounts(30, url, tmp_path, add_claims, due=30)
-    add_claims(
-        operations.database,
-        [{"carrier": "Chronopost", "client_id": 1, "claim_reference": "CLM-LATER", "updated_at": NOW}],
-    )
-    found = explanation_of(operations, "CLM-00000")
-    operations.database.close()
-    assert found
-    assert found.facts.place
-    assert (found.facts.place.before, found.facts.place.expected_at) == (0, None)

@@ -140,7 +140,9 @@ def _closing(visit: Visit, claim: Claim, where: Position, carrier: str) -> str:
 def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStatus) -> list[tuple[str, str]]:
     claim, texts = listed.claim, visit.texts
     client = visit.operations.client_named(claim) if claim.client_id is not None else ""
-    next_at = status.expected_at or status.next_try_at
+    next_try = texts.minute(status.next_try_at) if status.next_try_at else texts("none")
+    if status.not_before:
+        next_try = texts("not_before", day=texts.weekday(status.not_before))
     facts = [
         (texts("carrier"), status.carrier or texts("no_carrier")),
         (texts("number"), claim.number or texts("none")),
@@ -159,7 +161,7 @@ def _facts(visit: Visit, listed: ListedClaim, where: Position, status: ClaimStat
         used = texts("used_of", used=claim.retries_counted, most=visit.settings.policy.max_retries)
         facts += [
             (texts("retries_used"), used),
-            (texts("next_try_at"), texts.minute(next_at) if next_at else texts("none")),
+            (texts("next_try_at"), next_try),
             (texts("who_can_act"), texts.actor(status.actor) if status.actor else ""),
         ]
     facts.append((texts("unreadable"), ", ".join(claim.unreadable)))

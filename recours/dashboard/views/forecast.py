@@ -1,9 +1,10 @@
-"""The forecast: what the runs of the next two days do, hour by hour, and the deadlines that are missed all the same."""
+"""The forecast: what the runs of the next days do, day by day, and the deadlines that are missed all the same."""
 
 import threading
 import time
 from collections.abc import Callable, Hashable
-from datetime import timedelta
+from datetime import date, timedelta
+from math import ceil
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -14,13 +15,12 @@ from recours.dashboard import charts
 from recours.dashboard.fixes import fixes_of
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
-from recours.operations.forecast.hours import Hour, by_hour
-from recours.operations.plan import CarrierPlan, Late, Plan
+from recours.operations.plan import CarrierPlan, Day, LateClaim, Plan
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import ProblemKind, problems
 from recours.wiring.plan import plan_for
 
-HOURS = 48
+DAYS = 7
 _MOST_KEPT = 20
 _Value = TypeVar("_Value")
 _KEPT_S = 60
@@ -51,29 +51,28 @@ class TimedCache(Generic[_Value]):
             return found
 
 
-# A large backlog takes its time: simulated for all visitors at once, when the first of them asks.
+# A large backlog takes its time: estimated for all visitors at once, when the first of them asks.
 _plans: TimedCache[Plan] = TimedCache(_KEPT_S)
 
 
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
-    plan = _plans.get(operations.database.shown, lambda: plan_for(operations, timedelta(hours=HOURS)))
-    hours = by_hour(plan, operations.settings.policy.zone)
-    near, told = operations.overview(), VerdictSentences(texts.language, texts.zone)
+    plan = _plans.get(operations.database.shown, lambda: plan_for(operations, timedelta(days=DAYS)))
+    near, sentences = operations.overview(), VerdictSentences(texts.language, texts.zone)
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     return visit.page(
         "forecast.html",
         made=texts.minute(plan.made_at),
         stopped=[texts.of("", worker) for worker in plan.stopped],
-        hours=HOURS,
-        due=charts.due_by_hour(hours, names, texts) if any(hour.due for hour in hours) else None,
-        calls=charts.calls_by_hour(hours, texts),
-        by_hour=[_hour(hour, texts) for hour in hours],
+        days=DAYS,
+        due=charts.due_by_day(plan.days, names, texts) if any(day.due for day in plan.days) else None,
+        calls=charts.calls_by_day(plan.days, texts),
+        by_day=[_day(day, texts) for day in plan.days],
         carriers=[_carrier(carrier, plan, texts) for carrier in plan.carriers],
         late=[_late(late, plan, texts) for late in plan.late[:_MOST_LATE]],
         late_count=len(plan.late),
         near=[
-            (clean(told.sentence(problem, near.at), 1000), fix)
+            (clean(sentences.sentence(problem, near.at), 1000), fix)
             for problem in problems(near)
             if problem.kind in (ProblemKind.DEADLINES, ProblemKind.EVIDENCE)
             for fix in fixes_of(problem)
@@ -82,46 +81,43 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _hour(hour: Hour, texts: PageTexts) -> list[str]:
-    counts = (hour.tries, hour.calls, sum(hour.due.values()))
-    return [texts.hour(hour.begins), *(texts.number(count) for count in counts)]
+def _day(day: Day, texts: PageTexts) -> list[str]:
+    counts = (day.attempts.total(), day.calls.total(), sum(day.due.values()))
+    return [texts.weekday(day.on), *(texts.number(count) for count in counts)]
 
 
 def _carrier(carrier: CarrierPlan, plan: Plan, texts: PageTexts) -> dict[str, str]:
-    if carrier.empty_at:
-        ends = texts.short_minute(carrier.empty_at, plan.made_at)
+    if carrier.empty_on:
+        ends = _not_before(carrier.empty_on, texts)
     elif not carrier.left:
         ends = texts("nothing_due")
+    elif carrier.days_left is None:
+        ends = texts("no_end")
     else:
-        ends = texts("not_in_time", hours=HOURS)
-        if carrier.days_left is not None:
-            ends += f"; {texts('days_left', count=texts.number(carrier.days_left, 1))}"
-    closing = carrier.closing and texts.closing(carrier.closing, carrier.name)
+        ends = texts.counted("days_left", ceil(carrier.days_left))
+    name, closing = plan.name(carrier.key), carrier.account.closing
     return {
-        "name": clean(carrier.name, 80) if carrier.key else texts("no_carrier"),
+        "name": clean(name, 80) if carrier.key else texts("no_carrier"),
         "due": texts.number(carrier.due),
-        "tries": texts.number(carrier.tries),
+        "tries": texts.number(carrier.attempts),
         "calls": texts.number(carrier.calls),
         "left": texts.number(carrier.left),
         "ends": ends,
-        "closed": clean(closing, 200) if closing else "",
+        "closed": clean(texts.closing(closing, name), 200) if closing else "",
     }
 
 
-def _late(late: Late, plan: Plan, texts: PageTexts) -> dict[str, str]:
+def _late(late: LateClaim, plan: Plan, texts: PageTexts) -> dict[str, str]:
     what = "late_evidence" if late.is_evidence else "late_deadline"
-    if late.next_at is None:
-        next_at = texts("late_never")
-    else:
-        at = texts.short_minute(late.next_at, plan.made_at)
-        next_at = texts("late_about", at=at) if late.estimated else at
-    # A deadline is a day, which ends at midnight.
-    ends = late.deadline - timedelta(seconds=0 if late.is_evidence else 1)
     return {
         "reference": clean(late.reference, 100),
         "link": f"/claim?{urlencode({'reference': late.reference})}",
-        "carrier": plan.names.get(late.carrier) or texts("no_carrier"),
-        "what": texts(what, at=texts.day(ends)),
+        "carrier": plan.name(late.carrier) if late.carrier else texts("no_carrier"),
+        "what": texts(what, at=texts.day(late.ends_on)),
         "why": texts(f"late_{late.reason}"),
-        "next": next_at,
+        "next": _not_before(late.not_before, texts) if late.not_before else texts("late_never"),
     }
+
+
+def _not_before(day: date, texts: PageTexts) -> str:
+    return texts("not_before", day=texts.weekday(day))

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    RowMapping,
     Select,
     Text,
     and_,
@@ -36,20 +35,28 @@ from recours.database.predicates import (
     of_carriers,
     still_ours,
 )
-from recours.database.ready_claims import lanes_of_parameter, named_lanes, of_each_lane
-from recours.database.rows import free, raw_columns, readable_columns, unedited
+from recours.database.ready_claims import lanes_of_parameter, leasable_ids, named_lanes, of_each_lane
+from recours.database.rows import free, moments, raw_columns, readable_columns, unedited
 from recours.database.schema.inspection import Schema
 from recours.database.tables import attempts, claims, events, mails, quota
-from recours.operations.forecast.facts import Sighted
 from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile
 
 _a, _c, _e, _m, _q = attempts.c, claims.c, events.c, mails.c, quota.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 
-# ---------------------------------------------------------------- for a plan
+# ---------------------------------------------------------------- for a plan, and a dry run
 
 _STATUSES = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
+
+
+@dataclass(frozen=True)
+class SurveyedClaim:
+    """A claim as it was read. `edited`: the next run assesses it first. `leased_until`: a run has leased it until then."""
+
+    claim: Claim
+    edited: bool = False
+    leased_until: datetime | None = None
 
 
 def survey(
@@ -59,19 +66,17 @@ def survey(
     due_until: datetime,
     max_retries: int,
     now: datetime,
-    mended_after: datetime | None = None,
     *,
     unnumbered: bool = False,
-) -> Iterator[Sighted]:
+) -> Iterator[SurveyedClaim]:
     """Every claim that runs have to do with whose retries come up to `due_until`, row by row, whatever the schema.
 
-    `mended_after`: retries after this are those of no backoff, and are recomputed by a run. `unnumbered`: those
-    too that wait for their tracking number.
+    `unnumbered`: those too that wait for their tracking number.
     """
     if schema.is_current:
-        columns = sighted_columns(schema, now)
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
-        wanted = _of_a_run(due_until, max_retries, is_edited, mended_after)
+        columns = [*readable_columns(schema.columns), *_facts(is_edited, ~free(now), _c.pod_lease_until)]
+        wanted = _of_a_run(due_until, max_retries, is_edited)
         if unnumbered:
             wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
     else:
@@ -81,14 +86,29 @@ def survey(
         wanted = _c.pod_fetch_status.in_([const(status) for status in _STATUSES])
     query = select(*columns).where(wanted)
     with database.read() as connection:
-        for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
-            yield sighted(row, catalog)
+        result = connection.execution_options(yield_per=_AT_ONCE).execute(query)
+        names = tuple(result.keys())
+        for values in result:
+            row = dict(zip(names, values, strict=True))  # SQLAlchemy's rows are slow to be asked by a name
+            until = row["leased_until"] if row["leased"] else None
+            yield SurveyedClaim(read_claim(row, catalog), edited=bool(row["edited"]), leased_until=until)
 
 
-def sighted_columns(schema: Schema, now: datetime) -> list[ColumnElement[Any]]:
-    """What is read of a row for `sighted`, where the schema is current."""
-    is_edited = edited(with_deadline="response_deadline" in schema.columns)
-    return [*readable_columns(schema.columns), *_facts(is_edited, ~free(now), _c.pod_lease_until)]
+def most_urgent_claims(
+    database: Database, schema: Schema, catalog: Catalog, lane: str, most: int, now: datetime
+) -> list[Claim]:
+    """The most urgent ready claims of an account, up to `most` of each worker, by their index."""
+    parameters = {"most": most, **moments(now, ""), **named_lanes([lane], is_sqlite=database.is_sqlite)}
+    with database.read() as connection:
+        ids = [
+            claim_id
+            for stage in (Stage.NEW, Stage.READY)
+            for claim_id in connection.scalars(
+                leasable_ids(stage, is_sqlite=database.is_sqlite, locks=False), parameters
+            )
+        ]
+        query = select(*readable_columns(schema.columns)).where(_c.id.in_(ids))
+        return read_claims(connection.execute(query), catalog)
 
 
 def _facts(
@@ -97,19 +117,8 @@ def _facts(
     return is_edited.label("edited"), leased.label("leased"), until.label("leased_until")
 
 
-def sighted(row: RowMapping, catalog: Catalog) -> Sighted:
-    """A row with the columns of `sighted_columns`, read."""
-    until = row["leased_until"] if row["leased"] else None
-    return Sighted(read_claim(row, catalog), edited=bool(row["edited"]), leased_until=until)
-
-
-def _of_a_run(
-    due_until: datetime, max_retries: int, is_edited: ColumnElement[bool], mended_after: datetime | None
-) -> ColumnElement[bool]:
+def _of_a_run(due_until: datetime, max_retries: int, is_edited: ColumnElement[bool]) -> ColumnElement[bool]:
     retry_comes = _c.pod_next_retry_at <= due_until
-    if mended_after is not None:
-        is_retry = _c.pod_last_attempt_at.is_distinct_from(_c.pod_next_retry_at)
-        retry_comes = or_(retry_comes, and_(is_retry, _c.pod_next_retry_at > mended_after))
     at_a_stage = or_(
         is_edited,
         at_stage(Stage.READY),
@@ -119,47 +128,6 @@ def _of_a_run(
         and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries, _c.pod_expired_at.is_(None)),
     )
     return and_(still_ours(), at_a_stage)
-
-
-@dataclass(frozen=True)
-class DatabaseOutlook:
-    """The claims that a plan is made of (see `recours.operations.plan.Outlook`): of a database whose schema is current."""
-
-    database: Database
-    schema: Schema
-    catalog: Catalog
-
-    def claims(
-        self,
-        due_until: datetime,
-        mended_after: datetime,
-        max_retries: int,
-        now: datetime,
-    ) -> Iterator[Sighted]:
-        return survey(
-            self.database,
-            self.schema,
-            self.catalog,
-            due_until,
-            max_retries,
-            now,
-            mended_after=mended_after,
-        )
-
-    def not_due(self, due_until: datetime, now: datetime, ends_until: datetime) -> Iterator[Claim]:
-        ends = _evidence_may_end(self.catalog, now, ends_until)
-        if "response_deadline" in self.schema.columns:
-            days = (now - _A_DAY).date(), (ends_until + _A_DAY).date()
-            ends = or_(ends, _c.response_deadline.between(*days))
-        waits = and_(at_stage(Stage.WAITING), _c.pod_next_retry_at > due_until)
-        query = select(*readable_columns(self.schema.columns)).where(
-            still_ours(),
-            or_(waits, at_stage(Stage.UNNUMBERED)),
-            ends,
-        )
-        with self.database.read() as connection:
-            for row in connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings():
-                yield read_claim(row, self.catalog)
 
 
 def _deadline_between(since: datetime, until: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

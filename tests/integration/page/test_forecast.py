@@ -1,4 +1,4 @@
-"""The forecast on both databases: what `recours plan --json` foresees, hour by hour, with the deadlines that are missed."""
+"""The forecast on both databases: what `recours plan --hours 168 --json` says, with the deadlines that are missed."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.processes.commands import recours as typed
 
 
 def plan(environment: dict[str, str]) -> dict[str, Any]:
-    done = typed("plan", "--json", environment=environment)
+    done = typed("plan", "--hours", "168", "--json", environment=environment)
     assert not done.returncode, done.stderr
     return dict(json.loads(done.stdout))
 
@@ -32,25 +32,22 @@ def waiting(database: Database, add_claims: Callable[..., None], environment: di
 
 
 @pytest.mark.usefixtures("waiting")
-def test_hours_and_carriers_are_those_of_the_plan(page: PageClient, environment: dict[str, str]) -> None:
-    read, foreseen = Read(page.get("/forecast")), plan(environment)
-    hours = [[int(figure) for figure in row[1:]] for row in read.tables["By hour"][1:]]
-    assert len(hours) in (48, 49)
-    assert sum(tries for tries, _, _ in hours) == foreseen["tries"] > 0
-    (chronopost,) = foreseen["carriers"]
-    assert sum(calls for _, calls, _ in hours) == chronopost["calls"]
-    assert hours[-1][2] == chronopost["left"] > 0
+def test_days_and_carriers_are_those_of_the_plan(page: PageClient, environment: dict[str, str]) -> None:
+    read, said = Read(page.get("/forecast")), plan(environment)
+    days = [[int(figure) for figure in row[1:]] for row in read.tables["Day by day"][1:]]
+    assert days == [[day["attempts"], day["calls"], sum(day["due_after"].values())] for day in said["days"]]
+    (chronopost,) = said["carriers"]
     (row,) = read.tables["Carriers"][1:]
     assert row[0].startswith("Chronopost")
-    assert row[1:5] == [str(chronopost[name]) for name in ("due", "tries", "calls", "left")]
+    assert row[1:5] == [str(chronopost[name]) for name in ("due", "attempts", "calls", "left")]
 
 
 @pytest.mark.usefixtures("waiting")
 def test_deadlines_that_are_missed_lead_to_their_claims(
     page: PageClient, environment: dict[str, str]
 ) -> None:
-    shown, foreseen = page.get("/forecast"), plan(environment)
-    late = [one["claim"] for one in foreseen["late"]]
+    shown, said = page.get("/forecast"), plan(environment)
+    late = [claim["claim"] for claim in said["late"]]
     assert late
     assert [row[0] for row in Read(shown).tables["Deadlines that will be missed"][1:]] == late[:50]
     assert f"{len(late)} claims pass their deadline" in shown.text
@@ -59,5 +56,5 @@ def test_deadlines_that_are_missed_lead_to_their_claims(
 
 def test_nothing_waits(page: PageClient) -> None:
     text = page.get("/forecast").text
-    assert "No deadline and no evidence is lost in these hours." in text
+    assert "No deadline will be missed and no evidence lost in these days." in text
     assert "Nothing is waiting." in text

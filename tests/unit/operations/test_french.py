@@ -167,7 +167,7 @@ def test_a_run_that_gave_a_carrier_up_did_not_pause_it() -> None:
 
 def statuses() -> Iterator[str]:
     told = ResultSentences("fr")
-    places = (None, Place(12, expected_at=LATER), Place(1000, is_more=True, is_far=True))
+    places = (None, Place(12, not_before=LATER.date()), Place(1000, is_more=True))
     refusals = [None, *REFUSALS[::7]]
     for standing, why, is_due, number in product(Standing, Why, (False, True), (None, "XY1")):
         for kind, refusal, place in zip(ErrorKind, refusals, places * 9, strict=False):
@@ -254,7 +254,7 @@ def test_the_health_and_the_checks_of_accounts_are_french() -> None:
 
 def test_a_place_in_line_and_the_end_of_evidence_are_french() -> None:
     french = Localized("fr")
-    places = (Place(n, expected_at=NOW + n * timedelta(days=1)) for n in range(4))
+    places = (Place(n, not_before=(NOW + n * timedelta(days=1)).date()) for n in range(4))
     texts = {place_text(french, place, NOW) for place in places}
     texts |= {evidence_text(french, Evidence(LATER, over, counts=True), CARRIER) for over in (False, True)}
     assert not_french(texts) == {}

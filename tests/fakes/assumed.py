@@ -1,19 +1,23 @@
-"""A carrier as the forecast assumes it: it answers at once, never with a document, and each call takes its unit of quota."""
+"""A carrier as `recours plan` assumes it: it answers at once, never with a document, and each call takes its unit of quota."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from recours.carriers.message import CarrierClient, CarrierSession, Request, Response, Wait
+from recours.carriers.reservation import Account
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.quota import CallBudget, Capability
 from recours.runs.ports import Clock, Reservation
+from recours.wiring.accounts import Accounts
 
-_SOURCE = "as the forecast assumes"
+_SOURCE = "as the plan assumes"
 _ANY = Request("GET", "/")
+_CALL_S = 0.5
 
 
 class AssumedClient:
@@ -78,10 +82,11 @@ class AssumedClient:
 
 @dataclass
 class AssumedSession:
-    """Calls that take their units of quota, and no time."""
+    """Calls that take their units of quota, and so many seconds of the clock."""
 
     reservation: Reservation
     clock: Clock
+    seconds: float = 0.0
     calls: int = 0
     unsent: int = 0
     accepted: set[Capability] = field(default_factory=set)
@@ -95,6 +100,7 @@ class AssumedSession:
         del request
         self.last = what
         self.reservation.consume(what)
+        self.clock.sleep(self.seconds)
         self.calls += 1
         return Response(200, {}, b"")
 
@@ -106,3 +112,42 @@ class AssumedSession:
 
     def credentials_accepted(self) -> None:
         self.accepted.add(self.last or Capability.TRACKING)
+
+
+class AssumedAccounts(Mapping[str, Account]):
+    """Accounts with carriers that answer at once, never with a document; with clients of their own, like a new process."""
+
+    def __init__(self, real: Accounts, clock: Clock) -> None:
+        self._real, self._clock = real, clock
+        self._assumed: dict[str, Account] = {}
+
+    def __getitem__(self, key: str) -> Account:
+        if key not in self._assumed:
+            self._assumed[key] = assumed_account(self._real[key], self._clock)
+        return self._assumed[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._real
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._real)
+
+    def __len__(self) -> int:
+        return len(self._real)
+
+    @property
+    def of_clients(self) -> Mapping[Any, Mapping[str, int]]:
+        return self._real.of_clients
+
+    def open_all(self, keys: Iterable[str]) -> None:
+        self._real.open_all(keys)
+
+
+def assumed_account(account: Account, clock: Clock) -> Account:
+    """The account, at a carrier that answers at once, with no document."""
+    client = account.client and AssumedClient(account.spec, account.client)
+    return replace(
+        account,
+        client=client,
+        open_session=lambda reservation: AssumedSession(reservation, clock, _CALL_S),
+    )
