@@ -78,7 +78,7 @@ def make_backup(
 
 def _is_document(path: Path) -> bool:
     """`path`: below the backup."""
-    return path.parts[0] == DOCUMENTS and path.parts[1] != FOLDER and path.suffix != ".json"
+    return path.parts[0] == DOCUMENTS and path.parts[1] != FOLDER
 
 
 def _stamp(at: datetime) -> str:
@@ -98,7 +98,7 @@ def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
 
 
 def _copied(documents: list[tuple[str, str]], pod_dir: Path, folder: Path) -> Iterator[str]:
-    """Copy documents of the POD folder and the facts beside them; gives a sentence for each that is not what it should be.
+    """Copy documents of the POD folder; gives a sentence for each that is not what it should be.
 
     Raises BackupError if one cannot be read, OSError if one cannot be written.
     """
@@ -115,14 +115,8 @@ def _copied(documents: list[tuple[str, str]], pod_dir: Path, folder: Path) -> It
         place = folder / source.relative_to(root)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
-        if (facts := _content(_beside(source))) is not None:
-            _beside(place).write_bytes(facts)
         if sha256 and hashlib.sha256(content).hexdigest() != sha256:
             yield f"{clean(path)} is not what was fetched any more (another SHA-256): it is copied as it is"
-
-
-def _beside(document: Path) -> Path:
-    return document.with_name(document.name + ".json")
 
 
 def _content(path: Path) -> bytes | None:

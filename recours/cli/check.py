@@ -362,14 +362,17 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
     from recours.carriers.http import LARGEST_ANSWER  # noqa: PLC0415 (the HTTP library is needed by this check alone)
 
     settings = context.settings
+    carriers = [
+        top / name for top in (settings.pod_dir, settings.pod_dir / REFUSED_FOLDER) for name in CATALOG.specs
+    ]
     at_once = 2 * settings.carrier_concurrency * len(WORKERS)
     yield _folder(
         "documents",
         settings.pod_dir,
         at_once * LARGEST_ANSWER,
         f"both workers may store {at_once} answers of {LARGEST_ANSWER // checks.MB} MB at the same time",
-        [settings.pod_dir / name for name in (PARTS, *CATALOG.specs, REFUSED_FOLDER)]
-        + [settings.pod_dir / REFUSED_FOLDER / name for name in CATALOG.specs],
+        [settings.pod_dir / PARTS, settings.pod_dir / REFUSED_FOLDER, *carriers]
+        + [folder for carrier in carriers for folder in entries_of(carrier)],
     )
     logs = [settings.log_dir / f"{name}.log" for name in (*WORKERS, "email_sender")]
     of_fleet = settings.log_dir / f"{LOG_NAME}.log"

@@ -1,8 +1,9 @@
-"""The folder of documents: each is written whole or not at all, never over another, with its facts beside it.
+"""The folder of documents: each is written whole or not at all, never over another, at `CARRIER/ab/cd/NAME` by its digest.
 
-The facts (`NAME.json`) are written first. A document that a run stored before it died is thus found again with its
-signatory and its time, and neither lost nor asked for again. They name all pieces of the answer: of one that is whole, no
-call is needed. It is stored before it is appraised: that is slow, and what a carrier sent is paid for.
+A note (`.parts/NAME.jsonl`) names what was stored of a claim and is not on record yet. It is written first: a document that a
+run stored before it died is thus found again with its signatory and its time, and neither lost nor asked for again. A note has
+a line for each answer with all its pieces: of one that is whole, no call is needed. It goes when the database knows as much.
+A document is stored before it is appraised: that is slow, and what a carrier sent is paid for.
 """
 
 import hashlib
@@ -13,13 +14,12 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC
 from pathlib import Path
 
-from recours.access import PRIVATE, Access
+from recours.access import PRIVATE, Access, read_regular
 from recours.core.appraisal import EvidenceKind, Expected
 from recours.core.claim import Delivery
 from recours.core.custody import FileState
@@ -35,13 +35,15 @@ from recours.core.outcome import (
     best_proof,
 )
 from recours.documents.appraisal import appraise
-from recours.documents.by_hand import read_file
 from recours.documents.kinds import SUFFIXES, kind_of
 
-PARTS = ".parts"  # the folder of what is half written
+PARTS = ".parts"  # the folder of what is half written, and of notes
 REFUSED = "refused"  # the folder of what proves nothing
 _SUFFIXES = SUFFIXES | {MEDIA_TYPE: ".record", "application/octet-stream": ".bin"}
-_SWEPT_AFTER_S = 24 * 3600
+_NOTE = ".jsonl"
+_NOTED = ("sha256", "size", "media_type", "source", "kind", "refused")
+_DAY_S = 24 * 3600
+_NOTES_KEPT_S = 90 * _DAY_S  # by then a run took the claim up, or nobody ever will
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -51,6 +53,7 @@ class DocumentStore:
         self.folder = folder
         self._access = access
         self._parts = folder / PARTS
+        self._new_folders: set[Path] = set()  # whose own names may not outlast a power cut
 
     def make_sure(self) -> None:
         try:
@@ -63,7 +66,8 @@ class DocumentStore:
             # What runs that died had half written: no run takes a day.
             with suppress(FileNotFoundError):  # another run sweeps too
                 for part in self._parts.glob("*"):
-                    if time.time() - part.stat().st_mtime > _SWEPT_AFTER_S:
+                    limit_s = _NOTES_KEPT_S if part.suffix == _NOTE else _DAY_S
+                    if time.time() - part.stat().st_mtime > limit_s:
                         part.unlink()
         except OSError as error:
             raise self._fault(error) from error
@@ -77,22 +81,23 @@ class DocumentStore:
         for piece in got.pieces:
             pieces.setdefault(hashlib.sha256(piece.content).hexdigest(), piece)
         named = [(self._named(label, piece, sha256, got), piece.content) for sha256, piece in pieces.items()]
-        answer = [Path(document.path).name for document, _ in named]
         try:
+            self._note(label, got.delivery, [document for document, _ in named])
             new = {document.path for document, _ in named if not Path(document.path).exists()}
             for document, content in named:
-                self._keep(label, document, content, answer)
+                self._write(Path(document.path), content, durable=True)
             stored = []
             for document, content in named:
-                found = _appraised(label, document, content)
+                result = _appraised(label, document, content)
+                apart = self._place(label, document.sha256, document.media_type, refused=True)
                 # One that was there may have counted by the rules of its time: a record points to it.
-                if found.refused and not document.refused and document.path in new:
-                    found = self._set_apart(label, found, answer)
-                elif not found.refused:  # perhaps it was, when the rules were others
-                    apart = self.folder / REFUSED / label.carrier / Path(found.path).name
-                    for file in (apart, _beside(apart)):
-                        file.unlink(missing_ok=True)
-                stored.append(found)
+                if result.refused and not document.refused and document.path in new:
+                    self._make_folder(apart.parent)
+                    Path(document.path).replace(apart)
+                    result = replace(result, path=str(apart))
+                elif not result.refused:  # perhaps it was, when the rules were others
+                    apart.unlink(missing_ok=True)
+                stored.append(result)
         except OSError as error:
             raise self._fault(error) from error
         return stored
@@ -105,82 +110,100 @@ class DocumentStore:
                 media_type = kind_of(piece.content, html=piece.html)
             except NotADocumentError as why:
                 media_type, refused = "application/octet-stream", str(why)
-        folder = self.folder / REFUSED / label.carrier if refused else self.folder / label.carrier
-        path = folder / f"{_stem(label)}_{sha256[:16]}{_SUFFIXES[media_type]}"
+        path = self._place(label, sha256, media_type, refused=refused is not None)
         size = len(piece.content)
         return StoredDocument(
             str(path), sha256, size, media_type, got.delivery, piece.source, piece.kind, refused=refused
         )
 
-    def _keep(self, label: Label, document: StoredDocument, content: bytes, answer: Sequence[str]) -> None:
-        path, facts = Path(document.path), _facts(label, document, answer)
-        try:
-            self._write(_beside(path), facts, durable=False)
-        except FileNotFoundError:  # the carrier's first document
-            self._access.make_folder(path.parent)
-            self._access.make_folder(self._parts)
-            self._write(_beside(path), facts, durable=False)
-        self._write(path, content, durable=True)
-
-    def _set_apart(self, label: Label, document: StoredDocument, answer: Sequence[str]) -> StoredDocument:
-        """Move a piece that proves nothing. Its facts first: without them nobody finds it again."""
-        place = Path(document.path)
-        apart = self.folder / REFUSED / label.carrier / place.name
-        moved = replace(document, path=str(apart))
-        self._access.make_folder(apart.parent)
-        self._write(_beside(apart), _facts(label, moved, answer), durable=False)
-        place.replace(apart)
-        _beside(place).unlink(missing_ok=True)
-        return moved
+    def _place(self, label: Label, sha256: str, media_type: str, *, refused: bool) -> Path:
+        """In folders by the digest: a single one for all would be full at some three million files."""
+        folder = self.folder / REFUSED if refused else self.folder
+        name = f"{_stem(label)}_{sha256[:16]}{_SUFFIXES[media_type]}"
+        return folder / label.carrier / sha256[:2] / sha256[2:4] / name
 
     def secure(self, documents: Iterable[StoredDocument]) -> None:
-        """See that the names of these outlast a power cut too: once for all of a folder. Raises RunError."""
+        """See that the names of these outlast a power cut too, with those of new folders. Raises RunError."""
         try:
             for folder in {Path(document.path).parent for document in documents}:
                 sync_folder(folder)
+                for made in self._new_folders.intersection((folder, *folder.parents)):
+                    sync_folder(made.parent)
+                    self._new_folders.discard(made)
         except OSError as error:
             raise self._fault(error) from error
 
-    def find(self, label: Label) -> Kept:
-        """What runs stored of this claim and number before they died, as far as it is whole, appraised anew.
+    # ---------------------------------------------------------------- what is not on record yet
 
-        The facts beside it say whose it is. Its name does not: a reference may look like another claim's name.
-        """
-        folders = [self.folder / label.carrier, self.folder / REFUSED / label.carrier]
+    def _note(self, label: Label, delivery: Delivery, answer: Iterable[StoredDocument]) -> None:
+        """What is known of an answer, without paths: the folder may be moved."""
+        pieces = [{name: getattr(document, name) for name in _NOTED} for document in answer]
+        facts = {"owner": _owner(label), "delivery": delivery.as_json(), "pieces": pieces}
+        line = json.dumps(facts).encode()
+        path = self._parts / f"{_stem(label)}{_NOTE}"
+        present = _lines(path)
+        if line not in present:
+            self._write(path, b"\n".join((*present, line)), durable=False)
+
+    def find(self, label: Label) -> Kept:
+        """What runs stored of this claim and number before they died, as far as it is whole, appraised anew."""
         found: dict[str, StoredDocument] = {}
-        answers: set[tuple[str, ...]] = set()
-        for folder in folders:
-            for beside in sorted(folder.glob(f"*_{_of_claim(label)}_*.json")):
-                name = beside.name.removesuffix(".json")
-                try:
-                    document, answer = _read(beside, label)
-                    # A run may have died before it moved a piece to where its facts are.
-                    path = next(place / name for place in folders if (place / name).exists())
-                    content = read_file(path)
-                except (
-                    NotADocumentError,  # also a pipe, for whose writer nobody waits
-                    OSError,
-                    ValueError,
-                    KeyError,
-                    TypeError,
-                    AttributeError,
-                    OverflowError,
-                    RecursionError,
-                    StopIteration,
-                ):
-                    continue
-                if _is_as_told(document, content):
-                    found[name] = _appraised(label, replace(document, path=str(path)), content)
-                    answers.add(answer)
-        for answer in sorted(answers):
-            pieces = [found.pop(name) for name in answer] if found.keys() >= set(answer) else []
-            if best_proof(pieces):
-                return Kept((*pieces, *found.values()), is_complete=True)
-            found |= {Path(piece.path).name: piece for piece in pieces}
-        return Kept(tuple(found.values()))
+        whole: list[str] = []
+        for line in _lines(self._parts / f"{_stem(label)}{_NOTE}"):
+            answer = _answer(line, label)
+            pieces = {piece.sha256: piece for one in answer if (piece := self._appraised_anew(label, one))}
+            found |= pieces
+            if len(pieces) == len(answer) and best_proof(pieces.values()):
+                whole = whole or list(pieces)
+        rest = [piece for sha256, piece in found.items() if sha256 not in whole]
+        return Kept((*(found[sha256] for sha256 in whole), *rest), is_complete=bool(whole))
+
+    def _appraised_anew(self, label: Label, document: StoredDocument) -> StoredDocument | None:
+        """None: it is not there, or not whole. A run may have died before it moved one that proves nothing."""
+        for refused in (False, True):
+            path = self._place(label, document.sha256, document.media_type, refused=refused)
+            try:
+                content = read_regular(path, document.size + 1)
+            except OSError:  # then the carrier is asked again
+                continue
+            if hashlib.sha256(content).hexdigest() == document.sha256:
+                return _appraised(label, replace(document, path=str(path)), content)
+        return None
+
+    def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
+        """These are on record now, and all else that was stored of their claims: no run need find them again."""
+        for path in {_note_of(self.folder, Path(document.path)) for document in documents}:
+            with suppress(OSError):  # nobody reads it any more, and it goes by its age
+                path.unlink(missing_ok=True)
+
+    # ---------------------------------------------------------------- writing
+
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.is_dir():
+            self._new_folders.update(path for path in (folder, *folder.parents) if not path.exists())
+            self._access.make_folder(folder)
 
     def _write(self, path: Path, content: bytes, *, durable: bool) -> None:
-        _write(self._parts, path, content, self._access, durable=durable)
+        """Write a file whole or not at all. A document of that name holds the same content, since its digest is in the name.
+
+        `durable`: its content outlasts a power cut too, which takes some milliseconds. A note need not: it serves a run that
+        follows one that died.
+        """
+        self._make_folder(self._parts)
+        self._make_folder(path.parent)
+        part = self._parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}.part"
+        try:
+            # Unbuffered: else it is asked whether it is a terminal, and where it stands.
+            with open(part, "wb", buffering=0, opener=self._access.opener) as file:
+                left = memoryview(content)
+                while left:
+                    left = left[file.write(left) :]
+                if durable:
+                    os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
     def _fault(self, error: OSError) -> RunError:
         return RunError(
@@ -206,93 +229,43 @@ def _appraised(label: Label, document: StoredDocument, content: bytes) -> Stored
 def _stem(label: Label) -> str:
     """Made by us: of a foreign reference only letters, digits, - and _ are kept. The claim's id tells it from others."""
     reference = _UNSAFE.sub("-", label.reference).strip("-")[:60]
-    return f"{reference}_{_of_claim(label)}"
-
-
-def _of_claim(label: Label) -> str:
     number = _UNSAFE.sub("-", label.number)[:40]
     claim_id = _UNSAFE.sub("-", str(label.claim_id))[:40]
-    return f"{claim_id}_{number}"
+    return f"{reference}_{claim_id}_{number}"
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
+# ---------------------------------------------------------------- notes
 
 
-def _owner(label: Label) -> dict[str, str]:
-    """Whose document it is: by this alone a later run adopts it."""
-    return {"claim_id": str(label.claim_id), "reference": label.reference, "number": label.number}
+def _note_of(folder: Path, document: Path) -> Path:
+    """The note of a document's claim, by what is before the digest in its name."""
+    return folder / PARTS / f"{document.name.rpartition('_')[0]}{_NOTE}"
 
 
-def _facts(label: Label, document: StoredDocument, answer: Sequence[str]) -> bytes:
-    """What is known of a document, without its path: the folder may be moved. `answer`: the names of all its pieces."""
-    facts = {
-        **_owner(label),
-        "sha256": document.sha256,
-        "size": document.size,
-        "media_type": document.media_type,
-        "delivery": document.delivery.as_json(),
-        "source": document.source,
-        "kind": document.kind,
-        "refused": document.refused,
-        "answer": list(answer),
-    }
-    return json.dumps(facts).encode()
-
-
-def _read(beside: Path, label: Label) -> tuple[StoredDocument, tuple[str, ...]]:
-    """A document by its facts, and the names of all pieces of its answer.
-
-    Raises ValueError, TypeError, AttributeError or OverflowError if they are another claim's or number's, or of another
-    form than recours writes; KeyError if they do not say.
-    """
-    facts = json.loads(read_file(beside))
-    owner = _owner(label)
-    if {name: facts.pop(name) for name in owner} != owner:
-        raise ValueError("the facts of another claim")
-    answer = tuple(dict.fromkeys(map(str, facts.pop("answer"))))
-    delivery = Delivery.from_json(facts.pop("delivery"))
-    if delivery.at:
-        delivery.at.astimezone(UTC)  # a database cannot keep what lies before the first year there
-    kind = EvidenceKind(facts.pop("kind"))
-    size, refused = facts.pop("size"), facts.pop("refused")
-    texts = [facts[name] for name in ("sha256", "media_type", "source")] + ([refused] if refused else [])
-    if type(size) is not int or not all(isinstance(text, str) and text.isprintable() for text in texts):
-        raise ValueError("facts that recours did not write")
-    return StoredDocument(path="", size=size, delivery=delivery, kind=kind, refused=refused, **facts), answer
-
-
-def _is_as_told(document: StoredDocument, content: bytes) -> bool:
-    """Tell whether a file is what its facts say. What is of another kind would not be read, and count."""
-    if hashlib.sha256(content).hexdigest() != document.sha256 or len(content) != document.size:
-        return False
-    if document.kind is EvidenceKind.RECORD or document.refused:
-        return document.media_type in _SUFFIXES
+def _lines(note: Path) -> list[bytes]:
+    """One for each answer; none if there is no note, or it cannot be read."""
     try:
-        return kind_of(content, html=True) == document.media_type
-    except NotADocumentError:
-        return False
+        return read_regular(note).splitlines()
+    except OSError:
+        return []
 
 
-def _write(parts: Path, path: Path, content: bytes, access: Access, *, durable: bool) -> None:
-    """Write a file whole or not at all: in the folder `parts` first. One of that name holds the same content, since its digest is in the name.
+def _owner(label: Label) -> list[str]:
+    """Whose answer it is: names alone may look alike."""
+    return [label.carrier, str(label.claim_id), label.reference, label.number]
 
-    `durable`: its content outlasts a power cut too, which takes some milliseconds. The facts need not: they serve a run that
-    follows one that died, and are in the database from then on.
-    """
-    part = parts / f"{os.getpid()}-{threading.get_ident()}-{path.name}"
+
+def _answer(line: bytes, label: Label) -> list[StoredDocument]:
+    """The pieces of an answer, without paths; none if it is another claim's or number's, or a power cut tore the line."""
     try:
-        # Unbuffered: else it is asked whether it is a terminal, and where it stands.
-        with open(part, "wb", buffering=0, opener=access.opener) as file:
-            left = memoryview(content)
-            while left:
-                left = left[file.write(left) :]
-            if durable:
-                os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+        facts = json.loads(line)
+    except ValueError:
+        return []
+    if facts["owner"] != _owner(label):
+        return []
+    delivery = Delivery.from_json(facts["delivery"])
+    pieces = (piece | {"kind": EvidenceKind(piece["kind"])} for piece in facts["pieces"])
+    return [StoredDocument(path="", delivery=delivery, **piece) for piece in pieces]
 
 
 def sync_folder(folder: Path) -> None:
@@ -349,9 +322,9 @@ def examine(folder: Path, path: str, size: int | None) -> FileState:
 
 
 def erase(folder: Path, path: str, sha256: str) -> str | None:
-    """Delete a document and its facts; why that could not be done, as a phrase. What is gone already counts as deleted.
+    """Delete a document and the note that names it; why that could not be done, as a phrase. What is gone counts as deleted.
 
-    The document first: without it the facts are of no use to anybody, and a prune that died in between is repeated.
+    The document first: without it the note is of no use to anybody, and a prune that died in between is repeated.
     """
     if not is_inside(folder, path):
         return f"it is outside {folder}"
@@ -361,7 +334,9 @@ def erase(folder: Path, path: str, sha256: str) -> str | None:
         return "its name is none that recours gives"
     if not place.parent.is_dir():  # a share that is not mounted looks like this, and comes back
         return f"the folder {place.parent} is not there"
-    for file in (place, place.with_name(f"{place.name}.json")):
+    note = _note_of(folder, place)
+    is_named = sha256.encode() in b"".join(_lines(note))
+    for file in (place, note) if is_named else (place,):
         try:
             file.unlink(missing_ok=True)
         except OSError as error:

@@ -34,6 +34,9 @@ class MemoryDocuments:
         stored = self.stored.get(label, [])
         return Kept(tuple(stored), is_complete=best_proof(stored) is not None)
 
+    def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
+        pass  # there are none
+
 
 def _document(label: Label, piece: Piece, got: Retrieved) -> StoredDocument:
     is_record = piece.kind is EvidenceKind.RECORD

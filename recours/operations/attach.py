@@ -156,6 +156,7 @@ def attach(wanted: Attachment, deps: AttachDependencies, now: datetime) -> Attac
         raise
     if not as_taken:
         raise NotAttachedError("changed", reference=claim.reference)
+    deps.documents.discard_notes([document])
     return Attached(claim, document, is_pod, document.path if is_pod else listed.pod_url or "")
 
 

@@ -63,6 +63,9 @@ class Documents(Protocol):
     def find(self, label: Label) -> Kept:
         """What runs stored of this claim and number before they died."""
 
+    def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
+        """Forget how to find these: they are on record, and all else that was stored of their claims."""
+
 
 # ---------------------------------------------------------------- the queue and the carriers
 

@@ -16,7 +16,7 @@ from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.attempt import Ended
 from recours.runs.log import log
-from recours.runs.ports import Attempt, Claims, Clock, Lease, NotRecordedError
+from recours.runs.ports import Attempt, Claims, Clock, Documents, Lease, NotRecordedError
 from recours.runs.summary import Stats
 
 
@@ -32,6 +32,7 @@ class Recorder:
     local: LocalTime
     asked: bool  # the claims were asked for by name
     token: str  # of the leases
+    documents: Documents
     prefix: str = ""  # of the numbers that claims have in the log, where several workers write the same one
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 
@@ -98,7 +99,12 @@ class Recorder:
             (replace(_attempt(claim, ended, decision), is_last=self._is_made(claim, decision)), decision)
             for claim, ended, decision in decided
         ]
-        return self.claims.record(rows, Lease(self.token, now), now)
+        as_taken = self.claims.record(rows, Lease(self.token, now), now)
+        for is_recorded, (_, ended, decision) in zip(as_taken, decided, strict=True):
+            # A claim that stays interrupted finds its documents once more.
+            if is_recorded and ended.evidence and not decision.state.interruptions:
+                self.documents.discard_notes(ended.evidence)
+        return as_taken
 
     # ---------------------------------------------------------------- what the log says
 

@@ -107,6 +107,7 @@ class Worker(ABC):
             local,
             asked=bool(options.claims) and not options.as_scheduled,
             token=token or run_id,
+            documents=deps.documents,
             prefix=prefix,
         )
         self._unknown = UnknownCodes()

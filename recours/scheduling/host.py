@@ -73,7 +73,7 @@ def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
                 file.flush()
             for path in filter(os.path.lexists, kept):
                 if not os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK):
-                    return f"this user may not write {path.name}"
+                    return f"this user may not write {path}"
             return None
         there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         if not there.is_dir():

@@ -146,7 +146,7 @@ class Crew(Scene):
 
     def _notice_documents(self) -> None:
         noticed = datetime.now(UTC)
-        for path in self.pods.glob("[!.]*/*.pdf"):
+        for path in self.pods.glob("[!.]*/??/??/*.pdf"):
             number = path.stem.split("_")[-2]
             self.stored_since.setdefault(number, noticed)
 

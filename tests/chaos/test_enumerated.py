@@ -29,7 +29,7 @@ LAST_RETRY = START + timedelta(hours=7)
 # The short form takes a part of them, another one at every place of the run.
 STRIDE = 61
 BEFORE_A_CALL = ("fetch", "before a call")
-STORED = ("fetch", "after a document's replace")  # first its facts, then itself
+STORED = ("fetch", "after a document's replace")  # first its note, then itself
 
 Point = tuple[str, int, str]
 

@@ -100,7 +100,7 @@ class Scene(ABC):
     def documents(self) -> dict[str, Path]:
         """The whole documents on disk by the tracking number in their name; one that is torn fails the test."""
         found = {}
-        for path in sorted(self.pods.glob("[!.]*/*.pdf")):
+        for path in sorted(self.pods.glob("[!.]*/??/??/*.pdf")):
             stem, _, digest = path.stem.rpartition("_")
             assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest), f"{path} is torn"
             found[stem.rpartition("_")[2]] = path

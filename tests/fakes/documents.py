@@ -17,6 +17,7 @@ class FakeDocuments:
 
     stored: dict[Label, list[StoredDocument]] = field(default_factory=dict)
     secured: list[str] = field(default_factory=list)  # paths that outlast a power cut
+    on_record: list[str] = field(default_factory=list)  # paths of which no note is left
     full: str | None = None  # nothing can be stored, and why
 
     def make_sure(self) -> None:
@@ -35,6 +36,9 @@ class FakeDocuments:
     def find(self, label: Label) -> Kept:
         stored = self.stored.get(label, [])
         return Kept(tuple(stored), is_complete=best_proof(stored) is not None)
+
+    def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
+        self.on_record += [document.path for document in documents]
 
 
 def _document(label: Label, piece: Piece, got: Retrieved) -> StoredDocument:

@@ -59,7 +59,8 @@ class Slice:
         policy, unused = Policy(ZoneInfo("Europe/Paris")), cast("Any", None)
         deps = Dependencies(self.clock, self.claims, unused, unused, queue, unused, policy)
         recorder = Recorder(
-            self.claims, self.clock, policy, Stats(), "slice", lambda at: at, asked=False, token="slice"
+            self.claims, self.clock, policy, Stats(), "slice", lambda at: at, asked=False, token="slice",
+            documents=deps.documents,
         )  # fmt: skip
         source = DueClaims(self.claims, Stage.READY)
         self.leasing = Leasing(deps, self.catalog, self.limits, recorder, source, lambda: True)

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import struct
 import subprocess
 import sys
 import zlib
@@ -355,9 +354,9 @@ def test_a_hollow_document_proves_nothing(name: str, store: DocumentStore) -> No
     content, why = HOLLOW[name]
     refused = stored(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE, html=True))
     assert why in (refused.refused or "")
-    assert Path(refused.path).parent == store.folder / "refused" / "chronopost"
+    assert Path(refused.path).is_relative_to(store.folder / "refused" / "chronopost")
     assert Path(refused.path).read_bytes() == content
-    assert len(files(store)) == 2  # nothing stays where good ones lie
+    assert len(files(store)) == 1  # nothing stays where good ones lie
     assert found_by(store, LABEL) is None
 
 
@@ -419,6 +418,14 @@ def test_a_page_of_open_tags_is_read_in_one_pass() -> None:
 # ---------------------------------------------------------------- the store
 
 
+PROOF = Retrieved.single(PDF, DELIVERY, SOURCE)
+OTHER = Label("chronopost", 8, "B", "N")
+A_LETTER = Piece(PDF, "ups track")
+SIGNATURE = Piece(PNG, "ups track", EvidenceKind.SIGNATURE)
+HOLLOW_PAGE = Piece(pdf_of(1), "ups track")
+NO_DOCUMENT = Piece(b"Document indisponible. " * 10, "ups track")
+
+
 def stored(store: DocumentStore, label: Label, got: Retrieved) -> StoredDocument:
     """The only piece of an answer, kept."""
     (document,) = store.store(label, got)
@@ -441,40 +448,39 @@ def no_space(_handle: int) -> None:
     raise OSError(28, "No space left on device")
 
 
-def files(store: DocumentStore) -> list[str]:
-    return sorted(str(p.relative_to(store.folder)) for p in store.folder.rglob("*") if p.is_file())
+def killed(*_arguments: Any) -> None:
+    raise KeyboardInterrupt
 
 
-def test_a_document_is_kept_as_it_came(store: DocumentStore) -> None:
-    kept = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    path = Path(kept.path)
-    assert path.is_absolute()
-    assert path.read_bytes() == PDF
-    assert path.parent == store.folder / "chronopost"
-    assert path.name.startswith("CLM-2024-001_7_XY123456789FR_")
-    assert path.suffix == ".pdf"
-    assert (kept.sha256, kept.size, kept.media_type) == (
-        hashlib.sha256(PDF).hexdigest(),
-        len(PDF),
-        "application/pdf",
-    )
-    assert (kept.delivery, kept.source) == (DELIVERY, SOURCE)
+def files(store: DocumentStore) -> list[Path]:
+    """All but notes and what is half written."""
+    paths = (path for path in store.folder.rglob("*") if path.is_file())
+    return [path for path in paths if ".parts" not in path.parts]
+
+
+def note(store: DocumentStore) -> Path:
+    """The only one."""
+    (path,) = (store.folder / ".parts").iterdir()
+    return path
 
 
 @pytest.mark.parametrize(
     ("content", "suffix"), [(PDF, ".pdf"), (PNG, ".png"), (JPEG, ".jpg"), (TIFF, ".tif")]
 )
-def test_the_name_tells_the_kind(content: bytes, suffix: str, store: DocumentStore) -> None:
-    assert stored(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE)).path.endswith(suffix)
+def test_a_document_is_kept_as_it_came(content: bytes, suffix: str, store: DocumentStore) -> None:
+    kept = stored(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE))
+    digest = hashlib.sha256(content).hexdigest()
+    name = f"CLM-2024-001_7_XY123456789FR_{digest[:16]}{suffix}"
+    assert kept.path == str(store.folder / "chronopost" / digest[:2] / digest[2:4] / name)
+    assert Path(kept.path).read_bytes() == content
+    assert (kept.sha256, kept.size, kept.delivery, kept.source) == (digest, len(content), DELIVERY, SOURCE)
 
 
 def test_what_is_no_document_is_kept_apart(store: DocumentStore) -> None:
     refused = stored(store, LABEL, Retrieved.single(b"no document at all" * 10, DELIVERY, SOURCE))
-    assert (refused.media_type, refused.refused) == (
-        "application/octet-stream",
-        "it is neither PDF, PNG, JPEG, GIF nor TIFF",
-    )
-    assert Path(refused.path).parent == store.folder / "refused" / "chronopost"
+    why = "it is neither PDF, PNG, JPEG, GIF nor TIFF"
+    assert (refused.media_type, refused.refused) == ("application/octet-stream", why)
+    assert Path(refused.path).parents[2] == store.folder / "refused" / "chronopost"
     assert Path(refused.path).suffix == ".bin"
     assert found_by(store, LABEL) is None
 
@@ -488,73 +494,36 @@ def test_a_fault_of_the_machine_is_not_the_documents(
 
     monkeypatch.setattr(pypdf, "PdfReader", fail)
     with pytest.raises(fault):
-        stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    assert [name for name in files(store) if name.endswith(".pdf")]  # it is paid for, so it stays
+        stored(store, LABEL, PROOF)
+    assert [path.suffix for path in files(store)] == [".pdf"]  # it is paid for, so it stays
 
 
-def test_the_same_again_is_the_same_file(store: DocumentStore) -> None:
-    assert stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)) == stored(
-        store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)
-    )
-    assert len(files(store)) == 2  # the document and its facts
-
-
-def test_another_document_is_never_written_over_the_first(store: DocumentStore) -> None:
-    first = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    second = stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
-    assert first.path != second.path
+def test_each_content_of_each_claim_has_one_file(store: DocumentStore) -> None:
+    first = stored(store, LABEL, PROOF)
+    assert stored(store, LABEL, PROOF) == first
+    assert len(note(store).read_bytes().splitlines()) == len(files(store)) == 1
+    stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
+    stored(store, Label("chronopost", 8, "A/B", "N"), PROOF)
+    stored(store, Label("chronopost", 9, "A B", "N"), PROOF)
+    assert len(files(store)) == 4
     assert Path(first.path).read_bytes() == PDF
 
 
-def test_claims_whose_references_look_alike_have_files_of_their_own(store: DocumentStore) -> None:
-    first = stored(store, Label("chronopost", 1, "A/B", "N"), Retrieved.single(PDF, DELIVERY, SOURCE))
-    second = stored(store, Label("chronopost", 2, "A B", "N"), Retrieved.single(PDF, DELIVERY, SOURCE))
-    assert first.path != second.path
-
-
-def test_half_a_document_is_never_left(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr("os.fsync", no_space)
-        with pytest.raises(RunError, match=r"Documents cannot be stored in .*: No space left on device"):
-            stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    assert [name for name in files(store) if not name.endswith(".json")] == []
-    assert found_by(store, LABEL) is None
-    kept = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))  # once there is room again
-    assert found_by(store, LABEL) == kept
-
-
-def test_a_run_that_dies_on_the_way_leaves_no_half_document(
-    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(_handle: int) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("os.fsync", killed)
-    with pytest.raises(KeyboardInterrupt):
-        stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    assert [name for name in files(store) if not name.endswith(".json")] == []
-    assert found_by(store, LABEL) is None
-
-
-def test_names_are_secured_once_for_each_folder(
-    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+def test_names_are_secured_with_those_of_new_folders(
+    store: DocumentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []
     monkeypatch.setattr(store_module, "sync_folder", synced.append)
-    labels = [LABEL, Label("chronopost", 8, "B", "N"), Label("ups", 9, "C", "N")]
-    documents = [stored(store, label, Retrieved.single(PDF, DELIVERY, SOURCE)) for label in labels]
+    kept = stored(store, LABEL, PROOF)
     assert synced == []
-    store.secure(documents)
-    assert sorted(synced) == [store.folder / "chronopost", store.folder / "ups"]
-
-
-def test_a_name_that_cannot_be_secured_is_the_runs_fault(
-    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    monkeypatch.setattr("os.fsync", no_space)
-    with pytest.raises(RunError, match="No space left on device"):
-        store.secure([kept])
+    store.secure([kept])
+    leaf = Path(kept.path).parent
+    above = [leaf.parent, leaf.parent.parent, store.folder, tmp_path / "data", tmp_path]
+    assert synced[0] == leaf
+    assert sorted(synced[1:], reverse=True) == above
+    synced.clear()
+    store.secure([kept, stored(store, OTHER, PROOF)])
+    assert synced == [leaf]
 
 
 # ---------------------------------------------------------------- names from hostile references
@@ -587,12 +556,13 @@ def test_a_name_is_made_by_us(text: str, part: str, store: DocumentStore, tmp_pa
         part: text
     }
     label = Label(**facts)
-    path = Path(stored(store, label, Retrieved.single(PDF, DELIVERY, SOURCE)).path)
-    assert path.parent == store.folder / "chronopost"
-    assert path.name.isascii()
-    assert path.name.isprintable()
-    assert len(path.name) < 200
-    assert not set(path.name) & set('\\/:*?"<>|[]{}$% ')
+    path = Path(stored(store, label, PROOF).path)
+    assert path.parents[2] == store.folder / "chronopost"
+    for file in (path, note(store)):
+        assert file.name.isascii()
+        assert file.name.isprintable()
+        assert len(file.name) < 200
+        assert not set(file.name) & set('\\/:*?"<>|[]{}$% ')
     assert path.is_file()
     assert [p for p in tmp_path.rglob("*") if p.is_file() and store.folder not in p.parents] == []
     found = found_by(store, label)
@@ -603,172 +573,98 @@ def test_a_name_is_made_by_us(text: str, part: str, store: DocumentStore, tmp_pa
 # ---------------------------------------------------------------- found again after a crash
 
 
-def test_a_document_is_found_again_with_its_facts(store: DocumentStore) -> None:
-    assert found_by(store, LABEL) is None
-    kept = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
+@pytest.mark.parametrize(
+    "delivery", [DELIVERY, Delivery(None, None), Delivery(None, "DUPONT", date(2026, 10, 5), place="LILLE")]
+)
+def test_a_document_is_found_again_with_its_facts(
+    delivery: Delivery, store: DocumentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a look at the names in a folder, and where it was moved to."""
+    kept = stored(store, LABEL, Retrieved.single(PDF, delivery, SOURCE))
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, killed)
     assert found_by(store, LABEL) == kept
-    assert found_by(DocumentStore(store.folder), LABEL) == kept
+    moved = DocumentStore(store.folder.rename(tmp_path / "moved"))
+    path = moved.folder / Path(kept.path).relative_to(store.folder)
+    assert found_by(moved, LABEL) == replace(kept, path=str(path))
 
 
-def test_a_document_without_time_and_signatory_is_found_too(store: DocumentStore) -> None:
-    for delivery in (Delivery(None, None), Delivery(None, "DUPONT", date(2026, 10, 5))):
-        kept = stored(store, LABEL, Retrieved.single(PDF, delivery, SOURCE))
-        assert found_by(store, LABEL) == kept
+@pytest.mark.parametrize(
+    ("present", "other"),
+    [
+        (LABEL, replace(LABEL, claim_id=8)),
+        (LABEL, replace(LABEL, number="XY999999999FR")),
+        (LABEL, replace(LABEL, carrier="ups")),
+        (LABEL, replace(LABEL, reference="CLM-2024")),
+        # What is alike in their files' names.
+        (Label("chronopost", 7, "A/B", "N"), Label("chronopost", 7, "A B", "N")),
+        (Label("chronopost", "1_N_2", "CLM", "M"), Label("chronopost", "1_N", "CLM", "2_M")),
+    ],
+)
+def test_another_claim_or_number_finds_nothing(present: Label, other: Label, store: DocumentStore) -> None:
+    stored(store, present, PROOF)
+    assert found_by(store, other) is None
+    proof = simulated.proof_pdf("Chronopost", other.number, "MARTIN", AT)
+    stored(store, other, Retrieved.single(proof, DELIVERY, SOURCE))
+    assert [found_by(store, label) is not None for label in (present, other)] == [True, True]
 
 
-def test_another_claim_or_number_finds_nothing(store: DocumentStore) -> None:
-    stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    for other in (
-        Label("chronopost", 8, LABEL.reference, LABEL.number),
-        Label("chronopost", 7, LABEL.reference, "XY999999999FR"),
-        Label("ups", 7, LABEL.reference, LABEL.number),
-        Label("chronopost", 7, "CLM-2024", LABEL.number),
-    ):
-        assert found_by(store, other) is None
-
-
-def test_a_folder_that_was_moved_is_no_harm(store: DocumentStore, tmp_path: Path) -> None:
-    kept = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    moved = store.folder.rename(tmp_path / "moved")
-    found = found_by(DocumentStore(moved), LABEL)
-    assert found is not None
-    assert Path(found.path).read_bytes() == PDF
-    assert found.sha256 == kept.sha256
-
-
-@pytest.mark.parametrize("left", [None, PDF[:-1], b"", b"x" * len(PDF)])
-def test_a_document_that_is_not_whole_is_not_found(left: bytes | None, store: DocumentStore) -> None:
-    path = Path(stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)).path)
+@pytest.mark.parametrize(
+    ("is_note", "left"),
+    [
+        *((False, left) for left in (None, PDF[:-1], b"", b"x" * len(PDF))),
+        *((True, left) for left in (None, b"", bytes(100), b'{"owner": ["chron')),  # as a power cut leaves it
+    ],
+)
+def test_what_is_not_whole_is_not_found(left: bytes | None, store: DocumentStore, *, is_note: bool) -> None:
+    kept = stored(store, LABEL, PROOF)
+    path = note(store) if is_note else Path(kept.path)
     path.unlink()
     if left is not None:
         path.write_bytes(left)
     assert found_by(store, LABEL) is None
-    assert found_by(store, LABEL) is None
-    again = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    assert found_by(store, LABEL) == again
-    assert Path(again.path).read_bytes() == PDF
-
-
-OWNER = {"claim_id": "7", "reference": LABEL.reference, "number": LABEL.number}
-
-
-def facts_of(delivery: Any, **more: Any) -> str:
-    whole = {
-        "sha256": hashlib.sha256(PDF).hexdigest(),
-        "size": len(PDF),
-        "media_type": "application/pdf",
-        "source": "",
-        "kind": "letter",
-        "refused": None,
-        "answer": [],
-    }
-    return json.dumps(OWNER | whole | {"delivery": delivery} | more)
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [
-        None, b"", b"\xff\xfe{", "[]", "null", "7", '"text"', "{}", "[" * 100_000,
-        facts_of(None),
-        facts_of([]),
-        facts_of({"at": 5, "signatory": None}),
-        facts_of({"at": "x", "signatory": None}),
-        facts_of({"at": None}),
-        facts_of({"at": None, "signatory": ""}, frob=1),
-        facts_of({"at": None, "signatory": ""}, sha256=7),
-        facts_of({"at": None, "signatory": ""}, claim_id="8"),
-        facts_of({"at": None, "signatory": ""}, number="XY999999999FR"),
-        facts_of({"at": None, "signatory": ""}, reference=None),
-        facts_of({"at": "0001-01-01T00:00:00+14:00", "signatory": ""}),
-        facts_of({"at": None, "signatory": ""}, size="many"),
-        facts_of({"at": None, "signatory": ""}, size=10**30),
-        facts_of({"at": None, "signatory": ""}, source=["a"]),
-        facts_of({"at": None, "signatory": ""}, source="a\0"),
-        facts_of({"at": None, "signatory": ""}, media_type="image/webp"),
-        facts_of({"at": None, "signatory": ""}, refused={"a": 1}),
-    ],
-    ids=lambda facts: str(facts)[:30],
-)  # fmt: skip
-def test_facts_that_cannot_be_read_are_none(facts: bytes | str | None, store: DocumentStore) -> None:
-    path = Path(stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)).path)
-    beside = path.with_name(path.name + ".json")
-    beside.unlink()
-    if facts is not None:
-        beside.write_bytes(facts if isinstance(facts, bytes) else facts.encode())
-    assert found_by(store, LABEL) is None
-    again = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    assert found_by(store, LABEL) == again
-
-
-def test_facts_that_name_a_piece_twice_are_read(store: DocumentStore) -> None:
-    path = Path(stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)).path)
-    twice = facts_of({"at": None, "signatory": "A\0B"}, answer=[path.name] * 2)
-    path.with_name(path.name + ".json").write_text(twice)
-    kept = store.find(LABEL)
-    assert kept.is_complete
-    assert [piece.delivery.signatory for piece in kept.documents] == ["A\\x00B"]
-
-
-def test_a_page_that_its_facts_call_an_image_is_not_taken_for_a_scan(store: DocumentStore) -> None:
-    content = b"<html><body><p>Please log in to see this proof of delivery</p></body></html>"
-    path = (
-        store.folder / "chronopost" / f"CLM_7_{LABEL.number}_{hashlib.sha256(content).hexdigest()[:16]}.png"
-    )
-    path.parent.mkdir(parents=True)
-    path.write_bytes(content)
-    facts = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "media_type": "image/png"}
-    path.with_name(path.name + ".json").write_text(facts_of({"at": None, "signatory": ""}, **facts))
-    assert store.find(LABEL).documents == ()
+    assert stored(store, LABEL, PROOF) == kept
+    assert found_by(store, LABEL) == kept
+    assert Path(kept.path).read_bytes() == PDF
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
-@pytest.mark.parametrize("ending", ["", ".json"])
-def test_nobody_waits_for_a_pipe_in_a_documents_place(store: DocumentStore, ending: str) -> None:
-    path = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)).path + ending
-    Path(path).unlink()
+@pytest.mark.parametrize("is_note", [False, True])
+def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(store: DocumentStore, *, is_note: bool) -> None:
+    kept = stored(store, LABEL, PROOF)
+    path = note(store) if is_note else Path(kept.path)
+    path.unlink()
     os.mkfifo(path)
     assert store.find(LABEL).documents == ()
 
 
-def test_a_reference_like_another_claims_name_adopts_nothing(store: DocumentStore) -> None:
-    """The name of its file begins as that of the other's would."""
-    stored(store, Label("chronopost", 2, "CLM_1_N_x", "M"), Retrieved.single(PDF, DELIVERY, SOURCE))
-    stored(store, Label("chronopost", "1_N_2", "CLM", "M"), Retrieved.single(PDF, DELIVERY, SOURCE))
-    assert found_by(store, Label("chronopost", 1, "CLM", "N")) is None
-    assert found_by(store, Label("chronopost", "1_N", "CLM", "2_M")) is None
-
-
-def test_a_file_whose_facts_do_not_name_its_owner_is_not_adopted(store: DocumentStore) -> None:
-    beside = Path(stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)).path + ".json")
-    facts = json.loads(beside.read_text())
-    beside.write_text(json.dumps({name: value for name, value in facts.items() if name not in OWNER}))
-    assert found_by(store, LABEL) is None
+def test_of_what_is_on_record_no_note_is_left(store: DocumentStore) -> None:
+    other = stored(store, OTHER, PROOF)
+    documents = store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY))
+    store.discard_notes(documents)
+    store.discard_notes(documents)
+    assert note(store).name == "B_8_N.jsonl"
+    assert store.find(LABEL) == Kept()
+    assert len(files(store)) == 3
+    store.discard_notes([other])
+    assert list((store.folder / ".parts").iterdir()) == []
 
 
 def test_a_document_is_on_disk_before_it_is_appraised(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a carrier sent is paid for: a run that dies over a slow look at it leaves it to the next one."""
-
-    def killed(*_: Any) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
         patched.setattr(store_module, "appraise", killed)
-        with pytest.raises(KeyboardInterrupt):
-            stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    found = found_by(store, LABEL)
-    assert found is not None
-    assert Path(found.path).read_bytes() == PDF
-
-
-def test_what_a_run_stored_and_did_not_appraise_is_appraised_by_the_next(
-    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(store_module, "appraise", lambda *_: Appraisal(Shown()))
-        stored(store, LABEL, Retrieved.single(pdf_of(1), DELIVERY, SOURCE))
-    assert found_by(store, LABEL) is None
+        for got in (PROOF, Retrieved((HOLLOW_PAGE,), DELIVERY)):
+            with pytest.raises(KeyboardInterrupt):
+                stored(store, LABEL, got)
+    kept = store.find(LABEL)
+    assert kept.is_complete
+    assert [(Path(one.path).read_bytes(), one.refused) for one in kept.documents] == [
+        (PDF, None),
+        (HOLLOW_PAGE.content, "it is blank"),
+    ]
 
 
 def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
@@ -777,27 +673,26 @@ def test_a_document_that_counted_once_is_not_deleted_by_a_second_look(
     """A record may point to it."""
     with monkeypatch.context() as patched:
         patched.setattr(store_module, "appraise", lambda *_: Appraisal(Shown()))
-        path = Path(stored(store, LABEL, Retrieved.single(pdf_of(1), DELIVERY, SOURCE)).path)
-    again = stored(store, LABEL, Retrieved.single(pdf_of(1), DELIVERY, SOURCE))
-    assert again.refused == "it is blank"
-    assert again.path == str(path)
-    assert path.read_bytes() == pdf_of(1)
+        path = Path(stored(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY)).path)
+    again = stored(store, LABEL, Retrieved((HOLLOW_PAGE,), DELIVERY))
+    assert (again.refused, again.path) == ("it is blank", str(path))
+    assert path.read_bytes() == HOLLOW_PAGE.content
 
 
-def test_a_spoilt_document_does_not_hide_a_good_one(store: DocumentStore) -> None:
-    first = Path(stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)).path)
-    second = stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
-    first.write_bytes(b"")
-    assert found_by(store, LABEL) == second
+def test_a_piece_that_better_rules_accept_leaves_nothing_among_the_refused(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row names one file: nobody would ever delete the other."""
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "appraise", lambda *_: Appraisal(Shown(), "it is blank"))
+        refused = stored(store, LABEL, PROOF)
+    assert files(store) == [Path(refused.path)]
+    kept = stored(store, LABEL, PROOF)
+    assert kept.refused is None
+    assert files(store) == [Path(kept.path)]
 
 
 # ---------------------------------------------------------------- a folder that takes nothing
-
-
-def test_a_folder_is_made_and_left_clean(store: DocumentStore) -> None:
-    store.make_sure()
-    assert store.folder.is_dir()
-    assert files(store) == []
 
 
 @pytest.mark.parametrize("use", ["make_sure", "store"])
@@ -807,32 +702,41 @@ def test_a_file_in_place_of_the_folder(use: str, store: DocumentStore) -> None:
     with pytest.raises(
         RunError, match=r"Documents cannot be stored in .*No carrier is called before that is mended"
     ):
-        store.make_sure() if use == "make_sure" else stored(
-            store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE)
-        )
+        store.make_sure() if use == "make_sure" else stored(store, LABEL, PROOF)
 
 
-def test_a_full_disk_is_seen_before_any_call(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", no_space)
-    with pytest.raises(RunError, match="No space left on device"):
-        store.make_sure()
+def test_a_disk_that_is_full_is_the_runs_fault(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = stored(store, OTHER, PROOF)
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", no_space)
+        for use in (store.make_sure, lambda: stored(store, LABEL, PROOF), lambda: store.secure([kept])):
+            with pytest.raises(RunError, match=r"Documents cannot be stored in .*: No space left on device"):
+                use()
+    assert files(store) == [Path(kept.path)]
+    assert found_by(store, LABEL) is None
+    again = stored(store, LABEL, PROOF)  # once there is room again
+    assert found_by(store, LABEL) == again
 
 
-def test_a_png_is_built_of_chunks_that_end() -> None:
-    """The sign that a picture is whole is the last chunk's, not just any bytes of that name."""
-    assert PNG.endswith(struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND")))
-
-
-def test_what_a_run_that_died_had_half_written_is_swept_a_day_later(
-    store: DocumentStore, tmp_path: Path
+def test_a_run_that_dies_on_the_way_leaves_no_half_document(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("os.fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        stored(store, LABEL, PROOF)
+    assert files(store) == []
+    assert found_by(store, LABEL) is None
+
+
+@pytest.mark.parametrize(("suffix", "days"), [(".pdf.part", 1), (".jsonl.part", 1), (".jsonl", 90)])
+def test_what_a_run_that_died_left_unfinished_is_swept(store: DocumentStore, suffix: str, days: int) -> None:
     parts = store.folder / ".parts"
     parts.mkdir(parents=True)
-    old, fresh = parts / "1-1-old.pdf", parts / "1-1-fresh.pdf"
-    for part in (old, fresh):
+    old, fresh = parts / f"old{suffix}", parts / f"fresh{suffix}"
+    for part, hours in ((old, 24 * days + 1), (fresh, 24 * days - 1)):
         part.write_bytes(b"%PDF")
-    day_ago = fresh.stat().st_mtime - 25 * 3600
-    os.utime(old, (day_ago, day_ago))
+        modified_at = part.stat().st_mtime - 3600 * hours
+        os.utime(part, (modified_at, modified_at))
     store.make_sure()
     assert [path.name for path in parts.iterdir()] == [fresh.name]
 
@@ -840,86 +744,61 @@ def test_what_a_run_that_died_had_half_written_is_swept_a_day_later(
 # ---------------------------------------------------------------- all pieces of an answer
 
 
-A_LETTER = Piece(PDF, "ups track")
-SIGNATURE = Piece(PNG, "ups track", EvidenceKind.SIGNATURE)
-HOLLOW_PAGE = Piece(pdf_of(1), "ups track")
-NO_DOCUMENT = Piece(b"Document indisponible. " * 10, "ups track")
-
-
-def test_all_pieces_are_kept_each_content_once(store: DocumentStore) -> None:
-    documents = store.store(LABEL, Retrieved((A_LETTER, SIGNATURE, A_LETTER), DELIVERY))
-    assert [(one.kind, Path(one.path).read_bytes()) for one in documents] == [
-        (EvidenceKind.LETTER, PDF),
-        (EvidenceKind.SIGNATURE, PNG),
-    ]
-    assert store.find(LABEL) == Kept(tuple(documents), is_complete=True)
-
-
 @pytest.mark.parametrize(
-    "pieces",
+    ("pieces", "best"),
     [
-        (A_LETTER, HOLLOW_PAGE, NO_DOCUMENT),
-        (NO_DOCUMENT, HOLLOW_PAGE, A_LETTER),
-        (HOLLOW_PAGE, NO_DOCUMENT, A_LETTER),
+        ((A_LETTER, SIGNATURE), 0),
+        ((SIGNATURE, A_LETTER), 1),
+        ((SIGNATURE,), 0),
+        ((A_LETTER, HOLLOW_PAGE, NO_DOCUMENT), 0),
+        ((NO_DOCUMENT, HOLLOW_PAGE, A_LETTER), 2),
+        ((HOLLOW_PAGE, NO_DOCUMENT, A_LETTER), 2),
+        ((HOLLOW_PAGE, NO_DOCUMENT), None),
     ],
 )
-def test_a_piece_that_proves_nothing_lies_apart_from_a_good_one(
-    pieces: tuple[Piece, ...], store: DocumentStore
+def test_all_pieces_are_kept_each_content_once(
+    pieces: tuple[Piece, ...], best: int | None, store: DocumentStore
 ) -> None:
-    documents = store.store(LABEL, Retrieved(pieces, DELIVERY))
+    """A letter goes before a signature alone; what proves nothing lies apart from what does."""
+    documents = store.store(LABEL, Retrieved((*pieces, pieces[0]), DELIVERY))
     for piece, document in zip(pieces, documents, strict=True):
-        is_good = piece is A_LETTER
-        assert (document.refused is None) is is_good
+        is_good = piece in (A_LETTER, SIGNATURE)
+        assert (document.kind, document.refused is None) == (piece.kind, is_good)
         folder = store.folder if is_good else store.folder / "refused"
-        assert Path(document.path).parent == folder / "chronopost"
+        assert Path(document.path).parents[2] == folder / "chronopost"
         assert Path(document.path).read_bytes() == piece.content
-    assert best_proof(documents) == documents[pieces.index(A_LETTER)]
-    assert store.find(LABEL) == Kept(tuple(documents), is_complete=True)
-
-
-def test_a_letter_goes_before_a_signature_alone(store: DocumentStore) -> None:
-    signature, letter = store.store(LABEL, Retrieved((SIGNATURE, A_LETTER), DELIVERY))
-    assert best_proof([signature, letter]) == letter
-    assert best_proof([signature]) == signature
-
-
-def test_what_proves_nothing_is_found_again_too(store: DocumentStore) -> None:
-    documents = store.store(LABEL, Retrieved((HOLLOW_PAGE, NO_DOCUMENT), DELIVERY))
-    found = store.find(LABEL)
-    assert not found.is_complete
-    assert sorted(one.path for one in found.documents) == sorted(one.path for one in documents)
+    assert best_proof(documents) == (None if best is None else documents[best])
+    assert store.find(LABEL) == Kept(tuple(documents), is_complete=best is not None)
 
 
 @pytest.mark.parametrize("lost", [0, 1])
 def test_an_answer_of_which_a_piece_is_missing_is_not_complete(lost: int, store: DocumentStore) -> None:
     documents = store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY))
-    Path(documents[lost].path).unlink()
+    Path(documents[lost].path).write_bytes(b"")
     left = documents[1 - lost]
     assert store.find(LABEL) == Kept((left,))
+    other = stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
+    assert store.find(LABEL) == Kept((other, left), is_complete=True)
     assert store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY)) == documents
-    assert store.find(LABEL).is_complete
+    assert store.find(LABEL) == Kept((*documents, other), is_complete=True)
 
 
-@pytest.mark.parametrize("dies_at", ["before it is moved", "after it is moved"])
+@pytest.mark.parametrize("is_moved", [False, True])
 def test_a_run_that_dies_while_it_sets_a_piece_apart_loses_nothing(
-    dies_at: str, store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch, *, is_moved: bool
 ) -> None:
-    replace_file, unlink = Path.replace, Path.unlink
+    replace_file = Path.replace
 
-    def replaced(path: Path, target: Path) -> Path:
-        is_move = path.parent.name == "chronopost" and target.parent.parent.name == "refused"
-        if is_move and dies_at == "before it is moved":
+    def dying(path: Path, target: Path) -> Path:
+        is_move = ".parts" not in path.parts
+        if not is_move or is_moved:
+            replace_file(path, target)
+        if is_move:
             raise KeyboardInterrupt
-        return replace_file(path, target)
-
-    def unlinked(path: Path, **named: Any) -> None:
-        if path.parent.name == "chronopost" and dies_at == "after it is moved":
-            raise KeyboardInterrupt
-        unlink(path, **named)
+        return target
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", replaced)
-        patched.setattr(Path, "unlink", unlinked)
+        patched.setattr(Path, "replace", dying)
         with pytest.raises(KeyboardInterrupt):
             store.store(LABEL, Retrieved((HOLLOW_PAGE, A_LETTER), DELIVERY))
     found = store.find(LABEL)
@@ -957,16 +836,3 @@ def test_a_record_is_kept_and_proves_nothing_alone(store: DocumentStore) -> None
     found = store.find(LABEL)
     assert found == Kept((kept,))
     assert found.documents[0].delivery.place == "LILLE"
-
-
-def test_a_piece_that_better_rules_accept_leaves_nothing_among_the_refused(
-    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its row names one file: nobody would ever delete the other."""
-    with monkeypatch.context() as patched:
-        patched.setattr(store_module, "appraise", lambda *_: Appraisal(Shown(), "it is blank"))
-        refused = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    assert Path(refused.path).exists()
-    kept = stored(store, LABEL, Retrieved.single(PDF, DELIVERY, SOURCE))
-    assert kept.refused is None
-    assert files(store) == sorted(f"chronopost/{Path(kept.path).name}{end}" for end in ("", ".json"))

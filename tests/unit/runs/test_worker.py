@@ -491,10 +491,12 @@ def test_a_document_is_recorded_only_once_it_would_outlast_a_power_cut(
         patched.setattr(world.documents, "secure", broken)
         report = world.retry()
     assert (report.exit_status, report.fault, world.claims.attempts) == (1, "The disk is broken.", [])
+    assert world.documents.on_record == []
     world.clock.advance(timedelta(minutes=11))
     assert counts(world.retry()) == {"total": 1, "success": 1}
     assert len(world.asked) == 1  # it was kept, and is not paid for again
-    assert world.documents.secured == [document.path for (document,) in world.documents.stored.values()]
+    paths = [document.path for (document,) in world.documents.stored.values()]
+    assert world.documents.secured == world.documents.on_record == paths
 
 
 def test_a_run_s_end_that_cannot_be_written_is_a_fault(world: World) -> None:
