@@ -45,6 +45,7 @@ def raw_columns(present: Iterable[str]) -> list[ColumnElement[Any]]:
     ]
 
 
+@cache
 def readable_columns(table_columns: frozenset[str]) -> list[ColumnElement[Any]]:
     """The columns of a claims table whose schema is current; the service's optional ones may be missing."""
     absent = {name for name in OPTIONAL_CLAIM_COLUMNS if name not in table_columns}

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, false, func, insert, select, update
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
@@ -11,7 +11,7 @@ from recours.core.errors import Actor
 from recours.core.mail import Event, EventName
 from recours.database.engine import Database
 from recours.database.lenient_reader import read_claims
-from recours.database.rows import raw_columns, seen_values, state_values
+from recours.database.rows import readable_columns, seen_values, state_values
 from recours.database.tables import claims, events
 from recours.runs.ports import Lease
 from tests.conftest import SERVICE_CLAIMS
@@ -28,6 +28,12 @@ _COLUMNS = {
 _AS_SERVICE = {"order_id": "O-1", "dispute_type": "lost", "amount_requested": 10.0}
 _NULL = dict.fromkeys((*_COLUMNS.values(), "created_at", "updated_at"))
 
+_c = claims.c
+_PLACED = _c.pod_stage.in_([Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP, Stage.SHELVED])
+_LATER = _c.pod_next_retry_at.is_(None) | (_c.pod_next_retry_at > bindparam("until"))
+_RESTS = func.coalesce(_PLACED & _LATER, false())
+_DUE = select(_c.id).where(_c.pod_fetch_status != FetchStatus.SUCCESS, ~_RESTS).limit(1)
+
 
 class ServiceTable:
     """Rows by their references. Columns have the names of `Claim`, or their own."""
@@ -37,10 +43,9 @@ class ServiceTable:
         self._database = database
         self._catalog = catalog
 
-    def add(self, reference: str, carrier: str = "Chronopost", **columns: Any) -> Claim:
+    def add(self, reference: str, carrier: str = "Chronopost", **columns: Any) -> None:
         """A row as the service writes it."""
         self.add_all([{"reference": reference, "carrier": carrier} | columns])
-        return self[reference]
 
     def add_all(self, rows: list[dict[str, Any]]) -> None:
         """Several, with the same columns."""
@@ -79,7 +84,7 @@ class ServiceTable:
 
     def claims(self, *conditions: ColumnElement[bool]) -> list[Claim]:
         """All of them, in the order in which they were added."""
-        query = select(*raw_columns(claim_columns())).where(*conditions).order_by(claims.c.id)
+        query = select(*readable_columns(claim_columns())).where(*conditions).order_by(claims.c.id)
         with self._database.read() as connection:
             return read_claims(connection.execute(query), self._catalog)
 
@@ -89,13 +94,8 @@ class ServiceTable:
 
     def is_due(self, until: datetime) -> bool:
         """Tell whether a run would find anything to do; it does not tell of claims that were edited since the last one."""
-        c = claims.c
-        is_placed = c.pod_stage.in_([Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP, Stage.SHELVED])
-        is_later = c.pod_next_retry_at.is_(None) | (c.pod_next_retry_at > until)
-        rests = func.coalesce(is_placed & is_later, false())
-        query = select(c.id).where(c.pod_fetch_status != FetchStatus.SUCCESS, ~rests).limit(1)
         with self._database.read() as connection:
-            return connection.execute(query).first() is not None
+            return connection.execute(_DUE, {"until": until}).first() is not None
 
     @property
     def events(self) -> list[Event]:

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus
+from recours.core.claim import FetchStatus
 from recours.core.policy import Policy
 from recours.database.maintenance import ClaimMaintenance
 from recours.runs.fetch import PODFetchWorker
@@ -75,15 +75,15 @@ class World:
 
     # ---------------------------------------------------------------- claims
 
-    def failed(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> Claim:
+    def failed(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> None:
         """A claim whose first fetch failed two hours ago: due now."""
         usual: dict[str, Any] = {"updated_at": self.now - timedelta(hours=2), "error_text": "API timeout"}
-        return self.table.add(reference, number=number, fetch_status=FetchStatus.FAILED, **(usual | columns))
+        self.table.add(reference, number=number, fetch_status=FetchStatus.FAILED, **(usual | columns))
 
-    def pending(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> Claim:
+    def pending(self, reference: str, number: str | None = "XY000000001FR", **columns: Any) -> None:
         """A new claim."""
         columns = {"created_at": self.now - timedelta(minutes=20)} | columns
-        return self.table.add(reference, number=number, fetch_status=FetchStatus.PENDING, **columns)
+        self.table.add(reference, number=number, fetch_status=FetchStatus.PENDING, **columns)
 
     def many_failed(self, count: int, **columns: Any) -> list[str]:
         """So many failed claims CLM-01, CLM-02, …, the first the most urgent; returns their numbers."""

@@ -34,7 +34,9 @@ def test_the_end_of_a_claim_that_was_edited_meanwhile_is_not_told(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
-    claim, stats = world.failed("CLM-1", retries_counted=5), Stats()
+    world.failed("CLM-1", retries_counted=5)
+    claim = world.table["CLM-1"]
+    stats = Stats()
     recorder(world, stats).end(claim, give_up(claim, world.now, world.policy))
     assert (stats, caplog.messages, world.table.notices) == (Stats(), [], [])
 
@@ -43,7 +45,9 @@ def test_the_end_of_a_claim_that_was_edited_meanwhile_is_not_told(
 def test_a_foreign_text_cannot_forge_a_line(
     world: World, caplog: pytest.LogCaptureFixture, text: str, shown: str
 ) -> None:
-    claim, stats = world.failed("CLM-1", retries_counted=5, error_text=text), Stats()
+    world.failed("CLM-1", retries_counted=5, error_text=text)
+    claim = world.table["CLM-1"]
+    stats = Stats()
     claim = replace(claim, state=replace(claim.state, attempts=5))
     decision = give_up(claim, world.now, world.policy)
     recorder(world, stats).say_passed(claim, decision)
