@@ -24,6 +24,8 @@ from recours.carriers.registry import CATALOG
 from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.sandbox.answers import Answer, HttpRequest
 from tests.at_commit import ROOT, checkout, name_of
+from tests.benchmarks.fixtures import cpu_of_children
+from tests.benchmarks.rows import fsync_ms
 
 ROUNDS = 5
 SCRIPT = Path("scripts", "pod_retry_scheduler.py")
@@ -120,9 +122,9 @@ class Version:
             _fill(folder / "claims.db", CATALOG.specs[load.carrier].name, numbers)
             environment = _environment(folder, load) | box.environment(load.carrier)
             batch = ["--batch-size", str(load.claims), "--concurrency", "8", "--json"]
-            before = _cpu_of_children()
+            before = cpu_of_children()
             report = json.loads(self._start(environment, str(self.root / SCRIPT), *batch))
-            cpu_s, asked = _cpu_of_children() - before, box.asked
+            cpu_s, asked = cpu_of_children() - before, box.asked
         assert report["total"] == load.claims, report
         return Run(report["duration_s"], cpu_s, asked[-1] - asked[0] + load.latency_s, len(asked))
 
@@ -141,11 +143,6 @@ class Version:
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr.decode()}")
         return done.stdout.decode()
-
-
-def _cpu_of_children() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 def _environment(folder: Path, load: Load) -> dict[str, str]:
@@ -174,19 +171,6 @@ def _fill(database: Path, carrier: str, numbers: list[str]) -> None:
 
 
 # ---------------------------------------------------------------- the table
-
-
-def fsync_ms(folder: Path) -> float:
-    """What this disk needs to make 4 KB safe: the median of twenty."""
-    taken = []
-    with (folder / "synced").open("wb") as file:
-        for _ in range(20):
-            begun = time.perf_counter()
-            file.write(bytes(4096))
-            file.flush()
-            os.fsync(file.fileno())
-            taken.append(1000 * (time.perf_counter() - begun))
-    return statistics.median(taken)
 
 
 def rows(base: Version, here: Version) -> Iterator[tuple[str, str, str, str]]:

@@ -4,19 +4,18 @@ From the navigation of a browser with an empty cache to a server that is warm; b
 By the browser's own clock, at the frame after it is there: Playwright looks only every half a second.
 """
 
-import sqlite3
 import statistics
 import tempfile
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import URL
 
 from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
-from tests.benchmarks.bench import INSERT_LARGE, large_rows
-from tests.benchmarks.looking import fill_sqlite
+from tests.benchmarks.fixtures import add_large
+from tests.benchmarks.looking import add_history
 from tests.processes.page import CHROMIUM, QUIET, Service
 
 ROUNDS = 9
@@ -40,10 +39,7 @@ def filled(folder: Path, count: int) -> Path:
     """A folder with a database of so many claims and attempts."""
     folder.mkdir()
     create_file(folder / "claims.db")
-    with closing(sqlite3.connect(folder / "claims.db")) as connection:
-        connection.executemany(INSERT_LARGE, large_rows(count))
-        connection.commit()
-    fill_sqlite(folder / "claims.db", count)
+    add_history(add_large(URL.create("sqlite", database=str(folder / "claims.db")), count), count)
     return folder
 
 

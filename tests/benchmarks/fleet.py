@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from sqlalchemy import text
@@ -20,8 +19,9 @@ import recours as product
 from recours.database.engine import Database
 from recours.database.schema.creation import complete
 from recours.sandbox import Sandbox, Scenario
+from tests.benchmarks.rows import Row
 from tests.long_form import IS_LONG
-from tests.postgres import Server, execute
+from tests.postgres import Server, execute, running
 from tests.processes_of_fleet import (
     FleetWorker,
     add_failed,
@@ -36,29 +36,24 @@ from tests.processes_of_fleet import (
 
 LATENCY_S = 0.2
 CLAIMS = 600
+ROUNDS = 3
 COUNTS = (1, 2, 4)  # of workers
 
 
 # ---------------------------------------------------------------- throughput
 
 
-def throughput(server: Server, rounds: int) -> dict[str, Any]:
+def throughput() -> Iterator[Row]:
     """Claims a second of one, two and four workers, from the first recorded attempt to the last; in turns."""
     rates: dict[int, list[float]] = {count: [] for count in COUNTS}
-    loads = []
-    for turn in range(rounds):
-        for count in COUNTS if turn % 2 == 0 else COUNTS[::-1]:
-            loads.append(round(os.getloadavg()[0], 1))
-            rates[count].append(_rate(server, f"fleet_{turn}_{count}", count))
+    with running(durable=True) as server:
+        for turn in range(ROUNDS):
+            for count in COUNTS if turn % 2 == 0 else COUNTS[::-1]:
+                rates[count].append(_rate(server, f"fleet_{turn}_{count}", count))
     medians = {count: statistics.median(found) for count, found in rates.items()}
-    return {
-        "claims_a_second": medians,
-        "all": rates,
-        "ratio": medians[COUNTS[-1]] / medians[COUNTS[0]],
-        "at_least": 2.5,
-        "load_before_each": loads,
-        "fsync": "on",
-    }
+    for count, rate in medians.items():
+        yield Row(f"claims a second at 200 ms a call, workers: {count}", rate)
+    yield Row("  four workers / one", medians[COUNTS[-1]] / medians[COUNTS[0]], 2.5, at_least=True)
 
 
 def _rate(server: Server, name: str, count: int) -> float:
@@ -123,48 +118,53 @@ def latencies(given: dict[str, str], database: Database, box: Sandbox, count: in
     return found
 
 
-def defer(server: Server) -> dict[str, Any]:
-    count = 200
-    with _place(server, "deferred") as (database, box, given), FleetWorker(given) as worker:
+def defer() -> Iterator[Row]:
+    with (
+        running(durable=True) as server,
+        _place(server, "deferred") as (database, box, settings),
+        FleetWorker(settings) as worker,
+    ):
         worker.wait_until_ready()
-        load = round(os.getloadavg()[0], 1)
-        found = latencies(given, database, box, count)
-    in_ms = [1000 * seconds for seconds in found]
-    p50, p95 = (statistics.quantiles(in_ms, n=100)[percent - 1] for percent in (50, 95))
-    return {"n": count, "p50_ms": p50, "p95_ms": p95, "max_ms": max(in_ms), "bound_p95_ms": 250, "load": load}
+        seconds = latencies(settings, database, box, 200)
+    p95 = statistics.quantiles(seconds, n=100)[94]
+    yield Row("from defer_fetch to the carrier's first call, p95, ms", 1000 * p95, 250)
 
 
 # ---------------------------------------------------------------- memory
 
 
-def memory(server: Server) -> dict[str, Any]:
+def memory() -> Iterator[Row]:
     """Resident megabytes of a worker after ever more jobs.
 
     Of a hundred, 90 are slices of a lane without claims, nine fetches of claims that are not there, and one is a fetch of
     a claim that the carrier does not know.
     """
-    counts = (10_000, 100_000) if IS_LONG else (2_000, 10_000)
-    found, begun = {}, time.perf_counter()
-    with _place(server, "remembered") as (database, box, given), FleetWorker(given) as worker:
+    counts = (10_000, 100_000) if IS_LONG else (1_000, 4_000)
+    megabytes = {}
+    with (
+        running(durable=True) as server,
+        _place(server, "remembered") as (database, box, settings),
+        FleetWorker(settings) as worker,
+    ):
         add_failed(database, box, [0], Scenario.UNKNOWN)
         worker.wait_until_ready()
         done = 0
         for count in counts:
             while done < count:
-                add_jobs(
-                    database,
-                    "recours",
-                    "recours.slice",
-                    {"worker": "pod_retry_scheduler", "carrier": "none"},
-                    900,
-                )
-                add_jobs(database, "recours_now", "recours.fetch_now", {"reference": "CLM-none"}, 90)
-                add_jobs(database, "recours_now", "recours.fetch_now", {"reference": "CLM-00000"}, 10)
+                _add_thousand(database)
                 done += 1000
                 wait_for(lambda: _waiting(database) == 0, 300, worker)
-            found[count] = _resident_mb(worker)
-    first, last = (found[count] for count in counts)
-    return {"megabytes": found, "ratio": last / first, "bound": 1.1, "seconds": time.perf_counter() - begun}
+            megabytes[count] = _resident_mb(worker)
+    first, last = megabytes.values()
+    yield Row(f"memory of a worker after {counts[0]:,} jobs, MB", first)
+    yield Row(f"  after {counts[1]:,} jobs / after {counts[0]:,}", last / first, 1.1)
+
+
+def _add_thousand(database: Database) -> None:
+    idle = {"worker": "pod_retry_scheduler", "carrier": "none"}
+    add_jobs(database, "recours", "recours.slice", idle, 900)
+    add_jobs(database, "recours_now", "recours.fetch_now", {"reference": "CLM-none"}, 90)
+    add_jobs(database, "recours_now", "recours.fetch_now", {"reference": "CLM-00000"}, 10)
 
 
 def _waiting(database: Database) -> int:

@@ -1,9 +1,7 @@
-"""What the operator's desk pays for looking, among ever more claims and attempts: a part of `make bench-growth`."""
+"""What runs, `recours status` and the page pay for looking, among ever more claims and attempts: parts of `make bench-growth`."""
 
-import sqlite3
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -11,21 +9,30 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from sqlalchemy import URL
 
 from recours.carriers.registry import CATALOG
+from recours.core.assessment import assess, go_on, retimed
 from recours.core.claim import Stage
+from recours.database.claims import ClaimRepository
+from recours.database.engine import Database
+from recours.database.maintenance import ClaimMaintenance
+from recours.database.ready_claims import most_urgent
+from recours.database.schema.inspection import look
 from recours.operations.records import ClaimFilter
 from recours.operations.status import days_until
 from recours.settings.loading import load
 from recours.wiring.operations import Operations, open_operations
-from tests.benchmarks.bench import NOW, ROOT, environment, timed
+from tests.at_commit import ROOT
+from tests.benchmarks.fixtures import NOW, environment, insert, new_folder, timed
+from tests.benchmarks.rows import median_seconds
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"
-_ATTEMPT_COLUMNS = "claim_id, run_id, worker, carrier, tracking_number, turn, started_at, duration_s, calls, outcome, used, error_kind"
-_INSERT_ATTEMPT = f"INSERT INTO recours_attempts ({_ATTEMPT_COLUMNS}) VALUES ({', '.join('?' * 12)})"
-_INSERT_RUN = "INSERT INTO recours_runs (id, worker, started_at, ended_at, exit_status, stats) VALUES (?, ?, ?, ?, 0, '{}')"
+_ATTEMPT = (
+    "claim_id", "run_id", "worker", "carrier", "tracking_number", "turn", "started_at", "duration_s", "calls", "outcome",
+    "used", "error_kind",
+)  # fmt: skip
+_RUN = ("id", "worker", "started_at", "ended_at", "exit_status", "stats")
 _OUTCOMES = (
     ("success", None),
     ("failed", "not_found"),
@@ -35,7 +42,7 @@ _OUTCOMES = (
 )
 
 
-def attempt_rows(count: int) -> Iterator[tuple[Any, ...]]:
+def _attempts(count: int) -> Iterator[tuple[Any, ...]]:
     """Attempts spread evenly over the last year, of ten carriers and five turns."""
     step, keys = timedelta(days=365) / count, sorted(CATALOG.specs)
     for n in range(count):
@@ -47,43 +54,20 @@ def attempt_rows(count: int) -> Iterator[tuple[Any, ...]]:
         )  # fmt: skip
 
 
-def run_rows(count: int) -> Iterator[tuple[Any, ...]]:
+def _runs(hours: int) -> Iterator[tuple[Any, ...]]:
     """Runs of both workers, every hour until now."""
-    for n in range(count):
-        at = NOW - timedelta(hours=count - n)
+    for n in range(hours):
+        at = NOW - timedelta(hours=hours - n)
         for worker in ("pod_retry_scheduler", "pod_fetch_worker"):
-            yield (
-                f"{worker[:9]}-{n}",
-                worker,
-                at.strftime(_STAMP),
-                (at + timedelta(minutes=1)).strftime(_STAMP),
-            )
+            ended = at + timedelta(minutes=1)
+            yield f"{worker[:9]}-{n}", worker, at.strftime(_STAMP), ended.strftime(_STAMP), 0, "{}"
 
 
-def fill_sqlite(path: Path, count: int) -> None:
-    """The attempts, and runs of a year."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executemany(_INSERT_ATTEMPT, attempt_rows(count))
-        connection.executemany(_INSERT_RUN, run_rows(8760))
-        connection.commit()
-
-
-def fill_postgres(dsn: str, count: int) -> None:
-    """The same; then what autovacuum does by itself."""
-    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
-        with cursor.copy(f"COPY recours_attempts ({_ATTEMPT_COLUMNS}) FROM STDIN") as copy:
-            for row in attempt_rows(count):
-                copy.write_row(row)
-        with cursor.copy("COPY recours_runs (id, worker, started_at, ended_at) FROM STDIN") as copy:
-            for row in run_rows(8760):
-                copy.write_row(row)
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        visible = "SELECT relallvisible FROM pg_class WHERE oid = 'claims'::regclass"
-        while True:  # not before every older transaction of the server has ended
-            connection.execute("VACUUM (ANALYZE) claims, recours_attempts, recours_runs")
-            if (connection.execute(visible).fetchone() or (0,))[0]:
-                return
-            time.sleep(0.2)
+def add_history(url: URL, count: int) -> URL:
+    """So many attempts, and runs, of a year; the same address."""
+    insert(url, "recours_attempts", _ATTEMPT, _attempts(count))
+    insert(url, "recours_runs", _RUN, _runs(8760))
+    return url
 
 
 def looks(urls: Mapping[int, URL], rounds: int = 21) -> dict[int, dict[str, float]]:
@@ -94,10 +78,10 @@ def looks(urls: Mapping[int, URL], rounds: int = 21) -> dict[int, dict[str, floa
     opened = {count: _operations(url) for count, url in urls.items()}
     taken: dict[int, dict[str, list[float]]] = {count: {name: [] for name in CHECKS} for count in urls}
     for round_ in range(rounds + 1):
-        for name, look in CHECKS.items():
+        for name, check in CHECKS.items():
             for count, operations in opened.items():
                 begun = time.perf_counter()
-                look(operations)
+                check(operations)
                 if round_:  # the first one warms up
                     taken[count][name].append(time.perf_counter() - begun)
     for operations in opened.values():
@@ -107,12 +91,38 @@ def looks(urls: Mapping[int, URL], rounds: int = 21) -> dict[int, dict[str, floa
     }
 
 
+def looking(url: URL) -> dict[str, float]:
+    """Median seconds of the due query, and of all looking of a run, where 30 claims are to be taken."""
+    database = Database(url)
+    columns = look(database).columns
+    claims = ClaimRepository(database, CATALOG, columns, "bench", "bench")
+    maintenance = ClaimMaintenance(database, CATALOG, columns, "bench")
+    policy = load(ROOT, {"DATABASE_PATH": "unused.db"}, CATALOG).policy
+    now = datetime.now(UTC)
+    horizon = policy.backoff.horizon(now)
+
+    def query() -> None:
+        with database.read() as connection:
+            urgent = most_urgent(Stage.READY, ["chronopost"], 30, now, is_sqlite=database.is_sqlite)
+            assert len(connection.execute(urgent).all()) == 30
+
+    def everything() -> None:
+        maintenance.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
+        list(maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
+        list(maintenance.unshelve(policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now))
+        list(maintenance.revive_exhausted(4, lambda claim: go_on(claim, now, policy), now))
+        list(maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
+        maintenance.stage_due(now)
+        assert claims.ready_by_carrier(Stage.READY, now, 30)["chronopost"].claims == 30
+        query()
+
+    with closing(database):
+        return {"query": median_seconds(query), "all": median_seconds(everything)}
+
+
 def _operations(url: URL) -> Operations:
-    given = environment(Path(tempfile.gettempdir())) | {
-        "DATABASE_URL": url.render_as_string(hide_password=False)
-    }
-    del given["DATABASE_PATH"]
-    return open_operations(load(ROOT, given, CATALOG))
+    settings = environment(new_folder(), DATABASE_URL=url.render_as_string(hide_password=False))
+    return open_operations(load(ROOT, settings, CATALOG))
 
 
 def _month(operations: Operations) -> object:
@@ -140,13 +150,14 @@ CHECKS: dict[str, Callable[[Operations], object]] = {
 }
 
 
-def whole_processes(folders: Mapping[int, Path], rounds: int = 9) -> dict[int, float]:
+def whole_processes(files: Mapping[int, URL], rounds: int = 9) -> dict[int, float]:
     """Median seconds of `recours status`, from start to end, in turns."""
     command = [sys.executable, "-m", "recours", "status"]
-    taken: dict[int, list[float]] = {count: [] for count in folders}
+    taken: dict[int, list[float]] = {count: [] for count in files}
     for round_ in range(rounds + 1):
-        for count, folder in folders.items():
-            seconds = timed(command, environment(folder) | {"PYTHONPATH": str(ROOT)})
+        for count, url in files.items():
+            settings = environment(Path(str(url.database)).parent, PYTHONPATH=str(ROOT))
+            seconds = timed(command, settings)
             if round_:  # the first one compiles, and warms up
                 taken[count].append(seconds)
     return {count: statistics.median(times) for count, times in taken.items()}

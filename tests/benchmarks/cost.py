@@ -1,0 +1,136 @@
+"""What one claim costs the database, from its first assessment to its recorded proof; and a carrier's quota row.
+
+The claims have two calls each, and one run of eight threads records them. The carrier answers at once.
+"""
+
+import multiprocessing
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+
+import psycopg
+from sqlalchemy import URL, make_url
+
+from recours.core.quota import Limit, QuotaRequest, Window
+from recours.database.engine import Database, SystemClock
+from recours.database.quota import QuotaTables
+from tests.benchmarks.fixtures import (
+    add_failed,
+    carrier,
+    cpu_of_children,
+    environment,
+    new_folder,
+    new_postgres,
+    new_sqlite,
+    numbers,
+    plain,
+    scheduler,
+)
+from tests.benchmarks.rows import Row
+from tests.postgres import running
+
+_CLAIMS = 2_000
+_SECONDS = 5.0
+# A table's rows, and its bytes with all its indexes.
+_TABLES = """
+    SELECT relname, n_live_tup, pg_total_relation_size(relid) FROM pg_stat_user_tables
+    WHERE n_live_tup > 0 AND (relname = 'claims' OR relname LIKE 'recours%') ORDER BY relname
+"""
+_TABLES_OF_FILE = """
+    SELECT m.tbl_name, sum(s.pgsize) FROM dbstat s JOIN sqlite_schema m ON m.name = s.name
+    WHERE m.tbl_name = 'claims' OR m.tbl_name LIKE 'recours%' GROUP BY m.tbl_name ORDER BY m.tbl_name
+"""
+_COUNTERS = """
+    SELECT (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()),
+        pg_current_wal_lsn() - '0/0'::pg_lsn, n_tup_upd, n_tup_hot_upd
+    FROM pg_stat_user_tables WHERE relname = 'claims'
+"""
+
+
+def of_a_claim() -> Iterator[Row]:
+    """Bytes of each table on both databases; on PostgreSQL transactions, write-ahead log and updates too."""
+    yield from _on_sqlite()
+    yield from _on_postgres()
+
+
+def _on_sqlite() -> Iterator[Row]:
+    url = new_sqlite()
+    yield Row("SQLite: CPU of the run, ms a claim", _run(url))
+    with closing(sqlite3.connect(str(url.database))) as connection:
+        for table, size in connection.execute(_TABLES_OF_FILE).fetchall():
+            (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+            yield from _table("SQLite", table, rows, size)
+
+
+def _on_postgres() -> Iterator[Row]:
+    with running(durable=True) as server:
+        url = new_postgres(server)
+        with psycopg.connect(plain(url), autocommit=True) as connection:
+            before = connection.execute(_COUNTERS).fetchone()
+            yield Row("PostgreSQL: CPU of the run, ms a claim", _run(url))
+            time.sleep(1.5)  # the server's statistics come a second late
+            after = connection.execute(_COUNTERS).fetchone()
+            assert before
+            assert after
+            transactions, log, updates, hot = (
+                int(end - begin) for begin, end in zip(before, after, strict=True)
+            )
+            yield Row("PostgreSQL: transactions a claim", transactions / _CLAIMS)
+            yield Row("PostgreSQL: write-ahead log a claim, KB", log / _CLAIMS / 1000)
+            yield Row("PostgreSQL: updates of its row in claims", updates / _CLAIMS)
+            yield Row("PostgreSQL: share of them that leaves the indexes alone", hot / updates)
+            for table, rows, size in connection.execute(_TABLES).fetchall():
+                yield from _table("PostgreSQL", table, rows, size)
+
+
+def _run(database: URL) -> float:
+    """Milliseconds of the processor that its process spends on a claim; its start is among them."""
+    add_failed(database, numbers(_CLAIMS))
+    address = database.render_as_string(hide_password=False)
+    with carrier(_CLAIMS, 0.0) as (url, _):
+        settings = environment(new_folder(), CHRONOPOST_BASE_URL=url, DATABASE_URL=address)
+        before = cpu_of_children()
+        _, report = scheduler(settings, _CLAIMS, 8)
+        spent = cpu_of_children() - before
+    assert report["success"] == _CLAIMS, report
+    return 1000 * spent / _CLAIMS
+
+
+def _table(kind: str, table: str, rows: int, size: int) -> Iterator[Row]:
+    """Nothing of those that have a few rows whatever the number of claims."""
+    if rows * 10 >= _CLAIMS:
+        yield Row(f"{kind}: {table}: rows a claim", rows / _CLAIMS)
+        yield Row("  bytes a row, with indexes", size / rows)
+
+
+# ---------------------------------------------------------------- units of quota
+
+
+def of_quota() -> Iterator[Row]:
+    """Units that processes reserve and use one by one, all of the same row."""
+    with running(durable=True) as server:
+        for processes in (1, 2, 4):
+            url = new_postgres(server).render_as_string(hide_password=False)
+            with multiprocessing.get_context("spawn").Pool(processes) as pool:
+                units = sum(pool.map(_take_units, [url] * processes))
+            yield Row(
+                f"calls a second that one row of quota gives out to {processes} processes", units / _SECONDS
+            )
+
+
+def _take_units(url: str) -> int:
+    clock, limit = SystemClock(), Limit("bench", 10**9, Window())
+    taken = 0
+    with closing(Database(make_url(url))) as database:
+        quota = QuotaTables(database, uuid.uuid4().hex)
+        ends = time.monotonic() + _SECONDS
+        while time.monotonic() < ends:
+            now = clock.now()
+            reserved = quota.reserve([QuotaRequest(limit, 1)], now, now + timedelta(minutes=10))
+            assert isinstance(reserved, list)
+            assert quota.consume(reserved[0], now + timedelta(minutes=10))
+            taken += 1
+    return taken

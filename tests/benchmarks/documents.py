@@ -1,0 +1,59 @@
+"""100,000 documents at one carrier: what the last ones take, against the first ones of another.
+
+They are delivery records, which are not appraised: what is left is the store's own work, and the disk's.
+"""
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from unittest.mock import patch
+
+from recours.core.appraisal import EvidenceKind
+from recours.core.claim import Delivery
+from recours.core.outcome import Label, Retrieved
+from recours.documents.store import DocumentStore
+from tests.benchmarks.fixtures import new_folder
+from tests.benchmarks.rows import Row
+from tests.long_form import IS_LONG
+
+_COUNT = 1_000_000 if IS_LONG else 100_000
+_PORTION = 2_000  # documents that are timed
+_CONTENT = b"proof of delivery " * 1_000
+
+
+def rows() -> Iterator[Row]:
+    """Medians of the last documents and of the first ones of a new store, in turns: so the disk's moods hit both."""
+    folder = new_folder()
+    full, new = DocumentStore(folder / "full"), DocumentStore(folder / "new")
+    with patch("os.fsync"):
+        for n in range(_COUNT - _PORTION):
+            _seconds(full, n)
+    os.sync()
+    last, first = [], []
+    for n in range(_COUNT - _PORTION, _COUNT):
+        last.append(_seconds(full, n))
+        first.append(_seconds(new, n))
+    of_last, of_first = statistics.median(last), statistics.median(first)
+    file_system = subprocess.run(
+        ["df", "--output=fstype", folder], check=True, capture_output=True, text=True
+    )
+    yield Row(
+        f"to keep one of the first {_PORTION:,} documents on {file_system.stdout.split()[-1]}, ms",
+        1000 * of_first,
+    )
+    yield Row(f"  the last {_PORTION:,} of {_COUNT:,} / the first", of_last / of_first, 1.2)
+
+
+def _seconds(store: DocumentStore, n: int) -> float:
+    """What a run does for one claim."""
+    label = Label("chronopost", n, f"CLM-{n:07d}", f"XY{n:09d}FR")
+    content = b"%d " % n + _CONTENT
+    retrieved = Retrieved.single(content, Delivery(signatory="DUPONT"), "tracking", kind=EvidenceKind.RECORD)
+    begun = time.perf_counter()
+    store.find(label)
+    documents = store.store(label, retrieved)
+    store.secure(documents)
+    store.discard_notes(documents)
+    return time.perf_counter() - begun

@@ -1,0 +1,257 @@
+"""What several benchmarks start from: a simulated carrier, a run, databases with claims."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL
+
+from recours.database.engine import Database
+from recours.database.schema.creation import complete, create_file
+from recours.sandbox import Sandbox
+from tests.at_commit import ROOT
+from tests.postgres import Server, execute, running
+
+SCRIPT = ROOT / "scripts" / "pod_retry_scheduler.py"
+NOW = datetime.now(UTC).replace(microsecond=0)
+CALLS_A_CLAIM = 2
+
+
+# ---------------------------------------------------------------- processes
+
+
+def environment(folder: Path, box: Sandbox | None = None, **more: str) -> dict[str, str]:
+    """What a scheduler's process is given; bytecode is compiled, as it is for a user."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ}
+    settings = {
+        "DATABASE_URL": f"sqlite:///{folder / 'bench.db'}",
+        "RECOURS_LOG_DIR": str(folder / "logs"),
+        "RECOURS_POD_DIR": str(folder / "pods"),
+        "QUOTA_CHRONOPOST": "1000000/day",
+        "CHRONOPOST_ACCOUNT": "10000001",
+        "CHRONOPOST_PASSWORD": "123456",
+    }
+    return kept | settings | ({"CHRONOPOST_BASE_URL": box.url} if box else {}) | more
+
+
+def timed(command: list[str], given: dict[str, str]) -> float:
+    """Seconds of a whole process."""
+    begun = time.perf_counter()
+    subprocess.run(command, env=given, check=True, capture_output=True)
+    return time.perf_counter() - begun
+
+
+WITH_PEAK = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    print(peak.split()[1], file=sys.stderr)
+"""
+
+
+# The simulated carriers work in a process of their own, so that their work is not counted as ours.
+_CARRIER = """
+import sys
+from datetime import UTC, datetime
+from recours.sandbox import Parcel, Sandbox, Scenario
+with Sandbox(now=lambda: datetime.now(UTC), latency=float(sys.argv[2])) as box:
+    for n in range(int(sys.argv[1])):
+        box.parcels[f"XY{n:09d}FR"] = Parcel((Scenario.DELIVERED,))
+    print(box.url, flush=True)
+    sys.stdin.read()
+    print([call.at.timestamp() for call in box.calls], flush=True)
+"""
+
+
+@contextmanager
+def carrier(claims: int, latency_s: float) -> Iterator[tuple[str, Callable[[], list[float]]]]:
+    """A simulated carrier; its address, and what ends it and tells when it received each call (seconds)."""
+    command = [sys.executable, "-c", _CARRIER, str(claims), str(latency_s)]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        stdin, stdout = process.stdin, process.stdout
+
+        def calls() -> list[float]:
+            stdin.close()
+            received: list[float] = json.loads(stdout.readline())
+            return received
+
+        try:
+            yield stdout.readline().strip(), calls
+        finally:
+            process.kill()
+
+
+def scheduler(settings: dict[str, str], claims: int, threads: int) -> tuple[float, dict[str, Any]]:
+    """A whole run over so many claims: its seconds, and its report."""
+    batch = ["--batch-size", str(claims), "--concurrency", str(threads), "--json"]
+    begun = time.perf_counter()
+    run = subprocess.run(
+        [sys.executable, str(SCRIPT), *batch],
+        env=settings,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - begun, json.loads(run.stdout)
+
+
+def cpu_of_children() -> float:
+    """Seconds of the processor that processes spent that this one started and that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+@cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Deleted when this program ends: ext4 is slow to make files for some five minutes after thousands were deleted."""
+    return tempfile.TemporaryDirectory(prefix="recours-bench-")
+
+
+def new_folder() -> Path:
+    return Path(tempfile.mkdtemp(dir=_scratch().name))
+
+
+# ---------------------------------------------------------------- databases
+
+_numbers = count(1)
+
+
+@contextmanager
+def kinds(*, durable: bool = False) -> Iterator[dict[str, Callable[[], URL]]]:
+    """What makes a new database of each kind. `durable`: the server waits for the disk."""
+    with running(durable=durable) as server:
+        yield {"SQLite": new_sqlite, "PostgreSQL": partial(new_postgres, server)}
+
+
+def new_sqlite() -> URL:
+    path = new_folder() / "bench.db"
+    create_file(path)
+    return URL.create("sqlite", database=str(path))
+
+
+def new_postgres(server: Server) -> URL:
+    name = f"bench_{next(_numbers)}"
+    execute(server.url(), f"CREATE DATABASE {name}")
+    url = server.url(name)
+    with closing(Database(url)) as database:
+        complete(database)
+    return url
+
+
+def plain(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def insert(url: URL, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Add rows. On PostgreSQL with what autovacuum does by itself some time later."""
+    names = ", ".join(columns)
+    if url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(str(url.database))) as file:
+            file.executemany(
+                f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' for _ in columns)})", rows
+            )
+            file.commit()
+        return
+    with (
+        psycopg.connect(plain(url)) as connection,
+        connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute(f"VACUUM (ANALYZE) {table}")
+
+
+_FAILED = (
+    "claim_reference", "tracking_number", "carrier", "created_at", "updated_at", "pod_fetch_status", "pod_fetch_error",
+    "order_id", "dispute_type", "amount_requested",
+)  # fmt: skip
+
+
+def add_failed(url: URL, numbers: Iterable[str], carrier: str = "Chronopost") -> None:
+    """Claims as the service leaves them, due now."""
+    at = f"{NOW - timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
+    rows = (
+        (f"CLM-{n:07d}", number, carrier, at, at, "failed", "API timeout", "o", "lost", 10)
+        for n, number in enumerate(numbers)
+    )
+    insert(url, "claims", _FAILED, rows)
+
+
+def numbers(claims: int) -> Iterator[str]:
+    return (f"XY{n:09d}FR" for n in range(claims))
+
+
+def new_database(folder: Path, claims: int) -> Path:
+    """A file `bench.db` with so many due claims."""
+    path = folder / "bench.db"
+    path.unlink(missing_ok=True)
+    create_file(path)
+    add_failed(URL.create("sqlite", database=str(path)), numbers(claims))
+    return path
+
+
+STAGES = (*["success"] * 3, *["waiting"] * 3, *["given_up"] * 3, "ready")
+
+
+LARGE = (
+    "claim_reference", "tracking_number", "created_at", "updated_at", "pod_fetch_status", "pod_stage", "pod_retry_count",
+    "pod_next_retry_at", "pod_failed_at", "pod_rank_at", "pod_rank_is_deadline", "response_deadline", "pod_seen_status",
+    "pod_seen_number", "pod_seen_count", "pod_seen_deadline", "order_id", "carrier", "dispute_type", "amount_requested",
+    "pod_carrier_key", "pod_seen_carrier", "pod_interruptions",
+)  # fmt: skip
+
+
+def add_large(url: URL, claims: int, stages: Sequence[str] = STAGES) -> URL:
+    """Claims as recours keeps them; the same address."""
+    insert(url, "claims", LARGE, _large_rows(claims, stages))
+    return url
+
+
+def _large_rows(claims: int, stages: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Nine of ten done, given up or waiting; one of ten due, half of these with a deadline. Or at these stages in turn."""
+    stamp = "%Y-%m-%d %H:%M:%S.%f"
+    failed = (NOW - timedelta(days=2)).strftime(stamp)
+    for n in range(claims):
+        stage = stages[n % len(stages)]
+        status = {"success": "success", "new": "pending"}.get(stage, "failed")
+        retries = 4 if stage == "given_up" else 1
+        next_at = (
+            (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(stamp) if stage == "waiting" else None
+        )
+        deadline = (NOW + timedelta(days=n % 60 - 20)).date().isoformat() if n % 20 == 9 else None
+        rank = (
+            f"{deadline} 23:00:00.000000"
+            if deadline
+            else (NOW + timedelta(seconds=n % 999_983)).strftime(stamp)
+        )
+        number = f"XY{n:09d}FR"
+        yield (
+            f"CLM-{n:07d}", number, failed, failed, status, None if stage == "success" else stage, retries, next_at,
+            failed, rank, int(deadline is not None), deadline, status, number, retries, deadline, "o", "Chronopost", "lost", 10,
+            "chronopost", "Chronopost", 0,
+        )  # fmt: skip

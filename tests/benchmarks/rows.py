@@ -1,0 +1,83 @@
+"""What every benchmark prints: rows with a value and its bound, and how busy the machine was."""
+
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """A value, at most or at least its bound; None: it has none."""
+
+    words: str
+    value: float | None  # None: it cannot be measured here
+    bound: float | None = None
+    at_least: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        if self.bound is None or self.value is None:
+            return True
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+    def __str__(self) -> str:
+        value = "not measured" if self.value is None else f"{self.value:,.2f}"
+        line = f"{self.words:<62} {value:>12}"
+        if self.bound is not None:
+            line += f"  (at {'least' if self.at_least else 'most'} {self.bound:g})"
+        return line if self.is_kept else f"{line} NOT MET"
+
+
+Part = Callable[[], Iterator[Row]]
+
+
+def measure(parts: Mapping[str, Part], names: list[str]) -> int:
+    """Print the rows of these parts, or of all; the exit status: 1 if a bound is not kept."""
+    if unknown := [name for name in names if name not in parts]:
+        print(f"No part {', '.join(unknown)}. There are: {', '.join(parts)}.")
+        return 2
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}", flush=True)
+    missed: list[str] = []
+    for name in names or parts:
+        begun = time.perf_counter()
+        print(f"\n{name}: {conditions()}", flush=True)
+        for row in parts[name]():
+            print(row, flush=True)
+            missed += [] if row.is_kept else [row.words]
+        print(f"({time.perf_counter() - begun:.0f} s, {conditions()})", flush=True)
+    print(f"\nNot met: {'; '.join(missed)}." if missed else "\nAll bounds are kept.")
+    return int(bool(missed))
+
+
+def conditions() -> str:
+    """How busy this machine is just now, and how long its disk takes."""
+    return f"load {os.getloadavg()[0]:.1f}, fsync {fsync_ms(Path(tempfile.gettempdir())):.1f} ms"
+
+
+def fsync_ms(folder: Path) -> float:
+    """What this disk needs to make 8 KB safe: the median of twenty."""
+    taken = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(20):
+            begun = time.perf_counter()
+            file.write(bytes(8192))
+            file.flush()
+            os.fsync(file.fileno())
+            taken.append(1000 * (time.perf_counter() - begun))
+    return statistics.median(taken)
+
+
+def median_seconds(work: Callable[[], object], rounds: int = 41) -> float:
+    work()
+    taken = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
