@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import multiprocessing
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from recours.core.outcome import Label, Retrieved, StoredDocument
 from recours.database.engine import Database
 from recours.database.schema import inspection
-from recours.documents.store import DocumentStore
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report
@@ -35,7 +30,6 @@ from recours.wiring.workers import make_worker
 from tests.planted import PASSWORD
 
 ROOT = Path(inspection.__file__).parents[3]
-SPAWN = multiprocessing.get_context("spawn")
 LEASE = timedelta(minutes=10)
 
 
@@ -186,62 +180,6 @@ def run_once(
         return worker.run()
     finally:
         opened.database.close()
-
-
-# ---------------------------------------------------------------- killed
-
-
-class KilledAfterStoring(DocumentStore):
-    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
-        super().store(label, got)
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError
-
-
-def be_killed(settings: Settings, now: datetime, store: type[DocumentStore]) -> None:
-    def change(worker: Worker) -> None:
-        worker.deps = replace(worker.deps, documents=store(settings.pod_dir))
-
-    run_once(settings, SimulatedClock(now), options=Options(batch_size=1), change=change)
-
-
-def killed(settings: Settings, now: datetime, store: type[DocumentStore]) -> None:
-    process = SPAWN.Process(target=be_killed, args=(settings, now, store))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
-
-
-def test_a_document_that_a_killed_run_stored_is_neither_lost_nor_paid_for_again(
-    database: Database,
-    url: str,
-    clock: SimulatedClock,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    settings_of: Callable[..., Settings],
-) -> None:
-    add_claims(database, [{}])
-    settings = settings_of(url, sandbox)
-    killed(settings, clock.now(), KilledAfterStoring)
-    (stored,) = settings.pod_dir.rglob("*.pdf")
-    content = stored.read_bytes()
-    assert len(sandbox.calls) == 2
-    assert units(database) == (2, 0)
-
-    clock.advance(LEASE - timedelta(seconds=1))
-    assert run_once(settings, clock).stats.total == 0
-    clock.advance(timedelta(seconds=1))
-    assert run_once(settings, clock).stats.success == 1
-
-    assert len(sandbox.calls) == 2
-    assert units(database) == (2, 0)
-    assert [path.read_bytes() for path in settings.pod_dir.rglob("*.pdf")] == [content]
-    (row,) = rows(database, "SELECT * FROM claims")
-    assert (row["pod_fetch_status"], row["pod_url"]) == ("success", str(stored))
-    assert (row["pod_delivery_person"], row["pod_retry_count"]) == ("DUPONT", 1)
-    (attempt,) = rows(database, "SELECT * FROM recours_attempts")
-    assert (attempt["calls"], attempt["outcome"], attempt["signatory"]) == (0, "success", "DUPONT")
-    assert attempt["delivered_at"] is not None
 
 
 # ---------------------------------------------------------------- stopped
