@@ -3,7 +3,7 @@
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,8 +19,6 @@ from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.ready_claims import most_urgent
 from recours.database.schema.inspection import look
-from recours.operations.records import ClaimFilter
-from recours.operations.status import days_until
 from recours.settings.loading import load
 from recours.wiring.operations import Operations, open_operations
 from tests.at_commit import ROOT
@@ -70,25 +68,19 @@ def add_history(url: URL, count: int) -> URL:
     return url
 
 
-def looks(urls: Mapping[int, URL], rounds: int = 21) -> dict[int, dict[str, float]]:
-    """Median seconds of what `recours status` and the page read, each by its name, in each of these databases.
-
-    In turns, so that noise hits all alike.
-    """
+def status_seconds(urls: Mapping[int, URL], rounds: int = 21) -> dict[int, float]:
+    """Median seconds of what `recours status` reads in each of these databases, in turns, so that noise hits all alike."""
     opened = {count: _operations(url) for count, url in urls.items()}
-    taken: dict[int, dict[str, list[float]]] = {count: {name: [] for name in CHECKS} for count in urls}
+    taken: dict[int, list[float]] = {count: [] for count in urls}
     for round_ in range(rounds + 1):
-        for name, check in CHECKS.items():
-            for count, operations in opened.items():
-                begun = time.perf_counter()
-                check(operations)
-                if round_:  # the first one warms up
-                    taken[count][name].append(time.perf_counter() - begun)
+        for count, operations in opened.items():
+            begun = time.perf_counter()
+            operations.overview(7)
+            if round_:  # the first one warms up
+                taken[count].append(time.perf_counter() - begun)
     for operations in opened.values():
         operations.database.close()
-    return {
-        count: {name: statistics.median(times) for name, times in of.items()} for count, of in taken.items()
-    }
+    return {count: statistics.median(times) for count, times in taken.items()}
 
 
 def looking(url: URL) -> dict[str, float]:
@@ -123,31 +115,6 @@ def looking(url: URL) -> dict[str, float]:
 def _operations(url: URL) -> Operations:
     settings = environment(new_folder(), DATABASE_URL=url.render_as_string(hide_password=False))
     return open_operations(load(ROOT, settings, CATALOG))
-
-
-def _month(operations: Operations) -> object:
-    days = days_until(datetime.now(UTC).date(), 30)
-    return operations.records.tallies(days, operations.settings.policy.zone)
-
-
-CHECKS: dict[str, Callable[[Operations], object]] = {
-    "status": lambda operations: operations.overview(7),
-    "backlogs": lambda operations: operations.records.backlogs(operations.clock.now()),
-    "tallies of 30 days": _month,
-    "first page": lambda operations: operations.records.claims(ClaimFilter(), 50),
-    "page of a stage": lambda operations: operations.records.claims(ClaimFilter(stages=[Stage.READY]), 50),
-    "page of a carrier": lambda operations: operations.records.claims(
-        ClaimFilter(carriers=["chronopost"]), 50, skip=100
-    ),
-    "page of nothing": lambda operations: operations.records.claims(ClaimFilter(statuses=["manual"]), 50),
-    "search": lambda operations: operations.records.claims(ClaimFilter(text="clm-000123"), 50),
-    "wide search": lambda operations: operations.records.claims(ClaimFilter(text="xy"), 50),
-    "count": lambda operations: operations.records.count(ClaimFilter(), 10_000),
-    "count of a status": lambda operations: operations.records.count(
-        ClaimFilter(statuses=["failed"]), 10_000
-    ),
-    "runs": lambda operations: operations.records.runs(most=50),
-}
 
 
 def whole_processes(files: Mapping[int, URL], rounds: int = 9) -> dict[int, float]:
