@@ -139,6 +139,7 @@ def test_the_demo_shows_it(project: Project) -> None:
     )
 
 
+@pytest.mark.full("our own tools: the suites of all carriers, around a process of pytest")
 def test_the_suites_of_all_carriers_take_it(project: Project) -> None:
     suites = (
         "tests/carriers/test_simulated.py",

@@ -21,8 +21,6 @@ VIEWS = {
     "mail": "/mail?number=1",
     "mail that is tried": "/mail/preview?kind=pod_failed&language=fr",
     "report that is tried": "/mail/preview?kind=weekly_report&language=fr",
-    "preview of a mail": "/mail/preview?kind=pod_failed&language=fr",
-    "preview of the report": "/mail/preview?kind=weekly_report&language=fr",
     "forecast": "/forecast",
     "no such page": "/nothing",
 }
