@@ -38,14 +38,10 @@ def _stale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Chronopost, "track", track)
 
 
-@pytest.mark.parametrize(
-    ("language", "title"),
-    [("en", "recours itself failed: Chronopost"), ("fr", "Erreur interne de recours : Chronopost")],
-)
 def test_a_package_that_is_missing_costs_no_attempt_and_is_mailed_once_a_day(
-    make: Callable[..., Service], clock: SimulatedClock, language: str, title: str
+    make: Callable[..., Service], clock: SimulatedClock
 ) -> None:
-    service = make(ADMIN_EMAIL="boss@example.com", RECOURS_LANGUAGE=language)
+    service = make(ADMIN_EMAIL="boss@example.com", RECOURS_LANGUAGE="fr")
     for _ in range(4):
         service.add(S.DELIVERED)
         service.add(S.DELIVERED, pod_fetch_status="pending")
@@ -62,5 +58,5 @@ def test_a_package_that_is_missing_costs_no_attempt_and_is_mailed_once_a_day(
     assert service.sql("SELECT count(*) FROM recours_attempts WHERE used AND outcome = 'failed'") == [(0,)]
     [(to, words)] = service.sql("SELECT recipient, plain FROM recours_mails WHERE plain LIKE '%lxml%'")
     assert to == "boss@example.com"
-    assert title in words
+    assert "Erreur interne de recours : Chronopost" in words
     assert "pip install --require-hashes -r requirements.txt" in words

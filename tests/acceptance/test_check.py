@@ -228,20 +228,6 @@ def test_what_does_not_work_is_told_with_what_to_do(
     assert found["ADMIN_EMAIL"][0] == "remark"
 
 
-@pytest.mark.full("checks around a process: tests/unit/operations/test_checks.py has them without")
-def test_claims_that_wait_for_credentials(
-    checkout: Checkout, url: str, database: Database, add_claims: Callable[..., None]
-) -> None:
-    add_claims(database, [{"pod_carrier_key": "ups", "carrier": "UPS", "pod_stage": "ready"}])
-    found = checkout.found("--offline", DATABASE_URL=url)
-    assert found["credentials of UPS"] == (
-        "fault",
-        "there are none, and 1 claim cannot be fetched without them",
-        "set UPS_CLIENT_ID and UPS_CLIENT_SECRET",
-    )
-    assert found["credentials of DPD"][0] == "remark"
-
-
 def test_the_first_run_is_announced_and_nothing_changes(checkout: Checkout, tmp_path: Path) -> None:
     path = tmp_path / "service.db"
     with closing(sqlite3.connect(path)) as connection:
@@ -383,15 +369,6 @@ def test_a_look_that_breaks_hides_no_other_and_the_last_line_counts_them(checkou
     faults, remarks = states.count("fault"), states.count("remark")
     assert min(faults, remarks) > 1  # or the words would be others
     assert last == f"{len(states)} checks: {faults} faults, {remarks} remarks."
-
-
-@pytest.mark.full("checks around a process: tests/unit/operations/test_checks.py has them without")
-def test_offline_asks_no_mail_server(checkout: Checkout) -> None:
-    settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_FROM": "a@shop.example"}
-    assert checkout.found("--offline", **settings)["mail server"][:2] == (
-        "ok",
-        "127.0.0.1:1 (starttls): not tried (--offline)",
-    )
 
 
 def test_who_watches_runs_is_looked_at_and_told_nothing(checkout: Checkout, tmp_path: Path) -> None:

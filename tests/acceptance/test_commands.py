@@ -11,10 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from recours.carriers.registry import CATALOG
-from recours.cli.demo import command as demo
 from tests.planted import MARK
 from tests.processes.commands import FROM_NOTHING, Done, run
 
@@ -56,17 +54,6 @@ def test_the_demo_shows_what_a_newcomer_should_see() -> None:
         assert re.search(rf"^  {spec.name} +\d+ claims, +\d+ PODs, +\d+ calls$", done.stdout, re.MULTILINE), (
             spec.name
         )
-
-
-@pytest.mark.full("the demo where its requests are checked: tests/contract makes those of every client")
-def test_the_requests_of_the_demo_keep_to_the_carriers_schemas(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """In this process: see tests/schemas/plugin.py."""
-    monkeypatch.setenv("RECOURS_HOME", str(tmp_path))
-    done = CliRunner().invoke(demo)
-    assert done.exit_code == 0, done.output
-    assert "calls to the simulated carriers" in done.output
 
 
 def _path(shown: str, what: str) -> Path:

@@ -98,27 +98,6 @@ def findings(checkout: Path, box: Sandbox, **settings: str) -> dict[str, tuple[s
     return {each["name"]: (each["state"], each["words"], each["remedy"]) for each in told}
 
 
-@pytest.mark.full("checks around a process: tests/unit/operations/test_checks.py has them without")
-def test_check_tells_what_everybody_may_read(checkout: Path, box: Sandbox) -> None:
-    names = [f"permissions of the {what}" for what in ("documents", "logs", "database")]
-    assert start(checkout, box, "-m", "recours", "init-db").returncode == 0
-    found = findings(checkout, box)
-    assert [found[name][0] for name in names] == ["ok"] * 3
-    assert "group that may read" not in found
-    copy = checkout / "logs" / "cron.log"
-    copy.write_text("2026-02-02 08:00:00 - [INFO] - __main__ - CLM-1\n")
-    copy.chmod(0o644)
-    (checkout / "data").chmod(0o755)
-    (checkout / "data" / "recours.db").chmod(0o644)
-    found = findings(checkout, box)
-    assert [found[name][0] for name in names] == ["ok", "remark", "remark"]
-    assert found[names[1]] == (
-        "remark",
-        f"everybody on this machine may read {copy}",
-        f"chmod -R o-rwx {checkout / 'logs'}; if another user's program reads it, set RECOURS_SHARED_GROUP too",
-    )
-
-
 @pytest.mark.full("whom files are for, once more: others of this file")
 def test_a_group_that_cannot_be_used_ends_runs_and_is_told_by_check(checkout: Path, box: Sandbox) -> None:
     assert start(checkout, box, "-m", "recours", "init-db").returncode == 0

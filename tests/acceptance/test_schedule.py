@@ -1,6 +1,5 @@
 """`recours schedule`, on a real crontab of the test's own; what is installed really runs."""
 
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ import pytest
 
 from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
-from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout, give_packages
+from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
 
 NASTY = 'Re\'cours & "100%" été $HOME'
@@ -127,54 +126,6 @@ def test_twice_installed_is_once_there_and_really_runs_in_crons_environment(
     assert "POD AUTO-RETRY SCHEDULER - Starting" in printed
 
 
-@pytest.mark.full("a crontab around processes: unit tests have its rules")
-def test_foreign_entries_stay_byte_for_byte(plain: Place) -> None:
-    plain.machine.write_crontab(FOREIGN)  # whose last line has no end
-    done = plain.recours(
-        "schedule", "install", "--yes", "--scheduler-options", "--batch-size 50 --max-retries 5"
-    )
-    assert done.returncode == 0, done.stderr
-    assert "The last line of the crontab has no end" in done.stdout
-    assert plain.machine.crontab().startswith(FOREIGN + "\n")
-    assert len(plain.ours()) == 2
-    changed = plain.recours(
-        "schedule", "install", "--yes", "--scheduler-options", "--carrier 'Mondial Relay'"
-    )
-    assert re.findall(r"^  ([-+]) .*?_scheduler\.py (.*) >>", changed.stdout, re.MULTILINE) == [
-        ("-", "--batch-size 50 --max-retries 5"),
-        ("+", "--carrier 'Mondial Relay'"),
-    ]
-    assert len(plain.ours()) == 2
-    only = plain.recours("schedule", "remove", "--yes", "--only", "pod_retry_scheduler")
-    assert (only.returncode, [line[:4] for line in plain.ours()]) == (0, ["*/30"])
-    assert plain.recours("schedule", "remove", "--yes").returncode == 0
-    assert plain.machine.crontab() == FOREIGN + "\n"
-    again = plain.recours("schedule", "remove", "--yes")
-    assert (again.returncode, again.stdout) == (0, "Nothing of this checkout is installed there.\n")
-
-
-@pytest.mark.full("a crontab around processes: unit tests have its rules")
-def test_the_guides_line_written_by_hand_is_shown_and_replaced(plain: Place) -> None:
-    by_hand = f"0 * * * * cd {plain.checkout} && python3 scripts/pod_retry_scheduler.py >> logs/cron.log 2>&1"
-    other = by_hand.replace("Recours_Ecommerce", "another_checkout")
-    plain.machine.write_crontab(f"{other}\n{by_hand}\n{by_hand}\n")
-    shown = plain.recours("schedule", "show")
-    assert shown.stdout.count(by_hand) == 2
-    assert re.search(
-        r"crontab: nothing starts pod_fetch_worker\. Run: \S*python3 -m recours schedule install\n",
-        shown.stdout,
-    )
-    as_json = json.loads(plain.recours("schedule", "show", "--json").stdout)
-    assert as_json["missing"] == ["pod_fetch_worker"]
-    assert [entry["workers"] for entry in as_json["entries"]] == [["pod_retry_scheduler"]] * 2
-    done = plain.recours("schedule", "install", "--json", "--yes")
-    assert json.loads(done.stdout)["changed"] is True
-    assert plain.machine.crontab() == f"{other}\n{by_hand}\n{by_hand}\n".replace(
-        f"\n{by_hand}\n{by_hand}\n",
-        f"\n{by_hand}\n*/30 * * * * cd {plain.checkout} && python3 scripts/pod_fetch_worker.py >> logs/cron.log 2>&1\n",
-    )
-
-
 BAD = {
     "no terminal": (
         [],
@@ -248,28 +199,3 @@ def test_crons_own_daemon_runs_what_is_installed(place: Place, box: Sandbox) -> 
     assert place.sql("SELECT pod_fetch_status FROM claims") == [("success",), ("success",)]
     again = place.recours("schedule", "install", "--yes")
     assert again.stdout.count("  - * * * * * cd") == 2
-
-
-# A process of that name stands for the daemon: what it is called is all that can be seen of one.
-STARTED = 'ln -s "$(command -v sleep)" /run/{0}; /run/{0} 600 & until grep -qx {0} /proc/$!/comm; do :; done;'
-
-
-@pytest.mark.full("a crontab around processes: unit tests have its rules")
-@pytest.mark.parametrize("daemon", ["", "cron", "crond"])
-def test_check_tells_a_crontab_that_no_daemon_reads(plain: Place, daemon: str) -> None:
-    create_file(plain.checkout / "data" / "recours.db")
-    shutil.copy(ROOT / "requirements.txt", plain.checkout)
-    script = f'{STARTED.format(daemon) if daemon else ""} exec "$PYTHON" -m recours check --offline --json'
-    python = str(plain.checkout / ".venv" / "bin" / "python3")
-
-    def found() -> dict[str, dict[str, str]]:
-        done = plain.machine.run("sh", "-c", script, cwd=plain.checkout, PYTHON=python)
-        return {each["name"]: each for each in json.loads(done.stdout)["findings"]}
-
-    assert "cron daemon" not in found()  # nothing is in the crontab yet
-    assert plain.recours("schedule", "install", "--yes").returncode == 0
-    cron = found()["cron daemon"]
-    if daemon:
-        assert (cron["state"], cron["words"]) == ("ok", "is running")
-    else:
-        assert (cron["state"], "systemctl enable --now cron" in cron["remedy"]) == ("fault", True)

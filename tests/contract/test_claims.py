@@ -1,6 +1,5 @@
 """The repository of claims, on real databases: nobody's claim twice, nothing recorded that is not true any more."""
 
-import multiprocessing
 import re
 import time
 from collections.abc import Callable
@@ -35,7 +34,6 @@ from recours.sandbox import Sandbox, SimulatedClock
 from recours.wiring.databases import Opened
 from recours.wiring.workers import make_worker
 
-SPAWN = multiprocessing.get_context("spawn")
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
 # A second carrier, to show what claims of one mean for those of another.
@@ -328,33 +326,6 @@ def test_of_two_stages_and_two_carriers_only_the_ones_asked_for(
     assert references(run.take(carriers=("",))) == ["unknown"]
     assert references(run.take(stage=Stage.NEW, carriers=("chronopost", "other"))) == ["new"]
     assert references(run.take(carriers=("chronopost", "other"))) == ["failed", "other"]
-
-
-def take_all(url: str, token: str, start: Any, answers: Any) -> None:
-    database = Database(make_url(url))
-    run, taken = Run(database, token), []
-    start.wait(60)
-    while slice_ := run.take(7):
-        taken += [(claim.id, claim.reference) for claim in slice_]
-    answers.put(taken)
-    database.close()
-
-
-@pytest.mark.full("many processes at once: tests/integration/test_runs.py has two")
-def test_four_processes_never_take_the_same_claim(
-    run: Run, url: str, add_claims: Callable[..., None]
-) -> None:
-    add_claims(run.database, [{}] * 300)
-    run.keep()
-    start, answers = SPAWN.Barrier(4), SPAWN.Queue()
-    crew = [SPAWN.Process(target=take_all, args=(url, f"p{n}", start, answers)) for n in range(4)]
-    for process in crew:
-        process.start()
-    shares = [answers.get(timeout=60) for _ in crew]
-    for process in crew:
-        process.join(60)
-    taken = [claim_id for share in shares for claim_id, _ in share]
-    assert len(taken) == len(set(taken)) == 300
 
 
 def test_a_claim_asked_for_by_name_is_taken_once(

@@ -1,13 +1,11 @@
 """The queue and its ledger, on real databases: what is never exceeded, and what is never lost."""
 
-import multiprocessing
-import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
@@ -35,8 +32,6 @@ from recours.sandbox.answers import Answer, HttpRequest
 from tests.fakes.hostile import Attack
 from tests.planted import PASSWORD
 
-MANY_PROCESSES = pytest.mark.full("many processes at once: tests/integration/test_runs.py has two")
-SPAWN = multiprocessing.get_context("spawn")
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)  # 09:00 in Paris
 BOTH = {Capability.TRACKING: 1, Capability.POD: 1}
 POD_ONLY = {Capability.POD: 1}
@@ -91,45 +86,6 @@ def counts(queue: APIRequestQueue) -> list[tuple[int, int]]:
 # ---------------------------------------------------------------- many processes
 
 
-def use_up(
-    url: str, folder: str, name: str, rounds: list[str], limit: str, slice_size: int, start: Any
-) -> None:
-    """500 calls a round: reserved in slices, each used before its proof is written. Stands for a run."""
-    database, clock = Database(make_url(url)), SimulatedClock(NOW)
-    quota = QuotaTables(database, name)
-    for carrier in rounds:
-        request = QuotaRequest(parse_limits(limit, carrier, None, "UTC")[0], 1)
-        proof = os.open(Path(folder) / f"{carrier}-{name}", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-        start.wait(60)
-        for _ in range(500 // slice_size):
-            held = [quota.reserve([request], clock.now(), clock.now() + LEASE) for _ in range(slice_size)]
-            for one in held:
-                if not isinstance(one, Exhausted):
-                    assert quota.consume(one[0], clock.now() + LEASE)
-                    os.write(proof, b".")
-        os.close(proof)
-    database.close()
-
-
-def proofs(folder: Path, carrier: str) -> int:
-    return sum(path.stat().st_size for path in folder.glob(f"{carrier}-*"))
-
-
-@contextmanager
-def processes(target: Callable[..., None], *argument_lists: tuple[Any, ...]) -> Iterator[list[Any]]:
-    started = [SPAWN.Process(target=target, args=arguments) for arguments in argument_lists]
-    for process in started:
-        process.start()
-    try:
-        yield started
-    finally:
-        for process in started:
-            process.join(240)
-            if process.is_alive():
-                process.kill()
-                process.join()
-
-
 def test_a_call_waits_out_the_last_moment_of_a_day(database: Database, clock: SimulatedClock) -> None:
     run = queue_on(database, clock, limits_of("100/day@UTC"))
     midnight = datetime(2026, 2, 3, tzinfo=UTC)
@@ -154,22 +110,6 @@ def test_units_used_in_the_same_instant_are_as_many_as_are_held(database: Databa
     assert (sum(used), len(used)) == (30, 100)
     (use,) = quota.uses([limit], NOW)
     assert (use.used, use.reserved) == (30, 0)
-
-
-@MANY_PROCESSES
-def test_four_processes_are_granted_exactly_the_limit(
-    database: Database, url: str, tmp_path: Path, repeats: Callable[[int, int], range]
-) -> None:
-    rounds = [f"carrier{n}" for n in repeats(3, 20)]
-    start = SPAWN.Barrier(4)
-    jobs = [(url, str(tmp_path), f"p{n}", rounds, "1000/day", 1, start) for n in range(4)]
-    with processes(use_up, *jobs) as crew:
-        pass
-    assert [process.exitcode for process in crew] == [0] * 4
-    assert [proofs(tmp_path, carrier) for carrier in rounds] == [1000] * len(rounds)
-    for carrier in rounds:
-        (use,) = QuotaTables(database, "x").uses(parse_limits("1000/day", carrier, None, "UTC"), NOW)
-        assert (use.used, use.reserved, use.left) == (1000, 0, 0)
 
 
 def test_what_a_dead_process_held_is_granted_to_whoever_asks_first(
