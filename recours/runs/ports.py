@@ -1,4 +1,4 @@
-"""What a run needs from the outside: each of these is implemented at an edge, and by a fake in the tests."""
+"""What a run needs from the outside: each of these is implemented at an edge, and some by a fake in the tests."""
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass

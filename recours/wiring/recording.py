@@ -34,8 +34,8 @@ from recours.core.pauses import Refusal
 from recours.core.quota import Capability
 from recours.core.text import Redactor, clean
 from recours.database.engine import Database
-from recours.memory.clock import SimulatedClock
 from recours.runs.ports import Clock
+from recours.sandbox.clock import SimulatedClock
 from recours.settings.model import Settings
 from recours.wiring.carriers import accounts, make_queue, redactor
 
