@@ -24,8 +24,7 @@ NEEDED = (
     ("defusedxml", "defusedxml", (0, 7, 1)),
     ("concurrent-log-handler", "concurrent_log_handler", (0, 9, 31)),
     ("portalocker", "portalocker", (3, 0)),
-    ("pypdf", "pypdf", (6, 0)),
-    ("cryptography", "cryptography", ()),  # pypdf[crypto]
+    ("pypdfium2", "pypdfium2", (5, 0)),
     ("pillow", "PIL", (12, 0)),
     ("urllib3", "urllib3", (2, 6)),
     ("jinja2", "jinja2", (3, 1)),

@@ -16,7 +16,7 @@ from recours.settings.model import Settings
 
 SETTING = "RECOURS_ACCOUNTS_KEY"
 PACKAGE = "cryptography"
-INSTALL = "pip install 'recours[accounts]'"
+INSTALL = "pip install 'cryptography>=44'"
 
 
 class SealError(RunError):

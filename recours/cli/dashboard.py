@@ -12,7 +12,7 @@ from recours.cli.operations import database_option, settings_for
 from recours.core.password import SALT_BYTES, SHORTEST, hash_of
 from recours.settings.model import is_loopback
 
-NEEDED = ("starlette", "uvicorn", "multipart", "itsdangerous", "babel", "pypdfium2")
+NEEDED = ("starlette", "uvicorn", "multipart", "itsdangerous", "babel")
 
 
 @click.command("dashboard")

@@ -10,10 +10,11 @@ from pathlib import Path
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import NotADocumentError
 from recours.documents.kinds import media_type_of
-from recours.documents.pdf_file import open_pdf
+from recours.documents.pdf_process import count_pages
 from recours.documents.store import is_inside
 from recours.operations.records import KeptEvidence, ListedClaim
 
+MOST_PAGES = 30  # of a PDF are shown; a proof of delivery has one or two
 LARGEST = 20 * 1024 * 1024  # bytes: none is taken from a carrier or a person that is larger
 _LONGEST_TEXT = 100_000  # bytes of a tracking record, which has some hundred
 
@@ -47,9 +48,8 @@ class Document:
 
     @property
     def pages(self) -> int:
-        """Of a PDF. One that takes a password has at least one."""
-        reader = open_pdf(self.content)
-        return len(reader.pages) if reader else 1
+        """Of a PDF."""
+        return count_pages(self.content)
 
     @property
     def text(self) -> str:

@@ -4,15 +4,12 @@ A file that opens is not yet a proof. A *hollow* one proves nothing: a blank pag
 "not available" page, a proof of another parcel. A missing signature is not hollow, and what cannot be read counts.
 """
 
-from typing import Any
-
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.text import clean
 from recours.documents import numbers
 from recours.documents.facts import DocumentFacts, find_facts, fold
-from recours.documents.pdf import read_pdf
-from recours.documents.pdf_file import open_pdf
+from recours.documents.pdf_process import read_pdf
 from recours.documents.phrases import (
     ERROR_PAGE,
     NO_SIGNATURE,
@@ -26,27 +23,24 @@ from recours.documents.reading import UNREADABLE, Reading
 from recours.documents.web_page import read_web_page
 
 
-def appraise(content: bytes, media_type: str, expected: Expected, pdf: Any = None) -> Appraisal:
-    """What a document shows, and whether it shows anything. `pdf`: its open reader, if there is one.
+def appraise(content: bytes, media_type: str, expected: Expected) -> Appraisal:
+    """What a document shows, and whether it shows anything.
 
-    Raises NotADocumentError with a phrase that says why it does not open.
+    Raises NotADocumentError with a phrase that says why it does not open; ImportError and MemoryError for what is no fault of
+    the document.
     """
-    if pdf is None and media_type == "application/pdf":
-        pdf = open_pdf(content)
-    return appraise_reading(read(content, media_type, pdf), expected)
+    return appraise_reading(read(content, media_type), expected)
 
 
-def read(content: bytes, media_type: str, pdf: Any = None) -> Reading:
-    """What can be read of a document whose kind is known; what cannot be read is said to be so."""
+def read(content: bytes, media_type: str) -> Reading:
+    """What can be read of a document whose kind is known; what cannot be read is said to be so. Raises as `appraise`."""
+    if media_type == "application/pdf":
+        return read_pdf(content)
     try:
-        if media_type == "text/html":
-            return read_web_page(content)
-        if media_type == "application/pdf":
-            return UNREADABLE if pdf is None else read_pdf(pdf)
-        return read_picture(content)
+        return read_web_page(content) if media_type == "text/html" else read_picture(content)
     except ImportError:  # a fault of the installation, not of the file
         raise
-    except Exception:  # noqa: BLE001 (pypdf and Pillow raise any exception at all on a damaged file)
+    except Exception:  # noqa: BLE001 (Pillow raises any exception at all on a damaged file)
         return UNREADABLE
 
 

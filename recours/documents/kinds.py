@@ -2,7 +2,7 @@
 
 from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.outcome import NotADocumentError, begins_as
-from recours.documents.pdf_file import open_pdf
+from recours.documents.pdf_process import count_pages
 
 _SMALLEST = 64  # bytes: no document of any kind is smaller
 
@@ -40,5 +40,5 @@ def media_type_of(content: bytes, *, html: bool = False) -> str:
     """The kind of document that the bytes are, opened where that can fail. Raises NotADocumentError."""
     found = kind_of(content, html=html)
     if found == "application/pdf":
-        open_pdf(content)
+        count_pages(content)
     return found

@@ -1,100 +1,338 @@
-"""What a person would read on a PDF, and the ink on it.
+"""What a person would read on a PDF, and the ink on it, by PDFium.
 
-A carrier's file is hostile: what would take long, or much memory, is not read, and counts as something that could not be
-read.
+It is imported in the process of `recours.documents.pdf_child` alone: a carrier's file is hostile, and PDFium is C++.
 """
 
-import re
-from collections.abc import Iterator
-from contextlib import suppress
+import ctypes
+import io
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from recours.documents.pdf_drawing import FEWEST_STROKES, Images, Sheet
-from recours.documents.pdf_state import GraphicsState
-from recours.documents.pdf_text import hides_letters, rows_of
-from recours.documents.reading import UNREADABLE, Reading
+import pypdfium2
+from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfMatrix, raw
 
-# What is unpacked and looked through at most: a page of a proof takes some kilobytes.
-_MOST_BYTES = 500_000
+from recours.documents import picture
+from recours.documents.pdf_child import Result, Task
+from recours.documents.reading import UNREADABLE, Cell, Reading, Row
+
+# What is looked at at most: a proof has a page or two of some thousand characters.
 _MOST_PAGES = 10
-_MOST_FONTS = 50
+_MOST_CHARACTERS = 20_000  # of a page
+_MOST_OBJECTS = 100_000  # of a page, with the points of its paths
+_MOST_IMAGES = 1_000  # of a document, as often as they are drawn
 _DEEPEST_FORM = 4
-# What pypdf and Pillow raise on a damaged file is any exception at all.
-_DAMAGED = Exception
-_UNSEEN_NOTES = frozenset({"/Link", "/Popup"})
+_LARGE_IMAGE = 9_000_000  # pixels, A4 at 300 to the inch; a larger one is made smaller first
+
+_FEWEST_STROKES = 8  # slanted lines and curves of a signature
+_MANY_LINES = 800  # so many show something: a picture made of squares
+_ALONG_AN_EDGE = 0.3  # points, by which a line may slant that is none of a signature
+_TOP = 0.15  # of the page's height
+_WIDTH, _HIGHEST = 1240, 5000  # pixels of a page that is drawn: A4 at 150 to the inch
+_WHITE = 255
+
+Point = tuple[float, float]
 
 
-def read_pdf(pdf: Any) -> Reading:
-    """`pdf`: its reader. Raises whatever pypdf raises on a damaged one."""
-    pages, images = pdf.pages, Images()
-    readings = [_read_page(pages[number], images) for number in range(min(len(pages), _MOST_PAGES))]
-    rows = [reading.rows for reading in readings if reading.rows is not None]
+class TooMuchError(Exception):
+    """A page has more on it than is looked at."""
+
+
+def answer(task: Task, content: bytes, page: int) -> tuple[Result, bytes]:
+    """The answer about a document, see `Task`; `page`: counted from 1. Raises MemoryError."""
+    document = raw.FPDF_LoadMemDocument64(content, len(content), None)
+    if not document:
+        return Result.BROKEN, str(pypdfium2.internal.ErrorToStr.get(raw.FPDF_GetLastError())).encode()
+    with PdfDocument(document) as pdf:
+        if len(pdf) == 0:
+            return Result.EMPTY, b""
+        if task == Task.COUNT:
+            return Result.DONE, b"%d" % len(pdf)
+        if task == Task.READ:
+            return Result.DONE, json.dumps(read(pdf), default=_fields).encode()
+        if page > len(pdf):
+            return Result.BROKEN, b"no such page"
+        return Result.DONE, _drawn(pdf[page - 1])
+
+
+def _fields(part: Reading | Cell) -> list[Any]:
+    return [*vars(part).values()]
+
+
+def _drawn(page: Any) -> bytes:
+    width, height = page.get_size()
+    png = io.BytesIO()
+    page.render(scale=min(_WIDTH / width, _HIGHEST / height)).to_pil().save(png, "PNG")
+    return png.getvalue()
+
+
+def read(pdf: PdfDocument) -> Reading:
+    """What can be read of the first pages; all is unreadable if one of them is. Raises MemoryError."""
+    images = Images(pdf)
+    try:
+        sheets = [Sheet(pdf[number], images) for number in range(min(len(pdf), _MOST_PAGES))]
+    except (PdfiumError, TooMuchError):
+        return UNREADABLE
     return Reading(
-        rows=tuple(row for page in rows for row in page) if len(rows) == len(readings) else None,
-        has_ink=any(reading.has_ink for reading in readings),
-        has_picture=any(reading.has_picture for reading in readings),
-        has_handwriting=any(reading.has_handwriting for reading in readings),
-        has_signature_image=any(reading.has_signature_image for reading in readings),
+        rows=tuple(row for sheet in sheets for row in _rows(sheet.pieces) if row),
+        has_ink=any(sheet.has_ink for sheet in sheets),
+        has_picture=any(sheet.has_picture for sheet in sheets),
+        has_handwriting=any(sheet.strokes >= _FEWEST_STROKES for sheet in sheets),
+        has_signature_image=any(sheet.has_signature_image for sheet in sheets),
     )
 
 
-def _read_page(page: Any, images: "Images") -> Reading:
-    """One page of a PDF; unreadable where it would take long."""
-    contents = page.get_contents()
-    drawn = contents.get_data() if contents is not None else b""
-    resources = page.get("/Resources", {})
-    if _unpacked(drawn, resources, 0) > _MOST_BYTES or not _has_small_fonts(resources):
-        return UNREADABLE
-    with suppress(_DAMAGED):
-        sheet = Sheet(page, images)
-        sheet.draw(drawn, resources, GraphicsState())
-        has_notes = _has_notes(page)
-        return Reading(
-            rows=rows_of(sheet.shows, page.pdf),
-            has_ink=sheet.has_ink or has_notes,
-            has_picture=sheet.has_picture
-            or has_notes
-            or any(hides_letters(show.font) for show in sheet.shows),
-            has_handwriting=sheet.strokes >= FEWEST_STROKES,
-            has_signature_image=sheet.has_signature_image,
+# ---------------------------------------------------------------- text
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text that is drawn in one go, rotated upright: `x` to the right, `y` upwards; `size` of its letters in points."""
+
+    turned: int  # quarters
+    x: float
+    y: float
+    end: float
+    size: float
+    text: str
+
+
+# By the size of the letters: how far apart two rows are at least, two cells of a row, and two words.
+_NEXT_ROW, _NEXT_CELL, _NEXT_WORD = 0.4, 1.0, 0.12
+
+
+def _rows(pieces: list[Piece]) -> Iterator[Row]:
+    """The text as rows of cells, from the top down."""
+    row: list[Piece] = []
+    for piece in sorted(pieces, key=lambda piece: (piece.turned, -piece.y, piece.x)):
+        if row and (
+            piece.turned != row[0].turned or row[0].y - piece.y >= _NEXT_ROW * min(row[0].size, piece.size)
+        ):
+            yield _cells(row)
+            row = []
+        row.append(piece)
+    yield _cells(row)
+
+
+def _cells(row: list[Piece]) -> Row:
+    cells: list[Cell] = []
+    end = -math.inf
+    for piece in sorted(row, key=lambda piece: piece.x):
+        gap = (piece.x - end) / piece.size
+        if gap > _NEXT_CELL:
+            cells.append(Cell(piece.text, piece.x))
+        else:
+            space = " " if gap > _NEXT_WORD else ""
+            cells[-1] = Cell(cells[-1].text + space + piece.text, cells[-1].at)
+        end = piece.end
+    plain = (Cell(" ".join(cell.text.split()), cell.at) for cell in cells)
+    return tuple(cell for cell in plain if cell.text)
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+class Sheet:
+    """What one page shows: its text, and the ink beside that."""
+
+    def __init__(self, page: Any, images: "Images") -> None:
+        """Look at all of it. Raises PdfiumError, TooMuchError, MemoryError."""
+        self.pieces: list[Piece] = []
+        self.strokes = 0
+        self.has_signature_image = False
+        self._page = page
+        self._images = images
+        self._lines = 0
+        self._objects = 0
+        self._box = page.get_mediabox()
+        self._turned = page.get_rotation() // 90
+        text_page = page.get_textpage()
+        self._text = text_page.raw
+        characters = raw.FPDFText_CountChars(self._text)
+        if characters > _MOST_CHARACTERS:
+            raise TooMuchError
+        self._letters = (ctypes.c_ushort * (characters + 1))()
+        self.has_ink = any(_is_seen(page, number) for number in range(raw.FPDFPage_GetAnnotCount(page)))
+        # A font may draw letters without saying which they are.
+        self.has_picture = self.has_ink or any(
+            raw.FPDFText_HasUnicodeMapError(self._text, number) == 1 for number in range(characters)
         )
-    return UNREADABLE
+        self._look_at(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, PdfMatrix())
+        page.close()
+
+    def _look_at(
+        self,
+        whole: Any,
+        count: Callable[[Any], int],
+        part_of: Callable[[Any, int], Any],
+        matrix: PdfMatrix,
+        depth: int = 0,
+    ) -> None:
+        """Look at the objects of a page, or of a form that is drawn on it."""
+        if depth > _DEEPEST_FORM:
+            raise TooMuchError
+        for number in range(count(whole)):
+            self._count(1)
+            thing = part_of(whole, number)
+            kind = raw.FPDFPageObj_GetType(thing)
+            if kind == raw.FPDF_PAGEOBJ_TEXT:
+                self._add_text(thing, matrix)
+            elif kind == raw.FPDF_PAGEOBJ_PATH:
+                self._add_path(thing, matrix)
+            elif kind == raw.FPDF_PAGEOBJ_IMAGE:
+                self._add_image(thing, matrix)
+            elif kind == raw.FPDF_PAGEOBJ_SHADING:
+                self.has_ink = self.has_picture = True
+            elif kind == raw.FPDF_PAGEOBJ_FORM:
+                place = _matrix_of(thing).multiply(matrix)
+                self._look_at(
+                    thing, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, place, depth + 1
+                )
+
+    def _count(self, objects: int) -> None:
+        self._objects += objects
+        if self._objects > _MOST_OBJECTS:
+            raise TooMuchError
+
+    def _add_text(self, thing: Any, matrix: PdfMatrix) -> None:
+        size = raw.FPDFTextObj_GetText(thing, self._text, self._letters, ctypes.sizeof(self._letters))
+        # PDFium has a sign of its own for a hyphen at the end of a line.
+        letters = bytes(self._letters)[: max(0, size - 2)].decode("utf-16-le", "replace").replace("\x02", "-")
+        if not letters:
+            return
+        font_size = ctypes.c_float()
+        raw.FPDFTextObj_GetFontSize(thing, font_size)
+        a, b, c, d, e, f = _matrix_of(thing).multiply(matrix).get()
+        turned = (0 if a >= 0 else 2) if abs(a) >= abs(b) else (1 if b > 0 else 3)
+        upright = PdfMatrix().rotate(90 * turned)
+        x, y = upright.on_point(e, f)
+        end = max(upright.on_point(*matrix.on_point(*corner))[0] for corner in _corners_of(thing))
+        points = abs(font_size.value) * (math.hypot(a, b) or math.hypot(c, d)) or 1.0
+        self.pieces.append(Piece(turned, x, y, end, points, letters))
+
+    def _add_image(self, thing: Any, matrix: PdfMatrix) -> None:
+        middle = _middle(_corners_of(thing))
+        shows_something, is_like_a_signature = self._images.look_at(thing, self._page)
+        self.has_ink = self.has_ink or shows_something
+        if shows_something and not self._is_at_the_top(middle, matrix):
+            self.has_picture = True
+            self.has_signature_image = self.has_signature_image or is_like_a_signature
+
+    def _add_path(self, path: Any, matrix: PdfMatrix) -> None:
+        """Count the lines of a path, if it is painted in another colour than white."""
+        fills, strokes = ctypes.c_int(), ctypes.c_int()
+        raw.FPDFPath_GetDrawMode(path, fills, strokes)
+        is_stroked = strokes.value and not _is_white(path, raw.FPDFPageObj_GetStrokeColor)
+        if not is_stroked and (not fills.value or _is_white(path, raw.FPDFPageObj_GetFillColor)):
+            return
+        self._count(raw.FPDFPath_CountSegments(path))
+        slanted = 0
+        is_closed = False
+        points: list[Point] = [(0.0, 0.0)]
+        start = points[0]
+        for kind, point, closes in _segments(path):
+            if kind == raw.FPDF_SEGMENT_MOVETO:
+                start = point
+            elif kind == raw.FPDF_SEGMENT_LINETO and _is_along_an_edge(point, points[-1]):
+                self._lines += 1
+            else:
+                slanted += 1
+                is_closed = is_closed or point == start
+            is_closed = is_closed or closes
+            points.append(point)
+        self.has_ink = self.has_ink or slanted > 0 or self._lines >= _MANY_LINES
+        if is_stroked and not is_closed and not self._is_at_the_top(_middle(points[1:]), matrix):
+            self.strokes += slanted
+
+    def _is_at_the_top(self, point: Point, matrix: PdfMatrix) -> bool:
+        """Tell whether a point is at the top of the page as a viewer turns it."""
+        left, bottom, right, top = self._box
+        x, y = matrix.on_point(*point)
+        across, up = (x - left) / ((right - left) or 1), (y - bottom) / ((top - bottom) or 1)
+        from_top: float = (1 - up, across, up, 1 - across)[self._turned]
+        return from_top < _TOP
 
 
-# ---------------------------------------------------------------- what would take long
-
-_FORM = re.compile(rb"/([^\s/<>\[\]()]+)\s+Do\b")
-
-
-def _unpacked(drawn: bytes, resources: Any, depth: int) -> int:
-    """How many bytes are looked through if each form is followed wherever it is drawn."""
-    size = len(drawn)
-    for form in _forms(drawn, resources):
-        if depth == _DEEPEST_FORM or size > _MOST_BYTES:
-            return _MOST_BYTES + 1
-        size += _unpacked(form.get_data(), form.get("/Resources", resources), depth + 1)
-    return size
+def _is_seen(page: Any, number: int) -> bool:
+    """Tell whether a note on a page is more than a link."""
+    note = raw.FPDFPage_GetAnnot(page, number)
+    kind = raw.FPDFAnnot_GetSubtype(note)
+    raw.FPDFPage_CloseAnnot(note)
+    return kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 
 
-def _forms(drawn: bytes, resources: Any) -> Iterator[Any]:
-    things = resources.get("/XObject", {})
-    for name in _FORM.findall(drawn[: _MOST_BYTES + 1]):
-        thing = things.get("/" + name.decode("latin-1"))
-        thing = thing.get_object() if thing is not None else None
-        if thing is not None and thing.get("/Subtype") == "/Form":
-            yield thing
+def _segments(path: Any) -> Iterator[tuple[int, Point, bool]]:
+    """The kind of each segment, where it ends, and whether it closes the path."""
+    x, y = ctypes.c_float(), ctypes.c_float()
+    for number in range(raw.FPDFPath_CountSegments(path)):
+        segment = raw.FPDFPath_GetPathSegment(path, number)
+        raw.FPDFPathSegment_GetPoint(segment, x, y)
+        closes = bool(raw.FPDFPathSegment_GetClose(segment))
+        yield raw.FPDFPathSegment_GetType(segment), (x.value, y.value), closes
 
 
-def _has_small_fonts(resources: Any) -> bool:
-    """Tell whether no font has a table of characters so large that reading it would take long."""
-    fonts = list(resources.get("/Font", {}).values())
-    if len(fonts) > _MOST_FONTS:
-        return False
-    tables = [font.get_object().get("/ToUnicode") for font in fonts]
-    streams = [table.get_object() for table in tables if table is not None]
-    return all(not hasattr(stream, "get_data") or len(stream.get_data()) <= _MOST_BYTES for stream in streams)
+def _is_along_an_edge(point: Point, last: Point) -> bool:
+    return min(abs(point[0] - last[0]), abs(point[1] - last[1])) < _ALONG_AN_EDGE
 
 
-def _has_notes(page: Any) -> bool:
-    notes = page.get("/Annots") or []
-    return any(note.get_object().get("/Subtype") not in _UNSEEN_NOTES for note in notes)
+def _is_white(path: Any, colour_of: Callable[..., int]) -> bool:
+    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
+    is_plain = colour_of(path, red, green, blue, alpha)  # else it is a pattern
+    return bool(is_plain) and (alpha.value == 0 or red.value == green.value == blue.value == _WHITE)
+
+
+def _corners_of(thing: Any) -> tuple[Point, Point]:
+    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
+    raw.FPDFPageObj_GetBounds(thing, left, bottom, right, top)
+    return (left.value, bottom.value), (right.value, top.value)
+
+
+def _middle(points: Sequence[Point]) -> Point:
+    return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+
+
+def _matrix_of(thing: Any) -> PdfMatrix:
+    matrix = raw.FS_MATRIX()
+    raw.FPDFPageObj_GetMatrix(thing, matrix)
+    return PdfMatrix.from_raw(matrix)
+
+
+class Images:
+    """The images of a document. A page may draw one of them thousands of times."""
+
+    def __init__(self, pdf: PdfDocument) -> None:
+        self._pdf = pdf
+        self._images = 0
+        self._pixels = 0
+
+    def look_at(self, image: Any, page: Any) -> tuple[bool, bool]:
+        """Whether an image shows anything, and whether that is like a signature; True, False: it cannot be read."""
+        width, height = ctypes.c_uint(), ctypes.c_uint()
+        raw.FPDFImageObj_GetImagePixelSize(image, width, height)
+        pixels = width.value * height.value
+        self._images += 1
+        self._pixels += pixels
+        if not pixels or self._images > _MOST_IMAGES or self._pixels > picture.MOST_PIXELS:
+            return True, False
+        try:
+            plain = (
+                picture.look_at(_pillow(raw.FPDFImageObj_GetBitmap(image)))
+                if pixels <= _LARGE_IMAGE
+                else None
+            )
+            if plain and plain[0]:
+                return plain
+            # All of one colour, it may still show something through a mask, which only drawing respects.
+            scale = min(1.0, math.sqrt(_LARGE_IMAGE / pixels))
+            raw.FPDFPageObj_SetMatrix(image, raw.FS_MATRIX(width.value * scale, 0, 0, height.value * scale))
+            drawn = _pillow(raw.FPDFImageObj_GetRenderedBitmap(self._pdf, page, image))
+        except PdfiumError:
+            return True, False
+        is_whole = drawn.getchannel("A").getextrema()[0] == _WHITE
+        return plain if plain and is_whole else picture.look_at(drawn)
+
+
+def _pillow(bitmap: Any) -> Any:
+    return PdfBitmap.from_raw(bitmap).to_pil()

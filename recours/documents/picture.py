@@ -92,6 +92,9 @@ def _has_areas(grey: Any) -> bool:
     from PIL import Image, ImageChops, ImageFilter, ImageStat  # noqa: PLC0415 (imported when the first image comes)
 
     seen = grey.reduce(max(1, max(grey.size) // _LOOKED_AT))
+    darkest, brightest = seen.getextrema()
+    if brightest - darkest <= _EDGE_OF_GRAIN:  # no two squares can differ by more
+        return False
     brightness = seen.filter(ImageFilter.MedianFilter(7))
     grain = ImageChops.difference(seen, brightness).filter(ImageFilter.MedianFilter(7))
     least = _OF_GRAIN * ImageStat.Stat(grain).mean[0]

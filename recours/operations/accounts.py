@@ -55,7 +55,7 @@ REFUSED: dict[str, dict[str, str]] = {
         "limits": "These limits of {carrier} cannot be used: {reason}.",
         "no_key": "No client's credentials can be kept: RECOURS_ACCOUNTS_KEY is not set, or holds no key. docs/accounts.md "
         "says how to make one; keep a copy of it elsewhere, for nothing opens them without it.",
-        "no_package": "Clients' credentials need the package cryptography: pip install 'recours[accounts]'",
+        "no_package": "Clients' credentials need the package cryptography: pip install 'cryptography>=44'",
     },
     "fr": {
         "no_client": "Le client {client} n'existe pas : indiquez son adresse ou son numéro dans la table clients.",
@@ -72,7 +72,7 @@ REFUSED: dict[str, dict[str, str]] = {
         "option": "{name} est inutilisable : « {reason} ».",
         "limits": "Ces limites pour {carrier} sont inutilisables : « {reason} ».",
         "no_key": "Les identifiants des clients ne peuvent pas être conservés : RECOURS_ACCOUNTS_KEY n'est pas défini, ou ne contient pas de clé.",
-        "no_package": "Les identifiants des clients nécessitent le paquet cryptography : pip install 'recours[accounts]'",
+        "no_package": "Les identifiants des clients nécessitent le paquet cryptography : pip install 'cryptography>=44'",
     },
 }
 

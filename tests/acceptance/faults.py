@@ -142,8 +142,8 @@ def _environment_without(package: str, installation: Installation) -> None:
 
 
 @fault("a .venv without the package that opens documents")
-def _no_pypdf(installation: Installation) -> None:
-    _environment_without("pypdf", installation)
+def _no_pypdfium2(installation: Installation) -> None:
+    _environment_without("pypdfium2", installation)
 
 
 @fault("a .venv without the package that looks at images")

@@ -74,7 +74,7 @@ def world(tmp_path: Path, add_claims: Callable[..., None]) -> "Callable[..., Wor
 
 @pytest.mark.sample("more cases of the same test, each around processes")
 # Most of them are imported only when a carrier is called, a document is checked or a mail is written.
-@pytest.mark.parametrize("missing", ["pypdf", "cryptography", "defusedxml", "jinja2", "urllib3", "click"])
+@pytest.mark.parametrize("missing", ["pypdfium2", "defusedxml", "jinja2", "urllib3", "click"])
 def test_no_claim_is_tried_while_a_package_is_missing(world: Callable[..., World], missing: str) -> None:
     with Sandbox() as box:
         stale = world(box, missing=missing)
@@ -99,10 +99,10 @@ def test_the_command_says_the_same(world: Callable[..., World]) -> None:
 
 def test_a_version_that_is_older_than_the_code_asks_for_is_told(world: Callable[..., World]) -> None:
     with Sandbox() as box:
-        stale = world(box, missing="pypdf", older={"jinja2": "2.11.3", "defusedxml": "0.7.0rc1"})
+        stale = world(box, missing="pypdfium2", older={"jinja2": "2.11.3", "defusedxml": "0.7.0rc1"})
         done = stale.start(SCRIPTS[0])
         said = (
-            "(in .venv the package pypdf is missing, defusedxml is version 0.7.0rc1 instead of 0.7.1 or newer, "
+            "(in .venv the package pypdfium2 is missing, defusedxml is version 0.7.0rc1 instead of 0.7.1 or newer, "
             "jinja2 is version 2.11.3 instead of 3.1 or newer)"
         )
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr
@@ -113,10 +113,10 @@ def test_a_python_without_packages_hands_over_to_the_stale_one_and_says_why_that
     world: Callable[..., World], tmp_path: Path
 ) -> None:
     with Sandbox() as box:
-        stale = world(box, missing="pypdf")
+        stale = world(box, missing="pypdfium2")
         bare = bare_python(tmp_path / "bare")
         done = stale.start(SCRIPTS[0], python=str(bare))
-        assert (done.returncode, "in .venv the package pypdf is missing" in done.stderr) == (2, True)
+        assert (done.returncode, "in .venv the package pypdfium2 is missing" in done.stderr) == (2, True)
         assert len(done.stderr.splitlines()) == 1
 
 

@@ -14,7 +14,6 @@ from typing import Any, Self
 from unittest.mock import patch
 
 import psycopg
-import pypdf
 import sqlalchemy.dialects.postgresql.psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
@@ -29,7 +28,7 @@ import recours.wiring.databases
 from recours.sandbox import SimulatedClock
 from tests import compiled
 
-IMPORTED_FOR_SPEED = (psycopg, pypdf, sqlalchemy.dialects.postgresql.psycopg)
+IMPORTED_FOR_SPEED = (psycopg, sqlalchemy.dialects.postgresql.psycopg)
 compiled.share_usual()
 
 

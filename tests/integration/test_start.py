@@ -16,7 +16,7 @@ ROOT = Path(installation.ROOT)
 FOR_WORK = frozenset({
     "requests", "urllib3", "tenacity", "defusedxml",
     "jinja2", "babel", "aiosmtplib", "email.policy", "email.mime",
-    "pypdf", "cryptography",
+    "pypdfium2", "PIL", "cryptography",
     "alembic", "mako",
     "starlette", "uvicorn", "recours.api", "recours.dashboard",
     "rich", "recours.monitoring.healthchecks",

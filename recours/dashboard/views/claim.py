@@ -13,9 +13,8 @@ from recours.core.claim import Claim, deadline_end
 from recours.core.document_flaws import flaw_in
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean, is_text
-from recours.dashboard.documents import LARGEST, Document, NoDocument, find_document
+from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocument, find_document
 from recours.dashboard.history import History
-from recours.dashboard.pdf_pages import MOST_PAGES
 from recours.dashboard.visit import Visit, with_parameters
 from recours.installation import readable
 from recours.operations.enroll import why_not_enroll, why_not_exclude

@@ -8,11 +8,11 @@ from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND, HTTP_422_UNPROCESSABLE_CONTENT
 
 from recours.core.text import clean
-from recours.dashboard.documents import POLICY, Document, NoDocument, find_document
-from recours.dashboard.pdf_pages import MOST_PAGES, NotDrawnError, draw_page
+from recours.dashboard.documents import MOST_PAGES, POLICY, Document, NoDocument, find_document
 from recours.dashboard.views.claim import claim_named
 from recours.dashboard.visit import Visit, number_in
 from recours.documents.kinds import SUFFIXES
+from recours.documents.pdf_process import NotDrawnError, draw_page
 
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 _SHOWN = (*PICTURES, "text/html")
