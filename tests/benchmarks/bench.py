@@ -36,6 +36,7 @@ from recours.wiring.carriers import make_queue
 from recours.wiring.databases import Opened, open_database
 from recours.wiring.workers import make_worker
 from tests.at_commit import ROOT
+from tests.benchmarks import appraisals
 from tests.benchmarks.fixtures import (
     CALLS_A_CLAIM,
     NOW,
@@ -299,6 +300,7 @@ PARTS: dict[str, Part] = {
     "cpu": cpu_a_call,
     "megabyte": parse_of_a_megabyte,
     "mails": mails,
+    "appraisals": appraisals.rows,
 }
 
 if __name__ == "__main__":
