@@ -90,14 +90,6 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, zone: tz
     for table in tables:
         if table.rows:
             show(table)
-    for found in overview.high_limits:
-        name = catalog.name_of(found.limit.carrier, found.limit.carrier)
-        click.echo(
-            harmless(
-                f"{name} refused calls as too many in {found.windows} windows before our limit ({found.limit}) was "
-                f"reached, the earliest after {found.least}. If it lasts, lower the limit: {found.setting}"
-            )
-        )
     waiting = overview.mails.get(MailState.READY, 0) + overview.mails.get(MailState.SENDING, 0)
     click.echo(f"Mails: {waiting} waiting, {overview.mails.get(MailState.HELD, 0)} held")
 

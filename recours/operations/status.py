@@ -19,7 +19,7 @@ from recours.core.quota import Usage
 from recours.operations.accounts import ListedAccount
 from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_status
 from recours.operations.records import Backlog, Records, Run, Tally, by_carrier, iso
-from recours.operations.returns import MOST_ATTEMPTS, CallReturn, HighLimit, Spent, call_returns, high_limits
+from recours.operations.returns import CallReturn
 from recours.operations.stakes import Stake
 from recours.runs.ports import ATTACHED
 from recours.runs.worker import LATE_AFTER, STOPPED
@@ -281,7 +281,6 @@ class Overview:
     troubles: Troubles = field(default_factory=Troubles)
     not_enrolled: int = 0  # open claims with a number that a person has not decided on yet
     returns: Sequence[CallReturn] = ()  # of calls to carriers, by carrier
-    high_limits: Sequence[HighLimit] = ()
     fleet: FleetStatus | None = None  # None: cron alone does the work
     # What the claims of each problem are about, by its kind and carrier.
     stakes: Mapping[tuple[str, str], Stake] = field(default_factory=dict)
@@ -306,7 +305,6 @@ class Overview:
             **self._accounts_json(),
             "not_enrolled": self.not_enrolled,
             "returns": [found.as_json() for found in self.returns],
-            "high_limits": [found.as_json() for found in self.high_limits],
             "mails": {state.value: count for state, count in self.mails.items()},
             "fleet": self.fleet and self.fleet.as_json(),
         }
@@ -336,13 +334,6 @@ def account_json(listed: ListedAccount) -> dict[str, Any]:
         "why": listed.why,
         "until": iso(listed.until),
     }
-
-
-def with_returns(seen: Overview, spent: Sequence[Spent], since: datetime) -> Overview:
-    """The same with what calls brought; `spent`: the attempts from `since` on, or the latest MOST_ATTEMPTS of them."""
-    known_since = spent[-1].started_at if len(spent) >= MOST_ATTEMPTS else since
-    limits = [use.limit for carrier in seen.carriers for use in carrier.uses]
-    return replace(seen, returns=call_returns(spent), high_limits=high_limits(spent, limits, known_since))
 
 
 def overview(

@@ -28,6 +28,7 @@ from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
 from recours.operations.problems import Problem, ProblemKind, problems
 from recours.operations.records import ListedClaim
+from recours.operations.returns import call_returns
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
     REFUSED_LONG,
@@ -36,7 +37,6 @@ from recours.operations.status import (
     Troubles,
     days_until,
     overview,
-    with_returns,
 )
 from recours.runs.ports import Clock
 from recours.runs.source import unknown_claim
@@ -137,7 +137,7 @@ class Operations:
         overview = self.overview(days)
         first = min(overview.success.by_day)
         since = datetime.combine(first, time(), self.settings.policy.zone).astimezone(UTC)
-        return with_returns(overview, self.records.spent(since, overview.at), since)
+        return replace(overview, returns=call_returns(self.records.spent(since, overview.at)))
 
     def overview(self, days: int = 7) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""

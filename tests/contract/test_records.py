@@ -209,38 +209,20 @@ def test_what_attempts_spent_comes_with_the_claims_they_were_about(
         "UPDATE claims SET amount_requested = -3, pod_stage = 'given_up' WHERE claim_reference = 'CLM-00001'",
     )
     mine, other = (id_of(records, reference) for reference in numbered(0, 1))
-    limited = {"error_kind": "rate_limited"}
     put(
         database,
         attempts,
         ATTEMPT | {"claim_id": mine, "started_at": NOW - 9 * MINUTE, "calls": 7},
         ATTEMPT | {"claim_id": mine, "outcome": "success", "error_kind": None},
-        ATTEMPT | limited | {"claim_id": other, "started_at": NOW - MINUTE, "http_status": 429},
-        ATTEMPT | limited | {"claim_id": 999_999, "started_at": NOW - 2 * MINUTE, "http_status": None},
+        ATTEMPT | {"claim_id": other, "started_at": NOW - MINUTE},
+        ATTEMPT | {"claim_id": 999_999, "started_at": NOW - 2 * MINUTE},
         ATTEMPT | {"claim_id": mine, "started_at": NOW + MINUTE},
     )
     found = records.spent(NOW - 5 * MINUTE, NOW + MINUTE)
     assert found == [
-        Spent(
-            "chronopost",
-            NOW,
-            2,
-            brought_proof=True,
-            was_too_many=False,
-            gave_up=False,
-            amount=120.5,
-            currency="EUR",
-        ),
-        Spent(
-            "chronopost",
-            NOW - MINUTE,
-            2,
-            brought_proof=False,
-            was_too_many=True,
-            gave_up=True,
-            currency="EUR",
-        ),
-        Spent("chronopost", NOW - 2 * MINUTE, 2, brought_proof=False, was_too_many=False, gave_up=False),
+        Spent("chronopost", 2, brought_proof=True, gave_up=False, amount=120.5, currency="EUR"),
+        Spent("chronopost", 2, brought_proof=False, gave_up=True, currency="EUR"),
+        Spent("chronopost", 2, brought_proof=False, gave_up=False),
     ]
     assert records.spent(NOW - 5 * MINUTE, NOW + MINUTE, most=1) == found[:1]
 

@@ -20,11 +20,9 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from recours.core.accounts import HOUSE
 from recours.core.appraisal import EvidenceKind, shown_in
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery, Stage
-from recours.core.errors import ErrorKind
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.sentences import stored
 from recours.core.text import clean
@@ -131,17 +129,8 @@ class DatabaseRecords:
 
     def spent(self, since: datetime, until: datetime, most: int = MOST_ATTEMPTS) -> list[Spent]:
         """The latest attempts of that time, the newest first."""
-        columns = (
-            _a.claim_id,
-            _a.carrier,
-            _a.account_id,
-            _a.started_at,
-            _a.calls,
-            _a.outcome,
-            _a.error_kind,
-            _a.http_status,
-        )
-        latest = select(*columns).where(_a.started_at >= since, _a.started_at < until)
+        latest = select(_a.claim_id, _a.carrier, _a.calls, _a.outcome)
+        latest = latest.where(_a.started_at >= since, _a.started_at < until)
         latest = latest.order_by(_a.started_at.desc()).limit(most)
         money = [name for name in MONEY_COLUMNS if name in self.columns]
         about = select(_c.id, *_raw_columns("pod_stage", *money))
@@ -392,17 +381,13 @@ def _raw_columns(*names: str) -> list[ColumnElement[Any]]:
 
 def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
     of_attempt, of_claim = Reader(attempt), Reader(claim)
-    refused = attempt["error_kind"] == ErrorKind.RATE_LIMITED and attempt["http_status"] is not None
     return Spent(
         of_attempt.text("carrier") or "",
-        attempt["started_at"] or _UNREADABLE,
         of_attempt.whole("calls"),
         brought_proof=attempt["outcome"] == "success",
-        was_too_many=refused,
         gave_up=of_claim.text("pod_stage") == Stage.GIVEN_UP,
         amount=of_claim.amount("amount_requested"),
         currency=clean(of_claim.text("currency") or "", 8),
-        account=of_attempt.account("account_id") or HOUSE,
     )
 
 
