@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, overload
 
 import click
 
@@ -244,6 +244,10 @@ def _at(text: str) -> datetime | None:
         return None
 
 
+@overload
+def time_of(given: datetime | timedelta, now: datetime, option: str) -> datetime: ...
+@overload
+def time_of(given: None, now: datetime, option: str) -> None: ...
 def time_of(given: datetime | timedelta | None, now: datetime, option: str) -> datetime | None:
     """The time that was meant. Raises click.BadParameter if it is not past."""
     at = now - given if isinstance(given, timedelta) else given

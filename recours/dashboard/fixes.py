@@ -29,7 +29,7 @@ _WAITING_FOR = {
 }
 _WAITING_FOR_ANY = "/claims?status=pending&status=failed&sort=next_try"
 # Those that are dealt with on a machine itself, by the command at the end of what to do.
-_TYPED = OF_WORKERS | {_K.FLEET_SILENT, _K.INTERNAL_ERRORS}
+_TYPED = OF_WORKERS - {_K.CLOCK_AHEAD} | {_K.FLEET_SILENT, _K.INTERNAL_ERRORS}
 
 
 def with_command(problem: Problem, remedy: str) -> tuple[str, str]:

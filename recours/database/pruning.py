@@ -37,9 +37,8 @@ from recours.database.tables import (
     evidence,
     mail_events,
     mails,
-    runs,
 )
-from recours.operations.prune import CarrierShare, OldAttempt, Part, PruneForecast, RunDates
+from recours.operations.prune import CarrierShare, OldAttempt, Part, PruneForecast
 
 _c, _a, _e, _m, _h, _v = claims.c, attempts.c, events.c, mails.c, changes.c, evidence.c
 _LEASE = timedelta(minutes=10)
@@ -252,24 +251,3 @@ def _facts(before: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def _texts(before: datetime) -> tuple[ColumnElement[bool], ...]:
     return _m.state.in_(_ENDED), _m.ended_at < before, or_(_m.plain != const(""), _m.html != const(""))
-
-
-# ---------------------------------------------------------------- runs that are dated in the future
-
-
-_began = runs.c.started_at
-
-
-def run_dates(database: Database, future: datetime) -> RunDates:
-    """How the runs are dated; those after `future` count as ahead. Raises DatabaseError."""
-    dates = select(func.count(), func.min(_began), func.max(_began))
-    with database.read() as connection:
-        ahead = connection.execute(dates.where(_began > future)).one()
-        others = connection.execute(dates.where(_began <= future)).one()
-    return RunDates(ahead[0], ahead[1], ahead[2], others[0], others[2])
-
-
-def forget_future_runs(database: Database, future: datetime) -> int:
-    """Delete the runs that are dated after `future`; how many that were. Raises DatabaseError."""
-    with database.write() as connection:
-        return connection.execute(delete(runs).where(_began > future)).rowcount

@@ -200,7 +200,7 @@ def clock(
         return fault(
             "clock",
             f"the last run began at {texts.minute(last_run)}, which is in the future: a clock was set back",
-            "check the time synchronisation (NTP) of this machine, then: recours prune --future-runs",
+            "check the time synchronisation (NTP) of this machine; docs/troubleshooting.md says how to delete such runs",
         )
     agreed = "" if offset is None else ", and so says the database"
     return ok("clock", f"{texts.minute(now)} here{agreed}")

@@ -54,7 +54,7 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
         ),
         _K.CLOCK_AHEAD: ProblemText(
             "a clock that is ahead",
-            "Check the time synchronisation (NTP) of each machine, then: recours prune --future-runs",
+            "Check the time synchronisation (NTP) of each machine; docs/troubleshooting.md says how to delete these runs",
             "{count} run of {worker} began in the future ({at}): the clock of a machine is or was wrong.",
             "{count} runs of {worker} began in the future, the latest at {at}: the clock of a machine is or was wrong.",
         ),
@@ -179,7 +179,8 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
         ),
         _K.CLOCK_AHEAD: ProblemText(
             "une horloge en avance",
-            "Vérifiez la synchronisation de l'heure (NTP) de chaque machine, puis : recours prune --future-runs",
+            "Vérifiez la synchronisation de l'heure (NTP) de chaque machine ; docs/troubleshooting.md dit comment effacer "
+            "ces exécutions",
             "{count} exécution de {worker} a commencé dans le futur ({at}) : l'horloge d'une machine est ou était fausse.",
             "{count} exécutions de {worker} ont commencé dans le futur, la dernière : {at}. L'horloge d'une machine est ou "
             "était fausse.",

@@ -43,12 +43,6 @@ def run_in_2036(service: Service) -> None:
     service.clock = right
 
 
-def clock_problems(person: Person) -> list[str]:
-    """What to do about them."""
-    found = person.json("status")["problems"]
-    return [problem["remedy"] for problem in found if problem["kind"] == "clock_ahead"]
-
-
 def test_turns_and_pauses_that_such_a_run_left_hold_nothing_back(service: Service) -> None:
     failing = service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
     limited = service.add(S.RATE_LIMITED, S.DELIVERED, carrier="UPS", client_id=1)
@@ -118,38 +112,6 @@ def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(service: Servi
     assert "NEVER RAN" in shown
     checked = person.types("check", **LOCAL)
     assert "the last run began at 6 May 2036, 07:08 UTC, which is in the future" in checked.stdout
-
-
-def test_prune_deletes_its_record_and_nothing_else(service: Service, person: Person) -> None:
-    service.clock.advance(datetime.now(UTC) - timedelta(hours=2, minutes=30) - service.clock.now())
-    service.run_hourly(2)
-    run_in_2036(service)
-    assert clock_problems(person) == [
-        "Check the time synchronisation (NTP) of each machine, then: recours prune --future-runs"
-    ]
-    kept = service.sql("SELECT id FROM recours_runs WHERE started_at < '2036-01-01' ORDER BY id")
-    assert len(kept) == 2
-    shown = person.does("prune", "--future-runs", "--dry-run", **LOCAL)
-    assert "Dated in the future: 1 run, from 2036-05-06 07:08 UTC to 2036-05-06 07:08 UTC." in shown
-    assert len(clock_problems(person)) == 1
-    assert person.json("prune", "--future-runs", "--yes")["deleted"]["future_runs"] == 1
-    assert clock_problems(person) == []
-    assert service.sql("SELECT id FROM recours_runs ORDER BY id") == kept
-    assert person.does("prune", "--future-runs", "--yes") == "No run is dated in the future.\n"
-
-
-def test_prune_deletes_no_run_by_a_clock_that_may_be_wrong_now(service: Service, person: Person) -> None:
-    run_in_2036(service)
-    refused = person.types("prune", "--future-runs", "--yes", **LOCAL)
-    assert refused.returncode == 1
-    assert "Nothing was deleted. No run has begun within 3 h of" in refused.stderr
-    assert service.sql("SELECT count(*) FROM recours_runs") == [(1,)]
-
-
-def test_prune_asks_what_is_to_go(service: Service, person: Person) -> None:
-    refused = person.types("prune", "--yes")
-    assert (refused.returncode, service.sql("SELECT count(*) FROM recours_runs")) == (2, [(0,)])
-    assert "--future-runs" in refused.stderr
 
 
 def test_the_log_speaks_of_a_gap_all_the_same(service: Service, caplog: pytest.LogCaptureFixture) -> None:

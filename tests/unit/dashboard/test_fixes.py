@@ -31,7 +31,6 @@ def test_what_is_typed_on_the_machine_stands_apart(language: str) -> None:
         K.OVERDUE: "recours check",
         K.RUN_FAILED: "recours check",
         K.RUNS_KILLED: "recours check",
-        K.CLOCK_AHEAD: "recours prune --future-runs",
         K.FLEET_SILENT: "systemctl --user status recours-worker",
         K.INTERNAL_ERRORS: "grep -A 20 Traceback logs/*.log",
     }

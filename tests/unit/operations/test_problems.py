@@ -96,7 +96,7 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
         [
             (
                 "1 run of pod_fetch_worker began in the future (26 Jun 2036, 17:00 UTC): the clock of a machine is or was wrong.",
-                "Check the time synchronisation (NTP) of each machine, then: recours prune --future-runs",
+                "Check the time synchronisation (NTP) of each machine; docs/troubleshooting.md says how to delete these runs",
             )
         ],
     ),
