@@ -84,7 +84,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
 
     with _told(language) as (settings, sentences):
         if not can_be_reference(reference):
-            raise sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
+            raise sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
         open_queue(settings).defer_fetch(reference)
 
 

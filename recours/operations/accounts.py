@@ -34,6 +34,9 @@ class AccountRefusedError(ClaimsRefusedError):
         super().__init__(REFUSED["en"][why].format(**facts))
         self.why, self.facts = why, facts
 
+    def sentences(self, language: str) -> str:
+        return REFUSED[language][self.why].format(**self.facts)
+
 
 # What the operator has to mend, not the person who typed.
 OF_INSTALLATION = frozenset({"no_key", "no_package", "no_number"})

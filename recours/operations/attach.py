@@ -164,8 +164,7 @@ def _taken(claim: Claim, deps: AttachDependencies, now: datetime) -> Exception:
     """Why a claim could not be leased."""
     if not deps.claims.is_leased(claim, now):
         return NotAttachedError("changed", reference=claim.reference)
-    sentence = f"{claim.reference} is being fetched by a run at this moment; try again in a minute."
-    return RefusedError([RefusedClaim(claim.reference, Unfit.LEASED, sentence)])
+    return RefusedError([RefusedClaim(claim.reference, Unfit.LEASED)])
 
 
 def _shown(

@@ -10,7 +10,9 @@ from typing import Any
 from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.claim import Claim, FetchStatus, tidy_number
 from recours.core.text import clean, is_text
+from recours.operations.accounts import carrier_named
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError
+from recours.runs.source import Unfit
 
 _LONGEST = 60  # characters of a number of a carrier that recours does not know
 
@@ -35,7 +37,7 @@ class Correction:
 def correction_of(claim: Claim, number: str | None, carrier: str | None, catalog: Catalog) -> Correction:
     """What to write so that a claim has this number and this carrier, by any of its names. Raises ClaimsRefusedError."""
     if claim.fetch_status == FetchStatus.SUCCESS:
-        raise ClaimsRefusedError(ClaimRefusal.of(claim, "nothing_to_correct"))
+        raise ClaimsRefusedError(ClaimRefusal.of(claim, Unfit.HAS_POD))
     name = claim.carrier_name if carrier is None else _carrier_name(claim, carrier, catalog)
     typed = claim.number if number is None else _number(claim, number)
     served_by = catalog.resolve(name, typed, claim.client_id)
@@ -54,12 +56,9 @@ def correction_of(claim: Claim, number: str | None, carrier: str | None, catalog
 
 def _carrier_name(claim: Claim, typed: str, catalog: Catalog) -> str:
     """As people write it; as it stands in the claim if that is another name of the same carrier."""
-    key = catalog.with_accounts(()).resolve(typed)
-    if key is None:
-        facts = {"carrier": clean(typed, 60), "known": ", ".join(catalog.names)}
-        raise ClaimsRefusedError(ClaimRefusal.of(claim, "no_carrier", **facts))
-    is_same = catalog.with_accounts(()).resolve(claim.carrier_name) == key
-    return claim.carrier_name if is_same else catalog.specs[key].name
+    spec = carrier_named(catalog.with_accounts(()), typed)
+    is_same = catalog.with_accounts(()).resolve(claim.carrier_name) == spec.key
+    return claim.carrier_name if is_same else spec.name
 
 
 def _number(claim: Claim, typed: str) -> str:

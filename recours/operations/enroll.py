@@ -15,6 +15,7 @@ from recours.core.claim import Claim, FetchStatus
 from recours.core.policy import Policy
 from recours.core.text import clean
 from recours.operations.refusals import ClaimRefusal, not_wanted
+from recours.runs.source import Unfit
 
 # The status of claims that a person took out of all work; the service knows it too.
 MANUAL = "manual"
@@ -124,7 +125,7 @@ def enroll_all(
 
 def why_not_enroll(claim: Claim, policy: Policy) -> ClaimRefusal | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return ClaimRefusal.of(claim, "nothing_to_fetch")
+        return ClaimRefusal.of(claim, Unfit.HAS_POD)
     if claim.fetch_status == FetchStatus.FAILED:
         return ClaimRefusal.of(claim, "has_failed")
     if claim.is_pending:
@@ -134,5 +135,5 @@ def why_not_enroll(claim: Claim, policy: Policy) -> ClaimRefusal | None:
 
 def why_not_exclude(claim: Claim) -> ClaimRefusal | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return ClaimRefusal.of(claim, "has_pod")
+        return ClaimRefusal.of(claim, Unfit.HAS_POD)
     return ClaimRefusal.of(claim, "excluded") if claim.fetch_status == MANUAL else None

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ErrorKind
-from recours.core.localized import Localized
 from recours.core.policy import Policy
 from recours.core.text import clean
 from recours.operations.position import Position, Why
 from recours.operations.refusals import ClaimRefusal, not_wanted
+from recours.runs.source import Unfit
 
 
 @dataclass(frozen=True)
@@ -70,67 +70,15 @@ def look_over(claims: GivenUp, criteria: ReopenCriteria, policy: Policy, now: da
 
 
 def why_not(claim: Claim, where: Position, policy: Policy) -> ClaimRefusal | None:
-    """Why a claim cannot start over, with where it stands; None if it can."""
+    """Why a claim cannot start over; None if it can."""
     if claim.fetch_status == FetchStatus.SUCCESS:
-        return ClaimRefusal.of(claim, "nothing_to_retry")
+        return ClaimRefusal.of(claim, Unfit.HAS_POD)
     if policy.sets_aside(claim):
         return not_wanted(claim)
     if where.why is Why.IN_HAND:
-        return ClaimRefusal.of(claim, "leased")
+        return ClaimRefusal.of(claim, Unfit.LEASED)
     if claim.fetch_status == FetchStatus.FAILED and claim.is_edited:
         return ClaimRefusal.of(claim, "reopened")
     if claim.fetch_status == FetchStatus.FAILED and claim.state.stage is Stage.GIVEN_UP:
         return None
-    standing = {
-        language: _standing(Localized(language, policy.zone), claim, where) for language in _STANDINGS
-    }
-    return ClaimRefusal.of(claim, "not_given_up", standing=standing)
-
-
-_STANDINGS: dict[str, dict[str, str]] = {
-    "en": {
-        "new": "it is new, and the fetch worker's",
-        "unnumbered": "it is new, and the fetch worker's, once it has a tracking number",
-        "left_alone": "its pod_fetch_status is '{status}', which recours leaves alone",
-        "ends_now": "all its retries are used, and it is given up by the next run",
-        "ends": "all its retries are used, and it is given up on {at}",
-        "settled": "the carrier's answer was final, and its retries pass without a call, the next on {at}",
-        "blocked": "it waits for its carrier ({reason})",
-        "waits": "its next try is on {next}",
-        "due": "it is due, and the next run tries it",
-    },
-    "fr": {
-        "new": "elle est nouvelle et attend sa première recherche",
-        "unnumbered": "elle est nouvelle et attend son numéro de suivi",
-        "left_alone": "son pod_fetch_status est « {status} », et recours ne s'en occupe pas",
-        "ends_now": "tous ses essais sont épuisés, elle est abandonnée à la prochaine exécution",
-        "ends": "tous ses essais sont épuisés, elle est abandonnée le {at}",
-        "settled": "la réponse du transporteur est définitive, ses essais passent sans appel, le prochain le {at}",
-        "blocked": "elle attend son transporteur",
-        "waits": "son prochain essai est prévu le {next}",
-        "due": "la prochaine exécution interroge le transporteur",
-    },
-}
-
-
-def _standing(texts: Localized, claim: Claim, where: Position) -> str:
-    return _STANDINGS[texts.language][_standing_key(claim, where)].format(
-        status=clean(claim.fetch_status or "NULL", 30),
-        at=texts.minute(where.state.next_at),
-        next=texts.minute(where.next_at),
-        reason=where.refusal.reason if where.refusal else "",
-    )
-
-
-def _standing_key(claim: Claim, where: Position) -> str:
-    if claim.is_pending:
-        return "new" if claim.number else "unnumbered"
-    if claim.fetch_status != FetchStatus.FAILED:
-        return "left_alone"
-    if where.why is Why.ENDING:
-        return "ends_now" if where.is_due else "ends"
-    if where.why is Why.SETTLED:
-        return "settled"
-    if where.why is Why.BLOCKED and where.refusal:
-        return "blocked"
-    return "waits" if where.why in (Why.BY_BACKOFF, Why.CLOSED) else "due"
+    return ClaimRefusal.of(claim, "not_given_up")

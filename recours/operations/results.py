@@ -16,7 +16,6 @@ from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.operations.accounts import CHECKED, OF_INSTALLATION, AccountCheck, AccountRefusedError
-from recours.operations.accounts import REFUSED as ACCOUNT_REFUSED
 from recours.operations.attach import REFUSED, Attached, NotAttachedError
 from recours.operations.evidence import ClaimEvidence, piece_text, source_name
 from recours.operations.labels import (
@@ -257,11 +256,6 @@ ANSWERS: dict[str, dict[str, str]] = {
         "next": " Next try: {next}.",
         "no_next": " It is not tried again by itself unless the claim is corrected.",
         "left": " No attempt was used up.",
-        "unknown": "There is no claim '{reference}'.",
-        "near": " Did you mean {near}?",
-        "held": "{reference} is being fetched by another run right now; try again in a minute.",
-        "has_pod": "{reference} already has its proof of delivery; nothing was fetched.",
-        "not_wanted": "{reference}: the status of the claim says that no proof is wanted; nothing was fetched.",
         "attached": "{reference}: the proof of delivery is there, attached by hand. It shows: {shows}.",
         "beside": "{reference}: attached beside the proof of delivery that goes before it. It shows: {shows}.",
         "account_kept": "The credentials of {client} at {carrier} are kept; the next run asks with them.",
@@ -277,11 +271,6 @@ ANSWERS: dict[str, dict[str, str]] = {
         "next": " Prochain essai : {next}.",
         "no_next": " Plus d'essai automatique tant que la réclamation n'est pas corrigée.",
         "left": " Aucune tentative n'a été comptée.",
-        "unknown": "La réclamation « {reference} » n'existe pas.",
-        "near": " Vouliez-vous dire {near} ?",
-        "held": "{reference} : une autre exécution s'en occupe en ce moment ; réessayez dans une minute.",
-        "has_pod": "{reference} a déjà sa preuve de livraison ; rien n'a été demandé.",
-        "not_wanted": "{reference} : le statut de la réclamation dit qu'aucune preuve n'est attendue ; rien n'a été demandé.",
         "attached": "{reference} : la preuve de livraison est là, jointe à la main. Ce qu'elle montre : {shows}.",
         "beside": "{reference} : jointe en complément de la preuve de livraison, qui reste la première. Ce qu'elle montre : {shows}.",
         "account_kept": "Les identifiants de {client} chez {carrier} sont enregistrés ; la prochaine exécution les utilise.",
@@ -486,7 +475,7 @@ class ResultSentences(Localized):
         return AccountResult(client.id, carrier, f"{kept} {text}".strip(), check.is_accepted, kind, error)
 
     def account_refused(self, refused: AccountRefusedError) -> RecoursError:
-        text = ACCOUNT_REFUSED[self.language][refused.why].format(**refused.facts)
+        text = refused.sentences(self.language)
         if refused.why in OF_INSTALLATION:
             return AskOperatorError(text, (text,))
         return (TryAgainSoonError if refused.why == "changed" else CorrectAccountError)(text)
@@ -495,9 +484,8 @@ class ResultSentences(Localized):
 
     def refused(self, refused: RefusedClaim, pod_path: str | None = None) -> RecoursError:
         """The error for a claim that cannot be fetched."""
-        text = self._say(str(refused.why), reference=clean(refused.reference, 100))
+        text = refused.sentence(self.language)
         if refused.why is Unfit.UNKNOWN:
-            text += self._say("near", near=clean(refused.near, 100)) if refused.near else ""
             return CorrectReferenceError(text, refused.near)
         if refused.why is Unfit.HAS_POD:
             return ShowExistingPODError(text, pod_path)

@@ -28,14 +28,38 @@ class Unfit(StrEnum):
     LEASED = "held"  # by a run, at this moment
 
 
+# Also said of what else cannot be done with a claim. {reference}, {near} and {status} are filled in.
+UNFIT: dict[str, dict[str, str]] = {
+    "en": {
+        Unfit.UNKNOWN: "There is no claim '{reference}'.",
+        "near": "There is no claim '{reference}'. Did you mean {near}?",
+        Unfit.HAS_POD: "{reference} already has its proof of delivery; nothing was done.",
+        Unfit.NOT_WANTED: "{reference} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES).",
+        Unfit.LEASED: "{reference} is being fetched by another run right now; try again in a minute.",
+    },
+    "fr": {
+        Unfit.UNKNOWN: "La réclamation « {reference} » n'existe pas.",
+        "near": "La réclamation « {reference} » n'existe pas. Vouliez-vous dire {near} ?",
+        Unfit.HAS_POD: "{reference} a déjà sa preuve de livraison ; rien n'a été fait.",
+        Unfit.NOT_WANTED: "{reference} a le statut « {status} » : de telles réclamations ne sont pas recherchées (RECOURS_SKIP_CLAIM_STATUSES).",
+        Unfit.LEASED: "{reference} : une autre exécution s'en occupe en ce moment ; réessayez dans une minute.",
+    },
+}
+
+
 @dataclass(frozen=True)
 class RefusedClaim:
     """A claim that was asked for by name and cannot be fetched. `near`: the reference that was meant, perhaps."""
 
     reference: str
     why: Unfit
-    sentence: str
     near: str | None = None
+    status: str = ""  # its own, where that is why
+
+    def sentence(self, language: str = "en") -> str:
+        text = UNFIT[language]["near" if self.near else self.why]
+        facts = {"reference": self.reference, "near": self.near or "", "status": self.status}
+        return text.format(**{name: clean(fact, 100) for name, fact in facts.items()})
 
 
 class RefusedError(Exception):
@@ -43,7 +67,7 @@ class RefusedError(Exception):
 
     def __init__(self, refused: Sequence[RefusedClaim]) -> None:
         """Keep what is known of each."""
-        super().__init__("\n".join(claim.sentence for claim in refused))
+        super().__init__("\n".join(claim.sentence() for claim in refused))
         self.refused = tuple(refused)
 
 
@@ -168,20 +192,10 @@ def named_state(claim: Claim, policy: Policy, now: datetime) -> State:
 
 def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> RefusedClaim | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
-        sentence = f"{claim.reference} already has its POD; nothing was fetched."
-        return RefusedClaim(claim.reference, Unfit.HAS_POD, sentence)
+        return RefusedClaim(claim.reference, Unfit.HAS_POD)
     if policy.sets_aside(claim):
-        return RefusedClaim(claim.reference, Unfit.NOT_WANTED, not_wanted(claim))
-    if claims.is_leased(claim, now):
-        sentence = f"{claim.reference} is being fetched by another run right now; try again in a minute."
-        return RefusedClaim(claim.reference, Unfit.LEASED, sentence)
-    return None
-
-
-def not_wanted(claim: Claim) -> str:
-    """Why a claim is not fetched that its own status sets aside."""
-    status = clean(claim.claim_status, 30)
-    return f"{claim.reference} has the status '{status}': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES)."
+        return RefusedClaim(claim.reference, Unfit.NOT_WANTED, status=clean(claim.claim_status, 30))
+    return RefusedClaim(claim.reference, Unfit.LEASED) if claims.is_leased(claim, now) else None
 
 
 class Suggests(Protocol):
@@ -193,10 +207,7 @@ class Suggests(Protocol):
 
 def unknown_claim(claims: Suggests, reference: str) -> RefusedClaim:
     """What is said of a reference that is none."""
-    near = _nearest(claims, reference)
-    hint = f" Did you mean {clean(near, 100)}?" if near else ""
-    sentence = f"There is no claim '{clean(reference, 100)}'.{hint}"
-    return RefusedClaim(reference, Unfit.UNKNOWN, sentence, near)
+    return RefusedClaim(reference, Unfit.UNKNOWN, _nearest(claims, reference))
 
 
 def _nearest(claims: Suggests, reference: str) -> str | None:

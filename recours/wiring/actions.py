@@ -46,7 +46,7 @@ from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, named,
 from recours.operations.reopen import ReopenCriteria
 from recours.operations.reopen import why_not as why_not_reopen
 from recours.operations.results import AttachResult, ResultSentences
-from recours.runs.source import RefusedError, can_be_reference
+from recours.runs.source import RefusedError, Unfit, can_be_reference
 from recours.wiring.account_operations import AccountOperations, check_carrier
 from recours.wiring.attach import attach_file
 from recours.wiring.fetching import RequestedFetch
@@ -160,7 +160,7 @@ class Actions:
                 claim, correction, self.by, lambda found: assess(found, now, policy), now
             )
             if corrected is None:
-                why = "leased" if of.claims.is_leased(claim, now) else "changed"
+                why = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"
                 raise ClaimsRefusedError(ClaimRefusal.of(claim, why, what=claim.reference))
         facts = {
             "claim": corrected.reference,

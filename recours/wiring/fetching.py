@@ -54,7 +54,7 @@ class _Fetching:
 
     def all(self, references: Sequence[str]) -> list[FetchResult | RecoursError]:
         told: dict[str, FetchResult | RecoursError] = {
-            reference: self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
+            reference: self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
             for reference in references
             if not can_be_reference(reference)
         }
@@ -110,7 +110,7 @@ class _Fetching:
         """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
         listed = self._records.find(reference)
         if listed is None:
-            return self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN, ""))
+            return self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
         ours = [a for a in self._records.attempts(listed.claim.id) if a.run_id == worker.run_id]
         if ours and ours[-1].outcome == "success":
             return self.sentences.fetched(listed, ours[-1], worker.run_id)
@@ -121,7 +121,7 @@ class _Fetching:
         if refusal := worker.refusals.get(lane_key(listed.claim)):
             return self.sentences.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
         # Another run was faster, or somebody edited the claim.
-        return self.sentences.refused(RefusedClaim(reference, Unfit.LEASED, ""))
+        return self.sentences.refused(RefusedClaim(reference, Unfit.LEASED))
 
 
 # Claims of one run. A run looks for each of its claims before it begins, and a server that is stopped waits for the run

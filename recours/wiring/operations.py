@@ -274,7 +274,7 @@ class Operations:
 
     def no_such_claim(self, reference: str) -> str:
         """What to say of a reference that is none, with the nearest one."""
-        return unknown_claim(self.claims, reference).sentence
+        return unknown_claim(self.claims, reference).sentence()
 
 
 def open_operations(settings: Settings) -> Operations:

@@ -98,15 +98,12 @@ def mixed(service: Service) -> Service:
 
 
 CANNOT = [
-    ("CLM-0002", r"CLM-0002 has its POD: there is nothing to try again\."),
-    ("CLM-0003", r"CLM-0003 has not given up: it is due, and the next run tries it\."),
+    ("CLM-0002", r"CLM-0002 already has its proof of delivery; nothing was done\."),
+    ("CLM-0003", r"CLM-0003 was not given up: 'recours why CLM-0003' says where it stands\."),
     ("CLM-0004", r"CLM-0004 has the status 'paid': such claims are not fetched"),
-    ("CLM-0005", r"CLM-0005 is being fetched by a run at this moment; try again in a minute\."),
-    ("CLM-0006", r"CLM-0006 has not given up: it is new, and the fetch worker's\."),
-    (
-        "CLM-0007",
-        r"CLM-0007 has not given up: its pod_fetch_status is 'manual', which recours leaves alone\.",
-    ),
+    ("CLM-0005", r"CLM-0005 is being fetched by another run right now; try again in a minute\."),
+    ("CLM-0006", r"CLM-0006 was not given up"),
+    ("CLM-0007", r"CLM-0007 was not given up"),
     ("CLM-0O01", r"There is no claim 'CLM-0O01'\. Did you mean CLM-00\d\d\?"),
     ("no\nsuch", r"There is no claim 'no\\x0asuch'\."),
     ("\udcff", r"There is no claim"),

@@ -216,7 +216,7 @@ def test_a_claim_that_has_its_pod_is_not_paid_for_twice(claim: Callable[..., str
 
 
 def test_a_claim_whose_status_says_that_no_pod_is_wanted(claim: Callable[..., str]) -> None:
-    with pytest.raises(recours.NotWantedError, match="no proof is wanted"):
+    with pytest.raises(recours.NotWantedError, match="has the status 'paid': such claims are not fetched"):
         recours.fetch_claim(claim(GOOD, status="paid"))
 
 
@@ -336,7 +336,7 @@ def test_the_example_page_fetches_shows_and_says_what_is_wrong(claim: Callable[.
     downloads: Sequence[Any] = page.get("download_button")
     assert [button.label for button in downloads] == ["Download it"]
     page.button[0].click().run()
-    assert f"{reference} already has its proof of delivery; nothing was fetched." in texts(page)
+    assert f"{reference} already has its proof of delivery; nothing was done." in texts(page)
     page.text_input[0].set_value(late).run()
     page.button[0].click().run()
     assert any("not delivered yet" in text for text in texts(page))

@@ -259,7 +259,7 @@ CASES = [
          worker=FETCHER),
     case("a prefix of an option", 2, "No such option '--batch'", "--batch-size", options=("--batch", "3")),
     case("the URL without its option", 2, "unexpected extra argument", options=(SERVER,)),
-    case("one good claim and two bad ones", 2, "There is no claim 'CLM-9'", "CLM-DONE already has its POD",
+    case("one good claim and two bad ones", 2, "There is no claim 'CLM-9'", "CLM-DONE already has its proof of delivery",
          options=("--claim", "CLM-1", "--claim", "CLM-9", "--claim", "CLM-DONE")),
     case("a reference that is not UTF-8", 2, "There is no claim", options=("--claim", "CLM-\udcff")),
     case("a reference of 100,000 signs", 2, "There is no claim 'CCCC", options=("--claim", "C" * 100_000)),

@@ -317,7 +317,7 @@ def test_a_fetch_goes_on_while_its_notice_is_shown(page: PageClient) -> None:
             break
         assert "The carrier is asked" in shown.text
         time.sleep(0.1)
-    assert shown.text == "CLM-00000 already has its proof of delivery; nothing was fetched."
+    assert shown.text == "CLM-00000 already has its proof of delivery; nothing was done."
 
 
 @pytest.mark.parametrize(

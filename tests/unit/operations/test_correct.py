@@ -58,7 +58,7 @@ def test_what_is_refused(number: str | None, carrier: str | None, english: str, 
 
 def test_a_claim_that_has_its_proof_is_left_alone() -> None:
     done = Claim(1, "CLM-1", carrier_name="UPS", number=UPS, fetch_status="success")
-    with pytest.raises(ClaimsRefusedError, match="CLM-1 has its POD: there is nothing to correct"):
+    with pytest.raises(ClaimsRefusedError, match="CLM-1 already has its proof of delivery"):
         correction_of(done, "1Z999AA10123456785", None, HOUSE)
 
 

@@ -437,7 +437,7 @@ def test_what_cannot_be_asked_for_is_refused_with_a_sentence_each(world: World) 
         "There is no claim 'zzz'.",
         "CLM-2024-002 has the status 'paid': such claims are not fetched (RECOURS_SKIP_CLAIM_STATUSES).",
         "CLM-2024-003 is being fetched by another run right now; try again in a minute.",
-        "CLM-2024-004 already has its POD; nothing was fetched.",
+        "CLM-2024-004 already has its proof of delivery; nothing was done.",
     ]
     assert (world.asked, world.journal.runs) == ([], {})
 
