@@ -1,6 +1,6 @@
 """A password kept as a text from which it cannot be found, and a limit on tries of it.
 
-The text is that of scrypt: its parameters and salt beside the digest.
+The text is that of scrypt: its salt beside the digest.
 """
 
 import hashlib
@@ -11,13 +11,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_FORM = re.compile(
-    r"scrypt:(?P<n>[0-9]{1,8}):(?P<r>[0-9]{1,2}):(?P<p>[0-9]{1,2}):(?P<salt>[0-9a-f]+):(?P<digest>[0-9a-f]+)"
-)
+_FORM = re.compile(r"scrypt:(?P<salt>[0-9a-f]{32}):(?P<digest>[0-9a-f]{64})")
+_WORK = {"n": 2**15, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024, "dklen": 32}
 SALT_BYTES = 16
 SHORTEST = 10  # signs
-_LEAST_WORK, _MOST_MEMORY = 2**14, 256 * 1024 * 1024  # n * r, bytes
-_LEAST_DIGEST = 16  # bytes
 
 _FREE_TRIES = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 60.0
@@ -26,62 +23,38 @@ _MOST_ADDRESSES = 1000
 
 @dataclass(frozen=True)
 class PasswordHash:
-    """What a password is checked against. Raises ValueError, with a phrase that says why, if it protects too little."""
+    """What a password is checked against."""
 
-    n: int
-    r: int
-    p: int
     salt: bytes = field(repr=False)
     digest: bytes = field(repr=False)
 
-    def __post_init__(self) -> None:
-        """Refuse parameters that are weak, or that would take the machine's memory."""
-        if self.n < 2 or self.n & (self.n - 1) or not (self.r and self.p):  # noqa: PLR2004 (a power of two)
-            raise ValueError("its parameters are not those of scrypt")
-        if self.n * self.r < _LEAST_WORK or len(self.salt) < SALT_BYTES or len(self.digest) < _LEAST_DIGEST:
-            raise ValueError("it protects too little")
-        if self._memory > _MOST_MEMORY:
-            raise ValueError("it would take too much memory")
-
-    @property
-    def _memory(self) -> int:
-        return 128 * self.r * (self.n + self.p + 2)
-
     def __str__(self) -> str:
         """The text that is set: without signs that a shell or a dotenv file would change."""
-        return f"scrypt:{self.n}:{self.r}:{self.p}:{self.salt.hex()}:{self.digest.hex()}"
+        return f"scrypt:{self.salt.hex()}:{self.digest.hex()}"
 
     def fits(self, password: str) -> bool:
         """Tell whether this is the password; takes as long for a wrong one."""
-        given = _digest(password, self.n, self.r, self.p, self.salt, len(self.digest), self._memory)
-        return hmac.compare_digest(given, self.digest)
+        return hmac.compare_digest(_digest(password, self.salt), self.digest)
 
 
 def hash_of(password: str, salt: bytes) -> PasswordHash:
     """The hash of a new password; `salt` is random."""
-    n, r, p, length = 2**15, 8, 1, 32
-    return PasswordHash(n, r, p, salt, _digest(password, n, r, p, salt, length, _MOST_MEMORY))
+    return PasswordHash(salt, _digest(password, salt))
 
 
-def _digest(password: str, n: int, r: int, p: int, salt: bytes, length: int, memory: int) -> bytes:
+def _digest(password: str, salt: bytes) -> bytes:
     # What a keyboard or a paste leaves of foreign signs is no reason to fail.
-    raw = password.encode(errors="surrogatepass")
-    return hashlib.scrypt(raw, salt=salt, n=n, r=r, p=p, dklen=length, maxmem=memory)
+    return hashlib.scrypt(password.encode(errors="surrogatepass"), salt=salt, **_WORK)
 
 
 def read_hash(text: str) -> PasswordHash | None:
     """The hash that a text says, None for an empty one. Raises ValueError with a phrase that says what is wrong."""
     if not text:
         return None
-    made = "make it with 'recours dashboard --hash-password'"
     found = _FORM.fullmatch(text)
-    if found is None or len(found["salt"]) % 2 or len(found["digest"]) % 2:
-        raise ValueError(f"it is no password hash; {made}")
-    n, r, p = (int(found[name]) for name in ("n", "r", "p"))
-    try:
-        return PasswordHash(n, r, p, bytes.fromhex(found["salt"]), bytes.fromhex(found["digest"]))
-    except ValueError as error:
-        raise ValueError(f"{error}; {made}") from None
+    if found is None:
+        raise ValueError("it is no password hash; make it with 'recours dashboard --hash-password'")
+    return PasswordHash(bytes.fromhex(found["salt"]), bytes.fromhex(found["digest"]))
 
 
 # ---------------------------------------------------------------- trying it

@@ -1,12 +1,11 @@
 """Who visits the page, and what they may do."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.core.password import Doorkeeper, PasswordHash
+from recours.core.password import Doorkeeper, hash_of
 from recours.dashboard.visitors import (
     NotAdmitted,
     PageRequest,
@@ -20,17 +19,7 @@ from recours.sandbox import SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
 
-# As little work as a hash may be made with: `hash_of` wants sixteen times as much.
-_WORK = {"n": 2**11, "r": 8, "p": 1}
-
-
-def hashed(password: bytes) -> PasswordHash:
-    return PasswordHash(
-        **_WORK, salt=bytes(16), digest=hashlib.scrypt(password, salt=bytes(16), dklen=32, **_WORK)
-    )
-
-
-HASH, OTHER = hashed(b"open sesame"), hashed(b"something else")
+HASH, OTHER = hash_of("open sesame", bytes(16)), hash_of("something else", bytes(16))
 AT_HOME = {"host": "127.0.0.1:8501"}
 
 
