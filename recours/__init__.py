@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recours.api import attach, check_account, claim_status, defer_fetch, fetch_claim, set_account
+    from recours.operations.actions import AccountResult
     from recours.operations.position import Standing
     from recours.operations.results import (
-        AccountResult,
         AskOperatorError,
         AttachResult,
         ClaimStatus,

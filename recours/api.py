@@ -17,10 +17,9 @@ from recours.core.mail import LANGUAGES
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
 from recours.database.engine import DatabaseError
-from recours.operations.accounts import AccountRefusedError
-from recours.operations.attach import LONGEST_NAME, NotAttachedError
+from recours.operations.actions import AccountResult
+from recours.operations.attach import LONGEST_NAME
 from recours.operations.results import (
-    AccountResult,
     AttachResult,
     ClaimStatus,
     FetchResult,
@@ -32,9 +31,7 @@ from recours.runs.worker import Worker
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
-from recours.wiring.account_operations import AccountOperations
 from recours.wiring.actions import Actions
-from recours.wiring.attach import content_of
 from recours.wiring.fetching import fetch_claims as fetch_by_run
 from recours.wiring.one_claim import status_of
 from recours.wiring.operations import open_operations
@@ -119,16 +116,10 @@ def attach(
         raise ValueError(f"kind must be one of {', '.join(PROOF_KINDS)}")
     if not (person := clean(by, LONGEST_NAME)):
         raise ValueError("by must name the person")
-    with _told(language) as (settings, sentences):
-        operations = open_operations(settings)
-        with closing(operations.database):
-            try:
-                content = content_of(Path(file))
-            except NotAttachedError as refused:
-                raise sentences.not_attached(refused) from refused
-            return Actions(operations, person, sentences.language).attach(
-                reference, content, Path(file).name, kind=EvidenceKind(kind), signed_by=signed_by, at=at
-            )
+    with _acting(person, language) as actions:
+        return actions.attach(
+            reference, Path(file), Path(file).name, kind=EvidenceKind(kind), signed_by=signed_by, at=at
+        )
 
 
 # ---------------------------------------------------------------- a client's account at a carrier
@@ -152,12 +143,8 @@ def set_account(
 
     Raises CorrectAccountError, TryLaterError, AskOperatorError.
     """
-    with _told(language) as (settings, sentences), _accounts(settings, sentences) as accounts:
-        new = accounts.new(client, carrier, credentials, limits)
-        person = clean(by, LONGEST_NAME)
-        accounts.put_all([new], person, replace=True)
-        checked = accounts.check(accounts.account(new.client, new.spec), person) if check else None
-        return sentences.account(new.client, new.spec.name, checked, is_new=True)
+    with _acting(by, language) as actions:
+        return actions.set_account(client, carrier, credentials, limits, check=check)
 
 
 def check_account(
@@ -167,21 +154,8 @@ def check_account(
 
     Raises CorrectAccountError if it has no account there, TryLaterError, AskOperatorError.
     """
-    with _told(language) as (settings, sentences), _accounts(settings, sentences) as accounts:
-        found, spec = accounts.find(client, carrier)
-        checked = accounts.check(accounts.account(found, spec), clean(by, LONGEST_NAME))
-        return sentences.account(found, spec.name, checked, is_new=False)
-
-
-@contextmanager
-def _accounts(settings: Settings, sentences: ResultSentences) -> Iterator[AccountOperations]:
-    """What is refused becomes the error that says it."""
-    operations = open_operations(settings)
-    with closing(operations.database):
-        try:
-            yield AccountOperations(operations)
-        except AccountRefusedError as refused:
-            raise sentences.account_refused(refused) from refused
+    with _acting(by, language) as actions:
+        return actions.check_account(client, carrier)
 
 
 # ---------------------------------------------------------------- what all need
@@ -203,3 +177,12 @@ def _told(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
         raise sentences.no_database(str(fault)) from fault
     except RunError as fault:
         raise sentences.bad_run(str(fault)) from fault
+
+
+@contextmanager
+def _acting(by: str, language: str | None) -> Iterator[Actions]:
+    """What a person does; see `_told`."""
+    with _told(language) as (settings, sentences):
+        operations = open_operations(settings)
+        with closing(operations.database):
+            yield Actions(operations, by, sentences.language)

@@ -100,17 +100,15 @@ def add(
     database_url: str | None,
 ) -> None:
     """Give CLIENT (an address or a number of the table clients) an account of its own at CARRIER."""
-    with _opened(database_url) as accounts:
+    with with_actions(database_url) as actions:
+        accounts = AccountOperations(actions.operations)
         accounts.seals()  # else nothing need be asked for
         found, spec = accounts.find(client, carrier)
         limits = limits_in(spec, limit_texts) if limit_texts else None
         if not replace and accounts.store.all([found.id], [spec.key]):
             raise AccountRefusedError("has_account", client=found.named, carrier=spec.name)
         given = _read_credentials() if credentials else _ask_credentials(spec)
-        new = accounts.new(found.id, carrier, given, limits)
-        accounts.put_all([new], person(), replace=replace)
-        account = accounts.account(found, spec)
-    click.echo(f"{found.named} at {spec.name}: kept as account {account.id}. The next run asks with it.")
+        say(actions.set_account(found.id, carrier, given, limits, is_new=not replace))
     click.echo(f"To try it: {pasteable(f'recours accounts check {found.named} {spec.key}')}")
 
 

@@ -11,7 +11,6 @@ from recours.cli.operations import database_option, json_option, tell_json
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import PROOF_KINDS
 from recours.operations.evidence import ClaimEvidence, piece_json
-from recours.wiring.attach import content_of
 from recours.wiring.one_claim import evidence_of
 
 
@@ -49,7 +48,7 @@ def command(
     """
     with with_actions(database_url) as actions:
         result = actions.attach(
-            reference, content_of(file), file.name, kind=EvidenceKind(kind), signed_by=signed_by, at=_time(at)
+            reference, file, file.name, kind=EvidenceKind(kind), signed_by=signed_by, at=_time(at)
         )
         if not as_json:
             click.echo(harmless(result.sentence))

@@ -35,6 +35,17 @@ class CarrierCheck(ActionResult):
     outcome: Outcome | None = None
 
 
+@dataclass(frozen=True)
+class AccountResult(ActionResult):
+    """A client's account at a carrier, and what one call showed of it."""
+
+    client_id: Any = None
+    carrier: str = ""  # as people write it
+    accepted: bool | None = None  # by the carrier; None: it was not asked, or did not say
+    kind: ErrorKind | None = None  # of what is in the way; None: nothing is
+    error: str | None = None  # what the carrier said, or what kept it from being asked
+
+
 class CorrectRequestError(RecoursError):
     """What was asked for cannot be done as it was asked: correct it."""
 
@@ -57,6 +68,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "sample_number": "its sample number",
         "limits_changed": "{client} at {carrier}: limits {limits}.",
         "limits_default": "{client} at {carrier}: the carrier's limits.",
+        "account_kept": "The credentials of {client} at {carrier} are kept; the next run asks with them.",
         "account_removed": "{client} at {carrier}: removed. Its claims are asked with the house's account, if there is one.",
         "released": "{count} mails released: the next run sends them.",
         "released_one": "1 mail released: the next run sends it.",
@@ -85,6 +97,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "sample_number": "son numéro d'essai",
         "limits_changed": "{client} chez {carrier} : limites {limits}.",
         "limits_default": "{client} chez {carrier} : limites du transporteur.",
+        "account_kept": "Les identifiants de {client} chez {carrier} sont enregistrés ; la prochaine exécution les utilise.",
         "account_removed": "{client} chez {carrier} : compte supprimé. Ses réclamations passent par le compte de la maison, s'il existe.",
         "released": "{count} courriels libérés : la prochaine exécution les envoie.",
         "released_one": "1 courriel libéré : la prochaine exécution l'envoie.",

@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from recours.core.accounts import ServiceClient
 from recours.core.disputes import date_text
 from recours.core.document_flaws import flaw_in
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
 from recours.core.text import clean
-from recours.operations.accounts import CHECKED, OF_INSTALLATION, AccountCheck, AccountRefusedError
+from recours.operations.accounts import OF_INSTALLATION, AccountRefusedError
 from recours.operations.attach import REFUSED, Attached, NotAttachedError
 from recours.operations.evidence import ClaimEvidence, piece_text, source_name
 from recours.operations.labels import (
     CLOSINGS,
     KINDS,
-    check_error,
     error_of,
     evidence_text,
     reason_of,
@@ -94,18 +92,6 @@ class AttachResult:
     shows: str  # what can be read on it, as a phrase
     # How far all evidence of the claim carries its dispute: proves, partly, not, unknown; None: nobody says what is disputed.
     support: str | None = None
-
-
-@dataclass(frozen=True)
-class AccountResult:
-    """A client's account at a carrier, and what one call showed of it. `sentence` says it all for a person."""
-
-    client_id: Any
-    carrier: str  # as people write it
-    sentence: str
-    accepted: bool | None = None  # by the carrier; None: it was not asked, or did not say
-    kind: ErrorKind | None = None  # of what is in the way; None: nothing is
-    error: str | None = None  # what the carrier said, or what kept it from being asked
 
 
 class RecoursError(Exception):
@@ -258,7 +244,6 @@ ANSWERS: dict[str, dict[str, str]] = {
         "left": " No attempt was used up.",
         "attached": "{reference}: the proof of delivery is there, attached by hand. It shows: {shows}.",
         "beside": "{reference}: attached beside the proof of delivery that goes before it. It shows: {shows}.",
-        "account_kept": "The credentials of {client} at {carrier} are kept; the next run asks with them.",
         "settings": "recours cannot work with its settings; ask the operator. {faults}",
         "database": "The database cannot be used at the moment; nothing was changed. {fault}",
         "run": "The fetch could not be made; ask the operator. {fault}",
@@ -273,7 +258,6 @@ ANSWERS: dict[str, dict[str, str]] = {
         "left": " Aucune tentative n'a été comptée.",
         "attached": "{reference} : la preuve de livraison est là, jointe à la main. Ce qu'elle montre : {shows}.",
         "beside": "{reference} : jointe en complément de la preuve de livraison, qui reste la première. Ce qu'elle montre : {shows}.",
-        "account_kept": "Les identifiants de {client} chez {carrier} sont enregistrés ; la prochaine exécution les utilise.",
         "settings": "recours ne peut pas travailler avec ses réglages ; prévenez l'exploitant. « {faults} »",
         "database": "La base de données est inutilisable pour le moment ; rien n'a été modifié. « {fault} »",
         "run": "La recherche n'a pas pu se faire ; prévenez l'exploitant. « {fault} »",
@@ -460,19 +444,6 @@ class ResultSentences(Localized):
         return (TryAgainSoonError if refused.why == "changed" else CorrectFileError)(text)
 
     # ---------------------------------------------------------------- a client's account
-
-    def account(
-        self, client: ServiceClient, carrier: str, check: AccountCheck | None, *, is_new: bool
-    ) -> AccountResult:
-        """`check`: None: the carrier was not asked. `is_new`: credentials were just set."""
-        kept = self._say("account_kept", client=client.named, carrier=carrier) if is_new else ""
-        if check is None:
-            return AccountResult(client.id, carrier, kept)
-        checked = CHECKED[self.language][check.verdict]
-        said = check_error(self.language, check)
-        text = checked.format(client=client.named, carrier=carrier, error=said)
-        kind, error = (None, None) if check.is_accepted else (check.kind, said)
-        return AccountResult(client.id, carrier, f"{kept} {text}".strip(), check.is_accepted, kind, error)
 
     def account_refused(self, refused: AccountRefusedError) -> RecoursError:
         text = refused.sentences(self.language)

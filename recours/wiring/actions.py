@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from recours.carriers.registry import CATALOG
@@ -20,6 +21,7 @@ from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.database.corrections import ClaimCorrections
 from recours.database.engine import DatabaseError
+from recours.operations.accounts import CHECKED as CLIENT_CHECKED
 from recours.operations.accounts import (
     AccountRefusedError,
     account_check,
@@ -32,6 +34,7 @@ from recours.operations.actions import (
     LONGEST_WHY,
     MOST_CLAIMS,
     SENTENCES,
+    AccountResult,
     ActionResult,
     CarrierCheck,
     CorrectRequestError,
@@ -48,7 +51,7 @@ from recours.operations.reopen import why_not as why_not_reopen
 from recours.operations.results import AttachResult, ResultSentences
 from recours.runs.source import RefusedError, Unfit, can_be_reference
 from recours.wiring.account_operations import AccountOperations, check_carrier
-from recours.wiring.attach import attach_file
+from recours.wiring.attach import attach_file, content_of
 from recours.wiring.fetching import RequestedFetch
 from recours.wiring.mail_trials import MailNotSentError, MailTrials, mail_trials
 from recours.wiring.one_claim import evidence_of
@@ -175,17 +178,21 @@ class Actions:
     def attach(
         self,
         reference: str,
-        content: bytes,
+        content: bytes | Path,
         name: str,
         *,
         kind: EvidenceKind = EvidenceKind.LETTER,
         signed_by: str | None = None,
         at: date | None = None,
     ) -> AttachResult:
-        """Give a claim a proof that the person has. `name`: of the file; `at`: of the delivery, see `Attachment`."""
+        """Give a claim a proof that the person has. `name`: of the file, which is read if `content` is its path.
+
+        `at`: of the delivery, see `Attachment`.
+        """
         of = self.operations
         with self._told():
-            wanted = Attachment(reference, clean(name, 200), content, self.by, kind, signed_by, at)
+            read = content_of(content) if isinstance(content, Path) else content
+            wanted = Attachment(reference, clean(name, 200), read, self.by, kind, signed_by, at)
             done = attach_file(of, wanted)
             listed = of.records.find(reference)
             evidence = evidence_of(of, listed) if listed else ClaimEvidence()
@@ -277,22 +284,59 @@ class Actions:
                 raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
         return self._result(account.key, "account_removed", client=found.named, carrier=spec.name)
 
-    def check_account(self, client: str | int, carrier: str) -> ActionResult:
+    def set_account(
+        self,
+        client: str | int,
+        carrier: str,
+        credentials: Mapping[str, Any],
+        limits: Mapping[str, str] | None = None,
+        *,
+        is_new: bool = False,
+        check: bool = False,
+    ) -> AccountResult:
+        """Keep a client's credentials, sealed, in the place of those that it had; `is_new`: it must have none.
+
+        `limits`: None: as they are. `check`: try them, they are kept whatever the answer.
+        """
+        with self._told():
+            accounts = AccountOperations(self.operations)
+            new = accounts.new(client, carrier, credentials, limits)
+            accounts.put_all([new], self.by, replace=not is_new)
+            kept = self._say("account_kept", client=new.client.named, carrier=new.spec.name)
+            account = accounts.account(new.client, new.spec)
+            if check:
+                (result,) = self.check_accounts([account])
+                return replace(result, sentence=f"{kept} {result.sentence}")
+        return AccountResult(account.key, kept, client_id=new.client.id, carrier=new.spec.name)
+
+    def check_account(self, client: str | int, carrier: str) -> AccountResult:
         """Try a client's credentials with one real call, within limits and pauses."""
         with self._told():
             _, _, _, account = self._account(client, carrier)
             (result,) = self.check_accounts([account])
         return result
 
-    def check_accounts(self, chosen: Sequence[ClientAccount]) -> Iterator[ActionResult]:
+    def check_accounts(self, chosen: Sequence[ClientAccount]) -> Iterator[AccountResult]:
         """The same with each of these. A trouble of one costs the others nothing."""
         accounts = AccountOperations(self.operations)
         emails = accounts.store.emails([account.client_id for account in chosen])
         for account, checked in zip(chosen, accounts.check_all(chosen, self.by), strict=True):
             client = ServiceClient(account.client_id, emails.get(account.client_id, ""))
             carrier = CATALOG.name_of(account.carrier, account.carrier)
-            report = self._sentences.account(client, carrier, checked, is_new=False)
-            yield ActionResult(account.key, report.sentence, bool(checked.is_accepted))
+            error = check_error(self.language, checked)
+            is_fine = checked.is_accepted
+            yield AccountResult(
+                account.key,
+                CLIENT_CHECKED[self.language][checked.verdict].format(
+                    client=client.named, carrier=carrier, error=error
+                ),
+                is_done=bool(is_fine),
+                client_id=client.id,
+                carrier=carrier,
+                accepted=is_fine,
+                kind=None if is_fine else checked.kind,
+                error=None if is_fine else error,
+            )
 
     # ---------------------------------------------------------------- mails
 

@@ -126,7 +126,7 @@ def test_credentials_are_asked_for_without_echo_and_kept_sealed(
     person: Person, accounts: ClientAccounts
 ) -> None:
     printed = typed_on_terminal(person, {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": SECRET})
-    assert "shop1@example.com at Chronopost: kept as account 1." in printed
+    assert "The credentials of shop1@example.com at Chronopost are kept;" in printed
     assert SECRET not in printed
     assert GOOD not in printed
     (account,), (sealed,) = accounts.all(), accounts.sealed().values()
