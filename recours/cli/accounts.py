@@ -36,7 +36,7 @@ from recours.operations.accounts import (
     limits_in,
     limits_text,
 )
-from recours.operations.records import iso
+from recours.operations.status import account_json
 from recours.runs.summary import named_usage
 from recours.wiring.account_operations import AccountOperations
 
@@ -178,18 +178,11 @@ def list_(database_url: str | None, as_json: bool) -> None:
 
 def _as_json(one: ListedAccount) -> dict[str, Any]:
     account = one.account
-    return {
-        "account": account.id,
-        "client_id": account.client_id,
-        "client": one.client.email or None,
-        "carrier": account.carrier,
+    return account_json(one) | {
         "added_at": account.added_at.isoformat(),
         "added_by": account.added_by,
         "changed_at": account.changed_at.isoformat(),
         "limits": dict(account.limits) if account.limits is not None else None,
-        "health": one.health,
-        "why": one.why,
-        "until": iso(one.until),
     }
 
 

@@ -4,17 +4,14 @@ The facts are gathered here; `recours.operations.checks` assesses them.
 """
 
 import platform
-import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from zoneinfo import TZPATH
 
 import click
 
@@ -218,8 +215,7 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
             return
         database, schema = context.database()
     except DatabaseError as error:
-        sql = checks.granting(error.details) if error.details else ""
-        yield fault("database", str(error), sql or "see docs/connect.md")
+        yield _database_fault("database", error)
         return
     if context.settings.database_is_embedded:
         yield remark("database", f"none is set: the embedded one is used, {database.shown}", named)
@@ -232,8 +228,12 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
         if (operations := context.operations()) and context.overview():
             yield ok("claims", f"{operations.claims.count()} can be read")
     except DatabaseError as error:
-        sql = checks.granting(error.details) if error.details else ""
-        yield fault("claims", str(error), sql or "see docs/connect.md, Rights")
+        if all(right.need.optional for right in schema.missing_rights):  # else that says why
+            yield _database_fault("claims", error)
+
+
+def _database_fault(name: str, error: DatabaseError) -> CheckResult:
+    return fault(name, str(error), checks.granting(error.details) if error.details else "see docs/connect.md")
 
 
 def _schema(schema: Schema) -> CheckResult:
@@ -331,7 +331,6 @@ def _mail(context: CheckContext) -> Iterator[CheckResult]:
         _trouble_with_server(server) if server and not context.offline else None,
         mails.get(MailState.READY, 0),
     )
-    yield from checks.unreleased_mails(mails.get(MailState.HELD, 0))
     yield from checks.admin(context.settings.mail.admin, context.settings.mail.redirect)
 
 
@@ -432,13 +431,7 @@ def _clock(context: CheckContext) -> Iterator[CheckResult]:
         offset = None if database is None or database.is_sqlite else clock_offset(database)
     except DatabaseError:  # which has a result of its own
         pass
-    overview = context.known()
-    workers = overview.workers if overview else []
-    began = [run.started_at for worker in workers for run in (*worker.ahead[:1], *worker.runs[:1])]
-    yield checks.clock(offset, CLOCKS_AGREE, max(began, default=None), datetime.now(UTC), context.texts)
-    zone = context.settings.policy.zone
-    data = "the system's" if any(Path(path, zone.key).exists() for path in TZPATH) else "the package tzdata's"
-    yield ok("time zone data", f"{zone.key}: {data}")
+    yield checks.clock(offset, CLOCKS_AGREE, datetime.now(UTC), context.texts)
 
 
 def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
@@ -470,13 +463,13 @@ def _fleet(context: CheckContext) -> Iterator[CheckResult]:
     try:
         found = tables.look(database)
     except DatabaseError as error:
-        yield fault("fleet tables", str(error), "see docs/several-machines.md")
+        yield fault(checks.FLEET, str(error), "see docs/several-machines.md")
         return
     if not found.there:
         return
-    yield checks.fleet_extra(extra.problem(), extra.found_version(), extra.remedy())
-    yield checks.fleet_tables(found.missing)
-    yield checks.fleet_rights(found.missing_rights, found.granting)
+    if problem := extra.problem():
+        yield fault(checks.FLEET, problem, extra.remedy())
+    yield checks.fleet(extra.found_version(), found.missing, found.missing_rights, found.granting)
 
 
 def _programs() -> Iterator[CheckResult]:
@@ -486,13 +479,3 @@ def _programs() -> Iterator[CheckResult]:
         return
     own = CODE / ".venv"
     yield checks.python(platform.python_version(), here, str(own.resolve()) if own.is_dir() else None)
-    text = (CODE / "requirements.txt").read_text(encoding="utf-8")
-    # Those with a condition behind a semicolon are not for every machine.
-    pinned = dict(re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)[ ]*\\?$", text, re.MULTILINE))
-    found = {}
-    for name in pinned:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    yield checks.packages(pinned, found)

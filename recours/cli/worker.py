@@ -35,11 +35,10 @@ _CONNECTIONS = 4
 )
 @number_option("--max-retries", 1, 20, 4, "Retries before a claim gives up, 1 to 20.")
 @number_option("--port", 0, 65535, 9464, "Of /health, /ready and /metrics on 127.0.0.1; 0: none.")
-@click.option("--poll", is_flag=True, help="Ask for new jobs every two seconds instead of using LISTEN.")
 @database_option
 @click.option("-v", "--verbose", is_flag=True, help="Log each claim's calls and units of quota too.")
 def command(
-    *, concurrency: int, carriers: tuple[str, ...], max_retries: int, port: int, poll: bool,
+    *, concurrency: int, carriers: tuple[str, ...], max_retries: int, port: int,
     database_url: str | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Work until SIGTERM: fetch new claims as they come, retry failed ones when they are due. For PostgreSQL.
@@ -52,7 +51,7 @@ def command(
             raise click.BadParameter(CATALOG.no_such(name))
     settings = settings_for(database_url)
     with report_faults():
-        queue = open_queue(settings, listen=not poll)
+        queue = open_queue(settings)
         log = logs.set_up(log_file(settings, LOG_NAME), verbose=verbose)
     try:
         keys = [key for name in carriers for key in catalog_of(settings).keys_of(name)]

@@ -64,12 +64,12 @@ def fault_of(error: Exception) -> NoFleetError | QueueError:
     return QueueError(f"The job queue in the database cannot be reached: {reason}")
 
 
-def may_listen(conninfo: str, *, wanted: bool) -> bool:
+def may_listen(conninfo: str) -> bool:
     """Tell whether to LISTEN for jobs; if not, the log says once why. Raises psycopg.Error if the database is away."""
     with connected(conninfo) as connection:
-        if wanted and _notifications_arrive(connection, conninfo):
+        if _notifications_arrive(connection, conninfo):
             return True
-    _say_once("as a pooler hands each transaction to another session" if wanted else "as --poll was given")
+    _say_once()
     return False
 
 
@@ -82,5 +82,8 @@ def _notifications_arrive(listener: psycopg.Connection, conninfo: str) -> bool:
 
 
 @cache
-def _say_once(why: str) -> None:
-    log.warning(f"LISTEN is not used, {why}: a new job begins within two seconds instead of at once")
+def _say_once() -> None:
+    log.warning(
+        "LISTEN is not used, as a pooler hands each transaction to another session: a new job begins within two seconds "
+        "instead of at once"
+    )

@@ -5,8 +5,8 @@ from recours.fleet.jobs import JobQueue, NoFleetError
 from recours.settings.model import Settings
 
 
-def open_queue(settings: Settings, *, listen: bool = True) -> JobQueue:
-    """Connects nowhere yet. `listen`: hear of new jobs at once. Raises NoFleetError on SQLite, or without the extra."""
+def open_queue(settings: Settings) -> JobQueue:
+    """Connects nowhere yet. Raises NoFleetError on SQLite, or without the extra."""
     if settings.database_url.get_backend_name() == "sqlite":
         raise NoFleetError(
             "Long-lived workers and their job queue need PostgreSQL: set DATABASE_URL. On SQLite the two workers that cron "
@@ -18,4 +18,4 @@ def open_queue(settings: Settings, *, listen: bool = True) -> JobQueue:
         )
     from recours.fleet.procrastinate_queue import ProcrastinateQueue  # noqa: PLC0415 (an extra)
 
-    return ProcrastinateQueue(settings.database_url, listen=listen)
+    return ProcrastinateQueue(settings.database_url)

@@ -31,10 +31,9 @@ _POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due ever
 class ProcrastinateQueue:
     """See `JobQueue`. It has three connections at most, two of them to listen."""
 
-    def __init__(self, url: URL, *, listen: bool = True) -> None:
-        """Connects nowhere yet. `listen`: hear of new jobs at once, instead of asking for them every two seconds."""
+    def __init__(self, url: URL) -> None:
+        """Connects nowhere yet."""
         self._conninfo = conninfo_of(url)
-        self._listen = listen
 
     @staticmethod
     def schema() -> str:
@@ -49,7 +48,7 @@ class ProcrastinateQueue:
         for name in ("procrastinate", "psycopg.pool", "asyncio"):  # whose faults are logged here
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with _translated(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            listen = may_listen(self._conninfo, wanted=self._listen)
+            listen = may_listen(self._conninfo)
             usual = WorkerOptions(listen_notify=listen, fetch_job_polling_interval=_POLL_S)
             usual |= WorkerOptions(delete_jobs="always", install_signal_handlers=False)
             connector = PsycopgConnector(conninfo=self._conninfo, **POOL)

@@ -3,7 +3,7 @@
 Pure: the facts come in. `recours.cli.check` gathers them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -185,9 +185,7 @@ def granting(sql: Sequence[str]) -> str:
     return f"ask your administrator to run: {' '.join(sql)}"
 
 
-def clock(
-    offset: timedelta | None, agree: timedelta, last_run: datetime | None, now: datetime, texts: Localized
-) -> CheckResult:
+def clock(offset: timedelta | None, agree: timedelta, now: datetime, texts: Localized) -> CheckResult:
     """Whether clocks agree. `offset`: the database's minus this machine's; None: it has none of its own (SQLite).
 
     `agree`: clocks that are kept right differ by less.
@@ -196,12 +194,6 @@ def clock(
         apart = f"{abs(offset).total_seconds():.0f} s {'behind' if offset > timedelta(0) else 'ahead of'}"
         text = f"this machine's is {apart} the database's, by which runs go"
         return fault("clock", text, "check the time synchronisation (NTP) of both")
-    if last_run is not None and last_run - now > timedelta(minutes=1):
-        return fault(
-            "clock",
-            f"the last run began at {texts.minute(last_run)}, which is in the future: a clock was set back",
-            "check the time synchronisation (NTP) of this machine; docs/troubleshooting.md says how to delete such runs",
-        )
     agreed = "" if offset is None else ", and so says the database"
     return ok("clock", f"{texts.minute(now)} here{agreed}")
 
@@ -256,27 +248,20 @@ def _installed(worker: str, system: str, entries: Sequence[Entry], health: Healt
 # ---------------------------------------------------------------- the fleet
 
 
-def fleet_extra(problem: str | None, version: str | None, remedy: str) -> CheckResult:
-    """Whether the package of `recours worker` can be used. `problem`: why not; `remedy`: the command that installs it."""
-    name = "fleet extra"
-    return fault(name, problem, remedy) if problem else ok(name, f"Procrastinate {version}")
+FLEET = "fleet"
 
 
-def fleet_tables(missing: Sequence[str]) -> CheckResult:
-    """Whether Procrastinate's tables and functions are in the database."""
-    name = "fleet tables"
+def fleet(
+    version: str | None, missing: Sequence[str], missing_rights: Sequence[str], sql: Sequence[str]
+) -> CheckResult:
+    """Whether Procrastinate's tables and functions are in the database, and its user has the rights on them."""
     if missing:
         remedy = "recours init-db --fleet, as the owner of the database"
-        return fault(name, f"missing: {', '.join(missing)}; no fleet can work", remedy)
-    return ok(name, "all that Procrastinate needs")
-
-
-def fleet_rights(missing: Sequence[str], sql: Sequence[str]) -> CheckResult:
-    """Rights on Procrastinate's tables that the user of the database does not have."""
-    name = "fleet rights"
-    if missing:
-        return fault(name, f"missing: {', '.join(missing)}; no fleet can work", granting(sql))
-    return ok(name, "all that a worker of the fleet needs")
+        return fault(FLEET, f"missing tables: {', '.join(missing)}; no fleet can work", remedy)
+    if missing_rights:
+        text = f"missing rights: {', '.join(missing_rights)}; no fleet can work"
+        return fault(FLEET, text, granting(sql))
+    return ok(FLEET, f"Procrastinate {version or 'is not installed'}; its tables and rights are all there")
 
 
 def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> CheckResult:
@@ -308,12 +293,11 @@ def _runs(status: WorkerStatus, texts: Localized, *, installed: bool) -> CheckRe
 
 # Kinds of problems that have a check of their own, with what only this machine knows.
 _K = ProblemKind
-_CHECKED_APART = OF_WORKERS | {
+_CHECKED_APART = OF_WORKERS - {_K.CLOCK_AHEAD} | {
     _K.CREDENTIALS_REJECTED,
     _K.ACCOUNT_DENIED,
     _K.NOT_CONFIGURED,
     _K.NO_ACCOUNT,
-    _K.MAILS_HELD,
 }
 
 
@@ -343,15 +327,6 @@ def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> Che
     return ok("mail server", f"{server}: {tried}{mails}")
 
 
-def unreleased_mails(count: int) -> Iterator[CheckResult]:
-    if count:
-        yield fault(
-            "mails",
-            f"{plural(count, 'mail')} held by the send limit (RECOURS_MAIL_BRAKE)",
-            "recours mail release, if they are meant",
-        )
-
-
 def admin(address: str, redirect: str) -> Iterator[CheckResult]:
     """Whom the operator's mails go to, and whether mails go where they should."""
     if address:
@@ -372,22 +347,6 @@ def pings(host: str, trouble: str | None) -> CheckResult:
     if trouble is None:
         return ok("RECOURS_PING_URL", f"{host}: not tried (--offline)")
     return ok("RECOURS_PING_URL", f"{host} answers; the next run shows whether it knows the check")
-
-
-def packages(wanted: Mapping[str, str], found: Mapping[str, str]) -> CheckResult:
-    """The installed versions against the pinned ones."""
-    remedy = "in the project's folder: .venv/bin/python -m pip install --require-hashes -r requirements.txt"
-    missing = [f"{name} {version}" for name, version in wanted.items() if name not in found]
-    other = [
-        f"{name} is {found[name]} instead of {version}"
-        for name, version in wanted.items()
-        if found.get(name, version) != version
-    ]
-    if missing:
-        return fault("packages", f"missing: {', '.join(missing)}", remedy)
-    if other:
-        return remark("packages", "not those that were tested: " + ", ".join(other), remedy)
-    return ok("packages", f"all {len(wanted)} as pinned in requirements.txt")
 
 
 def python(version: str, prefix: str, venv: str | None) -> CheckResult:

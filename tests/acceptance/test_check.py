@@ -173,7 +173,6 @@ def test_a_system_that_is_well_needs_no_hand(checkout: Checkout, url: str, smtp:
     assert found["cron daemon"] == ("ok", "is running", None)
     assert found["runs of pod_retry_scheduler"][0] == "ok"
     assert found["permissions of .env"][0] == "ok"
-    assert found["packages"][0] == "ok"
 
 
 def test_a_fleet_is_looked_at_where_the_database_is_prepared_for_one(
@@ -187,7 +186,7 @@ def test_a_fleet_is_looked_at_where_the_database_is_prepared_for_one(
     found = checkout.found(DATABASE_URL=url.render_as_string(hide_password=False))
     kinds("postgresql").drop(url)
     fleet = {name: result[0] for name, result in found.items() if name.startswith("fleet")}
-    assert fleet == {"fleet extra": "ok", "fleet tables": "ok", "fleet rights": "ok"}
+    assert fleet == {"fleet": "ok"}
 
 
 def test_what_does_not_work_is_told_with_what_to_do(
@@ -352,7 +351,7 @@ def test_one_fault_hides_no_other_look(checkout: Checkout, case: str) -> None:
     environment, status, sentence = BAD[case]
     done = checkout.check(**environment)
     assert (done.returncode, sentence in done.stdout) == (status, True), done.stdout
-    for look in ("settings:", "schedule of pod_fetch_worker:", "Python:", "packages:"):
+    for look in ("settings:", "schedule of pod_fetch_worker:", "Python:"):
         assert f"  {look}" in done.stdout, done.stdout
 
 

@@ -151,14 +151,13 @@ def test_without_the_extra_it_says_how_to_install_it(
         recours.defer_fetch("CLM-00000")
 
 
-@pytest.mark.parametrize("options", [[], ["--poll"]])
 def test_without_the_tables_of_the_job_queue_it_ends_and_says_what_makes_them(
-    kinds: Callable[[str], Kind], place: Place, tmp_path: Path, options: list[str]
+    kinds: Callable[[str], Kind], place: Place, tmp_path: Path
 ) -> None:
     kind = kinds("postgresql")
     url = kind.ready(tmp_path)
     given = place.settings | {"DATABASE_URL": url.render_as_string(hide_password=False)}
-    done = commands.recours("worker", "--port", "0", *options, environment=given)
+    done = commands.recours("worker", "--port", "0", environment=given)
     assert done.returncode == 1, done
     assert "Ready" not in done.stderr
     assert "The job queue has no tables: run 'recours init-db --fleet'." in done.stderr

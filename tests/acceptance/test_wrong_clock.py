@@ -111,7 +111,7 @@ def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(service: Servi
     assert "1 run of pod_retry_scheduler began in the future (6 May 2036, 07:08 UTC)" in shown
     assert "NEVER RAN" in shown
     checked = person.types("check", **LOCAL)
-    assert "the last run began at 6 May 2036, 07:08 UTC, which is in the future" in checked.stdout
+    assert "fault   clock ahead: 1 run of pod_retry_scheduler began in the future" in checked.stdout
 
 
 def test_the_log_speaks_of_a_gap_all_the_same(service: Service, caplog: pytest.LogCaptureFixture) -> None:

@@ -331,15 +331,7 @@ def test_check_finds_a_fault_wherever_the_verdict_names_a_problem(overview: Over
         )
         for one in overview.carriers
     ]
-    held = list(checks.unreleased_mails(sum(p.count for p in found.problems if p.kind is K.MAILS_HELD)))
-    clock = checks.clock(
-        None,
-        timedelta(0),
-        max((run.started_at for run in overview.workers[0].ahead), default=None),
-        NOW,
-        Localized("en"),
-    )
-    lines = [clock, *of_worker[1:], *of_carriers, *held, *checks.problems(found, WORDS["en"])]
+    lines = [*of_worker[1:], *of_carriers, *checks.problems(found, WORDS["en"])]
     faults = [line for line in lines if line.state is CheckState.FAULT]
     assert len(faults) == len(found.problems)
 
