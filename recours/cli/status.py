@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +15,6 @@ from recours.cli.operations import (
     unknown_claim,
     with_operations,
 )
-from recours.core.accounts import HOUSE
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.mail import LANGUAGES, MailState
@@ -23,14 +23,14 @@ from recours.core.text import clean, plural
 from recours.installation import pasteable
 from recours.operations.accounts import AccountHealth
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
-from recours.operations.explain import Explanation, account_text
-from recours.operations.labels import change_text, said_or_quoted
+from recours.operations.explain import Explanation
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
-from recours.operations.records import Message, PastAttempt
 from recours.operations.status import Health, Overview, Rate
-from recours.runs.ports import ATTACHED
 from recours.wiring.one_claim import explanation_of
+
+if TYPE_CHECKING:
+    from recours.dashboard.texts import PageTexts
 
 _RUNS_SHOWN = 3
 _KINDS_SHOWN = 8
@@ -215,10 +215,10 @@ def why_command(
     if as_json:
         tell_json(explanation.as_json())
     else:
-        _show_explanation(explanation, language, max_retries)
+        _show_explanation(explanation, operations.catalog, language, max_retries)
 
 
-def _show_explanation(explanation: Explanation, language: str, max_retries: int) -> None:
+def _show_explanation(explanation: Explanation, catalog: Catalog, language: str, max_retries: int) -> None:
     from recours.dashboard.texts import PageTexts  # noqa: PLC0415 (no other command has the page's texts)
 
     def say(sentence: str, indent: str = "") -> None:
@@ -239,28 +239,24 @@ def _show_explanation(explanation: Explanation, language: str, max_retries: int)
         say(f"{texts('who_can_act')}{colon}{texts.actor(status.actor)}")
     for sentence in explanation.advice:
         say(sentence, "  ")
-    _show_history(explanation, language)
-
-
-def _show_history(explanation: Explanation, language: str) -> None:
-    state = explanation.claim.state
-    if explanation.facts.attempts:
-        rows = [_attempt(attempt, explanation, language) for attempt in explanation.facts.attempts]
-        show(Table("Attempts", ("When", "What", "Number", "Outcome", "Answer"), rows))
-    elif state.retries_used or state.asked:
-        click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
-    else:
-        click.echo("No attempts recorded yet.")
+    _show_history(explanation, texts, catalog)
     _show_evidence(explanation.facts.evidence, language)
-    if explanation.facts.changes:
-        rows = [
-            (shown(change.at, explanation.zone), change_text(language, change), change.by)
-            for change in explanation.facts.changes
-        ]
-        show(Table("Changes", ("When", "What", "By"), rows))
-    if explanation.facts.messages:
-        rows = [_message(message, explanation.zone) for message in explanation.facts.messages]
-        show(Table("Mails", ("When", "What", "To", "How"), rows))
+
+
+def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog) -> None:
+    from recours.dashboard.history import History  # noqa: PLC0415 (as above)
+
+    facts, state = explanation.facts, explanation.claim.state
+    if not facts.attempts and (state.retries_used or state.asked):
+        click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
+    found = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)
+    each = sorted((one for entry in found for one in entry.parts or (entry,)), key=lambda one: one.at)
+    rows = [
+        (shown(one.at, explanation.zone), one.title, " · ".join(filter(None, (*one.lines, one.by))))
+        for one in each
+    ]
+    if rows:
+        show(Table(texts("history"), ("When", "What", "Details"), rows))
 
 
 def _show_evidence(evidence: ClaimEvidence, language: str) -> None:
@@ -278,35 +274,3 @@ def _show_evidence(evidence: ClaimEvidence, language: str) -> None:
         show(Table("Evidence", ("Kind", "What it shows", "Source", "Path", "SHA-256"), rows))
     if text := evidence.verdict_text(language):
         click.echo(harmless(text))
-
-
-def _attempt(attempt: PastAttempt, explanation: Explanation, language: str) -> tuple[str, ...]:
-    what = "fetch" if attempt.retry == 0 else f"retry {attempt.retry}"
-    if attempt.outcome == ATTACHED:
-        what = "by hand"
-    elif attempt.is_last:
-        what = "last attempt"
-    if explanation.account and attempt.was_asked:
-        what += f", {account_text(attempt.account or HOUSE, explanation.facts.client)}"
-    status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
-    unused = "" if attempt.used or attempt.outcome in ("success", ATTACHED) else "; no attempt was used up"
-    if attempt.message:
-        answer = said_or_quoted(language, attempt.said, None, attempt.message)
-    else:
-        answer = f"POD: {attempt.document_path}" if attempt.document_path else ""
-    kind = attempt.kind or attempt.outcome
-    return (
-        shown(attempt.started_at, explanation.zone),
-        what,
-        attempt.number,
-        kind,
-        f"{answer}{status}{unused}",
-    )
-
-
-def _message(message: Message, zone: tzinfo) -> tuple[str, ...]:
-    how = "not told yet" if message.told is None else message.told
-    if message.told is not None and message.mail_state:
-        when = f" {shown(message.ended_at, zone)}" if message.ended_at else ""
-        how = f"mail to {message.recipient}: {message.mail_state}{when}"
-    return (shown(message.written_at, zone), message.event, message.audience, how)

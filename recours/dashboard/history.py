@@ -102,6 +102,8 @@ class History:
             yield texts("own_account")
         if attempt.number:
             yield clean(attempt.number, 60)
+        if attempt.outcome == "left" and attempt.kind:
+            yield texts("outcome_left")
         if attempt.outcome != ATTACHED:
             seconds = self.texts.number(attempt.duration_s, 1)
             yield texts.counted("calls", attempt.calls, seconds=seconds)

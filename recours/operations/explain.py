@@ -54,7 +54,6 @@ class Explanation:
     status: ClaimStatus
     notes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
-    account: str = ""  # whose account serves it, for people; "": no client has an account of its own
     zone: tzinfo = UTC  # of the times in it for people
 
     @property
@@ -98,7 +97,7 @@ class Explanation:
             "attempts": [attempt_json(attempt) for attempt in self.facts.attempts],
             "messages": [message_json(message) for message in self.facts.messages],
             "changes": [vars(change) | {"at": change.at.isoformat()} for change in self.facts.changes],
-            **({"account": claim.account_key or None} if self.account else {}),
+            **({"account": claim.account_key or None} if self.facts.client else {}),
         }
 
 
@@ -188,14 +187,8 @@ def explain(
         status=status,
         notes=tuple(notes),
         advice=advice(language, claim, where, carrier, facts.client),
-        account=account_text(claim.account, facts.client) if facts.client else "",
         zone=policy.zone,
     )
-
-
-def account_text(number: int, client: str) -> str:
-    """Whose account that is, of two that serve a client's claims."""
-    return f"the account of {client}" if number else "the house's account"
 
 
 def _notes(claim: Claim, where: Position, facts: Facts, catalog: Catalog, now: datetime) -> Iterator[str]:

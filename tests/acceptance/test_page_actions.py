@@ -109,7 +109,7 @@ def test_claims_are_excluded_with_a_reason_and_brought_back(
         (2, "excluded", WHO, {"why": "settled by phone"}),
         (2, "enrolled", WHO, {}),
     ]
-    assert "excluded: 'settled by phone'" in person.does("why", "CLM-0001")
+    assert "Excluded: 'settled by phone'" in person.does("why", "CLM-0001")
 
 
 def test_one_claim_that_changes_at_this_moment_costs_the_others_nothing(

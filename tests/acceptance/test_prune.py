@@ -162,7 +162,7 @@ def test_evidence_that_no_attempt_names_goes_too(service: Service, person: Perso
 
 
 def test_why_does_not_take_what_was_deleted_for_what_never_was(years: Service, person: Person) -> None:
-    assert "Attempts\n" in person.does("why", "CLM-0001")
+    assert "History\n" in person.does("why", "CLM-0001")
     person.does("prune", *OLDER, "--yes")
     said = person.does("why", "CLM-0001").splitlines()
     assert "Its attempts are no longer on record: 'recours prune' deletes old ones." in said

@@ -293,7 +293,7 @@ def test_every_claim_stands_in_one_place_for_all(world: World, capsys: pytest.Ca
         told = datetime.fromisoformat(why["next_try"]) if why["next_try"] else None
         assert (why["where"], is_about(told, next_at)) == (case.standing, True), (where, why)
         assert why["who_can_act"] == expected_actor(state, stage), (where, why)
-        _show_explanation(found, "en", 4)
+        _show_explanation(found, world.operations.catalog, "en", 4)
         status = recours.claim_status(name)
         assert f"\n  {status.sentence}\n" in capsys.readouterr().out, where
         assert status.stage == case.standing, where
