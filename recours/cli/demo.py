@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import default
 from itertools import cycle, islice
 from logging.handlers import BufferingHandler
 from pathlib import Path
@@ -91,8 +89,6 @@ def command() -> None:
         try:
             _five_days(settings, opened, clock)
             _show_stories(opened)
-            _show_carriers(opened)
-            _show_mails(post)
         finally:
             opened.database.close()
             log.close()
@@ -193,7 +189,6 @@ _COUNTS = {
 }
 _NEWS = ("✅ SUCCESS", "❌ FAILED", "⏭️ SKIPPED", "🛑 FINAL", "⚠️")
 _OF_THE_SUMMARY = re.compile(r"\S+ [\w ()]+: \d+$")
-_MAILS_SHOWN = 8
 _MOST_SHOWN = 5  # lines of one kind in one hour: the log has them all
 
 
@@ -235,28 +230,6 @@ def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
     ).fetchone()
     end = f"   [{retries} retries, {stage}]" if status != "success" else ""
     return " → ".join(attempts) + end
-
-
-def _show_carriers(opened: Opened) -> None:
-    click.echo("\nCarrier by carrier:\n")
-    query = """
-        SELECT pod_carrier_key, count(*), sum(pod_fetch_status = 'success'),
-            (SELECT sum(calls) FROM recours_attempts WHERE carrier = pod_carrier_key)
-        FROM claims GROUP BY 1 ORDER BY 1
-    """
-    with closing(sqlite3.connect(opened.database.path or "")) as connection:
-        for key, claims, fetched, calls in connection.execute(query):
-            name = CATALOG.name_of(key)
-            click.echo(f"  {name:<14}  {claims:>2} claims, {fetched:>2} PODs, {calls:>3} calls")
-
-
-def _show_mails(post: MailSandbox) -> None:
-    files = post.files
-    click.echo(f"\nMails, which nobody gets ({len(files)}; the last of them):\n")
-    for path in files[-_MAILS_SHOWN:]:
-        message = message_from_bytes(path.read_bytes(), policy=default)
-        sent = f"{message['Date'].datetime:%d %b %H:%M} UTC"
-        click.echo(f"  {path.name}  {sent}  {message['To']}: {message['Subject']}")
 
 
 # ---------------------------------------------------------------- the simulated carriers by themselves

