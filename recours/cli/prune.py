@@ -19,9 +19,8 @@ from recours.cli.operations import (
     yes_option,
 )
 from recours.core.text import plural
-from recours.database.pruning import DatabasePast
+from recours.database.pruning import DatabasePast, Pruned, PruneForecast, prune
 from recours.documents.store import erase
-from recours.operations.prune import Pruned, PruneForecast, prune
 from recours.operations.records import iso
 from recours.wiring.custody import write_manifests
 from recours.wiring.operations import Operations

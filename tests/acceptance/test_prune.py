@@ -13,9 +13,8 @@ import pytest
 from sqlalchemy import make_url
 
 from recours.database.engine import Database
-from recours.database.pruning import DatabasePast
+from recours.database.pruning import DatabasePast, OldAttempt, Part, Pruned, prune
 from recours.documents.store import erase
-from recours.operations.prune import OldAttempt, Part, Pruned, prune
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Scenario
 from tests.acceptance.person import Person

@@ -16,10 +16,9 @@ from recours.core.outcome import Failure, Retrieved, StoredDocument
 from recours.database.engine import Database
 from recours.database.enrolment import GivenUpClaims
 from recours.database.evidence import add_evidence, evidence_rows, forget_refused
-from recours.database.pruning import DatabasePast
+from recours.database.pruning import DatabasePast, prune
 from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
-from recours.operations.prune import prune
 from recours.operations.records import KeptEvidence
 from recours.runs.ports import ATTACHED, Attempt
 from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit, rows
