@@ -5,7 +5,7 @@ They work in the caller's process with the settings of this checkout, and put no
 no log handler beyond the call.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
@@ -27,12 +27,11 @@ from recours.operations.results import (
     ResultSentences,
 )
 from recours.runs.source import RefusedClaim, Unfit, can_be_reference, unknown_claim
-from recours.runs.worker import Worker
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.actions import Actions
-from recours.wiring.fetching import fetch_claims as fetch_by_run
+from recours.wiring.fetching import fetch_claims
 from recours.wiring.one_claim import status_of
 from recours.wiring.operations import open_operations
 
@@ -47,26 +46,11 @@ def fetch_claim(reference: str, *, by: str = "", language: str | None = None) ->
     Raises CorrectReferenceError, TryAgainSoonError, ShowExistingPODError, NotWantedError, TryLaterError,
     AskOperatorError: each a RecoursError whose text is a sentence for a person.
     """
-    outcome = fetch_claims([reference], by=by, language=language)[0]
+    with _told(language) as (settings, sentences):
+        (outcome,) = fetch_claims(settings, sentences, [reference], by=clean(by, LONGEST_NAME))
     if isinstance(outcome, RecoursError):
         raise outcome
     return outcome
-
-
-def fetch_claims(
-    references: Sequence[str],
-    *,
-    by: str = "",
-    language: str | None = None,
-    begun: Callable[[Worker], None] = lambda _worker: None,
-) -> list[FetchResult | RecoursError]:
-    """The same for several claims in one run; in their order, and for those that cannot be fetched, why not.
-
-    `begun` is called with the worker before it runs: its `stats` grow meanwhile, and it can be stopped. Raises what concerns
-    all of them: TryLaterError, AskOperatorError.
-    """
-    with _told(language) as (settings, sentences):
-        return fetch_by_run(settings, sentences, references, by=clean(by, LONGEST_NAME), begun=begun)
 
 
 def defer_fetch(reference: str, *, language: str | None = None) -> None:

@@ -33,18 +33,6 @@ def test(database_url: str | None, address: str) -> None:
         say(actions.send_test_mail(address))
 
 
-@command.command("report")
-@click.argument("address", required=False)
-@click.pass_obj
-def report(database_url: str | None, address: str | None) -> None:
-    """Send the weekly report now, to ADDRESS or ADMIN_EMAIL. The one that is sent on Mondays comes all the same."""
-    with with_actions(database_url) as actions:
-        mail = actions.operations.settings.mail
-        if not (address or mail.admin):
-            raise click.BadParameter("it is needed: no ADMIN_EMAIL is set", param_hint="ADDRESS")
-        say(actions.send_report(address or mail.admin, mail.language))
-
-
 @command.command("preview")
 @click.argument("kind", type=click.Choice([kind.value for kind in MailKind]))
 @click.option("--language", type=click.Choice(LANGUAGES), help="Instead of the configured one.")

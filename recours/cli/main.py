@@ -31,7 +31,7 @@ _COMMANDS = {
     "demo": ("demo", "Five simulated days of the scheduler on made-up claims and ten simulated carriers."),
     "enroll": ("enroll", "Have recours work on claims that nobody has enrolled yet, or that were excluded."),
     "exclude": ("enroll", "Take claims out of all work, with the reason."),
-    "export": ("export", "Claims, attempts or evidence as CSV or JSON."),
+    "export": ("export", "Claims as CSV or JSON."),
     "fetch": (
         "workers",
         "Fetch the PODs of new claims: the worker of every 30 minutes (scripts/pod_fetch_worker.py).",

@@ -40,7 +40,6 @@ class ActionKind(StrEnum):
     REMOVED = "removed"
     RELEASED = "released"  # mails that were held
     TESTED = "tested"  # the mail server, by one mail
-    REPORTED = "reported"  # the weekly report was sent beside the one of Monday
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,6 @@ DONE: Mapping[str, View] = {
     "/accounts/remove": carriers.remove_account,
     "/mails/release": mails.release,
     "/mails/test": mails.send_test,
-    "/mails/report": mails.send_report,
 }
 
 

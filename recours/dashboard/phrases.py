@@ -525,7 +525,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
         "A preview with a made-up claim: nothing is sent.",
         "Un aperçu avec une réclamation inventée : rien n'est envoyé.",
     ),
-    "report_send": ("Send the report now", "Envoyer le rapport maintenant"),
     "mail_test_title": ("Try the mail server", "Essayer le serveur de courriel"),
     "mail_test": ("Send a test mail", "Envoyer un courriel d'essai"),
     "mails_back": ("All mails", "Tous les courriels"),

@@ -77,7 +77,6 @@ SENTENCES: dict[str, dict[str, str]] = {
         "no_mail_server": "No mail server is set: SMTP_HOST, or smtp_host in the table system_settings.",
         "mail_not_sent": "Not sent: {error}.",
         "mail_sent": "E-mail to {address} accepted by {server} (from {sender}, {security}).",
-        "mail_redirected": "E-mail to {address} instead of {recipient} (RECOURS_MAIL_REDIRECT) accepted by {server} (from {sender}, {security}).",
         "no_encryption": "no encryption",
     },
     "fr": {
@@ -106,7 +105,6 @@ SENTENCES: dict[str, dict[str, str]] = {
         "no_mail_server": "Aucun serveur de courriel n'est réglé : SMTP_HOST, ou smtp_host dans la table system_settings.",
         "mail_not_sent": "Pas envoyé. Réponse du serveur de courriel : « {error} ».",
         "mail_sent": "Courriel pour {address} accepté par {server} (de {sender}, {security}).",
-        "mail_redirected": "Courriel pour {address}, au lieu de {recipient} (RECOURS_MAIL_REDIRECT), accepté par {server} (de {sender}, {security}).",
         "no_encryption": "sans chiffrement",
     },
 }

@@ -53,7 +53,7 @@ from recours.runs.source import RefusedError, Unfit, can_be_reference
 from recours.wiring.account_operations import AccountOperations, check_carrier
 from recours.wiring.attach import attach_file, content_of
 from recours.wiring.fetching import RequestedFetch
-from recours.wiring.mail_trials import MailNotSentError, MailTrials, mail_trials
+from recours.wiring.mail_trials import MailNotSentError, mail_trials
 from recours.wiring.one_claim import evidence_of
 from recours.wiring.operations import Operations
 
@@ -350,27 +350,15 @@ class Actions:
 
     def send_test_mail(self, address: str) -> ActionResult:
         """Send one mail to this address, and say what the mail server answered."""
-        recipient = self._address(address)
+        recipient = address.strip()
+        if not is_address(recipient):
+            raise CorrectRequestError(self._say("no_address", text=clean(recipient, 100)))
         with self._told():
-            return self._sent(lambda trials: trials.send_test(recipient))
-
-    def send_report(self, address: str, language: str) -> ActionResult:
-        """Send the report of the last week that is over, in this language."""
-        recipient = self._address(address)
-        with self._told():
-            return self._sent(lambda trials: trials.send_report(recipient, language))
-
-    def _address(self, text: str) -> str:
-        text = text.strip()
-        if not is_address(text):
-            raise CorrectRequestError(SENTENCES[self.language]["no_address"].format(text=clean(text, 100)))
-        return text
-
-    def _sent(self, send: Callable[[MailTrials], str]) -> ActionResult:
-        try:
-            return ActionResult(MAILS, send(mail_trials(self.operations, self.by, self.language)))
-        except MailNotSentError as error:
-            return self._result(MAILS, "mail_not_sent", is_done=False, error=clean(error, 500))
+            try:
+                trials = mail_trials(self.operations, self.by, self.language)
+                return ActionResult(MAILS, trials.send_test(recipient))
+            except MailNotSentError as error:
+                return self._result(MAILS, "mail_not_sent", is_done=False, error=clean(error, 500))
 
     # ---------------------------------------------------------------- what all share
 

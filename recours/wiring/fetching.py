@@ -36,7 +36,8 @@ def fetch_claims(
 ) -> list[FetchResult | RecoursError]:
     """Fetch these claims in one run: how each ended, in their order, or why it cannot be fetched.
 
-    `by`: the person who asks; `begun`: see `recours.api`. Raises RunError for what concerns all of them.
+    `by`: the person who asks. `begun` is called with the worker before it runs: its `stats` grow meanwhile, and it can be
+    stopped. Raises RunError for what concerns all of them.
     """
     with lines_to(log_file(settings, PODRetryScheduler.name)):
         opened = open_database(settings)

@@ -71,55 +71,32 @@ class MailTrials:
 
         Raises CorrectRequestError without a mail server, MailNotSentError.
         """
-        from recours.notifications.render import Rendered  # noqa: PLC0415 (loaded with the first mail)
-
-        mail = Rendered("recours: test", _TEST, f"<p>{_TEST}</p>")
-        details = {"to": recipient}
-        try:
-            sent, _ = self._send(MailKind.OPERATOR_SUMMARY, mail, recipient)
-        except MailNotSentError as error:
-            self._note(ActionKind.TESTED, details | {"error": clean(error, 300)})
-            raise
-        self._note(ActionKind.TESTED, details)
-        return sent
-
-    def send_report(self, recipient: str, language: str) -> str:
-        """Send the report now, in this language. Otherwise like `send_test`."""
-        report = self.example(MailKind.WEEKLY_REPORT, language)
-        redirect = self.operations.settings.mail.redirect
-        sent, address = self._send(MailKind.WEEKLY_REPORT, report, recipient, redirect)
-        self._note(ActionKind.REPORTED, {"to": address})
-        return sent
-
-    def _send(self, kind: MailKind, mail: "Rendered", recipient: str, redirect: str = "") -> tuple[str, str]:
-        """What the server answered, as a sentence, and where the mail went: to `redirect`, if that is set."""
         from recours.notifications import smtp  # noqa: PLC0415 (loaded with the first mail)
         from recours.notifications.sender import Envelope, message_of  # noqa: PLC0415 (as above)
 
-        sentences, server, address = SENTENCES[self.language], self.service.server(), redirect or recipient
+        sentences, server, now = SENTENCES[self.language], self.service.server(), self.service.clock.now()
         if server is None:
             raise CorrectRequestError(sentences["no_mail_server"])
-        message_id, now = f"<{uuid.uuid4().hex}@recours.invalid>", self.service.clock.now()
-        outgoing = OutgoingMail(
-            0, message_id, kind, None, recipient, mail.subject, mail.plain, mail.html, now, ()
-        )
-        envelope = Envelope(server.sender, self.operations.settings.mail.reply_to, redirect)
+        message_id, kind = f"<{uuid.uuid4().hex}@recours.invalid>", MailKind.OPERATOR_SUMMARY
+        html = f"<p>{_TEST}</p>"
+        mail = OutgoingMail(0, message_id, kind, None, recipient, "recours: test", _TEST, html, now, ())
+        envelope = Envelope(server.sender, self.operations.settings.mail.reply_to, "")
         try:
             with smtp.SmtpConnection(server) as connection:
-                connection.send(address, message_of(outgoing, address, envelope), lambda: True)
+                connection.send(recipient, message_of(mail, recipient, envelope), lambda: True)
         except (smtp.MailServerError, smtp.MailRefusedError, smtp.OutcomeUnknownError) as error:
+            self._note({"to": recipient, "error": clean(error, 300)})
             raise MailNotSentError(str(error)) from error
-        sentence = sentences["mail_sent" if address == recipient else "mail_redirected"].format(
-            address=address,
-            recipient=recipient,
+        self._note({"to": recipient})
+        return sentences["mail_sent"].format(
+            address=recipient,
             server=f"{server.host}:{server.port}",
             sender=server.sender,
             security=sentences["no_encryption"] if server.security == "none" else server.security,
         )
-        return sentence, address
 
-    def _note(self, what: ActionKind, details: Mapping[str, Any]) -> None:
-        action = OperatorAction(what, MAILS, self.by, details)
+    def _note(self, details: Mapping[str, str]) -> None:
+        action = OperatorAction(ActionKind.TESTED, MAILS, self.by, details)
         ActionLog(self.operations.database).note(action, self.service.clock.now())
 
 

@@ -82,7 +82,6 @@ def preview(visit: Visit) -> Response:
         language=language,
         mail=asdict(mail) | {"language": language},
         is_report=kind is MailKind.WEEKLY_REPORT,
-        admin=visit.settings.mail.admin,
         languages=LANGUAGES,
     )
 
@@ -102,10 +101,3 @@ def _asked(visit: Visit) -> tuple[MailKind, str]:
 def send_test(visit: Visit) -> Response:
     address = str(visit.form.get("address", ""))
     return visit.back(done_in_background(visit, lambda actions: actions.send_test_mail(address)))
-
-
-def send_report(visit: Visit) -> Response:
-    address, language = (str(visit.form.get(name, "")) for name in ("address", "language"))
-    if language not in LANGUAGES:
-        raise HTTPException(HTTP_404_NOT_FOUND)
-    return visit.back(done_in_background(visit, lambda actions: actions.send_report(address, language)))

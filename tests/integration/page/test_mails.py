@@ -164,16 +164,6 @@ def test_a_test_mail_is_sent(
     assert "Not sent: the server refuses the recipient: 550 no <b>such</b> user." in refused
 
 
-def test_the_report_is_sent_at_any_time(
-    page: PageClient, database: Database, environment: dict[str, str], smtp: MailServer
-) -> None:
-    environment |= smtp.settings | {"RECOURS_LANGUAGE": "fr"}
-    told = done(page, "/mails/report", address="boss@shop.example", language="en")
-    assert "Courriel pour boss@shop.example accepté par 127.0.0.1" in told
-    ((recipient, sent),) = smtp.taken
-    assert (recipient, sent["Subject"][:18]) == ("boss@shop.example", "Proofs of delivery")
-
-
 @pytest.mark.parametrize(
     ("address", "says"),
     [
@@ -186,8 +176,7 @@ def test_the_report_is_sent_at_any_time(
 def test_what_cannot_be_sent_gets_a_sentence(
     page: PageClient, database: Database, address: str, says: str
 ) -> None:
-    for path in ("/mails/test", "/mails/report"):
-        assert says in done(page, path, address=address, language="fr")
+    assert says in done(page, "/mails/test", address=address)
 
 
 def test_a_viewer_may_look_but_sends_nothing(
@@ -199,8 +188,7 @@ def test_a_viewer_may_look_but_sends_nothing(
         shown = page.get(path, X_User="zoe")
         assert shown.status == 200
         assert 'action="/mails/' not in shown.html
-    for path in ("/mails/test", "/mails/report"):
-        assert page.post(path, {"address": "me@shop.example"}, X_User="zoe").status == 403
+    assert page.post("/mails/test", {"address": "me@shop.example"}, X_User="zoe").status == 403
 
 
 def done(page: PageClient, path: str, **fields: str) -> str:
