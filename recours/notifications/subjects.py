@@ -8,6 +8,7 @@ from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.text import Texts, clean
+from recours.operations.labels import KINDS
 
 _LONGEST = 150
 _LONGEST_NAME, _LONGEST_REFERENCE = 30, 40
@@ -44,9 +45,11 @@ def _for_operator(
         if is_listed_with_others(event):
             of_clients.setdefault(carrier_of(event.carrier), []).append(event)
             continue
-        kind = kind_of(event)
-        what: str = "parcels_denied" if kind is ErrorKind.ACCESS_DENIED else kind or "account_fault"
-        yield say(what, carrier=_carrier(event, catalog)) + _blocked([event], say, blocked)
+        if kind_of(event) is ErrorKind.ACCESS_DENIED:
+            what = say("parcels_denied", carrier=_carrier(event, catalog))
+        else:
+            what = _reason(event, "account_fault", say, catalog)
+        yield what + _blocked([event], say, blocked)
     for carrier, faults in of_clients.items():
         named = clean(catalog.name_of(carrier, carrier), _LONGEST_NAME)
         yield say.counted("accounts_of_clients", len(faults), carrier=named) + _blocked(faults, say, blocked)
@@ -64,10 +67,22 @@ def _rank(event: OutboxEvent) -> tuple[int, int]:
 def _ended(told: Sequence[OutboxEvent], concerned: str, say: Texts, catalog: Catalog) -> str:
     """Claims without a proof, with the reason if they have one in common."""
     reasons = {(kind_of(event), event.carrier, not event.number) for event in told}
-    ((kind, _, is_unnumbered),) = reasons if len(reasons) == 1 else {(None, "", False)}
-    reason = "no_number" if kind is ErrorKind.INVALID_TRACKING and is_unnumbered else kind or "other"
-    named = say(reason, carrier=_carrier(told[0], catalog))
+    kind, _, is_unnumbered = next(iter(reasons))
+    if len(reasons) > 1:
+        named = say("other")
+    elif kind is ErrorKind.INVALID_TRACKING and is_unnumbered:
+        named = say("no_number")
+    else:
+        named = _reason(told[0], "other", say, catalog)
     return named + say.counted(concerned, len(told), reference=_reference(told[0]))
+
+
+def _reason(event: OutboxEvent, otherwise: str, say: Texts, catalog: Catalog) -> str:
+    """The kind of its error, as the page names it; of none, the text of the key `otherwise`."""
+    carrier, kind = _carrier(event, catalog), kind_of(event)
+    if kind is None:
+        return say(otherwise, carrier=carrier)
+    return say("reason", carrier=carrier, kind=KINDS[say.language][kind])
 
 
 def _blocked(told: Sequence[OutboxEvent], say: Texts, blocked: Mapping[str, int]) -> str:
@@ -83,28 +98,10 @@ def _reference(event: OutboxEvent) -> str:
     return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
 
 
-_K = ErrorKind
 SUBJECTS: dict[str, dict[str, Any]] = {
     "fr": {
-        # Why a claim has no proof.
+        "reason": "{carrier} : {kind}",
         "no_number": "Numéro de suivi manquant",
-        _K.INVALID_TRACKING: "Numéro non valable chez {carrier}",
-        _K.NOT_FOUND: "Numéro inconnu chez {carrier}",
-        _K.ACCESS_DENIED: "{carrier} refuse l'accès à la livraison",
-        _K.RETURNED_TO_SENDER: "Retour à l'expéditeur par {carrier}",
-        _K.POD_NEVER_AVAILABLE: "Aucune preuve de livraison chez {carrier}",
-        _K.UNSUPPORTED_CARRIER: "Transporteur {carrier} non pris en charge",
-        _K.NOT_DELIVERED_YET: "Toujours pas livré par {carrier}",
-        _K.POD_NOT_AVAILABLE_YET: "Toujours pas de preuve chez {carrier}",
-        _K.SERVER_ERROR: "{carrier} indisponible",
-        _K.TIMEOUT: "{carrier} ne répond pas",
-        _K.NETWORK: "{carrier} injoignable",
-        _K.BAD_RESPONSE: "Réponses inutilisables de {carrier}",
-        _K.RATE_LIMITED: "{carrier} limite nos appels",
-        _K.AUTH_FAILED: "{carrier} refuse nos identifiants",
-        _K.ACCOUNT_DENIED: "Compte {carrier} sans accès au service",
-        _K.NOT_CONFIGURED: "Identifiants {carrier} absents",
-        _K.INTERNAL_ERROR: "Erreur interne de recours ({carrier})",
         "other": "Preuve de livraison introuvable",
         "expired": "Échéance dépassée",
         # What is wrong with an account.
@@ -126,24 +123,8 @@ SUBJECTS: dict[str, dict[str, Any]] = {
         "more": " (et {count} autre{s} point{s})",
     },
     "en": {
+        "reason": "{carrier}: {kind}",
         "no_number": "Tracking number missing",
-        _K.INVALID_TRACKING: "Number not valid at {carrier}",
-        _K.NOT_FOUND: "Number unknown to {carrier}",
-        _K.ACCESS_DENIED: "{carrier} refuses access to the delivery",
-        _K.RETURNED_TO_SENDER: "Returned to the sender by {carrier}",
-        _K.POD_NEVER_AVAILABLE: "No proof of delivery at {carrier}",
-        _K.UNSUPPORTED_CARRIER: "Carrier {carrier} not supported",
-        _K.NOT_DELIVERED_YET: "Still not delivered by {carrier}",
-        _K.POD_NOT_AVAILABLE_YET: "Still no proof at {carrier}",
-        _K.SERVER_ERROR: "{carrier} unavailable",
-        _K.TIMEOUT: "{carrier} does not answer",
-        _K.NETWORK: "{carrier} cannot be reached",
-        _K.BAD_RESPONSE: "Unusable answers from {carrier}",
-        _K.RATE_LIMITED: "{carrier} limits our calls",
-        _K.AUTH_FAILED: "{carrier} rejects our credentials",
-        _K.ACCOUNT_DENIED: "No access for our {carrier} account",
-        _K.NOT_CONFIGURED: "{carrier} has no credentials",
-        _K.INTERNAL_ERROR: "Internal error of recours ({carrier})",
         "other": "No proof of delivery",
         "expired": "Deadline passed",
         "parcels_denied": "{carrier} denies us many parcels",

@@ -179,8 +179,7 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
         ),
         _K.CLOCK_AHEAD: ProblemText(
             "une horloge en avance",
-            "Vérifiez la synchronisation de l'heure (NTP) de chaque machine ; docs/troubleshooting.md dit comment effacer "
-            "ces exécutions",
+            "Vérifiez la synchronisation de l'heure (NTP) de chaque machine ; le manuel dit comment effacer ces exécutions",
             "{count} exécution de {worker} a commencé dans le futur ({at}) : l'horloge d'une machine est ou était fausse.",
             "{count} exécutions de {worker} ont commencé dans le futur, la dernière : {at}. L'horloge d'une machine est ou "
             "était fausse.",

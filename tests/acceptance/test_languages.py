@@ -147,7 +147,7 @@ def test_what_an_older_version_wrote_is_shown_by_its_kind_and_quoted(service: Se
         claim,
     )
     service.sql("UPDATE recours_attempts SET message = ?, error_key = NULL, error_words = NULL", old)
-    assert told(service, claim, "fr") == f"numéro inconnu du transporteur : « {old} »"
+    assert told(service, claim, "fr") == f"numéro de suivi inconnu : « {old} »"
     assert told(service, claim, "en") == f'number unknown to the carrier: "{old}"'
     shown = keyboard(service).does("why", "CLM-0001")
     assert f'number unknown to the carrier: "{old}"' in shown

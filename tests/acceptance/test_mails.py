@@ -98,7 +98,7 @@ def test_at_once_and_before_a_deadline(service: Service, smtp: MailServer) -> No
     service.add(S.NOT_OURS, client_id=1, response_deadline="2026-02-03")
     service.add(S.NOT_OURS, client_id=1, response_deadline="2026-02-20")
     service.run_hourly(2)
-    assert subjects(smtp)[1:] == ["Chronopost refuse l'accès à la livraison – dossier CLM-0002"]
+    assert subjects(smtp)[1:] == ["Chronopost : colis hors de notre contrat – dossier CLM-0002"]
 
 
 def test_one_mail_for_a_client_and_run_in_their_language(service: Service, smtp: MailServer) -> None:
@@ -244,7 +244,7 @@ def test_a_claim_is_one_thing_to_the_operator_and_nobody_is_said_to_have_been_as
     ((to, summary),) = smtp.taken
     assert (to, summary["Subject"]) == (
         "boss@shop.example",
-        "Carrier Heppner not supported – claim CLM-0001 given up",
+        "Heppner: carrier not supported – claim CLM-0001 given up",
     )
     text, page = text_of(summary), html_of(summary)
     assert (text.count("* CLM-0001"), page.count("<section")) == (1, 1)
@@ -535,7 +535,7 @@ def test_a_digest_leaves_out_what_was_mended_meanwhile(
     correct(service, "XY000000077FR", S.DELIVERED)
     service.run_now_and_then(7)
     assert sorted(subjects(smtp, "b@shop.example")) == [
-        "Chronopost refuse l'accès à la livraison – dossier CLM-0002",
+        "Chronopost : colis hors de notre contrat – dossier CLM-0002",
         "Preuve de livraison obtenue : dossier CLM-0001",
     ]
     lapsed = "its claim was mended before anybody was told"
@@ -547,11 +547,11 @@ def test_a_number_that_came_back_before_anybody_was_told_is_told(service: Servic
     with_a_client_of_digests(service, "daily")
     correct(service, "XY000000077FR", S.IN_TRANSIT)
     service.run_now_and_then(1)  # the digest of Tuesday
-    assert subjects(smtp, "b@shop.example") == ["Chronopost refuse l'accès à la livraison – dossier CLM-0002"]
+    assert subjects(smtp, "b@shop.example") == ["Chronopost : colis hors de notre contrat – dossier CLM-0002"]
     correct(service, "XY000000001FR", S.NOT_OURS)
     service.run_now_and_then(1)
     assert subjects(smtp, "b@shop.example")[1:] == [
-        "Chronopost refuse l'accès à la livraison – dossier CLM-0001"
+        "Chronopost : colis hors de notre contrat – dossier CLM-0001"
     ]
     # Once it was told, it is told: a number leads to one mail.
     correct(service, "XY000000077FR", S.IN_TRANSIT)
@@ -573,7 +573,7 @@ def test_what_a_cancelled_mail_told_is_told_if_its_reason_comes_back(
     assert (states(service), smtp.taken) == (["cancelled"], [])
     correct(service, "XY000000001FR", S.NOT_OURS)
     service.run_hourly(3)
-    assert subjects(smtp) == ["Chronopost refuse l'accès à la livraison – dossier CLM-0001"]
+    assert subjects(smtp) == ["Chronopost : colis hors de notre contrat – dossier CLM-0001"]
     assert states(service) == ["cancelled", "sent"]
     service.run_now_and_then(7)
     assert len(subjects(smtp)) == 1

@@ -65,7 +65,7 @@ def world(database: Database) -> World:
 
 def test_what_goes_on_all_day_is_one_mail_in_the_morning(world: World) -> None:
     world.fault("chronopost")
-    assert world.run() == ["Chronopost rejects our credentials"]
+    assert world.run() == ["Chronopost: credentials rejected"]
     subjects = []
     for _ in range(72):
         world.clock.advance(HOUR)
@@ -74,9 +74,9 @@ def test_what_goes_on_all_day_is_one_mail_in_the_morning(world: World) -> None:
         subjects.append((world.clock.now(), world.run()))
     sent = [(at.astimezone(ZoneInfo("Europe/Paris")).hour, *found) for at, found in subjects if found]
     assert sent == [
-        (8, "Chronopost rejects our credentials (and 1 more)"),
-        (8, "Chronopost rejects our credentials (and 1 more)"),
-        (8, "Chronopost rejects our credentials (and 1 more)"),
+        (8, "Chronopost: credentials rejected (and 1 more)"),
+        (8, "Chronopost: credentials rejected (and 1 more)"),
+        (8, "Chronopost: credentials rejected (and 1 more)"),
     ]
     assert "CLM-23\n" in world.mails()[1].plain
     assert "CLM-24\n" not in world.mails()[1].plain
@@ -89,7 +89,7 @@ def test_what_is_new_is_mailed_at_once_with_what_waited(world: World) -> None:
     world.give_up()
     assert world.run() == []
     world.fault("ups")
-    assert world.run() == ["UPS rejects our credentials (and 1 more)"]
+    assert world.run() == ["UPS: credentials rejected (and 1 more)"]
     assert "CLM-1\n" in world.mails()[-1].plain
     world.clock.advance(16 * HOUR)  # on the next day, before the hour of the day's mail
     for carrier in ("chronopost", "ups"):
@@ -107,7 +107,7 @@ def test_another_kind_of_trouble_at_the_same_carrier_is_new(world: World) -> Non
     world.run()
     world.clock.advance(16 * HOUR)
     world.fault("chronopost", "account_denied")
-    assert world.run() == ["No access for our Chronopost account"]
+    assert world.run() == ["Chronopost: account may not use this service"]
 
 
 def test_trouble_that_was_over_for_days_is_new(world: World) -> None:
@@ -118,13 +118,13 @@ def test_trouble_that_was_over_for_days_is_new(world: World) -> None:
     assert len(world.run()) == 1
     world.clock.advance(HOUR)
     world.fault("chronopost")
-    assert world.run() == ["Chronopost rejects our credentials"]
+    assert world.run() == ["Chronopost: credentials rejected"]
 
 
 def test_a_day_of_many_claims_is_one_mail_that_names_some(world: World) -> None:
     for _ in range(1200):
         world.give_up()
-    assert world.run() == ["Number unknown to Chronopost – 1200 claims given up"]
+    assert world.run() == ["Chronopost: number unknown to the carrier – 1200 claims given up"]
     (mail,) = world.mails()
     assert mail.html.count("<section") == 201
     assert "* 1000 more claims" in mail.plain

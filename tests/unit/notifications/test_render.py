@@ -80,7 +80,7 @@ def test_the_sentence_is_in_the_readers_language(which: tuple[MailKind, EventNam
 
 @pytest.mark.parametrize("which", [CLIENTS, OPERATORS])
 def test_what_an_older_version_wrote_is_quoted_under_its_kind(which: tuple[MailKind, EventName]) -> None:
-    assert "numéro inconnu du transporteur : « UPS does not know this number: No »" in plain_of(
+    assert "numéro de suivi inconnu : « UPS does not know this number: No »" in plain_of(
         ENGLISH, "fr", *which
     )
     assert 'number unknown to the carrier: "UPS does not know this number: No"' in plain_of(
@@ -173,7 +173,7 @@ def fault(number: int, account: str, kind: str, **facts: Any) -> OutboxEvent:
             "fr",
             "Chronopost : 31 comptes de clients",
             "identifiants refusés : c1@",
-            "chez le transporteur : z@shop",
+            "accès au service : z@shop",
         ),
     ],
 )

@@ -36,8 +36,8 @@ GAVE_UP = EventName.GAVE_UP
 @pytest.mark.parametrize(
     ("language", "expected"),
     [
-        ("fr", "Chronopost refuse nos identifiants – 32 réclamations bloquées"),
-        ("en", "Chronopost rejects our credentials – 32 claims blocked"),
+        ("fr", "Chronopost : identifiants refusés – 32 réclamations bloquées"),
+        ("en", "Chronopost: credentials rejected – 32 claims blocked"),
     ],
 )
 def test_the_operator_reads_what_happened_and_what_it_blocks(language: str, expected: str) -> None:
@@ -47,7 +47,7 @@ def test_the_operator_reads_what_happened_and_what_it_blocks(language: str, expe
 
 def test_the_most_urgent_comes_first_and_the_others_are_counted() -> None:
     gave_up = [told(GAVE_UP, kind="not_found") for _ in range(2)]
-    assert summary("en", *gave_up) == "Number unknown to Chronopost – 2 claims given up"
+    assert summary("en", *gave_up) == "Chronopost: number unknown to the carrier – 2 claims given up"
     both = [*gave_up, told(GAVE_UP, "ups", "timeout")]
     assert summary("en", *both) == "No proof of delivery – 3 claims given up"
     expired = [told(EventName.EXPIRED, "ups", "timeout") for _ in range(3)]
@@ -59,7 +59,7 @@ def test_the_most_urgent_comes_first_and_the_others_are_counted() -> None:
     )
     ours = told(EventName.RUN_FAULT, "dhl", "internal_error"), told(FAULT, "dpd")
     found = summary("fr", *both, *accounts, *reversed(ours))
-    assert found == "Erreur interne de recours (DHL) (et 3 autres points)"
+    assert found == "DHL : erreur interne (et 3 autres points)"
 
 
 def test_a_claim_that_gave_up_and_says_why_is_one_thing() -> None:
@@ -73,11 +73,8 @@ def test_a_claim_that_gave_up_and_says_why_is_one_thing() -> None:
         gave_up.written_at,
         gave_up.facts,
     )
-    assert (
-        summary("fr", why, gave_up)
-        == "Transporteur Heppner non pris en charge – dossier CLM-2024-001 abandonné"
-    )
-    assert summary("fr", why) == "Transporteur Heppner non pris en charge – dossier CLM-2024-001"
+    assert summary("fr", why, gave_up) == "Heppner : transporteur inconnu – dossier CLM-2024-001 abandonné"
+    assert summary("fr", why) == "Heppner : transporteur inconnu – dossier CLM-2024-001"
 
 
 def test_a_client_reads_the_reason_if_it_is_one() -> None:
@@ -85,7 +82,7 @@ def test_a_client_reads_the_reason_if_it_is_one() -> None:
         return subject_of(MailKind.POD_FAILED, events, "fr", CATALOG, {})
 
     wrong = told(EventName.POD_FAILED, kind="invalid_tracking")
-    assert of(wrong) == "Numéro non valable chez Chronopost – dossier CLM-2024-001"
+    assert of(wrong) == "Chronopost : numéro de suivi non valable – dossier CLM-2024-001"
     assert (
         of(told(EventName.POD_FAILED, kind="invalid_tracking", number=""))
         == "Numéro de suivi manquant – dossier CLM-2024-001"
