@@ -250,10 +250,9 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
     if not facts.attempts and (state.retries_used or state.asked):
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     found = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)
-    each = sorted((one for entry in found for one in entry.parts or (entry,)), key=lambda one: one.at)
     rows = [
         (shown(one.at, explanation.zone), one.title, " · ".join(filter(None, (*one.lines, one.by))))
-        for one in each
+        for one in reversed(found)
     ]
     if rows:
         show(Table(texts("history"), ("When", "What", "Details"), rows))

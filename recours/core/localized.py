@@ -118,13 +118,6 @@ class Localized:
         """`Tuesday 1 December`, of the days to come."""
         return self._dated(day, "EEEE d MMMM")
 
-    def days(self, first: datetime, last: datetime) -> str:
-        """`19–26 Nov 2026`; of one day, that day."""
-        from babel.dates import format_interval  # noqa: PLC0415
-
-        of, until = self.local(first).date(), self.local(last).date()
-        return format_interval(of, until, "yMMMd", locale=_locale(self.language))
-
     def time(self, at: datetime | None) -> str:
         """`14:05 CET`."""
         return f"{self._dated(at, 'HH:mm')} {self.zone_name(at)}" if at else UNKNOWN

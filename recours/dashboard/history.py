@@ -1,9 +1,8 @@
 """What happened, the latest first: a claim's attempts, mails and changes. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 
 from recours.core.actions import SERVICE
 from recours.core.carrier import Catalog
@@ -21,16 +20,12 @@ _ICONS = {"success": "check", "failed": "cross", ATTACHED: "clip"}
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """`since`: of several that are alike, when the first was; `parts`: each of them, the latest first."""
-
     at: datetime
     icon: str
     title: str
     lines: Sequence[str] = ()
     by: str = ""  # the person
     tone: str = ""
-    since: datetime | None = None
-    parts: Sequence["HistoryEntry"] = ()
 
 
 @dataclass(frozen=True)
@@ -48,29 +43,13 @@ class History:
             change.at: self.texts.who(change.by) for change in changes if change.what == ChangeKind.ATTACHED
         }
         found = [
-            *self._attempts(attempts, who),
+            *(self._attempt(attempt, who.get(attempt.started_at, "")) for attempt in attempts),
             *map(self._message, messages),
             *(self._change(change) for change in changes if change.what != ChangeKind.ATTACHED),
         ]
         return sorted(found, key=lambda entry: entry.at, reverse=True)
 
     # ---------------------------------------------------------------- attempts
-
-    def _attempts(
-        self, attempts: Sequence[PastAttempt], who: Mapping[datetime, str]
-    ) -> Iterator[HistoryEntry]:
-        """Failures that follow on each other and differ in nothing but their time are one entry."""
-        for _, group in groupby(attempts, key=_likeness):
-            alike = [self._attempt(attempt, who.get(attempt.started_at, "")) for attempt in group]
-            if len(alike) == 1:
-                yield alike[0]
-                continue
-            first, last = alike[0], alike[-1]
-            same = [line for line in last.lines if all(line in one.lines for one in alike)] or last.lines[:1]
-            title = self.texts("alike", count=self.texts.number(len(alike)), what=last.title)
-            yield HistoryEntry(
-                last.at, last.icon, title, same, tone=last.tone, since=first.at, parts=alike[::-1]
-            )
 
     def _attempt(self, attempt: PastAttempt, by: str) -> HistoryEntry:
         """`by`: the person who attached its document."""
@@ -132,11 +111,3 @@ class History:
 
 def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _likeness(attempt: PastAttempt) -> tuple[object, ...]:
-    """What attempts have in common that are shown as one; those that are no failures have nothing."""
-    if attempt.kind is None or attempt.outcome == "success":
-        return (attempt.id,)
-    of = (attempt.outcome, attempt.kind, attempt.carrier, attempt.number, attempt.account)
-    return (*of, attempt.is_last)

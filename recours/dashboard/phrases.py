@@ -407,8 +407,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "piece_open": ("Show", "Afficher"),
     # What happened.
     "history": ("History", "Historique"),
-    "alike": ("{count} × {what}", "{count} × {what}"),
-    "each": ("Each of them", "Une par une"),
     "mail_about": ("Mail {what}", "Courriel : {what}"),
     # Why a mail was not written; the keys end in what is stored.
     "told_its claim was mended before anybody was told": (

@@ -15,7 +15,7 @@ from recours.core.claim import Stage
 from recours.core.pauses import Stop
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.database.tables import attempts, changes, claims, evidence
+from recours.database.tables import changes, claims, evidence
 from recours.sandbox.documents import broken_pdf, proof_pdf, signature_png
 from tests.conftest import START
 from tests.integration.page.conftest import AT, PageClient, Shown
@@ -244,23 +244,6 @@ def test_there_is_no_such_page_of_the_document(page: PageClient, number: str) ->
 
 
 # ---------------------------------------------------------------- what happened
-
-
-def test_equal_failures_are_one_entry(page: PageClient, database: Database) -> None:
-    attempt = {
-        "claim_id": 1, "run_id": "r", "worker": "pod_retry_scheduler", "carrier": "chronopost", "tracking_number": NUMBER,
-        "duration_s": 1.5, "calls": 1, "outcome": "failed", "used": False, "error_kind": "auth_failed", "message": "Invalid",
-    }  # fmt: skip
-    with database.write() as connection:
-        for day in range(12):
-            row = {**attempt, "turn": day, "started_at": START + timedelta(days=day)}
-            connection.execute(insert(attempts).values(row))
-        last = {"turn": 13, "started_at": START + timedelta(days=20), "error_kind": "not_found"}
-        connection.execute(insert(attempts).values({**attempt, **last}))
-    text = page.get(CLAIM).text
-    assert re.search(r"12 × Credentials rejected 2\W+13 Feb 2026", text)
-    assert text.count("Credentials rejected") == 1
-    assert text.index("Number unknown to the carrier") < text.index("12 × Credentials rejected")
 
 
 def test_an_action_stands_in_the_history_with_who_and_when(page: PageClient) -> None:

@@ -127,14 +127,6 @@ def test_a_day_is_that_of_the_readers_zone() -> None:
     assert FR.day(date(2026, 5, 1)) == "1er mai 2026"
 
 
-def test_days_from_the_first_to_the_last_are_written_once() -> None:
-    first, last = datetime(2026, 11, 18, 23, 30, tzinfo=UTC), datetime(2026, 11, 26, 8, tzinfo=UTC)
-    assert FR.days(first, last) == "19–26 nov. 2026"
-    assert " ".join(EN.days(first, last).split()) == "19 – 26 Nov 2026"
-    assert FR.days(last, last) == "26 nov. 2026"
-    assert " ".join(FR.days(last, last + timedelta(days=10)).split()) == "26 nov. – 6 déc. 2026"
-
-
 def test_in_a_table_what_goes_without_saying_is_left_out() -> None:
     assert EN.short_minute(NOW - timedelta(hours=2), NOW) == "12:05"
     assert EN.short_minute(NOW - timedelta(days=1), NOW) == "25 Nov, 14:05"
