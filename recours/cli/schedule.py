@@ -84,11 +84,6 @@ def command() -> None:
     """
 
 
-_only_option = click.option(
-    "--only", type=click.Choice(list(WORKERS)), help="This worker alone; the other one's entry stays."
-)
-
-
 def _worker_options(name: str, worker: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option that takes options for a worker, taken apart as a shell would, and tried on the worker's command line."""
 
@@ -147,21 +142,14 @@ def show(as_json: bool) -> None:
 @command.command("install")
 @_worker_options("--scheduler-options", "pod_retry_scheduler")
 @_worker_options("--worker-options", "pod_fetch_worker")
-@_only_option
 @yes_option
 @json_option
 def install(
-    scheduler_options: tuple[str, ...],
-    worker_options: tuple[str, ...],
-    only: str | None,
-    yes: bool,
-    as_json: bool,
+    scheduler_options: tuple[str, ...], worker_options: tuple[str, ...], yes: bool, as_json: bool
 ) -> None:
     """Have both workers of this checkout started regularly, with these options, in the place of older entries."""
     options = {"pod_retry_scheduler": scheduler_options, "pod_fetch_worker": worker_options}
-    jobs = [ScheduledJob(worker, options[worker]) for worker in WORKERS if only in (None, worker)]
-    if only and any(given for worker, given in options.items() if worker != only):
-        raise click.UsageError(f"With --only {only}, there can be no options for the other worker.")
+    jobs = [ScheduledJob(worker, options[worker]) for worker in WORKERS]
     with report_faults():
         system = this_system()
         nothing = "Installed already: nothing to do."
@@ -169,14 +157,13 @@ def install(
 
 
 @command.command("remove")
-@_only_option
 @yes_option
 @json_option
-def remove(only: str | None, yes: bool, as_json: bool) -> None:
+def remove(yes: bool, as_json: bool) -> None:
     """Take away what starts the workers of this checkout. Everything else stays."""
     with report_faults():
         system = this_system()
-        change = system.remove([only] if only else list(WORKERS))
+        change = system.remove(list(WORKERS))
         nothing = "Nothing of this checkout is installed there."
         _carry_out(change, system, nothing, yes=yes, as_json=as_json)
 

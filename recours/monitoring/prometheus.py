@@ -15,7 +15,6 @@ from recours.core.claim import Stage
 from recours.core.errors import ACCOUNT_KINDS
 from recours.core.mail import MailState
 from recours.core.pauses import Blocked, Refusal
-from recours.operations.accounts import AccountHealth
 from recours.operations.problems import OF_ACCOUNTS, ProblemKind, problems
 from recours.operations.records import COUNTED_UP_TO, Backlog, Run
 from recours.operations.status import CarrierNow, Overview
@@ -55,7 +54,6 @@ def metrics(now: Overview, last_success: Mapping[str, Run]) -> list[Metric]:
         *_runs(now, last_success),
         *_backlogs(now),
         *_carriers([carrier for carrier in now.carriers if carrier.configured]),
-        *_accounts(now),
         Metric("recours_mails_waiting", "Mails that are to be sent (ready) or released (held).", mails),
         Metric(
             "recours_problems",
@@ -169,11 +167,6 @@ def _carriers(carriers: Sequence[CarrierNow]) -> Iterator[Metric]:
         [(labels, use.limit.number) for labels, use in uses],
     )
     yield Metric(
-        "recours_quota_left_calls",
-        "Calls that can still be granted in the present window.",
-        [(labels, use.left) for labels, use in uses],
-    )
-    yield Metric(
         "recours_quota_reset_timestamp_seconds",
         "When the present window of a limit ends.",
         [(labels, use.resets_at.timestamp()) for labels, use in uses],
@@ -185,20 +178,6 @@ def _carriers(carriers: Sequence[CarrierNow]) -> Iterator[Metric]:
             ({"carrier": carrier.key, "reason": reason}, int(reason == _why_closed(carrier.refusal)))
             for carrier in carriers
             for reason in CLOSED
-        ],
-    )
-
-
-def _accounts(now: Overview) -> Iterator[Metric]:
-    counts = Counter((listed.account.carrier, listed.health) for listed in now.accounts)
-    carriers = sorted({listed.account.carrier for listed in now.accounts})
-    yield Metric(
-        "recours_client_accounts",
-        "Accounts of clients, by health.",
-        [
-            ({"carrier": key, "health": health}, counts[key, health])
-            for key in carriers
-            for health in AccountHealth
         ],
     )
 

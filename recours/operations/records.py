@@ -241,15 +241,11 @@ class Sort(StrEnum):
     """What a list of claims is sorted by. Claims of which it is not known come last, in both directions."""
 
     REFERENCE = "reference"
-    NUMBER = "number"
-    CARRIER = "carrier"
-    CLIENT = "client"
     AMOUNT = "amount"
     DEADLINE = "deadline"
     AGE = "age"  # the youngest first
     STAGE = "stage"  # from new to given up, then the fetched ones
     NEXT_TRY = "next_try"  # those that are due first
-    REASON = "reason"
 
 
 @dataclass(frozen=True)

@@ -89,15 +89,11 @@ def stage(row: dict[str, Any]) -> Any:
 
 KEYS: dict[Sort, Callable[[dict[str, Any]], Any]] = {
     Sort.REFERENCE: lambda row: row["claim_reference"],
-    Sort.NUMBER: lambda row: (row["tracking_number"] or "").replace(" ", "").upper() or None,
-    Sort.CARRIER: lambda row: (carrier_of(row["pod_carrier_key"] or "") or row["carrier"]).lower(),
-    Sort.CLIENT: lambda row: SHOPS[row["client_id"]][0].lower() if row["client_id"] in SHOPS else None,
     Sort.AMOUNT: lambda row: row["amount_requested"],
     Sort.DEADLINE: lambda row: row["response_deadline"],
     Sort.AGE: lambda row: -row["created_at"].timestamp() if row["created_at"] else None,
     Sort.STAGE: stage,
     Sort.NEXT_TRY: next_try,
-    Sort.REASON: lambda row: row["pod_error_kind"],
 }
 
 

@@ -192,8 +192,6 @@ class Search:
 
     def _sorted(self, sort: Sort | None, *, descending: bool) -> Select[Any]:
         query = select(_c.id)
-        if sort is Sort.CLIENT and self._client_names:
-            query = query.select_from(claims.outerjoin(clients, clients.c.id == _c.client_id))
         for key in self._keys(sort) if sort else ():
             # Ages run against the times of their beginnings.
             backwards = descending != (sort is Sort.AGE)
@@ -204,25 +202,15 @@ class Search:
         due = _c.pod_stage.in_([const(Stage.NEW), const(Stage.READY)])
         waits = at_stage(Stage.WAITING)
         is_fetched = _c.pod_fetch_status == const(FetchStatus.SUCCESS)
-        number = func.upper(func.replace(self._text("tracking_number"), " ", ""))
-        name = func.coalesce(func.nullif(self._carrier_key, ""), self._text("carrier"))
         at_stages = ((_c.pod_stage == const(stage), place) for place, stage in enumerate(Stage))
         keys: dict[Sort, list[ColumnElement[Any]]] = {
             Sort.REFERENCE: [self._text("claim_reference")],
-            Sort.NUMBER: [func.nullif(number, "")],
-            Sort.CARRIER: [func.nullif(func.lower(name), "")],
             Sort.AMOUNT: [self._comparable("amount_requested", Float)],
             Sort.DEADLINE: [self._comparable("response_deadline")],
             Sort.AGE: [self._comparable("created_at")],
             Sort.STAGE: [case((is_fetched, len(Stage)), *at_stages)],
             Sort.NEXT_TRY: [case((due, 0), (waits, 1)), case((waits, _c.pod_next_retry_at))],
-            Sort.REASON: [self._as_text(_c.pod_error_kind)],
         }
-        if sort is Sort.CLIENT:
-            has_address = "email" in self._client_names
-            return [
-                func.lower(self._as_text(clients.c.email)) if has_address else self._comparable("client_id")
-            ]
         return keys[sort]
 
     # ---------------------------------------------------------------- columns of the service, which may be of any type

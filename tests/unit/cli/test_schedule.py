@@ -20,7 +20,6 @@ REFUSED = [
         ["--worker-options", f"--database-url postgresql://u:{MARK}@h/d"],
         "a password would be seen by everybody",
     ),
-    (["--only", "pod_fetch_worker", "--scheduler-options", "-v"], "no options for the other worker"),
 ]
 
 
