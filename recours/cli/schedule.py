@@ -30,12 +30,14 @@ from recours.operations.schedule import (
     ScheduleChange,
     ScheduledJob,
     ScheduleError,
-    System,
 )
 from recours.scheduling.crontab import Crontab
 from recours.scheduling.windows import TaskScheduler
 from recours.settings.loading import access_of, has_password
 from recours.settings.sources import process_environment
+
+# What starts programs regularly on a machine.
+System = Crontab | TaskScheduler
 
 _LONGEST_LINE = 2000
 # Options with which a worker does nothing that belongs into a schedule.

@@ -1,9 +1,8 @@
 """The workers' schedule on a machine: what is to be started, and what a change of it would do."""
 
 import posixpath
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from recours.core.errors import RunError
 from recours.runs.fetch import PODFetchWorker
@@ -83,24 +82,3 @@ class ScheduleChange:
     steps: Sequence[str] = ()  # for people, a line each: `- ` what goes, `+ ` what comes, `$ ` what is run
     remarks: Sequence[str] = ()
     carry_out: Callable[[], None] = field(default=lambda: None, compare=False)  # raises ScheduleError
-
-
-class System(Protocol):
-    """What starts programs regularly on a machine. Everything may raise ScheduleError."""
-
-    @property
-    def name(self) -> str:
-        """As it is typed."""
-
-    @property
-    def title(self) -> str:
-        """For people."""
-
-    def entries(self) -> list[Entry]:
-        """What starts workers of this checkout."""
-
-    def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
-        """Have exactly these jobs for their workers; other workers' stay."""
-
-    def remove(self, workers: Collection[str]) -> ScheduleChange:
-        """Have none for these workers."""

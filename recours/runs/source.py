@@ -71,24 +71,6 @@ class RefusedError(Exception):
         self.refused = tuple(refused)
 
 
-class Source(Protocol):
-    """Claims for a run."""
-
-    def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
-        """What is there to be leased in each of these lanes (none named: in all); see `Claims.ready_by_carrier`."""
-
-    def lease(
-        self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
-    ) -> list[Claim]:
-        """Hold some of them, the most urgent first; fewer than `most` only if no more are there.
-
-        `unnumbered`: of those without a number only.
-        """
-
-    def release(self, claims: Sequence[Claim], lease: Lease) -> None:
-        """Hand claims back as they were taken."""
-
-
 class DueClaims:
     """Claims at a stage that is ready for calls, of some accounts (none named: of all)."""
 
@@ -99,13 +81,16 @@ class DueClaims:
         self._lanes = lanes
 
     def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
-        """What is there to be leased in each lane."""
+        """What is there to be leased in each of these lanes (none named: in all); see `Claims.ready_by_carrier`."""
         return self._claims.ready_by_carrier(self._stage, now, most, lanes or self._lanes)
 
     def lease(
         self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
-        """Hold the most urgent ones."""
+        """Hold some of them, the most urgent first; fewer than `most` only if no more are there.
+
+        `unnumbered`: of those without a number only.
+        """
         if unnumbered and self._stage is Stage.NEW:
             return []  # of those that are pending they are at a stage of their own
         return self._claims.lease(self._stage, lanes, most, lease, now, unnumbered=unnumbered)
@@ -152,6 +137,9 @@ class NamedClaims:
         """Hand claims back as they were taken."""
         self._repository.release([(claim, claim.state) for claim in claims], lease)
         self._left += claims
+
+
+Source = DueClaims | NamedClaims
 
 
 def can_be_reference(value: object) -> bool:
