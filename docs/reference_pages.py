@@ -120,8 +120,8 @@ def settings_page() -> str:
     return _page(
         "Settings",
         f"Every setting with its default: {count}, and those of the carriers. Set it in the environment or in `.env`; the environment wins. An empty default "
-        "means that there is none. What is marked as a secret may stand in a file of its own, which `NAME_FILE` names, and "
-        "so may each credential of a carrier: [where settings come from](../carriers.md#where-settings-come-from).",
+        "means that there is none. Secrets may stand in a TOML file of their own: "
+        "[where settings come from](../carriers.md#where-settings-come-from).",
         *(f"## {title}\n\n{_settings_table(rows)}" for title, rows in groups.items()),
         f"## Where files are\n\n{_settings_table([Setting(HOME, '', str, _HOME_MEANING)])}",
         "## Carriers",

@@ -1,7 +1,7 @@
 """Reading and validating all the settings at once."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -36,8 +36,7 @@ from recours.settings.model import (
     yes_or_no,
 )
 from recours.settings.model import path as parse_path
-from recours.settings.secret_files import SUFFIX, add_secret_files
-from recours.settings.sources import ENVIRONMENT, FoundSettings, Value, find
+from recours.settings.sources import ENVIRONMENT, FoundSettings, find
 
 # A part of a check's URL as long as that is its key.
 _KEY_LENGTH = 16
@@ -50,8 +49,6 @@ def load(
 ) -> Settings:
     """Read and validate every setting. Raises SettingsError with all that is wrong, never with a secret."""
     found = find(root, environment)
-    others = [row.name for row in SETTINGS if not row.is_secret]
-    add_secret_files(found, root, environment, secret_names(catalog), others)
     read = _Reading(found, root, catalog)
     settings = read.settings(database_url)
     if found.faults:
@@ -90,16 +87,7 @@ def ping_url_of(root: Path, environment: Mapping[str, str]) -> str:
 
 
 def _alone(row: Setting, root: Path, environment: Mapping[str, str]) -> Any:
-    found = find(root, environment)
-    if row.is_secret:
-        add_secret_files(found, root, environment, [row.name])
-    return _Reading(found, root, Catalog(())).value(row)
-
-
-def secret_names(catalog: Catalog) -> list[str]:
-    """The settings that may stand in files of their own."""
-    of_carriers = (name for spec in catalog.specs.values() for name in spec.credential_names)
-    return [*(row.name for row in SETTINGS if row.is_secret), *of_carriers]
+    return _Reading(find(root, environment), root, Catalog(())).value(row)
 
 
 class _Reading:
@@ -113,7 +101,6 @@ class _Reading:
 
     def settings(self, database_url: str | None) -> Settings:
         self._check_names()
-        self._check_files()
         url, embedded = self._database(database_url)
         specs = self.catalog.specs.items()
         watch = MonitoringSettings(**self._fields(MonitoringSettings))
@@ -172,8 +159,7 @@ class _Reading:
 
     def _check_names(self) -> None:
         """A misspelt name must not go unnoticed: a quota that is not applied burns calls."""
-        secrets = secret_names(self.catalog)
-        known = {*(row.name for row in SETTINGS), *(name + SUFFIX for name in secrets)}
+        known = {row.name for row in SETTINGS}
         for spec in self.catalog.specs.values():
             known |= {*spec.credential_names, spec.base_url_setting, *_quota_names(spec)}
             self._check_document_first(spec)
@@ -188,21 +174,10 @@ class _Reading:
             if name == HOME and source == ENVIRONMENT:  # it says where the other sources are
                 continue
             told = self.found.faults if name.startswith("QUOTA_") else self.warnings
-            if name.removesuffix(SUFFIX) in known:
-                told.append(
-                    f"{name} in {source} is not read: only secrets may stand in a file of their own. Set "
-                    f"{name.removesuffix(SUFFIX)} itself."
-                )
-            elif name.startswith(("RECOURS_", "QUOTA_")):
+            if name.startswith(("RECOURS_", "QUOTA_")):
                 near = get_close_matches(name, known, n=1)
                 hint = f" Did you mean {near[0]}?" if near else ""
                 told.append(f"{name} in {source} is not a setting.{hint}")
-
-    def _check_files(self) -> None:
-        """Say where a setting and its file differ. Those of carriers are compared wherever they stand."""
-        for name in (row.name for row in SETTINGS if row.is_secret):
-            if value := self.found.get(name):
-                self._warn_of_others(name, value, [v for v in self.found.differing(name) if v.in_file])
 
     def _check_document_first(self, spec: CarrierSpec) -> None:
         found = self.found.get(spec.document_first_setting)
@@ -273,18 +248,15 @@ class _Reading:
         for name, value in found.items():
             if not is_one_line(value.text):
                 self._fault(f"{name} in {value.source} holds a line break or another control character.")
-            self._warn_of_others(name, value, self.found.differing(name))
+            for other in self.found.differing(name):
+                self.warnings.append(
+                    f"{name} differs between {value.source} and {other.source}; the one in {value.source} wins."
+                )
         options = {
             option.name: self.value(Setting(option.name, option.default, option.parse, ""))
             for option in spec.options
         }
         return credentials_of(spec, found, options)
-
-    def _warn_of_others(self, name: str, value: Value, others: Iterable[Value]) -> None:
-        for other in others:
-            self.warnings.append(
-                f"{name} differs between {value.source} and {other.source}; the one in {value.source} wins."
-            )
 
 
 # ---------------------------------------------------------------- what a carrier's settings say

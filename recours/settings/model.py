@@ -240,7 +240,7 @@ def tsa_url(text: str) -> str:
 
 
 def split_keys(text: str) -> tuple[str, ...]:
-    """What stands between commas, or in a file on lines of its own."""
+    """What stands between commas or blanks."""
     return tuple(part for part in re.split(r"[,\s]+", text) if part)
 
 
@@ -277,7 +277,7 @@ class Setting:
     default: str  # as text
     parse: Callable[[str], Any]
     meaning: str
-    is_secret: bool = False  # it may stand in a file of its own, which NAME_FILE names
+    is_secret: bool = False
 
 
 def _set_by(

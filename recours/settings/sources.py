@@ -17,7 +17,6 @@ DEFAULT_SECRETS = ".streamlit/secrets.toml"
 class Value:
     text: str = field(repr=False)
     source: str
-    in_file: bool = False  # of its own: see `secret_files`
 
 
 @dataclass

@@ -23,7 +23,7 @@ from recours.database.schema.creation import create_file
 from recours.documents.store import DocumentStore
 from recours.sandbox.documents import proof_pdf
 from recours.scheduling.host import run
-from recours.settings.loading import secret_names
+from recours.settings.model import SETTINGS
 from tests.needs import missing
 
 # A group that is not this user's first one, and that root may always give files to.
@@ -164,7 +164,8 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_other_programs_see_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither those of the settings, nor under a name that somebody made up like them; but what they need themselves."""
-    secrets = [*secret_names(CATALOG), "RECOURS_PAGE_TOKEN"]
+    of_carriers = (name for spec in CATALOG.specs.values() for name in spec.credential_names)
+    secrets = [*(row.name for row in SETTINGS if row.is_secret), *of_carriers, "RECOURS_PAGE_TOKEN"]
     needed = ["PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "PGPASSWORD", "PGSSLKEY", "PGUSER"]
     for name in (*secrets, *needed):
         monkeypatch.setenv(name, "planted")

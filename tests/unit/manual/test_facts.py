@@ -18,9 +18,8 @@ from recours.core.quota import Capability
 from recours.database.schema.creation import create_file
 from recours.database.schema.rights import NEEDS
 from recours.home import SETTING as HOME
-from recours.settings.loading import load, secret_names
+from recours.settings.loading import load
 from recours.settings.model import SETTINGS
-from recours.settings.secret_files import SUFFIX
 from recours.settings.sources import SECRETS_SETTING
 from tests.reference import credentials_of, settings_of
 from tests.unit.manual.pages import ROOT, blocks, everything, rows, section, text_of
@@ -121,8 +120,7 @@ def test_no_setting_is_spoken_of_that_is_none() -> None:
     prefixes = "|".join(spec.prefix for spec in CATALOG.specs.values())
     form = rf"(?<!\w)(?:RECOURS|QUOTA|DATABASE|SMTP|ADMIN|{prefixes})_[A-Z_]*[A-Z]\b"
     spoken_of = {name for name in re.findall(form, everything()) if "ACME" not in name}
-    files = {name + SUFFIX for name in secret_names(CATALOG)}
-    known = {*all_settings(), *files, HOME, *_OF_TESTS, *(spec.prefix for spec in CATALOG.specs.values())}
+    known = {*all_settings(), HOME, *_OF_TESTS, *(spec.prefix for spec in CATALOG.specs.values())}
     assert spoken_of - known == set()
 
 
