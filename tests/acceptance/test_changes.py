@@ -79,7 +79,7 @@ def test_edits_payments_and_what_people_decide_are_kept_and_told(service: Servic
         rf"Enrolled +{ME}",
     ):
         assert re.search(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d[^\n]*{line}", shown), (line, shown)
-    assert "History" not in person.does("why", "CLM-0002")
+    assert ME not in person.does("why", "CLM-0002")
 
 
 def test_a_spoilt_record_hides_nothing(service: Service, person: Person) -> None:

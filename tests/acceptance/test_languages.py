@@ -151,7 +151,7 @@ def test_what_an_older_version_wrote_is_shown_by_its_kind_and_quoted(service: Se
     assert told(service, claim, "en") == f'number unknown to the carrier: "{old}"'
     shown = keyboard(service).does("why", "CLM-0001")
     assert f'number unknown to the carrier: "{old}"' in shown
-    assert f'"{old}" (HTTP ' in shown
+    assert f'Number unknown to the carrier  "{old}" · Retry 1 · UPS' in shown
 
 
 def test_what_others_wrote_over_it_is_what_is_shown(service: Service) -> None:

@@ -277,7 +277,7 @@ def test_why_tells_a_claims_story(service: Service, person: Person) -> None:
     assert "To try it at once: recours retry --claim CLM-0001" in shown
     attempt = line_of(section(shown, "History"), f"{begun.astimezone(PARIS):%Y-%m-%d %H:%M %Z}")
     assert attempt[1] == "Number unknown to the carrier"
-    assert attempt[2].endswith("Retry 1 · Chronopost · XY000000001FR · 1 call, 0.0 s"), attempt
+    assert attempt[2].endswith("Retry 1 · Chronopost · XY000000001FR · 1 call, 0 s"), attempt
 
     found = person.json("why", "CLM-0001")
     assert (found["stage"], found["turns_used"], found["error_kind"]) == ("waiting", 1, "not_found")
