@@ -30,7 +30,7 @@ def completed(*words: str) -> list[str]:
     ("words", "offered"),
     [
         (("recours", "sta"), ["status"]),
-        (("recours", "mail", "re"), ["release", "report"]),
+        (("recours", "mail", "re"), ["release"]),
         (("recours", "fetch", "--d"), ["--dry-run", "--database-url"]),
         (("recours", "retry", "--max"), ["--max-runtime", "--max-retries"]),
     ],
