@@ -97,7 +97,6 @@ def test_status_why_plan_and_metrics_name_the_clients(seen: Operations, service:
     opened = open_database(service.settings)
     text = metrics_text(service.settings, opened)
     opened.database.close()
-    assert 'recours_client_accounts{carrier="chronopost",health="refused"} 1' in text
     assert WRONG not in text
 
 
