@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 from sqlalchemy import URL, make_url
@@ -34,10 +35,10 @@ from tests.postgres import running
 
 _CLAIMS = 2_000
 _SECONDS = 5.0
-# A table's rows, and its bytes with all its indexes.
+# Tables, and their bytes with all their indexes.
 _TABLES = """
-    SELECT relname, n_live_tup, pg_total_relation_size(relid) FROM pg_stat_user_tables
-    WHERE n_live_tup > 0 AND (relname = 'claims' OR relname LIKE 'recours%') ORDER BY relname
+    SELECT relname, pg_total_relation_size(relid) FROM pg_stat_user_tables
+    WHERE relname = 'claims' OR relname LIKE 'recours%' ORDER BY relname
 """
 _TABLES_OF_FILE = """
     SELECT m.tbl_name, sum(s.pgsize) FROM dbstat s JOIN sqlite_schema m ON m.name = s.name
@@ -58,7 +59,10 @@ def of_a_claim() -> Iterator[Row]:
 
 def _on_sqlite() -> Iterator[Row]:
     url = new_sqlite()
-    yield Row("SQLite: CPU of the run, ms a claim", _run(url))
+    folder = new_folder()
+    yield Row("SQLite: CPU of the run, ms a claim", _run(url, folder))
+    manifests = sum(path.stat().st_size for path in folder.glob("pods/manifests/**/*.txt"))
+    yield Row("manifests: bytes a document", manifests / _CLAIMS)
     with closing(sqlite3.connect(str(url.database))) as connection:
         for table, size in connection.execute(_TABLES_OF_FILE).fetchall():
             (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
@@ -70,7 +74,7 @@ def _on_postgres() -> Iterator[Row]:
         url = new_postgres(server)
         with psycopg.connect(plain(url), autocommit=True) as connection:
             before = connection.execute(_COUNTERS).fetchone()
-            yield Row("PostgreSQL: CPU of the run, ms a claim", _run(url))
+            yield Row("PostgreSQL: CPU of the run, ms a claim", _run(url, new_folder()))
             time.sleep(1.5)  # the server's statistics come a second late
             after = connection.execute(_COUNTERS).fetchone()
             assert before
@@ -82,16 +86,17 @@ def _on_postgres() -> Iterator[Row]:
             yield Row("PostgreSQL: write-ahead log a claim, KB", log / _CLAIMS / 1000)
             yield Row("PostgreSQL: updates of its row in claims", updates / _CLAIMS)
             yield Row("PostgreSQL: share of them that leaves the indexes alone", hot / updates)
-            for table, rows, size in connection.execute(_TABLES).fetchall():
+            for table, size in connection.execute(_TABLES).fetchall():
+                (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)
                 yield from _table("PostgreSQL", table, rows, size)
 
 
-def _run(database: URL) -> float:
+def _run(database: URL, folder: Path) -> float:
     """Milliseconds of the processor that its process spends on a claim; its start is among them."""
     add_failed(database, numbers(_CLAIMS))
     address = database.render_as_string(hide_password=False)
     with carrier(_CLAIMS, 0.0) as (url, _):
-        settings = environment(new_folder(), CHRONOPOST_BASE_URL=url, DATABASE_URL=address)
+        settings = environment(folder, CHRONOPOST_BASE_URL=url, DATABASE_URL=address)
         before = cpu_of_children()
         _, report = scheduler(settings, _CLAIMS, 8)
         spent = cpu_of_children() - before
