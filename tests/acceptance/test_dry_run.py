@@ -63,23 +63,8 @@ def test_a_named_claim_of_a_paused_carrier_stays_behind(
     assert left == {"Chronopost": 1}, "by the names that api_usage has"
 
 
-def test_pending_claims_without_a_number_are_counted_before_and_after_a_run(
-    person: Person, database: Database, add_claims: Callable[..., None]
-) -> None:
-    pending = {"pod_fetch_status": "pending", "tracking_number": None}
-    add_claims(database, [pending, pending | {"claim_reference": "CLM-2"}])
-    for _ in range(2):
-        done = dry(person, name=FETCHER, **ACCOUNT)
-        assert "2 claims: pending, without a tracking number" in done.stderr, done.stderr
-        assert "tracking number" not in dry(person, **ACCOUNT).stderr
-        worker(FETCHER, environment=person.environment | ACCOUNT, folder=person.folder)
-
-
-@pytest.mark.parametrize("dry_run", [("--dry-run",), ()])
-def test_a_claim_that_is_named_is_of_the_carrier_that_it_is_of(
-    person: Person, dry_run: tuple[str, ...]
-) -> None:
-    options = ("--claim", "CLM-2", "--carrier", "UPS", *dry_run)
+def test_a_claim_that_is_named_is_of_the_carrier_that_it_is_of(person: Person) -> None:
+    options = ("--claim", "CLM-2", "--carrier", "UPS", "--dry-run")
     done = worker(SCHEDULER, *options, environment=person.environment, folder=person.folder)
     assert done.returncode == 2
     assert (

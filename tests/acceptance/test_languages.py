@@ -137,23 +137,6 @@ def test_why_and_the_log_are_english_whatever_the_row_is(
     assert "Relance 1 · UPS" in french
 
 
-def test_what_an_older_version_wrote_is_shown_by_its_kind_and_quoted(service: Service) -> None:
-    claim = service.add(S.UNKNOWN, carrier="UPS")
-    service.run()
-    old = "UPS says no to this one"
-    service.sql(
-        "UPDATE claims SET pod_fetch_error = ?, pod_error_key = NULL, pod_error_words = NULL WHERE id = ?",
-        old,
-        claim,
-    )
-    service.sql("UPDATE recours_attempts SET message = ?, error_key = NULL, error_words = NULL", old)
-    assert told(service, claim, "fr") == f"numéro de suivi inconnu : « {old} »"
-    assert told(service, claim, "en") == f'number unknown to the carrier: "{old}"'
-    shown = keyboard(service).does("why", "CLM-0001")
-    assert f'number unknown to the carrier: "{old}"' in shown
-    assert f'Number unknown to the carrier  "{old}" · Retry 1 · UPS' in shown
-
-
 def test_what_others_wrote_over_it_is_what_is_shown(service: Service) -> None:
     claim = service.add(S.UNKNOWN, carrier="UPS")
     service.run()
@@ -170,13 +153,6 @@ def test_a_corrected_carrier_did_not_say_what_the_one_before_said(service: Servi
     shown = told(service, claim, "fr")
     assert "Numéro inconnu chez UPS" in shown
     assert "Chronopost" not in shown
-
-
-def test_a_key_of_a_newer_version_is_shown_by_its_kind(service: Service) -> None:
-    claim = service.add(S.UNKNOWN, carrier="UPS")
-    service.run()
-    service.sql("UPDATE claims SET pod_error_key = 'of_tomorrow' WHERE id = ?", claim)
-    assert told(service, claim, "en").startswith('number unknown to the carrier: "Numéro inconnu chez UPS')
 
 
 def test_a_claim_without_call_has_its_sentence_too(service: Service) -> None:

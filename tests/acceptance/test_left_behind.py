@@ -28,36 +28,6 @@ def service(url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Itera
         service.close()
 
 
-# ---------------------------------------------------------------- claims that are paid
-
-
-def test_every_run_says_how_many_claims_it_leaves_alone_for_their_status(
-    service: Service, caplog: pytest.LogCaptureFixture
-) -> None:
-    service.add(S.DELIVERED)
-    for status in ("paid", " Paid"):
-        service.add(S.DELIVERED, status=status)
-    service.add(S.DELIVERED, status="paid", pod_fetch_status="pending")
-    for _ in range(2):
-        assert of_status(service, caplog) == [
-            "1 new claim not fetched: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)",
-            "2 failed claims not retried: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)",
-        ]
-    service.sql("UPDATE claims SET status = 'rejected' WHERE id IN (2, 4)")
-    assert of_status(service, caplog) == [
-        "1 failed claim not retried: status 'paid' (RECOURS_SKIP_CLAIM_STATUSES)"
-    ]
-    assert len({call.number for call in service.box.calls}) == 3
-
-
-def of_status(service: Service, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What one run of each worker says of it."""
-    caplog.clear()
-    service.run(PODFetchWorker)
-    service.run()
-    return [line for line in caplog.messages if "RECOURS_SKIP_CLAIM_STATUSES" in line]
-
-
 # ---------------------------------------------------------------- more new claims than calls
 
 

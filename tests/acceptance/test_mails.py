@@ -89,18 +89,6 @@ def test_a_temporary_error_is_in_the_operators_summary_only(service: Service, sm
     assert "Abandonné après 4 tentatives" in text_of(summary)
 
 
-def test_at_once_and_before_a_deadline(service: Service, smtp: MailServer) -> None:
-    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
-    service.add(S.NOT_OURS, client_id=1)
-    service.run_hourly(2)
-    assert len(subjects(smtp)) == 1
-    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "last-turn"
-    service.add(S.NOT_OURS, client_id=1, response_deadline="2026-02-03")
-    service.add(S.NOT_OURS, client_id=1, response_deadline="2026-02-20")
-    service.run_hourly(2)
-    assert subjects(smtp)[1:] == ["Chronopost : colis hors de notre contrat – dossier CLM-0002"]
-
-
 def test_one_mail_for_a_client_and_run_in_their_language(service: Service, smtp: MailServer) -> None:
     client(service, 2, "b@shop.example", '{"language": "en"}')
     for _ in range(30):
@@ -493,20 +481,6 @@ def test_a_server_that_closes_is_given_no_more(
     assert "421 4.7.0 too many errors" in said
 
 
-def test_a_mail_whose_claims_were_mended_is_cancelled(service: Service, smtp: MailServer) -> None:
-    service.environment["SMTP_PORT"] = "9"
-    service.environment["RECOURS_NOTIFY_PERSISTENT"] = "at-once"
-    service.add(S.NOT_OURS, client_id=1)
-    service.run_hourly(2)
-    assert states(service) == ["ready"]
-    service.sql("UPDATE claims SET tracking_number = 'XY100000077FR'")
-    service.environment["SMTP_PORT"] = str(smtp.port)
-    service.run_hourly(1)
-    assert states(service) == ["cancelled"]
-    assert smtp.taken == []
-    assert "cancelled, its claims were mended meanwhile" in mail_log(service)
-
-
 def told(service: Service) -> list[tuple[Any, ...]]:
     return service.sql(
         "SELECT claim_id, event, told FROM recours_events WHERE event <> 'gave_up' ORDER BY id"
@@ -571,6 +545,7 @@ def test_what_a_cancelled_mail_told_is_told_if_its_reason_comes_back(
     service.environment["SMTP_PORT"] = str(smtp.port)
     service.run_hourly(1)
     assert (states(service), smtp.taken) == (["cancelled"], [])
+    assert "cancelled, its claims were mended meanwhile" in mail_log(service)
     correct(service, "XY000000001FR", S.NOT_OURS)
     service.run_hourly(3)
     assert subjects(smtp) == ["Chronopost : colis hors de notre contrat – dossier CLM-0001"]

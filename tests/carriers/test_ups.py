@@ -234,22 +234,6 @@ def test_401_is_our_account(code: str) -> None:
     assert (failure.kind, failure.unknown) == (ErrorKind.AUTH_FAILED, None)
 
 
-@pytest.mark.parametrize("told_by", ["10429", None])
-def test_429_asks_us_to_wait(told_by: str | None) -> None:
-    answer = error(429, told_by, "Too Many Requests")
-    client = a_client()
-    for answers in ([TOKEN, answer], [error(429, None, "Quota Limit Exceeded")]):
-        with pytest.raises(CallError) as failed:
-            client.fetch(NUMBER, None, FakeSession(answers, client))
-        assert failed.value.failure.kind is ErrorKind.RATE_LIMITED
-        assert failed.value.failure.retry_at is None
-        client = a_client()
-    # It does not get as far as this.
-    outcome = parse(answer, NUMBER, Delivery())
-    assert isinstance(outcome, Failure)
-    assert outcome.kind is ErrorKind.RATE_LIMITED
-
-
 # ---------------------------------------------------------------- TV1002
 
 

@@ -364,21 +364,6 @@ def test_a_job_that_names_no_lane_is_logged_and_harms_nothing(
     assert "names no lane" in caplog.text
 
 
-def test_a_job_of_a_worker_that_only_another_version_has_is_passed_over(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-) -> None:
-    """A process of that version wakes it again at its next tick. Put back at once, it would go round among the others."""
-    add_claims(database, [{}])
-    queue = QueueInHand(make_station())
-    queue.station.tick(lambda _: None)
-    queue.wake(WorkerLane("pod_weigh_worker", "chronopost"))
-    assert queue.work() == 1
-    assert (queue.station.fault, sandbox.calls) == (None, [])
-
-
 def test_a_fault_stands_until_the_same_piece_of_work_succeeds(
     make_station: Callable[..., Station], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
