@@ -25,7 +25,7 @@ from recours.core.outcome import Kept, Label, NotADocumentError, Piece, Retrieve
 from recours.documents import store as store_module
 from recours.documents.appraisal import appraise_reading
 from recours.documents.kinds import SUFFIXES, kind_of, media_type_of
-from recours.documents.store import DocumentStore
+from recours.documents.store import DocumentStore, erase
 from recours.documents.web_page import read_web_page
 from recours.sandbox import documents as simulated
 
@@ -568,6 +568,17 @@ def test_of_what_is_on_record_no_note_is_left(store: DocumentStore) -> None:
     assert len(files(store)) == 3
     store.discard_notes([other])
     assert list((store.folder / ".parts").iterdir()) == []
+
+
+def test_a_document_is_erased_with_the_note_that_names_it(store: DocumentStore) -> None:
+    """A note that names another document stays: a run may still have to find it."""
+    old = stored(store, LABEL, PROOF)
+    store.discard_notes([old])
+    other = stored(store, LABEL, Retrieved.single(ANOTHER_PDF, DELIVERY, SOURCE))
+    assert erase(store.folder, old.path, old.sha256) is None
+    assert found_by(store, LABEL) == other
+    assert erase(store.folder, other.path, other.sha256) is None
+    assert files(store) == list((store.folder / ".parts").iterdir()) == []
 
 
 def test_a_document_is_on_disk_before_it_is_appraised(
