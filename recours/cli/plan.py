@@ -165,9 +165,9 @@ def _show_late(plan: Plan) -> None:
     claims = plan.late[:_SHOWN_LATE]
     rows = [
         (
-            late.reference,
+            late.claim,
             plan.name(late.carrier),
-            f"{late.ends_on}{' (evidence)' if late.is_evidence else ''}",
+            f"{late.deadline}{' (evidence)' if late.evidence else ''}",
             f"not before {_DAYS.weekday(late.not_before)}" if late.not_before else "not in this period",
         )
         for late in claims

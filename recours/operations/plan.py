@@ -4,13 +4,14 @@ Coming runs are counted, not made: open claims in their order, runs at their tim
 claim is called in `recours.core`. No attempt is assumed to return a document. Pure.
 """
 
-from bisect import bisect_right, insort
+from bisect import insort
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
+from itertools import islice, takewhile
 from math import inf
 from operator import itemgetter
 from typing import Any
@@ -33,10 +34,11 @@ from recours.core.last_attempt import awaits_last_attempt
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
 from recours.core.policy import DUE_SLACK, Policy
-from recours.core.quota import CallBudget, Capability, Usage, Window, kept_for_others
+from recours.core.quota import CallBudget, Capability, Limit, Usage, Window, kept_for_others
 from recours.operations.records import iso
 from recours.runs.attempt import without_call
 from recours.runs.lane import lane_key
+from recours.runs.leasing import MOST_DEADLINES
 from recours.runs.worker import Worker, has_run_lately
 from recours.runs.workers import BOTH_WORKERS
 
@@ -129,13 +131,13 @@ class Reason(StrEnum):
 class LateClaim:
     """A claim that passes its `response_deadline`, or loses its evidence, before it is tried."""
 
-    reference: str
+    claim: str  # its reference
     carrier: str  # the account's key; "": no known carrier
-    ends_on: date
+    deadline: date  # or the last day of its evidence
     reason: Reason
     not_before: date | None = None  # when it is tried; None: not within the plan
-    is_evidence: bool = False  # its carrier has forgotten the parcel after `ends_on`
-    is_beyond: bool = False  # the plan ends before: by its place in the backlog, at the last day's pace
+    evidence: bool = False  # its carrier has forgotten the parcel after `deadline`
+    beyond: bool = False  # the plan ends before: by its place in the backlog, at the last day's pace
 
 
 @dataclass(frozen=True)
@@ -209,47 +211,30 @@ class Plan:
                 for day in self.days
             ],
             "late": [
-                {
-                    "claim": late.reference,
-                    "carrier": late.carrier,
-                    "deadline": late.ends_on.isoformat(),
-                    "evidence": late.is_evidence,
-                    "reason": late.reason,
-                    "not_before": iso(late.not_before),
-                    "beyond": late.is_beyond,
-                }
+                vars(late) | {"deadline": iso(late.deadline), "not_before": iso(late.not_before)}
                 for late in self.late
             ],
         }
 
     def _carrier_json(self, carrier: CarrierPlan) -> dict[str, Any]:
         closing, days_left = carrier.account.closing, carrier.days_left
-        return {
+        counts = {name: getattr(carrier, name) for name in ("due", "attempts", "calls", "left", "late")}
+        return counts | {
             "carrier": carrier.key,
             "name": self.name(carrier.key),
-            "due": carrier.due,
-            "attempts": carrier.attempts,
-            "calls": carrier.calls,
             "empty_on": iso(carrier.empty_on),
-            "left": carrier.left,
             "days_left": None if days_left is None else round(days_left, 1),
-            "late": carrier.late,
             "closed": closing.reason if closing else None,
             "closed_until": iso(closing.until) if closing else None,
             "quotas": [
-                {
-                    "limit": str(use.limit),
-                    "used": use.used,
-                    "left": use.left,
-                    "resets_at": use.resets_at.isoformat(),
-                }
+                {"limit": str(use.limit), "used": use.used, "left": use.left, "resets_at": iso(use.resets_at)}
                 for use in carrier.account.uses
             ],
         }
 
 
 def make_plan(
-    claims: Iterable[Claim],
+    claims: Sequence[Claim],
     accounts: Mapping[str, AccountFacts],
     terms: Terms,
     now: datetime,
@@ -257,14 +242,14 @@ def make_plan(
 ) -> Plan:
     """The plan for open claims (`as_planned`). `accounts`: by key, of all these claims."""
     simulation = Simulation(claims, accounts, terms, now, until)
-    due = Counter(simulation.due())
+    due = simulation.due()
     for at, worker in coming_runs(terms, now, until):
         simulation.run(worker, at)
     days = simulation.days()
-    late = sorted(simulation.late(), key=lambda claim: (claim.ends_on, claim.reference))
+    late = sorted(simulation.late(), key=lambda late: (late.deadline, late.claim))
     attempts: Counter[str] = sum((day.attempts for day in days), Counter())
     calls: Counter[str] = sum((day.calls for day in days), Counter())
-    left, late_by = simulation.due(), Counter(claim.carrier for claim in late)
+    left, late_by = simulation.due(), Counter(each.carrier for each in late)
     return Plan(
         made_at=now,
         until=until,
@@ -277,7 +262,7 @@ def make_plan(
                 attempts=attempts[key],
                 calls=calls[key],
                 empty_on=simulation.empty_on.get(key),
-                left=left.get(key, 0),
+                left=left[key],
                 late=late_by[key],
                 attempts_a_day=sum(simulation.pace(stage, key) for stage in (Stage.NEW, Stage.READY)),
             )
@@ -292,57 +277,8 @@ def make_plan(
 
 # ---------------------------------------------------------------- the runs
 
-# A ready claim by its urgency, the most urgent the greatest: its rank and its place among the claims, both negative.
-_Entry = tuple[float, int, Claim]
-
-
-class _Line:
-    """The ready claims of one account at one stage."""
-
-    def __init__(self) -> None:
-        self._virtual: list[_Entry] = []  # ranks to come without a real deadline
-        self._deadlines: list[_Entry] = []  # and with one
-        self._tiers: list[list[list[_Entry]]] = [[self._virtual, self._deadlines], [[]], [[]]]
-
-    def __len__(self) -> int:
-        return sum(len(entries) for tier in self._tiers for entries in tier)
-
-    def add(self, claim: Claim, place: int, now: datetime) -> None:
-        tier, at = urgency(claim.state, now)
-        is_deadline = tier == 0 and claim.state.rank_is_deadline
-        insort(self._tiers[tier][is_deadline], (-at.timestamp(), -place, claim))
-
-    def head(self) -> tuple[int, float, int]:
-        """The place of the most urgent claim in the order, the least first; there is one."""
-        tier, entries = self._first()
-        rank, place, _ = entries[-1]
-        return tier, -rank, -place
-
-    def pop(self) -> tuple[int, Claim]:
-        """Take the most urgent claim, with its place among the claims."""
-        _, place, claim = self._first()[1].pop()
-        return -place, claim
-
-    def in_order(self) -> Iterator[_Entry]:
-        for tier in self._tiers:
-            yield from sorted((entry for entries in tier for entry in entries), reverse=True)
-
-    def deadlines_before(self, tier: int, at: datetime) -> int:
-        """How many real deadlines to come are nearer; all of them are, for a claim whose own time is over."""
-        return len(self._deadlines) - (0 if tier else bisect_right(self._deadlines, (-at.timestamp(), inf)))
-
-    def advance(self, now: datetime, policy: Policy) -> None:
-        """Move claims whose rank has passed to where they belong now."""
-        for entries in (self._virtual, self._deadlines):
-            while entries and -entries[-1][0] < now.timestamp():
-                _, place, claim = entries.pop()
-                self.add(replace(claim, state=ranked_anew(claim, now, policy)), -place, now)
-
-    def _first(self) -> tuple[int, list[_Entry]]:
-        for tier, lists in enumerate(self._tiers):
-            if filled := [entries for entries in lists if entries]:
-                return tier, max(filled, key=itemgetter(-1))
-        raise IndexError("no claim is ready")
+# A ready claim in the order of urgency, the most urgent last: tier, rank and place among the claims, all three negative.
+_Entry = tuple[int, float, int, Claim]
 
 
 class _Quota:
@@ -350,8 +286,8 @@ class _Quota:
 
     def __init__(self, use: Usage) -> None:
         self.limit, self._used, self._ends_at = use.limit, use.used + use.reserved, use.resets_at
-        if seconds := use.limit.window.is_short and use.limit.window.seconds:
-            number = use.limit.number * _AN_HOUR // seconds
+        if use.limit.window.is_short:
+            number = use.limit.number * _AN_HOUR // use.limit.window.seconds
             self.limit = replace(use.limit, number=number, window=Window(_AN_HOUR))
 
     def left(self, now: datetime) -> int:
@@ -359,20 +295,20 @@ class _Quota:
             self._used, self._ends_at = 0, self.limit.window.around(now)[1]
         return self.limit.number - self._used
 
-    def use(self, units: int) -> None:
-        self._used += units
+    def use(self, calls: CallBudget, sign: int = 1) -> None:
+        self._used += sign * self.limit.units(calls)
 
 
 @dataclass
 class _Run:
-    """A run that is under way."""
+    """A run that is under way. Accounts by their keys."""
 
     worker: type[Worker]
     now: datetime
     left: float  # of its batch
-    others: Mapping[str, _Line]  # the ready claims of the other worker, if that runs
-    called: set[str] = field(default_factory=set)  # accounts
-    accepted: set[str] = field(default_factory=set)  # accounts that have answered
+    others: Mapping[str, list[_Entry]]  # the ready claims of the other worker, if that runs
+    called: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
     refusals: dict[str, Reason] = field(default_factory=dict)  # why accounts take no more calls
 
 
@@ -381,30 +317,26 @@ class Simulation:
 
     def __init__(
         self,
-        claims: Iterable[Claim],
+        claims: Sequence[Claim],
         accounts: Mapping[str, AccountFacts],
         terms: Terms,
         now: datetime,
         until: datetime,
     ) -> None:
         """`claims`: as by `as_planned`. `accounts`: those of all these claims, by key."""
-        self._accounts = accounts
-        self._terms = terms
-        self._policy = terms.policy
-        self._now = now
-        self._until = until
-        self._claims = list(claims)
+        self._claims, self._accounts, self._terms, self._policy = claims, accounts, terms, terms.policy
+        self._now, self._until = now, until
         self._waiting: list[tuple[float, int, Claim]] = []
-        self._lines: dict[Stage, dict[str, _Line]] = {Stage.NEW: {}, Stage.READY: {}}
+        self._ready: dict[Stage, dict[str, list[_Entry]]] = {Stage.NEW: {}, Stage.READY: {}}
         self._quotas = {key: [_Quota(use) for use in account.uses] for key, account in accounts.items()}
         self._last_runs = dict(terms.last_runs)
         self._days = [Day(self._date(now))]
-        self._refusals: dict[tuple[Stage, str, date], Reason] = {}
+        self._refusals: dict[tuple[Stage, str, date], Reason] = {}  # by the last run of each day
         self._last_day: Counter[tuple[Stage, str]] = Counter()  # attempts
-        self.first_attempts: dict[int, datetime] = {}  # by the place among the claims
         self._abandoned: set[int] = set()  # given up without an attempt
+        self.first_attempts: dict[int, datetime] = {}  # by the place among the claims
         self.empty_on: dict[str, date] = {}
-        for place, claim in enumerate(self._claims):
+        for place, claim in enumerate(claims):
             if claim.state.stage is Stage.WAITING:
                 self._wait(claim, place, claim.state.next_at or now)
             elif claim.state.stage is not Stage.UNNUMBERED:
@@ -412,54 +344,52 @@ class Simulation:
         self._advance(now)
         self._busy = set(self.due())
 
-    def due(self) -> dict[str, int]:
+    def due(self) -> Counter[str]:
         """How many claims of each account are due."""
         due: Counter[str] = Counter()
-        for lines in self._lines.values():
+        for lines in self._ready.values():
             due.update({key: len(line) for key, line in lines.items() if line})
-        return dict(due)
-
-    # ---------------------------------------------------------------- a run
+        return due
 
     def run(self, worker: type[Worker], now: datetime) -> None:
         """Count the attempts of one run."""
         self._begin_day(self._date(now))
         self._advance(now)
-        lines, other = self._lines[worker.stage], self._last_runs.get(worker.other_worker)
+        lines, other = self._ready[worker.stage], self._last_runs.get(worker.other_worker)
         does_other_run = self._terms.by_fleet or has_run_lately(other, worker.other_schedule, now)
         batch = inf if self._terms.by_fleet else self._terms.batch_sizes[worker.name]
-        run = _Run(worker, now, batch, self._lines[worker.others] if does_other_run else {})
-        heads = [(line.head(), key) for key, line in lines.items() if line]
+        run = _Run(worker, now, batch, self._ready[worker.others] if does_other_run else {})
+        heads = [_head(key, line) for key, line in lines.items() if line]
         heapify(heads)
-        queued = {key for _, key in heads}
+        queued = {key for *_, key in heads}
         under_way: deque[tuple[str, CallBudget]] = deque()  # the bundle that began first is answered first
         while under_way or (heads and run.left > 0):
             if not heads or run.left <= 0 or len(under_way) == self._terms.concurrency:
                 key, unused = under_way.popleft()
-                self._use(key, unused, -1)
-                run.accepted.add(key)
+                for quota in self._quotas[key]:
+                    quota.use(unused, -1)
+                run.answered.add(key)
             else:
-                _, key = heappop(heads)
+                *_, key = heappop(heads)
                 queued.discard(key)
-                answer = self._closed(key, now) or self._try_bundle(run, key, lines[key])
-                if not isinstance(answer, Reason):
-                    under_way.append((key, answer))
-                elif not any(other == key for other, _ in under_way):  # whose units may come back
-                    run.refusals[key] = answer
-                else:
+                result = self._closed(key, now) or self._try_bundle(run, key, lines[key])
+                if not isinstance(result, Reason):
+                    under_way.append((key, result))
+                elif all(other != key for other, _ in under_way):
+                    run.refusals[key] = result
+                else:  # units may come back
                     continue
-            in_flight = sum(other == key for other, _ in under_way)
-            is_alone = self._accounts[key].asks_alone and key not in run.accepted
+            is_alone = self._accounts[key].asks_alone and key not in run.answered
             room = 1 if is_alone else self._terms.carrier_concurrency
-            if lines[key] and key not in run.refusals and in_flight < room and key not in queued:
-                heappush(heads, (lines[key].head(), key))
+            has_room = sum(other == key for other, _ in under_way) < room
+            if has_room and lines[key] and key not in queued and key not in run.refusals:
+                heappush(heads, _head(key, lines[key]))
                 queued.add(key)
-        self._last_runs[worker.name] = now
-        for key in lines:
-            self._refusals[worker.stage, key, self._days[-1].on] = run.refusals.get(key, Reason.BATCH)
-        empty = {key for key in self._busy if not any(lines.get(key) for lines in self._lines.values())}
+        self._last_runs[worker.name], today = now, self._days[-1].on
+        self._refusals |= {(worker.stage, key, today): run.refusals.get(key, Reason.BATCH) for key in lines}
+        empty = {key for key in self._busy if not any(stage.get(key) for stage in self._ready.values())}
         self._busy -= empty
-        self.empty_on |= dict.fromkeys(empty, self._days[-1].on)
+        self.empty_on |= dict.fromkeys(empty, today)
 
     def _closed(self, key: str, now: datetime) -> Reason | None:
         closing = self._accounts[key].closing
@@ -467,32 +397,31 @@ class Simulation:
             return None
         return Reason.QUOTA if closing.why is Blocked.RATE_LIMIT else Reason.CARRIER
 
-    def _try_bundle(self, run: _Run, key: str, line: _Line) -> Reason | CallBudget:
+    def _try_bundle(self, run: _Run, key: str, line: list[_Entry]) -> Reason | CallBudget:
         """Try the most urgent claim, with those that share its call.
 
         Returns the reserved calls that are not made, or why the account takes no more calls.
         """
-        spec = self._accounts[key].spec
+        account = self._accounts[key]
         bundle: list[tuple[int, Claim]] = []
         size = 1.0
         while line and len(bundle) < size:
-            place, claim = line.pop()
-            if self._needs_call(run, key, place, claim):
-                bundle.append((place, claim))
-                if spec and len(bundle) == 1 and not claim.state.delivery:
-                    size = min(spec.numbers_per_call, run.left)
+            *_, place, claim = line.pop()
+            if self._needs_call(run, account, -place, claim):
+                bundle.append((-place, claim))
+                if account.spec and len(bundle) == 1 and not claim.state.delivery:
+                    size = min(account.spec.numbers_per_call, run.left)
             elif not bundle:
                 return {}
-        deliveries = [self._delivery(key, claim) for _, claim in bundle]
-        budgets = spec.calls_for_bundle(deliveries) if spec else []
-        reserved = Counter({} if key in run.called else self._accounts[key].setup_calls)
+        deliveries = [self._delivery(account, claim) for _, claim in bundle]
+        budgets = account.spec.calls_for_bundle(deliveries) if account.spec else []
+        reserved = Counter({} if key in run.called else account.setup_calls)
         used = Counter(reserved)
-        for number, ((place, claim), delivery, calls) in enumerate(
-            zip(bundle, deliveries, budgets, strict=True)
-        ):
+        for number, (delivery, calls) in enumerate(zip(deliveries, budgets, strict=True)):
+            place, claim = bundle[number]
             if refusal := self._refusal(run, key, claim, reserved + Counter(calls)):
                 for later_place, later in bundle[number:]:
-                    line.add(later, later_place, run.now)
+                    self._make_ready(later, later_place, run.now)
                 if not number:
                     return refusal
                 break
@@ -501,17 +430,14 @@ class Simulation:
             used += Counter(calls if delivery else {Capability.TRACKING: calls.get(Capability.TRACKING, 0)})
             self._attempt(run, place, claim, _ASSUMED)
         run.called.add(key)
-        self._use(key, reserved)
+        for quota in self._quotas[key]:
+            quota.use(reserved)
         self._days[-1].calls[key] += used.total()
         return reserved - used
 
-    def _use(self, key: str, calls: CallBudget, sign: int = 1) -> None:
-        for quota in self._quotas[key]:
-            quota.use(sign * quota.limit.units(calls))
-
-    def _needs_call(self, run: _Run, key: str, place: int, claim: Claim) -> bool:
+    def _needs_call(self, run: _Run, account: AccountFacts, place: int, claim: Claim) -> bool:
         """Tell whether a ready claim needs a call; deal with it if it needs none."""
-        now, documents_until = run.now, self._accounts[key].documents_until
+        now, until = run.now, account.documents_until
         what = next_action(claim, now, self._policy)
         if is_expired(claim.state, now, self._policy) or what in (Action.GIVE_UP, Action.SHELVE):
             self._abandoned.add(place)
@@ -519,32 +445,39 @@ class Simulation:
             self._wait(claim, place, abandoned_at(claim, now))
         elif failure := without_call(claim, self._terms.catalog):
             self._attempt(run, place, claim, failure)
-        elif (
-            documents_until and claim.state.delivery and self._policy.backoff.due_until(now) < documents_until
-        ):
-            state = put_off(claim, claim.state, documents_until, now, self._policy)
-            self._wait(replace(claim, state=state), place, documents_until)
+        elif until and claim.state.delivery and self._policy.backoff.due_until(now) < until:
+            state = put_off(claim, claim.state, until, now, self._policy)
+            self._wait(replace(claim, state=state), place, until)
         else:
             return True
         return False
 
-    def _delivery(self, key: str, claim: Claim) -> Delivery | None:
-        account = self._accounts[key]
+    def _delivery(self, account: AccountFacts, claim: Claim) -> Delivery | None:
         if account.spec is None or account.documents_until:
             return claim.state.delivery
         return delivery_to_assume(claim, account.spec, self._policy)
 
     def _refusal(self, run: _Run, key: str, claim: Claim, calls: CallBudget) -> Reason | None:
-        """Why these calls cannot be made."""
-        spec, line = self._accounts[key].spec, run.others.get(key)
-        nearer = line.deadlines_before(*urgency(claim.state, run.now)) if line else 0
-        urgent = calls_of_others(spec, run.worker.others, nearer, self._policy) if spec and nearer else {}
+        """Why these calls cannot be made: the quota is used up, or the rest is kept for more urgent claims of the other worker."""
+        others, now = run.others.get(key, []), run.now
         for quota in self._quotas[key]:
             units = quota.limit.units(calls)
-            free = quota.left(run.now) - units
-            if units and free < kept_for_others(quota.limit, urgent, run.now):
-                return Reason.QUOTA if free < 0 else Reason.RESERVED
+            free = quota.left(now) - units
+            if units and free < 0:
+                return Reason.QUOTA
+            # Of thousands only those are looked at that matter.
+            if units and free < self._kept(run, key, quota.limit, len(others)):
+                own = _entry(claim, 0, now)[:2]
+                ahead = islice(takewhile(lambda other: other[0] == 0, reversed(others)), MOST_DEADLINES)
+                nearer = sum(other.state.rank_is_deadline for *place, _, other in ahead if (*place,) > own)
+                if free < self._kept(run, key, quota.limit, nearer):
+                    return Reason.RESERVED
         return None
+
+    def _kept(self, run: _Run, key: str, limit: Limit, count: int) -> int:
+        spec = self._accounts[key].spec
+        urgent = calls_of_others(spec, run.worker.others, count, self._policy) if spec else {}
+        return kept_for_others(limit, urgent, run.now)
 
     def _attempt(self, run: _Run, place: int, claim: Claim, failure: Failure) -> None:
         key = lane_key(claim)
@@ -557,23 +490,25 @@ class Simulation:
             after = replace(claim, state=decision.state, fetch_status=decision.fetch_status)
             self._wait(after, place, decision.state.next_at)
 
-    # ---------------------------------------------------------------- claims between runs
+    # ---------------------------------------------------------------- between runs
 
     def _wait(self, claim: Claim, place: int, until: datetime) -> None:
         heappush(self._waiting, (until.timestamp(), place, claim))
 
     def _make_ready(self, claim: Claim, place: int, now: datetime) -> None:
-        lines = self._lines[_stage(claim)]
-        lines.setdefault(lane_key(claim), _Line()).add(claim, place, now)
+        line = self._ready[_stage(claim)].setdefault(lane_key(claim), [])
+        insort(line, _entry(claim, place, now))
 
     def _advance(self, now: datetime) -> None:
+        """Make claims ready whose time has come, and move those whose rank has passed."""
         due_until = self._policy.backoff.due_until(now).timestamp()
         while self._waiting and self._waiting[0][0] <= due_until:
             _, place, claim = heappop(self._waiting)
             self._make_ready(claim, place, now)
-        for lines in self._lines.values():
-            for line in lines.values():
-                line.advance(now, self._policy)
+        for line in (line for lines in self._ready.values() for line in lines.values()):
+            while line and line[-1][0] == 0 and -line[-1][1] < now.timestamp():
+                *_, place, claim = line.pop()
+                self._make_ready(replace(claim, state=ranked_anew(claim, now, self._policy)), -place, now)
 
     def _date(self, at: datetime) -> date:
         return at.astimezone(self._policy.zone).date()
@@ -598,32 +533,29 @@ class Simulation:
     def late(self) -> Iterator[LateClaim]:
         """Claims whose deadline or evidence ends before they are tried, when all runs have been counted."""
         for place, claim in enumerate(self._claims):
-            at, is_evidence = self._end(claim)
+            end, is_evidence = self._end(claim)
             first = self.first_attempts.get(place, NEVER)
-            if at <= min(self._until, first) and place not in self._abandoned:
+            if end <= min(self._until, first) and place not in self._abandoned:
                 waits_until = claim.state.next_at if claim.state.stage is Stage.WAITING else None
-                tried_at = first if first < NEVER else waits_until
-                not_before = self._date(tried_at) if tried_at and tried_at >= at else None
-                yield self._late(claim, at, self._reason(claim, at), not_before, is_evidence=is_evidence)
-        for stage, lines in self._lines.items():
+                at = first if first < NEVER else waits_until
+                not_before = self._date(at) if at and at >= end else None
+                yield self._late(claim, end, self._reason(claim, end), not_before, is_evidence=is_evidence)
+        for stage, lines in self._ready.items():
             for key, line in lines.items():
-                if pace := self.pace(stage, key):
-                    yield from self._late_beyond(line, pace)
-
-    def _late_beyond(self, line: _Line, pace: float) -> Iterator[LateClaim]:
-        """Claims of a backlog that the last day's pace does not reach in time."""
-        for number, (_, place, claim) in enumerate(line.in_order(), 1):
-            about = self._until + number / pace * _A_DAY
-            at, is_evidence = self._end(claim)
-            if self._until < at < about and -place not in self.first_attempts:
-                reason = self._reason(claim, self._until)
-                late = self._late(claim, at, reason, self._date(about), is_evidence=is_evidence)
-                yield replace(late, is_beyond=True)
+                # Those of a backlog that the last day's pace does not reach in time.
+                pace = self.pace(stage, key)
+                for number, (*_, place, claim) in enumerate(reversed(line if pace else []), 1):
+                    about = self._until + number / pace * _A_DAY
+                    end, is_evidence = self._end(claim)
+                    if self._until < end < about and -place not in self.first_attempts:
+                        reason = self._reason(claim, self._until)
+                        late = self._late(claim, end, reason, self._date(about), is_evidence=is_evidence)
+                        yield replace(late, beyond=True)
 
     def _late(
-        self, claim: Claim, at: datetime, reason: Reason, not_before: date | None, *, is_evidence: bool
+        self, claim: Claim, end: datetime, reason: Reason, not_before: date | None, *, is_evidence: bool
     ) -> LateClaim:
-        ends_on = self._date(at - timedelta.resolution)
+        ends_on = self._date(end - timedelta.resolution)
         return LateClaim(claim.reference, lane_key(claim), ends_on, reason, not_before, is_evidence)
 
     def _end(self, claim: Claim) -> tuple[datetime, bool]:
@@ -634,18 +566,20 @@ class Simulation:
         ]
         return min((end for end in ends if end[0] > self._now), default=(NEVER, False))
 
-    def _reason(self, claim: Claim, at: datetime) -> Reason:
-        stage = claim.state.stage
-        if stage is Stage.UNNUMBERED:
+    def _reason(self, claim: Claim, end: datetime) -> Reason:
+        stage, next_at = _stage(claim), claim.state.next_at
+        if claim.state.stage is Stage.UNNUMBERED:
             return Reason.NUMBER
-        if stage is Stage.WAITING and claim.state.next_at and claim.state.next_at - DUE_SLACK > at:
+        if claim.state.stage is Stage.WAITING and next_at and next_at - DUE_SLACK > end:
             return Reason.TURN
-        worker = next(worker for worker in BOTH_WORKERS if worker.stage is _stage(claim))
-        if worker.name in self._terms.stopped(self._now):
+        if any(
+            worker.stage is stage and worker.name in self._terms.stopped(self._now) for worker in BOTH_WORKERS
+        ):
             return Reason.STOPPED
-        last = self._date(at - timedelta.resolution)
-        refusals = (self._refusals.get((worker.stage, lane_key(claim), last - n * _A_DAY)) for n in (0, 1))
-        return next(filter(None, refusals), Reason.TURN)
+        last_day = self._date(end - timedelta.resolution)
+        days = (last_day, last_day - _A_DAY)
+        reasons = (self._refusals.get((stage, lane_key(claim), day)) for day in days)
+        return next(filter(None, reasons), Reason.TURN)
 
 
 def opening_of(closing: Refusal) -> datetime | None:
@@ -656,3 +590,14 @@ def opening_of(closing: Refusal) -> datetime | None:
 def _stage(claim: Claim) -> Stage:
     """At which stage the claim is ready."""
     return Stage.NEW if claim.is_pending else Stage.READY
+
+
+def _entry(claim: Claim, place: int, now: datetime) -> _Entry:
+    tier, at = urgency(claim.state, now)
+    return -tier, -at.timestamp(), -place, claim
+
+
+def _head(key: str, line: list[_Entry]) -> tuple[int, float, int, str]:
+    """Where a line stands among others: that with the most urgent claim first."""
+    tier, rank, place, _ = line[-1]
+    return -tier, -rank, -place, key

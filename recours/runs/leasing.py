@@ -44,7 +44,7 @@ _REPORTED_AS = {
 LEASE = timedelta(minutes=10)
 POLL_S = 0.25
 # The deadlines of the other worker's claims, of a lane: so many are read, and again after a while.
-_MOST_DEADLINES = 1000
+MOST_DEADLINES = 1000
 _READ_AGAIN_S = 60.0
 _LONGEST_WAIT_FOR_QUOTA_S = 60.0
 
@@ -299,7 +299,7 @@ class Leasing:
             return {}
         monotonic = self._deps.clock.monotonic()
         if lane.deadlines_read_at is None or monotonic - lane.deadlines_read_at > _READ_AGAIN_S:
-            lane.deadlines = self._deps.claims.deadlines(others, lane.key, _MOST_DEADLINES, now)
+            lane.deadlines = self._deps.claims.deadlines(others, lane.key, MOST_DEADLINES, now)
             lane.deadlines_read_at = monotonic
         tier, at = urgency(claim.state, now)
         nearer = (

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.carriers.registry import CATALOG
+from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec
 from recours.operations.plan import Plan, Simulation
 from recours.runs.fetch import PODFetchWorker
@@ -87,7 +88,8 @@ class World:
         operations = open_operations(self.service.settings)
         with closing(operations.database):
             spec = spec_of(self.carriers[1])
-            values = {name: self.service.environment[name] for name in spec.credential_names}
+            names = spec.complete_credentials(self.service.environment) or ()
+            values = {name: self.service.environment[name] for name in names}
             operation = AccountOperations(operations)
             limits = {"": f"{self.chance.randint(8, 20)}/day"}
             operation.put_all([operation.new(CLIENT, spec.name, values, limits)], "me")
@@ -200,21 +202,24 @@ class Comparison:
 
     def faults_by_carrier(self) -> list[str]:
         """Attempts of the whole time that are off by more than 3 %, and of days by more than 10 % and 2."""
-        done = Counter(key for key, _, _ in self.attempts)
-        daily = Counter((key, at.astimezone(PARIS).date()) for key, _, at in self.attempts)
-        planned = Counter({carrier.key: carrier.attempts for carrier in self.plan.carriers})
-        planned_daily = Counter(
-            {(key, day.on): n for day in self.plan.days for key, n in day.attempts.items()}
-        )
-        return [
-            f"{key}: {planned[key]} planned, {done[key]} made"
-            for key in done | planned
-            if abs(planned[key] - done[key]) > max(0.03 * done[key], 1)
-        ] + [
-            f"{key}: {planned_daily[key]} planned, {daily[key]} made"
-            for key in daily | planned_daily
-            if abs(planned_daily[key] - daily[key]) > max(0.1 * daily[key], 2)
+        made = Counter((carrier_of(key), at.astimezone(PARIS).date()) for key, _, at in self.attempts)
+        planned: Counter[tuple[str, date]] = Counter()
+        for day in self.plan.days:
+            for key, count in day.attempts.items():
+                planned[carrier_of(key), day.on] += count
+        faults = [
+            f"{place}: {planned[place]} planned, {made[place]} made"
+            for place in made | planned
+            if abs(planned[place] - made[place]) > max(0.1 * made[place], 2)
         ]
+        for carrier in {carrier for carrier, _ in made | planned}:
+            total, expected = (
+                sum(count for (key, _), count in counts.items() if key == carrier)
+                for counts in (made, planned)
+            )
+            if abs(expected - total) > max(0.03 * total, 1):
+                faults.append(f"{carrier}: {expected} planned, {total} made")
+        return faults
 
     def right_days(self) -> tuple[int, int]:
         """How many claims are first tried on the day that was planned, of how many."""
@@ -229,9 +234,7 @@ class Comparison:
         """Claims that are late by more than a day; those that the plan named; those of them that were in time."""
         open_claims = {claim.reference for claim in Watched.latest._claims} & set(self.ends)
         missed = {reference for reference in open_claims if self.is_late_by(reference, A_DAY)}
-        named = {
-            late.reference for late in self.plan.late if not late.is_evidence and not late.is_beyond
-        } & open_claims
+        named = {late.claim for late in self.plan.late if not late.evidence and not late.beyond} & open_claims
         return (
             missed,
             named,
@@ -253,15 +256,14 @@ def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, 
     return compare
 
 
-@pytest.mark.parametrize("seed", [1, 7])
-def test_two_days_go_as_planned(compared: Callable[[int, int], Comparison], seed: int) -> None:
-    comparison = compared(seed, 2)
+def test_two_days_go_as_planned(compared: Callable[[int, int], Comparison]) -> None:
+    comparison = compared(1, 2)
     assert comparison.faults_by_carrier() == []
     right, count = comparison.right_days()
     assert right >= 0.9 * count > 0
 
 
-@pytest.mark.full("a week of real runs in each of 20 worlds: two of them are run for two days")
+@pytest.mark.full("a week of real runs in each of 20 worlds: one of them is run for two days")
 def test_a_week_goes_as_planned_in_twenty_worlds(compared: Callable[[int, int], Comparison]) -> None:
     missed, named, false = 0, 0, 0
     unnamed = list[str]()

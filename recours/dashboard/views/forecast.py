@@ -108,12 +108,12 @@ def _carrier(carrier: CarrierPlan, plan: Plan, texts: PageTexts) -> dict[str, st
 
 
 def _late(late: LateClaim, plan: Plan, texts: PageTexts) -> dict[str, str]:
-    what = "late_evidence" if late.is_evidence else "late_deadline"
+    what = "late_evidence" if late.evidence else "late_deadline"
     return {
-        "reference": clean(late.reference, 100),
-        "link": f"/claim?{urlencode({'reference': late.reference})}",
+        "reference": clean(late.claim, 100),
+        "link": f"/claim?{urlencode({'reference': late.claim})}",
         "carrier": plan.name(late.carrier) if late.carrier else texts("no_carrier"),
-        "what": texts(what, at=texts.day(late.ends_on)),
+        "what": texts(what, at=texts.day(late.deadline)),
         "why": texts(f"late_{late.reason}"),
         "next": _not_before(late.not_before, texts) if late.not_before else texts("late_never"),
     }

@@ -35,7 +35,7 @@ def plan(
 
 
 def late(made: Plan) -> list[tuple[str, Reason]]:
-    return [(claim.reference, claim.reason) for claim in made.late]
+    return [(late.claim, late.reason) for late in made.late]
 
 
 def test_a_quota_spreads_the_attempts_over_days() -> None:
@@ -99,7 +99,7 @@ def test_a_claim_that_passes_its_deadline_is_named_with_the_reason(
 ) -> None:
     made = plan(claim(1, **{"deadline": TODAY} | changed), **how)
     assert [claim.reason for claim in made.late] == reasons
-    assert all(claim.ends_on == TODAY for claim in made.late)
+    assert all(claim.deadline == TODAY for claim in made.late)
 
 
 def test_calls_that_are_kept_for_more_urgent_claims_are_a_reason_of_their_own() -> None:
@@ -123,14 +123,14 @@ def test_deadlines_beyond_the_plan_are_compared_with_the_pace() -> None:
     made = plan(*claims, quota="6/day@UTC", policy=ONE_RETRY)
     # Five on each of three days. Of the 25 that are left on the 4th at 8:20, 13 have their turn by the 6th at 23:00.
     assert late(made) == [(f"CLM-{n}", Reason.QUOTA) for n in range(28, 40)]
-    assert all(claim.is_beyond and claim.not_before for claim in made.late)
+    assert all(claim.beyond and claim.not_before for claim in made.late)
 
 
 @pytest.mark.parametrize(("days", "is_late"), [(1, True), (3, False), (-1, False)])
 def test_evidence_that_ends_before_a_claim_is_tried_is_named(days: int, is_late: bool) -> None:
     policy = replace(POLICY, evidence_days={"ups": 120})
     made = plan(claim(1, name="UPS", created_at=NOW + (days - 120) * DAY), closing=STOPPED, policy=policy)
-    assert [(claim.ends_on, claim.is_evidence) for claim in made.late] == [(TODAY + DAY, True)] * is_late
+    assert [(claim.deadline, claim.evidence) for claim in made.late] == [(TODAY + DAY, True)] * is_late
 
 
 # ---------------------------------------------------------------- runs
