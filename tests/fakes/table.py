@@ -1,5 +1,6 @@
 """The table of claims, as the service's own application and a person see it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -29,10 +30,12 @@ _AS_SERVICE = {"order_id": "O-1", "dispute_type": "lost", "amount_requested": 10
 _NULL = dict.fromkeys((*_COLUMNS.values(), "created_at", "updated_at"))
 
 _c = claims.c
+_OURS = (FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.FAILED)
 _PLACED = _c.pod_stage.in_([Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP, Stage.SHELVED])
 _LATER = _c.pod_next_retry_at.is_(None) | (_c.pod_next_retry_at > bindparam("until"))
 _RESTS = func.coalesce(_PLACED & _LATER, false())
-_DUE = select(_c.id).where(_c.pod_fetch_status != FetchStatus.SUCCESS, ~_RESTS).limit(1)
+_IS_OF = _c.pod_fetch_status.in_(bindparam("statuses", expanding=True))
+_DUE = select(_c.id).where(_IS_OF, ~_RESTS).limit(1)
 
 
 class ServiceTable:
@@ -92,10 +95,11 @@ class ServiceTable:
         (claim,) = self.claims(claims.c.claim_reference == reference)
         return claim
 
-    def is_due(self, until: datetime) -> bool:
-        """Tell whether a run would find anything to do; it does not tell of claims that were edited since the last one."""
+    def is_due(self, until: datetime, statuses: Collection[FetchStatus] = _OURS) -> bool:
+        """Tell whether a run would find anything to do at claims of these statuses, unless some were edited since the last one."""
+        bounds = {"until": until, "statuses": list(statuses)}
         with self._database.read() as connection:
-            return connection.execute(_DUE, {"until": until}).first() is not None
+            return connection.execute(_DUE, bounds).first() is not None
 
     @property
     def events(self) -> list[Event]:
