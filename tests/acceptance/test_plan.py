@@ -20,7 +20,7 @@ from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec
 from recours.operations.plan import Plan, Simulation
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.log import silence
+from recours.runs.log import log
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Sandbox, SimulatedClock
@@ -246,10 +246,11 @@ class Comparison:
 def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Comparison]:
     """`compared(seed, days)`."""
     monkeypatch.setattr("recours.operations.plan.Simulation", Watched)
+    monkeypatch.setattr(log, "disabled", True)
 
     def compare(seed: int, days: int) -> Comparison:
         (folder := tmp_path / str(seed)).mkdir()
-        with closing(World(seed, folder)) as world, silence():
+        with closing(World(seed, folder)) as world:
             world.begin()
             return Comparison(world, days)
 
