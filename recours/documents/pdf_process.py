@@ -154,6 +154,7 @@ class PdfProcess:
                 self.end()
 
     def _running(self) -> subprocess.Popen[bytes]:
+        # In a process that was forked from ours it does not seem to run.
         if self._process and self._process.poll() is None:
             return self._process
         self.end()
@@ -194,11 +195,6 @@ class PdfProcess:
                 pipe.close()
         process.wait()
 
-    def forget(self) -> None:
-        """Leave the process to the one that this was forked from."""
-        self._lock = threading.Lock()
-        self._process = None
-
 
 def _status_of(process: subprocess.Popen[bytes]) -> int | None:
     """With which status it ended; None: only its output did."""
@@ -233,5 +229,3 @@ def _receive(process: subprocess.Popen[bytes], most: int) -> tuple[Result, bytes
 
 _process = PdfProcess()
 atexit.register(_process.end)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_process.forget)
