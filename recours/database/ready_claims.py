@@ -37,7 +37,7 @@ from sqlalchemy.dialects.postgresql import array
 from recours.core.claim import LAST, Stage, Urgency
 from recours.database.lenient_reader import as_moment
 from recours.database.predicates import at_stage
-from recours.database.rows import free_at_moment, moments, unedited
+from recours.database.rows import free_at_moment, unedited
 from recours.database.tables import claims
 
 _c = claims.c
@@ -59,23 +59,15 @@ def carrier_keys(stage: Stage) -> Select[Any]:
     return select(found.c.carrier_key)
 
 
-def most_urgent(
-    stage: Stage, carriers: Collection[str], most: int, now: datetime, *, is_sqlite: bool
-) -> Select[Any]:
-    """The ids of up to `most` ready, free claims, in the order of `recours.core.claim.urgency`.
-
-    For each carrier some stretches of the index are read from their beginning, so that the cost does not depend on how
-    many claims are ready.
-    """
-    query = leasable_ids(stage, is_sqlite=is_sqlite)
-    return query.params(most=most, **moments(now, ""), **named_lanes(carriers, is_sqlite=is_sqlite))
-
-
 @cache
 def leasable_ids(
     stage: Stage, *, is_sqlite: bool, unnumbered: bool = False, locks: bool = True
 ) -> Select[Any]:
-    """Built once: it is run for every bundle. Parameters: those of `named_lanes` and `moments`, and `most`.
+    """The ids of up to `most` ready, free claims, in the order of `recours.core.claim.urgency`.
+
+    For each carrier some stretches of the index are read from their beginning, so that the cost does not depend on how
+    many claims are ready. Built once: it is run for every bundle. Parameters: those of `named_lanes` and `moments`, and
+    `most`.
 
     `locks`: the rows are locked, and those that others have locked are passed over.
     """

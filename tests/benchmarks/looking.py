@@ -17,7 +17,8 @@ from recours.core.claim import Stage
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.ready_claims import most_urgent
+from recours.database.ready_claims import leasable_ids, named_lanes
+from recours.database.rows import moments
 from recours.database.schema.inspection import look
 from recours.settings.loading import load
 from recours.wiring.operations import Operations, open_operations
@@ -95,8 +96,9 @@ def looking(url: URL) -> dict[str, float]:
 
     def query() -> None:
         with database.read() as connection:
-            urgent = most_urgent(Stage.READY, ["chronopost"], 30, now, is_sqlite=database.is_sqlite)
-            assert len(connection.execute(urgent).all()) == 30
+            lanes = named_lanes(["chronopost"], is_sqlite=database.is_sqlite)
+            urgent = leasable_ids(Stage.READY, is_sqlite=database.is_sqlite)
+            assert len(connection.execute(urgent, {"most": 30, **moments(now, ""), **lanes}).all()) == 30
 
     def everything() -> None:
         maintenance.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
