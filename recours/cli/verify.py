@@ -38,7 +38,7 @@ def command(references: tuple[str, ...], database_url: str | None, as_json: bool
     """
     with with_operations(database_url) as operations, report_faults():
         verification = _verification(operations)
-        claims = [_claim_id(operations, reference) for reference in references] or None
+        claims = [_claim_id(operations, reference) for reference in references]
         count = 0
         first: list[CustodyProblem] = []
         for problem in verification.problems(claims):

@@ -1,19 +1,20 @@
 """Manifests in the database, and the files that they name: see `recours.core.custody`."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
-    Select,
+    and_,
     bindparam,
     exists,
     insert,
+    or_,
     select,
     text,
     update,
@@ -33,7 +34,7 @@ from recours.database.tables import claims, erasures, evidence, manifests
 _v, _e, _m = evidence.c, erasures.c, manifests.c
 PORTION = 10_000  # files of one manifest
 _PAGE = 500
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('recours_manifests'))")
+_LOCK = text(f"SELECT pg_advisory_xact_lock({0x6D616E6966657374})")
 MANIFEST = select(_m.id, _m.path, _m.sha256, _m.stamped_at)
 _LAST = MANIFEST.order_by(_m.id.desc()).limit(1)
 # What others write at this moment goes into the next manifest.
@@ -51,6 +52,23 @@ _HAS_NEW = select(
 _NAME_FILES, _NAME_ERASURES = (
     update(table).where(table.c.id.in_(bindparam("ids", expanding=True))).values(manifest_id=bindparam("of"))
     for table in (evidence, erasures)
+)
+_FILES = (
+    select(_v.id, _v.claim_id, claims.c.claim_reference, _v.path, _v.sha256, _v.size)
+    .outerjoin(claims, claims.c.id == _v.claim_id)
+    .order_by(_v.id)
+)
+
+
+def _is_on_record(manifest_id: ColumnElement[int]) -> ColumnElement[bool]:
+    return exists().where(_m.id == manifest_id)
+
+
+_OF_DIGESTS: BindParameter[str] = bindparam("digests", expanding=True)
+_MOVED = select(_v.sha256, _v.path).where(_v.sha256.in_(_OF_DIGESTS))
+# One that names a manifest that is not on record was written by somebody else.
+_ERASED = select(_e.sha256, _e.path).where(
+    _e.sha256.in_(_OF_DIGESTS), or_(_e.manifest_id.is_(None), _is_on_record(_e.manifest_id))
 )
 
 
@@ -132,44 +150,37 @@ class DatabaseCustody:
 
     def manifests(self) -> Iterator[Manifest]:
         """All of them in their order, those that are added meanwhile too."""
-        page: Sequence[Any] = ()
+        query = MANIFEST.order_by(_m.id).limit(_PAGE)
+        page: Sequence[Manifest] = ()
         while True:
-            after = _m.id > page[-1].id if page else _m.id.is_not(None)
+            after = query.where(_m.id > page[-1].number) if page else query
             with self.database.read() as connection:
-                page = connection.execute(MANIFEST.where(after).order_by(_m.id).limit(_PAGE)).all()
-            yield from (Manifest(*row) for row in page)
-            if len(page) < _PAGE:
-                return
-
-    def files(self, manifest: int | None) -> Iterator[EvidenceFile]:
-        """The files that a manifest is to name; None: those that no manifest names yet."""
-        return self._pages(_v.manifest_id.is_(None) if manifest is None else _v.manifest_id == manifest)
-
-    def files_of(self, claim_ids: Collection[int]) -> dict[int | None, list[EvidenceFile]]:
-        """The files of these claims, by the number of the manifest."""
-        files: dict[int | None, list[EvidenceFile]] = defaultdict(list)
-        query = _files(_v.claim_id.in_(claim_ids)).add_columns(_v.manifest_id)
-        with self.database.read() as connection:
-            for *facts, manifest in connection.execute(query):
-                files[manifest].append(EvidenceFile(*facts))
-        return files
-
-    def files_of_no_manifest(self) -> Iterator[EvidenceFile]:
-        """Those whose manifest is not on record."""
-        return self._pages(_v.manifest_id.is_not(None), ~exists().where(_m.id == _v.manifest_id))
-
-    def _pages(self, *which: ColumnElement[bool]) -> Iterator[EvidenceFile]:
-        last = None
-        while True:
-            query = _files(*which) if last is None else _files(*which, _v.id > last)
-            with self.database.read() as connection:
-                page = [EvidenceFile(*row) for row in connection.execute(query.limit(_PAGE))]
+                page = [Manifest(*row) for row in connection.execute(after)]
             yield from page
             if len(page) < _PAGE:
                 return
-            last = page[-1].id
 
-    def is_on_record(self, file: EvidenceFile) -> bool:
+    def files(self, manifest: int | None, claim_ids: Collection[int] = ()) -> Iterator[EvidenceFile]:
+        """The files that a manifest is to name (None: that the next one will), of these claims (none named: of all)."""
+        return self._pages(_v.manifest_id == manifest, claim_ids)
+
+    def orphans(self, claim_ids: Collection[int] = ()) -> Iterator[EvidenceFile]:
+        """The same of files whose manifest is not on record."""
+        return self._pages(and_(_v.manifest_id.is_not(None), ~_is_on_record(_v.manifest_id)), claim_ids)
+
+    def _pages(self, which: ColumnElement[bool], claim_ids: Collection[int]) -> Iterator[EvidenceFile]:
+        query = _FILES.where(which).limit(_PAGE)
+        query = query.where(_v.claim_id.in_(claim_ids)) if claim_ids else query
+        page: Sequence[EvidenceFile] = ()
+        while True:
+            after = query.where(_v.id > page[-1].id) if page else query
+            with self.database.read() as connection:
+                page = [EvidenceFile(*row) for row in connection.execute(after)]
+            yield from page
+            if len(page) < _PAGE:
+                return
+
+    def has(self, file: EvidenceFile) -> bool:
         """Tell whether the row is still there: a file is erased before its row."""
         with self.database.read() as connection:
             return connection.scalar(select(_v.id).where(_v.id == file.id)) is not None
@@ -181,26 +192,16 @@ class DatabaseCustody:
             return [manifest_file(*row, self.folder) for row in connection.execute(query)]
 
     def erased_or_moved(self, files: Collection[ManifestFile]) -> set[ManifestFile]:
-        """Those of them that were erased since, or that a later manifest names under another name."""
-        explained: set[ManifestFile] = set()
-        ordered = sorted(files)
-        for first in range(0, len(ordered), _PAGE):
-            part = ordered[first : first + _PAGE]
-            digests = {file.sha256 for file in part}
+        """Those of them that were erased since, or that a row names by the same last name in another folder."""
+        digests = sorted({file.sha256 for file in files})
+        erased: set[ManifestFile] = set()
+        moved: set[tuple[str, str]] = set()
+        for first in range(0, len(digests), _PAGE):
+            part = digests[first : first + _PAGE]
             with self.database.read() as connection:
-                erased = connection.execute(select(_e.sha256, _e.path).where(_e.sha256.in_(digests)))
-                explained |= {manifest_file(*row, self.folder) for row in erased} & set(part)
-                if left := digests - {file.sha256 for file in explained}:
-                    rows = connection.execute(select(_v.sha256, _v.path).where(_v.sha256.in_(left)))
-                    moved = {(row.sha256, Path(row.path).name) for row in rows}
-                    explained |= {file for file in part if (file.sha256, Path(file.name).name) in moved}
-        return explained
-
-
-def _files(*which: ColumnElement[bool]) -> Select[Any]:
-    return (
-        select(_v.id, _v.claim_id, claims.c.claim_reference, _v.path, _v.sha256, _v.size)
-        .outerjoin(claims, claims.c.id == _v.claim_id)
-        .where(*which)
-        .order_by(_v.id)
-    )
+                rows = connection.execute(_ERASED, {"digests": part})
+                erased |= {manifest_file(*row, self.folder) for row in rows}
+                if rest := set(part) - {file.sha256 for file in erased}:
+                    rows = connection.execute(_MOVED, {"digests": rest})
+                    moved |= {(row.sha256, PurePath(row.path).name) for row in rows}
+        return {file for file in files if file in erased or (file.sha256, PurePath(file.name).name) in moved}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,7 +28,8 @@ from recours.logs import run_log
 from recours.runs.ports import Clock
 from recours.settings.model import Settings
 
-_LARGEST_MANIFEST, _LARGEST_TOKEN = 64 * 1024 * 1024, 64 * 1024
+_LARGEST_MANIFEST = 64 * 1024 * 1024
+_LARGEST_TOKEN = 64 * 1024
 _LET_READ = "Give this user the right to read it."
 
 # ---------------------------------------------------------------- writing
@@ -42,9 +42,9 @@ def write_manifests(
     clock: Clock,
     go_on: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Name all files that no manifest names yet, and have the newest manifest timestamped.
+    """Name the files that no manifest names yet, and have the newest manifest timestamped. What fails is a WARNING.
 
-    `run_id`: the run's, or the command's name. `go_on`: whether there is time for more than one manifest. What fails is a WARNING: the next run does it.
+    `run_id`: the run's, or the command's name. `go_on`: whether there is time for another manifest.
     """
     custody = DatabaseCustody(database, settings.pod_dir)
     write = partial(_write, settings.pod_dir, settings.access)
@@ -99,7 +99,7 @@ def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, b
         if manifest is None or manifest.stamped_at:
             return
         roots = read_roots(settings.tsa_certificate)
-        content = read_regular(settings.pod_dir / manifest.name, _LARGEST_MANIFEST)
+        content = _content(settings.pod_dir, manifest.name, _LARGEST_MANIFEST)
         token = request_token(settings.tsa_url, content)
         stamped_at = verify_token(token, content, roots)
         write(manifest.token_name, token)
@@ -148,31 +148,28 @@ class Verification:
     last: Manifest | None = None
     stamp: tuple[Manifest, datetime] | None = None  # the newest good stamp, and its time
 
-    def problems(self, claim_ids: Collection[int] | None = None) -> Iterator[CustodyProblem]:
-        """What is wrong with the manifests, and with the files of these claims (None: of all). Raises DatabaseError."""
-        of_claims = None if claim_ids is None else self.custody.files_of(claim_ids)
+    def problems(self, claim_ids: Collection[int] = ()) -> Iterator[CustodyProblem]:
+        """What is wrong with the manifests, and with the files of these claims (none named: of all). Raises DatabaseError."""
         for manifest in self.custody.manifests():
-            previous, number = self.last, manifest.number
+            previous = self.last or Manifest(0, "", NOTHING_BEFORE)
             self.last = manifest
             self.manifests += 1
-            if number != (expected := (previous.number if previous else 0) + 1):
-                yield CustodyProblem(
-                    "row_missing", f"The row of manifest {expected} was deleted. {_ASK_WHO}", expected
-                )
+            number = manifest.number
+            if number != previous.number + 1:
+                text = f"The row of manifest {previous.number + 1} was deleted. {_ASK_WHO}"
+                yield CustodyProblem("row_missing", text, previous.number + 1)
             content = yield from self._manifest(manifest)
-            if content and content.previous != (previous.sha256 if previous else NOTHING_BEFORE):
+            if content and content.previous != previous.sha256:
                 text = f"Manifest {number}, or the one before it, was replaced: they do not follow each other. {_ASK_WHO}"
                 yield CustodyProblem("manifest_replaced", text, number)
-            rows = self.custody.files(number) if of_claims is None else of_claims.pop(number, ())
+            rows = self.custody.files(number, claim_ids)
             rest = yield from self._rows(rows, number, content.files if content else None)
-            if content and of_claims is None:
+            if content and not claim_ids:
                 yield from self._rest(number, rest, content.erasures)
-        pending = self.custody.files(None) if of_claims is None else of_claims.pop(None, ())
-        for row in pending:
+        for row in self.custody.files(None, claim_ids):
             self.pending += 1
             yield from self._file(row)
-        orphans = self.custody.files_of_no_manifest() if of_claims is None else chain(*of_claims.values())
-        yield from self._rows(orphans, None, ())
+        yield from self._rows(self.custody.orphans(claim_ids), None, ())
 
     def _manifest(self, manifest: Manifest) -> Generator[CustodyProblem, None, ManifestContent | None]:
         """What a manifest says, if it is as it was written."""
@@ -180,31 +177,28 @@ class Verification:
         of = f"The file {name} of manifest {number}"
         try:
             content = _content(folder, name, _LARGEST_MANIFEST)
-            token = _content(folder, manifest.token_name, _LARGEST_TOKEN)
-        except OSError as error:
-            yield CustodyProblem(
-                "file_unreadable", f"{of} cannot be read ({error.strerror}). {_LET_READ}", number, file=name
-            )
-            return None
-        if content is None:
+        except (FileNotFoundError, NotADirectoryError):
             yield CustodyProblem("file_missing", f"{of} is missing. {_RESTORE}", number, file=name)
+            return None
+        except OSError as error:
+            text = f"{of} cannot be read ({error.strerror}). {_LET_READ}"
+            yield CustodyProblem("file_unreadable", text, number, file=name)
             return None
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
             yield CustodyProblem("file_changed", f"{of} was changed: {_REPLACE}", number, file=name)
             return None
-        if token or manifest.stamped_at:
-            self.stamp_count += 1
-            yield from self._token(manifest, token or b"", content)
+        if self.verify_token and (manifest.stamped_at or (folder / manifest.token_name).exists()):
+            yield from self._token(manifest, content, self.verify_token)
         return read_manifest(content)
 
-    def _token(self, manifest: Manifest, token: bytes, content: bytes) -> Iterator[CustodyProblem]:
+    def _token(self, manifest: Manifest, content: bytes, verify: VerifyToken) -> Iterator[CustodyProblem]:
         from recours.timestamps import TokenError  # noqa: PLC0415 (brings the HTTP library)
 
-        if self.verify_token is None:
-            return
+        self.stamp_count += 1
         try:
-            self.stamp = manifest, self.verify_token(token, content)
-        except TokenError as error:
+            token = _content(self.custody.folder, manifest.token_name, _LARGEST_TOKEN)
+            self.stamp = manifest, verify(token, content)
+        except (OSError, TokenError) as error:
             text = f"The timestamp of manifest {manifest.number} proves nothing ({error}). {_RESTORE}"
             yield CustodyProblem("bad_timestamp", text, manifest.number, file=manifest.token_name)
 
@@ -237,9 +231,10 @@ class Verification:
 
     def _file(self, row: EvidenceFile) -> Iterator[CustodyProblem]:
         self.files += 1
-        state, of = examine(self.custody.folder, row.path, row.size), f"{row.claim}: the file {row.path}"
+        state = examine(self.custody.folder, row.path, row.size)
+        of = f"{row.claim}: the file {row.path}"
         if not state.is_there:
-            if self.custody.is_on_record(row):  # else it was erased meanwhile
+            if self.custody.has(row):  # else it was erased meanwhile
                 yield CustodyProblem(
                     "file_missing", f"{of} is missing. {_RESTORE}", None, row.claim, row.path
                 )
@@ -250,14 +245,8 @@ class Verification:
             yield CustodyProblem("file_changed", f"{of} was changed: {_REPLACE}", None, row.claim, row.path)
 
 
-def _content(folder: Path, name: str, most: int) -> bytes | None:
-    """A file below the folder; None: it is not there. Raises OSError."""
-    path = folder / name
-    if not is_inside(folder, str(path)):
+def _content(folder: Path, name: str, most: int) -> bytes:
+    """A file below the folder: its name is that of a row. Raises OSError."""
+    if not is_inside(folder, str(folder / name)):
         raise OSError(errno.EINVAL, f"it is outside {folder}")
-    try:
-        return read_regular(path, most)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:  # a NUL in the name
-        raise OSError(errno.EINVAL, str(error)) from error
+    return read_regular(folder / name, most)

@@ -52,7 +52,7 @@ def problems_of(service: Service, *claim_ids: int) -> list[tuple[str, int | None
     """The kind of each, its manifest, the claim."""
     with closing(Database(service.settings.database_url)) as database:
         verification = Verification(DatabaseCustody(database, pods(service)))
-        problems = verification.problems(claim_ids or None)
+        problems = verification.problems(claim_ids)
         return [(problem.kind, problem.manifest, problem.claim) for problem in problems]
 
 
@@ -117,6 +117,12 @@ TOUCHED = {
         " VALUES ('a', 'b', '2026-02-02 10:00:00', 'Anna', 2)",
         [("row_not_named", 2, None)],
     ),
+    "a row deleted, with an erasure": (
+        'INSERT INTO recours_erasures (sha256, path, erased_at, "by", manifest_id)'
+        " SELECT sha256, path, '2026-02-02 10:00:00', 'Anna', 9 FROM recours_evidence WHERE claim_id = 4;"
+        "DELETE FROM recours_evidence WHERE claim_id = 4",
+        [("row_missing", 2, None)],
+    ),
     "a manifest's hash": (f"UPDATE recours_manifests SET sha256 = '{'a' * 64}' WHERE id = 1",
                           [("file_changed", 1, None), ("manifest_replaced", 2, None)]),
     "a manifest's row": ("DELETE FROM recours_manifests WHERE id = 1",
@@ -128,7 +134,8 @@ TOUCHED = {
 @pytest.mark.parametrize("what", TOUCHED)
 def test_whatever_is_done_to_the_database_is_named(stored: Service, what: str) -> None:
     statement, expected = TOUCHED[what]
-    stored.sql(statement)
+    for one in statement.split(";"):
+        stored.sql(one)
     assert problems_of(stored) == expected
 
 
