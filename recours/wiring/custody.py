@@ -71,14 +71,11 @@ def _write(folder: Path, access: Access, name: str, content: bytes) -> str:
     path, part = folder / name, folder / PARTS / f"{os.getpid()}-{Path(name).name}"
     access.make_folder(part.parent)
     access.make_folder(path.parent)
-    try:
-        with open(part, "wb", opener=access.opener) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with open(part, "wb", opener=access.opener) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
     for parent in Path(name).parents:
         sync_folder(folder / parent)
     return hashlib.sha256(content).hexdigest()
