@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
-from recours.core.password import hash_of
 from tests.browser.conftest import ELSEWHERE, HOSTILE, World
+from tests.keys import page_hash
 from tests.processes.page import SLOW_MS, Service
 
 PASSWORD = "une phrase de passe"
-SECRET = str(hash_of(PASSWORD, bytes(range(16))))
 SESSION = "recours_session"
 
 
@@ -168,7 +167,7 @@ def session_of(context: BrowserContext) -> str:
 def test_a_session_that_somebody_else_chose_opens_nothing(
     context: BrowserContext, served: Callable[..., Service]
 ) -> None:
-    service = served(RECOURS_DASHBOARD_PASSWORD_HASH=SECRET)
+    service = served(RECOURS_DASHBOARD_PASSWORD_HASH=page_hash(PASSWORD))
     context.add_cookies([{"name": SESSION, "value": "chosen", "url": service.url}])
     page = context.new_page()
     page.goto(f"{service.url}/claim?reference=CLM-2026-000")
@@ -182,28 +181,6 @@ def test_a_session_that_somebody_else_chose_opens_nothing(
         context.add_cookies([{"name": SESSION, "value": forged, "url": service.url}])
         page.goto(service.url)
         expect(page.get_by_label("Password")).to_be_visible()
-
-
-@pytest.mark.full("in Chromium: tests/integration/page/test_door.py asks without a browser")
-def test_guesses_are_slowed_down(context: BrowserContext, served: Callable[..., Service]) -> None:
-    service = served(RECOURS_DASHBOARD_PASSWORD_HASH=SECRET)
-    page = context.new_page()
-    page.goto(f"{service.url}/claims")
-    statuses = []
-    for _ in range(12):
-        page.get_by_label("Password").fill("guess")
-        with page.expect_navigation() as led:
-            page.get_by_role("button", name="Enter").click()
-        statuses.append(led.value.status)
-        if statuses[-1] == 429:
-            break
-    assert statuses[0] == 403
-    assert statuses[-1] == 429
-    page.get_by_label("Password").fill(PASSWORD)  # the right one has to wait as well
-    with page.expect_navigation() as led:
-        page.get_by_role("button", name="Enter").click()
-    assert led.value.status == 429
-    assert "CLM-2026" not in page.content()
 
 
 def test_a_name_that_no_proxy_gave_gives_no_rights(browser: Browser, served: Callable[..., Service]) -> None:

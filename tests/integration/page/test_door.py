@@ -10,15 +10,14 @@ import pytest
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
-from recours.core.password import hash_of
 from recours.dashboard import app
 from recours.dashboard.app import DONE, LOOKED_AT
 from recours.database.engine import Database
 from tests.integration.page.conftest import AT, PageClient
+from tests.keys import page_hash
 from tests.rows import row
 
 PASSWORD = "une phrase de passe"
-HASH = str(hash_of(PASSWORD, bytes(16)))
 Visitors = Callable[..., PageClient]
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -45,7 +44,7 @@ def test_without_a_password_others_see_nothing(visitor: Visitors) -> None:
 def test_the_password_opens_the_page_and_another_one_closes_it(
     page: PageClient, environment: dict[str, str]
 ) -> None:
-    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     shown = page.get("/?days=30")
     assert (shown.status, "Password" in shown.text) == (401, True)
     assert 'value="/?days=30"' in shown.html  # where they go when they are in
@@ -55,12 +54,12 @@ def test_the_password_opens_the_page_and_another_one_closes_it(
     shown = page.post("/enter", {"password": PASSWORD, "back": "/?days=30"})
     assert (shown.status, shown.response.url.query) == (200, b"days=30")
     assert page.get("/").status == 200
-    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = str(hash_of("une autre phrase", bytes(16)))
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash("une autre phrase")
     assert page.get("/").status == 401
 
 
 def test_leaving_forgets_the_session(page: PageClient, environment: dict[str, str]) -> None:
-    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     shown = page.post("/enter", {"password": PASSWORD, "back": "/"})
     assert (shown.status, "Log out" in shown.text) == (200, True)
     copied = dict(page.client.cookies)
@@ -74,7 +73,7 @@ def test_leaving_forgets_the_session(page: PageClient, environment: dict[str, st
 
 
 def test_a_session_is_not_one_that_the_visitor_chose(page: PageClient, environment: dict[str, str]) -> None:
-    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     page.client.cookies.set("recours_session", "chosen-by-somebody-else")
     assert page.get("/").status == 401
     page.client.cookies.clear()
@@ -86,14 +85,14 @@ def test_a_session_is_not_one_that_the_visitor_chose(page: PageClient, environme
 
 
 def test_guesses_take_longer_and_longer(page: PageClient, environment: dict[str, str]) -> None:
-    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     statuses = [page.post("/enter", {"password": f"guess {n}", "back": "/"}).status for n in range(5)]
     assert statuses == [403, 403, 403, 429, 429]
     assert page.post("/enter", {"password": PASSWORD, "back": "/"}).status == 429  # even the right one
 
 
 def test_nobody_is_led_elsewhere(page: PageClient, environment: dict[str, str]) -> None:
-    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     page.client.follow_redirects = False
     for back in ("//elsewhere.example/", "https://elsewhere.example/", "/\\elsewhere", "x", ""):
         shown = page.post("/enter", {"password": PASSWORD, "back": back})
@@ -151,7 +150,7 @@ def test_a_forged_name_from_an_address_that_is_no_proxy_gives_no_rights(
 ) -> None:
     forged = {"X_Forwarded_User": "anna", "X_Forwarded_For": "10.0.0.5", "Forwarded": "for=10.0.0.5"}
     assert visitor(peer).get("/", **forged).status == 403
-    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     shown = visitor(peer).get("/", **forged)
     assert (shown.status, "anna" in shown.text) == (401, False)
 
@@ -167,7 +166,7 @@ def test_a_name_beside_that_of_the_proxy_gives_no_rights(visitor: Visitors) -> N
 def test_an_address_beside_that_of_the_proxy_gives_no_more_guesses(
     visitor: Visitors, environment: dict[str, str]
 ) -> None:
-    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     proxy, statuses = visitor("10.0.0.5").client, []
     for n in range(4):
         seen = [("X-Forwarded-For", f"10.1.1.{n}"), ("X-Forwarded-For", "192.168.1.20")]
@@ -239,7 +238,7 @@ def test_nothing_is_read_of_what_a_viewer_sends(visitor: Visitors) -> None:
 def test_nothing_is_read_of_what_is_sent_without_the_password(
     page: PageClient, environment: dict[str, str]
 ) -> None:
-    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+    environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
     for path in sorted(DONE):
         assert flood(page, path) == (401, 0), path
 
@@ -247,7 +246,7 @@ def test_nothing_is_read_of_what_is_sent_without_the_password(
 def test_no_more_is_read_than_the_form_may_have(page: PageClient, environment: dict[str, str]) -> None:
     for path in ("/language", *sorted(DONE), "/enter"):
         if path == "/enter":
-            environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = HASH
+            environment["RECOURS_DASHBOARD_PASSWORD_HASH"] = page_hash(PASSWORD)
         most = 23_000_000 if path == "/claim/attach" else 110_000
         status, taken = flood(page, path)
         assert (status in (400, 413), taken <= most) == (True, True), path
