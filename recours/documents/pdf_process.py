@@ -26,7 +26,7 @@ from recours.documents.reading import UNREADABLE, Cell, Reading
 T = TypeVar("T")
 
 _TRIES = 2
-_LONGEST_S = 7.0  # that one of them takes, with the start of the process
+_LONGEST_S = 6.5  # that one of them takes, with the start of the process
 _LARGEST = {Task.COUNT: 1_000, Task.READ: 4_000_000, Task.DRAW: 20_000_000}  # bytes of an answer
 _ENDING_S = 1.0  # between the end of the output and that of the process
 # Without these, no process begins on Windows, and some Pythons find no library of theirs.
