@@ -48,7 +48,7 @@ from tests.benchmarks.fixtures import (
     numbers,
     timed,
 )
-from tests.benchmarks.rows import Part, Row, measure, median_seconds
+from tests.benchmarks.rows import Part, Row, least_in_turns, measure
 from tests.fakes.simulated import SimulatedSession, client_of
 
 LATENCY_S = 0.05
@@ -215,15 +215,15 @@ _LARGE_TEXT = base64.b64encode(b"%PDF-1.4\n" + bytes(range(256)) * (MEGABYTE * 3
 
 def parse_of_a_megabyte() -> Iterator[Row]:
     """A fetch that reads a document answer of 1 MB, all its parsing included, nothing sent."""
-    milliseconds = []
+    fetches = {}
     for key, spec in CATALOG.specs.items():
         line, client = LargeDocument(key, Scenario.DELIVERED), client_of(key)
         outcome = client.fetch(spec.sample_number, None, line)
         if not (isinstance(outcome, Retrieved) and line.has_grown):
             continue  # no document, or raw bytes that need no parsing
-        fetch = partial(client.fetch, spec.sample_number, None, line)
-        milliseconds.append(1000 * median_seconds(fetch, 21))
-    yield Row("parse of a 1 MB document answer, ms, the slowest", max(milliseconds), 15.0)
+        fetches[key] = partial(client.fetch, spec.sample_number, None, line)
+    slowest = max(least_in_turns(fetches, 21).values())
+    yield Row("parse of a 1 MB document answer, ms, the slowest", 1000 * slowest, 15.0)
 
 
 # ---------------------------------------------------------------- mails

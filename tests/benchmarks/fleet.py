@@ -35,8 +35,8 @@ from tests.processes_of_fleet import (
 )
 
 LATENCY_S = 0.2
-CLAIMS = 600
-ROUNDS = 3
+CLAIMS = 400
+ROUNDS = 5 if IS_LONG else 2
 COUNTS = (1, 2, 4)  # of workers
 
 
@@ -125,7 +125,7 @@ def defer() -> Iterator[Row]:
         FleetWorker(settings) as worker,
     ):
         worker.wait_until_ready()
-        seconds = latencies(settings, database, box, 200)
+        seconds = latencies(settings, database, box, 100)
     p95 = statistics.quantiles(seconds, n=100)[94]
     yield Row("from defer_fetch to the carrier's first call, p95, ms", 1000 * p95, 250)
 
@@ -139,7 +139,7 @@ def memory() -> Iterator[Row]:
     Of a hundred, 90 are slices of a lane without claims, nine fetches of claims that are not there, and one is a fetch of
     a claim that the carrier does not know.
     """
-    counts = (10_000, 100_000) if IS_LONG else (1_000, 4_000)
+    counts = (10_000, 100_000) if IS_LONG else (1_000, 3_000)
     megabytes = {}
     with (
         running(durable=True) as server,

@@ -1,11 +1,10 @@
 """What runs, `recours status` and the page pay for looking, among ever more claims and attempts: parts of `make bench-growth`."""
 
-import statistics
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,9 @@ from recours.database.ready_claims import leasable_ids, named_lanes
 from recours.database.rows import moments
 from recours.database.schema.inspection import look
 from recours.settings.loading import load
-from recours.wiring.operations import Operations, open_operations
+from recours.wiring.operations import open_operations
 from tests.at_commit import ROOT
 from tests.benchmarks.fixtures import NOW, environment, insert, new_folder, timed
-from tests.benchmarks.rows import median_seconds
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"
 _ATTEMPT = (
@@ -69,64 +67,50 @@ def add_history(url: URL, count: int) -> URL:
     return url
 
 
-def status_seconds(urls: Mapping[int, URL], rounds: int = 21) -> dict[int, float]:
-    """Median seconds of what `recours status` reads in each of these databases, in turns, so that noise hits all alike."""
-    opened = {count: _operations(url) for count, url in urls.items()}
-    taken: dict[int, list[float]] = {count: [] for count in urls}
-    for round_ in range(rounds + 1):
-        for count, operations in opened.items():
-            begun = time.perf_counter()
-            operations.overview(7)
-            if round_:  # the first one warms up
-                taken[count].append(time.perf_counter() - begun)
-    for operations in opened.values():
-        operations.database.close()
-    return {count: statistics.median(times) for count, times in taken.items()}
+@contextmanager
+def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+    """The due query, and all looking of a run, where 30 claims are to be taken."""
+    with closing(Database(url)) as database:
+        columns = look(database).columns
+        claims = ClaimRepository(database, CATALOG, columns, "bench", "bench")
+        maintenance = ClaimMaintenance(database, CATALOG, columns, "bench")
+        policy = load(ROOT, {"DATABASE_PATH": "unused.db"}, CATALOG).policy
+        now = datetime.now(UTC)
+        horizon = policy.backoff.horizon(now)
+
+        def query() -> None:
+            with database.read() as connection:
+                lanes = named_lanes(["chronopost"], is_sqlite=database.is_sqlite)
+                urgent = leasable_ids(Stage.READY, is_sqlite=database.is_sqlite)
+                assert len(connection.execute(urgent, {"most": 30, **moments(now, ""), **lanes}).all()) == 30
+
+        def everything() -> None:
+            maintenance.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
+            list(maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
+            list(
+                maintenance.unshelve(
+                    policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now
+                )
+            )
+            list(maintenance.revive_exhausted(4, lambda claim: go_on(claim, now, policy), now))
+            list(maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
+            maintenance.stage_due(now)
+            assert claims.ready_by_carrier(Stage.READY, now, 30)["chronopost"].claims == 30
+            query()
+
+        yield query, everything
 
 
-def looking(url: URL) -> dict[str, float]:
-    """Median seconds of the due query, and of all looking of a run, where 30 claims are to be taken."""
-    database = Database(url)
-    columns = look(database).columns
-    claims = ClaimRepository(database, CATALOG, columns, "bench", "bench")
-    maintenance = ClaimMaintenance(database, CATALOG, columns, "bench")
-    policy = load(ROOT, {"DATABASE_PATH": "unused.db"}, CATALOG).policy
-    now = datetime.now(UTC)
-    horizon = policy.backoff.horizon(now)
-
-    def query() -> None:
-        with database.read() as connection:
-            lanes = named_lanes(["chronopost"], is_sqlite=database.is_sqlite)
-            urgent = leasable_ids(Stage.READY, is_sqlite=database.is_sqlite)
-            assert len(connection.execute(urgent, {"most": 30, **moments(now, ""), **lanes}).all()) == 30
-
-    def everything() -> None:
-        maintenance.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
-        list(maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
-        list(maintenance.unshelve(policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now))
-        list(maintenance.revive_exhausted(4, lambda claim: go_on(claim, now, policy), now))
-        list(maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
-        maintenance.stage_due(now)
-        assert claims.ready_by_carrier(Stage.READY, now, 30)["chronopost"].claims == 30
-        query()
-
-    with closing(database):
-        return {"query": median_seconds(query), "all": median_seconds(everything)}
-
-
-def _operations(url: URL) -> Operations:
+@contextmanager
+def status_of(url: URL) -> Iterator[Callable[[], object]]:
+    """What `recours status` and the page read."""
     settings = environment(new_folder(), DATABASE_URL=url.render_as_string(hide_password=False))
-    return open_operations(load(ROOT, settings, CATALOG))
+    operations = open_operations(load(ROOT, settings, CATALOG))
+    with closing(operations.database):
+        yield partial(operations.overview, 7)
 
 
-def whole_processes(files: Mapping[int, URL], rounds: int = 9) -> dict[int, float]:
-    """Median seconds of `recours status`, from start to end, in turns."""
-    command = [sys.executable, "-m", "recours", "status"]
-    taken: dict[int, list[float]] = {count: [] for count in files}
-    for round_ in range(rounds + 1):
-        for count, url in files.items():
-            settings = environment(Path(str(url.database)).parent, PYTHONPATH=str(ROOT))
-            seconds = timed(command, settings)
-            if round_:  # the first one compiles, and warms up
-                taken[count].append(seconds)
-    return {count: statistics.median(times) for count, times in taken.items()}
+def status_command(file: URL) -> None:
+    """`recours status`, from start to end."""
+    settings = environment(Path(str(file.database)).parent, PYTHONPATH=str(ROOT))
+    timed([sys.executable, "-m", "recours", "status"], settings)

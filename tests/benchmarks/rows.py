@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,12 @@ def fsync_ms(folder: Path) -> float:
     return statistics.median(taken)
 
 
-def median_seconds(work: Callable[[], object], rounds: int = 41) -> float:
-    work()
-    taken = []
+def least_in_turns(works: Mapping[_Key, Callable[[], object]], rounds: int) -> dict[_Key, float]:
+    """Seconds of each: the least of some rounds in turns, since whatever else the machine does only adds to them."""
+    taken: dict[_Key, list[float]] = {key: [] for key in works}
     for _ in range(rounds):
-        begun = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - begun)
-    return statistics.median(taken)
+        for key, work in works.items():
+            begun = time.perf_counter()
+            work()
+            taken[key].append(time.perf_counter() - begun)
+    return {key: min(times) for key, times in taken.items()}

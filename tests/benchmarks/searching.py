@@ -1,4 +1,4 @@
-"""What a page of the list of claims costs, searched, filtered and sorted, among a million: a part of `make bench-growth`."""
+"""What a page of the list of claims costs, searched, filtered and sorted: a part of `make bench-growth`."""
 
 import statistics
 import time
@@ -13,8 +13,7 @@ from recours.database.reports.records import DatabaseRecords
 from recours.database.schema.inspection import look
 from recours.operations.records import ClaimFilter, Sort
 
-CLAIMS = 1_000_000
-BOUND_S = 1.0
+BOUND_S = 1.0  # for a million claims
 _PAGE = 50
 
 _NUMBERS = {
@@ -52,7 +51,7 @@ _SEARCHED = {
 }
 
 
-def fill(url: URL, claims: int = CLAIMS) -> None:
+def fill(url: URL, claims: int) -> None:
     with closing(Database(url)) as database:
         kind = database.engine.dialect.name
         filled = _FILL.format(
