@@ -1,8 +1,10 @@
 """The operator's tasks in a browser: in how many clicks and seconds each is done, by mouse and keys alone."""
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
@@ -198,3 +200,29 @@ def test_no_click_is_lost_while_the_script_is_on_its_way(visit: Callable[..., Pa
     page.goto(f"{world.service.url}/claim?reference=CLM-2026-004", wait_until="commit")
     page.locator("[data-opens=correct]").click()
     expect(page.locator("#new-number")).to_be_focused()
+
+
+# ---------------------------------------------------------------- a command that is to be typed on a machine
+
+
+@pytest.fixture
+def overview(world: World, visit: Callable[..., Page]) -> Page:
+    """No worker has run yet."""
+    with closing(sqlite3.connect(world.service.path)) as database, database:
+        database.execute("DELETE FROM recours_runs")
+    return visit(390, "fr")
+
+
+def test_a_command_is_copied(overview: Page) -> None:
+    overview.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    overview.get_by_role("button", name="Copier").first.click()
+    expect(overview.get_by_role("button", name="Copié")).to_have_count(1)
+    assert overview.evaluate("navigator.clipboard.readText()") == "recours check"
+
+
+def test_where_a_browser_lets_no_page_copy_the_command_is_chosen(overview: Page) -> None:
+    overview.evaluate("delete Navigator.prototype.clipboard")
+    button = overview.get_by_role("button", name="Copier").first
+    button.click()
+    assert overview.evaluate("getSelection().toString()") == "recours check"
+    expect(button).to_have_text("Copier")
