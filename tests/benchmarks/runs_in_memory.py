@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from recours.carriers.client import Client
-from recours.carriers.message import CarrierSession, Request, Response
+from recours.carriers.message import CarrierSession, Request
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG
 from recours.carriers.reservation import Account
@@ -24,7 +24,7 @@ from recours.database.claims import ClaimRepository
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import Attempt, Dependencies, Lease, Reservation
+from recours.runs.ports import Attempt, Dependencies, Lease
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Sandbox, SimulatedClock
@@ -33,8 +33,10 @@ from recours.settings.model import Settings, SettingsError
 from recours.wiring.carriers import accounts, catalog_of
 from tests.benchmarks.population import QUOTAS, START, Case, Population
 from tests.benchmarks.references import Harvest, run_times
+from tests.fakes.assumed import AssumedSession
 from tests.fakes.database import claim_columns, memory_database
 from tests.fakes.documents import PDF, FakeDocuments
+from tests.fakes.single_thread import SingleThreadEngine
 from tests.fakes.table import ServiceTable
 
 _ANY = Request("GET", "/")
@@ -65,9 +67,10 @@ def missing_settings(names: Mapping[str, str]) -> list[str]:
 
 
 class RunsInMemory:
-    """Runs as cron starts them, one call at a time: the same each time. Runs that would find nothing to do are left out."""
+    """Runs as cron starts them, in one thread: the same each time. Runs that would find nothing to do are left out."""
 
-    def __init__(self, population: Population, settings: Settings) -> None:
+    def __init__(self, population: Population, settings: Settings, concurrency: int = 8) -> None:
+        self._concurrency = concurrency
         self._population = population
         self._arriving = list(reversed(population.cases))
         self._settings = settings
@@ -118,8 +121,11 @@ class RunsInMemory:
             documents=FakeDocuments(),
             policy=self._settings.policy,
         )
-        options = Options(kind.usual_batch, 1, carrier_concurrency=self._settings.carrier_concurrency)
+        options = Options(
+            kind.usual_batch, self._concurrency, carrier_concurrency=self._settings.carrier_concurrency
+        )
         worker = kind(deps, self._catalog, options, kind.name, lambda at: at)
+        worker.engine = SingleThreadEngine
         worker.open()
         worker.maintain()
         worker.slice()
@@ -176,43 +182,11 @@ def _row(case: Case) -> dict[str, Any]:
     }
 
 
-@dataclass
-class Session:
-    """A line to a carrier whose calls take their units of quota, and no time."""
-
-    reservation: Reservation
-    clock: SimulatedClock
-    calls: int = 0
-    unsent: int = 0
-    accepted: set[Capability] = field(default_factory=set)
-    delivery: Delivery | None = None
-    last: Capability | None = None
-
-    def now(self) -> datetime:
-        return self.clock.now()
-
-    def call(self, what: Capability, request: Request) -> Response:
-        del request
-        self.last = what
-        self.reservation.consume(what)
-        self.calls += 1
-        return Response(200, {}, b"")
-
-    def pause(self) -> None:
-        """Nothing is repeated."""
-
-    def delivery_known(self, delivery: Delivery) -> None:
-        self.delivery = delivery
-
-    def credentials_accepted(self) -> None:
-        self.accepted.add(self.last or Capability.TRACKING)
-
-
 def _account(account: Account, population: Population, clock: SimulatedClock) -> Account:
     if account.client is None:
         return account
     client = _client(account, population, tracking_shows_account=account.client.tracking_shows_account)
-    return replace(account, client=client, open_session=lambda reserved: Session(reserved, clock))
+    return replace(account, client=client, open_session=lambda reserved: AssumedSession(reserved, clock))
 
 
 def _client(account: Account, population: Population, *, tracking_shows_account: bool) -> Client:
