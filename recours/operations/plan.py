@@ -532,30 +532,31 @@ class Simulation:
 
     def late(self) -> Iterator[LateClaim]:
         """Claims whose deadline or evidence ends before they are tried, when all runs have been counted."""
+        ends = [self._end(claim) for claim in self._claims]
         for place, claim in enumerate(self._claims):
-            end, is_evidence = self._end(claim)
-            first = self.first_attempts.get(place, NEVER)
-            if end <= min(self._until, first) and place not in self._abandoned:
-                waits_until = claim.state.next_at if claim.state.stage is Stage.WAITING else None
-                at = first if first < NEVER else waits_until
-                not_before = self._date(at) if at and at >= end else None
-                yield self._late(claim, end, self._reason(claim, end), not_before, is_evidence=is_evidence)
+            end, is_evidence = ends[place]
+            first = self.first_attempts.get(place)
+            waits_until = claim.state.next_at if claim.state.stage is Stage.WAITING else None
+            if end <= min(self._until, first or NEVER) and place not in self._abandoned:
+                at = first or waits_until
+                yield self._late(claim, end, end, at if at and at >= end else None, is_evidence=is_evidence)
         for stage, lines in self._ready.items():
             for key, line in lines.items():
                 # Those of a backlog that the last day's pace does not reach in time.
                 pace = self.pace(stage, key)
                 for number, (*_, place, claim) in enumerate(reversed(line if pace else []), 1):
                     about = self._until + number / pace * _A_DAY
-                    end, is_evidence = self._end(claim)
+                    end, is_evidence = ends[-place]
                     if self._until < end < about and -place not in self.first_attempts:
-                        reason = self._reason(claim, self._until)
-                        late = self._late(claim, end, reason, self._date(about), is_evidence=is_evidence)
+                        late = self._late(claim, end, self._until, about, is_evidence=is_evidence)
                         yield replace(late, beyond=True)
 
     def _late(
-        self, claim: Claim, end: datetime, reason: Reason, not_before: date | None, *, is_evidence: bool
+        self, claim: Claim, end: datetime, last: datetime, at: datetime | None, *, is_evidence: bool
     ) -> LateClaim:
-        ends_on = self._date(end - timedelta.resolution)
+        """`last`: until when runs might have tried it. `at`: when it is tried, or due."""
+        ends_on, not_before = self._date(end - timedelta.resolution), self._date(at) if at else None
+        reason = self._reason(claim, last)
         return LateClaim(claim.reference, lane_key(claim), ends_on, reason, not_before, is_evidence)
 
     def _end(self, claim: Claim) -> tuple[datetime, bool]:
