@@ -88,11 +88,12 @@ class Terms:
 def coming_runs(terms: Terms, now: datetime, until: datetime) -> list[tuple[datetime, type[Worker]]]:
     """Of each worker its last run plus its schedule, again and again; without any run, on the full hour or half hour."""
     runs = []
+    stopped = terms.stopped(now)
     for worker in BOTH_WORKERS:
         step = _FLEET_STEP if terms.by_fleet else worker.schedule
         since = terms.last_runs.get(worker.name, datetime.fromtimestamp(0, UTC))
         at = since + max(-((since - now) // step), 1) * step
-        while at <= until and worker.name not in terms.stopped(now):
+        while at <= until and worker.name not in stopped:
             runs.append((at, worker))
             at += step
     return sorted(runs, key=itemgetter(0))
@@ -217,7 +218,8 @@ class Plan:
         }
 
     def _carrier_json(self, carrier: CarrierPlan) -> dict[str, Any]:
-        closing, days_left = carrier.account.closing, carrier.days_left
+        closing = carrier.account.closing
+        days_left = carrier.days_left
         counts = {name: getattr(carrier, name) for name in ("due", "attempts", "calls", "left", "late")}
         return counts | {
             "carrier": carrier.key,
@@ -249,7 +251,8 @@ def make_plan(
     late = sorted(simulation.late(), key=lambda late: (late.deadline, late.claim))
     attempts: Counter[str] = sum((day.attempts for day in days), Counter())
     calls: Counter[str] = sum((day.calls for day in days), Counter())
-    left, late_by = simulation.due(), Counter(each.carrier for each in late)
+    left = simulation.due()
+    late_by = Counter(each.carrier for each in late)
     return Plan(
         made_at=now,
         until=until,
@@ -285,14 +288,17 @@ class _Quota:
     """A limit with its use in the window of a moment. One of seconds or a minute, which runs wait out, counts by the hour."""
 
     def __init__(self, use: Usage) -> None:
-        self.limit, self._used, self._ends_at = use.limit, use.used + use.reserved, use.resets_at
+        self.limit = use.limit
+        self._used = use.used + use.reserved
+        self._ends_at = use.resets_at
         if use.limit.window.is_short:
             number = use.limit.number * _AN_HOUR // use.limit.window.seconds
             self.limit = replace(use.limit, number=number, window=Window(_AN_HOUR))
 
     def left(self, now: datetime) -> int:
         if now >= self._ends_at:
-            self._used, self._ends_at = 0, self.limit.window.around(now)[1]
+            self._used = 0
+            self._ends_at = self.limit.window.around(now)[1]
         return self.limit.number - self._used
 
     def use(self, calls: CallBudget, sign: int = 1) -> None:
@@ -324,12 +330,18 @@ class Simulation:
         until: datetime,
     ) -> None:
         """`claims`: as by `as_planned`. `accounts`: those of all these claims, by key."""
-        self._claims, self._accounts, self._terms, self._policy = claims, accounts, terms, terms.policy
-        self._now, self._until = now, until
+        self._claims = claims
+        self._accounts = accounts
+        self._terms = terms
+        self._policy = terms.policy
+        self._now = now
+        self._until = until
         self._waiting: list[tuple[float, int, Claim]] = []
         self._ready: dict[Stage, dict[str, list[_Entry]]] = {Stage.NEW: {}, Stage.READY: {}}
         self._quotas = {key: [_Quota(use) for use in account.uses] for key, account in accounts.items()}
         self._last_runs = dict(terms.last_runs)
+        stopped = terms.stopped(now)
+        self._stopped = {worker.stage for worker in BOTH_WORKERS if worker.name in stopped}
         self._days = [Day(self._date(now))]
         self._refusals: dict[tuple[Stage, str, date], Reason] = {}  # by the last run of each day
         self._last_day: Counter[tuple[Stage, str]] = Counter()  # attempts
@@ -355,7 +367,8 @@ class Simulation:
         """Count the attempts of one run."""
         self._begin_day(self._date(now))
         self._advance(now)
-        lines, other = self._ready[worker.stage], self._last_runs.get(worker.other_worker)
+        lines = self._ready[worker.stage]
+        other = self._last_runs.get(worker.other_worker)
         does_other_run = self._terms.by_fleet or has_run_lately(other, worker.other_schedule, now)
         batch = inf if self._terms.by_fleet else self._terms.batch_sizes[worker.name]
         run = _Run(worker, now, batch, self._ready[worker.others] if does_other_run else {})
@@ -368,7 +381,11 @@ class Simulation:
                 key, unused = under_way.popleft()
                 for quota in self._quotas[key]:
                     quota.use(unused, -1)
-                run.answered.add(key)
+                spec = self._accounts[key].spec
+                if (
+                    spec and spec.numbers_per_call == 1
+                ):  # a call about several parcels shows nothing of the account
+                    run.answered.add(key)
             else:
                 *_, key = heappop(heads)
                 queued.discard(key)
@@ -385,7 +402,8 @@ class Simulation:
             if has_room and lines[key] and key not in queued and key not in run.refusals:
                 heappush(heads, _head(key, lines[key]))
                 queued.add(key)
-        self._last_runs[worker.name], today = now, self._days[-1].on
+        self._last_runs[worker.name] = now
+        today = self._days[-1].on
         self._refusals |= {(worker.stage, key, today): run.refusals.get(key, Reason.BATCH) for key in lines}
         empty = {key for key in self._busy if not any(stage.get(key) for stage in self._ready.values())}
         self._busy -= empty
@@ -437,7 +455,8 @@ class Simulation:
 
     def _needs_call(self, run: _Run, account: AccountFacts, place: int, claim: Claim) -> bool:
         """Tell whether a ready claim needs a call; deal with it if it needs none."""
-        now, until = run.now, account.documents_until
+        now = run.now
+        until = account.documents_until
         what = next_action(claim, now, self._policy)
         if is_expired(claim.state, now, self._policy) or what in (Action.GIVE_UP, Action.SHELVE):
             self._abandoned.add(place)
@@ -459,7 +478,8 @@ class Simulation:
 
     def _refusal(self, run: _Run, key: str, claim: Claim, calls: CallBudget) -> Reason | None:
         """Why these calls cannot be made: the quota is used up, or the rest is kept for more urgent claims of the other worker."""
-        others, now = run.others.get(key, []), run.now
+        others = run.others.get(key, [])
+        now = run.now
         for quota in self._quotas[key]:
             units = quota.limit.units(calls)
             free = quota.left(now) - units
@@ -555,7 +575,8 @@ class Simulation:
         self, claim: Claim, end: datetime, last: datetime, at: datetime | None, *, is_evidence: bool
     ) -> LateClaim:
         """`last`: until when runs might have tried it. `at`: when it is tried, or due."""
-        ends_on, not_before = self._date(end - timedelta.resolution), self._date(at) if at else None
+        ends_on = self._date(end - timedelta.resolution)
+        not_before = self._date(at) if at else None
         reason = self._reason(claim, last)
         return LateClaim(claim.reference, lane_key(claim), ends_on, reason, not_before, is_evidence)
 
@@ -568,14 +589,13 @@ class Simulation:
         return min((end for end in ends if end[0] > self._now), default=(NEVER, False))
 
     def _reason(self, claim: Claim, end: datetime) -> Reason:
-        stage, next_at = _stage(claim), claim.state.next_at
+        stage = _stage(claim)
+        next_at = claim.state.next_at
         if claim.state.stage is Stage.UNNUMBERED:
             return Reason.NUMBER
         if claim.state.stage is Stage.WAITING and next_at and next_at - DUE_SLACK > end:
             return Reason.TURN
-        if any(
-            worker.stage is stage and worker.name in self._terms.stopped(self._now) for worker in BOTH_WORKERS
-        ):
+        if stage in self._stopped:
             return Reason.STOPPED
         last_day = self._date(end - timedelta.resolution)
         days = (last_day, last_day - _A_DAY)

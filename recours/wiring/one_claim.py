@@ -72,10 +72,14 @@ def _place(operations: Operations, claim: Claim, where: Position, policy: Policy
     """Its place among the claims of its carrier; None: it does not stand in line."""
     if not has_place(where):
         return None
-    now, key = operations.clock.now(), lane_key(claim)
-    database, schema, catalog = operations.database, operations.schema, operations.catalog
-    others = most_urgent_claims(database, schema, catalog, key, MOST_BEFORE + 1, now)
-    planned = (as_planned(other, now, policy) for other in {one.id: one for one in (*others, claim)}.values())
+    now = operations.clock.now()
+    key = lane_key(claim)
+    others = most_urgent_claims(
+        operations.database, operations.schema, operations.catalog, key, MOST_BEFORE + 1, now
+    )
+    planned = (
+        as_planned(other, now, policy) for other in {other.id: other for other in (*others, claim)}.values()
+    )
     account = accounts_now(operations, [key])[key]
     terms = terms_now(operations, policy)
     return place_of(claim.id, where, [other for other in planned if other], account, terms, now)

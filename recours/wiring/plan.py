@@ -33,8 +33,10 @@ def plan_for(
 
     What is None is taken to be as the workers have it by themselves; `batch_sizes` by worker.
     """
-    policy, now = operations.settings.policy, operations.clock.now()
-    policy = policy if max_retries is None else replace(policy, max_retries=max_retries)
+    now = operations.clock.now()
+    policy = operations.settings.policy
+    if max_retries is not None:
+        policy = replace(policy, max_retries=max_retries)
     rows = survey(
         operations.database,
         operations.schema,
@@ -76,8 +78,10 @@ def accounts_now(operations: Operations, keys: Collection[str]) -> dict[str, Acc
     queue = make_queue(operations.settings, operations.database, operations.clock, random, "plan", real)
     known = [key for key in keys if key in real]
     real.open_all(key for key in known if carrier_of(key) != key)
-    usages, closings = queue.usages(known), queue.closings_of(known)
-    states, now = QuotaTables(operations.database, "plan").carrier_states(known), operations.clock.now()
+    usages = queue.usages(known)
+    closings = queue.closings_of(known)
+    states = QuotaTables(operations.database, "plan").carrier_states(known)
+    now = operations.clock.now()
     found = {key: AccountFacts(catalog.label_of(key)) for key in keys}
     for key in known:
         documents = states[key].documents

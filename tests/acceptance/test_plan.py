@@ -38,7 +38,8 @@ from tests.keys import new_key
 if TYPE_CHECKING:
     from recours.wiring.accounts import Accounts
 
-A_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+A_DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 PARIS = ZoneInfo("Europe/Paris")
 CARRIERS = ("Chronopost", "Colissimo", "UPS", "FedEx", "GLS", "DHL Express")
 CLIENT = 1
@@ -266,7 +267,9 @@ def test_two_days_go_as_planned(compared: Callable[[int, int], Comparison]) -> N
 
 @pytest.mark.full("a week of real runs in each of 20 worlds: one of them is run for two days")
 def test_a_week_goes_as_planned_in_twenty_worlds(compared: Callable[[int, int], Comparison]) -> None:
-    missed, named, false = 0, 0, 0
+    missed = 0
+    named = 0
+    false = 0
     unnamed = list[str]()
     for seed in range(20):
         comparison = compared(seed, 7)
@@ -274,7 +277,9 @@ def test_a_week_goes_as_planned_in_twenty_worlds(compared: Callable[[int, int], 
         right, count = comparison.right_days()
         assert right >= 0.9 * count, seed
         late, in_plan, in_time = comparison.late()
-        missed, named, false = missed + len(late), named + len(in_plan), false + len(in_time)
+        missed += len(late)
+        named += len(in_plan)
+        false += len(in_time)
         unnamed += [f"{seed} {reference}" for reference in late - in_plan]
     assert missed > 40
     assert len(unnamed) <= 0.05 * missed, unnamed

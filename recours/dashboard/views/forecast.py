@@ -58,7 +58,8 @@ _plans: TimedCache[Plan] = TimedCache(_KEPT_S)
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
     plan = _plans.get(operations.database.shown, lambda: plan_for(operations, timedelta(days=DAYS)))
-    near, sentences = operations.overview(), VerdictSentences(texts.language, texts.zone)
+    near = operations.overview()
+    sentences = VerdictSentences(texts.language, texts.zone)
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     return visit.page(
         "forecast.html",
@@ -95,7 +96,8 @@ def _carrier(carrier: CarrierPlan, plan: Plan, texts: PageTexts) -> dict[str, st
         ends = texts("no_end")
     else:
         ends = texts.counted("days_left", ceil(carrier.days_left))
-    name, closing = plan.name(carrier.key), carrier.account.closing
+    name = plan.name(carrier.key)
+    closing = carrier.account.closing
     return {
         "name": clean(name, 80) if carrier.key else texts("no_carrier"),
         "due": texts.number(carrier.due),
