@@ -59,7 +59,7 @@ def test_a_right_token_proves_its_content_and_no_other(authority: Authority, roo
 
 
 @pytest.mark.parametrize("manner", WRONG)
-def test_a_wrong_answer_is_no_time_stamp(authority: Authority, manner: str) -> None:
+def test_a_wrong_answer_is_no_timestamp(authority: Authority, manner: str) -> None:
     authority.manner = manner
     start = time.monotonic()
     with pytest.raises(TokenError, match=WRONG[manner]):

@@ -805,7 +805,7 @@ def plan(database: Database, sql: str, values: Any) -> list[str]:
 
 
 @pytest.mark.full("statements are counted, by a run that takes seconds")
-def test_a_successful_claim_costs_fourteen_statements_and_less_where_threads_share_them(
+def test_a_successful_claim_costs_eleven_statements_and_less_where_threads_share_them(
     database: Database,
     clock: SimulatedClock,
     sandbox: Sandbox,

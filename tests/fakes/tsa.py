@@ -1,4 +1,4 @@
-"""A time-stamping authority on this machine: `openssl ts` behind a server, which may answer wrongly on purpose."""
+"""A timestamping authority on this machine: `openssl ts` behind a server, which may answer wrongly on purpose."""
 
 import shutil
 import subprocess
