@@ -62,7 +62,9 @@ def _rate(server: Server, name: str, count: int) -> float:
         with fleet(given, count):
             add_failed(database, box, range(CLAIMS))
             tick(database)
+            ends = time.monotonic() + 300
             while _succeeded(database) < CLAIMS:
+                assert time.monotonic() < ends, "the workers do not get on"
                 time.sleep(0.5)  # to look costs time that the processes need
         assert len(box.calls) == 2 * CLAIMS
         return (CLAIMS - 1) / _span(database)
@@ -94,8 +96,9 @@ def _place(server: Server, name: str) -> Iterator[tuple[Database, Sandbox, dict[
         Sandbox() as box,
     ):
         complete(database)
-        given = environment(url.render_as_string(hide_password=False), box, Path(folder))
-        given["RECOURS_HOME"] = folder
+        # Outside of tests the simulated carrier has a password of its own.
+        more = {"RECOURS_HOME": folder, **box.environment("chronopost")}
+        given = environment(url.render_as_string(hide_password=False), box, Path(folder), **more)
         recours(given, "init-db", "--fleet")
         yield database, box, given
 
