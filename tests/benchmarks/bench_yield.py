@@ -212,7 +212,7 @@ def differing(regime: Regime, variant: Variant, days: int = _DAYS_IN_PROCESSES) 
     One call at a time: else who answers first decides which claims get the last calls of a day.
     """
     population = replace(populate(regime, 0), ends=START + timedelta(days=days))
-    in_memory = RunsInMemory(population, settings_of(variant.settings), concurrency=1).run()
+    in_memory = RunsInMemory(population, settings_of(variant.settings)).run()
     real = RunsInProcesses(population, variant.settings, concurrency=1).run()
     return [
         case.reference

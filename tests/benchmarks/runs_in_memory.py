@@ -36,7 +36,6 @@ from tests.benchmarks.references import Harvest, run_times
 from tests.fakes.assumed import AssumedSession
 from tests.fakes.database import claim_columns, memory_database
 from tests.fakes.documents import PDF, FakeDocuments
-from tests.fakes.single_thread import SingleThreadEngine
 from tests.fakes.table import ServiceTable
 
 _ANY = Request("GET", "/")
@@ -67,10 +66,9 @@ def missing_settings(names: Mapping[str, str]) -> list[str]:
 
 
 class RunsInMemory:
-    """Runs as cron starts them, in one thread: the same each time. Runs that would find nothing to do are left out."""
+    """Runs as cron starts them, one call at a time: the same each time. Runs that would find nothing to do are left out."""
 
-    def __init__(self, population: Population, settings: Settings, concurrency: int = 8) -> None:
-        self._concurrency = concurrency
+    def __init__(self, population: Population, settings: Settings) -> None:
         self._population = population
         self._arriving = list(reversed(population.cases))
         self._settings = settings
@@ -121,11 +119,8 @@ class RunsInMemory:
             documents=FakeDocuments(),
             policy=self._settings.policy,
         )
-        options = Options(
-            kind.usual_batch, self._concurrency, carrier_concurrency=self._settings.carrier_concurrency
-        )
+        options = Options(kind.usual_batch, 1, carrier_concurrency=self._settings.carrier_concurrency)
         worker = kind(deps, self._catalog, options, kind.name, lambda at: at)
-        worker.engine = SingleThreadEngine
         worker.open()
         worker.maintain()
         worker.slice()
