@@ -116,18 +116,6 @@ def without_header(text: str) -> str:
     return _HEADER.sub("", text, count=1) if _HEADER.match(text) else text
 
 
-def exact(listed: str, edited: str) -> str | None:
-    """The text that `crontab -l` listed with carriage returns spelt out, and `crontab -e` gives whole or without its head.
-
-    None if the two are not the same text.
-    """
-    shown = edited.replace("\r", "\\r")
-    if not listed.endswith(shown):
-        return None
-    head = listed.removesuffix(shown)  # comments: the header, or what is taken for it
-    return head.replace("\\r\n", "\r\n") + edited
-
-
 def search_path(text: str, checkout: Checkout) -> str:
     """Where cron looks for programs when it comes to our lines (or to the crontab's end)."""
     places = [line.number for line in find(text, checkout)]
@@ -238,12 +226,12 @@ class Crontab:
         return entries(self._read(), self.checkout)
 
     def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
-        text = self._read()
+        text = self._read_exactly()
         python, remarks = self._python(text)
         return self._plan(text, install(text, jobs, self.checkout, python), remarks, self.make_folder)
 
     def remove(self, workers: Collection[str]) -> ScheduleChange:
-        text = self._read()
+        text = self._read_exactly()
         return self._plan(text, remove(text, workers, self.checkout), [], lambda: None)
 
     def _plan(
@@ -281,18 +269,17 @@ class Crontab:
             raise ScheduleError("The crontab does not hold what was written to it: look at 'crontab -l'.")
 
     def _read(self) -> str:
-        listed = self._printed(["crontab", "-l"])
-        if "\\r" not in listed:
-            return without_header(listed)
-        # Debian's `crontab -l` prints a carriage return as the two signs \r, so that writing back what it said would
-        # spoil lines that are not ours. What an editor is given is exact: an editor that prints it, and changes nothing.
-        edited = self._printed(["env", "VISUAL=cat", "EDITOR=cat", "crontab", "-e"])
-        if (text := exact(listed, edited)) is None:
+        return without_header(self._printed(["crontab", "-l"]))
+
+    def _read_exactly(self) -> str:
+        """Raises ScheduleError where Debian's `crontab -l` may not show what is there: it spells carriage returns out."""
+        text = self._read()
+        if "\\r" in text:
             raise ScheduleError(
-                "The crontab has lines that 'crontab -l' does not show as they are, so it was left alone: edit it with "
-                "'crontab -e', and take the carriage returns (\\r) out of it."
+                "The crontab has \\r in it, which may stand for a carriage return, so it was left alone: add or remove the "
+                "lines by 'crontab -e' (docs/schedule.md)."
             )
-        return without_header(text)
+        return text
 
     def _printed(self, command: Sequence[str]) -> str:
         done = self._run(command, b"")
