@@ -1,6 +1,5 @@
 """`recours demo`: the real scheduler over five simulated days; `recours sandbox`: the simulated carriers alone."""
 
-import re
 import shutil
 import sqlite3
 import threading
@@ -10,7 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
-from logging.handlers import BufferingHandler
 from pathlib import Path
 
 import click
@@ -159,47 +157,13 @@ _INSERT = """
 def _five_days(settings: Settings, opened: Opened, clock: SimulatedClock) -> None:
     count = sum(story.claims for story in STORIES)
     click.echo(
-        f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, a run every "
-        "hour; hours without news are left out."
+        f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, a run every hour."
     )
-    recorded, before = BufferingHandler(10_000), list[str]()
-    logs.run_log().addHandler(recorded)
     for hour in range(1, DAYS * 24 + 1):
         clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
-        recorded.flush()
         worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=BATCH), clock=clock)
         worker.greet(BATCH, 4)
-        counts = worker.run().as_json()
-        news = [text.format(counts[name]) for name, text in _COUNTS.items() if counts.get(name)]
-        if news and news != before:  # several hours alike are shown once
-            before = news
-            _show_hour(clock.now(), news, [record.getMessage() for record in recorded.buffer])
-    logs.run_log().removeHandler(recorded)
-
-
-_COUNTS = {
-    "success": "✅ {} fetched",
-    "failed": "❌ {} failed",
-    "skipped_persistent": "⏭️ {} skipped (persistent)",
-    "skipped_rate_limit": "⚠️ {} skipped (rate limit)",
-    "skipped_reserved": "⚠️ {} skipped (kept for other claims)",
-    "skipped_carrier": "⚠️ {} skipped (carrier)",
-    "skipped_locked": "⚠️ {} skipped (locked by another program)",
-    "max_retries_reached": "🛑 {} gave up",
-}
-_NEWS = ("✅ SUCCESS", "❌ FAILED", "⏭️ SKIPPED", "🛑 FINAL", "⚠️")
-_OF_THE_SUMMARY = re.compile(r"\S+ [\w ()]+: \d+$")
-_MOST_SHOWN = 5  # lines of one kind in one hour: the log has them all
-
-
-def _show_hour(now: datetime, news: list[str], lines: list[str]) -> None:
-    click.echo(f"\n{logs.local(now):%a %d %b %H:%M}  {', '.join(news)}")
-    for kind in _NEWS:
-        of_kind = [line for line in lines if line.startswith(kind) and not _OF_THE_SUMMARY.match(line)]
-        for line in of_kind[:_MOST_SHOWN]:
-            click.echo(f"    {line}")
-        if len(of_kind) > _MOST_SHOWN:
-            click.echo(f"    {kind.split()[0]} … and {len(of_kind) - _MOST_SHOWN} more")
+        worker.run()
 
 
 # ---------------------------------------------------------------- what became of them

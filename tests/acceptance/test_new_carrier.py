@@ -134,9 +134,7 @@ def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) ->
 
 @pytest.mark.full("a new carrier in the demo: tests/acceptance/test_commands.py has the demo")
 def test_the_demo_shows_it(project: Project) -> None:
-    assert re.search(
-        r"^  Acme Express +\d+ claims, +[1-9]\d* PODs", project.types("-m", "recours", "demo"), re.MULTILINE
-    )
+    assert re.search(r"^  CLM-2026-\d+  Acme Express: ", project.types("-m", "recours", "demo"), re.MULTILINE)
 
 
 @pytest.mark.full("our own tools: the suites of all carriers, around a process of pytest")
