@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from recours.cli.console import FAILED, Table, harmless, past_time, show, time_of
+from recours.cli.console import FAILED, harmless, past_time, time_of
 from recours.cli.operations import (
     confirmed,
     database_option,
@@ -19,15 +19,12 @@ from recours.cli.operations import (
     yes_option,
 )
 from recours.core.text import plural
-from recours.database.pruning import DatabasePast, Pruned, PruneForecast, prune
+from recours.database.pruning import DatabasePast, Pruned, prune
 from recours.documents.store import erase
 from recours.operations.records import iso
 from recours.wiring.custody import write_manifests
-from recours.wiring.operations import Operations
 
 _SHOWN_FILES = 20
-# What is counted of all carriers together.
-_COUNTS = ("deliveries", "events", "mails", "changes", "evidence")
 
 
 @click.command("prune")
@@ -58,8 +55,10 @@ def command(
         now = operations.clock.now()
         before = time_of(older_than, now, "--older-than")
         outlook = DatabasePast(operations.database, "").outlook(before, now)
-        if not as_json:
-            _show(operations, before, outlook)
+        if not as_json and outlook.is_empty:
+            click.echo(f"Nothing is older than {shown(before)}.")
+        elif not as_json:
+            click.echo(f"To be deleted, older than {shown(before)}: {_text_of(outlook)}")
         result = Pruned()
         if not outlook.is_empty and not dry_run:
             if not confirmed("Delete it for good?", yes=yes):
@@ -70,9 +69,11 @@ def command(
             result = prune(past, erase_document, before, operations.clock.now)
             write_manifests(operations.settings, operations.database, "prune", operations.clock, lambda: True)
             if not as_json:
-                _say(result)
+                click.echo(f"Deleted: {_text_of(result)}")
     if as_json:
-        tell_json(_as_json(before, outlook, result, dry_run=dry_run))
+        left = [{"path": path, "why": why} for path, why in result.left.items()]
+        facts = {"older_than": iso(before), "dry_run": dry_run, "left": left}
+        tell_json(facts | {"found": _json_of(outlook), "deleted": _json_of(result)})
     for path, why in list(result.left.items())[:_SHOWN_FILES]:
         click.echo(
             f"WARNING: {harmless(path)} could not be deleted: {harmless(why)}. Its record is kept.", err=True
@@ -83,61 +84,16 @@ def command(
         raise SystemExit(FAILED)
 
 
-def _show(operations: Operations, before: datetime, outlook: PruneForecast) -> None:
-    if outlook.is_empty:
-        click.echo(f"Nothing is older than {shown(before)}.")
-        return
-    head = ("Carrier", "Attempts", "Documents", "Bytes", "Oldest", "Newest")
-    rows = [
-        (
-            operations.catalog.name_of(share.carrier, share.carrier),
-            str(share.attempts),
-            str(share.documents),
-            f"{share.size:,}",
-            shown(share.oldest),
-            shown(share.newest),
-        )
-        for share in outlook.shares
-    ]
-    if rows:
-        show(Table(f"To be deleted: older than {shown(before)}", head, rows, frozenset(head[1:4])))
-    click.echo(
-        f"Beside them: who signed for {plural(outlook.deliveries, 'claim')} that gave up, the facts of "
-        f"{plural(outlook.events, 'event')}, the text of {plural(outlook.mails, 'mail')}, "
-        f"{plural(outlook.changes, 'change')} to claims and accounts."
-    )
-    if outlook.evidence:
-        click.echo(f"And further evidence: {plural(outlook.evidence, 'file')}.")
-
-
-def _say(done: Pruned) -> None:
-    click.echo(
-        f"Deleted: {plural(done.attempts, 'attempt')}, {plural(done.documents, 'document')} ({done.size:,} bytes), "
-        f"the facts of {plural(done.events, 'event')}, the text of {plural(done.mails, 'mail')}, "
-        f"{plural(done.changes, 'change')} to claims and accounts."
+def _text_of(counts: Pruned) -> str:
+    return (
+        f"{plural(counts.attempts, 'attempt')}, {plural(counts.documents, 'document')} ({counts.size:,} bytes), "
+        f"{plural(counts.evidence, 'file')} of further evidence, who signed for {plural(counts.deliveries, 'claim')} that "
+        f"gave up, the facts of {plural(counts.events, 'event')}, the text of {plural(counts.mails, 'mail')}, "
+        f"{plural(counts.changes, 'change')} to claims and accounts."
     )
 
 
-def _as_json(before: datetime, outlook: PruneForecast, done: Pruned, *, dry_run: bool) -> dict[str, object]:
-    def rest(of: PruneForecast | Pruned) -> dict[str, int]:
-        return {name: getattr(of, name) for name in _COUNTS}
-
-    carriers = [
-        {
-            "carrier": share.carrier,
-            "attempts": share.attempts,
-            "documents": share.documents,
-            "bytes": share.size,
-            "oldest": iso(share.oldest),
-            "newest": iso(share.newest),
-        }
-        for share in outlook.shares
-    ]
-    deleted = {"attempts": done.attempts, "documents": done.documents, "bytes": done.size}
-    return {
-        "older_than": iso(before),
-        "dry_run": dry_run,
-        "found": {"carriers": carriers, **rest(outlook)},
-        "deleted": deleted | rest(done),
-        "left": [{"path": path, "why": why} for path, why in done.left.items()],
-    }
+def _json_of(counts: Pruned) -> dict[str, int]:
+    facts = {"bytes" if name == "size" else name: value for name, value in vars(counts).items()}
+    del facts["left"]
+    return facts

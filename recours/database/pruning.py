@@ -78,37 +78,6 @@ _NO_EVIDENCE = delete(evidence).where(_v.claim_id == bindparam("of_claim"), _v.p
 
 
 @dataclass(frozen=True)
-class CarrierShare:
-    """What of one carrier would go. `carrier`: its key, or the name that the claims had."""
-
-    carrier: str
-    attempts: int
-    documents: int
-    size: int  # of the documents, in bytes
-    oldest: datetime | None
-    newest: datetime | None
-
-
-@dataclass(frozen=True)
-class PruneForecast:
-    """What would go."""
-
-    shares: Sequence[CarrierShare] = ()
-    deliveries: int = 0  # claims that gave up, and still know who signed
-    events: int = 0  # whose facts go
-    mails: int = 0  # that ended, whose text goes
-    changes: int = (
-        0  # of claims: edits, payments, what people decided; what they did to carriers, accounts and mails
-    )
-    evidence: int = 0  # beside the documents of attempts: further pieces, refused ones, records
-
-    @property
-    def is_empty(self) -> bool:
-        rest = self.deliveries, self.events, self.mails, self.changes, self.evidence
-        return not (self.shares or any(rest))
-
-
-@dataclass(frozen=True)
 class OldAttempt:
     """An attempt past its keeping time, with its document."""
 
@@ -133,17 +102,23 @@ Erase = Callable[[str, str], str | None]  # a path and its SHA-256; why it could
 
 @dataclass
 class Pruned:
-    """What went, and what could not."""
+    """What went, or would go; and what could not."""
 
     attempts: int = 0
     documents: int = 0
-    size: int = 0  # bytes
-    deliveries: int = 0
-    events: int = 0
-    mails: int = 0
+    size: int = 0  # of the documents, in bytes
+    deliveries: int = 0  # claims that gave up, and still know who signed
+    events: int = 0  # whose facts go
+    mails: int = 0  # that ended, whose text goes
+    # Of claims: edits, payments, what people decided; what they did to carriers, accounts and mails.
     changes: int = 0
-    evidence: int = 0
+    evidence: int = 0  # beside the documents of attempts: further pieces, refused ones, records
     left: dict[str, str] = field(default_factory=dict)  # files that could not be deleted, and why
+
+    @property
+    def is_empty(self) -> bool:
+        parts = self.attempts, self.deliveries, self.events, self.mails, self.changes, self.evidence
+        return not any(parts)
 
 
 def prune(past: "DatabasePast", erase: Erase, before: datetime, now: Callable[[], datetime]) -> Pruned:
@@ -198,24 +173,15 @@ class DatabasePast:
     holder: str  # of the leases on claims
     by: str = "recours prune"  # who has it done
 
-    def outlook(self, before: datetime, now: datetime) -> PruneForecast:
+    def outlook(self, before: datetime, now: datetime) -> Pruned:
         """What would go."""
-        query = (
-            select(
-                _a.carrier,
-                func.count().label("attempts"),
-                func.count(_a.document_path).label("documents"),
-                func.coalesce(func.sum(_a.document_size), 0).label("size"),
-                func.min(_a.started_at).label("oldest"),
-                func.max(_a.started_at).label("newest"),
-            )
+        old = (
+            select(func.count(), func.count(_a.document_path), func.coalesce(func.sum(_a.document_size), 0))
             .select_from(_WITH_CLAIMS)
             .where(_a.started_at < before, _is_over(now))
-            .group_by(_a.carrier)
-            .order_by(_a.carrier)
         )
         with self.database.read() as connection:
-            shares = [CarrierShare(*row) for row in connection.execute(query)]
+            attempts_and_documents = connection.execute(old).one()
             rest = (
                 (claims, _deliveries(before, now)),
                 (events, _facts(before)),
@@ -234,7 +200,7 @@ class DatabasePast:
                 for table, which in rest
             ]
             counts[-2:] = [counts[-2] + counts[-1], connection.scalar(pieces) or 0]
-        return PruneForecast(shares, *counts)
+        return Pruned(*attempts_and_documents, *counts)
 
     # ---------------------------------------------------------------- attempts and documents
 
