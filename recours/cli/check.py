@@ -3,8 +3,6 @@
 The facts are gathered here; `recours.operations.checks` assesses them.
 """
 
-import platform
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -29,7 +27,6 @@ from recours.database.schema.inspection import HEAD, Schema, granting, look, req
 from recours.documents.store import PARTS
 from recours.documents.store import REFUSED as REFUSED_FOLDER
 from recours.fleet import LOG_NAME, extra, tables
-from recours.home import CODE, is_checkout
 from recours.installation import pasteable
 from recours.logs import FILES_KEPT, files_of
 from recours.operations import checks
@@ -183,7 +180,6 @@ def _checks(context: CheckContext) -> dict[str, Check]:
         "folders": partial(_folders, context),
         "watchers": partial(_observers, context),
         "clock": partial(_clock, context),
-        "programs": _programs,
     }
 
 
@@ -195,7 +191,6 @@ def _checks_without_settings(error: SettingsError) -> dict[str, Check]:
         ],
         "schedule": partial(_schedule, None),
         "permissions": _secret_files,
-        "programs": _programs,
     }
 
 
@@ -470,12 +465,3 @@ def _fleet(context: CheckContext) -> Iterator[CheckResult]:
     if problem := extra.problem():
         yield fault(checks.FLEET, problem, extra.remedy())
     yield checks.fleet(extra.found_version(), found.missing, found.missing_rights, found.granting)
-
-
-def _programs() -> Iterator[CheckResult]:
-    here = str(Path(sys.prefix).resolve())
-    if not is_checkout():  # its packages are those that its installer chose, and launch has tried them
-        yield checks.python(platform.python_version(), here, here)
-        return
-    own = CODE / ".venv"
-    yield checks.python(platform.python_version(), here, str(own.resolve()) if own.is_dir() else None)

@@ -347,14 +347,3 @@ def pings(host: str, trouble: str | None) -> CheckResult:
     if trouble is None:
         return ok("RECOURS_PING_URL", f"{host}: not tried (--offline)")
     return ok("RECOURS_PING_URL", f"{host} answers; the next run shows whether it knows the check")
-
-
-def python(version: str, prefix: str, venv: str | None) -> CheckResult:
-    """Which Python this is. `venv`: the checkout's own, None if there is none."""
-    if venv is None:
-        return remark("Python", f"{version} in {prefix}; the checkout has no .venv", "see docs/install.md")
-    if prefix != venv:
-        return remark(
-            "Python", f"{version} in {prefix}; runs use {venv}", "start this check by .venv/bin/recours"
-        )
-    return ok("Python", f"{version} in {prefix}")

@@ -185,11 +185,6 @@ def test_who_is_told() -> None:
     assert [f.state for f in checks.admin("", "you@shop.example")] == [CheckState.REMARK, CheckState.REMARK]
 
 
-def test_which_python_it_is() -> None:
-    states = [checks.python("3.11", "/x/.venv", venv).state for venv in ("/x/.venv", "/y/.venv", None)]
-    assert states == [CheckState.OK, CheckState.REMARK, CheckState.REMARK]
-
-
 def test_a_crontab_that_nobody_reads_is_a_fault() -> None:
     (found,) = checks.cron_daemon(is_running=False)
     assert (found.state, found.name) == (CheckState.FAULT, "cron daemon")
