@@ -69,6 +69,6 @@ def share_usual() -> None:
         for worker in (PODFetchWorker, PODRetryScheduler):
             service.run(worker)
         with closing((operations := open_operations(service.settings)).database):
-            operations.overview_with_returns(days=7)
+            operations.overview(days=7)
         service.close()
     logging.disable(logging.NOTSET)

@@ -1,6 +1,6 @@
 """`recours status`: whether the system works, at a glance; `recours why`: where a claim stands, and what could be done."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ _HEALTH = {
 def command(days: int, database_url: str | None, *, check: bool, as_json: bool) -> None:
     """Say whether all is well and what needs you, then show runs, success rates, backlogs and quotas. Calls no carrier."""
     with with_operations(database_url) as operations:
-        overview = operations.overview(days) if check else operations.overview_with_returns(days)
+        overview = operations.overview(days)
         database = operations.database.shown
     found, zone = verdict(overview), operations.settings.policy.zone
     sentences = VerdictSentences("en", zone)
@@ -85,7 +85,6 @@ def _show_overview(overview: Overview, catalog: Catalog, database: str, zone: tz
         _rates(f"Attempts of {plural(len(days), 'day')}", "Day", days),
         _rates("By carrier", "Carrier", by_carrier),
         Table("Errors", ("Kind", "Attempts"), errors, frozenset({"Attempts"})),
-        _returns(overview, catalog),
     )
     for table in tables:
         if table.rows:
@@ -176,21 +175,6 @@ def _rates(title: str, head: str, groups: Iterable[tuple[str, Rate]]) -> Table:
         percent = "" if rate.percent is None else f"{rate.percent:.1f}%"
         rows.append((name, str(rate.success), str(rate.failed), str(rate.left), percent))
     return Table(title, columns, rows, frozenset(columns[1:]))
-
-
-def _returns(seen: Overview, catalog: Catalog) -> Table:
-    columns = ("Carrier", "Calls", "PODs", "Calls per POD", "For claims given up", "In dispute, secured")
-    rows: list[tuple[str, ...]] = []
-    for found in seen.returns:
-        each = "" if found.calls_per_proof is None else f"{found.calls_per_proof:.1f}"
-        money = _money(found.secured)
-        name = catalog.name_of(found.carrier, found.carrier)
-        rows.append((name, str(found.calls), str(found.proofs), each, str(found.in_vain), money))
-    return Table("What calls brought", columns, rows, frozenset(columns[1:]))
-
-
-def _money(amounts: Mapping[str, float]) -> str:
-    return ", ".join(f"{amount:,.2f} {currency}".strip() for currency, amount in amounts.items())
 
 
 # ---------------------------------------------------------------- why

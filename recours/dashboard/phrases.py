@@ -437,7 +437,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "paused_by": (", by {who}", ", par {who}"),
     "calls_of_limit": ("{used} of {limit}", "{used} sur {limit}"),
     "resets_at": ("resets {at}", "remise à zéro {at}"),
-    "calls_a_proof": ("Calls per proof, 7 days", "Appels par preuve, 7 jours"),
     "missing_settings": ("set {names}", "à renseigner : {names}"),
     "pause_means": (
         "No run on any machine calls {carrier} until it is resumed. Its claims stay due, no attempt is used, and no mail is sent.",

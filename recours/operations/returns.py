@@ -1,4 +1,4 @@
-"""What calls to carriers bring: calls for each proof, the money it secures, calls spent in vain.
+"""What calls to carriers bring: proofs, and the money that they secure.
 
 Pure: the latest attempts come in.
 """
@@ -6,7 +6,6 @@ Pure: the latest attempts come in.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 # So many attempts say enough, and are read in no time.
 MOST_ATTEMPTS = 5_000
@@ -19,7 +18,6 @@ class Spent:
     carrier: str  # its key, or the name that the claim had
     calls: int
     brought_proof: bool
-    gave_up: bool  # the claim did, since
     amount: float = 0.0  # in dispute; 0: unknown
     currency: str = ""
 
@@ -31,22 +29,7 @@ class CallReturn:
     carrier: str
     calls: int
     proofs: int
-    in_vain: int  # of these calls: about claims that gave up
     secured: Mapping[str, float]  # amounts in dispute of the claims with a proof, by currency
-
-    @property
-    def calls_per_proof(self) -> float | None:
-        return round(self.calls / self.proofs, 1) if self.proofs else None
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "carrier": self.carrier,
-            "calls": self.calls,
-            "proofs": self.proofs,
-            "calls_per_proof": self.calls_per_proof,
-            "calls_in_vain": self.in_vain,
-            "secured": dict(self.secured),
-        }
 
 
 def call_returns(spent: Iterable[Spent]) -> list[CallReturn]:
@@ -67,6 +50,5 @@ def _return_of(carrier: str, spent: Sequence[Spent]) -> CallReturn:
         carrier,
         calls=sum(one.calls for one in spent),
         proofs=sum(one.brought_proof for one in spent),
-        in_vain=sum(one.calls for one in spent if one.gave_up),
         secured={currency: round(total, 2) for currency, total in sorted(secured.items())},
     )

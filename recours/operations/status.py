@@ -19,7 +19,6 @@ from recours.core.quota import Usage
 from recours.operations.accounts import ListedAccount
 from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_status
 from recours.operations.records import Backlog, Records, Run, Tally, by_carrier, iso
-from recours.operations.returns import CallReturn
 from recours.operations.stakes import Stake
 from recours.runs.ports import ATTACHED
 from recours.runs.worker import LATE_AFTER, STOPPED
@@ -280,7 +279,6 @@ class Overview:
     mails: Mapping[MailState, int] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
     not_enrolled: int = 0  # open claims with a number that a person has not decided on yet
-    returns: Sequence[CallReturn] = ()  # of calls to carriers, by carrier
     fleet: FleetStatus | None = None  # None: cron alone does the work
     # What the claims of each problem are about, by its kind and carrier.
     stakes: Mapping[tuple[str, str], Stake] = field(default_factory=dict)
@@ -304,7 +302,6 @@ class Overview:
             "carriers": [carrier.as_json() for carrier in self.carriers],
             **self._accounts_json(),
             "not_enrolled": self.not_enrolled,
-            "returns": [found.as_json() for found in self.returns],
             "mails": {state.value: count for state, count in self.mails.items()},
             "fleet": self.fleet and self.fleet.as_json(),
         }

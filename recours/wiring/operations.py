@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from random import random
 from typing import Any
@@ -28,7 +28,6 @@ from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
 from recours.operations.problems import Problem, ProblemKind, problems
 from recours.operations.records import ListedClaim
-from recours.operations.returns import call_returns
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
     REFUSED_LONG,
@@ -131,13 +130,6 @@ class Operations:
         """The client of a claim, for people. Raises DatabaseError."""
         emails = self.clients.emails([claim.client_id]) if claim.client_id is not None else {}
         return ServiceClient(claim.client_id, emails.get(claim.client_id, "")).named
-
-    def overview_with_returns(self, days: int) -> Overview:
-        """The same with what the calls of these days brought. Raises DatabaseError."""
-        overview = self.overview(days)
-        first = min(overview.success.by_day)
-        since = datetime.combine(first, time(), self.settings.policy.zone).astimezone(UTC)
-        return replace(overview, returns=call_returns(self.records.spent(since, overview.at)))
 
     def overview(self, days: int = 7) -> Overview:
         """The state of the system, with what became of the attempts of so many days. Raises DatabaseError."""

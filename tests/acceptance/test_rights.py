@@ -225,7 +225,7 @@ def test_columns_that_only_figures_are_made_of_need_not_be_granted(
     seen = Person(service.folder, shown(owner.set(username=role)), service.environment).does(
         "status", "--days", "366"
     )
-    assert "What calls brought" in seen
+    assert "By carrier" in seen
 
 
 @pytest.mark.parametrize("need", SERVICE_NEEDS, ids=lambda need: need.name)

@@ -220,9 +220,9 @@ def test_what_attempts_spent_comes_with_the_claims_they_were_about(
     )
     found = records.spent(NOW - 5 * MINUTE, NOW + MINUTE)
     assert found == [
-        Spent("chronopost", 2, brought_proof=True, gave_up=False, amount=120.5, currency="EUR"),
-        Spent("chronopost", 2, brought_proof=False, gave_up=True, currency="EUR"),
-        Spent("chronopost", 2, brought_proof=False, gave_up=False),
+        Spent("chronopost", 2, brought_proof=True, amount=120.5, currency="EUR"),
+        Spent("chronopost", 2, brought_proof=False, currency="EUR"),
+        Spent("chronopost", 2, brought_proof=False),
     ]
     assert records.spent(NOW - 5 * MINUTE, NOW + MINUTE, most=1) == found[:1]
 

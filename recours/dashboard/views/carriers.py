@@ -63,7 +63,6 @@ class CarrierRow:
     stop: Stop | None
     uses: Sequence[Usage]
     backlog: Backlog
-    calls_per_proof: float | None
 
     @property
     def tone(self) -> str:
@@ -75,12 +74,10 @@ class CarrierRow:
 
 
 def show(visit: Visit) -> Response:
-    seen = visit.operations.overview_with_returns(7)
+    seen = visit.operations.overview()
     backlogs = {backlog.carrier: backlog for backlog in seen.backlogs_by_carrier}
-    returns = {found.carrier: found.calls_per_proof for found in seen.returns}
     rows = [
-        _row(carrier, backlogs.get(carrier.key, Backlog(carrier.key, {})), returns.get(carrier.key), visit)
-        for carrier in seen.carriers
+        _row(carrier, backlogs.get(carrier.key, Backlog(carrier.key, {})), visit) for carrier in seen.carriers
     ]
     wanted = clean(visit.query.get("accounts", "").strip(), 100)
     accounts = _matching(seen.accounts, wanted, visit.operations)
@@ -98,7 +95,7 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _row(carrier: CarrierNow, backlog: Backlog, calls_per_proof: float | None, visit: Visit) -> CarrierRow:
+def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> CarrierRow:
     refusal = carrier.refusal or carrier.rejected
     state, reason, until = _OPEN, "", None
     if not carrier.configured:
@@ -109,7 +106,7 @@ def _row(carrier: CarrierNow, backlog: Backlog, calls_per_proof: float | None, v
         state, until = closing_of(refusal), refusal.until
         reason = "" if carrier.stopped else reason_of(visit.texts.language, refusal, carrier.name)
     uses = [use for use in worth_showing(list(carrier.uses)) if use.used or use.reserved]
-    return CarrierRow(carrier, state, reason, until, carrier.stopped, uses, backlog, calls_per_proof)
+    return CarrierRow(carrier, state, reason, until, carrier.stopped, uses, backlog)
 
 
 def _matching(accounts: Sequence[ListedAccount], wanted: str, operations: Operations) -> list[ListedAccount]:

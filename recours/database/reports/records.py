@@ -133,7 +133,7 @@ class DatabaseRecords:
         latest = latest.where(_a.started_at >= since, _a.started_at < until)
         latest = latest.order_by(_a.started_at.desc()).limit(most)
         money = [name for name in MONEY_COLUMNS if name in self.columns]
-        about = select(_c.id, *_raw_columns("pod_stage", *money))
+        about = select(_c.id, *_raw_columns(*money))
         found: list[Spent] = []
         with self.database.read() as connection:
             rows = connection.execute(latest).mappings().all()
@@ -385,7 +385,6 @@ def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
         of_attempt.text("carrier") or "",
         of_attempt.whole("calls"),
         brought_proof=attempt["outcome"] == "success",
-        gave_up=of_claim.text("pod_stage") == Stage.GIVEN_UP,
         amount=of_claim.amount("amount_requested"),
         currency=clean(of_claim.text("currency") or "", 8),
     )

@@ -121,7 +121,7 @@ def test_a_french_report_has_no_english_but_a_carriers(monkeypatch: pytest.Monke
     tallies = [Tally(date(2026, 11, 16), "ups", 1, "failed", kind, 2) for kind in ErrorKind]
     backlogs = [Backlog(carrier, {Stage.WAITING: 1}) for carrier in ("ups", "")]
     now = seen(backlogs=backlogs)
-    brought = [CallReturn("ups", 4, 2, 1, {"EUR": 12.5})]
+    brought = [CallReturn("ups", 4, 2, {"EUR": 12.5})]
     shown = week_report(*tallies, now=now, returns=brought, manifest=Manifest(7, "7.txt", "abc1"))
     report = weekly.render_report(shown, "fr", Branding(), CATALOG)
     assert ENGLISH in report.plain, "as a carrier's words"

@@ -75,7 +75,7 @@ EVENTFUL = week_report(
     tally("deferred", 1, "ups"),
     now=seen(backlogs=[Backlog("dpd", {Stage.READY: 2, Stage.WAITING: 30}), Backlog("", {Stage.SETTLED: 1})]),
     before=Rate(1, 2),
-    returns=[CallReturn("dpd", 40, 2, 0, {"EUR": 1234.5})],
+    returns=[CallReturn("dpd", 40, 2, {"EUR": 1234.5})],
     manifest=Manifest(7, "7.txt", "abc"),
 )
 
