@@ -107,8 +107,6 @@ LOOKED_AT: Mapping[str, View] = {
     "/mails": mails.show,
     "/mail": mails.show_one,
     "/mail/content": mails.content,
-    "/mail/preview": mails.preview,
-    "/mail/preview/content": mails.preview_content,
     "/forecast": forecast.show,
     "/notice": show_notice,
 }

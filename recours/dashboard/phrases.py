@@ -499,29 +499,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "mail_state_undecided": ("perhaps sent", "peut-être envoyé"),
     "mail_as_text": ("As plain text", "En texte brut"),
     "mail_as_page": ("As it is read", "Tel qu'il est lu"),
-    # On trial.
-    "previews_title": ("How mails look", "Aperçu des courriels"),
-    "mail_kind": ("Kind", "Nature"),
-    "mail_kind_pod_failed": (
-        "To the client: no proof of delivery",
-        "Au client : aucune preuve de livraison",
-    ),
-    "mail_kind_pod_retrieved": (
-        "To the client: the proof of delivery is there",
-        "Au client : la preuve de livraison est là",
-    ),
-    "mail_kind_account_refused": (
-        "To the client: the carrier refuses their account",
-        "Au client : le transporteur refuse son compte",
-    ),
-    "mail_kind_operator_summary": ("To you: what needs a look", "À vous : ce qui est à vérifier"),
-    "mail_kind_weekly_report": ("To you: the weekly report", "À vous : le rapport de la semaine"),
-    "preview_of": ("{kind} ({language})", "{kind} ({language})"),
-    "preview_means": ("A preview: nothing is sent.", "Un aperçu : rien n'est envoyé."),
-    "preview_of_example": (
-        "A preview with a made-up claim: nothing is sent.",
-        "Un aperçu avec une réclamation inventée : rien n'est envoyé.",
-    ),
     "mail_test_title": ("Try the mail server", "Essayer le serveur de courriel"),
     "mail_test": ("Send a test mail", "Envoyer un courriel d'essai"),
     "mails_back": ("All mails", "Tous les courriels"),

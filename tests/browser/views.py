@@ -19,8 +19,6 @@ VIEWS = {
     "account that is refused": "/account?number=3",
     "mails": "/mails",
     "mail": "/mail?number=1",
-    "mail that is tried": "/mail/preview?kind=pod_failed&language=fr",
-    "report that is tried": "/mail/preview?kind=weekly_report&language=fr",
     "forecast": "/forecast",
     "no such page": "/nothing",
 }

@@ -1,18 +1,15 @@
 """Mails: what waits, what was sent, what one says; those that are held are released here."""
 
-from dataclasses import asdict
-
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
-from recours.core.mail import LANGUAGES, MailKind, MailState
+from recours.core.mail import MailState
 from recours.core.mail_troubles import trouble_in
 from recours.dashboard.acting import done, done_in_background
 from recours.dashboard.visit import Visit, number_in
 from recours.database.reports.mails import DatabaseMails
 from recours.operations.records import WrittenMail
-from recours.wiring.mail_trials import mail_trials
 
 _WAITING, _LATEST = 200, 50
 _LARGEST_NUMBER = 999_999_999
@@ -42,8 +39,6 @@ def show(visit: Visit) -> Response:
         is_more=len(waiting) > _WAITING,
         latest=read.latest(_LATEST),
         tones=_TONES,
-        kinds=list(MailKind),
-        languages=LANGUAGES,
         admin=visit.settings.mail.admin,
         trouble_in=trouble_in,
     )
@@ -68,34 +63,6 @@ def _mail(visit: Visit) -> WrittenMail:
     if found is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     return found
-
-
-# ---------------------------------------------------------------- how each kind looks, and mails on trial
-
-
-def preview(visit: Visit) -> Response:
-    kind, language = _asked(visit)
-    mail = mail_trials(visit.operations).example(kind, language)
-    return visit.page(
-        "mail_preview.html",
-        kind=kind,
-        language=language,
-        mail=asdict(mail) | {"language": language},
-        is_report=kind is MailKind.WEEKLY_REPORT,
-        languages=LANGUAGES,
-    )
-
-
-def preview_content(visit: Visit) -> Response:
-    """What its reader would see, for a frame."""
-    return HTMLResponse(mail_trials(visit.operations).example(*_asked(visit)).html, headers=_INERT)
-
-
-def _asked(visit: Visit) -> tuple[MailKind, str]:
-    kind, language = visit.query.get("kind", ""), visit.query.get("language", "")
-    if kind not in set(MailKind) or language not in LANGUAGES:
-        raise HTTPException(HTTP_404_NOT_FOUND)
-    return MailKind(kind), language
 
 
 def send_test(visit: Visit) -> Response:

@@ -1,21 +1,18 @@
 """Mails that wait, and what they say."""
 
-import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from html import unescape
-from itertools import product
 from urllib.parse import parse_qs
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
-from recours.core.mail import LANGUAGES, MailKind, MailState
+from recours.core.mail import MailKind, MailState
 from recours.database.engine import Database
-from recours.database.tables import actions, mails
+from recours.database.tables import mails
 from tests.fakes.smtp import MailServer
-from tests.integration.page.conftest import PageClient, Shown
+from tests.integration.page.conftest import PageClient
 
 AT = datetime(2026, 2, 2, 12, tzinfo=UTC)
 
@@ -119,38 +116,6 @@ def smtp() -> Iterator[MailServer]:
         yield server
 
 
-def frame_of(shown: Shown) -> str:
-    """The address of the frame on a page."""
-    (source,) = re.findall(r'<iframe class="mail" sandbox src="([^"]*)"', shown.html)
-    return unescape(source)
-
-
-def test_each_kind_of_mail_can_be_seen_in_each_language(page: PageClient, database: Database) -> None:
-    listed = unescape(page.get("/mails").html)
-    for kind, language in product(MailKind, LANGUAGES):
-        path = f"/mail/preview?kind={kind}&language={language}"
-        assert f'href="{path}"' in listed
-        shown = page.get(path)
-        assert (shown.status, "nothing is sent" in shown.text) == (200, True)
-        framed = page.get(frame_of(shown)).response
-        assert f'<html lang="{language}">' in framed.text
-        assert framed.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
-        assert framed.headers["x-frame-options"] == "SAMEORIGIN"
-        is_about_claim = kind not in (MailKind.WEEKLY_REPORT, MailKind.ACCOUNT_REFUSED)
-        assert ("CLM-2026-0001" in framed.text) == is_about_claim
-    with database.read() as connection:
-        for table in (mails, actions):
-            assert connection.scalar(select(func.count()).select_from(table)) == 0
-
-
-@pytest.mark.parametrize(
-    "query", ["", "kind=pod_failed", "language=fr", "kind=x&language=fr", "kind=pod_failed&language=de"]
-)
-def test_a_mail_of_no_kind_or_language_is_not_found(page: PageClient, database: Database, query: str) -> None:
-    for path in ("/mail/preview", "/mail/preview/content"):
-        assert page.get(f"{path}?{query}").status == 404
-
-
 def test_a_test_mail_is_sent(
     page: PageClient, database: Database, environment: dict[str, str], smtp: MailServer
 ) -> None:
@@ -184,10 +149,9 @@ def test_a_viewer_may_look_but_sends_nothing(
 ) -> None:
     environment |= {"RECOURS_PAGE_USER_HEADER": "X-User", "RECOURS_PAGE_PROXIES": "10.0.0.5"}
     page = visitor("10.0.0.5")
-    for path in ("/mails", "/mail/preview?kind=weekly_report&language=fr"):
-        shown = page.get(path, X_User="zoe")
-        assert shown.status == 200
-        assert 'action="/mails/' not in shown.html
+    shown = page.get("/mails", X_User="zoe")
+    assert shown.status == 200
+    assert 'action="/mails/' not in shown.html
     assert page.post("/mails/test", {"address": "me@shop.example"}, X_User="zoe").status == 403
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from recours.core.claim import FetchStatus
-from recours.core.mail import EventName, MailKind, MailState
+from recours.core.mail import EventName, MailState
 from recours.dashboard.documents import Absent
 from recours.dashboard.texts import TEXTS
 from recours.dashboard.visitors import NotAdmitted
@@ -18,7 +18,7 @@ PAGE = Path(__file__).resolve().parents[3] / "recours" / "dashboard"
 def test_whatever_the_page_may_meet_has_its_text() -> None:
     texts = TEXTS["en"]
     for prefix, values in (
-        ("mail_state_", MailState), ("event_", EventName), ("mail_kind_", MailKind), ("status_", FetchStatus), ("", Health),
+        ("mail_state_", MailState), ("event_", EventName), ("status_", FetchStatus), ("", Health),
         ("outcome_", ("success", "failed", "left", "attached")),
         ("", ("pod_retry_scheduler", "pod_fetch_worker")), ("", Absent), ("health_", AccountHealth),
         ("carrier_", set(Closing) - {Closing.STOPPED} | {"open", "paused"}), ("", set(NotAdmitted) - {NotAdmitted.NOT_ENTERED}),
@@ -31,7 +31,7 @@ def test_every_text_is_used_somewhere() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in files if path.name != "phrases.py")
     # Put together from a prefix and a value.
     built = re.compile(
-        r"(mail_state|mail_kind|visitor|event|health|carrier|status|outcome|told|dispute|claim_status|late|of|fix|pod|calls)_.*"
+        r"(mail_state|visitor|event|health|carrier|status|outcome|told|dispute|claim_status|late|of|fix|pod|calls)_.*"
         r"|fine|overdue|running|never_ran"
     )
     unused = {
