@@ -14,7 +14,6 @@ from recours.cli.operations import (
     database_option,
     dry_run_option,
     json_option,
-    shown,
     tell_json,
     yes_option,
 )
@@ -261,8 +260,8 @@ def _reopen_named(actions: Actions, references: Sequence[str], mode: _Mode) -> N
 
 def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _Mode) -> None:
     operations = actions.operations
-    policy, now = operations.settings.policy, operations.clock.now()
-    selection = reopen.look_over(operations.given_up, criteria, policy, now)
+    parts = operations.given_up.given_up(criteria, operations.clock.now())
+    selection = reopen.look_over(parts, operations.settings.policy)
     count = selection.open.total()
     if not mode.as_json:
         _show_given_up(operations, selection)
@@ -277,17 +276,11 @@ def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _M
 
 def _show_given_up(operations: Operations, selection: reopen.Selection) -> None:
     rows = [
-        (
-            operations.catalog.name_of(key, "no known carrier"),
-            str(count),
-            shown(selection.oldest.get(key)),
-            shown(selection.newest.get(key)),
-        )
+        (operations.catalog.name_of(key, "no known carrier"), str(count))
         for key, count in sorted(selection.open.items())
     ]
     if rows:
-        head = ("Carrier", "Claims", "Last tried from", "to")
-        show(Table("Claims to reopen", head, rows, frozenset({"Claims"})))
+        show(Table("Claims to reopen", ("Carrier", "Claims"), rows, frozenset({"Claims"})))
     else:
         click.echo("No matching claim has given up.")
     _show_left(selection.left)

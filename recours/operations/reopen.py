@@ -6,10 +6,9 @@ nobody counts it as given up until then. The next run of either worker assesses 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
 
 from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import ErrorKind
@@ -29,31 +28,18 @@ class ReopenCriteria:
     error: ErrorKind | None = None  # of this answer; None: whatever it was, of those that gave up
 
 
-class GivenUp(Protocol):
-    def given_up(self, criteria: ReopenCriteria, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
-        """The claims that meet the criteria, in parts; each with whether a run is fetching it."""
-
-    def start_over(self, claims: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        """Set their counts to 0, due now. Returns the ids of those that were still so, and were held by no run.
-
-        `who`: the person who asks for it.
-        """
-
-
 @dataclass
 class Selection:
     """What was asked for by carrier or time: how many of each carrier may start over, and how many may not, and why."""
 
     open: Counter[str] = field(default_factory=Counter)  # by carrier's key ("": of none that is known)
     left: Counter[str] = field(default_factory=Counter)  # by why
-    oldest: dict[str, datetime] = field(default_factory=dict)  # last retries, by carrier
-    newest: dict[str, datetime] = field(default_factory=dict)
 
 
-def look_over(claims: GivenUp, criteria: ReopenCriteria, policy: Policy, now: datetime) -> Selection:
-    """What `Actions.reopen_all` would do."""
+def look_over(parts: Iterable[list[tuple[Claim, bool]]], policy: Policy) -> Selection:
+    """What `Actions.reopen_all` would do with these claims; each with whether a run is fetching it."""
     selection = Selection()
-    for part in claims.given_up(criteria, now):
+    for part in parts:
         for claim, is_leased in part:
             if policy.sets_aside(claim):
                 status = clean(claim.claim_status, 30)
@@ -61,11 +47,7 @@ def look_over(claims: GivenUp, criteria: ReopenCriteria, policy: Policy, now: da
             elif is_leased:
                 selection.left["being fetched by a run"] += 1
             else:
-                key, at = claim.carrier or "", claim.state.last_retry_at
-                selection.open[key] += 1
-                if at is not None:
-                    selection.oldest[key] = min(at, selection.oldest.get(key, at))
-                    selection.newest[key] = max(at, selection.newest.get(key, at))
+                selection.open[claim.carrier or ""] += 1
     return selection
 
 

@@ -139,9 +139,7 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     before = rows(mixed, "*")
     shown = person.types("reopen", "--carrier", "chronopost", answers="n\n")
     assert shown.returncode == 0
-    assert re.search(
-        r"^  Chronopost +2  2026-02-\d\d ..:.. \w+  2026-02-\d\d ..:.. \w+$", shown.stdout, re.MULTILINE
-    )
+    assert re.search(r"^  Chronopost +2$", shown.stdout, re.MULTILINE)
     assert "Left as they are: 1 claim (being fetched by a run)." in shown.stdout
     assert "Left as they are: 1 claim (status 'paid': such claims are not fetched)." in shown.stdout
     assert "Have 2 claims start over? [y/N]" in shown.stderr
