@@ -68,15 +68,7 @@ def how_to_install_again() -> str:
     """What puts the packages in order, as the end of a sentence."""
     if is_checkout():
         return "in %s run '%s %s'" % (ROOT, own_python(), INSTALL)
-    source = _source()
-    if source is None:
-        return "install it again from the same source"
-    if not has_pip():  # another installer made it, such as uv or pipx
-        return "install it again from %s" % source
-    from subprocess import list2cmdline
-
-    again = [sys.executable, "-m", "pip", "install", "--force-reinstall", source]
-    return "install it again with '%s'" % list2cmdline(again)
+    return "install it again from the same source"
 
 
 def is_checkout() -> bool:
@@ -87,19 +79,3 @@ def has_pip() -> bool:
     from importlib.util import find_spec
 
     return sys.version_info >= OLDEST and find_spec("pip") is not None
-
-
-def _source() -> "str | None":
-    """The folder or wheel that this copy was installed from, if it is still there. Not its name: on PyPI it may be another's."""
-    import json
-
-    try:
-        from importlib.metadata import distributions
-        from urllib.request import url2pathname
-
-        (found,) = distributions(name="recours", path=[ROOT])
-        url = json.loads(found.read_text("direct_url.json") or "")["url"]
-    except (ImportError, ValueError, KeyError, TypeError):
-        return None
-    path = url2pathname(url[len("file://") :]) if url.startswith("file://") else ""
-    return path if os.path.exists(path) else None

@@ -12,25 +12,25 @@ from recours.installation import INSTALL, OLDEST, ROOT, has_pip, how_to_install_
 
 # In the environment of a process that was handed over to, as long as it has not found the packages.
 HANDED_OVER = "RECOURS_HANDED_OVER"
-# Distribution, the module that it installs, oldest version that is known to work. A test holds this to pyproject.toml.
+# Distribution, oldest version that is known to work. A test holds this to pyproject.toml.
 NEEDED = (
-    ("sqlalchemy", "sqlalchemy", (2, 1)),
-    ("requests", "requests", (2, 32)),
-    ("tenacity", "tenacity", (9, 0)),
-    ("python-dotenv", "dotenv", (1, 1)),
-    ("click", "click", (8, 2)),
-    ("aiosmtplib", "aiosmtplib", (5, 1)),
-    ("alembic", "alembic", (1, 16)),
-    ("defusedxml", "defusedxml", (0, 7, 1)),
-    ("concurrent-log-handler", "concurrent_log_handler", (0, 9, 31)),
-    ("portalocker", "portalocker", (3, 0)),
-    ("pypdfium2", "pypdfium2", (5, 0)),
-    ("pillow", "PIL", (12, 0)),
-    ("urllib3", "urllib3", (2, 6)),
-    ("jinja2", "jinja2", (3, 1)),
-    ("rich", "rich", (14, 0)),
-    ("babel", "babel", (2, 16)),
-    ("tzdata", "tzdata", ()),
+    ("sqlalchemy", (2, 1)),
+    ("requests", (2, 32)),
+    ("tenacity", (9, 0)),
+    ("python-dotenv", (1, 1)),
+    ("click", (8, 2)),
+    ("aiosmtplib", (5, 1)),
+    ("alembic", (1, 16)),
+    ("defusedxml", (0, 7, 1)),
+    ("concurrent-log-handler", (0, 9, 31)),
+    ("portalocker", (3, 0)),
+    ("pypdfium2", (5, 0)),
+    ("pillow", (12, 0)),
+    ("urllib3", (2, 6)),
+    ("jinja2", (3, 1)),
+    ("rich", (14, 0)),
+    ("babel", (2, 16)),
+    ("tzdata", ()),
 )
 _MOST_NAMED = 3
 
@@ -71,11 +71,11 @@ def missing_here() -> "str | None":
     """
     if sys.version_info < OLDEST:
         return "Python %d.%d or newer is needed" % OLDEST
-    names, versions = _installed()
+    versions = _installed()
     missing, old = [], []
-    for name, module, oldest in NEEDED:
-        found = versions.get(_plain(name)) or _version_by_metadata(name)
-        if not found or not _is_importable(module, names):
+    for name, oldest in NEEDED:
+        found = versions.get(_plain(name))
+        if not found:
             missing.append(name)
         elif _numbers(found)[: len(oldest)] < oldest:
             old.append("%s is version %s instead of %s or newer" % (name, found, ".".join(map(str, oldest))))
@@ -87,47 +87,27 @@ def missing_here() -> "str | None":
     return ", ".join(faults + old) or None
 
 
-def _installed() -> "tuple[set[str], dict[str, str]]":
-    """All that lies in the folders of packages, and the version of each package that says so by a folder's name.
+def _installed() -> "dict[str, str]":
+    """The version of each package, by the names of the folders of their metadata.
 
     To read the metadata themselves would take 65 ms, a fifth of a run with nothing to do; this takes half a millisecond.
     """
-    names = set()
     versions: "dict[str, str]" = {}
     for folder in sys.path:
         try:
             there = os.listdir(folder or ".")
         except OSError:  # a zip file, a folder that is not there
             continue
-        names.update(there)
         for name in there:
             stem, _, kind = name.rpartition(".")
             if kind in ("dist-info", "egg-info"):
                 title, _, version = stem.partition("-")
                 versions.setdefault(_plain(title), version)
-    return names, versions
+    return versions
 
 
 def _plain(name: str) -> str:
     return name.lower().replace("-", "_").replace(".", "_")
-
-
-def _version_by_metadata(name: str) -> "str | None":
-    """The slow way, for a package that is installed in an unusual form."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _is_importable(module: str, names: "set[str]") -> bool:
-    if module in names or module + ".py" in names:
-        return True
-    from importlib.util import find_spec  # which takes a while
-
-    return find_spec(module) is not None
 
 
 def _numbers(version: str) -> "tuple[int, ...]":

@@ -66,14 +66,8 @@ def test_every_pin_names_the_extras_that_another_package_asks_for(file: str) -> 
 def test_what_a_run_looks_for_before_it_starts_is_what_the_project_asks_for() -> None:
     """With the same oldest versions."""
     asked = {canonicalize_name(need.name): need for need in own()}
-    looked_for = {canonicalize_name(name): oldest for name, _, oldest in launch.NEEDED}
+    looked_for = {canonicalize_name(name): oldest for name, oldest in launch.NEEDED}
     assert set(looked_for) == set(asked)
     for name, need in asked.items():
         oldest = [one.version for one in need.specifier if one.operator == ">="]
         assert [".".join(map(str, looked_for[name]))] == (oldest or [""]), name
-
-
-def test_the_modules_that_a_run_looks_for_are_those_that_the_packages_install() -> None:
-    installed = metadata.packages_distributions()
-    for name, module, _ in launch.NEEDED:
-        assert canonicalize_name(name) in map(canonicalize_name, installed[module])
