@@ -94,8 +94,8 @@ def _each(
 ) -> Iterator[tuple[Claim, bool]]:
     """Each claim that a run may have to do with, and whether one has leased it."""
     due_until = policy.backoff.due_until(now)
-    for row in survey(database, schema, catalog, due_until, policy.max_retries, now, unnumbered=True):
-        yield row.claim, row.leased_until is not None
+    for row in survey(database, schema, catalog, due_until, policy.max_retries, now):
+        yield row.claim, row.leased
 
 
 def _outside(

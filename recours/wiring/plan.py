@@ -37,15 +37,7 @@ def plan_for(
     policy = operations.settings.policy
     if max_retries is not None:
         policy = replace(policy, max_retries=max_retries)
-    rows = survey(
-        operations.database,
-        operations.schema,
-        operations.catalog,
-        NEVER,
-        policy.max_retries,
-        now,
-        unnumbered=True,
-    )
+    rows = survey(operations.database, operations.schema, operations.catalog, NEVER, policy.max_retries, now)
     planned = (as_planned(row.claim, now, policy, edited=row.edited) for row in rows)
     claims = [claim for claim in planned if claim]
     known = accounts_now(operations, {lane_key(claim) for claim in claims})
@@ -82,11 +74,11 @@ def accounts_now(operations: Operations, keys: Collection[str]) -> dict[str, Acc
     closings = queue.closings_of(known)
     states = QuotaTables(operations.database, "plan").carrier_states(known)
     now = operations.clock.now()
-    found = {key: AccountFacts(catalog.label_of(key)) for key in keys}
+    facts = {key: AccountFacts(catalog.label_of(key) or "(unknown carrier)") for key in keys}
     for key in known:
         documents = states[key].documents
         lasting = (closing for closing in closings[key] if opening_of(closing) is None)
-        found[key] = AccountFacts(
+        facts[key] = AccountFacts(
             name=account_name(catalog.name_of(key), real[key].whose),
             spec=catalog.spec_of(key),
             uses=usages[key],
@@ -95,4 +87,4 @@ def accounts_now(operations: Operations, keys: Collection[str]) -> dict[str, Acc
             setup_calls=queue.setup_calls(key),
             asks_alone=queue.asks_alone(key),
         )
-    return found
+    return facts

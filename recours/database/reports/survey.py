@@ -13,7 +13,6 @@ from sqlalchemy import (
     cast,
     false,
     func,
-    null,
     or_,
     select,
     true,
@@ -52,46 +51,36 @@ _STATUSES = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
 
 @dataclass(frozen=True)
 class SurveyedClaim:
-    """A claim as it was read. `edited`: the next run assesses it first. `leased_until`: a run has leased it until then."""
+    """A claim as it was read. `edited`: the next run assesses it first. `leased`: a run has it in hand."""
 
     claim: Claim
-    edited: bool = False
-    leased_until: datetime | None = None
+    edited: bool
+    leased: bool
 
 
 def survey(
-    database: Database,
-    schema: Schema,
-    catalog: Catalog,
-    due_until: datetime,
-    max_retries: int,
-    now: datetime,
-    *,
-    unnumbered: bool = False,
+    database: Database, schema: Schema, catalog: Catalog, due_until: datetime, max_retries: int, now: datetime
 ) -> Iterator[SurveyedClaim]:
-    """Every claim that runs have to do with whose retries come up to `due_until`, row by row, whatever the schema.
-
-    `unnumbered`: those too that wait for their tracking number.
-    """
+    """Every claim that runs have to do with whose retries come up to `due_until`, row by row, whatever the schema."""
     if schema.is_current:
         is_edited = edited(with_deadline="response_deadline" in schema.columns)
-        columns = [*readable_columns(schema.columns), *_facts(is_edited, ~free(now), _c.pod_lease_until)]
-        wanted = _of_a_run(due_until, max_retries, is_edited)
-        if unnumbered:
-            wanted = or_(wanted, and_(at_stage(Stage.UNNUMBERED), still_ours()))
+        is_leased = ~free(now)
+        columns = readable_columns(schema.columns)
+        where = _of_a_run(due_until, max_retries, is_edited)
+    elif "pod_fetch_status" in schema.columns:
+        is_edited = true()
+        is_leased = false()
+        columns = raw_columns(schema.columns)
+        where = _c.pod_fetch_status.in_([const(status) for status in _STATUSES])
     else:
-        if "pod_fetch_status" not in schema.columns:
-            return
-        columns = [*raw_columns(schema.columns), *_facts(true(), false(), null())]
-        wanted = _c.pod_fetch_status.in_([const(status) for status in _STATUSES])
-    query = select(*columns).where(wanted)
+        return
+    query = select(*columns, is_edited.label("edited"), is_leased.label("leased")).where(where)
     with database.read() as connection:
         result = connection.execution_options(yield_per=_AT_ONCE).execute(query)
         names = tuple(result.keys())
         for values in result:
             row = dict(zip(names, values, strict=True))  # SQLAlchemy's rows are slow to be asked by a name
-            until = row["leased_until"] if row["leased"] else None
-            yield SurveyedClaim(read_claim(row, catalog), edited=bool(row["edited"]), leased_until=until)
+            yield SurveyedClaim(read_claim(row, catalog), bool(row["edited"]), bool(row["leased"]))
 
 
 def most_urgent_claims(
@@ -111,12 +100,6 @@ def most_urgent_claims(
         return read_claims(connection.execute(query), catalog)
 
 
-def _facts(
-    is_edited: ColumnElement[bool], leased: ColumnElement[bool], until: ColumnElement[Any]
-) -> tuple[ColumnElement[Any], ...]:
-    return is_edited.label("edited"), leased.label("leased"), until.label("leased_until")
-
-
 def _of_a_run(due_until: datetime, max_retries: int, is_edited: ColumnElement[bool]) -> ColumnElement[bool]:
     retry_comes = _c.pod_next_retry_at <= due_until
     at_a_stage = or_(
@@ -124,6 +107,7 @@ def _of_a_run(due_until: datetime, max_retries: int, is_edited: ColumnElement[bo
         at_stage(Stage.READY),
         at_stage(Stage.NEW),
         at_stage(Stage.SHELVED),
+        at_stage(Stage.UNNUMBERED),
         and_(or_(at_stage(Stage.WAITING), at_stage(Stage.SETTLED)), retry_comes),
         and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries, _c.pod_expired_at.is_(None)),
     )
