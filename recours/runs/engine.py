@@ -93,13 +93,6 @@ class Engine:
 
     def _run_threads(self) -> None:
         """Returns when nothing is left that could be asked for."""
-        self._work_in_threads()
-        for bundle in self._bundles:  # which the threads left when they were stopped
-            self._hand_back(bundle)
-        if self._fault:
-            raise self._fault
-
-    def _work_in_threads(self) -> None:
         count = self._concurrency
         with ThreadPoolExecutor(count, thread_name_prefix="fetch") as pool:
             working = {pool.submit(self._work) for _ in range(count)}
@@ -108,6 +101,10 @@ class Engine:
                 for thread in done:
                     thread.result()
                 self._renew()
+        for bundle in self._bundles:  # which the threads left when they were stopped
+            self._hand_back(bundle)
+        if self._fault:
+            raise self._fault
 
     def _await_answers(self) -> None:
         """Wait until another thread has an answer, a little at a time; the lock is held."""

@@ -70,7 +70,6 @@ class Worker(ABC):
     other_worker: str
     other_schedule: timedelta
     others: Stage
-    engine: type[Engine] = Engine
     _started_at: datetime
     _start: float  # monotonic seconds
 
@@ -286,9 +285,7 @@ class Worker(ABC):
 
     def _fetch(self, source: Source, limits: Limits, ready: Mapping[str, Ready]) -> None:
         self.deps.documents.make_sure()
-        engine = self.engine(
-            self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown
-        )
+        engine = Engine(self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown)
         self._met |= set(ready)
         try:
             engine.run(ready)

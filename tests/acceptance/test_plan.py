@@ -146,7 +146,6 @@ class World:
         assumed = cast("Accounts", AssumedAccounts(real, self.clock))
         batch = self.batches.get(kind.name, kind.usual_batch)
         worker = make_worker(kind, settings, self.opened, Options(batch), clock=self.clock, opened_accounts=assumed, mails=False)  # fmt: skip
-        worker.engine = SingleThreadEngine
         worker.run()
 
     def plan(self, hours: int) -> Plan:
@@ -175,7 +174,7 @@ class Watched(Simulation):
     def first_days(self) -> dict[str, date]:
         """On which day each claim is tried first, by its reference."""
         return {
-            self._claims[place].reference: at.astimezone(PARIS).date()
+            self.claims[place].reference: at.astimezone(PARIS).date()
             for place, at in self.first_attempts.items()
         }
 
@@ -233,9 +232,12 @@ class Comparison:
 
     def late(self) -> tuple[set[str], set[str], set[str]]:
         """Claims that are late by more than a day; those that the plan named; those of them that were in time."""
-        open_claims = {claim.reference for claim in Watched.latest._claims} & set(self.ends)
+        open_claims = {claim.reference for claim in Watched.latest.claims} & set(self.ends)
         missed = {reference for reference in open_claims if self.is_late_by(reference, A_DAY)}
-        named = {late.claim for late in self.plan.late if not late.evidence and not late.beyond} & open_claims
+        end = self.plan.until.astimezone(PARIS).date()
+        named = {
+            late.claim for late in self.plan.late if not late.evidence and late.deadline < end
+        } & open_claims
         return (
             missed,
             named,
@@ -247,6 +249,7 @@ class Comparison:
 def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Comparison]:
     """`compared(seed, days)`."""
     monkeypatch.setattr("recours.operations.plan.Simulation", Watched)
+    monkeypatch.setattr("recours.runs.worker.Engine", SingleThreadEngine)
     monkeypatch.setattr(log, "disabled", True)
 
     def compare(seed: int, days: int) -> Comparison:

@@ -14,7 +14,7 @@ class SingleThreadEngine(Engine):
 
     _under_way: deque[list[Leased]]
 
-    def _work_in_threads(self) -> None:
+    def _run_threads(self) -> None:
         self._under_way = deque()
         while bundle := self._next():
             self._under_way.append(bundle)
