@@ -229,13 +229,5 @@ def due_by_day(days: Sequence[Day], names: Mapping[str, str], texts: PageTexts) 
         for key, color in zip(own, OTHERS, strict=False)
     ]
     others = [sum(counts[key] for key in rest) for counts in due]
-    return stacked(texts("day"), _names(days, texts), [*series, Series(texts("others"), LEFT, others)], texts)
-
-
-def calls_by_day(days: Sequence[Day], texts: PageTexts) -> Chart:
-    calls = Series(texts("calls_made"), OTHERS[0], [day.calls.total() for day in days])
-    return stacked(texts("day"), _names(days, texts), [calls], texts)
-
-
-def _names(days: Sequence[Day], texts: PageTexts) -> list[str]:
-    return [texts.short_day(day.on) for day in days]
+    days_shown = [texts.short_day(day.on) for day in days]
+    return stacked(texts("day"), days_shown, [*series, Series(texts("others"), LEFT, others)], texts)

@@ -510,7 +510,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
         "Les exécutions à venir sont comptées avec les limites actuelles, comme si toutes les tentatives échouaient. Les réclamations à venir sont inconnues.",
     ),
     "due_by_day": ("Still due at the end of each day", "Reste à traiter à la fin de chaque jour"),
-    "calls_by_day": ("Calls each day", "Appels par jour"),
     "others": ("others", "autres"),
     "daily": ("Day by day", "Jour par jour"),
     "calls_made": ("Calls", "Appels"),
@@ -535,10 +534,9 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "late_never": ("not in these days", "pas ces jours-ci"),
     "late_turn": ("its next attempt is due later", "sa prochaine tentative vient plus tard"),
     "late_number": ("it has no tracking number", "elle n'a pas de numéro de suivi"),
-    "late_quota": ("the carrier's limit is used up", "la limite du transporteur est épuisée"),
-    "late_reserved": (
-        "the calls left are kept for more urgent claims",
-        "les appels restants sont réservés à des réclamations plus urgentes",
+    "late_quota": (
+        "the carrier takes no more calls for it",
+        "le transporteur ne prend plus d'appels pour elle",
     ),
     "late_stopped": ("the worker does not run", "le programme ne tourne pas"),
     "late_carrier": ("the carrier takes no calls", "le transporteur ne prend aucun appel"),

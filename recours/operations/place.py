@@ -11,7 +11,6 @@ from typing import Any
 
 from recours.core.claim import Claim, Stage, urgency
 from recours.core.localized import Localized
-from recours.core.pauses import Refusal
 from recours.operations.plan import AccountFacts, Simulation, Terms, coming_runs
 from recours.operations.position import Closing, Position, Why, closing_of
 from recours.runs.lane import lane_key
@@ -24,17 +23,13 @@ MOST_BEFORE = 1000
 
 @dataclass(frozen=True)
 class Place:
-    """`before`: due claims of the same account, of both workers, that are more urgent; no more than MOST_BEFORE are counted."""
+    """The place of a claim that has to wait for its turn, or may have to.
+
+    `before`: due claims of the same account, of both workers, that are more urgent; MOST_BEFORE: so many or more.
+    """
 
     before: int
-    is_more: bool = False  # than that
     not_before: date | None = None  # no run tries it on an earlier day; None: its worker does not run
-    is_next: bool = False  # the first run that may ask its carrier tries it
-
-    @property
-    def makes_wait(self) -> bool:
-        """Tell whether it has to wait for its turn, or may have to."""
-        return not self.is_next
 
 
 def place_of(
@@ -44,59 +39,56 @@ def place_of(
     account: AccountFacts,
     terms: Terms,
     now: datetime,
-) -> Place:
-    """The place of a claim that stands in line. `claims`: it and the most urgent ones of its account, as by `as_planned`."""
+) -> Place | None:
+    """The place of a claim that stands in line; None: the first run that may ask its carrier tries it.
+
+    `claims`: it and the most urgent ones of its account, as by `as_planned`.
+    """
     claims = sorted(claims, key=lambda claim: claim.id)
     number = next(number for number, claim in enumerate(claims) if claim.id == claim_id)
     orders = [(urgency(claim.state, now), claim.id) for claim in claims]
-    before = sum(order < orders[number] for order in orders)
+    before = min(sum(order < orders[number] for order in orders), MOST_BEFORE)
     stage = Stage.NEW if claims[number].is_pending else Stage.READY
     opens_at = max(where.next_at or now, now)
     until = now + AHEAD
     runs = coming_runs(terms, now, until)
+    if all(worker.stage is not stage for _, worker in runs):
+        return Place(before)
     simulation = Simulation(claims, {lane_key(claims[number]): account}, terms, now, until)
-    is_next = True
-    not_before = until if any(worker.stage is stage for _, worker in runs) else None
+    runs_before = 0
     for at, worker in runs:
         simulation.run(worker, at)
         if number in simulation.first_attempts:
-            not_before = at
+            if not runs_before:
+                return None
+            until = at
             break
-        is_next = is_next and not (worker.stage is stage and at >= opens_at)
-    return Place(
-        before=min(before, MOST_BEFORE),
-        is_more=before > MOST_BEFORE,
-        not_before=not_before.astimezone(terms.policy.zone).date() if not_before else None,
-        is_next=is_next and not_before is not None,
-    )
+        runs_before += worker.stage is stage and at >= opens_at
+    return Place(before, until.astimezone(terms.policy.zone).date())
 
 
 def has_place(where: Position) -> bool:
     """Tell whether a claim stands in line: it is due, and its carrier takes calls, or does by itself when time has passed."""
-    if not (where.is_due and where.asks):
-        return False
-    return where.why in (Why.NEW, Why.DUE) or (where.why is Why.CLOSED and _passes(where.refusal))
-
-
-def _passes(refusal: Refusal | None) -> bool:
-    return refusal is not None and closing_of(refusal) is Closing.LIMIT
+    takes_calls = where.refusal is None or closing_of(where.refusal) is Closing.LIMIT
+    is_open = where.why in (Why.NEW, Why.DUE) or (where.why is Why.CLOSED and takes_calls)
+    return where.is_due and where.asks and is_open
 
 
 # ---------------------------------------------------------------- in words
 
-# How many claims go before one: none, one, several, more than are counted.
+# How many claims go before one: none, one, several, so many or more.
 BEFORE = {
     "en": (
         "No claim goes before it",
         "1 claim goes before it",
         "{count} claims go before it",
-        "More than {count} claims go before it",
+        "{count} claims or more go before it",
     ),
     "fr": (
         "Aucune réclamation ne passe avant elle",
         "1 réclamation passe avant elle",
         "{count} réclamations passent avant elle",
-        "Plus de {count} réclamations passent avant elle",
+        "{count} réclamations ou plus passent avant elle",
     ),
 }
 
@@ -112,15 +104,12 @@ WHEN = {
 
 
 def place_text(texts: Localized, place: Place, now: datetime) -> str:
-    """`12 claims go before it; not before Tuesday 1 December (estimate).`; "": it does not have to wait."""
-    if not place.makes_wait:
-        return ""
-    form = BEFORE[texts.language][3 if place.is_more else min(place.before, 2)]
-    return f"{form.format(count=texts.number(place.before))}{_when(texts, place, now)}."
-
-
-def _when(texts: Localized, place: Place, now: datetime) -> str:
+    """Such as `12 claims go before it; not before Tuesday 1 December (estimate).`."""
+    form = BEFORE[texts.language][3 if place.before == MOST_BEFORE else min(place.before, 2)]
+    before = form.format(count=texts.number(place.before))
     if place.not_before is None:
-        return ""
+        return f"{before}."
     days = (place.not_before - texts.local(now).date()).days
-    return WHEN[texts.language][min(max(days, 0), 2)].format(day=texts.weekday(place.not_before))
+    return (
+        f"{before}{WHEN[texts.language][min(max(days, 0), 2)].format(day=texts.weekday(place.not_before))}."
+    )

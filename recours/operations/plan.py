@@ -121,8 +121,7 @@ class Reason(StrEnum):
 
     TURN = "turn"  # its next turn comes later
     NUMBER = "number"  # it has no tracking number
-    QUOTA = "quota"  # its carrier is at its limit, or asked to wait
-    RESERVED = "reserved"  # the remaining calls are kept for new claims, or for more urgent ones
+    QUOTA = "quota"  # its carrier asked to wait, or its calls are used up, or kept for more urgent claims
     STOPPED = "stopped"  # the worker that would try it does not run
     CARRIER = "carrier"  # its carrier takes no calls until someone acts
     BATCH = "batch"  # the batches are full of more urgent ones
@@ -135,10 +134,11 @@ class LateClaim:
     claim: str  # its reference
     carrier: str  # the account's key; "": no known carrier
     deadline: date  # or the last day of its evidence
+    evidence: bool  # its carrier has forgotten the parcel after `deadline`
     reason: Reason
-    not_before: date | None = None  # when it is tried; None: not within the plan
-    evidence: bool = False  # its carrier has forgotten the parcel after `deadline`
-    beyond: bool = False  # the plan ends before: by its place in the backlog, at the last day's pace
+    not_before: (
+        date | None
+    )  # when it is tried; after the plan's end at the pace of its last day; None: not known
 
 
 @dataclass(frozen=True)
@@ -146,29 +146,26 @@ class CarrierPlan:
     """What is expected of one account."""
 
     key: str
-    account: AccountFacts
     due: int  # claims that a run would try now if the carrier took all calls
     attempts: int
     calls: int
-    empty_on: date | None  # when no claim is due any more for the first time; None: not within the plan
     left: int  # still due at its end
-    late: int
-    attempts_a_day: float  # on its last day
-
-    @property
-    def days_left(self) -> float | None:
-        """How many days more the backlog lasts at that pace; None: it is empty, or does not shrink."""
-        return self.left / self.attempts_a_day if self.left and self.attempts_a_day else None
+    empty_on: (
+        date | None
+    )  # the first day at whose end no claim is due; None: none is due now, or not within the plan
+    days_left: (
+        float | None
+    )  # how long `left` lasts at the last day's pace; None: it is empty, or does not shrink
 
 
 @dataclass(frozen=True)
 class Day:
-    """What runs do on one day. `due`: what is still due at its end, by account."""
+    """What runs do on one day. `due`: what is still due at its end. All by account."""
 
     on: date
     attempts: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
-    due: dict[str, int] = field(default_factory=dict)
+    due: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -177,28 +174,21 @@ class Plan:
 
     made_at: datetime
     until: datetime
-    terms: Terms
+    accounts: Mapping[str, AccountFacts]  # by key
     carriers: Sequence[CarrierPlan]
     days: Sequence[Day]
     late: Sequence[LateClaim]
-    names: Mapping[str, str]  # of accounts, by key
-    stopped: Sequence[str] = ()  # workers that do not run any more
+    stopped: Sequence[str]  # workers that do not run any more
 
     @property
     def attempts(self) -> int:
         return sum(day.attempts.total() for day in self.days)
-
-    def name(self, key: str) -> str:
-        """An account's name for people."""
-        return self.names.get(key) or "(unknown carrier)"
 
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`."""
         return {
             "made_at": self.made_at.isoformat(),
             "until": self.until.isoformat(),
-            "max_retries": self.terms.policy.max_retries,
-            "batch_sizes": dict(self.terms.batch_sizes),
             "stopped_workers": list(self.stopped),
             "attempts": self.attempts,
             "carriers": [self._carrier_json(carrier) for carrier in self.carriers],
@@ -207,7 +197,7 @@ class Plan:
                     "date": day.on.isoformat(),
                     "attempts": day.attempts.total(),
                     "calls": day.calls.total(),
-                    "due_after": {carrier.key: day.due.get(carrier.key, 0) for carrier in self.carriers},
+                    "due_after": {carrier.key: day.due[carrier.key] for carrier in self.carriers},
                 }
                 for day in self.days
             ],
@@ -218,20 +208,13 @@ class Plan:
         }
 
     def _carrier_json(self, carrier: CarrierPlan) -> dict[str, Any]:
-        closing = carrier.account.closing
-        days_left = carrier.days_left
-        counts = {name: getattr(carrier, name) for name in ("due", "attempts", "calls", "left", "late")}
-        return counts | {
+        account = self.accounts[carrier.key]
+        facts = {name: value for name, value in vars(carrier).items() if name != "key"}
+        return facts | {
             "carrier": carrier.key,
-            "name": self.name(carrier.key),
+            "name": account.name,
             "empty_on": iso(carrier.empty_on),
-            "days_left": None if days_left is None else round(days_left, 1),
-            "closed": closing.reason if closing else None,
-            "closed_until": iso(closing.until) if closing else None,
-            "quotas": [
-                {"limit": str(use.limit), "used": use.used, "left": use.left, "resets_at": iso(use.resets_at)}
-                for use in carrier.account.uses
-            ],
+            "closed": account.closing.reason if account.closing else None,
         }
 
 
@@ -248,34 +231,17 @@ def make_plan(
     for at, worker in coming_runs(terms, now, until):
         simulation.run(worker, at)
     days = simulation.days()
-    late = sorted(simulation.late(), key=lambda late: (late.deadline, late.claim))
+    left = simulation.due()
     attempts: Counter[str] = sum((day.attempts for day in days), Counter())
     calls: Counter[str] = sum((day.calls for day in days), Counter())
-    left = simulation.due()
-    late_by = Counter(each.carrier for each in late)
-    return Plan(
-        made_at=now,
-        until=until,
-        terms=terms,
-        carriers=[
-            CarrierPlan(
-                key=key,
-                account=accounts[key],
-                due=due[key],
-                attempts=attempts[key],
-                calls=calls[key],
-                empty_on=simulation.empty_on.get(key),
-                left=left[key],
-                late=late_by[key],
-                attempts_a_day=sum(simulation.pace(stage, key) for stage in (Stage.NEW, Stage.READY)),
-            )
-            for key in sorted({*due, *attempts, *late_by, *left})
-        ],
-        days=days,
-        late=late,
-        names={key: account.name for key, account in accounts.items()},
-        stopped=terms.stopped(now),
-    )
+    carriers = []
+    for key in sorted({*due, *attempts, *left}):
+        pace = sum(simulation.pace(stage, key) for stage in (Stage.NEW, Stage.READY))
+        empty_on = next((day.on for day in days if due[key] and not day.due[key]), None)
+        days_left = round(left[key] / pace, 1) if left[key] and pace else None
+        carriers.append(CarrierPlan(key, due[key], attempts[key], calls[key], left[key], empty_on, days_left))
+    late = sorted(simulation.late(), key=lambda late: (late.deadline, late.claim))
+    return Plan(now, until, accounts, carriers, days, late, terms.stopped(now))
 
 
 # ---------------------------------------------------------------- the runs
@@ -318,43 +284,36 @@ class _Run:
     refusals: dict[str, Reason] = field(default_factory=dict)  # why accounts take no more calls
 
 
+@dataclass
 class Simulation:
-    """The open claims as the coming runs leave them."""
+    """The open claims (as by `as_planned`) as the coming runs leave them. `accounts`: those of all claims, by key."""
 
-    def __init__(
-        self,
-        claims: Sequence[Claim],
-        accounts: Mapping[str, AccountFacts],
-        terms: Terms,
-        now: datetime,
-        until: datetime,
-    ) -> None:
-        """`claims`: as by `as_planned`. `accounts`: those of all these claims, by key."""
-        self._claims = claims
-        self._accounts = accounts
-        self._terms = terms
-        self._policy = terms.policy
-        self._now = now
-        self._until = until
+    claims: Sequence[Claim]
+    accounts: Mapping[str, AccountFacts]
+    terms: Terms
+    now: datetime
+    until: datetime
+
+    def __post_init__(self) -> None:
+        """No run has been counted yet."""
+        self._policy = self.terms.policy
         self._waiting: list[tuple[float, int, Claim]] = []
         self._ready: dict[Stage, dict[str, list[_Entry]]] = {Stage.NEW: {}, Stage.READY: {}}
-        self._quotas = {key: [_Quota(use) for use in account.uses] for key, account in accounts.items()}
-        self._last_runs = dict(terms.last_runs)
-        stopped = terms.stopped(now)
+        self._quotas = {key: [_Quota(use) for use in account.uses] for key, account in self.accounts.items()}
+        self._last_runs = dict(self.terms.last_runs)
+        stopped = self.terms.stopped(self.now)
         self._stopped = {worker.stage for worker in BOTH_WORKERS if worker.name in stopped}
-        self._days = [Day(self._date(now))]
+        self._days = [Day(self._date(self.now))]
         self._refusals: dict[tuple[Stage, str, date], Reason] = {}  # by the last run of each day
         self._last_day: Counter[tuple[Stage, str]] = Counter()  # attempts
         self._abandoned: set[int] = set()  # given up without an attempt
         self.first_attempts: dict[int, datetime] = {}  # by the place among the claims
-        self.empty_on: dict[str, date] = {}
-        for place, claim in enumerate(claims):
+        for place, claim in enumerate(self.claims):
             if claim.state.stage is Stage.WAITING:
-                self._wait(claim, place, claim.state.next_at or now)
+                self._wait(claim, place, claim.state.next_at or self.now)
             elif claim.state.stage is not Stage.UNNUMBERED:
-                self._make_ready(claim, place, now)
-        self._advance(now)
-        self._busy = set(self.due())
+                self._make_ready(claim, place, self.now)
+        self._advance(self.now)
 
     def due(self) -> Counter[str]:
         """How many claims of each account are due."""
@@ -369,19 +328,19 @@ class Simulation:
         self._advance(now)
         lines = self._ready[worker.stage]
         other = self._last_runs.get(worker.other_worker)
-        does_other_run = self._terms.by_fleet or has_run_lately(other, worker.other_schedule, now)
-        batch = inf if self._terms.by_fleet else self._terms.batch_sizes[worker.name]
+        does_other_run = self.terms.by_fleet or has_run_lately(other, worker.other_schedule, now)
+        batch = inf if self.terms.by_fleet else self.terms.batch_sizes[worker.name]
         run = _Run(worker, now, batch, self._ready[worker.others] if does_other_run else {})
         heads = [_head(key, line) for key, line in lines.items() if line]
         heapify(heads)
         queued = {key for *_, key in heads}
         under_way: deque[tuple[str, CallBudget]] = deque()  # the bundle that began first is answered first
         while under_way or (heads and run.left > 0):
-            if not heads or run.left <= 0 or len(under_way) == self._terms.concurrency:
+            if not heads or run.left <= 0 or len(under_way) == self.terms.concurrency:
                 key, unused = under_way.popleft()
                 for quota in self._quotas[key]:
                     quota.use(unused, -1)
-                spec = self._accounts[key].spec
+                spec = self.accounts[key].spec
                 if (
                     spec and spec.numbers_per_call == 1
                 ):  # a call about several parcels shows nothing of the account
@@ -396,8 +355,8 @@ class Simulation:
                     run.refusals[key] = result
                 else:  # units may come back
                     continue
-            is_alone = self._accounts[key].asks_alone and key not in run.answered
-            room = 1 if is_alone else self._terms.carrier_concurrency
+            is_alone = self.accounts[key].asks_alone and key not in run.answered
+            room = 1 if is_alone else self.terms.carrier_concurrency
             has_room = sum(other == key for other, _ in under_way) < room
             if has_room and lines[key] and key not in queued and key not in run.refusals:
                 heappush(heads, _head(key, lines[key]))
@@ -405,12 +364,9 @@ class Simulation:
         self._last_runs[worker.name] = now
         today = self._days[-1].on
         self._refusals |= {(worker.stage, key, today): run.refusals.get(key, Reason.BATCH) for key in lines}
-        empty = {key for key in self._busy if not any(stage.get(key) for stage in self._ready.values())}
-        self._busy -= empty
-        self.empty_on |= dict.fromkeys(empty, today)
 
     def _closed(self, key: str, now: datetime) -> Reason | None:
-        closing = self._accounts[key].closing
+        closing = self.accounts[key].closing
         if closing is None or ((opens_at := opening_of(closing)) and opens_at <= now):
             return None
         return Reason.QUOTA if closing.why is Blocked.RATE_LIMIT else Reason.CARRIER
@@ -420,7 +376,7 @@ class Simulation:
 
         Returns the reserved calls that are not made, or why the account takes no more calls.
         """
-        account = self._accounts[key]
+        account = self.accounts[key]
         bundle: list[tuple[int, Claim]] = []
         size = 1.0
         while line and len(bundle) < size:
@@ -437,11 +393,11 @@ class Simulation:
         used = Counter(reserved)
         for number, (delivery, calls) in enumerate(zip(deliveries, budgets, strict=True)):
             place, claim = bundle[number]
-            if refusal := self._refusal(run, key, claim, reserved + Counter(calls)):
+            if self._is_refused(run, key, claim, reserved + Counter(calls)):
                 for later_place, later in bundle[number:]:
                     self._make_ready(later, later_place, run.now)
                 if not number:
-                    return refusal
+                    return Reason.QUOTA
                 break
             reserved += Counter(calls)
             # Of a parcel that is not delivered no document is asked for.
@@ -462,7 +418,7 @@ class Simulation:
             self._abandoned.add(place)
         elif what is Action.WAIT:
             self._wait(claim, place, abandoned_at(claim, now))
-        elif failure := without_call(claim, self._terms.catalog):
+        elif failure := without_call(claim, self.terms.catalog):
             self._attempt(run, place, claim, failure)
         elif until and claim.state.delivery and self._policy.backoff.due_until(now) < until:
             state = put_off(claim, claim.state, until, now, self._policy)
@@ -476,26 +432,26 @@ class Simulation:
             return claim.state.delivery
         return delivery_to_assume(claim, account.spec, self._policy)
 
-    def _refusal(self, run: _Run, key: str, claim: Claim, calls: CallBudget) -> Reason | None:
-        """Why these calls cannot be made: the quota is used up, or the rest is kept for more urgent claims of the other worker."""
+    def _is_refused(self, run: _Run, key: str, claim: Claim, calls: CallBudget) -> bool:
+        """Tell whether the quota is used up, or the rest is kept for more urgent claims of the other worker."""
         others = run.others.get(key, [])
         now = run.now
         for quota in self._quotas[key]:
             units = quota.limit.units(calls)
             free = quota.left(now) - units
             if units and free < 0:
-                return Reason.QUOTA
+                return True
             # Of thousands only those are looked at that matter.
             if units and free < self._kept(run, key, quota.limit, len(others)):
                 own = _entry(claim, 0, now)[:2]
                 ahead = islice(takewhile(lambda other: other[0] == 0, reversed(others)), MOST_DEADLINES)
                 nearer = sum(other.state.rank_is_deadline for *place, _, other in ahead if (*place,) > own)
                 if free < self._kept(run, key, quota.limit, nearer):
-                    return Reason.RESERVED
-        return None
+                    return True
+        return False
 
     def _kept(self, run: _Run, key: str, limit: Limit, count: int) -> int:
-        spec = self._accounts[key].spec
+        spec = self.accounts[key].spec
         urgent = calls_of_others(spec, run.worker.others, count, self._policy) if spec else {}
         return kept_for_others(limit, urgent, run.now)
 
@@ -503,7 +459,7 @@ class Simulation:
         key = lane_key(claim)
         run.left -= 1
         self._days[-1].attempts[key] += 1
-        self._last_day[run.worker.stage, key] += run.now > self._until - _A_DAY
+        self._last_day[run.worker.stage, key] += run.now > self.until - _A_DAY
         self.first_attempts.setdefault(place, run.now)
         decision = decide(claim, failure, run.now, self._policy)
         if decision.state.stage is Stage.WAITING and decision.state.next_at:
@@ -542,43 +498,39 @@ class Simulation:
 
     def days(self) -> list[Day]:
         """All days, when all runs have been counted."""
-        self._begin_day(self._date(self._until))
+        self._begin_day(self._date(self.until))
         self._days[-1].due.update(self.due())
         return self._days
 
     def pace(self, stage: Stage, key: str) -> float:
         """Attempts a day, on the last day."""
-        return self._last_day[stage, key] / (min(self._until - self._now, _A_DAY) / _A_DAY)
+        return self._last_day[stage, key] / (min(self.until - self.now, _A_DAY) / _A_DAY)
 
     def late(self) -> Iterator[LateClaim]:
         """Claims whose deadline or evidence ends before they are tried, when all runs have been counted."""
-        ends = [self._end(claim) for claim in self._claims]
-        for place, claim in enumerate(self._claims):
-            end, is_evidence = ends[place]
-            first = self.first_attempts.get(place)
-            waits_until = claim.state.next_at if claim.state.stage is Stage.WAITING else None
-            if end <= min(self._until, first or NEVER) and place not in self._abandoned:
-                at = first or waits_until
-                yield self._late(claim, end, end, at if at and at >= end else None, is_evidence=is_evidence)
+        turns = self._turns()
+        for place, claim in enumerate(self.claims):
+            end, is_evidence = self._end(claim)
+            at = turns.get(place)
+            if end <= (at or self.until) and place not in self._abandoned:
+                yield LateClaim(
+                    claim=claim.reference,
+                    carrier=lane_key(claim),
+                    deadline=self._date(end - timedelta.resolution),
+                    evidence=is_evidence,
+                    reason=self._reason(claim, min(end, self.until)),
+                    not_before=self._date(at) if at else None,
+                )
+
+    def _turns(self) -> dict[int, datetime]:
+        """When claims are tried: those that wait at the end when they are due, those in line at the pace of the last day."""
+        turns = {place: datetime.fromtimestamp(at, UTC) for at, place, _ in self._waiting}
         for stage, lines in self._ready.items():
             for key, line in lines.items():
-                # Those of a backlog that the last day's pace does not reach in time.
                 pace = self.pace(stage, key)
-                for number, (*_, place, claim) in enumerate(reversed(line if pace else []), 1):
-                    about = self._until + number / pace * _A_DAY
-                    end, is_evidence = ends[-place]
-                    if self._until < end < about and -place not in self.first_attempts:
-                        late = self._late(claim, end, self._until, about, is_evidence=is_evidence)
-                        yield replace(late, beyond=True)
-
-    def _late(
-        self, claim: Claim, end: datetime, last: datetime, at: datetime | None, *, is_evidence: bool
-    ) -> LateClaim:
-        """`last`: until when runs might have tried it. `at`: when it is tried, or due."""
-        ends_on = self._date(end - timedelta.resolution)
-        not_before = self._date(at) if at else None
-        reason = self._reason(claim, last)
-        return LateClaim(claim.reference, lane_key(claim), ends_on, reason, not_before, is_evidence)
+                for number, (*_, place, _) in enumerate(reversed(line if pace else []), 1):
+                    turns[-place] = self.until + number / pace * _A_DAY
+        return turns | self.first_attempts
 
     def _end(self, claim: Claim) -> tuple[datetime, bool]:
         """When the claim's deadline or evidence ends, whichever is first of what is not over; whether that is its evidence."""
@@ -586,7 +538,7 @@ class Simulation:
             (deadline_end(claim.deadline, self._policy.zone) if claim.deadline else NEVER, False),
             (evidence_end(claim, claim.state, self._policy) or NEVER, True),
         ]
-        return min((end for end in ends if end[0] > self._now), default=(NEVER, False))
+        return min((end for end in ends if end[0] > self.now), default=(NEVER, False))
 
     def _reason(self, claim: Claim, end: datetime) -> Reason:
         stage = _stage(claim)

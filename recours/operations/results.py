@@ -49,8 +49,8 @@ class ClaimStatus:
     fetched_at: datetime | None = None
     actor: Actor | None = None  # who can do something about it; None: nothing is in the way
     evidence_until: datetime | None = None  # by when its carrier has forgotten the parcel, if that is known
-    # Of one that is due: how many of its account's claims are more urgent (1000: so many or more), and the day before
-    # which no run tries it, an estimate. None: it does not stand in line, or its worker does not run.
+    # Of one that is due and has to wait: how many of its account's claims are more urgent (1000: so many or more), and
+    # the day before which no run tries it, an estimate. None: it does not wait for others, or its worker does not run.
     claims_before: int | None = None
     not_before: date | None = None
     shows: str | None = (
@@ -292,9 +292,8 @@ class ResultSentences(Localized):
         error = None if stands is Standing.FETCHED else error_of(language, claim)
         before_error = " : " if language == "fr" else ": "
         closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
-        form, waits = self._form(where, place), ""
-        if place and now and (text := place_text(self, place, now)):
-            waits = f" {text}"
+        form = self._form(where, place)
+        waits = f" {place_text(self, place, now)}" if place and now else ""
         end = END[language][where.is_due].format(at=self.minute(where.state.next_at))
         return ClaimStatus(
             reference=claim.reference,
@@ -341,7 +340,7 @@ class ResultSentences(Localized):
     def _form(self, where: Position, place: Place | None) -> str:
         """The sentence about where a claim stands, with what is to be filled in."""
         language, stands = self.language, where.standing
-        if place and place.makes_wait and where.why in (Why.NEW, Why.DUE):
+        if place and where.why in (Why.NEW, Why.DUE):
             if where.is_last:
                 return LAST_IN_LINE[language]
             return IN_LINE[language].get(stands) or STATUS[language][stands]

@@ -69,7 +69,7 @@ def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSent
 
 
 def _place(operations: Operations, claim: Claim, where: Position, policy: Policy) -> Place | None:
-    """Its place among the claims of its carrier; None: it does not stand in line."""
+    """Its place among the claims of its carrier; None: it does not wait for others."""
     if not has_place(where):
         return None
     now = operations.clock.now()

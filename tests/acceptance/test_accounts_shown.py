@@ -91,9 +91,9 @@ def test_status_why_plan_and_metrics_name_the_clients(seen: Operations, service:
     assert f"Ask {WRONG} for the right credentials" in found.advice[0]
     plan = plan_for(seen, timedelta(hours=12))
     carriers = {one.key: one for one in plan.carriers}
-    assert carriers["chronopost#2"].account.name == f"Chronopost ({WRONG})"
+    assert plan.accounts["chronopost#2"].name == f"Chronopost ({WRONG})"
     assert carriers["chronopost#2"].due == 1
-    assert carriers["chronopost"].account.closing is not None
+    assert plan.accounts["chronopost"].closing is not None
     opened = open_database(service.settings)
     text = metrics_text(service.settings, opened)
     opened.database.close()

@@ -3,21 +3,16 @@
 import threading
 import time
 from collections.abc import Callable, Hashable
-from datetime import date, timedelta
-from math import ceil
+from datetime import timedelta
 from typing import Generic, TypeVar
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from recours.core.text import clean
-from recours.dashboard import charts
-from recours.dashboard.fixes import fixes_of
+from recours.dashboard import charts, plan_rows
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visit import Visit
-from recours.operations.plan import CarrierPlan, Day, LateClaim, Plan
-from recours.operations.problem_texts import VerdictSentences
-from recours.operations.problems import ProblemKind, problems
+from recours.operations.plan import Plan
 from recours.wiring.plan import plan_for
 
 DAYS = 7
@@ -58,8 +53,6 @@ _plans: TimedCache[Plan] = TimedCache(_KEPT_S)
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
     plan = _plans.get(operations.database.shown, lambda: plan_for(operations, timedelta(days=DAYS)))
-    near = operations.overview()
-    sentences = VerdictSentences(texts.language, texts.zone)
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     return visit.page(
         "forecast.html",
@@ -67,59 +60,20 @@ def show(visit: Visit) -> Response:
         stopped=[texts.of("", worker) for worker in plan.stopped],
         days=DAYS,
         due=charts.due_by_day(plan.days, names, texts) if any(day.due for day in plan.days) else None,
-        calls=charts.calls_by_day(plan.days, texts),
-        by_day=[_day(day, texts) for day in plan.days],
-        carriers=[_carrier(carrier, plan, texts) for carrier in plan.carriers],
-        late=[_late(late, plan, texts) for late in plan.late[:_MOST_LATE]],
-        late_count=len(plan.late),
-        near=[
-            (clean(sentences.sentence(problem, near.at), 1000), fix)
-            for problem in problems(near)
-            if problem.kind in (ProblemKind.DEADLINES, ProblemKind.EVIDENCE)
-            for fix in fixes_of(problem)
+        day_heads=plan_rows.DAYS,
+        by_day=[plan_rows.day_row(day, texts) for day in plan.days],
+        carrier_heads=plan_rows.CARRIERS,
+        carriers=[
+            (plan_rows.carrier_row(carrier, plan, texts), _closed(carrier.key, plan, texts))
+            for carrier in plan.carriers
         ],
+        late_heads=plan_rows.LATE,
+        late=[(late.claim, plan_rows.late_row(late, plan, texts)) for late in plan.late[:_MOST_LATE]],
+        late_count=len(plan.late),
         late_more=max(len(plan.late) - _MOST_LATE, 0),
     )
 
 
-def _day(day: Day, texts: PageTexts) -> list[str]:
-    counts = (day.attempts.total(), day.calls.total(), sum(day.due.values()))
-    return [texts.weekday(day.on), *(texts.number(count) for count in counts)]
-
-
-def _carrier(carrier: CarrierPlan, plan: Plan, texts: PageTexts) -> dict[str, str]:
-    if carrier.empty_on:
-        ends = _not_before(carrier.empty_on, texts)
-    elif not carrier.left:
-        ends = texts("nothing_due")
-    elif carrier.days_left is None:
-        ends = texts("no_end")
-    else:
-        ends = texts.counted("days_left", ceil(carrier.days_left))
-    name = plan.name(carrier.key)
-    closing = carrier.account.closing
-    return {
-        "name": clean(name, 80) if carrier.key else texts("no_carrier"),
-        "due": texts.number(carrier.due),
-        "tries": texts.number(carrier.attempts),
-        "calls": texts.number(carrier.calls),
-        "left": texts.number(carrier.left),
-        "ends": ends,
-        "closed": clean(texts.closing(closing, name), 200) if closing else "",
-    }
-
-
-def _late(late: LateClaim, plan: Plan, texts: PageTexts) -> dict[str, str]:
-    what = "late_evidence" if late.evidence else "late_deadline"
-    return {
-        "reference": clean(late.claim, 100),
-        "link": f"/claim?{urlencode({'reference': late.claim})}",
-        "carrier": plan.name(late.carrier) if late.carrier else texts("no_carrier"),
-        "what": texts(what, at=texts.day(late.deadline)),
-        "why": texts(f"late_{late.reason}"),
-        "next": _not_before(late.not_before, texts) if late.not_before else texts("late_never"),
-    }
-
-
-def _not_before(day: date, texts: PageTexts) -> str:
-    return texts("not_before", day=texts.weekday(day))
+def _closed(key: str, plan: Plan, texts: PageTexts) -> str:
+    account = plan.accounts[key]
+    return clean(texts.closing(account.closing, account.name), 200) if account.closing else ""

@@ -167,7 +167,7 @@ def test_a_run_that_gave_a_carrier_up_did_not_pause_it() -> None:
 
 def statuses() -> Iterator[str]:
     told = ResultSentences("fr")
-    places = (None, Place(12, not_before=LATER.date()), Place(1000, is_more=True))
+    places = (None, Place(12, not_before=LATER.date()), Place(1000))
     refusals = [None, *REFUSALS[::7]]
     for standing, why, is_due, number in product(Standing, Why, (False, True), (None, "XY1")):
         for kind, refusal, place in zip(ErrorKind, refusals, places * 9, strict=False):

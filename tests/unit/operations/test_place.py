@@ -18,7 +18,7 @@ A_DAY = timedelta(days=1)
 
 def place(
     of: Claim, *others: Claim, quota: str = "9/day@UTC", refusal: Refusal | None = None, **more: Any
-) -> Place:
+) -> Place | None:
     where = position(of, NOW, POLICY, refusal=refusal)
     claims = planned(of, *others)
     return place_of(of.id, where, claims, account("chronopost", quota, refusal), terms(**more), NOW)
@@ -33,12 +33,11 @@ def test_a_quota_tells_the_day_before_which_it_is_not_tried() -> None:
     # Eight a day: each needs a call for its document too, if there is one.
     claims = of_all(20)
     assert place(*claims) == Place(19, not_before=TODAY + 2 * A_DAY)
-    assert place(claims[-1], *claims) == Place(0, not_before=TODAY, is_next=True)
+    assert place(claims[-1], *claims) is None
 
 
 def test_more_than_a_thousand_are_not_counted() -> None:
-    found = place(*of_all(MOST_BEFORE + 2))
-    assert (found.before, found.is_more, found.not_before) == (MOST_BEFORE, True, TODAY + AHEAD)
+    assert place(*of_all(MOST_BEFORE + 2)) == Place(MOST_BEFORE, TODAY + AHEAD)
 
 
 def test_new_claims_count_too_and_those_that_are_due_later_do_not() -> None:
@@ -46,12 +45,14 @@ def test_new_claims_count_too_and_those_that_are_due_later_do_not() -> None:
         claim(1, fetch_status=FetchStatus.PENDING, deadline=TODAY + A_DAY),
         claim(2, fetch_status=FetchStatus.PENDING),  # its 14 days begin now
     ]
-    assert place(claim(0), *others).before == 1
+    found = place(claim(0), *others, quota="2/day@UTC")
+    assert found
+    assert found.before == 1
 
 
 def test_a_carrier_that_asked_to_wait_does_not_make_it_wait_for_others() -> None:
     refusal = Refusal(Blocked.RATE_LIMIT, "asked to wait", NOW + 20 * HOUR)
-    assert place(claim(0), refusal=refusal) == Place(0, not_before=TODAY + A_DAY, is_next=True)
+    assert place(claim(0), refusal=refusal) is None
 
 
 def test_no_day_is_told_of_a_worker_that_has_stopped() -> None:
@@ -97,7 +98,6 @@ def test_one_that_is_not_to_be_asked_about_does_not_stand_in_line(changed: dict[
 @pytest.mark.parametrize(
     ("found", "english", "french"),
     [
-        (Place(3, not_before=TODAY, is_next=True), "", ""),
         (
             Place(0, not_before=TODAY),
             "No claim goes before it; its turn may come today.",
@@ -115,9 +115,9 @@ def test_one_that_is_not_to_be_asked_about_does_not_stand_in_line(changed: dict[
         ),
         (Place(12), "12 claims go before it.", "12 réclamations passent avant elle."),
         (
-            Place(MOST_BEFORE, is_more=True),
-            "More than 1,000 claims go before it.",
-            "Plus de 1\u202f000 réclamations passent avant elle.",
+            Place(MOST_BEFORE),
+            "1,000 claims or more go before it.",
+            "1\u202f000 réclamations ou plus passent avant elle.",
         ),
     ],
 )
