@@ -10,7 +10,6 @@ from typing import Any  # noqa: E402
 import click  # noqa: E402
 
 from recours.cli.console import make_tolerant, report_losses  # noqa: E402
-from recours.installation import program  # noqa: E402
 
 # Name of the subcommand, the module that has it, and its line in --help. Modules are loaded when their command is typed:
 # the one that a module is named after is `command` there, others are `<name>_command`.
@@ -87,17 +86,6 @@ class _Group(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in sorted(_COMMANDS.items())])
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """How a shell learns to complete commands and options, in lines that can be pasted."""
-        del ctx
-        with formatter.section("Completion in this shell, with the Tab key"):
-            formatter.write_dl(
-                [
-                    ("bash", f'eval "$(_RECOURS_COMPLETE=bash_source {program()})"'),
-                    ("zsh", f'eval "$(_RECOURS_COMPLETE=zsh_source {program()})"'),
-                ]
-            )
 
 
 @click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

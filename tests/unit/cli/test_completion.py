@@ -1,5 +1,6 @@
-"""Completion in a shell: what the help says to type, and what the Tab key then finds."""
+"""Completion in a shell: what the manual says to type, and what the Tab key then finds."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -8,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.commands import recours
-
+ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = Path(sysconfig.get_path("scripts")) / "recours"
 
 
@@ -40,9 +40,9 @@ def test_commands_and_options_are_completed(words: tuple[str, ...], offered: lis
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
-def test_the_line_of_the_help_works_when_it_is_pasted() -> None:
-    said = recours("--help", environment={}).stdout.splitlines()
-    (line,) = [line.split(None, 1)[1] for line in said if line.startswith("  bash ")]
+def test_the_line_of_the_manual_works_when_it_is_pasted() -> None:
+    manual = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^\| bash, .*`(eval .*)` \|$", manual, re.MULTILINE)
     pasted = f"{line}\ncomplete -p recours"
     done = subprocess.run(
         ["bash", "-c", pasted],
