@@ -41,31 +41,20 @@ class GuideFormatter(logging.Formatter):
         super().__init__(_FORM)
         self._redact = redact
         self._now = now
-        self._second: tuple[datetime | None, str] = None, ""
-        self._last: tuple[logging.LogRecord | None, str] = None, ""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's name)
         """Local time by the clock that was passed in."""
         del record, datefmt
-        now = self._now().replace(microsecond=0)
-        second, shown = self._second
-        if second != now:
-            shown = f"{local(now):%Y-%m-%d %H:%M:%S}"
-            self._second = now, shown
-        return shown
+        return f"{local(self._now()):%Y-%m-%d %H:%M:%S}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         record.message = pasteable(clean(record.message, _LONGEST_LINE))
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, with the traceback below it if there is one; made once for the file and the screen."""
-        known, line = self._last
-        if known is not record:
-            first, *rest = super().format(record).splitlines()
-            line = self._redact("\n".join([first, *(f"    {clean(more, _LONGEST_LINE)}" for more in rest)]))
-            self._last = record, line
-        return line
+        """The line, with the traceback below it if there is one."""
+        first, *rest = super().format(record).splitlines()
+        return self._redact("\n".join([first, *(f"    {clean(more, _LONGEST_LINE)}" for more in rest)]))
 
 
 class _File(ConcurrentRotatingFileHandler):
