@@ -68,7 +68,6 @@ class Client(ABC):
         return {}
 
     def secrets(self) -> tuple[str, ...]:
-        """What an answer must not have us repeat, beside the settings: tokens in use."""
         return ()
 
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
@@ -106,7 +105,6 @@ class Client(ABC):
             session.credentials_accepted()
 
     def check_credentials(self, session: CarrierSession) -> Outcome:
-        """Present the credentials with one call about the sample number. Raises CallError."""
         if not self.tracking_shows_account:
             return self.fetch(self.spec.sample_number, Delivery(), session)
         tracked = self.track(self.spec.sample_number, session)

@@ -799,7 +799,6 @@ class APIRequestQueue:
         return self.usages([key])[key]
 
     def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
-        """The same of several accounts, in one read."""
         limits = {key: _in_order(self._accounts[key].limits) for key in keys}
         together = [limit for of_one in limits.values() for limit in of_one]
         uses = iter(self._quota.uses(together, self._clock.now()) if together else ())

@@ -99,19 +99,16 @@ class ClaimRepository:
     # ---------------------------------------------------------------- looking
 
     def count(self) -> int:
-        """All claims in the database."""
         with self.database.read() as connection:
             return int(connection.scalar(select(func.count()).select_from(claims)) or 0)
 
     def find(self, reference: str) -> Claim | None:
-        """Read one claim by its reference."""
         query = select(*raw_columns(self.columns)).where(_c.claim_reference == reference)
         with self.database.read() as connection:
             row = connection.execute(query).mappings().first()
         return read_claim(row, self.catalog, self.redact) if row else None
 
     def references_like(self, reference: str) -> list[str]:
-        """References that begin like this one, for suggesting the nearest."""
         begins = _c.claim_reference.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
         with self.database.read() as connection:
             return [
@@ -127,7 +124,6 @@ class ClaimRepository:
             return bool(connection.scalar(select(func.count()).where(_c.id == claim.id, ~free(now))))
 
     def waiting(self) -> Waiting:
-        """Failed claims that wait for a later retry, and when the first one comes."""
         first = type_coerce(func.min(_c.pod_next_retry_at), Text).label("first")
         queries = [
             select(func.count().label("n"), first).where(
@@ -164,7 +160,6 @@ class ClaimRepository:
             return [at for at in connection.scalars(query) if at is not None]
 
     def times_asked(self, claim: Claim) -> int:
-        """How often the carrier was asked about the claim with its present number."""
         query = select(func.count()).where(
             attempts.c.claim_id == claim.id,
             was_asked(),
@@ -249,7 +244,6 @@ class ClaimRepository:
             note(connection, [(claim.id, ClaimChange(ChangeKind.ASKED)) for claim in found], by, now)
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
-        """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
         seen = seen_values(has_deadline="response_deadline" in self.columns)
         row_of_it = select(*readable_columns(self.columns)).where(_c.id == claim.id, free(now))
         with self.database.write() as connection:

@@ -91,7 +91,6 @@ class RunJournal:
     erase: Callable[[str, str], str | None] = lambda path, _: f"nothing here deletes {path}"
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
-        """When the worker's last run began; later ones than `until` are left out."""
         began = runs.c.started_at
         query = select(began).where(runs.c.worker == worker, began <= until).order_by(began.desc()).limit(1)
         with self.database.read() as connection:
@@ -129,6 +128,5 @@ class RunJournal:
             return connection.scalar(query)
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
-        """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""
         with self.database.write() as connection:
             add_events(connection, [(OF_NO_CLAIM, event)], run_id, at)
