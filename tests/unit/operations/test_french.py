@@ -49,7 +49,7 @@ _QUOTED = re.compile(
 )
 KNOWN = {"CLM-1", "CSV", "Chronopost", "Colissimo", "Colis", "DHL", "Express", "IP", "NTP", "Traceback", "CLIENT", "cryptography",
          "CET", "UTC", "POD", "worker",
-         "PNG", "JPEG", "GIF", "TIFF"}  # fmt: skip
+         "PNG", "JPEG", "GIF", "TIFF", "SHA-256"}  # fmt: skip
 
 
 def not_french(texts: set[str]) -> dict[str, set[str]]:
