@@ -134,7 +134,13 @@ def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) ->
 
 @pytest.mark.full("a new carrier in the demo: tests/acceptance/test_commands.py has the demo")
 def test_the_demo_shows_it(project: Project) -> None:
-    assert re.search(r"^  CLM-2026-\d+  Acme Express: ", project.types("-m", "recours", "demo"), re.MULTILINE)
+    shown = project.types("-m", "recours", "demo")
+    (database,) = re.findall(r"the database: (.+)", shown)
+    with closing(sqlite3.connect(database)) as connection:
+        query = (
+            "SELECT count(*) FROM claims WHERE lower(carrier) LIKE 'acme%' AND pod_fetch_status = 'success'"
+        )
+        assert connection.execute(query).fetchone()[0] > 0
 
 
 @pytest.mark.full("our own tools: the suites of all carriers, around a process of pytest")
