@@ -2,9 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Generic, TypeVar
 
 from starlette.responses import Response
 
@@ -16,43 +15,38 @@ from recours.operations.plan import Plan
 from recours.wiring.plan import plan_for
 
 DAYS = 7
-_MOST_KEPT = 20
-_Value = TypeVar("_Value")
 _KEPT_S = 60
 _MOST_LATE = 50
 
 
-class TimedCache(Generic[_Value]):
-    """What takes long to find out, kept for a while, for all visitors of this process.
+class LatestPlan:
+    """The plan of a database, kept for a while: a large backlog takes its time.
 
-    Who asks while it is being found out waits for it, and does not start it again.
+    It is for all visitors of this process. Who asks while it is being made waits for it.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds, self._clock = seconds, clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
-        self._found: dict[Hashable, tuple[float, _Value]] = {}
+        self._latest: tuple[str, float, Plan] | None = None
 
-    def get(self, key: Hashable, find_out: Callable[[], _Value]) -> _Value:
+    def get(self, database: str, make: Callable[[], Plan]) -> Plan:
         with self._lock:
-            at, value = self._found.get(key, (None, None))
-            if at is not None and value is not None and self._clock() - at < self._seconds:
-                return value
-            found = find_out()
-            self._found.pop(key, None)
-            self._found[key] = self._clock(), found
-            while len(self._found) > _MOST_KEPT:
-                del self._found[next(iter(self._found))]
-            return found
+            if self._latest:
+                key, at, plan = self._latest
+                if key == database and self._clock() - at < _KEPT_S:
+                    return plan
+            plan = make()
+            self._latest = (database, self._clock(), plan)
+            return plan
 
 
-# A large backlog takes its time: estimated for all visitors at once, when the first of them asks.
-_plans: TimedCache[Plan] = TimedCache(_KEPT_S)
+_latest = LatestPlan()
 
 
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
-    plan = _plans.get(operations.database.shown, lambda: plan_for(operations, timedelta(days=DAYS)))
+    plan = _latest.get(operations.database.shown, lambda: plan_for(operations, timedelta(days=DAYS)))
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     return visit.page(
         "forecast.html",
