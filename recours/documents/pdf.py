@@ -76,7 +76,7 @@ def read(pdf: PdfDocument) -> Reading:
     except (PdfiumError, TooMuchError):
         return UNREADABLE
     return Reading(
-        rows=tuple(row for sheet in sheets for row in _rows(sheet.pieces) if row),
+        rows=tuple(row for sheet in sheets for row in _rows(sheet.texts) if row),
         has_ink=any(sheet.has_ink for sheet in sheets),
         has_picture=any(sheet.has_picture for sheet in sheets),
         has_handwriting=any(sheet.strokes >= _FEWEST_STROKES for sheet in sheets),
@@ -88,7 +88,7 @@ def read(pdf: PdfDocument) -> Reading:
 
 
 @dataclass(frozen=True)
-class Piece:
+class DrawnText:
     """Text that is drawn in one go, rotated upright: `x` to the right, `y` upwards; `size` of its letters in points."""
 
     turned: int  # quarters
@@ -103,30 +103,30 @@ class Piece:
 _NEXT_ROW, _NEXT_CELL, _NEXT_WORD = 0.4, 1.0, 0.12
 
 
-def _rows(pieces: list[Piece]) -> Iterator[Row]:
+def _rows(texts: list[DrawnText]) -> Iterator[Row]:
     """The text as rows of cells, from the top down."""
-    row: list[Piece] = []
-    for piece in sorted(pieces, key=lambda piece: (piece.turned, -piece.y, piece.x)):
+    row: list[DrawnText] = []
+    for drawn in sorted(texts, key=lambda drawn: (drawn.turned, -drawn.y, drawn.x)):
         if row and (
-            piece.turned != row[0].turned or row[0].y - piece.y >= _NEXT_ROW * min(row[0].size, piece.size)
+            drawn.turned != row[0].turned or row[0].y - drawn.y >= _NEXT_ROW * min(row[0].size, drawn.size)
         ):
             yield _cells(row)
             row = []
-        row.append(piece)
+        row.append(drawn)
     yield _cells(row)
 
 
-def _cells(row: list[Piece]) -> Row:
+def _cells(row: list[DrawnText]) -> Row:
     cells: list[Cell] = []
     end = -math.inf
-    for piece in sorted(row, key=lambda piece: piece.x):
-        gap = (piece.x - end) / piece.size
+    for drawn in sorted(row, key=lambda drawn: drawn.x):
+        gap = (drawn.x - end) / drawn.size
         if gap > _NEXT_CELL:
-            cells.append(Cell(piece.text, piece.x))
+            cells.append(Cell(drawn.text, drawn.x))
         else:
             space = " " if gap > _NEXT_WORD else ""
-            cells[-1] = Cell(cells[-1].text + space + piece.text, cells[-1].at)
-        end = piece.end
+            cells[-1] = Cell(cells[-1].text + space + drawn.text, cells[-1].at)
+        end = drawn.end
     plain = (Cell(" ".join(cell.text.split()), cell.at) for cell in cells)
     return tuple(cell for cell in plain if cell.text)
 
@@ -139,7 +139,7 @@ class Sheet:
 
     def __init__(self, page: Any, images: "Images") -> None:
         """Look at all of it. Raises PdfiumError, TooMuchError, MemoryError."""
-        self.pieces: list[Piece] = []
+        self.texts: list[DrawnText] = []
         self.strokes = 0
         self.has_signature_image = False
         self._page = page
@@ -210,7 +210,7 @@ class Sheet:
         x, y = upright.on_point(e, f)
         end = max(upright.on_point(*matrix.on_point(*corner))[0] for corner in _corners_of(thing))
         points = abs(font_size.value) * (math.hypot(a, b) or math.hypot(c, d)) or 1.0
-        self.pieces.append(Piece(turned, x, y, end, points, letters))
+        self.texts.append(DrawnText(turned, x, y, end, points, letters))
 
     def _add_image(self, thing: Any, matrix: PdfMatrix) -> None:
         middle = _middle(_corners_of(thing))
