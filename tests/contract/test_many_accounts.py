@@ -21,6 +21,7 @@ from recours.database.quota import QuotaTables
 from recours.database.schema.inspection import look
 from recours.database.tables import clients
 from recours.operations.accounts import AccountHealth
+from recours.operations.place import has_place
 from recours.sandbox import SimulatedClock
 from recours.sealing import Seals
 from recours.settings.loading import load
@@ -87,8 +88,7 @@ def overview(operations: Operations) -> None:
 def why(operations: Operations) -> None:
     found = explanation_of(operations, "CLM-00000")
     assert found
-    assert found.facts.place
-    assert found.facts.place.not_before
+    assert has_place(found.position)  # it was looked for among the others, and comes next
 
 
 def plan(operations: Operations) -> None:
