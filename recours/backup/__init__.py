@@ -93,7 +93,8 @@ def _documents(connection: Connection, pod_dir: Path) -> list[tuple[str, str]]:
     for row in connection.execute(MANIFEST):
         manifest = Manifest(*row)
         documents.append((str(pod_dir / manifest.name), manifest.sha256))
-        documents += [(str(pod_dir / manifest.token_name), "")] if manifest.stamped_at else []
+        token = pod_dir / manifest.token_name
+        documents += [(str(token), "")] if token.exists() else []
     return documents
 
 

@@ -67,7 +67,7 @@ def command(
             past = DatabasePast(operations.database, uuid.uuid4().hex, person())
             erase_document = partial(erase, operations.settings.pod_dir)
             result = prune(past, erase_document, before, operations.clock.now)
-            write_manifests(operations.settings, operations.database, "prune", operations.clock, lambda: True)
+            write_manifests(operations.settings, operations.database, "prune", operations.clock)
             if not as_json:
                 click.echo(f"Deleted: {_text_of(result)}")
     if as_json:

@@ -424,7 +424,6 @@ manifests = Table(
     Column("written_at", Utc, nullable=False),
     Column("path", Text, nullable=False),  # below the folder of documents
     Column("sha256", String(64), nullable=False),
-    Column("stamped_at", Utc),  # by the authority's clock; NULL: it has no timestamp
 )
 # Files of evidence that were erased.
 erasures = Table(
@@ -437,7 +436,6 @@ erasures = Table(
     Column("by", Text, nullable=False),
     Column("manifest_id", KEY),  # that says so; NULL: the next one will
     Index("ix_recours_erasures_manifest", "manifest_id", "id"),
-    Index("ix_recours_erasures_sha256", "sha256"),
 )
 
 # The service's own, as far as mails need them.

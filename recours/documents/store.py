@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 import tempfile
 import threading
 import time
@@ -22,7 +21,6 @@ from pathlib import Path
 from recours.access import PRIVATE, Access, read_regular
 from recours.core.appraisal import EvidenceKind, Expected
 from recours.core.claim import Delivery
-from recours.core.custody import FileState
 from recours.core.delivery_record import MEDIA_TYPE, shown_by_record
 from recours.core.errors import RunError
 from recours.core.outcome import (
@@ -85,7 +83,7 @@ class DocumentStore:
             self._note(label, got.delivery, [document for document, _ in named])
             new = {document.path for document, _ in named if not Path(document.path).exists()}
             for document, content in named:
-                self._write(Path(document.path), content, durable=True)
+                self.write(Path(document.path), content, durable=True)
             stored = []
             for document, content in named:
                 result = _appraised(label, document, content)
@@ -143,7 +141,7 @@ class DocumentStore:
         path = self._parts / f"{_stem(label)}{_NOTE}"
         present = _lines(path)
         if line not in present:
-            self._write(path, b"\n".join((*present, line)), durable=False)
+            self.write(path, b"\n".join((*present, line)), durable=False)
 
     def find(self, label: Label) -> Kept:
         """What runs stored of this claim and number before they died, as far as it is whole, appraised anew."""
@@ -183,7 +181,7 @@ class DocumentStore:
             self._new_folders.update(path for path in (folder, *folder.parents) if not path.exists())
             self._access.make_folder(folder)
 
-    def _write(self, path: Path, content: bytes, *, durable: bool) -> None:
+    def write(self, path: Path, content: bytes, *, durable: bool) -> None:
         """Write a file whole or not at all. A document of that name holds the same content, since its digest is in the name.
 
         `durable`: its content outlasts a power cut too, which takes some milliseconds. A note need not: it serves a run that
@@ -292,33 +290,6 @@ def is_inside(folder: Path, path: str) -> bool:
         return place.is_absolute() and place.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):  # a loop of links; a NUL in the path
         return False
-
-
-_BLOCK = 1024 * 1024
-
-
-def examine(folder: Path, path: str, size: int | None) -> FileState:
-    """The SHA-256 and size of a stored file; of another size than `size`, which is None if unknown, it is not read."""
-    if not is_inside(folder, path):
-        return FileState(trouble=f"it is outside {folder}")
-    try:
-        # Not blocked by a pipe that somebody put in its place.
-        with open(
-            path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
-        ) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                return FileState(trouble="it is no regular file")
-            if size is not None and found.st_size != size:
-                return FileState(size=found.st_size)
-            digest = hashlib.sha256()
-            while block := file.read(_BLOCK):
-                digest.update(block)
-            return FileState(digest.hexdigest(), found.st_size)
-    except (FileNotFoundError, NotADirectoryError):
-        return FileState(is_there=False)
-    except (OSError, ValueError) as error:  # a path with a NUL
-        return FileState(trouble=getattr(error, "strerror", None) or str(error))
 
 
 def erase(folder: Path, path: str, sha256: str) -> str | None:

@@ -469,5 +469,4 @@ class Dependencies:
     policy: Policy
     post: Post | None = None
     enrolment: Enrolment | None = None
-    # Names new files in a manifest; asks whether there is time for another. What fails is logged.
-    write_manifests: Callable[[Callable[[], bool]], None] = lambda _: None
+    write_manifests: Callable[[], None] = lambda: None  # names new files in a manifest; what fails is logged

@@ -235,7 +235,7 @@ class Worker(ABC):
         """
         if longest is not None:
             self._end_after(longest)
-        self.deps.write_manifests(self.may_go_on)
+        self.deps.write_manifests()
         self._mention_set_aside()
         self._adopt_exhausted()
 

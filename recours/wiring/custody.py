@@ -1,61 +1,51 @@
-"""Manifests, written at the end of each run and timestamped, and `recours verify`, which goes by them."""
+"""Manifests: written at the end of each run and timestamped, and verified with the files that they name."""
 
 import errno
 import hashlib
-import os
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from recours.access import Access, read_regular
+from recours.access import read_regular
 from recours.core.custody import (
+    ERASED,
     NOTHING_BEFORE,
+    PREVIOUS,
     Manifest,
-    ManifestContent,
-    ManifestFile,
-    manifest_file,
-    read_manifest,
+    digest_of,
+    manifest_line,
 )
 from recours.core.errors import RunError
 from recours.core.text import plural
 from recours.database.custody import DatabaseCustody, EvidenceFile
 from recours.database.engine import Database
-from recours.documents.store import PARTS, examine, is_inside, sync_folder
+from recours.documents.store import DocumentStore, is_inside, sync_folder
 from recours.logs import run_log
 from recours.runs.ports import Clock
 from recours.settings.model import Settings
 
-_LARGEST_MANIFEST = 64 * 1024 * 1024
-_LARGEST_TOKEN = 64 * 1024
-_LET_READ = "Give this user the right to read it."
+_LARGEST = 64 * 1024 * 1024  # bytes; documents and manifests have less
 
 # ---------------------------------------------------------------- writing
 
 
-def write_manifests(
-    settings: Settings,
-    database: Database,
-    run_id: str,
-    clock: Clock,
-    go_on: Callable[[], bool] = lambda: False,
-) -> None:
+def write_manifests(settings: Settings, database: Database, run_id: str, clock: Clock) -> None:
     """Name the files that no manifest names yet, and have the newest manifest timestamped. What fails is a WARNING.
 
-    `run_id`: the run's, or the command's name. `go_on`: whether there is time for another manifest.
+    `run_id`: the run's, or the command's name.
     """
     custody = DatabaseCustody(database, settings.pod_dir)
-    write = partial(_write, settings.pod_dir, settings.access)
+    write = partial(_write, DocumentStore(settings.pod_dir, settings.access))
     try:
         while result := custody.add(run_id, clock.now(), write):
             manifest, count = result
             run_log().info(
                 f"Manifest {manifest.number:06} of {plural(count, 'file')}: sha256 {manifest.sha256}"
             )
-            if not go_on():
-                break
     except (OSError, OverflowError, RunError) as error:
         reason = getattr(error, "strerror", None) or error
         run_log().warning(
@@ -66,42 +56,28 @@ def write_manifests(
         _stamp(settings, custody, write)
 
 
-def _write(folder: Path, access: Access, name: str, content: bytes) -> str:
-    """Write a file below the folder, whole or not at all; its name and content outlast a power cut. Raises OSError."""
-    path, part = folder / name, folder / PARTS / f"{os.getpid()}-{Path(name).name}"
-    access.make_folder(part.parent)
-    access.make_folder(path.parent)
-    with open(part, "wb", opener=access.opener) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+def _write(store: DocumentStore, name: str, content: bytes) -> None:
+    """Write a file below the folder; its name outlasts a power cut. Raises OSError."""
+    store.write(store.folder / name, content, durable=True)
     for parent in Path(name).parents:
-        sync_folder(folder / parent)
-    return hashlib.sha256(content).hexdigest()
+        sync_folder(store.folder / parent)
 
 
-def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, bytes], str]) -> None:
+def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, bytes], None]) -> None:
     """Have the newest manifest stamped, if it is not: by what it says of the one before, the stamp is for all of them."""
-    from recours.timestamps import (  # noqa: PLC0415 (brings the HTTP library)
-        TokenError,
-        read_roots,
-        request_token,
-        verify_token,
-    )
+    from recours import timestamps  # noqa: PLC0415 (brings the HTTP library)
 
     manifest = None
     try:
         manifest = custody.last()
-        if manifest is None or manifest.stamped_at:
+        if manifest is None or (settings.pod_dir / manifest.token_name).exists():
             return
-        roots = read_roots(settings.tsa_certificate)
-        content = _content(settings.pod_dir, manifest.name, _LARGEST_MANIFEST)
-        token = request_token(settings.tsa_url, content)
-        stamped_at = verify_token(token, content, roots)
+        roots = timestamps.read_roots(settings.tsa_certificate)
+        content = _content(settings.pod_dir, manifest.name)
+        token = timestamps.request_token(settings.tsa_url, content)
+        timestamps.verify_token(token, content, roots)
         write(manifest.token_name, token)
-        custody.set_stamp(manifest, stamped_at)
-    except (OSError, RunError, TokenError) as error:
+    except (OSError, RunError) as error:
         number = f"{manifest.number:06} " if manifest else ""
         run_log().warning(
             f"No timestamp of manifest {number}from {urlsplit(settings.tsa_url).hostname}: {error}. "
@@ -111,139 +87,123 @@ def _stamp(settings: Settings, custody: DatabaseCustody, write: Callable[[str, b
 
 # ---------------------------------------------------------------- verifying
 
-
 _ASK_WHO = "Find out who can write to the database, and compare it with a backup."
 _RESTORE = "Restore it from a backup, and find out who can write to the folder."
-_REPLACE = f"its SHA-256 is not the recorded one. Move it away. {_RESTORE}"
 
-# When a token stamped a content. Raises TokenError.
-VerifyToken = Callable[[bytes, bytes], datetime]
-
-
-@dataclass(frozen=True)
-class CustodyProblem:
-    """One thing that is wrong. `kind`: a word for programs; `text`: what it is, and what to do."""
-
-    kind: str
-    text: str
-    manifest: int | None = None
-    claim: str | None = None
-    file: str | None = None
+Report = Callable[[str], None]  # takes a problem: what is wrong, and what to do
 
 
 @dataclass
-class Verification:
-    """Holds files, rows and manifests against each other. The counts are complete when `problems` has ended."""
+class CustodySummary:
+    """`pending`: files that the next manifest will name; `stamp`: the newest good timestamp, and what it stamped."""
 
-    custody: DatabaseCustody
-    verify_token: VerifyToken | None = None  # None: timestamps are not verified
-    manifests: int = 0
     files: int = 0
-    pending: int = 0  # files that the next manifest will name
-    erased: int = 0
-    stamp_count: int = 0
+    pending: int = 0
     last: Manifest | None = None
-    stamp: tuple[Manifest, datetime] | None = None  # the newest good stamp, and its time
+    stamp: tuple[Manifest, datetime] | None = None
 
-    def problems(self, claim_ids: Collection[int] = ()) -> Iterator[CustodyProblem]:
-        """What is wrong with the manifests, and with the files of these claims (none named: of all). Raises DatabaseError."""
-        for manifest in self.custody.manifests():
-            previous = self.last or Manifest(0, "", NOTHING_BEFORE)
-            self.last = manifest
-            self.manifests += 1
-            number = manifest.number
-            if number != previous.number + 1:
-                text = f"The row of manifest {previous.number + 1} was deleted. {_ASK_WHO}"
-                yield CustodyProblem("row_missing", text, previous.number + 1)
-            content = yield from self._manifest(manifest)
-            if content and content.previous != previous.sha256:
-                text = f"Manifest {number}, or the one before it, was replaced: they do not follow each other. {_ASK_WHO}"
-                yield CustodyProblem("manifest_replaced", text, number)
-            rows = self.custody.files(number, claim_ids)
-            rest = yield from self._rows(rows, number, content.files if content else None)
-            if content and not claim_ids:
-                yield from self._rest(number, rest, content.erasures)
-        for row in self.custody.files(None, claim_ids):
-            self.pending += 1
-            yield from self._file(row)
-        yield from self._rows(self.custody.orphans(claim_ids), None, ())
 
-    def _manifest(self, manifest: Manifest) -> Generator[CustodyProblem, None, ManifestContent | None]:
-        """What a manifest says, if it is as it was written."""
-        number, name, folder = manifest.number, manifest.name, self.custody.folder
-        of = f"The file {name} of manifest {number}"
-        try:
-            content = _content(folder, name, _LARGEST_MANIFEST)
-        except (FileNotFoundError, NotADirectoryError):
-            yield CustodyProblem("file_missing", f"{of} is missing. {_RESTORE}", number, file=name)
+def verify(
+    custody: DatabaseCustody, report: Report, roots: Sequence[Any] = (), claim_ids: Collection[int] = ()
+) -> CustodySummary:
+    """Verify all manifests, and the files of these claims (none named: of all). Raises DatabaseError.
+
+    `roots`: certificates of the authorities whose timestamps are good; none: their signatures are not verified.
+    """
+    folder = custody.folder
+    summary = CustodySummary()
+    previous = Manifest(0, "", NOTHING_BEFORE)
+    rowless: dict[str, str] = {}  # lines that no row has, by their SHA-256
+    while manifest := custody.after(previous.number):
+        lines = _manifest_lines(folder, manifest, previous, report)
+        if stamped_at := _verify_stamp(folder, manifest, roots, report):
+            summary.stamp = manifest, stamped_at
+        rows = custody.files(manifest.number, claim_ids)
+        _compare(rowless, _verify_rows(folder, rows, lines, report), lines or set())
+        summary.files += len(rows)
+        summary.last = previous = manifest
+    rows = custody.files(None, claim_ids)
+    _compare(rowless, _verify_rows(folder, rows, set(), report), set(custody.new_erasures()))
+    if rowless and not claim_ids:
+        example = next(iter(rowless.values()))
+        report(
+            f"No row names {plural(len(rowless), 'file')} of manifests, such as {example}: rows were deleted or changed. "
+            f"{_ASK_WHO}"
+        )
+    summary.files += len(rows)
+    summary.pending = sum(row.manifest is None for row in rows)
+    return summary
+
+
+def _manifest_lines(folder: Path, manifest: Manifest, previous: Manifest, report: Report) -> set[str] | None:
+    """None: it is not as it was written."""
+    number = manifest.number
+    content = _verify_file(folder, manifest.name, manifest.sha256, f"Manifest {number}", report)
+    lines = None if content is None else set(content.decode("utf-8", "replace").split("\n"))
+    if number != previous.number + 1 or (lines and f"{PREVIOUS}{previous.sha256}" not in lines):
+        report(
+            f"Manifest {number} does not follow manifest {previous.number}: one was replaced or deleted. {_ASK_WHO}"
+        )
+    return lines
+
+
+def _verify_stamp(folder: Path, manifest: Manifest, roots: Sequence[Any], report: Report) -> datetime | None:
+    from recours.timestamps import verify_token  # noqa: PLC0415 (brings the HTTP library)
+
+    try:
+        if not (folder / manifest.token_name).exists():
             return None
-        except OSError as error:
-            text = f"{of} cannot be read ({error.strerror}). {_LET_READ}"
-            yield CustodyProblem("file_unreadable", text, number, file=name)
-            return None
-        if hashlib.sha256(content).hexdigest() != manifest.sha256:
-            yield CustodyProblem("file_changed", f"{of} was changed: {_REPLACE}", number, file=name)
-            return None
-        if self.verify_token and (manifest.stamped_at or (folder / manifest.token_name).exists()):
-            yield from self._token(manifest, content, self.verify_token)
-        return read_manifest(content)
-
-    def _token(self, manifest: Manifest, content: bytes, verify: VerifyToken) -> Iterator[CustodyProblem]:
-        from recours.timestamps import TokenError  # noqa: PLC0415 (brings the HTTP library)
-
-        self.stamp_count += 1
-        try:
-            token = _content(self.custody.folder, manifest.token_name, _LARGEST_TOKEN)
-            self.stamp = manifest, verify(token, content)
-        except (OSError, TokenError) as error:
-            text = f"The timestamp of manifest {manifest.number} proves nothing ({error}). {_RESTORE}"
-            yield CustodyProblem("bad_timestamp", text, manifest.number, file=manifest.token_name)
-
-    def _rows(
-        self, rows: Iterable[EvidenceFile], manifest: int | None, named: Collection[ManifestFile] | None
-    ) -> Generator[CustodyProblem, None, set[ManifestFile]]:
-        """Verify the rows of a manifest and their files. `named`: what it names; None: that is not known. Returns what no row names."""
-        rest = set(named or ())
-        for row in rows:
-            file = manifest_file(row.sha256, row.path, self.custody.folder)
-            rest.discard(file)
-            if named is not None and file not in named:
-                text = f"{row.claim}: no manifest names {row.path} as its row does: the row was added or changed. {_ASK_WHO}"
-                yield CustodyProblem("row_not_named", text, manifest, row.claim, row.path)
-            yield from self._file(row)
-        return rest
-
-    def _rest(
-        self, manifest: int, rest: set[ManifestFile], erased: Collection[ManifestFile]
-    ) -> Iterator[CustodyProblem]:
-        """`rest`: what a manifest names, and no row does; `erased`: what it says was erased."""
-        for file in sorted(rest - self.custody.erased_or_moved(rest)):
-            text = f"Manifest {manifest} names {file.name}, and no row does: it was deleted or changed. {_ASK_WHO}"
-            yield CustodyProblem("row_missing", text, manifest, file=file.name)
-        for file in self.custody.erasures(manifest):
-            self.erased += 1
-            if file not in erased:
-                text = f"recours_erasures has {file.name}, and manifest {manifest} does not: it was added or changed. {_ASK_WHO}"
-                yield CustodyProblem("row_not_named", text, manifest, file=file.name)
-
-    def _file(self, row: EvidenceFile) -> Iterator[CustodyProblem]:
-        self.files += 1
-        state = examine(self.custody.folder, row.path, row.size)
-        of = f"{row.claim}: the file {row.path}"
-        if not state.is_there:
-            if self.custody.has(row):  # else it was erased meanwhile
-                yield CustodyProblem(
-                    "file_missing", f"{of} is missing. {_RESTORE}", None, row.claim, row.path
-                )
-        elif state.trouble:
-            text = f"{of} cannot be read ({state.trouble}). {_LET_READ}"
-            yield CustodyProblem("file_unreadable", text, None, row.claim, row.path)
-        elif state.sha256 != row.sha256:
-            yield CustodyProblem("file_changed", f"{of} was changed: {_REPLACE}", None, row.claim, row.path)
+        return verify_token(_content(folder, manifest.token_name), _content(folder, manifest.name), roots)
+    except (OSError, RunError) as error:
+        report(
+            f"The timestamp of manifest {manifest.number} proves nothing ({error}). If it was changed, restore it from a "
+            "backup."
+        )
+        return None
 
 
-def _content(folder: Path, name: str, most: int) -> bytes:
-    """A file below the folder: its name is that of a row. Raises OSError."""
+def _verify_rows(
+    folder: Path, rows: Iterable[EvidenceFile], lines: set[str] | None, report: Report
+) -> set[str]:
+    """Returns the lines of the rows. `lines`: of their manifest; None: they are not known."""
+    of_rows: set[str] = set()
+    for row in rows:
+        claim = row.reference or f"id {row.claim_id}"
+        line = manifest_line(row.sha256, row.path, folder)
+        of_rows.add(line)
+        if row.manifest is not None and lines is not None and line not in lines:
+            report(
+                f"{claim}: no manifest names {row.path} as its row does: the row was added or changed. {_ASK_WHO}"
+            )
+        _verify_file(folder, row.path, row.sha256, f"{claim}: the file {row.path}", report)
+    return of_rows
+
+
+def _compare(rowless: dict[str, str], of_rows: set[str], lines: set[str]) -> None:
+    """Add the lines that no row has. A later manifest names a file again that was erased or moved."""
+    for line in of_rows | {line for line in lines if line.startswith(ERASED)}:
+        rowless.pop(digest_of(line), None)
+    files = {line for line in lines if line and not line.startswith("#")}
+    rowless |= {digest_of(line): line for line in files - of_rows}
+
+
+def _verify_file(folder: Path, name: str, sha256: str, label: str, report: Report) -> bytes | None:
+    """Its content, if it has this SHA-256."""
+    try:
+        content = _content(folder, name)
+    except (FileNotFoundError, NotADirectoryError):
+        report(f"{label} is missing. {_RESTORE}")
+    except OSError as error:
+        report(f"{label} cannot be read ({error.strerror}). Give this user the right to read it.")
+    else:
+        if hashlib.sha256(content).hexdigest() == sha256:
+            return content
+        report(f"{label} was changed: its SHA-256 is not the recorded one. Move it away. {_RESTORE}")
+    return None
+
+
+def _content(folder: Path, name: str) -> bytes:
+    """A file of the folder: its name is that of a row. Raises OSError."""
     if not is_inside(folder, str(folder / name)):
         raise OSError(errno.EINVAL, f"it is outside {folder}")
-    return read_regular(folder / name, most)
+    return read_regular(folder / name, _LARGEST)

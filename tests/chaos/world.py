@@ -20,7 +20,7 @@ from recours.database.engine import Database
 from recours.database.tables import attempts, claims, events, evidence, quota, quota_shares
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
-from recours.wiring.custody import Verification
+from recours.wiring.custody import verify
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
 from tests.processes.forks import Forks
 
@@ -134,9 +134,10 @@ class Scene(ABC):
 
     def check_custody(self) -> None:
         """Files, rows and manifests agree, whoever was killed."""
-        verification = Verification(DatabaseCustody(self.database, self.pods))
-        assert not list(verification.problems())
-        assert verification.files == len(self.rows(evidence))
+        problems: list[str] = []
+        summary = verify(DatabaseCustody(self.database, self.pods), problems.append)
+        assert not problems
+        assert summary.files == len(self.rows(evidence))
 
     def check_nothing_is_held(self, *, since: datetime | None = None) -> None:
         """No claim is in the hands of a run that is over. `since`: leases that ended before do not count."""

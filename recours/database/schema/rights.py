@@ -11,8 +11,8 @@ from sqlalchemy import Connection, text
 from recours.database.tables import VERSION_TABLE, metadata
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
-# Of tables of whose rows a run needs fewer: no manifest is deleted.
-_FEWER = {"recours_manifests": ("SELECT", "INSERT", "UPDATE")}
+# Of tables of whose rows a run needs fewer: no manifest is changed or deleted.
+_FEWER = {"recours_manifests": ("SELECT", "INSERT")}
 _SEQUENCE = "USAGE"
 # How sentences about missing rights begin.
 MISSING = "Missing database rights"

@@ -5,12 +5,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from recours.core.custody import (
+    ERASED,
     NOTHING_BEFORE,
-    ManifestFile,
-    manifest_file,
+    digest_of,
+    manifest_line,
     manifest_name,
     manifest_text,
-    read_manifest,
 )
 
 AT = datetime(2026, 10, 5, 8, 31, 7, tzinfo=UTC)
@@ -19,20 +19,17 @@ POD_DIR = PurePosixPath("/pods")
 
 def test_the_form_of_a_manifest_is_fixed() -> None:
     """docs/evidence.md describes it: what this version writes, every later one must read."""
-    stored, erased = ManifestFile("a" * 64, "ups/ab/cd/x.pdf"), ManifestFile("b" * 64, "ups/old.pdf")
-    text = manifest_text(7, "run", AT, NOTHING_BEFORE, [stored], [erased])
-    assert text == (
+    stored, erased = f"{'a' * 64}  ups/ab/cd/x.pdf", f"{ERASED}{'b' * 64}  ups/old.pdf"
+    assert manifest_text(7, "run", AT, NOTHING_BEFORE, [stored, erased]) == (
         f"# recours manifest 7\n# run run\n# previous {'0' * 64}\n# written 2026-10-05T08:31:07Z\n"
         f"{'a' * 64}  ups/ab/cd/x.pdf\n# erased {'b' * 64}  ups/old.pdf\n"
     )
-    content = read_manifest(text.encode())
-    assert (content.previous, content.files, content.erasures) == (NOTHING_BEFORE, {stored}, {erased})
     assert manifest_name(7, "run", AT) == "manifests/2026/10/000007-run.txt"
 
 
 def test_a_name_is_the_path_below_the_folder() -> None:
-    assert manifest_file("a", "/pods/ups/x.pdf", POD_DIR).name == "ups/x.pdf"
-    assert manifest_file("a", "/etc/passwd", POD_DIR).name == "/etc/passwd"
+    assert manifest_line("a", "/pods/ups/x.pdf", POD_DIR) == "a  ups/x.pdf"
+    assert manifest_line("a", "/etc/passwd", POD_DIR) == "a  /etc/passwd"
 
 
 @pytest.mark.parametrize(
@@ -51,18 +48,12 @@ def test_a_name_is_the_path_below_the_folder() -> None:
 )
 def test_no_name_changes_what_the_other_lines_say(name: str, tmp_path: Path) -> None:
     """Rows of other software may hold any: sha256sum reads them, too."""
-    file = manifest_file("a" * 64, f"/pods/{name}", POD_DIR)
-    text = manifest_text(1, "run", AT, NOTHING_BEFORE, [file], [file])
-    content = read_manifest(text.encode())
-    assert (content.previous, content.files, content.erasures) == (NOTHING_BEFORE, {file}, {file})
+    line = manifest_line("a" * 64, f"/pods/{name}", POD_DIR)
+    assert digest_of(line) == digest_of(f"{ERASED}{line}") == "a" * 64
+    text = manifest_text(1, "run", AT, NOTHING_BEFORE, [line])
+    assert text.split("\n")[4:] == [line, ""]
     done = subprocess.run(
         ["sha256sum", "-c"], input=text.encode(), cwd=tmp_path, capture_output=True, check=False
     )
     assert b"improperly formatted" not in done.stderr
     assert done.stderr.count(b"No such file") == 1
-
-
-@pytest.mark.parametrize("text", [b"", b"\xff\x00", b"# previous 12\n", b"a" * 64])
-def test_a_content_that_is_no_manifest_names_nothing(text: bytes) -> None:
-    content = read_manifest(text)
-    assert (content.previous, content.files, content.erasures) == ("", set(), set())
