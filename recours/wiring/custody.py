@@ -194,7 +194,9 @@ def _verify_file(folder: Path, name: str, sha256: str, label: str, report: Repor
     except (FileNotFoundError, NotADirectoryError):
         report(f"{label} is missing. {_RESTORE}")
     except OSError as error:
-        report(f"{label} cannot be read ({error.strerror}). Give this user the right to read it.")
+        report(
+            f"{label} cannot be read ({error.strerror}). Correct RECOURS_POD_DIR, or give this user the right to read it."
+        )
     else:
         if hashlib.sha256(content).hexdigest() == sha256:
             return content
