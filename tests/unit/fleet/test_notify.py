@@ -12,9 +12,9 @@ import pytest
 from recours.fleet import notify
 from recours.fleet.notify import systemd_notify
 
-if not hasattr(socket, "AF_UNIX"):
-    reason = "systemd's notifications need Unix sockets"
-    pytest.skip(reason, allow_module_level=True)  # Windows has none, and no systemd either
+pytestmark = pytest.mark.skipif(
+    not hasattr(socket, "AF_UNIX"), reason="Windows has neither Unix sockets nor systemd"
+)
 
 
 @pytest.fixture(params=["a file", "an abstract name"])
