@@ -122,21 +122,24 @@ class Pruned:
 
 
 def prune(past: "DatabasePast", erase: Erase, before: datetime, now: Callable[[], datetime]) -> Pruned:
-    """Have all of it go, a part at a time, so that runs go on meanwhile. Raises RunError."""
+    """Delete all of it, a part at a time, so that runs go on meanwhile. Raises RunError."""
     done = Pruned()
 
-    last = 0
-    while part := past.take(before, now(), last):
-        last = part.last
-        gone = [attempt for attempt in part.attempts if _erased(attempt, erase, done)]
-        past.forget(part, gone, now())
-        done.attempts += len(gone)
-    last = 0
-    while part := past.take_evidence(before, now(), last):
-        last = part.last
-        gone = [piece for piece in part.attempts if _erased(piece, erase, done)]
-        past.forget_evidence(part, gone, now())
-        done.evidence += len(gone)
+    def forget_with_files(
+        take: Callable[[datetime, datetime, int], Part | None],
+        forget: Callable[[Part, Sequence[OldAttempt], datetime], None],
+    ) -> int:
+        count = 0
+        last = 0
+        while part := take(before, now(), last):
+            last = part.last
+            rows = [row for row in part.attempts if _erased(row, erase, done)]
+            forget(part, rows, now())
+            count += len(rows)
+        return count
+
+    done.attempts = forget_with_files(past.take, past.forget)
+    done.evidence = forget_with_files(past.take_evidence, past.forget_evidence)
     done.deliveries = sum(_until_none(lambda: past.forget_deliveries(before, now())))
     done.events = sum(_until_none(lambda: past.forget_events(before)))
     done.mails = sum(_until_none(lambda: past.forget_mails(before)))
@@ -277,7 +280,7 @@ class DatabasePast:
     # ---------------------------------------------------------------- what else names people
 
     def forget_deliveries(self, before: datetime, now: datetime) -> int:
-        """Have claims that gave up not know any more who signed; how many, 0 when there are no more. So do the others."""
+        """Remove who signed from given-up claims; how many, 0 when there are no more. So do the others."""
         return self._change(claims, _deliveries(before, now), {"pod_known_delivery": None})
 
     def forget_events(self, before: datetime) -> int:
