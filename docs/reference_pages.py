@@ -119,8 +119,8 @@ def settings_page() -> str:
     count = sum(map(len, groups.values())) + 1  # RECOURS_HOME
     return _page(
         "Settings",
-        f"Every setting with its default: {count}, and those of the carriers. Set it in the environment or in `.env`; the environment wins. An empty default "
-        "means that there is none. Secrets may stand in a TOML file of their own: "
+        f"Every setting with its default: {count}, and those of the carriers. Set it in the environment or in `.env`; the environment wins. If the column is "
+        "empty, there is no default. Secrets can be kept in a separate TOML file: "
         "[where settings come from](../carriers.md#where-settings-come-from).",
         *(f"## {title}\n\n{_settings_table(rows)}" for title, rows in groups.items()),
         f"## Where files are\n\n{_settings_table([Setting(HOME, '', str, _HOME_MEANING)])}",

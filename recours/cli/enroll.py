@@ -220,7 +220,7 @@ def reopen_command(
     database_url: str | None,
     as_json: bool,
 ) -> None:
-    """Have claims that gave up start over, as if they had just failed: the next run of either worker takes them up.
+    """Retry given-up claims from the start, as if they had just failed: the next run of either worker takes them.
 
     Either the claims named, all of them or none; or all of a carrier, with one answer, or since a time, after asking. No
     second final mail goes out for a tracking number that had one.
@@ -267,7 +267,7 @@ def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _M
         _show_given_up(operations, selection)
     references: list[str] = []
     if count and not mode.dry_run:
-        if not confirmed(f"Have {plural(count, 'claim')} start over?", yes=mode.yes):
+        if not confirmed(f"Reopen {plural(count, 'claim')}?", yes=mode.yes):
             click.echo("Nothing was changed.", err=True)
             return
         references += actions.reopen_all(criteria)
@@ -282,7 +282,7 @@ def _show_given_up(operations: Operations, selection: reopen.Selection) -> None:
     if rows:
         show(Table("Claims to reopen", ("Carrier", "Claims"), rows, frozenset({"Claims"})))
     else:
-        click.echo("No matching claim has given up.")
+        click.echo("No matching claim was given up.")
     _show_left(selection.left)
 
 
@@ -293,6 +293,6 @@ def _report_reopened(count: int, references: list[str], left: Mapping[str, int],
         facts = {"dry_run": mode.dry_run, "found": count, "reopened": done}
         tell_json(facts | {"claims": references, "left": dict(left)})
     elif mode.dry_run:
-        _say_dry_run(count, "would start over")
+        _say_dry_run(count, "would be reopened")
     elif done:
-        click.echo(f"{plural(done, 'claim')} will start over: due at the next run of either worker.")
+        click.echo(f"{plural(done, 'claim')} reopened: due at the next run of either worker.")

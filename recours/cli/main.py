@@ -43,7 +43,7 @@ _COMMANDS = {
         "Which claims will be tried when, when each backlog is empty, which pass their deadline.",
     ),
     "prune": ("prune", "Delete documents, signatories and attempts past their keeping time."),
-    "reopen": ("enroll", "Have claims that gave up start over."),
+    "reopen": ("enroll", "Retry given-up claims from the start."),
     "restore": ("database", "Verify a backup, or put it back."),
     "resume": ("carriers", "Resume a carrier that 'pause' stopped."),
     "retry": (

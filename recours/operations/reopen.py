@@ -1,4 +1,4 @@
-"""Claims that gave up, or whose carrier's answer was final, start over: count 0, due at the very next run, through the same queue and mails.
+"""Reopens claims that were given up or settled: count 0, due at the very next run, through the same queue and mails.
 
 What is done to a claim is what a person may do by hand: its count is set to 0. Its stage is changed with it, so that
 nobody counts it as given up until then. The next run of either worker assesses it by the rule for that

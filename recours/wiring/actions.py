@@ -103,7 +103,7 @@ class Actions:
         return RequestedFetch(self.operations.settings, self._sentences, references, self.by).start()
 
     def reopen(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
-        """Have claims that gave up start over. `dry_run`: say of which that could be done."""
+        """Retry given-up claims from the start. `dry_run`: only say which ones could be."""
         of = self.operations
 
         def why_not(found: _Found) -> WhyNot:

@@ -118,7 +118,7 @@ def test_of_claims_of_which_one_cannot_be_reopened_none_is(mixed: Service, perso
         assert re.search(rf"^Error: {says}", done.stderr, re.MULTILINE), done.stderr
         assert rows(mixed, "*") == before
     dry = person.does("reopen", "CLM-0001", "CLM-0008", "--dry-run")
-    assert dry.endswith("Dry run: 2 claims would start over; nothing was changed.\n")
+    assert dry.endswith("Dry run: 2 claims would be reopened; nothing was changed.\n")
     assert rows(mixed, "*") == before
 
 
@@ -142,7 +142,7 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     assert re.search(r"^  Chronopost +2$", shown.stdout, re.MULTILINE)
     assert "Left as they are: 1 claim (being fetched by a run)." in shown.stdout
     assert "Left as they are: 1 claim (status 'paid': such claims are not fetched)." in shown.stdout
-    assert "Have 2 claims start over? [y/N]" in shown.stderr
+    assert "Reopen 2 claims? [y/N]" in shown.stderr
     assert "Nothing was changed." in shown.stderr
     assert rows(mixed, "*") == before
 
@@ -152,11 +152,11 @@ def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: P
     assert rows(mixed, "*") == before
 
     done = person.does("reopen", "--carrier", "Chronopost", answers="y\n")
-    assert "2 claims will start over" in done
+    assert "2 claims reopened" in done
     counts = dict(rows(mixed, "claim_reference, pod_retry_count"))
     assert [counts[f"CLM-000{n}"] for n in (1, 4, 5, 8)] == [0, 4, 4, 0]
     again = person.types("reopen", "--carrier", "Chronopost", "--yes")
-    assert (again.returncode, "No matching claim has given up." in again.stdout) == (0, True)
+    assert (again.returncode, "No matching claim was given up." in again.stdout) == (0, True)
 
 
 def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, person: Person) -> None:

@@ -88,7 +88,7 @@ def test_forty_parcels_that_the_tracking_denies_are_asked_about_twice_and_reopen
     assert line.startswith("Colissimo denied us many parcels in one run (40).")
     for number in numbers_of(service, denied):
         sandbox.parcels[number] = Parcel((S.DELIVERED,))
-    assert "40 claims will start over" in type_command(service, monkeypatch, line)
+    assert "40 claims reopened" in type_command(service, monkeypatch, line)
     clock.advance(HOUR)
     assert service.run(batch_size=50).stats.success == 40
 
@@ -102,7 +102,7 @@ def test_settled_claims_are_reopened_before_their_last_retry(
     service.run()
     assert stages(service, denied) == {"settled": 5}
     [line] = operator_lines(service)
-    assert "5 claims will start over" in type_command(service, monkeypatch, line)
+    assert "5 claims reopened" in type_command(service, monkeypatch, line)
     assert service.sql("SELECT pod_retry_count FROM claims WHERE id = ?", unknown) == [(1,)], "another answer"
     for number in numbers_of(service, denied):
         sandbox.parcels[number] = Parcel((S.DELIVERED,))
@@ -128,7 +128,7 @@ def test_forty_parcels_that_the_document_call_denies_are_the_parcels_own_where_d
     [line] = operator_lines(service)
     for number in numbers_of(service, denied):
         sandbox.parcels[number] = Parcel((S.DELIVERED,))
-    assert "40 claims will start over" in type_command(service, monkeypatch, line)
+    assert "40 claims reopened" in type_command(service, monkeypatch, line)
     assert service.run(batch_size=50).stats.success == 40
 
 
