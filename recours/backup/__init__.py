@@ -161,10 +161,10 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
     kind = sqlite if database.is_sqlite else postgres
     if backup.facts.database != kind.KIND:
         raise BackupError(
-            f"This backup holds a database of the kind {backup.facts.database}, but {database.shown} is not one. "
+            f"This backup holds a database of the kind {backup.facts.database}, but {database.safe_url} is not one. "
             "Name a matching database with --database-url."
         )
-    result, copied = Restored(database.shown), backup.folder / kind.COPY
+    result, copied = Restored(database.safe_url), backup.folder / kind.COPY
     if not database.path:
         postgres.require_empty(database)
         result.copied, result.kept = _put_documents(backup, pod_dir, access)
@@ -200,7 +200,7 @@ def _require_rest(database: Database) -> None:
         ) from error
     if leased or begun:
         raise BackupError(
-            f"A run is under way in {database.shown}: {plural(leased, 'claim')} being fetched, {plural(begun, 'run')} "
+            f"A run is under way in {database.safe_url}: {plural(leased, 'claim')} being fetched, {plural(begun, 'run')} "
             "without an end yet. Disable the jobs and wait until it has ended (claims of a run that died are free after "
             "10 minutes), or repeat it with --force."
         )

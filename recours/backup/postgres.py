@@ -48,14 +48,14 @@ def _dump(database: Database, path: Path, snapshot: str, deadline_s: float) -> N
     options = ["--format=directory", "--no-password", f"--lock-wait-timeout={_LOCK_WAIT_MS}"]
     options += [f"--snapshot={snapshot}", f"--file={path}", f"--dbname={target}"]
     if complaint := _run(["pg_dump", *options], secrets, deadline_s):
-        raise BackupError(f"pg_dump could not copy {database.shown}: {complaint}. No backup was made.")
+        raise BackupError(f"pg_dump could not copy {database.safe_url}: {complaint}. No backup was made.")
 
 
 def require_empty(database: Database) -> None:
     with database.read() as connection:
         if inspect(connection).get_table_names():
             raise BackupError(
-                f"{database.shown} is not empty, and recours fills an empty database only. Create one (createdb NAME), "
+                f"{database.safe_url} is not empty, and recours fills an empty database only. Create one (createdb NAME), "
                 "and repeat this with --database-url of it."
             )
 
@@ -65,7 +65,7 @@ def restore_into(database: Database, dump: Path, deadline_s: float = _DEADLINE_S
     target, secrets = conninfo(database)
     options = ["--no-password", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
     if complaint := _run(["pg_restore", *options, f"--dbname={target}", str(dump)], secrets, deadline_s):
-        raise BackupError(f"pg_restore could not fill {database.shown}: {complaint}. It is as it was.")
+        raise BackupError(f"pg_restore could not fill {database.safe_url}: {complaint}. It is as it was.")
 
 
 def conninfo(database: Database) -> tuple[str, dict[str, str]]:

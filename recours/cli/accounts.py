@@ -19,8 +19,8 @@ from recours.cli.operations import (
     dry_run_option,
     json_option,
     person,
-    shown,
     tell_json,
+    time_text,
     with_operations,
     yes_option,
 )
@@ -107,8 +107,8 @@ def add(
         limits = limits_in(spec, limit_texts) if limit_texts else None
         if not replace and accounts.store.all([found.id], [spec.key]):
             raise AccountRefusedError("has_account", client=found.named, carrier=spec.name)
-        given = _read_credentials() if credentials else _ask_credentials(spec)
-        say(actions.set_account(found.id, carrier, given, limits, is_new=not replace))
+        values = _read_credentials() if credentials else _ask_credentials(spec)
+        say(actions.set_account(found.id, carrier, values, limits, is_new=not replace))
     click.echo(f"To try it: {pasteable(f'recours accounts check {found.named} {spec.key}')}")
 
 
@@ -134,13 +134,13 @@ def _ask_credentials(spec: CarrierSpec) -> dict[str, str]:
     if len(spec.credentials) > 1:
         sets = ", or ".join(" and ".join(names) for names in spec.credentials)
         click.echo(f"{spec.name} takes {sets}; leave the others empty.", err=True)
-    given = {
+    values = {
         name: click.prompt(name, default="", show_default=False, hide_input=True, err=True)
         for name in spec.credential_names
     }
     for option in spec.options:
-        given[option.name] = click.prompt(option.name, default=option.default, err=True)
-    return given
+        values[option.name] = click.prompt(option.name, default=option.default, err=True)
+    return values
 
 
 # ---------------------------------------------------------------- list
@@ -166,7 +166,7 @@ def list_(database_url: str | None, as_json: bool) -> None:
             str(one.account.id),
             one.client.named,
             CATALOG.name_of(one.account.carrier, one.account.carrier),
-            shown(one.account.added_at),
+            time_text(one.account.added_at),
             _limits_text(one.account),
             "; ".join(named_usage(use, local) for use in uses.get(one.account.key, ())),
             _health_text(one),
@@ -193,7 +193,7 @@ def _limits_text(account: ClientAccount) -> str:
 
 
 def _health_text(one: ListedAccount) -> str:
-    until = f" until {shown(one.until)}" if one.until else ""
+    until = f" until {time_text(one.until)}" if one.until else ""
     why = f": {one.why}" if one.why else ""
     return f"{one.health}{until}{why}"
 

@@ -22,8 +22,8 @@ from recours.cli.operations import (
     refusal_text,
     report_faults,
     settings_for,
-    shown,
     tell_json,
+    time_text,
 )
 from recours.core.actions import ActionKind
 from recours.core.carrier import CarrierSpec
@@ -81,10 +81,14 @@ def _as_json(settings: Settings, operations: Operations | None) -> list[dict[str
 
 
 def _known_without_database(settings: Settings) -> list[CarrierNow]:
-    given = settings.credentials
+    credentials = settings.credentials
     return [
         CarrierNow(
-            key, spec.name, not given[key].missing, source=given[key].source, missing=given[key].missing
+            key,
+            spec.name,
+            not credentials[key].missing,
+            source=credentials[key].source,
+            missing=credentials[key].missing,
         )
         for key, spec in CATALOG.specs.items()
     ]
@@ -130,7 +134,7 @@ def _rows(
             notes.append(refusal_text(refusal))
         latest = next(iter(actions.get(key, ())), None)
         if latest and latest.what == ActionKind.RESUMED:
-            notes.append(f"resumed on {shown(latest.at)} by {latest.by}")
+            notes.append(f"resumed on {time_text(latest.at)} by {latest.by}")
         notes += _of_clients([one for one in accounts if one.account.carrier == key])
         yield (spec.name, source, "; ".join(limits)), notes
 
@@ -143,7 +147,7 @@ def _of_clients(accounts: Sequence[ListedAccount]) -> list[str]:
     lines = []
     for one in troubled[:_ACCOUNTS_SHOWN]:
         why = f": {one.why}" if one.why else ""
-        until = f"; not asked before {shown(one.until)}" if one.until else ""
+        until = f"; not asked before {time_text(one.until)}" if one.until else ""
         lines.append(f"{one.client.named}: {one.health}{why}{until}")
     rest = Counter(one.health for one in troubled[_ACCOUNTS_SHOWN:])
     lines += [f"and {plural(count, 'more account')} of clients: {health}" for health, count in rest.items()]

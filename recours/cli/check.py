@@ -213,9 +213,9 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
         yield _database_fault("database", error)
         return
     if context.settings.database_is_embedded:
-        yield remark("database", f"none is set: the embedded one is used, {database.shown}", named)
+        yield remark("database", f"none is set: the embedded one is used, {database.safe_url}", named)
     else:
-        yield ok("database", f"{database.shown} can be reached")
+        yield ok("database", f"{database.safe_url} can be reached")
     yield _schema(schema)
     if not database.is_sqlite:
         yield from _rights(database, schema)

@@ -245,12 +245,12 @@ def _at(text: str) -> datetime | None:
 
 
 @overload
-def time_of(given: datetime | timedelta, now: datetime, option: str) -> datetime: ...
+def time_of(value: datetime | timedelta, now: datetime, option: str) -> datetime: ...
 @overload
-def time_of(given: None, now: datetime, option: str) -> None: ...
-def time_of(given: datetime | timedelta | None, now: datetime, option: str) -> datetime | None:
+def time_of(value: None, now: datetime, option: str) -> None: ...
+def time_of(value: datetime | timedelta | None, now: datetime, option: str) -> datetime | None:
     """The time that was meant. Raises click.BadParameter if it is not past."""
-    at = now - given if isinstance(given, timedelta) else given
+    at = now - value if isinstance(value, timedelta) else value
     if at and at > now:
         raise click.BadParameter("the time must not lie in the future.", param_hint=option)
     return at

@@ -17,8 +17,8 @@ from recours.cli.operations import (
     report_faults,
     say_fault,
     settings_for,
-    shown,
     tell_json,
+    time_text,
 )
 from recours.core.errors import RunError
 from recours.core.text import plural
@@ -67,7 +67,7 @@ def init_db_command(database_url: str | None, grant_to: str | None, *, fleet: bo
             done = done or ["Nothing was missing."]
             if grant_to:
                 done += grant_rights(database, grant_to, NEEDS if fleet else ())
-            lines = [f"{database.shown}: {remark}" for remark in done]
+            lines = [f"{database.safe_url}: {remark}" for remark in done]
         for line in lines:
             click.echo(line)
     except RunError as fault:
@@ -159,7 +159,7 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
 
 def _say_verified(backup: Backup, faults: list[str]) -> None:
     facts = backup.facts
-    time = shown(datetime.fromisoformat(facts.made_at))
+    time = time_text(datetime.fromisoformat(facts.made_at))
     schema = facts.schema or "none of recours"
     click.echo(f"{backup.folder}: made {time} by recours {facts.recours}, {facts.database}, schema {schema}")
     click.echo(f"{_content(facts)}.")
@@ -181,7 +181,7 @@ def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
 
 
 def _say_restored(backup: Backup, result: Restored) -> None:
-    time = shown(datetime.fromisoformat(backup.facts.made_at))
+    time = time_text(datetime.fromisoformat(backup.facts.made_at))
     click.echo(f"Restored: {result.database} is as it was on {time}.")
     if result.aside:
         click.echo(f"What was there is kept as {result.aside}; delete it when you are content.")

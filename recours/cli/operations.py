@@ -136,7 +136,7 @@ def confirmed(question: str, *, yes: bool) -> bool:
     return click.confirm(question, err=True)
 
 
-def shown(at: datetime | None, zone: tzinfo | None = None) -> str:
+def time_text(at: datetime | None, zone: tzinfo | None = None) -> str:
     """A time for people with its zone, that of this machine unless another is asked for."""
     if at is None:
         return "an unknown time"
@@ -174,7 +174,7 @@ def need_credentials(settings: Settings, spec: CarrierSpec) -> None:
 
 
 def refusal_text(refusal: Refusal) -> str:
-    until = f"; not asked before {shown(refusal.until)}" if refusal.until else ""
+    until = f"; not asked before {time_text(refusal.until)}" if refusal.until else ""
     return f"{refusal.reason}{until}"
 
 
@@ -185,6 +185,6 @@ def parcel_text(outcome: Outcome) -> str:
     else:
         text = f"its document is there, {len(outcome.best.content)} bytes (not stored)"
     if delivery := outcome.delivery:
-        text += f"; delivered {shown(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
+        text += f"; delivered {time_text(delivery.at) if delivery.at else delivery.day or ''}".rstrip()
         text += f", signed by {delivery.signatory}" if delivery.signatory else ""
     return text

@@ -84,7 +84,7 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _S
         takes_new = kind.stage is Stage.NEW and not named
         counts = _outside(settings, database, schema, now, takes_new=takes_new)
         waiting = claims.waiting() if schema.is_current else None
-        return _Seen(database.shown, catalog, schema, closed, result, waiting, counts, bool(named))
+        return _Seen(database.safe_url, catalog, schema, closed, result, waiting, counts, bool(named))
     finally:
         database.close()
 

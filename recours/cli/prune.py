@@ -13,8 +13,8 @@ from recours.cli.operations import (
     dry_run_option,
     json_option,
     person,
-    shown,
     tell_json,
+    time_text,
     with_operations,
     yes_option,
 )
@@ -56,9 +56,9 @@ def command(
         before = time_of(older_than, now, "--older-than")
         outlook = DatabasePast(operations.database, "").outlook(before, now)
         if not as_json and outlook.is_empty:
-            click.echo(f"Nothing is older than {shown(before)}.")
+            click.echo(f"Nothing is older than {time_text(before)}.")
         elif not as_json:
-            click.echo(f"To be deleted, older than {shown(before)}: {_text_of(outlook)}")
+            click.echo(f"To be deleted, older than {time_text(before)}: {_text_of(outlook)}")
         result = Pruned()
         if not outlook.is_empty and not dry_run:
             if not confirmed("Delete it for good?", yes=yes):

@@ -10,8 +10,8 @@ from recours.cli.console import DONE, FAILED, Table, harmless, number_option, sh
 from recours.cli.operations import (
     database_option,
     json_option,
-    shown,
     tell_json,
+    time_text,
     unknown_claim,
     with_operations,
 )
@@ -54,7 +54,7 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
     """Say whether all is well and what needs you, then show runs, success rates, backlogs and quotas. Calls no carrier."""
     with with_operations(database_url) as operations:
         overview = operations.overview(days)
-        database = operations.database.shown
+        database = operations.database.safe_url
     found, zone = verdict(overview), operations.settings.policy.zone
     sentences = VerdictSentences("en", zone)
     if as_json:
@@ -73,7 +73,7 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
 
 
 def _show_overview(overview: Overview, catalog: Catalog, database: str, zone: tzinfo) -> None:
-    click.echo(f"\n{harmless(f'{database}, {shown(overview.at, zone)}')}")
+    click.echo(f"\n{harmless(f'{database}, {time_text(overview.at, zone)}')}")
     days = [(day.isoformat(), rate) for day, rate in overview.success.by_day.items()]
     by_carrier = [(catalog.name_of(key, key), rate) for key, rate in overview.success.by_carrier.items()]
     errors = [(kind, str(count)) for kind, count in list(overview.success.errors.items())[:_KINDS_SHOWN]]
@@ -105,7 +105,15 @@ def _runs(seen: Overview, zone: tzinfo) -> Table:
                 success, failed = (clean(run.stats.get(name, ""), 12) for name in ("success", "failed"))
                 exit_status = "" if run.exit_status is None else str(run.exit_status)
                 state = health if place == 0 else ("never ended" if run in worker.unended else "")
-                yield (worker.worker, shown(run.started_at, zone), took, success, failed, exit_status, state)
+                yield (
+                    worker.worker,
+                    time_text(run.started_at, zone),
+                    took,
+                    success,
+                    failed,
+                    exit_status,
+                    state,
+                )
 
     columns = ("Worker", "Last runs", "Took", "Success", "Failed", "Exit", "State")
     return Table("Runs", columns, list(rows()), frozenset(columns[2:6]))
@@ -128,7 +136,7 @@ def _backlogs(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
                 catalog.name_of(backlog.carrier, backlog.carrier or "(not known)"),
                 # `10000+`: so many, or more.
                 *(f"{count}+" if count >= most else str(count) for count in counts),
-                shown(backlog.oldest, zone) if backlog.oldest else "",
+                time_text(backlog.oldest, zone) if backlog.oldest else "",
             )
         )
     return Table("Backlog", columns, rows, frozenset(columns[1:-1]))
@@ -143,7 +151,7 @@ def _quotas(seen: Overview, zone: tzinfo) -> Table:
             str(use.used),
             str(use.reserved),
             str(use.left),
-            "" if use.limit.window.is_short else shown(use.resets_at, zone),
+            "" if use.limit.window.is_short else time_text(use.resets_at, zone),
         )
         for carrier in seen.carriers
         if carrier.configured
@@ -155,7 +163,7 @@ def _quotas(seen: Overview, zone: tzinfo) -> Table:
 def _closed(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
     with_claims = {backlog.carrier for backlog in seen.backlogs if backlog.is_tried}
     rows = [
-        (carrier.name, refusal.reason, shown(refusal.until, zone) if refusal.until else "")
+        (carrier.name, refusal.reason, time_text(refusal.until, zone) if refusal.until else "")
         for carrier in seen.carriers
         if (refusal := carrier.refusal) and (carrier.configured or carrier.key in with_claims)
     ]
@@ -164,7 +172,7 @@ def _closed(seen: Overview, catalog: Catalog, zone: tzinfo) -> Table:
         found = [one for one in waiting if one.account.carrier == key]
         first = min(one.until for one in found if one.until)
         what = f"{plural(len(found), 'account')} of clients wait, such as that of {found[0].client.named}"
-        rows.append((catalog.name_of(key, key), what, f"{shown(first, zone)} or later"))
+        rows.append((catalog.name_of(key, key), what, f"{time_text(first, zone)} or later"))
     return Table("Carriers that take no call now", ("Carrier", "Why", "Until"), rows)
 
 
@@ -235,7 +243,7 @@ def _show_history(explanation: Explanation, texts: "PageTexts", catalog: Catalog
         click.echo(pasteable("Its attempts are no longer on record: 'recours prune' deletes old ones."))
     found = History(texts, catalog).entries(facts.attempts, facts.messages, facts.changes)
     rows = [
-        (shown(one.at, explanation.zone), one.title, " · ".join(filter(None, (*one.lines, one.by))))
+        (time_text(one.at, explanation.zone), one.title, " · ".join(filter(None, (*one.lines, one.by))))
         for one in reversed(found)
     ]
     if rows:

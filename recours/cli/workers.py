@@ -292,7 +292,7 @@ def _work(
         log.warning(
             f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {settings.database_url.database} is used"
         )
-    log.info(f"Database: {opened.database.shown}, {plural(worker.deps.claims.count(), 'claim')}")
+    log.info(f"Database: {opened.database.safe_url}, {plural(worker.deps.claims.count(), 'claim')}")
     try:
         report = worker.run()
     except RunError as unbegun:

@@ -130,7 +130,7 @@ class Database:
             self.engine, self._patience = _postgres_engine(url, waits, connections)
 
     @property
-    def shown(self) -> str:
+    def safe_url(self) -> str:
         return _shown(self.url)
 
     @property
@@ -144,7 +144,7 @@ class Database:
             return self.path is None or self.path.exists()
         except OSError as error:
             raise DatabaseError(
-                f"The database {self.shown} cannot be opened ({error.strerror}); "
+                f"The database {self.safe_url} cannot be opened ({error.strerror}); "
                 "check that the file exists and that this user may read and write it."
             ) from error
 
@@ -269,7 +269,7 @@ class Database:
             is_refusal = getattr(original, "sqlstate", None) == NOT_ALLOWED
             said, statement = _first_line(original), getattr(error, "statement", None) or ""
             refused = explain_refusal(said, self._user, statement) if is_refusal else None
-            raise DatabaseError(refused or explain(error, self.shown)) from error
+            raise DatabaseError(refused or explain(error, self.safe_url)) from error
 
     def ping(self) -> None:
         """Have the database answer. Raises DatabaseError."""

@@ -89,7 +89,7 @@ def _are_there(database: Database) -> bool:
     found = look(database)
     if found.there and found.missing:
         raise NoFleetError(
-            f"The job queue's tables in {database.shown} are those of another version of Procrastinate; missing: "
+            f"The job queue's tables in {database.safe_url} are those of another version of Procrastinate; missing: "
             f"{', '.join(found.missing)}. Run Procrastinate's own migrations, see {_MIGRATIONS}"
         )
     return bool(found.there)

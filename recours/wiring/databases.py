@@ -68,7 +68,7 @@ def current_schema(database: Database) -> Schema:
     require_claims(database, schema)
     if not schema.is_current:
         raise DatabaseError(
-            f"The schema of {database.shown} is not current: a run of either worker brings it up to date, or "
+            f"The schema of {database.safe_url} is not current: a run of either worker brings it up to date, or "
             "'recours init-db'."
         )
     return schema

@@ -65,34 +65,34 @@ def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
     service: Service, person: Person
 ) -> None:
     before = service.sql("SELECT * FROM claims ORDER BY id"), len(service.box.calls)
-    said = person.json("plan", "--max-retries", "3")
+    plan = person.json("plan", "--max-retries", "3")
     assert (service.sql("SELECT * FROM claims ORDER BY id"), len(service.box.calls)) == before
-    made_at, until = (datetime.fromisoformat(said[name]) for name in ("made_at", "until"))
+    made_at, until = (datetime.fromisoformat(plan[name]) for name in ("made_at", "until"))
     assert until - made_at == 48 * HOUR
     # Each of the twelve had its first retry; the second comes after 6 hours, the third and last one after 24.
-    assert said["attempts"] == sum(day["attempts"] for day in said["days"]) == 12 * 2 + 2 * 4
-    assert [(late["claim"], late["reason"]) for late in said["late"]] == [("CLM-0015", "number")]
-    [chronopost, ups] = [carrier for carrier in said["carriers"] if carrier["attempts"]]
+    assert plan["attempts"] == sum(day["attempts"] for day in plan["days"]) == 12 * 2 + 2 * 4
+    assert [(late["claim"], late["reason"]) for late in plan["late"]] == [("CLM-0015", "number")]
+    [chronopost, ups] = [carrier for carrier in plan["carriers"] if carrier["attempts"]]
     assert (chronopost["carrier"], chronopost["attempts"]) == ("chronopost", 24)
     assert (ups["carrier"], ups["due"], ups["attempts"]) == ("ups", 2, 8)
     days = [made_at.astimezone(PARIS).date() + n * timedelta(days=1) for n in range(3)]
-    assert [day["date"] for day in said["days"]] == [day.isoformat() for day in days]
+    assert [day["date"] for day in plan["days"]] == [day.isoformat() for day in days]
     assert ups["empty_on"] in {day.isoformat() for day in days[:2]}
 
 
 def test_people_are_told_on_one_screen_what_to_expect_and_what_to_do(person: Person) -> None:
-    said = person.does("plan", "--hours", "10", TZ="Europe/Paris")
+    output = person.does("plan", "--hours", "10", TZ="Europe/Paris")
     assert re.match(
         r"Estimate from 20..-..-.. ..:.. to 20..-..-.. ..:.., assuming every attempt fails: 18 attempts.",
-        said,
+        output,
     )
-    assert re.search(r"^  UPS +2 +6 +\d+ +0 +not before \w+ \d+ \w+$", said, re.MULTILINE)
-    assert re.search(r"^  \w+day \d+ \w+ +\d+ +\d+ +\d+$", said, re.MULTILINE)
+    assert re.search(r"^  UPS +2 +6 +\d+ +0 +not before \w+ \d+ \w+$", output, re.MULTILINE)
+    assert re.search(r"^  \w+day \d+ \w+ +\d+ +\d+ +\d+$", output, re.MULTILINE)
     assert re.search(
-        r"^  CLM-0015 +Chronopost +deadline \d+ \w+ 20.. +it has .* +not in these days$", said, re.MULTILINE
+        r"^  CLM-0015 +Chronopost +deadline \d+ \w+ 20.. +it has .* +not in these days$", output, re.MULTILINE
     )
-    assert "1 claim late: it has no tracking number: recours correct" in said
-    assert len(said.splitlines()) < 25
+    assert "1 claim late: it has no tracking number: recours correct" in output
+    assert len(output.splitlines()) < 25
 
 
 @pytest.mark.sample("more cases of the same test, each around processes", every=3)
@@ -118,8 +118,8 @@ def test_what_is_mistyped_is_said(typist: Person, arguments: list[str], says: st
 
 def test_a_database_without_claims(typist: Person) -> None:
     assert typist.does("plan", "--hours", "1").splitlines()[1:] == ["No claims are due, now or later."]
-    said = typist.json("plan", "--hours", "1")
-    assert (said["carriers"], said["late"], said["attempts"]) == ([], [], 0)
+    output = typist.json("plan", "--hours", "1")
+    assert (output["carriers"], output["late"], output["attempts"]) == ([], [], 0)
 
 
 @pytest.mark.sample("more cases of the same test, each around processes")

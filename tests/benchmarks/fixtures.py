@@ -34,7 +34,9 @@ CALLS_A_CLAIM = 2
 
 def environment(folder: Path, box: Sandbox | None = None, **more: str) -> dict[str, str]:
     """What a scheduler's process is given; bytecode is compiled, as it is for a user."""
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ}
+    inherited = {
+        name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
+    }
     settings = {
         "DATABASE_URL": f"sqlite:///{folder / 'bench.db'}",
         "RECOURS_LOG_DIR": str(folder / "logs"),
@@ -43,13 +45,13 @@ def environment(folder: Path, box: Sandbox | None = None, **more: str) -> dict[s
         "CHRONOPOST_ACCOUNT": "10000001",
         "CHRONOPOST_PASSWORD": "123456",
     }
-    return kept | settings | ({"CHRONOPOST_BASE_URL": box.url} if box else {}) | more
+    return inherited | settings | ({"CHRONOPOST_BASE_URL": box.url} if box else {}) | more
 
 
-def timed(command: list[str], given: dict[str, str]) -> float:
+def timed(command: list[str], environment: dict[str, str]) -> float:
     """Seconds of a whole process."""
     begun = time.perf_counter()
-    subprocess.run(command, env=given, check=True, capture_output=True)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
     return time.perf_counter() - begun
 
 

@@ -46,7 +46,7 @@ _latest = LatestPlan()
 
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
-    plan = _latest.get(operations.database.shown, lambda: plan_for(operations, timedelta(days=DAYS)))
+    plan = _latest.get(operations.database.safe_url, lambda: plan_for(operations, timedelta(days=DAYS)))
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     return visit.page(
         "forecast.html",

@@ -50,7 +50,7 @@ def alone(
             locked, pause, reason = fault, next(pauses), "another program has locked the table claims"
         if clock.monotonic() + pause > ends:
             raise DatabaseError(
-                f"The database {database.shown} could not be brought to schema {HEAD}: {reason} for "
+                f"The database {database.safe_url} could not be brought to schema {HEAD}: {reason} for "
                 f"{patience_s:.0f} s. Find out which one, or start again when it is done."
             ) from locked
         clock.sleep(pause)

@@ -161,12 +161,12 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
     if not after.is_current:
         raise _columns_are_gone(database, after)
     added = ", ".join(before.missing_columns) or "tables and indexes"
-    return after, [*remarks, f"The schema of {database.shown} is now {HEAD}; added to claims: {added}"]
+    return after, [*remarks, f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}"]
 
 
 def _columns_are_gone(database: Database, schema: Schema) -> DatabaseError:
     return DatabaseError(
-        f"The database {database.shown} says that its schema is {schema.version}, but claims has no "
+        f"The database {database.safe_url} says that its schema is {schema.version}, but claims has no "
         f"{', '.join(schema.missing_columns)}: someone removed them. Add them again, or restore a back-up."
     )
 

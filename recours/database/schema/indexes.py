@@ -65,7 +65,7 @@ def _build(database: Database) -> list[str]:
                 if error.connection_invalidated:
                     raise
                 # What keeps one from being built, such as a value that is too long for it, need not keep the others.
-                faults[name] = DatabaseError(explain(error, database.shown))
+                faults[name] = DatabaseError(explain(error, database.safe_url))
     built = [name for name in statements if name not in faults]
     remarks = [f"Built on claims: {', '.join(built)}"] if built else []
     return [*remarks, *([_not_built(faults, next(iter(faults.values())))] if faults else [])]

@@ -151,13 +151,13 @@ def require_claims(database: Database, schema: Schema) -> None:
     """See that there is a claims table to work on. Raises DatabaseError."""
     if not schema.columns:
         raise DatabaseError(
-            f"The database {database.shown} has no table 'claims'. If this is the right database, "
+            f"The database {database.safe_url} has no table 'claims'. If this is the right database, "
             "'recours init-db' creates the tables; otherwise correct DATABASE_URL or DATABASE_PATH."
         )
     absent = [name for name in NEEDED_CLAIM_COLUMNS if name not in schema.columns]
     if absent:
         raise DatabaseError(
-            f"The table 'claims' of {database.shown} has no column(s) {', '.join(absent)}; "
+            f"The table 'claims' of {database.safe_url} has no column(s) {', '.join(absent)}; "
             "without them no claim can be fetched. Is this the claims service's database?"
         )
     require_version(database, schema)
@@ -167,7 +167,7 @@ def require_version(database: Database, schema: Schema) -> None:
     """See that no other version of recours made the schema: nothing is upgraded yet. Raises SchemaError."""
     if schema.version not in (None, HEAD):
         raise SchemaError(
-            f"The database {database.shown} has the schema {clean(schema.version, 40)} of another version of recours, and "
+            f"The database {database.safe_url} has the schema {clean(schema.version, 40)} of another version of recours, and "
             f"this one knows only {HEAD}. Use that version; or back the database up, drop what recours added (the tables "
             "and views recours_*, the indexes ix_claims_pod_*, and those columns pod_* of claims that are not the "
             "service's), and run 'recours init-db'."

@@ -81,9 +81,9 @@ print(json.dumps([before[0] == after[0] and "DUPONT" in after[0], took, megabyte
 @pytest.mark.sample("more files that do harm, each of which takes some seconds of CPU", every=8)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_takes_so_much_time_and_memory_and_nothing_of_the_next(name: str) -> None:
-    given = f"{PROOF.hex()}\n{HOSTILE[name]().hex()}"
+    lines = f"{PROOF.hex()}\n{HOSTILE[name]().hex()}"
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED], cwd=ROOT, input=given, capture_output=True, text=True, check=False
+        [sys.executable, "-c", MEASURED], cwd=ROOT, input=lines, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     is_next_read, seconds, megabytes = json.loads(done.stdout)

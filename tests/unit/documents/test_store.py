@@ -317,10 +317,10 @@ def test_a_hollow_document_proves_nothing(name: str, store: DocumentStore) -> No
 
 @pytest.mark.parametrize("name", PROVING)
 def test_what_may_prove_something_is_kept(name: str, store: DocumentStore) -> None:
-    kept = stored(store, LABEL, Retrieved.single(PROVING[name], DELIVERY, SOURCE, html=True))
-    assert kept.refused is None
-    assert Path(kept.path).read_bytes() == PROVING[name]
-    assert kept.media_type == kind(PROVING[name])
+    document = stored(store, LABEL, Retrieved.single(PROVING[name], DELIVERY, SOURCE, html=True))
+    assert document.refused is None
+    assert Path(document.path).read_bytes() == PROVING[name]
+    assert document.media_type == kind(PROVING[name])
 
 
 @given(page=st.text(st.sampled_from("<>!-/= \"'abscriptnome"), max_size=200))
@@ -347,16 +347,16 @@ NO_DOCUMENT = Piece(b"Document indisponible. " * 10, "ups track")
 
 
 def stored(store: DocumentStore, label: Label, got: Retrieved) -> StoredDocument:
-    """The only piece of an answer, kept."""
+    """The only piece of an answer."""
     (document,) = store.store(label, got)
     return document
 
 
 def found_by(store: DocumentStore, label: Label) -> StoredDocument | None:
     """The proof that needs no call any more, if there is one."""
-    kept = store.find(label)
-    assert kept.is_complete is (best_proof(kept.documents) is not None)
-    return kept.documents[0] if kept.is_complete else None
+    answer = store.find(label)
+    assert answer.is_complete is (best_proof(answer.documents) is not None)
+    return answer.documents[0] if answer.is_complete else None
 
 
 @pytest.fixture
@@ -388,12 +388,17 @@ def note(store: DocumentStore) -> Path:
     ("content", "suffix"), [(PDF, ".pdf"), (PNG, ".png"), (JPEG, ".jpg"), (TIFF, ".tif")]
 )
 def test_a_document_is_kept_as_it_came(content: bytes, suffix: str, store: DocumentStore) -> None:
-    kept = stored(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE))
+    document = stored(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE))
     digest = hashlib.sha256(content).hexdigest()
     name = f"CLM-2024-001_7_XY123456789FR_{digest[:16]}{suffix}"
-    assert kept.path == str(store.folder / "chronopost" / digest[:2] / digest[2:4] / name)
-    assert Path(kept.path).read_bytes() == content
-    assert (kept.sha256, kept.size, kept.delivery, kept.source) == (digest, len(content), DELIVERY, SOURCE)
+    assert document.path == str(store.folder / "chronopost" / digest[:2] / digest[2:4] / name)
+    assert Path(document.path).read_bytes() == content
+    assert (document.sha256, document.size, document.delivery, document.source) == (
+        digest,
+        len(content),
+        DELIVERY,
+        SOURCE,
+    )
 
 
 def test_what_is_no_document_is_kept_apart(store: DocumentStore) -> None:
@@ -434,15 +439,15 @@ def test_names_are_secured_with_those_of_new_folders(
 ) -> None:
     synced: list[Path] = []
     monkeypatch.setattr(store_module, "sync_folder", synced.append)
-    kept = stored(store, LABEL, PROOF)
+    document = stored(store, LABEL, PROOF)
     assert synced == []
-    store.secure([kept])
-    leaf = Path(kept.path).parent
+    store.secure([document])
+    leaf = Path(document.path).parent
     above = [leaf.parent, leaf.parent.parent, store.folder, tmp_path / "data", tmp_path]
     assert synced[0] == leaf
     assert sorted(synced[1:], reverse=True) == above
     synced.clear()
-    store.secure([kept, stored(store, OTHER, PROOF)])
+    store.secure([document, stored(store, OTHER, PROOF)])
     assert synced == [leaf]
 
 
@@ -500,13 +505,13 @@ def test_a_document_is_found_again_with_its_facts(
     delivery: Delivery, store: DocumentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a look at the names in a folder, and where it was moved to."""
-    kept = stored(store, LABEL, Retrieved.single(PDF, delivery, SOURCE))
+    document = stored(store, LABEL, Retrieved.single(PDF, delivery, SOURCE))
     for name in ("listdir", "scandir"):
         monkeypatch.setattr(os, name, killed)
-    assert found_by(store, LABEL) == kept
+    assert found_by(store, LABEL) == document
     moved = DocumentStore(store.folder.rename(tmp_path / "moved"))
-    path = moved.folder / Path(kept.path).relative_to(store.folder)
-    assert found_by(moved, LABEL) == replace(kept, path=str(path))
+    path = moved.folder / Path(document.path).relative_to(store.folder)
+    assert found_by(moved, LABEL) == replace(document, path=str(path))
 
 
 @pytest.mark.parametrize(
@@ -537,22 +542,22 @@ def test_another_claim_or_number_finds_nothing(present: Label, other: Label, sto
     ],
 )
 def test_what_is_not_whole_is_not_found(left: bytes | None, store: DocumentStore, *, is_note: bool) -> None:
-    kept = stored(store, LABEL, PROOF)
-    path = note(store) if is_note else Path(kept.path)
+    document = stored(store, LABEL, PROOF)
+    path = note(store) if is_note else Path(document.path)
     path.unlink()
     if left is not None:
         path.write_bytes(left)
     assert found_by(store, LABEL) is None
-    assert stored(store, LABEL, PROOF) == kept
-    assert found_by(store, LABEL) == kept
-    assert Path(kept.path).read_bytes() == PDF
+    assert stored(store, LABEL, PROOF) == document
+    assert found_by(store, LABEL) == document
+    assert Path(document.path).read_bytes() == PDF
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
 @pytest.mark.parametrize("is_note", [False, True])
 def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(store: DocumentStore, *, is_note: bool) -> None:
-    kept = stored(store, LABEL, PROOF)
-    path = note(store) if is_note else Path(kept.path)
+    document = stored(store, LABEL, PROOF)
+    path = note(store) if is_note else Path(document.path)
     path.unlink()
     os.mkfifo(path)
     assert store.find(LABEL).documents == ()
@@ -590,9 +595,9 @@ def test_a_document_is_on_disk_before_it_is_appraised(
         for got in (PROOF, Retrieved((HOLLOW_PAGE,), DELIVERY)):
             with pytest.raises(KeyboardInterrupt):
                 stored(store, LABEL, got)
-    kept = store.find(LABEL)
-    assert kept.is_complete
-    assert [(Path(one.path).read_bytes(), one.refused) for one in kept.documents] == [
+    answer = store.find(LABEL)
+    assert answer.is_complete
+    assert [(Path(one.path).read_bytes(), one.refused) for one in answer.documents] == [
         (PDF, None),
         (HOLLOW_PAGE.content, "it is blank"),
     ]
@@ -618,9 +623,9 @@ def test_a_piece_that_better_rules_accept_leaves_nothing_among_the_refused(
         patched.setattr(store_module, "appraise", lambda *_: Appraisal(Shown(), "it is blank"))
         refused = stored(store, LABEL, PROOF)
     assert files(store) == [Path(refused.path)]
-    kept = stored(store, LABEL, PROOF)
-    assert kept.refused is None
-    assert files(store) == [Path(kept.path)]
+    document = stored(store, LABEL, PROOF)
+    assert document.refused is None
+    assert files(store) == [Path(document.path)]
 
 
 # ---------------------------------------------------------------- a folder that takes nothing
@@ -637,13 +642,13 @@ def test_a_file_in_place_of_the_folder(use: str, store: DocumentStore) -> None:
 
 
 def test_a_disk_that_is_full_is_the_runs_fault(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = stored(store, OTHER, PROOF)
+    document = stored(store, OTHER, PROOF)
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", no_space)
-        for use in (store.make_sure, lambda: stored(store, LABEL, PROOF), lambda: store.secure([kept])):
+        for use in (store.make_sure, lambda: stored(store, LABEL, PROOF), lambda: store.secure([document])):
             with pytest.raises(RunError, match=r"Documents cannot be stored in .*: No space left on device"):
                 use()
-    assert files(store) == [Path(kept.path)]
+    assert files(store) == [Path(document.path)]
     assert found_by(store, LABEL) is None
     again = stored(store, LABEL, PROOF)  # once there is room again
     assert found_by(store, LABEL) == again
@@ -744,8 +749,8 @@ def test_a_record_is_kept_and_proves_nothing_alone(store: DocumentStore) -> None
     claim = Claim(id=7, reference="CLM-2024-001", carrier="laposte", number="XY123456789FR")
     delivery = replace(DELIVERY, place="LILLE", label="Votre colis est livré.")
     got = Retrieved((record_of(claim, delivery),), delivery)
-    kept = stored(store, LABEL, got)
-    assert json.loads(Path(kept.path).read_bytes()) == {
+    document = stored(store, LABEL, got)
+    assert json.loads(Path(document.path).read_bytes()) == {
         "carrier": "laposte",
         "delivered_at": "2026-02-05T09:30:00+00:00",
         "delivered_day": None,
@@ -755,15 +760,19 @@ def test_a_record_is_kept_and_proves_nothing_alone(store: DocumentStore) -> None
         "status": "Votre colis est livré.",
         "tracking_number": "XY123456789FR",
     }
-    assert (kept.kind, kept.media_type, kept.refused) == (EvidenceKind.RECORD, "application/json", None)
-    assert kept.shown == Shown(
+    assert (document.kind, document.media_type, document.refused) == (
+        EvidenceKind.RECORD,
+        "application/json",
+        None,
+    )
+    assert document.shown == Shown(
         is_readable=True,
         number=True,
         signatory="DUPONT é",
         delivered="2026-02-05T09:30:00+00:00",
         place="LILLE",
     )
-    assert best_proof([kept]) is None
+    assert best_proof([document]) is None
     found = store.find(LABEL)
-    assert found == Kept((kept,))
+    assert found == Kept((document,))
     assert found.documents[0].delivery.place == "LILLE"
