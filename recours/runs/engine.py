@@ -224,8 +224,10 @@ class Engine:
         try:
             return attempt(claim, leased.known, leased.reservation, answers, deps)
         except RunError as fault:
+            # Before the claim goes back, so that nobody leases it again; and before the stop, so that no fault that
+            # follows from it is reported instead.
+            self._fail(fault)
             self._stop.set()
-            self._fail(fault)  # before the claim goes back: nobody is to lease it again
             raise
         except Exception as error:
             log.exception(f"{claim.reference}: an internal error")
