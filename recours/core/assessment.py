@@ -110,9 +110,12 @@ def _is_revived(claim: Claim, now: datetime, policy: Policy) -> bool:
 
 
 def _corrected(claim: Claim) -> bool:
-    """Tell whether number, carrier or account differ from what the claim was last assessed on."""
+    """Tell whether number, carrier, account or client differ from what the claim was last assessed on."""
     assessed = claim.assessed
-    return assessed is not None and (assessed.number != claim.number or assessed.account != claim.account_key)
+    if assessed is None:
+        return False
+    before = assessed.number, assessed.account, assessed.client
+    return before != (claim.number, claim.account_key, claim.client_text)
 
 
 def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:

@@ -165,6 +165,9 @@ class Claim:
     # What the state was assessed on. None: never assessed.
     assessed: "Snapshot | None" = None
     unreadable: tuple[str, ...] = ()
+    # The service's values as its database writes them, to see later whether it has changed them.
+    texts: tuple[str | None, ...] = field(default=(), compare=False, repr=False)
+    version: int = field(default=0, compare=False, repr=False)  # how often our row of it was written
 
     @property
     def last_error(self) -> str:
@@ -182,6 +185,11 @@ class Claim:
         return self.is_pending or self.fetch_status == FetchStatus.FAILED
 
     @property
+    def client_text(self) -> str | None:
+        """Its client's id as a text."""
+        return None if self.client_id is None else str(self.client_id)
+
+    @property
     def account_key(self) -> str:
         """The key of the account that serves it; "": none, as its carrier is not supported."""
         return str(AccountKey(self.carrier, self.account)) if self.carrier else ""
@@ -194,7 +202,7 @@ class Claim:
     def is_edited(self) -> bool:
         """Tell whether the row is not what it was assessed on, or was never assessed."""
         return self.assessed != Snapshot(
-            self.fetch_status, self.number, self.account_key, self.retries_counted
+            self.fetch_status, self.number, self.account_key, self.retries_counted, self.client_text
         )
 
 
@@ -210,6 +218,7 @@ class Snapshot:
     number: str | None
     account: str | None
     retries_used: int
+    client: str | None = None  # the client's id, as a text
     # What the last attempt goes by. A changed one is no correction: the claim does not start over.
     deadline: date | None = field(default=None, compare=False)
     carrier_name: str = field(default="", compare=False)  # as the service wrote it

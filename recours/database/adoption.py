@@ -29,7 +29,7 @@ from recours.core.error_text import classify
 from recours.core.errors import ErrorKind
 from recours.core.policy import Adoption
 from recours.database.engine import Database
-from recours.database.lenient_reader import MOST_RETRIES
+from recours.database.claim_reader import MOST_RETRIES
 from recours.database.predicates import edited
 from recours.database.rows import (
     free,

@@ -1,39 +1,57 @@
 """The repository of claims: looked for, leased, recorded."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
-    Text,
-    and_,
+    Select,
+    Update,
     bindparam,
     case,
-    false,
     func,
     insert,
+    literal_column,
+    or_,
     select,
-    true,
-    type_coerce,
     update,
 )
 
 from recours.core.carrier import Catalog
 from recours.core.changes import ChangeKind, ClaimChange
-from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.claim import Claim, FetchStatus, Stage, State, urgency
 from recours.core.decision import Decision
-from recours.core.outcome import StoredDocument
 from recours.core.text import clean
+from recours.database.border import Border
 from recours.database.changes import note, note_assessed, note_put_aside
+from recours.database.claim_reader import delivery_columns, read_claim
+from recours.database.claim_rows import (
+    assessed_values,
+    claim_columns,
+    const,
+    error_values,
+    free,
+    insert_rows,
+    is_failed,
+    moments,
+    owed_text,
+    parameters,
+    reading_all,
+    state_values,
+    tell,
+    told_count,
+    told_values,
+    update_leased,
+    was_asked,
+    write_states,
+)
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_rows
-from recours.database.lenient_reader import Reader, delivery_columns, read_claim, read_claims
-from recours.database.predicates import at_stage, const, was_asked
 from recours.database.ready_claims import (
     has_many_lanes,
     head_of,
@@ -42,42 +60,46 @@ from recours.database.ready_claims import (
     ready_lanes,
     ready_lanes_by_scan,
 )
-from recours.database.rows import (
-    free,
-    free_at_moment,
-    is_failed,
-    leased_parameters,
-    locked_ids,
-    moments,
-    raw_columns,
-    readable_columns,
-    seen_values,
-    state_values,
-    told_columns,
-    unedited,
-    update_leased,
-)
-from recours.database.tables import attempts, claims
+from recours.database.tables import DONE, at_stage, attempts, claims
 from recours.runs.ports import SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
 from recours.runs.source import is_as_found
 
 _T = TypeVar("_T")
 _c = claims.c
 
-_RELEASED: dict[str, Any] = {"pod_lease_token": None, "pod_lease_until": None}
+_RELEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
 # Without the new row's id, which costs time and which nobody reads.
 _INSERT_ATTEMPT = insert(attempts).inline()
-_OF_CLAIMS = _c.id.in_(bindparam("of_claims", expanding=True))
+_OF_CLAIMS = _c.claim_id.in_(bindparam("of_claims", expanding=True))
 _RENEW = (
     update(claims)
-    .where(_OF_CLAIMS, _c.pod_lease_token == bindparam("held_by"))
-    .values(pod_lease_until=bindparam("until"))
-    .returning(_c.id)
+    .where(_OF_CLAIMS, _c.lease_token == bindparam("held_by"))
+    .values(lease_until=bindparam("until"))
+    .returning(_c.claim_id)
+)
+# It counts as an interruption until it is recorded or put back.
+_LEASE = (
+    update(claims)
+    .where(_OF_CLAIMS)
+    .values(
+        lease_token=bindparam("held_by"),
+        lease_until=bindparam("until", type_=_c.lease_until.type),
+        interruptions=_c.interruptions + 1,
+        version=_c.version + 1,
+    )
+)
+_ASSESS_AGAIN = update(claims).where(_OF_CLAIMS).values(to_assess=1, version=_c.version + 1)
+_LET_GO = (
+    update(claims)
+    .where(_c.claim_id == bindparam("of_claim"), _c.lease_token == bindparam("held_by"))
+    .values(lease_token=None, lease_until=None, to_assess=1, version=_c.version + 1)
 )
 
 _UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
-# Rows that others look at in the same instant are passed over, and looked for again so often.
-_MOST_ATTEMPTS = 5
+# Claims that were edited in the meantime are put aside, and others looked for so often.
+_MOST_LOOKS = 5
+# How long the service is waited for that has locked the row of a claim: what it could not be told, a later run tells it.
+_TELLING_WAIT_S = 2.0
 
 
 class _NotAllError(Exception):
@@ -90,51 +112,52 @@ class ClaimRepository:
 
     database: Database
     catalog: Catalog
-    columns: frozenset[str]  # those that `claims` has
     run_id: str
     worker: str
     redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
     language: str = "en"  # of pod_fetch_error
 
+    @property
+    def border(self) -> Border:
+        """The service's tables. Raises DatabaseError."""
+        return self.database.border
+
     # ---------------------------------------------------------------- looking
 
     def count(self) -> int:
         with self.database.read() as connection:
-            return int(connection.scalar(select(func.count()).select_from(claims)) or 0)
+            return int(connection.scalar(select(func.count()).select_from(self.border.claims)) or 0)
 
     def find(self, reference: str) -> Claim | None:
-        query = select(*raw_columns(self.columns)).where(_c.claim_reference == reference)
+        query = reading_all(self.border, self.border.text("claim_reference") == reference)
         with self.database.read() as connection:
             row = connection.execute(query).mappings().first()
         return read_claim(row, self.catalog, self.redact) if row else None
 
     def references_like(self, reference: str) -> list[str]:
-        begins = _c.claim_reference.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
+        known = self.border.text("claim_reference")
+        begins = known.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
+        query = select(known).select_from(self.border.claims).where(begins).limit(200)
         with self.database.read() as connection:
-            return [
-                str(found)
-                for found in connection.scalars(select(_c.claim_reference).where(begins).limit(200))
-            ]
+            return list(connection.scalars(query))
 
     def is_leased(self, claim: Claim, now: datetime) -> bool:
         """Tell whether a run holds the claim."""
-        if "pod_lease_until" not in self.columns:
-            return False
+        query = select(_c.claim_id).where(_c.claim_id == claim.id, ~free(now))
         with self.database.read() as connection:
-            return bool(connection.scalar(select(func.count()).where(_c.id == claim.id, ~free(now))))
+            return connection.execute(query).first() is not None
 
     def waiting(self) -> Waiting:
-        first = type_coerce(func.min(_c.pod_next_retry_at), Text).label("first")
         queries = [
-            select(func.count().label("n"), first).where(
-                at_stage(s), case((is_failed(), true()), else_=false())
+            select(func.count().label("count"), func.min(_c.next_at).label("first")).where(
+                at_stage(stage), is_failed()
             )
-            for s in (Stage.WAITING, Stage.SETTLED)
+            for stage in (Stage.WAITING, Stage.SETTLED)
         ]
         with self.database.read() as connection:
-            rows = [connection.execute(query).mappings().one() for query in queries]
-        firsts = [at for row in rows if (at := Reader(row).moment("first"))]
-        return Waiting(sum(row["n"] for row in rows), min(firsts, default=None))
+            rows = [connection.execute(query).one() for query in queries]
+        firsts = [row.first for row in rows if row.first]
+        return Waiting(sum(row.count for row in rows), min(firsts, default=None))
 
     def ready_by_carrier(
         self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
@@ -153,11 +176,10 @@ class ClaimRepository:
 
     def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
         """See `Claims`. One look into the index of ready claims."""
-        to_come = _c.pod_rank_is_deadline == 1, _c.pod_rank_at >= now
-        of_lane = at_stage(stage), _c.pod_carrier_key == carrier, free(now), unedited()
-        query = select(_c.pod_rank_at).where(*of_lane, *to_come).order_by(_c.pod_rank_at).limit(most)
+        to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
+        query = select(_c.rank_at).where(at_stage(stage), _c.lane == carrier, free(now), *to_come)
         with self.database.read() as connection:
-            return [at for at in connection.scalars(query) if at is not None]
+            return list(connection.scalars(query.order_by(_c.rank_at).limit(most)))
 
     def times_asked(self, claim: Claim) -> int:
         query = select(func.count()).where(
@@ -168,36 +190,21 @@ class ClaimRepository:
         with self.database.read() as connection:
             return int(connection.scalar(query) or 0)
 
-    def locked_ids(self, stage: Stage, carriers: Collection[str], now: datetime) -> set[Any]:
-        """The ids of ready claims of these carriers that another program holds now."""
-        if self.database.is_sqlite or not carriers:
-            return set()
-        of_lanes = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers))
-        ready = and_(*of_lanes, free(now), unedited())
-        with self.database.write() as connection:
-            return locked_ids(connection, ready, _c.pod_rank_at)
-
     def set_aside(self, stage: Stage) -> dict[str, int]:
         """How many claims that this stage's worker is for have a claim status that keeps them from being fetched.
 
-        By that status, looked for by its index, of the first SET_ASIDE_MOST rows.
+        By that status, of the first SET_ASIDE_MOST rows.
         """
-        if "status" not in self.columns:
-            return {}
-        shelved = (
-            select(_c.status, _c.pod_fetch_status)
-            .where(at_stage(Stage.SHELVED))
-            .order_by(_c.status)
-            .limit(SET_ASIDE_MOST)
-            .subquery()
-        )
-        failed = shelved.c.pod_fetch_status == const(FetchStatus.FAILED)
+        status = _c.seen_claim_status
+        shelved = select(status.label("status"), _c.seen_fetch_status).where(at_stage(Stage.SHELVED))
+        shelved_rows = shelved.limit(SET_ASIDE_MOST).subquery()
+        failed = shelved_rows.c.seen_fetch_status == const(FetchStatus.FAILED)
         mine = failed if stage is Stage.READY else ~failed
-        query = select(shelved.c.status, func.count()).where(mine).group_by(shelved.c.status)
+        query = select(shelved_rows.c.status, func.count()).where(mine).group_by(shelved_rows.c.status)
         counts: Counter[str] = Counter()
         with self.database.read() as connection:
-            for status, count in connection.execute(query):
-                counts[clean(str(status or ""), 30).strip().lower()] += count
+            for name, count in connection.execute(query):
+                counts[clean(name or "", 30).strip().lower()] += count
         return dict(counts)
 
     # ---------------------------------------------------------------- holding
@@ -215,51 +222,52 @@ class ClaimRepository:
         """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only."""
         if not carriers or most < 1:
             return []
-        taken: list[Claim] = []
-        is_sqlite = self.database.is_sqlite
-        urgent = leasable_ids(stage, is_sqlite=is_sqlite, unnumbered=unnumbered)
-        named = named_lanes(carriers, is_sqlite=is_sqlite)
-        for _ in range(_MOST_ATTEMPTS):
+        leased: list[Claim] = []
+        query = _urgent(self.border, stage, is_sqlite=self.database.is_sqlite, unnumbered=unnumbered)
+        named = named_lanes(carriers, is_sqlite=self.database.is_sqlite)
+        for _ in range(_MOST_LOOKS):
+            values = {"most": most - len(leased), **moments(now, lease.token), **named}
             with self.database.write() as connection:
-                parameters = {"most": most - len(taken), **moments(now, lease.token), **named}
-                ids = list(connection.scalars(urgent, parameters))
-                order = {claim_id: place for place, claim_id in enumerate(ids)}
-                found = self._lease_rows(connection, ids, lease, now) if ids else []
-                taken += sorted(found, key=lambda claim: order[claim.id])
-                if len(taken) == most or unnumbered or not self._any_left(connection, stage, carriers, now):
-                    break
-        return taken
+                rows = connection.execute(query, values).mappings().all()
+                edited = [row["claim_id"] for row in rows if row["is_edited"]]
+                unedited = [
+                    read_claim(row, self.catalog, self.redact) for row in rows if not row["is_edited"]
+                ]
+                if edited:
+                    connection.execute(_ASSESS_AGAIN, {"of_claims": edited})
+                self._hold(connection, unedited, lease)
+            leased += unedited
+            if not edited:
+                break
+        return sorted(leased, key=lambda claim: (*urgency(claim.state, now), str(claim.id)))
 
-    def _any_left(
-        self, connection: Connection, stage: Stage, carriers: Collection[str], now: datetime
-    ) -> bool:
-        """Tell whether others are looking at claims right now that they may not lease."""
-        if connection.dialect.name == "sqlite":
-            return False  # one at a time has the whole database
-        ready = at_stage(stage), _c.pod_carrier_key.in_(sorted(carriers)), free(now), unedited()
-        return connection.scalar(select(_c.id).where(*ready).limit(1)) is not None
+    def _hold(self, connection: Connection, found: Sequence[Claim], lease: Lease) -> None:
+        if found:
+            ids = [claim.id for claim in found]
+            connection.execute(_LEASE, {"of_claims": ids, "held_by": lease.token, "until": lease.until})
 
     def note_asked(self, found: Sequence[Claim], by: str, now: datetime) -> None:
         with self.database.write() as connection:
             note(connection, [(claim.id, ClaimChange(ChangeKind.ASKED)) for claim in found], by, now)
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
-        seen = seen_values(has_deadline="response_deadline" in self.columns)
-        row_of_it = select(*readable_columns(self.columns)).where(_c.id == claim.id, free(now))
+        this = self.border.key == claim.id
         with self.database.write() as connection:
-            row = connection.execute(row_of_it.with_for_update()).mappings().first()
+            # First, since nobody changes our row then until the transaction ends.
+            insert_rows(connection, [{"claim_id": claim.id, "stage": DONE}])
+            held = select(_c.claim_id).where(_c.claim_id == claim.id, free(now)).with_for_update()
+            if connection.execute(held).first() is None:
+                return None
+            row = connection.execute(reading_all(self.border, this)).mappings().first()
             before = read_claim(row, self.catalog, self.redact) if row else None
             if before is None or not is_as_found(before, claim):
+                connection.rollback()
                 return None
-            connection.execute(
-                update(claims).where(_c.id == claim.id).values(seen | state_values(claim, claim.state))
-            )
+            assessed = replace(before, state=claim.state)
+            write_states(connection, [(claim.id, assessed_values(before, claim.state, now))])
             note_assessed(connection, [(before, claim.state)], now)
-            return next(iter(self._lease_rows(connection, [claim.id], lease, now)), None)
-
-    def _lease_rows(self, connection: Connection, ids: list[Any], lease: Lease, now: datetime) -> list[Claim]:
-        values = {"of_claims": ids, "until": lease.until, **moments(now, lease.token)}
-        return read_claims(connection.execute(leasing(self.columns), values), self.catalog, self.redact)
+            self._hold(connection, [assessed], lease)
+            return assessed
 
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
         """Hold these claims longer; returns those that are still leased."""
@@ -271,31 +279,16 @@ class ClaimRepository:
         return [claim for claim in leased if claim.id in still_leased]
 
     def release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
-        """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseError, having tried the others too."""
-        faults: list[DatabaseError] = []
-        for some in self._together(leased):
-            if fault := self._release(some, lease):
-                faults.append(fault)
-                if not fault.was_answered:
-                    break
-                self.database.wait_less_after(fault)
-        if faults:
-            raise faults[0]
-
-    def _release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> DatabaseError | None:
-        try:
-            with self.database.write() as connection:
-                for claim, state in leased:
-                    self._let_go(connection, [(claim, state_values(claim, state))], lease)
-        except DatabaseError as fault:
-            return fault
-        return None
+        """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseError."""
+        with self.database.write() as connection:
+            for claim, state in leased:
+                self._let_go(connection, [(claim, state_values(claim, state))], lease)
 
     def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
         """Hand back a claim whose own status says that no POD is wanted any more. Raises DatabaseError."""
         state = replace(claim.state, stage=Stage.SHELVED)
         with self.database.write() as connection:
-            if self._let_go(connection, [(claim, state_values(claim, state))], lease):
+            if self._let_go(connection, [(claim, state_values(claim, state) | {"written_at": now})], lease):
                 note_put_aside(connection, [(claim, state)], now)
 
     # ---------------------------------------------------------------- recording
@@ -304,8 +297,8 @@ class ClaimRepository:
         """Record attempts and what they mean, in their order.
 
         False for a claim that is not as it was taken: of it the attempt alone is kept, and it is assessed again. Of what a
-        person attached to it nothing is kept: they are asked to try again.
-        Raises NotRecordedError: a row that another program holds is no reason to lose the answers about others.
+        person attached to it nothing is kept: they are asked to try again. Where the service has locked a claim, it is told
+        later. Raises NotRecordedError: one that cannot be written is no reason to lose the answers about others.
         """
         written: dict[Any, bool] = {}
         faults: list[DatabaseError] = []
@@ -317,7 +310,6 @@ class ClaimRepository:
                 faults.append(fault)
                 if not fault.was_answered:
                     break
-                self.database.wait_less_after(fault)
         if faults:
             raise NotRecordedError(faults[0], written) from faults[0]
         return list(written.values())
@@ -339,16 +331,40 @@ class ClaimRepository:
         except _NotAllError:
             for one in ended:
                 yield self._record_at_once([one], lease, now)
+        except DatabaseError as fault:
+            if self.database.is_sqlite or not fault.is_of_lock:
+                raise
+            yield self._record_at_once(ended, lease, now, is_owed=True)
 
     def _record_at_once(
-        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime
+        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool = False
     ) -> dict[Any, bool]:
-        """The same in one transaction, by the claims' ids. Raises _NotAllError if some of several claims are not as they were taken."""
+        """The same in one transaction, by the claims' ids; `is_owed`: the service is told by a later run.
+
+        Raises _NotAllError if some of several claims are not as they were taken.
+        """
+        told = {attempt.claim.id: self._told(attempt, decision, now) for attempt, decision in ended}
         states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
-        with self.database.write() as connection:
-            unchanged = self._let_go(connection, states, lease)
-            if not unchanged and ended[0][0].by:
-                return {attempt.claim.id: False for attempt, _ in ended}
+        if is_owed:
+            states = [
+                (
+                    claim,
+                    values | {"owed": owed_text(told[claim.id]), "owed_since": now}
+                    if told[claim.id]
+                    else values,
+                )
+                for claim, values in states
+            ]
+        with self.database.write(lock_wait_s=_TELLING_WAIT_S) as connection:
+            is_told = is_owed or self._tell(connection, told)
+            now_told = {} if is_owed else {claim_id for claim_id, values in told.items() if values}
+            unchanged = is_told and self._let_go(connection, states, lease, now_told)
+            if not unchanged:
+                if len(ended) > 1:
+                    raise _NotAllError
+                connection.execute(_LET_GO, {"of_claim": ended[0][0].claim.id, "held_by": lease.token})
+                if ended[0][0].by:
+                    return {ended[0][0].claim.id: False}
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events if unchanged else (), self.run_id, now)
             rows = [self._attempt_row(attempt, used=attempt.used and unchanged) for attempt, _ in ended]
@@ -363,49 +379,44 @@ class ClaimRepository:
         return {attempt.claim.id: unchanged for attempt, _ in ended}
 
     def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
-        values = state_values(attempt.claim, decision.state)
-        if (decision.uses_attempt and decision.tells_service) or attempt.document:
-            values |= self._told_to_the_service(decision, attempt.document, now)
-        return values
+        values = state_values(attempt.claim, decision.state) | {"written_at": now}
+        return values | error_values(decision) if _is_told(attempt, decision) else values
 
-    @staticmethod
-    def _let_go(connection: Connection, states: Sequence[tuple[Claim, dict[str, Any]]], lease: Lease) -> bool:
-        """Give claims that are leased these values, and hold them no more; edited meanwhile, only the latter: False.
+    def _told(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
+        """What the service is told, by the names of its columns; nothing of an attempt that changes nothing for it."""
+        if not _is_told(attempt, decision):
+            return told_count(attempt.claim, decision.state)
+        return told_values(attempt.claim, decision, attempt.document, self.language, now)
 
-        Raises _NotAllError if that holds for some of several.
+    def _tell(self, connection: Connection, told: Mapping[Any, dict[str, Any]]) -> bool:
+        """Tell the service; False if it has changed one of these claims, about which it is not told then."""
+        count = 0
+        news = {claim_id: values for claim_id, values in told.items() if values}
+        for names in dict.fromkeys(tuple(values) for values in news.values()):
+            rows = {claim_id: values for claim_id, values in news.items() if tuple(values) == names}
+            count += tell(connection, self.border, rows)
+        return count == len(news)
+
+    def _let_go(
+        self,
+        connection: Connection,
+        states: Sequence[tuple[Claim, dict[str, Any]]],
+        lease: Lease,
+        told: Collection[Any] = (),
+    ) -> bool:
+        """Give claims that are leased these values, and hold them no more; False if one is not leased, or was edited.
+
+        `told`: the ids of claims of which the service was told in this transaction, which is no edit.
         """
         changed = 0
-        for columns in dict.fromkeys(tuple(values) for _, values in states):
-            statement = update_leased((*columns, *_RELEASED), if_unedited=True)
-            rows = [
-                leased_parameters(claim, lease.token, values | _RELEASED)
-                for claim, values in states
-                if tuple(values) == columns
-            ]
+        groups: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]] = {}
+        for claim, values in states:
+            row = parameters(claim.id, values | _RELEASED) | {"held_by": lease.token}
+            groups.setdefault(((*values, *_RELEASED), claim.id in told), []).append(row)
+        for (columns, is_told), rows in groups.items():
+            statement = _letting_go(self.border, tuple(dict.fromkeys(columns)), is_told=is_told)
             changed += connection.execute(statement, rows).rowcount
-        if changed < len(states):
-            if len(states) > 1:
-                raise _NotAllError
-            statement = update_leased(tuple(_RELEASED), if_unedited=False)
-            connection.execute(statement, leased_parameters(states[0][0], lease.token, _RELEASED))
         return changed == len(states)
-
-    def _told_to_the_service(
-        self, decision: Decision, document: StoredDocument | None, now: datetime
-    ) -> dict[str, Any]:
-        values: dict[str, Any] = {
-            "pod_fetch_status": decision.fetch_status,
-            "pod_seen_status": decision.fetch_status,
-            **told_columns(decision, self.language),
-        }
-        if document is None:
-            return values
-        values |= {
-            "pod_url": document.path,
-            "pod_fetched_at": now.replace(microsecond=0),
-            "pod_delivery_person": document.delivery.signatory,
-        }
-        return values | {"updated_at": now.replace(microsecond=0)} if "updated_at" in self.columns else values
 
     def _attempt_row(self, attempt: Attempt, *, used: bool) -> dict[str, Any]:
         claim, failure, document = attempt.claim, attempt.failure, attempt.document
@@ -449,20 +460,27 @@ def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
     ]
 
 
-@cache
-def leasing(columns: frozenset[str]) -> Any:
-    """Hold claims, and return them as they were. It counts as an interruption until it is recorded or put back."""
-    before = [
-        (_c.pod_interruptions - 1).label(column.name) if column.name == "pod_interruptions" else column
-        for column in readable_columns(columns)
-    ]
-    return (
-        update(claims)
-        .where(_OF_CLAIMS, free_at_moment(), unedited())
-        .values(
-            pod_lease_token=bindparam("held_by"),
-            pod_lease_until=bindparam("until"),
-            pod_interruptions=func.coalesce(_c.pod_interruptions, 0) + 1,
-        )
-        .returning(*before)
+def _is_told(attempt: Attempt, decision: Decision) -> bool:
+    """Tell whether the service's row is to say what became of an attempt."""
+    return (decision.uses_attempt and decision.tells_service) or attempt.document is not None
+
+
+@lru_cache(maxsize=32)
+def _urgent(border: Border, stage: Stage, *, is_sqlite: bool, unnumbered: bool) -> Select[Any]:
+    """The most urgent ready claims, as `leasable_ids` finds them, with `is_edited`. Built once: it is run for every bundle."""
+    ids = leasable_ids(stage, is_sqlite=is_sqlite, unnumbered=unnumbered)
+    is_edited = case((or_(border.key.is_(None), border.is_edited), 1), else_=0).label("is_edited")
+    theirs = claims.outerjoin(border.claims, border.key == _c.claim_id)
+    return select(*claim_columns(border), is_edited).select_from(theirs).where(_c.claim_id.in_(ids))
+
+
+@lru_cache(maxsize=32)
+def _letting_go(border: Border, columns: tuple[str, ...], *, is_told: bool) -> Update:
+    """An update of the rows of leased claims that nobody has edited; see `ClaimRepository._let_go`."""
+    statement = update_leased(columns)
+    if is_told:
+        return statement.values(border.seen_now)
+    of_it = select(literal_column("1")).select_from(border.claims)
+    return statement.where(
+        of_it.where(border.key == _c.claim_id, ~border.is_edited).correlate(claims).exists()
     )

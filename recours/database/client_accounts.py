@@ -30,8 +30,7 @@ from recours.core.text import clean, is_text
 from recours.database.actions import note_action
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import insert_into
-from recours.database.lenient_reader import facts_in
-from recours.database.predicates import in_use
+from recours.database.claim_reader import facts_in
 from recours.database.tables import account_state, client_accounts
 from recours.database.tables import clients as service_clients
 
@@ -55,6 +54,11 @@ _OF_CREDENTIALS: dict[str, Any] = {
 _NO_SUCH_TABLE = "42P01"  # PostgreSQL's code for it
 _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)  # when a row was written whose time cannot be read
 _log = logging.getLogger("__main__")
+
+
+def in_use() -> ColumnElement[bool]:
+    """Accounts of clients that work is done with."""
+    return _a.removed_at.is_(None)
 
 
 class ClientAccounts:

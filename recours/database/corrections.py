@@ -11,7 +11,7 @@ from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, State
 from recours.database.changes import note, note_assessed
 from recours.database.claims import ClaimRepository
-from recours.database.lenient_reader import read_claim
+from recours.database.claim_reader import read_claim
 from recours.database.rows import free, readable_columns, seen_values, state_values
 from recours.database.tables import claims
 from recours.operations.correct import Correction

@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from recours.core.errors import RunError
+from recours.database.border import USUAL_NAMES, Border, TableNames
 from recours.database.schema.rights import NOT_ALLOWED, explain_refusal
 from recours.database.waits import USUAL, Waits
 
@@ -116,9 +117,16 @@ class Database:
         lock_wait_s: float = LOCK_WAIT_S,
         waits: Waits = USUAL,
         connections: int | None = None,
+        names: TableNames = USUAL_NAMES,
     ) -> None:
-        """Connect nowhere yet. `waits`: how long a server is waited for. `connections`: to it at once, at most; None: any number."""
+        """Connect nowhere yet.
+
+        `waits`: how long a server is waited for. `connections`: to it at once, at most; None: any number. `names`: what the
+        service calls its claims.
+        """
         self.url = url
+        self._names = names
+        self._border: Border | None = None
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.write_lock = threading.RLock()  # which thread of this process writes
         self._lock_wait_s = lock_wait_s
@@ -148,6 +156,18 @@ class Database:
                 "check that the file exists and that this user may read and write it."
             ) from error
 
+    @property
+    def border(self) -> Border:
+        """The service's tables, as they were when they were first needed. Raises DatabaseError."""
+        if self._border is None:
+            with self.read() as connection:
+                self._border = Border(connection, self._names)
+        return self._border
+
+    def look_again(self) -> None:
+        """Have the service's tables looked at again: they may have changed."""
+        self._border = None
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read with. Raises DatabaseError."""
@@ -156,9 +176,10 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+    def write(self, *, durable: bool = False, lock_wait_s: float | None = None) -> Iterator[Connection]:
         """A transaction to write in, committed at the end. Raises DatabaseError.
 
+        `lock_wait_s`: how long a statement waits for another program's lock on a server; None: LOCK_WAIT_S.
         `durable`: a power cut later does not undo it, nor what was committed before it. For what is spent outside
         right afterwards: a call, a mail.
         """
@@ -170,7 +191,7 @@ class Database:
             self._synced(connection, durable=durable),
             connection.begin(),
         ):
-            self._begin(connection, writing=True, durable=durable)
+            self._begin(connection, writing=True, durable=durable, lock_wait_s=lock_wait_s)
             yield connection
 
     @contextmanager
@@ -220,7 +241,14 @@ class Database:
         if fault.is_of_lock:
             self._lock_wait_s = min(self._lock_wait_s, _LOCK_WAIT_AFTERWARDS_S)
 
-    def _begin(self, connection: Connection, *, writing: bool, durable: bool = False) -> None:
+    def _begin(
+        self,
+        connection: Connection,
+        *,
+        writing: bool,
+        durable: bool = False,
+        lock_wait_s: float | None = None,
+    ) -> None:
         """Say what kind of transaction begins.
 
         Not on SQLAlchemy's event: an engine that has a listener looks for others at each step of each statement, which
@@ -237,17 +265,16 @@ class Database:
         # table for hours must not stop a run as long. All of it in one message, each being a way to the server and back.
         says = [
             "BEGIN ISOLATION LEVEL READ COMMITTED",
-            f"SET LOCAL lock_timeout = '{_ms(self._lock_wait_s)}'",
+            f"SET LOCAL lock_timeout = '{_ms(lock_wait_s or self._lock_wait_s)}'",
             f"SET LOCAL statement_timeout = '{_ms(_SOONER * self._patience.statement_s)}'",
+            # Texts of times depend on these, and a proxy shares sessions: naive values are UTC, and dates ISO.
+            "SET LOCAL TimeZone = 'UTC'",
+            "SET LOCAL DateStyle = 'ISO'",
         ]
-        if writing:  # naive values are UTC, also where the service's column has a time zone
-            says.append("SET LOCAL TimeZone = 'UTC'")
+        if writing:
             says.append(f"SET LOCAL idle_in_transaction_session_timeout = '{_ms(_IDLE_S)}'")
         if durable:
             says.append(_NOT_ASYNCHRONOUS)
-        style = driver.info.parameter_status("DateStyle") or "ISO"
-        if not style.startswith("ISO"):  # other forms of a date depend on who reads them, or have no reader
-            says.append("SET LOCAL DateStyle = 'ISO'")
         try:
             driver.execute("; ".join(says))
         except self.engine.dialect.loaded_dbapi.Error:

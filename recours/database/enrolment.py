@@ -35,7 +35,7 @@ from recours.database.adoption import read_adoption
 from recours.database.changes import note
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
-from recours.database.lenient_reader import Reader, read_claim
+from recours.database.claim_reader import Reader, read_claim
 from recours.database.predicates import at_stage, of_carriers
 from recours.database.rows import distinct_by_index, free, in_parts, is_failed, readable_columns, unedited
 from recours.database.tables import adoption, claims

@@ -48,7 +48,7 @@ from recours.core.sentences import carrier_message
 from recours.database.actions import note_action
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import OF_NO_CLAIM, add_events
-from recours.database.lenient_reader import read_claim
+from recours.database.claim_reader import read_claim
 from recours.database.predicates import const, in_use, is_over
 from recours.database.tables import (
     account_state,

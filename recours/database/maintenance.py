@@ -37,7 +37,7 @@ from recours.database.adoption import adopt_exhausted, exhausted
 from recours.database.changes import note_assessed, note_put_aside
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into
-from recours.database.lenient_reader import read_claims
+from recours.database.claim_reader import read_claims
 from recours.database.predicates import (
     at_stage,
     awaits_retry,

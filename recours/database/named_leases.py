@@ -1,13 +1,19 @@
 """Work that one process at a time does, whichever machine it runs on: leased by a name, until it is done or the lease ends."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete, or_
 
+from recours.core.pauses import FURTHEST_END
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
-from recours.database.predicates import is_over
 from recours.database.tables import leases
+
+
+def is_over(until: ColumnElement[Any], now: datetime) -> ColumnElement[bool]:
+    """A lease or a pause that is over; also one that a wrong clock set to last longer than any can."""
+    return or_(until <= now, until > now + FURTHEST_END)
 
 
 def lease_name(database: Database, name: str, holder: str, until: datetime, now: datetime) -> bool:

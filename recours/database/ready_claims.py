@@ -35,10 +35,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from recours.core.claim import LAST, Stage, Urgency
-from recours.database.lenient_reader import as_moment
-from recours.database.predicates import at_stage
-from recours.database.rows import free_at_moment, unedited
-from recours.database.tables import claims
+from recours.database.claim_reader import as_moment
+from recours.database.claim_rows import free_at_moment
+from recours.database.tables import at_stage, claims
 
 _c = claims.c
 
@@ -49,12 +48,8 @@ _MANY_LANES = 2000
 @cache
 def carrier_keys(stage: Stage) -> Select[Any]:
     """The different carrier keys at a stage: each is found from the one before by one look into the index."""
-    first = (
-        select(func.min(_c.pod_carrier_key).label("carrier_key")).where(at_stage(stage)).cte(recursive=True)
-    )
-    after = select(func.min(_c.pod_carrier_key)).where(
-        at_stage(stage), _c.pod_carrier_key > first.c.carrier_key
-    )
+    first = select(func.min(_c.lane).label("carrier_key")).where(at_stage(stage)).cte(recursive=True)
+    after = select(func.min(_c.lane)).where(at_stage(stage), _c.lane > first.c.carrier_key)
     found = first.union_all(select(after.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
     return select(found.c.carrier_key)
 
@@ -72,11 +67,11 @@ def leasable_ids(
     `locks`: the rows are locked, and those that others have locked are passed over.
     """
     most, lanes = bindparam("most", type_=Integer), lanes_of_parameter(is_sqlite=is_sqlite)
-    numbers = [func.trim(func.coalesce(_c.tracking_number, "")) == ""] if unnumbered else []
+    numbers = [func.trim(func.coalesce(_c.seen_number, "")) == ""] if unnumbered else []
 
     def first(lane: ColumnElement[Any], *where: ColumnElement[bool]) -> Select[Any]:
         to_lease = [*_to_lease(stage, lane), *numbers, *where]
-        return select(_c.id, _c.pod_rank_at).where(*to_lease).order_by(_c.pod_rank_at).limit(most)
+        return select(_c.claim_id, _c.rank_at).where(*to_lease).order_by(_c.rank_at).limit(most)
 
     if is_sqlite:
         parts = (
@@ -88,21 +83,21 @@ def leasable_ids(
         found = union_all(*parts).subquery()
     else:  # it takes longer to plan four parts than to read them
         c = (stretches := _stretches_of(lanes)).c
-        within = _c.pod_rank_is_deadline == c.is_deadline, _c.pod_rank_at.between(c.since, c.until)
+        within = _c.rank_is_deadline == c.is_deadline, _c.rank_at.between(c.since, c.until)
         firsts = of_each_lane(stretches, first(c.carrier_key, *within), is_sqlite=False, locks=locks)
         found = firsts.add_columns(c.tier).subquery()
-    return select(found.c.id).order_by(found.c.tier, found.c.pod_rank_at, found.c.id).limit(most)
+    return select(found.c.claim_id).order_by(found.c.tier, found.c.rank_at, found.c.claim_id).limit(most)
 
 
 def of_each_lane(lanes: CTE, first: Select[Any], *, is_sqlite: bool, locks: bool = False) -> Select[Any]:
     """The ids and ranks of the claims that a query finds in each of these lanes."""
     if is_sqlite:  # it has no LATERAL; and nobody else can write now, so that no row has to be locked
-        ids = first.with_only_columns(_c.id).correlate(lanes)
+        ids = first.with_only_columns(_c.claim_id).correlate(lanes)
         claim = claims.alias("claim")
-        return select(claim.c.id, claim.c.pod_rank_at).join_from(lanes, claim, claim.c.id.in_(ids))
+        return select(claim.c.claim_id, claim.c.rank_at).join_from(lanes, claim, claim.c.claim_id.in_(ids))
     first = first.with_for_update(skip_locked=True) if locks else first
     rows = first.correlate(lanes).lateral()
-    return select(rows.c.id, rows.c.pod_rank_at).select_from(lanes.join(rows, true()))
+    return select(rows.c.claim_id, rows.c.rank_at).select_from(lanes.join(rows, true()))
 
 
 @cache
@@ -123,10 +118,8 @@ def ready_lanes(stage: Stage, *, is_sqlite: bool, is_named: bool) -> Select[Any]
     nothing_to_come = and_(one.is_(None), other.is_(None))
     to_come = case((or_(one.is_(None), other < one), other), else_=one)
     past = [case((nothing_to_come, _first_rank(stage, heads, where))) for where in _stretches()[2:]]
-    some = select(_c.id).where(*_to_lease(stage, heads.c.carrier_key)).correlate(heads)
-    some = some.order_by(_c.pod_rank_is_deadline, _c.pod_rank_at).limit(
-        most
-    )  # else all of the table may be read
+    some = select(_c.claim_id).where(*_to_lease(stage, heads.c.carrier_key)).correlate(heads)
+    some = some.order_by(_c.rank_is_deadline, _c.rank_at).limit(most)  # else all of the table may be read
     count = select(func.count()).select_from(some.subquery()).scalar_subquery()
     urgent_lanes = select(heads.c.carrier_key).where(~nothing_to_come).limit(most).subquery()
     are_few = select(func.count()).select_from(urgent_lanes).scalar_subquery() < most
@@ -136,12 +129,12 @@ def ready_lanes(stage: Stage, *, is_sqlite: bool, is_named: bool) -> Select[Any]
 @cache
 def ready_lanes_by_scan(stage: Stage) -> Select[Any]:
     """The same of all lanes, by reading each ready claim: for thousands PostgreSQL needs half as long as for its looks."""
-    to_lease = at_stage(stage), free_at_moment(), unedited(), _c.pod_carrier_key.is_not(None)
-    one, other, *past = (func.min(case((and_(*where), _c.pod_rank_at))) for where in _stretches())
+    to_lease = at_stage(stage), free_at_moment(), _is_current(), _c.lane.is_not(None)
+    one, other, *past = (func.min(case((and_(*where), _c.rank_at))) for where in _stretches())
     to_come = func.least(one, other)
     ranks = _labelled(to_come, *(case((to_come.is_(None), first)) for first in past))
-    lanes = select(_c.pod_carrier_key, func.count(), *ranks)
-    return _in_order(lanes.where(*to_lease).group_by(_c.pod_carrier_key))
+    lanes = select(_c.lane, func.count(), *ranks)
+    return _in_order(lanes.where(*to_lease).group_by(_c.lane))
 
 
 def _labelled(*ranks: ColumnElement[Any]) -> list[ColumnElement[Any]]:
@@ -164,12 +157,17 @@ def has_many_lanes(connection: Connection, stage: Stage) -> bool:
 
 def _first_rank(stage: Stage, lanes: CTE, where: tuple[ColumnElement[bool], ...]) -> ScalarSelect[Any]:
     to_lease = _to_lease(stage, lanes.c.carrier_key)
-    return select(_c.pod_rank_at).where(*to_lease, *where).order_by(_c.pod_rank_at).limit(1).scalar_subquery()
+    return select(_c.rank_at).where(*to_lease, *where).order_by(_c.rank_at).limit(1).scalar_subquery()
 
 
 def _to_lease(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     """The claims of a lane that are ready and free."""
-    return [at_stage(stage), _c.pod_carrier_key == lane, free_at_moment(), unedited()]
+    return [at_stage(stage), _c.lane == lane, free_at_moment(), _is_current()]
+
+
+def _is_current() -> ColumnElement[bool]:
+    """Claims that need not be assessed again first, and of which the service was told all."""
+    return and_(_c.to_assess == 0, _c.owed_since.is_(None))
 
 
 # Of each of the stretches below, the tier in `urgency`.
@@ -178,15 +176,15 @@ _TIERS = (0, 0, 1, LAST)
 
 def _stretches() -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
     """The stretches of a lane's index that are in the order of urgency: without a real deadline and with one."""
-    now = bindparam("now", type_=_c.pod_rank_at.type)
-    to_come, past = _c.pod_rank_at >= now, _c.pod_rank_at < now
-    without, real = _c.pod_rank_is_deadline == 0, _c.pod_rank_is_deadline == 1
+    now = bindparam("now", type_=_c.rank_at.type)
+    to_come, past = _c.rank_at >= now, _c.rank_at < now
+    without, real = _c.rank_is_deadline == 0, _c.rank_is_deadline == 1
     return [(without, to_come), (real, to_come), (without, past), (real, past)]
 
 
 def _stretches_of(lanes: CTE) -> CTE:
     """The same on PostgreSQL as rows, for each of these lanes."""
-    time = _c.pod_rank_at.type
+    time = _c.rank_at.type
     now = bindparam("now", type_=time)
     just_before = now - literal_column("interval '1 microsecond'", Interval)
     first, last = (literal_column(f"timestamp '{end}'", time) for end in ("-infinity", "infinity"))
@@ -219,3 +217,10 @@ def lanes_of_parameter(*, is_sqlite: bool) -> CTE:
         each = func.json_each(bindparam("lanes", type_=Text)).table_valued("value")
         return select(each.c.value.label("carrier_key")).cte("lanes")
     return select(func.unnest(bindparam("lanes", type_=ARRAY(Text))).label("carrier_key")).cte("lanes")
+
+
+def of_carriers(keys: Collection[str]) -> ColumnElement[bool]:
+    """Claims that any account of these carriers serves ("": of no carrier that we know)."""
+    # Not a range of keys: what lies between two texts, a server's collation decides.
+    of_clients = (func.substr(_c.lane, 1, len(key) + 1) == f"{key}#" for key in sorted(keys) if key)
+    return or_(_c.lane.in_(sorted(keys)), *of_clients)

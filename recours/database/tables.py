@@ -1,9 +1,4 @@
-"""The tables, as far as this system reads and writes them.
-
-`claims` and `clients` belong to the service's own application: their values are read raw and parsed row by row,
-since one that cannot be read must not hide the others. The `recours_` tables and the `pod_` columns named in
-`OWN_CLAIM_COLUMNS` are recours's.
-"""
+"""The tables of recours, all named `recours_…`. What the service's own tables are called is `border`'s business."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +11,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
-    Date,
     DateTime,
     Dialect,
     Float,
@@ -27,16 +21,39 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    literal_column,
     text,
 )
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, UserDefinedType
+
+from recours.core.claim import Stage
 
 metadata = MetaData()
 # Where Alembic keeps what was done to the schema.
 VERSION_TABLE = "recours_schema_version"
 
-# Keys: those that the service gives may be 64 bits wide. SQLite's INTEGER is; its BIGINT would not be the row's number.
+# Numbers that recours gives. SQLite's INTEGER is 64 bits wide; its BIGINT would not be the row's number.
 KEY = BigInteger().with_variant(Integer, "sqlite")
+
+
+class ServiceKey(UserDefinedType[Any]):
+    """A key of the service's, as its driver reads and writes it: a number, a UUID, a text.
+
+    A table is made with the type that the service's own column has: see `Border.own_types`.
+    """
+
+    cache_ok = True
+
+    def __init__(self, placeholder: str) -> None:
+        """`placeholder`: what stands for the type in the SQL that makes a table."""
+        self.placeholder = placeholder
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.placeholder
+
+
+CLAIM_KEY, CLIENT_KEY = ServiceKey("CLAIM_KEY"), ServiceKey("CLIENT_KEY")
 
 
 class Utc(TypeDecorator[datetime]):
@@ -66,93 +83,113 @@ class Utc(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _partial_index(name: str, columns: list[Column[Any]], where: ColumnElement[bool]) -> None:
+def _partial_index(
+    name: str, columns: list[Column[Any]], where: ColumnElement[bool], *, unique: bool = False
+) -> None:
     """An index, on the table of these columns, of the rows of a condition alone."""
-    Index(name, *columns, postgresql_where=where, sqlite_where=where)
+    Index(name, *columns, unique=unique, postgresql_where=where, sqlite_where=where)
 
 
-# The columns of the service that a run cannot do without, and those that it can.
-NEEDED_CLAIM_COLUMNS = ("id", "claim_reference", "carrier", "tracking_number")
-OPTIONAL_CLAIM_COLUMNS = (
-    "client_id",
-    "status",
-    "response_deadline",
-    "created_at",
-    "updated_at",
-    "amount_requested",
-)
-
-# Those that only figures are made of.
-MONEY_COLUMNS = ("amount_requested", "currency")
-# By which people find a claim: of each kind, the first that the service's table has.
-ORDER_COLUMNS = ("order_number", "order_reference", "order_id")
-CUSTOMER_COLUMNS = ("customer_name", "recipient_name", "customer_email", "recipient_email")
-
+# What recours knows of a claim; of one that is not worked on and never was, there is no row.
+# The columns after `seen_` hold the service's values as its database writes them, when the claim was last assessed.
 claims = Table(
-    "claims",
+    "recours_claims",
     metadata,
-    Column("id", KEY, primary_key=True),
-    Column("claim_reference", Text),
-    Column("client_id", KEY),
-    Column("carrier", Text),
-    Column("tracking_number", Text),
-    Column("status", Text),
-    Column("response_deadline", Date),
-    Column("created_at", Utc),
-    Column("updated_at", Utc),
-    Column("amount_requested", Float),
-    # the service's POD columns, which old databases do not have
-    Column("pod_fetch_status", Text),
-    Column("pod_url", Text),
-    Column("pod_fetched_at", Utc),
-    Column("pod_fetch_error", Text),
-    Column("pod_delivery_person", Text),
-    Column("pod_signature_url", Text),
-    # the guide's
-    Column("pod_retry_count", Integer, server_default=text("0")),
-    Column("pod_last_retry_at", Utc),
-    # recours's
-    Column("pod_stage", Text),
-    Column("pod_carrier_key", Text),
-    Column("pod_next_retry_at", Utc),
-    Column("pod_failed_at", Utc),
-    Column("pod_error_kind", Text),
-    Column("pod_known_delivery", Text),
-    Column("pod_rank_at", Utc),
-    Column("pod_rank_is_deadline", Integer),
-    Column("pod_interruptions", Integer),
-    Column("pod_lease_token", Text),
-    Column("pod_lease_until", Utc),
-    Column("pod_seen_status", Text),
-    Column("pod_seen_number", Text),
-    Column("pod_seen_carrier", Text),
-    Column("pod_seen_count", Integer),
-    Column("pod_seen_deadline", Date),
-    Column("pod_since", Utc),
-    Column("pod_expire_from", Utc),
-    Column("pod_expired_at", Utc),
-    Column("pod_error_key", Text),  # which sentence pod_fetch_error is, in whatever language
-    Column("pod_error_words", Text),  # the carrier's own words in it
-    Column("pod_last_attempt_at", Utc),
-    Column("pod_attempts", Integer),  # that were made, the first fetch among them
+    Column("claim_id", CLAIM_KEY, primary_key=True, autoincrement=False),
+    Column("stage", Text, nullable=False),  # one of core.claim.Stage, or of the two below
+    Column(
+        "to_assess", Integer, nullable=False, server_default=text("0")
+    ),  # 1: the next intake assesses it again
+    Column("written_at", Utc),  # when a run last assessed or recorded it; NULL: it was adopted in bulk
+    Column(
+        "lane", Text
+    ),  # the key of the account that serves it, see core.accounts; "": no carrier that is known
     # Which account worked, and is asked from now on: 0 is the house's; NULL: the client's, else the house's.
-    # pod_carrier_key is the key of the account that serves the claim today, see recours.core.accounts.
-    Column("pod_account_id", KEY),
+    Column("account_id", KEY),
+    Column("next_at", Utc),
+    Column("rank_at", Utc),
+    Column("rank_is_deadline", Integer, nullable=False, server_default=text("0")),
+    Column("retries_used", Integer, nullable=False, server_default=text("0")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),  # the first fetch among them
+    Column("last_retry_at", Utc),
+    Column("failed_at", Utc),
+    Column("since", Utc),
+    Column("expire_from", Utc),
+    Column("expired_at", Utc),
+    Column("last_attempt_at", Utc),
+    Column("interruptions", Integer, nullable=False, server_default=text("0")),
+    Column("kind", Text),
+    Column("error_key", Text),  # which sentence pod_fetch_error is, in whatever language
+    Column("error_words", Text),  # the carrier's own words in it
+    Column("known_delivery", Text),
+    Column("lease_token", Text),
+    Column("lease_until", Utc),
+    Column(
+        "version", Integer, nullable=False, server_default=text("0")
+    ),  # counts writes: an intake undoes none
+    Column("seen_fetch_status", Text),
+    Column("seen_number", Text),
+    Column("seen_carrier", Text),
+    Column("seen_count", Text),
+    Column("seen_client", Text),
+    Column("seen_reference", Text),
+    Column("seen_claim_status", Text),
+    Column("seen_deadline", Text),
+    Column(
+        "owed", Text
+    ),  # JSON: what the service is still to be told, by the names of its columns; NULL: nothing
+    Column("owed_since", Utc),
 )
+# Beside the stages of the rules: nobody's any more; never enrolled.
+DONE, NOT_ENROLLED = "done", "not_enrolled"
+# Claims that runs look at each time, however many others there are.
+OPEN_STAGES = (Stage.UNNUMBERED, Stage.NEW, Stage.WAITING, Stage.READY, Stage.SETTLED)
 
-SERVICE_POD_COLUMNS = (
-    "pod_fetch_status",
-    "pod_url",
-    "pod_fetched_at",
-    "pod_fetch_error",
-    "pod_delivery_person",
-    "pod_signature_url",
+_c = claims.c
+
+
+def at_stage(*stages: str) -> ColumnElement[bool]:
+    """Claims at one of these stages; written into the SQL, as a partial index answers the very same words only."""
+    names = [literal_column(f"'{stage}'", Text) for stage in stages]
+    return _c.stage == names[0] if len(names) == 1 else _c.stage.in_(names)
+
+
+for _stage in (Stage.READY, Stage.NEW):
+    _partial_index(
+        f"ix_recours_claims_{_stage}", [_c.lane, _c.rank_is_deadline, _c.rank_at], at_stage(_stage)
+    )
+for _stage in (Stage.WAITING, Stage.SETTLED):
+    _partial_index(f"ix_recours_claims_{_stage}", [_c.next_at], at_stage(_stage))
+_partial_index("ix_recours_claims_open", [_c.claim_id], at_stage(*OPEN_STAGES))
+_partial_index("ix_recours_claims_given_up", [_c.retries_used], at_stage(Stage.GIVEN_UP))
+_partial_index("ix_recours_claims_to_assess", [_c.claim_id], _c.to_assess == literal_column("1"))
+_partial_index("ix_recours_claims_owed", [_c.claim_id], _c.owed_since.is_not(None))
+_partial_index(
+    "ix_recours_claims_expiring",
+    [_c.expire_from],
+    and_(at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")),
 )
-GUIDE_COLUMNS = ("pod_retry_count", "pod_last_retry_at")
-OWN_CLAIM_COLUMNS = tuple(
-    column.name
-    for column in claims.columns
-    if column.name.startswith("pod_") and column.name not in (*SERVICE_POD_COLUMNS, *GUIDE_COLUMNS)
+_partial_index("ix_recours_claims_not_enrolled", [_c.since], at_stage(NOT_ENROLLED))
+Index("ix_recours_claims_stage", _c.stage, _c.claim_id)
+Index("ix_recours_claims_written", _c.stage, _c.written_at)
+Index("ix_recours_claims_lane", _c.lane, _c.stage, _c.failed_at)
+
+# How far the service's claims have been taken in. One row, whose id is 1.
+intake = Table(
+    "recours_intake",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("adopted_at", Utc, nullable=False),  # when recours first worked on this database
+    Column("highest_claim_id", CLAIM_KEY),  # then; NULL: there was no claim, or its keys are no numbers
+    Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
+    Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
+    Column("columns_added", JSON, nullable=False),  # the columns of the service's table that recours added
+    Column("mark", CLAIM_KEY),  # the highest key that was taken in
+    Column("swept_to", CLAIM_KEY),  # where the sweep goes on; NULL: from the beginning
+    Column("swept_at", Utc),  # when the sweep last came to the end; NULL: never, the claims are being adopted
+    Column(
+        "repaired", Integer, nullable=False, server_default=text("0")
+    ),  # rows that only the sweep found to differ
 )
 
 runs = Table(
@@ -174,7 +211,7 @@ attempts = Table(
     "recours_attempts",
     metadata,
     Column("id", KEY, primary_key=True),
-    Column("claim_id", KEY, nullable=False),
+    Column("claim_id", CLAIM_KEY, nullable=False),
     Column("run_id", String(32), nullable=False),
     Column("worker", Text, nullable=False),
     Column("carrier", Text, nullable=False),
@@ -209,7 +246,7 @@ evidence = Table(
     "recours_evidence",
     metadata,
     Column("id", KEY, primary_key=True),
-    Column("claim_id", KEY, nullable=False),
+    Column("claim_id", CLAIM_KEY, nullable=False),
     Column("carrier", Text, nullable=False),
     Column("tracking_number", Text, nullable=False),
     Column("kind", Text, nullable=False),  # see recours.core.appraisal.EvidenceKind
@@ -257,7 +294,7 @@ client_accounts = Table(
     "recours_client_accounts",
     metadata,
     Column("id", KEY, primary_key=True),
-    Column("client_id", KEY, nullable=False),
+    Column("client_id", CLIENT_KEY, nullable=False),
     Column("carrier", String(40), nullable=False),
     Column("credentials", Text),  # sealed, see recours.sealing; NULL: removed
     Column(
@@ -283,7 +320,7 @@ account_state = Table(
     Column("refused_until", Utc),
     Column("refusal", Text),
     Column("refusal_kind", Text),  # auth_failed or account_denied
-    Column("refused_claim", KEY),  # whose call was refused; NULL: the sample number's
+    Column("refused_claim", CLAIM_KEY),  # whose call was refused; NULL: the sample number's
     Column("credentials_salt", String(32)),
     Column("credentials_print", String(64)),
     Column("stopped_at", Utc),  # a client's account, by a person, until they take it up again
@@ -295,23 +332,12 @@ account_state = Table(
     Column("documents_refusal", Text),
 )
 
-# When this database was adopted, and what the service could say then. One row, whose id is 1.
-adoption = Table(
-    "recours_adoption",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("adopted_at", Utc, nullable=False),
-    Column("highest_claim_id", KEY),  # NULL: there was no claim
-    Column("status_column_added", Boolean, nullable=False),  # pod_fetch_status was added by recours
-    Column("decided", Boolean, nullable=False),  # whether older claims were enrolled or left out by a person
-)
-
 # What happened to claims beside their attempts: see `recours.core.changes`.
 changes = Table(
     "recours_changes",
     metadata,
     Column("id", KEY, primary_key=True),
-    Column("claim_id", KEY, nullable=False),
+    Column("claim_id", CLAIM_KEY, nullable=False),
     Column("at", Utc, nullable=False),  # when recours did it, or saw it
     Column("what", Text, nullable=False),
     Column("by", Text, nullable=False),  # a person's name, or "service"
@@ -362,7 +388,7 @@ events = Table(
     Column("id", KEY, primary_key=True),
     Column("event", Text, nullable=False),
     Column("audience", Text, nullable=False),
-    Column("claim_id", KEY, nullable=False),  # 0: of no claim
+    Column("claim_id", CLAIM_KEY),  # NULL: of no claim
     Column("carrier", Text, nullable=False),
     Column(
         "tracking_number", Text, nullable=False
@@ -373,6 +399,12 @@ events = Table(
     Column("told", Text),  # NULL: not yet; `mail`, or why not
     UniqueConstraint("claim_id", "event", "carrier", "tracking_number", name="uq_recours_events"),
 )
+_partial_index(
+    "uq_recours_events_of_no_claim",
+    [events.c.event, events.c.carrier, events.c.tracking_number],
+    events.c.claim_id.is_(None),
+    unique=True,
+)
 _partial_index("ix_recours_events_untold", [events.c.audience, events.c.claim_id], events.c.told.is_(None))
 
 mails = Table(
@@ -381,7 +413,7 @@ mails = Table(
     Column("id", KEY, primary_key=True),
     Column("message_id", String(120), nullable=False, unique=True),
     Column("kind", Text, nullable=False),
-    Column("client_id", KEY),  # NULL: to the operator
+    Column("client_id", CLIENT_KEY),  # NULL: to the operator
     Column("recipient", Text, nullable=False),
     Column("language", String(8), nullable=False),
     Column("subject", Text, nullable=False),
@@ -437,82 +469,3 @@ erasures = Table(
     Column("manifest_id", KEY),  # that says so; NULL: the next one will
     Index("ix_recours_erasures_manifest", "manifest_id", "id"),
 )
-
-# The service's own, as far as mails need them.
-clients = Table(
-    "clients",
-    metadata,
-    Column("id", KEY, primary_key=True),
-    Column("email", Text),
-    Column("full_name", Text),
-    Column("company_name", Text),
-    Column("is_active", Text),  # read as it is: a boolean, a number or a word
-    Column("notification_preferences", Text),
-)
-notifications = Table(
-    "notifications",
-    metadata,
-    Column("id", KEY, primary_key=True),
-    Column("client_id", KEY),
-    Column("notification_type", Text),
-    Column("subject", Text),
-    Column("sent_to", Text),
-    Column("sent_at", Utc),
-    Column("status", Text),
-    Column("error_message", Text),
-    Column("related_claim_id", KEY),
-)
-system_settings = Table(
-    "system_settings", metadata, Column("key", Text, primary_key=True), Column("value", Text)
-)
-
-# How `recours init-db` makes those of the service that are missing.
-_SERVICE_TABLES = {
-    "clients": """CREATE TABLE IF NOT EXISTS clients (
-        id {id},
-        email TEXT UNIQUE NOT NULL,
-        full_name TEXT,
-        company_name TEXT,
-        is_active BOOLEAN DEFAULT {true},
-        notification_preferences TEXT,
-        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
-    )""",
-    "claims": """CREATE TABLE IF NOT EXISTS claims (
-        id {id},
-        claim_reference TEXT UNIQUE NOT NULL,
-        client_id INTEGER REFERENCES clients (id),
-        order_id TEXT NOT NULL,
-        carrier TEXT NOT NULL,
-        dispute_type TEXT NOT NULL,
-        amount_requested REAL NOT NULL,
-        currency TEXT DEFAULT 'EUR',
-        status TEXT DEFAULT 'pending',
-        response_deadline DATE,
-        order_date DATE,
-        tracking_number TEXT,
-        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-        updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
-    )""",
-    "notifications": """CREATE TABLE IF NOT EXISTS notifications (
-        id {id},
-        client_id INTEGER REFERENCES clients (id),
-        notification_type TEXT NOT NULL,
-        subject TEXT,
-        sent_to TEXT,
-        sent_at TIMESTAMP,
-        status TEXT,
-        error_message TEXT,
-        related_claim_id INTEGER REFERENCES claims (id)
-    )""",
-    "system_settings": """CREATE TABLE IF NOT EXISTS system_settings (
-        key TEXT PRIMARY KEY,
-        value TEXT
-    )""",
-}
-
-
-def service_tables(dialect: str) -> dict[str, str]:
-    """The SQL that makes each table of the service, by its name."""
-    is_postgres = dialect == "postgresql"
-    number, true = ("SERIAL", "TRUE") if is_postgres else ("INTEGER", "1")
-    return {name: sql.format(id=f"{number} PRIMARY KEY", true=true) for name, sql in _SERVICE_TABLES.items()}

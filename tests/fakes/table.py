@@ -11,7 +11,7 @@ from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.errors import Actor
 from recours.core.mail import Event, EventName
 from recours.database.engine import Database
-from recours.database.lenient_reader import read_claims
+from recours.database.claim_reader import read_claims
 from recours.database.rows import readable_columns, seen_values, state_values
 from recours.database.tables import claims, events
 from recours.runs.ports import Lease

@@ -41,7 +41,7 @@ from sqlalchemy.exc import NoSuchTableError
 from recours.core.accounts import carrier_of
 from recours.core.claim import FetchStatus, Stage
 from recours.core.text import is_text
-from recours.database.lenient_reader import Reader
+from recours.database.claim_reader import Reader
 from recours.database.predicates import at_stage, const, is_ours, still_ours
 from recours.database.ready_claims import lanes_of_parameter, named_lanes
 from recours.database.rows import distinct_by_index

@@ -28,7 +28,7 @@ from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.lenient_reader import Reader, facts_in, read_claim
+from recours.database.claim_reader import Reader, facts_in, read_claim
 from recours.database.predicates import const
 from recours.database.reports import claim_search
 from recours.database.reports.claim_search import Search, first_of

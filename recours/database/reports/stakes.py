@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, litera
 
 from recours.core.text import clean
 from recours.database.engine import Database
-from recours.database.lenient_reader import Reader
+from recours.database.claim_reader import Reader
 from recours.database.reports.claim_search import parts_of_accounts
 from recours.database.tables import MONEY_COLUMNS, claims
 from recours.operations.records import COUNTED_UP_TO

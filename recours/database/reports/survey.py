@@ -24,7 +24,7 @@ from recours.core.claim import Claim, FetchStatus, Stage
 from recours.core.errors import REFUSED_KINDS
 from recours.core.mail import MailState
 from recours.database.engine import Database
-from recours.database.lenient_reader import read_claim, read_claims
+from recours.database.claim_reader import read_claim, read_claims
 from recours.database.predicates import (
     at_stage,
     awaits_retry,

@@ -7,19 +7,20 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Result
-
 from recours.core.accounts import AccountKey, carrier_of
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Snapshot, Stage, State, tidy_number
 from recours.core.errors import ErrorKind
 from recours.core.sentences import Said, said_in, stored
 from recours.core.text import clean
+from recours.database.border import SEEN
 
 MOST_RETRIES = 10_000
 # More is no amount in dispute: sums of it must stay finite, and readable.
 _MOST_MONEY = 1e9
 
+
+_TEXTS = {"client_id": "client_text"}  # a key is read as a text, too
 
 # A row by the names of its columns: a dict, or what SQLAlchemy gives.
 Row = Mapping[Any, Any]
@@ -49,16 +50,11 @@ class Reader:
         if value is None:
             return 0
         try:
-            number = int(value)
+            number = int(float(value))  # a database writes 3 as 3.0, if its column says so
         except (TypeError, ValueError, OverflowError):
             self.unreadable.append(column)
             return 0
         return min(max(number, 0), MOST_RETRIES)
-
-    def account(self, column: str) -> int | None:
-        """The number of an account; None: none, or one that cannot be read."""
-        value = self._row.get(column)
-        return value if isinstance(value, int) and value >= 0 else None
 
     def amount(self, column: str) -> float:
         """An amount of money; NULL, negative and unreadable are 0."""
@@ -125,34 +121,30 @@ def _parsed(value: Any) -> datetime | None:
         return None
 
 
-def read_claims(found: Result[Any], catalog: Catalog, redact: Callable[[str], str] = str) -> list[Claim]:
-    """All rows of a query of `claims`."""
-    names = tuple(found.keys())
-    # As dicts: a row of SQLAlchemy's is slow to be asked for a column by its name.
-    return [read_claim(dict(zip(names, row, strict=True)), catalog, redact) for row in found]
-
-
 def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -> Claim:
-    """A row of `claims` as the rules see it; `redact` takes secrets out of the error it holds. Never raises."""
+    """A row of `claim_rows.claim_columns` as the rules see it: the service's values as texts, ours in their types.
+
+    `redact` takes secrets out of the error that it holds. Never raises.
+    """
     read = Reader(row)
     error = read.text("pod_fetch_error")
     error = redact(error) if error else None
     carrier_name, number = read.text("carrier") or "", tidy_number(read.text("tracking_number"))
+    is_known = _is_of_it(row)
     # Whose account serves the claim: found anew if it was corrected.
-    seen = read.text("pod_seen_carrier"), tidy_number(read.text("pod_seen_number"))
-    key = _account_key(read) if seen == (carrier_name, number) else ""
-    client_id, state = row.get("client_id"), _read_state(read)
+    seen = (row["seen_carrier"] or "", tidy_number(row["seen_number"])) if is_known else None
+    key = _account_key(row["lane"]) if seen == (carrier_name, number) else ""
+    client_id, state = row["client_id"], _read_state(row) if is_known else State()
     carrier = catalog.resolve_again(carrier_of(key) or None, carrier_name, number, client_id)
     if state.account is not None and carrier_of(key) != carrier:
         state = replace(state, account=None)
-    assessed = key if state.rank_at else ""  # else it waits for being assessed
     return Claim(
         id=row["id"],
         reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
         client_id=client_id,
         carrier_name=clean(carrier_name, 60),
         carrier=carrier,
-        account=catalog.account_for(client_id, carrier, state.account, assessed),
+        account=catalog.account_for(client_id, carrier, state.account, key),
         number=number,
         fetch_status=read.text("pod_fetch_status"),
         claim_status=read.text("status"),
@@ -160,71 +152,78 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         created_at=read.moment("created_at"),
         updated_at=read.moment("updated_at"),
         error_text=error,
-        said=_read_said(read, error, catalog.name_of(carrier, clean(carrier_name, 60)), redact),
+        said=_read_said(row, error, catalog.name_of(carrier, clean(carrier_name, 60)), redact),
         amount=read.amount("amount_requested"),
         retries_counted=read.whole("pod_retry_count"),
         state=state,
-        assessed=_read_snapshot(read, catalog, client_id, state.account),
+        assessed=_read_snapshot(row, catalog, state.account) if is_known else None,
         unreadable=tuple(dict.fromkeys(read.unreadable)),
+        texts=tuple(row[_TEXTS.get(name, name)] for name in SEEN.values()),
+        version=row["version"] or 0,
     )
 
 
-def _account_key(read: Reader) -> str:
+def _is_of_it(row: Row) -> bool:
+    """Tell whether we have a row of this very claim: a database may give a deleted claim's key to another one."""
+    return row["claim_id"] is not None and row["seen_reference"] == row["claim_reference"]
+
+
+def _account_key(lane: str | None) -> str:
     """The key of the account that the claim was assessed for; of what is none, all that can be its carrier."""
-    text = read.text("pod_carrier_key") or ""
     try:
-        return str(AccountKey.parse(text))
+        return str(AccountKey.parse(lane or ""))
     except ValueError:
-        return carrier_of(text)
+        return carrier_of(lane or "")
 
 
-def _read_said(read: Reader, error: str | None, carrier: str, redact: Callable[[str], str]) -> Said | None:
-    key = read.text("pod_error_key")
+def _read_said(row: Row, error: str | None, carrier: str, redact: Callable[[str], str]) -> Said | None:
+    key, words = row["error_key"], row["error_words"]
     if error is None or key is None:
         return None
-    words = read.text("pod_error_words")
     return said_in(error, stored(key, carrier, redact(words) if words else None))
 
 
-def _read_state(read: Reader) -> State:
+def _read_state(row: Row) -> State:
     return State(
-        stage=_member(Stage, read.text("pod_stage")),
-        retries_used=read.whole("pod_retry_count"),
-        attempts=read.whole("pod_attempts"),
-        last_retry_at=read.moment("pod_last_retry_at"),
-        next_at=read.moment("pod_next_retry_at"),
-        failed_at=read.moment("pod_failed_at"),
-        kind=_member(ErrorKind, read.text("pod_error_kind")),
-        delivery=_read_delivery(read.text("pod_known_delivery")),
-        rank_at=read.moment("pod_rank_at"),
-        rank_is_deadline=read.whole("pod_rank_is_deadline") == 1,
-        interruptions=read.whole("pod_interruptions"),
-        since=read.moment("pod_since"),
-        expire_from=read.moment("pod_expire_from"),
-        expired_at=read.moment("pod_expired_at"),
-        last_attempt_at=read.moment("pod_last_attempt_at"),
-        account=read.account("pod_account_id"),
+        stage=_member(Stage, row["stage"]),
+        retries_used=row["retries_used"],
+        attempts=row["attempts"],
+        last_retry_at=row["last_retry_at"],
+        next_at=row["next_at"],
+        failed_at=row["failed_at"],
+        kind=_member(ErrorKind, row["kind"]),
+        delivery=_read_delivery(row["known_delivery"]),
+        rank_at=row["rank_at"],
+        rank_is_deadline=row["rank_is_deadline"] == 1,
+        interruptions=row["interruptions"],
+        since=row["since"],
+        expire_from=row["expire_from"],
+        expired_at=row["expired_at"],
+        last_attempt_at=row["last_attempt_at"],
+        account=row["account_id"],
     )
 
 
-def _read_snapshot(read: Reader, catalog: Catalog, client_id: Any, remembered: int | None) -> Snapshot | None:
-    status = read.text("pod_seen_status")
-    if status is None:
+def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapshot | None:
+    """What the claim was assessed on; None: it never was, since nobody had it worked on."""
+    if row["seen_fetch_status"] is None:
         return None
-    number, key = tidy_number(read.text("pod_seen_number")), read.text("pod_carrier_key")
+    read = Reader(row)
+    number, key = tidy_number(row["seen_number"]), row["lane"] or ""
     if (
-        key != "" and carrier_of(key or "") not in catalog.specs
-    ):  # it was lost: whose account would serve it today
-        carrier = catalog.resolve(read.text("pod_seen_carrier") or "", number, client_id)
-        account = catalog.account_for(client_id, carrier, remembered)
-        key = str(AccountKey(carrier, account)) if carrier else None
+        key and carrier_of(key) not in catalog.specs
+    ):  # a carrier that is gone: whose account would serve it today
+        carrier = catalog.resolve(row["seen_carrier"] or "", number, row["client_id"])
+        account = catalog.account_for(row["client_id"], carrier, remembered)
+        key = str(AccountKey(carrier, account)) if carrier else ""
     return Snapshot(
-        fetch_status=status,
+        fetch_status=row["seen_fetch_status"],
         number=number,
-        account=key or "",
-        retries_used=read.whole("pod_seen_count"),
-        deadline=read.day("pod_seen_deadline"),
-        carrier_name=clean(read.text("pod_seen_carrier") or "", 60),
+        account=key,
+        retries_used=read.whole("seen_count"),
+        client=row["seen_client"],
+        deadline=read.day("seen_deadline"),
+        carrier_name=clean(row["seen_carrier"] or "", 60),
     )
 
 
@@ -236,17 +235,12 @@ def _member(kind: Any, value: str | None) -> Any:
 
 
 def _read_delivery(text: str | None) -> Delivery | None:
-    """The inverse of `delivery_text`; what cannot be read is asked again."""
-    if text is None:
-        return None
-    try:
-        return Delivery.from_json(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
+    """The inverse of `delivery_text`."""
+    return None if text is None else Delivery.from_json(json.loads(text))
 
 
 def delivery_text(delivery: Delivery | None) -> str | None:
-    """What is known of a delivery, for the column `pod_known_delivery`."""
+    """What is known of a delivery."""
     return None if delivery is None else json.dumps(delivery.as_json())
 
 

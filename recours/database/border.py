@@ -1,0 +1,395 @@
+"""The service's own tables: the one module that knows how their columns are called and typed.
+
+Everything is read as the text that the database makes of it, whatever its type; only keys stay what they are. Nothing here
+knows stages, leases or a backoff.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    CHAR,
+    ColumnElement,
+    Connection,
+    Date,
+    DateTime,
+    Enum,
+    FromClause,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    inspect,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy import Column as SqlColumn
+from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.exc import NoSuchTableError
+
+from recours.database.tables import CLAIM_KEY, CLIENT_KEY, claims
+
+NEEDED = ("id", "claim_reference", "carrier", "tracking_number")
+OPTIONAL = ("client_id", "status", "response_deadline", "created_at", "updated_at", "amount_requested")
+# What a person sees beside these: of the last two kinds, the first that the table has.
+SHOWN = ("currency", "dispute_type")
+ORDER_COLUMNS = ("order_number", "order_reference", "order_id")
+CUSTOMER_COLUMNS = ("customer_name", "recipient_name", "customer_email", "recipient_email")
+# What recours tells the service, and the type of each where it has to be added.
+TOLD = {
+    "pod_fetch_status": "TEXT",
+    "pod_url": "TEXT",
+    "pod_fetched_at": "TIMESTAMP",
+    "pod_fetch_error": "TEXT",
+    "pod_delivery_person": "TEXT",
+    "pod_signature_url": "TEXT",
+    "pod_retry_count": "INTEGER DEFAULT 0",
+    "pod_last_retry_at": "TIMESTAMP",
+}
+# The columns of `recours_claims` that hold what a claim was assessed on, and the service's column of each.
+SEEN = {
+    "seen_fetch_status": "pod_fetch_status",
+    "seen_number": "tracking_number",
+    "seen_carrier": "carrier",
+    "seen_count": "pod_retry_count",
+    "seen_client": "client_id",
+    "seen_reference": "claim_reference",
+    "seen_claim_status": "status",
+    "seen_deadline": "response_deadline",
+}
+# A change of these does not make an answer of the carrier worthless.
+_OF_NO_ANSWER = ("seen_claim_status", "seen_deadline")
+_TEXTS = {"client_id": "client_text"}  # by what label a key is read as a text
+_WORDS = ("pending", "failed", "success")
+_WORKED_ON = ("pending", "fetching", "failed")
+INDEX = "ix_recours_pending"
+
+
+@dataclass(frozen=True)
+class TableNames:
+    """How a service calls its table of claims (`claims`, or `schema.claims`), and columns of it that have other names."""
+
+    claims: str = "claims"
+    columns: Mapping[str, str] = field(default_factory=dict)  # by the names that are used here
+
+    def __hash__(self) -> int:
+        return hash((self.claims, *sorted(self.columns.items())))
+
+
+USUAL_NAMES = TableNames()
+
+
+class Border:
+    """The service's tables in one database, as they were when they were looked at."""
+
+    def __init__(self, connection: Connection, names: TableNames = USUAL_NAMES) -> None:
+        """Look at them. A table that is not there has no columns."""
+        inspector = inspect(connection)
+        self.is_sqlite = connection.dialect.name == "sqlite"
+        self._preparer = connection.dialect.identifier_preparer
+        self._names = names.columns
+        schema, _, name = names.claims.rpartition(".")
+        self.claims, self._keys = _reflected(inspector, name, schema or None)
+        self.is_view = name in inspector.get_view_names(schema or None)
+        self.clients, _ = _reflected(inspector, "clients")
+        self.notifications, _ = _reflected(inspector, "notifications")
+        self.system_settings, _ = _reflected(inspector, "system_settings")
+        indexes = [] if self.is_view or not self.is_there else inspector.get_indexes(name, schema or None)
+        self.has_index = any(index["name"] == INDEX for index in indexes)
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether there is a table, or a view, of claims."""
+        return bool(self.claims.c)
+
+    def has(self, name: str) -> bool:
+        return self._names.get(name, name) in self.claims.c
+
+    def first_of(self, names: Iterable[str]) -> str | None:
+        """Which of these columns there is; of several, the one that is named first."""
+        return next((name for name in names if self.has(name)), None)
+
+    def column(self, name: str) -> SqlColumn[Any]:
+        """The service's column, in its own type."""
+        return self.claims.c[self._names.get(name, name)]
+
+    @cached_property
+    def key(self) -> SqlColumn[Any]:
+        return self.column("id")
+
+    @property
+    def key_is_number(self) -> bool:
+        """Tell whether a later claim has a higher key."""
+        return isinstance(self.key.type, Integer)
+
+    @cached_property
+    def own_types(self) -> dict[str, str]:
+        """The SQL of the types that our columns have which hold the service's keys, by their placeholders."""
+        client = self.column("client_id") if self.has("client_id") else self.clients.c.get("id")
+        keys = {CLAIM_KEY.placeholder: self.key if self.has("id") else None, CLIENT_KEY.placeholder: client}
+        return {placeholder: self._own_type(key) for placeholder, key in keys.items()}
+
+    def _own_type(self, key: Any) -> str:
+        """That of the service's column, without what belongs to that column alone."""
+        if key is None:
+            return "INTEGER" if self.is_sqlite else "BIGINT"
+        if isinstance(key.type, Enum) or type(key.type).__name__ in ("NullType", "DOMAIN"):
+            return "TEXT"
+        if isinstance(key.type, String) and not isinstance(key.type, CHAR):
+            return "TEXT"
+        return str(key.type.compile(self._preparer.dialect))
+
+    # ---------------------------------------------------------------- reading
+
+    def text(self, name: str) -> ColumnElement[str]:
+        """A column as the database writes it, whatever its type; NULL where there is no such column."""
+        return cast(self.column(name) if self.has(name) else null(), Text)
+
+    @cached_property
+    def columns(self) -> list[ColumnElement[Any]]:
+        """All that is read of a claim, by the names that are used here: its key and its client's as they are, the rest as texts."""
+        keys = [self.key.label("id")]
+        keys.append(
+            self.column("client_id").label("client_id")
+            if self.has("client_id")
+            else null().label("client_id")
+        )
+        names = [name for name in (*NEEDED, *OPTIONAL, *TOLD) if name not in ("id", "client_id")]
+        client_text = self.text("client_id").label("client_text")
+        return [*keys, client_text, *(self.text(name).label(name) for name in names)]
+
+    def joined(self) -> FromClause:
+        """Our rows, each with its claim."""
+        return claims.join(self.claims, self.key == claims.c.claim_id)
+
+    def not_joined(self) -> FromClause:
+        """The service's rows, each with ours if there is one."""
+        return self.claims.outerjoin(claims, self.key == claims.c.claim_id)
+
+    @cached_property
+    def is_edited(self) -> ColumnElement[bool]:
+        """Claims of which an answer of the carrier would be worth nothing: not what our row was assessed on.
+
+        As a CASE: PostgreSQL expects two columns to be equal in one row of two hundred.
+        """
+        names = [name for name in SEEN if name not in _OF_NO_ANSWER]
+        return case((self._differ(names), true()), else_=false())
+
+    @cached_property
+    def differs(self) -> ColumnElement[bool]:
+        """Claims that are to be assessed again: in any way not what our row was assessed on."""
+        return self._differ(SEEN)
+
+    def _differ(self, names: Iterable[str]) -> ColumnElement[bool]:
+        """Compared inside the database, text with text: no value makes a round trip."""
+        return or_(*(claims.c[name].is_distinct_from(self.text(SEEN[name])) for name in names))
+
+    def seen_in(self, row: Mapping[Any, Any]) -> dict[str, str | None]:
+        """What a row of `columns` holds, for the columns of ours that remember it."""
+        return {name: row[_TEXTS.get(column, column)] for name, column in SEEN.items()}
+
+    @cached_property
+    def seen_now(self) -> dict[str, ColumnElement[Any]]:
+        """What the service's columns that recours writes hold now, for an update of our row in the same transaction."""
+        return {name: self._now(name) for name in ("seen_fetch_status", "seen_count")}
+
+    def _now(self, name: str) -> ColumnElement[Any]:
+        from_claim = self.text(SEEN[name])
+        table = self.claims
+        return (
+            select(from_claim)
+            .select_from(table)
+            .where(self.key == claims.c.claim_id)
+            .correlate(claims)
+            .scalar_subquery()
+        )
+
+    @cached_property
+    def is_worked_on(self) -> ColumnElement[bool]:
+        """Claims whose status says that a worker is for them."""
+        return self.text("pod_fetch_status").in_([literal_column(f"'{word}'") for word in _WORKED_ON])
+
+    @cached_property
+    def is_pending(self) -> ColumnElement[bool]:
+        """Without a cast, so that the one optional index answers it."""
+        return self.column("pod_fetch_status") == literal_column("'pending'")
+
+    @cached_property
+    def is_not_enrolled(self) -> ColumnElement[bool]:
+        """Claims with a number of which nobody has said that they are worked on."""
+        status, number = self.text("pod_fetch_status"), self.text("tracking_number")
+        return and_(func.coalesce(status, "") == "", func.trim(number) != "")
+
+    # ---------------------------------------------------------------- writing
+
+    def update(self, names: Iterable[str], *, if_unedited: bool = True) -> Update:
+        """An update of these columns of one claim; those that the service does not have are left out.
+
+        `if_unedited`: only if the row is what ours was assessed on. Parameters: see `parameters`.
+        """
+        statement = update(self.claims).where(self.key == bindparam("of_claim", type_=self.key.type))
+        if if_unedited:
+            of_it = select(claims.c.claim_id).where(claims.c.claim_id == self.key, ~self.is_edited)
+            statement = statement.where(of_it.correlate(self.claims).exists())
+        return statement.values(
+            {
+                self.column(name): bindparam(f"to_{name}", type_=self.column(name).type)
+                for name in names
+                if self.has(name)
+            }
+        )
+
+    def tells(self, names: Iterable[str]) -> bool:
+        """Tell whether the service has any of these columns."""
+        return any(self.has(name) for name in names)
+
+    def parameters(self, claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values fitted to the service's types: a text that is shorter, a time with or without a zone, no NULL."""
+        fitted = {f"to_{name}": self._fit(name, value) for name, value in values.items() if self.has(name)}
+        return {"of_claim": claim_id, **fitted}
+
+    def _fit(self, name: str, value: Any) -> Any:
+        column = self.column(name)
+        kind = column.type
+        if value is None:
+            return "" if isinstance(kind, String) and not column.nullable else None
+        if isinstance(value, datetime):
+            if isinstance(kind, DateTime):
+                return value if kind.timezone else value.replace(tzinfo=None)
+            return value.date() if isinstance(kind, Date) else f"{value:%Y-%m-%d %H:%M:%S}"
+        if isinstance(kind, Enum) or not isinstance(kind, String):
+            return value
+        return str(value)[: kind.length]
+
+    # ---------------------------------------------------------------- what is there, and what is added
+
+    @property
+    def faults(self) -> list[str]:
+        """Why these claims cannot be worked on, as sentences; empty if they can."""
+        if not self.is_there:
+            return [f"there is no table '{self.claims.name}'"]
+        faults = [
+            f"'{self.claims.name}' has no column '{self._names.get(name, name)}'"
+            for name in NEEDED
+            if not self.has(name)
+        ]
+        if self.is_view and (missing := self.missing):
+            faults.append(
+                f"'{self.claims.name}' is a view, to which recours adds nothing, without {', '.join(missing)}"
+            )
+        if self.has("pod_fetch_status"):
+            kind = self.column("pod_fetch_status").type
+            words = [word for word in _WORDS if isinstance(kind, Enum) and word not in kind.enums]
+            faults += [f"pod_fetch_status has the type {kind.name}, which lacks '{word}'" for word in words]  # type: ignore[attr-defined]
+        return faults
+
+    @property
+    def missing(self) -> list[str]:
+        """The columns that are to be added, by the names that are used here."""
+        return [name for name in TOLD if not self.has(name)]
+
+    def additions(self) -> list[str]:
+        """The SQL that adds what is missing."""
+        return [
+            f"ALTER TABLE {self._table} ADD COLUMN {self._quoted(name)} {TOLD[name]}" for name in self.missing
+        ]
+
+    def removals(self, names: Iterable[str]) -> list[str]:
+        """The SQL that takes out columns which recours added."""
+        return [
+            f"ALTER TABLE {self._table} DROP COLUMN {self._quoted(name)}" for name in names if self.has(name)
+        ]
+
+    @property
+    def index(self) -> str | None:
+        """The SQL of the one optional index, by which runs find pending claims at once; None: there can be none."""
+        if self.is_view or not self.has("id"):
+            return None
+        create = "CREATE INDEX" if self.is_sqlite else "CREATE INDEX CONCURRENTLY"
+        where = f"{self._quoted('pod_fetch_status')} = 'pending'"
+        return f"{create} IF NOT EXISTS {INDEX} ON {self._table} ({self._quoted('id')}) WHERE {where}"
+
+    @property
+    def _table(self) -> str:
+        return self._preparer.format_table(self.claims)
+
+    def _quoted(self, name: str) -> str:
+        return self._preparer.quote(self._names.get(name, name))
+
+
+def _reflected(inspector: Inspector, name: str, schema: str | None = None) -> tuple[Table, list[str]]:
+    """A table as it is, and the columns of its primary key; without any columns if there is none."""
+    try:
+        columns = inspector.get_columns(name, schema)
+        keys = inspector.get_pk_constraint(name, schema)["constrained_columns"]
+    except NoSuchTableError:
+        return Table(name, MetaData(), schema=schema), []
+    described = (SqlColumn(column["name"], column["type"], nullable=column["nullable"]) for column in columns)
+    return Table(name, MetaData(), *described, schema=schema), keys
+
+
+# How `recours init-db` makes those of the service that are missing.
+_SERVICE_TABLES = {
+    "clients": """CREATE TABLE IF NOT EXISTS clients (
+        id {id},
+        email TEXT UNIQUE NOT NULL,
+        full_name TEXT,
+        company_name TEXT,
+        is_active BOOLEAN DEFAULT {true},
+        notification_preferences TEXT,
+        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
+    )""",
+    "claims": """CREATE TABLE IF NOT EXISTS claims (
+        id {id},
+        claim_reference TEXT UNIQUE NOT NULL,
+        client_id INTEGER REFERENCES clients (id),
+        order_id TEXT NOT NULL,
+        carrier TEXT NOT NULL,
+        dispute_type TEXT NOT NULL,
+        amount_requested REAL NOT NULL,
+        currency TEXT DEFAULT 'EUR',
+        status TEXT DEFAULT 'pending',
+        response_deadline DATE,
+        order_date DATE,
+        tracking_number TEXT,
+        created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+        updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP
+    )""",
+    "notifications": """CREATE TABLE IF NOT EXISTS notifications (
+        id {id},
+        client_id INTEGER REFERENCES clients (id),
+        notification_type TEXT NOT NULL,
+        subject TEXT,
+        sent_to TEXT,
+        sent_at TIMESTAMP,
+        status TEXT,
+        error_message TEXT,
+        related_claim_id INTEGER REFERENCES claims (id)
+    )""",
+    "system_settings": """CREATE TABLE IF NOT EXISTS system_settings (
+        key TEXT PRIMARY KEY,
+        value TEXT
+    )""",
+}
+
+
+def service_tables(dialect: str) -> dict[str, str]:
+    """The SQL that makes each table of the service, by its name."""
+    is_postgres = dialect == "postgresql"
+    number, true = ("SERIAL", "TRUE") if is_postgres else ("INTEGER", "1")
+    return {name: sql.format(id=f"{number} PRIMARY KEY", true=true) for name, sql in _SERVICE_TABLES.items()}

@@ -1,0 +1,294 @@
+"""Our rows of claims with the service's beside them: read as the rules see them, and written."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Result,
+    RowMapping,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.decision import Decision
+from recours.core.outcome import StoredDocument
+from recours.core.sentences import sentence
+from recours.database.border import SEEN, Border
+from recours.database.claim_reader import delivery_text, read_claim
+from recours.database.engine import Database
+from recours.database.event_outbox import insert_into
+from recours.database.tables import DONE, at_stage, attempts, claims
+from recours.runs.ports import LONGEST_LEASE
+
+_c = claims.c
+Redact = Callable[[str], str]
+
+
+# ---------------------------------------------------------------- reading
+
+
+@lru_cache(maxsize=8)
+def claim_columns(border: Border) -> list[ColumnElement[Any]]:
+    """All that a claim is read from: ours, and the service's by the names that are used here."""
+    return [*_c, *border.columns]
+
+
+def reading(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
+    """The claims of which we have a row, and that are still there."""
+    return select(*claim_columns(border)).select_from(border.joined()).where(*where)
+
+
+def reading_all(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
+    """All of the service's claims, those too of which we have no row."""
+    return select(*claim_columns(border)).select_from(border.not_joined()).where(*where)
+
+
+def read_claims(rows: Result[Any], catalog: Catalog, redact: Redact = str) -> list[Claim]:
+    """All rows of such a query."""
+    names = tuple(rows.keys())
+    # As dicts: a row of SQLAlchemy's is slow to be asked for a column by its name.
+    return [read_claim(dict(zip(names, row, strict=True)), catalog, redact) for row in rows]
+
+
+def in_parts(
+    database: Database, query: Select[Any], key: ColumnElement[Any], size: int
+) -> Iterator[Sequence[RowMapping]]:
+    """Rows in the order of their `id`, which is `key`, in parts: no transaction is open while somebody reads what was printed."""
+    part = further = query.order_by(key).limit(size)
+    while True:
+        with database.read() as connection:
+            rows = connection.execute(further).mappings().all()
+        yield rows
+        if len(rows) < size:
+            return
+        further = part.where(key > rows[-1]["id"])
+
+
+def unchanged(connection: Connection, read: Sequence[Claim]) -> list[Claim]:
+    """Those of these claims whose rows nobody has written since they were read; nobody does until the transaction ends."""
+    if connection.dialect.name == "sqlite" or not read:
+        return list(read)  # one at a time has the whole database
+    these = select(_c.claim_id, _c.version).where(_c.claim_id.in_([claim.id for claim in read]))
+    locked = these.order_by(_c.claim_id).with_for_update(skip_locked=True)
+    versions = {row.claim_id: row.version for row in connection.execute(locked)}
+    return [claim for claim in read if versions.get(claim.id) == claim.version]
+
+
+# ---------------------------------------------------------------- conditions
+
+
+def const(value: str) -> ColumnElement[Any]:
+    """A constant inside the SQL text."""
+    return literal_column(f"'{value}'", Text)
+
+
+def free(now: datetime) -> ColumnElement[bool]:
+    """Rows that no run has leased."""
+    return _free(now, now + LONGEST_LEASE)
+
+
+@cache
+def free_at_moment() -> ColumnElement[bool]:
+    """The same for a statement that is built once and executed with `moments`.
+
+    What the run `held_by` has leased itself is not free, even if the clock was set back so far that its leases look wrong.
+    """
+    time = _c.lease_until.type
+    is_others = _c.lease_token.is_distinct_from(bindparam("held_by", type_=Text))
+    return and_(is_others, _free(bindparam("now", type_=time), bindparam("longest_lease", type_=time)))
+
+
+def moments(now: datetime, token: str) -> dict[str, Any]:
+    """The parameters of `free_at_moment`."""
+    return {"now": now, "longest_lease": now + LONGEST_LEASE, "held_by": token}
+
+
+def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:
+    until = _c.lease_until
+    return or_(until.is_(None), until <= now, until > longest_lease)
+
+
+@cache
+def awaits_retry() -> ColumnElement[bool]:
+    """Claims that wait for a retry of the backoff, not for a last attempt before their deadline."""
+    return and_(at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at))
+
+
+def is_failed() -> ColumnElement[bool]:
+    """Claims that the retry scheduler is for, when they were last assessed."""
+    return _c.seen_fetch_status == const(FetchStatus.FAILED)
+
+
+def was_asked() -> ColumnElement[bool]:
+    """Attempts whose carrier was asked about the claim.
+
+    The call that several claims share is counted with one of them; the others have the HTTP status of its answer. One that
+    used no attempt, and has no call, was left alone since the carrier refused others.
+    """
+    return or_(attempts.c.calls > 0, and_(attempts.c.used, attempts.c.http_status.is_not(None)))
+
+
+# ---------------------------------------------------------------- writing
+
+
+def state_values(claim: Claim, state: State) -> dict[str, Any]:
+    """The columns of ours that hold a claim's state."""
+    return {
+        "stage": state.stage or DONE,
+        "lane": claim.key_with(state),
+        "account_id": state.account,
+        "retries_used": state.retries_used,
+        "attempts": state.attempts,
+        "last_retry_at": state.last_retry_at,
+        "next_at": state.next_at,
+        "failed_at": state.failed_at,
+        "kind": state.kind,
+        "known_delivery": delivery_text(state.delivery),
+        "rank_at": state.rank_at,
+        "rank_is_deadline": int(state.rank_is_deadline),
+        "interruptions": state.interruptions,
+        "since": state.since,
+        "expire_from": state.expire_from,
+        "expired_at": state.expired_at,
+        "last_attempt_at": state.last_attempt_at,
+    }
+
+
+def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
+    """The same of a claim that was assessed on what the service's row holds; what it is to be told of that is owed."""
+    owed = told_count(claim, state)
+    return {
+        **state_values(claim, state),
+        **dict(zip(SEEN, claim.texts, strict=True)),
+        "to_assess": 0,
+        "written_at": now,
+        "owed": owed_text(owed) if owed else None,
+        "owed_since": now if owed else None,
+    }
+
+
+def told_count(claim: Claim, state: State) -> dict[str, Any]:
+    """The guide's two columns, if the service's row is to say something else than it does."""
+    if state.retries_used == claim.retries_counted:
+        return {}
+    return {"pod_retry_count": state.retries_used, "pod_last_retry_at": state.last_retry_at}
+
+
+def owed_text(told: Mapping[str, Any]) -> str:
+    """What the service is to be told, as it is kept until then."""
+    return json.dumps(told, default=datetime.isoformat)
+
+
+def owed_in(text: str) -> dict[str, Any]:
+    """The inverse of `owed_text`."""
+    told: dict[str, Any] = json.loads(text)
+    times = {
+        name: datetime.fromisoformat(value) for name, value in told.items() if value and name.endswith("_at")
+    }
+    return told | times
+
+
+def error_values(decision: Decision) -> dict[str, Any]:
+    """What the sentence that the service is told is made of, for our row."""
+    said = decision.said
+    return {"error_key": said.key if said else None, "error_words": (said.words or None) if said else None}
+
+
+def told_values(
+    claim: Claim, decision: Decision, document: StoredDocument | None, language: str, now: datetime
+) -> dict[str, Any]:
+    """What the service is told of a decision, by the names of its columns."""
+    error = sentence(language, decision.said) if decision.said else decision.error
+    told = {
+        "pod_fetch_status": decision.fetch_status,
+        "pod_fetch_error": error,
+        **told_count(claim, decision.state),
+    }
+    if document is None:
+        return told
+    return told | {
+        "pod_url": document.path,
+        "pod_fetched_at": now.replace(microsecond=0),
+        "pod_delivery_person": document.delivery.signatory,
+    }
+
+
+def update_rows(columns: Iterable[str]) -> Update:
+    """An update of these columns of one claim's row of ours. Parameters: see `parameters`."""
+    values = {name: bindparam(f"to_{name}", type_=_c[name].type) for name in columns}
+    return (
+        update(claims)
+        .where(_c.claim_id == bindparam("of_claim"))
+        .values(values | {"version": _c.version + 1})
+    )
+
+
+def parameters(claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"of_claim": claim_id} | {f"to_{name}": value for name, value in values.items()}
+
+
+def write_states(connection: Connection, rows: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
+    """Write these columns of our rows, each by its claim's id; all of the same columns."""
+    if rows:
+        ordered = sorted(rows, key=lambda row: str(row[0]))  # in one order: runs cannot block each other
+        connection.execute(_update(tuple(ordered[0][1])), [parameters(*row) for row in ordered])
+
+
+@cache
+def _update(columns: tuple[str, ...]) -> Update:
+    """Built once: it is run for every answer."""
+    return update_rows(columns)
+
+
+@cache
+def update_leased(columns: tuple[str, ...]) -> Update:
+    """The same of a claim that the run `held_by` has leased."""
+    return update_rows(columns).where(_c.lease_token == bindparam("held_by"))
+
+
+def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows of ours, all of the same columns; a claim that has one keeps it."""
+    if rows:
+        ordered = sorted(rows, key=lambda row: str(row["claim_id"]))
+        connection.execute(insert_into(claims, connection.dialect.name).on_conflict_do_nothing(), ordered)
+
+
+# ---------------------------------------------------------------- telling the service
+
+
+def tell(connection: Connection, border: Border, told: Mapping[Any, Mapping[str, Any]]) -> int:
+    """Write what the service reads of claims, all of the same columns, by their ids; how many it has not changed since."""
+    names = tuple(next(iter(told.values())))
+    if not border.tells(names):
+        return len(told)
+    rows = [border.parameters(claim_id, values) for claim_id, values in told.items()]
+    if not (border.is_view and border.is_sqlite):
+        return connection.execute(_telling(border, names), rows).rowcount
+    # An INSTEAD OF trigger of SQLite's counts no rows; nobody else can write now.
+    same = (
+        select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(list(told)), ~border.is_edited)
+    )
+    unedited = set(connection.scalars(same))
+    if rows := [row for row in rows if row["of_claim"] in unedited]:
+        connection.execute(_telling(border, names), rows)
+    return len(unedited)
+
+
+@lru_cache(maxsize=64)
+def _telling(border: Border, names: tuple[str, ...]) -> Update:
+    """Built once: it is run for every answer."""
+    return border.update(names)
