@@ -23,13 +23,12 @@ from recours.cli.operations import (
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.home import CODE, is_checkout
-from recours.installation import pasteable
+from recours.installation import own_python, pasteable
 from recours.operations.schedule import (
     WORKERS,
     Checkout,
     ScheduleChange,
     ScheduledJob,
-    ScheduleError,
 )
 from recours.scheduling.crontab import Crontab
 from recours.scheduling.windows import TaskScheduler
@@ -45,8 +44,19 @@ _BY_HAND = {"dry_run": "--dry-run", "claims": "--claim"}
 
 
 def checkout() -> Checkout:
-    program = "" if is_checkout() else str(Path(sysconfig.get_path("scripts")) / "recours")
-    return Checkout(str(home()), str(Path.home()), os.path.realpath, program)
+    root = str(home())
+    if is_checkout():
+        own = CODE / own_python()
+        return Checkout(
+            root,
+            str(Path.home()),
+            os.path.realpath,
+            code="" if os.path.realpath(root) == str(CODE) else str(CODE),
+            python="" if own.exists() else sys.executable,
+        )
+    script = Path(sysconfig.get_path("scripts")) / ("recours.exe" if sys.platform == "win32" else "recours")
+    program = [str(script)] if script.exists() else [sys.executable, "-m", "recours"]
+    return Checkout(root, str(Path.home()), os.path.realpath, program=program)
 
 
 def this_system() -> System:
@@ -63,16 +73,11 @@ def _make_logs() -> None:
 
 
 def _task_scheduler() -> System:
-    if not is_checkout():
-        raise ScheduleError(
-            "On Windows, 'recours schedule' works in a checkout only. Create two tasks that run 'recours fetch' every 30 "
-            "minutes and 'recours retry' every hour, with the folder of 'recours init-db' to start in."
-        )
     found = shutil.which("python")
     # The Store's python.exe is a stand-in that only a logged-on user can start.
     usable = found is not None and "WindowsApps" not in found
-    own = str(CODE / ".venv" / "Scripts" / "python.exe")
-    return TaskScheduler(checkout(), "python" if usable else own)
+    own = checkout()
+    return TaskScheduler(own, own.python or ("python" if usable else str(CODE / own_python())))
 
 
 # ---------------------------------------------------------------- commands
@@ -128,15 +133,15 @@ def show(as_json: bool) -> None:
                 "system": system.name,
                 "workers": list(entry.workers),
                 "text": clean(entry.text, _LONGEST_LINE),
-                "problem": entry.problem or None,
+                "problem": entry.remark or None,
             }
             for entry in entries
         ]
         tell_json({"entries": rows, "missing": missing})
         return
     for entry in entries:
-        problem = f"  ({entry.problem})" if entry.problem else ""
-        click.echo(f"{system.name}: {clean(entry.text, _LONGEST_LINE)}{problem}")
+        remark = f"  ({entry.remark})" if entry.remark else ""
+        click.echo(f"{system.name}: {clean(entry.text, _LONGEST_LINE)}{remark}")
     for worker in missing:
         click.echo(pasteable(f"{system.title}: nothing starts {worker}. Run: recours schedule install"))
 

@@ -234,8 +234,10 @@ def _installed(worker: str, system: str, entries: Sequence[Entry], health: Healt
             return remark(name, elsewhere, "recours schedule install, if this machine is to start it")
         return fault(name, "nothing of this user starts it here", "recours schedule install")
     for entry in entries:
-        if entry.problem and entry.plain:
-            return fault(name, f"{system}: {entry.problem}", "recours schedule install")
+        if entry.problem:
+            by_hand = "correct that line by hand, since it does other things too"
+            remedy = "recours schedule install" if entry.plain else by_hand
+            return fault(name, f"{system}: {entry.problem}", remedy)
     if len(entries) > 1:
         several = f"{len(entries)} entries start it ({system})"
         return remark(name, several, "recours schedule show, then remove or install")

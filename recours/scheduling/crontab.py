@@ -1,5 +1,7 @@
 """The crontab of this user: its text with our lines in it, or without; other lines stay byte for byte."""
 
+import os
+import posixpath
 import re
 import shlex
 import shutil
@@ -12,8 +14,8 @@ from pathlib import Path
 
 from recours.core.text import clean, is_one_line
 from recours.home import SETTING as HOME
-from recours.operations.schedule import Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
-from recours.scheduling.host import Done, Run, run
+from recours.operations.schedule import PYTHON, Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
+from recours.scheduling.host import Done, Run, interpreter_of, run
 
 # ---------------------------------------------------------------- a crontab's text
 # The rules of crontab(5): a line is a comment, an assignment, or five fields (or `@daily` and the like) and a command
@@ -26,7 +28,6 @@ CRON_PATH = "/usr/bin:/bin"
 
 _ENTRY = re.compile(r"[ \t]*(?:@\w+|(?:[\w*/,\-~?]+[ \t]+){4}[\w*/,\-~?]+)[ \t]+(?P<command>.*)", re.DOTALL)
 _PATH = re.compile(r"[ \t]*(?:PATH|'PATH'|\"PATH\")[ \t]*=[ \t]*(?P<value>.*?)[ \t]*\r?\n?")
-_PYTHON = re.compile(r"(?:.*/)?python[\d.]*")
 # What Debian's crontab puts before the text that it is given. `crontab -l` takes up to three comments for it, also
 # those of a person in a crontab that has no such header.
 _HEADER = re.compile(
@@ -43,6 +44,7 @@ class CronLine:
     number: int  # from 0
     workers: tuple[str, ...]
     plain: bool  # it does nothing else
+    programs: tuple[str, ...]  # and scripts: absolute paths, or names for cron to look up in its PATH
 
 
 def line_for(job: ScheduledJob, checkout: Checkout, python: str = "python3") -> str:
@@ -53,8 +55,8 @@ def line_for(job: ScheduledJob, checkout: Checkout, python: str = "python3") -> 
             "a crontab cannot hold: rename the folder."
         )
     words = " ".join(map(_quoted, checkout.command_line(job, python)))
-    named = f"{HOME}={_quoted(checkout.root)} " if checkout.program else ""
-    command = f"cd {_quoted(checkout.root)} && {named}{words} >> logs/cron.log 2>&1"
+    setting = f"{HOME}={_quoted(checkout.root)} " if checkout.names_home else ""
+    command = f"cd {_quoted(checkout.root)} && {setting}{words} >> logs/cron.log 2>&1"
     return f"{TIMES[job.worker]} {command.replace('%', chr(92) + '%')}"
 
 
@@ -67,20 +69,6 @@ def find(text: str, checkout: Checkout) -> list[CronLine]:
     """The lines that start workers of this checkout, however they are written."""
     found = (_line(number, line, checkout) for number, line in enumerate(_lines(text)))
     return [line for line in found if line]
-
-
-def entries(text: str, checkout: Checkout) -> list[Entry]:
-    """The same, for people."""
-    lines = _lines(text)
-    return [
-        Entry(
-            line.workers,
-            lines[line.number].strip(),
-            line.plain,
-            "" if line.plain else "it does other things too",
-        )
-        for line in find(text, checkout)
-    ]
 
 
 def install(text: str, jobs: Sequence[ScheduledJob], checkout: Checkout, python: str = "python3") -> str:
@@ -165,27 +153,31 @@ def _line(number: int, line: str, checkout: Checkout) -> CronLine | None:
 
 def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool) -> CronLine | None:
     """Which workers a command starts, and whether it is `cd FOLDER && python SCRIPT OPTIONS >> FILE` and no more."""
-    folder, workers, plain = "", [], not has_input
+    folder, plain = "", not has_input
+    workers: list[str] = []
+    programs: list[str] = []
     for position, (simple, end) in enumerate(_commands(words)):
         if len(simple) == 2 and simple[0] == "cd":  # noqa: PLR2004 (cd, and where to)
             folder = simple[1]
             plain = plain and position == 0 and end in ("&&", ";")
             continue
         settings = dict(_ASSIGNMENT.findall(word)[0] for word in takewhile(_ASSIGNMENT.fullmatch, simple))
-        started = checkout.worker_started_by(simple[len(settings) :], settings.get(HOME, folder))
-        if started:
-            workers.append(started)
-            plain = plain and end == "" and set(settings) <= {HOME}
-            continue
-        script = next((n for n, word in enumerate(simple) if n and checkout.worker_of(word, folder)), None)
-        if script is None or not any(_PYTHON.fullmatch(word) for word in simple[:script]):
+        command = simple[len(settings) :]
+        started = checkout.worker_started_by(command, folder, settings.get(HOME, ""))
+        if started is None:
             plain = False
             continue
-        workers.append(str(checkout.worker_of(simple[script], folder)))
-        plain = plain and end == "" and all(word.startswith("-") for word in simple[1:script])
+        worker, script = started
+        workers.append(worker)
+        program = next(filter(PYTHON.fullmatch, command[:script]), command[0])
+        programs.append(checkout.place(program, folder) if "/" in program else program)
+        if script:
+            programs.append(checkout.place(command[script], folder))
+        is_alone = end == "" and set(settings) <= {HOME}
+        plain = plain and is_alone and all(word.startswith("-") for word in command[1:script])
     if not workers:
         return None
-    return CronLine(number, tuple(dict.fromkeys(workers)), plain and len(workers) == 1)
+    return CronLine(number, tuple(dict.fromkeys(workers)), plain and len(workers) == 1, tuple(programs))
 
 
 def _commands(words: Sequence[str]) -> Iterator[tuple[list[str], str]]:
@@ -223,7 +215,13 @@ class Crontab:
     title: str = "crontab"
 
     def entries(self) -> list[Entry]:
-        return entries(self._read(), self.checkout)
+        text = self._read()
+        lines = _lines(text)
+        path = search_path(text, self.checkout)
+        return [
+            Entry(line.workers, lines[line.number].strip(), line.plain, _problem(line, path))
+            for line in find(text, self.checkout)
+        ]
 
     def install(self, jobs: Sequence[ScheduledJob]) -> ScheduleChange:
         text = self._read_exactly()
@@ -306,11 +304,28 @@ class Crontab:
         """What starts the scripts: the guide's `python3` where cron finds one, else the checkout's own."""
         if self.checkout.program:  # its own Python stands in its first line
             return "", []
+        if self.checkout.python:
+            return self.checkout.python, []
         path = search_path(text, self.checkout)
         if shutil.which("python3", path=path):
             return "python3", []
-        own = ".venv/bin/python"
+        own = posixpath.join(self.checkout.code, ".venv/bin/python")
         return own, [f"cron finds no python3 in {clean(path)}: {own} is used"]
+
+
+def _problem(line: CronLine, path: str) -> str:
+    """Which program, script or Python of a line is not there; "": all are. `path`: cron's PATH."""
+    for program in line.programs:
+        names = f"line {line.number + 1} names {clean(program)}"
+        file = program if "/" in program else shutil.which(program, path=path)
+        if file is None:
+            return f"{names}, which cron does not find in {clean(path)}"
+        if not os.path.exists(file):  # noqa: PTH110 (which would raise where this user may not look)
+            return f"{names}, which does not exist"
+        interpreter = interpreter_of(file)
+        if interpreter and not os.path.exists(interpreter):  # noqa: PTH110
+            return f"{names}, whose Python {clean(interpreter)} does not exist"
+    return ""
 
 
 # ---------------------------------------------------------------- what reads crontabs

@@ -1,6 +1,7 @@
 """Programs of this machine, run and listened to; its files: whether there is room for them."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recours.access import environment_of_others
+from recours.access import environment_of_others, read_regular
 from recours.core.text import clean
 
 _TIMEOUT_S = 60.0
@@ -83,6 +84,20 @@ def trouble_with(folder: Path, kept: Iterable[Path] = ()) -> str | None:
     except OSError as error:
         return error.strerror or str(error)
     return "is not there and cannot be made by this user"
+
+
+# What an installer writes: the interpreter; or, where a kernel could not take its path, sh and a line for sh.
+_INTERPRETER = re.compile(rb'#!(?:/bin/sh\n\'{3}exec\' "?(/[^"\n]+?)"? "\$0"|(/\S+))')
+_LONGEST_INTERPRETER = 5000
+
+
+def interpreter_of(program: str) -> str:
+    """The absolute path of what runs a script, by its first lines; "" if it names none or cannot be read."""
+    try:
+        match = _INTERPRETER.match(read_regular(Path(program), _LONGEST_INTERPRETER))
+    except OSError:
+        return ""
+    return os.fsdecode(match[1] or match[2]) if match else ""
 
 
 def free_bytes(folder: Path) -> int | None:

@@ -2,13 +2,23 @@
 
 import html
 import ntpath
+import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from recours.core.text import clean
-from recours.operations.schedule import WORKERS, Checkout, Entry, ScheduleChange, ScheduledJob, ScheduleError
+from recours.home import SETTING as HOME
+from recours.operations.schedule import (
+    SUBCOMMANDS,
+    WORKERS,
+    Checkout,
+    Entry,
+    ScheduleChange,
+    ScheduledJob,
+    ScheduleError,
+)
 from recours.scheduling.host import Done, Run, run
 
 # ---------------------------------------------------------------- command lines and tasks as texts
@@ -21,6 +31,10 @@ _TIMES = {
     "pod_retry_scheduler": "/sc hourly /mo 1 /st 00:00",
 }
 _LONGEST_ACTION = 261  # of /tr, by schtasks
+# An absolute path in a command line: between quotes, or without blanks.
+_FILE = re.compile(
+    r'(?<=")[A-Z]:\\[^"]+\.(?:exe|py)(?=")|(?<![^\s"])[A-Z]:\\[^\s"]+\.(?:exe|py)(?![^\s"])', re.IGNORECASE
+)
 
 # What schtasks cannot set: missed runs are made up for, on battery too, and while nobody is logged on. A task of a
 # logon of the type S4U runs outside the desktop: so no console window opens, and no password is stored. ("Hidden"
@@ -35,13 +49,21 @@ _SETTINGS = (
 
 def action(job: ScheduledJob, checkout: Checkout, python: str = "python") -> str:
     """What the task starts, as one command line. Raises ScheduleError."""
-    script = ntpath.join(checkout.root, "scripts", f"{job.worker}.py")
-    line = " ".join(map(_quoted, (python, script, *job.options)))
+    script = ntpath.join(checkout.code or checkout.root, "scripts", f"{job.worker}.py")
+    start = [*checkout.program, SUBCOMMANDS[job.worker]] if checkout.program else [python, script]
+    line = " ".join(map(_quoted, (*start, *job.options)))
+    if checkout.names_home:
+        line = f'cmd /s /c "set {_home(checkout)}&& {line}"'
     if re.search(r"%[^%]+%", line):
         raise ScheduleError(
             f"The Task Scheduler would take the %…% in {line} for a variable: rename the folder."
         )
     return line
+
+
+def _home(checkout: Checkout) -> str:
+    """As cmd's `set` takes it. A task cannot be given an environment in any other way."""
+    return f'"{HOME}={checkout.root}"'
 
 
 def create(job: ScheduledJob, checkout: Checkout, python: str = "python", *, replace: bool = False) -> str:
@@ -83,9 +105,19 @@ def starts(xml: str, job: ScheduledJob, checkout: Checkout, python: str) -> bool
 
 
 def is_of(checkout: Checkout, xml: str, worker: str) -> bool:
-    """Tell whether that task starts the worker of this checkout. Names are compared as Windows does."""
+    """Tell whether that task starts the worker in this home. Names are compared as Windows does."""
+    started = action_of(xml)
+    if f"{HOME}=" in started or checkout.names_home:
+        return ntpath.normcase(_home(checkout)) in ntpath.normcase(started)
     script = ntpath.join(checkout.root, "scripts", f"{worker}.py")
-    return ntpath.normcase(script) in ntpath.normcase(action_of(xml))
+    return ntpath.normcase(script) in ntpath.normcase(started)
+
+
+def missing_files(xml: str, exists: Callable[[str], bool]) -> list[str]:
+    """The programs and scripts that the task names and that are not there, for people."""
+    command = _content(xml, "Command")  # which Windows may keep without its quotes
+    started = action_of(xml) if '"' in command else f'"{command}" {_content(xml, "Arguments")}'
+    return [f"it names {path}, which does not exist" for path in _FILE.findall(started) if not exists(path)]
 
 
 def faults_of_task(xml: str) -> list[str]:
@@ -106,7 +138,7 @@ def _content(xml: str, tag: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    if word and not re.search(r'[\s"]', word):
+    if word and not re.search(r'[\s"&|<>()^]', word):  # most of them are cmd's
         return word
     # As the C library of the program takes it apart: backslashes before a quote are doubled.
     inner = re.sub(r'(\\*)"', r'\1\1\\"', word)
@@ -123,12 +155,17 @@ class TaskScheduler:
     checkout: Checkout
     python: str = "python"
     run: Run = run
+    exists: Callable[[str], bool] = os.path.exists
     name: str = "task-scheduler"
     title: str = "Task Scheduler"
 
     def entries(self) -> list[Entry]:
         return [
-            Entry((worker,), f"{NAMES[worker]}: {action_of(xml)}", problem="; ".join(faults_of_task(xml)))
+            Entry(
+                (worker,),
+                f"{NAMES[worker]}: {action_of(xml)}",
+                problem="; ".join([*missing_files(xml, self.exists), *faults_of_task(xml)]),
+            )
             for worker, xml in self._ours(WORKERS).items()
         ]
 

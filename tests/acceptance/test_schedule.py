@@ -1,5 +1,6 @@
 """`recours schedule`, on a real crontab of the test's own; what is installed really runs."""
 
+import json
 import os
 import re
 import shutil
@@ -172,6 +173,78 @@ def test_on_a_terminal_it_shows_and_asks(plain: Place, answer: str, status: int,
     assert "Do that? [y/N]" in done.stderr
     assert ("Nothing was changed." in done.stdout) is (status == 1)
     assert len(plain.ours()) == lines
+
+
+# ---------------------------------------------------------------- a home elsewhere
+
+
+def recours_at(place: Place, home: Path, python: Path, *words: str) -> str:
+    command = [str(python), "-m", "recours", *words]
+    done = place.machine.run(*command, cwd=place.checkout, RECOURS_HOME=str(home))
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def assert_lines_run(place: Place, home: Path) -> None:
+    """Pasted into cron's shell, each of the two lines ends a run in that home."""
+    with closing(sqlite3.connect(home / "data" / "recours.db")) as connection, connection:
+        connection.execute("DELETE FROM recours_runs")
+    for line in place.ours():
+        done = run_as_cron(line)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), line
+    with closing(sqlite3.connect(home / "data" / "recours.db")) as connection:
+        ran = connection.execute("SELECT worker, exit_status FROM recours_runs ORDER BY worker").fetchall()
+    assert ran == [("pod_fetch_worker", 0), ("pod_retry_scheduler", 0)]
+    assert not (place.checkout / "data").exists()
+
+
+def problems_of_schedule(place: Place, home: Path, python: Path) -> list[str]:
+    checks = json.loads(recours_at(place, home, python, "check", "--offline", "--json"))["findings"]
+    return [
+        f"{check['words']} → {check['remedy']}"
+        for check in checks
+        if check["name"].startswith("schedule of") and check["state"] != "ok"
+    ]
+
+
+def test_lines_for_a_home_outside_the_checkout_run_and_check_sees_that_its_scripts_moved(
+    place: Place, tmp_path: Path
+) -> None:
+    home = tmp_path / f"home of {place.checkout.name}"
+    python = place.checkout / ".venv" / "bin" / "python3"
+    recours_at(place, home, python, "init-db")
+    recours_at(place, home, python, "schedule", "install", "--yes")
+    assert_lines_run(place, home)
+    assert problems_of_schedule(place, home, python) == []
+
+    moved = Place(place.checkout.rename(tmp_path / "moved"), place.machine)
+    python = moved.checkout / ".venv" / "bin" / "python3"
+    script = place.checkout / "scripts" / "pod_fetch_worker.py"
+    problem, _ = problems_of_schedule(moved, home, python)
+    assert f"crontab: line 1 names {script}, which does not exist → " in problem
+    assert problem.endswith("recours schedule install")
+    recours_at(moved, home, python, "schedule", "install", "--yes")
+    assert len(moved.ours()) == 2
+    assert_lines_run(moved, home)
+
+
+def test_a_checkout_without_a_venv_is_started_by_the_python_that_has_the_packages(
+    plain: Place, tmp_path: Path
+) -> None:
+    environment = (plain.checkout / ".venv").rename(tmp_path / "environment")
+    home = tmp_path / "home"
+    python = environment / "bin" / "python3"
+    recours_at(plain, home, python, "init-db")
+    recours_at(plain, home, python, "schedule", "install", "--yes")
+    assert all(f" {python} " in line for line in plain.ours())
+    assert_lines_run(plain, home)
+
+    moved = environment.rename(tmp_path / "moved") / "bin" / "python3"
+    for problem in problems_of_schedule(plain, home, moved):
+        assert f"names {python}, which does not exist" in problem
+    recours_at(plain, home, moved, "schedule", "install", "--yes")
+    assert problems_of_schedule(plain, home, moved) == []
+    assert_lines_run(plain, home)
 
 
 # ---------------------------------------------------------------- a real cron

@@ -188,26 +188,42 @@ def test_a_mistyped_option_is_answered_under_the_name_that_was_typed(copy: Copy)
     assert "Usage: recours retry [OPTIONS]" in done.stderr
 
 
-@pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
-def test_the_schedule_starts_the_workers_of_this_home(copy: Copy) -> None:
-    copy("init-db")
+def test_the_schedule_starts_the_workers_of_the_home_that_is_named(copy: Copy) -> None:
+    home = copy.folder()
+    setting = {"RECOURS_HOME": str(home)}
+    copy("init-db", settings=setting)
     foreign = "5 5 * * * recours fetch\n0 0 * * * cd /other && RECOURS_HOME=/other /usr/bin/recours retry\n"
     copy.crontab.write_text(foreign, encoding="utf-8")
     if copy.user:
         os.chown(copy.crontab, copy.user["user"], copy.user["group"])
-    done = copy("schedule", "install", "--yes", "--scheduler-options", "--batch-size 7")
+    options = ("--yes", "--scheduler-options", "--batch-size 7")
+    done = copy("schedule", "install", *options, folder=Path("/"), settings=setting)
     assert done.returncode == 0, done.stderr
     program = copy.environment / "bin" / "recours"
     ours = [
-        f"*/30 * * * * cd {copy.place} && RECOURS_HOME={copy.place} {program} fetch >> logs/cron.log 2>&1",
-        f"0 * * * * cd {copy.place} && RECOURS_HOME={copy.place} {program} retry --batch-size 7 >> logs/cron.log 2>&1",
+        f"*/30 * * * * cd {home} && RECOURS_HOME={home} {program} fetch >> logs/cron.log 2>&1",
+        f"0 * * * * cd {home} && RECOURS_HOME={home} {program} retry --batch-size 7 >> logs/cron.log 2>&1",
     ]
     assert copy.crontab.read_text(encoding="utf-8") == foreign + "\n".join(ours) + "\n"
-    again = copy("schedule", "install", "--yes", "--scheduler-options", "--batch-size 7")
+    again = copy("schedule", "install", *options, settings=setting)
     assert again.stdout == "Installed already: nothing to do.\n"
-    assert not run_as_cron(ours[0]).returncode
-    assert "No pending PODs to fetch" in (copy.place / "logs" / "cron.log").read_text(encoding="utf-8")
-    copy("schedule", "remove", "--yes")
+    for line in ours:
+        assert not run_as_cron(line).returncode
+    log = (home / "logs" / "cron.log").read_text(encoding="utf-8")
+    assert "No pending PODs to fetch" in log
+    assert "No failed PODs eligible for retry" in log
+
+    moved = copy.crontab.read_text(encoding="utf-8").replace(str(program), "/old/environment/bin/recours")
+    copy.crontab.write_text(moved, encoding="utf-8")
+    checked = copy("check", "--offline", settings=setting).stdout
+    for number, worker in ((3, "pod_fetch_worker"), (4, "pod_retry_scheduler")):
+        names = f"line {number} names /old/environment/bin/recours, which does not exist"
+        assert (
+            f"fault   schedule of {worker}: crontab: {names}\n        → recours schedule install" in checked
+        )
+    copy("schedule", "install", *options, settings=setting)
+    assert copy.crontab.read_text(encoding="utf-8") == foreign + "\n".join(ours) + "\n"
+    copy("schedule", "remove", "--yes", settings=setting)
     assert copy.crontab.read_text(encoding="utf-8") == foreign
 
 

@@ -112,8 +112,9 @@ def test_clocks(offset: timedelta | None, state: str, words: str) -> None:
 
 
 ENTRY = Entry((RETRY,), "0 * * * * …")
-MORE = Entry((RETRY,), "…", plain=False, problem="it does other things too")
+MORE = Entry((RETRY,), "…", plain=False)
 DISABLED = Entry((RETRY,), "…", problem="it is disabled")
+GONE = Entry((RETRY,), "…", plain=False, problem="line 3 names /gone/recours, which does not exist")
 
 
 def run(ago: timedelta, status: int | None = 0) -> Run:
@@ -145,6 +146,7 @@ def run(ago: timedelta, status: int | None = 0) -> Run:
         ([ENTRY, ENTRY], [run(HOUR)], "remark 2 entries start it (crontab)", "ok"),
         ([MORE], [run(HOUR)], "remark crontab: its entry does other things too", "ok"),
         ([DISABLED], [run(HOUR)], "fault crontab: it is disabled", "ok"),
+        ([ENTRY, GONE], [run(HOUR)], "fault crontab: line 3 names /gone/recours, which", "ok"),
     ],
 )
 def test_schedule_and_runs(entries: list[Entry], runs: list[Run], installed: str, ran: str) -> None:

@@ -1,5 +1,6 @@
 """The crontab as `crontab` gives and takes it, by a program that is made up; the real one is in tests/acceptance."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,48 @@ def test_where_cron_finds_no_python_the_checkouts_own_is_used(tmp_path: Path) ->
     plan.carry_out()
     assert "&& .venv/bin/python scripts/pod_retry_scheduler.py >>" in str(debian.text)
     assert Crontab(HERE, run=debian).install([JOB]).steps == ()
+
+
+# The first lines of `recours` as installers write them, by the folder that it is in.
+PROGRAMS = {
+    "good": "#!/bin/sh\n",
+    "env": "#!/usr/bin/env python3\n",
+    "stale": "#!/gone/bin/python\n",
+    "blank": """#!/bin/sh\n'''exec' "/gone by/python" "$0" "$@"\n""",
+    "long": """#!/bin/sh\n'''exec' /gone/long/python "$0" "$@"\n""",
+}
+FETCH = "scripts/pod_fetch_worker.py"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no cron, and no such path")
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        ("good/recours fetch", ""),
+        ("env/recours fetch", ""),
+        ("bin/python3 -m recours fetch", ""),
+        (f"python3 {FETCH}", ""),
+        ("/gone/recours fetch", "names /gone/recours, which does not exist"),
+        ("/gone/recours fetch && date", "names /gone/recours, which does not exist"),
+        ("stale/recours fetch", "names @/stale/recours, whose Python /gone/bin/python does not exist"),
+        ("blank/recours fetch", "names @/blank/recours, whose Python /gone by/python does not exist"),
+        ("long/recours fetch", "names @/long/recours, whose Python /gone/long/python does not exist"),
+        (f"RECOURS_HOME=@ python3 /gone/{FETCH}", f"names /gone/{FETCH}, which does not exist"),
+        (f".venv/bin/python {FETCH}", "names @/.venv/bin/python, which does not exist"),
+        (f"python9 {FETCH}", "names python9, which cron does not find in @/bin"),
+    ],
+)
+def test_a_line_that_names_what_does_not_exist_is_a_problem(
+    tmp_path: Path, command: str, problem: str
+) -> None:
+    files = {f"{folder}/recours": text for folder, text in PROGRAMS.items()} | {FETCH: "", "bin/python3": ""}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    text = f"PATH=@/bin\n* * * * * cd @ && {command}\n".replace("@", str(tmp_path))
+    (entry,) = Crontab(Checkout(str(tmp_path)), run=Debian(text)).entries()
+    assert entry.problem == (f"line 2 {problem}".replace("@", str(tmp_path)) if problem else "")
 
 
 def test_without_the_folder_of_the_log_nothing_is_written() -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recours.operations.schedule import WORKERS, Checkout, ScheduledJob, ScheduleError
-from recours.scheduling.crontab import entries, find, install, line_for, remove, search_path
+from recours.scheduling.crontab import find, install, line_for, remove, search_path
 from tests.fakes.cron import as_cron_reads_it
 
 HERE = Checkout("/path/to/Recours_Ecommerce", "/home/me")
@@ -35,7 +35,7 @@ def test_the_line_is_the_guides() -> None:
     assert line_for(FETCH, HERE).startswith("*/30 * * * * cd /path")
 
 
-INSTALLED = Checkout("/srv/re cours", "/home/me", program="/opt/recours/bin/recours")
+INSTALLED = Checkout("/srv/re cours", "/home/me", program=["/opt/recours/bin/recours"])
 AT_HOME = "0 * * * * cd '/srv/re cours' && RECOURS_HOME='/srv/re cours' /opt/recours/bin/recours retry"
 
 
@@ -59,10 +59,40 @@ def test_an_installed_copy_is_started_by_its_own_command_with_its_home() -> None
         ("@hourly recours retry", []),
         ("@hourly cd '/srv/re cours' && recours status", []),
         ("@hourly cd '/srv/re cours' && RECOURS_HOME=", []),
+        ("@hourly cd '/srv/re cours' && /opt/python3 -m recours retry --batch-size 3", [True]),
+        ("@hourly cd /srv/other && /opt/python3 -m recours retry", []),
     ],
 )
 def test_a_line_of_an_installed_copy_is_known_by_its_home(line: str, plain: list[bool]) -> None:
     assert [found.plain for found in find(line, INSTALLED)] == plain
+
+
+HOME_APART = Checkout("/srv/re cours", "/home/me", code="/opt/my checkout")
+OF_THE_CHECKOUT = "0 * * * * cd '/srv/re cours' && RECOURS_HOME='/srv/re cours' python3"
+
+
+def test_a_checkout_with_its_home_elsewhere_is_started_by_its_scripts_with_that_home() -> None:
+    line = line_for(RETRY, HOME_APART)
+    assert (
+        line == f"{OF_THE_CHECKOUT} '/opt/my checkout/scripts/pod_retry_scheduler.py' >> logs/cron.log 2>&1"
+    )
+    (found,) = find(line, HOME_APART)
+    assert found.plain
+    assert found.programs == ("python3", "/opt/my checkout/scripts/pod_retry_scheduler.py")
+
+
+@pytest.mark.parametrize(
+    ("command", "is_ours"),
+    [
+        ("RECOURS_HOME='/srv/re cours' python3 /moved/scripts/pod_retry_scheduler.py", True),
+        ("python3 scripts/pod_retry_scheduler.py", True),
+        ("python3 '/opt/my checkout/scripts/pod_retry_scheduler.py'", False),
+        ("RECOURS_HOME=/srv/other python3 '/opt/my checkout/scripts/pod_retry_scheduler.py'", False),
+    ],
+)
+def test_a_line_is_ours_if_its_worker_works_in_this_home(command: str, is_ours: bool) -> None:
+    line = f"0 * * * * cd '/srv/re cours' && {command}"
+    assert len(find(line, HOME_APART)) == is_ours
 
 
 def test_what_is_installed_comes_after_what_is_there() -> None:
@@ -93,7 +123,7 @@ BY_HAND = [
 @pytest.mark.parametrize("line", BY_HAND)
 def test_a_line_written_by_hand_is_replaced_where_it_stands(line: str, end: str) -> None:
     text = f"# before\n{line}{end}"
-    assert [entry.workers for entry in entries(text, HERE)] == [("pod_retry_scheduler",)]
+    assert [found.workers for found in find(text, HERE)] == [("pod_retry_scheduler",)]
     assert install(text, [RETRY], HERE) == f"# before\n{GUIDE}\n"
     assert remove(text, WORKERS, HERE) == "# before\n"
     assert remove(text, ["pod_fetch_worker"], HERE) == text
@@ -156,9 +186,9 @@ MORE = [
 
 @pytest.mark.parametrize("line", MORE)
 def test_a_line_that_does_more_is_told_and_not_touched(line: str) -> None:
-    (entry,) = entries(line, HERE)
-    assert "pod_retry_scheduler" in entry.workers
-    assert (entry.plain, entry.problem) == (False, "it does other things too")
+    (found,) = find(line, HERE)
+    assert "pod_retry_scheduler" in found.workers
+    assert not found.plain
     more = r"Line 1 of the crontab .* does other things too"
     with pytest.raises(ScheduleError, match=more):
         install(line, [RETRY], HERE)

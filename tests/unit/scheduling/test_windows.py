@@ -93,6 +93,23 @@ def test_the_words_arrive_as_they_are(folder: str, options: tuple[str, ...]) -> 
     assert apart(started) == ["C:\\Program Files\\python.exe", script, *options]
 
 
+IN_A_CHECKOUT = Checkout("D:\\my pods", code="D:\\Recours_Ecommerce")
+INSTALLED = Checkout("D:\\my pods", program=["C:\\Program Files\\env\\Scripts\\recours.exe"])
+
+
+@pytest.mark.parametrize(
+    ("checkout", "command"),
+    [
+        (IN_A_CHECKOUT, 'python D:\\Recours_Ecommerce\\scripts\\pod_retry_scheduler.py --carrier "A & B"'),
+        (INSTALLED, '"C:\\Program Files\\env\\Scripts\\recours.exe" retry --carrier "A & B"'),
+    ],
+)
+def test_a_home_that_the_program_would_not_choose_is_set_by_cmd(checkout: Checkout, command: str) -> None:
+    """`cmd /s /c` takes away the first quote and the last, and runs what is between."""
+    words = apart(tasks.create(ScheduledJob("pod_retry_scheduler", ("--carrier", "A & B")), checkout))
+    assert words[words.index("/tr") + 1] == f'cmd /s /c "set "RECOURS_HOME=D:\\my pods"&& {command}"'
+
+
 @pytest.mark.parametrize(
     ("folder", "words"),
     [("D:\\%TEMP%\\recours", "for a variable"), ("D:\\" + "long" * 70, "at most 261 signs")],
@@ -158,7 +175,7 @@ def windows() -> Windows:
 
 @pytest.fixture
 def scheduler(windows: Windows) -> TaskScheduler:
-    return TaskScheduler(HERE, run=windows)
+    return TaskScheduler(HERE, run=windows, exists=lambda _: True)
 
 
 BOTH = [ScheduledJob(worker) for worker in WORKERS]
@@ -198,6 +215,42 @@ def test_another_checkouts_task_is_left_alone(scheduler: TaskScheduler, windows:
     assert scheduler.remove(["pod_retry_scheduler"]).steps == ()
     with pytest.raises(ScheduleError, match=r"starts something else \(python E:\\Other"):
         scheduler.install([RETRY])
+
+
+@pytest.mark.parametrize("checkout", [IN_A_CHECKOUT, INSTALLED])
+def test_a_task_is_known_by_its_home(windows: Windows, checkout: Checkout) -> None:
+    scheduler = TaskScheduler(checkout, run=windows, exists=lambda _: True)
+    scheduler.install(BOTH).carry_out()
+    assert scheduler.install(BOTH).steps == ()
+    assert [(*entry.workers, entry.problem) for entry in scheduler.entries()] == [(w, "") for w in WORKERS]
+    of_the_checkout = TaskScheduler(Checkout("D:\\Recours_Ecommerce"), run=windows)
+    assert of_the_checkout.entries() == []
+    with pytest.raises(ScheduleError, match="starts something else"):
+        of_the_checkout.install(BOTH)
+
+
+@pytest.mark.parametrize(
+    ("checkout", "python", "missing"),
+    [
+        (
+            HERE,
+            "C:\\my python\\python.exe",
+            ["C:\\my python\\python.exe", "D:\\Recours_Ecommerce\\scripts\\"],
+        ),
+        (IN_A_CHECKOUT, "python", ["D:\\Recours_Ecommerce\\scripts\\pod_retry_scheduler.py"]),
+        (INSTALLED, "", ["C:\\Program Files\\env\\Scripts\\recours.exe"]),
+    ],
+)
+def test_a_task_that_names_what_does_not_exist_has_a_problem(
+    windows: Windows, checkout: Checkout, python: str, missing: list[str]
+) -> None:
+    TaskScheduler(checkout, python, windows).install([RETRY]).carry_out()
+    (entry,) = TaskScheduler(checkout, python, windows, exists=lambda _: False).entries()
+    problems = entry.problem.split("; ")
+    assert len(problems) == len(missing)
+    for problem, path in zip(problems, missing, strict=True):
+        assert problem.startswith(f"it names {path}")
+        assert problem.endswith("which does not exist")
 
 
 def test_a_refusal_is_told_and_the_same_again_does_the_rest(
