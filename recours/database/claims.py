@@ -55,6 +55,7 @@ from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_row
 from recours.database.ready_claims import (
     has_many_lanes,
     head_of,
+    is_current,
     leasable_ids,
     named_lanes,
     ready_lanes,
@@ -96,7 +97,7 @@ _LET_GO = (
 )
 
 _UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
-# Claims that were edited in the meantime are put aside, and others looked for so often.
+# Rows that others look at in the same instant, and those that were edited, are passed over: others are looked for so often.
 _MOST_LOOKS = 5
 # How long the service is waited for that has locked the row of a claim: what it could not be told, a later run tells it.
 _TELLING_WAIT_S = 2.0
@@ -236,10 +237,22 @@ class ClaimRepository:
                 if edited:
                     connection.execute(_ASSESS_AGAIN, {"of_claims": edited})
                 self._hold(connection, unedited, lease)
-            leased += unedited
-            if not edited:
+                leased += unedited
+                is_all = len(leased) == most or not (
+                    edited or self._any_left(connection, stage, carriers, now)
+                )
+            if is_all or unnumbered:
                 break
         return sorted(leased, key=lambda claim: (*urgency(claim.state, now), str(claim.id)))
+
+    def _any_left(
+        self, connection: Connection, stage: Stage, carriers: Collection[str], now: datetime
+    ) -> bool:
+        """Tell whether others are looking at claims right now that they may not lease."""
+        if connection.dialect.name == "sqlite":
+            return False  # one at a time has the whole database
+        ready = at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
+        return connection.execute(select(_c.claim_id).where(*ready).limit(1)).first() is not None
 
     def _hold(self, connection: Connection, found: Sequence[Claim], lease: Lease) -> None:
         if found:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
-_LOCK_WAIT_AFTERWARDS_S = 1  # when one lasted longer than that, and more of its kind are to be expected
 _LOCK_TIMED_OUT = "55P03"  # PostgreSQL's code for that
 
 # Names in the query of a database URL whose values are secrets.
@@ -235,11 +234,6 @@ class Database:
         """The run is to end: a server that fell silent is not waited for. Good for a signal's handler."""
         if self._patience:
             self._patience.hurried = True
-
-    def wait_less_after(self, fault: DatabaseError) -> None:
-        """If it was of a lock, wait for no other of a server as long: a program that holds many rows would be waited for at each."""
-        if fault.is_of_lock:
-            self._lock_wait_s = min(self._lock_wait_s, _LOCK_WAIT_AFTERWARDS_S)
 
     def _begin(
         self,

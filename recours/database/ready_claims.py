@@ -129,7 +129,7 @@ def ready_lanes(stage: Stage, *, is_sqlite: bool, is_named: bool) -> Select[Any]
 @cache
 def ready_lanes_by_scan(stage: Stage) -> Select[Any]:
     """The same of all lanes, by reading each ready claim: for thousands PostgreSQL needs half as long as for its looks."""
-    to_lease = at_stage(stage), free_at_moment(), _is_current(), _c.lane.is_not(None)
+    to_lease = at_stage(stage), free_at_moment(), is_current(), _c.lane.is_not(None)
     one, other, *past = (func.min(case((and_(*where), _c.rank_at))) for where in _stretches())
     to_come = func.least(one, other)
     ranks = _labelled(to_come, *(case((to_come.is_(None), first)) for first in past))
@@ -162,10 +162,10 @@ def _first_rank(stage: Stage, lanes: CTE, where: tuple[ColumnElement[bool], ...]
 
 def _to_lease(stage: Stage, lane: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     """The claims of a lane that are ready and free."""
-    return [at_stage(stage), _c.lane == lane, free_at_moment(), _is_current()]
+    return [at_stage(stage), _c.lane == lane, free_at_moment(), is_current()]
 
 
-def _is_current() -> ColumnElement[bool]:
+def is_current() -> ColumnElement[bool]:
     """Claims that need not be assessed again first, and of which the service was told all."""
     return and_(_c.to_assess == 0, _c.owed_since.is_(None))
 
