@@ -144,7 +144,7 @@ class QuickClock:
 
 
 def run(job: dict[str, Any]) -> int:
-    """One run of the scheduler: returns its exit status."""
+    """One run of a worker, of the scheduler if none is named: returns its exit status."""
     os.environ.clear()
     os.environ.update(job["environment"], RECOURS_HOME=job["root"])
     clock: Any
@@ -156,7 +156,7 @@ def run(job: dict[str, Any]) -> int:
     boundaries = Boundaries(job.get("kill_at"))
     if "kill_at" in job:
         watch(boundaries, job["environment"]["RECOURS_POD_DIR"])
-    status = recours.cli.workers.main("pod_retry_scheduler", job["arguments"])
+    status = recours.cli.workers.main(job.get("worker", "pod_retry_scheduler"), job["arguments"])
     if "names" in job:
         Path(job["names"]).write_text(json.dumps(boundaries.names), encoding="utf-8")
     return status

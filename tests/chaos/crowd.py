@@ -25,6 +25,7 @@ class Crowd:
     world: World
     arguments: tuple[str, ...]
     size: int = 4
+    workers: tuple[str, ...] = ("pod_retry_scheduler",)  # in turn
     statuses: Counter[int] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)  # what runs printed that ended with 1
     paid_twice: list[str] = field(
@@ -55,7 +56,8 @@ class Crowd:
         while len(self._running) < self.size and ahead is not None:
             self._count += 1
             output = self.world.folder / f"output-{self._count}"
-            job = self.world.job(*self.arguments, ahead_s=ahead.total_seconds())
+            worker = self.workers[self._count % len(self.workers)]
+            job = self.world.job(*self.arguments, ahead_s=ahead.total_seconds(), worker=worker)
             self._running[self.world.fork(job, output)] = output
 
     def kill_one(self, luck: random.Random) -> bool:

@@ -1,0 +1,175 @@
+"""Six runs at a time take claims in, fetch and record, while the service edits its rows, holds some locked, and runs are killed."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, func, insert, select, text
+
+from recours.database.border import Border
+from recours.database.tables import DONE, claims, intake
+from recours.sandbox import Parcel, Scenario
+from tests.chaos.crowd import Crowd
+from tests.chaos.world import World, world_in
+from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row
+from tests.processes.forks import Forks
+
+pytestmark = pytest.mark.full(
+    "edits, locks and kills at once: tests/contract/test_intake.py has one at a time"
+)
+
+STEPS = (
+    (Scenario.DELIVERED,),
+    (Scenario.UNKNOWN,),
+    (Scenario.POD_LATE,),
+    (Scenario.IN_TRANSIT, Scenario.DELIVERED),
+)
+LOCK_S = 2.5
+WORKERS = ("pod_fetch_worker", "pod_retry_scheduler")
+# A lease that begins before the claim's last one has ended, both of ten minutes.
+TWICE = """CREATE TABLE leased_twice (claim_id BIGINT);
+    CREATE FUNCTION note_lease() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.lease_token <> OLD.lease_token AND OLD.lease_until > NEW.lease_until - interval '10 minutes' THEN
+            INSERT INTO leased_twice VALUES (NEW.claim_id);
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER leased AFTER UPDATE ON recours_claims FOR EACH ROW EXECUTE FUNCTION note_lease()"""
+
+
+@dataclass
+class Editor:
+    """The service's application: it changes claims that have no proof yet, and keeps some of them locked."""
+
+    world: World
+    luck: random.Random
+    done: Counter[str] = field(default_factory=Counter)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def work(self) -> None:
+        engine = create_engine(self.world.url)
+        edits = [self._correct, self._move, self._pay, self._ask_again, self._lock]
+        with engine.connect() as connection:
+            while not self.stop.wait(0.02):
+                edit = self.luck.choice(edits)
+                with connection.begin():
+                    claim_id = connection.scalar(text("SELECT id FROM claims ORDER BY random() LIMIT 1"))
+                    edit(lambda sql, **values: connection.execute(text(sql), values), claim_id)
+                self.done[edit.__name__.strip("_")] += 1
+        engine.dispose()
+
+    def _correct(self, execute: Callable[..., object], claim_id: int) -> None:
+        number = f"XZ{self.luck.randrange(10**9):09}FR"
+        self.world.box.parcels[number] = Parcel((Scenario.DELIVERED,))
+        execute(
+            "UPDATE claims SET tracking_number = :number WHERE id = :id AND pod_fetch_status <> 'success'",
+            number=number,
+            id=claim_id,
+        )
+
+    def _move(self, execute: Callable[..., object], claim_id: int) -> None:
+        client = self.luck.randrange(1, 9)
+        execute(
+            "UPDATE claims SET client_id = :client WHERE id = :id AND pod_fetch_status <> 'success'",
+            client=client,
+            id=claim_id,
+        )
+
+    def _pay(self, execute: Callable[..., object], claim_id: int) -> None:
+        execute(
+            "UPDATE claims SET status = CASE status WHEN 'paid' THEN 'open' ELSE 'paid' END WHERE id = :id",
+            id=claim_id,
+        )
+
+    def _ask_again(self, execute: Callable[..., object], claim_id: int) -> None:
+        execute(
+            "UPDATE claims SET pod_fetch_status = 'pending' WHERE id = :id AND pod_fetch_status = 'failed'",
+            id=claim_id,
+        )
+
+    def _lock(self, execute: Callable[..., object], claim_id: int) -> None:
+        execute("SELECT 1 FROM claims WHERE id = :id FOR UPDATE", id=claim_id)
+        self.stop.wait(LOCK_S)
+
+
+def test_edits_locks_and_kills_leave_every_row_as_it_must_be(
+    kinds: Callable[[str], Kind], forks: Forks, tmp_path: Path, *, is_long: bool
+) -> None:
+    seconds, count = (300.0, 1500) if is_long else (15.0, 150)
+    luck = random.Random(20261129)
+    with world_in(tmp_path / "world", kinds("postgresql"), forks, QUOTA_CHRONOPOST="100000/hour") as world:
+        world.box.latency = 0.03
+        add_claims(world, count)
+        with world.database.write() as connection:
+            connection.exec_driver_sql(TWICE)
+        editors = [Editor(world, random.Random(luck.random())) for _ in range(2)]
+        threads = [threading.Thread(target=editor.work) for editor in editors]
+        for thread in threads:
+            thread.start()
+        crowd = Crowd(world, ("--batch-size", "20", "--concurrency", "2"), 6, WORKERS)
+        try:
+            for hour in range(4):  # each later than the leases of those that were killed
+                crowd.work(
+                    START + hour * timedelta(hours=7), partial(_disturb, luck=luck, seconds=seconds / 4)
+                )
+        finally:
+            for editor in editors:
+                editor.stop.set()
+            for thread in threads:
+                thread.join()
+        # Nobody edits any more, and all leases have ended.
+        for worker in WORKERS:
+            ran = world.run(START + timedelta(hours=29), "--batch-size", "10000", worker=worker)
+            assert ran.status == 0, ran.output[-3000:]
+        print(f"{crowd.statuses}; {[editor.done for editor in editors]}; {len(world.box.calls)} calls")
+        assert set(crowd.statuses) <= {0, -9}, crowd.complaints[:3]
+        check_rows(world)
+        world.check_nothing_is_held()
+        world.check_quota()
+        world.check_custody()
+
+
+def add_claims(world: World, count: int) -> None:
+    """Half of them are new, the others failed before."""
+    with world.database.write() as connection:
+        for n in range(count):
+            row = claim_row(n) | {"client_id": n % 8 + 1, "status": "open"}
+            if n % 2:
+                row |= {"pod_fetch_status": "pending", "pod_fetch_error": None}
+            world.box.parcels[row["tracking_number"]] = Parcel(STEPS[n % len(STEPS)])
+            connection.execute(insert(SERVICE_CLAIMS).values(row))
+
+
+def _disturb(crowd: Crowd, luck: random.Random, seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        crowd.fill()
+        time.sleep(luck.uniform(0.1, 0.6))  # real processes are under way
+        if luck.random() < 0.1:
+            crowd.kill_one(luck)
+
+
+def check_rows(world: World) -> None:
+    """Nothing was leased twice, no proof is of another number, and our rows agree with the service's."""
+    with world.database.read() as connection:
+        border = Border(connection)
+        assert connection.execute(text("SELECT claim_id FROM leased_twice")).all() == []
+        joined = border.joined()
+        count = select(func.count()).select_from(joined)
+        assert connection.scalar(count.where(border.differs, claims.c.stage != DONE)) == 0
+        assert connection.scalar(count.where(claims.c.owed_since.is_not(None))) == 0
+        assert connection.scalar(select(intake.c.repaired)) == 0
+        wrong = connection.execute(
+            text(
+                "SELECT claims.id FROM claims JOIN recours_attempts a ON a.document_path = claims.pod_url"
+                " WHERE claims.pod_fetch_status = 'success' AND a.tracking_number <> claims.tracking_number"
+            )
+        ).all()
+    assert wrong == [], "a proof of a number that was corrected"
