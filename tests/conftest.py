@@ -12,12 +12,26 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from sqlalchemy import URL, Column, MetaData, Text, create_engine, insert, make_url, text
+from sqlalchemy import (
+    URL,
+    Boolean,
+    Column,
+    Date,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    insert,
+    make_url,
+    text,
+)
 
 from recours.carriers.registry import CATALOG
 from recours.database.engine import Database
 from recours.database.schema.creation import complete, create_file
-from recours.database.tables import claims
+from recours.database.tables import KEY, Utc
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
@@ -224,10 +238,42 @@ def repeats() -> Callable[[int, int], range]:
     return lambda short, long: range(long if IS_LONG else short)
 
 
-# With the columns that a claim must have, and that the code knows nothing of.
-SERVICE_CLAIMS = claims.to_metadata(MetaData())
-for _column in (Column("order_id", Text), Column("dispute_type", Text)):
-    SERVICE_CLAIMS.append_column(_column)
+# The service's tables, as `init-db` makes them. No test of other kinds of schema goes by these.
+_SERVICE = MetaData()
+SERVICE_CLAIMS = Table(
+    "claims",
+    _SERVICE,
+    Column("id", KEY, primary_key=True),
+    Column("claim_reference", Text),
+    Column("client_id", Integer),
+    Column("order_id", Text),
+    Column("carrier", Text),
+    Column("dispute_type", Text),
+    Column("amount_requested", Float),
+    Column("status", Text),
+    Column("response_deadline", Date),
+    Column("tracking_number", Text),
+    Column("created_at", Utc),
+    Column("updated_at", Utc),
+    Column("pod_fetch_status", Text),
+    Column("pod_url", Text),
+    Column("pod_fetched_at", Utc),
+    Column("pod_fetch_error", Text),
+    Column("pod_delivery_person", Text),
+    Column("pod_signature_url", Text),
+    Column("pod_retry_count", Integer, server_default=text("0")),
+    Column("pod_last_retry_at", Utc),
+)
+SERVICE_CLIENTS = Table(
+    "clients",
+    _SERVICE,
+    Column("id", KEY, primary_key=True),
+    Column("email", Text),
+    Column("full_name", Text),
+    Column("company_name", Text),
+    Column("is_active", Boolean),
+    Column("notification_preferences", Text),
+)
 
 
 def claim_row(n: int) -> dict[str, Any]:

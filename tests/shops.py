@@ -24,11 +24,12 @@ from recours.core.quota import Window
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.database.tables import attempts, claims, clients, quota, quota_shares
+from recours.database.tables import attempts, claims, quota, quota_shares
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from recours.sealing import SETTING, Seals
 from tests.carriers.cases import CASES
-from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row
+from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, START, Kind, claim_row
+from tests.own_rows import joined_rows
 from tests.planted import MARK
 
 # Of each kind one: tracking that shows no account, three calls a claim, tokens, many parcels a call, one call a claim.
@@ -120,7 +121,7 @@ class Shops:
             self.box.accounts[account_of(shop)] = f"{MARK}-{shop}"
         with self.database.write() as connection:
             rows = [{"id": shop, "email": f"shop{shop}@example.com"} for shop in SHOPS]
-            connection.execute(insert(clients), rows)
+            connection.execute(insert(SERVICE_CLIENTS), rows)
         rows_of_accounts = [
             (shop, carrier, self._sealed(shop, carrier), self._limits(shop, carrier))
             for shop in SHOPS
@@ -171,13 +172,12 @@ class Shops:
 
     def ended(self) -> dict[str, str]:
         """What each claim with a used attempt came to, by its number: "success", or a kind of failure."""
-        wanted = select(claims.c.tracking_number, claims.c.pod_fetch_status, claims.c.pod_error_kind)
         with self.database.read() as connection:
-            joined = wanted.join(attempts, attempts.c.claim_id == claims.c.id).where(attempts.c.used)
-            rows = connection.execute(joined).all()
+            tried = set(connection.scalars(select(attempts.c.claim_id).where(attempts.c.used)))
         return {
-            row.tracking_number: "success" if row.pod_fetch_status == "success" else row.pod_error_kind
-            for row in rows
+            row["tracking_number"]: "success" if row["pod_fetch_status"] == "success" else row["kind"]
+            for row in joined_rows(self.database)
+            if row["id"] in tried
         }
 
     def check_ends(self, *, but: Collection[tuple[int, str]] = ()) -> None:
@@ -189,14 +189,16 @@ class Shops:
 
     def stories(self) -> dict[str, Story]:
         """All of each claim that does not differ from run to run: what became of it, its attempts, and who called about it."""
-        columns = [
-            claims.c[name] for name in ("pod_fetch_status", "pod_stage", "pod_retry_count", "pod_error_kind")
-        ]
-        tried = [attempts.c[name] for name in ("turn", "outcome", "used", "error_kind")]
-        joined = claims.outerjoin(attempts, attempts.c.claim_id == claims.c.id)
-        wanted = select(claims.c.tracking_number, *columns, *tried).select_from(joined)
+        tried: dict[Any, tuple[Any, ...]] = {}
+        columns = [attempts.c[name] for name in ("turn", "outcome", "used", "error_kind")]
         with self.database.read() as connection:
-            found = {number: tuple(facts) for number, *facts in connection.execute(wanted)}
+            for claim_id, *facts in connection.execute(select(attempts.c.claim_id, *columns)):
+                tried[claim_id] = tuple(facts)
+        names = ("pod_fetch_status", "stage", "pod_retry_count", "kind")
+        found = {
+            row["tracking_number"]: (*(row[name] for name in names), *tried.get(row["id"], ()))
+            for row in joined_rows(self.database)
+        }
         assert len(found) == len(self.claims)
         return {
             number: (facts, [(call.operation, call.account) for call in self.box.calls_for(number)])
@@ -253,7 +255,7 @@ class Shops:
                 )
             )
             held = connection.scalar(select(func.sum(quota_shares.c.held)))
-            leased = connection.scalar(select(func.count()).where(claims.c.pod_lease_token.is_not(None)))
+            leased = connection.scalar(select(func.count()).where(claims.c.lease_token.is_not(None)))
         assert killed or (held, leased) == (0, 0), f"{held} units and {leased} claims are held"
         counted = {of: taken[f"{key}/*/day@UTC"] for of, key in self.keys.items()}
         received = Counter((call.carrier, call.account) for call in self.box.calls)

@@ -17,11 +17,12 @@ from sqlalchemy.sql.expression import FromClause
 
 from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database
-from recours.database.tables import attempts, claims, events, evidence, quota, quota_shares
+from recours.database.tables import attempts, events, evidence, quota, quota_shares
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from recours.wiring.custody import verify
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
+from tests.own_rows import joined_rows
 from tests.processes.forks import Forks
 
 LEASE = timedelta(minutes=10)
@@ -76,8 +77,8 @@ class Scene(ABC):
             return [dict(row) for row in connection.execute(select(table)).mappings()]
 
     def claims(self) -> list[Row]:
-        """The claims, in their order."""
-        return sorted(self.rows(claims), key=lambda row: int(row["id"]))
+        """The claims, in their order, with what recours keeps of each."""
+        return joined_rows(self.database)
 
     def attempts(self) -> dict[int, list[Row]]:
         """What is on record of each claim by its id, in order."""
@@ -141,11 +142,11 @@ class Scene(ABC):
 
     def check_nothing_is_held(self, *, since: datetime | None = None) -> None:
         """No claim is in the hands of a run that is over. `since`: leases that ended before do not count."""
-        columns = ("claim_reference", "pod_fetch_status", "pod_stage", "pod_lease_until", "pod_next_retry_at")
+        columns = ("claim_reference", "pod_fetch_status", "stage", "lease_until", "next_at")
         held = [
             tuple(row[column] for column in columns)
             for row in self.claims()
-            if (until := row["pod_lease_until"]) is not None and not (since and until <= since)
+            if (until := row["lease_until"]) is not None and not (since and until <= since)
         ]
         assert not held, f"{len(held)} claims are held: {held[:5]}"
 
@@ -219,8 +220,8 @@ class World(Scene):
 
 def _facts_of(claim: Row, tries: list[Row], told: list[Row]) -> tuple[Any, ...]:
     columns = (
-        "pod_fetch_status", "pod_stage", "pod_retry_count", "pod_error_kind", "pod_interruptions",
-        "pod_delivery_person", "pod_lease_until",
+        "pod_fetch_status", "stage", "pod_retry_count", "kind", "interruptions",
+        "pod_delivery_person", "lease_until",
     )  # fmt: skip
     ended = [(row["turn"], row["outcome"], bool(row["used"]), row["error_kind"]) for row in tries]
     of_claim = sorted((row["event"], row["told"]) for row in told if row["claim_id"] == claim["id"])

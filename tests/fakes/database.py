@@ -12,7 +12,6 @@ from sqlalchemy.pool import QueuePool
 
 from recours.database.engine import Database
 from recours.database.schema.creation import create_file
-from recours.database.schema.inspection import look
 
 
 class MemoryDatabase(Database):
@@ -27,6 +26,9 @@ class MemoryDatabase(Database):
             "sqlite://", creator=lambda: self._connection, poolclass=QueuePool, pool_size=1, max_overflow=0
         )
         self.empty()
+        _ = (
+            self.border
+        )  # which nobody may look at in the middle of a transaction: the connection is in use then
 
     def empty(self) -> None:
         """Have no rows again."""
@@ -43,12 +45,6 @@ class MemoryDatabase(Database):
 def memory_database() -> MemoryDatabase:
     """One for all tests of a process, which have it in turn: SQLAlchemy compiles each statement once."""
     return MemoryDatabase()
-
-
-@cache
-def claim_columns() -> frozenset[str]:
-    """The columns of its table of claims."""
-    return look(memory_database()).columns
 
 
 @cache

@@ -4,19 +4,18 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, false, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, false, func, insert, or_, select
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus, Stage, State
 from recours.core.errors import Actor
 from recours.core.mail import Event, EventName
+from recours.database.claim_rows import assessed_values, read_claims, reading_all
 from recours.database.engine import Database
-from recours.database.claim_reader import read_claims
-from recours.database.rows import readable_columns, seen_values, state_values
-from recours.database.tables import claims, events
+from recours.database.tables import at_stage, claims, events
 from recours.runs.ports import Lease
-from tests.conftest import SERVICE_CLAIMS
-from tests.fakes.database import claim_columns
+from tests.conftest import SERVICE_CLAIMS, START
+from tests.own_rows import joined_rows, set_own, set_service
 
 _COLUMNS = {
     "number": "tracking_number",
@@ -29,13 +28,14 @@ _COLUMNS = {
 _AS_SERVICE = {"order_id": "O-1", "dispute_type": "lost", "amount_requested": 10.0}
 _NULL = dict.fromkeys((*_COLUMNS.values(), "created_at", "updated_at"))
 
-_c = claims.c
+_c, _s = claims.c, SERVICE_CLAIMS.c
 _OURS = (FetchStatus.PENDING, FetchStatus.FETCHING, FetchStatus.FAILED)
-_PLACED = _c.pod_stage.in_([Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP, Stage.SHELVED])
-_LATER = _c.pod_next_retry_at.is_(None) | (_c.pod_next_retry_at > bindparam("until"))
+_PLACED = at_stage(Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP, Stage.SHELVED)
+_LATER = or_(_c.next_at.is_(None), _c.next_at > bindparam("until"))
 _RESTS = func.coalesce(_PLACED & _LATER, false())
-_IS_OF = _c.pod_fetch_status.in_(bindparam("statuses", expanding=True))
-_DUE = select(_c.id).where(_IS_OF, ~_RESTS).limit(1)
+_IS_OF = _s.pod_fetch_status.in_(bindparam("statuses", expanding=True))
+_JOINED = SERVICE_CLAIMS.outerjoin(claims, _c.claim_id == _s.id)
+_DUE = select(_s.id).select_from(_JOINED).where(_IS_OF, ~_RESTS).limit(1)
 
 
 class ServiceTable:
@@ -58,7 +58,11 @@ class ServiceTable:
 
     def edit(self, reference: str, **columns: Any) -> None:
         """What the service's application, or a person, changes in a row."""
-        self._update(reference, _by_column(columns))
+        set_service(self._database, reference, **_by_column(columns))
+
+    def set_own(self, reference: str, **columns: Any) -> None:
+        """Write into recours's own row of a claim."""
+        set_own(self._database, reference, **columns)
 
     def spoil(self, reference: str, *columns: str) -> None:
         """Write into these columns what is no value of their type."""
@@ -70,29 +74,30 @@ class ServiceTable:
             )
 
     def assess(self, reference: str, state: State) -> None:
-        """Leave a claim in this state, as a run that assessed it on its present values does."""
-        self._update(reference, seen_values(has_deadline=True) | state_values(self[reference], state))
+        """Leave a claim in this state, as a run that assessed it on its present values does, and told the service."""
+        self.edit(reference, pod_retry_count=state.retries_used, pod_last_retry_at=state.last_retry_at)
+        self.set_own(reference, **assessed_values(self[reference], state, START))
 
     def lease(self, reference: str, until: datetime, token: str = "another run") -> None:
         """Another run leases a claim."""
-        self._update(reference, {"pod_lease_token": token, "pod_lease_until": until})
+        self.set_own(reference, lease_token=token, lease_until=until)
 
     def leases(self) -> dict[str, Lease]:
         """The leases of the claims that have one."""
-        c = claims.c
-        query = select(c.claim_reference, c.pod_lease_token, c.pod_lease_until)
-        with self._database.read() as connection:
-            rows = connection.execute(query.where(c.pod_lease_token.is_not(None))).all()
-        return {reference: Lease(token, until) for reference, token, until in rows}
+        return {
+            row["claim_reference"]: Lease(row["lease_token"], row["lease_until"])
+            for row in joined_rows(self._database, _c.lease_token.is_not(None))
+        }
 
     def claims(self, *conditions: ColumnElement[bool]) -> list[Claim]:
         """All of them, in the order in which they were added."""
-        query = select(*readable_columns(claim_columns())).where(*conditions).order_by(claims.c.id)
+        border = self._database.border
+        query = reading_all(border, *conditions).order_by(border.key)
         with self._database.read() as connection:
             return read_claims(connection.execute(query), self._catalog)
 
     def __getitem__(self, reference: str) -> Claim:
-        (claim,) = self.claims(claims.c.claim_reference == reference)
+        (claim,) = self.claims(self._database.border.text("claim_reference") == reference)
         return claim
 
     def is_due(self, until: datetime, statuses: Collection[FetchStatus] = _OURS) -> bool:
@@ -111,16 +116,12 @@ class ServiceTable:
         """The same, as (name, audience, number)."""
         return [(event.name.value, event.audience.value, event.number) for event in self.events]
 
-    def _update(self, reference: str, values: dict[str, Any]) -> None:
-        with self._database.write() as connection:
-            connection.execute(update(claims).where(claims.c.claim_reference == reference).values(values))
-
 
 def events_of(database: Database, *, of_claims: bool) -> list[Event]:
     """What is to be mailed of claims, or of none, in the order in which it was written."""
     c = events.c
     query = select(c.event, c.audience, c.carrier, c.tracking_number, c.facts)
-    query = query.where((c.claim_id != 0) if of_claims else (c.claim_id == 0)).order_by(c.id)
+    query = query.where(c.claim_id.is_not(None) if of_claims else c.claim_id.is_(None)).order_by(c.id)
     with database.read() as connection:
         rows = connection.execute(query).all()
     return [

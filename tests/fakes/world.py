@@ -17,7 +17,7 @@ from recours.runs.summary import Report
 from recours.runs.worker import Options, Worker
 from recours.sandbox import SimulatedClock
 from tests.fakes.carriers import CATALOG
-from tests.fakes.database import claim_columns, memory_database
+from tests.fakes.database import memory_database
 from tests.fakes.documents import FakeDocuments
 from tests.fakes.faults import FaultyClaims, FaultyJournal
 from tests.fakes.queue import FakeQueue
@@ -43,11 +43,11 @@ class World:
     catalog: Catalog = CATALOG
 
     def __post_init__(self) -> None:
-        database, columns = memory_database(), claim_columns()
+        database = memory_database()
         database.empty()
         self.table = ServiceTable(database, self.catalog)
-        self.claims = FaultyClaims(database, self.catalog, columns, "world", "worker")
-        self.maintenance = ClaimMaintenance(database, self.catalog, columns, "world")
+        self.claims = FaultyClaims(database, self.catalog, "world", "worker")
+        self.maintenance = ClaimMaintenance(database, self.catalog, "world")
         self.journal = FaultyJournal(database)
         self.queue = FakeQueue(self.clock, self.catalog)
         self.documents = FakeDocuments()

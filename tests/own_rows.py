@@ -1,0 +1,49 @@
+"""Claims in a database as the service has them, and what recours keeps of each beside them."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select, update
+
+from recours.database.engine import Database
+from recours.database.tables import DONE, claims
+from tests.conftest import SERVICE_CLAIMS
+
+Row = dict[str, Any]
+
+_s = SERVICE_CLAIMS.c
+_JOINED = SERVICE_CLAIMS.outerjoin(claims, claims.c.claim_id == _s.id)
+
+
+def joined_rows(database: Database, *conditions: ColumnElement[bool]) -> list[Row]:
+    """The service's rows in their order, each with the columns of ours; those are None where there is no row of ours."""
+    query = select(*_s, *claims.c).select_from(_JOINED).where(*conditions).order_by(_s.id)
+    with database.read() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def joined_row(database: Database, reference: str) -> Row:
+    """That of one claim."""
+    (row,) = joined_rows(database, _s.claim_reference == reference)
+    return row
+
+
+def own_row(database: Database, reference: str) -> Row | None:
+    """What recours keeps of a claim: a row of `recours_claims`; None: nothing."""
+    row = joined_row(database, reference)
+    return {name: row[name] for name in claims.c.keys()} if row["claim_id"] is not None else None  # noqa: SIM118 (of columns)
+
+
+def set_own(database: Database, reference: str, **columns: Any) -> None:
+    """Write these columns of recours's row of a claim, as a run does; a claim without a row gets one."""
+    with database.write() as connection:
+        of_claim = select(_s.id).where(_s.claim_reference == reference).scalar_subquery()
+        written = update(claims).where(claims.c.claim_id == of_claim)
+        if connection.execute(written.values(columns | {"version": claims.c.version + 1})).rowcount:
+            return
+        connection.execute(insert(claims).values({"claim_id": of_claim, "stage": DONE} | columns))
+
+
+def set_service(database: Database, reference: str, **columns: Any) -> None:
+    """Write these columns of the service's row, as its application does."""
+    with database.write() as connection:
+        connection.execute(update(SERVICE_CLAIMS).where(_s.claim_reference == reference).values(columns))
