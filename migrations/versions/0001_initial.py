@@ -4,8 +4,7 @@ Until the first release nothing is upgraded, so this follows the definition. The
 since a migration must do tomorrow what it did today; from then on, changes are migrations of their own, which only add.
 """
 
-from alembic import op
-from sqlalchemy import inspect
+from alembic import context, op
 
 from recours.database.schema.definition import statements
 
@@ -14,8 +13,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Add what is missing; on PostgreSQL without the indexes on claims, which no transaction can build beside others."""
-    connection = op.get_bind()
-    columns = {column["name"] for column in inspect(connection).get_columns("claims")}
-    for statement in statements(columns, connection.dialect.name):
+    """Add what is missing; on PostgreSQL without the index on claims, which no transaction can build beside others."""
+    for statement in statements(context.config.attributes["border"], op.get_bind().dialect.name):
         op.execute(statement)

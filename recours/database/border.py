@@ -61,6 +61,20 @@ TOLD = {
     "pod_retry_count": "INTEGER DEFAULT 0",
     "pod_last_retry_at": "TIMESTAMP",
 }
+# What a person may have recours correct.
+CORRECTED = ("tracking_number", "carrier")
+# The other tables of the service's are used if they have these columns.
+NOTIFICATION_COLUMNS = (
+    "client_id",
+    "notification_type",
+    "subject",
+    "sent_to",
+    "sent_at",
+    "status",
+    "error_message",
+    "related_claim_id",
+)
+SETTING_COLUMNS = ("key", "value")
 # The columns of `recours_claims` that hold what a claim was assessed on, and the service's column of each.
 SEEN = {
     "seen_fetch_status": "pod_fetch_status",
@@ -306,29 +320,41 @@ class Border:
     def additions(self) -> list[str]:
         """The SQL that adds what is missing."""
         return [
-            f"ALTER TABLE {self._table} ADD COLUMN {self._quoted(name)} {TOLD[name]}" for name in self.missing
+            f"ALTER TABLE {self.table} ADD COLUMN {self.quoted(name)} {TOLD[name]}" for name in self.missing
         ]
 
     def removals(self, names: Iterable[str]) -> list[str]:
         """The SQL that takes out columns which recours added."""
         return [
-            f"ALTER TABLE {self._table} DROP COLUMN {self._quoted(name)}" for name in names if self.has(name)
+            f"ALTER TABLE {self.table} DROP COLUMN {self.quoted(name)}" for name in names if self.has(name)
         ]
 
     @property
     def index(self) -> str | None:
         """The SQL of the one optional index, by which runs find pending claims at once; None: there can be none."""
-        if self.is_view or not self.has("id"):
+        if self.is_view:
             return None
         create = "CREATE INDEX" if self.is_sqlite else "CREATE INDEX CONCURRENTLY"
-        where = f"{self._quoted('pod_fetch_status')} = 'pending'"
-        return f"{create} IF NOT EXISTS {INDEX} ON {self._table} ({self._quoted('id')}) WHERE {where}"
+        where = f"{self.quoted('pod_fetch_status')} = 'pending'"
+        return f"{create} IF NOT EXISTS {INDEX} ON {self.table} ({self.quoted('id')}) WHERE {where}"
 
     @property
-    def _table(self) -> str:
+    def keeps_notifications(self) -> bool:
+        """Tell whether mails are noted in a table of the service's that is known."""
+        return {*NOTIFICATION_COLUMNS} <= {*self.notifications.c.keys()}
+
+    @property
+    def keeps_settings(self) -> bool:
+        """Tell whether the service keeps settings of mail in a table that is known."""
+        return {*SETTING_COLUMNS} <= {*self.system_settings.c.keys()}
+
+    @property
+    def table(self) -> str:
+        """The name of the table of claims, as SQL."""
         return self._preparer.format_table(self.claims)
 
-    def _quoted(self, name: str) -> str:
+    def quoted(self, name: str) -> str:
+        """The service's name of a column, as SQL."""
         return self._preparer.quote(self._names.get(name, name))
 
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 LOCK_WAIT_S = 30
 _LOCK_TIMED_OUT = "55P03"  # PostgreSQL's code for that
 
+# What is said of a column that was dropped, or has another type now: by PostgreSQL, by SQLite.
+_OF_ANOTHER_TABLE = ("42703", "42804")
+_NO_SUCH_COLUMN = "no such column"
+
 # Names in the query of a database URL whose values are secrets.
 SECRET_QUERY = ("password", "passfile", "sslpassword")
 
@@ -124,7 +128,7 @@ class Database:
         service calls its claims.
         """
         self.url = url
-        self._names = names
+        self.names = names
         self._border: Border | None = None
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.write_lock = threading.RLock()  # which thread of this process writes
@@ -160,12 +164,15 @@ class Database:
         """The service's tables, as they were when they were first needed. Raises DatabaseError."""
         if self._border is None:
             with self.read() as connection:
-                self._border = Border(connection, self._names)
+                self._border = Border(connection, self.names)
         return self._border
 
-    def look_again(self) -> None:
-        """Have the service's tables looked at again: they may have changed."""
-        self._border = None
+    def look_again(self, connection: Connection | None = None) -> None:
+        """Have the service's tables looked at again: they may have changed.
+
+        `connection`: at once, in its transaction; None: when they are needed.
+        """
+        self._border = None if connection is None else Border(connection, self.names)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -287,9 +294,13 @@ class Database:
             yield
         except (DBAPIError, PoolTimeout, self.engine.dialect.loaded_dbapi.Error) as error:
             original = getattr(error, "orig", None) or error
-            is_refusal = getattr(original, "sqlstate", None) == NOT_ALLOWED
+            sqlstate = getattr(original, "sqlstate", None)
             said, statement = _first_line(original), getattr(error, "statement", None) or ""
-            refused = explain_refusal(said, self._user, statement) if is_refusal else None
+            refused = None
+            if sqlstate == NOT_ALLOWED:
+                refused = explain_refusal(said, self._user, statement, self._border)
+            if sqlstate in _OF_ANOTHER_TABLE or said.startswith(_NO_SUCH_COLUMN):
+                self.look_again()
             raise DatabaseError(refused or explain(error, self.safe_url)) from error
 
     def ping(self) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from recours.core.policy import Policy
-from recours.database.adoption import read_adoption
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset
 from recours.database.enrolment import ClaimEnrolment
+from recours.database.intake import read_adoption
 from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
 from recours.database.schema.rights import MISSING
@@ -92,9 +92,9 @@ def policy_of(settings: Settings, database: Database) -> Policy:
     return replace(settings.policy, adopted_at=adopted.at if adopted else None)
 
 
-def enrolment_of(settings: Settings, database: Database, columns: frozenset[str]) -> ClaimEnrolment:
-    """The claims of a database that nobody has enrolled. `columns`: those that `claims` has."""
-    return ClaimEnrolment(database, columns, settings.policy.skip_claim_statuses, settings.enroll_new)
+def enrolment_of(settings: Settings, database: Database) -> ClaimEnrolment:
+    """The claims of a database that nobody has enrolled."""
+    return ClaimEnrolment(database, settings.policy.skip_claim_statuses, settings.enroll_new)
 
 
 def clock_of(database: Database) -> SystemClock:

@@ -4,6 +4,7 @@ On SQLite in one transaction that has the whole file. On PostgreSQL in one trans
 the service's table; and then the indexes on that table, built beside everybody's reading and writing.
 """
 
+import json
 import shutil
 import sqlite3
 import tempfile
@@ -13,38 +14,39 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, inspect, text
+from sqlalchemy import URL, Connection, bindparam, inspect, text
 
 from recours.access import PRIVATE, Access, make_alike, publish
 from recours.core.text import clean
-from recours.database.adoption import adopt, sql_of_adoption
+from recours.database.border import USUAL_NAMES, Border, service_tables
 from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.schema import migrate
 from recours.database.schema.alone import alone
 from recours.database.schema.definition import statements
-from recours.database.schema.indexes import MISSING, build_missing, missing_statements
+from recours.database.schema.indexes import MISSING, build_missing
 from recours.database.schema.inspection import (
     HEAD,
     Schema,
-    for_new_claims,
     look,
     look_closer,
+    require_claims,
     require_version,
 )
 from recours.database.schema.rights import MISSING as MISSING_RIGHTS
 from recours.database.schema.rights import (
     NOT_ALLOWED,
     Need,
-    all_rights,
+    correction,
     grants,
     how_to_get_sql,
     is_change_of_schema,
+    needs_of,
     quoted,
     refused_change,
     rights_of,
     schema_grant,
 )
-from recours.database.tables import VERSION_TABLE, service_tables
+from recours.database.tables import VERSION_TABLE, Utc
 from recours.runs.ports import Clock
 
 # How the remarks begin that someone should read.
@@ -87,36 +89,46 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
     clock = clock or SystemClock()
 
     def create_service_tables(connection: Connection) -> None:
-        present = inspect(connection)
-        for name, statement in service_tables(database.engine.dialect.name).items():
-            if not present.has_table(name):  # PostgreSQL asks for the right to create it even if it is there
-                connection.execute(text(statement))
+        for statement in _missing_service_tables(database, connection).values():
+            connection.execute(text(statement))
 
     require_version(database, look(database))
     try:
         alone(database, create_service_tables, clock)
     except DatabaseError as fault:
         raise _with_sql(fault, database, partial(sql_of_completion, database)) from fault
-    return bring_up_to_date(database, look(database), clock)[1]
+    database.look_again()
+    schema = look(database)
+    require_claims(database, schema)
+    return bring_up_to_date(database, schema, clock)[1]
+
+
+def _missing_service_tables(database: Database, connection: Connection) -> dict[str, str]:
+    """The SQL that makes each. None where claims have another name: there is a service, and they are its own.
+
+    Looked for first, as PostgreSQL asks for the right to create a table even if it is there.
+    """
+    if database.names.claims != USUAL_NAMES.claims:
+        return {}
+    tables = inspect(connection)
+    every = service_tables(connection.dialect.name)
+    return {name: sql for name, sql in every.items() if not tables.has_table(name)}
 
 
 def sql_of_completion(database: Database, grant_to: str | None = None) -> list[str]:
     """What `complete` would run, a statement a line; `grant_to`: with the rights of this role. Raises DatabaseError."""
-    tables: set[str] = set()
-    schema = Schema(None, frozenset())
+    new_tables = service_tables(database.engine.dialect.name)
+    schema = Schema(None)
     if database.is_there():
         schema = look(database)
         require_version(database, schema)
         with database.read() as connection:
-            tables = set(inspect(connection).get_table_names())
-    if not schema.columns:
-        schema = for_new_claims(schema, is_sqlite=database.is_sqlite)
-    new_columns = {
-        name: sql for name, sql in service_tables(database.engine.dialect.name).items() if name not in tables
-    }
+            new_tables = _missing_service_tables(database, connection)
+        if database.border.is_there or not new_tables:
+            require_claims(database, schema)
     return [
-        *_lines(new_columns.values()),
-        *sql_of_additions(database, schema, grant_to, also_made=new_columns),
+        *_lines(new_tables.values()),
+        *sql_of_additions(database, schema, grant_to, made=new_tables),
     ]
 
 
@@ -132,8 +144,8 @@ def bring_up_to_date(
     with database.long():
         if not schema.is_current:
             schema, remarks = _completed(database, schema, clock)
-        if schema.missing_indexes:
-            remarks += build_missing(database, schema, clock)
+        if schema.lacks_index and not database.is_sqlite:
+            remarks += build_missing(database, clock)
             schema = look(database)
     return schema, remarks
 
@@ -143,25 +155,49 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
 
     def add(connection: Connection) -> Schema:
         # Another process may have done it before this one had the lock.
-        before = look_closer(connection)
+        before = look_closer(database, connection)
         require_version(database, before)
         if not before.is_current:
             remarks.extend(_copied_aside(database, before))
-            migrate(connection)
-            adopt(connection, before, clock.now())
+            migrate(connection, database.border)
+            _begin_intake(connection, database.border, clock)
         return before
 
     try:
         before = alone(database, add, clock)
     except DatabaseError as fault:
         raise _with_sql(fault, database, partial(sql_of_additions, database, schema)) from fault
+    finally:
+        database.look_again()
     if before.is_current:
         return before, []
     after = look(database)
     if not after.is_current:
         raise _columns_are_gone(database, after)
-    added = ", ".join(before.missing_columns) or "tables and indexes"
+    added = ", ".join(before.missing_columns) or "nothing"
     return after, [*remarks, f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}"]
+
+
+def _begin_intake(connection: Connection, before: Border, clock: Clock) -> None:
+    """Note what there is, once. `before`: the service's tables as they were before anything was added."""
+    at = bindparam("now", clock.now(), type_=Utc())
+    connection.execute(text(_sql_of_intake(before, ":now")).bindparams(at))
+
+
+def _sql_of_intake(before: Border, now: str) -> str:
+    """The SQL that does so, `now` being SQL too.
+
+    Where the service has the status itself, it says which claims are to be worked on.
+    """
+    is_added = "pod_fetch_status" in before.missing
+    decided = f"NOT EXISTS (SELECT 1 FROM {before.table})" if is_added else "true"  # noqa: S608 (a name of the service's)
+    is_number = not before.is_there or before.key_is_number
+    highest = f"(SELECT max({before.quoted('id')}) FROM {before.table})" if is_number else "NULL"  # noqa: S608 (same)
+    return (
+        "INSERT INTO recours_intake (id, adopted_at, highest_claim_id, status_column_added, decided, columns_added)"  # noqa: S608 (same)
+        f" SELECT 1, {now}, {highest}, {str(is_added).lower()}, {decided}, '{json.dumps(before.missing)}'"
+        " WHERE NOT EXISTS (SELECT 1 FROM recours_intake)"
+    )
 
 
 def _columns_are_gone(database: Database, schema: Schema) -> DatabaseError:
@@ -174,7 +210,7 @@ def _columns_are_gone(database: Database, schema: Schema) -> DatabaseError:
 def _copied_aside(database: Database, before: Schema) -> list[str]:
     """A copy of an SQLite file that others made, beside it; what to say about it."""
     path = database.path
-    if path is None or before.version is not None or not before.columns:
+    if path is None or before.version is not None or not database.border.is_there:
         return []
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     copy = path.with_name(f"{path.name}.before-recours-{stamp}")
@@ -211,26 +247,27 @@ def _with_sql(
 
 
 def sql_of_additions(
-    database: Database, schema: Schema, role: str | None = None, *, also_made: Collection[str] = ()
+    database: Database, schema: Schema, role: str | None = None, *, made: Collection[str] = ()
 ) -> list[str]:
     """What `bring_up_to_date` would run, a statement a line, to be run by someone else outside a transaction.
 
-    `role`: who is given the rights that a run needs; None: nobody. `also_made`: tables of the service that are made too.
+    `role`: who is given the rights that a run needs; None: nobody. `made`: tables of the service that are made first.
     """
-    lines = [] if schema.is_current else _lines(_statements(database, schema))
+    lines = [] if schema.is_current else _lines(_statements(database))
     if role:
         with database.read() as connection:
-            lines += _lines(_granting(connection, role, also_made))
-    # Last: none of them can be built in a transaction.
-    return [*lines, *_lines(missing_statements(schema).values())]
+            lines += _lines(_granting(connection, database.border, role, made))
+    # Last: it cannot be built in a transaction.
+    index = None if database.is_sqlite or database.border.has_index else database.border.index
+    return [*lines, *_lines([index] if index else [])]
 
 
-def _statements(database: Database, schema: Schema) -> list[str]:
+def _statements(database: Database) -> list[str]:
     now = "CURRENT_TIMESTAMP" if database.is_sqlite else "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"
     return [
         f"CREATE TABLE IF NOT EXISTS {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
-        *statements(schema.columns, database.engine.dialect.name),
-        sql_of_adoption(schema, now),
+        *statements(database.border, database.engine.dialect.name),
+        _sql_of_intake(database.border, now),
         # Last: a script that stops half-way must not say that it was done.
         f"INSERT INTO {VERSION_TABLE} (version_num) SELECT '{HEAD}'"  # noqa: S608 (constants)
         f" WHERE NOT EXISTS (SELECT 1 FROM {VERSION_TABLE})",
@@ -242,20 +279,21 @@ def _lines(lines: Iterable[str]) -> list[str]:
     return [f"{' '.join(statement.split())};" for statement in lines]
 
 
-def _granting(connection: Connection, role: str, also_made: Collection[str] = ()) -> list[str]:
-    tables = {*inspect(connection).get_table_names(), *also_made}
-    return [schema_grant(connection, role), *grants(connection, all_rights(tables), role)]
+def _granting(connection: Connection, border: Border, role: str, made: Collection[str] = ()) -> list[str]:
+    needs = (*needs_of(border, made), correction(border))
+    return [schema_grant(connection, role), *grants(connection, rights_of(needs), role)]
 
 
 def grant_rights(database: Database, role: str, beside: Sequence[Need] = ()) -> list[str]:
     """Give a role what a run needs, on what there is, and what `beside` says; the statements that did. Raises DatabaseError."""
+    border = database.border
     with database.write() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
             raise DatabaseError(
                 f"There is no role {clean(role, 60)} on this server. An administrator creates it with: "
                 f"CREATE ROLE {quoted(clean(role, 60))} LOGIN;"
             )
-        granting = [*_granting(connection, role), *grants(connection, rights_of(beside), role)]
+        granting = [*_granting(connection, border, role), *grants(connection, rights_of(beside), role)]
         for statement in granting:
             connection.exec_driver_sql(statement)
     return granting

@@ -1,54 +1,27 @@
-"""What a database holds of what a run needs: found out by one small query where it is all there."""
+"""What a database holds of what a run needs: found out by few statements where it is all there."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, text
 
 from recours.core.text import clean
+from recours.database.border import Border
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.definition import ADDED_COLUMNS, index_names
 from recours.database.schema.rights import (
     Right,
     grants,
     how_to_get_sql,
-    missing_as_text,
     missing_rights,
-    parse_missing,
+    needs_of,
     sentence,
 )
-from recours.database.tables import (
-    CUSTOMER_COLUMNS,
-    MONEY_COLUMNS,
-    NEEDED_CLAIM_COLUMNS,
-    OPTIONAL_CLAIM_COLUMNS,
-    ORDER_COLUMNS,
-    VERSION_TABLE,
-)
+from recours.database.tables import VERSION_TABLE
 
 # The revision in migrations/versions. A test holds it to what Alembic says.
 HEAD = "0001_initial"
 
 _VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 (a constant)
-_OF_POSTGRES = (
-    "coalesce((SELECT string_agg(relname, ',') FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"  # noqa: S608 (constants)
-    " WHERE indrelid = to_regclass('claims') AND indisvalid AND indisready), '') AS indexes,"
-    f" {missing_as_text()} AS missing"
-)
-_VERSION_AND = f"SELECT (SELECT version_num FROM {VERSION_TABLE}) AS version,"  # noqa: S608 (a constant)
-# An administrator may have granted single columns, before these were read.
-_SHOWN_ONLY = (*MONEY_COLUMNS, *ORDER_COLUMNS, *CUSTOMER_COLUMNS)
-_MAY_BE_READ = f"attname NOT IN ({', '.join(map(repr, _SHOWN_ONLY))}) OR has_column_privilege(attrelid, attnum, 'SELECT')"
-_CURRENT = {
-    "sqlite": text(
-        f"{_VERSION_AND} (SELECT group_concat(name) FROM pragma_table_info('claims')) AS columns, NULL AS indexes,"  # noqa: S608 (same)
-        " NULL AS missing"
-    ),
-    "postgresql": text(
-        f"{_VERSION_AND} (SELECT string_agg(attname, ',') FROM pg_attribute WHERE attrelid = to_regclass('claims')"  # noqa: S608 (same)
-        f" AND attnum > 0 AND NOT attisdropped AND ({_MAY_BE_READ})) AS columns, {_OF_POSTGRES}"
-    ),
-}
 
 
 class SchemaError(DatabaseError):
@@ -59,12 +32,11 @@ class SchemaError(DatabaseError):
 
 @dataclass(frozen=True)
 class Schema:
-    """What a database holds of what a run needs."""
+    """What a database holds of what a run needs, beside what its border says."""
 
     version: str | None  # None: recours never touched it
-    columns: frozenset[str]  # of `claims`; empty: no such table
-    # PostgreSQL's alone, where they are built after the rest, and a builder may die: a run does without, slowly.
-    missing_indexes: frozenset[str] = frozenset()
+    missing_columns: tuple[str, ...] = ()  # of the service's claims: the first run adds them
+    lacks_index: bool = False  # the one on the service's table, which a run does without, more slowly
     missing_rights: tuple[Right, ...] = ()  # of PostgreSQL's user
 
     @property
@@ -72,18 +44,13 @@ class Schema:
         """Tell whether a run can work with it as it is."""
         return self.version == HEAD and not self.missing_columns
 
-    @property
-    def missing_columns(self) -> list[str]:
-        """The columns of `claims` that the first run adds."""
-        return [name for name in ADDED_COLUMNS if name not in self.columns]
-
 
 def look(database: Database) -> Schema:
-    """What the database holds. One small query where its schema is current. Raises DatabaseError."""
+    """What the database holds. Raises DatabaseError."""
+    border = database.border
     try:
         with database.read() as connection:
-            version, columns, *rest = connection.execute(_CURRENT[connection.dialect.name]).one()
-        return _schema(version, (columns or "").split(","), *rest)
+            return _schema(connection, border, connection.scalar(_VERSION))
     except DatabaseError as fault:
         if fault.is_of_lock:
             raise
@@ -91,41 +58,27 @@ def look(database: Database) -> Schema:
             require_rights(database)
         # No version table, most likely; if it is something else, looking closer says what.
         with database.read() as connection:
-            return look_closer(connection)
+            return look_closer(database, connection)
 
 
-def look_closer(connection: Connection) -> Schema:
-    """What the database holds, whatever is missing."""
-    found = inspect(connection)
-    tables = set(found.get_table_names())
-    version = connection.scalar(_VERSION) if VERSION_TABLE in tables else None
-    columns = [column["name"] for column in found.get_columns("claims")] if "claims" in tables else []
-    is_sqlite = connection.dialect.name == "sqlite"
-    rest = [None, None] if is_sqlite else connection.execute(text(f"SELECT {_OF_POSTGRES}")).one()
-    return _schema(version, columns, *rest)
+def look_closer(database: Database, connection: Connection) -> Schema:
+    """What the database holds, whatever is missing; the service's tables are looked at again, too."""
+    database.look_again(connection)
+    version = connection.scalar(_VERSION) if inspect(connection).has_table(VERSION_TABLE) else None
+    return _schema(connection, database.border, version)
 
 
-def _schema(version: str | None, columns: Iterable[str], indexes: str | None, missing: str | None) -> Schema:
-    """`indexes`: those on `claims` that are valid; None: it is SQLite, which has them as soon as the columns."""
-    there = frozenset(columns) - {""}
-    missing_indexes: frozenset[str] = frozenset()
-    if indexes is not None:
-        missing_indexes = index_names(there).difference(indexes.split(","))
-    return Schema(version, there, missing_indexes, parse_missing(missing))
-
-
-def for_new_claims(schema: Schema, *, is_sqlite: bool) -> Schema:
-    """What the schema will be once `init-db` has made the table of claims."""
-    columns = (*NEEDED_CLAIM_COLUMNS, *OPTIONAL_CLAIM_COLUMNS)
-    schema_of_claims = _schema(schema.version, columns, None if is_sqlite else "", None)
-    return replace(schema, columns=schema_of_claims.columns, missing_indexes=schema_of_claims.missing_indexes)
+def _schema(connection: Connection, border: Border, version: str | None) -> Schema:
+    lacks_index = border.index is not None and not border.has_index
+    rights = () if border.is_sqlite else missing_rights(connection, needs_of(border))
+    return Schema(version, tuple(border.missing), lacks_index, rights)
 
 
 def require_rights(database: Database, rights: Sequence[Right] | None = None) -> None:
     """Raise DatabaseError with the SQL that grants what is missing, unless nothing is. `rights`: None looks for them."""
     if rights is None:
         with database.read() as connection:
-            rights = missing_rights(connection)
+            rights = missing_rights(connection, needs_of(database.border))
     if rights:
         with database.read() as connection:
             user = connection.scalar(text("SELECT current_user"))
@@ -148,17 +101,18 @@ def granting(database: Database, rights: Sequence[Right]) -> list[str]:
 
 
 def require_claims(database: Database, schema: Schema) -> None:
-    """See that there is a claims table to work on. Raises DatabaseError."""
-    if not schema.columns:
+    """See that there are claims which can be worked on. Raises DatabaseError."""
+    faults = database.border.faults
+    if not database.border.is_there:
         raise DatabaseError(
-            f"The database {database.safe_url} has no table 'claims'. If this is the right database, "
-            "'recours init-db' creates the tables; otherwise correct DATABASE_URL or DATABASE_PATH."
+            f"The database {database.safe_url} cannot be used: {faults[0]}. If this is the right database, 'recours "
+            "init-db' creates the tables, or RECOURS_CLAIMS_TABLE says what they are called; otherwise correct DATABASE_URL "
+            "or DATABASE_PATH."
         )
-    absent = [name for name in NEEDED_CLAIM_COLUMNS if name not in schema.columns]
-    if absent:
+    if faults:
         raise DatabaseError(
-            f"The table 'claims' of {database.safe_url} has no column(s) {', '.join(absent)}; "
-            "without them no claim can be fetched. Is this the claims service's database?"
+            f"The claims of {database.safe_url} cannot be worked on: {'; '.join(faults)}. Nothing was changed. If columns have "
+            "other names, RECOURS_CLAIMS_COLUMNS says which."
         )
     require_version(database, schema)
 
@@ -168,7 +122,6 @@ def require_version(database: Database, schema: Schema) -> None:
     if schema.version not in (None, HEAD):
         raise SchemaError(
             f"The database {database.safe_url} has the schema {clean(schema.version, 40)} of another version of recours, and "
-            f"this one knows only {HEAD}. Use that version; or back the database up, drop what recours added (the tables "
-            "and views recours_*, the indexes ix_claims_pod_*, and those columns pod_* of claims that are not the "
-            "service's), and run 'recours init-db'."
+            f"this one knows only {HEAD}. Use that version; or back the database up, and run 'recours uninstall' and 'recours "
+            "init-db'."
         )

@@ -2,12 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from sqlalchemy import Connection, text
 
+from recours.database.border import CORRECTED, TOLD, Border
 from recours.database.tables import VERSION_TABLE, metadata
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -27,85 +27,92 @@ _CHANGES_SCHEMA = re.compile(r"\s*(CREATE|ALTER|DROP)\b", re.IGNORECASE)
 class Need:
     """What a run does with one table, view or sequence."""
 
-    name: str
+    name: str  # as SQL
     rights: tuple[str, ...]
-    of_service: bool = False
     optional: bool = False  # claims are fetched without; it is for mails
-    in_form: bool = False  # it is not used unless it has all columns that are known
     numbered: bool = False  # new rows have a number of a sequence
-
-
-NEEDS: tuple[Need, ...] = (
-    Need("claims", ("SELECT", "UPDATE"), of_service=True),
-    Need("clients", ("SELECT",), of_service=True, optional=True),
-    Need("notifications", ("INSERT",), of_service=True, optional=True, in_form=True, numbered=True),
-    Need("system_settings", ("SELECT",), of_service=True, optional=True, in_form=True),
-    *(
-        Need(name, _FEWER.get(name, ALL), numbered=table.autoincrement_column is not None)
-        for name, table in metadata.tables.items()
-        if name.startswith("recours_")
-    ),
-    Need("recours_documents", ("SELECT",)),
-    Need(VERSION_TABLE, ("SELECT",)),
-)
+    columns: tuple[str, ...] = ()  # as SQL: those that are updated, and no others
 
 
 @dataclass(frozen=True)
 class Right:
-    """One right on one table, view or sequence."""
+    """One right on one table, view, column or sequence."""
 
     on: str
     what: str
     need: Need
+    column: str | None = None  # None: on the whole
 
     @property
     def is_of_sequence(self) -> bool:
         return self.what == _SEQUENCE
 
 
-# ---------------------------------------------------------------- what a database user has
-
-# A right on some of the columns counts: a careful administrator may have granted no more than these.
-_HAS = (
-    "CASE WHEN wanted = 'DELETE' THEN has_table_privilege(to_regclass(name), 'DELETE')"
-    " ELSE has_any_column_privilege(to_regclass(name), wanted) END"
+# What recours's own tables need.
+OWN: tuple[Need, ...] = (
+    *(
+        Need(name, _FEWER.get(name, ALL), numbered=table.autoincrement_column is not None)
+        for name, table in metadata.tables.items()
+    ),
+    Need("recours_documents", ("SELECT",)),
+    Need(VERSION_TABLE, ("SELECT",)),
 )
 
 
-@cache
-def missing_as_text(needs: tuple[Need, ...] = NEEDS) -> str:
-    """A scalar subquery of PostgreSQL's: `clients:SELECT,notifications:USAGE`; NULL where nothing is missing."""
-    tables = ", ".join(f"('{need.name}', '{right}')" for need in needs for right in need.rights)
-    numbered = ", ".join(f"('{need.name}')" for need in needs if need.numbered)
-    in_form = (f"(name <> '{need.name}' OR {_has_form(need)})" for need in needs if need.in_form)
-    formed = " AND ".join(("true", *in_form))
-    return (
-        "(SELECT string_agg(name || ':' || wanted, ',') FROM ("  # noqa: S608 (constants)
-        f"SELECT name, wanted FROM (VALUES {tables}) AS needed (name, wanted) WHERE NOT {_HAS}"
-        f" UNION ALL SELECT name, '{_SEQUENCE}' FROM (VALUES {numbered}) AS counted (name)"
-        " WHERE to_regclass(name) IS NOT NULL"
-        f" AND NOT has_sequence_privilege(pg_get_serial_sequence(name, 'id'), '{_SEQUENCE}')"
-        f") AS missing WHERE {formed})"
-    )
+def needs_of(border: Border, made: Collection[str] = ()) -> tuple[Need, ...]:
+    """What a run does with what there is. `made`: tables of the service that are to be made first."""
+    told = tuple(border.quoted(name) for name in TOLD)
+    needs = [Need(border.table, ("SELECT", "UPDATE"), columns=told)]
+    if border.clients.c or "clients" in made:
+        needs.append(Need("clients", ("SELECT",), optional=True))
+    if border.keeps_notifications or "notifications" in made:
+        needs.append(Need("notifications", ("INSERT",), optional=True, numbered=True))
+    if border.keeps_settings or "system_settings" in made:
+        needs.append(Need("system_settings", ("SELECT",), optional=True))
+    return (*needs, *OWN)
 
 
-def _has_form(need: Need) -> str:
-    columns = metadata.tables[need.name].columns.keys()
-    names = ", ".join(f"'{name}'" for name in columns)
-    return (
-        f"(SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('{need.name}')"  # noqa: S608 (constants)
-        f" AND NOT attisdropped AND attname IN ({names})) = {len(columns)}"
-    )
+def correction(border: Border) -> Need:
+    """What `recours correct` does beside: no run needs it."""
+    return Need(border.table, ("UPDATE",), columns=tuple(border.quoted(name) for name in CORRECTED))
 
 
-def parse_missing(found: str | None, needs: Iterable[Need] = NEEDS) -> tuple[Right, ...]:
-    by_name = {need.name: need for need in needs}
-    pairs = (part.split(":") for part in (found or "").split(",") if part)
-    return tuple(Right(name, what, by_name[name]) for name, what in pairs)
+def rights_of(needs: Iterable[Need]) -> list[Right]:
+    """What they come to, one by one."""
+    rights = []
+    for need in needs:
+        for what in (*need.rights, *([_SEQUENCE] if need.numbered else [])):
+            columns = need.columns if what == "UPDATE" and need.columns else (None,)
+            rights += [Right(need.name, what, need, column) for column in columns]
+    return rights
 
 
-def missing_rights(connection: Connection, needs: tuple[Need, ...] = NEEDS) -> tuple[Right, ...]:
-    return parse_missing(connection.scalar(text(f"SELECT {missing_as_text(needs)}")), needs)
+# ---------------------------------------------------------------- what a database user has
+
+# A right on some of the columns counts: a careful administrator may have granted no more than these. What is not there is
+# no right that is missing.
+_MISSING = text(
+    """SELECT n FROM unnest(CAST(:names AS text[]), CAST(:rights AS text[]), CAST(:columns AS text[]))
+        WITH ORDINALITY AS needed (name, what, of_column, n) WHERE NOT CASE
+    WHEN to_regclass(name) IS NULL THEN true
+    WHEN what = 'USAGE' THEN has_sequence_privilege(pg_get_serial_sequence(name, 'id'), what)
+    WHEN what = 'DELETE' THEN has_table_privilege(to_regclass(name), what)
+    WHEN of_column IS NULL THEN has_any_column_privilege(to_regclass(name), what)
+    ELSE (SELECT has_column_privilege(attrelid, attnum, what) FROM pg_attribute WHERE attrelid = to_regclass(name)
+        AND attname = (parse_ident(of_column))[1] AND NOT attisdropped) END
+    ORDER BY n"""
+)
+
+
+def missing_rights(connection: Connection, needs: Iterable[Need]) -> tuple[Right, ...]:
+    """Those that PostgreSQL's user does not have."""
+    rights = rights_of(needs)
+    lists = {
+        "names": [right.on for right in rights],
+        "rights": [right.what for right in rights],
+        "columns": [right.column for right in rights],
+    }
+    return tuple(rights[n - 1] for n in connection.scalars(_MISSING, lists))
 
 
 # ---------------------------------------------------------------- granting
@@ -113,45 +120,34 @@ def missing_rights(connection: Connection, needs: tuple[Need, ...] = NEEDS) -> t
 
 def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[str]:
     """The statements that give a role these rights, without semicolons."""
-    to = quoted(role)
     of_table: dict[str, list[str]] = {}
+    of_column: dict[tuple[str, str], list[str]] = {}
     sequences = []
     for right in rights:
-        if not right.is_of_sequence:
+        if right.column is not None:
+            of_column.setdefault((right.on, right.what), []).append(right.column)
+        elif not right.is_of_sequence:
             of_table.setdefault(right.on, []).append(right.what)
         elif sequence := sequence_of(connection, right.on):
             sequences.append(sequence)
     by_right: dict[str, list[str]] = {}
     for name, what in of_table.items():
         by_right.setdefault(", ".join(what), []).append(name)
+    for (name, one), columns in of_column.items():
+        by_right[f"{one} ({', '.join(columns)})"] = [name]
     if sequences:
         by_right["USAGE"] = [f"SEQUENCE {', '.join(sequences)}"]
-    return [f"GRANT {what} ON {', '.join(names)} TO {to}" for what, names in by_right.items()]
+    return [f"GRANT {what} ON {', '.join(names)} TO {quoted(role)}" for what, names in by_right.items()]
 
 
 def sequence_of(connection: Connection, table: str) -> str | None:
     """The sequence that numbers a table's rows, as SQL; of a table that is still to be made, what it will be called."""
-    there = connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": table})
-    if not there:
+    exists = connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": table})
+    if not exists:
         return f"{table}_id_seq"
     query = text("SELECT CAST(CAST(pg_get_serial_sequence(:name, 'id') AS regclass) AS text)")
-    found: str | None = connection.scalar(query, {"name": table})
-    return found
-
-
-def all_rights(present: Iterable[str]) -> list[Right]:
-    """Everything a run needs, on those of the service's tables that are present, and on all of recours's."""
-    there = set(present)
-    return rights_of(need for need in NEEDS if need.name in there or not need.of_service)
-
-
-def rights_of(needs: Iterable[Need]) -> list[Right]:
-    """What they come to, one by one."""
-    return [
-        Right(need.name, what, need)
-        for need in needs
-        for what in (*need.rights, *([_SEQUENCE] if need.numbered else []))
-    ]
+    sequence: str | None = connection.scalar(query, {"name": table})
+    return sequence
 
 
 def schema_grant(connection: Connection, role: str) -> str:
@@ -177,7 +173,9 @@ def how_to_get_sql(role: str | None) -> str:
     return f"ask your administrator to run the SQL printed by: recours init-db --sql{to}"
 
 
-def explain_refusal(said: str, user: str | None, statement: str = "") -> str | None:
+def explain_refusal(
+    said: str, user: str | None, statement: str = "", border: Border | None = None
+) -> str | None:
     """A server's refusal, in whatever language, as a sentence with the SQL to run; None if it names nothing that recours needs.
 
     `said`: its first line, as the others repeat the statement. `statement`: what was refused.
@@ -186,7 +184,8 @@ def explain_refusal(said: str, user: str | None, statement: str = "") -> str | N
     if is_change_of_schema(statement):
         return f"{MISSING} ({refused_change(said, statement)}). Ask your administrator to run what 'recours init-db --sql' prints."
     words = set(re.findall(r"\w+", said))
-    for need in sorted(NEEDS, key=lambda need: -len(need.name)):
+    needs = (*needs_of(border), correction(border)) if border else OWN
+    for need in sorted(needs, key=lambda need: -len(need.name)):
         sequence = f"{need.name}_id_seq"
         if need.name in words:
             what, grant = f"table {need.name}", f"{', '.join(need.rights)} ON {need.name}"
