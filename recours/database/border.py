@@ -4,7 +4,7 @@ Everything is read as the text that the database makes of it, whatever its type;
 knows stages, leases or a backoff.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -39,8 +39,8 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy.engine.reflection import Inspector
-from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.engine.reflection import Inspector, ObjectKind
 
 from recours.database.tables import CLAIM_KEY, CLIENT_KEY, claims
 
@@ -61,6 +61,7 @@ TOLD = {
     "pod_retry_count": "INTEGER DEFAULT 0",
     "pod_last_retry_at": "TIMESTAMP",
 }
+_OTHERS = ("clients", "notifications", "system_settings")
 # What a person may have recours correct.
 CORRECTED = ("tracking_number", "carrier")
 # The other tables of the service's are used if they have these columns.
@@ -118,13 +119,25 @@ class Border:
         self._preparer = connection.dialect.identifier_preparer
         self._names = names.columns
         schema, _, name = names.claims.rpartition(".")
-        self.claims, self._keys = _reflected(inspector, name, schema or None)
-        self.is_view = name in inspector.get_view_names(schema or None)
-        self.clients, _ = _reflected(inspector, "clients")
-        self.notifications, _ = _reflected(inspector, "notifications")
-        self.system_settings, _ = _reflected(inspector, "system_settings")
-        indexes = [] if self.is_view or not self.is_there else inspector.get_indexes(name, schema or None)
-        self.has_index = any(index["name"] == INDEX for index in indexes)
+        tables = _reflected(inspector, None, _OTHERS if schema else (name, *_OTHERS))
+        if schema:
+            tables |= _reflected(inspector, schema, [name])
+        self.is_view = name in tables and name in inspector.get_view_names(schema or None)
+        # A table that is not there has no columns.
+        self.claims = tables.get(name, Table(name, MetaData(), schema=schema or None))
+        self.clients, self.notifications, self.system_settings = (
+            tables.get(other, Table(other, MetaData())) for other in _OTHERS
+        )
+        self._keys: list[str] = []
+        indexes = []
+        if self.is_there and not self.is_view:
+            self._keys = inspector.get_pk_constraint(name, schema or None)["constrained_columns"]
+            indexes = inspector.get_indexes(name, schema or None)
+        # A builder that died leaves one that is kept up to date and never used.
+        self.has_index = any(
+            index["name"] == INDEX and not index.get("dialect_options", {}).get("postgresql_invalid")
+            for index in indexes
+        )
 
     @property
     def is_there(self) -> bool:
@@ -302,6 +315,10 @@ class Border:
             for name in NEEDED
             if not self.has(name)
         ]
+        if not faults and not self.is_view and self._keys != [self.key.name]:
+            faults.append(
+                f"'{self.claims.name}' has no primary key that is the column '{self.key.name}' alone"
+            )
         if self.is_view and (missing := self.missing):
             faults.append(
                 f"'{self.claims.name}' is a view, to which recours adds nothing, without {', '.join(missing)}"
@@ -358,15 +375,15 @@ class Border:
         return self._preparer.quote(self._names.get(name, name))
 
 
-def _reflected(inspector: Inspector, name: str, schema: str | None = None) -> tuple[Table, list[str]]:
-    """A table as it is, and the columns of its primary key; without any columns if there is none."""
-    try:
-        columns = inspector.get_columns(name, schema)
-        keys = inspector.get_pk_constraint(name, schema)["constrained_columns"]
-    except NoSuchTableError:
-        return Table(name, MetaData(), schema=schema), []
+def _reflected(inspector: Inspector, schema: str | None, names: Collection[str]) -> dict[str, Table]:
+    """Those of these tables, or views, that there are, by their names; in as few statements as can be."""
+    every = inspector.get_multi_columns(schema, names, ObjectKind.ANY)
+    return {name: _table(name, schema, columns) for (_, name), columns in every.items()}
+
+
+def _table(name: str, schema: str | None, columns: Iterable[ReflectedColumn]) -> Table:
     described = (SqlColumn(column["name"], column["type"], nullable=column["nullable"]) for column in columns)
-    return Table(name, MetaData(), *described, schema=schema), keys
+    return Table(name, MetaData(), *described, schema=schema)
 
 
 # How `recours init-db` makes those of the service that are missing.
