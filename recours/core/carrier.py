@@ -177,7 +177,7 @@ class Catalog:
         self.configured = frozenset(configured)
         self.of_clients = {} if of_clients is None else of_clients
         self._numbers = frozenset(number for own in self.of_clients.values() for number in own.values())
-        self._keys = {
+        self.keys_by_name = {  # by `fold`
             fold(name): spec.key
             for spec in self.specs.values()
             for name in (spec.key, spec.name, *spec.spellings)
@@ -199,7 +199,7 @@ class Catalog:
 
     def resolve(self, name: str, number: str | None = None, client_id: Any = None) -> str | None:
         """The key of the carrier whose account serves a claim; None if `name` is no carrier that recours knows."""
-        key = self._keys.get(fold(name))
+        key = self.keys_by_name.get(fold(name))
         for substitute in self._substitutes_of(key, self._configured_for(client_id)):
             if substitute.numbers is None or substitute.numbers.fullmatch(number or ""):
                 return substitute.served_by
@@ -220,7 +220,9 @@ class Catalog:
             or key in self._configured_for(client_id)
         ):
             return key
-        substituted = {s.served_by for s in self.substitutes if s.claimed == self._keys.get(fold(name))}
+        substituted = {
+            s.served_by for s in self.substitutes if s.claimed == self.keys_by_name.get(fold(name))
+        }
         return served if served in substituted else key
 
     def account_for(
@@ -249,7 +251,7 @@ class Catalog:
 
     def keys_of(self, name: str) -> tuple[str, ...]:
         """The carriers' keys that claims of this carrier may be under; none if `name` is no carrier that recours knows."""
-        key = self._keys.get(fold(name))
+        key = self.keys_by_name.get(fold(name))
         if key is None:
             return ()
         found: list[str] = []
@@ -294,8 +296,8 @@ class Catalog:
 
     def no_such(self, name: str) -> str:
         """The error for a name that does not exist: with the nearest one, or all there are."""
-        close = get_close_matches(fold(name), self._keys, n=1)
-        near = f"Did you mean {self.specs[self._keys[close[0]]].name}?" if close else ""
+        close = get_close_matches(fold(name), self.keys_by_name, n=1)
+        near = f"Did you mean {self.specs[self.keys_by_name[close[0]]].name}?" if close else ""
         return f"there is no carrier '{clean(name, 60)}'. {near or 'Known: ' + ', '.join(self.names) + '.'}"
 
 

@@ -17,8 +17,10 @@ from sqlalchemy import (
     and_,
     bindparam,
     literal_column,
+    null,
     or_,
     select,
+    type_coerce,
     update,
 )
 
@@ -55,6 +57,12 @@ def reading(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
 def reading_all(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
     """All of the service's claims, those too of which we have no row."""
     return select(*claim_columns(border)).select_from(border.not_joined()).where(*where)
+
+
+def reading_without_ours(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
+    """The same in a database without our tables: nothing of ours is known of any of them."""
+    ours = (type_coerce(null(), column.type).label(column.name) for column in _c)
+    return select(*ours, *border.columns).select_from(border.claims).where(*where)
 
 
 def read_claims(rows: Result[Any], catalog: Catalog, redact: Redact = str) -> list[Claim]:

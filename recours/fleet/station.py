@@ -91,8 +91,7 @@ class Station:
         self._accounts = accounts(self.settings, self.clock, random, database=database)
         self._catalog = catalog_of(self.settings)
         self._journal = make_journal(self.settings, database)
-        columns, redact = self.opened.schema.columns, redactor(self.settings)
-        self._records = DatabaseRecords(database, self._catalog, columns, redact)
+        self._records = DatabaseRecords(database, self._catalog, redactor(self.settings))
         self._queue = make_queue(self.settings, database, self.clock, random, "fleet", self._accounts)
         self._guard = threading.Lock()
         self._shifts: dict[str, Shift] = {}

@@ -74,9 +74,7 @@ def _place(operations: Operations, claim: Claim, where: Position, policy: Policy
         return None
     now = operations.clock.now()
     key = lane_key(claim)
-    others = most_urgent_claims(
-        operations.database, operations.schema, operations.catalog, key, MOST_BEFORE + 1, now
-    )
+    others = most_urgent_claims(operations.database, operations.catalog, key, MOST_BEFORE + 1, now)
     planned = (
         as_planned(other, now, policy) for other in {other.id: other for other in (*others, claim)}.values()
     )

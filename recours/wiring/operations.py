@@ -66,7 +66,6 @@ class Operations:
 
     settings: Settings
     database: Database
-    columns: frozenset[str]  # of `claims`
     schema: Schema
     clock: Clock
     catalog: Catalog
@@ -91,7 +90,7 @@ class Operations:
     @property
     def enrolment(self) -> ClaimEnrolment:
         """The claims that nobody has enrolled."""
-        return enrolment_of(self.settings, self.database, self.columns)
+        return enrolment_of(self.settings, self.database)
 
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""
@@ -162,7 +161,7 @@ class Operations:
 
     def _stakes(self, seen: Overview) -> dict[tuple[str, str], Stake]:
         """The money in dispute of the claims that each problem is about, by its kind and carrier."""
-        read = DatabaseStakes(self.database, self.columns)
+        read = DatabaseStakes(self.database)
         found: dict[tuple[str, str], Stake] = {}
         for problem in problems(seen):
             claims = self._concerned(problem, seen.at)
@@ -180,7 +179,7 @@ class Operations:
         self, now: datetime, carriers: Sequence[CarrierNow], accounts: Sequence[ListedAccount]
     ) -> Troubles:
         policy = self.settings.policy
-        read = DatabaseTroubles(self.database, self.catalog, self.columns, redactor(self.settings))
+        read = DatabaseTroubles(self.database, self.catalog, redactor(self.settings))
         recent = self.records.tallies(days_until(now.astimezone(policy.zone).date(), 2), policy.zone)
         refusals = {carrier.key: carrier.refusal for carrier in carriers if carrier.refusal}
         refusals |= {
@@ -284,16 +283,15 @@ def open_operations(settings: Settings) -> Operations:
 def operations_over(settings: Settings, database: Database, schema: Schema, clock: Clock) -> Operations:
     """The operations over a database that is open already. Raises DatabaseError."""
     catalog = catalog_of(settings, directory_of(database))
-    redact, columns = redactor(settings), schema.columns
+    redact = redactor(settings)
     return Operations(
         settings=replace(settings, policy=policy_of(settings, database)),
         database=database,
-        columns=columns,
         schema=schema,
         clock=clock,
         catalog=catalog,
-        records=DatabaseRecords(database, catalog, columns, redact),
-        claims=ClaimRepository(database, catalog, columns, "", "operations", redact),
+        records=DatabaseRecords(database, catalog, redact),
+        claims=ClaimRepository(database, catalog, "", "operations", redact),
     )
 
 

@@ -10,8 +10,8 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.database.engine import Database
 from recours.database.reports.records import DatabaseRecords
-from recours.database.schema.inspection import look
 from recours.operations.records import ClaimFilter, Sort
+from recours.operations.stakes import Concerned
 
 BOUND_S = 1.0  # for a million claims
 _PAGE = 50
@@ -24,19 +24,23 @@ _DAYS = {
     "sqlite": "date('2026-06-01', '-' || (n * 7919 % 300) || ' days')",
     "postgresql": "date '2026-06-01' - CAST(n * 7919 % 300 AS integer)",
 }
-# As wide as the rows of a service: a kilobyte each. One in a hundred is of client 7.
+# As wide as the rows of a service: a kilobyte each. One in a hundred is of client 7. Of one in five, which recours has
+# fetched long ago, it has no row any more.
 _FILL = """
 {numbers} INSERT INTO claims (claim_reference, order_id, tracking_number, customer_name, description, client_id, carrier,
-    dispute_type, amount_requested, response_deadline, created_at, pod_fetch_status, pod_stage, pod_carrier_key,
-    pod_error_kind, pod_next_retry_at)
+    dispute_type, amount_requested, response_deadline, created_at, pod_fetch_status)
 SELECT 'CLM-2026-' || n, 'ORD-' || (n * 104729 % 99999989), 'XY ' || (100000000 + n * 611953 % 899999999) || ' FR',
     CASE n % 4 WHEN 0 THEN 'Zoé Lefèvre ' WHEN 1 THEN 'Marie Dupont ' WHEN 2 THEN 'Éric Müller ' ELSE 'Jean Martin ' END || n,
     '{long}', 1 + n % 100, CASE n % 3 WHEN 0 THEN 'UPS' ELSE 'Chronopost' END, 'lost', n * 31 % 90000 / 100.0, {day}, {day},
-    CASE n % 5 WHEN 0 THEN 'success' ELSE 'failed' END,
-    CASE n % 5 WHEN 1 THEN 'waiting' WHEN 2 THEN 'given_up' WHEN 3 THEN 'waiting' WHEN 4 THEN 'ready' END,
-    CASE n % 3 WHEN 0 THEN 'ups' ELSE 'chronopost' END,
-    CASE n % 5 WHEN 0 THEN NULL WHEN 1 THEN 'timeout' ELSE 'not_found' END, {day}
-FROM s
+    CASE n % 5 WHEN 0 THEN 'success' ELSE 'failed' END
+FROM s;
+{numbers} INSERT INTO recours_claims (claim_id, stage, lane, kind, next_at, failed_at, rank_at, since, written_at,
+    seen_fetch_status, seen_number, seen_carrier, seen_reference, seen_client, seen_deadline)
+SELECT n, CASE n % 5 WHEN 1 THEN 'waiting' WHEN 2 THEN 'given_up' WHEN 3 THEN 'waiting' WHEN 4 THEN 'ready' END,
+    CASE n % 3 WHEN 0 THEN 'ups' ELSE 'chronopost' END, CASE n % 5 WHEN 1 THEN 'timeout' ELSE 'not_found' END, {day}, {day},
+    {day}, {day}, {day}, 'failed', 'XY ' || (100000000 + n * 611953 % 899999999) || ' FR',
+    CASE n % 3 WHEN 0 THEN 'UPS' ELSE 'Chronopost' END, 'CLM-2026-' || n, 1 + n % 100, '2026-06-01'
+FROM s WHERE n % 5 > 0
 """
 
 _SEARCHED = {
@@ -47,7 +51,17 @@ _SEARCHED = {
     "many": ClaimFilter(text="dupont"),
     "a client's": ClaimFilter(text="shop7@"),
     "among others": ClaimFilter(text="martin", stages=[Stage.WAITING], carriers=["ups"]),
-    "a kind": ClaimFilter(kinds=["timeout"], clients=["7"]),
+    "among given up": ClaimFilter(text="ZZZZ", stages=[Stage.GIVEN_UP]),
+    "given up": ClaimFilter(stages=[Stage.GIVEN_UP]),
+    "tried": ClaimFilter(stages=[Stage.READY, Stage.WAITING]),
+    "shelved": ClaimFilter(stages=[Stage.SHELVED]),
+    "fetched": ClaimFilter(statuses=["success"]),
+    "by hand": ClaimFilter(statuses=["manual"]),
+    "a carrier": ClaimFilter(carriers=["ups"]),
+    "a rare carrier": ClaimFilter(carriers=["dpd"]),
+    "an account's": ClaimFilter(concerned=Concerned(["chronopost"])),
+    "a kind": ClaimFilter(kinds=["timeout"]),
+    "a client's kind": ClaimFilter(kinds=["timeout"], clients=["7"]),
 }
 
 
@@ -65,7 +79,10 @@ def fill(url: URL, claims: int) -> None:
                     text("INSERT INTO clients (id, email) VALUES (:n, :email)"),
                     {"n": n, "email": f"shop{n}@example.org"},
                 )
-            connection.exec_driver_sql(filled.replace("%", "%%") if kind == "postgresql" else filled)
+            for statement in filled.split(";\n"):
+                connection.exec_driver_sql(
+                    statement.replace("%", "%%") if kind == "postgresql" else statement
+                )
         with database.long(), database.outside_transactions() as connection:
             connection.exec_driver_sql("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")
 
@@ -79,7 +96,7 @@ def pages(url: URL, rounds: int = 3) -> dict[str, dict[str, float]]:
     }
     questions |= {f"by {by}, page {page}": (ClaimFilter(), by, page) for by in Sort for page in (1, 50)}
     with closing(Database(url)) as database:
-        records = DatabaseRecords(database, CATALOG, look(database).columns)
+        records = DatabaseRecords(database, CATALOG)
         found = {}
         for name, (wanted, by, page) in questions.items():
             took, computed = [], []

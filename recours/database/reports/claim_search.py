@@ -1,25 +1,21 @@
-"""Which claims a person looks at: alike in carrier, status and stage, or found by what is typed of them; and how many.
+"""Which claims a person looks at: filtered, searched and sorted; and how many of each account are at each stage.
 
-Claims that are alike are read by an index of their own (recours/database/schema/definition.py), whose expressions are repeated
-here word by word: that costs the same however many claims there are. What stands anywhere in a text, and every order but
-the newest first, takes one pass over a narrow index (0015_search.py), or two.
+What recours knows of claims is looked for by the indexes of its own table, and the claims are joined. What the service
+knows is looked for in its table, in the order of its keys: that ends as soon as a page is full, or is one pass over all.
 """
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Connection,
     Float,
+    FromClause,
     Select,
     Text,
     and_,
@@ -27,156 +23,155 @@ from sqlalchemy import (
     cast,
     false,
     func,
-    inspect,
     literal,
-    literal_column,
     or_,
     select,
-    type_coerce,
-    union_all,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import NoSuchTableError
 
-from recours.core.accounts import carrier_of
+from recours.core.carrier import Catalog
 from recours.core.claim import FetchStatus, Stage
 from recours.core.text import is_text
-from recours.database.claim_reader import Reader
-from recours.database.predicates import at_stage, const, is_ours, still_ours
-from recours.database.ready_claims import lanes_of_parameter, named_lanes
-from recours.database.rows import distinct_by_index
-from recours.database.tables import CUSTOMER_COLUMNS, ORDER_COLUMNS, claims, clients
+from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
+from recours.database.claim_rows import const
+from recours.database.tables import at_stage, claims
 from recours.operations.records import COUNTED_UP_TO, ClaimFilter, Sort
 from recours.operations.stakes import Concerned
 
 _c = claims.c
-
-_group: ColumnElement[str] = literal_column(
-    "(coalesce(pod_carrier_key, '') || '/' || coalesce(substr(pod_fetch_status, 1, 40), '') || '/'"
-    " || coalesce(pod_stage, ''))",
-    Text,
-)
-_LONGEST_STATUS = 40
 _LONGEST_TYPED = 1000
-# The most parts of one UNION: SQLite takes no more than 500.
-_PARTS = 100
-
-
-def first_of(names: Iterable[str], columns: frozenset[str]) -> str | None:
-    """Which of these columns the service's table has; of several, the one that is named first."""
-    return next((name for name in names if name in columns), None)
+# What clients are known by.
+_CLIENT_COLUMNS = ("email", "full_name", "company_name")
+# What a carrier's name is written with and without.
+_SEPARATORS = " -_."
 
 
 @dataclass
 class Search:
-    """The claims that one filter wants, in one database whose `claims` has these columns."""
+    """The claims that one filter leaves, in one database."""
 
     connection: Connection
-    columns: frozenset[str]
-    wanted: ClaimFilter
+    border: Border
+    catalog: Catalog
+    criteria: ClaimFilter
 
     def ids(self, most: int, skip: int, sort: Sort | None, *, descending: bool) -> list[Any]:
         """The ids of up to `most` claims after the first `skip`. `sort` None: the newest first."""
-        if sort is None and not self._is_scanned:
-            return self._newest(skip + most)[skip:]
-        # A few are sorted by themselves. Of many, the first ones are found in a pass over all.
-        are_few = len(self._some) <= COUNTED_UP_TO
-        rows = [_c.id.in_(self._some)] if are_few else self.conditions
-        query = self._sorted(sort, descending=descending).where(*rows).limit(most).offset(skip)
-        return list(self.connection.scalars(query)) if self._some else []
+        conditions = self.conditions
+        if self._is_pass:
+            if not self._some:
+                return []
+            if len(self._some) <= COUNTED_UP_TO:  # a few are sorted by themselves
+                conditions = [self.key.in_(self._some)]
+        query = select(self.key).select_from(self._source(sort)).where(*conditions)
+        query = query.order_by(*self._order(sort, descending=descending)).limit(most).offset(skip)
+        return list(self.connection.scalars(query))
 
     def count(self, most: int) -> int:
-        """How many there are, counted up to `most`; what is searched for, up to COUNTED_UP_TO + 1."""
-        if self._is_scanned:
+        """How many there are, counted up to `most`, and no further than COUNTED_UP_TO + 1 where that takes a pass over all."""
+        if self._is_pass:
             return min(len(self._some), most)
-        if self.wanted == ClaimFilter():
-            return self._counted(select(_c.id).limit(most))
-        counted = 0
-        for group in self._groups:
-            if counted < most:
-                counted += self._counted(select(_c.id).where(group.condition).limit(most - counted))
-        return counted
+        return self._counted(self._all.limit(most))
 
     def count_exactly(self) -> int:
-        return self._counted(select(_c.id).where(*self.conditions))
+        return self._counted(self._all)
 
-    def _counted(self, some: Select[Any]) -> int:
-        return self.connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+    def _counted(self, ids: Select[Any]) -> int:
+        return self.connection.scalar(select(func.count()).select_from(ids.subquery())) or 0
+
+    @property
+    def _is_pass(self) -> bool:
+        """Tell whether it may take a pass over all claims to find them."""
+        return self.criteria != ClaimFilter(stages=self.criteria.stages)
 
     @cached_property
     def _some(self) -> list[Any]:
-        """The ids of all, but of no more than COUNTED_UP_TO + 1; in no order if they are searched for."""
-        if not self._is_scanned:
-            return self._newest(COUNTED_UP_TO + 1)
-        return list(self.connection.scalars(select(_c.id).where(*self.conditions).limit(COUNTED_UP_TO + 1)))
-
-    # ---------------------------------------------------------------- alike: by their index
+        """The ids of all, but of no more than COUNTED_UP_TO + 1, in no order."""
+        return list(self.connection.scalars(self._all.limit(COUNTED_UP_TO + 1)))
 
     @property
-    def _is_scanned(self) -> bool:
-        wanted = self.wanted
-        return bool(wanted.text.strip() or wanted.clients or wanted.kinds or wanted.concerned is not None)
+    def _all(self) -> Select[Any]:
+        return select(self.key).select_from(self._source(None)).where(*self.conditions)
+
+    # ---------------------------------------------------------------- where they are looked for
 
     @cached_property
-    def _groups(self) -> list["Group"]:
-        return [group for group in groups(self.connection) if group.is_wanted(self.wanted)]
+    def _are_ours(self) -> bool:
+        """Tell whether recours has a row of each of them."""
+        criteria = self.criteria
+        has_kind = bool(criteria.kinds) and "" not in criteria.kinds
+        return bool(criteria.stages) or has_kind or criteria.concerned is not None
 
-    def _newest(self, most: int) -> list[Any]:
-        """The ids of up to `most`, the newest first, where nothing is searched for."""
-        if self.wanted == ClaimFilter():
-            return list(self.connection.scalars(select(_c.id).order_by(_c.id.desc()).limit(most)))
-        parts = [
-            select(_c.id).where(group.condition).order_by(_c.id.desc()).limit(most) for group in self._groups
-        ]
-        ids: list[Any] = []
-        for some in _batches(parts):
-            ids += self.connection.scalars(union_all(*(select(part.subquery()) for part in some)))
-        return sorted(ids, reverse=True)[:most]
+    @cached_property
+    def key(self) -> ColumnElement[Any]:
+        return _c.claim_id if self._are_ours else self.border.key
 
-    # ---------------------------------------------------------------- searched for and sorted: in a pass over all
+    @property
+    def source(self) -> FromClause:
+        """The service's rows and ours."""
+        return self.border.joined() if self._are_ours else self.border.not_joined()
+
+    def _source(self, sort: Sort | None) -> FromClause:
+        """The same, without ours if nothing is asked of them."""
+        criteria = self.criteria
+        needs_ours = self._are_ours or criteria.carriers or criteria.kinds
+        return self.source if needs_ours or sort in _OF_OURS else self.border.claims
+
+    # ---------------------------------------------------------------- filtered
 
     @cached_property
     def conditions(self) -> list[ColumnElement[bool]]:
-        wanted = self.wanted
-        status = func.substr(_c.pod_fetch_status, 1, _LONGEST_STATUS)
-        client = self._text("client_id") if "client_id" in self.columns else const("")
-        chosen: list[tuple[ColumnElement[Any], Iterable[str]]] = [
-            (status, [status[:_LONGEST_STATUS] for status in wanted.statuses]),
-            (_c.pod_stage, wanted.stages),
-            (self._carrier_key, wanted.carriers),
-            (client, wanted.clients),
-            (_c.pod_error_kind, wanted.kinds),
+        criteria = self.criteria
+        choices = [
+            (self.border.text("pod_fetch_status"), criteria.statuses),
+            (self._carrier_key, criteria.carriers),
+            (self.border.text("client_id"), criteria.clients),
+            (_c.kind, criteria.kinds),
         ]
-        found: list[ColumnElement[bool]] = [
+        conditions: list[ColumnElement[bool]] = [
             func.coalesce(value, "").in_(list(filter(_can_be_stored, values)))
-            for value, values in chosen
+            for value, values in choices
             if values
         ]
-        if typed := " ".join(wanted.text.split()):
-            found.append(self._holds(typed) if _can_be_stored(typed) else false())
-        if wanted.concerned is not None:
-            found.append(self._is_concerned(wanted.concerned))
-        return found
+        if criteria.stages:
+            conditions.append(at_stage(*criteria.stages))
+        if typed := " ".join(criteria.text.split()):
+            is_possible = _can_be_stored(typed) and len(typed) <= _LONGEST_TYPED
+            conditions.append(self._holds(typed) if is_possible else false())
+        if criteria.concerned is not None:
+            conditions.append(_is_concerned(criteria.concerned))
+        return conditions
 
-    def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
-        named = _c.id.in_(concerned.ids[: COUNTED_UP_TO + 1])
-        return or_(named, *parts_of_accounts(concerned))
+    @property
+    def _carrier_key(self) -> ColumnElement[str]:
+        """The carrier's, without the number of a client's account there; of a claim that we have no row of, by its name."""
+        position = func.instr if self.border.is_sqlite else func.strpos
+        own = func.substr(_c.lane, 1, position(_c.lane + "#", "#") - 1)
+        name: ColumnElement[str] = func.lower(self.border.text("carrier"))
+        for separator in _SEPARATORS:
+            name = func.replace(name, separator, "")
+        by_name = case(dict(self.catalog.keys_by_name), value=name, else_="")
+        return case((_c.claim_id.is_(None), by_name), else_=own)
+
+    # ---------------------------------------------------------------- searched for
 
     def _holds(self, typed: str) -> ColumnElement[bool]:
-        order, customer = first_of(ORDER_COLUMNS, self.columns), first_of(CUSTOMER_COLUMNS, self.columns)
+        border = self.border
+        order, customer = border.first_of(ORDER_COLUMNS), border.first_of(CUSTOMER_COLUMNS)
         number = func.replace(self._text("tracking_number"), " ", "")
         found = [self._contains(number, typed.replace(" ", ""))]
         found += [
             self._contains(self._text(name), typed) for name in ("claim_reference", order, customer) if name
         ]
-        if names := self._client_names:
-            known = [self._contains(self._as_text(clients.c[name]), typed) for name in names]
-            found.append(_c.client_id.in_(select(clients.c.id).where(or_(*known))))
+        clients = border.clients.c
+        if border.has("client_id") and (names := [name for name in _CLIENT_COLUMNS if name in clients]):
+            of_client = [self._contains(self._compared(cast(clients[name], Text)), typed) for name in names]
+            ids = select(cast(clients["id"], Text)).where(or_(*of_client))
+            found.append(border.text("client_id").in_(ids))
         return or_(*found)
 
     def _contains(self, value: ColumnElement[str], typed: str) -> ColumnElement[bool]:
         """In whatever case. Neither database knows the case of all letters by itself, whatever its language."""
-        if not self._is_sqlite:  # where LIKE tells capitals apart
+        if not self.border.is_sqlite:  # where LIKE tells capitals apart
             value, typed = func.upper(value), "".join(c.upper() if c.isascii() else c for c in typed)
         found = value.like(_anywhere(re.sub(r"[^\x00-\x7f]", "\0", typed)), escape="/")
         if typed.isascii():
@@ -190,70 +185,53 @@ class Search:
         # What is cheap to find out first: few texts hold what is around such a letter.
         return and_(found, value.like(_anywhere(typed), escape="/"))
 
-    def _sorted(self, sort: Sort | None, *, descending: bool) -> Select[Any]:
-        query = select(_c.id)
-        for key in self._keys(sort) if sort else ():
-            # Ages run against the times of their beginnings.
-            backwards = descending != (sort is Sort.AGE)
-            query = query.order_by((key.desc() if backwards else key.asc()).nulls_last())
-        return query.order_by(_c.id.desc())
+    def _text(self, name: str) -> ColumnElement[str]:
+        return self._compared(self.border.text(name))
+
+    def _compared(self, value: ColumnElement[str]) -> ColumnElement[str]:
+        """Sign by sign, whatever the database's language."""
+        return value if self.border.is_sqlite else value.collate("C")
+
+    # ---------------------------------------------------------------- sorted
+
+    def _order(self, sort: Sort | None, *, descending: bool) -> list[ColumnElement[Any]]:
+        # Ages run against the times of their beginnings.
+        backwards = descending != (sort is Sort.AGE)
+        keys = self._keys(sort) if sort else []
+        order = [(key.desc() if backwards else key.asc()).nulls_last() for key in keys]
+        if not self.border.key_is_number and self.border.has("created_at"):
+            order.append(self.border.column("created_at").desc().nulls_last())
+        return [*order, self.key.desc()]
 
     def _keys(self, sort: Sort) -> list[ColumnElement[Any]]:
-        due = _c.pod_stage.in_([const(Stage.NEW), const(Stage.READY)])
-        waits = at_stage(Stage.WAITING)
-        is_fetched = _c.pod_fetch_status == const(FetchStatus.SUCCESS)
-        at_stages = ((_c.pod_stage == const(stage), place) for place, stage in enumerate(Stage))
+        due, waits = at_stage(Stage.NEW, Stage.READY), at_stage(Stage.WAITING)
+        is_fetched = self.border.text("pod_fetch_status") == const(FetchStatus.SUCCESS)
+        at_stages = ((at_stage(stage), place) for place, stage in enumerate(Stage))
         keys: dict[Sort, list[ColumnElement[Any]]] = {
             Sort.REFERENCE: [self._text("claim_reference")],
             Sort.AMOUNT: [self._comparable("amount_requested", Float)],
             Sort.DEADLINE: [self._comparable("response_deadline")],
             Sort.AGE: [self._comparable("created_at")],
             Sort.STAGE: [case((is_fetched, len(Stage)), *at_stages)],
-            Sort.NEXT_TRY: [case((due, 0), (waits, 1)), case((waits, _c.pod_next_retry_at))],
+            Sort.NEXT_TRY: [case((due, 0), (waits, 1)), case((waits, _c.next_at))],
         }
         return keys[sort]
 
-    # ---------------------------------------------------------------- columns of the service, which may be of any type
-
-    @property
-    def _is_sqlite(self) -> bool:
-        return self.connection.dialect.name == "sqlite"
-
-    @cached_property
-    def _client_names(self) -> list[str]:
-        """The columns of the service's clients by which people know them."""
-        if "client_id" not in self.columns:
-            return []
-        try:
-            there = {column["name"] for column in inspect(self.connection).get_columns("clients")}
-        except NoSuchTableError:
-            return []
-        return [name for name in ("email", "full_name", "company_name") if name in there]
-
-    @property
-    def _carrier_key(self) -> ColumnElement[str]:
-        """The carrier's, without the number of a client's account there."""
-        key, find = self._as_text(_c.pod_carrier_key), func.instr if self._is_sqlite else func.strpos
-        return func.substr(key, 1, find(key + "#", "#") - 1)
-
-    def _text(self, name: str) -> ColumnElement[str]:
-        return self._as_text(literal_column(f"claims.{name}"))
-
-    def _as_text(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """As text, compared sign by sign whatever the database's language."""
-        return cast(column, Text) if self._is_sqlite else cast(column, Text).collate("C")
-
     def _comparable(self, name: str, kind: Any = Text) -> ColumnElement[Any]:
         """A date or a number. On SQLite a service may have written anything, an empty text for one that is not known."""
-        column: ColumnElement[Any] = literal_column(f"claims.{name}")
-        if name not in self.columns:
-            return literal_column("NULL")
-        return cast(func.nullif(column, ""), kind) if self._is_sqlite else column
+        text = self.border.text(name)
+        if self.border.is_sqlite or not self.border.has(name):
+            return cast(func.nullif(text, ""), kind)
+        return self.border.column(name)
+
+
+# What recours alone knows of claims.
+_OF_OURS = (Sort.STAGE, Sort.NEXT_TRY)
 
 
 def _can_be_stored(typed: str) -> bool:
     """Tell whether a column may hold it: of anything else, databases complain."""
-    return is_text(typed) and "\0" not in typed and len(typed) <= _LONGEST_TYPED
+    return is_text(typed) and "\0" not in typed
 
 
 def _anywhere(typed: str) -> str:
@@ -262,155 +240,63 @@ def _anywhere(typed: str) -> str:
     return f"%{escaped}%".replace("\0", "_")
 
 
-@dataclass(frozen=True)
-class Group:
-    """Claims that are alike: `key` is their account's ("": none), `status` is pod_fetch_status, `stage` pod_stage."""
-
-    text: str
-
-    @property
-    def key(self) -> str:
-        return self.text.split("/", 1)[0]
-
-    @property
-    def status(self) -> str:
-        """What the service sees; another program may have written anything."""
-        return self.text.split("/", 1)[-1].rsplit("/", 1)[0]
-
-    @property
-    def stage(self) -> str:
-        """Where they stand with us."""
-        return self.text.rsplit("/", 1)[-1]
-
-    def is_wanted(self, wanted: ClaimFilter) -> bool:
-        statuses = {status[:_LONGEST_STATUS] for status in wanted.statuses}
-        return (
-            (not wanted.statuses or self.status in statuses)
-            and (not wanted.stages or self.stage in wanted.stages)
-            and (not wanted.carriers or carrier_of(self.key) in wanted.carriers)
-        )
-
-    @property
-    def condition(self) -> ColumnElement[bool]:
-        return _group == self.text
-
-
-def groups(connection: Connection) -> list[Group]:
-    return [Group(name) for name in connection.scalars(distinct_by_index(_group))]
-
-
-def _batches(parts: list[Select[Any]]) -> Iterator[list[Select[Any]]]:
-    for at in range(0, len(parts), _PARTS):
-        yield parts[at : at + _PARTS]
-
-
-# ---------------------------------------------------------------- what is not done, counted by carrier and stage
-# By an index that holds nothing else: those of `is_ours`.
-
-_NOT_DONE = frozenset({FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING})
-_STAGES = frozenset(Stage)
-_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
-# Counted under this: claims at no stage that this version knows.
-UNASSESSED = ""
-
-
-def backlog_counts(connection: Connection, most: int) -> dict[str, Counter[str]]:
-    """How many claims of each account's key ("": of none) are at each stage, each counted up to `most`."""
-    there = [group for group in groups(connection) if group.status in _NOT_DONE]
-    alike = list(dict.fromkeys((group.key, group.stage) for group in there))
-    if not alike:
-        return {}
-
-    def counted(key: Any, stage: Any, of: CTE | None = None) -> ColumnElement[int]:
-        some = select(literal(1)).select_from(claims).where(is_ours(), key, stage).limit(most)
-        some = some if of is None else some.correlate(of)
-        return select(func.count()).select_from(some.subquery()).scalar_subquery()
-
-    pairs = _pairs(alike, is_sqlite=connection.dialect.name == "sqlite")
-    same = _c.pod_carrier_key == pairs.c.carrier_key, _c.pod_stage == pairs.c.stage
-    parts = [select(pairs.c.carrier_key, pairs.c.stage, counted(*same, of=pairs))]
-    # NULL and an empty text are one group: NULL is looked for in its own place of the index.
-    for key, stage in alike:
-        keys = [_c.pod_carrier_key == key, *([_c.pod_carrier_key.is_(None)] if key == "" else [])]
-        stages = [_c.pod_stage == stage, *([_c.pod_stage.is_(None)] if stage == "" else [])]
-        for of_key, of_stage in list(product(keys, stages))[1:]:
-            parts.append(select(literal(key, Text), literal(stage, Text), counted(of_key, of_stage)))
-    counts: dict[str, Counter[str]] = {}
-    for some_parts in _batches(parts):
-        for key, stage, count in connection.execute(union_all(*some_parts)):
-            counts.setdefault(key, Counter())[stage if stage in _STAGES else UNASSESSED] += count
-    return counts
-
-
-def _pairs(pairs: Sequence[tuple[str, str]], *, is_sqlite: bool) -> CTE:
-    """Keys and stages as rows of one parameter: the statement is as long however many there are."""
-    rows = json.dumps(pairs)
-    if is_sqlite:
-        each = func.json_each(literal(rows, Text)).table_valued("value")
-        key, stage = (func.json_extract(each.c.value, f"$[{place}]") for place in (0, 1))
-    else:
-        each = func.jsonb_array_elements(cast(literal(rows, Text), JSONB)).table_valued("value")
-        key, stage = (func.jsonb_extract_path_text(each.c.value, str(place)) for place in (0, 1))
-    labelled = type_coerce(key, Text).label("carrier_key"), type_coerce(stage, Text).label("stage")
-    return select(*labelled).cte("pairs")
-
-
-def parts_of_accounts(concerned: Concerned) -> list[ColumnElement[bool]]:
-    """The claims of accounts that a problem is about, in parts: NULL is looked for in its own place of the index."""
+def _is_concerned(concerned: Concerned) -> ColumnElement[bool]:
+    named = _c.claim_id.in_(concerned.ids[: COUNTED_UP_TO + 1])
     if not concerned.accounts:
-        return []
-    has_unknown = "" in concerned.accounts
-    keys: list[ColumnElement[bool]] = [_c.pod_carrier_key.in_(sorted(concerned.accounts))]
-    stages: list[ColumnElement[bool]] = [_c.pod_stage.in_([const(stage) for stage in concerned.stages])]
-    if has_unknown:
-        keys.append(_c.pod_carrier_key.is_(None))
-    else:  # those too that no run has assessed yet
-        stages += [_c.pod_stage.is_(None), _c.pod_stage == ""]
-    return [and_(is_ours(), key, stage) for key, stage in product(keys, stages)]
+        return named
+    return or_(named, of_accounts(concerned)) if concerned.ids else of_accounts(concerned)
+
+
+def of_accounts(concerned: Concerned) -> ColumnElement[bool]:
+    """The claims of accounts that a problem is about."""
+    return and_(_c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages))
+
+
+# ---------------------------------------------------------------- what is not done, counted by account and stage
+
+# Of these the oldest is the one that failed first.
+_FAILED = (Stage.WAITING, Stage.READY, Stage.SETTLED)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many claims of an account (its key; "": of none) are at each stage; since when the oldest has failed, or is new."""
+
+    lane: str
+    stages: Counter[Stage]
+    oldest: datetime | None
+
+
+def backlog_counts(connection: Connection, most: int) -> list[Counts]:
+    """Those of each account that has claims, in the order of their keys; each stage counted up to `most`.
+
+    By a few looks into one index for each account, however many claims there are.
+    """
+    first = select(func.min(_c.lane).label("lane")).cte("lanes", recursive=True)
+    after = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()
+    lanes = first.union_all(select(after).where(first.c.lane.is_not(None)))
+
+    def some(stage: Stage, *columns: ColumnElement[Any]) -> Select[Any]:
+        return select(*columns).where(_c.lane == lanes.c.lane, at_stage(stage)).correlate(lanes)
+
+    counts = [
+        select(func.count()).select_from(some(stage, literal(1)).limit(most).subquery()) for stage in Stage
+    ]
+    new = some(Stage.NEW, _c.since).limit(most).subquery()
+    oldest = [select(func.min(new.c.since))] + [some(stage, func.min(_c.failed_at)) for stage in _FAILED]
+    looks = [look.scalar_subquery() for look in (*counts, *oldest)]
+    rows = connection.execute(select(lanes.c.lane, *looks).where(lanes.c.lane.is_not(None)))
+    return sorted((_counts(*row) for row in rows), key=lambda counts: counts.lane)
+
+
+def _counts(lane: str, *looks: Any) -> Counts:
+    stages = Counter(dict(zip(Stage, looks, strict=False)))
+    return Counts(lane, stages, min((at for at in looks[len(Stage) :] if at), default=None))
 
 
 def retries_come(connection: Connection, due_until: datetime | None, most: int) -> Counter[str]:
     """Waiting claims whose retry comes by `due_until`, by account's key, up to `most` in all."""
     if due_until is None:
         return Counter()
-    come = (
-        select(_c.pod_carrier_key)
-        .where(at_stage(Stage.WAITING), _c.pod_next_retry_at <= due_until, still_ours())
-        .order_by(_c.pod_next_retry_at)
-        .limit(most)
-    )
-    return Counter(key or "" for (key,) in connection.execute(come))
-
-
-def oldest_failures(
-    connection: Connection, keys: Iterable[str], *, has_creation: bool
-) -> dict[str, datetime]:
-    """Since when the oldest claim of each account that is still tried has failed, or is new.
-
-    By a look into an index for each stage. `has_creation`: `claims` has the column created_at. Of new claims, the one
-    with the least id is taken for the oldest.
-    """
-    keys = list(keys)
-    if not keys:
-        return {}
-    is_sqlite = connection.dialect.name == "sqlite"
-
-    def oldest(key: Any, at: Any, order: Any, of: CTE, *where: Any) -> Select[Any]:
-        first = select(at).where(*where).order_by(order).limit(1).correlate(of).scalar_subquery()
-        return select(key.label("key"), type_coerce(first, Text).label("since"))
-
-    pairs, failed_at = _pairs(list(product(keys, _FAILED)), is_sqlite=is_sqlite), _c.pod_failed_at
-    same = _c.pod_carrier_key == pairs.c.carrier_key, _c.pod_stage == pairs.c.stage
-    parts = [
-        oldest(pairs.c.carrier_key, failed_at, failed_at, pairs, *same, is_ours(), failed_at.is_not(None))
-    ]
-    if has_creation:
-        new = lanes_of_parameter(is_sqlite=is_sqlite)
-        group = new.c.carrier_key + f"/{FetchStatus.PENDING}/{Stage.NEW}"
-        parts.append(oldest(new.c.carrier_key, _c.created_at, _c.id, new, _group == group))
-    found: dict[str, datetime] = {}
-    for part in parts:
-        for row in connection.execute(part, named_lanes(keys, is_sqlite=is_sqlite)).mappings():
-            if since := Reader(row).moment("since"):
-                found[row["key"]] = min(since, found.get(row["key"], since))
-    return found
+    come = select(_c.lane).where(at_stage(Stage.WAITING), _c.next_at <= due_until)
+    return Counter(connection.scalars(come.order_by(_c.next_at).limit(most)))

@@ -1,6 +1,5 @@
 """What commands and the page read of claims, runs, attempts and mails: see `recours.operations.records`."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     RowMapping,
     Select,
     Table,
     Text,
     func,
-    literal_column,
     select,
     type_coerce,
 )
@@ -26,20 +25,16 @@ from recours.core.claim import Delivery, Stage
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.sentences import stored
 from recours.core.text import clean
+from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS
+from recours.database.claim_reader import Reader, facts_in, read_claim
+from recours.database.claim_rows import claim_columns, const, in_parts
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.claim_reader import Reader, facts_in, read_claim
-from recours.database.predicates import const
-from recours.database.reports import claim_search
-from recours.database.reports.claim_search import Search, first_of
-from recours.database.rows import in_parts, readable_columns
+from recours.database.reports.claim_search import Counts, Search, backlog_counts, retries_come
+from recours.database.reports.survey import unassessed
 from recours.database.tables import (
-    CUSTOMER_COLUMNS,
-    MONEY_COLUMNS,
-    ORDER_COLUMNS,
     attempts,
     changes,
-    claims,
     events,
     evidence,
     mail_events,
@@ -65,7 +60,7 @@ from recours.operations.returns import MOST_ATTEMPTS, Spent
 
 _Number = TypeVar("_Number", int, float)
 
-_c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
+_a, _m, _v = attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
 _OF_RUN = ("id", "worker", "started_at", "ended_at", "exit_status", "stats")
@@ -82,7 +77,6 @@ class DatabaseRecords:
 
     database: Database
     catalog: Catalog
-    columns: frozenset[str]  # those that `claims` has
     redact: Callable[[str], str] = str
 
     # ---------------------------------------------------------------- runs and attempts
@@ -132,14 +126,15 @@ class DatabaseRecords:
         latest = select(_a.claim_id, _a.carrier, _a.calls, _a.outcome)
         latest = latest.where(_a.started_at >= since, _a.started_at < until)
         latest = latest.order_by(_a.started_at.desc()).limit(most)
-        money = [name for name in MONEY_COLUMNS if name in self.columns]
-        about = select(_c.id, *_raw_columns(*money))
+        border = self.database.border
+        money = (border.text(name).label(name) for name in ("amount_requested", "currency"))
+        about = select(border.key.label("id"), *money)
         found: list[Spent] = []
         with self.database.read() as connection:
             rows = connection.execute(latest).mappings().all()
             for first in range(0, len(rows), _AT_ONCE):
                 some = rows[first : first + _AT_ONCE]
-                of_these = about.where(_c.id.in_({row["claim_id"] for row in some}))
+                of_these = about.where(border.key.in_({row["claim_id"] for row in some}))
                 claims_by_id = {row["id"]: row for row in connection.execute(of_these).mappings()}
                 found += [_spent(row, claims_by_id.get(row["claim_id"], {})) for row in some]
         return found
@@ -159,18 +154,20 @@ class DatabaseRecords:
 
     def backlogs(self, due_until: datetime | None = None, most: int = COUNTED_UP_TO) -> list[Backlog]:
         with self.database.read() as connection:
-            counts = claim_search.backlog_counts(connection, most)
-            come = claim_search.retries_come(connection, due_until, most)
-            has_creation = "created_at" in self.columns
-            oldest = claim_search.oldest_failures(connection, counts, has_creation=has_creation)
-        found = (_backlog(key, n, come[key], oldest.get(key), most) for key, n in sorted(counts.items()))
-        return [backlog for backlog in found if backlog.stages or backlog.unassessed]
+            counts = backlog_counts(connection, most)
+            come = retries_come(connection, due_until, most)
+            count_unassessed = unassessed(connection, self.database.border, most)
+        backlogs = {each.lane: _backlog(each, come[each.lane], most) for each in counts}
+        if count_unassessed:
+            of_none = backlogs.get("", Backlog("", {}, counted_up_to=most))
+            backlogs = {"": of_none} | backlogs | {"": replace(of_none, unassessed=count_unassessed)}
+        return [backlog for backlog in backlogs.values() if backlog.stages or backlog.unassessed]
 
     # ---------------------------------------------------------------- claims
 
     def find(self, reference: str) -> ListedClaim | None:
         with self.database.read() as connection:
-            query = self._listed().where(_c.claim_reference == reference)
+            query = self._listed().where(self.database.border.text("claim_reference") == reference)
             row = connection.execute(query).mappings().first()
         return self._read(row) if row else None
 
@@ -180,7 +177,7 @@ class DatabaseRecords:
         with self.database.read() as connection:
             for first in range(0, len(references), _AT_ONCE):
                 some = references[first : first + _AT_ONCE]
-                query = self._listed().where(_c.claim_reference.in_(some))
+                query = self._listed().where(self.database.border.text("claim_reference").in_(some))
                 for row in connection.execute(query).mappings():
                     found[str(row["claim_reference"])] = self._read(row)
         return found
@@ -213,11 +210,6 @@ class DatabaseRecords:
             ids = search.ids(most, skip, sort, descending=descending)
         return self._in_order(ids)
 
-    def count(self, wanted: ClaimFilter, most: int) -> int:
-        """How many there are, counted up to `most`, and no further than COUNTED_UP_TO + 1 where texts are searched."""
-        with self._search(wanted) as search:
-            return search.count(most)
-
     def matching(self, wanted: ClaimFilter, most: int = COUNTED_UP_TO) -> Matching:
         """The references of up to `most` claims, the newest first, and how many more match."""
         with self._search(wanted) as search:
@@ -229,7 +221,9 @@ class DatabaseRecords:
         return Matching([references[claim_id] for claim_id in ids if claim_id in references], max(rest, 0))
 
     def _references(self, ids: Collection[Any]) -> dict[Any, str]:
-        query = select(_c.id, type_coerce(_c.claim_reference, Text).label("reference")).where(_c.id.in_(ids))
+        border = self.database.border
+        query = select(border.key.label("id"), border.text("claim_reference").label("reference"))
+        query = query.where(border.key.in_(ids))
         with self.database.read() as connection:
             rows = connection.execute(query).mappings().all()
         return {row["id"]: clean(Reader(row).text("reference") or f"#{row['id']}", 100) for row in rows}
@@ -239,8 +233,8 @@ class DatabaseRecords:
     ) -> Iterator[ListedClaim]:
         """All that match, by their ids, a part at a time in memory."""
         with self._search(wanted or ClaimFilter()) as search:
-            query = self._listed().where(*search.conditions)
-        for rows in in_parts(self.database, query, _c.id, _AT_ONCE):
+            query = self._listed(search.source).where(*search.conditions)
+        for rows in in_parts(self.database, query, search.key, _AT_ONCE):
             for listed in map(self._read, rows):
                 created_at = listed.claim.created_at
                 if since is None or created_at is None or created_at >= since:
@@ -251,14 +245,14 @@ class DatabaseRecords:
         with self.database.read() as connection:
             if not self.database.is_sqlite:
                 connection.exec_driver_sql(_FOR_PASSES)
-            yield Search(connection, self.columns, wanted)
+            yield Search(connection, self.database.border, self.catalog, wanted)
 
     def _in_order(self, ids: Sequence[Any]) -> list[ListedClaim]:
         """These claims in this order, each with its client; without those that are gone by now."""
         found: dict[Any, ListedClaim] = {}
         with self.database.read() as connection:
             for first in range(0, len(ids), _AT_ONCE):
-                query = self._listed().where(_c.id.in_(ids[first : first + _AT_ONCE]))
+                query = self._listed().where(self.database.border.key.in_(ids[first : first + _AT_ONCE]))
                 found |= {row["id"]: self._read(row) for row in connection.execute(query).mappings()}
         client_ids = {one.claim.client_id for one in found.values()} - {None}
         emails = ClientAccounts(self.database).emails(client_ids) if client_ids else {}
@@ -268,15 +262,18 @@ class DatabaseRecords:
             if listed
         ]
 
-    def _listed(self) -> Select[Any]:
-        order, customer = (first_of(names, self.columns) for names in (ORDER_COLUMNS, CUSTOMER_COLUMNS))
-        shown = {"dispute_type": "dispute_type", "currency": "currency", order: "order", customer: "customer"}
-        more = [
-            type_coerce(literal_column(f"claims.{name}"), Text).label(label)
-            for name, label in shown.items()
-            if name in self.columns
-        ]
-        return select(*readable_columns(self.columns), *more)
+    def _listed(self, source: FromClause | None = None) -> Select[Any]:
+        """All that a list shows of claims; `source`: the service's rows and ours, if not all of the service's."""
+        border = self.database.border
+        names = {
+            "dispute": "dispute_type",
+            "currency": "currency",
+            "order": border.first_of(ORDER_COLUMNS),
+            "customer": border.first_of(CUSTOMER_COLUMNS),
+        }
+        texts = (border.text(name or "").label(label) for label, name in names.items())
+        query = select(*claim_columns(border), *texts)
+        return query.select_from(border.not_joined() if source is None else source)
 
     def _read(self, row: RowMapping) -> ListedClaim:
         read = Reader(row)
@@ -285,8 +282,8 @@ class DatabaseRecords:
             read.text("pod_url"),
             read.moment("pod_fetched_at"),
             read.text("pod_delivery_person"),
-            read.moment("pod_lease_until"),
-            dispute=clean(read.text("dispute_type") or "", 40).strip().lower(),
+            read.moment("lease_until"),
+            dispute=clean(read.text("dispute") or "", 40).strip().lower(),
             currency=clean(read.text("currency") or "", 8),
             order=clean(read.text("order") or "", 100),
             customer=clean(read.text("customer") or "", 200),
@@ -334,20 +331,14 @@ class DatabaseRecords:
             return {MailState(state): count for state, count in connection.execute(query)}
 
 
-def _backlog(key: str, counted: Counter[str], come: int, oldest: datetime | None, most: int) -> Backlog:
+def _backlog(counts: Counts, come: int, most: int) -> Backlog:
     """One account's; `come`: so many of the waiting ones count as ready."""
-    stages = {stage: counted[stage] for stage in Stage}
+    stages = counts.stages.copy()
     stages[Stage.READY] += come
     if stages[Stage.WAITING] < most:  # else it means "or more", and goes on to
         stages[Stage.WAITING] = max(stages[Stage.WAITING] - come, 0)
-
-    return Backlog(
-        carrier=key,
-        stages={stage: min(count, most) for stage, count in stages.items() if count},
-        oldest=oldest,
-        unassessed=min(counted[claim_search.UNASSESSED], most),
-        counted_up_to=most,
-    )
+    known = {stage: min(count, most) for stage, count in stages.items() if count}
+    return Backlog(counts.lane, known, counts.oldest, counted_up_to=most)
 
 
 # ---------------------------------------------------------------- rows of recours's tables
@@ -372,11 +363,6 @@ def _run(row: RowMapping) -> Run:
         exit_status=_number(int, row["exit_status"]),
         stats=facts_in(row["stats"]),
     )
-
-
-def _raw_columns(*names: str) -> list[ColumnElement[Any]]:
-    """Columns of `claims` as they are stored, whatever their type."""
-    return [literal_column(f"claims.{name}").label(name) for name in names]
 
 
 def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:

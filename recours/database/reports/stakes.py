@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, literal_column, select, union_all
+from sqlalchemy import Connection, Select, select
 
 from recours.core.text import clean
-from recours.database.engine import Database
 from recours.database.claim_reader import Reader
-from recours.database.reports.claim_search import parts_of_accounts
-from recours.database.tables import MONEY_COLUMNS, claims
+from recours.database.engine import Database
+from recours.database.reports.claim_search import of_accounts
+from recours.database.tables import claims
 from recours.operations.records import COUNTED_UP_TO
 from recours.operations.stakes import Concerned, Stake, stake_of
 
@@ -22,34 +22,27 @@ class DatabaseStakes:
     """One database whose schema is current."""
 
     database: Database
-    columns: frozenset[str]  # those that `claims` has
 
     def of(self, concerned: Concerned, most: int = COUNTED_UP_TO) -> Stake:
         """What these claims are about, of the first `most` of them. Raises DatabaseError."""
-        if "amount_requested" not in self.columns:
-            return Stake()
         ids = concerned.ids[:most]
-        queries: list[Select[Any] | CompoundSelect[Any]] = [
-            self._amounts().where(_c.id.in_(ids[at : at + _IDS_AT_ONCE]))
+        queries = [
+            self._amounts().where(_c.claim_id.in_(ids[at : at + _IDS_AT_ONCE]))
             for at in range(0, len(ids), _IDS_AT_ONCE)
         ]
         if concerned.accounts:
-            parts = [
-                self._amounts().where(part).limit(most + 1).subquery()
-                for part in parts_of_accounts(concerned)
-            ]
-            queries.append(union_all(*(select(part) for part in parts)).limit(most + 1))
+            queries.append(self._amounts().where(of_accounts(concerned)).limit(most + 1))
         with self.database.read() as connection:
             amounts = [amount for query in queries for amount in _read(connection, query)]
         is_more = len(concerned.ids) > most or len(amounts) > most
         return stake_of(amounts[:most], is_more=is_more)
 
     def _amounts(self) -> Select[Any]:
-        names = [name for name in MONEY_COLUMNS if name in self.columns]
-        columns: list[ColumnElement[Any]] = [literal_column(f"claims.{name}").label(name) for name in names]
-        return select(*columns).select_from(claims)
+        border = self.database.border
+        columns = (border.text(name).label(name) for name in ("amount_requested", "currency"))
+        return select(*columns).select_from(border.joined())
 
 
-def _read(connection: Connection, query: Select[Any] | CompoundSelect[Any]) -> list[tuple[str, float]]:
+def _read(connection: Connection, query: Select[Any]) -> list[tuple[str, float]]:
     rows = map(Reader, connection.execute(query).mappings())
     return [(clean(row.text("currency") or "", 8), row.amount("amount_requested")) for row in rows]

@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Select,
-    Text,
     and_,
-    cast,
     false,
     func,
+    literal,
     or_,
     select,
     true,
@@ -20,33 +20,38 @@ from sqlalchemy import (
 
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage
+from recours.core.claim import Claim, Stage
 from recours.core.errors import REFUSED_KINDS
 from recours.core.mail import MailState
-from recours.database.engine import Database
-from recours.database.claim_reader import read_claim, read_claims
-from recours.database.predicates import (
-    at_stage,
+from recours.database.border import Border
+from recours.database.claim_reader import read_claim
+from recours.database.claim_rows import (
     awaits_retry,
     const,
-    edited,
-    is_ours,
-    of_carriers,
-    still_ours,
+    free,
+    moments,
+    read_claims,
+    reading,
+    reading_all,
+    reading_without_ours,
 )
-from recours.database.ready_claims import lanes_of_parameter, leasable_ids, named_lanes, of_each_lane
-from recours.database.rows import free, moments, raw_columns, readable_columns, unedited
+from recours.database.engine import Database
+from recours.database.ready_claims import (
+    lanes_of_parameter,
+    leasable_ids,
+    named_lanes,
+    of_carriers,
+    of_each_lane,
+)
 from recours.database.schema.inspection import Schema
-from recours.database.tables import attempts, claims, events, mails, quota
+from recours.database.tables import OPEN_STAGES, at_stage, attempts, claims, intake, mails
 from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile
 
-_a, _c, _e, _m, _q = attempts.c, claims.c, events.c, mails.c, quota.c
+_a, _c, _m = attempts.c, claims.c, mails.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 
 # ---------------------------------------------------------------- for a plan, and a dry run
-
-_STATUSES = (FetchStatus.FAILED, FetchStatus.PENDING, FetchStatus.FETCHING)
 
 
 @dataclass(frozen=True)
@@ -62,29 +67,71 @@ def survey(
     database: Database, schema: Schema, catalog: Catalog, due_until: datetime, max_retries: int, now: datetime
 ) -> Iterator[SurveyedClaim]:
     """Every claim that runs have to do with whose retries come up to `due_until`, row by row, whatever the schema."""
-    if schema.is_current:
-        is_edited = edited(with_deadline="response_deadline" in schema.columns)
-        is_leased = ~free(now)
-        columns = readable_columns(schema.columns)
-        where = _of_a_run(due_until, max_retries, is_edited)
-    elif "pod_fetch_status" in schema.columns:
-        is_edited = true()
-        is_leased = false()
-        columns = raw_columns(schema.columns)
-        where = _c.pod_fetch_status.in_([const(status) for status in _STATUSES])
-    else:
-        return
-    query = select(*columns, is_edited.label("edited"), is_leased.label("leased")).where(where)
+    border = database.border
     with database.read() as connection:
-        result = connection.execution_options(yield_per=_AT_ONCE).execute(query)
-        names = tuple(result.keys())
-        for values in result:
-            row = dict(zip(names, values, strict=True))  # SQLAlchemy's rows are slow to be asked by a name
-            yield SurveyedClaim(read_claim(row, catalog), bool(row["edited"]), bool(row["leased"]))
+        if schema.is_current:
+            is_edited, is_leased = or_(_c.to_assess == 1, border.differs), ~free(now)
+            queries = [reading(border, where) for where in _of_a_run(border, due_until, max_retries)]
+            queries = [
+                query.add_columns(is_edited.label("edited"), is_leased.label("leased")) for query in queries
+            ]
+            queries += [_as_new(reading_all(border, *where)) for where in _without_a_row(connection, border)]
+        elif border.has("pod_fetch_status"):
+            queries = [_as_new(reading_without_ours(border, border.is_worked_on))]
+        else:
+            queries = []
+        for query in queries:
+            result = connection.execution_options(yield_per=_AT_ONCE).execute(query)
+            names = tuple(result.keys())
+            for values in result:
+                row = dict(
+                    zip(names, values, strict=True)
+                )  # SQLAlchemy's rows are slow to be asked by a name
+                yield SurveyedClaim(read_claim(row, catalog), bool(row["edited"]), bool(row["leased"]))
+
+
+def _as_new(query: Select[Any]) -> Select[Any]:
+    return query.add_columns(true().label("edited"), false().label("leased"))
+
+
+def _of_a_run(border: Border, due_until: datetime, max_retries: int) -> list[ColumnElement[bool]]:
+    """The claims that we have rows of, in parts that an index answers each."""
+    retry_comes = and_(at_stage(Stage.WAITING, Stage.SETTLED), _c.next_at <= due_until)
+    goes_on = at_stage(Stage.READY, Stage.NEW, Stage.UNNUMBERED)
+    is_edited = or_(_c.to_assess == 1, border.differs)
+    is_tried_again = and_(_c.retries_used < max_retries, _c.expired_at.is_(None))
+    return [
+        and_(at_stage(*OPEN_STAGES), or_(goes_on, retry_comes, is_edited)),
+        at_stage(Stage.SHELVED),
+        and_(at_stage(Stage.GIVEN_UP), or_(is_tried_again, is_edited)),
+    ]
+
+
+def _without_a_row(connection: Connection, border: Border) -> list[list[ColumnElement[bool]]]:
+    """The claims that are worked on and that no run has taken in: none, or the condition under which they are found.
+
+    After the first round of the sweep only by their keys, or by the optional index.
+    """
+    has_no_row = [_c.claim_id.is_(None), border.is_worked_on]
+    row = connection.execute(select(intake.c.mark, intake.c.swept_at)).first()
+    if row is None or row.swept_at is None:
+        return [has_no_row]
+    if border.key_is_number and row.mark is not None:
+        return [[*has_no_row, border.key > row.mark]]
+    return [[*has_no_row, border.is_pending]] if border.has_index else []
+
+
+def unassessed(connection: Connection, border: Border, most: int) -> int:
+    """How many claims that are worked on no run has taken in yet, counted up to `most`."""
+    count = 0
+    for where in _without_a_row(connection, border):
+        some = select(literal(1)).select_from(border.not_joined()).where(*where).limit(most)
+        count += connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+    return count
 
 
 def most_urgent_claims(
-    database: Database, schema: Schema, catalog: Catalog, lane: str, most: int, now: datetime
+    database: Database, catalog: Catalog, lane: str, most: int, now: datetime
 ) -> list[Claim]:
     """The most urgent ready claims of an account, up to `most` of each worker, by their index."""
     parameters = {"most": most, **moments(now, ""), **named_lanes([lane], is_sqlite=database.is_sqlite)}
@@ -96,33 +143,18 @@ def most_urgent_claims(
                 leasable_ids(stage, is_sqlite=database.is_sqlite, locks=False), parameters
             )
         ]
-        query = select(*readable_columns(schema.columns)).where(_c.id.in_(ids))
-        return read_claims(connection.execute(query), catalog)
+        return read_claims(connection.execute(reading(database.border, _c.claim_id.in_(ids))), catalog)
 
 
-def _of_a_run(due_until: datetime, max_retries: int, is_edited: ColumnElement[bool]) -> ColumnElement[bool]:
-    retry_comes = _c.pod_next_retry_at <= due_until
-    at_a_stage = or_(
-        is_edited,
-        at_stage(Stage.READY),
-        at_stage(Stage.NEW),
-        at_stage(Stage.SHELVED),
-        at_stage(Stage.UNNUMBERED),
-        and_(or_(at_stage(Stage.WAITING), at_stage(Stage.SETTLED)), retry_comes),
-        and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries, _c.pod_expired_at.is_(None)),
-    )
-    return and_(still_ours(), at_a_stage)
-
-
-def _deadline_between(since: datetime, until: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _deadline_between(border: Border, since: datetime, until: datetime) -> ColumnElement[bool]:
     """Claims whose deadline is then, a day more on both sides: the zone of deadlines is looked at by the rules."""
-    day = cast(_c.response_deadline, Text)
-    return day >= (since - _A_DAY).date().isoformat(), day < f"{(until + _A_DAY).date().isoformat()}~"
+    day = border.text("response_deadline")
+    return and_(day >= (since - _A_DAY).date().isoformat(), day < f"{(until + _A_DAY).date().isoformat()}~")
 
 
 def _evidence_may_end(catalog: Catalog, since: datetime, until: datetime) -> ColumnElement[bool]:
     """Claims that are ranked by what ends then; and those that wait for a number, which have a place only once they get it."""
-    ranked = and_(_c.pod_rank_is_deadline == 1, _c.pod_rank_at >= since, _c.pod_rank_at <= until)
+    ranked = and_(_c.rank_is_deadline == 1, _c.rank_at >= since, _c.rank_at <= until)
     unnumbered = and_(at_stage(Stage.UNNUMBERED), of_carriers(catalog.evidence_days))
     return or_(ranked, unnumbered)
 
@@ -141,7 +173,6 @@ class DatabaseTroubles:
 
     database: Database
     catalog: Catalog
-    columns: frozenset[str]  # those that `claims` has
     redact: Callable[[str], str] = str
 
     def mail_piles(self, now: datetime) -> Mapping[MailState, Pile]:
@@ -205,55 +236,46 @@ class DatabaseTroubles:
 
     def clients_of(self, key: str) -> list[Any]:
         """The clients of claims under this account's key for which a call is still to come, most claims first."""
-        if "client_id" not in self.columns:
+        border = self.database.border
+        if not border.has("client_id"):
             return []
-        to_come = or_(*(at_stage(stage) for stage in (Stage.NEW, Stage.READY, Stage.WAITING)))
-        some = (
-            select(_c.client_id)
-            .where(is_ours(), _c.pod_carrier_key == key, to_come)
-            .limit(_MOST)
-            .subquery()
-            .c
-        )
-        query = select(some.client_id).where(some.client_id.is_not(None)).group_by(some.client_id)
+        client = border.column("client_id").label("client_id")
+        to_come = at_stage(Stage.NEW, Stage.READY, Stage.WAITING)
+        some = select(client).select_from(border.joined()).where(_c.lane == key, to_come).limit(_MOST)
+        found = some.subquery().c.client_id
+        query = select(found).where(found.is_not(None)).group_by(found)
         with self.database.read() as connection:
-            return list(connection.scalars(query.order_by(func.count().desc(), some.client_id)))
+            return list(connection.scalars(query.order_by(func.count().desc(), found)))
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
         """Claims whose real deadline or evidence ends in this time and that may not be tried before it, the nearest first."""
         found: list[Claim] = []
-        ends = _evidence_may_end(self.catalog, now, until)
-        if "response_deadline" in self.columns:
-            ends = or_(ends, and_(*_deadline_between(now, until)))
+        border = self.database.border
+        ends = or_(_evidence_may_end(self.catalog, now, until), _deadline_between(border, now, until))
         with self.database.read() as connection:
             for some in self._near(now, closed):
-                query = select(*readable_columns(self.columns)).where(
-                    _c.id.in_(select(some.limit(_MOST_CLAIMS).subquery().c.id)),
-                    ends,
-                    unedited(),
-                )
+                ids = select(some.limit(_MOST_CLAIMS).subquery().c.claim_id)
+                query = reading(border, _c.claim_id.in_(ids), ends, ~border.is_edited)
                 found += read_claims(connection.execute(query), self.catalog, self.redact)
         return sorted(found, key=lambda claim: (str(claim.deadline), claim.reference))
 
     def _near(self, now: datetime, closed: Collection[str]) -> Iterator[Select[Any]]:
         """Ids by each index that can answer; what it yields is looked at again by the rules."""
-        to_come = _c.pod_rank_is_deadline == 1, _c.pod_rank_at >= now
-        over = _c.pod_rank_is_deadline == 1, _c.pod_rank_at < now
+        to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
+        over = _c.rank_is_deadline == 1, _c.rank_at < now
         of_clients = sorted(key for key in closed if carrier_of(key) != key)
         of_house = ([key] for key in sorted(closed) if key not in of_clients)
         for keys in (*of_house, *([of_clients] if of_clients else [])):
             yield self._first_of(keys, at_stage(Stage.READY), *to_come)
             yield self._first_of(keys, at_stage(Stage.NEW), *to_come)
-            ranked_by_older_version = _c.pod_rank_is_deadline == 0
-            yield self._first_of(keys, at_stage(Stage.NEW), ranked_by_older_version)
             if any(carrier_of(key) in self.catalog.evidence_days for key in keys):
                 # Their evidence is over, but perhaps not their deadline.
                 yield self._first_of(keys, at_stage(Stage.READY), *over, latest=True)
                 yield self._first_of(keys, at_stage(Stage.NEW), *over, latest=True)
         # The latest next retries are the likeliest to come after a deadline.
-        yield select(_c.id).where(awaits_retry()).order_by(_c.pod_next_retry_at.desc())
+        yield select(_c.claim_id).where(awaits_retry()).order_by(_c.next_at.desc())
         known = of_carriers(["", *self.catalog.specs])
-        yield select(_c.id).where(is_ours(), known, at_stage(Stage.UNNUMBERED))
+        yield select(_c.claim_id).where(known, at_stage(Stage.UNNUMBERED))
 
     def _first_of(
         self, keys: Sequence[str], *where: ColumnElement[bool], latest: bool = False
@@ -262,18 +284,16 @@ class DatabaseTroubles:
 
         Each account's are found by an index; those of all clients' accounts in one query.
         """
-        order = _c.pod_rank_at.desc() if latest else _c.pod_rank_at
+        order = _c.rank_at.desc() if latest else _c.rank_at
         if len(keys) == 1:
-            return select(_c.id).where(_c.pod_carrier_key == keys[0], *where).order_by(order)
+            return select(_c.claim_id).where(_c.lane == keys[0], *where).order_by(order)
         is_sqlite = self.database.is_sqlite
         lanes = lanes_of_parameter(is_sqlite=is_sqlite)
-        first = select(_c.id).where(_c.pod_carrier_key == lanes.c.carrier_key, *where).order_by(order)
-        found = of_each_lane(
-            lanes, first.add_columns(_c.pod_rank_at).limit(_MOST_CLAIMS), is_sqlite=is_sqlite
-        )
+        first = select(_c.claim_id).where(_c.lane == lanes.c.carrier_key, *where).order_by(order)
+        found = of_each_lane(lanes, first.add_columns(_c.rank_at).limit(_MOST_CLAIMS), is_sqlite=is_sqlite)
         ranked = found.params(named_lanes(keys, is_sqlite=is_sqlite)).subquery()
-        rank = ranked.c.pod_rank_at
-        return select(ranked.c.id).order_by(rank.desc() if latest else rank)
+        rank = ranked.c.rank_at
+        return select(ranked.c.claim_id).order_by(rank.desc() if latest else rank)
 
 
 def _pile(at: Any) -> Select[Any]:
