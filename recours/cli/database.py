@@ -22,7 +22,6 @@ from recours.cli.operations import (
 )
 from recours.core.errors import RunError
 from recours.core.text import plural
-from recours.database.engine import Database
 from recours.database.schema.creation import complete, create_file, grant_rights, sql_of_completion
 from recours.database.schema.inspection import look, require_claims
 from recours.fleet.opening import open_queue
@@ -173,7 +172,7 @@ def _say_verified(backup: Backup, faults: list[str]) -> None:
 def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
     # An SQLite database that is damaged, or not there, is no reason to keep a good one back: it is not looked at.
     is_sqlite = settings.database_url.get_backend_name() == "sqlite"
-    database = Database(settings.database_url) if is_sqlite else connect(settings)
+    database = named(settings) if is_sqlite else connect(settings)
     try:
         return put_back(backup, database, settings.pod_dir, settings.access, force=force)
     finally:

@@ -61,6 +61,8 @@ TOLD = {
     "pod_retry_count": "INTEGER DEFAULT 0",
     "pod_last_retry_at": "TIMESTAMP",
 }
+# All that may have other names in the service's table.
+COLUMNS = (*NEEDED, *OPTIONAL, *SHOWN, *ORDER_COLUMNS, *CUSTOMER_COLUMNS, *TOLD)
 _OTHERS = ("clients", "notifications", "system_settings")
 # What a person may have recours correct.
 CORRECTED = ("tracking_number", "carrier")

@@ -262,6 +262,7 @@ class Station:
             for kind in WORKERS.values():
                 with self._logged("tidy", kind), self._piece_of_work("tidy", kind) as worker:
                     if self._shifts[kind.name].tidy_once():
+                        self.opened.database.look_again()
                         worker.tidy(longest=LONGEST_TIDY)
             leave_metrics(self.settings, self.opened, uuid.uuid4().hex)
         finally:

@@ -16,11 +16,14 @@ from recours.core.carrier import CarrierSpec, Catalog
 from recours.core.policy import DEFAULT_WAITS, Backoff, Policy, faults_of
 from recours.core.quota import Capability, Limit
 from recours.core.text import is_one_line, is_text
+from recours.database.border import TableNames
 from recours.database.engine import SECRET_QUERY
 from recours.home import SETTING as HOME
 from recours.home import NoHomeError, find_home
 from recours.settings.model import (
     BACKOFF_HOURS,
+    CLAIMS_COLUMNS,
+    CLAIMS_TABLE,
     POLICY,
     SETTINGS,
     Credentials,
@@ -109,6 +112,7 @@ class _Reading:
             root=self.root,
             database_url=url,
             database_is_embedded=embedded,
+            table_names=TableNames(self.value(CLAIMS_TABLE), self.value(CLAIMS_COLUMNS)),
             policy=self._policy(),
             limits={key: self._limits(spec) for key, spec in specs},
             credentials={key: self._credentials(spec) for key, spec in specs},

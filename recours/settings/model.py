@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -24,6 +25,7 @@ from recours.core.password import PasswordHash, read_hash
 from recours.core.policy import EnrollNew, Policy
 from recours.core.quota import Limit
 from recours.core.text import is_one_line
+from recours.database.border import COLUMNS, USUAL_NAMES, TableNames
 from recours.settings.sources import DEFAULT_SECRETS, SECRETS_SETTING, Value
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -184,6 +186,33 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in line(text).split(",") if part.strip())
 
 
+def table_name(text: str) -> str:
+    """The name of a table, perhaps after its schema's and a dot."""
+    parts = line(text).split(".")
+    if not all(parts) or len(parts) > 2:  # noqa: PLR2004 (a schema and a table)
+        raise ValueError(f"'{text[:40]}' is not the name of a table, such as claims or app.claims")
+    return text
+
+
+def column_names(text: str) -> Mapping[str, str]:
+    """What columns of the service's are called, by the names that recours uses: `carrier:transporteur`, between commas."""
+    result: dict[str, str] = {}
+    for part in names(text):
+        known, _, name = (piece.strip() for piece in part.partition(":"))
+        if known not in COLUMNS:
+            near = get_close_matches(known, COLUMNS, n=1)
+            hint = f"Did you mean {near[0]}? " if near else ""
+            raise ValueError(
+                f"'{known[:40]}' is no column that recours uses. {hint}It uses {', '.join(COLUMNS)}"
+            )
+        if not name:
+            raise ValueError(f"it does not say what {known} is called; write {known}:name")
+        if known in result:
+            raise ValueError(f"it names {known} twice")
+        result[known] = name
+    return result
+
+
 def web_page(text: str) -> str:
     """A URL with {reference} in it, or nothing."""
     if text and not (text.startswith(("https://", "http://")) and "{reference}" in line(text)):
@@ -302,9 +331,23 @@ POLICY = {
     "tell_persistent_at_once": Setting("RECOURS_NOTIFY_PERSISTENT", "last-turn", then(one_of("last-turn", "at-once"), lambda text: text == "at-once"), "when a persistent error is reported: last-turn or at-once"),
     "tell_temporary": Setting("RECOURS_NOTIFY_TEMPORARY", "false", yes_or_no, "report a temporary error that outlasted every retry to clients too"),
 }  # fmt: skip
+CLAIMS_TABLE = Setting(
+    "RECOURS_CLAIMS_TABLE",
+    USUAL_NAMES.claims,
+    table_name,
+    "the table or view of your service's claims, perhaps after its schema: app.claims",
+)
+CLAIMS_COLUMNS = Setting(
+    "RECOURS_CLAIMS_COLUMNS",
+    "",
+    column_names,
+    "columns that have other names in it, between commas: tracking_number:suivi,carrier:transporteur",
+)
 OTHERS = (
     Setting("DATABASE_URL", "", str, "the database as a SQLAlchemy URL: sqlite:///path or postgresql://user:password@host/name", is_secret=True),
     Setting("DATABASE_PATH", "", str, "an SQLite file, as in the service's own configuration; used if DATABASE_URL is not set"),
+    CLAIMS_TABLE,
+    CLAIMS_COLUMNS,
     Setting(SECRETS_SETTING, DEFAULT_SECRETS, str, "a TOML file with credentials: a section per carrier, or flat keys"),
     BACKOFF_HOURS,
     *POLICY.values(),
@@ -388,6 +431,7 @@ class Settings:
     root: Path
     database_url: URL
     database_is_embedded: bool  # nothing named a database
+    table_names: TableNames
     policy: Policy
     limits: Mapping[str, tuple[Limit, ...]]
     credentials: Mapping[str, Credentials]  # the house's, by carrier's key

@@ -104,12 +104,12 @@ def clock_of(database: Database) -> SystemClock:
 
 def is_to_be_made(settings: Settings) -> bool:
     """Tell whether the embedded database is used and is not there yet. Raises DatabaseError."""
-    return settings.database_is_embedded and not Database(settings.database_url).is_there()
+    return settings.database_is_embedded and not named(settings).is_there()
 
 
 def create_embedded(settings: Settings) -> bool:
     """Create the embedded database; False if it is there. Raises DatabaseError."""
-    database = Database(settings.database_url)
+    database = named(settings)
     return (
         database.path is not None and not database.is_there() and create_file(database.path, settings.access)
     )
@@ -118,7 +118,9 @@ def create_embedded(settings: Settings) -> bool:
 def named(settings: Settings, waits: Waits = OF_PEOPLE, connections: int | None = None) -> Database:
     """The database that the settings name, whether it is there or not. Raises DatabaseError if its driver is missing."""
     try:
-        return Database(settings.database_url, waits=waits, connections=connections)
+        return Database(
+            settings.database_url, waits=waits, connections=connections, names=settings.table_names
+        )
     except ModuleNotFoundError as error:
         raise DatabaseError(
             f"PostgreSQL needs the package {error.name}, which is not installed for this Python: "

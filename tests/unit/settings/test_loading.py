@@ -145,6 +145,9 @@ KEYS = "A" * 43 + "=", "B" * 43 + "="
 PAGE_HASH = f"scrypt:{'0a' * 16}:{'0b' * 32}"
 
 GOOD: list[tuple[str, str, Callable[[Settings], Any], Any]] = [
+    ("RECOURS_CLAIMS_TABLE", "app.Dossiers", lambda s: s.table_names.claims, "app.Dossiers"),
+    ("RECOURS_CLAIMS_COLUMNS", "tracking_number: N° de suivi ,carrier:transporteur", lambda s: s.table_names.columns,
+     {"tracking_number": "N° de suivi", "carrier": "transporteur"}),
     ("RECOURS_BACKOFF_HOURS", "0.5, 2 ,2", lambda s: s.policy.backoff.waits,
      (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=2))),
     ("RECOURS_TIMEZONE", "America/New_York", lambda s: str(s.policy.zone), "America/New_York"),
@@ -247,6 +250,15 @@ def test_a_quota_of_one_kind_of_call_stands_beside_the_carriers(settings: Callab
         ("RECOURS_CARRIER_CONCURRENCY", "65", "whole number from 1 to 64"),
         ("RECOURS_CARRIER_CONCURRENCY", "4.0", "whole number from 1 to 64"),
         ("RECOURS_LOG_MAX_MB", "0", "from 0.01 to 1000"),
+        ("RECOURS_CLAIMS_TABLE", "a.b.c", "not the name of a table, such as claims or app.claims"),
+        ("RECOURS_CLAIMS_TABLE", ".claims", "not the name of a table"),
+        (
+            "RECOURS_CLAIMS_COLUMNS",
+            "tracking:suivi",
+            "Did you mean tracking_number? It uses id, claim_reference, carrier",
+        ),
+        ("RECOURS_CLAIMS_COLUMNS", "carrier", "write carrier:name"),
+        ("RECOURS_CLAIMS_COLUMNS", "carrier:a,carrier:b", "it names carrier twice"),
         ("RECOURS_SHARED_GROUP", "a:b", "'a:b' is not the name of a group"),
         ("RECOURS_TSA_URL", "ftp://tsa.example", "must be of the form http://host/path"),
         ("RECOURS_TSA_URL", "http://me:secret@tsa.example/", "must be of the form http://host/path"),
