@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from recours.carriers.registry import CATALOG
 from recours.core.appraisal import EvidenceKind
@@ -110,7 +111,7 @@ def attach(
 
 
 def set_account(
-    client: str | int,
+    client: Any,
     carrier: str,
     credentials: Mapping[str, str],
     *,
@@ -132,7 +133,7 @@ def set_account(
 
 
 def check_account(
-    client: str | int, carrier: str, *, by: str = "the service's application", language: str | None = None
+    client: Any, carrier: str, *, by: str = "the service's application", language: str | None = None
 ) -> AccountResult:
     """Try a client's credentials with one real call, within limits and pauses. `by`: who is recorded.
 

@@ -99,7 +99,7 @@ def add(
     replace: bool,
     database_url: str | None,
 ) -> None:
-    """Give CLIENT (an address or a number of the table clients) an account of its own at CARRIER."""
+    """Give CLIENT (an address or an id of the table clients) an account of its own at CARRIER."""
     with with_actions(database_url) as actions:
         accounts = AccountOperations(actions.operations)
         accounts.seals()  # else nothing need be asked for
@@ -234,8 +234,8 @@ def check(client: str | None, carrier: str | None, yes: bool, database_url: str 
 def _chosen(accounts: AccountOperations, client: str | None, carrier: str | None) -> list[ClientAccount]:
     """The one that was named, or all of the client, or all."""
     if client and carrier:
-        return [accounts.account(*accounts.find(client, carrier))]
-    chosen = accounts.store.all([accounts.client(client).id] if client else ())
+        return [accounts.account(client, carrier)]
+    chosen = accounts.accounts_of(client) if client else accounts.store.all()
     if not chosen:
         click.echo("There is no account to try.")
     return chosen
@@ -258,6 +258,20 @@ def limits(
         raise click.UsageError("Name limits, or give --default; not both.")
     with with_actions(database_url) as actions:
         say(actions.set_limits(client, carrier, " ".join(texts)))
+
+
+@command.command("confirm")
+@_client_argument
+@database_option
+def confirm(client: str, database_url: str | None) -> None:
+    """Say that CLIENT, who has another address than when its accounts were entered, is the same client: they are used again."""
+    with _opened(database_url) as accounts:
+        accounts_again = accounts.confirm(client, person())
+    for account in accounts_again:
+        carrier = CATALOG.name_of(account.carrier, account.carrier)
+        click.echo(f"{account.client.named} keeps the account at {carrier}; the next run asks with it.")
+    if not accounts_again:
+        click.echo(f"No account of {clean(client, 100)} waits for that; nothing was changed.")
 
 
 @command.command("remove")

@@ -240,7 +240,7 @@ def reopen_command(
             keys: Collection[str] = operations.catalog.keys_of(carrier) if carrier else ()
             if account is not None and carrier is not None:
                 accounts = AccountOperations(operations)
-                keys = [accounts.account(*accounts.find(account, carrier)).key]
+                keys = [accounts.account(account, carrier).key]
             at = time_of(since, operations.clock.now(), "--since")
             criteria = reopen.ReopenCriteria(keys, at, ErrorKind(error) if error else None)
             _reopen_selected(actions, criteria, mode)

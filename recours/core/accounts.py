@@ -44,8 +44,24 @@ def account_name(carrier: str, client: str) -> str:
 
 
 @dataclass(frozen=True)
+class ServiceClient:
+    """A client of the service, as far as its accounts need it."""
+
+    id: Any
+    email: str
+
+    @property
+    def named(self) -> str:
+        """For people."""
+        return self.email or f"client {self.id}"
+
+
+@dataclass(frozen=True)
 class ClientAccount:
-    """A client's account at a carrier, without its credentials."""
+    """A client's account at a carrier, without its credentials.
+
+    `client_address`: its client's when it was put, see `address_key`. `email`: the client's now; None: nobody knows.
+    """
 
     id: int
     client_id: Any
@@ -56,6 +72,31 @@ class ClientAccount:
     added_at: datetime
     added_by: str
     changed_at: datetime
+    client_address: str = ""
+    moved_at: datetime | None = None  # since when runs leave it alone for that
+    email: str | None = None
+
+    @property
+    def client(self) -> ServiceClient:
+        return ServiceClient(self.client_id, self.email or "")
+
+    @property
+    def is_moved(self) -> bool:
+        """Tell whether the client of its number has another address than when it was put, or is gone.
+
+        It may be another client: a service may give the number of one that it deleted again.
+        """
+        return self.email is not None and address_key(self.email) != self.client_address
+
+    @property
+    def moved_text(self) -> str:
+        """For people, to be said of a moved account: why it is not used, and what to do."""
+        before = self.client_address or "no address"
+        now = f"has {self.email}" if self.email else "has none, or is gone"
+        return (
+            f"client {self.client_id} had {before} when the account was entered, and {now} now. If it is the same client: "
+            f"recours accounts confirm {self.client_id}; if not: recours accounts remove {self.client_id} {self.carrier}"
+        )
 
     @property
     def key(self) -> str:
@@ -67,19 +108,11 @@ class ClientAccount:
         return owner_of(self.client_id, self.carrier)
 
 
+def address_key(email: str) -> str:
+    """An address as an account remembers it."""
+    return email.strip().lower()
+
+
 def owner_of(client_id: Any, carrier: str) -> str:
     """See `ClientAccount.owner`."""
     return f"{client_id}/{carrier}"
-
-
-@dataclass(frozen=True)
-class ServiceClient:
-    """A client of the service, as far as its accounts need it."""
-
-    id: Any
-    email: str
-
-    @property
-    def named(self) -> str:
-        """For people."""
-        return self.email or f"client {self.id}"

@@ -36,6 +36,7 @@ class ActionKind(StrEnum):
     RESUMED = "resumed"
     CHECKED = "checked"  # credentials, by one real call
     ADDED = "added"  # a client's account, or other credentials for it
+    CONFIRMED = "confirmed"  # a client's account, whose client has another address
     LIMITED = "limited"
     REMOVED = "removed"
     RELEASED = "released"  # mails that were held

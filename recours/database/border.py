@@ -17,9 +17,12 @@ from sqlalchemy import (
     Date,
     DateTime,
     Enum,
+    FetchedValue,
     FromClause,
+    Insert,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     Text,
@@ -30,12 +33,14 @@ from sqlalchemy import (
     cast,
     false,
     func,
+    insert,
     inspect,
     literal_column,
     null,
     or_,
     select,
     true,
+    type_coerce,
     update,
 )
 from sqlalchemy import Column as SqlColumn
@@ -95,6 +100,17 @@ _TEXTS = {"client_id": "client_text"}  # by what label a key is read as a text
 _WORDS = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
+# What is written into the service's record of mails.
+_NOTIFICATION = (
+    "client_id",
+    "notification_type",
+    "subject",
+    "sent_to",
+    "sent_at",
+    "status",
+    "error_message",
+    "related_claim_id",
+)
 
 
 @dataclass(frozen=True)
@@ -289,21 +305,77 @@ class Border:
 
     def parameters(self, claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values fitted to the service's types: a text that is shorter, a time with or without a zone, no NULL."""
-        fitted = {f"to_{name}": self._fit(name, value) for name, value in values.items() if self.has(name)}
+        fitted = {
+            f"to_{name}": _fit(self.column(name), value) for name, value in values.items() if self.has(name)
+        }
         return {"of_claim": claim_id, **fitted}
 
-    def _fit(self, name: str, value: Any) -> Any:
-        column = self.column(name)
-        kind = column.type
-        if value is None:
-            return "" if isinstance(kind, String) and not column.nullable else None
-        if isinstance(value, datetime):
-            if isinstance(kind, DateTime):
-                return value if kind.timezone else value.replace(tzinfo=None)
-            return value.date() if isinstance(kind, Date) else f"{value:%Y-%m-%d %H:%M:%S}"
-        if isinstance(kind, Enum) or not isinstance(kind, String):
-            return value
-        return str(value)[: kind.length]
+    # ---------------------------------------------------------------- clients, mails, settings
+
+    @property
+    def has_clients(self) -> bool:
+        return "id" in self.clients.c
+
+    @property
+    def has_addresses(self) -> bool:
+        """Tell whether the service keeps addresses of its clients."""
+        return self.has_clients and "email" in self.clients.c
+
+    def client_text(self, name: str) -> ColumnElement[str]:
+        """A column of `clients` as a text; NULL where there is no such column."""
+        column = self.clients.c.get(name)
+        return cast(null() if column is None else column, Text)
+
+    @cached_property
+    def client_id(self) -> ColumnElement[Any]:
+        """The key of `clients` in the type in which claims, and our rows, name a client."""
+        key = self.clients.c.id
+        if not self.has("client_id"):
+            return type_coerce(key, CLIENT_KEY)
+        kind = self.column("client_id").type
+        is_alike = type(kind) is type(key.type) or (
+            isinstance(kind, Integer) and isinstance(key.type, Integer)
+        )
+        return type_coerce(key if is_alike else cast(key, kind), CLIENT_KEY)
+
+    def with_clients(self, table: Table, client_id: ColumnElement[Any]) -> FromClause:
+        """The rows of a table of ours, each with the client that it names, if there is one."""
+        if not self.has_clients:
+            return table
+        return table.outerjoin(self.clients, self.client_id == client_id)
+
+    @cached_property
+    def notification(self) -> Insert | None:
+        """Adds a row to the service's record of mails; None: it has none that recours knows how to fill.
+
+        Without RETURNING, which takes a right to read.
+        """
+        columns = self.notifications.c
+        unknown = [c for c in columns if c.name not in (*_NOTIFICATION, "id") and not c.nullable]
+        key = columns.get("id")
+        if not set(_NOTIFICATION) <= set(columns.keys()) or any(c.server_default is None for c in unknown):
+            return None
+        if key is None or key.server_default is not None or isinstance(key.type, Integer):
+            return insert(self.notifications).inline()
+        return None
+
+    def notification_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: _fit(self.notifications.c[name], value) for name, value in values.items()}
+
+    @property
+    def takes_mails_of_nobody(self) -> bool:
+        """Tell whether the record of mails takes one without a client."""
+        return bool(self.notifications.c.client_id.nullable)
+
+    @property
+    def smtp_settings(self) -> Select[Any] | None:
+        """The keys and values of `system_settings` that begin with `smtp_`; None: there are none."""
+        columns = self.system_settings.c
+        if not {"key", "value"} <= set(columns.keys()):
+            return None
+        key, value = cast(columns.key, Text), cast(columns.value, Text)
+        of_mails = key.like("smtp\\_%", escape="\\"), value.is_not(None)
+        return select(key.label("key"), value.label("value")).where(*of_mails)
 
     # ---------------------------------------------------------------- what is there, and what is added
 
@@ -377,6 +449,20 @@ class Border:
         return self._preparer.quote(self._names.get(name, name))
 
 
+def _fit(column: SqlColumn[Any], value: Any) -> Any:
+    """A value in a form that the service's column takes."""
+    kind = column.type
+    if value is None:
+        return "" if isinstance(kind, String) and not column.nullable else None
+    if isinstance(value, datetime):
+        if isinstance(kind, DateTime):
+            return value if kind.timezone else value.replace(tzinfo=None)
+        return value.date() if isinstance(kind, Date) else f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(kind, Enum) or not isinstance(kind, String):
+        return value
+    return str(value)[: kind.length]
+
+
 def _reflected(inspector: Inspector, schema: str | None, names: Collection[str]) -> dict[str, Table]:
     """Those of these tables, or views, that there are, by their names; in as few statements as can be."""
     every = inspector.get_multi_columns(schema, names, ObjectKind.ANY)
@@ -384,7 +470,15 @@ def _reflected(inspector: Inspector, schema: str | None, names: Collection[str])
 
 
 def _table(name: str, schema: str | None, columns: Iterable[ReflectedColumn]) -> Table:
-    described = (SqlColumn(column["name"], column["type"], nullable=column["nullable"]) for column in columns)
+    described = (
+        SqlColumn(
+            column["name"],
+            column["type"],
+            nullable=column["nullable"],
+            server_default=FetchedValue() if column["default"] is not None or "identity" in column else None,
+        )
+        for column in columns
+    )
     return Table(name, MetaData(), *described, schema=schema)
 
 

@@ -4,40 +4,42 @@ Each reading is one query. A database that no run has worked on yet has no accou
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     RowMapping,
     Select,
-    Table,
     Text,
-    cast,
+    and_,
     delete,
     func,
     null,
+    or_,
     select,
     type_coerce,
     update,
 )
 
-from recours.core.accounts import HOUSE, AccountKey, ClientAccount, ServiceClient
+from recours.core.accounts import HOUSE, AccountKey, ClientAccount, ServiceClient, address_key
 from recours.core.actions import ActionKind, OperatorAction
 from recours.core.text import clean, is_text
 from recours.database.actions import note_action
+from recours.database.border import Border
+from recours.database.claim_reader import facts_in
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import insert_into
-from recours.database.claim_reader import facts_in
 from recours.database.tables import account_state, client_accounts
-from recours.database.tables import clients as service_clients
 
-_a, _c, _s = client_accounts.c, service_clients.c, account_state.c
-_COLUMNS = (_a.id, _a.client_id, _a.carrier, type_coerce(_a.limits, Text).label("limits"), _a.added_at, _a.added_by,
-            _a.changed_at)  # fmt: skip
-_CLIENT = select(_c.id, type_coerce(_c.email, Text).label("email"))
+_a, _s = client_accounts.c, account_state.c
+_COLUMNS = (_a.id, _a.client_id, _a.client_address, _a.moved_at, _a.carrier, type_coerce(_a.limits, Text).label("limits"),
+            _a.added_at, _a.added_by, _a.changed_at)  # fmt: skip
 # What is known of the credentials that an account had before.
 _OF_CREDENTIALS: dict[str, Any] = {
     "refusals": 0,
@@ -58,7 +60,7 @@ _log = logging.getLogger("__main__")
 
 def in_use() -> ColumnElement[bool]:
     """Accounts of clients that work is done with."""
-    return _a.removed_at.is_(None)
+    return and_(_a.removed_at.is_(None), _a.moved_at.is_(None))
 
 
 class ClientAccounts:
@@ -66,6 +68,10 @@ class ClientAccounts:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+    @cached_property
+    def _border(self) -> Border:
+        return self.database.border
 
     # ---------------------------------------------------------------- reading
 
@@ -76,31 +82,32 @@ class ClientAccounts:
             wanted.append(_a.client_id.in_(clients))
         if of_carriers:
             wanted.append(_a.carrier.in_(of_carriers))
-        query = select(*_COLUMNS).where(*wanted).order_by(_a.client_id, _a.carrier)
-        return [_account(row) for row in self._rows(query, client_accounts) if _is_sound(row)]
+        query = self._reading(*_COLUMNS).where(*wanted).order_by(_a.client_id, _a.carrier)
+        return [self._account(row) for row in self._rows(query) if _is_sound(row)]
 
     def directory(self) -> dict[Any, dict[str, int]]:
-        """The numbers of the accounts that were not removed, by client and carrier."""
-        query = select(_a.client_id, _a.carrier, _a.id).where(in_use())
-        found: dict[Any, dict[str, int]] = {}
-        for row in self._rows(query, client_accounts):
-            if _is_sound(row):
-                found.setdefault(row["client_id"], {})[row["carrier"]] = row["id"]
-            else:
+        """The numbers of the accounts that work is done with, by client and carrier: neither removed nor moved."""
+        query = self._reading(*_COLUMNS).where(_a.removed_at.is_(None))
+        numbers: dict[Any, dict[str, int]] = {}
+        for row in self._rows(query):
+            if not _is_sound(row):
                 _log.warning(
-                    "Account %s in recours_client_accounts is not used: its id and client_id must be whole numbers, "
-                    "its id above 0, and its carrier a text. Delete the row, or correct it.",
+                    "Account %s in recours_client_accounts is not used: its id must be a whole number above 0, its client_id "
+                    "a number or a text, and its carrier a text. Delete the row, or correct it.",
                     clean(row["id"], 40),
                 )
-        return found
+                continue
+            account = self._account(row)
+            if account.is_moved:
+                _log.warning("Account %s is not used: %s.", account.key, account.moved_text)
+            else:
+                numbers.setdefault(account.client_id, {})[account.carrier] = account.id
+        return numbers
 
     def version(self) -> tuple[Any, ...]:
         """What differs once any account was changed."""
         counts = func.count(), func.count(_a.removed_at)
-        return tuple(
-            tuple(row.values())
-            for row in self._rows(select(*counts, func.max(_a.changed_at)), client_accounts)
-        )
+        return tuple(tuple(row.values()) for row in self._rows(select(*counts, func.max(_a.changed_at))))
 
     def sealed(self, numbers: Collection[int] | None = None) -> dict[int, str]:
         """The sealed credentials of these accounts, or of all, by their numbers."""
@@ -110,47 +117,74 @@ class ClientAccounts:
         return {
             # What is no text is nothing that a key opens.
             row["id"]: row["credentials"] if isinstance(row["credentials"], str) else ""
-            for row in self._rows(query, client_accounts)
+            for row in self._rows(query)
         }
 
     def emails(self, client_ids: Collection[Any]) -> dict[Any, str]:
         """The addresses of these clients, by their ids; one whose address is not known is not in it."""
-        query = _CLIENT.where(_c.id.in_(client_ids))
-        return {
-            row["id"]: clean(row["email"], 200) for row in self._rows(query, service_clients) if row["email"]
-        }
+        if not self._border.has_addresses or not client_ids:
+            return {}
+        with self.database.read() as connection:
+            return self._emails(connection, client_ids)
+
+    def _emails(self, connection: Connection, client_ids: Collection[Any]) -> dict[Any, str]:
+        border = self._border
+        if not border.has_addresses:
+            return {}
+        query = select(border.client_text("id"), border.client_text("email"))
+        found = dict(connection.execute(query.where(border.client_id.in_(client_ids))).tuples())
+        emails = {client_id: found.get(str(client_id)) for client_id in client_ids}
+        return {client_id: clean(email, 200) for client_id, email in emails.items() if email}
 
     def owner(self, number: int) -> ServiceClient | None:
         """The client of an account, also of one that was removed."""
-        for row in self._rows(select(_a.client_id).where(_a.id == number), client_accounts):
-            client_id = row["client_id"]
-            return ServiceClient(client_id, self.emails([client_id]).get(client_id, ""))
-        return None
+        query = self._reading(*_COLUMNS).where(_a.id == number)
+        return next((self._account(row).client for row in self._rows(query)), None)
 
-    def client_of(self, named: str | int) -> list[ServiceClient]:
-        """The clients with this number or address: usually one; several if the service has an address twice.
+    def client_of(self, named: Any) -> list[ServiceClient]:
+        """The clients with this id or address: usually one; several if the service has an address twice.
 
         Also by the name that one without an address has for people: see `ServiceClient.named`.
         """
+        border = self._border
         text = str(named).strip().removeprefix("client ")
-        if not is_text(text):
+        if not is_text(text) or not border.has_clients:
             return []
-        if text.isascii() and text.isdigit():  # as a text: a service may have other ids than numbers
-            is_it = cast(_c.id, Text) == (text.lstrip("0") or "0")
-        else:
-            is_it = func.lower(_c.email) == text.lower()
-        found = self._rows(_CLIENT.where(is_it).order_by(_c.id), service_clients)
-        return [ServiceClient(row["id"], clean(row["email"] or "", 200)) for row in found]
+        key, email = border.client_text("id"), border.client_text("email")
+        is_number = text.isascii() and text.isdigit() and isinstance(border.clients.c.id.type, Integer)
+        ids = [text.lstrip("0") or "0"] if is_number else [text]
+        if isinstance(named, UUID):
+            ids.append(named.hex)  # as databases without such a type keep it
+        is_it = or_(key.in_(ids), func.lower(email) == text.lower())
+        query = select(border.client_id.label("id"), email.label("email")).where(is_it).order_by(key)
+        return [ServiceClient(row["id"], clean(row["email"] or "", 200)) for row in self._rows(query)]
 
-    def _rows(self, query: Select[*tuple[Any, ...]], table: Table) -> Sequence[RowMapping]:
-        """What a query of this table finds; nothing where there is no such table."""
+    def _reading(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """Accounts, each with the address that its client has now."""
+        border = self._border
+        accounts = border.with_clients(client_accounts, _a.client_id)
+        return select(*columns, border.client_text("email").label("email")).select_from(accounts)
+
+    def _rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[RowMapping]:
+        """What a query finds; nothing where the accounts have no table yet."""
         try:
             with self.database.read() as connection:
                 return connection.execute(query).mappings().all()
         except DatabaseError as error:
-            if error.sqlstate == _NO_SUCH_TABLE or f"no such table: {table.name}" in error.message:
+            missing = f"no such table: {client_accounts.name}"
+            if error.sqlstate == _NO_SUCH_TABLE or missing in error.message:
                 return []
             raise
+
+    def _account(self, row: RowMapping) -> ClientAccount:
+        """What else cannot be read in a sound row is replaced: it ends nothing."""
+        values = dict(row)
+        for name in ("added_at", "changed_at"):
+            values[name] = values[name] or _UNKNOWN
+        values["added_by"] = clean(values["added_by"], 200)
+        values["limits"] = _limits(values["limits"])
+        values["email"] = clean(values["email"] or "", 200) if self._border.has_addresses else None
+        return ClientAccount(**values)
 
     # ---------------------------------------------------------------- writing
 
@@ -169,8 +203,10 @@ class ClientAccounts:
 
         `limits`: None: the carrier's, or those that it has already.
         """
+        rows = [(client_id, carrier, sealed, limits)]
         with self.database.write() as connection:
-            return self._put(connection, client_id, carrier, sealed, by, now, limits, replace=replace)
+            (number,) = self._put(connection, rows, by, now, replace=replace)
+        return number
 
     def put_all(
         self,
@@ -182,37 +218,42 @@ class ClientAccounts:
     ) -> int | None:
         """Put accounts (client, carrier, sealed, limits): all, or none, and the place of the first that stays as it is."""
         with self.database.write() as connection:
-            for place, (client_id, carrier, sealed, limits) in enumerate(rows):
-                if (
-                    self._put(connection, client_id, carrier, sealed, by, now, limits, replace=replace)
-                    is None
-                ):
+            for place, number in enumerate(self._put(connection, rows, by, now, replace=replace)):
+                if number is None:
                     connection.rollback()
                     return place
         return None
 
-    @staticmethod
     def _put(
+        self,
         connection: Connection,
-        client_id: Any,
-        carrier: str,
-        sealed: str,
+        rows: Sequence[tuple[Any, str, str, Mapping[str, str] | None]],
         by: str,
         now: datetime,
-        limits: Mapping[str, str] | None,
         *,
         replace: bool,
+    ) -> Iterator[int | None]:
+        """The number of each; None: there is one, which stays as it is."""
+        emails = self._emails(connection, {client_id for client_id, *_ in rows})
+        for client_id, carrier, sealed, limits in rows:
+            values: dict[str, Any] = {
+                "client_address": address_key(emails.get(client_id, "")),
+                "moved_at": None,
+                "credentials": sealed,
+                "added_at": now,
+                "added_by": by,
+                "changed_at": now,
+                "removed_at": None,
+                "is_applied": False,
+            }
+            if limits is not None:
+                values["limits"] = dict(limits)
+            yield self._put_row(connection, client_id, carrier, values, replace=replace)
+
+    @staticmethod
+    def _put_row(
+        connection: Connection, client_id: Any, carrier: str, values: Mapping[str, Any], *, replace: bool
     ) -> int | None:
-        values: dict[str, Any] = {
-            "credentials": sealed,
-            "added_at": now,
-            "added_by": by,
-            "changed_at": now,
-            "removed_at": None,
-            "is_applied": False,
-        }
-        if limits is not None:
-            values["limits"] = dict(limits)
         adding = insert_into(client_accounts, connection.dialect.name)
         adding = adding.values(client_id=client_id, carrier=carrier, **values).on_conflict_do_update(
             index_elements=["client_id", "carrier"],
@@ -223,10 +264,32 @@ class ClientAccounts:
         if number is not None:
             of_it = _s.carrier == carrier, _s.account_id == number
             connection.execute(update(account_state).where(*of_it).values(_OF_CREDENTIALS))
-            note_action(
-                connection, OperatorAction(ActionKind.ADDED, str(AccountKey(carrier, number)), by), now
-            )
+            added = OperatorAction(ActionKind.ADDED, str(AccountKey(carrier, number)), values["added_by"])
+            note_action(connection, added, values["added_at"])
         return number
+
+    def confirm(self, account: ClientAccount, by: str, now: datetime) -> bool:
+        """Have it be the account of the client that has its number now. False: it was removed."""
+        values = {
+            "client_address": address_key(account.email or ""),
+            "moved_at": None,
+            "is_applied": False,
+        }
+        return self._update(account, values, OperatorAction(ActionKind.CONFIRMED, account.key, by), now)
+
+    def settle_moved(self, now: datetime) -> None:
+        """Take accounts out of use whose clients have moved, and back into use if they have their address again.
+
+        The claims that such an account serves are assessed again.
+        """
+        concerned = [account for account in self.all() if account.is_moved is (account.moved_at is None)]
+        if not concerned:
+            return
+        with self.database.write() as connection:
+            for is_moved in (True, False):
+                ids = [account.id for account in concerned if account.is_moved is is_moved]
+                values = {"moved_at": now if is_moved else None, "changed_at": now, "is_applied": False}
+                connection.execute(update(client_accounts).where(_a.id.in_(ids)).values(values))
 
     def set_limits(
         self, account: ClientAccount, limits: Mapping[str, str] | None, by: str, now: datetime
@@ -262,19 +325,8 @@ class ClientAccounts:
 def _is_sound(row: RowMapping) -> bool:
     """Tell whether an account can be named. SQLite stores whatever others write into a column."""
     number, client_id, carrier = row["id"], row["client_id"], row["carrier"]
-    return (
-        isinstance(number, int) and number > HOUSE and isinstance(client_id, int) and isinstance(carrier, str)
-    )
-
-
-def _account(row: RowMapping) -> ClientAccount:
-    """What else cannot be read in a sound row is replaced: it ends nothing."""
-    values = dict(row)
-    for name in ("added_at", "changed_at"):
-        values[name] = values[name] or _UNKNOWN
-    values["added_by"] = clean(values["added_by"], 200)
-    values["limits"] = _limits(values["limits"])
-    return ClientAccount(**values)
+    is_named = isinstance(client_id, int | str | UUID) and isinstance(carrier, str)
+    return isinstance(number, int) and number > HOUSE and is_named
 
 
 def _limits(stored: Any) -> Mapping[str, str] | None:

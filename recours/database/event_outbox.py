@@ -11,13 +11,11 @@ from sqlalchemy import Connection, Table, bindparam, update
 from recours.core.mail import LAPSED, Event, key_of
 from recours.database.tables import events
 
-OF_NO_CLAIM = 0
-
-# What tells one event from another.
-_KEY = ("claim_id", "event", "carrier", "tracking_number")
-_REVIVE = update(events).where(
-    *(events.c[name] == bindparam(f"of_{name}") for name in _KEY), events.c.told == LAPSED
-)
+# What tells one event of a claim from another.
+_KEY = ("event", "carrier", "tracking_number")
+_LAPSED = *(events.c[name] == bindparam(f"of_{name}") for name in _KEY), events.c.told == LAPSED
+_REVIVE = update(events).where(events.c.claim_id == bindparam("of_claim_id"), *_LAPSED)
+_REVIVE_OF_NO_CLAIM = update(events).where(events.c.claim_id.is_(None), *_LAPSED)
 
 
 def insert_into(table: Table, dialect: str) -> Any:
@@ -32,7 +30,7 @@ def add_events(
     now: datetime,
     declined: str | None = None,
 ) -> None:
-    """Write events, each with the id of its claim.
+    """Write events, each with the id of its claim; None: of no claim.
 
     One that was written before for the same number stays as it is; if it lapsed, it is to be told after all.
     `declined`: why nobody is to be told of them.
@@ -55,8 +53,13 @@ def add_events(
         return
     written = connection.execute(_insert_events(connection.dialect.name), rows).rowcount
     if written != len(rows):
-        revived = [{f"of_{name}" if name in _KEY else name: row[name] for name in row} for row in rows]
-        connection.execute(_REVIVE, revived)
+        for row in rows:
+            revived = {f"of_{name}" if name in _KEY else name: value for name, value in row.items()}
+            claim_id = revived.pop("claim_id")
+            if claim_id is None:
+                connection.execute(_REVIVE_OF_NO_CLAIM, revived)
+            else:
+                connection.execute(_REVIVE, revived | {"of_claim_id": claim_id})
 
 
 @cache

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, select, upda
 
 from recours.core.mail import Event
 from recours.database.engine import Database
-from recours.database.event_outbox import OF_NO_CLAIM, add_events
+from recours.database.event_outbox import add_events
 from recours.database.evidence import forget_refused
 from recours.database.tables import quota, quota_shares, runs
 
@@ -129,4 +129,4 @@ class RunJournal:
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         with self.database.write() as connection:
-            add_events(connection, [(OF_NO_CLAIM, event)], run_id, at)
+            add_events(connection, [(None, event)], run_id, at)

@@ -3,20 +3,17 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    Table,
     and_,
     bindparam,
     exists,
     func,
     insert,
-    inspect,
     null,
     or_,
     select,
@@ -46,21 +43,13 @@ from recours.core.mail import (
 from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.sentences import carrier_message
 from recours.database.actions import note_action
+from recours.database.border import Border
+from recours.database.claim_rows import const, read_claims, reading_all
+from recours.database.client_accounts import in_use
 from recours.database.engine import Database, DatabaseError
-from recours.database.event_outbox import OF_NO_CLAIM, add_events
-from recours.database.claim_reader import read_claim
-from recours.database.predicates import const, in_use, is_over
-from recours.database.tables import (
-    account_state,
-    claims,
-    client_accounts,
-    clients,
-    events,
-    mail_events,
-    mails,
-    notifications,
-    system_settings,
-)
+from recours.database.event_outbox import add_events
+from recours.database.named_leases import is_over
+from recours.database.tables import account_state, client_accounts, events, mail_events, mails
 
 _LEASE = timedelta(minutes=10)
 # A client is not told more often that an account is refused.
@@ -69,17 +58,6 @@ _AT_ONCE = 500  # events that are read, or marked, by their ids
 _LATEST = 10_000  # mails among which the last one to the operator is searched for
 _MAIL = "mail"  # what `told` says of an event that a mail tells
 _e, _m = events.c, mails.c
-
-# What tells whether a claim is still as it was when an event of it was written.
-_OF_CLAIM = (
-    "id",
-    "tracking_number",
-    "carrier",
-    "pod_fetch_status",
-    "pod_carrier_key",
-    "pod_seen_carrier",
-    "pod_seen_number",
-)
 
 _MAIL_COLUMNS = (
     "id",
@@ -93,10 +71,12 @@ _MAIL_COLUMNS = (
     "created_at",
 )
 
+# Of the service's `clients`.
+_OF_RECIPIENT = ("email", "company_name", "full_name", "is_active", "notification_preferences")
+
 # Built once, as they run for every mail.
 _INSERT_MAIL = insert(mails).returning(_m.id)
 _INSERT_MAIL_EVENT = insert(mail_events)
-_INSERT_NOTIFICATION = insert(notifications).inline()  # without RETURNING, which takes a right to read
 _UPDATE_LEASED = update(mails).where(_m.id == bindparam("of_mail"), _m.holder == bindparam("held_by"))
 _UPDATE_UNTRIED = _UPDATE_LEASED.values(tries=_m.tries - 1)
 _OF_IDS = _e.id.in_(bindparam("of_events", expanding=True))
@@ -113,29 +93,18 @@ class MailOutbox:
 
     database: Database
     catalog: Catalog
-    columns: frozenset[str]  # those that `claims` has
     run_id: str
 
-    @cached_property
-    def _there(self) -> dict[str, dict[str, Any]]:
-        """The columns of each table that mails need, by their names; of one that is not there, none."""
-        with self.database.read() as connection:
-            found = inspect(connection)
-            there = set(found.get_table_names())
-            return {
-                name: {column["name"]: column for column in found.get_columns(name)} if name in there else {}
-                for name in (clients.name, notifications.name, system_settings.name, mails.name)
-            }
-
-    def _has_form(self, table: Table) -> bool:
-        """Tell whether a table of the service has the columns that are known; in another form it is not used."""
-        return set(table.columns.keys()) <= self._there[table.name].keys()
+    @property
+    def _border(self) -> Border:
+        return self.database.border
 
     def _is_for_service(self, mail: OutgoingMail, state: MailState) -> bool:
         """Tell whether the service's own record of mails is to have it. It may take none without a client."""
-        if state not in (MailState.SENT, MailState.FAILED) or not self._has_form(notifications):
+        border = self._border
+        if state not in (MailState.SENT, MailState.FAILED) or border.notification is None:
             return False
-        return mail.client_id is not None or self._there[notifications.name]["client_id"]["nullable"]
+        return mail.client_id is not None or border.takes_mails_of_nobody
 
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send: one small query."""
@@ -148,23 +117,23 @@ class MailOutbox:
 
     def is_written(self, name: EventName, number: str) -> bool:
         """Tell whether there is an event of no claim and no carrier with this number: one small query."""
-        key = _e.claim_id == OF_NO_CLAIM, _e.event == name, _e.carrier == "", _e.tracking_number == number
+        key = _e.claim_id.is_(None), _e.event == name, _e.carrier == "", _e.tracking_number == number
         with self.database.read() as connection:
             return bool(connection.scalar(select(exists(select(_e.id).where(*key)))))
 
     def put(self, event: Event, now: datetime, declined: str | None = None) -> None:
         """Write an event of no claim, unless it is there; `declined`: why nobody is to be told of it."""
         with self.database.write() as connection:
-            add_events(connection, [(OF_NO_CLAIM, event)], self.run_id, now, declined)
+            add_events(connection, [(None, event)], self.run_id, now, declined)
 
     def untold_by_client(self) -> dict[Any, list[int]]:
         """The numbers of the events that each client is still to be told, the oldest first; None: nobody knows whom.
 
         Looked for once, since no index leads from a client to its events.
         """
-        knows_clients = "client_id" in self.columns
-        client_id: ColumnElement[Any] = claims.c.client_id if knows_clients else null()
-        with_claims = events.outerjoin(claims, claims.c.id == _e.claim_id)
+        border = self._border
+        client_id: ColumnElement[Any] = border.column("client_id") if border.has("client_id") else null()
+        with_claims = events.outerjoin(border.claims, border.key == _e.claim_id)
         columns = client_id.label("client_id"), _e.id, _e.event, _e.carrier
         query = select(*columns).select_from(with_claims).where(*_untold(Actor.CLIENT)).order_by(_e.id)
         with self.database.read() as connection:
@@ -194,7 +163,7 @@ class MailOutbox:
         return latest_at
 
     def faults_told(self, since: datetime) -> list[OutboxEvent]:
-        of_faults = _e.claim_id == OF_NO_CLAIM, _e.event.in_(FAULTS)
+        of_faults = _e.claim_id.is_(None), _e.event.in_(FAULTS)
         return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
 
     def _read(self, query: Select[Any], **of: Any) -> list[OutboxEvent]:
@@ -207,19 +176,21 @@ class MailOutbox:
             _mark(connection, [event.id for event in told], why)
 
     def recipient(self, client_id: Any) -> Recipient | None:
-        there = [column for column in clients.columns if column.name in self._there[clients.name]]
-        if client_id is None or not there:
+        border = self._border
+        if client_id is None or not border.has_clients:
             return None
+        columns = [border.client_text(name).label(name) for name in _OF_RECIPIENT]
         with self.database.read() as connection:
-            row = connection.execute(select(*there).where(clients.c.id == client_id)).mappings().first()
+            query = select(*columns).select_from(border.clients).where(border.client_id == client_id)
+            row = connection.execute(query).mappings().first()
         if row is None:
             return None
         return Recipient(
             client_id,
-            _text(row.get("email")),
-            _text(row.get("company_name")) or _text(row.get("full_name")),
-            _is_active(row.get("is_active")),
-            _text(row.get("notification_preferences")),
+            row["email"],
+            row["company_name"] or row["full_name"],
+            _is_active(row["is_active"]),
+            row["notification_preferences"],
         )
 
     # ---------------------------------------------------------------- refused accounts of clients
@@ -230,7 +201,7 @@ class MailOutbox:
         if not refused:
             return
         lately = select(_e.carrier).where(
-            _e.claim_id == OF_NO_CLAIM,
+            _e.claim_id.is_(None),
             _e.event == EventName.ACCOUNT_REFUSED,
             _e.created_at > now - _BETWEEN_REMINDERS,
             _e.told.is_distinct_from(LAPSED),
@@ -239,7 +210,7 @@ class MailOutbox:
             told = set(connection.scalars(lately))
             day = now.date().isoformat()
             due = [
-                (OF_NO_CLAIM, Event(EventName.ACCOUNT_REFUSED, Actor.CLIENT, key, day, facts))
+                (None, Event(EventName.ACCOUNT_REFUSED, Actor.CLIENT, key, day, facts))
                 for key, facts in refused.items()
                 if key not in told
             ]
@@ -367,8 +338,10 @@ class MailOutbox:
             is_leased = connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount
             if state is MailState.CANCELLED and is_leased:
                 connection.execute(_LAPSE, {"of_events": [event.id for event in mail.told]})
-            if rows:
-                connection.execute(_INSERT_NOTIFICATION, rows)
+            if rows and self._border.notification is not None:
+                connection.execute(
+                    self._border.notification, [self._border.notification_values(row) for row in rows]
+                )
 
     def _leased(self, mail: OutgoingMail) -> dict[str, Any]:
         return {"of_mail": mail.id, "held_by": self.run_id}
@@ -390,16 +363,15 @@ class MailOutbox:
         )
 
     def _claims_now(self, ids: Collection[Any]) -> dict[Any, ClaimNow]:
-        columns = [claims.c[name] for name in (*_OF_CLAIM, *({"status", "client_id"} & self.columns))]
-        query = select(*columns).where(claims.c.id.in_(ids))
+        border = self._border
         with self.database.read() as connection:
-            rows = connection.execute(query).mappings().all()
-        found = {row["id"]: read_claim(row, self.catalog) for row in rows}  # as when its event was written
+            rows = connection.execute(reading_all(border, border.key.in_(ids)))
+            claims = read_claims(rows, self.catalog)  # as when its event was written
         return {
-            claim_id: ClaimNow(
+            claim.id: ClaimNow(
                 claim.number, claim.carrier or claim.carrier_name, claim.fetch_status, claim.claim_status
             )
-            for claim_id, claim in found.items()
+            for claim in claims
         }
 
     def pods(self, mail: OutgoingMail) -> list[str]:
@@ -407,29 +379,31 @@ class MailOutbox:
         events_by_claim = {
             event.claim_id: event for event in mail.told if event.name is EventName.POD_RETRIEVED
         }
-        if not events_by_claim or "client_id" not in self.columns:
+        border = self._border
+        if not events_by_claim or not border.has("client_id"):
             return []
-        query = select(claims.c.id, claims.c.tracking_number, claims.c.pod_url).where(
-            claims.c.id.in_(events_by_claim),
-            claims.c.client_id == mail.client_id,
-            claims.c.pod_url.is_not(None),
+        number, path = border.text("tracking_number"), border.text("pod_url")
+        query = select(border.key, number, path).where(
+            border.key.in_(events_by_claim), border.column("client_id") == mail.client_id, path.is_not(None)
         )
         with self.database.read() as connection:
-            rows = connection.execute(query.order_by(claims.c.id)).all()
+            rows = connection.execute(query.order_by(border.key)).tuples().all()
         return [
-            row.pod_url for row in rows if events_by_claim[row.id].number == key_of(row.tracking_number or "")
+            path
+            for claim_id, number, path in rows
+            if events_by_claim[claim_id].number == key_of(number or "")
         ]
 
     # ---------------------------------------------------------------- the service's settings
 
     def service_settings(self) -> dict[str, str]:
         """The keys of `system_settings` that begin with `smtp_`."""
-        if not self._has_form(system_settings):
+        query = self._border.smtp_settings
+        if query is None:
             return {}
-        query = select(system_settings).where(system_settings.c.key.like("smtp\\_%", escape="\\"))
         with self.database.read() as connection:
-            rows = connection.execute(query.where(system_settings.c.value.is_not(None))).all()
-        return {str(row.key): value for row in rows if (value := str(row.value).strip())}
+            rows = connection.execute(query).tuples().all()
+        return {key: text for key, value in rows if (text := value.strip())}
 
 
 def _open(*states: MailState) -> ColumnElement[bool]:
@@ -500,15 +474,9 @@ def _notifications(
     ]
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _is_active(value: Any) -> bool:
+def _is_active(value: str | None) -> bool:
     """NULL is active, as the service has it; some programs write the word."""
-    if isinstance(value, str):
-        return value.strip().lower() not in _NOT_ACTIVE
-    return value is None or bool(value)
+    return value is None or value.strip().lower() not in _NOT_ACTIVE
 
 
 _NOT_ACTIVE = frozenset({"", "false", "f", "0", "no", "n", "off"})

@@ -40,7 +40,7 @@ from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, 
 from recours.database.actions import note_action
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
-from recours.database.predicates import is_over
+from recours.database.named_leases import is_over
 from recours.database.tables import account_state, carriers, quota, quota_shares
 
 _q, _s = quota.c, quota_shares.c

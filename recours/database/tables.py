@@ -295,6 +295,10 @@ client_accounts = Table(
     metadata,
     Column("id", KEY, primary_key=True),
     Column("client_id", CLIENT_KEY, nullable=False),
+    Column(
+        "client_address", Text, nullable=False, server_default=text("''")
+    ),  # see core.accounts.address_key
+    Column("moved_at", Utc),  # since when that client has another address, or is gone
     Column("carrier", String(40), nullable=False),
     Column("credentials", Text),  # sealed, see recours.sealing; NULL: removed
     Column(

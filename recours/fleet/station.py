@@ -124,6 +124,8 @@ class Station:
         self._ticked_at = self.clock.now()
         try:
             found: list[tuple[Urgency, WorkerLane]] = []
+            with self._logged("tick", PODFetchWorker):
+                self._accounts.settle_moved(self.clock.now())
             for kind in WORKERS.values():
                 with self._logged("tick", kind), self._piece_of_work("tick", kind) as worker:
                     worker.maintain()

@@ -94,9 +94,8 @@ class AccountFile:
 
 
 _WITHOUT_CELL = {
-    "no_client": "its client is not in the table clients, by address or number.",
-    "several_clients": "several clients have this address: write the client's number.",
-    "no_number": "clients' accounts need whole numbers in clients.id; that of its client is none.",
+    "no_client": "its client is not in the table clients, by address or id.",
+    "several_clients": "several clients have this address: write the client's id.",
     "no_carrier": "there is no such carrier; 'recours carriers' lists them.",
 }
 

@@ -39,13 +39,12 @@ class AccountRefusedError(ClaimsRefusedError):
 
 
 # What the operator has to mend, not the person who typed.
-OF_INSTALLATION = frozenset({"no_key", "no_package", "no_number"})
+OF_INSTALLATION = frozenset({"no_key", "no_package"})
 
 REFUSED: dict[str, dict[str, str]] = {
     "en": {
-        "no_client": "There is no client {client}: name one by its address or its number in the table clients.",
-        "several_clients": "Several clients have the address {client}: name one by its number ({numbers}).",
-        "no_number": "Clients' accounts need whole numbers in clients.id; that of {client} is none.",
+        "no_client": "There is no client {client}: name one by its address or its id in the table clients.",
+        "several_clients": "Several clients have the address {client}: name one by its id ({ids}).",
         "no_carrier": "There is no carrier '{carrier}'; known: {known}.",
         "has_account": "{client} has an account at {carrier} already; nothing was changed ('recours accounts add' with --replace gives it other credentials).",
         "no_account": "{client} has no account of its own at {carrier}.",
@@ -61,9 +60,8 @@ REFUSED: dict[str, dict[str, str]] = {
         "no_package": "Clients' credentials need the package cryptography: pip install 'cryptography>=44'",
     },
     "fr": {
-        "no_client": "Le client {client} n'existe pas : indiquez son adresse ou son numéro dans la table clients.",
-        "several_clients": "Plusieurs clients ont l'adresse {client} : indiquez le numéro ({numbers}).",
-        "no_number": "Les comptes de clients demandent des nombres entiers dans clients.id ; celui de {client} n'en est pas un.",
+        "no_client": "Le client {client} n'existe pas : indiquez son adresse ou son identifiant (id) dans la table clients.",
+        "several_clients": "Plusieurs clients ont l'adresse {client} : indiquez son identifiant ({ids}).",
         "no_carrier": "Le transporteur « {carrier} » n'existe pas ; connus : {known}.",
         "has_account": "{client} a déjà un compte chez {carrier} ; rien n'a été modifié.",
         "no_account": "{client} n'a pas de compte propre chez {carrier}.",
@@ -83,16 +81,14 @@ REFUSED: dict[str, dict[str, str]] = {
 # ---------------------------------------------------------------- whose account
 
 
-def client_named(clients: Sequence[ServiceClient], named: str | int) -> ServiceClient:
-    """The one client that was `found` by an address or a number. Raises AccountRefusedError."""
+def client_named(clients: Sequence[ServiceClient], named: Any) -> ServiceClient:
+    """The one client that was `found` by an address or an id. Raises AccountRefusedError."""
     shown = clean(str(named).strip(), 100)
     if not clients:
         raise AccountRefusedError("no_client", client=shown)
     if len(clients) > 1:
-        numbers = ", ".join(str(client.id) for client in clients)
-        raise AccountRefusedError("several_clients", client=shown, numbers=numbers)
-    if not isinstance(clients[0].id, int):
-        raise AccountRefusedError("no_number", client=shown)
+        ids = ", ".join(clean(client.id, 100) for client in clients)
+        raise AccountRefusedError("several_clients", client=shown, ids=ids)
     return clients[0]
 
 

@@ -84,20 +84,37 @@ class AccountOperations:
             raise AccountRefusedError("no_key")
         return seals
 
-    def client(self, named: str | int) -> ServiceClient:
-        """By address or number."""
+    def client(self, named: Any) -> ServiceClient:
+        """By address or id."""
         return client_named(self.store.client_of(named), named)
 
-    def find(self, client: str | int, carrier: str) -> tuple[ServiceClient, CarrierSpec]:
+    def find(self, client: Any, carrier: str) -> tuple[ServiceClient, CarrierSpec]:
         return self.client(client), carrier_named(CATALOG, carrier)
+
+    def accounts_of(self, named: Any) -> list[ClientAccount]:
+        """All of a client, who may be gone."""
+        clients = self.store.client_of(named)
+        text = str(named).strip().removeprefix("client ")
+        of_gone = [] if clients else [one for one in self.store.all() if str(one.client_id) == text]
+        return of_gone or self.store.all([client_named(clients, named).id])
 
     def now(self) -> datetime:
         return self.operations.clock.now()
 
-    def account(self, client: ServiceClient, spec: CarrierSpec) -> ClientAccount:
-        for account in self.store.all([client.id], [spec.key]):
-            return account
-        raise AccountRefusedError("no_account", client=client.named, carrier=spec.name)
+    def account(self, client: Any, carrier: str) -> ClientAccount:
+        """That of a client, who may be gone, by address or id."""
+        spec = carrier_named(CATALOG, carrier)
+        accounts = self.accounts_of(client)
+        for account in accounts:
+            if account.carrier == spec.key:
+                return account
+        named = accounts[0].client if accounts else self.client(client)
+        raise AccountRefusedError("no_account", client=named.named, carrier=spec.name)
+
+    def confirm(self, client: Any, by: str) -> list[ClientAccount]:
+        """Have the accounts under this client's id be those of this client; those that were not."""
+        moved = [account for account in self.store.all([self.client(client).id]) if account.is_moved]
+        return [account for account in moved if self.store.confirm(account, by, self.now())]
 
     def check(self, account: ClientAccount, by: str) -> AccountCheck:
         """One real call. `by`: the person who has it made."""
@@ -120,7 +137,7 @@ class AccountOperations:
 
     def new(
         self,
-        client: str | int,
+        client: Any,
         carrier: str,
         credentials: Mapping[str, Any],
         limits: Mapping[str, str] | None,
@@ -165,7 +182,6 @@ class AccountOperations:
         found, now = list(accounts), self.now()
         if not found:  # as in a database that no run has worked on yet, which has no such tables
             return []
-        emails = self.store.emails({account.client_id for account in found})
         sealed = self.store.sealed()
         states = QuotaTables(self.operations.database, "accounts").carrier_states(
             [account.key for account in found]
@@ -173,9 +189,8 @@ class AccountOperations:
         seals = None if self.missing else self.seals()
         listed_ones = []
         for account in found:
-            client = ServiceClient(account.client_id, emails.get(account.client_id, ""))
             trouble = self._trouble(account, sealed.get(account.id, ""), seals)
-            listed_ones.append(listed(account, client, states[account.key], trouble, now))
+            listed_ones.append(listed(account, account.client, states[account.key], trouble, now))
         return listed_ones
 
     def uses(self, keys: Sequence[str]) -> dict[str, list[Usage]]:
@@ -200,6 +215,8 @@ class AccountOperations:
             spec.limits_of_client(account.key, account.limits)
         except ValueError as error:
             return f"its limits cannot be used: {error}"
+        if account.is_moved:
+            return account.moved_text
         if seals is None:
             return self.missing
         try:

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from recours.carriers.reservation import Account
-from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, carrier_of
+from recours.core.accounts import AccountKey, ClientAccount, carrier_of
 from recours.core.carrier import CarrierSpec
 from recours.core.quota import Limit
 from recours.database.client_accounts import ClientAccounts
@@ -72,10 +73,9 @@ class Accounts(Mapping[str, Account]):
         with self._lock:
             rows = {key: self._row(key) for key in keys if key not in self._opened}
             found = [row for row in rows.values() if row]
-            emails = self._stored.emails({row.client_id for row in found}) if self._stored and found else {}
             sealed = self._stored.sealed([row.id for row in found]) if self._stored and found else {}
             for key, row in rows.items():
-                self._opened[key] = row, self._open(key, row, emails, sealed)
+                self._opened[key] = row, self._open(key, row, sealed)
 
     @property
     def of_clients(self) -> Mapping[Any, Mapping[str, int]]:
@@ -84,6 +84,11 @@ class Accounts(Mapping[str, Account]):
             if self._of_clients is None:
                 self._of_clients = self._stored.directory() if self._stored else {}
             return self._of_clients
+
+    def settle_moved(self, now: datetime) -> None:
+        """Take those out of use, for all processes, whose clients have moved. Raises DatabaseError."""
+        if self._stored:
+            self._stored.settle_moved(now)
 
     def refresh(self) -> bool:
         """Tell whether accounts have changed in the database; these are opened again when they are next asked for.
@@ -110,17 +115,13 @@ class Accounts(Mapping[str, Account]):
         row = self._rows.get(AccountKey.parse(key).account)
         return row if row and row.key == key else None
 
-    def _open(
-        self, key: str, row: ClientAccount | None, emails: Mapping[Any, str], sealed: Mapping[int, str]
-    ) -> Account:
+    def _open(self, key: str, row: ClientAccount | None, sealed: Mapping[int, str]) -> Account:
         """An account that cannot be opened is closed, and says why: all others go on."""
         spec = self._of_house[carrier_of(key)].spec
         if row is None:
             closed = Credentials({}, {}, "the account was removed")
             owner = self._stored.owner(AccountKey.parse(key).account) if self._stored else None
             return self._make(key, (), closed, owner.named if owner else key)
-        email = emails.get(row.client_id, "")
-        whose = ServiceClient(row.client_id, email).named
         limits: tuple[Limit, ...] = ()
         try:
             limits = spec.limits_of_client(key, row.limits)
@@ -129,10 +130,12 @@ class Accounts(Mapping[str, Account]):
             credentials = Credentials({}, {}, f"its limits cannot be used: {why}")
         except SealError as why:
             credentials = Credentials({}, {}, str(why))
-        return self._make(key, limits, credentials, whose)
+        return self._make(key, limits, credentials, row.client.named)
 
     def _credentials(self, row: ClientAccount, spec: CarrierSpec, sealed: str) -> Credentials:
         """Raises SealError."""
+        if row.is_moved:
+            raise SealError(row.moved_text)
         seals = seals_of(self._settings)
         if seals is None:
             raise SealError(f"its credentials are sealed, and no {SETTING} is set, or it holds no key")

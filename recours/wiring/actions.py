@@ -201,7 +201,7 @@ class Actions:
 
     # ---------------------------------------------------------------- carriers
 
-    def pause(self, carrier: str, why: str = "", client: str | int = "") -> ActionResult:
+    def pause(self, carrier: str, why: str = "", client: Any = "") -> ActionResult:
         """Stop a carrier, by any of its names, or a client's account there, for all runs on all machines, until it is resumed."""
         catalog = self.operations.catalog
         with self._told():
@@ -216,7 +216,7 @@ class Actions:
         facts = {"carrier": key, "paused_at": iso(stop.at), "why": stop.why, "was_paused": before is not None}
         return ActionResult(key, text, facts=facts)
 
-    def resume(self, carrier: str, client: str | int = "") -> ActionResult:
+    def resume(self, carrier: str, client: Any = "") -> ActionResult:
         """Take a carrier, or a client's account there, up again."""
         with self._told():
             key, name = self._carrier_or_account(carrier, client)
@@ -261,7 +261,7 @@ class Actions:
 
     # ---------------------------------------------------------------- accounts of clients
 
-    def set_limits(self, client: str | int, carrier: str, text: str) -> ActionResult:
+    def set_limits(self, client: Any, carrier: str, text: str) -> ActionResult:
         """Set the limits of a client's account, such as `100/day TRACKING=20/hour`. "": the carrier's."""
         with self._told():
             accounts, found, spec, account = self._account(client, carrier)
@@ -276,7 +276,7 @@ class Actions:
             limits=limits_text(own or {}),
         )
 
-    def remove_account(self, client: str | int, carrier: str) -> ActionResult:
+    def remove_account(self, client: Any, carrier: str) -> ActionResult:
         """Delete the credentials of a client's account."""
         with self._told():
             accounts, found, spec, account = self._account(client, carrier)
@@ -286,7 +286,7 @@ class Actions:
 
     def set_account(
         self,
-        client: str | int,
+        client: Any,
         carrier: str,
         credentials: Mapping[str, Any],
         limits: Mapping[str, str] | None = None,
@@ -303,13 +303,13 @@ class Actions:
             new = accounts.new(client, carrier, credentials, limits)
             accounts.put_all([new], self.by, replace=not is_new)
             kept = self._say("account_kept", client=new.client.named, carrier=new.spec.name)
-            account = accounts.account(new.client, new.spec)
+            account = accounts.account(new.client.id, new.spec.key)
             if check:
                 (result,) = self.check_accounts([account])
                 return replace(result, sentence=f"{kept} {result.sentence}")
         return AccountResult(account.key, kept, client_id=new.client.id, carrier=new.spec.name)
 
-    def check_account(self, client: str | int, carrier: str) -> AccountResult:
+    def check_account(self, client: Any, carrier: str) -> AccountResult:
         """Try a client's credentials with one real call, within limits and pauses."""
         with self._told():
             _, _, _, account = self._account(client, carrier)
@@ -319,19 +319,17 @@ class Actions:
     def check_accounts(self, chosen: Sequence[ClientAccount]) -> Iterator[AccountResult]:
         """The same with each of these. A trouble of one costs the others nothing."""
         accounts = AccountOperations(self.operations)
-        emails = accounts.store.emails([account.client_id for account in chosen])
         for account, checked in zip(chosen, accounts.check_all(chosen, self.by), strict=True):
-            client = ServiceClient(account.client_id, emails.get(account.client_id, ""))
             carrier = CATALOG.name_of(account.carrier, account.carrier)
             error = check_error(self.language, checked)
             is_fine = checked.is_accepted
             yield AccountResult(
                 account.key,
                 CLIENT_CHECKED[self.language][checked.verdict].format(
-                    client=client.named, carrier=carrier, error=error
+                    client=account.client.named, carrier=carrier, error=error
                 ),
                 is_done=bool(is_fine),
-                client_id=client.id,
+                client_id=account.client_id,
                 carrier=carrier,
                 accepted=is_fine,
                 kind=None if is_fine else checked.kind,
@@ -362,7 +360,7 @@ class Actions:
 
     # ---------------------------------------------------------------- what all share
 
-    def _carrier_or_account(self, carrier: str, client: str | int) -> tuple[str, str]:
+    def _carrier_or_account(self, carrier: str, client: Any) -> tuple[str, str]:
         """The key and the name of a carrier, or of the account that a `client` has there."""
         if not client:
             spec = carrier_named(CATALOG, carrier)
@@ -371,11 +369,11 @@ class Actions:
         return account.key, account_name(spec.name, found.named)
 
     def _account(
-        self, client: str | int, carrier: str
+        self, client: Any, carrier: str
     ) -> tuple[AccountOperations, ServiceClient, CarrierSpec, ClientAccount]:
         accounts = AccountOperations(self.operations)
-        found, spec = accounts.find(client, carrier)
-        return accounts, found, spec, accounts.account(found, spec)
+        account = accounts.account(client, carrier)
+        return accounts, account.client, CATALOG.specs[account.carrier], account
 
     def _each(
         self,

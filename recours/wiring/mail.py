@@ -52,7 +52,7 @@ class MailService:
         self._settings = settings
         self._schema = schema
         self.clock = clock
-        self.outbox = MailOutbox(database, catalog or catalog_of(settings), schema.columns, run_id)
+        self.outbox = MailOutbox(database, catalog or catalog_of(settings), run_id)
 
     def notify(self, go_on: Callable[[], bool]) -> None:
         """Render mails about new events and send what is ready, as long as `go_on` says so.

@@ -55,7 +55,9 @@ def make_worker(
     run_id = run_id or uuid.uuid4().hex
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
     database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
-    opened_accounts = opened_accounts or accounts(settings, clock, jitter, database=database)
+    if opened_accounts is None:
+        opened_accounts = accounts(settings, clock, jitter, database=database)
+        opened_accounts.settle_moved(clock.now())
     catalog, language = catalog_of(settings, opened_accounts.of_clients), settings.mail.language
     deps = Dependencies(
         clock=clock,

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select
 
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.text import clean
+from recours.database.claim_rows import const
 from recours.database.engine import Database
-from recours.database.predicates import const
 from recours.database.tables import mails
 from recours.operations.records import ListedMail, WrittenMail
 
