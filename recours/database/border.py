@@ -100,17 +100,6 @@ _TEXTS = {"client_id": "client_text"}  # by what label a key is read as a text
 _WORDS = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
-# What is written into the service's record of mails.
-_NOTIFICATION = (
-    "client_id",
-    "notification_type",
-    "subject",
-    "sent_to",
-    "sent_at",
-    "status",
-    "error_message",
-    "related_claim_id",
-)
 
 
 @dataclass(frozen=True)
@@ -351,9 +340,11 @@ class Border:
         Without RETURNING, which takes a right to read.
         """
         columns = self.notifications.c
-        unknown = [c for c in columns if c.name not in (*_NOTIFICATION, "id") and not c.nullable]
+        unknown = [c for c in columns if c.name not in (*NOTIFICATION_COLUMNS, "id") and not c.nullable]
         key = columns.get("id")
-        if not set(_NOTIFICATION) <= set(columns.keys()) or any(c.server_default is None for c in unknown):
+        if not set(NOTIFICATION_COLUMNS) <= set(columns.keys()) or any(
+            c.server_default is None for c in unknown
+        ):
             return None
         if key is None or key.server_default is not None or isinstance(key.type, Integer):
             return insert(self.notifications).inline()
@@ -371,7 +362,7 @@ class Border:
     def smtp_settings(self) -> Select[Any] | None:
         """The keys and values of `system_settings` that begin with `smtp_`; None: there are none."""
         columns = self.system_settings.c
-        if not {"key", "value"} <= set(columns.keys()):
+        if not set(SETTING_COLUMNS) <= set(columns.keys()):
             return None
         key, value = cast(columns.key, Text), cast(columns.value, Text)
         of_mails = key.like("smtp\\_%", escape="\\"), value.is_not(None)
