@@ -13,6 +13,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Add what is missing; on PostgreSQL without the index on claims, which no transaction can build beside others."""
+    """Add what is missing, but the index on claims, which no transaction of PostgreSQL's can build beside others."""
     for statement in statements(context.config.attributes["border"], op.get_bind().dialect.name):
         op.execute(statement)

@@ -22,8 +22,10 @@ from recours.cli.operations import database_option, home, json_option, tell_json
 from recours.core.localized import Localized
 from recours.core.mail import MailState
 from recours.core.text import Redactor, clean, plural
+from recours.database.border import INDEX
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset, files_of_sqlite
 from recours.database.schema.inspection import HEAD, Schema, granting, look, require_claims
+from recours.database.schema.rights import named
 from recours.documents.store import PARTS
 from recours.documents.store import REFUSED as REFUSED_FOLDER
 from recours.fleet import LOG_NAME, extra, tables
@@ -239,9 +241,12 @@ def _schema(schema: Schema) -> CheckResult:
             f"{schema.version or 'untouched'}: the first run is to come, and will add to claims: {columns}",
             "look before: recours retry --dry-run; then run it, or recours init-db",
         )
-    if schema.missing_indexes:
-        missing = ", ".join(sorted(schema.missing_indexes))
-        return remark("schema", f"{HEAD}, but runs are slower without {missing}", "the next run builds them")
+    if schema.lacks_index:
+        return remark(
+            "schema",
+            f"{HEAD}; runs find pending claims more slowly without the index {INDEX}",
+            "if you want it, run recours init-db as the owner of the table",
+        )
     return ok("schema", f"{HEAD}, which is current")
 
 
@@ -252,7 +257,7 @@ def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
     for optional in (False, True):
         if missing := [right for right in schema.missing_rights if right.need.optional is optional]:
             sql = granting(database, missing)
-            yield checks.rights([f"{right.what} on {right.on}" for right in missing], sql, optional=optional)
+            yield checks.rights(named(missing), sql, optional=optional)
 
 
 def _credentials(context: CheckContext) -> Iterator[CheckResult]:

@@ -14,7 +14,7 @@ from recours.core.last_attempt import awaits_last_attempt
 from recours.core.pauses import Refusal
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.core.text import format_until, plural
-from recours.database.claims import ClaimRepository
+from recours.database.claims import ClaimRepository, UntouchedClaims
 from recours.database.engine import Database
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
@@ -73,7 +73,8 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _S
         catalog = catalog_of(settings, directory_of(database))
         keys = catalog.accounts_of(catalog.specs)
         closed = closed_accounts(settings, database, clock, keys, has_records=schema.is_current)
-        claims = ClaimRepository(database, catalog, schema.columns, "", kind.name)
+        repository = ClaimRepository if schema.is_current else UntouchedClaims
+        claims = repository(database, catalog, "", kind.name)
         named = find_named(claims, options.get("claims", ()), policy, now)
         if named:
             result = preview_named(named, closed)
@@ -102,7 +103,7 @@ def _outside(
     settings: Settings, database: Database, schema: Schema, now: datetime, *, takes_new: bool
 ) -> dict[str, int]:
     """Counts of claims outside the preview: that the run would enrol itself, and that wait for a decision."""
-    enrolment = enrolment_of(settings, database, schema.columns)
+    enrolment = enrolment_of(settings, database)
     if not schema.is_current:
         undecided = enrolment.to_be_undecided(MOST_NOT_ENROLLED)
         return {"would_enroll": 0, "not_enrolled": undecided}
@@ -168,7 +169,7 @@ def _as_json(kind: type[Worker], seen: _Seen, catalog: Catalog) -> dict[str, Any
         "worker": kind.name,
         "dry_run": True,
         "would_take": [claim.reference for claim, _ in result.taken],
-        "would_add_columns": seen.schema.missing_columns,
+        "would_add_columns": list(seen.schema.missing_columns),
         "beyond_batch": result.beyond_batch,
         "skipped_persistent": result.rest[Why.SETTLED],
         "expired": result.rest[Why.EXPIRING],

@@ -41,6 +41,7 @@ from recours.database.claim_rows import (
     owed_text,
     parameters,
     reading_all,
+    reading_without_ours,
     state_values,
     tell,
     told_count,
@@ -497,3 +498,17 @@ def _letting_go(border: Border, columns: tuple[str, ...], *, is_told: bool) -> U
     return statement.where(
         of_it.where(border.key == _c.claim_id, ~border.is_edited).correlate(claims).exists()
     )
+
+
+class UntouchedClaims(ClaimRepository):
+    """Those of a database that no run has worked on: nothing of ours is known of any."""
+
+    def find(self, reference: str) -> Claim | None:
+        query = reading_without_ours(self.border, self.border.text("claim_reference") == reference)
+        with self.database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return read_claim(row, self.catalog, self.redact) if row else None
+
+    def is_leased(self, claim: Claim, now: datetime) -> bool:
+        del claim, now
+        return False

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from recours.database.engine import Database
 from recours.database.schema.inspection import granting
-from recours.database.schema.rights import ALL, Need, grants, missing_rights, rights_of
+from recours.database.schema.rights import ALL, Need, grants, missing_rights, named, rights_of
 from recours.fleet.extra import PACKAGE
 from recours.fleet.jobs import NoFleetError
 
@@ -49,7 +49,7 @@ def look(database: Database) -> JobTables:
     return JobTables(
         tuple(sorted(there)),
         tuple(sorted(tables - there | functions)),
-        tuple(f"{right.what} on {right.on}" for right in rights),
+        tuple(named(rights)),
         tuple(granting(database, rights)) if rights else (),
     )
 

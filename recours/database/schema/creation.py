@@ -1,7 +1,7 @@
 """Making a database, and adding to the service's what a run needs: done once however many runs start at the same time.
 
 On SQLite in one transaction that has the whole file. On PostgreSQL in one transaction too, which never waits long for
-the service's table; and then the indexes on that table, built beside everybody's reading and writing.
+the service's table; and then the index on that table, built beside everybody's reading and writing.
 """
 
 import json
@@ -23,7 +23,7 @@ from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.schema import migrate
 from recours.database.schema.alone import alone
 from recours.database.schema.definition import statements
-from recours.database.schema.indexes import MISSING, build_missing
+from recours.database.schema.indexes import MISSING, build_missing, may_build
 from recours.database.schema.inspection import (
     HEAD,
     Schema,
@@ -142,9 +142,11 @@ def bring_up_to_date(
     clock = clock or SystemClock()
     remarks: list[str] = []
     with database.long():
-        if not schema.is_current:
+        is_new = not schema.is_current
+        if is_new:
             schema, remarks = _completed(database, schema, clock)
-        if schema.lacks_index and not database.is_sqlite:
+        # Who may not build it is told so once.
+        if schema.lacks_index and (is_new or may_build(database)):
             remarks += build_missing(database, clock)
             schema = look(database)
     return schema, remarks
@@ -258,7 +260,7 @@ def sql_of_additions(
         with database.read() as connection:
             lines += _lines(_granting(connection, database.border, role, made))
     # Last: it cannot be built in a transaction.
-    index = None if database.is_sqlite or database.border.has_index else database.border.index
+    index = None if database.border.has_index else database.border.index
     return [*lines, *_lines([index] if index else [])]
 
 

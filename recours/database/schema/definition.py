@@ -27,7 +27,7 @@ def _dialect(name: str) -> Dialect:
 def statements(border: Border, dialect: str) -> list[str]:
     """The SQL for a database whose claims are these; what is there already is left as it is.
 
-    On PostgreSQL without the index on the service's table: no transaction can build it beside others.
+    Without the index on the service's table: see `recours.database.schema.indexes`.
     """
     tables = metadata.tables.values()
     indexes = [
@@ -39,7 +39,6 @@ def statements(border: Border, dialect: str) -> list[str]:
         *(_compiled(CreateIndex(index, if_not_exists=True), border, dialect) for index in indexes),
         "DROP VIEW IF EXISTS recours_documents",
         _DOCUMENTS,
-        *([border.index] if dialect == "sqlite" and border.index else []),
     ]
 
 

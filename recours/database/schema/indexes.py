@@ -1,4 +1,4 @@
-"""The one index on the service's table of claims, on PostgreSQL: built beside everybody's reading and writing.
+"""The one index on the service's table of claims: on PostgreSQL built beside everybody's reading and writing.
 
 That cannot be done in a transaction, and waits for every other one that is open: hence one process at a time, by a lease
 and not by a lock. Nothing depends on the index but how soon a run finds pending claims.
@@ -20,11 +20,20 @@ MISSING = "Missing index on claims"
 _BUILDING = "indexes on claims"
 # As long as a statement may last: then whoever builds has ended, or died.
 _LEASE = timedelta(hours=1)
+_OWNS = text("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(:table)")
 # A builder that died leaves an index that is kept up to date and never used.
 _LEFT_BEHIND = text(
     "SELECT CAST(CAST(indexrelid AS regclass) AS text) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
     " WHERE indrelid = to_regclass(:table) AND relname = :name AND NOT (indisvalid AND indisready)"
 )
+
+
+def may_build(database: Database) -> bool:
+    """Tell whether this user owns the table, as is needed to build an index on it. Raises DatabaseError."""
+    if database.is_sqlite:
+        return True
+    with database.read() as connection:
+        return bool(connection.scalar(_OWNS, {"table": database.border.table}))
 
 
 def build_missing(database: Database, clock: Clock) -> list[str]:
@@ -51,9 +60,10 @@ def _build(database: Database) -> list[str]:
     border = database.border
     if border.index is None or border.has_index:
         return []
-    with database.outside_transactions() as connection:
-        for name in connection.scalars(_LEFT_BEHIND, {"table": border.table, "name": INDEX}).all():
-            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    with database.write() if database.is_sqlite else database.outside_transactions() as connection:
+        if not database.is_sqlite:
+            for name in connection.scalars(_LEFT_BEHIND, {"table": border.table, "name": INDEX}).all():
+                connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         connection.exec_driver_sql(border.index)
     database.look_again()
-    return [f"Built on claims: {INDEX}"]
+    return [f"Built on {border.table}: {INDEX}"]

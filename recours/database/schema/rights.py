@@ -167,6 +167,14 @@ def sentence(rights: Sequence[Right]) -> str:
     return f"{MISSING} ({what} {shown})"
 
 
+def named(rights: Iterable[Right]) -> list[str]:
+    """Each as `SELECT on clients`, those on columns together."""
+    columns: dict[str, list[str]] = {}
+    for right in rights:
+        columns.setdefault(f"{right.what} on {right.on}", []).extend([right.column] if right.column else [])
+    return [name + (f" ({', '.join(of)})" if of else "") for name, of in columns.items()]
+
+
 def how_to_get_sql(role: str | None) -> str:
     """What to do, in one line of a log, where SQL is many: it could not be copied without what begins each line there."""
     to = f" --grant-to {shlex.quote(role)}" if role else ""
