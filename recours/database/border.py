@@ -334,39 +334,39 @@ class Border:
         return table.outerjoin(self.clients, self.client_id == client_id)
 
     @cached_property
-    def notification(self) -> Insert | None:
-        """Adds a row to the service's record of mails; None: it has none that recours knows how to fill.
-
-        Without RETURNING, which takes a right to read.
-        """
+    def keeps_notifications(self) -> bool:
+        """Tell whether mails are noted in a table of the service's that recours knows how to fill."""
         columns = self.notifications.c
-        unknown = [c for c in columns if c.name not in (*NOTIFICATION_COLUMNS, "id") and not c.nullable]
-        key = columns.get("id")
-        if not set(NOTIFICATION_COLUMNS) <= set(columns.keys()) or any(
-            c.server_default is None for c in unknown
-        ):
-            return None
-        if key is None or key.server_default is not None or isinstance(key.type, Integer):
-            return insert(self.notifications).inline()
-        return None
+        known = {*NOTIFICATION_COLUMNS}
+        if not known <= {*columns.keys()}:
+            return False
+        if "id" in columns and isinstance(columns.id.type, Integer):
+            known.add("id")  # SQLite numbers rows by itself
+        return all(column.nullable or column.server_default for column in columns if column.name not in known)
+
+    @cached_property
+    def notification(self) -> Insert:
+        """Adds a row to it. Without RETURNING, which takes a right to read."""
+        return insert(self.notifications).inline()
 
     def notification_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: _fit(self.notifications.c[name], value) for name, value in values.items()}
 
     @property
-    def takes_mails_of_nobody(self) -> bool:
-        """Tell whether the record of mails takes one without a client."""
+    def notes_mails_of_nobody(self) -> bool:
+        """Tell whether they may be noted without a client."""
         return bool(self.notifications.c.client_id.nullable)
 
     @property
-    def smtp_settings(self) -> Select[Any] | None:
-        """The keys and values of `system_settings` that begin with `smtp_`; None: there are none."""
-        columns = self.system_settings.c
-        if not set(SETTING_COLUMNS) <= set(columns.keys()):
-            return None
-        key, value = cast(columns.key, Text), cast(columns.value, Text)
-        of_mails = key.like("smtp\\_%", escape="\\"), value.is_not(None)
-        return select(key.label("key"), value.label("value")).where(*of_mails)
+    def keeps_settings(self) -> bool:
+        """Tell whether the service keeps settings of mail in a table that is known."""
+        return {*SETTING_COLUMNS} <= {*self.system_settings.c.keys()}
+
+    @property
+    def smtp_settings(self) -> Select[Any]:
+        """The keys and values of `system_settings` that begin with `smtp_`, as texts."""
+        key, value = cast(self.system_settings.c.key, Text), cast(self.system_settings.c.value, Text)
+        return select(key, value).where(key.like("smtp\\_%", escape="\\"), value.is_not(None))
 
     # ---------------------------------------------------------------- what is there, and what is added
 
@@ -419,16 +419,6 @@ class Border:
         create = "CREATE INDEX" if self.is_sqlite else "CREATE INDEX CONCURRENTLY"
         where = f"{self.quoted('pod_fetch_status')} = 'pending'"
         return f"{create} IF NOT EXISTS {INDEX} ON {self.table} ({self.quoted('id')}) WHERE {where}"
-
-    @property
-    def keeps_notifications(self) -> bool:
-        """Tell whether mails are noted in a table of the service's that is known."""
-        return {*NOTIFICATION_COLUMNS} <= {*self.notifications.c.keys()}
-
-    @property
-    def keeps_settings(self) -> bool:
-        """Tell whether the service keeps settings of mail in a table that is known."""
-        return {*SETTING_COLUMNS} <= {*self.system_settings.c.keys()}
 
     @property
     def table(self) -> str:

@@ -102,9 +102,9 @@ class MailOutbox:
     def _is_for_service(self, mail: OutgoingMail, state: MailState) -> bool:
         """Tell whether the service's own record of mails is to have it. It may take none without a client."""
         border = self._border
-        if state not in (MailState.SENT, MailState.FAILED) or border.notification is None:
+        if state not in (MailState.SENT, MailState.FAILED) or not border.keeps_notifications:
             return False
-        return mail.client_id is not None or border.takes_mails_of_nobody
+        return mail.client_id is not None or border.notes_mails_of_nobody
 
     def has_work(self) -> bool:
         """Tell whether there is anything to render or to send: one small query."""
@@ -338,10 +338,9 @@ class MailOutbox:
             is_leased = connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount
             if state is MailState.CANCELLED and is_leased:
                 connection.execute(_LAPSE, {"of_events": [event.id for event in mail.told]})
-            if rows and self._border.notification is not None:
-                connection.execute(
-                    self._border.notification, [self._border.notification_values(row) for row in rows]
-                )
+            if rows:
+                border = self._border
+                connection.execute(border.notification, [border.notification_values(row) for row in rows])
 
     def _leased(self, mail: OutgoingMail) -> dict[str, Any]:
         return {"of_mail": mail.id, "held_by": self.run_id}
@@ -398,11 +397,10 @@ class MailOutbox:
 
     def service_settings(self) -> dict[str, str]:
         """The keys of `system_settings` that begin with `smtp_`."""
-        query = self._border.smtp_settings
-        if query is None:
+        if not self._border.keeps_settings:
             return {}
         with self.database.read() as connection:
-            rows = connection.execute(query).tuples().all()
+            rows = connection.execute(self._border.smtp_settings).tuples().all()
         return {key: text for key, value in rows if (text := value.strip())}
 
 
