@@ -8,10 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from recours.database.engine import Database
-from recours.database.tables import attempts, claims, quota
+from recours.database.tables import attempts, quota
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario
@@ -19,6 +19,7 @@ from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 from tests.long_form import IS_LONG
+from tests.own_rows import Row, joined_rows, set_own
 
 PARIS = ZoneInfo("Europe/Paris")
 HOUR = timedelta(hours=1)
@@ -88,6 +89,9 @@ class Machine:
         with self.database.read() as connection:
             return [dict(row) for row in connection.execute(select(table).order_by(table.c.id)).mappings()]
 
+    def claims(self) -> list[Row]:
+        return joined_rows(self.database)
+
     def calls_by_day(self) -> Counter[date]:
         return Counter(call.at.astimezone(PARIS).date() for call in self.box.calls)
 
@@ -96,17 +100,11 @@ class Machine:
             return list(connection.scalars(select(quota.c.taken).order_by(quota.c.window_start)))
 
     def check_nothing_is_stuck(self) -> None:
-        for row in self.rows(claims):
-            assert row["pod_lease_until"] is None
-            assert (
-                row["pod_fetch_status"] == "success"
-                or row["pod_stage"] == "given_up"
-                or row["pod_next_retry_at"]
-            )
+        for row in self.claims():
+            assert row["lease_until"] is None
+            assert row["pod_fetch_status"] == "success" or row["stage"] == "given_up" or row["next_at"]
         used = Counter(row["claim_id"] for row in self.rows(attempts) if row["used"])
-        assert [used[row["id"]] for row in self.rows(claims)] == [
-            row["pod_retry_count"] for row in self.rows(claims)
-        ]
+        assert [used[row["id"]] for row in self.claims()] == [row["pod_retry_count"] for row in self.claims()]
 
 
 Machines = Callable[[datetime, str, list[Scenario]], Machine]
@@ -193,7 +191,7 @@ def test_the_timetable_is_kept_in_hours_that_pass(machine: Machines, evening: st
         box.run()
     asked = [round((call.at - start) / HOUR) for call in box.box.calls]
     assert asked == [0, 6, 30, 102]
-    assert [row["pod_stage"] for row in box.rows(claims)] == ["given_up"]
+    assert [row["stage"] for row in box.claims()] == ["given_up"]
     box.check_nothing_is_stuck()
 
 
@@ -229,16 +227,15 @@ def test_the_clock_is_set_back_over_midnight(machine: Machines, readings: int | 
         box.clock.at += 24 * HOUR
         box.run(batch=100)
     assert max(box.calls_by_day().values()) <= 12 + late
-    assert {row["pod_fetch_status"] for row in box.rows(claims)} == {"success"}
+    assert {row["pod_fetch_status"] for row in box.claims()} == {"success"}
     assert Counter(row["outcome"] for row in box.rows(attempts) if row["used"]) == {"success": 40}
 
 
 def _held(machine: Machines, start: datetime, lease: timedelta) -> Machine:
     """A claim in the hands of a run that died."""
     box = machine(start, "1000/day@Europe/Paris", [Scenario.DELIVERED])
-    with box.database.write() as connection:
-        dead = {"pod_lease_token": "dead", "pod_lease_until": start + lease}
-        connection.execute(update(claims).values(dead))
+    (claim,) = box.claims()
+    set_own(box.database, claim["claim_reference"], lease_token="dead", lease_until=start + lease)
     return box
 
 
@@ -249,7 +246,7 @@ def test_a_lease_ends_by_the_clock_that_was_set_back(machine: Machines) -> None:
     for minutes, status in ((-30, "failed"), (0, "failed"), (9, "failed"), (11, "success")):
         box.clock.at = start + timedelta(minutes=minutes)
         box.run()
-        assert [row["pod_fetch_status"] for row in box.rows(claims)] == [status], minutes
+        assert [row["pod_fetch_status"] for row in box.claims()] == [status], minutes
     box.check_nothing_is_stuck()
 
 
@@ -257,7 +254,7 @@ def test_a_lease_that_a_wrong_clock_made_long_holds_nothing(machine: Machines) -
     start = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
     box = _held(machine, start, timedelta(days=365))
     box.run()
-    assert [row["pod_fetch_status"] for row in box.rows(claims)] == ["success"]
+    assert [row["pod_fetch_status"] for row in box.claims()] == ["success"]
     box.check_nothing_is_stuck()
 
 
@@ -271,5 +268,5 @@ def test_a_turn_given_by_a_clock_that_was_wrong_comes_all_the_same(machine: Mach
     for _ in range(9):
         box.run()
         box.clock.at += 24 * HOUR
-    assert [row["pod_stage"] for row in box.rows(claims)] == ["given_up"]
+    assert [row["stage"] for row in box.claims()] == ["given_up"]
     box.check_nothing_is_stuck()

@@ -176,14 +176,14 @@ def test_interruptions_are_counted_and_the_third_in_a_row_ends_the_attempt(
             at = START + n * (LEASE + timedelta(minutes=1))
             ran = world.run(at, *ONE_AT_A_TIME, kill_at=["fetch", first_call])
             assert ran.status == -signal.SIGKILL, ran
-            assert [row["pod_interruptions"] for row in world.claims()] == [n + 1]
+            assert [row["interruptions"] for row in world.claims()] == [n + 1]
             assert not world.attempts()
         assert world.run(at + LEASE + timedelta(minutes=1), *ONE_AT_A_TIME).status == 0
         (claim,) = world.claims()
         (tried,) = world.attempts()[claim["id"]]
         ended = (tried["turn"], tried["outcome"], bool(tried["used"]), tried["error_kind"])
         assert ended == ((1, "success", True, None) if deaths < 3 else (1, "failed", True, "internal_error"))
-        assert claim["pod_interruptions"] == 0
+        assert claim["interruptions"] == 0
         world.check_claims()
         world.check_nothing_is_held()
 

@@ -124,7 +124,7 @@ def _check_what_was_asked_twice(crew: Crew) -> Counter[str]:
 
 def _check_interrupted(crew: Crew, killed: int) -> int:
     """A claim that three processes in a row died with is not asked about again; how many there are."""
-    failed = [claim for claim in crew.claims() if claim["pod_error_kind"] == "internal_error"]
+    failed = [claim for claim in crew.claims() if claim["kind"] == "internal_error"]
     assert all("Plusieurs exécutions de suite" in claim["pod_fetch_error"] for claim in failed)
     assert len(failed) <= killed * IN_FLIGHT // MOST_INTERRUPTIONS
     return len(failed)

@@ -52,7 +52,7 @@ def _recovers(world: World) -> None:
     ends = [fact[0] for fact in world.facts().values()]
     assert ends == [{Scenario.DELIVERED: "success"}.get(steps[0], "failed") for steps in STEPS]
     assert all(row["pod_retry_count"] == 1 for row in world.claims())
-    assert not [row for row in world.claims() if row["pod_error_kind"] == "internal_error"]
+    assert not [row for row in world.claims() if row["kind"] == "internal_error"]
     for number in stored:
         assert world.proofs_asked()[number] == asked[number], f"{number}: its document was paid for twice"
     world.check_claims()

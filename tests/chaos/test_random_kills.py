@@ -83,7 +83,7 @@ def _check_window(world: World, start: datetime, limit: int, killed: int) -> Non
     received = sum(start <= call.at < start + HOUR for call in world.box.calls)
     used = _used(world, start)
     (taken,) = [row["taken"] for row in world.rows(quota) if row["window_start"] == start]
-    assert any(row["pod_stage"] == "ready" for row in world.claims()), "the quota was large enough"
+    assert any(row["stage"] == "ready" for row in world.claims()), "the quota was large enough"
     assert used <= taken <= limit
     assert received <= used
     assert used >= 0.99 * limit, f"only {used} of {limit} calls were used; {taken} taken"
@@ -100,6 +100,6 @@ def _finish(world: World, at: datetime) -> None:
     world.check_claims()
     world.check_nothing_is_held()
     claims = world.claims()
-    assert not [row["claim_reference"] for row in claims if row["pod_stage"] == "ready"]
+    assert not [row["claim_reference"] for row in claims if row["stage"] == "ready"]
     assert all(row["pod_retry_count"] for row in claims)
     world.check_quota()

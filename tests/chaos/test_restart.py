@@ -13,11 +13,12 @@ from sqlalchemy import URL, func, select, text
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.database.engine import Database
 from recours.database.schema.creation import complete
-from recours.database.tables import attempts
+from recours.database.tables import attempts, claims
 from recours.sandbox import Sandbox, Scenario
 from tests.chaos.crowd import Crowd
 from tests.chaos.world import Row, world_in
-from tests.conftest import START
+from tests.conftest import SERVICE_CLAIMS, START
+from tests.own_rows import joined_rows
 from tests.postgres import Server, execute, running
 from tests.processes.forks import Forks
 from tests.processes_of_fleet import add_failed, environment, fleet, recours, tick, wait_for
@@ -89,7 +90,7 @@ def test_a_restart_costs_runs_and_nothing_else(
 
 def _faults_of_ours(claim: Row, outputs: list[str]) -> Iterator[str]:
     """An error of ours is the claim's only if three runs had it in hand when a restart ended them, as these printed."""
-    if claim["pod_error_kind"] != "internal_error":
+    if claim["kind"] != "internal_error":
         return
     had_it = sum(f" for {claim['claim_reference']} (" in output for output in outputs)
     if (claim["pod_fetch_error"], had_it >= MOST_INTERRUPTIONS) != (THRICE, True):
@@ -143,7 +144,7 @@ def test_a_fleet_works_again_within_ten_seconds(
         assert max(took) <= WORKS_AGAIN_WITHIN_S
         assert [status for status, _ in ended] == [0] * workers, ended
         assert not any("Traceback" in log for _, log in ended), ended
-        query = text("SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL")
+        query = text("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL")
         with database.read() as connection:
             still_leased = connection.scalar(query) or 0
         assert still_leased <= restarts * workers * IN_FLIGHT, (
@@ -160,6 +161,7 @@ def _attempts(database: Database, since: datetime) -> int:
 
 def _left(database: Database) -> int:
     """Claims that nobody has tried, and nobody has leased."""
-    query = text("SELECT count(*) FROM claims WHERE pod_fetch_status = 'failed' AND pod_lease_token IS NULL")
-    with database.read() as connection:
-        return int(connection.scalar(query) or 0)
+    rows = joined_rows(
+        database, SERVICE_CLAIMS.c.pod_fetch_status == "failed", claims.c.lease_token.is_(None)
+    )
+    return len(rows)

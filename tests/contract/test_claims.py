@@ -22,17 +22,21 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved, StoredDocument
 from recours.core.policy import Policy
 from recours.core.sentences import Sentence
+from recours.database.claim_rows import owed_in
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, DatabaseError
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.reports.survey import most_urgent_claims
 from recours.database.schema.inspection import look
+from recours.database.tables import DONE
 from recours.runs.ports import Attempt, Lease, NotRecordedError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Sandbox, SimulatedClock
 from recours.wiring.databases import Opened
 from recours.wiring.workers import make_worker
+from tests.fakes.intake import take_in
+from tests.own_rows import joined_row, joined_rows, set_own
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
@@ -54,15 +58,14 @@ class Run:
 
     @property
     def claims(self) -> ClaimRepository:
-        columns = look(self.database).columns
-        return ClaimRepository(self.database, CATALOG, columns, self.token, self.worker)
+        return ClaimRepository(self.database, CATALOG, self.token, self.worker)
 
     @property
     def maintenance(self) -> ClaimMaintenance:
-        return ClaimMaintenance(self.database, CATALOG, look(self.database).columns, self.token)
+        return ClaimMaintenance(self.database, CATALOG, self.token)
 
     def keep(self, now: datetime = NOW, policy: Policy = POLICY) -> None:
-        list(self.maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
+        take_in(self.database, CATALOG, now, policy)
         self.maintenance.stage_due(policy.backoff.due_until(now))
 
     def lease(self, now: datetime = NOW) -> Lease:
@@ -233,11 +236,11 @@ def test_a_lease_left_by_a_clock_that_was_wrong_does_not_hold_but_for_its_own_ru
 def test_what_is_put_back_is_as_it_was_taken(run: Run, other: Run, add_claims: Callable[..., None]) -> None:
     add_claims(run.database, [{}])
     run.keep()
-    (before,) = rows(run.database, "SELECT * FROM claims")
+    (before,) = joined_rows(run.database)
     for _ in range(4):
         run.put_back(*run.take())
-    (after,) = rows(run.database, "SELECT * FROM claims")
-    assert before | {"pod_interruptions": 0} == after
+    (after,) = joined_rows(run.database)
+    assert before | {"version": after["version"]} == after
     assert len(other.take()) == 1
 
 
@@ -291,7 +294,7 @@ def test_rows_that_wait_or_cannot_be_called_for_never_keep_due_ones_from_being_t
 
 
 def settled(run: Run) -> int:
-    return int(rows(run.database, "SELECT count(*) n FROM claims WHERE pod_stage = 'settled'")[0]["n"])
+    return int(rows(run.database, "SELECT count(*) n FROM recours_claims WHERE stage = 'settled'")[0]["n"])
 
 
 def test_a_persistent_error_that_is_confirmed_is_never_taken_again(
@@ -357,6 +360,8 @@ def test_a_claim_asked_for_by_name_is_not_taken_if_it_is_another_by_now(
 
 # ---------------------------------------------------------------- recording
 
+# What becomes of our row of a claim that was edited while it was leased.
+LET_GO = {"lease_token": None, "lease_until": None, "to_assess": 1}
 EDITS = {
     "number": "UPDATE claims SET tracking_number = 'XY009999999FR'",
     "number, to none": "UPDATE claims SET tracking_number = NULL",
@@ -366,6 +371,8 @@ EDITS = {
     "status, to none": "UPDATE claims SET pod_fetch_status = NULL",
     "count": "UPDATE claims SET pod_retry_count = 3",
     "count, to none": "UPDATE claims SET pod_retry_count = NULL",
+    "reference": "UPDATE claims SET claim_reference = 'CLM-OTHER'",
+    "client": "UPDATE claims SET client_id = 1",
 }
 
 
@@ -379,12 +386,9 @@ def test_an_answer_about_a_claim_that_was_edited_is_kept_but_not_recorded(
     run.keep()
     claim, untouched = run.take()
     edit(run.database, f"{statement} WHERE id = :id", id=claim.id)
-    (before,) = rows(run.database, "SELECT * FROM claims WHERE id = :id", id=claim.id)
+    before = joined_row(run.database, claim.reference)
     assert run.record(claim, outcome) is False
-    (after,) = rows(run.database, "SELECT * FROM claims WHERE id = :id", id=claim.id)
-    changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"pod_lease_token", "pod_lease_until"}
-    assert after["pod_lease_token"] is None
+    assert joined_row(run.database, claim.reference) == before | LET_GO | {"version": before["version"] + 1}
     (attempt,) = rows(run.database, "SELECT * FROM recours_attempts")
     assert (attempt["claim_id"], attempt["tracking_number"]) == (claim.id, claim.number)
     assert rows(run.database, "SELECT * FROM recours_events") == []
@@ -400,10 +404,10 @@ def test_a_claim_that_was_edited_is_put_back_as_the_edit_left_it(
     run.keep()
     taken = run.take()
     edit(run.database, statement)
-    (before,) = rows(run.database, "SELECT * FROM claims")
+    (before,) = joined_rows(run.database)
     run.put_back(*taken)
-    (after,) = rows(run.database, "SELECT * FROM claims")
-    assert after == before | {"pod_lease_token": None, "pod_lease_until": None}
+    (after,) = joined_rows(run.database)
+    assert after == before | LET_GO | {"version": before["version"] + 1}
 
 
 def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(
@@ -414,9 +418,9 @@ def test_an_answer_after_the_lease_went_to_another_run_is_kept_but_not_recorded(
     (claim,) = run.take()
     later = NOW + LEASE
     (again,) = other.take(now=later)
-    (before,) = rows(run.database, "SELECT * FROM claims")
+    before = joined_rows(run.database)
     assert run.record(claim, TIMED_OUT, later) is False
-    assert rows(run.database, "SELECT * FROM claims") == [before]
+    assert joined_rows(run.database) == before
     assert other.record(again, SUCCESS, later) is True
     outcomes = rows(run.database, "SELECT run_id, outcome FROM recours_attempts ORDER BY id")
     assert [tuple(row.values()) for row in outcomes] == [("run-1", "failed"), ("run-2", "success")]
@@ -431,34 +435,58 @@ def test_an_answer_after_the_lease_ended_counts_if_nobody_else_took_the_claim(
     assert run.record(claim, SUCCESS, NOW + 2 * LEASE) is True
 
 
-def test_a_row_that_the_service_holds_keeps_no_other_claim_from_being_recorded_or_put_back(
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+@pytest.mark.full("a row that is locked, on PostgreSQL")
+def test_a_claim_that_the_service_holds_is_recorded_and_the_service_told_later(
+    run: Run, add_claims: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recours.database.claims._TELLING_WAIT_S", 0.1)
+    add_claims(run.database, [{}] * 4)
+    run.keep()
+    taken = run.take()
+    answered, waiting = taken[:2], taken[2:]
+    decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in answered]
+    ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
+    with run.database.write() as service:
+        hold = text("UPDATE claims SET amount_requested = 1 WHERE id IN (:answered, :waiting)")
+        service.execute(hold, {"answered": answered[0].id, "waiting": waiting[0].id})
+        assert run.claims.record(ended, run.lease(), NOW) == [True, True]
+        run.put_back(*waiting)
+    locked, free = (joined_row(run.database, claim.reference) for claim in answered)
+    assert (locked["pod_fetch_error"], free["pod_fetch_error"]) == ("Timeout", TIMED_OUT.message)
+    assert locked["owed_since"] == NOW
+    assert owed_in(locked["owed"]) == {
+        "pod_fetch_status": "failed",
+        "pod_fetch_error": TIMED_OUT.message,
+        "pod_retry_count": 1,
+        "pod_last_retry_at": NOW,
+    }
+    run.keep()
+    (told,) = [row for row in joined_rows(run.database) if row["id"] == answered[0].id]
+    assert (told["pod_fetch_error"], told["pod_retry_count"]) == (TIMED_OUT.message, 1)
+    assert (told["owed"], told["owed_since"], told["seen_count"]) == (None, None, "1")
+    assert told["pod_last_retry_at"] == NOW
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_where_another_program_writes_nothing_is_recorded_or_put_back(
     database: Database, url: str, add_claims: Callable[..., None]
 ) -> None:
-    add_claims(database, [{}] * 6)
+    add_claims(database, [{}] * 2)
     hasty = Database(make_url(url), lock_wait_s=0.1)
     run = Run(hasty)
     run.keep()
-    taken = run.take()
-    answered, waiting = taken[:3], taken[3:]
-    decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in answered]
-    ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
-    held = [answered[0].id, waiting[0].id]
-    # On SQLite whoever writes holds them all.
-    free = {claim.id for claim in taken if not database.is_sqlite and claim.id not in held}
+    answered, waiting = run.take()
+    decision = decide(answered, TIMED_OUT, NOW, POLICY)
     with database.write() as service:
-        for claim_id in held:
-            service.execute(
-                text("UPDATE claims SET amount_requested = 1 WHERE id = :held"), {"held": claim_id}
-            )
+        service.execute(text("UPDATE claims SET amount_requested = 1"))
         with pytest.raises(NotRecordedError) as fault:
-            run.claims.record(ended, run.lease(), NOW)
+            run.claims.record([(attempt_at(answered, decision, TIMED_OUT), decision)], run.lease(), NOW)
         with pytest.raises(DatabaseError):
-            run.put_back(*waiting)
-        assert fault.value.written == dict.fromkeys(free.intersection(claim.id for claim in answered), True)
-    released = {row["id"] for row in rows(database, "SELECT id FROM claims WHERE pod_lease_token IS NULL")}
-    assert released == free
-    told = {row["claim_id"] for row in rows(database, "SELECT claim_id FROM recours_attempts")}
-    assert told == set(fault.value.written)
+            run.put_back(waiting)
+    assert fault.value.written == {}
+    assert [row["lease_token"] for row in joined_rows(database)] == [run.token] * 2
+    assert rows(database, "SELECT * FROM recours_attempts") == []
     hasty.close()
 
 
@@ -492,18 +520,17 @@ def test_a_success_is_told_to_the_service(run: Run, add_claims: Callable[..., No
     run.keep(later)
     (claim,) = run.take(now=later)
     assert run.record(claim, SUCCESS, later)
-    (row,) = rows(run.database, "SELECT * FROM claims")
+    (row,) = joined_rows(run.database)
     told = {
         "pod_fetch_status": "success",
         "pod_url": "/pods/a.pdf",
         "pod_fetch_error": None,
         "pod_delivery_person": "DUPONT",
         "pod_retry_count": 3,
-        "pod_stage": None,
+        "stage": DONE,
     }
     assert {name: row[name] for name in told} == told
-    for name in ("pod_fetched_at", "updated_at"):
-        assert str(row[name]).startswith("2026-02-04 08:00:00")
+    assert row["pod_fetched_at"] == later
     (attempt,) = rows(run.database, "SELECT * FROM recours_attempts")
     assert (attempt["outcome"], attempt["document_path"], attempt["used"]) == ("success", "/pods/a.pdf", 1)
     (document,) = rows(run.database, "SELECT * FROM recours_documents")
@@ -517,10 +544,10 @@ def test_a_failure_is_told_to_the_service(run: Run, add_claims: Callable[..., No
     add_claims(run.database, [{}])
     run.keep()
     assert run.record(run.take()[0], TIMED_OUT)
-    (row,) = rows(run.database, "SELECT * FROM claims")
+    (row,) = joined_rows(run.database)
     assert (row["pod_fetch_status"], row["pod_retry_count"]) == ("failed", 1)
     assert row["pod_fetch_error"] == "Chronopost did not answer in time"
-    assert str(row["pod_next_retry_at"]).startswith("2026-02-02 14:00:00")
+    assert row["next_at"] == NOW + timedelta(hours=6)
     assert run.take() == []
     assert run.claims.waiting().count == 1
     assert run.claims.waiting().first_at == NOW + timedelta(hours=6)
@@ -534,10 +561,10 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims:
     decision = decide(claim, refused, NOW, POLICY)
     claims = replace(run.claims, language="fr")
     assert claims.record([(attempt_at(claim, decision, refused), decision)], run.lease(), NOW) == [True]
-    (row,) = rows(run.database, "SELECT * FROM claims")
+    (row,) = joined_rows(run.database)
     assert row["pod_fetch_error"] == "Numéro inconnu chez Chronopost : « Colis {inconnu}\\x00\\x0aici »"
     kept = "number_unknown", "Colis {inconnu}\\x00\\x0aici"
-    assert (row["pod_error_kind"], row["pod_error_key"], row["pod_error_words"]) == ("not_found", *kept)
+    assert (row["kind"], row["error_key"], row["error_words"]) == ("not_found", *kept)
     (attempt,) = rows(run.database, "SELECT * FROM recours_attempts")
     assert (attempt["error_kind"], attempt["error_key"], attempt["error_words"]) == ("not_found", *kept)
     assert attempt["message"] == "Chronopost does not know this number: Colis {inconnu}\\x00\\x0aici"
@@ -545,11 +572,11 @@ def test_a_failure_is_stored_in_three_parts_and_read_again(run: Run, add_claims:
     assert found is not None
     assert found.said == refused.said
     # A success leaves nothing of it.
-    edit(run.database, "UPDATE claims SET pod_next_retry_at = '2026-02-02 08:00:00'")
+    set_own(run.database, claim.reference, next_at=NOW)
     run.keep()
     assert run.record(run.take()[0], SUCCESS)
-    (row,) = rows(run.database, "SELECT * FROM claims")
-    told = row["pod_fetch_error"], row["pod_error_key"], row["pod_error_words"]
+    (row,) = joined_rows(run.database)
+    told = row["pod_fetch_error"], row["error_key"], row["error_words"]
     assert told == (None, None, None)
 
 
@@ -560,8 +587,8 @@ def test_being_asked_to_wait_uses_no_attempt_and_leaves_the_error_as_it_was(
     run.keep()
     asked_to_wait = Failure(ErrorKind.RATE_LIMITED, "Chronopost asks us to wait", 429)
     assert run.record(run.take()[0], asked_to_wait)
-    (row,) = rows(run.database, "SELECT * FROM claims")
-    assert (row["pod_retry_count"], row["pod_fetch_error"], row["pod_stage"]) == (0, "Timeout", "ready")
+    (row,) = joined_rows(run.database)
+    assert (row["pod_retry_count"], row["pod_fetch_error"], row["stage"]) == (0, "Timeout", "ready")
     assert len(run.take()) == 1
     (attempt,) = rows(run.database, "SELECT outcome, used FROM recours_attempts")
     assert attempt["used"] == 0
@@ -624,7 +651,7 @@ def test_what_is_written_is_naive_utc_whatever_the_time_zone_of_the_process(
             time.tzset()
     moments = {
         (table, name): str(value)
-        for table in ("claims", "recours_attempts", "recours_events")
+        for table in ("claims", "recours_claims", "recours_attempts", "recours_events")
         for row in rows(run.database, f"SELECT * FROM {table}")
         for name, value in row.items()
         if value is not None and (name.endswith(("_at", "_until")))
@@ -634,58 +661,7 @@ def test_what_is_written_is_naive_utc_whatever_the_time_zone_of_the_process(
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", value), where
     assert moments["recours_attempts", "started_at"].startswith("2026-02-02 08:00:00")
     assert moments["claims", "pod_fetched_at"].startswith("2026-02-02 08:00:00")
-    assert moments["claims", "pod_next_retry_at"].startswith("2026-02-02 14:00:00")
-
-
-# ---------------------------------------------------------------- whether there is anything to keep
-
-_AWAITS_LAST = (
-    "pod_next_retry_at = '2036-02-02 08:00:00.000000', pod_last_attempt_at = '2036-02-02 08:00:00.000000'"
-)
-# What makes a claim that waits for its next turn one that a run must see to.
-BEHIND = {
-    "edited": "tracking_number = 'XY009999999FR'",
-    "new to us": "pod_stage = NULL",
-    "due": "pod_next_retry_at = '2026-02-02 08:00:00.000000'",
-    "at an impossible time": "pod_next_retry_at = '2036-02-02 08:00:00.000000'",
-    "settled and due": "pod_stage = 'settled', pod_next_retry_at = '2026-02-02 08:00:00.000000'",
-    "settled for ever": "pod_stage = 'settled', pod_next_retry_at = '2036-02-02 08:00:00.000000'",
-    "given up under a lower limit": "pod_stage = 'given_up', pod_retry_count = 3, pod_seen_count = 3",
-    "set aside without reason": "pod_stage = 'shelved'",
-    "another deadline": "response_deadline = '2026-03-02'",
-}
-# The same, but nobody has to do anything.
-UP_TO_DATE = {
-    "waiting": "pod_error_kind = 'timeout'",
-    "waiting for its last attempt": f"{_AWAITS_LAST}, pod_last_retry_at = '2026-01-20 08:00:00.000000',"
-    " pod_retry_count = 4, pod_seen_count = 4",
-    "settled": "pod_stage = 'settled'",
-    "given up": "pod_stage = 'given_up', pod_retry_count = 4, pod_seen_count = 4",
-    "set aside": "pod_stage = 'shelved', status = ' Paid'",
-    "set aside with an accent": "pod_stage = 'shelved', status = 'PAYÉ '",
-    "in another run's hands": "tracking_number = 'XY009999999FR', pod_lease_token = 'run-2',"
-    " pod_lease_until = '2026-02-02 08:09:00.000000'",
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "behind"),
-    [*((change, True) for change in BEHIND.values()), *((change, False) for change in UP_TO_DATE.values())],
-    ids=[*BEHIND, *UP_TO_DATE],
-)
-def test_one_look_tells_whether_any_row_waits_for_a_run(
-    run: Run, add_claims: Callable[..., None], change: str, *, behind: bool
-) -> None:
-    def is_behind() -> bool:
-        horizon = NOW + timedelta(days=30)
-        return run.maintenance.is_behind(NOW, horizon, POLICY.max_retries, {"paid", "payé"}, NOW)
-
-    add_claims(run.database, [{"updated_at": NOW}] * 3)
-    assert is_behind()  # they are new to us
-    run.keep()
-    assert not is_behind()
-    edit(run.database, f"UPDATE claims SET {change} WHERE id = 2")
-    assert is_behind() is behind
+    assert moments["recours_claims", "next_at"].startswith("2026-02-02 14:00:00")
 
 
 # ---------------------------------------------------------------- what it costs
@@ -705,14 +681,7 @@ def statements(database: Database) -> list[tuple[str, Any]]:
 
 # What is looked for, and the indexes that answer it.
 CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
-    "behind": (
-        lambda run: run.maintenance.is_behind(NOW, NOW + timedelta(days=30), 9, {"paid"}, NOW),
-        "edited shelved given_up waiting backoff settled",
-    ),
-    "edited": (
-        lambda run: list(run.maintenance.assess_edited(lambda c: assess(c, NOW, POLICY), NOW)),
-        "edited",
-    ),
+    "take in": (lambda run: take_in(run.database, CATALOG, NOW, POLICY), "open owed to_assess given_up"),
     "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
     "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),
@@ -773,16 +742,16 @@ def test_looking_for_rows_reads_its_partial_index(
     edit(run.database, "UPDATE claims SET tracking_number = 'XY009999999FR' WHERE id % 7 = 0")
     statements.clear()
     look_for(run)
-    asked = [(sql, values) for sql, values in statements if "claims" in sql and "pod_" in sql]
+    asked = [(sql, values) for sql, values in statements if "claims" in sql]
     asked = [(sql, values) for sql, values in asked if not sql.lstrip().startswith("SELECT (SELECT")]
     assert asked
     found: set[str] = set()
     for sql, values in asked:
         one = values[0] if isinstance(values, list) else values
         for line in plan(run.database, sql, one):
-            if not re.search(r"\bclaims\b", line):
+            if not re.search(r"\b(?:recours_)?claims\b", line):
                 continue
-            named = re.search(r"USING (?:COVERING )?INDEX ix_claims_pod_(\w+)", line)
+            named = re.search(r"USING (?:COVERING )?INDEX ix_recours_claims_(\w+)", line)
             assert named or "USING INTEGER PRIMARY KEY" in line, f"{line}\n{sql}"
             found |= {named[1]} if named else set()
     assert_read(found, indexes)
@@ -805,7 +774,7 @@ def plan(database: Database, sql: str, values: Any) -> list[str]:
 
 
 @pytest.mark.full("statements are counted, by a run that takes seconds")
-def test_a_successful_claim_costs_eleven_statements_and_less_where_threads_share_them(
+def test_a_successful_claim_costs_twelve_statements_and_less_where_threads_share_them(
     database: Database,
     clock: SimulatedClock,
     sandbox: Sandbox,
@@ -831,9 +800,9 @@ def test_a_successful_claim_costs_eleven_statements_and_less_where_threads_share
     cost_of(4, threads=1)  # assesses the rows
     small, large, shared = cost_of(20, threads=1), cost_of(40, threads=1), cost_of(40, threads=8)
     assert len(sandbox.calls) == 2 * 104
-    # Two to lease it, three to reserve quota, one before each call, three to record it with its event, one for its
-    # evidence.
-    assert large - small == 20 * 11
+    # Two to lease it, three to reserve quota, one before each call, four to record it with its event and to tell the
+    # service, one for its evidence.
+    assert large - small == 20 * 12
     # What several threads want at once is done together: how much of it depends on the processor's other work.
     assert shared < large
 
@@ -843,7 +812,7 @@ def test_nothing_is_written_where_a_database_is_only_looked_at(
 ) -> None:
     add_claims(run.database, [{}] * 3)
     run.keep()
-    before = rows(run.database, "SELECT * FROM claims")
+    before = joined_rows(run.database)
     claim = run.claims.find("CLM-00000")
     assert claim is not None
     run.claims.count()
@@ -851,4 +820,4 @@ def test_nothing_is_written_where_a_database_is_only_looked_at(
     run.claims.waiting()
     run.claims.times_asked(claim)
     run.claims.ready_by_carrier(Stage.READY, NOW)
-    assert rows(run.database, "SELECT * FROM claims") == before
+    assert joined_rows(run.database) == before

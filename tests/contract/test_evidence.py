@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import event
 
 from recours.carriers.chronopost import SPEC
-from recours.core.assessment import assess, ranked_anew
+from recours.core.assessment import ranked_anew
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.decision import decide, expire
 from recours.database.engine import Database
-from recours.runs.ports import Attempt, Claims, Lease, Maintenance
+from recours.runs.ports import Attempt, Lease
 from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run
 from tests.contract.test_records import plan
+from tests.fakes.intake import take_in
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FORGETFUL = replace(POLICY, evidence_days={"chronopost": 120})
@@ -27,17 +28,15 @@ CATALOG = Catalog([replace(SPEC, evidence_days=120), replace(SPEC, key="other", 
 class Side:
     """What runs do with claims, whose carrier forgets its parcels."""
 
-    def __init__(self, claims: Claims, maintenance: Maintenance) -> None:
-        self.claims, self.maintenance = claims, maintenance
+    def __init__(self, run: Run) -> None:
+        self.claims, self.maintenance = run.claims, run.maintenance
+        self._database = run.database
 
     def keep(self, now: datetime = NOW) -> int:
         """Returns how many claims got another place as time passed."""
-        seen, rank = (
-            partial(assess, now=now, policy=FORGETFUL),
-            partial(ranked_anew, now=now, policy=FORGETFUL),
-        )
+        rank = partial(ranked_anew, now=now, policy=FORGETFUL)
         moved = self.maintenance.rank_overdue(Stage.READY, FORGETFUL.evidence_days, rank, now)
-        list(self.maintenance.assess_edited(seen, now))
+        take_in(self._database, self.claims.catalog, now, FORGETFUL)
         self.maintenance.stage_due(now)
         return moved
 
@@ -71,7 +70,7 @@ def side(database: Database, add_claims: Callable[..., None]) -> Callable[[list[
     def made(values: list[dict[str, Any]]) -> Side:
         add_claims(database, values)
         run = Run(database)
-        return Side(run.claims, run.maintenance)
+        return Side(run)
 
     return made
 
@@ -150,16 +149,14 @@ def test_the_look_for_overdue_claims_costs_the_same_whatever_there_is(
     add_claims(database, ORDER)
     run = Run(database)
     run.keep()
-    world, seen = Side(run.claims, run.maintenance), []
+    world, seen = Side(run), []
     event.listen(
         database.engine, "before_cursor_execute", lambda _c, _cu, sql, values, *_: seen.append((sql, values))
     )
     world.keep()
-    looks = [(sql, values) for sql, values in seen if "pod_rank_at <" in sql and "LIMIT" in sql]
+    looks = [(sql, values) for sql, values in seen if "rank_at <" in sql and "LIMIT" in sql]
     assert looks
     if database.is_sqlite:
-        index = (
-            "USING INDEX ix_claims_pod_ready (pod_carrier_key=? AND pod_rank_is_deadline=? AND pod_rank_at<?)"
-        )
+        index = "USING INDEX ix_recours_claims_ready (lane=? AND rank_is_deadline=? AND rank_at<?)"
         for sql, values in looks:
             assert any(index in line for line in plan(database, sql, values))

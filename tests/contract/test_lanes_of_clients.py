@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import insert
 
 from recours.core.accounts import HOUSE, carrier_of
-from recours.core.assessment import assess
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.decision import Decision, decide, succeed
@@ -21,16 +20,19 @@ from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.reports.records import DatabaseRecords
-from recours.database.schema.inspection import look
-from recours.database.tables import clients
 from recours.operations.records import ClaimFilter, by_carrier
 from recours.runs.ports import Attempt, Lease
+from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS
 from tests.contract.test_claims import CATALOG, NOW, POLICY, SUCCESS, edit, rows
+from tests.fakes.intake import take_in
+from tests.own_rows import joined_rows
 
 SHOP, OTHER = 1, 2
 DENIED = Failure(ErrorKind.ACCESS_DENIED, "Another customer's parcel", http_status=403)
 NO_UNITS = Failure(ErrorKind.RATE_LIMITED, "The house is at its limit", alone=True)
 LATER = NOW + timedelta(minutes=1)
+# The ids of a client's claims at the first carrier.
+OF_SHOP = f"SELECT id FROM claims WHERE client_id = {SHOP} AND carrier = 'Chronopost'"
 
 
 @dataclass
@@ -42,13 +44,12 @@ class Run:
     token: str = "run-1"
 
     def __post_init__(self) -> None:
-        columns = look(self.database).columns
-        self.claims = ClaimRepository(self.database, self.catalog, columns, self.token, "pod_retry_scheduler")
-        self.maintenance = ClaimMaintenance(self.database, self.catalog, columns, self.token)
+        self.claims = ClaimRepository(self.database, self.catalog, self.token, "pod_retry_scheduler")
+        self.maintenance = ClaimMaintenance(self.database, self.catalog, self.token)
 
     def keep(self, now: datetime = NOW) -> list[str]:
         changed = self.maintenance.repair_keys()
-        list(self.maintenance.assess_edited(lambda claim: assess(claim, now, POLICY), now))
+        take_in(self.database, self.catalog, now, POLICY)
         self.maintenance.stage_due(POLICY.backoff.due_until(now))
         return changed
 
@@ -82,7 +83,7 @@ def remembered(decision: Decision, account: int) -> Decision:
 def accounts(database: Database) -> ClientAccounts:
     with database.write() as connection:
         for number in (SHOP, OTHER):
-            connection.execute(insert(clients).values(id=number, email=f"shop{number}@example.com"))
+            connection.execute(insert(SERVICE_CLIENTS).values(id=number, email=f"shop{number}@example.com"))
     return ClientAccounts(database)
 
 
@@ -125,8 +126,15 @@ def add(
 
 def states(database: Database, client: int = SHOP) -> list[tuple[Any, ...]]:
     """Key, account and count of retries of a client's claims at the first carrier."""
-    query = "SELECT pod_carrier_key, pod_account_id, pod_retry_count FROM claims WHERE client_id = :client ORDER BY id"
-    return [tuple(row.values()) for row in rows(database, query, client=client)][:2]
+    of_client = joined_rows(database, SERVICE_CLAIMS.c.client_id == client)[:2]
+    return [(row["lane"], row["account_id"], row["pod_retry_count"]) for row in of_client]
+
+
+def use_retries(database: Database, count: int) -> None:
+    """So many of each claim."""
+    edit(database, "UPDATE claims SET pod_retry_count = :count", count=count)
+    used = "UPDATE recours_claims SET retries_used = :count, seen_count = :text"
+    edit(database, used, count=count, text=str(count))
 
 
 def is_applied(database: Database) -> bool:
@@ -137,7 +145,7 @@ def is_applied(database: Database) -> bool:
 def test_claims_follow_an_account_that_comes_and_goes(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
-    edit(database, "UPDATE claims SET pod_retry_count = 2, pod_seen_count = 2")
+    use_retries(database, 2)
     number = add(accounts, SHOP)
     assert begin().keep() == ["chronopost"]
     key = f"chronopost#{number}"
@@ -179,7 +187,7 @@ def test_the_account_that_worked_is_remembered(
     assert begin().ready() == {"chronopost": 3, "other": 2}, (
         "the one without units at the house waits for them"
     )
-    edit(database, "UPDATE claims SET pod_rank_at = NULL")  # as after credentials of another carrier came
+    edit(database, "UPDATE recours_claims SET to_assess = 1")  # as after credentials of another carrier came
     begin().keep()
     again = begin("run-2")
     assert sorted(states(database)) == [("chronopost", HOUSE, 0), ("chronopost", HOUSE, 1)]
@@ -217,7 +225,7 @@ def test_other_credentials_of_the_same_account_change_no_claim_that_has_it(
 ) -> None:
     number = add(accounts, SHOP)
     begin().keep()
-    edit(database, "UPDATE claims SET pod_retry_count = 2, pod_seen_count = 2")
+    use_retries(database, 2)
     add(accounts, SHOP, at=LATER, replace=True)
     begin().keep()
     assert states(database) == [(f"chronopost#{number}", None, 2)] * 2
@@ -268,7 +276,7 @@ def test_claims_in_the_closed_lane_of_a_house_without_credentials_go_to_their_ac
     # A run that did not know of it assessed them in the moment before.
     edit(
         database,
-        "UPDATE claims SET pod_carrier_key = 'chronopost' WHERE client_id = 1 AND carrier = 'Chronopost'",
+        f"UPDATE recours_claims SET lane = 'chronopost' WHERE claim_id IN ({OF_SHOP})",
     )
     run = begin(configured=())
     run.keep()
@@ -278,13 +286,13 @@ def test_claims_in_the_closed_lane_of_a_house_without_credentials_go_to_their_ac
 @pytest.mark.parametrize(
     "columns",
     [
-        {"pod_account_id": 99},
-        {"pod_account_id": -1},
-        {"pod_carrier_key": "chronopost#x"},
-        {"pod_carrier_key": "chronopost#999"},
-        {"pod_carrier_key": "#5"},
-        {"pod_carrier_key": "nobody#5"},
-        {"pod_carrier_key": "chronopost#"},
+        {"account_id": 99},
+        {"account_id": -1},
+        {"lane": "chronopost#x"},
+        {"lane": "chronopost#999"},
+        {"lane": "#5"},
+        {"lane": "nobody#5"},
+        {"lane": "chronopost#"},
     ],
 )
 @pytest.mark.usefixtures("claims")
@@ -296,7 +304,7 @@ def test_whatever_stands_in_the_columns_the_clients_account_is_found(
     ((name, value),) = columns.items()
     edit(
         database,
-        f"UPDATE claims SET {name} = :value WHERE client_id = 1 AND carrier = 'Chronopost'",
+        f"UPDATE recours_claims SET {name} = :value WHERE claim_id IN ({OF_SHOP})",
         value=value,
     )
     begin().keep()
@@ -314,7 +322,8 @@ def test_the_row_of_another_client_is_no_way_to_its_account(
 ) -> None:
     number = add(accounts, SHOP)
     begin().keep()
-    edit(database, "UPDATE claims SET pod_carrier_key = :key WHERE client_id = 2", key=f"chronopost#{number}")
+    of_other = "claim_id IN (SELECT id FROM claims WHERE client_id = 2)"
+    edit(database, f"UPDATE recours_claims SET lane = :key WHERE {of_other}", key=f"chronopost#{number}")
     edit(database, "UPDATE claims SET client_id = 2 WHERE client_id = 1")  # the service moved them
     run = begin()
     run.keep()
@@ -374,7 +383,7 @@ def test_claims_are_counted_by_carrier_whichever_account_serves_them(
     add(accounts, SHOP)
     run = begin()
     run.keep()
-    records = DatabaseRecords(database, run.catalog, look(database).columns)
+    records = DatabaseRecords(database, run.catalog)
     backlogs = {backlog.carrier: backlog.stages for backlog in by_carrier(records.backlogs())}
     assert {key: sum(stages.values()) for key, stages in backlogs.items()} == {"chronopost": 4, "other": 2}
     assert len(records.claims(ClaimFilter(carriers=("chronopost",)), 10)) == 4

@@ -11,7 +11,6 @@ from sqlalchemy import insert, make_url
 
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
-from recours.core.assessment import assess
 from recours.core.errors import ErrorKind
 from recours.core.pauses import AccountState
 from recours.database.client_accounts import ClientAccounts
@@ -19,7 +18,6 @@ from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.database.schema.inspection import look
-from recours.database.tables import clients
 from recours.operations.accounts import AccountHealth
 from recours.operations.place import has_place
 from recours.sandbox import SimulatedClock
@@ -28,9 +26,10 @@ from recours.settings.loading import load
 from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import Operations, operations_over
 from recours.wiring.plan import plan_for
-from tests.conftest import environment_of
+from tests.conftest import SERVICE_CLIENTS, environment_of
 from tests.contract.test_claims import NOW, POLICY
 from tests.contract.test_many_lanes import statements_of
+from tests.fakes.intake import take_in
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 CREDENTIALS = {"CHRONOPOST_ACCOUNT": "20000002", "CHRONOPOST_PASSWORD": "S3cret-of-the-shop"}
@@ -45,7 +44,7 @@ def with_accounts(
     database = Database(make_url(url))
     with database.write() as connection:
         rows = [{"id": client, "email": f"shop{client}@example.com"} for client in range(1, count + 1)]
-        connection.execute(insert(clients), rows)
+        connection.execute(insert(SERVICE_CLIENTS), rows)
     stored, seals = ClientAccounts(database), Seals([KEY])
     sealed = [
         (client, "chronopost", seals.seal(CREDENTIALS, owner_of(client, "chronopost")), None)
@@ -71,9 +70,8 @@ def with_accounts(
         folder, environment_of(url, "http://127.0.0.1:1") | {"RECOURS_ACCOUNTS_KEY": KEY}, CATALOG
     )
     operations = operations_over(settings, database, look(database), SimulatedClock(NOW))
-    maintenance = ClaimMaintenance(database, operations.catalog, operations.columns, "run")
-    list(maintenance.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
-    maintenance.stage_due(POLICY.backoff.due_until(NOW))
+    take_in(database, operations.catalog, NOW, POLICY)
+    ClaimMaintenance(database, operations.catalog, "run").stage_due(POLICY.backoff.due_until(NOW))
     return operations
 
 

@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, select
 
-from recours.core.assessment import assess, ranked_anew
+from recours.core.assessment import ranked_anew
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, State, Urgency, urgency
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.schema.inspection import look
-from recours.database.tables import claims, clients
+from recours.database.tables import claims
 from recours.runs.lane_order import LANES_AT_ONCE
 from recours.runs.leasing import Limits
 from recours.runs.ports import Lease, Ready
 from recours.sandbox import SimulatedClock
+from tests.conftest import SERVICE_CLIENTS
 from tests.contract.test_claims import LEASE, NOW, POLICY
+from tests.fakes.intake import take_in
 from tests.fakes.many_lanes import Model, Slice, catalog_of, catalog_of_clients, lane_name
 
 LANES = 3 * LANES_AT_ONCE
@@ -41,7 +42,9 @@ def of_carriers(database: Database, add_claims: Callable[..., None]) -> ClaimRep
 def of_clients_accounts(database: Database, add_claims: Callable[..., None]) -> ClaimRepository:
     """Each lane is the account of a client at one carrier."""
     with database.write() as connection:
-        connection.execute(insert(clients), [{"id": n + 1, "email": f"shop{n}"} for n in range(LANES)])
+        connection.execute(
+            insert(SERVICE_CLIENTS), [{"id": n + 1, "email": f"shop{n}"} for n in range(LANES)]
+        )
     catalog = catalog_of_clients(LANES)
     return few_in_each(database, add_claims, catalog, lambda n: {"carrier": "Chronopost", "client_id": n + 1})
 
@@ -53,7 +56,7 @@ def few_in_each(
     of_lane: Callable[[int], dict[str, Any]],
 ) -> ClaimRepository:
     """A few ready claims in each lane, with a deadline and without one, to come and past."""
-    chance, columns = Random(1), look(database).columns
+    chance = Random(1)
     deadlines = [None, *(NOW.date() + timedelta(days=days) for days in range(-9, 20))]
     add_claims(
         database,
@@ -66,18 +69,15 @@ def few_in_each(
             for _ in range(4 * LANES)
         ),
     )
-    maintenance = ClaimMaintenance(database, catalog, columns, "slice")
-    list(maintenance.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
-    maintenance.stage_due(POLICY.backoff.due_until(NOW))
-    return ClaimRepository(database, catalog, columns, "slice", "pod_retry_scheduler")
+    take_in(database, catalog, NOW, POLICY)
+    ClaimMaintenance(database, catalog, "slice").stage_due(POLICY.backoff.due_until(NOW))
+    return ClaimRepository(database, catalog, "slice", "pod_retry_scheduler")
 
 
 def places(database: Database) -> dict[Any, tuple[str, Urgency]]:
     """The lane and the place of each ready claim, by its id."""
     c = claims.c
-    ready = select(c.id, c.pod_carrier_key, c.pod_rank_at, c.pod_rank_is_deadline).where(
-        c.pod_stage == "ready"
-    )
+    ready = select(c.claim_id, c.lane, c.rank_at, c.rank_is_deadline).where(c.stage == "ready")
     with database.read() as connection:
         rows = connection.execute(ready).all()
     return {
@@ -195,7 +195,7 @@ class CountedClaims(ClaimRepository):
 
 def test_a_few_lanes_are_asked_at_once_however_many_there_are(repository: ClaimRepository) -> None:
     """A statement that names thousands of them is slow, and each bundle would need one."""
-    claims = CountedClaims(repository.database, CATALOG, repository.columns, "slice", repository.worker)
+    claims = CountedClaims(repository.database, CATALOG, "slice", repository.worker)
     leased = Slice(claims, CATALOG, SimulatedClock(NOW), Limits(4 * LANES, 4, 2, timedelta(hours=1)))
     count = 0
     while taken := leased.next():
@@ -213,7 +213,7 @@ def test_few_statements_are_built_however_many_lanes_are_named(repository: Claim
         for count in range(1, LANES):
             repository.ready_by_carrier(Stage.READY, NOW, 1, lanes[:count])
             repository.lease(Stage.READY, lanes[:count], 1, Lease("slice", NOW + LEASE), NOW)
-    selects = {sql for sql in seen if "FROM claims" in sql and not sql.startswith("UPDATE")}
+    selects = {sql for sql in seen if "FROM recours_claims" in sql and not sql.startswith("UPDATE")}
     assert len(selects) <= 2 * (1 + (LANES - 1).bit_length())
 
 
@@ -223,7 +223,7 @@ def test_the_statements_of_a_run_do_not_grow_with_the_accounts(
     """What it asks first, and a bundle: of 48 accounts as of one; the bench measures them of a thousand."""
     of_clients = of_clients_accounts(database, add_claims)
     catalog = of_clients.catalog
-    maintenance = ClaimMaintenance(database, catalog, of_clients.columns, "slice")
+    maintenance = ClaimMaintenance(database, catalog, "slice")
     maintenance.repair_keys()
     rank = partial(ranked_anew, now=NOW, policy=POLICY)
     with statements_of(database) as seen:

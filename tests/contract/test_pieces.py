@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from recours.core.appraisal import EvidenceKind, Shown
-from recours.core.claim import Claim, Delivery
+from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import attach, decide, succeed
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved, StoredDocument
@@ -18,10 +18,10 @@ from recours.database.enrolment import GivenUpClaims
 from recours.database.evidence import add_evidence, evidence_rows, forget_refused
 from recours.database.pruning import DatabasePast, prune
 from recours.database.reports.records import DatabaseRecords
-from recours.database.schema.inspection import look
 from recours.operations.records import KeptEvidence
 from recours.runs.ports import ATTACHED, Attempt
 from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit, rows
+from tests.own_rows import joined_row, joined_rows, set_own
 
 DELIVERY = Delivery(NOW - timedelta(days=1), "DUPONT", place="LILLE")
 SHOWN = Shown(is_readable=True, number=True, signatory="DUPONT", delivered="2026-02-01", place="LILLE")
@@ -40,7 +40,7 @@ def run(database: Database, add_claims: Callable[..., None]) -> Run:
 
 
 def read(run: Run, claim_id: Any = 1) -> list[KeptEvidence]:
-    return DatabaseRecords(run.database, CATALOG, look(run.database).columns).evidence(claim_id)
+    return DatabaseRecords(run.database, CATALOG).evidence(claim_id)
 
 
 def record(run: Run, claim: Claim, *evidence: StoredDocument, failure: Failure | None = None) -> None:
@@ -100,8 +100,8 @@ def test_nothing_is_kept_of_what_is_attached_to_a_claim_that_was_edited_meanwhil
     assert read(run) == []
     for table in ("recours_attempts", "recours_changes"):
         assert rows(run.database, f"SELECT * FROM {table}") == []
-    (row,) = rows(run.database, "SELECT pod_url, pod_lease_token FROM claims")
-    assert row == {"pod_url": None, "pod_lease_token": None}
+    row = joined_row(run.database, claim.reference)
+    assert (row["pod_url"], row["lease_token"]) == (None, None)
 
 
 def test_what_is_obtained_again_has_one_row_that_tells_of_the_last_time(run: Run) -> None:
@@ -205,22 +205,21 @@ def test_a_refused_file_that_counted_once_stays(run: Run) -> None:
 def test_a_claim_that_a_run_holds_is_not_reopened(run: Run, add_claims: Callable[..., None]) -> None:
     add_claims(run.database, [{"claim_reference": "CLM-2"}])
     run.keep()
-    edit(run.database, "UPDATE claims SET pod_retry_count = 4, pod_seen_count = 4, pod_stage = 'given_up'")
+    edit(run.database, "UPDATE claims SET pod_retry_count = 4")
+    for reference in ("CLM-00000", "CLM-2"):
+        set_own(run.database, reference, retries_used=4, seen_count="4", stage=Stage.GIVEN_UP)
     found = [one for one in map(run.claims.find, ("CLM-00000", "CLM-2")) if one]
-    edit(
-        run.database,
-        "UPDATE claims SET pod_lease_token = 'x', pod_lease_until = '2026-02-02 08:09:00' WHERE id = 1",
-    )
+    set_own(run.database, "CLM-00000", lease_token="x", lease_until=NOW + timedelta(minutes=9))
     assert GivenUpClaims(run.claims).start_over(found, "ann", NOW) == {2}
-    edit(run.database, "UPDATE claims SET pod_lease_token = NULL, pod_lease_until = NULL")
+    set_own(run.database, "CLM-00000", lease_token=None, lease_until=None)
     assert GivenUpClaims(run.claims).start_over(found, "ann", NOW) == {1}
-    for row in rows(run.database, "SELECT pod_fetch_status, pod_retry_count, pod_stage FROM claims"):
-        assert tuple(row.values()) == ("failed", 0, "waiting")
+    for row in joined_rows(run.database):
+        assert (row["pod_fetch_status"], row["pod_retry_count"], row["stage"]) == ("failed", 0, "waiting")
 
 
 def test_a_dispute_is_read_without_blanks_and_capitals(run: Run) -> None:
     with run.database.write() as connection:
         connection.execute(text("UPDATE claims SET dispute_type = '  Lost\t' WHERE id = 1"))
-    listed = DatabaseRecords(run.database, CATALOG, look(run.database).columns).find("CLM-00000")
+    listed = DatabaseRecords(run.database, CATALOG).find("CLM-00000")
     assert listed is not None
     assert listed.dispute == "lost"

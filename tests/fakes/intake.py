@@ -1,0 +1,25 @@
+"""Taking a database's claims in at a moment, as a run does first."""
+
+from datetime import datetime
+from functools import partial
+
+from recours.core.assessment import assess
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim
+from recours.core.policy import Policy
+from recours.database.engine import Database
+from recours.database.intake import Assessor, ClaimIntake
+from recours.sandbox import SimulatedClock
+
+
+def intake_of(database: Database, catalog: Catalog, policy: Policy, now: datetime) -> ClaimIntake:
+    """That of a run at this moment."""
+    assessor = Assessor(database, catalog, partial(assess, policy=policy), str)
+    return ClaimIntake(
+        assessor, policy.skip_claim_statuses, policy.max_retries, "intake", SimulatedClock(now)
+    )
+
+
+def take_in(database: Database, catalog: Catalog, now: datetime, policy: Policy) -> list[Claim]:
+    """The claims that were assessed."""
+    return list(intake_of(database, catalog, policy, now).run(now))
