@@ -19,8 +19,6 @@ import recours.database.engine
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.operations import open_operations
-from tests.acceptance.simulation import FAILED_AT, Service
 
 
 class _Shared(dict[Any, Any]):
@@ -60,6 +58,10 @@ def share() -> None:
 
 def share_usual() -> None:
     """The same, and begin with the SQL that runs and `recours status` use on SQLite."""
+    # Here: most tests need none of this, and no fault of it is theirs.
+    from recours.wiring.operations import open_operations
+    from tests.acceptance.simulation import FAILED_AT, Service
+
     share()
     logging.disable()
     with tempfile.TemporaryDirectory() as folder, Sandbox(now=lambda: FAILED_AT) as box:
