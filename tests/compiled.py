@@ -59,8 +59,8 @@ def share() -> None:
 def share_usual() -> None:
     """The same, and begin with the SQL that runs and `recours status` use on SQLite."""
     # Here: most tests need none of this, and no fault of it is theirs.
-    from recours.wiring.operations import open_operations
-    from tests.acceptance.simulation import FAILED_AT, Service
+    from recours.wiring.operations import open_operations  # noqa: PLC0415 (see above)
+    from tests.acceptance.simulation import FAILED_AT, Service  # noqa: PLC0415 (see above)
 
     share()
     logging.disable()

@@ -176,7 +176,7 @@ SCHEMAS = {
             },
         )
     ),
-    "text key": SchemaKind({"id": "VARCHAR(20) PRIMARY KEY"}, key=lambda n: f"dossier-{n}"),
+    "text key": SchemaKind({"id": "VARCHAR(20) PRIMARY KEY"}, "VARCHAR(20)", key=lambda n: f"dossier-{n}"),
     "view": SchemaKind(_COUNTS, is_view=True),
 }
 # On PostgreSQL most kinds are left to `make test-full`: these two have all that SQLite does not.
@@ -240,9 +240,9 @@ class Application:
     def row(self, n: int) -> dict[str, str | None]:
         """A claim by recours's names of its columns, each as the database writes it."""
         with self.database.read() as connection:
-            names = [*self.kind.columns, *(name for name in _COUNTS if name not in self.kind.columns)]
             there = self.columns(connection)
-            names = [name for name in names if self.kind.called(name).strip('"') in there]
+            known = dict.fromkeys((*_TABLE, *POD_COLUMNS, *_COUNTS))
+            names = [name for name in known if self.kind.called(name).strip('"') in there]
             texts = ", ".join(f"CAST({self.kind.called(name)} AS TEXT)" for name in names)
             values = connection.exec_driver_sql(f"SELECT {texts} FROM {self.kind.table} WHERE {self._is(n)}")
             return dict(zip(names, values.one(), strict=True))
