@@ -29,16 +29,16 @@ from recours.backup.folder import (
 )
 from recours.core.custody import FOLDER, Manifest
 from recours.core.text import clean, plural
+from recours.database.claim_rows import free
 from recours.database.custody import MANIFEST
 from recours.database.engine import Database, DatabaseError, SystemClock
-from recours.database.rows import free
 from recours.database.schema.inspection import HEAD, look, look_closer
 from recours.database.tables import attempts, claims, evidence, runs
 from recours.documents.store import is_inside
 
 # A run that began longer ago than that and has no end has died.
 _LONGEST_RUN = timedelta(hours=1)
-_a, _c, _v = attempts.c, claims.c, evidence.c
+_a, _v = attempts.c, evidence.c
 
 
 # ---------------------------------------------------------------- making one
@@ -56,7 +56,7 @@ def make_backup(
         with copying as connection:
             schema = look_closer(connection).version
             documents = _documents(connection, pod_dir) if schema else []
-            tables = (claims, attempts) if schema else (claims,)
+            tables = (database.border.claims, attempts) if schema else (database.border.claims,)
             counts = [connection.scalar(select(func.count()).select_from(table)) for table in tables]
         missing = list(_copied(documents, pod_dir, folder / DOCUMENTS))
         files = [path for path in folder.rglob("*") if path.is_file()]
@@ -175,7 +175,7 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
         _require_rest(database)
     database.close()
     aside = database.path.with_name(f"{database.path.name}.before-restore-{_stamp(SystemClock().now())}")
-    with sqlite.replacing(database.path, copied, aside, access) as beside:
+    with sqlite.replacing(database.path, copied, aside, access, database.names) as beside:
         # The copy takes its place last: what was restored so far is of no consequence without it.
         result.moved = _correct_paths(beside, backup, pod_dir)
         result.copied, result.kept = _put_documents(backup, pod_dir, access)
@@ -190,7 +190,7 @@ def _require_rest(database: Database) -> None:
         if not look(database).is_current:
             return  # no run works on it before it is
         with database.read() as connection:
-            leases = select(func.count()).where(_c.pod_lease_token.is_not(None), ~free(now))
+            leases = select(func.count()).where(claims.c.lease_token.is_not(None), ~free(now))
             leased = connection.scalar(leases) or 0
             recent = runs.c.started_at > now - _LONGEST_RUN
             begun = connection.scalar(select(func.count()).where(runs.c.ended_at.is_(None), recent)) or 0
@@ -246,7 +246,9 @@ def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
         to = literal(f"{pod_dir}{os.sep}").concat(below)
         return connection.execute(update(path.table).where(is_in).values({path: to})).rowcount
 
+    border = database.border
     with database.long(), database.write() as connection:
         corrected(connection, _a.document_path)
-        corrected(connection, _c.pod_url)
+        if border.has("pod_url"):
+            corrected(connection, border.column("pod_url"))
         return corrected(connection, _v.path)

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection
 
 from recours.access import Access, make_alike
 from recours.backup.folder import BackupError
+from recours.database.border import USUAL_NAMES, TableNames
 from recours.database.engine import LOCK_WAIT_S, Database, explain, files_of_sqlite
 
 KIND, COPY = "sqlite", "database.sqlite"
@@ -39,10 +40,10 @@ def copying(database: Path, path: Path) -> Iterator[Connection]:
 
 
 @contextmanager
-def replacing(path: Path, copied: Path, aside: Path, access: Access) -> Iterator[Database]:
+def replacing(path: Path, copied: Path, aside: Path, access: Access, names: TableNames) -> Iterator[Database]:
     """A copy that takes the place of the database at the end, which is then `aside`. Raises BackupError.
 
-    If anything fails before, nothing is changed.
+    `names`: what the service calls its claims. If anything fails before, nothing is changed.
     """
     beside = path.with_name(f".{aside.name}.copy")
     try:
@@ -52,7 +53,7 @@ def replacing(path: Path, copied: Path, aside: Path, access: Access) -> Iterator
         else:
             access.create(beside)
         shutil.copyfile(copied, beside)
-        with closing(_opened(beside)) as database:
+        with closing(_opened(beside, names)) as database:
             yield database
         for present, kept in zip(files_of_sqlite(path), files_of_sqlite(aside), strict=True):
             if present.exists():
@@ -66,5 +67,5 @@ def replacing(path: Path, copied: Path, aside: Path, access: Access) -> Iterator
             file.unlink(missing_ok=True)
 
 
-def _opened(path: Path) -> Database:
-    return Database(URL.create("sqlite", database=str(path)))
+def _opened(path: Path, names: TableNames = USUAL_NAMES) -> Database:
+    return Database(URL.create("sqlite", database=str(path)), names=names)

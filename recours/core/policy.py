@@ -120,9 +120,12 @@ class Adoption:
         """Tell whether this claim is newer than the adoption.
 
         By its creation. Where that is unknown (None), or lies in the future, a higher id decides; and one that is higher
-        outweighs a creation of the same day, which may have been written in another time zone.
+        outweighs a creation of the same day, which may have been written in another time zone. `claim_id`: None: ids are no
+        numbers, and say nothing.
         """
-        is_higher = self.highest_claim_id is None or claim_id > self.highest_claim_id
+        is_higher = claim_id is not None and (
+            self.highest_claim_id is None or claim_id > self.highest_claim_id
+        )
         if created_at is None or created_at > now + _CLOCKS:
             return is_higher
         return created_at > self.at or (is_higher and created_at > self.at - _ZONES)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Insert,
     Integer,
     MetaData,
+    Numeric,
     Select,
     String,
     Table,
@@ -100,6 +101,7 @@ _TEXTS = {"client_id": "client_text"}  # by what label a key is read as a text
 _WORDS = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
+_DIGITS = 18  # that every column of numbers holds
 
 
 @dataclass(frozen=True)
@@ -288,6 +290,11 @@ class Border:
             }
         )
 
+    def lock(self, ids: Collection[Any]) -> Select[Any]:
+        """Which of these claims there are that nobody else has locked; nobody writes them until the transaction ends."""
+        these = select(self.key).where(self.key.in_(ids))
+        return these.order_by(self.key).with_for_update(skip_locked=True)
+
     def tells(self, names: Iterable[str]) -> bool:
         """Tell whether the service has any of these columns."""
         return any(self.has(name) for name in names)
@@ -369,6 +376,16 @@ class Border:
         return select(key, value).where(key.like("smtp\\_%", escape="\\"), value.is_not(None))
 
     # ---------------------------------------------------------------- what is there, and what is added
+
+    def takes(self, name: str, value: str) -> bool:
+        """Tell whether a column can hold this very text."""
+        kind = self.column(name).type
+        if isinstance(kind, Enum):
+            return value in kind.enums
+        if isinstance(kind, String):
+            return kind.length is None or len(value) <= kind.length
+        is_number = isinstance(kind, Numeric | Integer) and value.isascii() and value.isdigit()
+        return is_number and value == str(int(value)) and len(value) <= _DIGITS
 
     @property
     def faults(self) -> list[str]:

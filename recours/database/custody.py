@@ -18,18 +18,13 @@ from recours.core.custody import (
     manifest_text,
 )
 from recours.database.engine import Database
-from recours.database.tables import claims, erasures, evidence, manifests
+from recours.database.tables import erasures, evidence, manifests
 
 _v, _e, _m = evidence.c, erasures.c, manifests.c
 PORTION = 10_000  # files of one manifest
 _LOCK = text(f"SELECT pg_advisory_xact_lock({0x6D616E6966657374})")
 MANIFEST = select(_m.id, _m.path, _m.sha256)
 _LAST = MANIFEST.order_by(_m.id.desc()).limit(1)
-_FILES = (
-    select(_v.path, _v.sha256, _v.manifest_id, _v.claim_id, claims.c.claim_reference)
-    .outerjoin(claims, claims.c.id == _v.claim_id)
-    .order_by(_v.id)
-)
 
 
 class EvidenceFile(NamedTuple):
@@ -38,7 +33,7 @@ class EvidenceFile(NamedTuple):
     path: str
     sha256: str
     manifest: int | None
-    claim_id: int
+    claim_id: Any
     reference: str | None
 
 
@@ -107,10 +102,13 @@ class DatabaseCustody:
             row = connection.execute(query).first()
         return Manifest(*row) if row else None
 
-    def files(self, manifest: int | None, claim_ids: Collection[int] = ()) -> list[EvidenceFile]:
+    def files(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> list[EvidenceFile]:
         """The files of these claims (none named: of all) that a manifest is to name; None: whose manifest is not on record."""
         is_on_record = exists().where(_m.id == _v.manifest_id, _m.id > 0)
-        query = _FILES.where(~is_on_record if manifest is None else _v.manifest_id == manifest)
+        border = self.database.border
+        files = select(_v.path, _v.sha256, _v.manifest_id, _v.claim_id, border.text("claim_reference"))
+        files = files.outerjoin(border.claims, border.key == _v.claim_id).order_by(_v.id)
+        query = files.where(~is_on_record if manifest is None else _v.manifest_id == manifest)
         query = query.where(_v.claim_id.in_(claim_ids)) if claim_ids else query
         with self.database.read() as connection:
             return [EvidenceFile(*row) for row in connection.execute(query)]

@@ -1,8 +1,4 @@
-"""What a person decides on claims: enrolled, excluded, reopened; and new ones, which are enrolled by themselves.
-
-Claims that nobody has enrolled are looked for by an index that holds no others (recours/database/schema/definition.py),
-whose expressions are repeated here word by word; a test asserts the plans.
-"""
+"""What a person decides on claims: enrolled, excluded, reopened; and new ones, which are enrolled by themselves."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,32 +9,28 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    Text,
+    and_,
     case,
     false,
     func,
     literal,
-    literal_column,
-    null,
-    or_,
     select,
-    text,
     true,
-    type_coerce,
     update,
 )
 
 from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
 from recours.core.policy import Adoption, EnrollNew
-from recours.database.adoption import read_adoption
+from recours.database.border import Border
+from recours.database.by_person import locked, require_room, write_claims
 from recours.database.changes import note
-from recours.database.claims import ClaimRepository
-from recours.database.engine import Database
 from recours.database.claim_reader import Reader, read_claim
-from recours.database.predicates import at_stage, of_carriers
-from recours.database.rows import distinct_by_index, free, in_parts, is_failed, readable_columns, unedited
-from recours.database.tables import adoption, claims
+from recours.database.claim_rows import claim_columns, free, in_parts, is_failed
+from recours.database.engine import Database
+from recours.database.intake import Assessor, read_adoption
+from recours.database.ready_claims import of_carriers
+from recours.database.tables import NOT_ENROLLED, at_stage, claims, intake
 from recours.operations.enroll import MANUAL, Candidate
 from recours.operations.reopen import ReopenCriteria
 
@@ -47,26 +39,19 @@ _c = claims.c
 CHUNK = 500
 _AT_ONCE = 2000
 _A_DAY = timedelta(days=1)
-# No claim was made before: what sorts lower is no time, or of a clock that was not set.
-_NO_TIME = "1980-01-01"
-
-_TYPE_OF_CREATION = text(
-    "SELECT format_type(atttypid, NULL) FROM pg_attribute"
-    " WHERE attrelid = to_regclass('claims') AND attname = 'created_at' AND NOT attisdropped"
-)
-_HAS_NUMBER = "trim(tracking_number) <> ''"
-_unenrolled = text(f"coalesce(pod_fetch_status, '') = '' AND {_HAS_NUMBER}")
-_status: ColumnElement[str] = literal_column("(coalesce(lower(substr(trim(status), 1, 40)), ''))", Text)
 
 
 @dataclass(frozen=True)
 class ClaimEnrolment:
-    """The claims of one database. `columns`: those that `claims` has; `skip`: claim statuses (lower case) of no interest."""
+    """The claims of one database. `skip`: claim statuses (lower case) of no interest."""
 
-    database: Database
-    columns: frozenset[str]
+    assessor: Assessor
     skip: Collection[str] = ()
     setting: EnrollNew = EnrollNew.AUTO
+
+    @property
+    def database(self) -> Database:
+        return self.assessor.database
 
     def adoption(self) -> Adoption | None:
         with self.database.read() as connection:
@@ -74,7 +59,7 @@ class ClaimEnrolment:
 
     def note_decision(self) -> None:
         with self.database.write() as connection:
-            connection.execute(update(adoption).where(adoption.c.id == 1).values(decided=True))
+            connection.execute(update(intake).where(intake.c.id == 1).values(decided=True))
 
     # ---------------------------------------------------------------- how many
 
@@ -87,111 +72,111 @@ class ClaimEnrolment:
             new = self._new_if_undecided(connection, now)
             if new is None:
                 return 0
-            return max(self._count(connection, _unenrolled, most + len(new)) - len(new), 0)
+            some = self._open(literal(1)).limit(most + len(new)).subquery()
+            return max((connection.scalar(select(func.count()).select_from(some)) or 0) - len(new), 0)
 
     def undecided_ids(self, most: int, now: datetime) -> list[Any]:
         """The ids of up to `most` of these."""
         with self.database.read() as connection:
             new = self._new_if_undecided(connection, now)
-            found: list[Any] = []
-            for group in self._open_groups(connection, _unenrolled) if new is not None else ():
-                some = select(_c.id).where(_unenrolled, *group).limit(most + len(new or ()) - len(found))
-                found += connection.scalars(some)
-        return [claim_id for claim_id in found if claim_id not in set(new or ())][:most]
+            if new is None:
+                return []
+            ids = connection.scalars(self._open(_c.claim_id).limit(most + len(new)))
+            return [claim_id for claim_id in ids if claim_id not in set(new)][:most]
 
     def _new_if_undecided(self, connection: Connection, now: datetime) -> list[Any] | None:
         """Those that the next run of the fetch worker enrols; None: somebody has decided."""
         adopted = read_adoption(connection)
         if adopted is not None and not adopted.is_undecided(self.setting):
             return None
-        return self._new(connection, adopted, now) if adopted and adopted.enrolls_new(self.setting) else []
+        enrolling = self._enrolling(connection)
+        return self._new(connection, enrolling, now) if enrolling else []
 
     def to_be_undecided(self, most: int) -> int:
         """The same of a database that no run has worked on: what would be said then."""
-        if self.setting is EnrollNew.FALSE or "pod_fetch_status" in self.columns:
+        border = self.database.border
+        if self.setting is EnrollNew.FALSE or border.has("pod_fetch_status"):
             return 0  # where the column is the service's, the service decides
+        status = border.text("status")
+        some = (
+            select(literal(1)).select_from(border.claims).where(border.is_not_enrolled, self._is_open(status))
+        )
         with self.database.read() as connection:
-            return self._count(connection, text(_HAS_NUMBER), most)
+            return connection.scalar(select(func.count()).select_from(some.limit(most).subquery())) or 0
 
-    def _count(self, connection: Connection, wanted: Any, most: int) -> int:
-        counted = 0
-        for group in self._open_groups(connection, wanted):
-            some = select(literal(1)).select_from(claims).where(wanted, *group).limit(most - counted)
-            counted += connection.scalar(select(func.count()).select_from(some.subquery())) or 0
-            if counted >= most:
-                break
-        return counted
+    def _open(self, column: ColumnElement[Any]) -> Select[Any]:
+        return select(column).where(at_stage(NOT_ENROLLED), self._is_open(_c.seen_claim_status))
 
-    def _open_groups(self, connection: Connection, wanted: Any) -> list[list[ColumnElement[bool]]]:
-        """Conditions of the claim statuses that are of interest."""
-        if "status" not in self.columns:
-            return [[]]
-        there = connection.scalars(distinct_by_index(_status, wanted))
-        return [[_status == status] for status in there if status.strip().lower() not in self.skip]
+    def _is_open(self, status: ColumnElement[Any]) -> ColumnElement[bool]:
+        return func.lower(func.trim(func.coalesce(status, ""))).not_in(self.skip)
 
     # ---------------------------------------------------------------- new ones
 
     def enroll_new(self, now: datetime) -> int:
         """Set the claims to `pending` that are new since the adoption; how many. Raises DatabaseError."""
-        ids = self._to_be_enrolled(now)
+        with self.database.read() as connection:
+            adopted = self._enrolling(connection)
+            ids = self._new(connection, adopted, now) if adopted else []
         parts = (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))
         return sum(len(self.enroll(part, now)) for part in parts)
 
+    def enroll_if_new(self, claim: Claim, now: datetime) -> bool:
+        """The same with one claim, which no run may have taken in yet; tell whether it was. Raises DatabaseError."""
+        with self.database.read() as connection:
+            adopted = self._enrolling(connection)
+        if adopted is None or (claim.claim_status or "").strip().lower() in self.skip:
+            return False
+        return self._is_new(adopted, claim.id, claim.created_at, now) and bool(self.enroll([claim.id], now))
+
     def count_new(self, now: datetime) -> int:
         """How many the next run of the fetch worker sets to `pending`. Raises DatabaseError."""
-        return len(self._to_be_enrolled(now))
-
-    def _to_be_enrolled(self, now: datetime) -> list[Any]:
+        border = self.database.border
+        unseen = select(border.key.label("id"), border.text("created_at").label("created_at"))
+        unseen = unseen.select_from(border.not_joined()).where(
+            _c.claim_id.is_(None), border.is_not_enrolled, self._is_open(border.text("status"))
+        )
         with self.database.read() as connection:
-            adopted = read_adoption(connection)
-            if adopted is None or not adopted.enrolls_new(self.setting):
-                return []
-            return self._new(connection, adopted, now)
+            adopted = self._enrolling(connection)
+            if adopted is None:
+                return 0
+            rows = connection.execute(unseen).mappings()
+            new = [self._is_new(adopted, row["id"], Reader(row).moment("created_at"), now) for row in rows]
+            return len(self._new(connection, adopted, now)) + sum(new)
+
+    def _enrolling(self, connection: Connection) -> Adoption | None:
+        """The adoption, if new claims are enrolled by themselves."""
+        adopted = read_adoption(connection)
+        return adopted if adopted and adopted.enrolls_new(self.setting) else None
 
     def _new(self, connection: Connection, adopted: Adoption, now: datetime) -> list[Any]:
-        ids: dict[Any, None] = {}
-        streamed = connection.execution_options(yield_per=_AT_ONCE)
-        for group in self._open_groups(connection, _unenrolled):
-            for query in self._stretches(connection, adopted, group):
-                for row in streamed.execute(query).mappings():
-                    if adopted.is_new(row["id"], Reader(row).moment("created_at"), now):
-                        ids[row["id"]] = None
-        return list(ids)
+        """Until a claim is enrolled, `since` holds its creation; NULL: it is not known."""
+        # A day before, since a time may be of any zone.
+        stretches = [_c.since >= adopted.at - _A_DAY]
+        if self.database.border.key_is_number:
+            highest = adopted.highest_claim_id
+            higher = [] if highest is None else [_c.claim_id > highest]
+            stretches.append(and_(_c.since.is_(None), *higher))
+        ids: list[Any] = []
+        for stretch in stretches:
+            rows = connection.execute(self._open(_c.claim_id).add_columns(_c.since).where(stretch))
+            ids += [row.claim_id for row in rows if self._is_new(adopted, row.claim_id, row.since, now)]
+        return ids
 
-    def _stretches(
-        self, connection: Connection, adopted: Adoption, group: Sequence[ColumnElement[bool]]
-    ) -> list[Select[Any]]:
-        """Every claim that may be new, by stretches of the index; each is read, and assessed by itself."""
-        highest = adopted.highest_claim_id
-        is_higher = [] if highest is None else [_c.id > highest]
-        if not self._knows_creation(connection):
-            return [select(_c.id, null().label("created_at")).where(_unenrolled, *group, *is_higher)]
-        made: ColumnElement[Any] = literal_column("created_at")
-        # A day before, since a time may be of any zone. Written into the SQL: it takes the type that the column has.
-        day = (adopted.at - _A_DAY).date().isoformat()
-        stretches = [
-            [made >= literal_column(f"'{day}'")],
-            [made.is_(None), *is_higher],
-            [made < literal_column(f"'{_NO_TIME}'"), *is_higher],
-        ]
-        looked_at = (_c.id, type_coerce(_c.created_at, Text).label("created_at"))
-        return [select(*looked_at).where(_unenrolled, *group, *stretch) for stretch in stretches]
-
-    def _knows_creation(self, connection: Connection) -> bool:
-        """Tell whether there is a column that can be compared with a date: PostgreSQL refuses to compare numbers."""
-        if "created_at" not in self.columns or self.database.is_sqlite:
-            return "created_at" in self.columns
-        kind = connection.scalar(_TYPE_OF_CREATION) or ""
-        return kind.startswith(("timestamp", "date", "text", "character"))
+    def _is_new(self, adopted: Adoption, claim_id: Any, created_at: datetime | None, now: datetime) -> bool:
+        key = claim_id if self.database.border.key_is_number else None
+        return adopted.is_new(key, created_at, now)
 
     # ---------------------------------------------------------------- those that a person chooses
 
     def candidates(self) -> Iterator[Candidate]:
+        border = self.database.border
         names = ("carrier", "tracking_number", "status", "created_at")
-        there = [type_coerce(_c[name], Text).label(name) for name in names if name in self.columns]
+        texts = [border.text(name).label(name) for name in names]
         # As a CASE, so that they are read in the order of their ids, not sorted for every part.
-        unenrolled = case((_unenrolled, true()), else_=false())
-        for rows in in_parts(self.database, select(_c.id, *there).where(unenrolled), _c.id, _AT_ONCE):
+        query = select(border.key.label("id"), *texts).where(
+            case((border.is_not_enrolled, true()), else_=false())
+        )
+        for rows in in_parts(self.database, query, border.key, _AT_ONCE):
             for row in rows:
                 read = Reader(row)
                 yield Candidate(
@@ -204,99 +189,102 @@ class ClaimEnrolment:
 
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
         """Set these to `pending`; returns those that nobody has taken in between, or locks now."""
-        # In one order, and without waiting for rows that others have locked: the next run looks for it again.
-        still = (
-            select(_c.id).where(_c.id.in_(ids), _unenrolled).order_by(_c.id).with_for_update(skip_locked=True)
-        )
         with self.database.write() as connection:
-            found = list(connection.scalars(still))
-            _set_pending(connection, found, now)
-        return set(found)
+            found = [
+                claim
+                for claim, is_leased in locked(self.assessor, connection, ids, now)
+                if claim.number and not claim.fetch_status and not is_leased
+            ]
+            self._set_pending(connection, found, now)
+        return {claim.id for claim in found}
 
     def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> bool:
-        ids = [claim.id for claim in found]
         with self.database.write() as connection:
-            if not _are_as_found(connection, found):
+            before = locked(self.assessor, connection, [claim.id for claim in found], now)
+            if any(is_leased for _, is_leased in before) or not _are_as_found(before, found):
                 return False
-            _set_pending(connection, ids, now)
+            self._set_pending(connection, [claim for claim, _ in before], now)
             note(connection, [(claim.id, ClaimChange(ChangeKind.ENROLLED)) for claim in found], who, now)
         return True
 
+    def _set_pending(self, connection: Connection, before: Sequence[Claim], now: datetime) -> None:
+        write_claims(self.assessor, connection, before, {"pod_fetch_status": FetchStatus.PENDING}, now)
+        enrolled = _c.claim_id.in_([claim.id for claim in before])
+        connection.execute(update(claims).where(enrolled).values(since=now))
+
     def exclude(self, found: Sequence[Claim], who: str, why: str, now: datetime) -> bool:
+        """A run that has leased one of them is to lose it. Raises ClaimsRefusedError if the service's column cannot say so."""
+        require_room(self.database.border, {"pod_fetch_status": MANUAL})
         with self.database.write() as connection:
-            if not _are_as_found(connection, found):
+            before = locked(self.assessor, connection, [claim.id for claim in found], now)
+            if not _are_as_found(before, found):
                 return False
-            ids = [claim.id for claim in found]
-            connection.execute(update(claims).where(_c.id.in_(ids)).values(pod_fetch_status=MANUAL))
-            note(
-                connection,
-                [(claim.id, ClaimChange(ChangeKind.EXCLUDED, {"why": why})) for claim in found],
-                who,
-                now,
-            )
+            leased = _c.claim_id.in_([claim.id for claim, is_leased in before if is_leased])
+            connection.execute(update(claims).where(leased).values(lease_token=None, lease_until=None))
+            excluded = [claim for claim, _ in before]
+            write_claims(self.assessor, connection, excluded, {"pod_fetch_status": MANUAL}, now)
+            change = ClaimChange(ChangeKind.EXCLUDED, {"why": why})
+            note(connection, [(claim.id, change) for claim in found], who, now)
         return True
 
 
-def _are_as_found(connection: Connection, found: Sequence[Claim]) -> bool:
-    """Tell whether each still has the status that was read; nobody changes them until the transaction ends."""
-    of_it = _c.id, type_coerce(_c.pod_fetch_status, Text).label("status")
-    query = select(*of_it).where(_c.id.in_([claim.id for claim in found])).order_by(_c.id).with_for_update()
-    rows = connection.execute(query)
-    return {row.id: row.status for row in rows} == {claim.id: claim.fetch_status for claim in found}
+def _are_as_found(before: Sequence[tuple[Claim, bool]], found: Sequence[Claim]) -> bool:
+    """Tell whether all are there, each with the status that was read."""
+    statuses = {claim.id: claim.fetch_status for claim in found}
+    return {claim.id: claim.fetch_status for claim, _ in before} == statuses
 
 
-def _set_pending(connection: Connection, ids: Sequence[Any], now: datetime) -> None:
-    pending = {"pod_fetch_status": FetchStatus.PENDING, "pod_since": now}
-    connection.execute(update(claims).where(_c.id.in_(ids)).values(pending))
-
-
-# ---------------------------------------------------------------- claims that gave up
-
-
-# One that expired may have used no retry: what it was assessed on is then one more.
-_AFRESH = {"pod_retry_count": 0, "pod_seen_count": case((_c.pod_retry_count > 0, _c.pod_seen_count), else_=1)}
+# ---------------------------------------------------------------- claims that were given up
 
 
 @dataclass(frozen=True)
 class GivenUpClaims:
-    """The claims of one database that gave up: see `recours.operations.reopen`."""
+    """The claims of one database that were given up or settled: see `recours.operations.reopen`."""
 
-    repository: ClaimRepository
+    assessor: Assessor
 
     def given_up(self, criteria: ReopenCriteria, now: datetime) -> Iterator[list[tuple[Claim, bool]]]:
-        such = [at_stage(Stage.GIVEN_UP), *_reopenable()]
+        of, border = self.assessor, self.assessor.database.border
+        such = [at_stage(Stage.GIVEN_UP)]
         if criteria.error is not None:
-            such = [_is_over(), _c.pod_error_kind == criteria.error, *_reopenable()]
+            such = [_is_over(), _c.kind == criteria.error]
         if criteria.carriers:
             such.append(of_carriers(criteria.carriers))
         if criteria.since is not None:
-            such.append(func.coalesce(_c.pod_expired_at, _c.pod_last_retry_at) >= criteria.since)
-        of = self.repository
-        columns = [*readable_columns(of.columns), case((free(now), 0), else_=1).label("is_leased")]
-        for rows in in_parts(of.database, select(*columns).where(*such), _c.id, CHUNK):
+            such.append(func.coalesce(_c.expired_at, _c.last_retry_at) >= criteria.since)
+        is_leased = case((free(now), 0), else_=1).label("is_leased")
+        query = select(*claim_columns(border), is_leased).select_from(border.joined())
+        query = query.where(*such, *_reopenable(border))
+        for rows in in_parts(of.database, query, _c.claim_id, CHUNK):
             if rows:
                 yield [(read_claim(row, of.catalog, of.redact), bool(row["is_leased"])) for row in rows]
 
     def start_over(self, claims_: Sequence[Claim], who: str, now: datetime) -> set[Any]:
-        # In one order, and without waiting for rows that others have locked: such a claim is not as it was any more.
-        these = select(_c.id).where(_c.id.in_([claim.id for claim in claims_]), free(now)).order_by(_c.id)
-        these = these.with_for_update(skip_locked=True)
-        with self.repository.database.write() as connection:
-            given_up = list(connection.scalars(these.where(_is_over(), *_reopenable())))
-            # The count alone has the next run assess them again; the rest is what it will find, for those who count now.
-            values = {**_AFRESH, "pod_stage": Stage.WAITING, "pod_next_retry_at": now}
-            connection.execute(update(claims).where(_c.id.in_(given_up)).values(values))
-            note(
-                connection, [(claim_id, ClaimChange(ChangeKind.REOPENED)) for claim_id in given_up], who, now
-            )
-        return set(given_up)
+        """Have these claims start over, due now; returns the ids of those that could be, as nobody has them or changed them."""
+        of, border = self.assessor, self.assessor.database.border
+        with of.database.write() as connection:
+            before = {
+                claim.id: claim
+                for claim, is_leased in locked(of, connection, [claim.id for claim in claims_], now)
+                if not is_leased
+            }
+            still = select(_c.claim_id).select_from(border.joined())
+            still = still.where(_c.claim_id.in_(list(before)), _is_over(), *_reopenable(border))
+            ids = set(connection.scalars(still))
+            # A claim whose count went down starts over. One that used no retry is to look as if it did.
+            never_retried = _c.claim_id.in_(ids), _c.retries_used == 0
+            connection.execute(update(claims).where(*never_retried).values(seen_count="1"))
+            reopened = [claim for claim_id, claim in before.items() if claim_id in ids]
+            write_claims(of, connection, reopened, {"pod_retry_count": 0}, now)
+            note(connection, [(claim.id, ClaimChange(ChangeKind.REOPENED)) for claim in reopened], who, now)
+        return ids
 
 
 def _is_over() -> ColumnElement[bool]:
     """Those that are not asked about any more."""
-    return or_(at_stage(Stage.GIVEN_UP), at_stage(Stage.SETTLED))
+    return at_stage(Stage.GIVEN_UP, Stage.SETTLED)
 
 
-def _reopenable() -> tuple[ColumnElement[bool], ...]:
-    """Failed ones that nobody has set back or corrected yet: those are assessed again anyway."""
-    return is_failed(), unedited(), or_(_c.pod_retry_count > 0, _c.pod_expired_at.is_not(None))
+def _reopenable(border: Border) -> tuple[ColumnElement[bool], ...]:
+    """Failed ones that nobody has set back or corrected yet, and whose failure the service knows."""
+    return is_failed(), ~border.is_edited, _c.to_assess == 0, _c.owed_since.is_(None)

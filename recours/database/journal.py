@@ -11,7 +11,7 @@ from recours.core.mail import Event
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events
 from recours.database.evidence import forget_refused
-from recours.database.tables import quota, quota_shares, runs
+from recours.database.tables import DONE, at_stage, claims, quota, quota_shares, runs
 
 # ---------------------------------------------------------------- how long the record is kept
 # Ten years of it would have each run look through millions of rows. Attempts, documents and mails are not among it: they
@@ -19,11 +19,11 @@ from recours.database.tables import quota, quota_shares, runs
 
 
 # Rows of a run: few enough that nobody waits for the write lock, and many times what runs add.
-RUNS, WINDOWS = 500, 50
+RUNS, WINDOWS, ROWS = 500, 50, 2000
 # A record goes on after what is too old. Where it does not, the clock is wrong, or nothing ran for that long.
 _GOES_ON_WITHIN = timedelta(days=31)
 
-_q, _s = quota.c, quota_shares.c
+_c, _q, _s = claims.c, quota.c, quota_shares.c
 _OLD_RUNS = (
     select(runs.c.id).where(runs.c.started_at < bindparam("before")).order_by(runs.c.started_at).limit(RUNS)
 )
@@ -37,6 +37,17 @@ _OLD_WINDOWS = (
     .where(_q.window_end < bindparam("before"))
     .order_by(_q.window_end)
     .limit(WINDOWS)
+)
+_OLD_ROWS = (
+    select(_c.claim_id)
+    .where(
+        at_stage(DONE), _c.written_at < bindparam("before"), _c.owed_since.is_(None), _c.lease_token.is_(None)
+    )
+    .order_by(_c.written_at)
+    .limit(ROWS)
+)
+_FORGET_ROWS = delete(claims).where(
+    _c.claim_id.in_(_OLD_ROWS.with_for_update(skip_locked=True).correlate(None))
 )
 _FORGET_RUNS = delete(runs).where(runs.c.id.in_(bindparam("of_runs", expanding=True)))
 _FORGET_SHARES, _FORGET_WINDOW = (
@@ -71,6 +82,18 @@ def forget_old(database: Database, before: datetime) -> int:
     return len(ids) + len(windows)
 
 
+def forget_done(database: Database, before: datetime) -> int:
+    """Delete a portion of our rows of claims that have their POD, or are nobody's any more, since then; how many.
+
+    Raises DatabaseError.
+    """
+    with database.read() as connection:
+        if connection.scalar(_OLD_ROWS, {"before": before}) is None:
+            return 0
+    with database.write() as connection:
+        return connection.execute(_FORGET_ROWS, {"before": before}).rowcount
+
+
 def _goes_on(connection: Connection, before: datetime) -> bool:
     return connection.scalar(_NEXT_RUN, {"before": before, "until": before + _GOES_ON_WITHIN}) is not None
 
@@ -80,6 +103,7 @@ def _goes_on(connection: Connection, before: datetime) -> bool:
 
 _RUNS_KEPT = timedelta(days=400)  # quota windows too
 _REFUSED_KEPT = timedelta(days=90)  # files that prove nothing
+_DONE_KEPT = timedelta(days=30)  # our rows of claims that nothing is to be done for
 
 
 @dataclass(frozen=True)
@@ -118,6 +142,7 @@ class RunJournal:
         if (before := self._run_before(run_id, at)) is None:
             return
         forget_old(self.database, before - _RUNS_KEPT)
+        forget_done(self.database, before - _DONE_KEPT)
         forget_refused(self.database, before - _REFUSED_KEPT, self.erase, at)
 
     def _run_before(self, run_id: str, at: datetime) -> datetime | None:

@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
+    FromClause,
     Select,
     Table,
     Text,
@@ -30,12 +32,14 @@ from sqlalchemy import (
 
 from recours.core.claim import Stage
 from recours.core.mail import MailState
+from recours.database.border import Border
+from recours.database.claim_rows import const, free, insert_rows
 from recours.database.custody import note_erased
 from recours.database.engine import Database
-from recours.database.predicates import at_stage, const, is_ours
-from recours.database.rows import free, unedited
 from recours.database.tables import (
+    DONE,
     actions,
+    at_stage,
     attempts,
     changes,
     claims,
@@ -49,8 +53,6 @@ _c, _a, _e, _m, _h, _v = claims.c, attempts.c, events.c, mails.c, changes.c, evi
 _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
-_WITH_CLAIMS = attempts.outerjoin(claims, _c.id == _a.claim_id)
-_EVIDENCE = evidence.outerjoin(claims, _c.id == _v.claim_id)
 # In the order of OldAttempt's fields, the last of which is `_is_shared`.
 _OLD_ATTEMPT = (
     _a.id,
@@ -69,11 +71,8 @@ _OPEN_MAIL = exists(
     .join(mails, _m.id == mail_events.c.mail_id)
     .where(mail_events.c.event_id == _e.id, _m.state.not_in(_ENDED))
 )
-_NO_DOCUMENT = (
-    update(claims)
-    .where(_c.id == bindparam("of_claim"), _c.pod_url == bindparam("path"))
-    .values(pod_url=None, pod_delivery_person=None, pod_signature_url=None, pod_known_delivery=None)
-)
+# Of the service, what names the document.
+_OF_DOCUMENT = ("pod_url", "pod_delivery_person", "pod_signature_url")
 _NO_EVIDENCE = delete(evidence).where(_v.claim_id == bindparam("of_claim"), _v.path == bindparam("path"))
 
 
@@ -178,26 +177,24 @@ class DatabasePast:
 
     def outlook(self, before: datetime, now: datetime) -> Pruned:
         """What would go."""
+        border = self.database.border
         old = (
             select(func.count(), func.count(_a.document_path), func.coalesce(func.sum(_a.document_size), 0))
-            .select_from(_WITH_CLAIMS)
-            .where(_a.started_at < before, _is_over(now))
+            .select_from(_with_claims(border, attempts))
+            .where(_a.started_at < before, _is_over(border, now))
+        )
+        alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
+        pieces = select(func.count()).select_from(_with_claims(border, evidence))
+        pieces = pieces.where(*_old_evidence(before), _is_over(border, now), alone)
+        rest = (
+            (border.joined(), _deliveries(border, before, now)),
+            (events, _facts(before)),
+            (mails, _texts(before)),
+            (changes, (_h.at < before,)),
+            (actions, (actions.c.at < before,)),
         )
         with self.database.read() as connection:
             attempts_and_documents = connection.execute(old).one()
-            rest = (
-                (claims, _deliveries(before, now)),
-                (events, _facts(before)),
-                (mails, _texts(before)),
-                (changes, (_h.at < before,)),
-                (actions, (actions.c.at < before,)),
-            )
-            alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
-            pieces = (
-                select(func.count())
-                .select_from(_EVIDENCE)
-                .where(*_old_evidence(before), _is_over(now), alone)
-            )
             counts = [
                 connection.scalar(select(func.count()).select_from(table).where(*which)) or 0
                 for table, which in rest
@@ -209,10 +206,11 @@ class DatabasePast:
 
     def take(self, before: datetime, now: datetime, last: int) -> Part | None:
         """The next attempts after `last` of claims that are not tried any more, which are leased; None: there are no more."""
+        border = self.database.border
         query = (
-            select(_c.id, *_OLD_ATTEMPT, _is_shared(before))
-            .select_from(_WITH_CLAIMS)
-            .where(_a.id > last, _a.started_at < before, _is_over(now))
+            select(border.key, *_OLD_ATTEMPT, _is_shared(before))
+            .select_from(_with_claims(border, attempts))
+            .where(_a.id > last, _a.started_at < before, _is_over(border, now))
             .order_by(_a.id)
             .limit(_CHUNK)
         )
@@ -220,10 +218,11 @@ class DatabasePast:
 
     def take_evidence(self, before: datetime, now: datetime, last: int) -> Part | None:
         """The same of pieces of evidence, of which attempts may know nothing."""
+        border = self.database.border
         query = (
-            select(_c.id, *_OLD_PIECE)
-            .select_from(_EVIDENCE)
-            .where(_v.id > last, *_old_evidence(before), _is_over(now))
+            select(border.key, *_OLD_PIECE)
+            .select_from(_with_claims(border, evidence))
+            .where(_v.id > last, *_old_evidence(before), _is_over(border, now))
             .order_by(_v.id)
             .limit(_CHUNK)
         )
@@ -236,12 +235,20 @@ class DatabasePast:
         if not rows:
             return None
         # Those of them that are still not tried any more; what others have locked is left to them.
+        border = self.database.border
         ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
-        over = select(_c.id).where(_c.id.in_(ids), _is_over(now)).order_by(_c.id)
+        over = (
+            select(_c.claim_id)
+            .select_from(border.joined())
+            .where(_c.claim_id.in_(ids), _is_over(border, now))
+        )
+        over = over.order_by(_c.claim_id).with_for_update(skip_locked=True, of=claims)
         with self.database.write() as connection:
-            leased = set(connection.scalars(over.with_for_update(skip_locked=True)))
-            values = {"pod_lease_token": self.holder, "pod_lease_until": now + _LEASE}
-            connection.execute(update(claims).where(_c.id.in_(leased)).values(values))
+            # A lease is kept in our row, which a claim that is long done has no more.
+            insert_rows(connection, [{"claim_id": claim_id, "stage": DONE} for claim_id in ids])
+            leased = set(connection.scalars(over))
+            values = {"lease_token": self.holder, "lease_until": now + _LEASE, "version": _c.version + 1}
+            connection.execute(update(claims).where(_c.claim_id.in_(leased)).values(values))
         found = [OldAttempt(*facts) for claim_id, *facts in rows if claim_id is None or claim_id in leased]
         return Part(found, last=rows[-1][1])
 
@@ -263,25 +270,48 @@ class DatabasePast:
             if attempt.document_path is not None and not attempt.is_shared
         ]
         with self.database.write() as connection:
-            mine = (
-                _c.id.in_({attempt.claim_id for attempt in part.attempts}),
-                _c.pod_lease_token == self.holder,
-            )
-            connection.execute(select(_c.id).where(*mine).order_by(_c.id).with_for_update()).all()
-            if erased:
-                paths = [{"of_claim": one.claim_id, "path": one.document_path} for one in erased]
-                connection.execute(_NO_DOCUMENT, paths)
+            paths = [{"of_claim": one.claim_id, "path": one.document_path} for one in erased]
+            if paths:
+                self._clear(connection, paths)
                 connection.execute(_NO_EVIDENCE, paths)
             connection.execute(delete(table).where(table.c.id.in_([attempt.id for attempt in gone])))
-            connection.execute(update(claims).where(*mine).values(pod_lease_token=None, pod_lease_until=None))
+            of_part = _c.claim_id.in_({attempt.claim_id for attempt in part.attempts})
+            mine = of_part, _c.lease_token == self.holder
+            # Rows that were made for the lease alone.
+            connection.execute(delete(claims).where(*mine, at_stage(DONE), _c.seen_reference.is_(None)))
+            released = {"lease_token": None, "lease_until": None, "version": _c.version + 1}
+            connection.execute(update(claims).where(*mine).values(released))
             files = [(one.document_path or "", one.document_sha256 or "") for one in erased]
             note_erased(connection, list(dict.fromkeys(files)), self.by, now)
+
+    def _clear(self, connection: Connection, paths: Sequence[dict[str, Any]]) -> None:
+        """Say in claims whose document is one of these that there is none."""
+        border, url = self.database.border, self.database.border.text("pod_url")
+        named = select(border.key, url).where(border.key.in_({path["of_claim"] for path in paths}))
+        urls = {row[0]: row[1] for row in connection.execute(named)}
+        cleared = {
+            path["of_claim"]: path["path"] for path in paths if urls.get(path["of_claim"]) == path["path"]
+        }
+        if not cleared:
+            return
+        statement = border.update(_OF_DOCUMENT, if_unedited=False).where(url == bindparam("path"))
+        nothing = dict.fromkeys(_OF_DOCUMENT)
+        rows = [border.parameters(claim_id, nothing) | {"path": path} for claim_id, path in cleared.items()]
+        connection.execute(statement, rows)
+        connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
 
     # ---------------------------------------------------------------- what else names people
 
     def forget_deliveries(self, before: datetime, now: datetime) -> int:
         """Remove who signed from given-up claims; how many, 0 when there are no more. So do the others."""
-        return self._change(claims, _deliveries(before, now), {"pod_known_delivery": None})
+        border = self.database.border
+        some = select(_c.claim_id).select_from(border.joined()).where(*_deliveries(border, before, now))
+        some = some.order_by(_c.claim_id).limit(_CHUNK).with_for_update(skip_locked=True, of=claims)
+        with self.database.write() as connection:
+            ids = list(connection.scalars(some))
+            forgotten = {"known_delivery": None, "version": _c.version + 1}
+            connection.execute(update(claims).where(_c.claim_id.in_(ids)).values(forgotten))
+        return len(ids)
 
     def forget_events(self, before: datetime) -> int:
         """Empty the facts of what was told; the rest of an event stays, so that nothing is mailed twice."""
@@ -324,20 +354,26 @@ def _old_evidence(before: datetime) -> tuple[ColumnElement[bool], ...]:
     return _v.obtained_at < before, ~exists(select(_a.id).where(*alike, _a.started_at >= before))
 
 
-def _is_over(now: datetime) -> ColumnElement[bool]:
+def _with_claims(border: Border, table: Table) -> FromClause:
+    """Rows of it, each with its claim and ours of that."""
+    of_service = table.outerjoin(border.claims, border.key == table.c.claim_id)
+    return of_service.outerjoin(claims, _c.claim_id == table.c.claim_id)
+
+
+def _is_over(border: Border, now: datetime) -> ColumnElement[bool]:
     """Claims that no run has leased and that are not tried any more; or that the service has deleted."""
-    leaves_alone = is_ours().is_not(true())
-    return or_(_c.id.is_(None), and_(free(now), or_(leaves_alone, _has_ended())))
+    is_left_alone = border.is_worked_on.is_not(true())
+    return or_(border.key.is_(None), and_(free(now), or_(is_left_alone, _has_ended(border))))
 
 
-def _has_ended() -> ColumnElement[bool]:
-    """One that was set back or corrected since it gave up is about to be tried."""
-    return and_(or_(at_stage(Stage.GIVEN_UP), at_stage(Stage.SHELVED)), unedited())
+def _has_ended(border: Border) -> ColumnElement[bool]:
+    """One that was set back or corrected since it was given up is about to be tried."""
+    return and_(at_stage(Stage.GIVEN_UP, Stage.SHELVED), ~border.is_edited, _c.to_assess == 0)
 
 
-def _deliveries(before: datetime, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    last = func.coalesce(_c.pod_last_retry_at, _c.pod_failed_at, _c.pod_rank_at)
-    return _has_ended(), free(now), _c.pod_known_delivery.is_not(None), last < before
+def _deliveries(border: Border, before: datetime, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    last = func.coalesce(_c.last_retry_at, _c.failed_at, _c.rank_at)
+    return _has_ended(border), free(now), _c.known_delivery.is_not(None), last < before
 
 
 def _facts(before: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -271,11 +271,16 @@ class Station:
             self._sweeping.release()
 
     def _claim(self, reference: str) -> Claim | None:
-        """As it is once new claims are enrolled, where the service's application cannot say that it wants their PODs."""
+        """As it is once it is enrolled, if it is new, where the service's application cannot say that it wants their PODs."""
         with self._piece_of_work("look", PODFetchWorker) as worker:
             claims, enrolment = worker.deps.claims, worker.deps.enrolment
             claim = claims.find(reference)
-            if claim and enrolment and not claim.fetch_status and enrolment.enroll_new(self.clock.now()):
+            if (
+                claim
+                and enrolment
+                and not claim.fetch_status
+                and enrolment.enroll_if_new(claim, self.clock.now())
+            ):
                 claim = claims.find(reference)
             return claim
 

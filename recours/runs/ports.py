@@ -417,6 +417,9 @@ class Enrolment(Protocol):
     def enroll_new(self, now: datetime) -> int:
         """Set the claims to `pending` that are new since the adoption, where the service cannot; how many."""
 
+    def enroll_if_new(self, claim: Claim, now: datetime) -> bool:
+        """The same with one claim, which no run may have taken in yet; tell whether it was."""
+
     def undecided(self, most: int, now: datetime) -> int:
         """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
 

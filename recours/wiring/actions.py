@@ -12,7 +12,6 @@ from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, ServiceClient, account_name
 from recours.core.actions import MAILS
 from recours.core.appraisal import EvidenceKind
-from recours.core.assessment import assess
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim
 from recours.core.errors import REFUSED_KINDS, RunError
@@ -155,13 +154,10 @@ class Actions:
     ) -> ActionResult:
         """Correct a claim's tracking number or its carrier, by any of its names; None: it stays."""
         of, now = self.operations, self.operations.clock.now()
-        policy = of.settings.policy
         with self._told():
             (claim,) = named(of.claims, [reference], lambda _claim: None)
             correction = correction_of(claim, number, carrier, of.catalog)
-            corrected = ClaimCorrections(of.claims).correct(
-                claim, correction, self.by, lambda found: assess(found, now, policy), now
-            )
+            corrected = ClaimCorrections(of.assessor).correct(claim, correction, self.by, now)
             if corrected is None:
                 why = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"
                 raise ClaimsRefusedError(ClaimRefusal.of(claim, why, what=claim.reference))

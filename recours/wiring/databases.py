@@ -4,15 +4,18 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from recours.core.assessment import assess
+from recours.core.carrier import Catalog
 from recours.core.policy import Policy
 from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset
 from recours.database.enrolment import ClaimEnrolment
-from recours.database.intake import read_adoption
+from recours.database.intake import Assessor, read_adoption
 from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
 from recours.database.schema.rights import MISSING
 from recours.database.waits import USUAL, Waits
 from recours.settings.model import Settings
+from recours.wiring.carriers import redactor
 
 # How long a server is waited for: a run must not hang, while a person may ask for what goes through every row.
 OF_PEOPLE = Waits(statement=Waits.long_statement)
@@ -92,9 +95,14 @@ def policy_of(settings: Settings, database: Database) -> Policy:
     return replace(settings.policy, adopted_at=adopted.at if adopted else None)
 
 
-def enrolment_of(settings: Settings, database: Database) -> ClaimEnrolment:
+def assessor_of(settings: Settings, database: Database, catalog: Catalog, policy: Policy) -> Assessor:
+    """What assesses the claims of a database by these rules."""
+    return Assessor(database, catalog, lambda claim, now: assess(claim, now, policy), redactor(settings))
+
+
+def enrolment_of(settings: Settings, assessor: Assessor) -> ClaimEnrolment:
     """The claims of a database that nobody has enrolled."""
-    return ClaimEnrolment(database, settings.policy.skip_claim_statuses, settings.enroll_new)
+    return ClaimEnrolment(assessor, settings.policy.skip_claim_statuses, settings.enroll_new)
 
 
 def clock_of(database: Database) -> SystemClock:

@@ -19,6 +19,7 @@ from recours.database.claims import ClaimRepository
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
+from recours.database.intake import Assessor
 from recours.database.reports.records import DatabaseRecords
 from recours.database.reports.stakes import DatabaseStakes
 from recours.database.reports.survey import DatabaseTroubles
@@ -43,7 +44,14 @@ from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.runs.workers import BOTH_WORKERS
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, directory_of, make_queue, redactor
-from recours.wiring.databases import clock_of, connect, current_schema, enrolment_of, policy_of
+from recours.wiring.databases import (
+    assessor_of,
+    clock_of,
+    connect,
+    current_schema,
+    enrolment_of,
+    policy_of,
+)
 
 # How often each worker is to run.
 SCHEDULES = {worker.name: worker.schedule for worker in BOTH_WORKERS}
@@ -78,7 +86,12 @@ class Operations:
 
     @property
     def given_up(self) -> GivenUpClaims:
-        return GivenUpClaims(self.claims)
+        return GivenUpClaims(self.assessor)
+
+    @property
+    def assessor(self) -> Assessor:
+        """What assesses claims that a person's command changes."""
+        return assessor_of(self.settings, self.database, self.catalog, self.settings.policy)
 
     @property
     def is_by_fleet(self) -> bool:
@@ -90,7 +103,7 @@ class Operations:
     @property
     def enrolment(self) -> ClaimEnrolment:
         """The claims that nobody has enrolled."""
-        return enrolment_of(self.settings, self.database)
+        return enrolment_of(self.settings, self.assessor)
 
     def carriers_now(self) -> list[CarrierNow]:
         """What the queue knows of each carrier at this moment. Calls nobody."""

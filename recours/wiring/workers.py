@@ -23,7 +23,7 @@ from recours.settings.model import Settings
 from recours.wiring.accounts import Accounts
 from recours.wiring.carriers import accounts, catalog_of, make_queue, redactor
 from recours.wiring.custody import write_manifests
-from recours.wiring.databases import Opened, enrolment_of, policy_of
+from recours.wiring.databases import Opened, assessor_of, enrolment_of, policy_of
 from recours.wiring.mail import MailService
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def make_worker(
         post=MailService(settings, database, opened.schema, clock, token or run_id, catalog)
         if mails
         else None,
-        enrolment=enrolment_of(settings, database, columns),
+        enrolment=enrolment_of(settings, assessor_of(settings, database, catalog, policy)),
         write_manifests=partial(write_manifests, settings, database, run_id, clock),
     )
     options = replace(options, carrier_concurrency=settings.carrier_concurrency)

@@ -1,0 +1,59 @@
+"""What a person's command writes to claims of the service: only to rows that nobody else holds, and assessed at once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, select
+
+from recours.core.claim import Claim
+from recours.database.border import Border
+from recours.database.claim_rows import free, read_claims, reading_all
+from recours.database.intake import Assessor
+from recours.database.tables import claims
+from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError
+
+_c = claims.c
+
+
+def require_room(border: Border, values: Mapping[str, str]) -> None:
+    """Raises ClaimsRefusedError if a column of the service cannot hold the text that is meant for it."""
+    for name, value in values.items():
+        if not border.takes(name, value):
+            column = border.column(name)
+            facts = {"column": column.name, "type": str(column.type), "text": value}
+            raise ClaimsRefusedError(ClaimRefusal("no_room", facts))
+
+
+def locked(
+    assessor: Assessor, connection: Connection, ids: Sequence[Any], now: datetime
+) -> list[tuple[Claim, bool]]:
+    """These claims, each with whether a run has leased it; without those that somebody else has locked.
+
+    Nobody writes, leases or releases them until the transaction ends.
+    """
+    border = assessor.database.border
+    there = list(connection.scalars(border.lock(ids)))
+    ours = select(_c.claim_id, case((free(now), 0), else_=1)).where(_c.claim_id.in_(there))
+    leased = {claim_id for claim_id, is_leased in connection.execute(ours.with_for_update()) if is_leased}
+    rows = connection.execute(reading_all(border, border.key.in_(there)))
+    return [(claim, claim.id in leased) for claim in read_claims(rows, assessor.catalog, assessor.redact)]
+
+
+def write_claims(
+    assessor: Assessor,
+    connection: Connection,
+    before: Sequence[Claim],
+    values: Mapping[str, Any],
+    now: datetime,
+) -> list[Claim]:
+    """Give claims, as `locked` reads them, these values in the service's row, and assess them; as they are then.
+
+    What the service did to them before is noted as its edit; what is written here is not.
+    """
+    border, ids = assessor.database.border, [claim.id for claim in before]
+    if not ids:
+        return []
+    statement = border.update(values, if_unedited=False)
+    connection.execute(statement, [border.parameters(claim_id, values) for claim_id in ids])
+    return assessor.take(connection, ids, now, before={claim.id: claim for claim in before})
