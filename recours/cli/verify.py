@@ -1,6 +1,7 @@
 """`recours verify`: whether files, their rows or manifests were changed since they were written."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -56,11 +57,11 @@ def command(references: tuple[str, ...], database_url: str | None, as_json: bool
         raise SystemExit(FAILED)
 
 
-def _claim_id(operations: Operations, reference: str) -> int:
+def _claim_id(operations: Operations, reference: str) -> Any:
     claim = operations.claims.find(reference)
     if claim is None:
         raise unknown_claim(operations, reference)
-    return int(claim.id)
+    return claim.id
 
 
 def _facts(summary: CustodySummary) -> dict[str, object]:

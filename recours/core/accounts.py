@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from typing import Any, NamedTuple
 
 # The number of the house's account at every carrier. Those of clients are numbered from 1, each once for all carriers.
@@ -91,11 +92,12 @@ class ClientAccount:
     @property
     def moved_text(self) -> str:
         """For people, to be said of a moved account: why it is not used, and what to do."""
+        named = quote(str(self.client_id))
         before = self.client_address or "no address"
         now = f"has {self.email}" if self.email else "has none, or is gone"
         return (
             f"client {self.client_id} had {before} when the account was entered, and {now} now. If it is the same client: "
-            f"recours accounts confirm {self.client_id}; if not: recours accounts remove {self.client_id} {self.carrier}"
+            f"recours accounts confirm {named}; if not: recours accounts remove {named} {self.carrier}"
         )
 
     @property

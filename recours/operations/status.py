@@ -322,10 +322,11 @@ class Overview:
 
 def account_json(listed: ListedAccount) -> dict[str, Any]:
     """A client's account for programs."""
+    client_id = listed.client.id
     return {
         "account": listed.account.id,
         "carrier": listed.account.carrier,
-        "client_id": listed.client.id,
+        "client_id": client_id if isinstance(client_id, int) else str(client_id),
         "client": listed.client.email or None,
         "health": listed.health,
         "why": listed.why,

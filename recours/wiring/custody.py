@@ -104,7 +104,7 @@ class CustodySummary:
 
 
 def verify(
-    custody: DatabaseCustody, report: Report, roots: Sequence[Any] = (), claim_ids: Collection[int] = ()
+    custody: DatabaseCustody, report: Report, roots: Sequence[Any] = (), claim_ids: Collection[Any] = ()
 ) -> CustodySummary:
     """Verify all manifests, and the files of these claims (none named: of all). Raises DatabaseError.
 
