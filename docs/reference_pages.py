@@ -293,8 +293,8 @@ def json_page() -> str:
         "JSON",
         "The keys of everything that `--json` prints: one object, or for `recours export` a list. "
         "Times are ISO 8601 with an offset. `pod_fetch_worker.py` prints the same keys as `pod_retry_scheduler.py`.",
-        "`[]` stands for each item of a list, and `.*` for a name, such as a carrier's. A summary has `skipped_locked` "
-        "and `last_attempts` too where these are not 0.",
+        "`[]` stands for each item of a list, and `.*` for a name, such as a carrier's. A summary has "
+        "`last_attempts` too where it is not 0.",
         *parts,
     )
 
@@ -474,7 +474,7 @@ def _open(form: str) -> str:
 
 def fullest_report() -> Report:
     """A run's report with every line and key that there can be."""
-    everything = Stats(skipped_reserved=1, skipped_locked=1, last_attempts=1)
+    everything = Stats(skipped_reserved=1, last_attempts=1)
     return Report("worker", "id", datetime(2026, 2, 6, tzinfo=UTC), 1.0, everything)
 
 

@@ -144,7 +144,8 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         client_id=client_id,
         carrier_name=clean(carrier_name, 60),
         carrier=carrier,
-        account=catalog.account_for(client_id, carrier, state.account, key),
+        # One that waits for being assessed may be another account's by now.
+        account=catalog.account_for(client_id, carrier, state.account, "" if row["to_assess"] else key),
         number=number,
         fetch_status=read.text("pod_fetch_status"),
         claim_status=read.text("status"),
@@ -209,10 +210,9 @@ def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapsh
     if row["seen_fetch_status"] is None:
         return None
     read = Reader(row)
-    number, key = tidy_number(row["seen_number"]), row["lane"] or ""
-    if (
-        key and carrier_of(key) not in catalog.specs
-    ):  # a carrier that is gone: whose account would serve it today
+    number, key = tidy_number(row["seen_number"]), row["lane"]
+    # Of an account or a carrier that is gone: whose account would serve it today.
+    if key is None or (key and carrier_of(key) not in catalog.specs):
         carrier = catalog.resolve(row["seen_carrier"] or "", number, row["client_id"])
         account = catalog.account_for(row["client_id"], carrier, remembered)
         key = str(AccountKey(carrier, account)) if carrier else ""

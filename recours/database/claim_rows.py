@@ -178,14 +178,12 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
 
 def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
     """The same of a claim that was assessed on what the service's row holds; what it is to be told of that is owed."""
-    owed = told_count(claim, state)
     return {
         **state_values(claim, state),
         **dict(zip(SEEN, claim.texts, strict=True)),
         "to_assess": 0,
         "written_at": now,
-        "owed": owed_text(owed) if owed else None,
-        "owed_since": now if owed else None,
+        **owed_values(told_count(claim, state), now),
     }
 
 
@@ -194,6 +192,11 @@ def told_count(claim: Claim, state: State) -> dict[str, Any]:
     if state.retries_used == claim.retries_counted:
         return {}
     return {"pod_retry_count": state.retries_used, "pod_last_retry_at": state.last_retry_at}
+
+
+def owed_values(told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The columns of ours that hold what the service is to be told; nothing: it is told all."""
+    return {"owed": owed_text(told) if told else None, "owed_since": now if told else None}
 
 
 def owed_text(told: Mapping[str, Any]) -> str:

@@ -1,205 +1,146 @@
-"""Keeping the backoff in the rows: assessing edited ones, staging due ones, letting retries of settled ones pass."""
+"""Keeping the state of claims: what is to be assessed again, retries that are due, pass or lie too far ahead, deadlines that passed."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Connection,
     Select,
     Text,
+    Update,
     and_,
-    bindparam,
     case,
     cast,
     exists,
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
     true,
-    union_all,
     update,
 )
 
-from recours.core.accounts import AccountKey, carrier_of
+from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.claim import Claim, Stage, State
 from recours.core.decision import Decision
-from recours.database.adoption import adopt_exhausted, exhausted
-from recours.database.changes import note_assessed, note_put_aside
+from recours.core.evidence import EARLIEST
+from recours.database.border import Border
+from recours.database.changes import note_put_aside
+from recours.database.claim_rows import (
+    Redact,
+    awaits_retry,
+    error_values,
+    free,
+    is_failed,
+    owed_values,
+    read_claims,
+    reading,
+    state_values,
+    told_count,
+    told_values,
+    unchanged,
+    write_states,
+)
+from recours.database.client_accounts import in_use
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into
-from recours.database.claim_reader import read_claims
-from recours.database.predicates import (
-    at_stage,
-    awaits_retry,
-    edited,
-    expiring,
-    in_use,
-    is_ours,
+from recours.database.intake import ClaimIntake
+from recours.database.ready_claims import (
+    carrier_keys,
+    is_current,
+    lanes_of_parameter,
+    named_lanes,
     of_carriers,
-    still_ours,
+    values_at_stage,
 )
-from recours.database.ranks import rank_overdue
-from recours.database.ready_claims import carrier_keys
-from recours.database.rows import (
-    free,
-    free_at_moment,
-    is_failed,
-    locked_ids,
-    moments,
-    parameters,
-    readable_columns,
-    seen_values,
-    some_ids,
-    state_values,
-    told_columns,
-    unedited,
-    update_rows,
-)
-from recours.database.tables import accounts, claims, client_accounts
+from recours.database.tables import DONE, NOT_ENROLLED, accounts, at_stage, claims, client_accounts
 
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 CHUNK = 500
 _a, _c = client_accounts.c, claims.c
-
 # The stages of claims that wait for their next retry.
 _TIMED = (Stage.WAITING, Stage.SETTLED)
-
-Assess = Callable[[Claim], State]
-
-_GIVE_UP = update_rows(("pod_fetch_error", "pod_error_key", "pod_error_words")).values(
-    pod_fetch_status=FetchStatus.FAILED, pod_seen_status=FetchStatus.FAILED
-)
+_READY = (Stage.READY, Stage.NEW)
 
 
 @dataclass(frozen=True)
 class ClaimMaintenance:
-    """The backoff in the rows, kept by one run."""
+    """The state of claims, kept by one run."""
 
     database: Database
     catalog: Catalog
-    columns: frozenset[str]  # those that `claims` has
+    intake: ClaimIntake
     run_id: str
-    redact: Callable[[str], str] = str  # takes secrets out of what other software wrote
+    redact: Redact = str  # takes secrets out of what other software wrote
     language: str = "en"  # of pod_fetch_error
 
-    def is_behind(
-        self,
-        due_until: datetime,
-        horizon: datetime,
-        max_retries: int,
-        skip: Collection[str],
-        now: datetime,
-    ) -> bool:
-        """Tell whether any row waits for what the methods below do: most runs find none, and look once instead of often."""
-        query = _behind(self.columns, tuple(sorted(skip)), max_retries)
-        bounds = {"due_until": due_until, "horizon": horizon, **moments(now, "")}
+    @property
+    def border(self) -> Border:
+        """The service's tables. Raises DatabaseError."""
+        return self.database.border
+
+    # ---------------------------------------------------------------- what the intake does
+
+    def take_in(self, now: datetime) -> Iterator[Claim]:
+        return self.intake.run(now)
+
+    def adopt_exhausted(self, now: datetime) -> Iterator[int]:
+        return self.intake.adopt_exhausted(now)
+
+    def tell_owed(self, now: datetime) -> int:
+        return self.intake.tell_owed(now)
+
+    # ---------------------------------------------------------------- the order of ready claims
+
+    def rank_overdue(
+        self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
+    ) -> int:
+        """See `Maintenance`. Each lane's are found by one look into the index of ready claims: they get another place."""
+        lanes = lanes_of_parameter(is_sqlite=self.database.is_sqlite)
+        first = select(_c.claim_id).select_from(self.border.joined())
+        first = first.where(*self._overdue(stage, lanes.c.carrier_key, now), *self._is_current(now))
+        has_some = first.order_by(_c.rank_at).limit(1).correlate(lanes).scalar_subquery().is_not(None)
+        named = named_lanes(sorted(self.catalog.accounts_of(carriers)), is_sqlite=self.database.is_sqlite)
         with self.database.read() as connection:
-            return connection.execute(query, bounds).first() is not None
+            overdue = connection.scalars(select(lanes.c.carrier_key).where(has_some), named).all()
+        of_lanes = (and_(*self._overdue(stage, literal(lane), now)) for lane in overdue)
+        return sum(1 for of_lane in of_lanes for _ in self._reassess(of_lane, _c.rank_at, rank, now))
 
-    # ---------------------------------------------------------------- assessing
+    def _overdue(self, stage: Stage, lane: ColumnElement[Any], now: datetime) -> list[ColumnElement[bool]]:
+        # Of others nobody knows when their evidence ends.
+        was_created = self.border.text("created_at") >= EARLIEST.date().isoformat()
+        is_dated = or_(_c.known_delivery.is_not(None), was_created)
+        is_overdue = at_stage(stage), _c.lane == lane, _c.rank_is_deadline == 0, _c.rank_at < now
+        return [*is_overdue, is_dated]
 
-    def assess_edited(
-        self, assess: Assess, now: datetime, exhausted_at: int | None = None
-    ) -> Iterator[Claim]:
-        condition = and_(_edited(self.columns), free(now))
-        if exhausted_at is not None:
-            condition = and_(condition, exhausted(exhausted_at).is_not(true()))
-        query = select(*readable_columns(self.columns)).where(condition).order_by(_c.id).limit(CHUNK)
-        found = self._assess_chunk(query, assess, now)
-        while found:  # each row once, even one that goes on to look edited
-            yield from found
-            found = self._assess_chunk(query.where(_c.id > found[-1].id), assess, now)
-
-    def rank_overdue(self, stage: Stage, carriers: Collection[str], rank: Assess, now: datetime) -> int:
-        return rank_overdue(self.database, self.catalog, self.columns, stage, carriers, rank, now)
-
-    def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterator[int]:
-        return adopt_exhausted(self.database, self.catalog, self.columns, max_retries, now)
-
-    def revive_exhausted(
-        self, max_retries: int, assess: Assess, now: datetime, carriers: Collection[str] = ()
-    ) -> Iterator[Claim]:
-        gave_up = and_(_gave_up_below(max_retries), self._of(carriers))
-        return self._reassess(gave_up, _c.pod_retry_count, assess, now)
-
-    def unshelve(self, skip: Collection[str], assess: Assess, now: datetime) -> Iterator[Claim]:
-        return self._reassess(_unshelved(self.columns, skip), _status(self.columns), assess, now)
-
-    def repair_times(self, horizon: datetime, retime: Assess, now: datetime) -> Iterator[Claim]:
-        for stage in _TIMED:
-            yield from self._reassess(_beyond(stage, horizon), _c.pod_next_retry_at, retime, now)
-
-    def _reassess(
-        self, condition: ColumnElement[bool], key: Any, assess: Assess, now: datetime
-    ) -> Iterator[Claim]:
-        """Assess the rows of a condition in the order of `key`, which is its index's.
-
-        In another order, or in none, either kind of database may prefer to read the whole table.
-        """
-        within = condition, free(now)
-        query = select(*readable_columns(self.columns)).where(*within).order_by(key).limit(CHUNK)
-        done: set[Any] = set()
-        while found := [claim for claim in self._assess_chunk(query, assess, now) if claim.id not in done]:
-            done.update(claim.id for claim in found)
-            yield from found
-
-    def _assess_chunk(self, query: Select[Any], assess: Assess, now: datetime) -> list[Claim]:
-        with self.database.write() as connection:
-            rows = connection.execute(query.with_for_update(skip_locked=True))
-            found = read_claims(rows, self.catalog, self.redact)
-            states = [(claim, assess(claim)) for claim in found]
-            self._write(connection, states, seen=True)
-            note_assessed(connection, states, now)
-        return found
-
-    def _write(self, connection: Connection, states: list[tuple[Claim, State]], *, seen: bool) -> None:
-        """`seen`: they were assessed on what the rows hold now."""
-        if not states:
-            return
-        rows = [(claim, state_values(claim, state)) for claim, state in states]
-        statement = update_rows(rows[0][1])
-        if seen:
-            statement = statement.values(seen_values(has_deadline="response_deadline" in self.columns))
-        connection.execute(statement, [parameters(claim, values) for claim, values in rows])
-
-    # ---------------------------------------------------------------- carriers and credentials that come and go
+    # ---------------------------------------------------------------- what is to be assessed again
 
     def repair_keys(self) -> list[str]:
         with self.database.read() as connection:
-            found = {
-                # As texts: another program may have left anything there.
-                stage: {str(key) for key in connection.scalars(carrier_keys(stage)) if key is not None}
-                for stage in (Stage.READY, Stage.NEW)
-            }
+            lanes = {lane for stage in _READY for lane in connection.scalars(carrier_keys(stage)) if lane}
+            lost = _lost(connection, self.catalog, lanes)
             before = _known_before(connection)
-            gone = _gone(connection, self.catalog, found[Stage.READY] | found[Stage.NEW])
-        for stage, keys in found.items():
-            self._repair_stage(stage, keys, gone)
+        for lane in sorted(lost):
+            self._have_assessed(at_stage(*_READY), _c.lane == lane, lane=None)
+        self._repair_closed(lanes)
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
         if not before.has_changed_accounts and before.configured == configured:
             return []
         with self._alone() as connection:
             before = _known_before(connection)
             changed = {key for key, has in configured.items() if before.configured.get(key) is not has}
-            is_new = any(key not in before.configured for key in changed)
-            affected = _affected(self.catalog, changed, is_new=is_new)
-            in_question = (
-                _c.pod_stage.is_not(None),
-                _c.pod_carrier_key.in_(self.catalog.accounts_of(affected)),
-            )
-            assessed_anew = and_(*in_question)
             if changed:
-                connection.execute(update(claims).where(assessed_anew).values(pod_rank_at=None))
+                is_new = any(key not in before.configured for key in changed)
+                affected = _affected(self.catalog, changed, is_new=is_new)
+                connection.execute(_assess_again(_c.lane.in_(self.catalog.accounts_of(affected))))
             for key in changed:
                 values: dict[str, Any] = {"configured": configured[key]}
                 upsert = insert_into(accounts, connection.dialect.name).values(values | {"carrier": key})
@@ -207,29 +148,14 @@ class ClaimMaintenance:
             of_clients = self._apply_changes(connection) if before.has_changed_accounts else set()
         return sorted(of_clients | (changed if before.configured else set()))
 
-    def _repair_stage(self, stage: Stage, keys: Collection[str], gone: Collection[str]) -> None:
-        """Have claims assessed again that no run would look for, or that stand in a lane that is none any more."""
-        catalog = self.catalog
-        known = ["", *catalog.specs]
-        if any(key not in known and carrier_of(key) not in catalog.specs for key in keys):
-            self._assess_again(stage, ~of_carriers(known), pod_carrier_key=None)
-        for key in sorted(set(keys).intersection(gone)):
-            self._assess_again(stage, _c.pod_carrier_key == key, pod_carrier_key=None)
-        # A run that did not know of a client's account yet may have left claims where nothing opens.
-        closed = set(keys).intersection(catalog.specs) - catalog.configured
-        has_clients = {key for own in catalog.of_clients.values() for key in own}
-        for key in sorted(closed & has_clients):
-            has_account = exists().where(_a.client_id == _c.client_id, _a.carrier == key, in_use())
-            lost = _c.pod_carrier_key == key, _c.pod_account_id.is_(None), has_account
-            self._assess_again(stage, and_(*lost), pod_rank_at=None)
-
-    def _assess_again(self, stage: Stage, which: ColumnElement[bool], **values: None) -> None:
-        rows = and_(at_stage(stage), which)
-        with self.database.read() as connection:
-            if connection.execute(select(_c.id).where(rows).limit(1)).first() is None:
-                return
-        with self._alone() as connection:
-            connection.execute(update(claims).where(rows).values(values))
+    def _repair_closed(self, lanes: Collection[str]) -> None:
+        """A run that did not know of a client's account yet may have left claims where nothing opens."""
+        of_clients = self.catalog.of_clients.values()
+        for lane in sorted(set(lanes).intersection(self.catalog.specs) - self.catalog.configured):
+            numbers = [own[lane] for own in of_clients if lane in own]
+            for first in range(0, len(numbers), CHUNK):
+                has_account = exists().where(_a.id.in_(numbers[first : first + CHUNK]), _is_of_client())
+                self._have_assessed(at_stage(*_READY), _c.lane == lane, _c.account_id.is_(None), has_account)
 
     def _apply_changes(self, connection: Connection) -> set[str]:
         """Have the claims of clients follow what was changed of their accounts; the keys of the carriers concerned.
@@ -245,12 +171,9 @@ class ClaimMaintenance:
             if of_clients.get(row.client_id, {}).get(row.carrier) == (row.id if row.is_used else None)
         ]
         for first in range(0, len(known), CHUNK):
-            ids = [row.id for row in known[first : first + CHUNK]]
-            these = _a.id.in_(ids)
-            if "client_id" in self.columns:
-                concerned = _concerned(self.catalog, these)
-                values = {"pod_rank_at": None, "pod_account_id": None}
-                connection.execute(update(claims).where(*concerned).values(values))
+            these = _a.id.in_([row.id for row in known[first : first + CHUNK]])
+            concerned = _assess_again(_concerned(self.catalog, these)).values(account_id=None)
+            connection.execute(concerned)
             connection.execute(update(client_accounts).where(these).values(is_applied=True))
         return {row.carrier for row in known}
 
@@ -262,67 +185,62 @@ class ClaimMaintenance:
                 connection.execute(text(f"LOCK TABLE {accounts.name} IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
 
-    # ---------------------------------------------------------------- what other programs lock
-
-    def passed_over(
-        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
-    ) -> set[Any]:
-        if self.database.is_sqlite:  # a writer has the whole database, and others wait for it
-            return set()
+    def unshelve(self, skip: Collection[str]) -> None:
         with self.database.read() as connection:
-            wanted = self._left(due_until, max_retries, now, settled_of)
-            return {found for rows, order in wanted for found in some_ids(connection, rows, order)}
+            statuses = connection.scalars(values_at_stage(_c.seen_claim_status, Stage.SHELVED)).all()
+        others = [status for status in statuses if status and status.strip().lower() not in skip]
+        if others:
+            self._have_assessed(at_stage(Stage.SHELVED), _c.seen_claim_status.in_(others))
 
-    def locked_ids(
-        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
-    ) -> set[Any]:
-        if self.database.is_sqlite:
-            return set()
-        with self.database.write() as connection:
-            wanted = self._left(due_until, max_retries, now, settled_of)
-            return {found for rows, order in wanted for found in locked_ids(connection, rows, order)}
+    def _have_assessed(self, *where: ColumnElement[bool], **values: None) -> None:
+        self._change(and_(*where, _c.to_assess == 0), **values, to_assess=1)
 
-    def _left(
-        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None
-    ) -> list[tuple[ColumnElement[bool], Any]]:
-        """What is still to be done, each in the order of its index."""
-        not_exhausted = exhausted(max_retries).is_not(true())  # those are for `adopt_exhausted`
-        wanted: list[tuple[ColumnElement[bool], Any]] = [
-            (and_(_edited(self.columns), not_exhausted, free(now)), _c.id),
-            (_due(Stage.WAITING, due_until), _c.pod_next_retry_at),
-        ]
-        if settled_of is not None:
-            wanted.append((self._passing(due_until, settled_of, now), _c.pod_next_retry_at))
-        return wanted
+    # ---------------------------------------------------------------- retries
 
-    # ---------------------------------------------------------------- retries that are due
+    def revive_exhausted(
+        self,
+        max_retries: int,
+        assess: Callable[[Claim], State],
+        now: datetime,
+        carriers: Collection[str] = (),
+    ) -> Iterator[Claim]:
+        gave_up = at_stage(Stage.GIVEN_UP), _c.retries_used < max_retries, _c.expired_at.is_(None)
+        return self._reassess(and_(*gave_up, self._of(carriers)), _c.retries_used, assess, now)
+
+    def repair_times(
+        self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
+    ) -> Iterator[Claim]:
+        for stage in _TIMED:
+            of_backoff = awaits_retry() if stage is Stage.WAITING else at_stage(stage)
+            yield from self._reassess(and_(of_backoff, _c.next_at > horizon), _c.next_at, retime, now)
+
+    def _reassess(
+        self, condition: ColumnElement[bool], key: Any, assess: Callable[[Claim], State], now: datetime
+    ) -> Iterator[Claim]:
+        """Give the claims of a condition another state, in the order of `key`, which is its index's.
+
+        In another order, or in none, either kind of database may prefer to read the whole table.
+        """
+        query = self._reading(now, condition).order_by(key).limit(CHUNK)
+        is_more = self._has_some(query)
+        done: set[Any] = set()  # each once, even one that goes on to meet the condition
+        while is_more:
+            with self.database.write() as connection:
+                read = [claim for claim in self._read(connection, query) if claim.id not in done]
+                states = [(claim, assess(claim)) for claim in read]
+                changed = [(claim, state) for claim, state in states if state != claim.state]
+                write_states(connection, [(claim.id, _values(claim, state, now)) for claim, state in changed])
+                note_put_aside(connection, states, now)
+            done.update(claim.id for claim in read)
+            yield from (claim for claim, _ in changed)
+            is_more = bool(read)
 
     def stage_due(self, due_until: datetime) -> None:
-        """Make claims ready whose retry is due; one without a carrier key is assessed again.
-
-        One of which others took care meanwhile is at no stage, and assessed again should it be failed or pending again.
-        """
-        key = case((of_carriers(["", *self.catalog.specs]), _c.pod_carrier_key))
-        stage = case((is_failed(), Stage.READY), (is_ours(), Stage.NEW))
-        self._change(_due(Stage.WAITING, due_until), {"pod_stage": stage, "pod_carrier_key": key})
-        self._change(and_(_due(Stage.SETTLED, due_until), is_ours().is_not(true())), {"pod_stage": None})
-
-    def _change(self, which: ColumnElement[bool], values: dict[str, Any]) -> None:
-        rows = which
-        statement = update(claims).where(rows).values(values)
-        if not self.database.is_sqlite:  # rows that others have locked are theirs to stage, not to wait for
-            free_rows = select(_c.id).where(rows).with_for_update(skip_locked=True)
-            statement = statement.where(_c.id.in_(free_rows))
-        with self.database.long(), self.database.write() as connection:
-            connection.execute(statement)
-
-    def _passing(self, due_until: datetime, carriers: Collection[str], now: datetime) -> ColumnElement[bool]:
-        due = _due(Stage.SETTLED, due_until), self._of(carriers)
-        return and_(*due, free(now), unedited())
-
-    def _of(self, carriers: Collection[str]) -> ColumnElement[bool]:
-        """Claims that any account of these carriers serves; none named: all."""
-        return _c.pod_carrier_key.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
+        """See `Maintenance`. A claim whose lane is of no carrier that is known is assessed again."""
+        is_due = and_(at_stage(Stage.WAITING), _c.next_at <= due_until)
+        stage = case((is_failed(), Stage.READY), else_=Stage.NEW)
+        is_lost = case((of_carriers(["", *self.catalog.specs]), _c.to_assess), else_=1)
+        self._change(is_due, stage=stage, to_assess=is_lost)
 
     def pass_retries(
         self,
@@ -331,9 +249,9 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        due = self._passing(due_until, carriers, now)
-        query = select(*readable_columns(self.columns)).where(due).order_by(_c.pod_next_retry_at).limit(CHUNK)
-        return self._decide(query, pass_retry, now, give_up=False)
+        is_due = at_stage(Stage.SETTLED), _c.next_at <= due_until, self._of(carriers)
+        query = self._reading(now, *is_due).order_by(_c.next_at).limit(CHUNK)
+        return self._decide(query, pass_retry, now, gives_up=False)
 
     def expire(
         self,
@@ -343,112 +261,93 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        over = and_(expiring(), _c.pod_expire_from <= before, func.coalesce(_c.pod_interruptions, 0) == 0)
+        with_deadline = at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")
+        is_over = *with_deadline, _c.expire_from <= before, _c.interruptions == 0
+        # As a CASE, so that the index of the stage's ready claims does not seem to answer it.
         at_that_stage = case((at_stage(stage), true()), else_=false())
-        query = (
-            select(*readable_columns(self.columns))
-            .where(over, self._of(carriers), at_that_stage)
-            .where(still_ours(), free(now), unedited())
-            .order_by(_c.pod_expire_from)
-            .limit(CHUNK)
-        )
-        with self.database.read() as connection:
-            if connection.execute(query.limit(1)).first() is None:
-                return
-        yield from self._decide(query, expire, now, give_up=True)
+        query = self._reading(now, *is_over, at_that_stage, self._of(carriers))
+        query = query.order_by(_c.expire_from).limit(CHUNK)
+        return self._decide(query, expire, now, gives_up=True)
 
     def _decide(
-        self, query: Select[Any], decide: Callable[[Claim], Decision | None], now: datetime, *, give_up: bool
+        self,
+        query: Select[Any],
+        decide: Callable[[Claim], Decision | None],
+        now: datetime,
+        *,
+        gives_up: bool,
     ) -> Iterator[tuple[Claim, Decision]]:
-        """Decide on the rows of a query until there are no more; `give_up`: what the service reads is written too."""
-        while True:
+        """Decide on the claims of a query until there are no more; `gives_up`: the service is to be told the reason too."""
+        is_more = self._has_some(query)
+        while is_more:
             with self.database.write() as connection:
-                rows = connection.execute(query.with_for_update(skip_locked=True))
-                found = [(claim, decide(claim)) for claim in read_claims(rows, self.catalog, self.redact)]
-                states = [
-                    (claim, decision.state if decision else replace(claim.state, stage=Stage.SHELVED))
-                    for claim, decision in found
+                read = self._read(connection, query)
+                results = [(claim, decide(claim)) for claim in read]
+                decided = [(claim, decision) for claim, decision in results if decision]
+                rows = [
+                    (claim.id, self._decided(claim, decision, now, gives_up=gives_up))
+                    for claim, decision in decided
                 ]
-                self._write(connection, states, seen=False)
-                note_put_aside(connection, states, now)
-                decided = [(claim, decision) for claim, decision in found if decision]
+                write_states(connection, rows)
                 events = [(claim.id, event) for claim, decision in decided for event in decision.events]
                 add_events(connection, events, self.run_id, now)
-                if give_up and decided:
-                    said = [(claim, told_columns(decision, self.language)) for claim, decision in decided]
-                    connection.execute(_GIVE_UP, [parameters(claim, values) for claim, values in said])
+                shelved = [
+                    (claim, replace(claim.state, stage=Stage.SHELVED))
+                    for claim, decision in results
+                    if decision is None
+                ]
+                write_states(connection, [(claim.id, _values(claim, state, now)) for claim, state in shelved])
+                note_put_aside(connection, shelved, now)
             yield from decided
-            if len(found) < CHUNK:
-                return
+            is_more = len(read) == CHUNK
+
+    def _decided(self, claim: Claim, decision: Decision, now: datetime, *, gives_up: bool) -> dict[str, Any]:
+        values = _values(claim, decision.state, now)
+        if not gives_up:
+            return values | owed_values(told_count(claim, decision.state), now)
+        owed = told_values(claim, decision, None, self.language, now)
+        return values | error_values(decision) | owed_values(owed, now)
+
+    # ---------------------------------------------------------------- rows
+
+    def _of(self, carriers: Collection[str]) -> ColumnElement[bool]:
+        """Claims that any account of these carriers serves; none named: all."""
+        return _c.lane.in_(sorted(self.catalog.accounts_of(carriers))) if carriers else true()
+
+    def _reading(self, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
+        return reading(self.border, *where, *self._is_current(now))
+
+    def _is_current(self, now: datetime) -> list[ColumnElement[bool]]:
+        """Claims that no run has leased, and that wait neither for the intake nor for the service to be told."""
+        return [is_current(), free(now), ~self.border.is_edited]
+
+    def _has_some(self, query: Select[Any]) -> bool:
+        """Tell whether there is any claim to read: in most runs there is none, and a statement of all columns takes long to make."""
+        with self.database.read() as connection:
+            return connection.execute(query.with_only_columns(_c.claim_id).limit(1)).first() is not None
+
+    def _read(self, connection: Connection, query: Select[Any]) -> list[Claim]:
+        """The claims of a query whose rows nobody else writes until the transaction ends."""
+        return unchanged(connection, read_claims(connection.execute(query), self.catalog, self.redact))
+
+    def _change(self, which: ColumnElement[bool], **values: Any) -> None:
+        """Change these rows, but for those that another run is writing now: a later run finds them."""
+        statement = update(claims).where(which).values(values | {"version": _c.version + 1})
+        if not self.database.is_sqlite:
+            free_rows = select(_c.claim_id).where(which).with_for_update(skip_locked=True)
+            statement = statement.where(_c.claim_id.in_(free_rows))
+        with self.database.long(), self.database.write() as connection:
+            connection.execute(statement)
 
 
-# ---------------------------------------------------------------- the conditions
+def _values(claim: Claim, state: State, now: datetime) -> dict[str, Any]:
+    return state_values(claim, state) | {"written_at": now}
 
 
-@cache
-def _behind(
-    columns: frozenset[str],
-    skip: tuple[str, ...],
-    max_retries: int,
-) -> CompoundSelect[Any]:
-    """Whether any row waits for a run. Parameters: `due_until`, `horizon`, `moments`."""
-    time, is_free = _c.pod_next_retry_at.type, free_at_moment()
-    due_until, horizon = bindparam("due_until", type_=time), bindparam("horizon", type_=time)
-    looked_for = [
-        (and_(_edited(columns), is_free), _c.id),
-        (and_(_unshelved(columns, skip), is_free), _status(columns)),
-        (and_(_gave_up_below(max_retries), is_free), _c.pod_retry_count),
-        *((and_(_beyond(stage, horizon), is_free), _c.pod_next_retry_at) for stage in _TIMED),
-        *((_due(stage, due_until), _c.pod_next_retry_at) for stage in _TIMED),
-    ]
-    # Each in its own order, as the methods look for them; see _reassess.
-    firsts = [
-        select(_c.id).where(condition).order_by(key).limit(1).subquery() for condition, key in looked_for
-    ]
-    return union_all(*(select(first.c.id) for first in firsts)).limit(1)
-
-
-def _edited(columns: frozenset[str]) -> ColumnElement[bool]:
-    return edited(with_deadline="response_deadline" in columns)
-
-
-def _unshelved(columns: frozenset[str], skip: Collection[str]) -> ColumnElement[bool]:
-    if "status" not in columns:
-        return and_(at_stage(Stage.SHELVED), still_ours())
-    trimmed = func.trim(_c.status)
-    # Capitals as people write them: a database may know the lower case of unaccented letters only.
-    spellings = sorted({form(status) for status in skip for form in (str.upper, str.capitalize)})
-    others = and_(func.lower(trimmed).not_in(sorted(skip)), trimmed.not_in(spellings))
-    return and_(at_stage(Stage.SHELVED), or_(_c.status.is_(None), others), still_ours())
-
-
-def _status(columns: frozenset[str]) -> Any:
-    return _c.status if "status" in columns else None
-
-
-def _gave_up_below(max_retries: int) -> ColumnElement[bool]:
-    below = and_(at_stage(Stage.GIVEN_UP), _c.pod_retry_count < max_retries)
-    return and_(below, _c.pod_expired_at.is_(None), still_ours())
-
-
-def _beyond(stage: Stage, horizon: Any) -> ColumnElement[bool]:
-    of_backoff = awaits_retry() if stage is Stage.WAITING else at_stage(stage)
-    return and_(of_backoff, _c.pod_next_retry_at > horizon, still_ours())
-
-
-def _due(stage: Stage, due_until: Any) -> ColumnElement[bool]:
-    return and_(at_stage(stage), _c.pod_next_retry_at <= due_until)
-
-
-def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> list[str]:
-    """The keys of claims that another account may serve than before; "": of carriers that were not known."""
-    shared = {
-        key
-        for substitute in catalog.substitutes
-        if {substitute.claimed, substitute.served_by} & set(changed)
-        for key in (substitute.claimed, substitute.served_by)
-    }
-    return sorted(shared | ({""} if is_new else set()))
+def _assess_again(which: ColumnElement[bool]) -> Update:
+    """Have the next intake assess these claims, whatever their stage, unless they are nobody's."""
+    is_somebodys = _c.stage.not_in([DONE, NOT_ENROLLED])
+    return update(claims).where(which, is_somebodys).values(to_assess=1, version=_c.version + 1)
 
 
 # ---------------------------------------------------------------- accounts that come and go
@@ -469,19 +368,34 @@ def _known_before(connection: Connection) -> _Before:
     return _Before({key: is_it for key, is_it in found.items() if key}, "" in found)
 
 
-def _gone(connection: Connection, catalog: Catalog, keys: Collection[str]) -> set[str]:
-    """Those of these keys that are of no account any more. One that this run does not know may be newer than what it knows."""
-    unknown = set(keys) - {"", *catalog.accounts_of(catalog.specs)}
-    of_accounts = {key for key in unknown if carrier_of(key) in catalog.specs}
-    if not of_accounts:
-        return set()
-    used = connection.execute(select(_a.carrier, _a.id).where(in_use())).all()
-    return of_accounts - {str(AccountKey(carrier, number)) for carrier, number in used}
+def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> list[str]:
+    """The keys of claims that another account may serve than before; "": of carriers that were not known."""
+    shared = {
+        key
+        for substitute in catalog.substitutes
+        if {substitute.claimed, substitute.served_by} & set(changed)
+        for key in (substitute.claimed, substitute.served_by)
+    }
+    return sorted(shared | ({""} if is_new else set()))
+
+
+def _lost(connection: Connection, catalog: Catalog, lanes: Collection[str]) -> set[str]:
+    """Those of these lanes that are of no account any more. One that this run does not know may be newer than what it knows."""
+    unknown = set(lanes) - set(catalog.accounts_of(catalog.specs))
+    if not unknown:
+        return unknown
+    used = connection.execute(select(_a.carrier, _a.id).where(in_use(), _a.carrier.in_(catalog.specs))).all()
+    return unknown - {str(AccountKey(carrier, number)) for carrier, number in used}
+
+
+def _is_of_client() -> ColumnElement[bool]:
+    """Claims of an account's client: as texts of the database, whatever the type of its id."""
+    return _c.seen_client == cast(_a.client_id, Text)
 
 
 def _concerned(catalog: Catalog, these: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Open claims that another account than now is to serve, by these accounts of their clients; and those that remember one."""
-    key, of_carrier = _c.pod_carrier_key, _a.carrier
+    """Claims that another account than now is to serve, by these accounts of their clients; and those that remember one."""
+    key, of_carrier = _c.lane, _a.carrier
     serves = or_(key == of_carrier, func.substr(key, 1, func.length(of_carrier) + 1) == of_carrier + "#")
     partners = [
         and_(of_carrier == one, of_carriers([other]))
@@ -492,5 +406,5 @@ def _concerned(catalog: Catalog, these: ColumnElement[bool]) -> ColumnElement[bo
         )
     ]
     expected = case((in_use(), of_carrier + "#" + cast(_a.id, Text)), else_=of_carrier)
-    moves = or_(and_(serves, or_(_c.pod_account_id.is_not(None), key != expected)), *partners)
-    return and_(_c.pod_stage.is_not(None), exists().where(these, _a.client_id == _c.client_id, moves))
+    moves = or_(and_(serves, or_(_c.account_id.is_not(None), key != expected)), *partners)
+    return exists().where(these, _is_of_client(), moves)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     CTE,
+    Column,
     ColumnElement,
     Connection,
     Integer,
@@ -45,13 +46,18 @@ _c = claims.c
 _MANY_LANES = 2000
 
 
-@cache
 def carrier_keys(stage: Stage) -> Select[Any]:
-    """The different carrier keys at a stage: each is found from the one before by one look into the index."""
-    first = select(func.min(_c.lane).label("carrier_key")).where(at_stage(stage)).cte(recursive=True)
-    after = select(func.min(_c.lane)).where(at_stage(stage), _c.lane > first.c.carrier_key)
-    found = first.union_all(select(after.scalar_subquery()).where(first.c.carrier_key.is_not(None)))
-    return select(found.c.carrier_key)
+    """The different lanes at a stage."""
+    return values_at_stage(_c.lane, stage, "carrier_key")
+
+
+@cache
+def values_at_stage(column: Column[Any], stage: Stage, name: str = "value") -> Select[Any]:
+    """The different values at a stage, and NULL: each is found from the one before by one look into the column's index."""
+    first = select(func.min(column).label(name)).where(at_stage(stage)).cte(recursive=True)
+    after = select(func.min(column)).where(at_stage(stage), column > first.c[name])
+    found = first.union_all(select(after.scalar_subquery()).where(first.c[name].is_not(None)))
+    return select(found.c[name])
 
 
 @cache

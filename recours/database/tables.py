@@ -162,6 +162,7 @@ for _stage in (Stage.WAITING, Stage.SETTLED):
     _partial_index(f"ix_recours_claims_{_stage}", [_c.next_at], at_stage(_stage))
 _partial_index("ix_recours_claims_open", [_c.claim_id], at_stage(*OPEN_STAGES))
 _partial_index("ix_recours_claims_given_up", [_c.retries_used], at_stage(Stage.GIVEN_UP))
+_partial_index("ix_recours_claims_shelved", [_c.seen_claim_status], at_stage(Stage.SHELVED))
 _partial_index("ix_recours_claims_to_assess", [_c.claim_id], _c.to_assess == literal_column("1"))
 _partial_index("ix_recours_claims_owed", [_c.claim_id], _c.owed_since.is_not(None))
 _partial_index(

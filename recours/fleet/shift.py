@@ -17,7 +17,7 @@ from recours.runs.worker import Worker
 SHIFT = timedelta(hours=1)
 
 # What a slice left behind: the next one meets the same claims again.
-_LEFT_BEHIND = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved", "skipped_locked")
+_LEFT_BEHIND = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved")
 
 
 class Shift:

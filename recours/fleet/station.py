@@ -32,7 +32,7 @@ from recours.operations.fleet import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, f
 from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.lane import OUTAGE_AFTER, lane_key
-from recours.runs.ports import Clock, LockedError, NotRecordedError
+from recours.runs.ports import Clock, NotRecordedError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError, can_be_reference
 from recours.runs.summary import Report
@@ -232,7 +232,7 @@ class Station:
 
         Another process may be well. This one takes no slices of the carrier until the worker would run again by cron.
         """
-        if not isinstance(fault, DatabaseError | NotRecordedError | LockedError):  # which others meet, too
+        if not isinstance(fault, DatabaseError | NotRecordedError):  # which others meet, too
             self._left_until[carrier] = self.clock.monotonic() + kind.schedule.total_seconds()
 
     def _fetch_named(self, claim: Claim, kind: type[Worker]) -> dict[str, Refusal]:

@@ -27,7 +27,6 @@ OUTCOMES = {
     "skipped_rate_limit": "skipped_rate_limit",
     "skipped_reserved": "skipped_reserved",
     "skipped_carrier": "skipped_carrier",
-    "skipped_locked": "skipped_locked",
     "gave_up": "max_retries_reached",
 }
 # Why a carrier takes no call.

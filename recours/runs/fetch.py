@@ -29,7 +29,6 @@ class PODFetchWorker(Worker):
         log.info(f"Batch size: {batch_size}")
         log.info(RULE)
 
-    def say_found(self, ready: int, locked: int) -> None:
+    def say_found(self, ready: int) -> None:
         """How many claims are pending."""
-        if ready or not locked:
-            log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")
+        log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")

@@ -41,10 +41,6 @@ class NotRecordedError(RunError):
         self.written = dict(written)
 
 
-class LockedError(RunError):
-    """All that there was to do was locked by another program."""
-
-
 # ---------------------------------------------------------------- documents
 
 
@@ -268,9 +264,6 @@ class Claims(Protocol):
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
 
-    def locked_ids(self, stage: Stage, carriers: Collection[str], now: datetime) -> set[Any]:
-        """The ids of ready claims of these carriers that another program holds now: they cannot be taken."""
-
     def set_aside(self, stage: Stage) -> dict[str, int]:
         """How many failed claims (`stage` READY), or new ones, are not fetched for their claim status (lower case).
 
@@ -315,33 +308,26 @@ class Claims(Protocol):
 
 
 class Maintenance(Protocol):
-    """Keeps the rows up to date: stages, retries, order."""
+    """Keeps the state of claims up to date: what the service edited, stages, retries, order. All raise RunError."""
+
+    def rank_overdue(
+        self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
+    ) -> int:
+        """Rank ready claims of these carriers again whose days without a deadline are over; how many."""
 
     def repair_keys(self) -> list[str]:
-        """Have rows assessed again that no run would look for, or that another carrier's account serves today.
+        """Have claims assessed again that no run would look for, or that another carrier's account serves today.
 
         Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
         """
 
-    def is_behind(
-        self,
-        due_until: datetime,
-        horizon: datetime,
-        max_retries: int,
-        skip: Collection[str],
-        now: datetime,
-    ) -> bool:
-        """Tell whether any row waits for what the methods below do, by these same bounds."""
+    def unshelve(self, skip: Collection[str]) -> None:
+        """Have the shelved claims assessed again whose status is no longer one of `skip` (lower case)."""
 
-    def assess_edited(
-        self, assess: Callable[[Claim], State], now: datetime, exhausted_at: int | None = None
-    ) -> Iterable[Claim]:
-        """Assess every row that is new to recours or that others edited since; yields what was read.
+    def take_in(self, now: datetime) -> Iterable[Claim]:
+        """Assess every claim that is new to recours, that the service edited since, or that is to be assessed again."""
 
-        `exhausted_at`: but for those that `adopt_exhausted` is for.
-        """
-
-    def adopt_exhausted(self, max_retries: int, now: datetime) -> Iterable[int]:
+    def adopt_exhausted(self, now: datetime) -> Iterable[int]:
         """Have failures whose retries other software used up count as given up; how many, a portion at a time."""
 
     def revive_exhausted(
@@ -353,31 +339,10 @@ class Maintenance(Protocol):
     ) -> Iterable[Claim]:
         """Give a next retry to claims of these carriers (none named: of all) that gave up under a lower limit."""
 
-    def unshelve(
-        self, skip: Collection[str], assess: Callable[[Claim], State], now: datetime
-    ) -> Iterable[Claim]:
-        """Assess again the shelved claims whose status is no longer one of `skip` (lower case)."""
-
     def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterable[Claim]:
         """Recompute retries that lie after `horizon`: no backoff can have set them. A last attempt may lie there."""
-
-    def passed_over(
-        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
-    ) -> set[Any]:
-        """The ids of claims that are still to be assessed or made ready: another program held them a moment ago.
-
-        `settled_of`: also settled ones of these carriers (an empty collection: of all) whose retry is to pass.
-        """
-
-    def locked_ids(
-        self, due_until: datetime, max_retries: int, now: datetime, settled_of: Collection[str] | None = None
-    ) -> set[Any]:
-        """Those of `passed_over` that another program holds now."""
-
-    def stage_due(self, due_until: datetime) -> None:
-        """Put the claims that are due among the ready ones."""
 
     def pass_retries(
         self,
@@ -388,8 +353,11 @@ class Maintenance(Protocol):
     ) -> Iterable[tuple[Claim, Decision]]:
         """Let the due retries of settled claims of these carriers (none named: of all) pass, with their events.
 
-        Without a decision: shelved.
+        Without a decision: shelved. The service is told by `tell_owed`.
         """
+
+    def stage_due(self, due_until: datetime) -> None:
+        """Put the claims that are due among the ready ones."""
 
     def expire(
         self,
@@ -402,13 +370,11 @@ class Maintenance(Protocol):
         """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
 
         Those of these carriers (none named: of all) whose time has run since `before` at least. Without a decision:
-        shelved.
+        shelved. The service is told by `tell_owed`.
         """
 
-    def rank_overdue(
-        self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
-    ) -> int:
-        """Rank ready claims of these carriers again whose days without a deadline are over; how many."""
+    def tell_owed(self, now: datetime) -> int:
+        """Tell the service what it was not told yet; of how many claims. Those that it has locked are left to a later run."""
 
 
 class Enrolment(Protocol):

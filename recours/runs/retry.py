@@ -1,6 +1,5 @@
 """`PODRetryScheduler`: failed claims, tried again when they are due."""
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from recours.core.assessment import assess, go_on, retimed
@@ -33,17 +32,13 @@ class PODRetryScheduler(Worker):
         log.info(f"Batch size: {batch_size} | Max retries: {max_retries}")
         log.info(RULE)
 
-    def say_found(self, ready: int, locked: int) -> None:
+    def say_found(self, ready: int) -> None:
         """How many are due; if none, how many wait and until when."""
         if ready:
             log.info(f"Found {ready} claim(s) to retry")
-        elif not locked:
+        else:
             log.info("No failed PODs eligible for retry")
             log.info(waiting_line(self.deps.claims.waiting(), self.local))
-
-    def settled_of(self) -> Collection[str] | None:
-        """Those whose retries `maintain_own` lets pass."""
-        return None if self.options.claims else self.options.carriers
 
     def maintain_own(self, now: datetime) -> None:
         """Claims that resume after a raised limit, impossible times, retries that pass.

@@ -26,7 +26,6 @@ class Stats:
     skipped_carrier: int = 0
     max_retries_reached: int = 0
     skipped_reserved: int = 0  # due claims left behind: calls are kept for new or more urgent ones
-    skipped_locked: int = 0  # claims that another program held
     last_attempts: int = 0  # before a deadline; each is among success or failed too
 
     @property
@@ -67,9 +66,8 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`; the usage is that of each carrier's longest window."""
         counts = asdict(self.stats)
-        for rare in ("skipped_locked", "last_attempts"):
-            if not counts[rare]:
-                del counts[rare]  # there for those who look for the reason of what a run did
+        if not self.stats.last_attempts:
+            del counts["last_attempts"]  # there for those who look for the reason of what a run did
         return {
             "worker": self.worker,
             "run_id": self.run_id,
@@ -94,7 +92,6 @@ class Report:
             f"⚠️ Skipped (rate limit): {stats.skipped_rate_limit}",
             *_if_any("⚠️ Skipped (kept for other claims)", stats.skipped_reserved),
             f"⚠️ Skipped (carrier): {stats.skipped_carrier}",
-            *_if_any("⚠️ Skipped (locked by another program)", stats.skipped_locked),
             *_if_any("Last attempts", stats.last_attempts),
             f"🛑 Max retries reached: {stats.max_retries_reached}",
             f"Success rate: {stats.success_rate:.1f}%",

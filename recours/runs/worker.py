@@ -2,14 +2,13 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
-from recours.core.assessment import assess, ranked_anew
+from recours.core.assessment import ranked_anew
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
@@ -20,7 +19,7 @@ from recours.core.text import LocalTime, format_minute, format_span, plural
 from recours.runs.engine import Engine
 from recours.runs.leasing import Limits
 from recours.runs.log import log
-from recours.runs.ports import SET_ASIDE_MOST, Dependencies, LockedError, Ready
+from recours.runs.ports import SET_ASIDE_MOST, Dependencies
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims, NamedClaims, Source, find_named
 from recours.runs.summary import (
@@ -34,9 +33,6 @@ from recours.runs.summary import (
 )
 
 _SHOWN_REMARKS = 20
-# How often, and how long after each other, rows are looked at that another program holds. A run that has nothing else to do
-# waits longer: another worker may be bringing those rows up to date, many of them at a time.
-_POLLS_OF_LOCKED, _POLLS_OF_IDLE, _LOCKED_POLL_S = 10, 60, 0.5
 _SHOWN_EXPIRED = 5
 RULE = "=" * 70
 # A worker whose last run began longer ago than so many of its intervals does not run.
@@ -111,11 +107,8 @@ class Worker(ABC):
         )
         self._unknown = UnknownCodes()
         self.carriers_asked: set[str] = set()  # the keys of the accounts
-        self._met: set[str] = set()  # lanes whose claims were there to be taken
         self._ends_at = 0.0  # monotonic seconds: nothing is begun afterwards; 0: there is no such time
         self._named: list[Claim] = []
-        self._done_before = 0  # claims whose attempt had ended when the present slice began
-        self._was_behind = False  # rows waited for maintenance
         self._fault: str | None = None
 
     @property
@@ -146,12 +139,8 @@ class Worker(ABC):
         """Write the first lines of the log, before anything can fail."""
 
     @abstractmethod
-    def say_found(self, ready: int, locked: int) -> None:
-        """How many claims there are to fetch. `locked`: how many more there may be, which another program holds."""
-
-    def settled_of(self) -> Collection[str] | None:
-        """The carriers of whose settled claims it lets retries pass (empty: all); None: that is not its work."""
-        return None
+    def say_found(self, ready: int) -> None:
+        """How many claims there are to fetch."""
 
     def maintain_own(self, now: datetime) -> None:  # noqa: B027 (the other one keeps nothing)
         """What only one of the workers keeps."""
@@ -191,10 +180,11 @@ class Worker(ABC):
             self.deps.claims.note_asked(self._named, self.options.by, now)
 
     def maintain(self) -> None:
-        """Bring the rows up to date: new claims, retries that are due, deadlines that have passed. Raises RunError."""
-        self._enroll()
+        """Bring the claims up to date: edits, retries that are due, new claims, deadlines that have passed. Raises RunError."""
         self._maintain_rows()
+        self._enroll()
         self._expire()
+        self.deps.maintenance.tell_owed(self.deps.clock.now())
 
     def slice(
         self, lanes: Collection[str] = (), *, most: int | None = None, longest: timedelta | None = None
@@ -211,7 +201,7 @@ class Worker(ABC):
             limits = replace(limits, max_runtime=longest)
         if most is not None:
             limits = replace(limits, batch_size=most)
-        self.refusals, self._met, self._done_before = {}, set(), self.stats.total
+        self.refusals = {}
         try:
             self._fetch_due(lanes, limits)
         except RunError:
@@ -272,26 +262,18 @@ class Worker(ABC):
         source: Source = (
             NamedClaims(self.deps.claims, named) if named else DueClaims(self.deps.claims, self.stage, lanes)
         )
-        passed_over = self._passed_over()  # first: what is assessed by now is among the ready ones
         ready = source.ready(self.deps.clock.now(), limits.batch_size)
-        self.say_found(_found(ready, limits), len(passed_over))
-        try:
-            if ready:
-                self._fetch(source, limits, ready)
-            if not named and (ready or passed_over):
-                self._try_locked(source, limits, passed_over)
-        finally:
-            self._try_to(lambda: self._count_left_behind(source))
-
-    def _fetch(self, source: Source, limits: Limits, ready: Mapping[str, Ready]) -> None:
+        self.say_found(min(sum(found.claims for found in ready.values()), limits.batch_size))
+        if not ready:
+            return
         self.deps.documents.make_sure()
         engine = Engine(self.deps, self.catalog, limits, self._recorder, source, self._stop, self._unknown)
-        self._met |= set(ready)
         try:
             engine.run(ready)
         finally:
             self.carriers_asked |= engine.carriers_asked
-            self.refusals |= engine.closed_lanes()
+            self.refusals = engine.closed_lanes()
+            self._try_to(lambda: self._count_left_behind(source))
 
     def _count_left_behind(self, source: Source) -> None:
         """Due claims of carriers that took no more calls: outside the batch."""
@@ -304,78 +286,6 @@ class Worker(ABC):
                 self.stats.skipped_rate_limit += found.claims
             else:
                 self.stats.skipped_carrier += found.claims
-
-    # ---------------------------------------------------------------- claims that another program holds
-
-    def _passed_over(self) -> set[Any]:
-        """The ids of claims that could not be looked at, as another program held them."""
-        now, policy = self.deps.clock.now(), self.policy
-        if not self._was_behind:
-            return set()
-        due_until = policy.backoff.due_until(now)
-        return self.deps.maintenance.passed_over(due_until, policy.max_retries, now, self.settled_of())
-
-    def _locked(self) -> set[Any]:
-        """The ids of claims that cannot be looked at or taken, as another program holds them now."""
-        now, lanes = self.deps.clock.now(), self._met - set(self.refusals)
-        ready = self.deps.claims.locked_ids(self.stage, lanes, now)
-        if not self._was_behind:
-            return ready
-        due_until, maintenance = self.policy.backoff.due_until(now), self.deps.maintenance
-        return ready | maintenance.locked_ids(due_until, self.policy.max_retries, now, self.settled_of())
-
-    def _try_locked(self, source: Source, limits: Limits, passed_over: set[Any]) -> None:
-        """Try claims once more that another program held. Raises RunError if that was all there was to do."""
-        seconds = self._ends_at - self.deps.clock.monotonic()
-        left = replace(
-            limits, batch_size=limits.batch_size - self._done, max_runtime=timedelta(seconds=seconds)
-        )
-        if left.batch_size < 1 or seconds <= 0 or self._stop.is_set():
-            return
-        locked = self._locked()
-        if not locked | passed_over:
-            return
-        if outlasting := self._outlasting(locked):
-            log.warning(f"{_locked_text(len(outlasting))}; trying once more")
-        self._maintain_rows()
-        self._expire()
-        ready = source.ready(self.deps.clock.now(), left.batch_size)
-        if not self._met:
-            self.say_found(_found(ready, left), len(self._locked()))
-        if ready := {key: found for key, found in ready.items() if key not in self.refusals}:
-            self._fetch(source, left, ready)
-        # What is locked only now is locked by a run beside this one, as a rule, and not for long.
-        self.stats.skipped_locked = len(outlasting & self._locked())
-        if not self.stats.skipped_locked:
-            return
-        sentence = (
-            f"{_locked_text(self.stats.skipped_locked)} and could not be looked at; that is tried again. "
-            "Find out which program keeps a transaction open"
-        )
-        if not self._has_done_some:
-            raise LockedError(f"{sentence}; nothing was done.")
-        log.warning(f"⚠️ {sentence}")
-
-    @property
-    def _done(self) -> int:
-        """Claims whose attempt ended in this slice."""
-        return self.stats.total - self._done_before
-
-    @property
-    def _has_done_some(self) -> bool:
-        """Tell whether there was anything to do but what is locked."""
-        return bool(self._done or self.stats.skipped_persistent or self.refusals)
-
-    def _outlasting(self, locked: set[Any]) -> set[Any]:
-        """Wait a little for what is locked, as most transactions are short; returns what was waited for in vain."""
-        for _ in range(_POLLS_OF_LOCKED if self._has_done_some else _POLLS_OF_IDLE):
-            if self._stop.is_set() or not locked:
-                return set()
-            if self.deps.clock.monotonic() >= self._ends_at:
-                return locked
-            self.deps.clock.sleep(_LOCKED_POLL_S)
-            locked = locked & self._locked()
-        return locked
 
     def _mention_set_aside(self) -> None:
         """Claims that are not fetched for their own status, in each run: else nobody knows why nothing happens to them."""
@@ -426,40 +336,27 @@ class Worker(ABC):
 
     def _maintain_rows(self) -> None:
         now, maintenance, policy = self.deps.clock.now(), self.deps.maintenance, self.policy
-        rank = partial(ranked_anew, now=now, policy=policy)
-        maintenance.rank_overdue(self.stage, policy.evidence_days, rank, now)
         self._mention_accounts(maintenance.repair_keys())
-        due_until, horizon = policy.backoff.due_until(now), policy.backoff.horizon(now)
-        behind = maintenance.is_behind(
-            due_until, horizon, policy.max_retries, policy.skip_claim_statuses, now
-        )
-        self._was_behind = behind
-        if not behind:
-            return
-        maintenance.stage_due(due_until)
+        maintenance.unshelve(policy.skip_claim_statuses)
         unreadable = 0
-        for claim in maintenance.assess_edited(
-            lambda claim: assess(claim, now, policy), now, policy.max_retries
-        ):
+        for claim in maintenance.take_in(now):
             unreadable += bool(claim.unreadable)
             if claim.unreadable and unreadable <= _SHOWN_REMARKS:
                 values = ", ".join(claim.unreadable)
                 log.warning(f"{claim.reference}: cannot read the value of {values}; it is treated as unknown")
         if unreadable > _SHOWN_REMARKS:
             log.warning(f"{unreadable - _SHOWN_REMARKS} more claims have values that cannot be read")
-        for _ in maintenance.unshelve(
-            policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now
-        ):
-            pass
+        rank = partial(ranked_anew, now=now, policy=policy)
+        maintenance.rank_overdue(self.stage, policy.evidence_days, rank, now)
         self.maintain_own(now)
-        maintenance.stage_due(due_until)
+        maintenance.stage_due(policy.backoff.due_until(now))
 
     def _adopt_exhausted(self) -> None:
         """Last, since nothing of it is due: a database may hold a million of them when it is first used."""
         if self.options.claims:
             return
         adopted = 0
-        for count in self.deps.maintenance.adopt_exhausted(self.policy.max_retries, self.deps.clock.now()):
+        for count in self.deps.maintenance.adopt_exhausted(self.deps.clock.now()):
             adopted += count
             if self._stop.is_set():
                 break
@@ -499,12 +396,3 @@ class Worker(ABC):
 def has_run_lately(last: datetime | None, schedule: timedelta, now: datetime) -> bool:
     """Tell whether a worker runs at all, by when its last run began (None: never)."""
     return last is not None and now - last <= LATE_AFTER * schedule
-
-
-def _found(ready: Mapping[str, Ready], limits: Limits) -> int:
-    """How many claims there are for a batch."""
-    return min(sum(found.claims for found in ready.values()), limits.batch_size)
-
-
-def _locked_text(count: int) -> str:
-    return f"{plural(count, 'claim')} {'is' if count == 1 else 'are'} locked by another program"

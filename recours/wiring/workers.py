@@ -13,6 +13,7 @@ from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
+from recours.database.intake import ClaimIntake
 from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
 from recours.documents.store import DocumentStore, erase
@@ -54,15 +55,17 @@ def make_worker(
     clock = clock or opened.clock
     run_id = run_id or uuid.uuid4().hex
     policy = replace(policy_of(settings, opened.database), max_retries=max_retries)
-    database, columns, redact = opened.database, opened.schema.columns, redactor(settings)
+    database, redact = opened.database, redactor(settings)
     if opened_accounts is None:
         opened_accounts = accounts(settings, clock, jitter, database=database)
         opened_accounts.settle_moved(clock.now())
     catalog, language = catalog_of(settings, opened_accounts.of_clients), settings.mail.language
+    assessor = assessor_of(settings, database, catalog, policy)
+    intake = ClaimIntake(assessor, policy.skip_claim_statuses, max_retries, run_id, clock)
     deps = Dependencies(
         clock=clock,
-        claims=ClaimRepository(database, catalog, columns, run_id, kind.name, redact, language),
-        maintenance=ClaimMaintenance(database, catalog, columns, run_id, redact, language),
+        claims=ClaimRepository(database, catalog, run_id, kind.name, redact, language),
+        maintenance=ClaimMaintenance(database, catalog, intake, run_id, redact, language),
         journal=make_journal(settings, database),
         queue=make_queue(settings, database, clock, jitter, token or run_id, opened_accounts),
         documents=DocumentStore(settings.pod_dir, settings.access),
@@ -70,7 +73,7 @@ def make_worker(
         post=MailService(settings, database, opened.schema, clock, token or run_id, catalog)
         if mails
         else None,
-        enrolment=enrolment_of(settings, assessor_of(settings, database, catalog, policy)),
+        enrolment=enrolment_of(settings, assessor),
         write_manifests=partial(write_manifests, settings, database, run_id, clock),
     )
     options = replace(options, carrier_concurrency=settings.carrier_concurrency)

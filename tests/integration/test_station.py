@@ -17,7 +17,7 @@ from recours.cli import demo
 from recours.core.errors import RunError
 from recours.core.pauses import DocumentRight
 from recours.database.client_accounts import ClientAccounts
-from recours.database.engine import Database
+from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
 from recours.database.tables import clients, runs
 from recours.fleet.jobs import WorkerLane
@@ -25,7 +25,6 @@ from recours.fleet.station import Station
 from recours.operations.fleet import SLICE
 from recours.operations.problems import ProblemKind, verdict
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.ports import LockedError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -447,7 +446,7 @@ def test_a_fault_of_our_own_is_not_met_again_each_minute(
     assert queue.station.fault == "the disk is full"
 
 
-def test_claims_that_another_program_holds_are_looked_for_again_at_the_next_tick(
+def test_a_fault_of_the_database_is_no_reason_to_leave_the_carrier_to_others(
     make_station: Callable[..., Station],
     database: Database,
     sandbox: Sandbox,
@@ -461,7 +460,7 @@ def test_claims_that_another_program_holds_are_looked_for_again_at_the_next_tick
     usual = PODRetryScheduler.slice
 
     def slice_(*_: Any, **__: Any) -> None:
-        raise LockedError("1 claim is locked by another program; nothing was done.")
+        raise DatabaseError("the server is gone")
 
     monkeypatch.setattr(PODRetryScheduler, "slice", slice_)
     queue.station.tick(queue.wake)

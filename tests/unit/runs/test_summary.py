@@ -39,9 +39,9 @@ def test_what_the_guide_s_summary_does_not_know_is_told_where_there_is_something
     more = replace(report(), stats=Stats(3, 2, 4, 5, 6, 1, 7, 8))
     assert [line for line in more.lines() if line not in report().lines()] == [
         "⚠️ Skipped (kept for other claims): 7",
-        "⚠️ Skipped (locked by another program): 8",
+        "Last attempts: 8",
     ]
-    assert (more.as_json()["skipped_reserved"], more.as_json()["skipped_locked"]) == (7, 8)
+    assert (more.as_json()["skipped_reserved"], more.as_json()["last_attempts"]) == (7, 8)
 
 
 def test_accounts_of_clients_stand_apart_from_the_house_s() -> None:
