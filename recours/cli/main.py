@@ -53,6 +53,7 @@ _COMMANDS = {
     "sandbox": ("demo", "Serve simulated carriers on this machine, for trials."),
     "schedule": ("schedule", "Have this machine start both workers regularly: show, install, remove."),
     "status": ("status", "Whether the runs go on, success rates, what waits, quotas."),
+    "uninstall": ("uninstall", "Drop from the database what recours added to it."),
     "verify": ("verify", "Verify that nobody changed a document, or the record of where it came from."),
     "worker": (
         "worker",

@@ -7,7 +7,6 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.inspection import HEAD
 from recours.runs.ports import Clock
 
 # The number of recours among those that a database's programs lock by agreement.
@@ -50,7 +49,7 @@ def alone(
             locked, pause, reason = fault, next(pauses), "another program has locked the table claims"
         if clock.monotonic() + pause > ends:
             raise DatabaseError(
-                f"The database {database.safe_url} could not be brought to schema {HEAD}: {reason} for "
-                f"{patience_s:.0f} s. Find out which one, or start again when it is done."
+                f"The schema of {database.safe_url} could not be changed: {reason} for {patience_s:.0f} s. "
+                "Find out which one, or start again when it is done."
             ) from locked
         clock.sleep(pause)

@@ -1,0 +1,132 @@
+"""Taking out again what recours added to a database."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, inspect, select
+
+from recours.core.text import plural
+from recours.database.border import INDEX
+from recours.database.claim_rows import free
+from recours.database.engine import Database, DatabaseError
+from recours.database.schema.alone import alone
+from recours.database.schema.inspection import HEAD, look
+from recours.database.schema.rights import MISSING, refused_change
+from recours.database.tables import VERSION_TABLE, claims, intake, metadata, runs
+from recours.runs.ports import Clock
+
+# A run that began longer ago than that and has no end has died.
+_LONGEST_RUN = timedelta(hours=1)
+# What earlier states of recours made, beside what there is now. Their columns of `claims` were never the service's.
+_EARLIER_TABLES = (
+    "recours_adoption",
+    "recours_custody",
+    "recours_custody_head",
+    "recours_exclusions",
+    "recours_timestamps",
+)
+_EARLIER_INDEXES = "ix_claims_pod_"
+EARLIER_COLUMNS = (
+    "pod_account_id",
+    "pod_attempts",
+    "pod_carrier_key",
+    "pod_error_key",
+    "pod_error_kind",
+    "pod_error_words",
+    "pod_expire_from",
+    "pod_expired_at",
+    "pod_failed_at",
+    "pod_interruptions",
+    "pod_known_delivery",
+    "pod_last_attempt_at",
+    "pod_lease_token",
+    "pod_lease_until",
+    "pod_next_retry_at",
+    "pod_rank_at",
+    "pod_rank_is_deadline",
+    "pod_seen_carrier",
+    "pod_seen_count",
+    "pod_seen_deadline",
+    "pod_seen_number",
+    "pod_seen_status",
+    "pod_since",
+    "pod_stage",
+)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What is there to be dropped, and how."""
+
+    tables: tuple[str, ...]
+    indexes: tuple[str, ...]  # on the service's table
+    columns: tuple[str, ...]  # of the service's table, which recours added
+    statements: tuple[str, ...]  # with the columns only if they were asked for
+
+
+def find_removal(database: Database, *, with_columns: bool) -> Removal:
+    """What recours added to this database. Raises DatabaseError."""
+    border = database.border
+    with database.read() as connection:
+        inspector = inspect(connection)
+        present = {*inspector.get_table_names()}
+        views = {*inspector.get_view_names()}
+        on_claims = []
+        if border.is_there and not border.is_view:
+            on_claims = inspector.get_indexes(border.claims.name, border.claims.schema)
+        columns_added = _columns_added(connection) if intake.name in present else ()
+    names = [str(index["name"]) for index in on_claims]
+    indexes = [name for name in names if name == INDEX or name.startswith(_EARLIER_INDEXES)]
+    ours = (*metadata.tables, *_EARLIER_TABLES, VERSION_TABLE)
+    tables = [name for name in ours if name in present]
+    columns = [name for name in (*columns_added, *EARLIER_COLUMNS) if border.has(name)]
+    schema = f"{border.claims.schema}." if border.claims.schema else ""
+    return Removal(
+        tuple(tables),
+        tuple(indexes),
+        tuple(columns),
+        (
+            *(["DROP VIEW recours_documents"] if "recours_documents" in views else []),
+            *(f"DROP INDEX {schema}{name}" for name in indexes),
+            *(border.removals(columns) if with_columns and not border.is_view else []),
+            *(f"DROP TABLE {name}" for name in tables),
+        ),
+    )
+
+
+def _columns_added(connection: Connection) -> tuple[str, ...]:
+    return tuple(connection.scalar(select(intake.c.columns_added)) or ())
+
+
+def remove(database: Database, removal: Removal, clock: Clock) -> None:
+    """Drop it, in one transaction. Raises DatabaseError."""
+
+    def drop(connection: Connection) -> None:
+        for statement in removal.statements:
+            connection.exec_driver_sql(statement)
+
+    try:
+        alone(database, drop, clock)
+    except DatabaseError as fault:
+        if not fault.is_of_rights:
+            raise
+        refused = refused_change(fault.message, fault.statement)
+        raise DatabaseError(
+            f"{MISSING} ({refused}): have the owner of the tables run what 'recours uninstall --sql' prints. Nothing was changed."
+        ) from fault
+    finally:
+        database.look_again()
+
+
+def work_under_way(database: Database, now: datetime) -> str:
+    """What runs are doing, in words; "": nothing. Raises DatabaseError."""
+    if look(database).version != HEAD:
+        return ""  # no run works on it before it is
+    with database.read() as connection:
+        leases = select(func.count()).where(claims.c.lease_token.is_not(None), ~free(now))
+        leased = connection.scalar(leases) or 0
+        recent = runs.c.started_at > now - _LONGEST_RUN
+        begun = connection.scalar(select(func.count()).where(runs.c.ended_at.is_(None), recent)) or 0
+    if not leased and not begun:
+        return ""
+    return f"{plural(leased, 'claim')} being fetched, {plural(begun, 'run')} without an end yet"
