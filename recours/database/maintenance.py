@@ -52,7 +52,6 @@ from recours.database.claim_rows import (
 from recours.database.client_accounts import in_use
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events, insert_into
-from recours.database.intake import ClaimIntake
 from recours.database.ready_claims import (
     carrier_keys,
     is_current,
@@ -77,7 +76,6 @@ class ClaimMaintenance:
 
     database: Database
     catalog: Catalog
-    intake: ClaimIntake
     run_id: str
     redact: Redact = str  # takes secrets out of what other software wrote
     language: str = "en"  # of pod_fetch_error
@@ -86,17 +84,6 @@ class ClaimMaintenance:
     def border(self) -> Border:
         """The service's tables. Raises DatabaseError."""
         return self.database.border
-
-    # ---------------------------------------------------------------- what the intake does
-
-    def take_in(self, now: datetime) -> Iterator[Claim]:
-        return self.intake.run(now)
-
-    def adopt_exhausted(self, now: datetime) -> Iterator[int]:
-        return self.intake.adopt_exhausted(now)
-
-    def tell_owed(self, now: datetime) -> int:
-        return self.intake.tell_owed(now)
 
     # ---------------------------------------------------------------- the order of ready claims
 

@@ -307,8 +307,21 @@ class Claims(Protocol):
         """
 
 
+class Intake(Protocol):
+    """What the service wrote about claims is taken in, and what it is owed is told. All raise RunError."""
+
+    def run(self, now: datetime) -> Iterable[Claim]:
+        """Assess every claim that is new to recours, that the service edited since, or that is to be assessed again."""
+
+    def adopt_exhausted(self, now: datetime) -> Iterable[int]:
+        """Have failures whose retries other software used up count as given up; how many, a portion at a time."""
+
+    def tell_owed(self, now: datetime) -> int:
+        """Tell the service what it was not told yet; of how many claims. Those that it has locked are left to a later run."""
+
+
 class Maintenance(Protocol):
-    """Keeps the state of claims up to date: what the service edited, stages, retries, order. All raise RunError."""
+    """Keeps the state of claims up to date: stages, retries, order. All raise RunError."""
 
     def rank_overdue(
         self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
@@ -323,12 +336,6 @@ class Maintenance(Protocol):
 
     def unshelve(self, skip: Collection[str]) -> None:
         """Have the shelved claims assessed again whose status is no longer one of `skip` (lower case)."""
-
-    def take_in(self, now: datetime) -> Iterable[Claim]:
-        """Assess every claim that is new to recours, that the service edited since, or that is to be assessed again."""
-
-    def adopt_exhausted(self, now: datetime) -> Iterable[int]:
-        """Have failures whose retries other software used up count as given up; how many, a portion at a time."""
 
     def revive_exhausted(
         self,
@@ -353,7 +360,7 @@ class Maintenance(Protocol):
     ) -> Iterable[tuple[Claim, Decision]]:
         """Let the due retries of settled claims of these carriers (none named: of all) pass, with their events.
 
-        Without a decision: shelved. The service is told by `tell_owed`.
+        Without a decision: shelved. The service is told by `Intake.tell_owed`.
         """
 
     def stage_due(self, due_until: datetime) -> None:
@@ -370,11 +377,8 @@ class Maintenance(Protocol):
         """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
 
         Those of these carriers (none named: of all) whose time has run since `before` at least. Without a decision:
-        shelved. The service is told by `tell_owed`.
+        shelved. The service is told by `Intake.tell_owed`.
         """
-
-    def tell_owed(self, now: datetime) -> int:
-        """Tell the service what it was not told yet; of how many claims. Those that it has locked are left to a later run."""
 
 
 class Enrolment(Protocol):
@@ -431,6 +435,7 @@ class Dependencies:
 
     clock: Clock
     claims: Claims
+    intake: Intake
     maintenance: Maintenance
     journal: Journal
     queue: Queue

@@ -184,7 +184,7 @@ class Worker(ABC):
         self._maintain_rows()
         self._enroll()
         self._expire()
-        self.deps.maintenance.tell_owed(self.deps.clock.now())
+        self.deps.intake.tell_owed(self.deps.clock.now())
 
     def slice(
         self, lanes: Collection[str] = (), *, most: int | None = None, longest: timedelta | None = None
@@ -339,7 +339,7 @@ class Worker(ABC):
         self._mention_accounts(maintenance.repair_keys())
         maintenance.unshelve(policy.skip_claim_statuses)
         unreadable = 0
-        for claim in maintenance.take_in(now):
+        for claim in self.deps.intake.run(now):
             unreadable += bool(claim.unreadable)
             if claim.unreadable and unreadable <= _SHOWN_REMARKS:
                 values = ", ".join(claim.unreadable)
@@ -356,7 +356,7 @@ class Worker(ABC):
         if self.options.claims:
             return
         adopted = 0
-        for count in self.deps.maintenance.adopt_exhausted(self.deps.clock.now()):
+        for count in self.deps.intake.adopt_exhausted(self.deps.clock.now()):
             adopted += count
             if self._stop.is_set():
                 break

@@ -61,11 +61,11 @@ def make_worker(
         opened_accounts.settle_moved(clock.now())
     catalog, language = catalog_of(settings, opened_accounts.of_clients), settings.mail.language
     assessor = assessor_of(settings, database, catalog, policy)
-    intake = ClaimIntake(assessor, policy.skip_claim_statuses, max_retries, run_id, clock)
     deps = Dependencies(
         clock=clock,
         claims=ClaimRepository(database, catalog, run_id, kind.name, redact, language),
-        maintenance=ClaimMaintenance(database, catalog, intake, run_id, redact, language),
+        intake=ClaimIntake(assessor, policy.skip_claim_statuses, max_retries, run_id, clock),
+        maintenance=ClaimMaintenance(database, catalog, run_id, redact, language),
         journal=make_journal(settings, database),
         queue=make_queue(settings, database, clock, jitter, token or run_id, opened_accounts),
         documents=DocumentStore(settings.pod_dir, settings.access),

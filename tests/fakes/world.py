@@ -20,6 +20,7 @@ from tests.fakes.carriers import CATALOG
 from tests.fakes.database import memory_database
 from tests.fakes.documents import FakeDocuments
 from tests.fakes.faults import FaultyClaims, FaultyJournal
+from tests.fakes.intake import intake_of
 from tests.fakes.queue import FakeQueue
 from tests.fakes.table import ServiceTable
 
@@ -63,14 +64,16 @@ class World:
         return [number for number, _ in self.queue.asked]
 
     def deps(self, **policy: Any) -> Dependencies:
+        rules = replace(self.policy, **policy)
         return Dependencies(
             clock=self.clock,
             claims=self.claims,
+            intake=intake_of(self.claims.database, self.catalog, rules, self.now),
             maintenance=self.maintenance,
             journal=self.journal,
             queue=self.queue,
             documents=self.documents,
-            policy=replace(self.policy, **policy),
+            policy=rules,
         )
 
     # ---------------------------------------------------------------- claims
