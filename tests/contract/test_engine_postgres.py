@@ -1,12 +1,8 @@
 """What PostgreSQL's own ways of waiting and failing mean for whoever reads and writes."""
 
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
-from random import Random
-from string import ascii_letters
 from threading import Barrier
 from time import monotonic
 from typing import Any
@@ -15,11 +11,8 @@ import pytest
 from sqlalchemy import URL
 
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.definition import claim_indexes
-from recours.database.schema.indexes import build_missing
 from recours.database.schema.inspection import look
 from recours.database.waits import Waits
-from recours.sandbox import SimulatedClock
 from tests.conftest import Kind
 from tests.contract.test_claims import Run
 from tests.fakes.proxy import Proxy
@@ -56,21 +49,6 @@ def test_whoever_reads_a_table_that_somebody_is_changing_does_not_wait_for_ever(
     service.close()
 
 
-def test_whoever_holds_many_rows_is_waited_for_once(server_url: URL, add_claims: Callable[..., None]) -> None:
-    hasty = Database(server_url, lock_wait_s=1.1)
-    add_claims(hasty, [{}])
-    run = Run(hasty)
-    run.keep()
-    (claim,) = run.take()
-    with closing(Database(server_url)) as service, service.write() as connection:
-        connection.exec_driver_sql("UPDATE claims SET amount_requested = 1")
-        with pytest.raises(DatabaseError, match="lock timeout"):
-            run.put_back(claim)
-    with hasty.write() as connection:
-        assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "1s"
-    hasty.close()
-
-
 def test_a_deadlock_is_not_told_as_a_file_that_is_locked(server_url: URL) -> None:
     service, ours = Database(server_url), Database(server_url)
     locks = [f"SELECT pg_advisory_xact_lock({n})" for n in (1, 2)]
@@ -92,26 +70,6 @@ def test_a_deadlock_is_not_told_as_a_file_that_is_locked(server_url: URL) -> Non
     assert told.endswith("cannot be used: deadlock detected")
     ours.close()
     service.close()
-
-
-def test_an_index_that_cannot_be_built_keeps_no_other_from_being_built(
-    server_url: URL, add_claims: Callable[..., None], clock: SimulatedClock
-) -> None:
-    database = Database(server_url)
-    names = claim_indexes(look(database).columns, "postgresql")
-    with database.write() as connection:
-        for name in names:
-            connection.exec_driver_sql(f"DROP INDEX {name}")
-    words = Random(20260202)
-    too_long = "".join(words.choice(ascii_letters) for _ in range(20_000))
-    add_claims(database, [{"pod_carrier_key": too_long}])
-    said = build_missing(database, look(database), clock)
-    missing = look(database).missing_indexes
-    assert "ix_claims_pod_backlog" in missing
-    assert len(missing) < len(names)
-    assert said[0].startswith("Built on claims: ")
-    assert set(re.findall(r"\bix_claims_pod_\w+", said[1].partition(")")[0])) == set(missing)
-    database.close()
 
 
 # ---------------------------------------------------------------- a server that falls silent

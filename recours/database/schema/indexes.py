@@ -17,7 +17,7 @@ from recours.runs.ports import Clock
 # How the remark begins that someone should read.
 MISSING = "Missing index on claims"
 
-_BUILDING = "indexes on claims"
+_BUILDING = "index on claims"
 # As long as a statement may last: then whoever builds has ended, or died.
 _LEASE = timedelta(hours=1)
 _OWNS = text("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(:table)")
@@ -49,10 +49,8 @@ def build_missing(database: Database, clock: Clock) -> list[str]:
         finally:
             release_name(database, _BUILDING, holder)
     except DatabaseError as fault:
-        return [
-            f"{MISSING} ({INDEX}); runs find pending claims more slowly without it: {fault} To build it, run 'recours "
-            "init-db' as the owner of claims, or the SQL that 'recours init-db --sql' prints, outside a transaction."
-        ]
+        how = "" if fault.is_of_rights else " To build it, run 'recours init-db'."  # else the fault says it
+        return [f"{MISSING} ({INDEX}); runs find pending claims more slowly without it: {fault}{how}"]
 
 
 def _build(database: Database) -> list[str]:
