@@ -169,6 +169,12 @@ class Border:
         return self.column("id")
 
     @property
+    def has_usual_keys(self) -> bool:
+        """Tell whether the tables that `init-db` makes can refer to those that are there: by numbers."""
+        keys = [table.c.id for table in (self.claims, self.clients) if "id" in table.c]
+        return not self.is_view and all(isinstance(key.type, Integer) for key in keys)
+
+    @property
     def key_is_number(self) -> bool:
         """Tell whether a later claim has a higher key."""
         return isinstance(self.key.type, Integer)

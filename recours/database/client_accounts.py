@@ -131,10 +131,9 @@ class ClientAccounts:
         border = self._border
         if not border.has_addresses:
             return {}
-        query = select(border.client_text("id"), border.client_text("email"))
-        found = dict(connection.execute(query.where(border.client_id.in_(client_ids))).tuples())
-        emails = {client_id: found.get(str(client_id)) for client_id in client_ids}
-        return {client_id: clean(email, 200) for client_id, email in emails.items() if email}
+        query = select(border.client_id, border.client_text("email"))
+        rows = connection.execute(query.where(border.client_id.in_(client_ids)))
+        return {client_id: clean(email, 200) for client_id, email in rows if email}
 
     def owner(self, number: int) -> ServiceClient | None:
         """The client of an account, also of one that was removed."""

@@ -386,7 +386,7 @@ class MailOutbox:
             border.key.in_(events_by_claim), border.column("client_id") == mail.client_id, path.is_not(None)
         )
         with self.database.read() as connection:
-            rows = connection.execute(query.order_by(border.key)).tuples().all()
+            rows = connection.execute(query.order_by(border.key)).all()
         return [
             path
             for claim_id, number, path in rows
@@ -400,7 +400,7 @@ class MailOutbox:
         if not self._border.keeps_settings:
             return {}
         with self.database.read() as connection:
-            rows = connection.execute(self._border.smtp_settings).tuples().all()
+            rows = connection.execute(self._border.smtp_settings).all()
         return {key: text for key, value in rows if (text := value.strip())}
 
 

@@ -14,12 +14,12 @@ from recours.carriers.registry import CATALOG
 from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
-from recours.database.schema.inspection import look
-from recours.database.tables import account_state, client_accounts, clients, events, mails
+from recours.database.tables import account_state, client_accounts, events, mails
 from recours.notifications.manager import MailPolicy, NotificationManager
 from recours.notifications.render import Branding
 from recours.notifications.sender import EmailSender, Envelope
 from recours.sandbox import SimulatedClock
+from tests.conftest import SERVICE_CLIENTS
 
 NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -32,10 +32,10 @@ class World:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.clock = SimulatedClock(NOW)
-        self.outbox = MailOutbox(database, CATALOG, look(database).columns, "r" * 32)
+        self.outbox = MailOutbox(database, CATALOG, "r" * 32)
         self._numbers = count()
         for client in (1, 2):
-            self.add(clients, id=client, email=f"shop-{client}@shop.example")
+            self.add(SERVICE_CLIENTS, id=client, email=f"shop-{client}@shop.example")
             self.add_account(client, client)
 
     def add(self, table: Any, **row: Any) -> None:
@@ -119,7 +119,7 @@ def test_several_carriers_are_one_mail(world: World) -> None:
      {"notification_preferences": '{"account_refused": false}'}],
 )  # fmt: skip
 def test_who_wants_none_gets_none(world: World, chosen: dict[str, Any]) -> None:
-    world.change(clients, clients.c.id == 1, **chosen)
+    world.change(SERVICE_CLIENTS, SERVICE_CLIENTS.c.id == 1, **chosen)
     world.refuse(1)
     assert world.run() == []
     world.clock.advance(DAY)
@@ -146,7 +146,7 @@ def accept(world: World) -> None:
 def test_a_digest_leaves_out_what_is_accepted_meanwhile_and_takes_up_what_is_refused_again(
     world: World,
 ) -> None:
-    world.change(clients, notification_preferences='{"frequency": "daily", "language": "en"}')
+    world.change(SERVICE_CLIENTS, notification_preferences='{"frequency": "daily", "language": "en"}')
     world.refuse(1)
     assert world.run() == []  # it waits for the digest
     accept(world)

@@ -16,7 +16,6 @@ from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.quota import QuotaTables
-from recours.database.schema.inspection import look
 from tests.contract.test_claims import CATALOG, NOW, edit, rows
 
 LATER = NOW + timedelta(hours=1)
@@ -61,7 +60,7 @@ def resume(database: Database) -> None:
 
 
 def release(database: Database) -> None:
-    MailOutbox(database, CATALOG, look(database).columns, "run").release("anna", NOW)
+    MailOutbox(database, CATALOG, "run").release("anna", NOW)
 
 
 def add_account(database: Database) -> None:

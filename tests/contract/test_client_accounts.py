@@ -4,19 +4,21 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import insert, make_url, text
 
 from recours.core.accounts import ClientAccount, ServiceClient
 from recours.core.pauses import AccountState, CarrierState, Pause, Stop
+from recours.database.actions import ActionLog
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
+from recours.database.schema.creation import complete
 from recours.database.tables import account_state, carriers
-from recours.database.tables import clients as service_clients
-from recours.operations.accounts import AccountRefusedError, client_named
 from recours.sealing import SealError, Seals
+from tests.conftest import SERVICE_CLIENTS
 from tests.keys import new_key
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
@@ -29,7 +31,7 @@ def accounts(database: Database) -> ClientAccounts:
     with database.write() as connection:
         for number in (1, 2, 3):
             row = {"id": number, "email": f"Shop{number}@example.com"}
-            connection.execute(insert(service_clients).values(row))
+            connection.execute(insert(SERVICE_CLIENTS).values(row))
     return ClientAccounts(database)
 
 
@@ -60,6 +62,8 @@ def test_an_account_is_read_as_it_was_added(accounts: ClientAccounts) -> None:
         NOW,
         "lea",
         NOW,
+        "shop1@example.com",
+        email="Shop1@example.com",
     )
     assert account == expected
     assert accounts.all() == [expected]
@@ -238,7 +242,7 @@ def test_another_fault_of_the_database_is_one(accounts: ClientAccounts) -> None:
 
 # PostgreSQL takes no value of another type.
 ON_SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-SPOILT_TYPES = ["client_id = x'00ff'", "client_id = 'shop'", "client_id = 1.5", "carrier = x'00ff'"]
+SPOILT_TYPES = ["client_id = x'00ff'", "client_id = 1.5", "carrier = x'00ff'"]
 
 
 @pytest.mark.parametrize(
@@ -286,13 +290,134 @@ def test_no_client_has_a_name_like_this(accounts: ClientAccounts, named: str | i
     assert accounts.client_of(named) == []
 
 
-def test_a_client_whose_id_is_no_number_is_refused(accounts: ClientAccounts) -> None:
+# ---------------------------------------------------------------- ids of any type
+
+
+OF_ANY_TYPE = {
+    "bigint": ("BIGINT", 2**40, "1099511627776"),
+    "text": ("VARCHAR(40)", "shop/2", "shop/2"),
+    "uuid": ("CHAR(32)", "a" * 32, UUID("a" * 32)),
+    "native uuid": ("UUID", UUID("a" * 32), str(UUID("a" * 32))),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [*product(("sqlite",), ("bigint", "text", "uuid")), *product(("postgresql",), OF_ANY_TYPE)],
+    indirect=["kind"],
+)
+def test_clients_have_ids_of_any_type(empty_url: str, key: str) -> None:
+    sql_type, client_id, named = OF_ANY_TYPE[key]
+    database = Database(make_url(empty_url))
+    with database.write() as connection:
+        for table in (
+            f"clients (id {sql_type} PRIMARY KEY, email TEXT)",
+            f"claims (id {sql_type} PRIMARY KEY, claim_reference TEXT, carrier TEXT, tracking_number TEXT, client_id {sql_type})",
+        ):
+            connection.execute(text(f"CREATE TABLE {table}"))
+        row = text("INSERT INTO clients VALUES (:id, 'Shop2@example.com')")
+        connection.execute(row, {"id": client_id})
+    complete(database)
+    accounts = ClientAccounts(database)
+    account = add(accounts, client_id)
+    assert accounts.client_of(named) == accounts.client_of("shop2@example.com") == [account.client]
+    assert account.client == ServiceClient(client_id, "Shop2@example.com")
+    assert accounts.emails([client_id]) == {client_id: "Shop2@example.com"}
+    assert accounts.directory() == {client_id: {"chronopost": account.id}}
+    sealed = Seals([new_key()]).seal({"account": "1"}, account.owner)
+    assert accounts.put(client_id, "chronopost", sealed, "lea", LATER, replace=True) == account.id
+    database.close()
+
+
+# ---------------------------------------------------------------- clients with another address
+
+
+def change_clients(accounts: ClientAccounts, sql: str) -> None:
     with accounts.database.write() as connection:
-        connection.execute(text("ALTER TABLE clients RENAME TO clients_before"))
-        connection.execute(text("CREATE TABLE clients (id TEXT PRIMARY KEY, email TEXT)"))
-        connection.execute(
-            text("INSERT INTO clients VALUES ('1', 'one@example.com'), ('u-2', 'two@example.com')")
-        )
-    for named in ("1", "one@example.com", "two@example.com"):
-        with pytest.raises(AccountRefusedError, match=r"need whole numbers in clients\.id"):
-            client_named(accounts.client_of(named), named)
+        connection.execute(text(sql))
+
+
+MOVES = {
+    "another address": "UPDATE clients SET email = 'new@example.com' WHERE id = 1",
+    "no address": "UPDATE clients SET email = '' WHERE id = 1",
+    "gone": "DELETE FROM clients WHERE id = 1",
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_an_account_of_a_client_who_moved_is_not_used(
+    accounts: ClientAccounts, move: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved, other = add(accounts, 1), add(accounts, 2)
+    change_clients(accounts, MOVES[move])
+    assert accounts.directory() == {2: {"chronopost": other.id}}
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    for part in (
+        f"Account chronopost#{moved.id} is not used",
+        "shop1@example.com",
+        "recours accounts confirm 1",
+        "recours accounts remove 1 chronopost",
+    ):
+        assert part in record.getMessage()
+
+
+@pytest.mark.parametrize("email", ["SHOP1@EXAMPLE.COM", " shop1@example.com "])
+def test_an_address_that_is_written_otherwise_is_the_same(accounts: ClientAccounts, email: str) -> None:
+    account = add(accounts, 1)
+    change_clients(accounts, f"UPDATE clients SET email = '{email}' WHERE id = 1")
+    assert accounts.directory() == {1: {"chronopost": account.id}}
+
+
+def test_the_next_run_has_claims_follow_a_client_who_moved_and_one_who_is_back(
+    accounts: ClientAccounts,
+) -> None:
+    account = add(accounts, 1)
+    applied(accounts)
+    version = accounts.version()
+    accounts.settle_moved(LATER)
+    assert (accounts.version(), row_of(accounts, account.id)["is_applied"]) == (version, True)
+    change_clients(accounts, MOVES["another address"])
+    accounts.settle_moved(LATER)
+    assert accounts.version() != version
+    row = row_of(accounts, account.id)
+    assert row["moved_at"]
+    assert not row["is_applied"]
+    applied(accounts)
+    change_clients(accounts, "UPDATE clients SET email = 'shop1@example.com' WHERE id = 1")
+    accounts.settle_moved(LATER + HOUR)
+    row = row_of(accounts, account.id)
+    assert row["moved_at"] is None
+    assert not row["is_applied"]
+    assert accounts.directory() == {1: {"chronopost": account.id}}
+
+
+def test_a_person_confirms_that_it_is_the_same_client(accounts: ClientAccounts) -> None:
+    account = add(accounts, 1)
+    change_clients(accounts, MOVES["another address"])
+    accounts.settle_moved(LATER)
+    applied(accounts)
+    (moved,) = accounts.all()
+    assert moved.is_moved
+    assert accounts.confirm(moved, "lea", LATER)
+    assert accounts.directory() == {1: {"chronopost": account.id}}
+    assert not row_of(accounts, account.id)["is_applied"]
+    assert [action.what for action in ActionLog(accounts.database).latest([account.key], 1)] == ["confirmed"]
+
+
+def test_new_credentials_are_those_of_the_client_of_today(accounts: ClientAccounts) -> None:
+    account = add(accounts, 1)
+    change_clients(accounts, MOVES["another address"])
+    accounts.settle_moved(LATER)
+    assert accounts.put(1, "chronopost", "sealed", "lea", LATER, replace=True) == account.id
+    assert accounts.directory() == {1: {"chronopost": account.id}}
+
+
+def test_without_addresses_the_id_alone_decides(accounts: ClientAccounts) -> None:
+    account = add(accounts, 1)
+    change_clients(accounts, "ALTER TABLE clients RENAME COLUMN email TO address")
+    accounts.database.look_again()
+    accounts = ClientAccounts(accounts.database)
+    accounts.settle_moved(LATER)
+    assert accounts.directory() == {1: {"chronopost": account.id}}
+    assert accounts.all()[0].client.named == "client 1"

@@ -14,14 +14,13 @@ from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE, AccountKey, owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.tables import clients as service_clients
 from recours.sandbox import SimulatedClock
 from recours.sealing import Seals
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from recours.wiring.accounts import Accounts
 from recours.wiring.carriers import accounts, catalog_of, redactor
-from tests.conftest import START, environment_of
+from tests.conftest import SERVICE_CLIENTS, START, environment_of
 from tests.planted import MARK
 
 KEY, OTHER_KEY = (base64.urlsafe_b64encode(sign * 32).decode() for sign in (b"k", b"o"))
@@ -34,7 +33,7 @@ def stored(database: Database) -> ClientAccounts:
     with database.write() as connection:
         for number in (1, 2, 3):
             row = {"id": number, "email": f"shop{number}@example.com"}
-            connection.execute(insert(service_clients).values(row))
+            connection.execute(insert(SERVICE_CLIENTS).values(row))
     return ClientAccounts(database)
 
 

@@ -14,7 +14,6 @@ from recours.core.mail import Event, EventName, MailState
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events
 from recours.database.mail_outbox import MailOutbox
-from recours.database.schema.inspection import look
 from recours.database.tables import events, mails
 from recours.notifications.manager import MailPolicy, NotificationManager
 from recours.notifications.render import Branding
@@ -28,7 +27,7 @@ class World:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.clock = SimulatedClock(MORNING)
-        self.outbox = MailOutbox(database, CATALOG, look(database).columns, "r" * 32)
+        self.outbox = MailOutbox(database, CATALOG, "r" * 32)
         self.claims = count(1)
         self._numbers = count()
 

@@ -154,7 +154,7 @@ def test_a_run_that_is_to_end_leaves_before_a_message_and_hears_the_answer_after
 def test_sigterm_is_heard_while_a_mail_server_trickles(
     behave: Behaviour, database: Database, url: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    mailbox = MailOutbox(database, CATALOG, frozenset(), "0" * 32)
+    mailbox = MailOutbox(database, CATALOG, "0" * 32)
     event = Event(
         EventName.ACCOUNT_FAULT, Actor.OPERATOR, "chronopost", "2026-02-02", {"reason": "Invalid Password"}
     )

@@ -96,7 +96,7 @@ def test_units_and_mails_are_on_the_disk_before_they_are_spent(
 ) -> None:
     database = Database(URL.create("sqlite", database=str(path)))
     add_claims(database, [{}])
-    mailbox = MailOutbox(database, CATALOG, frozenset(), "0" * 32)
+    mailbox = MailOutbox(database, CATALOG, "0" * 32)
     facts = {"carrier": "UPS", "reason": "Invalid Password"}
     mailbox.put(Event(EventName.ACCOUNT_FAULT, Actor.OPERATOR, "ups", "2026-02-02", facts), datetime.now(UTC))
     database.close()

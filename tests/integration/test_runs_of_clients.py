@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, insert, select
 from recours.core.accounts import owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.tables import attempts, clients
+from recours.database.tables import attempts
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -20,7 +20,7 @@ from recours.sealing import Seals
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
-from tests.conftest import START
+from tests.conftest import SERVICE_CLIENTS, START
 from tests.planted import PASSWORD
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
@@ -34,7 +34,7 @@ def numbers(database: Database) -> list[int]:
     stored, found = ClientAccounts(database), []
     with database.write() as connection:
         rows = [{"id": n + 1, "email": f"shop{n}@example.com"} for n in range(ACCOUNTS)]
-        connection.execute(insert(clients), rows)
+        connection.execute(insert(SERVICE_CLIENTS), rows)
     for client in range(1, ACCOUNTS + 1):
         sealed = Seals([KEY]).seal(CREDENTIALS, owner_of(client, "chronopost"))
         found.append(stored.put(client, "chronopost", sealed, "lea", START) or 0)

@@ -19,7 +19,7 @@ from recours.core.pauses import DocumentRight
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
-from recours.database.tables import clients, runs
+from recours.database.tables import runs
 from recours.fleet.jobs import WorkerLane
 from recours.fleet.station import Station
 from recours.operations.fleet import SLICE
@@ -33,6 +33,7 @@ from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.operations import operations_over
 from recours.wiring.workers import make_worker
+from tests.conftest import SERVICE_CLIENTS
 
 RETRIES = WorkerLane("pod_retry_scheduler", "chronopost")
 NEW = WorkerLane("pod_fetch_worker", "chronopost")
@@ -616,7 +617,7 @@ def test_a_process_notices_accounts_of_clients_as_they_come_and_go(
     """No worker that it keeps goes on with what it knew."""
     with database.write() as connection:
         for client in (7, 8):
-            connection.execute(insert(clients).values(id=client, email=f"shop{client}@example.com"))
+            connection.execute(insert(SERVICE_CLIENTS).values(id=client, email=f"shop{client}@example.com"))
     add_claims(database, [{"client_id": 7}, {"client_id": 8}])
     station, stored = make_station(), ClientAccounts(database)
     lanes = QueueInHand(station)

@@ -104,11 +104,11 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
 
 
 def _missing_service_tables(database: Database, connection: Connection) -> dict[str, str]:
-    """The SQL that makes each. None where claims have another name: there is a service, and they are its own.
+    """The SQL that makes each. None where claims have another name or other keys: there is a service, and they are its own.
 
     Looked for first, as PostgreSQL asks for the right to create a table even if it is there.
     """
-    if database.names.claims != USUAL_NAMES.claims:
+    if database.names.claims != USUAL_NAMES.claims or not Border(connection).has_usual_keys:
         return {}
     tables = inspect(connection)
     every = service_tables(connection.dialect.name)
