@@ -51,9 +51,9 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
 
 
 def put_aside(claim: Claim, state: State) -> ClaimChange | None:
-    """That its claim status has a claim set aside, or resumed, in this new state; None at its first sight."""
+    """That its claim status has a claim set aside, or resumed, in this new state; None at its first sight and of nobody's."""
     was, is_now = (one.stage is Stage.SHELVED for one in (claim.state, state))
-    if claim.assessed is None or was == is_now:
+    if claim.assessed is None or state.stage is None or was == is_now:
         return None
     what = ChangeKind.SET_ASIDE if is_now else ChangeKind.RESUMED
     return ClaimChange(what, {"status": _text(claim.claim_status)})

@@ -188,6 +188,7 @@ intake = Table(
     Column("mark", CLAIM_KEY),  # the highest key that was taken in
     Column("swept_to", CLAIM_KEY),  # where the sweep goes on; NULL: from the beginning
     Column("swept_at", Utc),  # when the sweep last came to the end; NULL: never, the claims are being adopted
+    Column("exhausted_at", Utc),  # when failures without a retry left were adopted; NULL: not yet
     Column(
         "repaired", Integer, nullable=False, server_default=text("0")
     ),  # rows that only the sweep found to differ

@@ -1,0 +1,707 @@
+"""The intake: our rows of claims are brought up to date with the service's, at the start of each run.
+
+The sweep, which goes round by key, alone makes it right; what comes before it makes it quick. Rows are looked for without any
+lock, and read again in the transaction that writes ours. Nothing of the service's is locked, but for the moment of telling it.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Date,
+    DateTime,
+    Integer,
+    Numeric,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    exists,
+    false,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlalchemy.exc import DataError, IntegrityError
+
+from recours.core.accounts import AccountKey
+from recours.core.carrier import Catalog
+from recours.core.claim import Claim, FetchStatus, Stage, State, tidy_number
+from recours.core.error_text import classify
+from recours.core.errors import ErrorKind
+from recours.core.policy import Adoption
+from recours.database.border import SEEN, Border
+from recours.database.changes import note_assessed
+from recours.database.claim_reader import MOST_RETRIES, read_claim
+from recours.database.claim_rows import (
+    Redact,
+    assessed_values,
+    const,
+    free,
+    free_at_moment,
+    in_parts,
+    insert_rows,
+    moments,
+    owed_in,
+    reading_all,
+    tell,
+    unchanged,
+    write_states,
+)
+from recours.database.engine import Database, DatabaseError
+from recours.database.event_outbox import insert_into
+from recours.database.named_leases import lease_name, release_name
+from recours.database.tables import DONE, NOT_ENROLLED, OPEN_STAGES, at_stage, claims, intake, leases
+from recours.runs.ports import Clock
+
+_c = claims.c
+_ROW = intake.c.id == 1
+
+# Rows of one transaction: short enough that nobody waits long for the write lock.
+CHUNK = 500
+# Keys below the mark are looked at again: a transaction of the service's may commit late.
+_MARGIN = 10_000
+# The sweep: keys of a statement, and of a run.
+_STRETCH = 10_000
+_SWEPT_AT_ONCE = 50_000
+# Claims that were given up or shelved are compared in each run for so long.
+_WATCHED = timedelta(days=60)
+
+_NAME = "intake"
+# A process that died keeps the others from it as long as they wait for it.
+_LEASE = timedelta(minutes=2)
+_POLL_S = 1.0
+
+# How long the service is waited for that has locked what it is to be told, and how much of it is locked at once.
+_TELLING_WAIT_S = 2.0
+_TOLD_AT_ONCE = 100
+
+# What is looked up by a key was looked at a moment ago. PostgreSQL would rather read a whole table than 10,000 rows of it.
+_BY_KEY = text("SET LOCAL random_page_cost = 1.1")
+# What SQLite's text is read as where it is no UTF-8.
+_UNREADABLE = "\ufffd"
+
+
+def read_adoption(connection: Connection) -> Adoption | None:
+    """When recours first worked on this database; None if somebody has removed the row."""
+    row = connection.execute(select(intake).where(_ROW)).first()
+    if row is None or row.adopted_at is None:
+        return None
+    return Adoption(row.adopted_at, row.highest_claim_id, row.status_column_added, row.decided)
+
+
+# ---------------------------------------------------------------- assessing
+
+
+@dataclass(frozen=True)
+class Assessor:
+    """Assesses claims by what the service's rows hold now."""
+
+    database: Database
+    catalog: Catalog
+    assess: Callable[[Claim, datetime], State]
+    redact: Redact = str  # takes secrets out of what other software wrote
+
+    def take(
+        self,
+        connection: Connection,
+        ids: Sequence[Any],
+        now: datetime,
+        *,
+        before: Mapping[Any, Claim] | None = None,
+    ) -> list[Claim]:
+        """Assess these claims and write our rows; the claims as they are then.
+
+        Without those that a run has leased, and those whose proof the service is still to be told. `before`: what they were
+        when the caller began to write to the service's rows, which is no edit of the service's.
+        """
+        return self._take(connection, _to_take(self.database.border), ids, now, before or {})
+
+    def take_stale(self, connection: Connection, ids: Sequence[Any], now: datetime) -> list[Claim]:
+        """The same of those alone that still are not what our rows were assessed on."""
+        return self._take(connection, _stale_to_take(self.database.border), ids, now, {})
+
+    def _take(
+        self,
+        connection: Connection,
+        query: Select[Any],
+        ids: Sequence[Any],
+        now: datetime,
+        before: Mapping[Any, Claim],
+    ) -> list[Claim]:
+        rows = connection.execute(query, {"of_claims": ids, **moments(now, "")}).mappings().all()
+        if len(rows) < len(ids):
+            _delete_gone(connection, self.database.border, ids, now)
+        claims_ = [read_claim(row, self.catalog, self.redact) for row in rows]
+        stages = {row["id"]: row["stage"] for row in rows if row["claim_id"] is not None}
+        current = unchanged(connection, [claim for claim in claims_ if claim.id in stages])
+        states: list[tuple[Claim, State]] = []
+        new: list[dict[str, Any]] = []
+        changed: list[tuple[Any, dict[str, Any]]] = []
+        unwanted: list[Any] = []
+        for claim in [*(claim for claim in claims_ if claim.id not in stages), *current]:
+            stage = stages.get(claim.id)
+            state, values = self._assessed(claim, stage, now)
+            if not values:
+                unwanted += [claim.id] if stage else []
+                continue
+            states.append((claim, state))
+            if stage:
+                changed.append((claim.id, values))
+            else:
+                new.append({"claim_id": claim.id, **values})
+        _delete(connection, unwanted)
+        write_states(connection, changed)
+        insert_rows(connection, new)
+        if self.database.is_sqlite:
+            self._copy_unreadable(connection, [claim for claim, _ in states])
+        note_assessed(connection, [(before.get(claim.id, claim), state) for claim, state in states], now)
+        return [replace(claim, state=state) for claim, state in states]
+
+    def _assessed(self, claim: Claim, stage: str | None, now: datetime) -> tuple[State, dict[str, Any]]:
+        """The state of a claim, and our columns with it; none: there is to be no row of it. `stage`: of the row that there is."""
+        state = self.assess(claim, now)
+        if claim.is_ours:
+            return state, assessed_values(claim, state, now)
+        # Of a claim that nobody works on the service is told nothing.
+        nothing_owed = {"owed": None, "owed_since": None}
+        if not claim.fetch_status and claim.number and state.stage is not Stage.SHELVED:
+            state = State(since=claim.created_at)
+            nothing_owed |= {"stage": NOT_ENROLLED, "lane": None}
+        elif stage in (None, NOT_ENROLLED) or claim.assessed is None:
+            return state, {}
+        else:
+            state = replace(claim.state, stage=None, next_at=None)
+        return state, assessed_values(claim, state, now) | nothing_owed
+
+    def _copy_unreadable(self, connection: Connection, read: Sequence[Claim]) -> None:
+        """Remember texts that are no UTF-8 as they are: they were read as something else."""
+        border = self.database.border
+        ids = [claim.id for claim in read if any(_UNREADABLE in (value or "") for value in claim.texts)]
+        if ids:
+            texts = {name: border.text(column) for name, column in SEEN.items()}
+            these = _c.claim_id == border.key, _c.claim_id.in_(ids)
+            connection.execute(update(claims).where(*these).values(texts))
+
+
+def _delete(connection: Connection, ids: Sequence[Any]) -> None:
+    if ids:
+        connection.execute(delete(claims).where(_c.claim_id.in_(ids)))
+
+
+def _delete_gone(connection: Connection, border: Border, ids: Sequence[Any], now: datetime) -> None:
+    """Delete our rows of those of these claims that the service has deleted."""
+    is_there = exists().where(border.key == _c.claim_id)
+    gone = select(_c.claim_id).where(_c.claim_id.in_(ids), free(now), ~is_there)
+    _delete(connection, list(connection.scalars(gone.with_for_update(skip_locked=True, of=claims))))
+
+
+# ---------------------------------------------------------------- the conditions
+
+
+@lru_cache(maxsize=8)
+def _to_take(border: Border) -> Select[Any]:
+    """Parameters: `of_claims`, `moments`."""
+    is_takeable = or_(_c.claim_id.is_(None), and_(free_at_moment(), _is_told(border)))
+    return reading_all(border, border.key.in_(bindparam("of_claims", expanding=True)), is_takeable)
+
+
+@lru_cache(maxsize=8)
+def _stale_to_take(border: Border) -> Select[Any]:
+    return _to_take(border).where(or_(_c.claim_id.is_(None), _is_stale(border)))
+
+
+def _is_told(border: Border) -> ColumnElement[bool]:
+    """Rows of which the service was told all. What it is still to be told of a claim is worth nothing once it edits that."""
+    return or_(_c.owed_since.is_(None), border.is_edited)
+
+
+def _is_stale(border: Border) -> ColumnElement[bool]:
+    """Rows of ours, beside their claims, that are to be assessed again. A claim of nobody's is only once it is somebody's."""
+    is_somebodys = or_(_c.stage != const(DONE), border.is_worked_on, border.is_not_enrolled)
+    is_due = or_(_c.to_assess == literal_column("1"), and_(is_somebodys, border.differs))
+    return and_(is_due, free_at_moment(), _is_told(border))
+
+
+def _is_of_interest(border: Border, skip: Sequence[str]) -> ColumnElement[bool]:
+    """Claims whose own status does not say that no POD is wanted."""
+    status = border.text("status")
+    trimmed = func.trim(status)
+    # Capitals as people write them: a database may know the lower case of unaccented letters only.
+    spellings = sorted({form(name) for name in skip for form in (str.upper, str.capitalize)})
+    return or_(status.is_(None), and_(func.lower(trimmed).not_in(skip), trimmed.not_in(spellings)))
+
+
+def _is_new(border: Border, skip: Sequence[str]) -> ColumnElement[bool]:
+    """Claims of the service's of which there is to be a row of ours."""
+    return or_(border.is_worked_on, and_(border.is_not_enrolled, _is_of_interest(border, skip)))
+
+
+def _is_exhausted(border: Border) -> ColumnElement[bool]:
+    """Failures whose retries other software used up. Parameter: `max_retries`."""
+    count = border.column("pod_retry_count")
+    if not isinstance(count.type, Integer | Numeric):
+        return false()  # they are assessed one by one
+    # In SQLite a text is more than any number: hence the most.
+    is_used_up = count >= bindparam("max_retries", type_=Integer), count <= literal_column(str(MOST_RETRIES))
+    return and_(border.text("pod_fetch_status") == const(FetchStatus.FAILED), *is_used_up)
+
+
+# ---------------------------------------------------------------- what is looked for
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """A stretch of keys: those after `after`, up to `until`, where there are such bounds."""
+
+    after: Any = None
+    until: Any = None
+
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        return self.after is not None, self.until is not None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        bounds = {"after": self.after, "until": self.until}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def _within(border: Border, kind: tuple[bool, bool], key: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    after, until = (bindparam(name, type_=border.key.type) for name in ("after", "until"))
+    has_after, has_until = kind
+    return [*([key > after] if has_after else []), *([key <= until] if has_until else [])]
+
+
+@lru_cache(maxsize=32)
+def _without_row(border: Border, kind: tuple[bool, bool]) -> Select[Any]:
+    """The keys of the service's claims in a stretch of which there is no row of ours; the stretch is said of both tables."""
+    ours = claims, and_(border.key == _c.claim_id, *_within(border, kind, _c.claim_id))
+    query = select(border.key).select_from(border.claims.outerjoin(*ours))
+    return query.where(_c.claim_id.is_(None), *_within(border, kind, border.key)).order_by(border.key)
+
+
+@lru_cache(maxsize=32)
+def _new(
+    border: Border, kind: tuple[bool, bool], skip: tuple[str, ...], *, is_adoption: bool = False
+) -> Select[Any]:
+    """Those of which there is to be a row. `is_adoption`: but for exhausted ones, see `ClaimIntake.adopt_exhausted`."""
+    conditions = [_is_new(border, skip)]
+    if is_adoption:
+        conditions.append(case((_is_exhausted(border), false()), else_=true()))
+    return _without_row(border, kind).where(*conditions)
+
+
+@lru_cache(maxsize=32)
+def _stale(border: Border, kind: tuple[bool, bool] = (False, False)) -> Select[Any]:
+    """The keys and stages of our rows that are to be assessed again, or whose claims are gone. Parameters: `moments`."""
+    theirs = border.claims, and_(border.key == _c.claim_id, *_within(border, kind, border.key))
+    # As a CASE, since an OR would have PostgreSQL expect every row.
+    is_stale = case((border.key.is_(None), free_at_moment()), (_is_stale(border), true()), else_=false())
+    query = select(_c.claim_id, _c.stage).select_from(claims.outerjoin(*theirs))
+    return query.where(is_stale, *_within(border, kind, _c.claim_id))
+
+
+@lru_cache(maxsize=8)
+def _open(border: Border) -> Select[Any]:
+    return _stale(border).where(at_stage(*OPEN_STAGES)).order_by(_c.claim_id)
+
+
+@lru_cache(maxsize=8)
+def _to_assess(border: Border) -> Select[Any]:
+    return _stale(border).where(_c.to_assess == literal_column("1")).order_by(_c.claim_id)
+
+
+@lru_cache(maxsize=16)
+def _watched(border: Border, stage: Stage) -> Select[Any]:
+    """Parameter: `since`, too."""
+    since = bindparam("since", type_=_c.written_at.type)
+    return _stale(border).where(at_stage(stage), _c.written_at > since).order_by(_c.claim_id)
+
+
+@lru_cache(maxsize=8)
+def _pending(border: Border) -> Select[Any]:
+    """Pending claims, by the index, that our open rows do not know."""
+    is_open = _c.stage.in_([const(stage) for stage in OPEN_STAGES])
+    is_looked_for = case((_c.claim_id.is_(None), true()), (is_open, false()), else_=_is_stale(border))
+    query = select(border.key).select_from(border.not_joined())
+    return query.where(border.is_pending, is_looked_for).order_by(border.key)
+
+
+@lru_cache(maxsize=8)
+def _end_of_stretch(border: Border, *, has_after: bool) -> Select[Any]:
+    within = _within(border, (has_after, False), border.key)
+    return select(border.key).where(*within).order_by(border.key).offset(_STRETCH - 1).limit(1)
+
+
+# ---------------------------------------------------------------- the intake
+
+
+@dataclass(frozen=True)
+class ClaimIntake:
+    """Our rows of one database's claims, brought up to date by one run."""
+
+    assessor: Assessor
+    skip: Collection[str]  # claim statuses (lower case) of no interest
+    max_retries: int
+    run_id: str
+    clock: Clock
+
+    @property
+    def _database(self) -> Database:
+        return self.assessor.database
+
+    @property
+    def _border(self) -> Border:
+        return self._database.border
+
+    @property
+    def _skip(self) -> tuple[str, ...]:
+        return tuple(sorted(self.skip))
+
+    def run(self, now: datetime) -> Iterator[Claim]:
+        """Bring our rows up to date; yields the claims that were assessed, as they are then. Raises DatabaseError.
+
+        One process at a time does: if another one takes long, this run goes on with what our rows say.
+        """
+        self.tell_owed(now)
+        if not self._lease():
+            return
+        count = 0
+        try:
+            for claim in self._take_in(now):
+                count += 1
+                yield claim
+        finally:
+            release_name(self._database, _NAME, self.run_id)
+        if count:
+            self.tell_owed(now)
+
+    def _take_in(self, now: datetime) -> Iterator[Claim]:
+        border, skip = self._border, self._skip
+        with self._database.read() as connection:
+            row = connection.execute(select(intake).where(_ROW)).first()
+            if row is None:
+                return
+            mark = connection.scalar(select(func.max(border.key))) if border.key_is_number else None
+        if row.mark is not None and border.key_is_number:
+            newest = _Keys(after=row.mark - _MARGIN)
+            yield from self._take_all(_new(border, newest.kind, skip), now, newest.parameters)
+        if border.has_index:
+            yield from self._take_all(_pending(border), now)
+        yield from self._take_all(_to_assess(border), now)
+        yield from self._take_all(_open(border), now)
+        for stage in (Stage.GIVEN_UP, Stage.SHELVED):
+            yield from self._take_all(_watched(border, stage), now, {"since": now - _WATCHED})
+        yield from self._sweep(row, now)
+        self._note(mark=mark)
+
+    def _take_all(
+        self, query: Select[Any], now: datetime, parameters: Mapping[str, Any] | None = None
+    ) -> Iterator[Claim]:
+        return self._take_these([row[0] for row in self._look(query, now, parameters or {})], now)
+
+    def _look(self, query: Select[Any], now: datetime, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        with self._database.read() as connection:
+            if not self._database.is_sqlite:
+                connection.execute(_BY_KEY)
+            return connection.execute(query, moments(now, "") | dict(parameters)).all()
+
+    def _take_these(self, ids: Sequence[Any], now: datetime) -> Iterator[Claim]:
+        for first in range(0, len(ids), CHUNK):
+            with self._database.write() as connection:
+                self._renew(connection)
+                taken = self.assessor.take_stale(connection, ids[first : first + CHUNK], now)
+            yield from taken
+
+    def _note(self, **values: Any) -> None:
+        with self._database.write() as connection:
+            connection.execute(update(intake).where(_ROW).values(values))
+
+    # ---------------------------------------------------------------- one at a time
+
+    def _lease(self) -> bool:
+        """Wait for other processes that do this work, but not for ever."""
+        clock = self.clock
+        give_up_at = clock.now() + _LEASE
+        while not lease_name(self._database, _NAME, self.run_id, clock.now() + _LEASE, clock.now()):
+            if clock.now() > give_up_at:
+                return False
+            clock.sleep(_POLL_S)
+        return True
+
+    def _renew(self, connection: Connection) -> None:
+        ours = leases.c.name == _NAME, leases.c.holder == self.run_id
+        connection.execute(update(leases).where(*ours).values(held_until=self.clock.now() + _LEASE))
+
+    # ---------------------------------------------------------------- the sweep
+
+    def _stretches(self, after: Any) -> Iterator[_Keys]:
+        """The stretches of all keys after this one, the last one without an end; None: from the beginning."""
+        while True:
+            query = _end_of_stretch(self._border, has_after=after is not None)
+            with self._database.read() as connection:
+                until = connection.scalar(query, _Keys(after).parameters)
+            yield _Keys(after, until)
+            if until is None:
+                return
+            after = until
+
+    def _sweep(self, row: Row[Any], now: datetime) -> Iterator[Claim]:
+        """Go on comparing all claims where the last run stopped; in the first round up to the end."""
+        is_first, is_adoption = row.swept_at is None, row.exhausted_at is None
+        repaired = 0 if row.swept_to is None else row.repaired
+        for number, keys in enumerate(self._stretches(row.swept_to), 1):
+            if is_first:
+                self._insert_not_enrolled(keys, now)
+            query = _new(self._border, keys.kind, self._skip, is_adoption=is_adoption)
+            parameters = keys.parameters | ({"max_retries": self.max_retries} if is_adoption else {})
+            yield from self._take_all(query, now, parameters)
+            stale = self._look(_stale(self._border, keys.kind), now, keys.parameters)
+            repaired += sum(stage not in (DONE, NOT_ENROLLED) for _, stage in stale)
+            yield from self._take_these([claim_id for claim_id, _ in stale], now)
+            progress = {"swept_to": keys.until, "repaired": 0 if is_first else repaired}
+            if keys.until is None:
+                self._note(**progress, swept_at=now)
+            elif is_first:
+                self._note(**progress)
+            elif number * _STRETCH >= _SWEPT_AT_ONCE:
+                self._note(**progress)
+                return
+
+    # ---------------------------------------------------------------- what other software left, taken in at once
+
+    def _insert_not_enrolled(self, keys: _Keys, now: datetime) -> None:
+        with self._database.write() as connection:
+            self._renew(connection)
+            statement = _insert_not_enrolled(self._border, keys.kind, self._skip)
+            connection.execute(statement, keys.parameters | {"now": now})
+
+    def adopt_exhausted(self, now: datetime) -> Iterator[int]:
+        """Once, have failures whose retries other software used up count as given up; how many, a stretch at a time.
+
+        It is the past, so no event and no mail. What an assessment makes of each is a function of few values, so that one
+        statement writes a stretch.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(intake).where(_ROW)).first()
+        if row is None or row.exhausted_at is not None or not self._lease():
+            return
+        try:
+            for keys in self._stretches(None):
+                yield self._adopt(keys, now)
+            self._note(exhausted_at=now)
+        finally:
+            release_name(self._database, _NAME, self.run_id)
+
+    def _adopt(self, keys: _Keys, now: datetime) -> int:
+        border = self._border
+        bounds = keys.parameters | {"max_retries": self.max_retries}
+        with self._database.write() as connection:
+            self._renew(connection)
+            rows = connection.execute(_exhausted(border, keys.kind), bounds).all()
+            if not rows:
+                return 0
+            verdicts = [_verdict(self.assessor.catalog, *row) for row in rows]
+            statement = _insert_exhausted(border, self._skip)
+            values = {"max_retries": self.max_retries, "now": now}
+            if self._database.is_sqlite:
+                each = [dict(zip(_VERDICT, verdict, strict=True)) | values for verdict in verdicts]
+                connection.execute(statement, each)
+            else:
+                lists = dict(zip(_VERDICT, map(list, zip(*verdicts, strict=True)), strict=True))
+                connection.execute(statement, lists | values)
+        return len(rows)
+
+    # ---------------------------------------------------------------- telling the service
+
+    def tell_owed(self, now: datetime) -> int:
+        """Tell the service what it could not be told before; of how many claims. Raises DatabaseError.
+
+        Nothing of a claim that it has changed since, nor of one that it has locked: that is told later.
+        """
+        is_one_by_one = self._border.is_view and not self._database.is_sqlite
+        owed = select(_c.claim_id.label("id")).where(_c.owed_since.is_not(None), free(now))
+        size = 1 if is_one_by_one else _TOLD_AT_ONCE
+        count = 0
+        for rows in in_parts(self._database, owed, _c.claim_id, size):
+            told = self._tell([row["id"] for row in rows], now)
+            if told is None:
+                break
+            count += told
+        return count
+
+    def _tell(self, ids: Sequence[Any], now: datetime) -> int | None:
+        """None: the service has locked more than single rows. What its own rules refuse stays owed, and is counted by `status`."""
+        try:
+            with self._database.write(lock_wait_s=_TELLING_WAIT_S) as connection:
+                return self._tell_at_once(connection, ids, now)
+        except DatabaseError as fault:
+            if fault.is_of_lock and not self._database.is_sqlite:
+                return None
+            if not isinstance(fault.__cause__, IntegrityError | DataError):
+                raise
+            if len(ids) == 1:
+                return 0
+        counts = [self._tell([claim_id], now) for claim_id in ids]
+        return sum(count or 0 for count in counts)
+
+    def _tell_at_once(self, connection: Connection, ids: Sequence[Any], now: datetime) -> int:
+        border = self._border
+        if not border.is_view:
+            locked = select(border.key).where(border.key.in_(ids)).order_by(border.key)
+            ids = list(connection.scalars(locked.with_for_update(skip_locked=True)))
+        is_edited = case((border.is_edited, 1), else_=0).label("is_edited")
+        still = _c.claim_id.in_(ids), _c.owed.is_not(None), free(now)
+        query = select(_c.claim_id, _c.owed, is_edited).select_from(border.joined()).where(*still)
+        rows = connection.execute(query.with_for_update(of=claims)).all()
+        edited = [row.claim_id for row in rows if row.is_edited]
+        groups: dict[tuple[str, ...], dict[Any, dict[str, Any]]] = {}
+        for row in rows:
+            if not row.is_edited:
+                news = owed_in(row.owed)
+                groups.setdefault(tuple(news), {})[row.claim_id] = news
+        told: list[Any] = []
+        for group in groups.values():
+            is_told = tell(connection, border, group) == len(group)
+            (told if is_told else edited).extend(group)
+        nothing = {"owed": None, "owed_since": None, "version": _c.version + 1}
+        for these, values in ((told, border.seen_now), (edited, {"to_assess": 1})):
+            if these:
+                connection.execute(update(claims).where(_c.claim_id.in_(these)).values({**nothing, **values}))
+        return len(told)
+
+
+# ---------------------------------------------------------------- in bulk
+
+
+def _seen(border: Border) -> dict[str, ColumnElement[Any]]:
+    return {name: border.text(column) for name, column in SEEN.items()}
+
+
+def _insert_selected(border: Border, values: Mapping[str, Any], where: Select[Any]) -> Any:
+    """An INSERT of rows of ours that are made from the service's, in the order in which all insert them."""
+    in_order = cast(border.key, Text) if border.is_sqlite else cast(border.key, Text).collate("C")
+    columns = [value.label(name) for name, value in values.items()]
+    rows = where.with_only_columns(*columns, maintain_column_froms=True).order_by(None).order_by(in_order)
+    dialect = "sqlite" if border.is_sqlite else "postgresql"
+    inserted = insert_into(claims, dialect).from_select(list(values), rows, include_defaults=False)
+    return inserted.on_conflict_do_nothing()
+
+
+@lru_cache(maxsize=16)
+def _insert_not_enrolled(border: Border, kind: tuple[bool, bool], skip: tuple[str, ...]) -> Any:
+    """Parameters: those of the stretch, `now`."""
+    created_at, is_readable = _creation(border)
+    where = border.is_not_enrolled, _is_of_interest(border, skip), is_readable
+    values = {
+        "claim_id": border.key,
+        "stage": const(NOT_ENROLLED),
+        "since": created_at,
+        "written_at": bindparam("now", type_=_c.written_at.type),
+        **_seen(border),
+    }
+    return _insert_selected(border, values, _without_row(border, kind).where(*where))
+
+
+def _creation(border: Border) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
+    """When the service made a claim, as our columns hold a time, and whether the database can tell."""
+    written = border.text("created_at")
+    if not border.has("created_at"):
+        return null(), true()
+    if border.is_sqlite:
+        is_date = written.op("GLOB")(literal_column("'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'"))
+        at = func.strftime("%Y-%m-%d %H:%M:%S.000000", written)
+        return at, or_(written.is_(None), and_(is_date, at.is_not(None)))
+    column = border.column("created_at")
+    if isinstance(column.type, DateTime | Date):
+        return cast(column, _c.since.type), true()
+    return null(), written.is_(None)
+
+
+@lru_cache(maxsize=8)
+def _exhausted(border: Border, kind: tuple[bool, bool]) -> Select[Any]:
+    """What an assessment goes by. Parameters: those of the stretch, `max_retries`."""
+    client_id = border.column("client_id") if border.has("client_id") else null()
+    texts = [border.text(name) for name in ("carrier", "tracking_number", "client_id", "pod_fetch_error")]
+    columns = [border.key, client_id.label("client"), *texts]
+    where = case((_is_exhausted(border), true()), else_=false())
+    return _without_row(border, kind).where(where).with_only_columns(*columns, maintain_column_froms=True)
+
+
+# What `_verdict` answers.
+_VERDICT = ("of_claim", "to_lane", "to_kind", "carrier", "number", "client")
+
+
+def _verdict(
+    catalog: Catalog,
+    claim_id: Any,
+    client_id: Any,
+    carrier: str | None,
+    number: str | None,
+    client: str | None,
+    error: str | None,
+) -> tuple[Any, str, str, str | None, str | None, str | None]:
+    """The claim's lane and the kind of its error, with what tells them."""
+    tidied = tidy_number(number)
+    kind = classify(error) if tidied else ErrorKind.INVALID_TRACKING
+    served_by = catalog.resolve(carrier or "", tidied, client_id)
+    account = catalog.account_for(client_id, served_by, None)
+    lane = str(AccountKey(served_by, account)) if served_by else ""
+    return claim_id, lane, kind.value, carrier, number, client
+
+
+@lru_cache(maxsize=8)
+def _insert_exhausted(border: Border, skip: tuple[str, ...]) -> Any:
+    """Parameters: `max_retries`, `now`, and what `_verdict` answers: of one claim on SQLite, elsewhere lists."""
+    query = select(border.key).where(_is_exhausted(border))
+    lane: ColumnElement[Any] = bindparam("to_lane", type_=Text)
+    kind: ColumnElement[Any] = bindparam("to_kind", type_=Text)
+    if border.is_sqlite:
+        query = query.where(border.key == bindparam("of_claim", type_=border.key.type))
+    else:
+        types = (border.key.type, *(Text() for _ in _VERDICT[1:]))
+        lists = [bindparam(name, type_=ARRAY(of)) for name, of in zip(_VERDICT, types, strict=True)]
+        verdicts = func.unnest(*lists).table_valued(*_VERDICT).render_derived(name="verdicts")
+        # What the service edits meanwhile is assessed later.
+        same = [
+            border.text(name).is_not_distinct_from(verdicts.c[known])
+            for name, known in (
+                ("carrier", "carrier"),
+                ("tracking_number", "number"),
+                ("client_id", "client"),
+            )
+        ]
+        query = query.where(border.key == verdicts.c.of_claim, *same)
+        lane, kind = verdicts.c.to_lane, verdicts.c.to_kind
+    now = bindparam("now", type_=_c.failed_at.type)
+    count = cast(border.column("pod_retry_count"), Integer)
+    stage = case((_is_of_interest(border, skip), const(Stage.GIVEN_UP)), else_=const(Stage.SHELVED))
+    values = {
+        "claim_id": border.key,
+        "stage": stage,
+        "lane": lane,
+        "kind": kind,
+        "failed_at": now,
+        "rank_at": now,
+        "since": _creation(border)[0],
+        "retries_used": count,
+        "attempts": count,
+        **_seen(border),
+    }
+    return _insert_selected(border, values, query)
