@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import inspect, make_url
 
 from recours.database.engine import Database
-from recours.database.schema.definition import claim_indexes
 from recours.sandbox import Scenario
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
@@ -38,22 +37,11 @@ def test_it_is_left_alone_and_explained_in_one_sentence(
     assert content(url) == before
 
 
-def test_what_it_says_to_do_has_recours_begin_anew(service: Service, person: Person, url: str) -> None:
+def test_what_it_says_to_do_has_recours_begin_anew(service: Service, person: Person) -> None:
     service.add(Scenario.DELIVERED)
     service.run()
     service.sql("UPDATE recours_schema_version SET version_num = '0015'")
-    with closing(Database(make_url(url))) as database:
-        found = inspect(database.engine)
-        columns = [column["name"] for column in found.get_columns("claims")]
-        indexes = claim_indexes(columns, database.engine.dialect.name)
-        with database.write() as connection:
-            for statement in (
-                *(f"DROP VIEW {name}" for name in found.get_view_names() if name.startswith("recours_")),
-                *(f"DROP TABLE {name}" for name in found.get_table_names() if name.startswith("recours_")),
-                *(f"DROP INDEX {name}" for name in indexes),
-                *(f"ALTER TABLE claims DROP COLUMN {name}" for name in columns if name.startswith("pod_")),
-            ):
-                connection.exec_driver_sql(statement)
+    person.does("uninstall", "--columns", "--yes")
     assert "added to claims: pod_fetch_status" in person.does("init-db")
     assert "CLM-0001: enrolled" in person.does("enroll", "CLM-0001", "--yes")
     assert service.sql("SELECT pod_fetch_status FROM claims") == [("pending",)]

@@ -19,7 +19,7 @@ from recours.database.schema.rights import (
 from recours.database.tables import VERSION_TABLE
 
 # The revision in migrations/versions. A test holds it to what Alembic says.
-HEAD = "0001_initial"
+HEAD = "0001_own_tables"
 
 _VERSION = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 (a constant)
 

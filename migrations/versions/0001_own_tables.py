@@ -8,7 +8,7 @@ from alembic import context, op
 
 from recours.database.schema.definition import statements
 
-revision = "0001_initial"
+revision = "0001_own_tables"
 down_revision = None
 
 
