@@ -62,7 +62,7 @@ class MailTrials:
             report = self.service.report(today - timedelta(days=today.weekday() + 7))
             return self.service.rendered(report, language)
         facts = _REFUSED if kind is MailKind.ACCOUNT_REFUSED else _FACTS
-        event = OutboxEvent(0, _ABOUT[kind], 0, "chronopost", "XY123456789FR", now, facts)
+        event = OutboxEvent(0, _ABOUT[kind], None, "chronopost", "XY123456789FR", now, facts)
         catalog = self.service.outbox.catalog
         return render(kind, [event], language, None, self.service.branding(), catalog)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, make_url
+from sqlalchemy import event, insert, make_url, update
 
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import HOUSE, AccountKey, owner_of
@@ -126,6 +126,25 @@ def test_one_that_cannot_be_opened_is_closed_and_says_why(
     assert there["chronopost"].client, "the house goes on"
 
 
+def test_one_whose_client_moved_is_closed_until_a_person_confirms_it(
+    stored: ClientAccounts, settings: Callable[..., Settings], unsealed: list[str]
+) -> None:
+    key = add(stored, 1)
+    with stored.database.write() as connection:
+        connection.execute(update(SERVICE_CLIENTS).values(email="new@example.com"))
+    there = opened_by(settings(), stored.database)
+    there.settle_moved(START)
+    assert (there.of_clients, there[key].client, unsealed) == ({}, None, [])
+    assert (
+        "had shop1@example.com when the account was entered, and has new@example.com now"
+        in there[key].missing
+    )
+    stored.confirm(stored.all()[0], "lea", START)
+    there.refresh()
+    assert there[key].client
+    assert there.of_clients == {1: {"chronopost": AccountKey.parse(key).account}}
+
+
 @pytest.mark.parametrize("key", ["chronopost#0", "chronopost#x", "nobody#1", "nobody", ""])
 def test_what_is_no_key_of_an_account_is_not_in_it(
     stored: ClientAccounts, settings: Callable[..., Settings], key: str
@@ -187,6 +206,7 @@ def test_an_older_database_has_no_accounts(tmp_path: Path, settings: Callable[..
 def test_without_accounts_one_statement_is_all_there_is(
     stored: ClientAccounts, settings: Callable[..., Settings]
 ) -> None:
+    assert stored.database.border.has_addresses  # looked at once for all
     statements: list[str] = []
     engine = stored.database.engine
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))

@@ -31,7 +31,9 @@ class World:
         self.claims = count(1)
         self._numbers = count()
 
-    def write(self, name: EventName, carrier: str, number: str, *, claim: int = 0, **facts: Any) -> None:
+    def write(
+        self, name: EventName, carrier: str, number: str, *, claim: int | None = None, **facts: Any
+    ) -> None:
         event = Event(name, Actor.OPERATOR, carrier, number, {"error": "x"} | facts)
         with self.database.write() as connection:
             add_events(connection, [(claim, event)], "r" * 32, self.clock.now())

@@ -193,7 +193,9 @@ def test_the_operators_mail_comes_once_a_day(last: str | None, now: str, due: bo
 
 def test_the_same_trouble_goes_on_whatever_its_day_and_client() -> None:
     def trouble(name: EventName, carrier: str, kind: str = "auth_failed", day: str = "2026-02-02") -> object:
-        return trouble_of(OutboxEvent(1, name, 0, carrier, day, in_paris(day), {"kind": kind, "error": day}))
+        return trouble_of(
+            OutboxEvent(1, name, None, carrier, day, in_paris(day), {"kind": kind, "error": day})
+        )
 
     fault = EventName.ACCOUNT_FAULT
     assert trouble(fault, "ups") == trouble(fault, "ups", day="2026-02-03")
