@@ -6,16 +6,17 @@ databases cost. Databases of one kind and version have the same SQL.
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 import recours.database.engine
+from recours.database.border import USUAL_NAMES, Border, TableNames
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
@@ -42,6 +43,7 @@ def once() -> Iterator[None]:
     share()
     yield
     vars(recours.database.engine)["create_engine"] = sqlalchemy.create_engine
+    vars(recours.database.engine)["Border"] = Border
 
 
 def share() -> None:
@@ -54,6 +56,24 @@ def share() -> None:
         return engine
 
     vars(recours.database.engine)["create_engine"] = create_engine
+    vars(recours.database.engine)["Border"] = _of_like_tables()
+
+
+def _of_like_tables() -> Callable[..., Border]:
+    """One border for all databases whose service has the same tables: SQL of other tables would be compiled anew."""
+    known: dict[Any, Border] = {}
+
+    def border(connection: Connection, names: TableNames = USUAL_NAMES) -> Border:
+        new = Border(connection, names)
+        tables = [
+            [(column.name, repr(column.type), column.nullable) for column in table.c]
+            for table in (new.claims, new.clients, new.notifications, new.system_settings)
+        ]
+        return known.setdefault(
+            repr((new.is_sqlite, names, new.is_view, new.has_index, new.faults, tables)), new
+        )
+
+    return border
 
 
 def share_usual() -> None:
