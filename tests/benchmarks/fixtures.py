@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from itertools import count
@@ -22,7 +23,8 @@ from recours.database.engine import Database
 from recours.database.schema.creation import complete, create_file
 from recours.sandbox import Sandbox
 from tests.at_commit import ROOT
-from tests.postgres import Server, execute, running
+from tests.postgres import Server, running
+from tests.postgres import execute as execute_on_server
 
 SCRIPT = ROOT / "scripts" / "pod_retry_scheduler.py"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -157,7 +159,7 @@ def new_sqlite() -> URL:
 
 def new_postgres(server: Server) -> URL:
     name = f"bench_{next(_numbers)}"
-    execute(server.url(), f"CREATE DATABASE {name}")
+    execute_on_server(server.url(), f"CREATE DATABASE {name}")
     url = server.url(name)
     with closing(Database(url)) as database:
         complete(database)
@@ -220,40 +222,90 @@ def new_database(folder: Path, claims: int) -> Path:
 STAGES = (*["success"] * 3, *["waiting"] * 3, *["given_up"] * 3, "ready")
 
 
-LARGE = (
-    "claim_reference", "tracking_number", "created_at", "updated_at", "pod_fetch_status", "pod_stage", "pod_retry_count",
-    "pod_next_retry_at", "pod_failed_at", "pod_rank_at", "pod_rank_is_deadline", "response_deadline", "pod_seen_status",
-    "pod_seen_number", "pod_seen_count", "pod_seen_deadline", "order_id", "carrier", "dispute_type", "amount_requested",
-    "pod_carrier_key", "pod_seen_carrier", "pod_interruptions",
+_STAMP = "%Y-%m-%d %H:%M:%S.%f"
+_FAILED_AT = (NOW - timedelta(days=2)).strftime(_STAMP)
+_SERVICE = (
+    "claim_reference", "tracking_number", "created_at", "updated_at", "pod_fetch_status", "pod_retry_count",
+    "response_deadline", "order_id", "carrier", "dispute_type", "amount_requested", "status", "client_id",
 )  # fmt: skip
+_OWN = (
+    "claim_id", "stage", "lane", "retries_used", "attempts", "next_at", "failed_at", "rank_at", "rank_is_deadline",
+    "written_at", "seen_fetch_status", "seen_number", "seen_carrier", "seen_count", "seen_client", "seen_reference",
+    "seen_claim_status", "seen_deadline",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class KeptClaim:
+    """A claim, and what recours keeps of it: nothing once it is done. Times are texts."""
+
+    stage: str  # "success": it is done
+    rank_at: str
+    is_deadline: bool = False
+    deadline: str | None = None
+    next_at: str | None = None
+    client: int | None = None
+    lane: str = "chronopost"
+
+    def service_row(self, n: int) -> tuple[Any, ...]:
+        """Of the n-th claim, the first being 0."""
+        return (
+            f"CLM-{n:07d}", f"XY{n:09d}FR", _FAILED_AT, _FAILED_AT, self._status, self._retries, self.deadline, "o",
+            "Chronopost", "lost", 10, "open", self.client,
+        )  # fmt: skip
+
+    def own_row(self, n: int) -> tuple[Any, ...] | None:
+        if self.stage == "success":
+            return None
+        client = None if self.client is None else str(self.client)
+        return (
+            n + 1, self.stage, self.lane, self._retries, self._retries, self.next_at, _FAILED_AT, self.rank_at,
+            int(self.is_deadline), _FAILED_AT, self._status, f"XY{n:09d}FR", "Chronopost", str(self._retries), client,
+            f"CLM-{n:07d}", "open", self.deadline,
+        )  # fmt: skip
+
+    @property
+    def _status(self) -> str:
+        return {"success": "success", "new": "pending"}.get(self.stage, "failed")
+
+    @property
+    def _retries(self) -> int:
+        return {"given_up": 4, "new": 0}.get(self.stage, 1)
+
+
+def add_kept(url: URL, claims: Callable[[], Iterator[KeptClaim]]) -> URL:
+    """Claims into a database without any, which recours has taken in long ago; the same address."""
+    insert(url, "claims", _SERVICE, (claim.service_row(n) for n, claim in enumerate(claims())))
+    own = (claim.own_row(n) for n, claim in enumerate(claims()))
+    insert(url, "recours_claims", _OWN, filter(None, own))
+    execute(url, f"UPDATE recours_intake SET mark = (SELECT max(id) FROM claims), swept_at = '{_FAILED_AT}'")
+    return url
+
+
+def execute(url: URL, *statements: str) -> None:
+    """Each in a transaction of its own."""
+    with closing(Database(url)) as database:
+        for statement in statements:
+            with database.long(), database.write() as connection:
+                connection.exec_driver_sql(statement)
 
 
 def add_large(url: URL, claims: int, stages: Sequence[str] = STAGES) -> URL:
     """Claims as recours keeps them; the same address."""
-    insert(url, "claims", LARGE, _large_rows(claims, stages))
-    return url
+    return add_kept(url, partial(_large, claims, stages))
 
 
-def _large_rows(claims: int, stages: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+def _large(claims: int, stages: Sequence[str]) -> Iterator[KeptClaim]:
     """Nine of ten done, given up or waiting; one of ten due, half of these with a deadline. Or at these stages in turn."""
-    stamp = "%Y-%m-%d %H:%M:%S.%f"
-    failed = (NOW - timedelta(days=2)).strftime(stamp)
     for n in range(claims):
         stage = stages[n % len(stages)]
-        status = {"success": "success", "new": "pending"}.get(stage, "failed")
-        retries = 4 if stage == "given_up" else 1
-        next_at = (
-            (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(stamp) if stage == "waiting" else None
-        )
+        later = (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(_STAMP)
         deadline = (NOW + timedelta(days=n % 60 - 20)).date().isoformat() if n % 20 == 9 else None
-        rank = (
-            f"{deadline} 23:00:00.000000"
-            if deadline
-            else (NOW + timedelta(seconds=n % 999_983)).strftime(stamp)
+        rank = (NOW + timedelta(seconds=n % 999_983)).strftime(_STAMP)
+        yield KeptClaim(
+            stage,
+            f"{deadline} 23:00:00.000000" if deadline else rank,
+            is_deadline=deadline is not None,
+            deadline=deadline,
+            next_at=later if stage == "waiting" else None,
         )
-        number = f"XY{n:09d}FR"
-        yield (
-            f"CLM-{n:07d}", number, failed, failed, status, None if stage == "success" else stage, retries, next_at,
-            failed, rank, int(deadline is not None), deadline, status, number, retries, deadline, "o", "Chronopost", "lost", 10,
-            "chronopost", "Chronopost", 0,
-        )  # fmt: skip

@@ -16,7 +16,6 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
-from typing import Any
 
 from sqlalchemy import URL, event, select
 
@@ -24,7 +23,6 @@ from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
-from recours.database.schema.inspection import look
 from recours.database.tables import quota
 from recours.runs.leasing import Leased, Leasing, Limits
 from recours.runs.recorder import Recorder
@@ -39,11 +37,12 @@ from tests.at_commit import ROOT
 from tests.benchmarks import cost, documents, fleet, plan, recording, searching
 from tests.benchmarks.fixtures import (
     CALLS_A_CLAIM,
-    LARGE,
     NOW,
     SCRIPT,
     WITH_PEAK,
+    KeptClaim,
     add_failed,
+    add_kept,
     add_large,
     carrier,
     environment,
@@ -254,7 +253,7 @@ def accounts() -> Iterator[Row]:
         for kind, new_url in new.items():
             url = new_url()
             insert(url, "clients", ("id", "email"), ((n + 1, f"shop{n}") for n in range(_ACCOUNTS)))
-            insert(url, "claims", (*LARGE, "client_id"), _rows_of_accounts())
+            add_kept(url, _claims_of_accounts)
             milliseconds = _finding_and_leasing(url)
             yield Row(f"{kind}: finding ready claims of 1,000 accounts, ms", milliseconds["finding"], 100)
             yield Row(f"{kind}: leasing a bundle of them, ms", milliseconds["bundle"])
@@ -263,7 +262,7 @@ def accounts() -> Iterator[Row]:
 def _finding_and_leasing(url: URL) -> dict[str, float]:
     with closing(Database(url)) as database:
         catalog = catalog_of_clients(_ACCOUNTS)
-        claims = ClaimRepository(database, catalog, look(database).columns, "slice", "bench")
+        claims = ClaimRepository(database, catalog, "slice", "bench")
         finding = [_milliseconds(lambda: claims.ready_by_carrier(Stage.READY, NOW, 30)) for _ in range(9)]
         leased = Slice(claims, catalog, SystemClock(), Limits(_ACCOUNTS, 8, 4, timedelta(hours=1)))
         bundles = []
@@ -280,19 +279,20 @@ def _milliseconds(work: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - begun)
 
 
-def _rows_of_accounts() -> Iterator[tuple[Any, ...]]:
+def _claims_of_accounts() -> Iterator[KeptClaim]:
     """Ready claims in no order, half of them with a deadline and a sixth past their rank; among as many that are done."""
-    chance, stamp = Random(1), "%Y-%m-%d %H:%M:%S.%f"
-    failed = (NOW - timedelta(days=2)).strftime(stamp)
+    chance = Random(1)
     for n in range(2 * _READY):
         rank = NOW + timedelta(seconds=chance.randint(-200_000, 1_000_000))
-        status, stage = ("failed", "ready") if n % 2 else ("success", None)
-        number, account = f"XY{n:09d}FR", n // 2 % _ACCOUNTS
-        yield (
-            f"CLM-{n:07d}", number, failed, failed, status, stage, 1, None, failed, rank.strftime(stamp), chance.randint(0, 1),
-            rank.date().isoformat(), status, number, 1, rank.date().isoformat(), "o", "Chronopost", "lost", 10,
-            account_lane(account), "Chronopost", 0, account + 1,
-        )  # fmt: skip
+        account = n // 2 % _ACCOUNTS
+        yield KeptClaim(
+            "ready" if n % 2 else "success",
+            rank.strftime("%Y-%m-%d %H:%M:%S.%f"),
+            is_deadline=bool(chance.randint(0, 1)),
+            deadline=rank.date().isoformat(),
+            client=account + 1,
+            lane=account_lane(account),
+        )
 
 
 # ---------------------------------------------------------------- all parts
