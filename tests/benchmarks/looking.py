@@ -11,18 +11,18 @@ from typing import Any
 from sqlalchemy import URL
 
 from recours.carriers.registry import CATALOG
-from recours.core.assessment import assess, go_on, retimed
+from recours.core.assessment import go_on, retimed
 from recours.core.claim import Stage
 from recours.database.claims import ClaimRepository
+from recours.database.claim_rows import moments
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.ready_claims import leasable_ids, named_lanes
-from recours.database.rows import moments
-from recours.database.schema.inspection import look
 from recours.settings.loading import load
 from recours.wiring.operations import open_operations
 from tests.at_commit import ROOT
 from tests.benchmarks.fixtures import NOW, environment, insert, new_folder, timed
+from tests.fakes.intake import take_in
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"
 _ATTEMPT = (
@@ -71,10 +71,9 @@ def add_history(url: URL, count: int) -> URL:
 def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
     """The due query, and all looking of a run, where 30 claims are to be taken."""
     with closing(Database(url)) as database:
-        columns = look(database).columns
-        claims = ClaimRepository(database, CATALOG, columns, "bench", "bench")
-        maintenance = ClaimMaintenance(database, CATALOG, columns, "bench")
+        claims = ClaimRepository(database, CATALOG, "bench", "bench")
         policy = load(ROOT, {"DATABASE_PATH": "unused.db"}, CATALOG).policy
+        maintenance = ClaimMaintenance(database, CATALOG, "bench")
         now = datetime.now(UTC)
         horizon = policy.backoff.horizon(now)
 
@@ -85,13 +84,8 @@ def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None
                 assert len(connection.execute(urgent, {"most": 30, **moments(now, ""), **lanes}).all()) == 30
 
         def everything() -> None:
-            maintenance.is_behind(now, horizon, 4, policy.skip_claim_statuses, now)
-            list(maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
-            list(
-                maintenance.unshelve(
-                    policy.skip_claim_statuses, lambda claim: assess(claim, now, policy), now
-                )
-            )
+            maintenance.unshelve(policy.skip_claim_statuses)
+            take_in(database, CATALOG, now, policy)
             list(maintenance.revive_exhausted(4, lambda claim: go_on(claim, now, policy), now))
             list(maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
             maintenance.stage_due(now)

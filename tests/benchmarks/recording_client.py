@@ -46,7 +46,9 @@ def main(url: str, first: int, clients: int, claims_a_client: int) -> None:
     """The claims from the number `first` on, as many for each client."""
     database = Database(make_url(url))
     run_id = f"run-{first}"
-    claims = ClaimRepository(database, CATALOG, look(database).columns, run_id, "pod_retry_scheduler")
+    # An earlier version is told which columns `claims` has.
+    columns = [] if hasattr(database, "border") else [look(database).__dict__["columns"]]
+    claims = ClaimRepository(database, CATALOG, *columns, run_id, "pod_retry_scheduler")
     lease = Lease(run_id, NOW + timedelta(minutes=30))
     start = threading.Event()
 

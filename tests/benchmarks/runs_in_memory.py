@@ -34,8 +34,9 @@ from recours.wiring.carriers import accounts, catalog_of
 from tests.benchmarks.population import QUOTAS, START, Case, Population
 from tests.benchmarks.references import Harvest, run_times
 from tests.fakes.assumed import AssumedSession
-from tests.fakes.database import claim_columns, memory_database
+from tests.fakes.database import memory_database
 from tests.fakes.documents import PDF, FakeDocuments
+from tests.fakes.intake import intake_of
 from tests.fakes.table import ServiceTable
 
 _ANY = Request("GET", "/")
@@ -86,7 +87,7 @@ class RunsInMemory:
         database = memory_database()
         database.empty()
         self._table = ServiceTable(database, self._catalog)
-        self._claims = NotedClaims(database, self._catalog, claim_columns(), "runs", "worker")
+        self._claims = NotedClaims(database, self._catalog, "runs", "worker")
         self._claims.harvest = self.harvest
         logging.disable()
         for at, is_full_hour in run_times(self._population):
@@ -110,14 +111,16 @@ class RunsInMemory:
         status = FetchStatus.FAILED if kind is PODRetryScheduler else FetchStatus.PENDING
         if not self._table.is_due(due_until, [status]):
             return
+        database, policy = self._claims.database, self._settings.policy
         deps = Dependencies(
             clock=self._clock,
             claims=self._claims,
-            maintenance=ClaimMaintenance(self._claims.database, self._catalog, claim_columns(), "runs"),
+            intake=intake_of(database, self._catalog, policy, self._clock.now()),
+            maintenance=ClaimMaintenance(database, self._catalog, "runs"),
             journal=self._journal,
-            queue=APIRequestQueue(self._accounts, QuotaTables(self._claims.database, "runs"), self._clock),
+            queue=APIRequestQueue(self._accounts, QuotaTables(database, "runs"), self._clock),
             documents=FakeDocuments(),
-            policy=self._settings.policy,
+            policy=policy,
         )
         options = Options(kind.usual_batch, 1, carrier_concurrency=self._settings.carrier_concurrency)
         worker = kind(deps, self._catalog, options, kind.name, lambda at: at)

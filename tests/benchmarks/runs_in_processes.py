@@ -38,8 +38,8 @@ _SCENARIOS = {
 # Claims that a run would find: new ones; ready ones and those that are due, or that no run has assessed yet.
 _NEW = "SELECT 1 FROM claims WHERE pod_fetch_status = 'pending' LIMIT 1"
 _DUE = """
-    SELECT 1 FROM claims WHERE pod_fetch_status = 'failed'
-    AND (pod_stage IS NULL OR pod_stage = 'ready' OR pod_next_retry_at <= ?) LIMIT 1
+    SELECT 1 FROM claims LEFT JOIN recours_claims ours ON ours.claim_id = claims.id
+    WHERE pod_fetch_status = 'failed' AND (stage IS NULL OR stage = 'ready' OR next_at <= ?) LIMIT 1
 """
 
 

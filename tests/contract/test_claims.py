@@ -710,7 +710,7 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
         "given_up",
     ),
     "shelved": (
-        lambda run: list(run.maintenance.unshelve({"paid"}, lambda c: assess(c, NOW, POLICY), NOW)),
+        lambda run: list(run.maintenance.unshelve({"paid"})),
         "shelved",
     ),
 }

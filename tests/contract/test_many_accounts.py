@@ -71,7 +71,7 @@ def with_accounts(
     )
     operations = operations_over(settings, database, look(database), SimulatedClock(NOW))
     take_in(database, operations.catalog, NOW, POLICY)
-    ClaimMaintenance(database, operations.catalog, "run").stage_due(POLICY.backoff.due_until(NOW))
+    ClaimMaintenance(database, operations.catalog, "slice").stage_due(POLICY.backoff.due_until(NOW))
     return operations
 
 

@@ -3,13 +3,12 @@
 from datetime import datetime
 from functools import partial
 
-from recours.database.intake import Assessor, ClaimIntake
-
 from recours.core.assessment import assess
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim
 from recours.core.policy import Policy
 from recours.database.engine import Database
+from recours.database.intake import Assessor, ClaimIntake
 from recours.sandbox import SimulatedClock
 
 
