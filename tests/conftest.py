@@ -36,6 +36,7 @@ from recours.sandbox import Sandbox, SimulatedClock
 from recours.settings.loading import load
 from recours.settings.model import Settings
 from tests import compiled, own_settings, planted
+from tests.fakes.schemas import SCHEMAS, SCHEMAS_OF_BOTH, Application
 from tests.long_form import IS_LONG
 from tests.postgres import Server, named_server
 from tests.processes import commands
@@ -219,6 +220,22 @@ def database(url: str) -> Iterator[Database]:
     database = Database(make_url(url))
     yield database
     database.close()
+
+
+@pytest.fixture(params=SCHEMAS_OF_BOTH)
+def application(
+    request: pytest.FixtureRequest, kinds: Callable[[str], Kind], tmp_path: Path
+) -> Iterator[Application]:
+    """The application of a service, whose tables are of some kind of schema; recours was not there yet."""
+    name, dialect = request.param
+    kind, schema = kinds(dialect), SCHEMAS[name]
+    url = kind.empty(tmp_path)
+    database = Database(url, names=schema.names)
+    application = Application(schema, database)
+    application.create()
+    yield application
+    database.close()
+    kind.drop(url)
 
 
 @pytest.fixture

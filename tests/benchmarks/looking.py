@@ -13,8 +13,8 @@ from sqlalchemy import URL
 from recours.carriers.registry import CATALOG
 from recours.core.assessment import go_on, retimed
 from recours.core.claim import Stage
-from recours.database.claims import ClaimRepository
 from recours.database.claim_rows import moments
+from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.ready_claims import leasable_ids, named_lanes

@@ -1,6 +1,6 @@
 """The service's claims, whatever its schema: read as texts, compared, told what becomes of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from recours.database.engine import Database
 from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look
 from tests.conftest import Kind
-from tests.fakes.schemas import SCHEMAS, SCHEMAS_OF_BOTH, Application
+from tests.fakes.schemas import SCHEMAS, Application
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 NUMBER, OTHER_NUMBER = "12345678901234", "99999999999999"
@@ -36,28 +36,12 @@ SUCCESS = {
 }
 
 
-@pytest.fixture(params=SCHEMAS_OF_BOTH)
-def service(
-    request: pytest.FixtureRequest, kinds: Callable[[str], Kind], tmp_path: Path
-) -> Iterator[Application]:
-    """A service whose tables are of some kind; recours was not there yet."""
-    name, dialect = request.param
-    kind, schema = kinds(dialect), SCHEMAS[name]
-    url = kind.empty(tmp_path)
-    database = Database(url, names=schema.names)
-    application = Application(schema, database)
-    application.create()
-    yield application
-    database.close()
-    kind.drop(url)
-
-
 @pytest.fixture
-def ready(service: Application) -> Application:
+def ready(application: Application) -> Application:
     """With all that recours adds, and a claim that failed."""
-    prepare(service.database)
-    service.add(1, tracking_number=NUMBER, pod_fetch_status="failed", response_deadline="2026-03-01")
-    return service
+    prepare(application.database)
+    application.add(1, tracking_number=NUMBER, pod_fetch_status="failed", response_deadline="2026-03-01")
+    return application
 
 
 def prepare(database: Database) -> None:
@@ -149,30 +133,30 @@ def test_a_claim_that_was_edited_is_told_nothing(ready: Application) -> None:
     assert ready.row(1) == before
 
 
-def test_eight_columns_and_one_index_are_added_at_most_and_taken_out_again(service: Application) -> None:
-    with service.database.read() as connection:
-        columns, indexes = service.columns(connection), service.indexes(connection)
-    border = service.database.border
+def test_eight_columns_and_one_index_are_added_at_most_and_taken_out_again(application: Application) -> None:
+    with application.database.read() as connection:
+        columns, indexes = application.columns(connection), application.indexes(connection)
+    border = application.database.border
     assert border.faults == []
     missing = border.missing
-    prepare(service.database)
-    border = service.database.border
+    prepare(application.database)
+    border = application.database.border
     assert (border.faults, border.missing) == ([], [])
-    with service.database.read() as connection:
-        added = service.columns(connection).keys() - columns.keys()
-        added_indexes = service.indexes(connection) - indexes
+    with application.database.read() as connection:
+        added = application.columns(connection).keys() - columns.keys()
+        added_indexes = application.indexes(connection) - indexes
         key = {column["name"]: column["type"] for column in inspect(connection).get_columns("recours_claims")}
         theirs = border.key.type
-    assert added == {service.kind.names.columns.get(name, name) for name in missing}
+    assert added == {application.kind.names.columns.get(name, name) for name in missing}
     assert len(added) <= len(TOLD) == 8
-    assert added_indexes == (set() if service.kind.is_view else {INDEX})
+    assert added_indexes == (set() if application.kind.is_view else {INDEX})
     assert type(key["claim_id"]).__name__ in (type(theirs).__name__, "TEXT")
-    with service.database.write() as connection:
+    with application.database.write() as connection:
         for statement in border.removals(missing):
             connection.exec_driver_sql(f"DROP INDEX IF EXISTS {INDEX}")
             connection.exec_driver_sql(statement)
-    with service.database.read() as connection:
-        assert service.columns(connection) == columns
+    with application.database.read() as connection:
+        assert application.columns(connection) == columns
 
 
 # ---------------------------------------------------------------- what makes it impossible

@@ -1,6 +1,7 @@
 """Kinds of schema that services have, as their own applications make and use them: by plain SQL."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -227,12 +228,21 @@ class Application:
 
     def change(self, n: int, **columns: Any) -> None:
         """Edit a claim."""
-        self._execute(self.edit(n, **columns))
+        self._execute(self._edit(n, **columns))
 
-    def edit(self, n: int, **columns: Any) -> str:
-        """The SQL that does so."""
+    def _edit(self, n: int, **columns: Any) -> str:
         sets = ", ".join(f"{self.kind.called(name)} = {_literal(value)}" for name, value in columns.items())
         return f"UPDATE {self.kind.table} SET {sets} WHERE {self._is(n)}"
+
+    @contextmanager
+    def holding(self, n: int) -> Iterator[None]:
+        """A transaction that edits a claim meanwhile; not on SQLite, where it would have the whole database."""
+        if self.database.is_sqlite:
+            yield
+            return
+        with self.database.write() as connection:
+            connection.exec_driver_sql(self._edit(n, amount_requested="11"))
+            yield
 
     def delete(self, n: int) -> None:
         self._execute(f"DELETE FROM {self.kind.table} WHERE {self._is(n)}")
