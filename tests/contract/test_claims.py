@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import event, make_url, text
 
 from recours.carriers.chronopost import SPEC
-from recours.core.assessment import assess, go_on, retimed
+from recours.core.assessment import go_on, retimed
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.decision import Decision, decide, pass_retry, succeed

@@ -74,10 +74,11 @@ class SchemaKind:
     def statements(self, *, is_sqlite: bool) -> list[str]:
         """The SQL that makes its tables."""
         clients = {**_CLIENTS, "id": f"{_of(self.client_id, is_sqlite=is_sqlite)} PRIMARY KEY"}
+        of_claims = {self.called(name): sql for name, sql in self.columns.items()}
         made = [
             *(() if is_sqlite else self.postgres_types),
-            f"CREATE TABLE clients ({self._list(clients, is_sqlite=is_sqlite)})",
-            f"CREATE TABLE {self.table} ({self._list(self.columns, is_sqlite=is_sqlite)})",
+            f"CREATE TABLE clients ({_list(clients, is_sqlite=is_sqlite)})",
+            f"CREATE TABLE {self.table} ({_list(of_claims, is_sqlite=is_sqlite)})",
         ]
         if not self.is_view:
             return made
@@ -90,10 +91,9 @@ class SchemaKind:
             )
         return made
 
-    def _list(self, columns: Types, *, is_sqlite: bool) -> str:
-        return ", ".join(
-            f"{self.called(name)} {_of(sql, is_sqlite=is_sqlite)}" for name, sql in columns.items()
-        )
+
+def _list(columns: Types, *, is_sqlite: bool) -> str:
+    return ", ".join(f"{name} {_of(sql, is_sqlite=is_sqlite)}" for name, sql in columns.items())
 
 
 def _of(sql: str | tuple[str, str], *, is_sqlite: bool) -> str:
@@ -216,7 +216,8 @@ class Application:
             "amount_requested": "10.5",
         }
         self._insert("clients", client)
-        self._insert(self.kind.table, dict.fromkeys(self._texts_that_are_not_null, "") | of_claim | columns)
+        values = dict.fromkeys(self._texts_that_are_not_null, "") | of_claim | columns
+        self._insert(self.kind.table, {self.kind.called(name): value for name, value in values.items()})
 
     @property
     def _texts_that_are_not_null(self) -> list[str]:
@@ -270,8 +271,8 @@ class Application:
         return f"{self.kind.called('id')} = {_literal(self.kind.key(n))}"
 
     def _insert(self, table: str, values: Mapping[str, Any]) -> None:
-        names = ", ".join(map(self.kind.called, values))
-        self._execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join(map(_literal, values.values()))})")
+        literals = ", ".join(map(_literal, values.values()))
+        self._execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({literals})")
 
     def _execute(self, statement: str) -> None:
         with self.database.write() as connection:
