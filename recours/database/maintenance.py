@@ -16,7 +16,6 @@ from sqlalchemy import (
     case,
     cast,
     exists,
-    false,
     func,
     literal,
     literal_column,
@@ -116,7 +115,7 @@ class ClaimMaintenance:
             lost = _lost(connection, self.catalog, lanes)
             before = _known_before(connection)
         for lane in sorted(lost):
-            self._have_assessed(at_stage(*_READY), _c.lane == lane, lane=None)
+            self._have_assessed(at_stage(*_READY), _c.lane == lane)
         self._repair_closed(lanes)
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
         if not before.has_changed_accounts and before.configured == configured:
@@ -179,8 +178,8 @@ class ClaimMaintenance:
         if others:
             self._have_assessed(at_stage(Stage.SHELVED), _c.seen_claim_status.in_(others))
 
-    def _have_assessed(self, *where: ColumnElement[bool], **values: None) -> None:
-        self._change(and_(*where, _c.to_assess == 0), **values, to_assess=1)
+    def _have_assessed(self, *where: ColumnElement[bool]) -> None:
+        self._change(and_(*where, _c.to_assess == 0), to_assess=1)
 
     # ---------------------------------------------------------------- retries
 
@@ -248,12 +247,10 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
+        # All that the index of these claims says, which it answers for none that says less.
         with_deadline = at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")
-        is_over = *with_deadline, _c.expire_from <= before, _c.interruptions == 0
-        # As a CASE, so that the index of the stage's ready claims does not seem to answer it.
-        at_that_stage = case((at_stage(stage), true()), else_=false())
-        query = self._reading(now, *is_over, at_that_stage, self._of(carriers))
-        query = query.order_by(_c.expire_from).limit(CHUNK)
+        is_over = at_stage(stage), *with_deadline, _c.expire_from <= before, _c.interruptions == 0
+        query = self._reading(now, *is_over, self._of(carriers)).order_by(_c.expire_from).limit(CHUNK)
         return self._decide(query, expire, now, gives_up=True)
 
     def _decide(

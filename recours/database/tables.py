@@ -154,23 +154,25 @@ def at_stage(*stages: str) -> ColumnElement[bool]:
     return _c.stage == names[0] if len(names) == 1 else _c.stage.in_(names)
 
 
-for _stage in (Stage.READY, Stage.NEW):
-    _partial_index(
-        f"ix_recours_claims_{_stage}", [_c.lane, _c.rank_is_deadline, _c.rank_at], at_stage(_stage)
-    )
-for _stage in (Stage.WAITING, Stage.SETTLED):
-    _partial_index(f"ix_recours_claims_{_stage}", [_c.next_at], at_stage(_stage))
-_partial_index("ix_recours_claims_open", [_c.claim_id], at_stage(*OPEN_STAGES))
-_partial_index("ix_recours_claims_given_up", [_c.retries_used], at_stage(Stage.GIVEN_UP))
-_partial_index("ix_recours_claims_shelved", [_c.seen_claim_status], at_stage(Stage.SHELVED))
-_partial_index("ix_recours_claims_to_assess", [_c.claim_id], _c.to_assess == literal_column("1"))
-_partial_index("ix_recours_claims_owed", [_c.claim_id], _c.owed_since.is_not(None))
+# Each begins with the stage, though all its rows have the same: else SQLite would rather use an index of every row.
+for _stage, _columns in (
+    (Stage.READY, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
+    (Stage.NEW, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
+    (Stage.WAITING, [_c.next_at]),
+    (Stage.SETTLED, [_c.next_at]),
+    (Stage.GIVEN_UP, [_c.retries_used]),
+    (Stage.SHELVED, [_c.seen_claim_status]),
+    (NOT_ENROLLED, [_c.since]),
+):
+    _partial_index(f"ix_recours_claims_{_stage}", [_c.stage, *_columns], at_stage(_stage))
 _partial_index(
     "ix_recours_claims_expiring",
-    [_c.expire_from],
+    [_c.stage, _c.expire_from],
     and_(at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")),
 )
-_partial_index("ix_recours_claims_not_enrolled", [_c.since], at_stage(NOT_ENROLLED))
+_partial_index("ix_recours_claims_open", [_c.claim_id], at_stage(*OPEN_STAGES))
+_partial_index("ix_recours_claims_to_assess", [_c.claim_id], _c.to_assess == literal_column("1"))
+_partial_index("ix_recours_claims_owed", [_c.claim_id], _c.owed_since.is_not(None))
 Index("ix_recours_claims_stage", _c.stage, _c.claim_id)
 Index("ix_recours_claims_written", _c.stage, _c.written_at)
 Index("ix_recours_claims_lane", _c.lane, _c.stage, _c.failed_at)

@@ -13,11 +13,14 @@ from sqlalchemy import event
 from recours.core.assessment import is_expired
 from recours.core.claim import Claim, Stage
 from recours.core.decision import expire
+from recours.database.claim_rows import owed_in
 from recours.database.engine import Database
 from recours.database.enrolment import GivenUpClaims
 from recours.operations.reopen import ReopenCriteria
-from tests.contract.test_claims import NOW, POLICY, TIMED_OUT, Run, edit, rows
+from tests.contract.test_claims import CATALOG, NOW, POLICY, TIMED_OUT, Run, edit, rows
 from tests.contract.test_records import plan
+from tests.fakes.intake import intake_of
+from tests.own_rows import joined_row, set_own, set_service
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OLD = {"response_deadline": date(2025, 12, 20), "created_at": NOW - 90 * DAY}
@@ -54,12 +57,14 @@ def test_only_what_was_asked_about_is_given_up_at_its_turn(run: Run) -> None:
     assert given_up(run, later, carriers=("other",)) == []
     assert given_up(run, later) == ["asked"]
     assert given_up(run, later) == []
-    row = rows(run.database, "SELECT * FROM claims WHERE claim_reference = 'asked'")[0]
-    assert (row["pod_stage"], row["pod_fetch_status"], row["pod_retry_count"]) == ("given_up", "failed", 1)
-    assert row["pod_fetch_error"] == (
-        "Given up: its response deadline has long passed (last answer: Chronopost did not answer in time)"
-    )
-    assert row["pod_error_key"] == "expired"
+    row = joined_row(run.database, "asked")
+    assert (row["stage"], row["error_key"]) == ("given_up", "expired")
+    assert owed_in(row["owed"]) == {
+        "pod_fetch_status": "failed",
+        "pod_fetch_error": (
+            "Given up: its response deadline has long passed (last answer: Chronopost did not answer in time)"
+        ),
+    }
     told = rows(run.database, "SELECT event, audience, told FROM recours_events")
     assert told == [{"event": "expired", "audience": "operator", "told": None}]
     run.keep(later)
@@ -81,8 +86,8 @@ def test_one_whose_status_says_that_no_proof_is_wanted_is_set_aside_instead(run:
     run.keep(later)
     edit(run.database, "UPDATE claims SET status = 'paid' WHERE claim_reference = 'asked'")
     assert given_up(run, later) == []
-    row = rows(run.database, "SELECT * FROM claims WHERE claim_reference = 'asked'")[0]
-    assert (row["pod_stage"], row["pod_fetch_status"]) == ("shelved", "failed")
+    row = joined_row(run.database, "asked")
+    assert (row["stage"], row["pod_fetch_status"], row["owed"]) == ("shelved", "failed", None)
     assert rows(run.database, "SELECT * FROM recours_events") == []
 
 
@@ -101,12 +106,15 @@ def test_one_that_a_run_died_with_may_have_its_proof_and_is_not_given_up_yet(run
 
 
 def test_a_claim_that_expired_can_be_reopened_though_it_used_no_turn(run: Run) -> None:
-    edit(run.database, "UPDATE claims SET pod_retry_count = 0, pod_seen_count = 0")
+    set_service(run.database, "asked", pod_retry_count=0)
+    set_own(run.database, "asked", retries_used=0, seen_count="0")
     later = NOW + 7 * HOUR
     run.keep(later)
     assert given_up(run, later) == ["asked"]
     assert list(run.maintenance.revive_exhausted(9, lambda claim: claim.state, later)) == []
-    gave_up = GivenUpClaims(run.claims)
+    intake = intake_of(run.database, CATALOG, POLICY, later)
+    assert intake.tell_owed(later) == 1
+    gave_up = GivenUpClaims(intake.assessor)
     [part] = gave_up.given_up(ReopenCriteria(since=later), later)
     assert [claim.reference for claim, _ in part] == ["asked"]
     assert gave_up.start_over([claim for claim, _ in part], "somebody", later)
@@ -126,13 +134,11 @@ def test_the_look_for_them_costs_the_same_whatever_there_is(run: Run) -> None:
     assert given_up(run, later) == []
     run.keep(later)
     assert given_up(run, later) == ["asked"]
-    looks = [
-        (sql, values) for sql, values in seen if "pod_expire_from <=" in sql and sql.startswith("SELECT")
-    ]
+    looks = [(sql, values) for sql, values in seen if "expire_from <=" in sql and sql.startswith("SELECT")]
     assert looks
     if run.database.is_sqlite:
         lines = "\n".join(line for sql, values in looks for line in plan(run.database, sql, values))
-        assert re.search(r"SEARCH claims USING INDEX ix_claims_pod_expiring \(pod_expire_from<\?\)", lines), (
+        assert re.search(r"USING INDEX ix_recours_claims_expiring \(stage=\? AND expire_from<\?\)", lines), (
             lines
         )
 
