@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Text, insert, select, type_coerce
 
 from recours.core.actions import OperatorAction, PastAction
 from recours.core.text import clean
-from recours.database.engine import Database
 from recours.database.claim_reader import Reader, facts_in
+from recours.database.engine import Database
 from recours.database.tables import actions
 
 _a = actions.c

@@ -210,9 +210,8 @@ def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapsh
     if row["seen_fetch_status"] is None:
         return None
     read = Reader(row)
-    number, key = tidy_number(row["seen_number"]), row["lane"]
-    # Of an account or a carrier that is gone: whose account would serve it today.
-    if key is None or (key and carrier_of(key) not in catalog.specs):
+    number, key = tidy_number(row["seen_number"]), row["lane"] or ""
+    if key and carrier_of(key) not in catalog.specs:  # it is gone: whose account would serve the claim today
         carrier = catalog.resolve(row["seen_carrier"] or "", number, row["client_id"])
         account = catalog.account_for(row["client_id"], carrier, remembered)
         key = str(AccountKey(carrier, account)) if carrier else ""

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, case, delete, exists, func, select
 from recours.core.claim import Claim
 from recours.core.outcome import StoredDocument
 from recours.core.text import clean
+from recours.database.claim_reader import delivery_columns
 from recours.database.custody import note_erased
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
-from recours.database.claim_reader import delivery_columns
 from recours.database.tables import attempts, evidence
 
 _a, _v = attempts.c, evidence.c

@@ -698,7 +698,7 @@ def test_a_claim_that_lies_under_another_carrier_s_key_goes_back_if_its_own_is_c
     world.failed("CLM-1")
     world.failed("CLM-2", "XY000000002FR")
     world.retry(carriers=("none",))
-    world.table.edit("CLM-2", pod_carrier_key="dhl_express")
+    world.table.set_own("CLM-2", lane="dhl_express")
     world.queue.refusals["chronopost"] = Refusal(Blocked.RATE_LIMIT, "asked to wait", world.now + HOUR)
     assert world.retry().stats.total == 0
     assert (world.asked, nothing_is_held(world)) == ([], True)

@@ -48,7 +48,7 @@ def test_a_foreign_text_cannot_forge_a_line(
     world.failed("CLM-1", retries_counted=5, error_text=text)
     claim = world.table["CLM-1"]
     stats = Stats()
-    claim = replace(claim, state=replace(claim.state, attempts=5))
+    claim = replace(claim, state=replace(claim.state, retries_used=5, attempts=5))
     decision = give_up(claim, world.now, world.policy)
     recorder(world, stats).say_passed(claim, decision)
     assert caplog.messages == [f"🛑 FINAL FAILURE: CLM-1 gave up after 5 attempts - {shown}"]
