@@ -131,7 +131,9 @@ def test_one_whose_client_moved_is_closed_until_a_person_confirms_it(
 ) -> None:
     key = add(stored, 1)
     with stored.database.write() as connection:
-        connection.execute(update(SERVICE_CLIENTS).values(email="new@example.com"))
+        connection.execute(
+            update(SERVICE_CLIENTS).where(SERVICE_CLIENTS.c.id == 1).values(email="new@example.com")
+        )
     there = opened_by(settings(), stored.database)
     there.settle_moved(START)
     assert (there.of_clients, there[key].client, unsealed) == ({}, None, [])
