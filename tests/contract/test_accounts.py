@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from recours.core.assessment import assess
 from recours.core.carrier import Catalog, Substitute
 from recours.core.claim import Stage
 from recours.core.policy import Policy
 from recours.database.engine import Database
 from recours.database.maintenance import ClaimMaintenance
-from recours.database.schema.inspection import look
+from tests.conftest import SERVICE_CLAIMS
 from tests.fakes.carriers import CHRONOPOST, DHL
+from tests.fakes.intake import take_in
+from tests.own_rows import joined_rows, set_own, set_service
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 POLICY = Policy(zone=ZoneInfo("Europe/Paris"))
@@ -34,11 +35,10 @@ class Keeper:
     database: Database
 
     def keep(self, *configured: str, catalog: Catalog = CATALOG) -> list[str]:
-        maintenance = ClaimMaintenance(
-            self.database, catalog.with_accounts(configured), look(self.database).columns, "run-1"
-        )
+        catalog = catalog.with_accounts(configured)
+        maintenance = ClaimMaintenance(self.database, catalog, "run-1")
         changed = maintenance.repair_keys()
-        list(maintenance.assess_edited(lambda claim: assess(claim, NOW, POLICY), NOW))
+        take_in(self.database, catalog, NOW, POLICY)
         maintenance.stage_due(POLICY.backoff.due_until(NOW))
         return changed
 
@@ -48,20 +48,15 @@ class Keeper:
 
     def row(self, number: str) -> tuple[Any, ...]:
         """Stage, whose account serves it, turns used."""
-        wanted = "SELECT pod_stage, pod_carrier_key, pod_retry_count FROM claims WHERE tracking_number = :n"
-        with self.database.read() as connection:
-            return tuple(connection.execute(text(wanted), {"n": number}).one())
+        (row,) = joined_rows(self.database, SERVICE_CLAIMS.c.tracking_number == number)
+        return row["stage"], row["lane"], row["retries_used"]
 
     def settle(self, number: str, stage: Stage, kind: str) -> None:
         """As attempts of days ago have left it."""
-        self.sql(
-            "UPDATE claims SET pod_stage = :stage, pod_error_kind = :kind, pod_retry_count = 4, pod_seen_count = 4,"
-            " pod_next_retry_at = :next WHERE tracking_number = :n",
-            stage=stage,
-            kind=kind,
-            n=number,
-            next=(NOW + timedelta(days=3)).replace(tzinfo=None).isoformat(" "),
-        )
+        (row,) = joined_rows(self.database, SERVICE_CLAIMS.c.tracking_number == number)
+        set_service(self.database, row["claim_reference"], pod_retry_count=4)
+        after = {"stage": stage, "kind": kind, "retries_used": 4, "seen_count": "4"}
+        set_own(self.database, row["claim_reference"], **after, next_at=NOW + timedelta(days=3))
 
 
 @pytest.fixture
