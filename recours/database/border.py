@@ -6,7 +6,7 @@ knows stages, leases or a backoff.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -459,9 +459,10 @@ def _fit(column: SqlColumn[Any], value: Any) -> Any:
     if value is None:
         return "" if isinstance(kind, String) and not column.nullable else None
     if isinstance(value, datetime):
+        at = value.astimezone(UTC)
         if isinstance(kind, DateTime):
-            return value if kind.timezone else value.replace(tzinfo=None)
-        return value.date() if isinstance(kind, Date) else f"{value:%Y-%m-%d %H:%M:%S}"
+            return at if kind.timezone else at.replace(tzinfo=None)
+        return at.date() if isinstance(kind, Date) else f"{at:%Y-%m-%d %H:%M:%S}"
     if isinstance(kind, Enum) or not isinstance(kind, String):
         return value
     return str(value)[: kind.length]

@@ -104,8 +104,8 @@ _MOST_LOOKS = 5
 _TELLING_WAIT_S = 2.0
 
 
-class _NotAllError(Exception):
-    """Of several claims some are not as they were taken: each must be looked at alone."""
+class _ChangedError(Exception):
+    """Some claims are not as they were taken: nothing is recorded, and the service is told nothing."""
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,8 @@ class ClaimRepository:
         """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseError."""
         with self.database.write() as connection:
             for claim, state in leased:
-                self._let_go(connection, [(claim, state_values(claim, state))], lease)
+                if not self._let_go(connection, [(claim, state_values(claim, state))], lease):
+                    connection.execute(_LET_GO, {"of_claim": claim.id, "held_by": lease.token})
 
     def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
         """Hand back a claim whose own status says that no POD is wanted any more. Raises DatabaseError."""
@@ -304,6 +305,8 @@ class ClaimRepository:
         with self.database.write() as connection:
             if self._let_go(connection, [(claim, state_values(claim, state) | {"written_at": now})], lease):
                 note_put_aside(connection, [(claim, state)], now)
+            else:
+                connection.execute(_LET_GO, {"of_claim": claim.id, "held_by": lease.token})
 
     # ---------------------------------------------------------------- recording
 
@@ -337,26 +340,26 @@ class ClaimRepository:
         return [rows] if self.database.is_sqlite else [[row] for row in rows]
 
     def _record(
-        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime
+        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool = False
     ) -> Iterator[dict[Any, bool]]:
-        """What was written, after each transaction: the next one may fail."""
+        """What was written, after each transaction: the next one may fail. `is_owed`: the service is told by a later run."""
         try:
-            yield self._record_at_once(ended, lease, now)
-        except _NotAllError:
+            yield self._record_at_once(ended, lease, now, is_owed=is_owed)
+        except _ChangedError:
+            if len(ended) == 1:
+                yield self._keep_attempt(ended[0][0], lease, now)
+                return
             for one in ended:
-                yield self._record_at_once([one], lease, now)
+                yield from self._record([one], lease, now, is_owed=is_owed)
         except DatabaseError as fault:
-            if self.database.is_sqlite or not fault.is_of_lock:
+            if self.database.is_sqlite or is_owed or not fault.is_of_lock:
                 raise
-            yield self._record_at_once(ended, lease, now, is_owed=True)
+            yield from self._record(ended, lease, now, is_owed=True)
 
     def _record_at_once(
-        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool = False
+        self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool
     ) -> dict[Any, bool]:
-        """The same in one transaction, by the claims' ids; `is_owed`: the service is told by a later run.
-
-        Raises _NotAllError if some of several claims are not as they were taken.
-        """
+        """The same in one transaction, by the claims' ids. Raises _ChangedError."""
         told = {attempt.claim.id: self._told(attempt, decision, now) for attempt, decision in ended}
         states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
         if is_owed:
@@ -372,25 +375,30 @@ class ClaimRepository:
         with self.database.write(lock_wait_s=_TELLING_WAIT_S) as connection:
             is_told = is_owed or self._tell(connection, told)
             now_told = {} if is_owed else {claim_id for claim_id, values in told.items() if values}
-            unchanged = is_told and self._let_go(connection, states, lease, now_told)
-            if not unchanged:
-                if len(ended) > 1:
-                    raise _NotAllError
-                connection.execute(_LET_GO, {"of_claim": ended[0][0].claim.id, "held_by": lease.token})
-                if ended[0][0].by:
-                    return {ended[0][0].claim.id: False}
+            if not (is_told and self._let_go(connection, states, lease, now_told)):
+                raise _ChangedError
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
-            add_events(connection, events if unchanged else (), self.run_id, now)
-            rows = [self._attempt_row(attempt, used=attempt.used and unchanged) for attempt, _ in ended]
-            connection.execute(_INSERT_ATTEMPT, rows)
-            pieces = (
-                evidence_rows(attempt.claim, attempt.evidence, now, run_id=self.run_id, by=attempt.by)
-                for attempt, _ in ended
-            )
-            add_evidence(connection, [row for of_one in pieces for row in of_one])
-            for attempt, _ in ended:
-                note(connection, _attached(attempt), attempt.by or "", now)
-        return {attempt.claim.id: unchanged for attempt, _ in ended}
+            add_events(connection, events, self.run_id, now)
+            self._add_attempts(connection, [attempt for attempt, _ in ended], now)
+        return dict.fromkeys(told, True)
+
+    def _keep_attempt(self, attempt: Attempt, lease: Lease, now: datetime) -> dict[Any, bool]:
+        """Of a claim that is not as it was taken: it is assessed again. The service is told nothing."""
+        with self.database.write() as connection:
+            connection.execute(_LET_GO, {"of_claim": attempt.claim.id, "held_by": lease.token})
+            if not attempt.by:
+                self._add_attempts(connection, [replace(attempt, used=False)], now)
+        return {attempt.claim.id: False}
+
+    def _add_attempts(self, connection: Connection, ended: Sequence[Attempt], now: datetime) -> None:
+        connection.execute(_INSERT_ATTEMPT, [self._attempt_row(attempt) for attempt in ended])
+        pieces = (
+            evidence_rows(attempt.claim, attempt.evidence, now, run_id=self.run_id, by=attempt.by)
+            for attempt in ended
+        )
+        add_evidence(connection, [row for of_one in pieces for row in of_one])
+        for attempt in ended:
+            note(connection, _attached(attempt), attempt.by or "", now)
 
     def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
         values = state_values(attempt.claim, decision.state) | {"written_at": now}
@@ -432,7 +440,7 @@ class ClaimRepository:
             changed += connection.execute(statement, rows).rowcount
         return changed == len(states)
 
-    def _attempt_row(self, attempt: Attempt, *, used: bool) -> dict[str, Any]:
+    def _attempt_row(self, attempt: Attempt) -> dict[str, Any]:
         claim, failure, document = attempt.claim, attempt.failure, attempt.document
         delivery = document.delivery if document else (failure.delivery if failure else None)
         return {
@@ -446,7 +454,7 @@ class ClaimRepository:
             "duration_s": attempt.duration_s,
             "calls": attempt.calls,
             "outcome": attempt.outcome,
-            "used": used,
+            "used": attempt.used,
             **delivery_columns(delivery),
             "error_kind": failure.kind if failure else None,
             "message": failure.message if failure else None,
