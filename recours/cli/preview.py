@@ -16,6 +16,7 @@ from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
 from recours.core.text import format_until, plural
 from recours.database.claims import ClaimRepository, UntouchedClaims
 from recours.database.engine import Database
+from recours.database.enrolment import ClaimEnrolment
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.operations.position import Why
@@ -26,7 +27,14 @@ from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, closed_accounts, directory_of
-from recours.wiring.databases import clock_of, connect, enrolment_of, is_to_be_made, policy_of
+from recours.wiring.databases import (
+    assessor_of,
+    clock_of,
+    connect,
+    enrolment_of,
+    is_to_be_made,
+    policy_of,
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,8 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _S
             found = _each(database, schema, catalog, policy, now)
             result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
         takes_new = kind.stage is Stage.NEW and not named
-        counts = _outside(settings, database, schema, now, takes_new=takes_new)
+        enrolment = enrolment_of(settings, assessor_of(settings, database, catalog, policy))
+        counts = _outside(enrolment, schema, now, takes_new=takes_new)
         waiting = claims.waiting() if schema.is_current else None
         return _Seen(database.safe_url, catalog, schema, closed, result, waiting, counts, bool(named))
     finally:
@@ -99,11 +108,8 @@ def _each(
         yield row.claim, row.leased
 
 
-def _outside(
-    settings: Settings, database: Database, schema: Schema, now: datetime, *, takes_new: bool
-) -> dict[str, int]:
+def _outside(enrolment: ClaimEnrolment, schema: Schema, now: datetime, *, takes_new: bool) -> dict[str, int]:
     """Counts of claims outside the preview: that the run would enrol itself, and that wait for a decision."""
-    enrolment = enrolment_of(settings, database)
     if not schema.is_current:
         undecided = enrolment.to_be_undecided(MOST_NOT_ENROLLED)
         return {"would_enroll": 0, "not_enrolled": undecided}
