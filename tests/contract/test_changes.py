@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from recours.core.assessment import assess
 from recours.core.claim import Claim, Stage
 from recours.database.claims import ClaimRepository
 from recours.database.engine import Database
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
-from recours.database.maintenance import CHUNK
-from recours.database.schema.inspection import look
+from recours.database.intake import Assessor
 from recours.runs.source import find_named
 from tests.contract.test_claims import CATALOG, HOPELESS, NOW, POLICY, TIMED_OUT, Run, edit, rows
+from tests.fakes.intake import intake_of
+from tests.own_rows import joined_row, joined_rows, set_own
 
 HOUR = timedelta(hours=1)
 FAILED: dict[str, Any] = {"updated_at": NOW - 2 * HOUR}
@@ -31,10 +31,6 @@ def changes(database: Database, *columns: str) -> list[tuple[Any, ...]]:
     for row in found:
         row["details"] = json.loads(row["details"]) if isinstance(row["details"], str) else row["details"]
     return [tuple(row[name] for name in columns or ("claim_id", "what", "by", "details")) for row in found]
-
-
-def unshelve(run: Run, now: Any) -> None:
-    list(run.maintenance.unshelve(POLICY.skip_claim_statuses, lambda claim: assess(claim, now, POLICY), now))
 
 
 @contextmanager
@@ -148,7 +144,7 @@ def test_another_account_for_the_same_carrier_is_no_edit(
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    edit(database, "UPDATE claims SET pod_rank_at = NULL, pod_carrier_key = 'other'")  # as repair_keys does
+    set_own(database, "CLM-00000", lane="other", to_assess=1)  # as repair_keys does
     run.keep(NOW + HOUR)
     assert changes(database) == []
 
@@ -169,7 +165,7 @@ def test_an_edit_that_a_named_fetch_meets_first_is_noted_by_it(
 def test_a_thousand_edits_cost_a_statement_for_each_chunk(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
-    count = 2 * CHUNK
+    count = 2 * 500
     add_claims(database, [FAILED] * count)
     run.keep()
     edit(
@@ -179,31 +175,40 @@ def test_a_thousand_edits_cost_a_statement_for_each_chunk(
     with statements(database) as seen:
         run.keep(NOW + HOUR)
     assert len(changes(database)) == count
-    assert sorted(statement.split()[0] for statement in of_changes(seen)) == ["INSERT"] * 2 + ["SELECT"] * 2
+    assert [statement.split()[0] for statement in of_changes(seen)] == ["INSERT"] * 2
     assert len(seen) < 30
 
 
 # ---------------------------------------------------------------- payments
 
 
-def test_a_claim_that_is_paid_is_noted_when_its_retry_is_due(
+def test_a_claim_that_is_paid_and_later_is_not_is_noted_both_times(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [FAILED, FAILED])
     run.keep()
     edit(database, "UPDATE claims SET status = 'Paid' WHERE id = 1")
-    run.keep()
-    assert changes(database) == []  # no run has met it since
-    [claim] = [claim for claim in run.take() if claim.id == 1]
-    run.claims.shelve(claim, run.lease(), NOW + HOUR)
+    for _ in range(2):
+        run.keep(NOW + HOUR)
     assert changes(database) == [(1, "set_aside", "service", {"status": "Paid"})]
-    [row] = rows(database, "SELECT pod_stage, pod_lease_token FROM claims WHERE id = 1")
-    assert row == {"pod_stage": "shelved", "pod_lease_token": None}
+    assert joined_row(database, "CLM-00000")["stage"] == "shelved"
 
     edit(database, "UPDATE claims SET status = 'pending' WHERE id = 1")
     for _ in range(2):
-        unshelve(run, NOW + 2 * HOUR)
+        run.keep(NOW + 2 * HOUR)
     assert changes(database)[1:] == [(1, "resumed", "service", {"status": "pending"})]
+
+
+def test_a_claim_that_is_paid_once_it_is_leased_is_noted_when_it_is_put_back(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    run.keep()
+    [claim] = run.take()
+    run.claims.shelve(replace(claim, claim_status="Paid"), run.lease(), NOW + HOUR)
+    assert changes(database) == [(1, "set_aside", "service", {"status": "Paid"})]
+    row = joined_row(database, "CLM-00000")
+    assert (row["stage"], row["lease_token"]) == ("shelved", None)
 
 
 def test_a_claim_that_was_edited_while_it_was_leased_is_not_set_aside_by_what_was_read_before(
@@ -211,26 +216,11 @@ def test_a_claim_that_was_edited_while_it_was_leased_is_not_set_aside_by_what_wa
 ) -> None:
     add_claims(database, [FAILED | {"status": "paid"}])
     run.keep()
-    edit(database, "UPDATE claims SET pod_stage = 'ready'")
+    set_own(database, "CLM-00000", stage="ready", next_at=None)
     [claim] = run.take()
     edit(database, "UPDATE claims SET tracking_number = 'XY000000099FR'")
     run.claims.shelve(claim, run.lease(), NOW)
     assert changes(database) == []
-
-
-def test_a_settled_claim_that_is_paid_is_noted_and_its_other_edits_are_left_to_the_next_assessment(
-    run: Run, database: Database, add_claims: Callable[..., None]
-) -> None:
-    add_claims(database, [FAILED])
-    run.keep()
-    [claim] = run.take()
-    assert run.record(claim, HOPELESS)
-    edit(database, "UPDATE claims SET status = 'paid', response_deadline = '2026-05-01'")
-    due = NOW + 8 * HOUR
-    assert list(run.maintenance.pass_retries(due, lambda _: None, due)) == []
-    assert changes(database) == [(1, "set_aside", "service", {"status": "paid"})]
-    run.keep(due)
-    assert changes(database)[1:] == [(1, "edited", "service", {"deadline": [None, "2026-05-01"]})]
 
 
 def test_a_claim_that_is_edited_and_paid_together_has_both(
@@ -249,23 +239,23 @@ def test_a_claim_that_is_edited_and_paid_together_has_both(
 # ---------------------------------------------------------------- what a person decides
 
 
-def repository(database: Database) -> ClaimRepository:
-    return ClaimRepository(database, CATALOG, look(database).columns, "command", "command")
+def assessor(database: Database) -> Assessor:
+    return intake_of(database, CATALOG, POLICY, NOW).assessor
 
 
 def found(database: Database) -> list[Claim]:
-    claim = repository(database).find("CLM-00000")
+    claim = ClaimRepository(database, CATALOG, "command", "command").find("CLM-00000")
     assert claim
     return [claim]
 
 
 def give_up(run: Run, database: Database) -> None:
+    edit(database, "UPDATE claims SET pod_retry_count = 4")
     run.keep()
-    edit(database, "UPDATE claims SET pod_retry_count = 4, pod_seen_count = 4, pod_stage = 'given_up'")
 
 
 def reopen(database: Database, claims: Sequence[Claim], now: Any) -> None:
-    assert GivenUpClaims(repository(database)).start_over(claims, "ann", now)
+    assert GivenUpClaims(assessor(database)).start_over(claims, "ann", now)
 
 
 def test_a_claim_that_a_person_reopens_is_no_edit_of_the_services(
@@ -277,8 +267,8 @@ def test_a_claim_that_a_person_reopens_is_no_edit_of_the_services(
     assert changes(database) == [(1, "reopened", "ann", {})]
     run.keep(NOW + 2 * HOUR)
     assert len(changes(database)) == 1
-    [row] = rows(database, "SELECT pod_stage, pod_retry_count FROM claims")
-    assert row == {"pod_stage": "ready", "pod_retry_count": 0}
+    [row] = joined_rows(database)
+    assert (row["stage"], row["pod_retry_count"]) == ("ready", 0)
 
 
 def test_what_the_service_edits_beside_or_afterwards_is_noted(
@@ -302,7 +292,7 @@ def test_a_claim_that_a_person_excludes_and_enrols_has_both_and_no_edit(
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    enrolment = ClaimEnrolment(database, look(database).columns)
+    enrolment = ClaimEnrolment(assessor(database))
     assert enrolment.exclude(found(database), "ann", "damaged", NOW + HOUR)
     run.keep(NOW + 2 * HOUR)
     assert enrolment.enroll_named(found(database), "bob", NOW + 3 * HOUR)
@@ -314,7 +304,7 @@ def test_what_the_service_does_to_an_enrolled_claim_later_is_noted(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:
     add_claims(database, [{"pod_fetch_status": "manual"}])
-    enrolment = ClaimEnrolment(database, look(database).columns)
+    enrolment = ClaimEnrolment(assessor(database))
     assert enrolment.enroll_named(found(database), "bob", NOW)
     run.keep(NOW + HOUR)
     [new] = run.take(stage=Stage.NEW, now=NOW + HOUR)
@@ -327,11 +317,11 @@ def test_what_the_service_does_to_an_enrolled_claim_later_is_noted(
 def test_what_is_refused_is_not_noted(run: Run, database: Database, add_claims: Callable[..., None]) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    enrolment = ClaimEnrolment(database, look(database).columns)
+    enrolment = ClaimEnrolment(assessor(database))
     outdated = [replace(claim, fetch_status="pending") for claim in found(database)]
     assert not enrolment.exclude(outdated, "ann", "damaged", NOW)
     assert not enrolment.enroll_named(outdated, "ann", NOW)
-    given_up = GivenUpClaims(repository(database))
+    given_up = GivenUpClaims(assessor(database))
     assert not given_up.start_over(found(database), "ann", NOW)  # it has not given up
     assert changes(database) == []
 

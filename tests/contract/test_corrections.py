@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from recours.core.assessment import assess
 from recours.core.claim import Claim, Stage
 from recours.database.corrections import ClaimCorrections
 from recours.database.engine import Database
 from recours.database.enrolment import ClaimEnrolment
-from recours.database.schema.inspection import look
 from recours.operations.correct import Correction
-from tests.contract.test_changes import changes, found, repository
-from tests.contract.test_claims import HOPELESS, NOW, POLICY, Run, edit, rows
+from tests.contract.test_changes import assessor, changes, found
+from tests.contract.test_claims import HOPELESS, NOW, Run, edit, rows
+from tests.own_rows import joined_rows, set_own
 
 HOUR = timedelta(hours=1)
 FAILED: dict[str, Any] = {"updated_at": NOW - 2 * HOUR}
@@ -30,10 +29,7 @@ def run(database: Database) -> Run:
 def correct(
     database: Database, claim: Claim, correction: Correction = RIGHT, at: Any = NOW + HOUR
 ) -> Claim | None:
-    def state(claim: Claim) -> Any:
-        return assess(claim, at, POLICY)
-
-    return ClaimCorrections(repository(database)).correct(claim, correction, "ann", state, at)
+    return ClaimCorrections(assessor(database)).correct(claim, correction, "ann", at)
 
 
 def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(
@@ -47,8 +43,8 @@ def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(
     corrected = correct(database, claim)
     assert corrected is not None
     assert corrected.number == RIGHT.number
-    [row] = rows(database, "SELECT tracking_number, pod_stage, pod_retry_count, updated_at FROM claims")
-    assert (row["tracking_number"], row["pod_stage"], row["pod_retry_count"]) == (RIGHT.number, "waiting", 0)
+    [row] = joined_rows(database)
+    assert (row["tracking_number"], row["stage"], row["retries_used"]) == (RIGHT.number, "waiting", 0)
     assert str(row["updated_at"]).startswith("2026-02-02 09:00:00")
     run.keep(NOW + HOUR)
     assert [claim.number for claim in run.take()] == [RIGHT.number]
@@ -75,9 +71,9 @@ def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
 ) -> None:
     add_claims(database, [FAILED])
     run.keep()
-    enrolment = ClaimEnrolment(database, look(database).columns)
+    enrolment = ClaimEnrolment(assessor(database))
     assert enrolment.exclude(found(database), "ann", "damaged", NOW)
-    edit(database, 'UPDATE claims SET pod_known_delivery = \'{"at": null, "signatory": "Lea"}\'')
+    set_own(database, "CLM-00000", known_delivery='{"at": null, "signatory": "Lea"}')
     [claim] = found(database)
     assert correct(database, claim)
     run.keep(NOW + HOUR)

@@ -11,17 +11,21 @@ from typing import Any
 import pytest
 from sqlalchemy import event, make_url, text
 
-from recours.core.claim import Claim
+from recours.core.claim import Claim, Stage
 from recours.core.policy import EnrollNew
+from recours.database.claims import ClaimRepository
 from recours.database.engine import Database, SystemClock
 from recours.database.enrolment import CHUNK, ClaimEnrolment
+from recours.database.intake import Assessor
 from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look
 from recours.operations.enroll import EnrollCriteria, enroll_all, look_over
+from recours.runs.ports import Lease
 from recours.runs.summary import not_enrolled
 from recours.sandbox import SimulatedClock
 from tests.contract.test_claims import CATALOG, POLICY
 from tests.contract.test_records import plan
+from tests.fakes.intake import intake_of, take_in
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -61,11 +65,17 @@ def adopt(database: Database) -> None:
     bring_up_to_date(database, look(database), SimulatedClock(NOW))
 
 
+def assessor(database: Database) -> Assessor:
+    return intake_of(database, CATALOG, POLICY, NOW).assessor
+
+
 def enrolment(database: Database, setting: EnrollNew = EnrollNew.AUTO) -> ClaimEnrolment:
-    return ClaimEnrolment(database, look(database).columns, frozenset({"paid"}), setting)
+    """Over claims that a run has just taken in."""
+    take_in(database, CATALOG, NOW + HOUR, POLICY)
+    return ClaimEnrolment(assessor(database), frozenset({"paid"}), setting)
 
 
-def pending(database: Database) -> list[int]:
+def pending(database: Database) -> list[Any]:
     with database.read() as connection:
         return list(
             connection.scalars(text("SELECT id FROM claims WHERE pod_fetch_status = 'pending' ORDER BY id"))
@@ -157,6 +167,60 @@ def test_the_setting_holds(service: Database, setting: EnrollNew, enrolled: int,
     add(service, 2, NOW + HOUR)
     found = enrolment(service, setting)
     assert (found.enroll_new(NOW + HOUR), found.undecided(99, NOW + 2 * HOUR)) == (enrolled, told)
+
+
+def test_a_preview_counts_what_no_run_has_taken_in_yet(service: Database) -> None:
+    add(service, 1, NOW - DAY)
+    adopt(service)
+    found = enrolment(service)
+    add(service, 2, NOW + HOUR)
+    add(service, 3, NOW + HOUR, status="paid")
+    add(service, 4, NOW - DAY)
+    assert found.count_new(NOW + 2 * HOUR) == 1
+    assert enrolment(service).count_new(NOW + 2 * HOUR) == 1, "taken in, and not enrolled"
+    assert enrolment(service).enroll_new(NOW + 2 * HOUR) == 1
+    assert found.count_new(NOW + 2 * HOUR) == 0
+
+
+def test_one_claim_is_enrolled_before_any_run_has_taken_it_in(service: Database) -> None:
+    add(service, 1, NOW - DAY)
+    adopt(service)
+    found = enrolment(service)
+    add(service, 2, NOW + HOUR)
+    add(service, 3, NOW + HOUR, status="paid")
+    claims = ClaimRepository(service, CATALOG, "command", "command")
+    enrolled = [
+        found.enroll_if_new(claim, NOW + 2 * HOUR)
+        for number in (1, 2, 3)
+        if (claim := claims.find(f"CLM-{number}"))
+    ]
+    assert (enrolled, pending(service)) == ([False, True, False], [2])
+
+
+def test_what_a_person_enrols_is_fetched_by_the_very_next_lease(service: Database) -> None:
+    adopt(service)
+    add(service, 1, NOW - DAY)
+    assert enrolment(service).enroll([1], NOW + HOUR) == {1}
+    claims = ClaimRepository(service, CATALOG, "run-1", "run-1")
+    [claim] = claims.lease(Stage.NEW, ["chronopost"], 9, Lease("run-1", NOW + 2 * HOUR), NOW + HOUR)
+    assert (claim.id, claim.state.since) == (1, NOW + HOUR)
+
+
+def test_keys_that_are_no_numbers_leave_it_to_the_creation(service: Database) -> None:
+    execute(service, "DROP TABLE claims")
+    execute(service, SERVICE.format(type="TIMESTAMP").replace("id BIGINT", "id TEXT"))
+    insert = (
+        "INSERT INTO claims (id, claim_reference, carrier, tracking_number, created_at)"
+        " VALUES ({0}, {0}, 'Chronopost', 'XY1FR', {1})"
+    )
+    execute(service, insert.format("'b'", "'2026-02-01 20:00:00'"))  # less than a day before the adoption
+    execute(service, insert.format("'c'", "NULL"))
+    adopt(service)
+    execute(service, insert.format("'a'", "'2026-02-02 09:00:00'"))
+    found = enrolment(service)
+    assert found.enroll_new(NOW + 2 * HOUR) == 1
+    assert pending(service) == ["a"]
+    assert found.undecided(99, NOW + 2 * HOUR) == 2
 
 
 # ---------------------------------------------------------------- other databases
@@ -265,7 +329,7 @@ def enrolled_together(url: str, *ways: Callable[[ClaimEnrolment], int]) -> list[
 
     def enrol(way: Callable[[ClaimEnrolment], int]) -> int:
         with closing(Database(make_url(url))) as database:
-            return way(Together(database, look(database).columns, frozenset({"paid"}), met=met))
+            return way(Together(assessor(database), frozenset({"paid"}), met=met))
 
     with ThreadPoolExecutor(len(ways)) as pool:
         return list(pool.map(enrol, ways))
@@ -281,6 +345,7 @@ def test_several_that_enrol_at_once_enrol_each_claim_once(
 ) -> None:
     adopt(service)
     add_new(service, MANY)
+    take_in(service, CATALOG, NOW + HOUR, POLICY)
     assert sum(enrolled_together(empty_url, *ways)) == MANY
     assert pending(service) == list(range(1, MANY + 1))
     assert enrolled_together(empty_url, *ways) == [0] * len(ways)
@@ -292,6 +357,7 @@ def test_claims_that_are_named_at_the_same_time_are_enrolled_once_and_all_or_non
 ) -> None:
     adopt(service)
     add_new(service, 3)
+    take_in(service, CATALOG, NOW + HOUR, POLICY)
     named, others = enrolled_together(empty_url, by_name, other)
     assert named in (0, 3)
     assert named + others == len(pending(service))
@@ -318,18 +384,22 @@ def add_new(database: Database, count: int) -> None:
 def test_every_look_is_answered_by_an_index(service: Database, add_many: Callable[[Database], None]) -> None:
     add_many(service)
     adopt(service)
+    found = enrolment(service)
+    execute(service, "UPDATE recours_claims SET stage = 'done' WHERE claim_id > 1000")
     with service.outside_transactions() as connection:
-        connection.exec_driver_sql("ANALYZE claims")
+        connection.exec_driver_sql("ANALYZE recours_claims")
     seen: list[tuple[str, Any]] = []
     event.listen(
         service.engine, "before_cursor_execute", lambda _c, _cu, sql, values, *_: seen.append((sql, values))
     )
-    assert enrolment(service).undecided(500, NOW + 2 * HOUR) == 500
-    assert enrolment(service).enroll_new(NOW + HOUR) == 0
-    for sql, values in [(sql, values) for sql, values in seen if "FROM claims" in sql]:
+    assert found.undecided(500, NOW + 2 * HOUR) == 500
+    assert found.enroll_new(NOW + HOUR) == 0
+    looks = [(sql, values) for sql, values in seen if "FROM recours_claims" in sql]
+    assert looks
+    for sql, values in looks:
         lines = "\n".join(plan(service, sql, values))
-        assert "Seq Scan on claims" not in lines, lines
-        assert "ix_claims_pod_unenrolled" in lines or "claims_pkey" in lines, lines
+        assert "Seq Scan" not in lines, lines
+        assert "ix_recours_claims_" in lines, lines
 
 
 @pytest.fixture
