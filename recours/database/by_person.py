@@ -36,8 +36,13 @@ def locked(
     there = list(connection.scalars(border.lock(ids)))
     ours = select(_c.claim_id, case((free(now), 0), else_=1)).where(_c.claim_id.in_(there))
     leased = {claim_id for claim_id, is_leased in connection.execute(ours.with_for_update()) if is_leased}
-    rows = connection.execute(reading_all(border, border.key.in_(there)))
-    return [(claim, claim.id in leased) for claim in read_claims(rows, assessor.catalog, assessor.redact)]
+    return [(claim, claim.id in leased) for claim in _read(assessor, connection, there)]
+
+
+def _read(assessor: Assessor, connection: Connection, ids: Sequence[Any]) -> list[Claim]:
+    border = assessor.database.border
+    rows = connection.execute(reading_all(border, border.key.in_(ids)))
+    return read_claims(rows, assessor.catalog, assessor.redact)
 
 
 def write_claims(
@@ -47,7 +52,7 @@ def write_claims(
     values: Mapping[str, Any],
     now: datetime,
 ) -> list[Claim]:
-    """Give claims, as `locked` reads them, these values in the service's row, and assess them; as they are then.
+    """Give claims, as `locked` reads them, these values in the service's row, and assess them; returns what they are then.
 
     What the service did to them before is noted as its edit; what is written here is not.
     """
@@ -56,4 +61,5 @@ def write_claims(
         return []
     statement = border.update(values, if_unedited=False)
     connection.execute(statement, [border.parameters(claim_id, values) for claim_id in ids])
-    return assessor.take(connection, ids, now, before={claim.id: claim for claim in before})
+    assessor.take(connection, ids, now, before={claim.id: claim for claim in before})
+    return _read(assessor, connection, ids)

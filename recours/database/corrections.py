@@ -4,13 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import update
+
 from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim
 from recours.database.by_person import locked, require_room, write_claims
 from recours.database.changes import note
 from recours.database.intake import Assessor
+from recours.database.tables import claims
 from recours.operations.correct import Correction
 from recours.runs.source import is_as_found
+
+_c = claims.c
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,10 @@ class ClaimCorrections:
             ]
             written["updated_at"] = now.replace(microsecond=0)
             changed = write_claims(self.assessor, connection, free, written, now)
+            # What is known of a claim that nobody works on was of another parcel.
+            left_alone = _c.claim_id.in_([claim.id for claim in changed if not claim.is_ours])
+            forgotten = {"account_id": None, "known_delivery": None}
+            connection.execute(update(claims).where(left_alone).values(forgotten))
             details = [
                 (claim.id, ClaimChange(ChangeKind.CORRECTED, correction.details(claim))) for claim in free
             ]
