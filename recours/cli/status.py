@@ -70,6 +70,8 @@ def command(days: int, database_url: str | None, *, check: bool, as_json: bool) 
         raise SystemExit(DONE if found.is_well else FAILED)
     if not as_json:
         _show_overview(overview, operations.catalog, database, zone)
+        for sentence in sentences.differences(overview.differences):
+            click.echo(sentence)
 
 
 def _show_overview(overview: Overview, catalog: Catalog, database: str, zone: tzinfo) -> None:

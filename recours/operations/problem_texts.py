@@ -1,7 +1,7 @@
 """What is said of each problem, and of the verdict, in English and French: one table for all who say it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from recours.core.text import names_text
 from recours.installation import pasteable
 from recours.operations.labels import author_text, quoted
 from recours.operations.problems import Problem, ProblemKind, Verdict
+from recours.operations.records import Differences
 
 _K = ProblemKind
 
@@ -303,6 +304,14 @@ VERDICT: dict[str, dict[str, str | tuple[str, str]]] = {
         "accounts": ("{count} account of a client ({named})", "{count} accounts of clients ({named})"),
         "long": (" For more than a week: {named}.", " For more than a week: {named}."),
         "more": "{named} and {count} more",
+        "repaired": (
+            "The sweep over all claims had to repair {count} row that differed from its claim.",
+            "The sweep over all claims had to repair {count} rows that differed from their claims.",
+        ),
+        "owed": (
+            "The service's table has lacked a result of {count} claim for more than an hour.",
+            "The service's table has lacked results of {count} claims for more than an hour.",
+        ),
     },
     "fr": {
         "well": "Tout va bien : {proofs}, {waiting}, {blocked}.",
@@ -325,6 +334,14 @@ VERDICT: dict[str, dict[str, str | tuple[str, str]]] = {
         "accounts": ("{count} compte de client ({named})", "{count} comptes de clients ({named})"),
         "long": (" Depuis plus d'une semaine : {named}.", " Depuis plus d'une semaine : {named}."),
         "more": "{named} et {count} autres",
+        "repaired": (
+            "Le parcours de toutes les réclamations a dû corriger {count} ligne qui différait de sa réclamation.",
+            "Le parcours de toutes les réclamations a dû corriger {count} lignes qui différaient de leurs réclamations.",
+        ),
+        "owed": (
+            "Le résultat de {count} réclamation manque depuis plus d'une heure dans la table du service.",
+            "Les résultats de {count} réclamations manquent depuis plus d'une heure dans la table du service.",
+        ),
     },
 }
 
@@ -345,6 +362,10 @@ class VerdictSentences(Localized):
             waiting=self._say("waiting", found.waiting, count=f"{self.number(found.waiting)}{more}"),
             blocked=self._say("blocked" if found.blocked else "nothing_blocked", found.blocked),
         )
+
+    def differences(self, differences: Differences) -> list[str]:
+        """A sentence for each way in which recours's rows and the service's do not agree; none at rest."""
+        return [self._say(key, count) for key, count in asdict(differences).items() if count]
 
     def sentence(self, problem: Problem, now: datetime) -> str:
         """What the problem is."""

@@ -6,7 +6,7 @@ an index, and counts no further than its caller wants.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -276,6 +276,18 @@ class ClaimPage:
 
     claims: list[ListedClaim]
     count: int
+
+
+# The service is told what it could not be told at once by the next run, at the latest.
+OWED_LONG = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How recours's rows and the service's do not agree; both counts are 0 at rest."""
+
+    repaired: int = 0  # rows of ours that only the sweep over all claims found to differ
+    owed: int = 0  # claims of which the service has not been told something for more than OWED_LONG
 
 
 @dataclass(frozen=True)

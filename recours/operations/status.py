@@ -18,7 +18,7 @@ from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
 from recours.operations.accounts import ListedAccount
 from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_status
-from recours.operations.records import Backlog, Records, Run, Tally, by_carrier, iso
+from recours.operations.records import Backlog, Differences, Records, Run, Tally, by_carrier, iso
 from recours.operations.stakes import Stake
 from recours.runs.ports import ATTACHED
 from recours.runs.worker import LATE_AFTER, STOPPED
@@ -279,6 +279,7 @@ class Overview:
     mails: Mapping[MailState, int] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
     not_enrolled: int = 0  # open claims with a number that a person has not decided on yet
+    differences: Differences = field(default_factory=Differences)
     fleet: FleetStatus | None = None  # None: cron alone does the work
     # What the claims of each problem are about, by its kind and carrier.
     stakes: Mapping[tuple[str, str], Stake] = field(default_factory=dict)
@@ -303,6 +304,7 @@ class Overview:
             **self._accounts_json(),
             "not_enrolled": self.not_enrolled,
             "mails": {state.value: count for state, count in self.mails.items()},
+            "differences": asdict(self.differences),
             "fleet": self.fleet and self.fleet.as_json(),
         }
 

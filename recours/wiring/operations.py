@@ -170,7 +170,7 @@ class Operations:
             accounts=accounts,
         )
         not_enrolled = self.enrolment.undecided(MOST_NOT_ENROLLED, now)
-        return replace(seen, not_enrolled=not_enrolled)
+        return replace(seen, not_enrolled=not_enrolled, differences=self.records.differences(now))
 
     def _stakes(self, seen: Overview) -> dict[tuple[str, str], Stake]:
         """The money in dispute of the claims that each problem is about, by its kind and carrier."""

@@ -16,10 +16,9 @@ from recours.core.claim import Stage
 from recours.database.engine import Database
 from recours.database.reports import claim_search
 from recours.database.reports.records import DatabaseRecords
-from recours.database.schema.inspection import look
-from recours.database.tables import claims, clients
+from recours.database.tables import DONE, claims
 from recours.operations.records import COUNTED_UP_TO, ClaimFilter, ClaimPage, Matching, Sort
-from tests.conftest import SERVICE_CLAIMS, Kind
+from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, Kind
 
 NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 CATALOG = Catalog([SPEC])
@@ -42,8 +41,8 @@ def records(
             {"id": n, "email": email, "full_name": name, "company_name": company}
             for n, (email, name, company) in SHOPS.items()
         ]
-        connection.execute(insert(clients), rows)
-    yield DatabaseRecords(database, CATALOG, look(database).columns)
+        connection.execute(insert(SERVICE_CLIENTS), rows)
+    yield DatabaseRecords(database, CATALOG)
     database.close()
 
 
@@ -62,13 +61,19 @@ def holds(row: dict[str, Any], typed: str) -> bool:
     return typed.replace(" ", "") in number or any(typed in fold(text) for text in texts if text)
 
 
+def carrier_key(row: dict[str, Any]) -> str:
+    """Of a claim without a row of ours by the name that the service has for its carrier."""
+    name = (row["carrier"] or "").lower().replace("-", "").replace(" ", "")
+    return carrier_of(row["lane"] or "") if row["stage"] else {"chronopost": "chronopost"}.get(name, "")
+
+
 def is_wanted(row: dict[str, Any], wanted: ClaimFilter) -> bool:
     chosen = (
         (row["pod_fetch_status"] or "", wanted.statuses),
-        (row["pod_stage"] or "", wanted.stages),
-        (carrier_of(row["pod_carrier_key"] or ""), wanted.carriers),
+        (row["stage"] or "", wanted.stages),
+        (carrier_key(row), wanted.carriers),
         (str(row["client_id"] or ""), wanted.clients),
-        (row["pod_error_kind"] or "", wanted.kinds),
+        ((row["kind"] if row["stage"] else None) or "", wanted.kinds),
     )
     return all(not values or value in values for value, values in chosen) and (
         not wanted.text.strip() or holds(row, wanted.text)
@@ -76,15 +81,15 @@ def is_wanted(row: dict[str, Any], wanted: ClaimFilter) -> bool:
 
 
 def next_try(row: dict[str, Any]) -> Any:
-    if row["pod_stage"] in ("new", "ready"):
+    if row["stage"] in ("new", "ready"):
         return 0, NOW
-    return (1, row["pod_next_retry_at"]) if row["pod_stage"] == "waiting" else None
+    return (1, row["next_at"]) if row["stage"] == "waiting" else None
 
 
 def stage(row: dict[str, Any]) -> Any:
     if row["pod_fetch_status"] == "success":
         return len(Stage)
-    return list(Stage).index(row["pod_stage"]) if row["pod_stage"] else None
+    return list(Stage).index(row["stage"]) if row["stage"] in set(Stage) else None
 
 
 KEYS: dict[Sort, Callable[[dict[str, Any]], Any]] = {
@@ -114,9 +119,9 @@ def expected(
 _SIGNS = st.text("aAzZ09éÉçÇœŒßñ%_/'-", min_size=1, max_size=6)
 _MAYBE = st.none() | _SIGNS
 _KINDS = st.sampled_from([None, "not_found", "timeout", "account_denied"])
-_KEYS = st.sampled_from([None, "", "chronopost", "chronopost#2", "ups"])
+_LANES = st.sampled_from(["", "chronopost", "chronopost#2", "ups"])
 _STATUSES = st.sampled_from([None, "failed", "pending", "success", "manual"])
-_STAGES = st.sampled_from([None, *Stage])
+_STAGES = st.sampled_from([None, DONE, *Stage])  # None: no row of ours
 _TIMES = st.none() | st.integers(0, 4).map(lambda n: NOW + timedelta(hours=n))
 ROWS = st.lists(
     st.fixed_dictionaries(
@@ -124,16 +129,16 @@ ROWS = st.lists(
             "order_id": _SIGNS,
             "customer_name": _MAYBE | st.just("Zoé  d'Été"),
             "tracking_number": st.none() | st.text("aZz09 %_", max_size=6) | st.just("xy 000 1"),
-            "carrier": st.sampled_from(["Chronopost", "UPS", "Pigeon"]),
+            "carrier": st.sampled_from(["Chronopost", "CHRONO-post", "UPS", "Pigeon"]),
             "client_id": st.none() | st.sampled_from([1, 2, 3]),
             "amount_requested": st.sampled_from([0.0, 9.5, 10.0, 100.25]),
             "response_deadline": st.none() | st.integers(1, 4).map(lambda day: date(2026, 2, day)),
             "created_at": _TIMES,
             "pod_fetch_status": _STATUSES,
-            "pod_stage": _STAGES,
-            "pod_carrier_key": _KEYS,
-            "pod_error_kind": _KINDS,
-            "pod_next_retry_at": st.integers(0, 4).map(lambda n: NOW + timedelta(hours=n)),
+            "stage": _STAGES,
+            "lane": _LANES,
+            "kind": _KINDS,
+            "next_at": st.integers(0, 4).map(lambda n: NOW + timedelta(hours=n)),
         }
     ),
     max_size=12,
@@ -166,13 +171,19 @@ for _name in ("customer_name", "currency"):
 
 
 def put(records: DatabaseRecords, rows: list[dict[str, Any]]) -> None:
-    """In place of all that there are."""
+    """In place of all that there are; of those with a stage recours has a row."""
     for n, row in enumerate(rows):
         row |= {"id": n + 1, "claim_reference": f"CLM-{n}", "dispute_type": "lost"}
+    own = ("stage", "lane", "kind", "next_at")
     with records.database.write() as connection:
+        connection.execute(delete(TABLE))
         connection.execute(delete(claims))
-        if rows:
-            connection.execute(insert(TABLE), rows)
+        for row in rows:
+            service_row = {name: value for name, value in row.items() if name not in own}
+            connection.execute(insert(TABLE), service_row)
+            if row.get("stage"):
+                own_row = {name: value for name, value in row.items() if name in own}
+                connection.execute(insert(claims), own_row | {"claim_id": row["id"]})
 
 
 @pytest.mark.parametrize("counted_up_to", [COUNTED_UP_TO, 3], ids=["few", "many"])
@@ -213,13 +224,13 @@ def test_each_order_has_the_unknown_last_and_of_the_alike_the_newest_first(
 ) -> None:
     known: dict[str, Any] = {
         "order_id": "O", "carrier": "UPS", "tracking_number": "xy 1", "client_id": 1, "amount_requested": 10.0,
-        "response_deadline": date(2026, 2, 3), "created_at": NOW, "pod_stage": "waiting", "pod_carrier_key": "ups",
-        "pod_error_kind": "timeout", "pod_next_retry_at": NOW,
+        "response_deadline": date(2026, 2, 3), "created_at": NOW, "stage": "waiting", "lane": "ups",
+        "kind": "timeout", "next_at": NOW,
     }  # fmt: skip
     less = known | {
-        "carrier": "DPD", "tracking_number": "XX9", "client_id": 2, "amount_requested": 9.5, "pod_carrier_key": "dpd#7",
-        "response_deadline": date(2026, 2, 2), "created_at": NOW - timedelta(1), "pod_stage": "ready",
-        "pod_error_kind": "not_found", "pod_next_retry_at": NOW - timedelta(1),
+        "carrier": "DPD", "tracking_number": "XX9", "client_id": 2, "amount_requested": 9.5, "lane": "dpd#7",
+        "response_deadline": date(2026, 2, 2), "created_at": NOW - timedelta(1), "stage": "ready",
+        "kind": "not_found", "next_at": NOW - timedelta(1),
     }  # fmt: skip
     unknown = dict.fromkeys(known) | {"order_id": "O", "carrier": "Pigeon", "amount_requested": 1.0}
     rows = [dict(row) for row in (known, unknown, less, known, unknown, less)]

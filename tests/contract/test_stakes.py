@@ -4,15 +4,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 
 from recours.core.claim import Stage
 from recours.database.engine import Database
 from recours.database.reports.stakes import DatabaseStakes
-from recours.database.schema.inspection import look
-from recours.database.tables import claims
+from recours.database.tables import DONE, claims
 from recours.operations.stakes import Concerned, Stake
 from tests.contract.test_claims import POLICY, Run
+from tests.own_rows import set_own
 
 NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
 
@@ -33,13 +33,9 @@ def stakes(database: Database, add_claims: Callable[..., None]) -> DatabaseStake
     Run(database).keep(NOW, POLICY)
     with database.write() as connection:
         connection.execute(text("UPDATE claims SET currency = 'USD' WHERE amount_requested < 1"))
-        connection.execute(
-            update(claims).where(claims.c.claim_reference == "U").values(pod_carrier_key="ups")
-        )
-        connection.execute(
-            update(claims).where(claims.c.amount_requested == 400.0).values(pod_fetch_status="success")
-        )
-    return DatabaseStakes(database, look(database).columns)
+    set_own(database, "U", lane="ups")
+    set_own(database, "CLM-00004", stage=DONE)
+    return DatabaseStakes(database)
 
 
 def test_sums_by_currency_of_what_still_waits(stakes: DatabaseStakes) -> None:
@@ -49,22 +45,16 @@ def test_sums_by_currency_of_what_still_waits(stakes: DatabaseStakes) -> None:
     assert stakes.of(Concerned()) == Stake()
 
 
-def test_claims_of_no_known_carrier_and_those_that_no_run_has_assessed(
+def test_claims_of_no_known_carrier_and_not_those_that_no_run_has_assessed(
     stakes: DatabaseStakes, add_claims: Callable[..., None]
 ) -> None:
-    with stakes.database.write() as connection:
-        connection.execute(update(claims).where(claims.c.claim_reference == "U").values(pod_stage=None))
-        connection.execute(
-            update(claims).where(claims.c.claim_reference == "P1").values(pod_carrier_key=None)
-        )
-    assert stakes.of(Concerned(["ups"])) == Stake({"EUR": 7.0})
     add_claims(stakes.database, [{"claim_reference": "new", "amount_requested": 9.0}])
     assert stakes.of(Concerned([""], [*Stage])) == Stake({"EUR": 3.0})
 
 
 def test_claims_by_their_ids(stakes: DatabaseStakes) -> None:
     with stakes.database.read() as connection:
-        ids = list(connection.scalars(select(claims.c.id).order_by(claims.c.id)))
+        ids = list(connection.scalars(select(claims.c.claim_id).order_by(claims.c.claim_id)))
     assert stakes.of(Concerned(ids=ids[:2])) == Stake({"EUR": 30.0})
     assert stakes.of(Concerned(ids=ids[:2]), most=1) == Stake({"EUR": 10.0}, is_more=True)
 
@@ -77,8 +67,10 @@ def test_no_more_than_so_many_are_added_up(stakes: DatabaseStakes) -> None:
 def test_a_table_without_amounts_or_currencies(database: Database, add_claims: Callable[..., None]) -> None:
     add_claims(database, [{}, {}])
     Run(database).keep(NOW, POLICY)
-    columns = look(database).columns
     waiting = Concerned(["chronopost"])
-    assert DatabaseStakes(database, columns).of(waiting) == Stake({"EUR": 20.0})
-    assert DatabaseStakes(database, columns - {"currency"}).of(waiting) == Stake({"": 20.0})
-    assert DatabaseStakes(database, columns - {"amount_requested"}).of(waiting) == Stake()
+    assert DatabaseStakes(database).of(waiting) == Stake({"EUR": 20.0})
+    for column, stake in (("currency", Stake({"": 20.0})), ("amount_requested", Stake())):
+        with database.write() as connection:
+            connection.execute(text(f"ALTER TABLE claims DROP COLUMN {column}"))
+        database.look_again()
+        assert DatabaseStakes(database).of(waiting) == stake

@@ -76,6 +76,7 @@ def show(visit: Visit) -> Response:
         problems=[_problem(problem, seen, told, texts) for problem in found.problems],
         cards=_cards(seen, texts),
         workers=[(worker, *_BADGES[worker.health]) for worker in seen.workers],
+        differences=told.differences(seen.differences),
         closed=_closed(seen, texts),
         charts=_charts(seen, names, texts),
         runs=[_run(run, seen, texts) for run in operations.records.runs(most=_RUNS)],

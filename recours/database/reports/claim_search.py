@@ -56,21 +56,20 @@ class Search:
 
     def ids(self, most: int, skip: int, sort: Sort | None, *, descending: bool) -> list[Any]:
         """The ids of up to `most` claims after the first `skip`. `sort` None: the newest first."""
-        conditions = self.conditions
-        if self._is_pass:
-            if not self._some:
-                return []
-            if len(self._some) <= COUNTED_UP_TO:  # a few are sorted by themselves
+        conditions = self.conditions(sort)
+        if self._is_filtered:
+            are_all = len(self._some) <= COUNTED_UP_TO
+            if sort is None and (are_all or skip + most <= COUNTED_UP_TO):
+                return self._some[skip : skip + most]
+            if are_all:  # a few are sorted by themselves
                 conditions = [self.key.in_(self._some)]
         query = select(self.key).select_from(self._source(sort)).where(*conditions)
         query = query.order_by(*self._order(sort, descending=descending)).limit(most).offset(skip)
         return list(self.connection.scalars(query))
 
     def count(self, most: int) -> int:
-        """How many there are, counted up to `most`, and no further than COUNTED_UP_TO + 1 where that takes a pass over all."""
-        if self._is_pass:
-            return min(len(self._some), most)
-        return self._counted(self._all.limit(most))
+        """How many there are, counted up to `most`; of those that a filter leaves, up to COUNTED_UP_TO + 1."""
+        return min(len(self._some), most) if self._is_filtered else self._counted(self._all.limit(most))
 
     def count_exactly(self) -> int:
         return self._counted(self._all)
@@ -79,18 +78,19 @@ class Search:
         return self.connection.scalar(select(func.count()).select_from(ids.subquery())) or 0
 
     @property
-    def _is_pass(self) -> bool:
-        """Tell whether it may take a pass over all claims to find them."""
-        return self.criteria != ClaimFilter(stages=self.criteria.stages)
+    def _is_filtered(self) -> bool:
+        """Tell whether it may take a pass over all claims to find them: once is enough."""
+        return self.criteria != ClaimFilter()
 
     @cached_property
     def _some(self) -> list[Any]:
-        """The ids of all, but of no more than COUNTED_UP_TO + 1, in no order."""
-        return list(self.connection.scalars(self._all.limit(COUNTED_UP_TO + 1)))
+        """The ids of all, the newest first, but of no more than COUNTED_UP_TO + 1."""
+        newest = self._all.order_by(*self._order(None)).limit(COUNTED_UP_TO + 1)
+        return list(self.connection.scalars(newest))
 
     @property
     def _all(self) -> Select[Any]:
-        return select(self.key).select_from(self._source(None)).where(*self.conditions)
+        return select(self.key).select_from(self._source(None)).where(*self.conditions())
 
     # ---------------------------------------------------------------- where they are looked for
 
@@ -113,33 +113,46 @@ class Search:
     def _source(self, sort: Sort | None) -> FromClause:
         """The same, without ours if nothing is asked of them."""
         criteria = self.criteria
-        needs_ours = self._are_ours or criteria.carriers or criteria.kinds
-        return self.source if needs_ours or sort in _OF_OURS else self.border.claims
+        if not (self._are_ours or criteria.carriers or criteria.kinds or sort in _OF_OURS):
+            return self.border.claims
+        # To sort many, SQLite reads them fastest in the order of the service's table.
+        return self.border.not_joined() if sort and self.border.is_sqlite else self.source
 
     # ---------------------------------------------------------------- filtered
 
-    @cached_property
-    def conditions(self) -> list[ColumnElement[bool]]:
+    def conditions(self, sort: Sort | None = None) -> list[ColumnElement[bool]]:
         criteria = self.criteria
         choices = [
             (self.border.text("pod_fetch_status"), criteria.statuses),
             (self._carrier_key, criteria.carriers),
             (self.border.text("client_id"), criteria.clients),
             (_c.kind, criteria.kinds),
+            (self._unindexed(_c.stage), criteria.stages if sort or len(criteria.stages) > 1 else ()),
         ]
         conditions: list[ColumnElement[bool]] = [
             func.coalesce(value, "").in_(list(filter(_can_be_stored, values)))
             for value, values in choices
             if values
         ]
-        if criteria.stages:
+        if len(criteria.stages) == 1 and sort is None:  # whose claims an index has in their order
             conditions.append(at_stage(*criteria.stages))
         if typed := " ".join(criteria.text.split()):
             is_possible = _can_be_stored(typed) and len(typed) <= _LONGEST_TYPED
             conditions.append(self._holds(typed) if is_possible else false())
         if criteria.concerned is not None:
-            conditions.append(_is_concerned(criteria.concerned))
+            conditions.append(self._is_concerned(criteria.concerned))
         return conditions
+
+    def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
+        conditions = [_c.claim_id.in_(concerned.ids[: COUNTED_UP_TO + 1])] if concerned.ids else []
+        if concerned.accounts:
+            lane, stage = self._unindexed(_c.lane), self._unindexed(_c.stage)
+            conditions.append(and_(lane.in_(sorted(concerned.accounts)), stage.in_(concerned.stages)))
+        return or_(false(), *conditions)
+
+    def _unindexed(self, column: ColumnElement[str]) -> ColumnElement[str]:
+        """Not by an index: SQLite would read claims in its order, one here and one there, and sort them all."""
+        return func.coalesce(column, "") if self.border.is_sqlite else column
 
     @property
     def _carrier_key(self) -> ColumnElement[str]:
@@ -194,7 +207,7 @@ class Search:
 
     # ---------------------------------------------------------------- sorted
 
-    def _order(self, sort: Sort | None, *, descending: bool) -> list[ColumnElement[Any]]:
+    def _order(self, sort: Sort | None, *, descending: bool = False) -> list[ColumnElement[Any]]:
         # Ages run against the times of their beginnings.
         backwards = descending != (sort is Sort.AGE)
         keys = self._keys(sort) if sort else []
@@ -238,13 +251,6 @@ def _anywhere(typed: str) -> str:
     """What LIKE takes, with / as its escape, to find a text in any place; NUL stands for any one sign."""
     escaped = re.sub("[/%_]", r"/\g<0>", typed)
     return f"%{escaped}%".replace("\0", "_")
-
-
-def _is_concerned(concerned: Concerned) -> ColumnElement[bool]:
-    named = _c.claim_id.in_(concerned.ids[: COUNTED_UP_TO + 1])
-    if not concerned.accounts:
-        return named
-    return or_(named, of_accounts(concerned)) if concerned.ids else of_accounts(concerned)
 
 
 def of_accounts(concerned: Concerned) -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    literal,
     select,
     type_coerce,
 )
@@ -35,17 +36,21 @@ from recours.database.reports.survey import unassessed
 from recours.database.tables import (
     attempts,
     changes,
+    claims,
     events,
     evidence,
+    intake,
     mail_events,
     mails,
     runs,
 )
 from recours.operations.records import (
     COUNTED_UP_TO,
+    OWED_LONG,
     Backlog,
     ClaimFilter,
     ClaimPage,
+    Differences,
     KeptEvidence,
     ListedClaim,
     Matching,
@@ -60,7 +65,7 @@ from recours.operations.returns import MOST_ATTEMPTS, Spent
 
 _Number = TypeVar("_Number", int, float)
 
-_a, _m, _v = attempts.c, mails.c, evidence.c
+_c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
 _OF_RUN = ("id", "worker", "started_at", "ended_at", "exit_status", "stats")
@@ -233,7 +238,7 @@ class DatabaseRecords:
     ) -> Iterator[ListedClaim]:
         """All that match, by their ids, a part at a time in memory."""
         with self._search(wanted or ClaimFilter()) as search:
-            query = self._listed(search.source).where(*search.conditions)
+            query = self._listed(search.source).where(*search.conditions())
         for rows in in_parts(self.database, query, search.key, _AT_ONCE):
             for listed in map(self._read, rows):
                 created_at = listed.claim.created_at
@@ -324,6 +329,14 @@ class DatabaseRecords:
             for read in rows
         ]
 
+    def differences(self, now: datetime) -> Differences:
+        """See `Differences`; owed claims are counted up to COUNTED_UP_TO."""
+        long_owed = select(literal(1)).where(_c.owed_since <= now - OWED_LONG).limit(COUNTED_UP_TO)
+        count_owed = select(func.count()).select_from(long_owed.subquery())
+        with self.database.read() as connection:
+            repaired = connection.scalar(select(intake.c.repaired))
+            return Differences(repaired or 0, connection.scalar(count_owed) or 0)
+
     def mails(self) -> Mapping[MailState, int]:
         states = [const(state) for state in OPEN_STATES]
         query = select(_m.state, func.count()).where(_m.state.in_(states)).group_by(_m.state)
@@ -406,7 +419,7 @@ def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
         document_type=read.text("document_type"),
         document_source=read.text("document_source"),
         is_last=bool(_number(int, row["is_last"])),
-        account=read.account("account_id") or None,
+        account=_number(int, row["account_id"]) or None,
     )
 
 
