@@ -28,7 +28,7 @@ from recours.database.changes import note
 from recours.database.claim_reader import Reader, read_claim
 from recours.database.claim_rows import claim_columns, free, in_parts, is_failed
 from recours.database.engine import Database
-from recours.database.intake import Assessor, read_adoption
+from recours.database.intake import Assessor, is_of_interest, read_adoption
 from recours.database.ready_claims import of_carriers
 from recours.database.tables import NOT_ENROLLED, at_stage, claims, intake
 from recours.operations.enroll import MANUAL, Candidate
@@ -97,18 +97,16 @@ class ClaimEnrolment:
         border = self.database.border
         if self.setting is EnrollNew.FALSE or border.has("pod_fetch_status"):
             return 0  # where the column is the service's, the service decides
-        status = border.text("status")
         some = (
-            select(literal(1)).select_from(border.claims).where(border.is_not_enrolled, self._is_open(status))
+            select(literal(1))
+            .select_from(border.claims)
+            .where(border.is_not_enrolled, is_of_interest(border.text("status"), self.skip))
         )
         with self.database.read() as connection:
             return connection.scalar(select(func.count()).select_from(some.limit(most).subquery())) or 0
 
     def _open(self, column: ColumnElement[Any]) -> Select[Any]:
-        return select(column).where(at_stage(NOT_ENROLLED), self._is_open(_c.seen_claim_status))
-
-    def _is_open(self, status: ColumnElement[Any]) -> ColumnElement[bool]:
-        return func.lower(func.trim(func.coalesce(status, ""))).not_in(self.skip)
+        return select(column).where(at_stage(NOT_ENROLLED), is_of_interest(_c.seen_claim_status, self.skip))
 
     # ---------------------------------------------------------------- new ones
 
@@ -133,7 +131,7 @@ class ClaimEnrolment:
         border = self.database.border
         unseen = select(border.key.label("id"), border.text("created_at").label("created_at"))
         unseen = unseen.select_from(border.not_joined()).where(
-            _c.claim_id.is_(None), border.is_not_enrolled, self._is_open(border.text("status"))
+            _c.claim_id.is_(None), border.is_not_enrolled, is_of_interest(border.text("status"), self.skip)
         )
         with self.database.read() as connection:
             adopted = self._enrolling(connection)

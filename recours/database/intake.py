@@ -238,18 +238,19 @@ def _is_stale(border: Border) -> ColumnElement[bool]:
     return and_(is_due, free_at_moment(), _is_told(border))
 
 
-def _is_of_interest(border: Border, skip: Sequence[str]) -> ColumnElement[bool]:
-    """Claims whose own status does not say that no POD is wanted."""
-    status = border.text("status")
+def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnElement[bool]:
+    """Claims whose own status, in this column, does not say that no POD is wanted."""
     trimmed = func.trim(status)
     # Capitals as people write them: a database may know the lower case of unaccented letters only.
     spellings = sorted({form(name) for name in skip for form in (str.upper, str.capitalize)})
-    return or_(status.is_(None), and_(func.lower(trimmed).not_in(skip), trimmed.not_in(spellings)))
+    # One by one: a list cannot be part of a statement that is executed with many parameters.
+    others = [func.lower(trimmed) != name for name in skip] + [trimmed != name for name in spellings]
+    return or_(status.is_(None), and_(true(), *others))
 
 
 def _is_new(border: Border, skip: Sequence[str]) -> ColumnElement[bool]:
     """Claims of the service's of which there is to be a row of ours."""
-    return or_(border.is_worked_on, and_(border.is_not_enrolled, _is_of_interest(border, skip)))
+    return or_(border.is_worked_on, and_(border.is_not_enrolled, is_of_interest(border.text("status"), skip)))
 
 
 def _is_exhausted(border: Border) -> ColumnElement[bool]:
@@ -608,7 +609,7 @@ def _insert_selected(border: Border, values: Mapping[str, Any], where: Select[An
 def _insert_not_enrolled(border: Border, kind: tuple[bool, bool], skip: tuple[str, ...]) -> Any:
     """Parameters: those of the stretch, `now`."""
     created_at, is_readable = _creation(border)
-    where = border.is_not_enrolled, _is_of_interest(border, skip), is_readable
+    where = border.is_not_enrolled, is_of_interest(border.text("status"), skip), is_readable
     values = {
         "claim_id": border.key,
         "stage": const(NOT_ENROLLED),
@@ -691,7 +692,9 @@ def _insert_exhausted(border: Border, skip: tuple[str, ...]) -> Any:
         lane, kind = verdicts.c.to_lane, verdicts.c.to_kind
     now = bindparam("now", type_=_c.failed_at.type)
     count = cast(border.column("pod_retry_count"), Integer)
-    stage = case((_is_of_interest(border, skip), const(Stage.GIVEN_UP)), else_=const(Stage.SHELVED))
+    stage = case(
+        (is_of_interest(border.text("status"), skip), const(Stage.GIVEN_UP)), else_=const(Stage.SHELVED)
+    )
     values = {
         "claim_id": border.key,
         "stage": stage,

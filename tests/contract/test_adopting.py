@@ -49,7 +49,9 @@ def test_claims_of_many_kinds_become_what_judging_them_one_by_one_makes_of_them(
         for number in numbers
     ]
     add_claims(database, [row | {"claim_reference": f"{n}"} for n, row in enumerate(every)])
-    assessed = "claim_id, stage, lane, kind, rank_is_deadline, interruptions, retries_used, attempts, to_assess"
+    assessed = (
+        "claim_id, stage, lane, kind, rank_is_deadline, interruptions, retries_used, attempts, to_assess"
+    )
     query = f"SELECT {assessed}, {', '.join(SEEN)} FROM recours_claims ORDER BY claim_id"
     assert adopt(database) == len(every)
     at_once = rows(database, query)
