@@ -692,10 +692,6 @@ def statements(database: Database) -> list[tuple[str, Any]]:
 
 # What is looked for, and the indexes that answer it.
 CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
-    "take in": (
-        lambda run: take_in(run.database, CATALOG, NOW, POLICY),
-        "open owed to_assess given_up pending",
-    ),
     "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
     "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),

@@ -157,6 +157,8 @@ def test_the_look_for_overdue_claims_costs_the_same_whatever_there_is(
     looks = [(sql, values) for sql, values in seen if "rank_at <" in sql and "LIMIT" in sql]
     assert looks
     if database.is_sqlite:
-        index = "USING INDEX ix_recours_claims_ready (lane=? AND rank_is_deadline=? AND rank_at<?)"
+        index = (
+            "USING INDEX ix_recours_claims_ready (stage=? AND lane=? AND rank_is_deadline=? AND rank_at<?)"
+        )
         for sql, values in looks:
             assert any(index in line for line in plan(database, sql, values))

@@ -21,6 +21,7 @@ from recours.database.reports.records import DatabaseRecords
 from recours.operations.records import KeptEvidence
 from recours.runs.ports import ATTACHED, Attempt
 from tests.contract.test_claims import CATALOG, NOW, POLICY, Run, edit, rows
+from tests.fakes.intake import assessor_of
 from tests.own_rows import joined_row, joined_rows, set_own
 
 DELIVERY = Delivery(NOW - timedelta(days=1), "DUPONT", place="LILLE")
@@ -210,9 +211,10 @@ def test_a_claim_that_a_run_holds_is_not_reopened(run: Run, add_claims: Callable
         set_own(run.database, reference, retries_used=4, seen_count="4", stage=Stage.GIVEN_UP)
     found = [one for one in map(run.claims.find, ("CLM-00000", "CLM-2")) if one]
     set_own(run.database, "CLM-00000", lease_token="x", lease_until=NOW + timedelta(minutes=9))
-    assert GivenUpClaims(run.claims).start_over(found, "ann", NOW) == {2}
+    given_up = GivenUpClaims(assessor_of(run.database, CATALOG, POLICY))
+    assert given_up.start_over(found, "ann", NOW) == {2}
     set_own(run.database, "CLM-00000", lease_token=None, lease_until=None)
-    assert GivenUpClaims(run.claims).start_over(found, "ann", NOW) == {1}
+    assert given_up.start_over(found, "ann", NOW) == {1}
     for row in joined_rows(run.database):
         assert (row["pod_fetch_status"], row["pod_retry_count"], row["stage"]) == ("failed", 0, "waiting")
 

@@ -12,12 +12,15 @@ from recours.database.intake import Assessor, ClaimIntake
 from recours.sandbox import SimulatedClock
 
 
+def assessor_of(database: Database, catalog: Catalog, policy: Policy) -> Assessor:
+    """What assesses claims by these rules."""
+    return Assessor(database, catalog, partial(assess, policy=policy), str)
+
+
 def intake_of(database: Database, catalog: Catalog, policy: Policy, now: datetime) -> ClaimIntake:
     """That of a run at this moment."""
-    assessor = Assessor(database, catalog, partial(assess, policy=policy), str)
-    return ClaimIntake(
-        assessor, policy.skip_claim_statuses, policy.max_retries, "intake", SimulatedClock(now)
-    )
+    assessor, clock = assessor_of(database, catalog, policy), SimulatedClock(now)
+    return ClaimIntake(assessor, policy.skip_claim_statuses, policy.max_retries, "intake", clock)
 
 
 def take_in(database: Database, catalog: Catalog, now: datetime, policy: Policy) -> list[Claim]:

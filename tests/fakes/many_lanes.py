@@ -57,7 +57,16 @@ class Slice:
         )
         queue.asks_alone = lambda key: False  # noqa: ARG005 (the port names it)
         policy, unused = Policy(ZoneInfo("Europe/Paris")), cast("Any", None)
-        deps = Dependencies(self.clock, self.claims, unused, unused, queue, unused, policy)
+        deps = Dependencies(
+            clock=self.clock,
+            claims=self.claims,
+            intake=unused,
+            maintenance=unused,
+            journal=unused,
+            queue=queue,
+            documents=unused,
+            policy=policy,
+        )
         recorder = Recorder(
             self.claims, self.clock, policy, Stats(), "slice", lambda at: at, asked=False, token="slice",
             documents=deps.documents,
