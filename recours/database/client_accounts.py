@@ -6,7 +6,6 @@ Each reading is one query. A database that no run has worked on yet has no accou
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +68,7 @@ class ClientAccounts:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    @cached_property
+    @property
     def _border(self) -> Border:
         return self.database.border
 

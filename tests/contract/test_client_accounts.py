@@ -417,7 +417,6 @@ def test_without_addresses_the_id_alone_decides(accounts: ClientAccounts) -> Non
     account = add(accounts, 1)
     change_clients(accounts, "ALTER TABLE clients RENAME COLUMN email TO address")
     accounts.database.look_again()
-    accounts = ClientAccounts(accounts.database)
     accounts.settle_moved(LATER)
     assert accounts.directory() == {1: {"chronopost": account.id}}
     assert accounts.all()[0].client.named == "client 1"

@@ -268,6 +268,21 @@ def test_claims_that_an_older_run_put_into_a_lane_of_nothing_come_back(
 
 
 @pytest.mark.usefixtures("claims")
+def test_claims_leave_the_account_of_a_client_who_moved_until_it_is_confirmed(
+    database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
+) -> None:
+    number = add(accounts, SHOP)
+    begin().keep()
+    edit(database, f"UPDATE clients SET email = 'new@example.com' WHERE id = {SHOP}")
+    accounts.settle_moved(LATER)
+    begin().keep()
+    assert begin().ready() == {"chronopost": 4, "other": 2}
+    accounts.confirm(accounts.all()[0], "lea", LATER)
+    begin().keep()
+    assert begin().ready() == {f"chronopost#{number}": 2, "chronopost": 2, "other": 2}
+
+
+@pytest.mark.usefixtures("claims")
 def test_claims_in_the_closed_lane_of_a_house_without_credentials_go_to_their_account(
     database: Database, accounts: ClientAccounts, begin: Callable[..., Run]
 ) -> None:
