@@ -186,10 +186,16 @@ class Border:
         keys = {CLAIM_KEY.placeholder: self.key if self.has("id") else None, CLIENT_KEY.placeholder: client}
         return {placeholder: self._own_type(key) for placeholder, key in keys.items()}
 
+    @property
+    def _number(self) -> str:
+        return "INTEGER" if self.is_sqlite else "BIGINT"
+
     def _own_type(self, key: Any) -> str:
         """That of the service's column, without what belongs to that column alone."""
         if key is None:
-            return "INTEGER" if self.is_sqlite else "BIGINT"
+            return self._number
+        if isinstance(key.type, Integer):
+            return self._number  # the service may widen its own
         if isinstance(key.type, Enum) or type(key.type).__name__ in ("NullType", "DOMAIN"):
             return "TEXT"
         if isinstance(key.type, String) and not isinstance(key.type, CHAR):

@@ -139,7 +139,7 @@ def test_credentials_are_asked_for_without_echo_and_kept_sealed(
 @pytest.mark.parametrize(
     ("arguments", "given", "said"),
     [
-        ((SHOPS[29], "Chronopost"), CHRONOPOST, "name one by its number (29, 30)"),
+        ((SHOPS[29], "Chronopost"), CHRONOPOST, "name one by its id (29, 30)"),
         (("2", "Chronopost"), CHRONOPOST, "shop2@example.com has an account at Chronopost already"),
         (("1", "Chronopost"), {"account": GOOD, SECRET: "password"}, "something else was given"),
         (("1", "Chronopost", "--limits", "1/day"), CHRONOPOST, "can never be enough for one claim"),
@@ -507,7 +507,8 @@ def test_a_spoilt_row_stops_nothing_else(service: Service, person: Person, accou
     for client in (1, 2, 3):
         service.add(Scenario.DELIVERED, client_id=client)
     service.run_hourly(2)
-    rows = service.sql("SELECT client_id, pod_carrier_key FROM claims WHERE pod_fetch_status = 'success'")
+    joined = "claims JOIN recours_claims ON claim_id = claims.id"
+    rows = service.sql(f"SELECT client_id, lane FROM {joined} WHERE pod_fetch_status = 'success'")
     assert {(2, "chronopost#2"), (3, "chronopost")} <= {tuple(row) for row in rows}
     for words in (
         "accounts list",

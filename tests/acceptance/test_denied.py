@@ -44,7 +44,7 @@ def numbers_of(service: Service, claims: list[int]) -> list[str]:
 
 def stages(service: Service, claims: list[int]) -> dict[str, int]:
     marks = ", ".join("?" * len(claims))
-    found = f"SELECT pod_stage, count(*) FROM claims WHERE id IN ({marks}) GROUP BY 1"
+    found = f"SELECT stage, count(*) FROM recours_claims WHERE claim_id IN ({marks}) GROUP BY 1"
     return dict(service.sql(found, *claims))
 
 

@@ -45,8 +45,9 @@ def add(service: Service, client: int, owner: str, scenario: Scenario = Scenario
 
 
 def state(service: Service, claim: int) -> tuple[object, ...]:
-    columns = "pod_fetch_status, pod_carrier_key, pod_account_id, pod_retry_count"
-    return service.sql(f"SELECT {columns} FROM claims WHERE id = ?", claim)[0]
+    columns = "pod_fetch_status, lane, account_id, pod_retry_count"
+    joined = "claims JOIN recours_claims ON claim_id = claims.id"
+    return service.sql(f"SELECT {columns} FROM {joined} WHERE claim_id = ?", claim)[0]
 
 
 def attempts(service: Service, claim: int) -> list[tuple[object, ...]]:

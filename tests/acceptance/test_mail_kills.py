@@ -97,7 +97,7 @@ class Service:
     def let_leases_end(self) -> None:
         past = "2026-01-01 00:00:00.000000"
         self.sql("UPDATE recours_mails SET held_until = ? WHERE held_until IS NOT NULL", past)
-        self.sql("UPDATE claims SET pod_lease_until = ? WHERE pod_lease_until IS NOT NULL", past)
+        self.sql("UPDATE recours_claims SET lease_until = ? WHERE lease_until IS NOT NULL", past)
 
 
 @pytest.fixture

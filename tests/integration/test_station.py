@@ -116,7 +116,7 @@ def test_a_tick_wakes_the_lanes_with_work_and_slices_do_all_of_it(
     assert set(queue.waiting) == {RETRIES, NEW}
     assert queue.work() <= 8
     assert rows(database, "SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
-    assert rows(database, "SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL") == [(0,)]
+    assert rows(database, "SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(0,)]
     assert rows(database, "SELECT sum(held) FROM recours_quota_shares") == [(0,)]
 
 
@@ -270,9 +270,10 @@ def test_a_new_claim_that_is_wanted_at_once_gets_its_first_attempt(
     make_station().fetch_now("CLM-00000", None, hand_on_nothing)
     ((status, stage, worker, used),) = rows(
         database,
-        "SELECT pod_fetch_status, pod_stage, worker, used FROM claims JOIN recours_attempts ON claim_id = claims.id",
+        "SELECT pod_fetch_status, stage, worker, used FROM claims JOIN recours_claims ON recours_claims.claim_id = claims.id"
+        " JOIN recours_attempts ON recours_attempts.claim_id = claims.id",
     )
-    assert (status, stage) == (("failed", "waiting") if fails else ("success", None))
+    assert (status, stage) == (("failed", "waiting") if fails else ("success", "done"))
     assert (worker, bool(used)) == ("pod_fetch_worker", True)
 
 
@@ -548,7 +549,7 @@ def test_a_stopped_station_begins_nothing(
     queue.station.stop()
     queue.work()
     assert not sandbox.calls
-    assert rows(database, "SELECT pod_stage FROM claims") == [("ready",)]
+    assert rows(database, "SELECT stage FROM recours_claims") == [("ready",)]
 
 
 # ---------------------------------------------------------------- days by cron, and by workers
@@ -596,8 +597,8 @@ def _days(count: int, folder: Path, how: Callable[..., Callable[[], None]]) -> t
                 hour()
             claims = rows(
                 database,
-                "SELECT claim_reference, pod_fetch_status, pod_retry_count, pod_stage, pod_next_retry_at, pod_fetch_error,"
-                " pod_delivery_person FROM claims ORDER BY id",
+                "SELECT claim_reference, pod_fetch_status, pod_retry_count, stage, next_at, pod_fetch_error,"
+                " pod_delivery_person FROM claims JOIN recours_claims ON claim_id = claims.id ORDER BY claim_id",
             )
             attempts = rows(
                 database,
