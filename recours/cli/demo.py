@@ -190,7 +190,8 @@ def _attempts(connection: sqlite3.Connection, claim_id: int) -> str:
         result = "✅ POD" if outcome == "success" else f"{kind}{'' if calls else ', no call'}"
         attempts.append(f"{hours:.0f} h {result}")
     (status, stage, retries) = connection.execute(
-        "SELECT pod_fetch_status, pod_stage, pod_retry_count FROM claims WHERE id = ?", (claim_id,)
+        "SELECT pod_fetch_status, stage, pod_retry_count FROM claims JOIN recours_claims ON claim_id = id WHERE id = ?",
+        (claim_id,),
     ).fetchone()
     end = f"   [{retries} retries, {stage}]" if status != "success" else ""
     return " → ".join(attempts) + end
