@@ -224,9 +224,13 @@ MAILS = Path("data") / "sandbox-mails"
     callback=known_carrier,
     help="Print the settings and example numbers of this one alone.",
 )
-def sandbox_command(port: int, latency: float, mail_port: int, spec: CarrierSpec | None) -> None:
+@click.option("--delivered", is_flag=True, help="Deliver every parcel, with its proof, whatever its number.")
+def sandbox_command(
+    port: int, latency: float, mail_port: int, spec: CarrierSpec | None, delivered: bool
+) -> None:
     """Serve simulated carriers, and a mail server that keeps what it gets, until Ctrl-C. Nothing leaves this machine."""
     box = Sandbox(now=lambda: datetime.now(UTC), latency=latency, port=port)
+    box.default = Parcel((Scenario.DELIVERED,)) if delivered else None
     post = MailSandbox(home() / MAILS, port=mail_port)
     _start(box.start, "--port", port)
     _start(post.start, "--mail-port", mail_port)
@@ -257,6 +261,9 @@ def _lines(box: Sandbox, post: MailSandbox, key: str | None) -> Iterator[str]:
     for name, value in post.environment().items():
         yield f"  {name}={value}"
     yield f"\nMails become files in {post.folder}."
+    if box.default:
+        yield "\nEvery parcel is delivered, and its proof is there.\n\nCtrl-C ends it."
+        return
     if key is None:
         yield "\nTwo digits of a tracking number, 00 in these, choose what happens to its parcel:\n"
         for spec in CATALOG.specs.values():

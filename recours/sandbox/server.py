@@ -96,7 +96,7 @@ class Sandbox:
 
     `now` gives aware UTC datetimes; `latency` is real seconds from a request to its answer, the time in which that
     is made included; port 0 takes a free one, which is kept for the sandbox's life. These may be changed at any time:
-    `parcels` (scripts by number), `accounts`
+    `parcels` (scripts by number), `default` (the script of all other numbers; None: their digits choose it), `accounts`
     (passwords by account: each is one at every carrier), `without_documents` (carrier and account: it may track, and its calls
     for documents are refused like a wrong password), `limits` (by carrier and account; none is there at first),
     `arrange` (what becomes of the items of an answer about several parcels), `tokens` (that were given out: delete one
@@ -108,6 +108,7 @@ class Sandbox:
     ) -> None:
         """Prepare. Nothing listens before `start`."""
         self.parcels: dict[str, Parcel] = {}
+        self.default: Parcel | None = None
         self.accounts: dict[str, str] = {DEFAULT_ACCOUNT: DEFAULT_PASSWORD}
         self.without_documents: set[tuple[str, str]] = set()
         self.limits: dict[tuple[str, str], HourlyLimit] = {}
@@ -279,7 +280,7 @@ class Sandbox:
     def _state(
         self, carrier: SimulatedCarrier, question: Question, number: str, account: str | None, at: datetime
     ) -> ParcelState:
-        script = self.parcels.get(number) or parcel_for(carrier.digits_of(number))
+        script = self.parcels.get(number) or self.default or parcel_for(carrier.digits_of(number))
         # Who shows no account follows a link, or asks what a carrier tells everybody.
         is_owner = not account or script.owner in (None, account)
         has_right = question.tracking or (carrier.key, account) not in self.without_documents

@@ -541,6 +541,13 @@ def test_scenarios_by_the_first_two_digits(box: Sandbox) -> None:
     assert [box.calls_for(n)[0].scenario for n in numbers] == [S.UNKNOWN] * 3 + [S.DELIVERED]
 
 
+def test_the_default_is_the_script_of_every_number_without_one(box: Sandbox) -> None:
+    box.default = Parcel((S.DELIVERED,))
+    script(box, S.POD_NEVER)
+    assert document(pod(box, number="XY999999999FR")).startswith(b"%PDF-")
+    assert "pod" not in pod(box).fields
+
+
 def test_scenario_table() -> None:
     rows = dict(scenario_table())
     assert list(rows) == list(BY_DIGITS)
