@@ -16,12 +16,12 @@ from recours.cli import workers
 from recours.operations.schedule import WORKERS
 from recours.settings.model import SETTINGS
 from tests.rows import row
-from tests.unit.manual.pages import ROOT, Block, blocks, code_in_prose, text_of, written
+from tests.unit.manual.pages import ROOT, Block, blocks, code_in_prose, everything, text_of, written
 
 # Programs of the system that pages use. `python` is none of them: not every system has one outside of a venv.
 PROGRAMS = {
-    "apt-get", "cd", "chmod", "chown", "cp", "createdb", "crontab", "curl", "docker", "echo", "eval", "export", "git", "grep",
-    "journalctl", "ln", "loginctl", "ls", "mkdir", "mv", "pg_restore", "pipx", "printf", "psql", "sqlite3", "systemctl", "tail",
+    "apt-get", "cd", "chmod", "chown", "cp", "createdb", "crontab", "curl", "docker", "echo", "eval", "export", "find", "git",
+    "grep", "install", "journalctl", "kill", "ln", "loginctl", "ls", "mkdir", "mv", "pg_restore", "pipx", "printf", "psql", "sqlite3", "systemctl", "tail",
     "touch", "unset", "uv",
 }  # fmt: skip
 # Options of programs of others, which stand in the prose by themselves.
@@ -69,6 +69,20 @@ def test_every_line_can_be_typed() -> None:
             for words in simple_commands(line):
                 with row(block.page, line):
                     assert_can_be_typed(words)
+
+
+_MAKES_ENV = re.compile(r"(>|\bcp\b|\bmv\b|\btouch\b|\binstall\b).* \S*\.env\b")
+
+
+def test_the_env_that_readers_make_is_theirs_alone() -> None:
+    """Either it is made with these rights, or they are set before anything is in it."""
+    for block in blocks("bash", "sh"):
+        is_private = False
+        for line in lines_of(block):
+            is_private = is_private or "install -m 600 " in line or "touch .env && chmod 600 .env" in line
+            with row(block.page, line):
+                assert is_private or not _MAKES_ENV.search(line)
+    assert not re.search(r"(?i)\bcop(y|iez) `\.env\.example`", everything())
 
 
 def assert_can_be_typed(words: list[str]) -> None:
