@@ -1,61 +1,130 @@
-"""The README's six commands, from nothing to a scheduled system, as they are typed in an empty folder."""
+"""The README's first proof, as its commands are typed in an empty folder, on tables that SQLAlchemy made."""
 
+import enum
+import os
 import re
 import shutil
-import sqlite3
+import stat
 import subprocess
-from contextlib import closing
+import uuid
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL, String, create_engine, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from recours.database.schema.creation import create_file
 from recours.sandbox import Sandbox
-from tests.fakes.checkout import ROOT, copy_of_checkout
+from tests.conftest import Kind
+from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import machine_of_its_own
-from tests.needs import program
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-_CLAIM = """
-INSERT INTO claims (claim_reference, order_id, carrier, dispute_type, amount_requested, tracking_number, pod_fetch_status)
-VALUES ('CLM-2024-001', 'ORDER-1', 'Chronopost', 'lost', 50, 'XY001234567FR', 'pending')
-"""
+SECTION = README.partition("## The first proof\n")[2].partition("\n## ")[0]
+FIRST, FOR_REAL = re.findall(r"```bash\n(.*?)```", SECTION, re.DOTALL)
+(CREDENTIALS,) = re.findall(r"```ini\n(.*?)```", SECTION, re.DOTALL)
 
 
-def six_commands() -> list[str]:
-    section = README.partition("## From nothing to a scheduled system\n")[2].partition("\n## ")[0]
-    (block,) = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
-    return str(block).splitlines()
+class Carrier(enum.Enum):
+    CHRONOPOST = "Chronopost"
+    UPS = "UPS"
 
 
-@pytest.mark.full("installs every package from nothing, which takes a minute")
-def test_six_commands_lead_from_nothing_to_a_scheduled_system(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Only the carrier's address is the test's: its simulated one, with the README's account."""
-    sandbox.accounts = {"10000001": "123456"}
-    program("crontab", "cron")
+class ClaimStatus(enum.Enum):
+    OPEN = "open"
+    PAID = "paid"
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Claim(Base):
+    """As a service declares it that has not heard of recours: PostgreSQL gets enums of its own, and UUIDs."""
+
+    __tablename__ = "claims"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    claim_reference: Mapped[str] = mapped_column(String(20), unique=True)
+    carrier: Mapped[Carrier]
+    status: Mapped[ClaimStatus]
+    tracking_number: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+CLAIMS = 3
+
+
+def make_claims(url: URL) -> None:
+    engine = create_engine(url)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session, session.begin():
+        session.add_all(
+            Claim(
+                claim_reference=f"CLM-2024-00{n}",
+                carrier=Carrier.CHRONOPOST,
+                status=ClaimStatus.OPEN,
+                tracking_number=f"XY12345678{n}FR",
+            )
+            for n in range(CLAIMS)
+        )
+    engine.dispose()
+
+
+def typed(block: str, checkout: Path) -> str:
+    """What a person sees who types a block into a new terminal. Each command must succeed."""
+    names = ("RECOURS_", "DATABASE_", "CHRONOPOST_", "PYTHON")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    done = subprocess.run(
+        ["bash", "-ec", f"trap 'kill $(jobs -p) 2>&-' EXIT\n{block}"],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        umask=0o022,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+FROM_NOTHING = pytest.mark.full("installs every package from nothing, which takes a minute")
+
+
+@pytest.mark.parametrize(
+    ("database", "has_packages"),
+    [("sqlite", True), ("postgresql", True), pytest.param("sqlite", False, marks=FROM_NOTHING)],
+)
+def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
+    kinds: Callable[[str], Kind], tmp_path: Path, sandbox: Sandbox, database: str, *, has_packages: bool
+) -> None:
     checkout = copy_of_checkout(tmp_path / "Recours_Ecommerce")
     for name in ("Makefile", "README.md", "LICENSE", "requirements.txt"):
         shutil.copy(ROOT / name, checkout)
-    create_file(tmp_path / "claims.db")
-    with closing(sqlite3.connect(tmp_path / "claims.db")) as connection, connection:
-        connection.execute(_CLAIM)
+    if has_packages:  # those that these tests run with: pip finds them, and has nothing to fetch
+        bare_python(checkout / ".venv")
+        give_packages(checkout / ".venv")
+    url = kinds(database).empty(tmp_path)
+    make_claims(url)
+    setting = "DATABASE_PATH=../claims.db"
+    if database == "postgresql":  # as the README says
+        assert setting in FIRST
+        setting = f"DATABASE_URL={url.render_as_string(hide_password=False)}"
+    first = FIRST.replace("DATABASE_PATH=../claims.db", setting)
+    proofs = [line for line in typed(first, checkout).splitlines() if line.endswith(".pdf")]
+    assert len(proofs) == CLAIMS
+    assert all((checkout / proof).read_bytes().startswith(b"%PDF-") for proof in proofs)
+    assert stat.S_IMODE((checkout / ".env").stat().st_mode) == 0o600
+
+    with (checkout / ".env").open("a", encoding="utf-8") as settings:
+        settings.write(CREDENTIALS)
+    sandbox.accounts = {"10000001": "123456"}
     machine = machine_of_its_own(tmp_path / "machine")
-    commands = six_commands()
-    assert len(commands) == 6
-    for command in commands:
-        done = machine.run("bash", "-c", command, cwd=checkout, CHRONOPOST_BASE_URL=sandbox.url)
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    with closing(sqlite3.connect(tmp_path / "claims.db")) as connection:
-        query = "SELECT pod_fetch_status, pod_url FROM claims WHERE claim_reference = 'CLM-2024-001'"
-        status, stored = connection.execute(query).fetchone()
-    assert status == "success"
-    assert Path(stored).read_bytes().startswith(b"%PDF-")
+    done = machine.run("bash", "-ec", FOR_REAL, cwd=checkout, CHRONOPOST_BASE_URL=sandbox.url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {call.account for call in sandbox.calls} == {"10000001"}
     lines = [line for line in machine.crontab().splitlines() if "scripts/pod_" in line]
     assert [line.split(" cd ")[0] for line in lines] == ["*/30 * * * *", "0 * * * *"]
-    shown = machine.run(".venv/bin/recours", "schedule", "show", cwd=checkout)
-    assert shown.returncode == 0, shown.stdout + shown.stderr
-
-
-def test_the_commands_are_six() -> None:
-    assert len(six_commands()) == 6
-    assert subprocess.run(["bash", "-n", "-c", "\n".join(six_commands())], check=True).returncode == 0
+    kinds(database).drop(url)
