@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from recours.sandbox import Parcel, Sandbox
+from tests.acceptance.simulation import JOINED
 from tests.fakes.hostile import AnyStep
 from tests.planted import MARK
 from tests.processes.commands import Done, worker
@@ -137,7 +138,7 @@ class World:
 
     def one(self, reference: str) -> dict[str, Any]:
         """A claim's row."""
-        return self.rows("SELECT * FROM claims WHERE claim_reference = ?", reference)[0]
+        return self.rows(f"SELECT * FROM {JOINED} WHERE claim_reference = ?", reference)[0]
 
     def attempts(self, reference: str = "CLM-1") -> list[dict[str, Any]]:
         """What our records hold of a claim's attempts."""
@@ -255,7 +256,7 @@ def were_used_up(claim: dict[str, Any]) -> bool:
         used = int(claim["pod_retry_count"])
     except (TypeError, ValueError):
         return False
-    return claim["pod_stage"] == "given_up" and used >= 4
+    return claim["stage"] == "given_up" and used >= 4
 
 
 _KEPT_STAGES = (None, "new", "waiting", "ready", "settled", "unnumbered", "shelved")
@@ -263,12 +264,12 @@ _KEPT_STAGES = (None, "new", "waiting", "ready", "settled", "unnumbered", "shelv
 
 def lost_claims(world: World) -> Iterator[str]:
     """Claims that nobody would try again, although neither their POD nor a final failure is on record."""
-    for claim in world.rows("SELECT * FROM claims WHERE pod_fetch_status IN ('failed', 'pending')"):
-        name, stage = claim["claim_reference"], claim.get("pod_stage")
-        if claim.get("pod_lease_token"):
+    for claim in world.rows(f"SELECT * FROM {JOINED} WHERE pod_fetch_status IN ('failed', 'pending')"):
+        name, stage = claim["claim_reference"], claim["stage"]
+        if claim["lease_token"]:
             yield f"{name} is still held"
-        if stage in ("waiting", "settled") and not is_soon(claim["pod_next_retry_at"]):
-            yield f"{name} waits for a turn that never comes: {claim['pod_next_retry_at']!r}"
+        if stage in ("waiting", "settled") and not is_soon(claim["next_at"]):
+            yield f"{name} waits for a turn that never comes: {claim['next_at']!r}"
         if stage not in _KEPT_STAGES and not world.attempts(name) and not were_used_up(claim):
             yield f"{name} has the stage {stage!r}, and no attempt is on record"
     for claim in world.rows("SELECT * FROM claims WHERE pod_fetch_status = 'success'"):

@@ -21,6 +21,8 @@ from recours.wiring.workers import make_worker
 from tests.fakes.hostile import AnyStep
 
 TURNS = (1, 7, 31, 103)  # hours after its failure: when a claim is due for each of four attempts
+# Claims, each with what recours keeps of it: for a SELECT.
+JOINED = "claims LEFT JOIN recours_claims ON claim_id = id"
 FAILED_AT = datetime(2026, 2, 2, 6, 0, 20, tzinfo=UTC)
 
 

@@ -56,7 +56,7 @@ def add_claims(service: Service) -> None:
 
 
 def by_carrier(service: Service, what: str) -> dict[str, int]:
-    rows = service.sql(f"SELECT pod_carrier_key, count(*) FROM claims WHERE {what} GROUP BY 1")
+    rows = service.sql(f"SELECT lane, count(*) FROM recours_claims WHERE {what} GROUP BY 1")
     return dict(rows)
 
 
@@ -73,7 +73,7 @@ def test_each_fails_alone_and_the_others_lose_nothing(service: Service) -> None:
     )  # a token, a tracking call for 30 parcels, a document for each
     assert calls["dpd"] == EACH
     # Those that have no documents say so, once each.
-    never = by_carrier(service, "pod_error_kind = 'pod_never_available'")
+    never = by_carrier(service, "kind = 'pod_never_available'")
     assert never == dict.fromkeys(WITHOUT_DOCUMENTS, EACH)
     assert (calls["laposte"], calls["mondial_relay"]) == (
         ceil(EACH / 10),

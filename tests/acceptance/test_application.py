@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 import recours
@@ -21,9 +21,10 @@ from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.database.engine import Database
-from recours.database.tables import attempts, claims, events, mails, runs
+from recours.database.tables import attempts, events, mails, runs
 from recours.sandbox import Sandbox
 from tests.conftest import environment_of
+from tests.own_rows import joined_row, set_own
 from tests.planted import PASSWORD
 
 ENGLISH = Localized("en", ZoneInfo("Europe/Paris"))
@@ -85,13 +86,13 @@ def test_a_pod_is_fetched_recorded_and_logged_like_any_other(
     assert result.delivered_at is not None
     assert result.delivered_at.tzinfo is not None
     with database.read() as connection:
-        row = connection.execute(select(claims)).mappings().one()
         attempt = connection.execute(select(attempts)).mappings().one()
         run = connection.execute(select(runs)).mappings().one()
         told = connection.execute(select(events)).mappings().one()
         sent = connection.execute(select(mails)).all()
+    row = joined_row(database, reference)
     assert (row["pod_fetch_status"], row["pod_url"]) == ("success", result.pod_path)
-    assert row["pod_lease_token"] is None
+    assert row["lease_token"] is None
     assert (attempt["outcome"], attempt["run_id"]) == ("success", result.run_id)
     assert (run["id"], run["worker"], run["stats"]["success"]) == (
         result.run_id,
@@ -127,10 +128,7 @@ def test_a_pending_claim_and_one_that_was_given_up_are_fetched_too(
 ) -> None:
     pending = claim(GOOD, pod_fetch_status="pending", pod_fetch_error=None)
     given_up = claim("XY000000002FR")
-    with database.write() as connection:
-        connection.execute(
-            update(claims).where(claims.c.claim_reference == given_up).values(pod_stage=Stage.GIVEN_UP)
-        )
+    set_own(database, given_up, stage=Stage.GIVEN_UP)
     assert recours.fetch_claim(pending).fetched
     assert recours.fetch_claim(given_up).fetched
 
@@ -198,9 +196,8 @@ def test_an_unknown_reference_gets_the_nearest_one(claim: Callable[..., str]) ->
 
 def test_a_claim_that_a_run_holds(claim: Callable[..., str], database: Database) -> None:
     reference = claim(GOOD)
-    with database.write() as connection:
-        until = datetime.now(UTC) + timedelta(minutes=5)
-        connection.execute(update(claims).values(pod_lease_token="other", pod_lease_until=until))
+    until = datetime.now(UTC) + timedelta(minutes=5)
+    set_own(database, reference, lease_token="other", lease_until=until)
     with pytest.raises(recours.TryAgainSoonError, match="try again in a minute"):
         recours.fetch_claim(reference)
     assert recours.claim_status(reference).stage is recours.Standing.IN_HAND

@@ -21,7 +21,6 @@ from sqlalchemy import URL
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.creation import create_file
 from recours.database.schema.inspection import look
-from recours.database.tables import claims
 from recours.sandbox import Sandbox, Scenario
 from tests.acceptance.bad_input_world import (
     ACCOUNT,
@@ -37,6 +36,7 @@ from tests.acceptance.bad_input_world import (
     lost_claims,
     were_used_up,
 )
+from tests.conftest import SERVICE_CLAIMS
 from tests.fakes.hostile import AnyStep, Attack
 from tests.processes.commands import recours
 
@@ -90,16 +90,15 @@ GARBAGE = {
 
 # The service's table takes no NULL here; nothing but a number fits into the primary key.
 NEVER_NULL = frozenset({"carrier", "claim_reference", "amount_requested"})
-COLUMNS = [column.name for column in claims.columns if column.name != "id"]
+COLUMNS = [column.name for column in SERVICE_CLAIMS.columns if column.name != "id"]
 
 # Columns whose value says itself that there is nothing to fetch, or that it cannot be.
 LEFT_ALONE = frozenset({"pod_fetch_status"})
 REFUSED = frozenset({"tracking_number", "carrier"})  # no call, and the sentence says why
 
-# Garbage that is a value after all: a moment, a count, the sign that someone else wrote the failure just now. The claim
-# has its next turn, or used it up.
-HAS_A_TURN = frozenset({"pod_next_retry_at", "updated_at", "pod_retry_count", "pod_seen_status"})
-USED_UP = frozenset({"pod_retry_count", "pod_interruptions"})
+# Garbage that is a value after all: a moment, a count. The claim has its next turn, or used it up.
+HAS_A_TURN = frozenset({"updated_at", "pod_retry_count"})
+USED_UP = frozenset({"pod_retry_count"})
 
 Rows = list[tuple[str, str, str]]  # of each: its column, the garbage's name, the garbage as SQL
 ROWS: Rows = [
@@ -117,7 +116,7 @@ def garbage_world(world: World, rows: Rows, stage: str | None) -> dict[str, tupl
     if stage:
         world.sql("UPDATE claims SET updated_at = datetime('now')")
         world.run()
-        world.sql(f"UPDATE claims SET pod_stage = '{stage}', pod_next_retry_at = datetime('now', '-1 hour')")
+        world.sql(f"UPDATE recours_claims SET stage = '{stage}', next_at = datetime('now', '-1 hour')")
     for place, (column, _, sql) in enumerate(rows):
         if column != "claim_reference":  # by which the others are found; it has a test of its own
             world.sql(f"UPDATE claims SET {column} = {sql} WHERE claim_reference = 'CLM-{place:04}'")
@@ -128,7 +127,7 @@ def verdicts(world: World, spoilt: dict[str, tuple[str, str]]) -> Iterator[str]:
     """Rows with which something else happened than what their column says."""
     for reference, (column, name) in spoilt.items():
         claim, attempts = world.one(reference), world.attempts(reference)
-        what = f"{column} = {name}: {claim['pod_fetch_status']!r}, stage {claim['pod_stage']!r}"
+        what = f"{column} = {name}: {claim['pod_fetch_status']!r}, stage {claim['stage']!r}"
         if column in LEFT_ALONE:
             if attempts or claim["pod_fetch_status"] == "success":
                 yield f"{what}: a claim in a state of others was touched"
@@ -142,7 +141,7 @@ def verdicts(world: World, spoilt: dict[str, tuple[str, str]]) -> Iterator[str]:
 def explained(column: str, attempts: list[dict[str, Any]], claim: dict[str, Any]) -> bool:
     if column in USED_UP and (attempts or were_used_up(claim)):
         return True
-    waits = claim["pod_stage"] in ("waiting", "settled") and is_soon(claim["pod_next_retry_at"])
+    waits = claim["stage"] in ("waiting", "settled") and is_soon(claim["next_at"])
     return column in HAS_A_TURN and waits
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, Service
+from tests.acceptance.simulation import FAILED_AT, JOINED, Service
 
 S = Scenario
 NEW: dict[str, Any] = {"pod_fetch_status": "pending", "pod_fetch_error": None}
@@ -59,12 +59,12 @@ def test_a_refusal_shows_nothing_and_the_next_attempt_tracks(
     service = make(CHRONOPOST_DOCUMENT_FIRST="true")
     claim = service.add(scenario, **NEW)
     service.run(PODFetchWorker)
-    look = "SELECT pod_fetch_status, pod_stage, pod_error_kind, pod_error_key, pod_known_delivery FROM claims"
+    look = f"SELECT pod_fetch_status, stage, kind, error_key, known_delivery FROM {JOINED}"
     assert service.sql(look) == [("failed", "waiting", "pod_not_available_yet", "proof_untracked", None)]
     assert calls(service, claim) == ["searchPOD"]
     service.run_hourly(2)
     assert calls(service, claim)[1] == "trackSkybillV2"
-    ((kind,),) = service.sql("SELECT pod_error_kind FROM claims")
+    ((kind,),) = service.sql("SELECT kind FROM recours_claims")
     assert kind == {
         S.IN_TRANSIT: "not_delivered_yet",
         S.UNKNOWN: "not_found",
@@ -76,7 +76,7 @@ def test_a_document_that_will_never_exist_is_believed(make: Callable[..., Servic
     service = make(CHRONOPOST_DOCUMENT_FIRST="true")
     claim = service.add(S.POD_NEVER, **NEW)
     service.run(PODFetchWorker)
-    assert service.sql("SELECT pod_error_kind FROM claims") == [("pod_never_available",)]
+    assert service.sql("SELECT kind FROM recours_claims") == [("pod_never_available",)]
     assert calls(service, claim) == ["searchPOD"]
 
 
@@ -85,4 +85,4 @@ def test_the_piece_of_a_shipment_is_tracked_all_the_same(make: Callable[..., Ser
     service.add(number="JD014600003828012345", carrier="DHL Express", **NEW)
     service.run(PODFetchWorker)
     assert [call.operation for call in service.box.calls] == ["tracking"]
-    assert service.sql("SELECT pod_error_key FROM claims") != [("proof_untracked",)]
+    assert service.sql("SELECT error_key FROM recours_claims") != [("proof_untracked",)]

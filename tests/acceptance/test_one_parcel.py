@@ -18,7 +18,7 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, Service, services
+from tests.acceptance.simulation import FAILED_AT, JOINED, Service, services
 
 S = Scenario
 HOUR = timedelta(hours=1)
@@ -84,7 +84,7 @@ def test_a_parcel_for_which_the_password_is_refused_closes_nothing(
     report = service.run(PODFetchWorker, concurrency=1)  # else another parcel's document may come first
     assert (report.stats.success, report.stats.failed, report.stats.skipped_carrier) == (8, 1, 0)
     assert (used(service), checks(sandbox)) == ([poisoned], 1)
-    [(kind, error)] = service.sql("SELECT pod_error_kind, pod_fetch_error FROM claims WHERE id = ?", poisoned)
+    [(kind, error)] = service.sql(f"SELECT kind, pod_fetch_error FROM {JOINED} WHERE id = ?", poisoned)
     assert (kind, error.startswith("Accès refusé à ce colis : ")) == ("access_denied", True)
     assert (account(service), told(service)) == ([], [])
 

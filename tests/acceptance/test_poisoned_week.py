@@ -12,7 +12,7 @@ from recours.carriers.registry import CATALOG
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from tests.acceptance.simulation import FAILED_AT, Service
+from tests.acceptance.simulation import FAILED_AT, JOINED, Service
 from tests.conftest import START
 from tests.fakes.hostile import AnyStep, Attack
 
@@ -90,7 +90,7 @@ def _poison(service: Service, poison: AnyStep) -> None:
 
 def _fate(service: Service, claim: int, number: str) -> tuple[Any, ...]:
     row = service.sql(
-        "SELECT pod_fetch_status, pod_retry_count, pod_stage, pod_error_kind FROM claims WHERE id = ?", claim
+        f"SELECT pod_fetch_status, pod_retry_count, stage, kind FROM {JOINED} WHERE id = ?", claim
     )
     asked = {round((call.at - START) / timedelta(minutes=30)) for call in service.box.calls_for(number)}
     return *row[0], sorted(asked)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from recours.core.quota import QuotaRequest
+from recours.database.border import INDEX
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.database.schema.indexes import build_missing
-from recours.database.schema.inspection import look
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -47,7 +47,7 @@ def test_turns_and_pauses_that_such_a_run_left_hold_nothing_back(service: Servic
     failing = service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
     limited = service.add(S.RATE_LIMITED, S.DELIVERED, carrier="UPS", client_id=1)
     service.run_hourly(1)
-    service.sql("UPDATE claims SET pod_next_retry_at = NULL, pod_stage = NULL")
+    service.sql("DELETE FROM recours_claims")
     run_in_2036(service)
     service.run_on_turns(80)
     found = dict(service.sql("SELECT id, pod_fetch_status FROM claims"))
@@ -94,15 +94,15 @@ def test_units_that_such_a_run_holds_today_are_given_back(database: Database, se
     assert isinstance(got, list)
 
 
-@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # SQLite builds them with the schema
-def test_indexes_that_such_a_run_was_building_are_built_by_another(database: Database) -> None:
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # SQLite builds it with the schema
+def test_an_index_that_such_a_run_was_building_is_built_by_another(database: Database) -> None:
     with database.write() as connection:
-        connection.exec_driver_sql("DROP INDEX ix_claims_pod_backlog")
+        connection.exec_driver_sql(f"DROP INDEX {INDEX}")
         connection.exec_driver_sql(
-            f"INSERT INTO recours_leases VALUES ('indexes on claims', 'dead', '{FAR:%Y-%m-%d %H:%M:%S}')"
+            f"INSERT INTO recours_leases VALUES ('index on claims', 'dead', '{FAR:%Y-%m-%d %H:%M:%S}')"
         )
     clock = SimulatedClock(FAILED_AT)
-    assert build_missing(database, look(database), clock) == ["Built on claims: ix_claims_pod_backlog"]
+    assert build_missing(database, clock) == [f"Built on claims: {INDEX}"]
 
 
 def test_status_and_check_tell_of_it_and_of_runs_that_do_not_come(service: Service, person: Person) -> None:
