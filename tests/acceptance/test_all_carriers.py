@@ -11,7 +11,7 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.settings.model import HttpLimits
-from tests.acceptance.simulation import Service
+from tests.acceptance.simulation import JOINED, Service
 from tests.fakes.hostile import AnyStep, Attack, Pace
 
 S = Scenario
@@ -56,7 +56,7 @@ def add_claims(service: Service) -> None:
 
 
 def by_carrier(service: Service, what: str) -> dict[str, int]:
-    rows = service.sql(f"SELECT lane, count(*) FROM recours_claims WHERE {what} GROUP BY 1")
+    rows = service.sql(f"SELECT lane, count(*) FROM {JOINED} WHERE {what} GROUP BY 1")
     return dict(rows)
 
 

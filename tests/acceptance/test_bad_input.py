@@ -89,7 +89,7 @@ GARBAGE = {
 }
 
 # The service's table takes no NULL here; nothing but a number fits into the primary key.
-NEVER_NULL = frozenset({"carrier", "claim_reference", "amount_requested"})
+NEVER_NULL = frozenset({"carrier", "claim_reference", "amount_requested", "order_id", "dispute_type"})
 COLUMNS = [column.name for column in SERVICE_CLAIMS.columns if column.name != "id"]
 
 # Columns whose value says itself that there is nothing to fetch, or that it cannot be.
@@ -279,7 +279,7 @@ CASES = [
          prepare=secrets(f"[chronopost]\npassword = {PASSWORD}\n")),
     case("no credentials", 0, "Chronopost has no credentials: set CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD",
          "Skipped (carrier): 1", env={"CHRONOPOST_ACCOUNT": None, "CHRONOPOST_PASSWORD": None}),
-    case("a trigger that forges a line", 1, "cannot be used: ", prepare=lambda world: world.sql(
+    case("a trigger that forges a line", 1, "cannot be used: ", calls=True, prepare=lambda world: world.sql(
         f"CREATE TRIGGER t BEFORE UPDATE ON claims BEGIN SELECT RAISE(ABORT, 'no\n{FORGED}\x1b[2J'); END")),
     case("a pause that cannot be read", 0, "SUCCESS", calls=True, prepare=lambda world: world.sql(
         "INSERT INTO recours_carriers (carrier, paused_until) VALUES ('chronopost', 'tomorrow')")),
