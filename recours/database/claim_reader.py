@@ -207,7 +207,7 @@ def _read_state(row: Row) -> State:
 
 def _read_snapshot(row: Row, catalog: Catalog, remembered: int | None) -> Snapshot | None:
     """What the claim was assessed on; None: it never was, since nobody had it worked on."""
-    if row["seen_fetch_status"] is None:
+    if not row["seen_fetch_status"]:
         return None
     read = Reader(row)
     number, key = tidy_number(row["seen_number"]), row["lane"] or ""

@@ -4,7 +4,8 @@ The sweep, which goes round by key, alone makes it right; what comes before it m
 lock, and read again in the transaction that writes ours. Nothing of the service's is locked, but for the moment of telling it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -76,9 +77,9 @@ _ROW = intake.c.id == 1
 CHUNK = 500
 # Keys below the mark are looked at again: a transaction of the service's may commit late.
 _MARGIN = 10_000
-# The sweep: keys of a statement, and of a run.
-_STRETCH = 10_000
+# How many keys the sweep compares in a run, and in a transaction of the first round.
 _SWEPT_AT_ONCE = 50_000
+_PORTION = 10_000
 # Claims that were given up or shelved are compared in each run for so long.
 _WATCHED = timedelta(days=60)
 
@@ -235,7 +236,7 @@ def _is_stale(border: Border) -> ColumnElement[bool]:
     """Rows of ours, beside their claims, that are to be assessed again. A claim of nobody's is only once it is somebody's."""
     is_somebodys = or_(_c.stage != const(DONE), border.is_worked_on, border.is_not_enrolled)
     is_due = or_(_c.to_assess == literal_column("1"), and_(is_somebodys, border.differs))
-    return and_(is_due, free_at_moment(), _is_told(border))
+    return and_(is_due, free_at_moment())
 
 
 def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnElement[bool]:
@@ -243,7 +244,6 @@ def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnE
     trimmed = func.trim(status)
     # Capitals as people write them: a database may know the lower case of unaccented letters only.
     spellings = sorted({form(name) for name in skip for form in (str.upper, str.capitalize)})
-    # One by one: a list cannot be part of a statement that is executed with many parameters.
     others = [func.lower(trimmed) != name for name in skip] + [trimmed != name for name in spellings]
     return or_(status.is_(None), and_(true(), *others))
 
@@ -328,26 +328,30 @@ def _to_assess(border: Border) -> Select[Any]:
     return _stale(border).where(_c.to_assess == literal_column("1")).order_by(_c.claim_id)
 
 
-@lru_cache(maxsize=16)
-def _watched(border: Border, stage: Stage) -> Select[Any]:
+@lru_cache(maxsize=8)
+def _watched(border: Border) -> Select[Any]:
     """Parameter: `since`, too."""
     since = bindparam("since", type_=_c.written_at.type)
-    return _stale(border).where(at_stage(stage), _c.written_at > since).order_by(_c.claim_id)
+    stages = _c.stage.in_([const(Stage.GIVEN_UP), const(Stage.SHELVED)])
+    return _stale(border).where(stages, _c.written_at > since).order_by(_c.claim_id)
 
 
 @lru_cache(maxsize=8)
 def _pending(border: Border) -> Select[Any]:
-    """Pending claims, by the index, that our open rows do not know."""
-    is_open = _c.stage.in_([const(stage) for stage in OPEN_STAGES])
-    is_looked_for = case((_c.claim_id.is_(None), true()), (is_open, false()), else_=_is_stale(border))
-    query = select(border.key).select_from(border.not_joined())
-    return query.where(border.is_pending, is_looked_for).order_by(border.key)
+    """Pending claims that no row of ours knows as such; the indexes alone answer."""
+    is_known = or_(
+        _c.stage.in_([const(stage) for stage in OPEN_STAGES]),
+        _c.seen_fetch_status == const(FetchStatus.PENDING),
+    )
+    is_unknown = case((_c.claim_id.is_(None), true()), (is_known, false()), else_=true())
+    return select(border.key).select_from(border.not_joined()).where(border.is_pending, is_unknown)
 
 
 @lru_cache(maxsize=8)
 def _end_of_stretch(border: Border, *, has_after: bool) -> Select[Any]:
     within = _within(border, (has_after, False), border.key)
-    return select(border.key).where(*within).order_by(border.key).offset(_STRETCH - 1).limit(1)
+    query = select(border.key).where(*within).order_by(border.key)
+    return query.offset(bindparam("size", type_=Integer)).limit(1)
 
 
 # ---------------------------------------------------------------- the intake
@@ -394,41 +398,44 @@ class ClaimIntake:
             self.tell_owed(now)
 
     def _take_in(self, now: datetime) -> Iterator[Claim]:
-        border, skip = self._border, self._skip
-        with self._database.read() as connection:
+        border = self._border
+        with self._reading() as connection:
             row = connection.execute(select(intake).where(_ROW)).first()
             if row is None:
                 return
             mark = connection.scalar(select(func.max(border.key))) if border.key_is_number else None
-        if row.mark is not None and border.key_is_number:
-            newest = _Keys(after=row.mark - _MARGIN)
-            yield from self._take_all(_new(border, newest.kind, skip), now, newest.parameters)
+            ids = self._look(connection, row.mark, now)
+        yield from self._take(ids, now)
+        progress = yield from self._sweep(row, now)
+        self._note(mark=mark, **progress)
+
+    def _look(self, connection: Connection, mark: Any, now: datetime) -> list[Any]:
+        """The keys of claims that are likely to be new, or edited."""
+        border = self._border
+        values = {**moments(now, ""), "since": now - _WATCHED}
+        queries = [_to_assess(border), _open(border), _watched(border)]
         if border.has_index:
-            yield from self._take_all(_pending(border), now)
-        yield from self._take_all(_to_assess(border), now)
-        yield from self._take_all(_open(border), now)
-        for stage in (Stage.GIVEN_UP, Stage.SHELVED):
-            yield from self._take_all(_watched(border, stage), now, {"since": now - _WATCHED})
-        yield from self._sweep(row, now)
-        self._note(mark=mark)
+            queries.append(_pending(border))
+        ids = dict.fromkeys(key for query in queries for key in connection.scalars(query, values))
+        if mark is not None and border.key_is_number:
+            newest = _Keys(after=mark - _MARGIN)
+            query = _new(border, newest.kind, self._skip)
+            ids |= dict.fromkeys(connection.scalars(query, newest.parameters))
+        return list(ids)
 
-    def _take_all(
-        self, query: Select[Any], now: datetime, parameters: Mapping[str, Any] | None = None
-    ) -> Iterator[Claim]:
-        return self._take_these([row[0] for row in self._look(query, now, parameters or {})], now)
-
-    def _look(self, query: Select[Any], now: datetime, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
         with self._database.read() as connection:
             if not self._database.is_sqlite:
                 connection.execute(_BY_KEY)
-            return connection.execute(query, moments(now, "") | dict(parameters)).all()
+            yield connection
 
-    def _take_these(self, ids: Sequence[Any], now: datetime) -> Iterator[Claim]:
+    def _take(self, ids: Sequence[Any], now: datetime) -> Iterator[Claim]:
         for first in range(0, len(ids), CHUNK):
             with self._database.write() as connection:
                 self._renew(connection)
-                taken = self.assessor.take_stale(connection, ids[first : first + CHUNK], now)
-            yield from taken
+                claims_ = self.assessor.take_stale(connection, ids[first : first + CHUNK], now)
+            yield from claims_
 
     def _note(self, **values: Any) -> None:
         with self._database.write() as connection:
@@ -452,38 +459,40 @@ class ClaimIntake:
 
     # ---------------------------------------------------------------- the sweep
 
-    def _stretches(self, after: Any) -> Iterator[_Keys]:
-        """The stretches of all keys after this one, the last one without an end; None: from the beginning."""
+    def _sweep(self, row: Row[Any], now: datetime) -> Generator[Claim, None, dict[str, Any]]:
+        """Go on comparing all claims where the last run stopped, in the first round up to the end; returns how far it came."""
+        border, is_first = self._border, row.swept_at is None
+        repaired = 0 if is_first or row.swept_to is None else row.repaired
+        after = row.swept_to
         while True:
-            query = _end_of_stretch(self._border, has_after=after is not None)
-            with self._database.read() as connection:
-                until = connection.scalar(query, _Keys(after).parameters)
-            yield _Keys(after, until)
-            if until is None:
-                return
-            after = until
-
-    def _sweep(self, row: Row[Any], now: datetime) -> Iterator[Claim]:
-        """Go on comparing all claims where the last run stopped; in the first round up to the end."""
-        is_first, is_adoption = row.swept_at is None, row.exhausted_at is None
-        repaired = 0 if row.swept_to is None else row.repaired
-        for number, keys in enumerate(self._stretches(row.swept_to), 1):
+            keys = self._stretch(after, _PORTION if is_first else _SWEPT_AT_ONCE)
             if is_first:
                 self._insert_not_enrolled(keys, now)
-            query = _new(self._border, keys.kind, self._skip, is_adoption=is_adoption)
-            parameters = keys.parameters | ({"max_retries": self.max_retries} if is_adoption else {})
-            yield from self._take_all(query, now, parameters)
-            stale = self._look(_stale(self._border, keys.kind), now, keys.parameters)
+            with self._reading() as connection:
+                new = self._new(connection, keys, row)
+                stale = connection.execute(
+                    _stale(border, keys.kind), keys.parameters | moments(now, "")
+                ).all()
             repaired += sum(stage not in (DONE, NOT_ENROLLED) for _, stage in stale)
-            yield from self._take_these([claim_id for claim_id, _ in stale], now)
-            progress = {"swept_to": keys.until, "repaired": 0 if is_first else repaired}
+            yield from self._take([*new, *(claim_id for claim_id, _ in stale)], now)
             if keys.until is None:
-                self._note(**progress, swept_at=now)
-            elif is_first:
-                self._note(**progress)
-            elif number * _STRETCH >= _SWEPT_AT_ONCE:
-                self._note(**progress)
-                return
+                return {"swept_to": None, "swept_at": now, "repaired": repaired}
+            if not is_first:
+                return {"swept_to": keys.until, "repaired": repaired}
+            after, repaired = keys.until, 0
+            self._note(swept_to=after)
+
+    def _stretch(self, after: Any, size: int) -> _Keys:
+        """So many keys after this one; None: from the beginning."""
+        query = _end_of_stretch(self._border, has_after=after is not None)
+        with self._database.read() as connection:
+            return _Keys(after, connection.scalar(query, {"size": size - 1, **_Keys(after).parameters}))
+
+    def _new(self, connection: Connection, keys: _Keys, row: Row[Any]) -> list[Any]:
+        is_adoption = row.exhausted_at is None
+        query = _new(self._border, keys.kind, self._skip, is_adoption=is_adoption)
+        values = keys.parameters | ({"max_retries": self.max_retries} if is_adoption else {})
+        return list(connection.scalars(query, values))
 
     # ---------------------------------------------------------------- what other software left, taken in at once
 
@@ -504,7 +513,10 @@ class ClaimIntake:
         if row is None or row.exhausted_at is not None or not self._lease():
             return
         try:
-            for keys in self._stretches(None):
+            keys = self._stretch(None, _PORTION)
+            yield self._adopt(keys, now)
+            while keys.until is not None:
+                keys = self._stretch(keys.until, _PORTION)
                 yield self._adopt(keys, now)
             self._note(exhausted_at=now)
         finally:
@@ -518,16 +530,28 @@ class ClaimIntake:
             rows = connection.execute(_exhausted(border, keys.kind), bounds).all()
             if not rows:
                 return 0
-            verdicts = [_verdict(self.assessor.catalog, *row) for row in rows]
-            statement = _insert_exhausted(border, self._skip)
+            verdicts = [self._verdict(row) for row in rows]
+            statement = _insert_exhausted(border)
             values = {"max_retries": self.max_retries, "now": now}
             if self._database.is_sqlite:
                 each = [dict(zip(_VERDICT, verdict, strict=True)) | values for verdict in verdicts]
-                connection.execute(statement, each)
             else:
-                lists = dict(zip(_VERDICT, map(list, zip(*verdicts, strict=True)), strict=True))
-                connection.execute(statement, lists | values)
+                lists = zip(_VERDICT, map(list, zip(*verdicts, strict=True)), strict=True)
+                each = [dict(lists) | values]
+            connection.execute(statement, each)
         return len(rows)
+
+    def _verdict(self, row: Row[Any]) -> tuple[Any, ...]:
+        """A claim's stage and lane, and the kind of its error; with what tells them."""
+        key, client_id, carrier, number, client, status, error = row
+        catalog, tidied = self.assessor.catalog, tidy_number(number)
+        kind = classify(error) if tidied else ErrorKind.INVALID_TRACKING
+        served_by = catalog.resolve(carrier or "", tidied, client_id)
+        account = catalog.account_for(client_id, served_by, None)
+        lane = str(AccountKey(served_by, account)) if served_by else ""
+        is_shelved = (status or "").strip().lower() in self.skip
+        stage = Stage.SHELVED if is_shelved else Stage.GIVEN_UP
+        return key, stage.value, lane, kind.value, carrier, number, client, status
 
     # ---------------------------------------------------------------- telling the service
 
@@ -639,67 +663,39 @@ def _creation(border: Border) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
 def _exhausted(border: Border, kind: tuple[bool, bool]) -> Select[Any]:
     """What an assessment goes by. Parameters: those of the stretch, `max_retries`."""
     client_id = border.column("client_id") if border.has("client_id") else null()
-    texts = [border.text(name) for name in ("carrier", "tracking_number", "client_id", "pod_fetch_error")]
+    texts = [border.text(name) for name in (*_TELLING.values(), "pod_fetch_error")]
     columns = [border.key, client_id.label("client"), *texts]
     where = case((_is_exhausted(border), true()), else_=false())
     return _without_row(border, kind).where(where).with_only_columns(*columns, maintain_column_froms=True)
 
 
-# What `_verdict` answers.
-_VERDICT = ("of_claim", "to_lane", "to_kind", "carrier", "number", "client")
-
-
-def _verdict(
-    catalog: Catalog,
-    claim_id: Any,
-    client_id: Any,
-    carrier: str | None,
-    number: str | None,
-    client: str | None,
-    error: str | None,
-) -> tuple[Any, str, str, str | None, str | None, str | None]:
-    """The claim's lane and the kind of its error, with what tells them."""
-    tidied = tidy_number(number)
-    kind = classify(error) if tidied else ErrorKind.INVALID_TRACKING
-    served_by = catalog.resolve(carrier or "", tidied, client_id)
-    account = catalog.account_for(client_id, served_by, None)
-    lane = str(AccountKey(served_by, account)) if served_by else ""
-    return claim_id, lane, kind.value, carrier, number, client
+# What `ClaimIntake._verdict` answers, and the service's columns that tell it.
+_TELLING = {"carrier": "carrier", "number": "tracking_number", "client": "client_id", "status": "status"}
+_VERDICT = ("of_claim", "to_stage", "to_lane", "to_kind", *_TELLING)
 
 
 @lru_cache(maxsize=8)
-def _insert_exhausted(border: Border, skip: tuple[str, ...]) -> Any:
-    """Parameters: `max_retries`, `now`, and what `_verdict` answers: of one claim on SQLite, elsewhere lists."""
+def _insert_exhausted(border: Border) -> Any:
+    """Parameters: `max_retries`, `now`, and a verdict: of one claim on SQLite, elsewhere lists of them."""
     query = select(border.key).where(_is_exhausted(border))
-    lane: ColumnElement[Any] = bindparam("to_lane", type_=Text)
-    kind: ColumnElement[Any] = bindparam("to_kind", type_=Text)
+    types = [border.key.type, *(Text() for _ in _VERDICT[1:])]
+    values: dict[str, ColumnElement[Any]]
     if border.is_sqlite:
-        query = query.where(border.key == bindparam("of_claim", type_=border.key.type))
+        values = {name: bindparam(name, type_=of) for name, of in zip(_VERDICT, types, strict=True)}
+        query = query.where(border.key == values["of_claim"])
     else:
-        types = (border.key.type, *(Text() for _ in _VERDICT[1:]))
         lists = [bindparam(name, type_=ARRAY(of)) for name, of in zip(_VERDICT, types, strict=True)]
-        verdicts = func.unnest(*lists).table_valued(*_VERDICT).render_derived(name="verdicts")
+        values = dict(func.unnest(*lists).table_valued(*_VERDICT).render_derived(name="verdicts").c.items())
         # What the service edits meanwhile is assessed later.
-        same = [
-            border.text(name).is_not_distinct_from(verdicts.c[known])
-            for name, known in (
-                ("carrier", "carrier"),
-                ("tracking_number", "number"),
-                ("client_id", "client"),
-            )
-        ]
-        query = query.where(border.key == verdicts.c.of_claim, *same)
-        lane, kind = verdicts.c.to_lane, verdicts.c.to_kind
+        same = [border.text(column).is_not_distinct_from(values[name]) for name, column in _TELLING.items()]
+        query = query.where(border.key == values["of_claim"], *same)
     now = bindparam("now", type_=_c.failed_at.type)
     count = cast(border.column("pod_retry_count"), Integer)
-    stage = case(
-        (is_of_interest(border.text("status"), skip), const(Stage.GIVEN_UP)), else_=const(Stage.SHELVED)
-    )
-    values = {
+    columns = {
         "claim_id": border.key,
-        "stage": stage,
-        "lane": lane,
-        "kind": kind,
+        "stage": values["to_stage"],
+        "lane": values["to_lane"],
+        "kind": values["to_kind"],
         "failed_at": now,
         "rank_at": now,
         "since": _creation(border)[0],
@@ -707,4 +703,4 @@ def _insert_exhausted(border: Border, skip: tuple[str, ...]) -> Any:
         "attempts": count,
         **_seen(border),
     }
-    return _insert_selected(border, values, query)
+    return _insert_selected(border, columns, query)
