@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy import URL
 
 from recours.carriers.registry import CATALOG
 from recours.cli import workers
@@ -28,9 +29,11 @@ from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Said, Sentence, kind_of, sentence
+from recours.database.border import NEEDED, NOTIFICATION_COLUMNS, OPTIONAL, SETTING_COLUMNS, TOLD
+from recours.database.engine import Database
 from recours.database.schema.creation import create_file
-from recours.database.schema.rights import NEEDS
-from recours.database.tables import metadata
+from recours.database.schema.rights import Need, needs_of
+from recours.database.tables import DONE, NOT_ENROLLED, metadata
 from recours.home import SETTING as HOME
 from recours.operations.enroll import MANUAL
 from recours.operations.problem_texts import PROBLEMS
@@ -195,6 +198,7 @@ _GROUPS = {
     ),
     "Install and keep": (
         "recours init-db",
+        "recours uninstall",
         "recours schedule",
         "recours backup",
         "recours restore",
@@ -324,16 +328,23 @@ def tables() -> dict[str, list[str]]:
     """Each table and view that recours reads or writes, with the columns that it knows."""
     present = columns_in_database()
     named = {name: [column.name for column in table.columns] for name, table in metadata.tables.items()}
+    of_service = {
+        "claims": [*NEEDED, *OPTIONAL, *TOLD],
+        "clients": [name for name in present["clients"] if name != "created_at"],
+        "notifications": [*NOTIFICATION_COLUMNS],
+        "system_settings": [*SETTING_COLUMNS],
+    }
     views = {name: list(columns) for name, columns in present.items() if name.startswith("recours_")}
-    return dict(sorted({**named, **views}.items()))
+    return dict(sorted({**of_service, **named, **views}.items()))
 
 
 def stored_values() -> dict[str, list[str]]:
     """By column: the values that are stored in it."""
     values: dict[str, Iterable[str]] = {
         "claims.pod_fetch_status": [*FetchStatus, MANUAL],
-        "claims.pod_stage": Stage,
-        "claims.pod_carrier_key": CATALOG.specs,
+        "recours_claims.stage": [*Stage, DONE, NOT_ENROLLED],
+        "recours_claims.kind": ErrorKind,
+        "recours_claims.error_key": Sentence,
         "recours_attempts.error_kind": ErrorKind,
         "recours_attempts.error_key": Sentence,
         "recours_attempts.outcome": ("failed", "left", "success"),
@@ -389,8 +400,20 @@ def _table_part(name: str) -> str:
     return f"### {name}\n\n{MEANINGS['tables'].get(name, '')}\n\n{_table(head, rows)}"
 
 
+@cache
+def needs() -> tuple[Need, ...]:
+    """What runs need on a database that has all of the service's tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        create_file(Path(folder) / "new.db")
+        database = Database(URL.create("sqlite", database=f"{folder}/new.db"))
+        try:
+            return needs_of(database.border)
+        finally:
+            database.close()
+
+
 def _rights_rows() -> Iterator[tuple[str, str, str]]:
-    for need in NEEDS:
+    for need in needs():
         notes = ["optional: for mails" if need.optional else "", "and its sequence" if need.numbered else ""]
         yield _code(need.name), ", ".join(map(_code, need.rights)), "; ".join(filter(None, notes))
 

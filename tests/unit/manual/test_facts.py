@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.reference_pages import needs
 from recours import __version__
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
@@ -16,7 +17,6 @@ from recours.core.errors import TRAITS, ErrorKind
 from recours.core.policy import DEFAULT_WAITS
 from recours.core.quota import Capability
 from recours.database.schema.creation import create_file
-from recours.database.schema.rights import NEEDS
 from recours.home import SETTING as HOME
 from recours.settings.loading import load
 from recours.settings.model import SETTINGS
@@ -181,9 +181,9 @@ def test_the_grants_by_hand_are_what_a_run_needs() -> None:
             r"GRANT ([A-Z, ]+) ON\s+([\w,\s]+?)\s+TO", section("docs/connect.md", "Rights on PostgreSQL")
         )
     ]
-    of_table = {need.name: {*need.rights} for need in NEEDS}
+    of_table = {need.name: {*need.rights} for need in needs()}
     assert {name: rights for rights, names in granted for name in names if name in of_table} == of_table
-    sequences = {f"{need.name}_id_seq" for need in NEEDS if need.numbered}
+    sequences = {f"{need.name}_id_seq" for need in needs() if need.numbered}
     (usage,) = (names for rights, names in granted if any(name.startswith("SEQUENCE") for name in names))
     assert {name.removeprefix("SEQUENCE").strip() for name in usage} == sequences
 
