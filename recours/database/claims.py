@@ -314,8 +314,8 @@ class ClaimRepository:
         """Record attempts and what they mean, in their order.
 
         False for a claim that is not as it was taken: of it the attempt alone is kept, and it is assessed again. Of what a
-        person attached to it nothing is kept: they are asked to try again. Where the service has locked a claim, it is told
-        later. Raises NotRecordedError: one that cannot be written is no reason to lose the answers about others.
+        person attached to it nothing is kept: they are asked to try again. Where the service has locked a claim, or its
+        own rules refuse what it is to be told, it is told later. Raises NotRecordedError: one that cannot be written is no reason to lose the answers about others.
         """
         written: dict[Any, bool] = {}
         faults: list[DatabaseError] = []
@@ -352,9 +352,11 @@ class ClaimRepository:
             for one in ended:
                 yield from self._record([one], lease, now, is_owed=is_owed)
         except DatabaseError as fault:
-            if self.database.is_sqlite or is_owed or not fault.is_of_lock:
+            is_locked = fault.is_of_lock and not self.database.is_sqlite
+            if is_owed or not (is_locked or fault.is_of_rules):
                 raise
-            yield from self._record(ended, lease, now, is_owed=True)
+            for one in ended:
+                yield from self._record([one], lease, now, is_owed=len(ended) == 1)
 
     def _record_at_once(
         self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool

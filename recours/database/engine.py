@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
@@ -93,6 +93,11 @@ class DatabaseError(RunError):
         if isinstance(self._of_driver, sqlite3.Error):
             return "locked" in str(self._of_driver)
         return self.sqlstate == _LOCK_TIMED_OUT
+
+    @property
+    def is_of_rules(self) -> bool:
+        """Tell whether a constraint or a trigger of the service's refused what was to be written."""
+        return isinstance(self.__cause__, IntegrityError | DataError)
 
     @property
     def is_of_rights(self) -> bool:

@@ -38,7 +38,6 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.exc import DataError, IntegrityError
 
 from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
@@ -579,7 +578,7 @@ class ClaimIntake:
         except DatabaseError as fault:
             if fault.is_of_lock and not self._database.is_sqlite:
                 return None
-            if not isinstance(fault.__cause__, IntegrityError | DataError):
+            if not fault.is_of_rules:
                 raise
             if len(ids) == 1:
                 return 0

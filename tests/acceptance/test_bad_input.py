@@ -279,8 +279,8 @@ CASES = [
          prepare=secrets(f"[chronopost]\npassword = {PASSWORD}\n")),
     case("no credentials", 0, "Chronopost has no credentials: set CHRONOPOST_ACCOUNT and CHRONOPOST_PASSWORD",
          "Skipped (carrier): 1", env={"CHRONOPOST_ACCOUNT": None, "CHRONOPOST_PASSWORD": None}),
-    case("a trigger that forges a line", 1, "cannot be used: ", calls=True, prepare=lambda world: world.sql(
-        f"CREATE TRIGGER t BEFORE UPDATE ON claims BEGIN SELECT RAISE(ABORT, 'no\n{FORGED}\x1b[2J'); END")),
+    case("a trigger that forges a line", 1, "cannot be used: ", prepare=lambda world: world.sql(
+        f"CREATE TRIGGER t BEFORE UPDATE ON recours_claims BEGIN SELECT RAISE(ABORT, 'no\n{FORGED}\x1b[2J'); END")),
     case("a pause that cannot be read", 0, "SUCCESS", calls=True, prepare=lambda world: world.sql(
         "INSERT INTO recours_carriers (carrier, paused_until) VALUES ('chronopost', 'tomorrow')")),
     case("a file in place of the log folder", 1, "The log cannot be written in", "set RECOURS_LOG_DIR", logged=False,

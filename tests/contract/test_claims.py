@@ -479,6 +479,36 @@ def test_a_claim_that_the_service_holds_is_recorded_and_the_service_told_later(
     assert told["pod_last_retry_at"] == NOW
 
 
+# A rule of the service's own, which no claim of that carrier keeps.
+REFUSING = {
+    "sqlite": "CREATE TRIGGER rule BEFORE UPDATE OF pod_fetch_error ON claims WHEN NEW.carrier = 'CHRONOPOST'"
+    " BEGIN SELECT RAISE(ABORT, 'never'); END",
+    "postgresql": "ALTER TABLE claims ADD CONSTRAINT rule CHECK (carrier <> 'CHRONOPOST' OR pod_fetch_error = '')",
+}
+ALLOWING = {"sqlite": "DROP TRIGGER rule", "postgresql": "ALTER TABLE claims DROP CONSTRAINT rule"}
+
+
+def test_what_the_services_own_rules_refuse_is_recorded_and_told_once_they_allow_it(
+    run: Run, add_claims: Callable[..., None]
+) -> None:
+    add_claims(run.database, [{"carrier": "CHRONOPOST", "pod_fetch_error": ""}, {}])
+    run.keep()
+    dialect = run.database.engine.dialect.name
+    edit_without_rows(run.database, REFUSING[dialect])
+    decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in run.take()]
+    ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
+    assert run.claims.record(ended, run.lease(), NOW) == [True, True]
+    for _ in range(2):
+        refused, told = joined_rows(run.database)
+        assert (refused["pod_fetch_error"], told["pod_fetch_error"]) == ("", TIMED_OUT.message)
+        assert (refused["stage"], refused["owed_since"], refused["lease_token"]) == ("waiting", NOW, None)
+        run.keep()
+    edit_without_rows(run.database, ALLOWING[dialect])
+    run.keep()
+    refused, _ = joined_rows(run.database)
+    assert (refused["pod_fetch_error"], refused["owed_since"]) == (TIMED_OUT.message, None)
+
+
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_where_another_program_writes_nothing_is_recorded_or_put_back(
     database: Database, url: str, add_claims: Callable[..., None]
