@@ -32,12 +32,11 @@ from recours.core.text import clean, plural
 from recours.database.claim_rows import free
 from recours.database.custody import MANIFEST
 from recours.database.engine import Database, DatabaseError, SystemClock
-from recours.database.schema.inspection import HEAD, look, look_closer
+from recours.database.schema.inspection import HEAD, version_of
+from recours.database.schema.removal import work_under_way
 from recours.database.tables import attempts, claims, evidence, runs
 from recours.documents.store import is_inside
 
-# A run that began longer ago than that and has no end has died.
-_LONGEST_RUN = timedelta(hours=1)
 _a, _v = attempts.c, evidence.c
 
 
@@ -54,7 +53,7 @@ def make_backup(
         place = folder / kind.COPY
         copying = sqlite.copying(database.path, place) if database.path else postgres.copying(database, place)
         with copying as connection:
-            schema = look_closer(connection).version
+            schema = version_of(connection)
             documents = _documents(connection, pod_dir) if schema else []
             tables = (database.border.claims, attempts) if schema else (database.border.claims,)
             counts = [connection.scalar(select(func.count()).select_from(table)) for table in tables]
@@ -185,24 +184,16 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
 
 def _require_rest(database: Database) -> None:
     """See that no run is under way."""
-    now = SystemClock().now()
     try:
-        if not look(database).is_current:
-            return  # no run works on it before it is
-        with database.read() as connection:
-            leases = select(func.count()).where(claims.c.lease_token.is_not(None), ~free(now))
-            leased = connection.scalar(leases) or 0
-            recent = runs.c.started_at > now - _LONGEST_RUN
-            begun = connection.scalar(select(func.count()).where(runs.c.ended_at.is_(None), recent)) or 0
+        work = work_under_way(database, SystemClock().now())
     except DatabaseError as error:
         raise BackupError(
             f"Whether a run is under way cannot be found out: {error} If none is, repeat it with --force."
         ) from error
-    if leased or begun:
+    if work:
         raise BackupError(
-            f"A run is under way in {database.safe_url}: {plural(leased, 'claim')} being fetched, {plural(begun, 'run')} "
-            "without an end yet. Disable the jobs and wait until it has ended (claims of a run that died are free after "
-            "10 minutes), or repeat it with --force."
+            f"A run is under way in {database.safe_url}: {work}. Disable the jobs and wait until it has ended (claims of a run "
+            "that died are free after 10 minutes), or repeat it with --force."
         )
 
 

@@ -64,8 +64,12 @@ def look(database: Database) -> Schema:
 def look_closer(database: Database, connection: Connection) -> Schema:
     """What the database holds, whatever is missing; the service's tables are looked at again, too."""
     database.look_again(connection)
-    version = connection.scalar(_VERSION) if inspect(connection).has_table(VERSION_TABLE) else None
-    return _schema(connection, database.border, version)
+    return _schema(connection, database.border, version_of(connection))
+
+
+def version_of(connection: Connection) -> str | None:
+    """That of the schema that recours made; None: it never touched the database."""
+    return connection.scalar(_VERSION) if inspect(connection).has_table(VERSION_TABLE) else None
 
 
 def _schema(connection: Connection, border: Border, version: str | None) -> Schema:
