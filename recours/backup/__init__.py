@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,12 @@ from recours.backup.folder import (
     sha256_of,
 )
 from recours.core.custody import FOLDER, Manifest
-from recours.core.text import clean, plural
-from recours.database.claim_rows import free
+from recours.core.text import clean
 from recours.database.custody import MANIFEST
 from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.schema.inspection import HEAD, version_of
 from recours.database.schema.removal import work_under_way
-from recours.database.tables import attempts, claims, evidence, runs
+from recours.database.tables import attempts, evidence
 from recours.documents.store import is_inside
 
 _a, _v = attempts.c, evidence.c
