@@ -77,10 +77,10 @@ CHUNK = 500
 # Keys below the mark are looked at again: a transaction of the service's may commit late.
 _MARGIN = 10_000
 # How many keys the sweep compares in a run, and in a transaction of the first round.
-_SWEPT_AT_ONCE = 50_000
-_PORTION = 10_000
+_SWEEP_SIZE = 50_000
+_ADOPTION_SIZE = 10_000
 # Claims that were given up or shelved are compared in each run for so long.
-_WATCHED = timedelta(days=60)
+_WATCH = timedelta(days=60)
 
 _NAME = "intake"
 # A process that died keeps the others from it as long as they wait for it.
@@ -89,7 +89,7 @@ _POLL_S = 1.0
 
 # How long the service is waited for that has locked what it is to be told, and how much of it is locked at once.
 _TELLING_WAIT_S = 2.0
-_TOLD_AT_ONCE = 100
+_TELLING_SIZE = 100
 
 # What is looked up by a key was looked at a moment ago. PostgreSQL would rather read a whole table than 10,000 rows of it.
 _BY_KEY = text("SET LOCAL random_page_cost = 1.1")
@@ -146,28 +146,28 @@ class Assessor:
     ) -> list[Claim]:
         rows = connection.execute(query, {"of_claims": ids, **moments(now, "")}).mappings().all()
         if len(rows) < len(ids):
-            _delete_gone(connection, self.database.border, ids, now)
+            _delete_orphans(connection, self.database.border, ids, now)
         claims_ = [read_claim(row, self.catalog, self.redact) for row in rows]
         stages = {row["id"]: row["stage"] for row in rows if row["claim_id"] is not None}
         current = unchanged(connection, [claim for claim in claims_ if claim.id in stages])
         states: list[tuple[Claim, State]] = []
-        new: list[dict[str, Any]] = []
-        changed: list[tuple[Any, dict[str, Any]]] = []
-        unwanted: list[Any] = []
+        inserts: list[dict[str, Any]] = []
+        updates: list[tuple[Any, dict[str, Any]]] = []
+        deletions: list[Any] = []
         for claim in [*(claim for claim in claims_ if claim.id not in stages), *current]:
             stage = stages.get(claim.id)
             state, values = self._assessed(claim, stage, now)
             if not values:
-                unwanted += [claim.id] if stage else []
+                deletions += [claim.id] if stage else []
                 continue
             states.append((claim, state))
             if stage:
-                changed.append((claim.id, values))
+                updates.append((claim.id, values))
             else:
-                new.append({"claim_id": claim.id, **values})
-        _delete(connection, unwanted)
-        write_states(connection, changed)
-        insert_rows(connection, new)
+                inserts.append({"claim_id": claim.id, **values})
+        _delete(connection, deletions)
+        write_states(connection, updates)
+        insert_rows(connection, inserts)
         if self.database.is_sqlite:
             self._copy_unreadable(connection, [claim for claim, _ in states])
         note_assessed(connection, [(before.get(claim.id, claim), state) for claim, state in states], now)
@@ -179,7 +179,7 @@ class Assessor:
         if claim.is_ours:
             return state, assessed_values(claim, state, now)
         # Of a claim that nobody works on the service is told nothing.
-        nothing_owed = {"owed": None, "owed_since": None}
+        nothing_owed: dict[str, str | None] = {"owed": None, "owed_since": None}
         if not claim.fetch_status and claim.number and state.stage is not Stage.SHELVED:
             state = State(since=claim.created_at)
             nothing_owed |= {"stage": NOT_ENROLLED, "lane": None}
@@ -204,11 +204,11 @@ def _delete(connection: Connection, ids: Sequence[Any]) -> None:
         connection.execute(delete(claims).where(_c.claim_id.in_(ids)))
 
 
-def _delete_gone(connection: Connection, border: Border, ids: Sequence[Any], now: datetime) -> None:
+def _delete_orphans(connection: Connection, border: Border, ids: Sequence[Any], now: datetime) -> None:
     """Delete our rows of those of these claims that the service has deleted."""
     is_there = exists().where(border.key == _c.claim_id)
-    gone = select(_c.claim_id).where(_c.claim_id.in_(ids), free(now), ~is_there)
-    _delete(connection, list(connection.scalars(gone.with_for_update(skip_locked=True, of=claims))))
+    orphans = select(_c.claim_id).where(_c.claim_id.in_(ids), free(now), ~is_there)
+    _delete(connection, list(connection.scalars(orphans.with_for_update(skip_locked=True, of=claims))))
 
 
 # ---------------------------------------------------------------- the conditions
@@ -328,7 +328,7 @@ def _to_assess(border: Border) -> Select[Any]:
 
 
 @lru_cache(maxsize=8)
-def _watched(border: Border) -> Select[Any]:
+def _recent(border: Border) -> Select[Any]:
     """Parameter: `since`, too."""
     since = bindparam("since", type_=_c.written_at.type)
     stages = _c.stage.in_([const(Stage.GIVEN_UP), const(Stage.SHELVED)])
@@ -411,8 +411,8 @@ class ClaimIntake:
     def _look(self, connection: Connection, mark: Any, now: datetime) -> list[Any]:
         """The keys of claims that are likely to be new, or edited."""
         border = self._border
-        values = {**moments(now, ""), "since": now - _WATCHED}
-        queries = [_to_assess(border), _open(border), _watched(border)]
+        values = {**moments(now, ""), "since": now - _WATCH}
+        queries = [_to_assess(border), _open(border), _recent(border)]
         if border.has_index:
             queries.append(_pending(border))
         ids = dict.fromkeys(key for query in queries for key in connection.scalars(query, values))
@@ -464,7 +464,7 @@ class ClaimIntake:
         repaired = 0 if is_first or row.swept_to is None else row.repaired
         after = row.swept_to
         while True:
-            keys = self._stretch(after, _PORTION if is_first else _SWEPT_AT_ONCE)
+            keys = self._stretch(after, _ADOPTION_SIZE if is_first else _SWEEP_SIZE)
             if is_first:
                 self._insert_not_enrolled(keys, now)
             with self._reading() as connection:
@@ -512,10 +512,10 @@ class ClaimIntake:
         if row is None or row.exhausted_at is not None or not self._lease():
             return
         try:
-            keys = self._stretch(None, _PORTION)
+            keys = self._stretch(None, _ADOPTION_SIZE)
             yield self._adopt(keys, now)
             while keys.until is not None:
-                keys = self._stretch(keys.until, _PORTION)
+                keys = self._stretch(keys.until, _ADOPTION_SIZE)
                 yield self._adopt(keys, now)
             self._note(exhausted_at=now)
         finally:
@@ -530,17 +530,16 @@ class ClaimIntake:
             if not rows:
                 return 0
             verdicts = [self._verdict(row) for row in rows]
-            statement = _insert_exhausted(border)
             values = {"max_retries": self.max_retries, "now": now}
             if self._database.is_sqlite:
-                each = [dict(zip(_VERDICT, verdict, strict=True)) | values for verdict in verdicts]
+                parameters = [dict(zip(_VERDICT, verdict, strict=True)) | values for verdict in verdicts]
             else:
                 lists = zip(_VERDICT, map(list, zip(*verdicts, strict=True)), strict=True)
-                each = [dict(lists) | values]
-            connection.execute(statement, each)
+                parameters = [dict(lists) | values]
+            connection.execute(_insert_exhausted(border), parameters)
         return len(rows)
 
-    def _verdict(self, row: Row[Any]) -> tuple[Any, ...]:
+    def _verdict(self, row: Sequence[Any]) -> tuple[Any, ...]:
         """A claim's stage and lane, and the kind of its error; with what tells them."""
         key, client_id, carrier, number, client, status, error = row
         catalog, tidied = self.assessor.catalog, tidy_number(number)
@@ -561,13 +560,13 @@ class ClaimIntake:
         """
         is_one_by_one = self._border.is_view and not self._database.is_sqlite
         owed = select(_c.claim_id.label("id")).where(_c.owed_since.is_not(None), free(now))
-        size = 1 if is_one_by_one else _TOLD_AT_ONCE
+        size = 1 if is_one_by_one else _TELLING_SIZE
         count = 0
         for rows in in_parts(self._database, owed, _c.claim_id, size):
-            told = self._tell([row["id"] for row in rows], now)
-            if told is None:
+            successes = self._tell([row["id"] for row in rows], now)
+            if successes is None:
                 break
-            count += told
+            count += successes
         return count
 
     def _tell(self, ids: Sequence[Any], now: datetime) -> int | None:
@@ -588,33 +587,32 @@ class ClaimIntake:
     def _tell_at_once(self, connection: Connection, ids: Sequence[Any], now: datetime) -> int:
         border = self._border
         if not border.is_view:
-            locked = select(border.key).where(border.key.in_(ids)).order_by(border.key)
-            ids = list(connection.scalars(locked.with_for_update(skip_locked=True)))
+            ids = list(connection.scalars(border.lock(ids)))
         is_edited = case((border.is_edited, 1), else_=0).label("is_edited")
-        still = _c.claim_id.in_(ids), _c.owed.is_not(None), free(now)
-        query = select(_c.claim_id, _c.owed, is_edited).select_from(border.joined()).where(*still)
+        query = select(_c.claim_id, _c.owed, is_edited).select_from(border.joined())
+        query = query.where(_c.claim_id.in_(ids), _c.owed.is_not(None), free(now))
         rows = connection.execute(query.with_for_update(of=claims)).all()
-        edited = [row.claim_id for row in rows if row.is_edited]
+        conflicts = [row.claim_id for row in rows if row.is_edited]
         groups: dict[tuple[str, ...], dict[Any, dict[str, Any]]] = {}
         for row in rows:
             if not row.is_edited:
                 news = owed_in(row.owed)
                 groups.setdefault(tuple(news), {})[row.claim_id] = news
-        told: list[Any] = []
+        successes: list[Any] = []
         for group in groups.values():
-            is_told = tell(connection, border, group) == len(group)
-            (told if is_told else edited).extend(group)
-        nothing = {"owed": None, "owed_since": None, "version": _c.version + 1}
-        for these, values in ((told, border.seen_now), (edited, {"to_assess": 1})):
-            if these:
-                connection.execute(update(claims).where(_c.claim_id.in_(these)).values({**nothing, **values}))
-        return len(told)
+            is_all = tell(connection, border, group) == len(group)
+            (successes if is_all else conflicts).extend(group)
+        no_debt = {"owed": None, "owed_since": None, "version": _c.version + 1}
+        for keys, values in ((successes, border.seen_now), (conflicts, {"to_assess": 1})):
+            if keys:
+                connection.execute(update(claims).where(_c.claim_id.in_(keys)).values({**no_debt, **values}))
+        return len(successes)
 
 
 # ---------------------------------------------------------------- in bulk
 
 
-def _seen(border: Border) -> dict[str, ColumnElement[Any]]:
+def _texts(border: Border) -> dict[str, ColumnElement[Any]]:
     return {name: border.text(column) for name, column in SEEN.items()}
 
 
@@ -638,7 +636,7 @@ def _insert_not_enrolled(border: Border, kind: tuple[bool, bool], skip: tuple[st
         "stage": const(NOT_ENROLLED),
         "since": created_at,
         "written_at": bindparam("now", type_=_c.written_at.type),
-        **_seen(border),
+        **_texts(border),
     }
     return _insert_selected(border, values, _without_row(border, kind).where(*where))
 
@@ -662,15 +660,15 @@ def _creation(border: Border) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
 def _exhausted(border: Border, kind: tuple[bool, bool]) -> Select[Any]:
     """What an assessment goes by. Parameters: those of the stretch, `max_retries`."""
     client_id = border.column("client_id") if border.has("client_id") else null()
-    texts = [border.text(name) for name in (*_TELLING.values(), "pod_fetch_error")]
+    texts = [border.text(name) for name in (*_FACTS.values(), "pod_fetch_error")]
     columns = [border.key, client_id.label("client"), *texts]
     where = case((_is_exhausted(border), true()), else_=false())
     return _without_row(border, kind).where(where).with_only_columns(*columns, maintain_column_froms=True)
 
 
 # What `ClaimIntake._verdict` answers, and the service's columns that tell it.
-_TELLING = {"carrier": "carrier", "number": "tracking_number", "client": "client_id", "status": "status"}
-_VERDICT = ("of_claim", "to_stage", "to_lane", "to_kind", *_TELLING)
+_FACTS = {"carrier": "carrier", "number": "tracking_number", "client": "client_id", "status": "status"}
+_VERDICT = ("of_claim", "to_stage", "to_lane", "to_kind", *_FACTS)
 
 
 @lru_cache(maxsize=8)
@@ -686,8 +684,8 @@ def _insert_exhausted(border: Border) -> Any:
         lists = [bindparam(name, type_=ARRAY(of)) for name, of in zip(_VERDICT, types, strict=True)]
         values = dict(func.unnest(*lists).table_valued(*_VERDICT).render_derived(name="verdicts").c.items())
         # What the service edits meanwhile is assessed later.
-        same = [border.text(column).is_not_distinct_from(values[name]) for name, column in _TELLING.items()]
-        query = query.where(border.key == values["of_claim"], *same)
+        facts = [border.text(column).is_not_distinct_from(values[name]) for name, column in _FACTS.items()]
+        query = query.where(border.key == values["of_claim"], *facts)
     now = bindparam("now", type_=_c.failed_at.type)
     count = cast(border.column("pod_retry_count"), Integer)
     columns = {
@@ -700,6 +698,6 @@ def _insert_exhausted(border: Border) -> Any:
         "since": _creation(border)[0],
         "retries_used": count,
         "attempts": count,
-        **_seen(border),
+        **_texts(border),
     }
     return _insert_selected(border, columns, query)

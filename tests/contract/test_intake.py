@@ -17,7 +17,7 @@ from recours.core.assessment import assess
 from recours.core.claim import Claim, State
 from recours.core.policy import Policy
 from recours.database import intake as module
-from recours.database.claim_rows import owed_text
+from recours.database.claim_rows import owed_text, unchanged
 from recours.database.engine import Database
 from recours.database.intake import Assessor, ClaimIntake
 from recours.database.named_leases import lease_name
@@ -63,7 +63,7 @@ def runs(database: Database) -> Runs:
 @pytest.fixture
 def slow_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     """It compares one key a run: what is found at once is found otherwise."""
-    monkeypatch.setattr(module, "_SWEPT_AT_ONCE", 1)
+    monkeypatch.setattr(module, "_SWEEP_SIZE", 1)
 
 
 on_postgres = pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
@@ -199,7 +199,7 @@ def test_exhausted_claims_of_many_kinds_become_what_assessing_them_one_by_one_ma
 def test_adoption_goes_on_where_a_crash_ended_it(
     runs: Runs, database: Database, add_claims: AddClaims, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PORTION", 4)
+    monkeypatch.setattr(module, "_ADOPTION_SIZE", 4)
     monkeypatch.setattr(module, "CHUNK", 2)
     add_claims(database, [{}] * 10)
 
@@ -369,7 +369,11 @@ def test_another_claim_of_the_same_key_is_a_new_claim(
     runs.take_in()
     set_row(database, 3, stage="done")
     edit(database, "DELETE FROM claims")
-    rows = [{"pod_fetch_status": "pending"}, {"pod_fetch_status": None}, {"pod_fetch_status": "manual"}]
+    rows: list[dict[str, Any]] = [
+        {"pod_fetch_status": "pending"},
+        {"pod_fetch_status": None},
+        {"pod_fetch_status": "manual"},
+    ]
     add_claims(database, [row | {"claim_reference": f"new {n}"} for n, row in enumerate(rows)])
     runs.take_in(after=HOUR)
     assert (row_of(database, 1).stage, row_of(database, 1).retries_used) == ("new", 0)
@@ -419,7 +423,6 @@ def test_an_intake_undoes_nothing_that_a_run_wrote_after_it_had_read(
     runs.take_in()
     set_claim(database, 1, tracking_number="XY009999999FR")
     set_claim(database, 2, tracking_number="XY008888888FR")
-    unchanged = module.unchanged
 
     def written_first(connection: Connection, read: list[Claim]) -> list[Claim]:
         set_row(other, 2, stage="given_up", version=claims.c.version + 1)
@@ -560,13 +563,16 @@ def test_what_the_service_refuses_holds_nothing_else_up(runs: Runs, database: Da
 # ---------------------------------------------------------------- other keys
 
 
-KEYS = {"uuid": [UUID(int=n) for n in range(1, 6)], "text": ["é/1", "Z 2", "a'3", "10", "9"]}
+KEYS: dict[str, list[Any]] = {
+    "uuid": [UUID(int=n) for n in range(1, 6)],
+    "text": ["é/1", "Z 2", "a'3", "10", "9"],
+}
 
 
 @pytest.mark.parametrize("key_type", list(KEYS))
 def test_keys_of_any_type(empty_url: str, key_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PORTION", 2)
-    monkeypatch.setattr(module, "_SWEPT_AT_ONCE", 2)
+    monkeypatch.setattr(module, "_ADOPTION_SIZE", 2)
+    monkeypatch.setattr(module, "_SWEEP_SIZE", 2)
     database = Database(make_url(empty_url))
     keys = KEYS[key_type]
     sql_type = "UUID" if key_type == "uuid" else "VARCHAR(40)"
