@@ -137,12 +137,13 @@ def _take_page(browser: Browser, service: Service) -> None:
 
 # Claims that tell most: one with a proof that took several attempts, and one that still waits.
 _FETCHED = "pod_fetch_status = 'success' ORDER BY pod_retry_count DESC, id"
-_WAITING = "pod_stage = 'waiting' ORDER BY pod_retry_count DESC, response_deadline IS NULL, id"
+_WAITING = "stage = 'waiting' ORDER BY pod_retry_count DESC, response_deadline IS NULL, id"
 
 
 def _one(service: Service, condition: str) -> str:
     """The first claim of those."""
-    (reference,) = service.one(f"SELECT claim_reference FROM claims WHERE {condition} LIMIT 1")  # noqa: S608 (constants)
+    claims = "claims LEFT JOIN recours_claims ON claim_id = id"
+    (reference,) = service.one(f"SELECT claim_reference FROM {claims} WHERE {condition} LIMIT 1")  # noqa: S608 (constants)
     return str(reference)
 
 

@@ -309,8 +309,8 @@ VERDICT: dict[str, dict[str, str | tuple[str, str]]] = {
             "The sweep over all claims had to repair {count} rows that differed from their claims.",
         ),
         "owed": (
-            "The service's table has lacked a result of {count} claim for more than an hour.",
-            "The service's table has lacked results of {count} claims for more than an hour.",
+            "The service's table has been without a result of {count} claim for more than an hour.",
+            "The service's table has been without results of {count} claims for more than an hour.",
         ),
     },
     "fr": {

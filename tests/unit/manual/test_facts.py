@@ -16,6 +16,7 @@ from recours.core.claim import Stage
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.policy import DEFAULT_WAITS
 from recours.core.quota import Capability
+from recours.database.border import CORRECTED, TOLD
 from recours.database.schema.creation import create_file
 from recours.home import SETTING as HOME
 from recours.settings.loading import load
@@ -175,17 +176,16 @@ def test_the_sql_can_be_run(tmp_path: Path) -> None:
 
 def test_the_grants_by_hand_are_what_a_run_needs() -> None:
     """A table that the list misses stops every run of a role that was granted by it."""
-    granted = [
-        ({right.strip() for right in rights.split(",")}, {name.strip() for name in names.split(",")})
-        for rights, names in re.findall(
-            r"GRANT ([A-Z, ]+) ON\s+([\w,\s]+?)\s+TO", section("docs/connect.md", "Rights on PostgreSQL")
-        )
-    ]
-    of_table = {need.name: {*need.rights} for need in needs()}
-    assert {name: rights for rights, names in granted for name in names if name in of_table} == of_table
-    sequences = {f"{need.name}_id_seq" for need in needs() if need.numbered}
-    (usage,) = (names for rights, names in granted if any(name.startswith("SEQUENCE") for name in names))
-    assert {name.removeprefix("SEQUENCE").strip() for name in usage} == sequences
+    granted: dict[str, set[str]] = {}
+    form = r"GRANT ([A-Z, ]+?)(?: \(([\w,\s]+)\))? ON\s+(?:SEQUENCE\s+)?([\w,\s]+?)\s+TO"
+    for rights, columns, names in re.findall(form, section("docs/connect.md", "Rights on PostgreSQL")):
+        for name in names.split(","):
+            granted.setdefault(name.strip(), set()).update(re.findall("[A-Z]+", rights))
+        if columns:
+            assert [column.strip() for column in columns.split(",")] == [*TOLD, *CORRECTED]
+    sequences = {f"{need.name}_id_seq": {"USAGE"} for need in needs() if need.numbered}
+    del granted["SCHEMA public"]
+    assert granted == {need.name: {*need.rights} for need in needs()} | sequences
 
 
 def test_every_folder_of_the_package_is_described() -> None:
