@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, FetchStatus, Stage, State
+from recours.core.claim import Claim, FetchStatus, State
 from recours.core.decision import Decision
 from recours.core.outcome import StoredDocument
 from recours.core.sentences import sentence
@@ -33,7 +33,7 @@ from recours.database.border import SEEN, Border
 from recours.database.claim_reader import delivery_text, read_claim
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
-from recours.database.tables import DONE, at_stage, attempts, claims
+from recours.database.tables import DONE, attempts, claims
 from recours.runs.ports import LONGEST_LEASE
 
 _c = claims.c
@@ -128,12 +128,6 @@ def moments(now: datetime, token: str) -> dict[str, Any]:
 def _free(now: Any, longest_lease: Any) -> ColumnElement[bool]:
     until = _c.lease_until
     return or_(until.is_(None), until <= now, until > longest_lease)
-
-
-@cache
-def awaits_retry() -> ColumnElement[bool]:
-    """Claims that wait for a retry of the backoff, not for a last attempt before their deadline."""
-    return and_(at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at))
 
 
 def is_failed() -> ColumnElement[bool]:

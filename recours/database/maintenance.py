@@ -18,7 +18,6 @@ from sqlalchemy import (
     exists,
     func,
     literal,
-    literal_column,
     or_,
     select,
     text,
@@ -35,7 +34,6 @@ from recours.database.border import Border
 from recours.database.changes import note_put_aside
 from recours.database.claim_rows import (
     Redact,
-    awaits_retry,
     error_values,
     free,
     is_failed,
@@ -59,7 +57,16 @@ from recours.database.ready_claims import (
     of_carriers,
     values_at_stage,
 )
-from recours.database.tables import DONE, NOT_ENROLLED, accounts, at_stage, claims, client_accounts
+from recours.database.tables import (
+    DONE,
+    NOT_ENROLLED,
+    accounts,
+    at_stage,
+    awaits_retry,
+    claims,
+    client_accounts,
+    has_deadline,
+)
 
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 CHUNK = 500
@@ -247,9 +254,7 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
-        # All that the index of these claims says, which it answers for none that says less.
-        with_deadline = at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")
-        is_over = at_stage(stage), *with_deadline, _c.expire_from <= before, _c.interruptions == 0
+        is_over = at_stage(stage), has_deadline(), _c.expire_from <= before, _c.interruptions == 0
         query = self._reading(now, *is_over, self._of(carriers)).order_by(_c.expire_from).limit(CHUNK)
         return self._decide(query, expire, now, gives_up=True)
 

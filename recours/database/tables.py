@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    case,
     literal_column,
     text,
 )
@@ -154,6 +155,22 @@ def at_stage(*stages: str) -> ColumnElement[bool]:
     return _c.stage == names[0] if len(names) == 1 else _c.stage.in_(names)
 
 
+def awaits_retry() -> ColumnElement[bool]:
+    """Claims that wait for a retry of the backoff, not for a last attempt before their deadline."""
+    return _hidden(and_(at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at)))
+
+
+def has_deadline() -> ColumnElement[bool]:
+    """Ready claims whose rank is a real deadline."""
+    return _hidden(and_(at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")))
+
+
+def _hidden(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """As a CASE: its partial index answers this condition alone, and other indexes do not answer it."""
+    one = literal_column("1")
+    return case((condition, one)) == one
+
+
 # Each begins with the stage, though all its rows have the same: else SQLite would rather use an index of every row.
 for _stage, _columns in (
     (Stage.READY, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
@@ -165,11 +182,8 @@ for _stage, _columns in (
     (NOT_ENROLLED, [_c.since]),
 ):
     _partial_index(f"ix_recours_claims_{_stage}", [_c.stage, *_columns], at_stage(_stage))
-_partial_index(
-    "ix_recours_claims_expiring",
-    [_c.stage, _c.expire_from],
-    and_(at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")),
-)
+_partial_index("ix_recours_claims_expiring", [_c.stage, _c.expire_from], has_deadline())
+_partial_index("ix_recours_claims_backoff", [_c.next_at], awaits_retry())
 _partial_index("ix_recours_claims_open", [_c.claim_id], at_stage(*OPEN_STAGES))
 _partial_index("ix_recours_claims_to_assess", [_c.claim_id], _c.to_assess == literal_column("1"))
 _partial_index("ix_recours_claims_owed", [_c.claim_id], _c.owed_since.is_not(None))

@@ -724,7 +724,7 @@ def statements(database: Database) -> list[tuple[str, Any]]:
 CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     "take": (lambda run: run.take(5, carriers=("chronopost", "other")), "ready"),
     "take new": (lambda run: run.take(5, stage=Stage.NEW), "new"),
-    "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready"),
+    "count": (lambda run: run.claims.ready_by_carrier(Stage.READY, NOW), "ready|lane"),
     "deadlines": (lambda run: run.claims.deadlines(Stage.READY, "chronopost", 1000, NOW), "ready"),
     "most urgent": (
         lambda run: most_urgent_claims(run.database, CATALOG, "chronopost", 1001, NOW),
@@ -743,7 +743,7 @@ CHECKS: dict[str, tuple[Callable[[Run], Any], str]] = {
     ),
     "mend": (
         lambda run: list(run.maintenance.repair_times(NOW, lambda c: retimed(c.state, NOW, POLICY), NOW)),
-        "waiting settled",
+        "backoff settled",
     ),
     "given up": (
         lambda run: list(run.maintenance.revive_exhausted(9, lambda c: go_on(c, NOW, POLICY), NOW)),

@@ -26,7 +26,6 @@ from recours.core.mail import MailState
 from recours.database.border import Border
 from recours.database.claim_reader import read_claim
 from recours.database.claim_rows import (
-    awaits_retry,
     const,
     free,
     moments,
@@ -44,7 +43,7 @@ from recours.database.ready_claims import (
     of_each_lane,
 )
 from recours.database.schema.inspection import Schema
-from recours.database.tables import OPEN_STAGES, at_stage, attempts, claims, intake, mails
+from recours.database.tables import OPEN_STAGES, at_stage, attempts, awaits_retry, claims, intake, mails
 from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile
 
 _a, _c, _m = attempts.c, claims.c, mails.c
