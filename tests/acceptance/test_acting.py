@@ -31,8 +31,14 @@ def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
     return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
 
 
+def until_today(service: Service) -> None:
+    """Commands go by this machine's clock; so do runs from now on."""
+    service.clock.advance(datetime.now(UTC) - service.clock.now())
+
+
 def rows(service: Service, columns: str) -> list[tuple[Any, ...]]:
-    return service.sql(f"SELECT {columns} FROM claims ORDER BY id")
+    """Of all claims, and what recours keeps of them."""
+    return service.sql(f"SELECT {columns} FROM claims LEFT JOIN recours_claims ON claim_id = id ORDER BY id")
 
 
 def events_and_mails(service: Service) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
@@ -50,26 +56,28 @@ def test_reopened_claims_start_over_at_the_next_run_and_no_second_final_mail_goe
     service.add(*FOREVER, client_id=1)
     service.add(*FOREVER, client_id=1)
     give_up(service)
-    assert rows(service, "pod_stage, pod_retry_count") == [("given_up", 4)] * 2
+    assert rows(service, "stage, pod_retry_count") == [("given_up", 4)] * 2
     told = events_and_mails(service)
     assert [kind for kind, _ in told[1]].count("pod_failed") == 1  # one mail for both
 
+    until_today(service)
     said = person.does("reopen", "CLM-0001")
     assert said == "CLM-0001 starts over: the next run asks the carrier.\n"
     calls = len(service.box.calls)
-    service.run(PODFetchWorker)  # either worker assesses it
-    assert rows(service, "pod_stage, pod_retry_count") == [("ready", 0), ("given_up", 4)]
+    service.run(PODFetchWorker)  # either worker has it ready
+    assert rows(service, "stage, pod_retry_count") == [("ready", 0), ("given_up", 4)]
     report = service.run()
     assert (report.stats.failed, len(service.box.calls) - calls) == (1, 1)
     assert rows(service, "pod_retry_count")[0] == (1,)
     give_up(service)
-    assert rows(service, "pod_stage, pod_retry_count") == [("given_up", 4)] * 2
+    assert rows(service, "stage, pod_retry_count") == [("given_up", 4)] * 2
     assert events_and_mails(service) == told  # nothing was told a second time
 
 
 def test_a_reopened_claim_that_succeeds_is_told_as_any_other(service: Service, person: Person) -> None:
     claim = service.add(*(Scenario.UNKNOWN,) * 4, Scenario.DELIVERED)
     give_up(service)
+    until_today(service)
     person.does("reopen", "CLM-0001")
     report = service.run()
     assert report.stats.success == 1
@@ -89,7 +97,8 @@ def mixed(service: Service) -> Service:
     service.run()
     service.sql("UPDATE claims SET status = 'paid' WHERE claim_reference = 'CLM-0004'")
     until = datetime.now(UTC) + timedelta(minutes=9)
-    held = "UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ? WHERE claim_reference = 'CLM-0005'"
+    of_claim = "(SELECT id FROM claims WHERE claim_reference = 'CLM-0005')"
+    held = f"UPDATE recours_claims SET lease_token = 'x', lease_until = ? WHERE claim_id = {of_claim}"
     service.sql(held, f"{until:%Y-%m-%d %H:%M:%S}.000000")
     service._count = 5
     service.add(*FOREVER, pod_fetch_status="pending")
@@ -130,9 +139,11 @@ def test_every_claim_that_cannot_be_reopened_gets_its_sentence(mixed: Service, p
 
 def test_reopened_twice_before_a_run_says_so(mixed: Service, person: Person) -> None:
     person.does("reopen", "CLM-0001")
-    done = person.types("reopen", "CLM-0001")
+    mixed.sql("UPDATE claims SET pod_retry_count = 0 WHERE claim_reference = 'CLM-0008'")  # by the service
+    done = person.types("reopen", "CLM-0001", "CLM-0008")
     assert done.returncode == 2
-    assert "CLM-0001 was reopened or corrected already: the next run assesses it again." in done.stderr
+    assert "CLM-0001 was not given up" in done.stderr
+    assert "CLM-0008 was reopened or corrected already: the next run assesses it again." in done.stderr
 
 
 def test_by_carrier_it_shows_what_it_would_do_and_asks(mixed: Service, person: Person) -> None:
@@ -167,7 +178,7 @@ def test_since_a_moment_takes_those_whose_last_turn_is_later(service: Service, p
     service.add(*FOREVER, carrier="UPS", failed_at=split)
     service.clock.advance(timedelta(hours=1))
     give_up(service)
-    assert rows(service, "pod_stage") == [("given_up",)] * 3
+    assert rows(service, "stage") == [("given_up",)] * 3
     utc = f"{split:%Y-%m-%dT%H:%M}+00:00"
     assert person.json("reopen", "--since", utc, "--dry-run")["found"] == 2
     found = person.json("reopen", "--since", utc, "--carrier", "chronopost", "--yes")
