@@ -31,11 +31,6 @@ def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
     return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
 
 
-def until_today(service: Service) -> None:
-    """Commands go by this machine's clock; so do runs from now on."""
-    service.clock.advance(datetime.now(UTC) - service.clock.now())
-
-
 def rows(service: Service, columns: str) -> list[tuple[Any, ...]]:
     """Of all claims, and what recours keeps of them."""
     return service.sql(f"SELECT {columns} FROM claims LEFT JOIN recours_claims ON claim_id = id ORDER BY id")
@@ -60,7 +55,7 @@ def test_reopened_claims_start_over_at_the_next_run_and_no_second_final_mail_goe
     told = events_and_mails(service)
     assert [kind for kind, _ in told[1]].count("pod_failed") == 1  # one mail for both
 
-    until_today(service)
+    service.wait_until_today()
     said = person.does("reopen", "CLM-0001")
     assert said == "CLM-0001 starts over: the next run asks the carrier.\n"
     calls = len(service.box.calls)
@@ -77,7 +72,7 @@ def test_reopened_claims_start_over_at_the_next_run_and_no_second_final_mail_goe
 def test_a_reopened_claim_that_succeeds_is_told_as_any_other(service: Service, person: Person) -> None:
     claim = service.add(*(Scenario.UNKNOWN,) * 4, Scenario.DELIVERED)
     give_up(service)
-    until_today(service)
+    service.wait_until_today()
     person.does("reopen", "CLM-0001")
     report = service.run()
     assert report.stats.success == 1

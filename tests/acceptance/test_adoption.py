@@ -48,7 +48,7 @@ def test_claims_without_a_retry_left_are_taken_over_at_once_and_due_work_comes_f
     assert took < MOST_S
     assert report.stats.success == 1
     assert len(service.box.calls_for("XY000000001FR")) > 0
-    found = service.sql("SELECT pod_stage, pod_carrier_key, pod_error_kind, count(*) FROM claims WHERE id <= ?"
+    found = service.sql("SELECT stage, lane, kind, count(*) FROM recours_claims WHERE claim_id <= ?"
                         " GROUP BY 1, 2, 3 ORDER BY 2, 3", MANY)  # fmt: skip
     assert [row[:3] for row in found] == [
         ("given_up", key, kind)
@@ -82,7 +82,7 @@ def test_one_by_one_and_at_once_are_judged_alike(service: Service) -> None:
     service.add(S.DELIVERED, pod_retry_count=3)
     service.run()
     rows = service.sql(
-        "SELECT id, pod_stage, pod_retry_count, pod_carrier_key, pod_error_kind FROM claims ORDER BY id"
+        "SELECT claim_id, stage, retries_used, lane, kind FROM recours_claims ORDER BY claim_id"
     )
     of = {row[0]: row[1:] for row in rows}
     ids = [row[0] for row in rows]
@@ -97,7 +97,7 @@ def test_one_by_one_and_at_once_are_judged_alike(service: Service) -> None:
         "SELECT count(*) FROM recours_events WHERE claim_id > 0 AND event <> 'pod_retrieved'"
     ) == [(0,)]
     service.run_hourly(2, max_retries=8)
-    assert service.sql("SELECT count(*) FROM claims WHERE pod_stage = 'given_up'")[0][0] < len(ids) - 2
+    assert service.sql("SELECT count(*) FROM recours_claims WHERE stage = 'given_up'")[0][0] < len(ids) - 2
 
 
 @pytest.mark.parametrize("count", ["'many'", "99999999", "NULL", "-3"])
@@ -112,5 +112,6 @@ def test_counts_that_are_none_hide_nothing(service: Service, count: str) -> None
         ("success",)
     ]
     assert service.sql(
-        "SELECT count(*) FROM claims WHERE pod_stage IS NULL AND pod_fetch_status = 'failed'"
+        "SELECT count(*) FROM claims LEFT JOIN recours_claims ON claim_id = id"
+        " WHERE claim_id IS NULL AND pod_fetch_status = 'failed'"
     ) == [(0,)]

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import recours
+from recours.database.tables import DONE
 from recours.sandbox import Scenario
 from recours.sandbox.documents import proof_pdf, signature_png
 from tests.acceptance.person import Person
@@ -64,11 +65,12 @@ def facts(service: Service, reference: str) -> dict[str, Any]:
         "pod_fetch_status",
         "pod_url",
         "pod_delivery_person",
-        "pod_stage",
+        "stage",
         "pod_retry_count",
-        "pod_lease_token",
+        "lease_token",
     )
-    query = f"SELECT {', '.join(names)} FROM claims WHERE claim_reference = ?"
+    joined = "claims LEFT JOIN recours_claims ON claim_id = id"
+    query = f"SELECT {', '.join(names)} FROM {joined} WHERE claim_reference = ?"
     return dict(zip(names, service.sql(query, reference)[0], strict=True))
 
 
@@ -89,8 +91,8 @@ def test_an_attached_proof_counts_like_one_that_was_fetched(
     assert stored.read_bytes() == proof()
     assert stored.is_relative_to(service.folder / "data" / "pods")
     assert now["pod_delivery_person"] == "DUPONT"
-    assert (now["pod_fetch_status"], now["pod_stage"], now["pod_retry_count"]) == ("success", None, 0)
-    assert now["pod_lease_token"] is None
+    assert (now["pod_fetch_status"], now["stage"], now["pod_retry_count"]) == ("success", DONE, 0)
+    assert now["lease_token"] is None
     ((source, who, kind),) = service.sql('SELECT source, "by", kind FROM recours_evidence')
     assert (source, kind) == ("by hand", "letter")
     assert who
@@ -101,7 +103,7 @@ def test_an_attached_proof_counts_like_one_that_was_fetched(
     ]
     assert service.sql("SELECT path FROM recours_documents") == [(str(stored),)]
     assert person.types("verify").returncode == 0
-    service.clock.advance(datetime.now(UTC) - service.clock.now())
+    service.wait_until_today()
     assert service.run_hourly(3, both=True)[-1].stats.total == 0, "nobody asks for it any more"
     found = person.json("why", reference)
     assert found["support"] == "proves"
@@ -177,7 +179,7 @@ def test_the_carrier_s_own_proof_goes_before_one_by_hand(
     service.box.parcels.clear()
     service.add(Scenario.DELIVERED, number="XY009999999FR")
     service.sql("UPDATE claims SET tracking_number = ? WHERE claim_reference = ?", "XY009999999FR", reference)
-    service.clock.advance(datetime.now(UTC) - service.clock.now())
+    service.wait_until_today()
     service.run_hourly(2)
     own = facts(service, reference)["pod_url"]
     assert own
@@ -253,7 +255,7 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
             assert done.stderr.count("\n") == 1
             assert reason in done.stderr
     assert facts(service, reference)["pod_fetch_status"] == "failed"
-    assert facts(service, reference)["pod_lease_token"] is None
+    assert facts(service, reference)["lease_token"] is None
     assert count(service, "recours_evidence") == count(service, "recours_attempts") == 0
     assert [path for path in (service.folder / "data" / "pods").rglob("*") if path.is_file()] == []
 
@@ -326,13 +328,14 @@ def test_a_claim_that_a_run_is_fetching_is_refused_and_one_that_nobody_enrolled_
     reference, path = claim(), file(proof())
     leased = datetime.now(UTC) + timedelta(minutes=9)
     service.sql(
-        "UPDATE claims SET pod_lease_token = 'other', pod_lease_until = ? WHERE claim_reference = ?",
+        "INSERT INTO recours_claims (claim_id, stage, lease_token, lease_until)"
+        " SELECT id, 'done', 'other', ? FROM claims WHERE claim_reference = ?",
         f"{leased:%Y-%m-%d %H:%M:%S}",
         reference,
     )
     done = person.types("attach", reference, path)
     assert (done.returncode, SOON in done.stderr) == (2, True)
-    assert facts(service, reference)["pod_lease_token"] == "other"
+    assert facts(service, reference)["lease_token"] == "other"
     assert list((service.folder / "data" / "pods").rglob("*.pdf")) == []
     for status in (None, "manual", "pending", "not_available"):
         with row(status):
@@ -433,7 +436,7 @@ def test_a_kill_loses_nothing_and_doubles_nothing(
     assert (done.returncode, "very file already" in done.stderr) == (2, is_recorded)
     if not is_recorded:
         assert SOON in done.stderr, "its lease still holds"
-        service.sql("UPDATE claims SET pod_lease_until = ?", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
+        service.sql("UPDATE recours_claims SET lease_until = ?", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
         person.does("attach", reference, path)
     assert facts(service, reference)["pod_fetch_status"] == "success"
     assert [
@@ -453,7 +456,7 @@ def test_a_run_takes_up_what_was_stored_when_attach_died(
         cwd=ROOT,
         check=False,
     )
-    service.sql("UPDATE claims SET pod_lease_until = ?", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
+    service.sql("UPDATE recours_claims SET lease_until = ?", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
     service.clock.advance(datetime.now(UTC) + timedelta(minutes=1) - service.clock.now())
     service.run_hourly(2)
     assert facts(service, reference)["pod_fetch_status"] == "success"

@@ -470,7 +470,7 @@ def test_while_a_run_is_under_way_nothing_is_restored_unless_forced(own: Service
     now = datetime.now(UTC)
     at = f"{now:%Y-%m-%d %H:%M:%S}.000000"
     until = f"{now + timedelta(minutes=9):%Y-%m-%d %H:%M:%S}.000000"
-    own.sql("UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ? WHERE id = 1", until)
+    own.sql("UPDATE recours_claims SET lease_token = 'x', lease_until = ? WHERE claim_id = 1", until)
     own.sql("INSERT INTO recours_runs (id, worker, started_at) VALUES ('r', 'pod_retry_scheduler', ?)", at)
     done = person.types("restore", str(made))
     assert done.returncode == 1

@@ -24,8 +24,8 @@ from tests.conftest import Kind
 FOREVER = (Scenario.UNKNOWN,) * 40
 BETWEEN = datetime(2026, 3, 1, tzinfo=UTC)  # the old ones end in February, the new ones in March
 OLDER = ("--older-than", "2026-03-01T00:00+00:00")
-STATE = "claim_reference, pod_fetch_status, pod_stage, pod_retry_count, pod_fetched_at"
-PERSONAL = "pod_url, pod_delivery_person, pod_signature_url, pod_known_delivery"
+STATE = "claim_reference, pod_fetch_status, stage, pod_retry_count, pod_fetched_at"
+PERSONAL = "pod_url, pod_delivery_person, pod_signature_url, known_delivery"
 
 
 def turns(service: Service) -> None:
@@ -52,7 +52,8 @@ def years(service: Service) -> Service:
     )
     until = f"{datetime.now(UTC) + timedelta(minutes=9):%Y-%m-%d %H:%M:%S}.000000"
     service.sql(
-        "UPDATE claims SET pod_lease_token = 'x', pod_lease_until = ? WHERE claim_reference = 'CLM-0004'",
+        "UPDATE recours_claims SET lease_token = 'x', lease_until = ?"
+        " WHERE claim_id = (SELECT id FROM claims WHERE claim_reference = 'CLM-0004')",
         until,
     )
     service.clock.advance(timedelta(days=40))
@@ -63,7 +64,10 @@ def years(service: Service) -> Service:
 
 
 def of(service: Service, columns: str, number: int) -> tuple[Any, ...]:
-    return service.sql(f"SELECT {columns} FROM claims WHERE claim_reference = ?", f"CLM-000{number}")[0]
+    query = (
+        f"SELECT {columns} FROM claims LEFT JOIN recours_claims ON claim_id = id WHERE claim_reference = ?"
+    )
+    return service.sql(query, f"CLM-000{number}")[0]
 
 
 def attempts_of(service: Service) -> dict[str, int]:
@@ -109,7 +113,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: P
     before = {number: of(years, f"{STATE}, {PERSONAL}", number) for number in (3, 4, 5)}
     old, new, held = documents_of(years)[0], of(years, "pod_url", 3)[0], of(years, "pod_url", 4)[0]
     known = [of(years, STATE, number) for number in (1, 2)]
-    assert of(years, "pod_known_delivery", 2) != (None,)
+    assert of(years, "known_delivery", 2) != (None,)
     counts = attempts_of(years)
     shown = person.does("prune", *OLDER, "--dry-run")
     assert "To be deleted, older than 2026-0" in shown
@@ -127,11 +131,11 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(years: Service, person: P
     assert list(notes.iterdir()) == []
     assert {Path(new), Path(held)} == files(years)
     assert of(years, PERSONAL, 1) == (None,) * 4
-    assert of(years, "pod_known_delivery", 2) == (None,)
+    assert of(years, "known_delivery", 2) == (None,)
     assert [of(years, STATE, number) for number in (1, 2)] == known  # they are what they were
     assert {number: of(years, f"{STATE}, {PERSONAL}", number) for number in (3, 4, 5)} == before
     assert attempts_of(years) == counts | {"CLM-0001": 0, "CLM-0002": 0}
-    assert years.sql("SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL") == [(1,)]
+    assert years.sql("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(1,)]
     assert person.json("prune", *OLDER, "--yes")["deleted"]["attempts"] == 0
 
 
@@ -195,9 +199,10 @@ def test_what_was_told_loses_its_facts_and_is_not_told_again(service: Service, p
 
     service.sql("UPDATE recours_mails SET state = 'sent', ended_at = created_at WHERE kind = 'pod_failed'")
     assert person.json("prune", *OLDER, "--yes")["deleted"]["mails"] == 1
+    service.wait_until_today()
     person.does("reopen", "CLM-0002")
     turns(service)
-    assert of(service, "pod_stage", 2) == ("given_up",)
+    assert of(service, "stage", 2) == ("given_up",)
     assert service.sql("SELECT count(*) FROM recours_events WHERE event = 'pod_failed'") == [(1,)]
     assert service.sql(kinds) == [("pod_retrieved",), ("pod_failed",)]  # no second final mail
 
@@ -206,7 +211,7 @@ def test_a_reopened_claim_keeps_what_is_known_of_it(years: Service, person: Pers
     person.does("reopen", "CLM-0002")
     assert person.json("prune", *OLDER, "--yes")["deleted"]["attempts"] == 1  # of the first alone
     assert attempts_of(years)["CLM-0002"] == 4
-    assert of(years, "pod_known_delivery", 2) != (None,)
+    assert of(years, "known_delivery", 2) != (None,)
 
 
 # ---------------------------------------------------------------- shown and asked
@@ -412,9 +417,8 @@ def test_wherever_it_dies_no_file_is_forgotten_and_the_next_one_goes_on(
         now += timedelta(minutes=11)  # until then the claims are held
         prune(DatabasePast(database, f"after-{deaths}"), erase_of(service), BETWEEN, repeat(now).__next__)
         assert (documents_of(service), files(service)) == ([], set())
-        assert service.sql(
-            "SELECT count(*) FROM claims WHERE pod_lease_token IS NOT NULL OR pod_url IS NOT NULL"
-        ) == [(0,)]
+        assert service.sql("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(0,)]
+        assert service.sql("SELECT count(*) FROM claims WHERE pod_url IS NOT NULL") == [(0,)]
     database.close()
     assert deaths > 8
 
