@@ -37,7 +37,7 @@ def ups(**columns: Any) -> Claim:
     number = row.pop("number", "1Z999AA10123456784")
     claim = Claim(1, "CLM-1", carrier_name="UPS", carrier="ups", number=number, **row)
     assessed = replace(claim, state=assess(claim, NOW, POLICY))
-    seen = Snapshot(claim.fetch_status, claim.number, "ups", 0, claim.deadline)
+    seen = Snapshot(claim.fetch_status, claim.number, "ups", 0, deadline=claim.deadline)
     return replace(assessed, assessed=seen)
 
 

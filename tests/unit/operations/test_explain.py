@@ -264,9 +264,8 @@ def served(
 ) -> Explanation:
     """A claim of a client, where some client has an account of its own."""
     of = replace(claim(Stage.WAITING, account=remembered, **state), client_id=7, account=account)
-    of = replace(
-        of, assessed=replace(of.assessed or Snapshot("", "", "", 0), account=assessed or of.account_key)
-    )
+    seen = replace(of.assessed or Snapshot("", "", "", 0), account=assessed or of.account_key, client="7")
+    of = replace(of, assessed=seen)
     facts = Facts(client=SHOP, refusal=refusal)
     return explain(ListedClaim(of), facts, catalog, POLICY, NOW)
 
