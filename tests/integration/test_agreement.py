@@ -15,23 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
 import recours
 from recours.carriers.refusals import print_of
 from recours.carriers.registry import CATALOG
 from recours.cli.status import _show_explanation
 from recours.core.accounts import HOUSE
-from recours.core.assessment import assess
 from recours.core.claim import Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.quota import Limit
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.views.claims import Row
 from recours.database.engine import Database
-from recours.database.maintenance import ClaimMaintenance
-from recours.database.schema.inspection import look
-from recours.database.tables import account_state, claims, mails, quota
+from recours.database.tables import account_state, mails, quota
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import ProblemKind, verdict
 from recours.operations.reopen import why_not
@@ -42,6 +39,8 @@ from recours.wiring.mail import MailService
 from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import Operations, open_operations
 from tests.conftest import SERVICE_CLAIMS
+from tests.fakes.intake import take_in
+from tests.own_rows import set_own, set_service
 from tests.processes.commands import Done, worker
 from tests.processes.commands import recours as typed
 
@@ -85,24 +84,24 @@ class Case:
     of_row: dict[str, Any] | None = None
 
 
-TRIED = {"pod_error_kind": ErrorKind.NOT_FOUND, "pod_retry_count": 1, "pod_seen_count": 1}
+TRIED = {"kind": ErrorKind.NOT_FOUND, "retries_used": 1}
 STAGES = {
     "new": Case(S.NEW, timedelta(), None, {}, "pending"),
     "no number": Case(S.UNNUMBERED, None, Actor.CLIENT, {}, "pending", number=False),
-    "waiting": Case(S.WAITING, 5 * HOUR, Actor.CLIENT, {**TRIED, "pod_stage": "waiting", "in": 5 * HOUR}),
-    "its time has come": Case(S.READY, timedelta(), Actor.CLIENT, {**TRIED, "pod_stage": "waiting", "in": -HOUR}),
-    "ready": Case(S.READY, timedelta(), Actor.CLIENT, {**TRIED, "pod_stage": "ready", "in": -HOUR}),
+    "waiting": Case(S.WAITING, 5 * HOUR, Actor.CLIENT, {**TRIED, "stage": "waiting", "in": 5 * HOUR}),
+    "its time has come": Case(S.READY, timedelta(), Actor.CLIENT, {**TRIED, "stage": "waiting", "in": -HOUR}),
+    "ready": Case(S.READY, timedelta(), Actor.CLIENT, {**TRIED, "stage": "ready", "in": -HOUR}),
     "settled": Case(
         S.SETTLED,
         None,
         Actor.CLIENT,
-        {**TRIED, "pod_stage": "settled", "in": 5 * HOUR, "pod_error_kind": ErrorKind.POD_NEVER_AVAILABLE},
+        {**TRIED, "stage": "settled", "in": 5 * HOUR, "kind": ErrorKind.POD_NEVER_AVAILABLE},
     ),
     "given up": Case(
         S.GIVEN_UP,
         None,
         Actor.OPERATOR,
-        {"pod_stage": "given_up", "pod_error_kind": ErrorKind.TIMEOUT, "pod_retry_count": 4, "pod_seen_count": 4},
+        {"stage": "given_up", "kind": ErrorKind.TIMEOUT, "retries_used": 4},
     ),
     "paid": Case(S.SHELVED, None, Actor.OPERATOR, {}, of_row={"status": "paid"}),
     "fetched": Case(S.FETCHED, None, None, {}, "success"),
@@ -182,18 +181,14 @@ def _fill(world: World, box: Sandbox) -> None:
     with database.write() as connection:
         for n, (state, stage) in enumerate((s, t) for s in CARRIERS for t in STAGES):
             _add(connection, n, state, stage, now, box)
-    maintenance = ClaimMaintenance(database, world.operations.catalog, look(database).columns, "r")
-    policy = world.operations.settings.policy
-    list(maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
-    with database.write() as connection:
-        for state in CARRIERS:
-            for stage, case in STAGES.items():
-                values = dict(case.columns)
-                if "in" in values:
-                    values["pod_next_retry_at"] = now + values.pop("in")
-                if values:
-                    one = claims.c.claim_reference == reference(state, stage)
-                    connection.execute(update(claims).where(one).values(values))
+    take_in(database, world.operations.catalog, now, world.operations.settings.policy)
+    for state in CARRIERS:
+        for stage, case in STAGES.items():
+            values = dict(case.columns)
+            if "in" in values:
+                values["next_at"] = now + values.pop("in")
+            if values:
+                set_own(database, reference(state, stage), **values)
     _close(world)
 
 
@@ -207,7 +202,7 @@ def _add(connection: Any, n: int, state: str, stage: str, now: datetime, box: Sa
         "pod_fetch_error": "Timeout" if case.status == "failed" else None,
         "created_at": now - timedelta(days=2),
         "updated_at": now - timedelta(days=2),
-        "pod_retry_count": 0,
+        "pod_retry_count": case.columns.get("retries_used", 0),
         "response_deadline": (now + timedelta(days=3)).date() if stage in NEAR else None,
     } | (case.of_row or {})
     names = ["order_id", "dispute_type", "amount_requested"]
@@ -426,9 +421,7 @@ def test_a_claim_without_a_number_is_not_told_to_correct_credentials(
 
 def test_a_claim_that_a_run_is_fetching_is_shown_so_by_all(world: World, database: Database) -> None:
     name = reference("ok", "ready")
-    lease = {"pod_lease_token": "run-1", "pod_lease_until": datetime.now(UTC) + timedelta(minutes=10)}
-    with database.write() as connection:
-        connection.execute(update(claims).where(claims.c.claim_reference == name).values(lease))
+    set_own(database, name, lease_token="run-1", lease_until=datetime.now(UTC) + timedelta(minutes=10))
     listed = world.operations.records.find(name)
     found = explanation_of(world.operations, name)
     assert listed is not None
@@ -446,12 +439,9 @@ def test_a_pending_claim_past_its_deadline_comes_last_only_if_it_is_ranked_so(
     world: World, database: Database
 ) -> None:
     name = reference("ok", "new")
-    past = {"response_deadline": (world.now - timedelta(days=3)).date(), "pod_seen_deadline": None}
-    ranks = {"pod_rank_is_deadline": 0, "pod_rank_at": world.now - timedelta(days=2)}
+    set_service(database, name, response_deadline=(world.now - timedelta(days=3)).date())
     for is_deadline in (0, 1):
-        with database.write() as connection:
-            of_name = update(claims).where(claims.c.claim_reference == name)
-            connection.execute(of_name.values(past | ranks | {"pod_rank_is_deadline": is_deadline}))
+        set_own(database, name, rank_is_deadline=is_deadline, rank_at=world.now - timedelta(days=2))
         found = explanation_of(world.operations, name)
         assert found is not None
         assert any("after all others" in sentence for sentence in found.sentences) is bool(is_deadline)

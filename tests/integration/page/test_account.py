@@ -8,7 +8,7 @@ from sqlalchemy import insert
 
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.tables import clients
+from tests.conftest import SERVICE_CLIENTS
 from tests.integration.page.conftest import PageClient
 
 ADDED = datetime(2026, 2, 2, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ OF_IT = {"client": "5", "carrier": "chronopost"}
 @pytest.fixture
 def number(database: Database) -> int:
     with database.write() as connection:
-        connection.execute(insert(clients).values(id=5, email="shop@shop.example"))
+        connection.execute(insert(SERVICE_CLIENTS).values(id=5, email="shop@shop.example"))
     number = ClientAccounts(database).put(5, "chronopost", "sealed", "zoe", ADDED)
     assert number is not None
     return number

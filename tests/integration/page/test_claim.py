@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text
 
+from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.core.pauses import Stop
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.database.tables import changes, claims, evidence
+from recours.database.tables import changes, evidence
 from recours.sandbox.documents import broken_pdf, proof_pdf, signature_png
 from tests.conftest import START
+from tests.contract.test_claims import POLICY
+from tests.fakes.intake import take_in
 from tests.integration.page.conftest import AT, PageClient, Shown
+from tests.own_rows import set_own, set_service
 
 NUMBER = "XY000000000FR"
 PROOF = proof_pdf("Chronopost", NUMBER, "DUPONT", START - timedelta(days=1))
@@ -42,8 +46,13 @@ def attach(page: PageClient, content: bytes, name: str = "proof.pdf", **fields: 
 
 
 def changed(database: Database, **values: Any) -> None:
-    with database.write() as connection:
-        connection.execute(update(claims).where(claims.c.claim_reference == "CLM-00000").values(**values))
+    set_service(database, "CLM-00000", **values)
+
+
+def assessed(database: Database, **values: Any) -> None:
+    """As a run left it that assessed it as the service has it now."""
+    take_in(database, CATALOG, START, POLICY)
+    set_own(database, "CLM-00000", **values)
 
 
 def documents_of(shown: Shown) -> list[str]:
@@ -65,7 +74,7 @@ def test_a_claim_says_who_what_how_much_and_until_when(page: PageClient, databas
 
 
 def test_a_paused_carrier_is_why_a_claim_waits(page: PageClient, database: Database) -> None:
-    changed(database, pod_stage=Stage.READY)
+    assessed(database, stage=Stage.READY)
     QuotaTables(database, "run").stop(
         "chronopost", Stop(datetime.now(UTC), "by anna: strike"), "anna", "strike"
     )
@@ -264,18 +273,16 @@ def test_a_number_is_corrected(page: PageClient, database: Database) -> None:
     assert "CLM-00000: corrected; the next run starts over with it." in shown.text
     assert "tracking number XY000000000FR → XY999999999FR" in shown.text
     with database.read() as connection:
-        wanted = select(claims.c.tracking_number).where(claims.c.claim_reference == "CLM-00000")
-        assert connection.scalar(wanted) == "XY999999999FR"
+        corrected = connection.scalar(text("SELECT tracking_number FROM claims ORDER BY id"))
+        assert corrected == "XY999999999FR"
     shown = page.post("/claim/correct", {"reference": "CLM-00000", "number": "nonsense", "back": CLAIM})
     assert '<section class="notice bad"' in shown.html
 
 
 def test_one_that_gave_up_starts_over(page: PageClient, database: Database) -> None:
     assert "Reopen" not in page.get(CLAIM).text
-    changed(
-        database, pod_stage=Stage.GIVEN_UP, pod_retry_count=4, pod_seen_status="failed", pod_seen_number=NUMBER,
-        pod_seen_carrier="Chronopost", pod_seen_count=4, pod_carrier_key="chronopost", pod_rank_at=START, pod_rank_is_deadline=0,
-    )  # fmt: skip
+    assessed(database, stage=Stage.GIVEN_UP, retries_used=4, seen_count="4")
+    changed(database, pod_retry_count=4)
     assert "Reopen" in page.get(CLAIM).text
     shown = page.post("/claim/reopen", {"reference": "CLM-00000", "back": CLAIM})
     assert "CLM-00000 starts over: the next run asks the carrier." in shown.text
@@ -348,11 +355,11 @@ def test_a_viewer_is_offered_nothing(
 def test_a_french_reader_reads_french(page: PageClient) -> None:
     page.post("/language", {"language": "fr", "back": "/"})
     shown = attach(page, PROOF)
-    for text in (
+    for phrase in (
         "la preuve de livraison est là, jointe à la main",
         "Éléments de preuve",
         "Historique",
         "Lettre",
         "colis perdu",
     ):
-        assert text in shown.text
+        assert phrase in shown.text

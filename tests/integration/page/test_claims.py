@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import select, text, update
 
 from recours.database.engine import Database
-from recours.database.tables import changes, claims
+from recours.database.tables import changes
+from tests.conftest import SERVICE_CLAIMS
 from tests.integration.page.conftest import PageClient, Shown
 
 AddClaims = Callable[..., None]
@@ -110,7 +111,9 @@ def test_chosen_claims_are_excluded_and_enrolled_and_it_is_kept_who_did(
     assert shown.response.url.path == "/claims"
     assert "Done with 2 of 2." in shown.text
     with database.read() as connection:
-        statuses = connection.scalars(select(claims.c.pod_fetch_status).order_by(claims.c.id)).all()
+        statuses = connection.scalars(
+            select(SERVICE_CLAIMS.c.pod_fetch_status).order_by(SERVICE_CLAIMS.c.id)
+        ).all()
         by = connection.scalars(select(changes.c.by).where(changes.c.what == "excluded")).all()
     assert [n for n, status in enumerate(statuses) if status == "manual"] == [1, 2]
     assert by == ["operator", "operator"]
@@ -123,7 +126,8 @@ def test_all_that_match_are_those_of_the_address_on_every_page(page: PageClient,
     fields = {"all": "yes", "query": "text=CLM-0000", "back": "/claims", "do": "exclude", "why": "a test"}
     assert "Done with 10 of 10." in page.post("/claims/do", fields).text
     with database.read() as connection:
-        excluded = select(claims.c.claim_reference).where(claims.c.pod_fetch_status == "manual")
+        manual = SERVICE_CLAIMS.c.pod_fetch_status == "manual"
+        excluded = select(SERVICE_CLAIMS.c.claim_reference).where(manual)
         assert {name[:9] for name in connection.scalars(excluded)} == {f"CLM-0000{n}" for n in range(10)}
 
 
@@ -174,7 +178,7 @@ def test_what_is_shown_is_exported(page: PageClient) -> None:
 def test_foreign_text_is_no_markup(page: PageClient, database: Database, add_claims: AddClaims) -> None:
     add_claims(database, [{"claim_reference": "<script>x()</script>&\"'", "carrier": "<b>Hermes</b>"}])
     with database.write() as connection:
-        connection.execute(update(claims).values(pod_fetch_error="<img src=x onerror=x()>"))
+        connection.execute(update(SERVICE_CLAIMS).values(pod_fetch_error="<img src=x onerror=x()>"))
     shown = page.get("/claims")
     assert "<script>x()" not in shown.html
     assert "<b>" not in shown.html

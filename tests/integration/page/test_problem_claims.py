@@ -13,24 +13,24 @@ from sqlalchemy import insert, update
 
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import owner_of
-from recours.core.assessment import assess
 from recours.core.errors import ErrorKind
 from recours.core.pauses import AccountState
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
-from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
-from recours.database.schema.inspection import look
-from recours.database.tables import adoption, attempts, claims, clients
+from recours.database.tables import attempts, intake
 from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
 from recours.sealing import Seals
 from recours.settings.loading import load_at_home
 from recours.wiring.operations import open_operations
 from tests import planted
+from tests.conftest import SERVICE_CLIENTS
 from tests.contract.test_claims import POLICY
+from tests.fakes.intake import take_in
 from tests.integration.page.conftest import PageClient
 from tests.integration.page.test_claims import references
 from tests.keys import new_key
+from tests.own_rows import set_own
 
 K = ProblemKind
 DAY = timedelta(days=1)
@@ -50,7 +50,6 @@ def world(database: Database, add_claims: Callable[..., None], now: datetime) ->
     rows: dict[str, dict[str, Any]] = {
         "HOUSE-SOON": {"response_deadline": soon},
         "HOUSE": {},
-        "UNSEEN": {},
         "CLIENT": {},
         "DONE": {"pod_fetch_status": "success"},
         "GAVE-UP": {},
@@ -69,20 +68,14 @@ def world(database: Database, add_claims: Callable[..., None], now: datetime) ->
     }
     with database.write() as connection:
         for number in (1, 2):
-            connection.execute(insert(clients).values(id=number, email=f"shop{number}@example.com"))
+            connection.execute(insert(SERVICE_CLIENTS).values(id=number, email=f"shop{number}@example.com"))
     add_claims(database, [lately | row | {"claim_reference": name} for name, row in rows.items()])
     policy = replace(POLICY, evidence_days=CATALOG.evidence_days)
-    maintenance = ClaimMaintenance(database, CATALOG, look(database).columns, "r")
-    list(maintenance.assess_edited(lambda claim: assess(claim, now, policy), now))
-
-    def change(reference: str, **values: Any) -> None:
-        with database.write() as connection:
-            connection.execute(update(claims).where(claims.c.claim_reference == reference).values(values))
-
+    take_in(database, CATALOG, now, policy)
+    add_claims(database, [lately | {"claim_reference": "UNSEEN"}])
     for name in ("GAVE-UP", "UPS-GAVE-UP", "PIGEON-GAVE-UP"):
-        change(name, pod_stage="given_up")
-    change("UNSEEN", pod_stage=None)
-    change("CLIENT", pod_carrier_key=CLIENT_KEY)
+        set_own(database, name, stage="given_up")
+    set_own(database, "CLIENT", lane=CLIENT_KEY)
     return database
 
 
@@ -144,10 +137,10 @@ class Begin:
 
     def leave_undecided(self) -> None:
         with self.database.write() as connection:
-            connection.execute(update(adoption).values(decided=False, status_column_added=False))
+            connection.execute(update(intake).values(decided=False, status_column_added=False))
 
 
-OF_HOUSE = {"HOUSE-SOON", "HOUSE", "UNSEEN"}
+OF_HOUSE = {"HOUSE-SOON", "HOUSE"}
 OF_ALL = OF_HOUSE | {"CLIENT"}
 CASES: dict[ProblemKind, tuple[Callable[[Begin], None], set[str]]] = {
     K.CREDENTIALS_REJECTED: (Begin.reject, OF_HOUSE),
