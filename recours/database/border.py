@@ -329,10 +329,18 @@ class Border:
         """Tell whether the service keeps addresses of its clients."""
         return self.has_clients and "email" in self.clients.c
 
+    def has_of_clients(self, name: str) -> bool:
+        """Tell whether `clients` has this column."""
+        return name in self.clients.c
+
     def client_text(self, name: str) -> ColumnElement[str]:
         """A column of `clients` as a text; NULL where there is no such column."""
         column = self.clients.c.get(name)
         return cast(null() if column is None else column, Text)
+
+    @property
+    def client_key_is_number(self) -> bool:
+        return isinstance(self.clients.c.id.type, Integer)
 
     @cached_property
     def client_id(self) -> ColumnElement[Any]:

@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
     RowMapping,
     Select,
     Text,
@@ -149,7 +148,7 @@ class ClientAccounts:
         if not is_text(text) or not border.has_clients:
             return []
         key, email = border.client_text("id"), border.client_text("email")
-        is_number = text.isascii() and text.isdigit() and isinstance(border.clients.c.id.type, Integer)
+        is_number = text.isascii() and text.isdigit() and border.client_key_is_number
         ids = [text.lstrip("0") or "0"] if is_number else [text]
         if isinstance(named, UUID):
             ids.append(named.hex)  # as databases without such a type keep it

@@ -59,3 +59,9 @@ def test_a_new_carrier_is_bound_without_being_named(checkout: Path, module: str,
     path = (checkout / "recours" / module.replace(".", "/")).with_suffix(".py")
     path.write_text(f"{path.read_text(encoding='utf-8')}\nimport recours.{imported}\n", encoding="utf-8")
     assert f"recours.{module} -> recours.{imported} (l." in broken_contracts(checkout)
+
+
+def test_no_module_but_an_adapter_looks_at_the_services_tables(checkout: Path) -> None:
+    path = checkout / "recours/wiring/workers.py"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\nimport recours.database.border\n", encoding="utf-8")
+    assert "recours.wiring.workers -> recours.database.border" in broken_contracts(checkout)

@@ -175,10 +175,10 @@ class Search:
         found += [
             self._contains(self._text(name), typed) for name in ("claim_reference", order, customer) if name
         ]
-        clients = border.clients.c
-        if border.has("client_id") and (names := [name for name in _CLIENT_COLUMNS if name in clients]):
-            of_client = [self._contains(self._compared(cast(clients[name], Text)), typed) for name in names]
-            ids = select(cast(clients["id"], Text)).where(or_(*of_client))
+        names = [name for name in _CLIENT_COLUMNS if border.has_of_clients(name)]
+        if border.has("client_id") and names:
+            of_client = [self._contains(self._compared(border.client_text(name)), typed) for name in names]
+            ids = select(border.client_text("id")).where(or_(*of_client))
             found.append(border.text("client_id").in_(ids))
         return or_(*found)
 

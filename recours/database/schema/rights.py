@@ -63,7 +63,7 @@ def needs_of(border: Border, made: Collection[str] = ()) -> tuple[Need, ...]:
     """What a run does with what there is. `made`: tables of the service that are to be made first."""
     told = tuple(border.quoted(name) for name in TOLD)
     needs = [Need(border.table, ("SELECT", "UPDATE"), columns=told)]
-    if border.clients.c or "clients" in made:
+    if border.has_clients or "clients" in made:
         needs.append(Need("clients", ("SELECT",), optional=True))
     if border.keeps_notifications or "notifications" in made:
         needs.append(Need("notifications", ("INSERT",), optional=True, numbered=True))
