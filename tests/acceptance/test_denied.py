@@ -60,6 +60,7 @@ def type_command(service: Service, monkeypatch: pytest.MonkeyPatch, line: str) -
     with monkeypatch.context() as settings:
         for name, value in service.environment.items():
             settings.setenv(name, value)
+        settings.setattr("recours.database.engine._now", service.clock.now)
         result = CliRunner().invoke(reopen_command, [*shlex.split(words), "--yes"])
     assert result.exit_code == 0, result.output
     return result.output
