@@ -40,6 +40,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     true,
     type_coerce,
     update,
@@ -101,6 +102,9 @@ _TEXTS = {"client_id": "client_text"}  # by what label a key is read as a text
 _WORDS = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
+_HIDDEN = text(
+    "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE NOT has_any_column_privilege(name, 'SELECT')"
+)
 _DIGITS = 18  # that every column of numbers holds
 
 
@@ -132,6 +136,13 @@ class Border:
         if schema:
             tables |= _reflected(inspector, schema, [name])
         self.is_view = name in tables and name in inspector.get_view_names(schema or None)
+        # Without the right to read these, claims are worked on as if they were not there.
+        self.hidden: list[str] = []
+        if not self.is_sqlite:
+            to_read = [name for name in ("clients", "system_settings") if name in tables]
+            self.hidden += connection.scalars(_HIDDEN, {"names": to_read})
+        for hidden in self.hidden:
+            del tables[hidden]
         # A table that is not there has no columns.
         self.claims = tables.get(name, Table(name, MetaData(), schema=schema or None))
         self.clients, self.notifications, self.system_settings = (

@@ -40,7 +40,6 @@ class ClaimCorrections:
                 for claim, is_leased in locked(self.assessor, connection, [found.id], now)
                 if not is_leased and is_as_found(claim, found)
             ]
-            written["updated_at"] = now.replace(microsecond=0)
             changed = write_claims(self.assessor, connection, free, written, now)
             # What is known of a claim that nobody works on was of another parcel.
             left_alone = _c.claim_id.in_([claim.id for claim in changed if not claim.is_ours])

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
+from recours.database.border import CORRECTED, TOLD
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.rights import NEEDS, Need, all_rights, grants, missing_rights, quoted
-from recours.runs.fetch import PODFetchWorker
+from recours.database.schema.rights import Right, grants, missing_rights, needs_of, quoted, rights_of
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -28,7 +28,14 @@ pytestmark = pytest.mark.full(
 )
 
 S = Scenario
-SERVICE_NEEDS = [need for need in NEEDS if need.of_service]
+# Each right on the service's tables, by the table's name, as it is granted.
+SERVICE_RIGHTS = [
+    ("claims", "SELECT"),
+    ("claims", "UPDATE (pod_fetch_status)"),
+    ("clients", "SELECT"),
+    ("notifications", "INSERT"),
+    ("system_settings", "SELECT"),
+]
 
 
 @pytest.fixture
@@ -82,8 +89,10 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
     service.add(S.SYSTEM_ERROR, client_id=1)
     reports = service.run_on_turns(105, both=True)
     assert [report.fault for report in reports if report.exit_status] == []
-    found = service.sql("SELECT pod_fetch_status, pod_stage FROM claims ORDER BY id")
-    assert found == [("success", None), ("success", None), ("failed", "given_up"), ("failed", "given_up")]
+    found = service.sql(
+        "SELECT pod_fetch_status, stage FROM claims LEFT JOIN recours_claims ON claim_id = id ORDER BY id"
+    )
+    assert found == [("success", "done")] * 2 + [("failed", "given_up")] * 2
     told = service.sql("SELECT notification_type, status FROM notifications ORDER BY id")
     assert [kind for kind, status in told if status == "sent"].count("pod_failed") == 1
     assert ("pod_retrieved", "sent") in told
@@ -98,15 +107,19 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
     assert done["deleted"]["attempts"] > 0
     # The role has no right that is not on the list.
     with closing(Database(owner)) as database, database.read() as connection:
-        granted = connection.execute(
-            text(
-                "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = :role"
-            ),
-            {"role": role},
+        needs = needs_of(database.border)
+        of_tables = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = :role"
+        granted = {tuple(row) for row in connection.execute(text(of_tables), {"role": role})}
+        assert granted == {(right.on, right.what) for right in rights_of(needs) if whole_table(right)}
+        of_columns = (
+            "SELECT column_name FROM information_schema.column_privileges"
+            " WHERE grantee = :role AND table_name = 'claims' AND privilege_type = 'UPDATE'"
         )
-        assert {tuple(row) for row in granted} == {
-            (need.name, right) for need in NEEDS for right in need.rights
-        }
+        assert {*connection.scalars(text(of_columns), {"role": role})} == {*TOLD, *CORRECTED}
+
+
+def whole_table(right: Right) -> bool:
+    return right.column is None and not right.is_of_sequence
 
 
 def test_what_the_list_asks_of_the_services_tables_is_needed(
@@ -116,16 +129,15 @@ def test_what_the_list_asks_of_the_services_tables_is_needed(
     init_db(service, owner, "--grant-to", role)
     job = quoted(role)
     service.add(S.SYSTEM_ERROR, S.DELIVERED, client_id=1)
-    for need in SERVICE_NEEDS:
-        for right in need.rights:
-            execute(owner, f"REVOKE {right} ON {need.name} FROM {job}")
-            begin_anew(service)
-            said = said_by_a_run(service)
-            sql = next(line for line in said if "GRANT" in line and need.name in line)
-            statement = sql[sql.index("GRANT") :]
-            assert statement == f"GRANT {right} ON {need.name} TO {job};"
-            assert any(re.search(rf"Missing database rights \(table {need.name}\)", line) for line in said)
-            execute(owner, statement)
+    for name, right in SERVICE_RIGHTS:
+        execute(owner, f"REVOKE {right} ON {name} FROM {job}")
+        begin_anew(service)
+        said = said_by_a_run(service)
+        sql = next(line for line in said if "GRANT" in line and name in line)
+        statement = sql[sql.index("GRANT") :]
+        assert statement == f"GRANT {right} ON {name} TO {job};"
+        assert any(re.search(rf"Missing database rights \(table {name}\)", line) for line in said)
+        execute(owner, statement)
     begin_anew(service)
     assert service.run_hourly(7)[-1].exit_status == 0
     assert smtp.recipients() == ["a@shop.example"]
@@ -151,7 +163,7 @@ def test_the_manuals_grants_by_hand_are_enough(owner: URL, role: str) -> None:
     (by_hand,) = re.findall(r"```sql\n(GRANT USAGE.*?)```", text_of("docs/connect.md"), re.DOTALL)
     execute(owner, *by_hand.replace("recours_jobs", quoted(role)).rstrip(";\n").split(";"))
     with closing(Database(owner.set(username=role))) as database, database.read() as connection:
-        assert missing_rights(connection) == ()
+        assert missing_rights(connection, needs_of(database.border)) == ()
 
 
 # ---------------------------------------------------------------- what is said
@@ -209,39 +221,19 @@ def test_the_sql_for_an_empty_database_makes_all_of_it(
     kinds("postgresql").drop(empty)
 
 
-def test_columns_that_only_figures_are_made_of_need_not_be_granted(
-    service: Service, owner: URL, role: str
-) -> None:
-    init_db(service, owner, "--grant-to", role)
-    columns = service.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'claims'")
-    granted = [name for (name,) in columns if name not in ("amount_requested", "currency")]
-    execute(
-        owner,
-        f"REVOKE SELECT ON claims FROM {quoted(role)}",
-        f"GRANT SELECT ({', '.join(granted)}) ON claims TO {quoted(role)}",
-    )
-    service.add(S.DELIVERED, client_id=1)
-    assert service.run_hourly(1)[-1].stats.success == 1
-    seen = Person(service.folder, shown(owner.set(username=role)), service.environment).does(
-        "status", "--days", "366"
-    )
-    assert "By carrier" in seen
-
-
-@pytest.mark.parametrize("need", SERVICE_NEEDS, ids=lambda need: need.name)
+@pytest.mark.parametrize(("name", "right"), SERVICE_RIGHTS)
 def test_check_names_each_missing_right_and_the_grant(
-    service: Service, owner: URL, role: str, need: Need
+    service: Service, owner: URL, role: str, name: str, right: str
 ) -> None:
     init_db(service, owner, "--grant-to", role)
     person = Person.of(service, service.environment["DATABASE_URL"])
     assert ("database rights", "ok") in [(one["name"], one["state"]) for one in findings(person)]
-    for right in need.rights:
-        grant = f"GRANT {right} ON {need.name} TO {quoted(role)};"
-        execute(owner, f"REVOKE {right} ON {need.name} FROM {quoted(role)}")
-        named = [one for one in findings(person) if grant in one["words"] + (one["remedy"] or "")]
-        assert named
-        assert all(one["state"] == ("remark" if need.optional else "fault") for one in named)
-        execute(owner, grant)
+    grant = f"GRANT {right} ON {name} TO {quoted(role)};"
+    execute(owner, f"REVOKE {right} ON {name} FROM {quoted(role)}")
+    named = [one for one in findings(person) if grant in one["words"] + (one["remedy"] or "")]
+    assert named
+    assert all(one["state"] == ("fault" if name == "claims" else "remark") for one in named)
+    execute(owner, grant)
 
 
 def findings(person: Person) -> list[dict[str, str]]:
@@ -282,7 +274,7 @@ def test_init_db_by_a_role_that_does_not_own_the_tables_names_that(
     execute(
         owner,
         f"GRANT CREATE ON SCHEMA public TO {quoted(role)}",
-        "ALTER TABLE claims DROP COLUMN pod_last_attempt_at",
+        "ALTER TABLE claims DROP COLUMN pod_url",
         "DROP TABLE recours_schema_version",
     )
     done = Person(service.folder, shown(owner.set(username=role)), service.environment).types("init-db")
@@ -300,33 +292,41 @@ def test_a_role_that_is_not_there_is_named(service: Service, owner: URL) -> None
 
 def test_tables_that_the_service_has_not_are_not_asked_for(service: Service, owner: URL, role: str) -> None:
     execute(owner, "DROP TABLE notifications, system_settings", "ALTER TABLE clients RENAME TO customers")
-    init_db_free = [need for need in NEEDS if not need.optional]
-    with closing(Database(owner)) as database, database.read() as connection:
-        rights = all_rights([need.name for need in init_db_free])
-        execute(owner, *grants(connection, rights, role))
+    init_db_free(owner, role)
     service.add(S.DELIVERED, client_id=1)
     assert service.run_hourly(1)[-1].stats.success == 1
     assert said_by_a_run(service) == []
 
 
-def test_columns_may_be_granted_one_by_one(service: Service, owner: URL, role: str) -> None:
-    """A careful administrator grants no more of claims than is written."""
-    init_db(service, owner, "--grant-to", role)
-    written = [name for (name,) in service.sql(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = 'claims'"
-    ) if name.startswith("pod_") or name == "updated_at"]  # fmt: skip
-    execute(
-        owner,
-        f"REVOKE UPDATE ON claims FROM {quoted(role)}",
-        f"GRANT UPDATE ({', '.join(written)}) ON claims TO {quoted(role)}",
-    )
-    service.add(S.DELIVERED, client_id=1)
+def init_db_free(owner: URL, role: str) -> None:
+    """Grant what runs need without making tables of the service."""
+    with closing(Database(owner)) as database, database.read() as connection:
+        execute(owner, *grants(connection, rights_of(needs_of(database.border)), role))
+
+
+def test_runs_need_no_more_than_claims_and_our_own_tables(service: Service, owner: URL, role: str) -> None:
+    """Both workers and the page: without mails, as a WARNING says."""
+    with closing(Database(owner)) as database, database.read() as connection:
+        needs = [need for need in needs_of(database.border) if not need.optional]
+        execute(owner, *grants(connection, rights_of(needs), role))
     service.add(S.DELIVERED, client_id=1, pod_fetch_status="pending")
-    assert service.run(PODFetchWorker).stats.success == 1
-    assert service.run_hourly(1)[-1].stats.success == 1
+    service.add(S.DELIVERED, client_id=1)
+    reports = service.run_on_turns(8, both=True)
+    assert [report.fault for report in reports if report.exit_status] == []
+    assert service.sql("SELECT DISTINCT pod_fetch_status FROM claims") == [("success",)]
+    person = Person.of(service, service.environment["DATABASE_URL"])
+    assert "CLM-0001" in person.does("why", "CLM-0001")
+    assert "By carrier" in person.does("status", "--days", "366")
 
 
-@pytest.mark.parametrize("need", SERVICE_NEEDS, ids=lambda need: need.name)
-def test_the_manual_says_what_the_list_says(need: Need) -> None:
-    page = (Path(__file__).parents[2] / "docs/connect.md").read_text(encoding="utf-8")
-    assert f"| `{need.name}` | {', '.join(f'`{right}`' for right in need.rights)} |" in page
+def test_a_correction_needs_a_right_that_runs_do_not(service: Service, owner: URL, role: str) -> None:
+    init_db_free(owner, role)
+    service.add(S.SYSTEM_ERROR)
+    service.run()
+    person = Person.of(service, service.environment["DATABASE_URL"])
+    done = person.types("correct", "CLM-0001", "--number", "XY123456789FR")
+    assert done.returncode == 1
+    grant = f"GRANT SELECT, UPDATE ({', '.join((*TOLD, *CORRECTED))}) ON claims TO {quoted(role)};"
+    assert f"Missing database rights (table claims). Ask your administrator to run: {grant}" in done.stderr
+    execute(owner, grant)
+    assert "CLM-0001" in person.does("correct", "CLM-0001", "--number", "XY123456789FR")

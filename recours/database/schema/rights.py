@@ -62,12 +62,13 @@ OWN: tuple[Need, ...] = (
 def needs_of(border: Border, made: Collection[str] = ()) -> tuple[Need, ...]:
     """What a run does with what there is. `made`: tables of the service that are to be made first."""
     told = tuple(border.quoted(name) for name in TOLD)
+    further = {*border.hidden, *made}
     needs = [Need(border.table, ("SELECT", "UPDATE"), columns=told)]
-    if border.has_clients or "clients" in made:
+    if border.has_clients or "clients" in further:
         needs.append(Need("clients", ("SELECT",), optional=True))
-    if border.keeps_notifications or "notifications" in made:
+    if border.keeps_notifications or "notifications" in further:
         needs.append(Need("notifications", ("INSERT",), optional=True, numbered=True))
-    if border.keeps_settings or "system_settings" in made:
+    if border.keeps_settings or "system_settings" in further:
         needs.append(Need("system_settings", ("SELECT",), optional=True))
     return (*needs, *OWN)
 
@@ -192,17 +193,28 @@ def explain_refusal(
     if is_change_of_schema(statement):
         return f"{MISSING} ({refused_change(said, statement)}). Ask your administrator to run what 'recours init-db --sql' prints."
     words = set(re.findall(r"\w+", said))
-    needs = (*needs_of(border), correction(border)) if border else OWN
+    needs = (*_all_of_claims(border), *needs_of(border)) if border else OWN
     for need in sorted(needs, key=lambda need: -len(need.name)):
         sequence = f"{need.name}_id_seq"
-        if need.name in words:
-            what, grant = f"table {need.name}", f"{', '.join(need.rights)} ON {need.name}"
+        if need.name.strip('"') in words:
+            what, grant = f"table {need.name}", f"{_rights_text(need)} ON {need.name}"
         elif sequence in words:
             what, grant = f"sequence {sequence}", f"{_SEQUENCE} ON SEQUENCE {sequence}"
         else:
             continue
         return f"{MISSING} ({what}). Ask your administrator to run: GRANT {grant} TO {to};"
     return None
+
+
+def _all_of_claims(border: Border) -> list[Need]:
+    """With what a correction needs: a server does not say which column it was."""
+    names = (*TOLD, *CORRECTED)
+    return [Need(border.table, ("SELECT", "UPDATE"), columns=tuple(border.quoted(name) for name in names))]
+
+
+def _rights_text(need: Need) -> str:
+    columns = f" ({', '.join(need.columns)})" if need.columns else ""
+    return ", ".join(what + (columns if what == "UPDATE" else "") for what in need.rights)
 
 
 def refused_change(said: str, statement: str) -> str:
