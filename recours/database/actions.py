@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import Connection, Text, insert, select, type_coerce
+from sqlalchemy import Connection, insert, select
 
 from recours.core.actions import OperatorAction, PastAction
 from recours.core.text import clean
-from recours.database.claim_reader import Reader, facts_in
 from recours.database.engine import Database
 from recours.database.tables import actions
 
 _a = actions.c
 _INSERT = insert(actions)
-_UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)  # when others have spoilt the time
 
 
 def note_action(connection: Connection, action: OperatorAction, now: datetime) -> None:
@@ -34,20 +32,12 @@ class ActionLog:
 
     def latest(self, subjects: Sequence[str] = (), most: int = 50) -> list[PastAction]:
         """The last ones, the latest first; with these subjects, if any are named."""
-        raw = [type_coerce(column, Text).label(column.name) for column in actions.columns]
-        query = select(*raw).order_by(_a.id.desc()).limit(most)
+        query = select(_a.at, _a.what, _a.subject, _a.by, _a.details).order_by(_a.id.desc()).limit(most)
         if subjects:
             query = query.where(_a.subject.in_(subjects))
         with self.database.read() as connection:
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(query).all()
         return [
-            PastAction(
-                read.moment("at") or _UNREADABLE,
-                clean(read.text("what") or "", 40),
-                clean(read.text("subject") or "", 60),
-                clean(read.text("by") or "", 100),
-                facts_in(row["details"]),
-            )
+            PastAction(row.at, clean(row.what, 40), clean(row.subject, 60), clean(row.by, 100), row.details)
             for row in rows
-            for read in [Reader(row)]
         ]

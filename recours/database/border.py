@@ -401,7 +401,7 @@ class Border:
         return {*SETTING_COLUMNS} <= {*self.system_settings.c.keys()}
 
     @property
-    def smtp_settings(self) -> Select[Any]:
+    def smtp_settings(self) -> Select[str, str]:
         """The keys and values of `system_settings` that begin with `smtp_`, as texts."""
         key, value = cast(self.system_settings.c.key, Text), cast(self.system_settings.c.value, Text)
         return select(key, value).where(key.like("smtp\\_%", escape="\\"), value.is_not(None))
@@ -495,7 +495,7 @@ def _fit(column: SqlColumn[Any], value: Any) -> Any:
 
 def _reflected(inspector: Inspector, schema: str | None, names: Collection[str]) -> dict[str, Table]:
     """Those of these tables, or views, that there are, by their names; in as few statements as can be."""
-    every = inspector.get_multi_columns(schema, names, ObjectKind.ANY)
+    every = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
     return {name: _table(name, schema, columns) for (_, name), columns in every.items()}
 
 

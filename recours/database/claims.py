@@ -15,7 +15,6 @@ from sqlalchemy import (
     case,
     func,
     insert,
-    literal_column,
     or_,
     select,
     update,
@@ -151,7 +150,7 @@ class ClaimRepository:
 
     def waiting(self) -> Waiting:
         queries = [
-            select(func.count().label("count"), func.min(_c.next_at).label("first")).where(
+            select(func.count().label("number"), func.min(_c.next_at).label("first")).where(
                 at_stage(stage), is_failed()
             )
             for stage in (Stage.WAITING, Stage.SETTLED)
@@ -159,7 +158,7 @@ class ClaimRepository:
         with self.database.read() as connection:
             rows = [connection.execute(query).one() for query in queries]
         firsts = [row.first for row in rows if row.first]
-        return Waiting(sum(row.count for row in rows), min(firsts, default=None))
+        return Waiting(sum(row.number for row in rows), min(firsts, default=None))
 
     def ready_by_carrier(
         self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
@@ -504,7 +503,7 @@ def _letting_go(border: Border, columns: tuple[str, ...], *, is_told: bool) -> U
     statement = update_leased(columns)
     if is_told:
         return statement.values(border.seen_now)
-    of_it = select(literal_column("1")).select_from(border.claims)
+    of_it = select(border.key)
     return statement.where(
         of_it.where(border.key == _c.claim_id, ~border.is_edited).correlate(claims).exists()
     )

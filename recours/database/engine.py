@@ -365,7 +365,6 @@ def _postgres_engine(url: URL, waits: Waits, connections: int | None) -> "tuple[
         Patience,
         connection_class,
         gives_connections,
-        read_leniently,
     )
 
     _, given = url.get_dialect()().create_connect_args(url)
@@ -392,7 +391,6 @@ def _postgres_engine(url: URL, waits: Waits, connections: int | None) -> "tuple[
                 "carrier, and what it cannot hold would end runs. Move it to one of the encoding UTF8: createdb "
                 "--encoding UTF8 --template template0, then pg_dump and pg_restore."
             )
-        read_leniently(connection)
 
     return engine, patience
 

@@ -652,7 +652,9 @@ def _creation(border: Border) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
         return at, or_(written.is_(None), and_(is_date, at.is_not(None)))
     column = border.column("created_at")
     if isinstance(column.type, DateTime | Date):
-        return cast(column, _c.since.type), true()
+        # Python knows no time such as `infinity`.
+        is_time = column.between(literal_column("'0001-01-02'"), literal_column("'9999-12-30'"))
+        return case((is_time, cast(column, _c.since.type))), true()
     return null(), written.is_(None)
 
 

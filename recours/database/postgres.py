@@ -8,13 +8,11 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from psycopg import Connection, DataError, Error, OperationalError
-from psycopg.abc import RV, AdaptContext, PQGen
-from psycopg.adapt import Buffer, Loader
+from psycopg import Connection, Error, OperationalError
+from psycopg.abc import RV, PQGen
 from psycopg.errors import ConnectionTimeout
-from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 
 from recours.database.waits import Waits
 
@@ -191,40 +189,3 @@ def gives_connections(arguments: Mapping[str, Any], longest_s: float) -> bool:
     except Error as error:
         return "FATAL" in str(error)  # PostgreSQL's word before its reasons
     return True
-
-
-# ---------------------------------------------------------------- values
-
-
-class _Lenient(Loader):
-    """Gives the text of a value that Python cannot hold, such as `infinity`: one must not hide the other rows."""
-
-    strict: ClassVar[type[Loader]]
-
-    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
-        super().__init__(oid, context)
-        self._strict = self.strict(oid, context)
-
-    def load(self, data: Buffer) -> Any:
-        try:
-            return self._strict.load(data)
-        except DataError:
-            return bytes(data).decode("utf-8", "replace")
-
-
-class _Date(_Lenient):
-    strict = DateLoader
-
-
-class _Timestamp(_Lenient):
-    strict = TimestampLoader
-
-
-class _TimestampTz(_Lenient):
-    strict = TimestamptzLoader
-
-
-def read_leniently(connection: "Connection[Any]") -> None:
-    """Have dates and times be read row by row."""
-    for name, loader in (("date", _Date), ("timestamp", _Timestamp), ("timestamptz", _TimestampTz)):
-        connection.adapters.register_loader(name, loader)

@@ -1,6 +1,5 @@
 """The tables of recours, all named `recours_…`. What the service's own tables are called is `border`'s business."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,18 +65,6 @@ class Utc(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         del dialect
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        """What cannot be read is unknown: a value that others spoilt must not end every run."""
-        read = super().result_processor(dialect, coltype)
-
-        def leniently(value: Any) -> datetime | None:
-            try:
-                return read(value) if read else value
-            except (ValueError, TypeError, AttributeError):
-                return None
-
-        return leniently
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         del dialect
@@ -167,7 +154,7 @@ def has_deadline() -> ColumnElement[bool]:
 
 def _hidden(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """As a CASE: its partial index answers this condition alone, and other indexes do not answer it."""
-    one = literal_column("1")
+    one = literal_column("1", Integer)
     return case((condition, one)) == one
 
 

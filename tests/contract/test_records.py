@@ -108,32 +108,6 @@ def test_runs_come_newest_first_with_what_they_counted(database: Database, recor
     assert (stopped.exit_status, stopped.stats) == (130, {})
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # PostgreSQL refuses most of these
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        "stats = 'not json'",
-        "stats = '[1, 2]'",
-        "stats = x'00ff'",
-        "started_at = 'yesterday'",
-        "ended_at = 'soon'",
-        "exit_status = 'many'",
-        "worker = x'ff00'",
-    ],
-)
-def test_a_spoilt_run_hides_no_other(database: Database, records: DatabaseRecords, spoilt: str) -> None:
-    put(
-        database,
-        runs,
-        *({"id": name, "worker": "w", "started_at": NOW, "stats": {"failed": 1}} for name in "ab"),
-    )
-    sql(database, f"UPDATE recours_runs SET {spoilt} WHERE id = 'a'")
-    found = {run.id: run for run in records.runs()}
-    assert set(found) == {"a", "b"}
-    assert found["b"].stats == {"failed": 1}
-    assert isinstance(found["a"].stats, dict)
-
-
 # ---------------------------------------------------------------- attempts
 
 
@@ -162,32 +136,6 @@ def test_attempts_of_a_claim_come_as_they_were_recorded(
     assert (second.document_size, second.delivered_at) == (123_456, NOW - timedelta(days=1))
     assert (second.started_at, second.document_type) == (NOW + timedelta(hours=6), "application/pdf")
     assert records.attempts(999) == []
-
-
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        "started_at = 'a while ago'",
-        "turn = 'second'",
-        "duration_s = 'long'",
-        "http_status = 'none'",
-        "used = 'maybe'",
-        "message = x'00ff'",
-        "document_size = x'00'",
-        "delivered_at = 7",
-    ],
-)
-def test_a_spoilt_attempt_hides_no_other(
-    database: Database, records: DatabaseRecords, add_claims: Add, spoilt: str
-) -> None:
-    add_claims(database, [{}])
-    claim = id_of(records, "CLM-00000")
-    put(database, attempts, ATTEMPT | {"claim_id": claim}, ATTEMPT | {"claim_id": claim})
-    sql(database, f"UPDATE recours_attempts SET {spoilt} WHERE id = (SELECT min(id) FROM recours_attempts)")
-    assert [attempt.carrier for attempt in records.attempts(claim)] == ["chronopost"] * 2
-    assert records.attempts(claim)[1].message == "Chronopost does not know this number"
-    assert records.tallies([date(2026, 2, 2)], PARIS)
 
 
 # ---------------------------------------------------------------- what calls brought

@@ -144,7 +144,9 @@ class Search:
         return conditions
 
     def _is_concerned(self, concerned: Concerned) -> ColumnElement[bool]:
-        conditions = [_c.claim_id.in_(concerned.ids[: COUNTED_UP_TO + 1])] if concerned.ids else []
+        conditions: list[ColumnElement[bool]] = []
+        if concerned.ids:
+            conditions.append(_c.claim_id.in_(concerned.ids[: COUNTED_UP_TO + 1]))
         if concerned.accounts:
             lane, stage = self._unindexed(_c.lane), self._unindexed(_c.stage)
             conditions.append(and_(lane.in_(sorted(concerned.accounts)), stage.in_(concerned.stages)))

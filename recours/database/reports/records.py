@@ -3,21 +3,17 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypeVar
+from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
-    ColumnElement,
     FromClause,
     RowMapping,
     Select,
-    Table,
-    Text,
     func,
     literal,
     select,
-    type_coerce,
 )
 
 from recours.core.appraisal import EvidenceKind, shown_in
@@ -27,7 +23,7 @@ from recours.core.mail import OPEN_STATES, MailState
 from recours.core.sentences import stored
 from recours.core.text import clean
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS
-from recours.database.claim_reader import Reader, facts_in, read_claim
+from recours.database.claim_reader import Reader, read_claim
 from recours.database.claim_rows import claim_columns, const, in_parts
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
@@ -63,17 +59,18 @@ from recours.operations.records import (
 )
 from recours.operations.returns import MOST_ATTEMPTS, Spent
 
-_Number = TypeVar("_Number", int, float)
-
 _c, _a, _m, _v = claims.c, attempts.c, mails.c, evidence.c
 _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
-_OF_RUN = ("id", "worker", "started_at", "ended_at", "exit_status", "stats")
 # Passes over all claims: several processes share them, though the server expects to find enough in the first rows; and
 # compiling the conditions would take longer than it saves.
 _FOR_PASSES = "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL jit = off"
-# Of a record in which somebody has spoilt the time.
-_UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
+# What `PastAttempt` calls as the table does.
+_OF_ATTEMPT = (
+    "id", "claim_id", "run_id", "worker", "carrier", "started_at", "duration_s", "calls", "outcome", "used", "message",
+    "http_status", "delivered_at", "delivered_day", "signatory", "document_path", "document_sha256", "document_size",
+    "document_type", "document_source",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ class DatabaseRecords:
         most: int = 50,
         until: datetime | None = None,
     ) -> list[Run]:
-        query = select(*_raw(runs, *_OF_RUN)).order_by(runs.c.started_at.desc()).limit(most)
+        query = select(runs).order_by(runs.c.started_at.desc()).limit(most)
         if worker is not None:
             query = query.where(runs.c.worker == worker)
         if since is not None:
@@ -104,7 +101,7 @@ class DatabaseRecords:
             return [_run(row) for row in connection.execute(query).mappings()]
 
     def last_success(self, worker: str, until: datetime) -> Run | None:
-        query = select(*_raw(runs, *_OF_RUN)).where(runs.c.worker == worker, runs.c.started_at <= until)
+        query = select(runs).where(runs.c.worker == worker, runs.c.started_at <= until)
         query = query.where(runs.c.exit_status == 0, runs.c.ended_at.is_not(None))
         query = query.order_by(runs.c.started_at.desc()).limit(1)
         with self.database.read() as connection:
@@ -145,13 +142,13 @@ class DatabaseRecords:
         return found
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
-        query = select(*_raw(attempts)).where(_a.claim_id == claim_id).order_by(_a.id)
+        query = select(attempts).where(_a.claim_id == claim_id).order_by(_a.id)
         with self.database.read() as connection:
             return [_attempt(row, self.catalog) for row in connection.execute(query).mappings()]
 
     def evidence(self, claim_id: Any) -> list[KeptEvidence]:
         """All pieces of a claim's evidence that are on record, refused ones too, the oldest first."""
-        pieces = select(*_raw(evidence)).where(_v.claim_id == claim_id).order_by(_v.obtained_at, _v.id)
+        pieces = select(evidence).where(_v.claim_id == claim_id).order_by(_v.obtained_at, _v.id)
         with self.database.read() as connection:
             return [_piece(row) for row in connection.execute(pieces).mappings()]
 
@@ -296,7 +293,7 @@ class DatabaseRecords:
 
     def changes(self, claim_id: Any) -> list[PastChange]:
         """The last changes to a claim, the oldest first."""
-        query = select(*_raw(changes)).where(changes.c.claim_id == claim_id)
+        query = select(changes).where(changes.c.claim_id == claim_id)
         query = query.order_by(changes.c.id.desc()).limit(_SHOWN_CHANGES)
         with self.database.read() as connection:
             return [_change(row) for row in connection.execute(query).mappings()][::-1]
@@ -305,29 +302,15 @@ class DatabaseRecords:
 
     def messages(self, claim_id: Any) -> list[Message]:
         query = (
-            select(
-                *_raw(events, "event", "audience", "created_at", "told"),
-                *_raw(mails, "state", "recipient", "ended_at"),
-            )
+            select(events.c.event, events.c.audience, events.c.created_at, events.c.told)
+            .add_columns(_m.state, _m.recipient, _m.ended_at)
             .join(mail_events, mail_events.c.event_id == events.c.id, isouter=True)
             .join(mails, _m.id == mail_events.c.mail_id, isouter=True)
             .where(events.c.claim_id == claim_id)
             .order_by(events.c.id)
         )
         with self.database.read() as connection:
-            rows = [Reader(row) for row in connection.execute(query).mappings()]
-        return [
-            Message(
-                event=read.text("event") or "",
-                audience=read.text("audience") or "",
-                written_at=read.moment("created_at") or _UNREADABLE,
-                told=read.text("told"),
-                mail_state=read.text("state"),
-                recipient=read.text("recipient"),
-                ended_at=read.moment("ended_at"),
-            )
-            for read in rows
-        ]
+            return [Message(*row) for row in connection.execute(query)]
 
     def differences(self, now: datetime) -> Differences:
         """See `Differences`; owed claims are counted up to COUNTED_UP_TO."""
@@ -357,32 +340,15 @@ def _backlog(counts: Counts, come: int, most: int) -> Backlog:
 # ---------------------------------------------------------------- rows of recours's tables
 
 
-def _raw(table: Table, *names: str) -> list[ColumnElement[Any]]:
-    """Columns without conversion, so that a value that somebody spoilt hides no row."""
-    return [
-        column if column.name in ("id", "claim_id") else type_coerce(column, Text).label(column.name)
-        for column in table.columns
-        if not names or column.name in names
-    ]
-
-
 def _run(row: RowMapping) -> Run:
-    read = Reader(row)
-    return Run(
-        id=str(row["id"]),
-        worker=clean(read.text("worker") or "", 60),
-        started_at=read.moment("started_at") or _UNREADABLE,
-        ended_at=read.moment("ended_at"),
-        exit_status=_number(int, row["exit_status"]),
-        stats=facts_in(row["stats"]),
-    )
+    return Run(**{**row, "worker": clean(row["worker"], 60), "stats": row["stats"] or {}})
 
 
 def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
-    of_attempt, of_claim = Reader(attempt), Reader(claim)
+    of_claim = Reader(claim)
     return Spent(
-        of_attempt.text("carrier") or "",
-        of_attempt.whole("calls"),
+        attempt["carrier"],
+        attempt["calls"],
         brought_proof=attempt["outcome"] == "success",
         amount=of_claim.amount("amount_requested"),
         currency=clean(of_claim.text("currency") or "", 8),
@@ -390,74 +356,39 @@ def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
 
 
 def _attempt(row: RowMapping, catalog: Catalog) -> PastAttempt:
-    read = Reader(row)
-    key = read.text("carrier") or ""
-    carrier = catalog.name_of(key, clean(key, 60))
+    key = row["carrier"]
+    alike = {name: row[name] for name in _OF_ATTEMPT}
     return PastAttempt(
-        id=row["id"],
-        claim_id=row["claim_id"],
-        run_id=read.text("run_id") or "",
-        worker=read.text("worker") or "",
-        carrier=key,
-        number=read.text("tracking_number") or "",
-        retry=read.whole("turn"),
-        started_at=read.moment("started_at") or _UNREADABLE,
-        duration_s=_number(float, row["duration_s"]) or 0.0,
-        calls=read.whole("calls"),
-        outcome=read.text("outcome") or "",
-        used=bool(_number(int, row["used"])),
-        kind=read.text("error_kind"),
-        message=read.text("message"),
-        said=stored(read.text("error_key"), carrier, read.text("error_words")),
-        http_status=_number(int, row["http_status"]),
-        delivered_at=read.moment("delivered_at"),
-        delivered_day=read.text("delivered_day"),
-        signatory=read.text("signatory"),
-        document_path=read.text("document_path"),
-        document_sha256=read.text("document_sha256"),
-        document_size=_number(int, row["document_size"]),
-        document_type=read.text("document_type"),
-        document_source=read.text("document_source"),
-        is_last=bool(_number(int, row["is_last"])),
-        account=_number(int, row["account_id"]) or None,
+        **alike,
+        number=row["tracking_number"],
+        retry=row["turn"],
+        kind=row["error_kind"],
+        said=stored(row["error_key"], catalog.name_of(key, clean(key, 60)), row["error_words"]),
+        is_last=bool(row["is_last"]),
+        account=row["account_id"],
     )
 
 
 def _piece(row: RowMapping) -> KeptEvidence:
-    read = Reader(row)
-    kind = read.text("kind")
-    day = read.day("delivered_day")
+    day = date.fromisoformat(row["delivered_day"]) if row["delivered_day"] else None
     return KeptEvidence(
         claim_id=row["claim_id"],
-        carrier=read.text("carrier") or "",
-        number=read.text("tracking_number") or "",
-        kind=EvidenceKind(kind) if kind in set(EvidenceKind) else EvidenceKind.RECORD,
-        source=clean(read.text("source") or "", 100),
-        obtained_at=read.moment("obtained_at") or _UNREADABLE,
-        path=read.text("path") or "",
-        sha256=read.text("sha256") or "",
-        size=_number(int, row["size"]) or 0,
-        media_type=read.text("media_type") or "",
-        run_id=read.text("run_id"),
-        refused=read.text("refused"),
-        shown=shown_in(facts_in(row["shown"])),
-        delivery=Delivery(read.moment("delivered_at"), read.text("signatory"), day, place=read.text("place")),
-        by=read.text("by"),
+        carrier=row["carrier"],
+        number=row["tracking_number"],
+        kind=EvidenceKind(row["kind"]),
+        source=clean(row["source"], 100),
+        obtained_at=row["obtained_at"],
+        path=row["path"],
+        sha256=row["sha256"],
+        size=row["size"],
+        media_type=row["media_type"],
+        run_id=row["run_id"],
+        refused=row["refused"],
+        shown=shown_in(row["shown"]),
+        delivery=Delivery(row["delivered_at"], row["signatory"], day, place=row["place"]),
+        by=row["by"],
     )
 
 
 def _change(row: RowMapping) -> PastChange:
-    read = Reader(row)
-    return PastChange(
-        at=read.moment("at") or _UNREADABLE,
-        what=clean(read.text("what") or "", 40),
-        by=clean(read.text("by") or "", 100),
-        details=facts_in(row["details"]),
-    )
-
-
-def _number(kind: Callable[[Any], _Number], value: Any) -> _Number | None:
-    try:
-        return None if value is None else kind(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
+    return PastChange(row["at"], clean(row["what"], 40), clean(row["by"], 100), row["details"])

@@ -37,10 +37,10 @@ class DatabaseStakes:
         is_more = len(concerned.ids) > most or len(amounts) > most
         return stake_of(amounts[:most], is_more=is_more)
 
-    def _amounts(self) -> Select[Any]:
+    def _amounts(self) -> Select[str, str]:
         border = self.database.border
-        columns = (border.text(name).label(name) for name in ("amount_requested", "currency"))
-        return select(*columns).select_from(border.joined())
+        amount, currency = (border.text(name).label(name) for name in ("amount_requested", "currency"))
+        return select(amount, currency).select_from(border.joined())
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[tuple[str, float]]:
