@@ -118,6 +118,12 @@ def _corrected(claim: Claim) -> bool:
     return before != (claim.number, claim.account_key, claim.client_text)
 
 
+def lost_its_proof(claim: Claim) -> bool:
+    """Tell whether a claim had its POD, and is to be fetched again by what its row says now; nobody corrected it."""
+    had_pod = claim.assessed is not None and claim.assessed.fetch_status == FetchStatus.SUCCESS
+    return had_pod and claim.is_ours and not _corrected(claim)
+
+
 def _adopt(claim: Claim, now: datetime, policy: Policy) -> State:
     """The first sight of a failure that other software wrote."""
     kind = classify(claim.error_text) if claim.number else ErrorKind.INVALID_TRACKING

@@ -28,7 +28,7 @@ class FetchStatus(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a claim stands (`claims.pod_stage`, a column of recours). NULL: not assessed yet, or its POD is there."""
+    """Where a claim stands (`recours_claims.stage`), while a worker is for it."""
 
     UNNUMBERED = "unnumbered"  # pending, without a tracking number: waits for one
     NEW = "new"  # pending, ready for the fetch worker

@@ -58,14 +58,17 @@ from recours.database.claim_rows import (
     insert_rows,
     moments,
     owed_in,
+    owed_text,
     reading_all,
     tell,
+    told_count,
     unchanged,
     write_states,
 )
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import insert_into
 from recours.database.named_leases import lease_name, release_name
+from recours.database.restored import proofs_to_tell_again
 from recours.database.tables import DONE, NOT_ENROLLED, OPEN_STAGES, at_stage, claims, intake, leases
 from recours.runs.ports import Clock
 
@@ -150,6 +153,7 @@ class Assessor:
         claims_ = [read_claim(row, self.catalog, self.redact) for row in rows]
         stages = {row["id"]: row["stage"] for row in rows if row["claim_id"] is not None}
         current = unchanged(connection, [claim for claim in claims_ if claim.id in stages])
+        again = proofs_to_tell_again(connection, self.database.border, current)
         states: list[tuple[Claim, State]] = []
         inserts: list[dict[str, Any]] = []
         updates: list[tuple[Any, dict[str, Any]]] = []
@@ -157,6 +161,10 @@ class Assessor:
         for claim in [*(claim for claim in claims_ if claim.id not in stages), *current]:
             stage = stages.get(claim.id)
             state, values = self._assessed(claim, stage, now)
+            if told := again.get(claim.id):
+                state = replace(claim.state, stage=None)
+                owed = owed_text(told | told_count(claim, state))
+                values = assessed_values(claim, state, now) | {"owed": owed, "owed_since": now}
             if not values:
                 deletions += [claim.id] if stage else []
                 continue
@@ -170,7 +178,8 @@ class Assessor:
         insert_rows(connection, inserts)
         if self.database.is_sqlite:
             self._copy_unreadable(connection, [claim for claim, _ in states])
-        note_assessed(connection, [(before.get(claim.id, claim), state) for claim, state in states], now)
+        edited = [(before.get(claim.id, claim), state) for claim, state in states if claim.id not in again]
+        note_assessed(connection, edited, now)
         return [replace(claim, state=state) for claim, state in states]
 
     def _assessed(self, claim: Claim, stage: str | None, now: datetime) -> tuple[State, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Which claims recours is to work on: those that a person enrols, and those that they take out of all work.
 
 All that is done to a claim is what the service could do by hand: its pod_fetch_status is set to `pending`, or to
-`manual`. The next run of the fetch worker assesses it like any other new claim.
+`manual`. It is assessed at once, so that the very next lease finds it.
 """
 
 from collections import Counter

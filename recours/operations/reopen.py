@@ -1,7 +1,6 @@
 """Reopens claims that were given up or settled: count 0, due at the very next run, through the same queue and mails.
 
-What is done to a claim is what a person may do by hand: its count is set to 0. Its stage is changed with it, so that
-nobody counts it as given up until then. The next run of either worker assesses it by the rule for that
+What is done to a claim is what a person may do by hand: its count is set to 0. It is assessed at once by the rule for that
 (`recours.core.assessment.assess`). A final mail about the same number is not sent a second time: its event is unique.
 """
 
