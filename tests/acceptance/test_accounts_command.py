@@ -262,6 +262,34 @@ def test_whose_account_was_removed_is_said(
     assert "chronopost#" not in said
 
 
+def test_a_client_who_gets_the_id_of_another_inherits_no_account(
+    person: Person, gives: Callable[..., Done], service: Service
+) -> None:
+    assert gives(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
+    service.sql("UPDATE clients SET email = 'other@example.com' WHERE id = 1")
+    service.sql("UPDATE clients SET email = 'shop2@example.org' WHERE id = 2")
+    for client in (1, 2):
+        service.add(Scenario.DELIVERED, client_id=client)
+    service.run()
+    numbers = [number for (number,) in service.sql("SELECT tracking_number FROM claims")]
+    used = {call.account for number in numbers for call in service.box.calls_for(number) if call.account}
+    assert used
+    assert GOOD not in used
+    assert {one["health"] for one in listed(person)} == {"unusable"}
+    assert "client 1 had shop1@example.com" in " ".join(person.does("status").split())
+
+    confirmed = person.does("accounts", "confirm", "shop2@example.org")
+    assert confirmed == "shop2@example.org keeps the account at Chronopost; the next run asks with it.\n"
+    assert "nothing was changed" in person.does("accounts", "confirm", "shop2@example.org")
+    person.does("accounts", "remove", "1", "Chronopost", "--yes")
+    assert [(one["client"], one["health"]) for one in listed(person)] == [("shop2@example.org", "open")]
+
+    service.sql("UPDATE claims SET client_id = NULL")
+    service.sql("DELETE FROM clients WHERE id = 2")
+    person.does("accounts", "remove", "2", "Chronopost", "--yes")
+    assert listed(person) == []
+
+
 def test_a_list_shows_how_far_limits_are_used(
     person: Person, gives: Callable[..., Done], service: Service, accounts: ClientAccounts
 ) -> None:
