@@ -27,6 +27,8 @@ from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
+from tests.conftest import SERVICE_CLAIMS
+from tests.own_rows import joined_rows
 from tests.planted import PASSWORD
 
 ROOT = Path(inspection.__file__).parents[3]
@@ -156,10 +158,10 @@ def test_two_schedulers_share_a_quota_exactly(
     assert sum(report["success"] for _, report, _ in reports) == 25
     assert [report["failed"] for _, report, _ in reports] == [0, 0]
     assert units(database) == (50, 0)
-    left = rows(database, "SELECT * FROM claims WHERE pod_fetch_status = 'failed'")
+    left = joined_rows(database, SERVICE_CLAIMS.c.pod_fetch_status == "failed")
     assert len(left) == 15
     for row in left:
-        assert (row["pod_retry_count"], row["pod_lease_token"], row["pod_interruptions"]) == (0, None, 0)
+        assert (row["pod_retry_count"], row["lease_token"], row["interruptions"]) == (0, None, 0)
     assert {usage["limit"] for _, report, _ in reports for usage in report["api_usage"].values()} == {50}
 
 
@@ -202,8 +204,8 @@ def test_a_run_that_is_stopped_waits_for_no_window(
     assert time.monotonic() - begun < 5
     assert (code, report["failed"]) == (143, 0)
     assert len(sandbox.calls) < 12
-    for row in rows(database, "SELECT * FROM claims"):
-        assert (row["pod_lease_token"], row["pod_interruptions"]) == (None, 0)
+    for row in joined_rows(database):
+        assert (row["lease_token"], row["interruptions"]) == (None, 0)
     assert units(database)[1] == 0
     assert rows(database, "SELECT exit_status FROM recours_runs") == [{"exit_status": 143}]
 
