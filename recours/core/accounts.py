@@ -12,7 +12,7 @@ _SEPARATOR = "#"
 
 
 class AccountKey(NamedTuple):
-    """An account at a carrier. As text it is what lanes, limits and `recours_claims.lane` know it by.
+    """An account at a carrier. As text it is what lanes and limits know it by.
 
     The house's text is the carrier's key alone: so it was before clients had accounts.
     """

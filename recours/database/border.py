@@ -71,8 +71,8 @@ TOLD = {
 # All that may have other names in the service's table.
 COLUMNS = (*NEEDED, *OPTIONAL, *SHOWN, *ORDER_COLUMNS, *CUSTOMER_COLUMNS, *TOLD)
 _OTHERS = ("clients", "notifications", "system_settings")
-# What a person may have recours correct.
-CORRECTED = ("tracking_number", "carrier")
+# What is written when a person has recours correct a claim; the last one where there is one.
+CORRECTED = ("tracking_number", "carrier", "updated_at")
 # The other tables of the service's are used if they have these columns.
 NOTIFICATION_COLUMNS = (
     "client_id",
@@ -407,6 +407,10 @@ class Border:
         return select(key, value).where(key.like("smtp\\_%", escape="\\"), value.is_not(None))
 
     # ---------------------------------------------------------------- what is there, and what is added
+
+    def type_of(self, name: str) -> str:
+        """The type of a column, as its database names it."""
+        return str(self.column(name).type.compile(self._preparer.dialect))
 
     def takes(self, name: str, value: str) -> bool:
         """Tell whether a column can hold this very text."""

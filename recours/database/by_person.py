@@ -20,8 +20,7 @@ def require_room(border: Border, values: Mapping[str, str]) -> None:
     """Raises ClaimsRefusedError if a column of the service cannot hold the text that is meant for it."""
     for name, value in values.items():
         if not border.takes(name, value):
-            column = border.column(name)
-            facts = {"column": column.name, "type": str(column.type), "text": value}
+            facts = {"column": border.column(name).name, "type": border.type_of(name), "text": value}
             raise ClaimsRefusedError(ClaimRefusal("no_room", facts))
 
 

@@ -269,10 +269,10 @@ class GivenUpClaims:
             still = select(_c.claim_id).select_from(border.joined())
             still = still.where(_c.claim_id.in_(list(before)), _is_over(), *_reopenable(border))
             ids = set(connection.scalars(still))
-            # A claim whose count went down starts over. One that used no retry is to look as if it did.
-            never_retried = _c.claim_id.in_(ids), _c.retries_used == 0
-            connection.execute(update(claims).where(*never_retried).values(seen_count="1"))
             reopened = [claim for claim_id, claim in before.items() if claim_id in ids]
+            # A claim whose count went down starts over. One that used no retry is to look as if it did.
+            uncounted = [claim.id for claim in reopened if not claim.retries_counted]
+            connection.execute(update(claims).where(_c.claim_id.in_(uncounted)).values(seen_count="1"))
             write_claims(of, connection, reopened, {"pod_retry_count": 0}, now)
             note(connection, [(claim.id, ClaimChange(ChangeKind.REOPENED)) for claim in reopened], who, now)
         return ids

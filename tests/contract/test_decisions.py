@@ -1,0 +1,102 @@
+"""What a person decides is written into any kind of schema, or a sentence says why it cannot be."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Claim, Stage
+from recours.database.claims import ClaimRepository
+from recours.database.corrections import ClaimCorrections
+from recours.database.engine import DatabaseError
+from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
+from recours.database.intake import Assessor
+from recours.database.tables import claims
+from recours.operations.correct import Correction
+from recours.operations.refusals import ClaimsRefusedError
+from tests.contract.test_border import NUMBER, OTHER_NUMBER, prepare
+from tests.contract.test_claims import POLICY
+from tests.fakes.intake import intake_of, take_in
+from tests.fakes.schemas import SCHEMAS, Application
+
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def ready(application: Application) -> Application:
+    """With all that recours adds, and a claim with a number that nobody has enrolled."""
+    prepare(application.database)
+    application.add(1, tracking_number=NUMBER)
+    take_in(application.database, CATALOG, NOW, POLICY)
+    return application
+
+
+def assessor(service: Application) -> Assessor:
+    return intake_of(service.database, CATALOG, POLICY, NOW).assessor
+
+
+def found(service: Application) -> Claim:
+    claim = ClaimRepository(service.database, CATALOG, "command", "command").find("CLM-1")
+    assert claim
+    return claim
+
+
+def test_claims_are_enrolled_corrected_and_reopened(ready: Application) -> None:
+    database, enrolment = ready.database, ClaimEnrolment(assessor(ready))
+    [candidate] = enrolment.candidates()
+    assert (candidate.number, candidate.carrier_name, candidate.status) == (NUMBER, "DPD", "open")
+    assert enrolment.enroll([candidate.id], NOW) == {candidate.id}
+    assert ready.row(1)["pod_fetch_status"] == "pending"
+    assert found(ready).state.stage is Stage.NEW
+
+    take_in(database, CATALOG, NOW + HOUR, POLICY)
+    corrections = ClaimCorrections(assessor(ready))
+    corrected = corrections.correct(found(ready), Correction(number=OTHER_NUMBER), "ann", NOW + HOUR)
+    assert corrected
+    if not (database.border.is_view and database.is_sqlite):  # whose trigger writes what a run writes
+        assert (ready.row(1)["tracking_number"], corrected.number) == (OTHER_NUMBER, OTHER_NUMBER)
+
+    ready.change(1, pod_fetch_status="failed", pod_retry_count=4)
+    take_in(database, CATALOG, NOW + 2 * HOUR, POLICY)
+    with database.write() as connection:
+        connection.execute(update(claims).values(stage=Stage.GIVEN_UP, retries_used=4, next_at=None))
+    assert GivenUpClaims(assessor(ready)).start_over([found(ready)], "ann", NOW + 3 * HOUR) == {candidate.id}
+    assert ready.row(1)["pod_retry_count"] == "0"
+    assert (found(ready).state.stage, found(ready).state.next_at) == (Stage.WAITING, NOW + 3 * HOUR)
+
+
+def test_claims_are_excluded_if_the_column_can_say_so(ready: Application) -> None:
+    enrolment = ClaimEnrolment(assessor(ready))
+    if ready.kind is SCHEMAS["pod_fetch_status as an enum"]:
+        refusal = DatabaseError if ready.database.is_sqlite else ClaimsRefusedError
+        with pytest.raises(refusal):
+            enrolment.exclude([found(ready)], "ann", "damaged", NOW)
+        assert ready.row(1)["pod_fetch_status"] is None
+        return
+    assert enrolment.exclude([found(ready)], "ann", "damaged", NOW)
+    assert ready.row(1)["pod_fetch_status"] == "manual"
+    assert enrolment.enroll_named([found(ready)], "ann", NOW + HOUR)
+    assert found(ready).state.stage is Stage.NEW
+
+
+@pytest.mark.parametrize(
+    "application",
+    [(name, "postgresql") for name in ("native enums, UUID", "bigint numbers", "Django")],
+    indirect=True,
+)
+def test_what_a_column_cannot_hold_is_refused_before_anything_is_written(ready: Application) -> None:
+    wrong = {
+        "native enums, UUID": (
+            Correction(carrier="Chronopost"),
+            "type carrier, which cannot hold 'Chronopost'",
+        ),
+        "bigint numbers": (Correction(number="1Z999"), "BIGINT, which cannot hold '1Z999'"),
+        "Django": (Correction(number="9" * 41), r"VARCHAR\(40\), which cannot hold '9"),
+    }
+    ((correction, says),) = [wrong[name] for name, kind in SCHEMAS.items() if kind is ready.kind]
+    before = ready.row(1)
+    with pytest.raises(ClaimsRefusedError, match=says):
+        ClaimCorrections(assessor(ready)).correct(found(ready), correction, "ann", NOW)
+    assert ready.row(1) == before
