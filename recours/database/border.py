@@ -4,7 +4,7 @@ Everything is read as the text that the database makes of it, whatever its type;
 knows stages, leases or a backoff.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -412,11 +412,16 @@ class Border:
         """The type of a column, as its database names it."""
         return str(self.column(name).type.compile(self._preparer.dialect))
 
+    def words(self, name: str) -> Sequence[str]:
+        """All that an enum can hold; of any other column: none."""
+        kind = self.column(name).type
+        return kind.enums if isinstance(kind, Enum) else ()
+
     def takes(self, name: str, value: str) -> bool:
         """Tell whether a column can hold this very text."""
+        if words := self.words(name):
+            return value in words
         kind = self.column(name).type
-        if isinstance(kind, Enum):
-            return value in kind.enums
         if isinstance(kind, String):
             return kind.length is None or len(value) <= kind.length
         is_number = isinstance(kind, Numeric | Integer) and value.isascii() and value.isdigit()

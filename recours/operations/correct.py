@@ -4,6 +4,7 @@ A number is held against the form of the carrier that serves the claim then. One
 and taken all the same: carriers do not keep to them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +35,16 @@ class Correction:
         return {name: [old, new] for name, (old, new) in values.items() if new is not None}
 
 
-def correction_of(claim: Claim, number: str | None, carrier: str | None, catalog: Catalog) -> Correction:
-    """What to write so that a claim has this number and this carrier, by any of its names. Raises ClaimsRefusedError."""
+def correction_of(
+    claim: Claim, number: str | None, carrier: str | None, catalog: Catalog, words: Sequence[str] = ()
+) -> Correction:
+    """What to write so that a claim has this number and this carrier, by any of its names. Raises ClaimsRefusedError.
+
+    `words`: all names of carriers that the service's column can hold; none: it holds any.
+    """
     if claim.fetch_status == FetchStatus.SUCCESS:
         raise ClaimsRefusedError(ClaimRefusal.of(claim, Unfit.HAS_POD))
-    name = claim.carrier_name if carrier is None else _carrier_name(claim, carrier, catalog)
+    name = claim.carrier_name if carrier is None else _carrier_name(claim, carrier, catalog, words)
     typed = claim.number if number is None else _number(claim, number)
     served_by = catalog.resolve(name, typed, claim.client_id)
     spec = catalog.specs[served_by] if served_by else None
@@ -54,11 +60,13 @@ def correction_of(claim: Claim, number: str | None, carrier: str | None, catalog
     return correction
 
 
-def _carrier_name(claim: Claim, typed: str, catalog: Catalog) -> str:
-    """As people write it; as it stands in the claim if that is another name of the same carrier."""
-    spec = carrier_named(catalog.with_accounts(()), typed)
-    is_same = catalog.with_accounts(()).resolve(claim.carrier_name) == spec.key
-    return claim.carrier_name if is_same else spec.name
+def _carrier_name(claim: Claim, typed: str, catalog: Catalog, words: Sequence[str]) -> str:
+    """As people or these words write it; as it stands in the claim if that is another name of the same carrier."""
+    of_all = catalog.with_accounts(())
+    spec = carrier_named(of_all, typed)
+    if of_all.resolve(claim.carrier_name) == spec.key:
+        return claim.carrier_name
+    return next((word for word in words if of_all.resolve(word) == spec.key), spec.name)
 
 
 def _number(claim: Claim, typed: str) -> str:

@@ -156,7 +156,8 @@ class Actions:
         of, now = self.operations, self.operations.clock.now()
         with self._told():
             (claim,) = named(of.claims, [reference], lambda _claim: None)
-            correction = correction_of(claim, number, carrier, of.catalog)
+            words = of.database.border.words("carrier")
+            correction = correction_of(claim, number, carrier, of.catalog, words)
             corrected = ClaimCorrections(of.assessor).correct(claim, correction, self.by, now)
             if corrected is None:
                 why = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"

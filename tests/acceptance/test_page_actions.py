@@ -127,7 +127,7 @@ def test_one_claim_that_changes_at_this_moment_costs_the_others_nothing(
             return found
 
     of = actions.operations
-    edited = Edited(of.database, of.catalog, of.columns, of.records.redact)
+    edited = Edited(of.database, of.catalog, of.records.redact)
     results = Actions(replace(of, records=edited), WHO).exclude([f"CLM-000{n}" for n in (1, 2, 3)], "lost")
     assert done(results) == {"CLM-0001": True, "CLM-0002": False, "CLM-0003": True}
     assert "changed at this very moment" in results[1].sentence

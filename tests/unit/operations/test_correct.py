@@ -27,6 +27,12 @@ def test_what_is_written(number: str, carrier: str | None, correction: Correctio
     assert correction_of(CLAIM, number, carrier, HOUSE) == correction
 
 
+def test_a_column_that_holds_certain_names_is_given_one_of_these() -> None:
+    names = ["dhl", "ups", "united parcel service"]
+    assert correction_of(CLAIM, UPS, "UPS", HOUSE, names) == Correction(number=UPS, carrier="ups")
+    assert correction_of(CLAIM, UPS, "UPS", HOUSE, ["dhl"]) == Correction(number=UPS, carrier="UPS")
+
+
 def test_the_old_and_the_new_values_are_kept() -> None:
     correction = correction_of(CLAIM, UPS, "ups", HOUSE)
     assert correction.details(CLAIM) == {
