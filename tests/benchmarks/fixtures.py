@@ -222,8 +222,8 @@ def new_database(folder: Path, claims: int) -> Path:
 STAGES = (*["success"] * 3, *["waiting"] * 3, *["given_up"] * 3, "ready")
 
 
-_STAMP = "%Y-%m-%d %H:%M:%S.%f"
-_FAILED_AT = (NOW - timedelta(days=2)).strftime(_STAMP)
+STAMP = "%Y-%m-%d %H:%M:%S.%f"
+_FAILED_AT = (NOW - timedelta(days=2)).strftime(STAMP)
 _SERVICE = (
     "claim_reference", "tracking_number", "created_at", "updated_at", "pod_fetch_status", "pod_retry_count",
     "response_deadline", "order_id", "carrier", "dispute_type", "amount_requested", "status", "client_id",
@@ -299,9 +299,9 @@ def _large(claims: int, stages: Sequence[str]) -> Iterator[KeptClaim]:
     """Nine of ten done, given up or waiting; one of ten due, half of these with a deadline. Or at these stages in turn."""
     for n in range(claims):
         stage = stages[n % len(stages)]
-        later = (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(_STAMP)
+        later = (NOW + timedelta(hours=1, seconds=n % 86400)).strftime(STAMP)
         deadline = (NOW + timedelta(days=n % 60 - 20)).date().isoformat() if n % 20 == 9 else None
-        rank = (NOW + timedelta(seconds=n % 999_983)).strftime(_STAMP)
+        rank = (NOW + timedelta(seconds=n % 999_983)).strftime(STAMP)
         yield KeptClaim(
             stage,
             f"{deadline} 23:00:00.000000" if deadline else rank,

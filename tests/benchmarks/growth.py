@@ -34,11 +34,12 @@ from recours.settings.loading import load
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 from tests.at_commit import ROOT
-from tests.benchmarks import cost, documents, fleet, plan, recording, searching
+from tests.benchmarks import beside, cost, documents, fleet, plan, recording, searching
 from tests.benchmarks.fixtures import (
     CALLS_A_CLAIM,
     NOW,
     SCRIPT,
+    STAMP,
     WITH_PEAK,
     KeptClaim,
     add_failed,
@@ -287,7 +288,7 @@ def _claims_of_accounts() -> Iterator[KeptClaim]:
         account = n // 2 % _ACCOUNTS
         yield KeptClaim(
             "ready" if n % 2 else "success",
-            rank.strftime("%Y-%m-%d %H:%M:%S.%f"),
+            rank.strftime(STAMP),
             is_deadline=bool(chance.randint(0, 1)),
             deadline=rank.date().isoformat(),
             client=account + 1,
@@ -305,6 +306,9 @@ PARTS: dict[str, Part] = {
     "taking": taking,
     "status": status,
     "search": search,
+    "service": beside.service,
+    "idle": beside.idle,
+    "adoption": beside.adoption,
     "accounts": accounts,
     "plan": plan.rows,
     "recording": recording.rows,
