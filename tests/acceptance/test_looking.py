@@ -292,13 +292,13 @@ WHERE_IT_STANDS: dict[str, tuple[dict[str, Any], bool, str | None, list[str]]] =
     "corrected": (
         {},
         True,
-        "tracking_number = 'XY999999999FR'",
+        "claims SET tracking_number = 'XY999999999FR' WHERE id",
         ["{claim} is new or was corrected: the next run assesses it."],
     ),
     "held": (
         {},
         True,
-        "pod_lease_token = 'x', pod_lease_until = '{soon}'",
+        "recours_claims SET lease_token = 'x', lease_until = '{soon}' WHERE claim_id",
         ["{claim} is being fetched at this moment."],
     ),
     "paid": ({"status": "paid"}, True, None, ["the status of the claim says that no proof is wanted", "RECOURS_SKIP_CLAIM_STATUSES"]),
@@ -336,7 +336,7 @@ def test_why_says_where_a_claim_stands(service: Service, person: Person) -> None
     soon = f"{datetime.now(UTC) + timedelta(minutes=9):%Y-%m-%d %H:%M:%S.%f}"
     for name, (_, _, change, sentences) in WHERE_IT_STANDS.items():
         if change:
-            service.sql(f"UPDATE claims SET {change.format(soon=soon)} WHERE id = ?", ids[name])
+            service.sql(f"UPDATE {change.format(soon=soon)} = ?", ids[name])
         with row(name):
             claim = f"CLM-{ids[name]:04}"
             shown = person.does("why", claim)

@@ -188,7 +188,9 @@ def _fill(world: World, box: Sandbox) -> None:
             if "in" in values:
                 values["next_at"] = now + values.pop("in")
             if values:
-                set_own(database, reference(state, stage), **values)
+                count = values["retries_used"]
+                set_service(database, reference(state, stage), pod_retry_count=count)
+                set_own(database, reference(state, stage), **values, seen_count=str(count))
     _close(world)
 
 
@@ -202,7 +204,7 @@ def _add(connection: Any, n: int, state: str, stage: str, now: datetime, box: Sa
         "pod_fetch_error": "Timeout" if case.status == "failed" else None,
         "created_at": now - timedelta(days=2),
         "updated_at": now - timedelta(days=2),
-        "pod_retry_count": case.columns.get("retries_used", 0),
+        "pod_retry_count": 0,
         "response_deadline": (now + timedelta(days=3)).date() if stage in NEAR else None,
     } | (case.of_row or {})
     names = ["order_id", "dispute_type", "amount_requested"]
@@ -476,4 +478,4 @@ def test_counts_are_new_as_soon_as_a_claim_is_reopened(world: World) -> None:
     assert is_about(found.position.next_at, world.now)
     assert is_about(recours.claim_status(name).next_try_at, world.now)
     again = world.types("reopen", name)
-    assert "was reopened or corrected already" in again.stderr
+    assert "was not given up" in again.stderr

@@ -6,6 +6,7 @@ knows is looked for in its table, in the order of its keys: that ends as soon as
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -33,6 +34,7 @@ from recours.core.claim import FetchStatus, Stage
 from recours.core.text import is_text
 from recours.database.border import CUSTOMER_COLUMNS, ORDER_COLUMNS, Border
 from recours.database.claim_rows import const
+from recours.database.ready_claims import of_carriers
 from recours.database.tables import at_stage, claims
 from recours.operations.records import COUNTED_UP_TO, ClaimFilter, Sort
 from recours.operations.stakes import Concerned
@@ -124,16 +126,15 @@ class Search:
         criteria = self.criteria
         choices = [
             (self.border.text("pod_fetch_status"), criteria.statuses),
-            (self._carrier_key, criteria.carriers),
             (self.border.text("client_id"), criteria.clients),
             (_c.kind, criteria.kinds),
             (self._unindexed(_c.stage), criteria.stages if sort or len(criteria.stages) > 1 else ()),
         ]
         conditions: list[ColumnElement[bool]] = [
-            func.coalesce(value, "").in_(list(filter(_can_be_stored, values)))
-            for value, values in choices
-            if values
+            _is_one_of(value, values) for value, values in choices if values
         ]
+        if criteria.carriers:
+            conditions.append(self._is_of(criteria.carriers))
         if len(criteria.stages) == 1 and sort is None:  # whose claims an index has in their order
             conditions.append(at_stage(*criteria.stages))
         if typed := " ".join(criteria.text.split()):
@@ -156,16 +157,16 @@ class Search:
         """Not by an index: SQLite would read claims in its order, one here and one there, and sort them all."""
         return func.coalesce(column, "") if self.border.is_sqlite else column
 
-    @property
-    def _carrier_key(self) -> ColumnElement[str]:
-        """The carrier's, without the number of a client's account there; of a claim that we have no row of, by its name."""
-        position = func.instr if self.border.is_sqlite else func.strpos
-        own = func.substr(_c.lane, 1, position(_c.lane + "#", "#") - 1)
-        name: ColumnElement[str] = func.lower(self.border.text("carrier"))
+    def _is_of(self, carriers: Collection[str]) -> ColumnElement[bool]:
+        """Claims of these carriers' accounts; those that we have no row of by the name that the service has."""
+        name: ColumnElement[str] = func.lower(func.coalesce(self.border.text("carrier"), ""))
         for separator in _SEPARATORS:
             name = func.replace(name, separator, "")
-        by_name = case(dict(self.catalog.keys_by_name), value=name, else_="")
-        return case((_c.claim_id.is_(None), by_name), else_=own)
+        keys = self.catalog.keys_by_name
+        is_named = name.in_([name for name, key in keys.items() if key in carriers])
+        if "" in carriers:
+            is_named = or_(is_named, name.not_in(list(keys)))
+        return or_(of_carriers(carriers), and_(_c.claim_id.is_(None), is_named))
 
     # ---------------------------------------------------------------- searched for
 
@@ -242,6 +243,12 @@ class Search:
 
 # What recours alone knows of claims.
 _OF_OURS = (Sort.STAGE, Sort.NEXT_TRY)
+
+
+def _is_one_of(value: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
+    """Claims with one of these values, of which "" stands for none."""
+    is_there = value.in_([each for each in values if _can_be_stored(each)])
+    return or_(value.is_(None), is_there) if "" in values else is_there
 
 
 def _can_be_stored(typed: str) -> bool:

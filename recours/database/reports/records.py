@@ -64,7 +64,10 @@ _AT_ONCE = 1000
 _SHOWN_CHANGES = 100
 # Passes over all claims: several processes share them, though the server expects to find enough in the first rows; and
 # compiling the conditions would take longer than it saves.
-_FOR_PASSES = "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL jit = off"
+_FOR_PASSES = (
+    "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL jit = off; "
+    "SET LOCAL work_mem = '16MB'"  # a hash of a million claims without files
+)
 # What `PastAttempt` calls as the table does.
 _OF_ATTEMPT = (
     "id", "claim_id", "run_id", "worker", "carrier", "started_at", "duration_s", "calls", "outcome", "used", "message",
