@@ -264,7 +264,8 @@ class Station:
             for kind in WORKERS.values():
                 with self._logged("tidy", kind), self._piece_of_work("tidy", kind) as worker:
                     if self._shifts[kind.name].tidy_once():
-                        self.opened.database.look_again()
+                        with self.opened.database.read() as connection:
+                            self.opened.database.look_again(connection)
                         worker.tidy(longest=LONGEST_TIDY)
             leave_metrics(self.settings, self.opened, uuid.uuid4().hex)
         finally:

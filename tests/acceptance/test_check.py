@@ -347,6 +347,21 @@ BAD: dict[str, tuple[dict[str, str], int, str]] = {
 }
 
 
+def test_a_table_that_cannot_be_worked_on_is_told_in_a_sentence_and_left_alone(checkout: Checkout) -> None:
+    path = checkout.folder / "claims.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE claims (id TEXT, claim_reference TEXT, carrier TEXT, suivi TEXT)")
+        before = [*connection.iterdump()]
+    settings = {"DATABASE_PATH": "claims.db", "RECOURS_CLAIMS_COLUMNS": "tracking_number:suivi"}
+    done = checkout.check(**settings)
+    sentence = "'claims' has no primary key that is the column 'id' alone. Nothing was changed."
+    assert (done.returncode, sentence in done.stdout) == (1, True), done.stdout
+    run = checkout.starts("scripts/pod_retry_scheduler.py", **settings)
+    assert (run.returncode, sentence in run.stderr) == (1, True), run.stderr
+    with closing(sqlite3.connect(path)) as connection:
+        assert [*connection.iterdump()] == before
+
+
 @pytest.mark.sample("more cases of the same test, each around processes")
 @pytest.mark.parametrize("case", BAD)
 def test_one_fault_hides_no_other_look(checkout: Checkout, case: str) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import inspect, make_url, text
 
+from recours.database.border import TOLD
 from recours.database.engine import Database
 from tests.acceptance.person import Person
 from tests.planted import PASSWORD
@@ -43,12 +44,26 @@ def test_claims_of_carriers_without_credentials_stay_behind_on_an_untouched_data
                 "(2, 'CLM-2', 'Chronopost', 'XY000000001FR', 'failed', '2026-01-01')"
             )
         )
-    database.close()
-    done = dry(Person(tmp_path, empty_url), **ACCOUNT)
+    person, before = Person(tmp_path, empty_url), tables_of(database)
+    done = dry(person, **ACCOUNT)
     assert done.returncode == 0, done.stderr
+    added = [name for name in TOLD if name != "pod_fetch_status"]
+    assert f"columns it would add to claims: {', '.join(added)}\n" in done.stderr
     assert "Would take 1 claim\n" in done.stderr
     assert "for CLM-2 (Chronopost)" in done.stderr
     assert "1 claim left behind: UPS has no credentials: set UPS_CLIENT_ID" in done.stderr
+    named = json.loads(dry(person, "--claim", "CLM-2", "--json", **ACCOUNT).stdout)
+    assert (named["would_take"], named["would_add_columns"]) == (["CLM-2"], added)
+    assert tables_of(database) == before
+    database.close()
+
+
+def tables_of(database: Database) -> dict[str, list[str]]:
+    inspector = inspect(database.engine)
+    return {
+        name: [column["name"] for column in inspector.get_columns(name)]
+        for name in inspector.get_table_names()
+    }
 
 
 def test_a_named_claim_of_a_paused_carrier_stays_behind(

@@ -109,9 +109,9 @@ def require_claims(database: Database, schema: Schema) -> None:
     faults = database.border.faults
     if not database.border.is_there:
         raise DatabaseError(
-            f"The database {database.safe_url} cannot be used: {faults[0]}. If this is the right database, 'recours "
-            "init-db' creates the tables, or RECOURS_CLAIMS_TABLE says what they are called; otherwise correct DATABASE_URL "
-            "or DATABASE_PATH."
+            f"The database {database.safe_url} has no table '{database.border.claims.name}'. If this is the right database, "
+            "'recours init-db' creates the tables, or RECOURS_CLAIMS_TABLE says what the service calls its own; otherwise "
+            "correct DATABASE_URL or DATABASE_PATH."
         )
     if faults:
         raise DatabaseError(
