@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, inspect, make_url, text
+from sqlalchemy import event, inspect, make_url, select, text
 
 from recours.core.policy import EnrollNew
 from recours.database.border import INDEX, TOLD
@@ -418,6 +418,15 @@ def test_a_run_on_a_current_schema_does_not_import_alembic(
         check=False,
     )
     assert done.stdout.splitlines()[-1:] == ["0 []"], done.stderr
+
+
+def test_a_column_that_the_service_drops_is_noticed_by_the_first_error(database: Database) -> None:
+    assert database.border.has("status")
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE claims DROP COLUMN status")
+    with pytest.raises(DatabaseError), database.read() as connection:
+        connection.execute(select(database.border.text("status")))
+    assert not database.border.has("status")
 
 
 # ---------------------------------------------------------------- foreign rows

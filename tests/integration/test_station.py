@@ -552,6 +552,16 @@ def test_a_stopped_station_begins_nothing(
     assert rows(database, "SELECT stage FROM recours_claims") == [("ready",)]
 
 
+def test_a_column_that_the_service_adds_is_seen_within_the_hour(make_station: Callable[..., Station]) -> None:
+    station = make_station()
+    database = station.opened.database
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE claims ADD COLUMN customer_name TEXT")
+    assert not database.border.has("customer_name")
+    station.sweep()
+    assert database.border.has("customer_name")
+
+
 # ---------------------------------------------------------------- days by cron, and by workers
 
 _WEEK = pytest.param(7, marks=pytest.mark.full("the days after the first two, in which nearly all is done"))
