@@ -59,5 +59,5 @@ def test_one_name_is_one_class() -> None:
 
 
 def test_stored_names_are_excepted() -> None:
-    assert {"turn", "held", "held_until", "turns_used", "pod_stage", "given_up", "told"} <= stored_names()
+    assert {"turn", "held", "held_until", "turns_used", "given_up", "told"} <= stored_names()
     assert "ledger" not in stored_names()
