@@ -43,6 +43,6 @@ class DatabaseStakes:
         return select(amount, currency).select_from(border.joined())
 
 
-def _read(connection: Connection, query: Select[Any]) -> list[tuple[str, float]]:
+def _read(connection: Connection, query: Select[str, str]) -> list[tuple[str, float]]:
     rows = map(Reader, connection.execute(query).mappings())
     return [(clean(row.text("currency") or "", 8), row.amount("amount_requested")) for row in rows]
