@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import make_url
 
@@ -47,8 +48,9 @@ def main(url: str, first: int, clients: int, claims_a_client: int) -> None:
     database = Database(make_url(url))
     run_id = f"run-{first}"
     # An earlier version is told which columns `claims` has.
-    columns = [] if hasattr(database, "border") else [look(database).__dict__["columns"]]
-    claims = ClaimRepository(database, CATALOG, *columns, run_id, "pod_retry_scheduler")
+    columns: list[Any] = [] if hasattr(database, "border") else [look(database).__dict__["columns"]]
+    arguments: list[Any] = [database, CATALOG, *columns, run_id, "pod_retry_scheduler"]
+    claims = ClaimRepository(*arguments)
     lease = Lease(run_id, NOW + timedelta(minutes=30))
     start = threading.Event()
 

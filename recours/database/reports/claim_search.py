@@ -163,7 +163,7 @@ class Search:
         for separator in _SEPARATORS:
             name = func.replace(name, separator, "")
         keys = self.catalog.keys_by_name
-        is_named = name.in_([name for name, key in keys.items() if key in carriers])
+        is_named: ColumnElement[bool] = name.in_([name for name, key in keys.items() if key in carriers])
         if "" in carriers:
             is_named = or_(is_named, name.not_in(list(keys)))
         return or_(of_carriers(carriers), and_(_c.claim_id.is_(None), is_named))

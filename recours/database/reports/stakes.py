@@ -1,7 +1,6 @@
 """The money in dispute of the claims that a problem is about; see `recours.operations.stakes`."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, Select, select
 

@@ -39,7 +39,7 @@ HOPELESS = [kind for kind in ErrorKind if is_persistent(kind, last_retry=True)]
 def claim(state: State, deadline: date | None = DEADLINE, **columns: Any) -> Claim:
     """A failed claim as a run has assessed it."""
     columns = {"number": "XY123456789FR", "fetch_status": "failed"} | columns
-    seen = Snapshot("failed", "XY123456789FR", "chronopost", state.retries_used, deadline)
+    seen = Snapshot("failed", "XY123456789FR", "chronopost", state.retries_used, deadline=deadline)
     seen = columns.pop("assessed", seen)
     return Claim(
         7,
@@ -271,7 +271,7 @@ def waiting(
     """It waits for its last attempt, which was set for DEADLINE; `deadline`: what the row holds now."""
     at = END - 30 * HOUR
     state = ready(used, next_at=at, last_attempt_at=at, kind=ErrorKind.TIMEOUT, stage=stage)
-    seen = Snapshot("failed", "XY123456789FR", "chronopost", used, DEADLINE)
+    seen = Snapshot("failed", "XY123456789FR", "chronopost", used, deadline=DEADLINE)
     return claim(state, deadline, assessed=seen, **columns)
 
 
@@ -321,7 +321,7 @@ def test_another_program_that_tried_in_between_leaves_it() -> None:
     fetching = waiting(fetch_status="fetching", updated_at=START)
     state = assess(fetching, START, ON)
     assert state.next_at == START + HOUR
-    seen = Snapshot("fetching", "XY123456789FR", "chronopost", 4, DEADLINE)
+    seen = Snapshot("fetching", "XY123456789FR", "chronopost", 4, deadline=DEADLINE)
     state = assess(claim(state, assessed=seen), START + HOUR, ON)
     assert awaits_last_attempt(state)
     # It may also leave the claim to the fetch worker, whose failure begins the backoff.

@@ -153,7 +153,12 @@ class Small:
         """Store the state of the claim, which was assessed on its present values."""
         claim = self.claim
         seen = Snapshot(
-            claim.fetch_status, claim.number, claim.key_with(state), 0, claim.deadline, claim.carrier_name
+            claim.fetch_status,
+            claim.number,
+            claim.key_with(state),
+            0,
+            deadline=claim.deadline,
+            carrier_name=claim.carrier_name,
         )
         self.claim = replace(claim, assessed=seen)
         self._write(state)
