@@ -139,6 +139,9 @@ def test_edits_locks_and_kills_leave_every_row_as_it_must_be(
 def add_claims(world: World, count: int) -> None:
     """Half of them are new, the others failed before."""
     with world.database.write() as connection:
+        for client in range(1, 9):
+            values = {"id": client, "email": f"shop{client}@example.com"}
+            connection.execute(text("INSERT INTO clients (id, email) VALUES (:id, :email)"), values)
         for n in range(count):
             row = claim_row(n) | {"client_id": n % 8 + 1, "status": "open"}
             if n % 2:
