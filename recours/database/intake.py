@@ -88,7 +88,7 @@ _WATCH = timedelta(days=60)
 _NAME = "intake"
 # A process that died keeps the others from it as long as they wait for it.
 _LEASE = timedelta(minutes=2)
-_POLL_S = 1.0
+_POLL_S = 0.2
 
 # How long the service is waited for that has locked what it is to be told, and how much of it is locked at once.
 _TELLING_WAIT_S = 2.0

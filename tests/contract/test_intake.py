@@ -39,13 +39,11 @@ class Runs:
     now: datetime = NOW
     assess: Callable[[Claim, datetime], State] = field(default=partial(assess, policy=POLICY))
 
-    @property
-    def clock(self) -> SimulatedClock:
-        return SimulatedClock(self.now)
-
     def intake(self, name: str = "a") -> ClaimIntake:
         assessor = Assessor(self.database, CATALOG, self.assess)
-        return ClaimIntake(assessor, POLICY.skip_claim_statuses, POLICY.max_retries, name, self.clock)
+        return ClaimIntake(
+            assessor, POLICY.skip_claim_statuses, POLICY.max_retries, name, SimulatedClock(self.now)
+        )
 
     def take_in(self, *, after: timedelta = timedelta(0)) -> list[Any]:
         """The keys of the claims that were assessed, in their order."""
@@ -468,6 +466,19 @@ def test_another_process_is_waited_for_but_not_for_ever(
     assert runs.take_in(after=2 * HOUR) == [1]
 
 
+def test_a_long_intake_keeps_others_out(
+    database: Database, add_claims: AddClaims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHUNK", 1)
+    add_claims(database, [{}] * 4)
+    intake_ = Runs(database).intake()
+    for _ in intake_.run(NOW):
+        now = intake_.clock.now() + timedelta(seconds=90)
+        assert not lease_name(database, "intake", "b", now + HOUR, now)
+        intake_.clock.sleep(90)
+    assert lease_name(database, "intake", "b", NOW + HOUR, NOW)
+
+
 @on_postgres
 def test_two_intakes_at_once_do_not_block_each_other(
     database: Database, add_claims: AddClaims, monkeypatch: pytest.MonkeyPatch
@@ -558,6 +569,40 @@ def test_what_the_service_refuses_holds_nothing_else_up(runs: Runs, database: Da
     set_claim(database, 2, pod_url="a.pdf")
     assert runs.intake().tell_owed(NOW) == 1
     assert (row_of(database).owed_since, claim_of(database, 2).pod_retry_count) == (NOW, 3)
+
+
+def test_what_is_owed_is_told_through_a_view(empty_url: str) -> None:
+    database = Database(make_url(empty_url))
+    edit(
+        database,
+        "CREATE TABLE parcels (id INTEGER PRIMARY KEY, claim_reference TEXT, carrier TEXT, tracking_number TEXT,"
+        " pod_fetch_status TEXT, pod_url TEXT, pod_fetched_at TEXT, pod_fetch_error TEXT, pod_delivery_person TEXT,"
+        " pod_signature_url TEXT, pod_retry_count INTEGER, pod_last_retry_at TEXT)",
+    )
+    edit(database, "CREATE VIEW claims AS SELECT * FROM parcels")
+    if database.is_sqlite:
+        columns = "pod_retry_count = NEW.pod_retry_count, pod_last_retry_at = NEW.pod_last_retry_at"
+        edit(
+            database,
+            f"CREATE TRIGGER tell INSTEAD OF UPDATE ON claims BEGIN UPDATE parcels SET {columns} WHERE id = NEW.id; END",
+        )
+    complete(database)
+    number = "1Z999AA10123456784"
+    edit(database, f"INSERT INTO parcels VALUES (1, 'A', 'UPS', '{number}', 'failed'{', NULL' * 5}, 2, NULL)")
+    edit(database, f"INSERT INTO parcels VALUES (2, 'B', 'UPS', '{number}', 'failed'{', NULL' * 5}, 2, NULL)")
+    runs = Runs(database)
+    assert runs.take_in() == [1, 2]
+    edit(database, "UPDATE parcels SET tracking_number = '1Z999AA10123456793'")
+    assert [runs.take_in(), claim_of(database).pod_retry_count, row_of(database).owed] == [[1, 2], 0, None]
+    set_row(database, 1, owed=owed_text({"pod_retry_count": 3}), owed_since=NOW)
+    if not database.is_sqlite:
+        service = Database(database.url)
+        with service.write() as connection:
+            connection.execute(text("SELECT 1 FROM parcels WHERE id = 1 FOR UPDATE")).all()
+            assert runs.intake().tell_owed(NOW) == 0
+        service.close()
+    assert runs.intake().tell_owed(NOW) == 1
+    database.close()
 
 
 # ---------------------------------------------------------------- other keys
