@@ -93,6 +93,8 @@ _POLL_S = 0.2
 # How long the service is waited for that has locked what it is to be told, and how much of it is locked at once.
 _TELLING_WAIT_S = 2.0
 _TELLING_SIZE = 100
+# Where not single rows are locked, but all of them, the service is not waited for any longer in this run.
+_MOST_FAULTS = 3
 
 # What is looked up by a key was looked at a moment ago. PostgreSQL would rather read a whole table than 10,000 rows of it.
 _BY_KEY = text("SET LOCAL random_page_cost = 1.1")
@@ -570,16 +572,17 @@ class ClaimIntake:
         is_one_by_one = self._border.is_view and not self._database.is_sqlite
         owed = select(_c.claim_id.label("id")).where(_c.owed_since.is_not(None), free(now))
         size = 1 if is_one_by_one else _TELLING_SIZE
-        count = 0
+        count = faults = 0
         for rows in in_parts(self._database, owed, _c.claim_id, size):
             successes = self._tell([row["id"] for row in rows], now)
-            if successes is None:
+            count += successes or 0
+            faults += successes is None
+            if faults == _MOST_FAULTS:
                 break
-            count += successes
         return count
 
     def _tell(self, ids: Sequence[Any], now: datetime) -> int | None:
-        """None: the service has locked more than single rows. What its own rules refuse stays owed, and is counted by `status`."""
+        """None: the service has locked what was to be written. What its own rules refuse stays owed, and is counted by `status`."""
         try:
             with self._database.write(lock_wait_s=_TELLING_WAIT_S) as connection:
                 return self._tell_at_once(connection, ids, now)
@@ -612,7 +615,7 @@ class ClaimIntake:
             is_all = tell(connection, border, group) == len(group)
             (successes if is_all else conflicts).extend(group)
         no_debt = {"owed": None, "owed_since": None, "version": _c.version + 1}
-        for keys, values in ((successes, border.seen_now), (conflicts, {"to_assess": 1})):
+        for keys, values in ((successes, border.seen_now), (conflicts, {})):
             if keys:
                 connection.execute(update(claims).where(_c.claim_id.in_(keys)).values({**no_debt, **values}))
         return len(successes)
