@@ -302,9 +302,9 @@ def test_more_retries_take_up_what_had_given_up(run: Run, claims: Claims) -> Non
     used = {"pod_retry_count": 3, "pod_last_retry_at": f"{NOW - 4 * DAY}"}
     claims.add("CLM-1", IN_TRANSIT, **used)
     assert "🛑 Max retries reached: 1" in run().messages
-    assert claims.get("CLM-1", "pod_stage") == "given_up"
+    assert claims.execute("SELECT stage FROM recours_claims") == [("given_up",)]
     said = run("--max-retries 6").messages
-    assert claims.get("CLM-1", "pod_stage") == "waiting"
+    assert claims.execute("SELECT stage FROM recours_claims") == [("waiting",)]
     assert "1 failed claim waits" in "\n".join(said)
 
 
@@ -511,7 +511,7 @@ def test_the_next_waits(run: Run, claims: Claims) -> None:
         )
     run()
     rows = claims.execute(
-        "SELECT pod_retry_count, pod_last_retry_at, pod_next_retry_at FROM claims ORDER BY id"
+        "SELECT pod_retry_count, pod_last_retry_at, next_at FROM claims JOIN recours_claims ON claim_id = id ORDER BY id"
     )
     waits = {
         n: datetime.fromisoformat(str(then)) - datetime.fromisoformat(str(last)) for n, last, then in rows
@@ -539,7 +539,7 @@ def test_a_persistent_error_is_not_asked_again(run: Run, claims: Claims, box: Sa
     claims.add("CLM-1", NEVER_A_POD)
     run("--max-retries 2")
     calls = len(box.calls)
-    claims.execute("UPDATE claims SET pod_next_retry_at = ?", [f"{NOW - DAY}"])
+    claims.execute("UPDATE recours_claims SET next_at = ?", [f"{NOW - DAY}"])
     said = run("--max-retries 2").messages
     assert "⏭️ Skipped (persistent): 1" in said
     assert "🛑 Max retries reached: 1" in said
@@ -581,7 +581,7 @@ def test_the_whole_workflow(run: Run, claims: Claims, box: Sandbox) -> None:
 
     for line in ("❌ FAILED: CLM-later", "✅ SUCCESS: POD fetched for CLM-later after 3 attempts"):
         assert "No failed PODs eligible for retry" in run().messages
-        claims.execute("UPDATE claims SET pod_next_retry_at = ?", [f"{NOW - timedelta(minutes=1)}"])
+        claims.execute("UPDATE recours_claims SET next_at = ?", [f"{NOW - timedelta(minutes=1)}"])
         assert line in "\n".join(run().messages)
     assert claims.get("CLM-later", "pod_fetch_status") == "success"
     assert claims.get("CLM-later", "pod_retry_count") == 2
@@ -624,7 +624,7 @@ def test_a_run_is_stopped_in_order(
     log = process.communicate(timeout=30)[1].decode()
     assert process.returncode == 143
     assert "Total processed: 1" in log
-    assert claims.execute("SELECT COUNT(*) FROM claims WHERE pod_lease_token IS NOT NULL") == [(0,)]
+    assert claims.execute("SELECT COUNT(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(0,)]
 
 
 # ---------------------------------------------------------------- what the manual keeps of the guide's letter

@@ -58,7 +58,9 @@ def test_a_claim_that_always_fails_is_called_on_the_timetable_and_never_again(
     claim = service.add(S.IN_TRANSIT)
     service.run_hourly(called_at[-1] + 80, max_retries=max_retries)
     assert service.hours_of_calls(claim) == called_at
-    assert service.sql("SELECT pod_retry_count, pod_stage FROM claims") == [(max_retries, "given_up")]
+    assert service.sql("SELECT pod_retry_count, stage FROM claims JOIN recours_claims ON claim_id = id") == [
+        (max_retries, "given_up")
+    ]
     assert events(service, claim) == [("gave_up", "operator")]
 
 
@@ -85,7 +87,7 @@ def test_a_limit_for_one_carrier_is_none_for_the_others(service: Service) -> Non
 
 
 def stages(service: Service) -> list[str | None]:
-    return [stage for (stage,) in service.sql("SELECT pod_stage FROM claims ORDER BY id")]
+    return [stage for (stage,) in service.sql("SELECT stage FROM recours_claims ORDER BY claim_id")]
 
 
 def set_status(service: Service, status: str) -> None:
@@ -155,6 +157,6 @@ def test_due_claims_are_taken_however_many_cannot_be(
     due = service.add(carrier="No Such Carrier", failed_at=FAILED_AT - timedelta(hours=1))
     clock.advance(timedelta(hours=1, minutes=-1) if obstacle == "waiting" else timedelta())
     report = service.run(batch_size=1)
-    assert service.sql("SELECT pod_error_kind FROM claims WHERE id = ?", due) == [("unsupported_carrier",)], (
-        report
-    )
+    assert service.sql("SELECT kind FROM recours_claims WHERE claim_id = ?", due) == [
+        ("unsupported_carrier",)
+    ], report
