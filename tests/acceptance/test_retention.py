@@ -88,6 +88,25 @@ def test_what_is_too_old_goes_in_portions_and_the_rest_stays(service: Service) -
     assert service.sql("SELECT limit_key, used FROM recours_quota_shares") == kept
 
 
+def test_what_is_known_of_claims_that_are_done_goes_after_a_month(service: Service) -> None:
+    for steps in ((Scenario.DELIVERED,), (Scenario.DELIVERED,), (Scenario.UNKNOWN,) * 9):
+        service.add(*steps)
+    service.run()
+    calls = len(service.box.calls_for("XY000000001FR"))
+    service.sql("UPDATE recours_claims SET lease_token = 'x', lease_until = '2999-01-01' WHERE claim_id = 2")
+    stages = "SELECT claim_id, stage FROM recours_claims ORDER BY claim_id"
+    assert [stage for _, stage in service.sql(stages)][:2] == ["done", "done"]
+    service.clock.advance(timedelta(days=31))
+    for _ in range(2):  # each goes by when the one before began
+        service.run()
+    assert [claim_id for claim_id, _ in service.sql(stages)] == [2, 3], (
+        "the service is still to be told of one"
+    )
+    service.run()
+    assert [claim_id for claim_id, _ in service.sql(stages)] == [2, 3]
+    assert len(service.box.calls_for("XY000000001FR")) == calls
+
+
 def test_runs_with_a_clock_far_ahead_take_nothing_with_them(service: Service) -> None:
     service.add(Scenario.DELIVERED)
     service.run()
