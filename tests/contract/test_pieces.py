@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -121,20 +121,6 @@ def test_the_same_file_of_another_claim_has_a_row_of_its_own(run: Run) -> None:
             add_evidence(connection, evidence_rows(replace(claim, id=n), [LETTER], NOW, by="Anne"))
     assert [len(read(run, n)) for n in (1, 2, 3)] == [1, 1, 0]
     assert read(run)[0].by == "Anne"
-
-
-@pytest.mark.parametrize(
-    "spoilt", ["kind = 'x'", "shown = '[]'", """shown = '{"number": "x", "is_readable": 1, "place": 7}'"""]
-)
-def test_values_that_others_spoilt_are_unknown(run: Run, spoilt: str) -> None:
-    (claim,) = run.take()
-    record(run, claim, replace(LETTER, shown=Shown()))
-    with run.database.write() as connection:
-        connection.execute(text(f"UPDATE recours_evidence SET {spoilt}"))
-    (piece,) = read(run)
-    assert piece.shown == Shown()
-    assert piece.kind in (EvidenceKind.RECORD, EvidenceKind.LETTER)
-    assert piece.obtained_at == datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
 
 
 def test_refused_files_go_in_portions_after_their_time(run: Run) -> None:
