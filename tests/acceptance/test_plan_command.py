@@ -127,7 +127,7 @@ def test_a_database_without_claims(typist: Person) -> None:
     ("spoil", "says"),
     [
         ("DROP TABLE recours_schema_version", "is not current: a run of either worker"),
-        ("DROP TABLE claims", "has no table 'claims'"),
+        ("DROP TABLE claims", "there is no table 'claims'"),
     ],
 )
 def test_a_database_that_cannot_be_planned_for(typist: Person, spoil: str, says: str) -> None:

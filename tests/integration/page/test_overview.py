@@ -9,16 +9,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from recours.carriers.registry import CATALOG
 from recours.core.localized import Localized
 from recours.database.engine import Database
-from recours.database.tables import attempts, mails, quota, runs
+from recours.database.tables import attempts, intake, mails, quota, runs
 from recours.installation import readable
 from recours.settings.loading import load_at_home
 from tests.contract.test_claims import POLICY, Run
 from tests.integration.page.conftest import PageClient, Shown
+from tests.own_rows import set_own
 from tests.processes.commands import recours as typed
 
 EN = Localized("en", ZoneInfo("Europe/Paris"))
@@ -117,6 +118,21 @@ def status(environment: dict[str, str], *options: str) -> dict[str, Any]:
 
 def stages(seen: dict[str, Any], *names: str) -> int:
     return sum(backlog[name] for backlog in seen["backlogs"] for name in names)
+
+
+def test_rows_that_differ_are_counted_for_all(
+    page: PageClient, filled: Database, environment: dict[str, str], now: datetime
+) -> None:
+    repaired = "The sweep over all claims had to repair 2 rows"
+    assert status(environment)["differences"] == {"repaired": 0, "owed": 0}
+    assert "The sweep" not in page.get("/").text
+    set_own(filled, "CLM-0", owed_since=now - 2 * HOUR)
+    with filled.write() as connection:
+        connection.execute(update(intake).values(repaired=2))
+    assert status(environment)["differences"] == {"repaired": 2, "owed": 1}
+    for text in (page.get("/").text, typed("status", environment=environment).stdout):
+        assert repaired in text
+        assert "The service's table has been without a result of 1 claim for more than an hour." in text
 
 
 @pytest.mark.usefixtures("filled")

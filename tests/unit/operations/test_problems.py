@@ -19,7 +19,7 @@ from recours.operations.checks import CheckState
 from recours.operations.fleet import FleetStatus
 from recours.operations.problem_texts import PROBLEMS, VerdictSentences
 from recours.operations.problems import Problem, ProblemKind, problems, verdict
-from recours.operations.records import Backlog, Run, Tally
+from recours.operations.records import Backlog, Differences, Run, Tally
 from recours.operations.stakes import Stake
 from recours.operations.status import CarrierNow, Overview, Pile, Troubles, success_of, worker_status
 
@@ -446,3 +446,14 @@ def test_moments_are_written_as_the_language_has_them(language: str, problem: Pr
 )
 def test_the_carriers_own_words(kept: str, said: str) -> None:
     assert carrier_message(kept) == said
+
+
+def test_what_is_said_of_rows_that_differ() -> None:
+    assert WORDS["en"].differences(Differences()) == []
+    assert WORDS["en"].differences(Differences(repaired=1, owed=1200)) == [
+        "The sweep over all claims had to repair 1 row that differed from its claim.",
+        "The service's table has been without results of 1,200 claims for more than an hour.",
+    ]
+    assert WORDS["fr"].differences(Differences(repaired=2)) == [
+        "Le parcours de toutes les réclamations a dû corriger 2 lignes qui différaient de leurs réclamations."
+    ]
