@@ -273,6 +273,23 @@ def test_a_claim_that_a_person_reopens_is_no_edit_of_the_services(
     assert (row["stage"], row["pod_retry_count"]) == ("ready", 0)
 
 
+def test_a_fault_on_the_way_leaves_a_claim_as_it_was(
+    run: Run, database: Database, add_claims: Callable[..., None]
+) -> None:
+    add_claims(database, [FAILED])
+    give_up(run, database)
+    before = joined_rows(database)
+
+    def fail(claim: Claim, now: Any) -> Any:
+        raise RuntimeError(claim.reference, now)
+
+    broken = GivenUpClaims(replace(assessor(database), assess=fail))
+    with pytest.raises(RuntimeError):
+        broken.start_over(found(database), "ann", NOW + HOUR)
+    assert joined_rows(database) == before
+    assert changes(database) == []
+
+
 def test_what_the_service_edits_beside_or_afterwards_is_noted(
     run: Run, database: Database, add_claims: Callable[..., None]
 ) -> None:

@@ -197,6 +197,18 @@ def test_one_claim_is_enrolled_before_any_run_has_taken_it_in(service: Database)
     assert (enrolled, pending(service)) == ([False, True, False], [2])
 
 
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # on SQLite who writes has the whole database
+def test_what_the_service_has_locked_is_left_for_later(service: Database) -> None:
+    adopt(service)
+    add_new(service, 3)
+    found = enrolment(service)
+    with closing(Database(service.url)) as other, other.write() as connection:
+        connection.execute(text("SELECT id FROM claims WHERE id = 2 FOR UPDATE")).all()
+        assert found.enroll([1, 2, 3], NOW + 2 * HOUR) == {1, 3}
+        assert not found.enroll_named([Claim(2, "CLM-2")], "ann", NOW + 2 * HOUR)
+    assert found.enroll([1, 2, 3], NOW + 2 * HOUR) == {2}
+
+
 def test_what_a_person_enrols_is_fetched_by_the_very_next_lease(service: Database) -> None:
     adopt(service)
     add(service, 1, NOW - DAY)

@@ -28,10 +28,13 @@ def adoption(highest: int | None = 100, *, added: bool = True, decided: bool = F
         (100, None, False),
         (101, NOW + 2 * DAY, True),  # a creation in the future says nothing
         (100, NOW + 2 * DAY, False),
+        (None, AT + HOUR, True),  # ids that are no numbers
+        (None, AT - HOUR, False),
+        (None, None, False),
     ],
 )
 def test_creation_decides_and_the_id_where_it_is_unknown(
-    claim_id: int, created_at: datetime | None, is_new: bool
+    claim_id: int | None, created_at: datetime | None, is_new: bool
 ) -> None:
     assert adoption().is_new(claim_id, created_at, NOW) is is_new
 
