@@ -46,8 +46,9 @@ _TABLES_OF_FILE = """
 """
 _COUNTERS = """
     SELECT (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()),
-        pg_current_wal_lsn() - '0/0'::pg_lsn, n_tup_upd, n_tup_hot_upd
-    FROM pg_stat_user_tables WHERE relname = 'claims'
+        pg_current_wal_lsn() - '0/0'::pg_lsn, theirs.n_tup_upd, ours.n_tup_upd, ours.n_tup_hot_upd
+    FROM pg_stat_user_tables theirs, pg_stat_user_tables ours
+    WHERE theirs.relname = 'claims' AND ours.relname = 'recours_claims'
 """
 
 
@@ -79,12 +80,13 @@ def _on_postgres() -> Iterator[Row]:
             after = connection.execute(_COUNTERS).fetchone()
             assert before
             assert after
-            transactions, log, updates, hot = (
+            transactions, log, of_service, updates, hot = (
                 int(end - begin) for begin, end in zip(before, after, strict=True)
             )
             yield Row("PostgreSQL: transactions a claim", transactions / _CLAIMS)
             yield Row("PostgreSQL: write-ahead log a claim, KB", log / _CLAIMS / 1000)
-            yield Row("PostgreSQL: updates of its row in claims", updates / _CLAIMS)
+            yield Row("PostgreSQL: updates of the service's row", of_service / _CLAIMS, 1)
+            yield Row("PostgreSQL: updates of ours", updates / _CLAIMS)
             yield Row("PostgreSQL: share of them that leaves the indexes alone", hot / updates)
             for table, size in connection.execute(_TABLES).fetchall():
                 (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)
