@@ -16,7 +16,7 @@ HEAD = "client,carrier,account,password,limits"
 def client_named(named: str) -> ServiceClient:
     number = named.strip().removeprefix("shop").removesuffix("@example.com")
     if number == "twice":
-        raise AccountRefusedError("several_clients", client=named, numbers="1, 2")
+        raise AccountRefusedError("several_clients", client=named, ids="1, 2")
     if not number.isdigit():
         raise AccountRefusedError("no_client", client=named)
     return ServiceClient(int(number), f"shop{number}@example.com")
