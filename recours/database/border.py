@@ -71,8 +71,8 @@ TOLD = {
 # All that may have other names in the service's table.
 COLUMNS = (*NEEDED, *OPTIONAL, *SHOWN, *ORDER_COLUMNS, *CUSTOMER_COLUMNS, *TOLD)
 _OTHERS = ("clients", "notifications", "system_settings")
-# What is written when a person has recours correct a claim; the last one where there is one.
-CORRECTED = ("tracking_number", "carrier", "updated_at")
+# What a person may have recours correct.
+CORRECTED = ("tracking_number", "carrier")
 # The other tables of the service's are used if they have these columns.
 NOTIFICATION_COLUMNS = (
     "client_id",

@@ -14,6 +14,8 @@ from recours.database.tables import claims
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError
 
 _c = claims.c
+# What the service's row says of a claim that starts over.
+STARTED_OVER = {"pod_retry_count": 0, "pod_last_retry_at": None}
 
 
 def require_room(border: Border, values: Mapping[str, str]) -> None:

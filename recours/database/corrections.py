@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim
-from recours.database.by_person import locked, require_room, write_claims
+from recours.database.by_person import STARTED_OVER, locked, require_room, write_claims
 from recours.database.changes import note
 from recours.database.intake import Assessor
 from recours.database.tables import claims
@@ -34,6 +34,8 @@ class ClaimCorrections:
         values = {"tracking_number": correction.number, "carrier": correction.carrier}
         written: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
         require_room(database.border, written)
+        if found.is_ours:
+            written |= STARTED_OVER
         with database.write() as connection:
             free = [
                 claim

@@ -23,7 +23,7 @@ from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
 from recours.core.policy import Adoption, EnrollNew
 from recours.database.border import Border
-from recours.database.by_person import locked, require_room, write_claims
+from recours.database.by_person import STARTED_OVER, locked, require_room, write_claims
 from recours.database.changes import note
 from recours.database.claim_reader import Reader, read_claim
 from recours.database.claim_rows import claim_columns, free, in_parts, is_failed
@@ -273,7 +273,7 @@ class GivenUpClaims:
             # A claim whose count went down starts over. One that used no retry is to look as if it did.
             uncounted = [claim.id for claim in reopened if not claim.retries_counted]
             connection.execute(update(claims).where(_c.claim_id.in_(uncounted)).values(seen_count="1"))
-            write_claims(of, connection, reopened, {"pod_retry_count": 0}, now)
+            write_claims(of, connection, reopened, STARTED_OVER, now)
             note(connection, [(claim.id, ClaimChange(ChangeKind.REOPENED)) for claim in reopened], who, now)
         return ids
 

@@ -44,7 +44,8 @@ def test_a_corrected_claim_starts_over_at_once_and_runs_note_no_edit(
     assert corrected is not None
     assert corrected.number == RIGHT.number
     [row] = joined_rows(database)
-    assert (row["tracking_number"], row["stage"], row["retries_used"]) == (RIGHT.number, "waiting", 0)
+    assert (row["tracking_number"], row["stage"], row["pod_retry_count"]) == (RIGHT.number, "waiting", 0)
+    assert (row["retries_used"], row["pod_last_retry_at"], row["owed"]) == (0, None, None)
     run.keep(NOW + HOUR)
     assert [claim.number for claim in run.take()] == [RIGHT.number]
     assert changes(database) == [NOTED]

@@ -75,7 +75,7 @@ def needs_of(border: Border, made: Collection[str] = ()) -> tuple[Need, ...]:
 
 def correction(border: Border) -> Need:
     """What `recours correct` does beside: no run needs it."""
-    return Need(border.table, ("UPDATE",), columns=_quoted(border, CORRECTED))
+    return Need(border.table, ("UPDATE",), columns=tuple(border.quoted(name) for name in CORRECTED))
 
 
 def rights_of(needs: Iterable[Need]) -> list[Right]:
@@ -208,12 +208,8 @@ def explain_refusal(
 
 def _all_of_claims(border: Border) -> list[Need]:
     """With what a correction needs: a server does not say which column it was."""
-    return [Need(border.table, ("SELECT", "UPDATE"), columns=_quoted(border, [*TOLD, *CORRECTED]))]
-
-
-def _quoted(border: Border, names: Iterable[str]) -> tuple[str, ...]:
-    """Those that there are, or that recours adds."""
-    return tuple(border.quoted(name) for name in names if name in TOLD or border.has(name))
+    names = (*TOLD, *CORRECTED)
+    return [Need(border.table, ("SELECT", "UPDATE"), columns=tuple(border.quoted(name) for name in names))]
 
 
 def _rights_text(need: Need) -> str:
