@@ -66,7 +66,10 @@ def _of_like_tables() -> Callable[..., Border]:
     def border(connection: Connection, names: TableNames = USUAL_NAMES) -> Border:
         new = Border(connection, names)
         tables = [
-            [(column.name, repr(column.type), column.nullable) for column in table.c]
+            [
+                (column.name, repr(column.type), column.nullable, bool(column.server_default))
+                for column in table.c
+            ]
             for table in (new.claims, new.clients, new.notifications, new.system_settings)
         ]
         return known.setdefault(
