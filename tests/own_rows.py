@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, insert, select, update
 
+from recours.database.border import SEEN
 from recours.database.engine import Database
 from recours.database.tables import DONE, claims
 from tests.conftest import SERVICE_CLAIMS
@@ -41,6 +42,13 @@ def set_own(database: Database, reference: str, **columns: Any) -> None:
         if connection.execute(written.values(columns | {"version": claims.c.version + 1})).rowcount:
             return
         connection.execute(insert(claims).values({"claim_id": of_claim, "stage": DONE} | columns))
+
+
+def set_assessed(database: Database, reference: str, **columns: Any) -> None:
+    """The same of a claim that a run has assessed on what the service's row holds now."""
+    row = joined_row(database, reference)
+    seen = {name: None if row[column] is None else str(row[column]) for name, column in SEEN.items()}
+    set_own(database, reference, **seen | columns)
 
 
 def set_service(database: Database, reference: str, **columns: Any) -> None:

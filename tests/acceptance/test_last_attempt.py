@@ -4,7 +4,6 @@ from contextlib import closing
 
 from recours.carriers.registry import CATALOG
 from recours.database.reports.records import DatabaseRecords
-from recours.database.schema.inspection import look
 from recours.sandbox import Scenario
 from recours.wiring.operations import open_operations
 from tests.acceptance.simulation import Service
@@ -17,5 +16,5 @@ def test_the_last_attempt_is_told_from_the_retries(service: Service) -> None:
     service.add(S.IN_TRANSIT, response_deadline="2026-02-05")
     service.run_hourly(110)
     with closing(open_operations(service.settings).database) as database:
-        records = DatabaseRecords(database, CATALOG, look(database).columns)
+        records = DatabaseRecords(database, CATALOG)
         assert [one.is_last for one in records.attempts(1)] == [False, False, False, True, False]

@@ -24,9 +24,10 @@ from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.database.schema.creation import create_file
-from recours.database.tables import account_state, client_accounts, clients, mails
+from recours.database.tables import account_state, client_accounts, mails
 from recours.sandbox import Sandbox
 from recours.sealing import SETTING, Seals
+from tests.conftest import SERVICE_CLIENTS
 from tests.needs import missing
 from tests.processes.page import CHROMIUM, QUIET, SLOW_MS, Service, rows
 
@@ -44,10 +45,9 @@ HOSTILE = "<script>window.seen=1</script><img src=x onerror='window.seen=1'>\"'"
 def given_up(n: int, number: str) -> dict[str, Any]:
     now = datetime.now(UTC)
     return {
-        "claim_reference": f"GONE-{n}", "carrier": "UPS", "pod_carrier_key": "ups", "tracking_number": number,
-        "created_at": now - timedelta(days=9), "updated_at": now - timedelta(days=1), "pod_stage": "given_up",
-        "pod_retry_count": 4, "pod_seen_status": "failed", "pod_seen_number": number, "pod_seen_carrier": "UPS",
-        "pod_seen_count": 4, "pod_error_kind": "timeout",
+        "claim_reference": f"GONE-{n}", "carrier": "UPS", "tracking_number": number, "pod_retry_count": 4,
+        "created_at": now - timedelta(days=9), "updated_at": now - timedelta(days=1),
+        "lane": "ups", "stage": "given_up", "retries_used": 4, "kind": "timeout", "written_at": now,
     }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def _add_mails_and_accounts(service: Service) -> None:
     }
     with database.write() as connection:
         connection.execute(
-            insert(clients), [{"id": number, "email": email} for number, email in named.items()]
+            insert(SERVICE_CLIENTS), [{"id": number, "email": email} for number, email in named.items()]
         )
         connection.execute(
             insert(mails),

@@ -48,8 +48,8 @@ def english_on(page: Page) -> dict[str, set[str]]:
 
 @pytest.mark.full("each view in Chromium: tests/unit/operations/test_french.py has the texts")
 def test_no_view_shows_english(visit: Callable[..., Page], world: World) -> None:
-    kinds = [{"claim_reference": f"NEW-{n}", "pod_error_kind": kind, "pod_stage": "waiting", "pod_fetch_error": None,
-              "pod_retry_count": 1, "pod_seen_count": 1, "pod_seen_status": "failed", "pod_carrier_key": "chronopost"}
+    kinds = [{"claim_reference": f"NEW-{n}", "kind": kind, "stage": "waiting", "pod_fetch_error": None,
+              "pod_retry_count": 1, "retries_used": 1, "lane": "chronopost"}
              for n, kind in enumerate(ErrorKind, 100)]  # fmt: skip
     world.service.add(*kinds)
     page, found = visit(1280, "fr"), {}

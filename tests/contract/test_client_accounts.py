@@ -47,7 +47,7 @@ def applied(accounts: ClientAccounts) -> None:
         connection.execute(text("UPDATE recours_client_accounts SET is_applied = :yes"), {"yes": True})
 
 
-def add(accounts: ClientAccounts, client: int, carrier: str = "chronopost", **more: Any) -> ClientAccount:
+def add(accounts: ClientAccounts, client: Any, carrier: str = "chronopost", **more: Any) -> ClientAccount:
     number = accounts.put(client, carrier, f"sealed-{client}", "lea", NOW, **more)
     return next(account for account in accounts.all() if account.id == number)
 

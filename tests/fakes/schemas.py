@@ -84,7 +84,7 @@ class SchemaKind:
             return made
         made.append(f"CREATE VIEW claims AS SELECT * FROM {self.table}")
         if is_sqlite:
-            sets = ", ".join(f"{name} = NEW.{name}" for name in POD_COLUMNS | self.types)
+            sets = ", ".join(f"{name} = NEW.{name}" for name in dict.fromkeys((*POD_COLUMNS, *self.types)))
             made.append(
                 "CREATE TRIGGER told INSTEAD OF UPDATE ON claims BEGIN "
                 f"UPDATE {self.table} SET {sets} WHERE id = OLD.id; END"

@@ -16,8 +16,10 @@ from typing import Any
 from sqlalchemy import insert, make_url
 
 from recours.database.engine import Database
+from recours.database.tables import claims
 from recours.sandbox import Sandbox
 from tests.conftest import SERVICE_CLAIMS, claim_row
+from tests.own_rows import set_assessed
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
@@ -59,10 +61,15 @@ class Service:
         }
 
     def add(self, *rows: dict[str, Any]) -> None:
+        """Claims of the service's; columns of `recours_claims` are those of a claim that a run has assessed."""
         database = Database(make_url(f"sqlite:///{self.path}"))
         with database.write() as connection:
             for n, row in enumerate(rows):
-                connection.execute(insert(SERVICE_CLAIMS).values(claim_row(n) | row))
+                values = {name: value for name, value in row.items() if name in SERVICE_CLAIMS.c}
+                connection.execute(insert(SERVICE_CLAIMS).values(claim_row(n) | values))
+        for n, row in enumerate(rows):
+            if own := {name: value for name, value in row.items() if name in claims.c}:
+                set_assessed(database, (claim_row(n) | row)["claim_reference"], **own)
         database.close()
 
     def run(self, script: str, *arguments: str) -> None:
