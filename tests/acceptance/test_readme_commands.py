@@ -77,7 +77,7 @@ def typed(block: str, checkout: Path) -> str:
     names = ("RECOURS_", "DATABASE_", "CHRONOPOST_", "PYTHON")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
     done = subprocess.run(
-        ["bash", "-ec", f"trap 'kill $(jobs -p) 2>&-' EXIT\n{block}"],
+        ["bash", "-ec", f"trap 'kill $(jobs -p) 2>&- || :' EXIT\n{block}"],
         cwd=checkout,
         env=environment,
         capture_output=True,
