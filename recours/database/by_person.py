@@ -36,7 +36,8 @@ def locked(
     border = assessor.database.border
     there = list(connection.scalars(border.lock(ids)))
     ours = select(_c.claim_id, case((free(now), 0), else_=1)).where(_c.claim_id.in_(there))
-    leased = {claim_id for claim_id, is_leased in connection.execute(ours.with_for_update()) if is_leased}
+    in_order = ours.order_by(_c.claim_id).with_for_update()
+    leased = {claim_id for claim_id, is_leased in connection.execute(in_order) if is_leased}
     return [(claim, claim.id in leased) for claim in _read(assessor, connection, there)]
 
 
