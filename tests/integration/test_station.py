@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
 from recours.carriers.registry import CATALOG
 from recours.cli import demo
@@ -641,6 +641,12 @@ def test_a_process_notices_accounts_of_clients_as_they_come_and_go(
     assert woken() == {"chronopost"}
     number = stored.put(7, "chronopost", "sealed", "lea", clock.now())
     assert woken() == {"chronopost", f"chronopost#{number}"}
+    of_client = update(SERVICE_CLIENTS).where(SERVICE_CLIENTS.c.id == 7)
+    for email, lanes_of_7 in (("new@example.com", set()), ("shop7@example.com", {f"chronopost#{number}"})):
+        clock.advance(timedelta(minutes=1))
+        with database.write() as connection:
+            connection.execute(of_client.values(email=email))
+        assert woken() == {"chronopost"} | lanes_of_7
     (account,) = stored.all()
     stored.remove(account, "lea", clock.now())
     assert woken() == {"chronopost"}
