@@ -138,6 +138,9 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
     carrier = catalog.resolve_again(carrier_of(key) or None, carrier_name, number, client_id)
     if state.account is not None and carrier_of(key) != carrier:
         state = replace(state, account=None)
+    assessed = _read_snapshot(row, catalog, state.account) if is_known else None
+    if assessed is None and state.last_retry_at is None:  # other software may have retried it
+        state = replace(state, last_retry_at=read.moment("pod_last_retry_at"))
     return Claim(
         id=row["id"],
         reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
@@ -157,7 +160,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         amount=read.amount("amount_requested"),
         retries_counted=read.whole("pod_retry_count"),
         state=state,
-        assessed=_read_snapshot(row, catalog, state.account) if is_known else None,
+        assessed=assessed,
         unreadable=tuple(dict.fromkeys(read.unreadable)),
         texts=tuple(row[_TEXTS.get(name, name)] for name in SEEN.values()),
         version=row["version"] or 0,

@@ -297,6 +297,14 @@ def test_a_claim_without_any_error_on_record_says_so_at_its_end(
     assert "[ERROR] 🛑 FINAL FAILURE: CLM-1 gave up after 9 attempts - no answer is on record" in said(caplog)
 
 
+def test_the_wait_of_a_claim_that_others_retried_counts_from_their_retry(world: World) -> None:
+    last = world.now - 5 * HOUR
+    world.failed("CLM-1", updated_at=world.now - 90 * HOUR, retries_counted=1, pod_last_retry_at=last)
+    assert world.retry().stats.total == 0
+    world.clock.advance(HOUR)
+    assert world.retry().stats.total == 1
+
+
 def test_a_claim_that_others_exhausted_has_given_up_and_nobody_is_told(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
