@@ -163,11 +163,11 @@ def _read(number: int, words: Sequence[str], checkout: Checkout, has_input: bool
             continue
         settings = dict(_ASSIGNMENT.findall(word)[0] for word in takewhile(_ASSIGNMENT.fullmatch, simple))
         command = simple[len(settings) :]
-        started = checkout.worker_started_by(command, folder, settings.get(HOME, ""))
-        if started is None:
+        start = checkout.worker_started_by(command, folder, settings.get(HOME, ""))
+        if start is None:
             plain = False
             continue
-        worker, script = started
+        worker, script = start
         workers.append(worker)
         program = next(filter(PYTHON.fullmatch, command[:script]), command[0])
         programs.append(checkout.place(program, folder) if "/" in program else program)

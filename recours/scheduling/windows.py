@@ -106,18 +106,20 @@ def starts(xml: str, job: ScheduledJob, checkout: Checkout, python: str) -> bool
 
 def is_of(checkout: Checkout, xml: str, worker: str) -> bool:
     """Tell whether that task starts the worker in this home. Names are compared as Windows does."""
-    started = action_of(xml)
-    if f"{HOME}=" in started or checkout.names_home:
-        return ntpath.normcase(_home(checkout)) in ntpath.normcase(started)
+    command_line = action_of(xml)
+    if f"{HOME}=" in command_line or checkout.names_home:
+        return ntpath.normcase(_home(checkout)) in ntpath.normcase(command_line)
     script = ntpath.join(checkout.root, "scripts", f"{worker}.py")
-    return ntpath.normcase(script) in ntpath.normcase(started)
+    return ntpath.normcase(script) in ntpath.normcase(command_line)
 
 
 def missing_files(xml: str, exists: Callable[[str], bool]) -> list[str]:
     """The programs and scripts that the task names and that are not there, for people."""
     command = _content(xml, "Command")  # which Windows may keep without its quotes
-    started = action_of(xml) if '"' in command else f'"{command}" {_content(xml, "Arguments")}'
-    return [f"it names {path}, which does not exist" for path in _FILE.findall(started) if not exists(path)]
+    command_line = action_of(xml) if '"' in command else f'"{command}" {_content(xml, "Arguments")}'
+    return [
+        f"it names {path}, which does not exist" for path in _FILE.findall(command_line) if not exists(path)
+    ]
 
 
 def faults_of_task(xml: str) -> list[str]:

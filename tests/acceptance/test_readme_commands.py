@@ -72,7 +72,7 @@ def make_claims(url: URL) -> None:
     engine.dispose()
 
 
-def typed(block: str, checkout: Path) -> str:
+def output_of(block: str, checkout: Path) -> str:
     """What a person sees who types a block into a new terminal. Each command must succeed."""
     names = ("RECOURS_", "DATABASE_", "CHRONOPOST_", "PYTHON")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
@@ -113,7 +113,7 @@ def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
         assert setting in FIRST
         setting = f"DATABASE_URL={url.render_as_string(hide_password=False)}"
     first = FIRST.replace("DATABASE_PATH=../claims.db", setting)
-    proofs = [line for line in typed(first, checkout).splitlines() if line.endswith(".pdf")]
+    proofs = [line for line in output_of(first, checkout).splitlines() if line.endswith(".pdf")]
     assert len(proofs) == CLAIMS
     assert all((checkout / proof).read_bytes().startswith(b"%PDF-") for proof in proofs)
     assert stat.S_IMODE((checkout / ".env").stat().st_mode) == 0o600

@@ -76,9 +76,9 @@ def test_a_checkout_with_its_home_elsewhere_is_started_by_its_scripts_with_that_
     assert (
         line == f"{OF_THE_CHECKOUT} '/opt/my checkout/scripts/pod_retry_scheduler.py' >> logs/cron.log 2>&1"
     )
-    (found,) = find(line, HOME_APART)
-    assert found.plain
-    assert found.programs == ("python3", "/opt/my checkout/scripts/pod_retry_scheduler.py")
+    (entry,) = find(line, HOME_APART)
+    assert entry.plain
+    assert entry.programs == ("python3", "/opt/my checkout/scripts/pod_retry_scheduler.py")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ BY_HAND = [
 @pytest.mark.parametrize("line", BY_HAND)
 def test_a_line_written_by_hand_is_replaced_where_it_stands(line: str, end: str) -> None:
     text = f"# before\n{line}{end}"
-    assert [found.workers for found in find(text, HERE)] == [("pod_retry_scheduler",)]
+    assert [entry.workers for entry in find(text, HERE)] == [("pod_retry_scheduler",)]
     assert install(text, [RETRY], HERE) == f"# before\n{GUIDE}\n"
     assert remove(text, WORKERS, HERE) == "# before\n"
     assert remove(text, ["pod_fetch_worker"], HERE) == text
@@ -186,9 +186,9 @@ MORE = [
 
 @pytest.mark.parametrize("line", MORE)
 def test_a_line_that_does_more_is_told_and_not_touched(line: str) -> None:
-    (found,) = find(line, HERE)
-    assert "pod_retry_scheduler" in found.workers
-    assert not found.plain
+    (entry,) = find(line, HERE)
+    assert "pod_retry_scheduler" in entry.workers
+    assert not entry.plain
     more = r"Line 1 of the crontab .* does other things too"
     with pytest.raises(ScheduleError, match=more):
         install(line, [RETRY], HERE)
