@@ -1,0 +1,105 @@
+"""What people read of claims is the same on any kind of schema."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recours.carriers.registry import CATALOG
+from recours.core.claim import Stage
+from recours.database.reports.records import DatabaseRecords
+from recours.database.reports.stakes import DatabaseStakes
+from recours.database.reports.survey import DatabaseTroubles, most_urgent_claims, survey
+from recours.database.schema.inspection import look
+from recours.operations.records import Backlog, ClaimFilter, Sort
+from recours.operations.stakes import Concerned, Stake
+from tests.contract.test_border import NUMBER, prepare
+from tests.contract.test_claims import POLICY
+from tests.fakes.intake import take_in
+from tests.fakes.schemas import Application
+from tests.rows import row
+
+NOW = datetime(2026, 2, 2, 8, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def filled(application: Application) -> Application:
+    """A new claim, one that failed, one that is fetched, and one that nobody enrolled; each a day younger than that before."""
+    prepare(application.database)
+    for n, status in enumerate(("pending", "failed", "success"), 1):
+        application.add(
+            n, tracking_number=NUMBER, pod_fetch_status=status, created_at=f"2026-01-0{n} 08:00:00"
+        )
+    application.change(2, response_deadline="2026-02-04")
+    application.add(4, carrier="UPS", created_at="2026-01-04 08:00:00")
+    take_in(application.database, CATALOG, NOW, POLICY)
+    return application
+
+
+# Each with the numbers of its claims, the newest first.
+FILTERS = [
+    (ClaimFilter(), "4321"),
+    (ClaimFilter(statuses=["success", ""]), "43"),
+    (ClaimFilter(stages=[Stage.NEW]), "1"),
+    (ClaimFilter(stages=[Stage.NEW, Stage.READY, Stage.WAITING]), "21"),
+    (ClaimFilter(carriers=["dpd"]), "321"),
+    (ClaimFilter(carriers=["ups"], statuses=[""]), "4"),
+    (ClaimFilter(text="clm-3"), "3"),
+    (ClaimFilter(text=NUMBER[2:9]), "321"),
+    (ClaimFilter(text="Shop2@"), "2"),
+    (ClaimFilter(text="clm", stages=[Stage.NEW]), "1"),
+    (ClaimFilter(concerned=Concerned(["dpd"])), "21"),
+]
+
+
+def test_lists_are_filtered_searched_and_sorted(filled: Application) -> None:
+    records = DatabaseRecords(filled.database, CATALOG)
+    for criteria, numbers in FILTERS:
+        with row(str(criteria)):
+            page = records.page(criteria, 9)
+            newest = [f"CLM-{n}" for n in numbers]
+            assert ([one.claim.reference for one in page.claims], page.count) == (newest, len(newest))
+            for sort in Sort:
+                assert len(records.claims(criteria, 9, sort=sort)) == len(newest)
+            assert sorted(one.claim.reference for one in records.each_claim(None, criteria)) == newest[::-1]
+            assert records.matching(criteria).references == newest
+            of_client = ClaimFilter(clients=[str(page.claims[0].claim.client_id)])
+            assert [one.claim.reference for one in records.claims(of_client, 9)] == newest[:1]
+
+
+def test_what_is_not_done_is_counted_and_planned(filled: Application) -> None:
+    database, schema = filled.database, look(filled.database)
+    [backlog] = [
+        one for one in DatabaseRecords(database, CATALOG).backlogs(NOW + DAY) if one.carrier == "dpd"
+    ]
+    assert backlog == Backlog("dpd", backlog.stages, backlog.oldest)
+    assert sum(backlog.stages.values()) == backlog.due == 2
+    assert DatabaseStakes(database).of(Concerned(["dpd"])) == Stake({"": 21.0})
+    assert [claim.reference for claim in most_urgent_claims(database, CATALOG, "dpd", 9, NOW)][:1] == [
+        "CLM-1"
+    ]
+    troubles = DatabaseTroubles(database, CATALOG)
+    first, second = sorted(map(str, troubles.clients_of("dpd")))
+    assert (len(first), first != second) == (len(second), True)
+    near = troubles.near_deadline(NOW, NOW + 7 * DAY, ["dpd"])
+    assert [claim.reference for claim in near] == ["CLM-2"]
+
+    def planned() -> dict[str, bool]:
+        found = survey(database, schema, CATALOG, NOW + DAY, 4, NOW)
+        return {each.claim.reference: each.edited for each in found}
+
+    assert planned() == {"CLM-1": False, "CLM-2": False}
+    filled.change(2, carrier="UPS")
+    filled.add(5, tracking_number=NUMBER, pod_fetch_status="pending")
+    assert planned() == {"CLM-1": False, "CLM-2": True} | (
+        {"CLM-5": True} if database.border.key_is_number or database.border.has_index else {}
+    )
+
+
+def test_before_the_first_run_claims_are_read_without_tables_of_ours(application: Application) -> None:
+    status = {"pod_fetch_status": "pending"} if application.kind.has_pod_columns else {}
+    application.add(1, tracking_number=NUMBER, **status)
+    database = application.database
+    found = survey(database, look(database), CATALOG, NOW, 4, NOW)
+    read = [(each.claim.reference, each.edited, each.leased) for each in found]
+    assert read == [("CLM-1", True, False)] * len(status)
