@@ -1,7 +1,8 @@
 """Runs, attempts, backlogs and claims as they were recorded; `recours.database.reports.records` reads them.
 
-No read costs more because there are more claims, but those that go through all of them (`each_…`): each is answered by
-an index, and counts no further than its caller wants.
+Reads are answered by an index of recours's own tables and count no further than their caller wants, however many claims
+there are; but those that go through all of them (`each_…`), and lists that only the service's table can answer: what it
+says of claims is searched, filtered and sorted in one pass.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -226,6 +227,7 @@ class ClaimFilter:
     `statuses`: of pod_fetch_status; `carriers`: keys; `clients`: ids, as text; `kinds`: of errors. In each of them, ""
     is for claims that have none. `text`: what stands anywhere in the reference, the tracking number, the order or the
     customer, in whatever case; blanks in a number are not counted. `concerned`: those that a problem is about; None: all.
+    A claim that recours keeps nothing of belongs to the carrier that the service names.
     """
 
     statuses: Collection[str] = ()
