@@ -83,4 +83,4 @@ def assert_nothing_is_used_up(installation: Installation) -> None:
     assert sql(used) == [(0,)]
     spent = "SELECT claim_reference FROM claims WHERE pod_fetch_status <> 'success' AND pod_retry_count <> 0"
     assert sql(spent) == []
-    assert sql("SELECT count(*) FROM claims WHERE pod_stage IN ('settled', 'given_up')") == [(0,)]
+    assert sql("SELECT count(*) FROM recours_claims WHERE stage IN ('settled', 'given_up')") == [(0,)]

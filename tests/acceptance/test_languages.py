@@ -15,7 +15,7 @@ from recours.wiring.databases import open_database
 from recours.wiring.one_claim import status_of
 from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person
-from tests.acceptance.simulation import Service
+from tests.acceptance.simulation import JOINED, Service
 from tests.fakes.hostile import Attack
 
 S = Scenario
@@ -59,8 +59,8 @@ def keyboard(service: Service) -> Person:
 
 
 def row(service: Service, claim: int) -> tuple[Any, ...]:
-    columns = "pod_fetch_error, pod_error_key, pod_error_words, pod_error_kind"
-    [found] = service.sql(f"SELECT {columns} FROM claims WHERE id = ?", claim)
+    columns = "pod_fetch_error, error_key, error_words, kind"
+    [found] = service.sql(f"SELECT {columns} FROM {JOINED} WHERE id = ?", claim)
     return found
 
 
@@ -79,7 +79,7 @@ def test_every_carriers_refusals_are_stored_in_three_parts(service: Service, lan
     service.run(batch_size=1000)
 
     failed = service.sql(
-        "SELECT pod_carrier_key, pod_fetch_error, pod_error_key, pod_error_words, pod_error_kind FROM claims"
+        f"SELECT lane, pod_fetch_error, error_key, error_words, kind FROM {JOINED}"
         " WHERE pod_fetch_status = 'failed' AND pod_retry_count > 0"
     )
     assert {carrier for carrier, *_ in failed} == set(CATALOG.specs)

@@ -126,7 +126,7 @@ def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) ->
         )
         connection.commit()
         project.types("scripts/pod_fetch_worker.py", **settings)
-        asked = "SELECT pod_fetch_status, pod_carrier_key, pod_delivery_person, pod_url FROM claims"
+        asked = "SELECT pod_fetch_status, lane, pod_delivery_person, pod_url FROM claims JOIN recours_claims ON claim_id = id"
         status, key, person, url = connection.execute(asked).fetchone()
     assert (status, key, person) == ("success", "acme", "DUPONT")
     assert Path(url).read_bytes().startswith(b"%PDF-")

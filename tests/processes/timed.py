@@ -21,14 +21,14 @@ engine.clock_offset = lambda *_: timedelta()
 from recours.sandbox import SimulatedClock  # noqa: E402
 from tests.processes import child  # noqa: E402
 
-_ORDER = re.compile(r"ORDER BY claims\.pod_\w+(?=\s+LIMIT)")
+_ORDER = re.compile(r"ORDER BY recours_claims\.\w+(?=\s+LIMIT)")
 _TOLD = ("now", "monotonic", "sleep")
 
 
 @event.listens_for(Engine, "before_cursor_execute", retval=True)
 def _break_ties(*execution: Any) -> tuple[str, Any]:
     _, _, statement, parameters, *_ = execution
-    return _ORDER.sub(r"\g<0>, claims.id", statement), parameters
+    return _ORDER.sub(r"\g<0>, recours_claims.claim_id", statement), parameters
 
 
 def run(job: dict[str, Any]) -> int:
