@@ -350,13 +350,23 @@ class Border:
         return cast(null() if column is None else column, Text)
 
     @property
+    def naming_clients(self) -> Table | None:
+        """Where clients are found: in `clients`, or else in the claims that name them; None: nowhere."""
+        return self.clients if self.has_clients else self.claims if self.has("client_id") else None
+
+    @property
     def client_key_is_number(self) -> bool:
-        return isinstance(self.clients.c.id.type, Integer)
+        return isinstance(self._client_key.type, Integer)
+
+    @property
+    def _client_key(self) -> ColumnElement[Any]:
+        key: ColumnElement[Any] = self.clients.c.id if self.has_clients else self.column("client_id")
+        return key
 
     @cached_property
     def client_id(self) -> ColumnElement[Any]:
-        """The key of `clients` in the type in which claims, and our rows, name a client."""
-        key = self.clients.c.id
+        """A client of `naming_clients` by the id, in the type in which claims, and our rows, name it."""
+        key = self._client_key
         if not self.has("client_id"):
             return type_coerce(key, CLIENT_KEY)
         kind = self.column("client_id").type

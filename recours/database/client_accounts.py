@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    cast,
     delete,
     func,
     null,
@@ -145,15 +146,16 @@ class ClientAccounts:
         """
         border = self._border
         text = str(named).strip().removeprefix("client ")
-        if not is_text(text) or not border.has_clients:
+        if not is_text(text) or border.naming_clients is None:
             return []
-        key, email = border.client_text("id"), border.client_text("email")
+        email = border.client_text("email")
         is_number = text.isascii() and text.isdigit() and border.client_key_is_number
         ids = [text.lstrip("0") or "0"] if is_number else [text]
         if isinstance(named, UUID):
             ids.append(named.hex)  # as databases without such a type keep it
-        is_it = or_(key.in_(ids), func.lower(email) == text.lower())
-        query = select(border.client_id.label("id"), email.label("email")).where(is_it).order_by(key)
+        is_it = or_(cast(border.client_id, Text).in_(ids), func.lower(email) == text.lower())
+        query = select(border.client_id.label("id"), email.label("email")).select_from(border.naming_clients)
+        query = query.where(is_it).distinct().order_by(border.client_id)
         return [ServiceClient(row["id"], clean(row["email"] or "", 200)) for row in self._rows(query)]
 
     def _reading(self, *columns: ColumnElement[Any]) -> Select[Any]:

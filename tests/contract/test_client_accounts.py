@@ -1,5 +1,6 @@
 """Accounts of clients, on both kinds of database: kept once, changed with a trace, and never half."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -420,3 +421,16 @@ def test_without_addresses_the_id_alone_decides(accounts: ClientAccounts) -> Non
     accounts.settle_moved(LATER)
     assert accounts.directory() == {1: {"chronopost": account.id}}
     assert accounts.all()[0].client.named == "client 1"
+
+
+def test_without_clients_one_is_named_by_the_id_that_its_claims_have(
+    accounts: ClientAccounts, add_claims: Callable[..., None]
+) -> None:
+    add_claims(accounts.database, [{"client_id": 1}, {"client_id": 1}, {"client_id": None}])
+    change_clients(accounts, "ALTER TABLE clients RENAME TO customers")
+    accounts.database.look_again()
+    assert accounts.client_of("1") == [ServiceClient(1, "")]
+    assert accounts.client_of("2") == accounts.client_of("shop1@example.com") == []
+    assert accounts.emails([1]) == {}
+    account = add(accounts, 1)
+    assert accounts.directory() == {1: {"chronopost": account.id}}
