@@ -96,15 +96,6 @@ class Reader:
         return parsed.date()
 
 
-def facts_in(stored: Any) -> Mapping[str, Any]:
-    """What stands in a column of JSON, which a server's driver has read already; nothing if it is no object."""
-    try:
-        found = json.loads(stored) if isinstance(stored, str) else stored
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def as_moment(value: Any) -> datetime | None:
     """A timestamp, aware UTC; without an offset it is UTC. None: it cannot be read."""
     parsed = value if isinstance(value, datetime) else _parsed(value)

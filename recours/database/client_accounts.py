@@ -5,7 +5,7 @@ Each reading is one query. A database that no run has worked on yet has no accou
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,22 +22,20 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    type_coerce,
     update,
 )
 
-from recours.core.accounts import HOUSE, AccountKey, ClientAccount, ServiceClient, address_key
+from recours.core.accounts import AccountKey, ClientAccount, ServiceClient, address_key
 from recours.core.actions import ActionKind, OperatorAction
 from recours.core.text import clean, is_text
 from recours.database.actions import note_action
 from recours.database.border import Border
-from recours.database.claim_reader import facts_in
 from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import insert_into
 from recours.database.tables import account_state, client_accounts
 
 _a, _s = client_accounts.c, account_state.c
-_COLUMNS = (_a.id, _a.client_id, _a.client_address, _a.moved_at, _a.carrier, type_coerce(_a.limits, Text).label("limits"),
+_COLUMNS = (_a.id, _a.client_id, _a.client_address, _a.moved_at, _a.carrier, _a.limits,
             _a.added_at, _a.added_by, _a.changed_at)  # fmt: skip
 # What is known of the credentials that an account had before.
 _OF_CREDENTIALS: dict[str, Any] = {
@@ -53,7 +51,6 @@ _OF_CREDENTIALS: dict[str, Any] = {
     "credentials_print": None,
 }
 _NO_SUCH_TABLE = "42P01"  # PostgreSQL's code for it
-_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)  # when a row was written whose time cannot be read
 _log = logging.getLogger("__main__")
 
 
@@ -82,21 +79,12 @@ class ClientAccounts:
         if of_carriers:
             wanted.append(_a.carrier.in_(of_carriers))
         query = self._reading(*_COLUMNS).where(*wanted).order_by(_a.client_id, _a.carrier)
-        return [self._account(row) for row in self._rows(query) if _is_sound(row)]
+        return [self._account(row) for row in self._rows(query)]
 
     def directory(self) -> dict[Any, dict[str, int]]:
         """The numbers of the accounts that work is done with, by client and carrier: neither removed nor moved."""
-        query = self._reading(*_COLUMNS).where(_a.removed_at.is_(None))
         numbers: dict[Any, dict[str, int]] = {}
-        for row in self._rows(query):
-            if not _is_sound(row):
-                _log.warning(
-                    "Account %s in recours_client_accounts is not used: its id must be a whole number above 0, its client_id "
-                    "a number or a text, and its carrier a text. Delete the row, or correct it.",
-                    clean(row["id"], 40),
-                )
-                continue
-            account = self._account(row)
+        for account in self.all():
             if account.is_moved:
                 _log.warning("Account %s is not used: %s.", account.key, account.moved_text)
             else:
@@ -113,11 +101,7 @@ class ClientAccounts:
         query = select(_a.id, _a.credentials).where(_a.removed_at.is_(None), _a.credentials.is_not(None))
         if numbers is not None:
             query = query.where(_a.id.in_(numbers))
-        return {
-            # What is no text is nothing that a key opens.
-            row["id"]: row["credentials"] if isinstance(row["credentials"], str) else ""
-            for row in self._rows(query)
-        }
+        return {row["id"]: row["credentials"] for row in self._rows(query)}
 
     def emails(self, client_ids: Collection[Any]) -> dict[Any, str]:
         """The addresses of these clients, by their ids; one whose address is not known is not in it."""
@@ -176,14 +160,8 @@ class ClientAccounts:
             raise
 
     def _account(self, row: RowMapping) -> ClientAccount:
-        """What else cannot be read in a sound row is replaced: it ends nothing."""
-        values = dict(row)
-        for name in ("added_at", "changed_at"):
-            values[name] = values[name] or _UNKNOWN
-        values["added_by"] = clean(values["added_by"], 200)
-        values["limits"] = _limits(values["limits"])
-        values["email"] = clean(values["email"] or "", 200) if self._border.has_addresses else None
-        return ClientAccount(**values)
+        email = clean(row["email"] or "", 200) if self._border.has_addresses else None
+        return ClientAccount(**{**row, "email": email})
 
     # ---------------------------------------------------------------- writing
 
@@ -319,18 +297,3 @@ class ClientAccounts:
                 known = _s.carrier == account.carrier, _s.account_id == account.id
                 connection.execute(delete(account_state).where(*known))
         return is_done
-
-
-def _is_sound(row: RowMapping) -> bool:
-    """Tell whether an account can be named. SQLite stores whatever others write into a column."""
-    number, client_id, carrier = row["id"], row["client_id"], row["carrier"]
-    is_named = isinstance(client_id, int | str | UUID) and isinstance(carrier, str)
-    return isinstance(number, int) and number > HOUSE and is_named
-
-
-def _limits(stored: Any) -> Mapping[str, str] | None:
-    """What cannot be read is a limit that cannot be either: never the carrier's defaults, which may be larger."""
-    if stored is None:
-        return None
-    found = facts_in(stored)
-    return {str(what): str(text) for what, text in found.items()} or {"": clean(stored, 40)}

@@ -522,28 +522,3 @@ def test_without_a_key_the_application_is_sent_to_the_operator(
     monkeypatch.setenv(SETTING, "")
     with pytest.raises(recours.AskOperatorError, match=SETTING):
         recours.set_account(1, "Chronopost", CHRONOPOST, language=language)
-
-
-# PostgreSQL takes no value of another type.
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_a_spoilt_row_stops_nothing_else(service: Service, person: Person, accounts: ClientAccounts) -> None:
-    values = {"CHRONOPOST_ACCOUNT": GOOD, "CHRONOPOST_PASSWORD": GOOD_PASSWORD}
-    for client in (1, 2):
-        sealed = Seals([KEY]).seal(values, owner_of(client, "chronopost"))
-        accounts.put(client, "chronopost", sealed, "lea", datetime.now(UTC))
-    service.sql("UPDATE recours_client_accounts SET client_id = x'00ff' WHERE client_id = 1")
-    for client in (1, 2, 3):
-        service.add(Scenario.DELIVERED, client_id=client)
-    service.run_hourly(2)
-    joined = "claims JOIN recours_claims ON claim_id = claims.id"
-    rows = service.sql(f"SELECT client_id, lane FROM {joined} WHERE pod_fetch_status = 'success'")
-    assert {(2, "chronopost#2"), (3, "chronopost")} <= {tuple(row) for row in rows}
-    for words in (
-        "accounts list",
-        "accounts list --json",
-        "status",
-        "plan",
-        "carriers",
-    ):
-        done = person.types(*words.split())
-        assert done.returncode == 0, done.stderr

@@ -18,7 +18,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.quota import QuotaTables
 from recours.database.schema.creation import complete
 from recours.database.tables import account_state, carriers
-from recours.sealing import SealError, Seals
+from recours.sealing import Seals
 from tests.conftest import SERVICE_CLIENTS
 from tests.keys import new_key
 
@@ -141,16 +141,6 @@ def test_limits_are_changed_and_taken_back(accounts: ClientAccounts) -> None:
     assert row_of(accounts, account.id)["is_applied"]  # whose account serves a claim is as before
 
 
-@pytest.mark.parametrize("spoilt", ['"all"', "[]", "7", "{}"])
-def test_limits_that_cannot_be_read_are_never_the_carriers(accounts: ClientAccounts, spoilt: str) -> None:
-    account = add(accounts, 1)
-    with accounts.database.write() as connection:
-        connection.execute(text("UPDATE recours_client_accounts SET limits = :x"), {"x": spoilt})
-    limits = accounts.all()[0].limits
-    assert limits is not None, account
-    assert "/" not in "".join(limits.values())
-
-
 def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: ClientAccounts) -> None:
     first, second = add(accounts, 1), add(accounts, 2)
     keys = [first.key, second.key]
@@ -239,51 +229,6 @@ def test_another_fault_of_the_database_is_one(accounts: ClientAccounts) -> None:
         connection.execute(text("ALTER TABLE recours_client_accounts RENAME COLUMN carrier TO carriers"))
     with pytest.raises(DatabaseError):
         accounts.all()
-
-
-# PostgreSQL takes no value of another type.
-ON_SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-SPOILT_TYPES = ["client_id = x'00ff'", "client_id = 1.5", "carrier = x'00ff'"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "spoilt"),
-    [
-        *(("sqlite", spoilt) for spoilt in SPOILT_TYPES),
-        *product(("sqlite", "postgresql"), ("id = -7", "id = 0")),
-    ],
-    indirect=["kind"],
-)
-def test_a_row_that_names_no_account_is_left_out(
-    accounts: ClientAccounts, spoilt: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    bad, good = add(accounts, 1), add(accounts, 2)
-    with accounts.database.write() as connection:
-        connection.execute(
-            text(f"UPDATE recours_client_accounts SET {spoilt} WHERE id = :id"), {"id": bad.id}
-        )
-    assert accounts.all() == [good]
-    assert accounts.directory() == {2: {"chronopost": good.id}}
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "recours_client_accounts is not used" in caplog.text
-
-
-@ON_SQLITE
-def test_what_others_spoilt_in_a_row_is_replaced(accounts: ClientAccounts) -> None:
-    account = add(accounts, 1)
-    with accounts.database.write() as connection:
-        connection.execute(
-            text(
-                "UPDATE recours_client_accounts SET credentials = x'00ff', added_by = x'00ff', added_at = 'once', "
-                "changed_at = 7"
-            )
-        )
-    (found,) = accounts.all()
-    assert (found.id, found.added_at.year, type(found.added_by)) == (account.id, 1970, str)
-    sealed = accounts.sealed()
-    assert sealed == {account.id: ""}
-    with pytest.raises(SealError, match="does not open it"):
-        Seals([new_key()]).open(sealed[account.id])
 
 
 @pytest.mark.parametrize("named", ["7" * 5000, 10**30, "\ud800", "\ud800@example.com"])
