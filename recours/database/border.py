@@ -422,15 +422,15 @@ class Border:
         """The type of a column, as its database names it."""
         return str(self.column(name).type.compile(self._preparer.dialect))
 
-    def words(self, name: str) -> Sequence[str]:
+    def values_of(self, name: str) -> Sequence[str]:
         """All that an enum can hold; of any other column: none."""
         kind = self.column(name).type
         return kind.enums if isinstance(kind, Enum) else ()
 
     def takes(self, name: str, value: str) -> bool:
         """Tell whether a column can hold this very text."""
-        if words := self.words(name):
-            return value in words
+        if values := self.values_of(name):
+            return value in values
         kind = self.column(name).type
         if isinstance(kind, String):
             return kind.length is None or len(value) <= kind.length

@@ -36,15 +36,15 @@ class Correction:
 
 
 def correction_of(
-    claim: Claim, number: str | None, carrier: str | None, catalog: Catalog, words: Sequence[str] = ()
+    claim: Claim, number: str | None, carrier: str | None, catalog: Catalog, spellings: Sequence[str] = ()
 ) -> Correction:
     """What to write so that a claim has this number and this carrier, by any of its names. Raises ClaimsRefusedError.
 
-    `words`: all names of carriers that the service's column can hold; none: it holds any.
+    `spellings`: all names of carriers that the service's column can hold; none: it holds any.
     """
     if claim.fetch_status == FetchStatus.SUCCESS:
         raise ClaimsRefusedError(ClaimRefusal.of(claim, Unfit.HAS_POD))
-    name = claim.carrier_name if carrier is None else _carrier_name(claim, carrier, catalog, words)
+    name = claim.carrier_name if carrier is None else _carrier_name(claim, carrier, catalog, spellings)
     typed = claim.number if number is None else _number(claim, number)
     served_by = catalog.resolve(name, typed, claim.client_id)
     spec = catalog.specs[served_by] if served_by else None
@@ -60,13 +60,13 @@ def correction_of(
     return correction
 
 
-def _carrier_name(claim: Claim, typed: str, catalog: Catalog, words: Sequence[str]) -> str:
-    """As people or these words write it; as it stands in the claim if that is another name of the same carrier."""
+def _carrier_name(claim: Claim, typed: str, catalog: Catalog, spellings: Sequence[str]) -> str:
+    """As people write it, or one of these spellings; as it stands in the claim if that is another name of the same carrier."""
     of_all = catalog.with_accounts(())
     spec = carrier_named(of_all, typed)
     if of_all.resolve(claim.carrier_name) == spec.key:
         return claim.carrier_name
-    return next((word for word in words if of_all.resolve(word) == spec.key), spec.name)
+    return next((word for word in spellings if of_all.resolve(word) == spec.key), spec.name)
 
 
 def _number(claim: Claim, typed: str) -> str:

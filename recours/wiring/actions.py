@@ -156,8 +156,8 @@ class Actions:
         of, now = self.operations, self.operations.clock.now()
         with self._told():
             (claim,) = named(of.claims, [reference], lambda _claim: None)
-            words = of.database.border.words("carrier")
-            correction = correction_of(claim, number, carrier, of.catalog, words)
+            spellings = of.database.border.values_of("carrier")
+            correction = correction_of(claim, number, carrier, of.catalog, spellings)
             corrected = ClaimCorrections(of.assessor).correct(claim, correction, self.by, now)
             if corrected is None:
                 why = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"
