@@ -148,6 +148,7 @@ class Claim:
     id: Any
     reference: str
     client_id: Any = None
+    client_text: str | None = None  # the same as its database writes it
     carrier_name: str = ""  # as the service wrote it
     carrier: str | None = None  # its canonical key; None: no supported carrier
     account: int = HOUSE  # the number of the account that serves it there
@@ -183,11 +184,6 @@ class Claim:
     def is_ours(self) -> bool:
         """Tell whether one of the workers is for it; any other status (`manual`) is not for them."""
         return self.is_pending or self.fetch_status == FetchStatus.FAILED
-
-    @property
-    def client_text(self) -> str | None:
-        """Its client's id as a text."""
-        return None if self.client_id is None else str(self.client_id)
 
     @property
     def account_key(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     CHAR,
+    NUMERIC,
     ColumnElement,
     Connection,
     Date,
@@ -48,6 +49,7 @@ from sqlalchemy import (
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
+from sqlalchemy.types import NullType
 
 from recours.database.tables import CLAIM_KEY, CLIENT_KEY, claims
 
@@ -207,7 +209,9 @@ class Border:
             return self._number
         if isinstance(key.type, Integer):
             return self._number  # the service may widen its own
-        if isinstance(key.type, Enum) or type(key.type).__name__ in ("NullType", "DOMAIN"):
+        if isinstance(key.type, NullType) and self.is_sqlite:
+            return "NUMERIC"
+        if isinstance(key.type, Enum | NullType) or type(key.type).__name__ == "DOMAIN":
             return "TEXT"
         if isinstance(key.type, String) and not isinstance(key.type, CHAR):
             return "TEXT"
@@ -515,6 +519,10 @@ def _fit(column: SqlColumn[Any], value: Any) -> Any:
 def _reflected(inspector: Inspector, schema: str | None, names: Collection[str]) -> dict[str, Table]:
     """Those of these tables, or views, that there are, by their names; in as few statements as can be."""
     every = inspector.get_multi_columns(schema, list(names), ObjectKind.ANY)
+    if inspector.dialect.name == "sqlite":  # it calls a type that it does not know, such as UUID, a number
+        for columns in every.values():
+            for column in columns:
+                column["type"] = NullType() if type(column["type"]) is NUMERIC else column["type"]
     return {name: _table(name, schema, columns) for (_, name), columns in every.items()}
 
 

@@ -136,6 +136,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         id=row["id"],
         reference=clean(read.text("claim_reference") or f"#{row['id']}", 100),
         client_id=client_id,
+        client_text=row["client_text"],
         carrier_name=clean(carrier_name, 60),
         carrier=carrier,
         # One that waits for being assessed may be another account's by now.

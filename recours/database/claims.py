@@ -268,8 +268,8 @@ class ClaimRepository:
         with self.database.write() as connection:
             # First, since nobody changes our row then until the transaction ends.
             insert_rows(connection, [{"claim_id": claim.id, "stage": DONE}])
-            held = select(_c.claim_id).where(_c.claim_id == claim.id, free(now)).with_for_update()
-            if connection.execute(held).first() is None:
+            held = select(_c.claim_id).where(_c.claim_id == claim.id, free(now), _c.owed_since.is_(None))
+            if connection.execute(held.with_for_update()).first() is None:
                 return None
             row = connection.execute(reading_all(self.border, this)).mappings().first()
             before = read_claim(row, self.catalog, self.redact) if row else None

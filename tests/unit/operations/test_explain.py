@@ -263,7 +263,9 @@ def served(
     **state: Any,
 ) -> Explanation:
     """A claim of a client, where some client has an account of its own."""
-    of = replace(claim(Stage.WAITING, account=remembered, **state), client_id=7, account=account)
+    of = replace(
+        claim(Stage.WAITING, account=remembered, **state), client_id=7, client_text="7", account=account
+    )
     seen = replace(of.assessed or Snapshot("", "", "", 0), account=assessed or of.account_key, client="7")
     of = replace(of, assessed=seen)
     facts = Facts(client=SHOP, refusal=refusal)

@@ -1,0 +1,17 @@
+"""What a border makes of columns whose types a database does not know."""
+
+from sqlalchemy import create_engine, select
+
+from recours.database.border import Border
+
+KEY = "6f1c8a52e7b04d6f9a3b5c2d1e0f4a7b"
+
+
+def test_a_key_of_a_type_that_sqlite_does_not_know_is_what_was_written() -> None:
+    with create_engine("sqlite://").connect() as connection:
+        columns = "id UUID PRIMARY KEY, claim_reference TEXT, carrier TEXT, tracking_number TEXT"
+        connection.exec_driver_sql(f"CREATE TABLE claims ({columns})")
+        connection.exec_driver_sql("INSERT INTO claims (id) VALUES (?)", (KEY,))
+        border = Border(connection)
+        assert border.own_types["CLAIM_KEY"] == "NUMERIC"
+        assert connection.scalar(select(border.key).where(border.key == KEY)) == KEY
