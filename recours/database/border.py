@@ -101,7 +101,7 @@ SEEN = {
 # A change of these does not make an answer of the carrier worthless.
 _OF_NO_ANSWER = ("seen_claim_status", "seen_deadline")
 _TEXTS = {"client_id": "client_text"}  # by what label a key is read as a text
-_WORDS = ("pending", "failed", "success")
+_NEEDED_STATUSES = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
 _HIDDEN = text(
@@ -461,7 +461,7 @@ class Border:
             )
         if self.has("pod_fetch_status"):
             kind = self.column("pod_fetch_status").type
-            words = [word for word in _WORDS if isinstance(kind, Enum) and word not in kind.enums]
+            words = [word for word in _NEEDED_STATUSES if isinstance(kind, Enum) and word not in kind.enums]
             faults += [f"pod_fetch_status has the type {kind.name}, which lacks '{word}'" for word in words]  # type: ignore[attr-defined]
         return faults
 
