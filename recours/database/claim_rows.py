@@ -275,25 +275,25 @@ def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
 # ---------------------------------------------------------------- telling the service
 
 
-def tell(connection: Connection, border: Border, told: Mapping[Any, Mapping[str, Any]]) -> int:
+def project(connection: Connection, border: Border, told: Mapping[Any, Mapping[str, Any]]) -> int:
     """Write what the service reads of claims, all of the same columns, by their ids; how many it has not changed since."""
     names = tuple(next(iter(told.values())))
     if not border.tells(names):
         return len(told)
     rows = [border.parameters(claim_id, values) for claim_id, values in told.items()]
     if not (border.is_view and border.is_sqlite):
-        return connection.execute(_telling(border, names), rows).rowcount
+        return connection.execute(_projection(border, names), rows).rowcount
     # An INSTEAD OF trigger of SQLite's counts no rows; nobody else can write now.
     same = (
         select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(list(told)), ~border.is_edited)
     )
     unedited = set(connection.scalars(same))
     if rows := [row for row in rows if row["of_claim"] in unedited]:
-        connection.execute(_telling(border, names), rows)
+        connection.execute(_projection(border, names), rows)
     return len(unedited)
 
 
 @lru_cache(maxsize=64)
-def _telling(border: Border, names: tuple[str, ...]) -> Update:
+def _projection(border: Border, names: tuple[str, ...]) -> Update:
     """Built once: it is run for every answer."""
     return border.update(names)

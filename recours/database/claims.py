@@ -39,10 +39,10 @@ from recours.database.claim_rows import (
     moments,
     owed_text,
     parameters,
+    project,
     reading_all,
     reading_without_ours,
     state_values,
-    tell,
     told_count,
     told_values,
     update_leased,
@@ -98,9 +98,9 @@ _LET_GO = (
 
 _UNBOUNDED = 2**31 - 1  # a LIMIT that every database takes
 # Rows that others look at in the same instant, and those that were edited, are passed over: others are looked for so often.
-_MOST_LOOKS = 5
+_MOST_TRIES = 5
 # How long the service is waited for that has locked the row of a claim: what it could not be told, a later run tells it.
-_TELLING_WAIT_S = 2.0
+_SERVICE_LOCK_WAIT_S = 2.0
 
 
 class _ChangedError(Exception):
@@ -226,7 +226,7 @@ class ClaimRepository:
         leased: list[Claim] = []
         query = _urgent(self.border, stage, is_sqlite=self.database.is_sqlite, unnumbered=unnumbered)
         named = named_lanes(carriers, is_sqlite=self.database.is_sqlite)
-        for _ in range(_MOST_LOOKS):
+        for _ in range(_MOST_TRIES):
             values = {"most": most - len(leased), **moments(now, lease.token), **named}
             with self.database.write() as connection:
                 rows = connection.execute(query, values).mappings().all()
@@ -236,7 +236,7 @@ class ClaimRepository:
                 ]
                 if edited:
                     connection.execute(_ASSESS_AGAIN, {"of_claims": edited})
-                self._hold(connection, unedited, lease)
+                self._set_lease(connection, unedited, lease)
                 leased += unedited
                 is_all = len(leased) == most or not (
                     edited or self._any_left(connection, stage, carriers, now)
@@ -254,7 +254,7 @@ class ClaimRepository:
         ready = at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
         return connection.execute(select(_c.claim_id).where(*ready).limit(1)).first() is not None
 
-    def _hold(self, connection: Connection, found: Sequence[Claim], lease: Lease) -> None:
+    def _set_lease(self, connection: Connection, found: Sequence[Claim], lease: Lease) -> None:
         if found:
             ids = [claim.id for claim in found]
             connection.execute(_LEASE, {"of_claims": ids, "held_by": lease.token, "until": lease.until})
@@ -279,7 +279,7 @@ class ClaimRepository:
             assessed = replace(before, state=claim.state)
             write_states(connection, [(claim.id, assessed_values(before, claim.state, now))])
             note_assessed(connection, [(before, claim.state)], now)
-            self._hold(connection, [assessed], lease)
+            self._set_lease(connection, [assessed], lease)
             return assessed
 
     def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
@@ -373,7 +373,7 @@ class ClaimRepository:
                 )
                 for claim, values in states
             ]
-        with self.database.write(lock_wait_s=_TELLING_WAIT_S) as connection:
+        with self.database.write(lock_wait_s=_SERVICE_LOCK_WAIT_S) as connection:
             is_told = is_owed or self._tell(connection, told)
             now_told = {} if is_owed else {claim_id for claim_id, values in told.items() if values}
             if not (is_told and self._let_go(connection, states, lease, now_told)):
@@ -417,7 +417,7 @@ class ClaimRepository:
         news = {claim_id: values for claim_id, values in told.items() if values}
         for names in dict.fromkeys(tuple(values) for values in news.values()):
             rows = {claim_id: values for claim_id, values in news.items() if tuple(values) == names}
-            count += tell(connection, self.border, rows)
+            count += project(connection, self.border, rows)
         return count == len(news)
 
     def _let_go(

@@ -59,8 +59,8 @@ from recours.database.claim_rows import (
     moments,
     owed_in,
     owed_text,
+    project,
     reading_all,
-    tell,
     told_count,
     unchanged,
     write_states,
@@ -91,8 +91,8 @@ _LEASE = timedelta(minutes=2)
 _POLL_S = 0.2
 
 # How long the service is waited for that has locked what it is to be told, and how much of it is locked at once.
-_TELLING_WAIT_S = 2.0
-_TELLING_SIZE = 100
+_SERVICE_LOCK_WAIT_S = 2.0
+_PROJECTIONS_AT_ONCE = 100
 # Where not single rows are locked, but all of them, the service is not waited for any longer in this run.
 _MOST_FAULTS = 3
 
@@ -571,7 +571,7 @@ class ClaimIntake:
         """
         is_one_by_one = self._border.is_view and not self._database.is_sqlite
         owed = select(_c.claim_id.label("id")).where(_c.owed_since.is_not(None), free(now))
-        size = 1 if is_one_by_one else _TELLING_SIZE
+        size = 1 if is_one_by_one else _PROJECTIONS_AT_ONCE
         count = faults = 0
         for rows in in_parts(self._database, owed, _c.claim_id, size):
             successes = self._tell([row["id"] for row in rows], now)
@@ -584,7 +584,7 @@ class ClaimIntake:
     def _tell(self, ids: Sequence[Any], now: datetime) -> int | None:
         """None: the service has locked what was to be written. What its own rules refuse stays owed, and is counted by `status`."""
         try:
-            with self._database.write(lock_wait_s=_TELLING_WAIT_S) as connection:
+            with self._database.write(lock_wait_s=_SERVICE_LOCK_WAIT_S) as connection:
                 return self._tell_at_once(connection, ids, now)
         except DatabaseError as fault:
             if fault.is_of_lock and not self._database.is_sqlite:
@@ -612,7 +612,7 @@ class ClaimIntake:
                 groups.setdefault(tuple(news), {})[row.claim_id] = news
         successes: list[Any] = []
         for group in groups.values():
-            is_all = tell(connection, border, group) == len(group)
+            is_all = project(connection, border, group) == len(group)
             (successes if is_all else conflicts).extend(group)
         no_debt = {"owed": None, "owed_since": None, "version": _c.version + 1}
         for keys, values in ((successes, border.seen_now), (conflicts, {})):

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, inspect, make_url, select
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, Stage, State
 from recours.database.border import INDEX, TOLD, Border
-from recours.database.claim_rows import assessed_values, insert_rows, read_claims, reading_all, tell
+from recours.database.claim_rows import assessed_values, insert_rows, project, read_claims, reading_all
 from recours.database.engine import Database
 from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look
@@ -109,7 +109,7 @@ def test_what_the_service_is_told_fits_its_types(ready: Application, told: dict[
     claim, border = read(ready), ready.database.border
     before = ready.row(1)
     with ready.database.write() as connection:
-        assert tell(connection, border, {claim.id: told}) == 1
+        assert project(connection, border, {claim.id: told}) == 1
     row = ready.row(1)
     lengths = {"VARCHAR(30) NOT NULL": 30}
     error = told["pod_fetch_error"] or (None if ready.kind is not SCHEMAS["Django"] else "")
@@ -129,7 +129,7 @@ def test_a_claim_that_was_edited_is_told_nothing(ready: Application) -> None:
     ready.change(1, tracking_number=OTHER_NUMBER)
     before = ready.row(1)
     with ready.database.write() as connection:
-        assert tell(connection, ready.database.border, {claim.id: FAILED}) == 0
+        assert project(connection, ready.database.border, {claim.id: FAILED}) == 0
     assert ready.row(1) == before
 
 

@@ -285,7 +285,7 @@ class Counts:
 def backlog_counts(connection: Connection, most: int) -> list[Counts]:
     """Those of each account that has claims, in the order of their keys; each stage counted up to `most`.
 
-    By a few looks into one index for each account, however many claims there are.
+    By a few reads of one index for each account, however many claims there are.
     """
     first = select(func.min(_c.lane).label("lane")).cte("lanes", recursive=True)
     after = select(func.min(_c.lane)).where(_c.lane > first.c.lane).scalar_subquery()
@@ -299,14 +299,14 @@ def backlog_counts(connection: Connection, most: int) -> list[Counts]:
     ]
     new = some(Stage.NEW, _c.since).limit(most).subquery()
     oldest = [select(func.min(new.c.since))] + [some(stage, func.min(_c.failed_at)) for stage in _FAILED]
-    looks = [look.scalar_subquery() for look in (*counts, *oldest)]
-    rows = connection.execute(select(lanes.c.lane, *looks).where(lanes.c.lane.is_not(None)))
+    columns = [look.scalar_subquery() for look in (*counts, *oldest)]
+    rows = connection.execute(select(lanes.c.lane, *columns).where(lanes.c.lane.is_not(None)))
     return sorted((_counts(*row) for row in rows), key=lambda counts: counts.lane)
 
 
-def _counts(lane: str, *looks: Any) -> Counts:
-    stages = Counter(dict(zip(Stage, looks, strict=False)))
-    return Counts(lane, stages, min((at for at in looks[len(Stage) :] if at), default=None))
+def _counts(lane: str, *columns: Any) -> Counts:
+    stages = Counter(dict(zip(Stage, columns, strict=False)))
+    return Counts(lane, stages, min((at for at in columns[len(Stage) :] if at), default=None))
 
 
 def retries_come(connection: Connection, due_until: datetime | None, most: int) -> Counter[str]:
