@@ -80,20 +80,3 @@ def test_edits_payments_and_what_people_decide_are_kept_and_told(service: Servic
     ):
         assert re.search(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d[^\n]*{line}", shown), (line, shown)
     assert ME not in person.does("why", "CLM-0002")
-
-
-def test_a_spoilt_record_hides_nothing(service: Service, person: Person) -> None:
-    service.add(*FOREVER)
-    service.run()
-    insert = "INSERT INTO recours_changes (claim_id, at, what, by, details) VALUES (1, '2026-02-02 09:00:00', ?, ?, ?)"
-    for what, by, details in (
-        ("edited", "x\x1b[31m", '{"number": [1, 2, 3], "count": [null, {"a": "\\u001b[31m"}]}'),
-        ("of somebody", "service", "[]"),
-        ("edited", "service", '"text"'),
-    ):
-        service.sql(insert, what, by, details)
-    shown = person.does("why", "CLM-0001")
-    assert "\x1b" not in shown
-    assert shown.count("2026-02-02") >= 3
-    assert "Of somebody" in shown
-    assert len(person.json("why", "CLM-0001")["changes"]) == 3
