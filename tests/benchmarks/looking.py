@@ -22,7 +22,6 @@ from recours.settings.loading import load
 from recours.wiring.operations import open_operations
 from tests.at_commit import ROOT
 from tests.benchmarks.fixtures import NOW, environment, insert, new_folder, timed
-from tests.fakes.intake import take_in
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"
 _ATTEMPT = (
@@ -69,7 +68,10 @@ def add_history(url: URL, count: int) -> URL:
 
 @contextmanager
 def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
-    """The due query, and all looking of a run, where 30 claims are to be taken."""
+    """The due query, and all looking of a run beside the intake's, where 30 claims are to be taken.
+
+    The intake compares all open claims with the service's: the part *idle* has what it costs.
+    """
     with closing(Database(url)) as database:
         claims = ClaimRepository(database, CATALOG, "bench", "bench")
         policy = load(ROOT, {"DATABASE_PATH": "unused.db"}, CATALOG).policy
@@ -85,7 +87,6 @@ def due_claims(url: URL) -> Iterator[tuple[Callable[[], None], Callable[[], None
 
         def everything() -> None:
             maintenance.unshelve(policy.skip_claim_statuses)
-            take_in(database, CATALOG, now, policy)
             list(maintenance.revive_exhausted(4, lambda claim: go_on(claim, now, policy), now))
             list(maintenance.repair_times(horizon, lambda claim: retimed(claim.state, now, policy), now))
             maintenance.stage_due(now)
