@@ -119,9 +119,9 @@ class ClaimMaintenance:
     def repair_keys(self) -> list[str]:
         with self.database.read() as connection:
             lanes = {lane for stage in _READY for lane in connection.scalars(carrier_keys(stage)) if lane}
-            lost = _lost(connection, self.catalog, lanes)
+            of_none = _lanes_of_no_account(connection, self.catalog, lanes)
             before = _known_before(connection)
-        for lane in sorted(lost):
+        for lane in sorted(of_none):
             self._have_assessed(at_stage(*_READY), _c.lane == lane)
         self._repair_closed(lanes)
         configured = {key: key in self.catalog.configured for key in self.catalog.specs}
@@ -181,9 +181,9 @@ class ClaimMaintenance:
     def unshelve(self, skip: Collection[str]) -> None:
         with self.database.read() as connection:
             statuses = connection.scalars(values_at_stage(_c.seen_claim_status, Stage.SHELVED)).all()
-        others = [status for status in statuses if status and status.strip().lower() not in skip]
-        if others:
-            self._have_assessed(at_stage(Stage.SHELVED), _c.seen_claim_status.in_(others))
+        of_interest = [status for status in statuses if status and status.strip().lower() not in skip]
+        if of_interest:
+            self._have_assessed(at_stage(Stage.SHELVED), _c.seen_claim_status.in_(of_interest))
 
     def _have_assessed(self, *where: ColumnElement[bool]) -> None:
         self._change(and_(*where, _c.to_assess == 0), to_assess=1)
@@ -368,7 +368,7 @@ def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> li
     return sorted(shared | ({""} if is_new else set()))
 
 
-def _lost(connection: Connection, catalog: Catalog, lanes: Collection[str]) -> set[str]:
+def _lanes_of_no_account(connection: Connection, catalog: Catalog, lanes: Collection[str]) -> set[str]:
     """Those of these lanes that are of no account any more. One that this run does not know may be newer than what it knows."""
     unknown = set(lanes) - set(catalog.accounts_of(catalog.specs))
     if not unknown:

@@ -144,15 +144,15 @@ def at_stage(*stages: str) -> ColumnElement[bool]:
 
 def awaits_retry() -> ColumnElement[bool]:
     """Claims that wait for a retry of the backoff, not for a last attempt before their deadline."""
-    return _hidden(and_(at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at)))
+    return _as_case(and_(at_stage(Stage.WAITING), _c.last_attempt_at.is_distinct_from(_c.next_at)))
 
 
 def has_deadline() -> ColumnElement[bool]:
     """Ready claims whose rank is a real deadline."""
-    return _hidden(and_(at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")))
+    return _as_case(and_(at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")))
 
 
-def _hidden(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def _as_case(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """As a CASE: its partial index answers this condition alone, and other indexes do not answer it."""
     one = literal_column("1", Integer)
     return case((condition, one)) == one
