@@ -47,11 +47,13 @@ Execute = Callable[[str, Sequence[tuple[Any, ...]]], None]
 
 
 def kept(claims: int) -> Iterator[KeptClaim]:
-    """A service's claims after years: one of a hundred waits for its next turn."""
+    """A service's claims of a thousand days: one of a hundred waits for its next turn, others were given up meanwhile."""
     later = (NOW + timedelta(days=1)).strftime(STAMP)
     for n in range(claims):
         stage = _STAGES[n % len(_STAGES)]
-        yield KeptClaim(stage, later, next_at=later if stage == "waiting" else None)
+        written_at = (NOW - timedelta(days=1000 * (claims - n) / claims)).strftime(STAMP)
+        next_at = later if stage == "waiting" else None
+        yield KeptClaim(stage, later, next_at=next_at, written_at=written_at)
 
 
 # ---------------------------------------------------------------- the service's own writing

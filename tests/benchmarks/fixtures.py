@@ -263,6 +263,7 @@ class KeptClaim:
     next_at: str | None = None
     client: int | None = None
     lane: str = "chronopost"
+    written_at: str = _FAILED_AT
 
     def service_row(self, n: int) -> tuple[Any, ...]:
         """Of the n-th claim, the first being 0."""
@@ -277,7 +278,7 @@ class KeptClaim:
         client = None if self.client is None else str(self.client)
         return (
             n + 1, self.stage, self.lane, self._retries, self._retries, self.next_at, _FAILED_AT, self.rank_at,
-            int(self.is_deadline), _FAILED_AT, self._status, f"XY{n:09d}FR", "Chronopost", str(self._retries), client,
+            int(self.is_deadline), self.written_at, self._status, f"XY{n:09d}FR", "Chronopost", str(self._retries), client,
             f"CLM-{n:07d}", "open", self.deadline,
         )  # fmt: skip
 
