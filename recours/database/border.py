@@ -104,9 +104,24 @@ _TEXTS = {"client_id": "client_text"}  # by what label a key is read as a text
 _NEEDED_STATUSES = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
-_HIDDEN = text(
-    "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE NOT has_any_column_privilege(name, 'SELECT')"
-)
+# What SQLAlchemy would ask for by many statements. A builder that died leaves an index that is not valid.
+_MORE = {
+    "sqlite": text(
+        """SELECT (SELECT type = 'view' FROM sqlite_master WHERE name = :table) AS is_view,
+            (SELECT group_concat(name) FROM pragma_table_info(:table) WHERE pk) AS keys,
+            EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = :index) AS has_index,
+            NULL AS hidden"""
+    ),
+    "postgresql": text(
+        """SELECT (SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass(:table)) AS is_view,
+            (SELECT string_agg(attname, ',') FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
+                WHERE indrelid = to_regclass(:table) AND indisprimary) AS keys,
+            EXISTS (SELECT FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+                WHERE indrelid = to_regclass(:table) AND relname = :index AND indisvalid) AS has_index,
+            (SELECT string_agg(name, ',') FROM unnest(ARRAY['clients', 'system_settings']) AS name
+                WHERE NOT has_any_column_privilege(to_regclass(name), 'SELECT')) AS hidden"""
+    ),
+}
 _DIGITS = 18  # that every column of numbers holds
 
 
@@ -137,28 +152,17 @@ class Border:
         tables = _reflected(inspector, None, _OTHERS if schema else (name, *_OTHERS))
         if schema:
             tables |= _reflected(inspector, schema, [name])
-        self.is_view = name in tables and name in inspector.get_view_names(schema or None)
-        # Without the right to read these, claims are worked on as if they were not there.
-        self.hidden: list[str] = []
-        if not self.is_sqlite:
-            to_read = [name for name in ("clients", "system_settings") if name in tables]
-            self.hidden += connection.scalars(_HIDDEN, {"names": to_read})
-        for hidden in self.hidden:
-            del tables[hidden]
         # A table that is not there has no columns.
         self.claims = tables.get(name, Table(name, MetaData(), schema=schema or None))
+        asked = {"table": name if self.is_sqlite else self.table, "index": INDEX}
+        row = connection.execute(_MORE[connection.dialect.name], asked).one()
+        self.is_view, self.has_index = bool(row.is_view), bool(row.has_index)
+        self._keys: str = row.keys or ""  # the columns of its primary key, between commas
+        # Without the right to read these, claims are worked on as if they were not there.
+        self.hidden: list[str] = (row.hidden or "").split(",") if row.hidden else []
         self.clients, self.notifications, self.system_settings = (
-            tables.get(other, Table(other, MetaData())) for other in _OTHERS
-        )
-        self._keys: list[str] = []
-        indexes = []
-        if self.is_there and not self.is_view:
-            self._keys = inspector.get_pk_constraint(name, schema or None)["constrained_columns"]
-            indexes = inspector.get_indexes(name, schema or None)
-        # A builder that died leaves one that is kept up to date and never used.
-        self.has_index = any(
-            index["name"] == INDEX and not index.get("dialect_options", {}).get("postgresql_invalid")
-            for index in indexes
+            Table(other, MetaData()) if other in self.hidden or other not in tables else tables[other]
+            for other in _OTHERS
         )
 
     @property
@@ -451,7 +455,7 @@ class Border:
             for name in NEEDED
             if not self.has(name)
         ]
-        if not faults and not self.is_view and self._keys != [self.key.name]:
+        if not faults and not self.is_view and self._keys != self.key.name:
             faults.append(
                 f"'{self.claims.name}' has no primary key that is the column '{self.key.name}' alone"
             )

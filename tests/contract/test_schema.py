@@ -388,7 +388,7 @@ def test_a_current_schema_is_seen_by_few_statements(database: Database) -> None:
     assert statements() == (1 if database.is_sqlite else 2)  # of the version, and of rights
     if not database.is_sqlite:  # whose reflection is a PRAGMA for each thing that is asked
         database.look_again()
-        assert statements() <= 9
+        assert statements() <= 4
 
 
 A_RUN = """
