@@ -358,6 +358,8 @@ def test_a_table_that_cannot_be_worked_on_is_told_in_a_sentence_and_left_alone(c
     assert (done.returncode, sentence in done.stdout) == (1, True), done.stdout
     run = checkout.starts("scripts/pod_retry_scheduler.py", **settings)
     assert (run.returncode, sentence in run.stderr) == (1, True), run.stderr
+    made = checkout.starts("-m", "recours", "init-db", **settings)
+    assert (made.returncode, sentence in made.stderr) == (1, True), made.stderr
     with closing(sqlite3.connect(path)) as connection:
         assert [*connection.iterdump()] == before
 

@@ -92,7 +92,10 @@ def complete(database: Database, clock: Clock | None = None) -> list[str]:
         for statement in _missing_service_tables(database, connection).values():
             connection.execute(text(statement))
 
-    require_version(database, look(database))
+    schema = look(database)
+    require_version(database, schema)
+    if database.border.is_there:  # before anything is changed
+        require_claims(database, schema)
     try:
         alone(database, create_service_tables, clock)
     except DatabaseError as fault:
@@ -108,7 +111,7 @@ def _missing_service_tables(database: Database, connection: Connection) -> dict[
 
     Looked for first, as PostgreSQL asks for the right to create a table even if it is there.
     """
-    if database.names.claims != USUAL_NAMES.claims or not Border(connection).has_usual_keys:
+    if database.names != USUAL_NAMES or not Border(connection).has_usual_keys:
         return {}
     tables = inspect(connection)
     every = service_tables(connection.dialect.name)
