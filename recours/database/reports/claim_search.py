@@ -61,10 +61,10 @@ class Search:
         conditions = self.conditions(sort)
         if self._is_filtered:
             are_all = len(self._some) <= COUNTED_UP_TO
-            if sort is None and (are_all or skip + most <= COUNTED_UP_TO):
+            if not self._some or (sort is None and (are_all or skip + most <= COUNTED_UP_TO)):
                 return self._some[skip : skip + most]
             if are_all:  # a few are sorted by themselves
-                conditions = [self.key.in_(self._some)]
+                conditions = [self.border.key.in_(self._some)]
         query = select(self.key).select_from(self._source(sort)).where(*conditions)
         query = query.order_by(*self._order(sort, descending=descending)).limit(most).offset(skip)
         return list(self.connection.scalars(query))
