@@ -522,7 +522,7 @@ def test_a_database_that_no_run_has_prepared_is_told_and_left_alone(
     person = Person(tmp_path, empty_url)
     empty = person.types(*arguments)
     assert empty.returncode == 1
-    assert "there is no table 'claims'" in empty.stderr
+    assert "has no table 'claims'" in empty.stderr
     person.does("init-db")
     service_of = Person(tmp_path, empty_url)
     assert service_of.types(*arguments).returncode in (0, 2)
