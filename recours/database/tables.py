@@ -85,13 +85,11 @@ claims = Table(
     metadata,
     Column("claim_id", CLAIM_KEY, primary_key=True, autoincrement=False),
     Column("stage", Text, nullable=False),  # one of core.claim.Stage, or of the two below
-    Column(
-        "to_assess", Integer, nullable=False, server_default=text("0")
-    ),  # 1: the next intake assesses it again
+    # 1: the next intake assesses it again.
+    Column("to_assess", Integer, nullable=False, server_default=text("0")),
     Column("written_at", Utc),  # when a run last assessed or recorded it; NULL: it was adopted in bulk
-    Column(
-        "lane", Text
-    ),  # the key of the account that serves it, see core.accounts; "": no carrier that is known
+    # The key of the account that serves it, see core.accounts; "": no carrier that is known
+    Column("lane", Text),
     # Which account worked, and is asked from now on: 0 is the house's; NULL: the client's, else the house's.
     Column("account_id", KEY),
     Column("next_at", Utc),
@@ -112,9 +110,8 @@ claims = Table(
     Column("known_delivery", Text),
     Column("lease_token", Text),
     Column("lease_until", Utc),
-    Column(
-        "version", Integer, nullable=False, server_default=text("0")
-    ),  # counts writes: an intake undoes none
+    # Counts writes: an intake undoes none.
+    Column("version", Integer, nullable=False, server_default=text("0")),
     Column("seen_fetch_status", Text),
     Column("seen_number", Text),
     Column("seen_carrier", Text),
@@ -123,9 +120,8 @@ claims = Table(
     Column("seen_reference", Text),
     Column("seen_claim_status", Text),
     Column("seen_deadline", Text),
-    Column(
-        "owed", Text
-    ),  # JSON: what the service is still to be told, by the names of its columns; NULL: nothing
+    # JSON: what the service is still to be told, by the names of its columns; NULL: nothing
+    Column("owed", Text),
     Column("owed_since", Utc),
 )
 # Beside the stages of the rules: nobody's any more; never enrolled.
@@ -192,9 +188,8 @@ intake = Table(
     Column("swept_to", CLAIM_KEY),  # where the sweep goes on; NULL: from the beginning
     Column("swept_at", Utc),  # when the sweep last came to the end; NULL: never, the claims are being adopted
     Column("exhausted_at", Utc),  # when failures without a retry left were adopted; NULL: not yet
-    Column(
-        "repaired", Integer, nullable=False, server_default=text("0")
-    ),  # rows that only the sweep found to differ
+    # Rows that only the sweep found to differ.
+    Column("repaired", Integer, nullable=False, server_default=text("0")),
 )
 
 runs = Table(
@@ -300,15 +295,13 @@ client_accounts = Table(
     metadata,
     Column("id", KEY, primary_key=True),
     Column("client_id", CLIENT_KEY, nullable=False),
-    Column(
-        "client_address", Text, nullable=False, server_default=text("''")
-    ),  # see core.accounts.address_key
+    # See core.accounts.address_key.
+    Column("client_address", Text, nullable=False, server_default=text("''")),
     Column("moved_at", Utc),  # since when that client has another address, or is gone
     Column("carrier", String(40), nullable=False),
     Column("credentials", Text),  # sealed, see recours.sealing; NULL: removed
-    Column(
-        "limits", JSON
-    ),  # by capability ("": of all calls together), as in QUOTA_…; NULL: the carrier's defaults
+    # By capability ("": of all calls together), as in QUOTA_…; NULL: the carrier's defaults
+    Column("limits", JSON),
     Column("added_at", Utc, nullable=False),
     Column("added_by", Text, nullable=False),
     Column("changed_at", Utc, nullable=False),
@@ -399,9 +392,8 @@ events = Table(
     Column("audience", Text, nullable=False),
     Column("claim_id", CLAIM_KEY),  # NULL: of no claim
     Column("carrier", Text, nullable=False),
-    Column(
-        "tracking_number", Text, nullable=False
-    ),  # of no claim: what tells it from others, such as the day
+    # Of no claim: what tells it from others, such as the day
+    Column("tracking_number", Text, nullable=False),
     Column("run_id", String(32), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("facts", JSON, nullable=False),
