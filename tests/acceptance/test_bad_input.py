@@ -281,8 +281,6 @@ CASES = [
          "Skipped (carrier): 1", env={"CHRONOPOST_ACCOUNT": None, "CHRONOPOST_PASSWORD": None}),
     case("a trigger that forges a line", 1, "cannot be used: ", prepare=lambda world: world.sql(
         f"CREATE TRIGGER t BEFORE UPDATE ON recours_claims BEGIN SELECT RAISE(ABORT, 'no\n{FORGED}\x1b[2J'); END")),
-    case("a pause that cannot be read", 0, "SUCCESS", calls=True, prepare=lambda world: world.sql(
-        "INSERT INTO recours_carriers (carrier, paused_until) VALUES ('chronopost', 'tomorrow')")),
     case("a file in place of the log folder", 1, "The log cannot be written in", "set RECOURS_LOG_DIR", logged=False,
          prepare=lambda world: world.log_dir.write_text("in the way")),
     case("a file in place of the document folder", 1, "Documents cannot be stored in", "File exists",
