@@ -81,7 +81,7 @@ def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(
 
 
 def test_people_are_told_on_one_screen_what_to_expect_and_what_to_do(person: Person) -> None:
-    output = person.does("plan", "--hours", "10", TZ="Europe/Paris")
+    output = person.does("plan", "--hours", "25", TZ="Europe/Paris")  # past the end of any day
     assert re.match(
         r"Estimate from 20..-..-.. ..:.. to 20..-..-.. ..:.., assuming every attempt fails: 18 attempts.",
         output,
@@ -127,7 +127,7 @@ def test_a_database_without_claims(typist: Person) -> None:
     ("spoil", "says"),
     [
         ("DROP TABLE recours_schema_version", "is not current: a run of either worker"),
-        ("DROP TABLE claims", "there is no table 'claims'"),
+        ("DROP TABLE claims", "has no table 'claims'"),
     ],
 )
 def test_a_database_that_cannot_be_planned_for(typist: Person, spoil: str, says: str) -> None:
