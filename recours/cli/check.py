@@ -38,6 +38,7 @@ from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.schedule import WORKERS, Entry, ScheduleError
 from recours.operations.status import Overview
+from recours.runs.ports import CLAIMS_MOST
 from recours.scheduling.crontab import Crontab, cron_runs
 from recours.scheduling.host import free_bytes, mode_of, trouble_with
 from recours.settings.loading import load_at_home
@@ -223,7 +224,8 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
         yield from _rights(database, schema)
     try:
         if (operations := context.operations()) and context.overview():
-            yield ok("claims", f"{operations.claims.count()} can be read")
+            count = operations.claims.count()
+            yield ok("claims", f"{count}{' or more' if count == CLAIMS_MOST else ''} can be read")
     except DatabaseError as error:
         if all(right.need.optional for right in schema.missing_rights):  # else that says why
             yield _database_fault("claims", error)

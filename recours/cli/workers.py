@@ -35,6 +35,7 @@ from recours.core.text import plural
 from recours.database.engine import Database
 from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
+from recours.runs.ports import CLAIMS_MOST
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError
 from recours.runs.worker import STOPPED, Options, Worker
@@ -292,7 +293,9 @@ def _work(
         log.warning(
             f"No DATABASE_URL or DATABASE_PATH is set: the embedded database {settings.database_url.database} is used"
         )
-    log.info(f"Database: {opened.database.safe_url}, {plural(worker.deps.claims.count(), 'claim')}")
+    count = worker.deps.claims.count()
+    claims = f"{count} or more claims" if count == CLAIMS_MOST else plural(count, "claim")
+    log.info(f"Database: {opened.database.safe_url}, {claims}")
     try:
         report = worker.run()
     except RunError as unbegun:

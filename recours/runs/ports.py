@@ -212,6 +212,8 @@ class Lease:
 # No lease is ever set for longer than this: one that ends later was left by a clock that was wrong.
 LONGEST_LEASE = timedelta(hours=1)
 
+# The claims of a database are counted up to this number.
+CLAIMS_MOST = 100_000
 # Claims that are set aside are counted up to this number.
 SET_ASIDE_MOST = 10_000
 
@@ -235,7 +237,7 @@ class Claims(Protocol):
     """The repository of claims."""
 
     def count(self) -> int:
-        """All claims in the database."""
+        """The claims in the database, counted up to CLAIMS_MOST."""
 
     def find(self, reference: str) -> Claim | None:
         """Read one claim by its reference."""
