@@ -29,7 +29,7 @@ from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import Actor, ErrorKind
 from recours.core.mail import LAPSED, EventName, MailKind, MailState
 from recours.core.sentences import Said, Sentence, kind_of, sentence
-from recours.database.border import NEEDED, NOTIFICATION_COLUMNS, OPTIONAL, SETTING_COLUMNS, TOLD
+from recours.database.border import NEEDED, NOTIFICATION_COLUMNS, OPTIONAL, POD_COLUMNS, SETTING_COLUMNS
 from recours.database.engine import Database
 from recours.database.schema.creation import create_file
 from recours.database.schema.rights import Need, needs_of
@@ -329,7 +329,7 @@ def tables() -> dict[str, list[str]]:
     present = columns_in_database()
     named = {name: [column.name for column in table.columns] for name, table in metadata.tables.items()}
     of_service = {
-        "claims": [*NEEDED, *OPTIONAL, *TOLD],
+        "claims": [*NEEDED, *OPTIONAL, *POD_COLUMNS],
         "clients": [name for name in present["clients"] if name != "created_at"],
         "notifications": [*NOTIFICATION_COLUMNS],
         "system_settings": [*SETTING_COLUMNS],
