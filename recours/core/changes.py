@@ -51,7 +51,7 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
 
 
 def put_aside(claim: Claim, state: State) -> ClaimChange | None:
-    """That its claim status has a claim set aside, or resumed, in this new state; None at its first sight and of nobody's."""
+    """The change if the claim status puts a claim aside, or has it resumed; None if neither, and for a claim seen for the first time."""
     was, is_now = (one.stage is Stage.SHELVED for one in (claim.state, state))
     if claim.assessed is None or state.stage is None or was == is_now:
         return None

@@ -60,7 +60,7 @@ SHOWN = ("currency", "dispute_type")
 ORDER_COLUMNS = ("order_number", "order_reference", "order_id")
 CUSTOMER_COLUMNS = ("customer_name", "recipient_name", "customer_email", "recipient_email")
 # What recours tells the service, and the type of each where it has to be added.
-TOLD = {
+POD_COLUMNS = {
     "pod_fetch_status": "TEXT",
     "pod_url": "TEXT",
     "pod_fetched_at": "TIMESTAMP",
@@ -71,7 +71,7 @@ TOLD = {
     "pod_last_retry_at": "TIMESTAMP",
 }
 # All that may have other names in the service's table.
-COLUMNS = (*NEEDED, *OPTIONAL, *SHOWN, *ORDER_COLUMNS, *CUSTOMER_COLUMNS, *TOLD)
+COLUMNS = (*NEEDED, *OPTIONAL, *SHOWN, *ORDER_COLUMNS, *CUSTOMER_COLUMNS, *POD_COLUMNS)
 _OTHERS = ("clients", "notifications", "system_settings")
 # What a person may have recours correct.
 CORRECTED = ("tracking_number", "carrier")
@@ -100,7 +100,6 @@ SEEN = {
 }
 # A change of these does not make an answer of the carrier worthless.
 _OF_NO_ANSWER = ("seen_claim_status", "seen_deadline")
-_TEXTS = {"client_id": "client_text"}  # by what label a key is read as a text
 _NEEDED_STATUSES = ("pending", "failed", "success")
 _WORKED_ON = ("pending", "fetching", "failed")
 INDEX = "ix_recours_pending"
@@ -236,7 +235,7 @@ class Border:
             if self.has("client_id")
             else null().label("client_id")
         )
-        names = [name for name in (*NEEDED, *OPTIONAL, *TOLD) if name not in ("id", "client_id")]
+        names = [name for name in (*NEEDED, *OPTIONAL, *POD_COLUMNS) if name not in ("id", "client_id")]
         client_text = self.text("client_id").label("client_text")
         return [*keys, client_text, *(self.text(name).label(name) for name in names)]
 
@@ -265,10 +264,6 @@ class Border:
     def _differ(self, names: Iterable[str]) -> ColumnElement[bool]:
         """Compared inside the database, text with text: no value makes a round trip."""
         return or_(*(claims.c[name].is_distinct_from(self.text(SEEN[name])) for name in names))
-
-    def seen_in(self, row: Mapping[Any, Any]) -> dict[str, str | None]:
-        """What a row of `columns` holds, for the columns of ours that remember it."""
-        return {name: row[_TEXTS.get(column, column)] for name, column in SEEN.items()}
 
     @cached_property
     def seen_now(self) -> dict[str, ColumnElement[Any]]:
@@ -326,7 +321,7 @@ class Border:
         these = select(self.key).where(self.key.in_(ids))
         return these.order_by(self.key).with_for_update(skip_locked=True)
 
-    def tells(self, names: Iterable[str]) -> bool:
+    def has_any(self, names: Iterable[str]) -> bool:
         """Tell whether the service has any of these columns."""
         return any(self.has(name) for name in names)
 
@@ -384,7 +379,7 @@ class Border:
         return type_coerce(key if is_alike else cast(key, kind), CLIENT_KEY)
 
     def with_clients(self, table: Table, client_id: ColumnElement[Any]) -> FromClause:
-        """The rows of a table of ours, each with the client that it names, if there is one."""
+        """Our rows, each joined with the client that it names, if the service has that client."""
         if not self.has_clients:
             return table
         return table.outerjoin(self.clients, self.client_id == client_id)
@@ -397,7 +392,7 @@ class Border:
         if not known <= {*columns.keys()}:
             return False
         if "id" in columns and isinstance(columns.id.type, Integer):
-            known.add("id")  # SQLite numbers rows by itself
+            known.add("id")  # the database gives a new row its number
         return all(column.nullable or column.server_default for column in columns if column.name not in known)
 
     @cached_property
@@ -465,19 +460,21 @@ class Border:
             )
         if self.has("pod_fetch_status"):
             kind = self.column("pod_fetch_status").type
-            words = [word for word in _NEEDED_STATUSES if isinstance(kind, Enum) and word not in kind.enums]
-            faults += [f"pod_fetch_status has the type {kind.name}, which lacks '{word}'" for word in words]  # type: ignore[attr-defined]
+            if isinstance(kind, Enum):
+                lacks = f"pod_fetch_status has the type {kind.name}, which lacks"
+                faults += [f"{lacks} '{status}'" for status in _NEEDED_STATUSES if status not in kind.enums]
         return faults
 
     @property
     def missing(self) -> list[str]:
         """The columns that are to be added, by the names that are used here."""
-        return [name for name in TOLD if not self.has(name)]
+        return [name for name in POD_COLUMNS if not self.has(name)]
 
     def additions(self) -> list[str]:
         """The SQL that adds what is missing."""
         return [
-            f"ALTER TABLE {self.table} ADD COLUMN {self.quoted(name)} {TOLD[name]}" for name in self.missing
+            f"ALTER TABLE {self.table} ADD COLUMN {self.quoted(name)} {POD_COLUMNS[name]}"
+            for name in self.missing
         ]
 
     def removals(self, names: Iterable[str]) -> list[str]:

@@ -27,7 +27,7 @@ def note(connection: Connection, noted: Sequence[tuple[Any, ClaimChange]], by: s
 def note_assessed(connection: Connection, states: Sequence[tuple[Claim, State]], now: datetime) -> None:
     """Write what the service did to these claims since they were last assessed. They have these states from now on."""
     noted = [
-        (claim.id, ClaimChange(ChangeKind.EDITED, found)) for claim, _ in states if (found := edits(claim))
+        (claim.id, ClaimChange(ChangeKind.EDITED, values)) for claim, _ in states if (values := edits(claim))
     ]
     note(connection, [*noted, *_put_aside(states)], SERVICE, now)
 

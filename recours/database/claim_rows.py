@@ -60,7 +60,7 @@ def reading_all(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
 
 
 def reading_without_ours(border: Border, *where: ColumnElement[bool]) -> Select[Any]:
-    """The same in a database without our tables: nothing of ours is known of any of them."""
+    """All claims of a database that has no tables of ours yet; every column of ours is NULL."""
     ours = (type_coerce(null(), column.type).label(column.name) for column in _c)
     return select(*ours, *border.columns).select_from(border.claims).where(*where)
 
@@ -148,7 +148,7 @@ def was_asked() -> ColumnElement[bool]:
 
 
 def state_values(claim: Claim, state: State) -> dict[str, Any]:
-    """The columns of ours that hold a claim's state."""
+    """The state of a claim, by the columns of `recours_claims`."""
     return {
         "stage": state.stage or DONE,
         "lane": claim.key_with(state),
@@ -177,34 +177,36 @@ def assessed_values(claim: Claim, state: State, now: datetime) -> dict[str, Any]
         **dict(zip(SEEN, claim.texts, strict=True)),
         "to_assess": 0,
         "written_at": now,
-        **owed_values(told_count(claim, state), now),
+        **owed_values(count_projection(claim, state), now),
     }
 
 
-def told_count(claim: Claim, state: State) -> dict[str, Any]:
+def count_projection(claim: Claim, state: State) -> dict[str, Any]:
     """The guide's two columns, if the service's row is to say something else than it does."""
     if state.retries_used == claim.retries_counted:
         return {}
     return {"pod_retry_count": state.retries_used, "pod_last_retry_at": state.last_retry_at}
 
 
-def owed_values(told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def owed_values(projection: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The columns of ours that hold what the service is to be told; nothing: it is told all."""
-    return {"owed": owed_text(told) if told else None, "owed_since": now if told else None}
+    return {"owed": owed_text(projection) if projection else None, "owed_since": now if projection else None}
 
 
-def owed_text(told: Mapping[str, Any]) -> str:
+def owed_text(projection: Mapping[str, Any]) -> str:
     """What the service is to be told, as it is kept until then."""
-    return json.dumps(told, default=datetime.isoformat)
+    return json.dumps(projection, default=datetime.isoformat)
 
 
 def owed_in(text: str) -> dict[str, Any]:
     """The inverse of `owed_text`."""
-    told: dict[str, Any] = json.loads(text)
+    projection: dict[str, Any] = json.loads(text)
     times = {
-        name: datetime.fromisoformat(value) for name, value in told.items() if value and name.endswith("_at")
+        name: datetime.fromisoformat(value)
+        for name, value in projection.items()
+        if value and name.endswith("_at")
     }
-    return told | times
+    return projection | times
 
 
 def error_values(decision: Decision) -> dict[str, Any]:
@@ -213,19 +215,19 @@ def error_values(decision: Decision) -> dict[str, Any]:
     return {"error_key": said.key if said else None, "error_words": (said.words or None) if said else None}
 
 
-def told_values(
+def projection_of(
     claim: Claim, decision: Decision, document: StoredDocument | None, language: str, now: datetime
 ) -> dict[str, Any]:
     """What the service is told of a decision, by the names of its columns."""
     error = sentence(language, decision.said) if decision.said else decision.error
-    told = {
+    projection = {
         "pod_fetch_status": decision.fetch_status,
         "pod_fetch_error": error,
-        **told_count(claim, decision.state),
+        **count_projection(claim, decision.state),
     }
     if document is None:
-        return told
-    return told | {
+        return projection
+    return projection | {
         "pod_url": document.path,
         "pod_fetched_at": now.replace(microsecond=0),
         "pod_delivery_person": document.delivery.signatory,
@@ -275,17 +277,19 @@ def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
 # ---------------------------------------------------------------- telling the service
 
 
-def project(connection: Connection, border: Border, told: Mapping[Any, Mapping[str, Any]]) -> int:
+def project(connection: Connection, border: Border, projections: Mapping[Any, Mapping[str, Any]]) -> int:
     """Write what the service reads of claims, all of the same columns, by their ids; how many it has not changed since."""
-    names = tuple(next(iter(told.values())))
-    if not border.tells(names):
-        return len(told)
-    rows = [border.parameters(claim_id, values) for claim_id, values in told.items()]
+    names = tuple(next(iter(projections.values())))
+    if not border.has_any(names):
+        return len(projections)
+    rows = [border.parameters(claim_id, values) for claim_id, values in projections.items()]
     if not (border.is_view and border.is_sqlite):
         return connection.execute(_projection(border, names), rows).rowcount
     # An INSTEAD OF trigger of SQLite's counts no rows; nobody else can write now.
     same = (
-        select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(list(told)), ~border.is_edited)
+        select(_c.claim_id)
+        .select_from(border.joined())
+        .where(_c.claim_id.in_(list(projections)), ~border.is_edited)
     )
     unedited = set(connection.scalars(same))
     if rows := [row for row in rows if row["of_claim"] in unedited]:

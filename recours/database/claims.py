@@ -32,6 +32,7 @@ from recours.database.claim_rows import (
     assessed_values,
     claim_columns,
     const,
+    count_projection,
     error_values,
     free,
     insert_rows,
@@ -40,11 +41,10 @@ from recours.database.claim_rows import (
     owed_text,
     parameters,
     project,
+    projection_of,
     reading_all,
     reading_without_ours,
     state_values,
-    told_count,
-    told_values,
     update_leased,
     was_asked,
     write_states,
@@ -255,9 +255,9 @@ class ClaimRepository:
         ready = at_stage(stage), _c.lane.in_(sorted(carriers)), free(now), is_current()
         return connection.execute(select(_c.claim_id).where(*ready).limit(1)).first() is not None
 
-    def _set_lease(self, connection: Connection, found: Sequence[Claim], lease: Lease) -> None:
-        if found:
-            ids = [claim.id for claim in found]
+    def _set_lease(self, connection: Connection, claims_: Sequence[Claim], lease: Lease) -> None:
+        if claims_:
+            ids = [claim.id for claim in claims_]
             connection.execute(_LEASE, {"of_claims": ids, "held_by": lease.token, "until": lease.until})
 
     def note_asked(self, found: Sequence[Claim], by: str, now: datetime) -> None:
@@ -362,27 +362,29 @@ class ClaimRepository:
         self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime, *, is_owed: bool
     ) -> dict[Any, bool]:
         """The same in one transaction, by the claims' ids. Raises _ChangedError."""
-        told = {attempt.claim.id: self._told(attempt, decision, now) for attempt, decision in ended}
+        projections = {
+            attempt.claim.id: self._projection(attempt, decision, now) for attempt, decision in ended
+        }
         states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
         if is_owed:
             states = [
                 (
                     claim,
-                    values | {"owed": owed_text(told[claim.id]), "owed_since": now}
-                    if told[claim.id]
+                    values | {"owed": owed_text(projections[claim.id]), "owed_since": now}
+                    if projections[claim.id]
                     else values,
                 )
                 for claim, values in states
             ]
         with self.database.write(lock_wait_s=_SERVICE_LOCK_WAIT_S) as connection:
-            is_told = is_owed or self._tell(connection, told)
-            now_told = {} if is_owed else {claim_id for claim_id, values in told.items() if values}
+            is_told = is_owed or self._project(connection, projections)
+            now_told = {} if is_owed else {claim_id for claim_id, values in projections.items() if values}
             if not (is_told and self._let_go(connection, states, lease, now_told)):
                 raise _ChangedError
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events, self.run_id, now)
             self._add_attempts(connection, [attempt for attempt, _ in ended], now)
-        return dict.fromkeys(told, True)
+        return dict.fromkeys(projections, True)
 
     def _keep_attempt(self, attempt: Attempt, lease: Lease, now: datetime) -> dict[Any, bool]:
         """Of a claim that is not as it was taken: it is assessed again. The service is told nothing."""
@@ -404,18 +406,18 @@ class ClaimRepository:
 
     def _values(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
         values = state_values(attempt.claim, decision.state) | {"written_at": now}
-        return values | error_values(decision) if _is_told(attempt, decision) else values
+        return values | error_values(decision) if _changes_service(attempt, decision) else values
 
-    def _told(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
+    def _projection(self, attempt: Attempt, decision: Decision, now: datetime) -> dict[str, Any]:
         """What the service is told, by the names of its columns; nothing of an attempt that changes nothing for it."""
-        if not _is_told(attempt, decision):
-            return told_count(attempt.claim, decision.state)
-        return told_values(attempt.claim, decision, attempt.document, self.language, now)
+        if not _changes_service(attempt, decision):
+            return count_projection(attempt.claim, decision.state)
+        return projection_of(attempt.claim, decision, attempt.document, self.language, now)
 
-    def _tell(self, connection: Connection, told: Mapping[Any, dict[str, Any]]) -> bool:
+    def _project(self, connection: Connection, projections: Mapping[Any, dict[str, Any]]) -> bool:
         """Tell the service; False if it has changed one of these claims, about which it is not told then."""
         count = 0
-        news = {claim_id: values for claim_id, values in told.items() if values}
+        news = {claim_id: values for claim_id, values in projections.items() if values}
         for names in dict.fromkeys(tuple(values) for values in news.values()):
             rows = {claim_id: values for claim_id, values in news.items() if tuple(values) == names}
             count += project(connection, self.border, rows)
@@ -484,7 +486,7 @@ def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
     ]
 
 
-def _is_told(attempt: Attempt, decision: Decision) -> bool:
+def _changes_service(attempt: Attempt, decision: Decision) -> bool:
     """Tell whether the service's row is to say what became of an attempt."""
     return (decision.uses_attempt and decision.tells_service) or attempt.document is not None
 

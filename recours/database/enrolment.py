@@ -188,13 +188,13 @@ class ClaimEnrolment:
     def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
         """Set these to `pending`; returns those that nobody has taken in between, or locks now."""
         with self.database.write() as connection:
-            found = [
+            unenrolled = [
                 claim
                 for claim, is_leased in locked(self.assessor, connection, ids, now)
                 if claim.number and not claim.fetch_status and not is_leased
             ]
-            self._set_pending(connection, found, now)
-        return {claim.id for claim in found}
+            self._set_pending(connection, unenrolled, now)
+        return {claim.id for claim in unenrolled}
 
     def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> bool:
         with self.database.write() as connection:

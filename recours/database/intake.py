@@ -52,6 +52,7 @@ from recours.database.claim_rows import (
     Redact,
     assessed_values,
     const,
+    count_projection,
     free,
     free_at_moment,
     in_parts,
@@ -61,7 +62,6 @@ from recours.database.claim_rows import (
     owed_text,
     project,
     reading_all,
-    told_count,
     unchanged,
     write_states,
 )
@@ -165,7 +165,7 @@ class Assessor:
             state, values = self._assessed(claim, stage, now)
             if told := again.get(claim.id):
                 state = replace(claim.state, stage=None)
-                owed = owed_text(told | told_count(claim, state))
+                owed = owed_text(told | count_projection(claim, state))
                 values = assessed_values(claim, state, now) | {"owed": owed, "owed_since": now}
             if not values:
                 deletions += [claim.id] if stage else []

@@ -34,15 +34,15 @@ from recours.database.border import Border
 from recours.database.changes import note_put_aside
 from recours.database.claim_rows import (
     Redact,
+    count_projection,
     error_values,
     free,
     is_failed,
     owed_values,
+    projection_of,
     read_claims,
     reading,
     state_values,
-    told_count,
-    told_values,
     unchanged,
     write_states,
 )
@@ -293,8 +293,8 @@ class ClaimMaintenance:
     def _decided(self, claim: Claim, decision: Decision, now: datetime, *, gives_up: bool) -> dict[str, Any]:
         values = _values(claim, decision.state, now)
         if not gives_up:
-            return values | owed_values(told_count(claim, decision.state), now)
-        owed = told_values(claim, decision, None, self.language, now)
+            return values | owed_values(count_projection(claim, decision.state), now)
+        owed = projection_of(claim, decision, None, self.language, now)
         return values | error_values(decision) | owed_values(owed, now)
 
     # ---------------------------------------------------------------- rows

@@ -56,8 +56,8 @@ def values_at_stage(column: Column[Any], stage: Stage, name: str = "value") -> S
     """The different values at a stage, and NULL: each is found from the one before by one look into the column's index."""
     first = select(func.min(column).label(name)).where(at_stage(stage)).cte(recursive=True)
     after = select(func.min(column)).where(at_stage(stage), column > first.c[name])
-    found = first.union_all(select(after.scalar_subquery()).where(first.c[name].is_not(None)))
-    return select(found.c[name])
+    values = first.union_all(select(after.scalar_subquery()).where(first.c[name].is_not(None)))
+    return select(values.c[name])
 
 
 @cache

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, make_url, text
 
-from recours.database.border import TOLD
+from recours.database.border import POD_COLUMNS
 from recours.database.engine import Database
 from tests.acceptance.person import Person
 from tests.planted import PASSWORD
@@ -47,7 +47,7 @@ def test_claims_of_carriers_without_credentials_stay_behind_on_an_untouched_data
     person, before = Person(tmp_path, empty_url), tables_of(database)
     done = dry(person, **ACCOUNT)
     assert done.returncode == 0, done.stderr
-    added = [name for name in TOLD if name != "pod_fetch_status"]
+    added = [name for name in POD_COLUMNS if name != "pod_fetch_status"]
     assert f"columns it would add to claims: {', '.join(added)}\n" in done.stderr
     assert "Would take 1 claim\n" in done.stderr
     assert "for CLM-2 (Chronopost)" in done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
-from recours.database.border import CORRECTED, TOLD
+from recours.database.border import CORRECTED, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.rights import Right, grants, missing_rights, needs_of, quoted, rights_of
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
@@ -115,7 +115,7 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
             "SELECT column_name FROM information_schema.column_privileges"
             " WHERE grantee = :role AND table_name = 'claims' AND privilege_type = 'UPDATE'"
         )
-        assert {*connection.scalars(text(of_columns), {"role": role})} == {*TOLD, *CORRECTED}
+        assert {*connection.scalars(text(of_columns), {"role": role})} == {*POD_COLUMNS, *CORRECTED}
 
 
 def whole_table(right: Right) -> bool:
@@ -326,7 +326,7 @@ def test_a_correction_needs_a_right_that_runs_do_not(service: Service, owner: UR
     person = Person.of(service, service.environment["DATABASE_URL"])
     done = person.types("correct", "CLM-0001", "--number", "XY123456789FR")
     assert done.returncode == 1
-    grant = f"GRANT SELECT, UPDATE ({', '.join((*TOLD, *CORRECTED))}) ON claims TO {quoted(role)};"
+    grant = f"GRANT SELECT, UPDATE ({', '.join((*POD_COLUMNS, *CORRECTED))}) ON claims TO {quoted(role)};"
     assert f"Missing database rights (table claims). Ask your administrator to run: {grant}" in done.stderr
     execute(owner, grant)
     assert "CLM-0001" in person.does("correct", "CLM-0001", "--number", "XY123456789FR")

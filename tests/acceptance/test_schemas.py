@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, inspect, select
 
-from recours.database.border import INDEX, TOLD
+from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.tables import claims, intake
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
@@ -79,7 +79,7 @@ def test_a_service_is_served_whatever_its_schema(
             application.change(n, pod_fetch_status="failed" if n == FAILED else "pending")
         assert service.run(PODFetchWorker).fault is None
     with application.database.read() as connection:
-        assert len(application.columns(connection).keys() - columns.keys()) <= len(TOLD) == 8
+        assert len(application.columns(connection).keys() - columns.keys()) <= len(POD_COLUMNS) == 8
         assert application.indexes(connection) - indexes <= {INDEX}
 
     # Fetched, and failed.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, make_url
 
-from recours.database.border import INDEX, TOLD
+from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database
 from recours.database.schema.removal import EARLIER_COLUMNS
 from recours.sandbox import Scenario
@@ -77,7 +77,7 @@ def test_it_says_what_it_would_drop_and_asks(service: Service, person: Person, u
         said = person.does("uninstall", answers="y\n")
         assert "  tables: recours_claims, recours_intake, " in said
         assert f"  indexes on claims: {INDEX}\n" in said
-        assert f"stays, unless you add --columns: {', '.join(TOLD)}.\n" in said
+        assert f"stays, unless you add --columns: {', '.join(POD_COLUMNS)}.\n" in said
         names = inspect(database.engine).get_table_names()
     assert not [name for name in names if name.startswith("recours")]
     service.add(Scenario.DELIVERED)

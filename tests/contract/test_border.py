@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, inspect, make_url, select
 
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Claim, Stage, State
-from recours.database.border import INDEX, TOLD, Border
+from recours.database.border import INDEX, POD_COLUMNS, Border
 from recours.database.claim_rows import assessed_values, insert_rows, project, read_claims, reading_all
 from recours.database.engine import Database
 from recours.database.schema.creation import bring_up_to_date
@@ -148,7 +148,7 @@ def test_eight_columns_and_one_index_are_added_at_most_and_taken_out_again(appli
         key = {column["name"]: column["type"] for column in inspect(connection).get_columns("recours_claims")}
         theirs = border.key.type
     assert added == {application.kind.names.columns.get(name, name) for name in missing}
-    assert len(added) <= len(TOLD) == 8
+    assert len(added) <= len(POD_COLUMNS) == 8
     assert added_indexes == (set() if application.kind.is_view else {INDEX})
     assert type(key["claim_id"]).__name__ in (type(theirs).__name__, "TEXT", "BIGINT")
     with application.database.write() as connection:

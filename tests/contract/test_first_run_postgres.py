@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import inspect, make_url
 
-from recours.database.border import INDEX, TOLD
+from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import alone
 from recours.database.schema.creation import bring_up_to_date, sql_of_completion
@@ -286,7 +286,7 @@ def test_a_user_who_may_not_alter_tables_gets_the_sql_for_someone_who_may(
 
 def test_a_user_who_may_not_build_the_index_is_told_so_once(old: Database, unprivileged: Database) -> None:
     """Where the service has all columns, whoever may make tables makes ours."""
-    columns = ", ".join(f"ADD COLUMN {name} {kind}" for name, kind in TOLD.items())
+    columns = ", ".join(f"ADD COLUMN {name} {kind}" for name, kind in POD_COLUMNS.items())
     execute(
         old.url,
         f"ALTER TABLE claims {columns}",

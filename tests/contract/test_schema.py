@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, make_url, select, text
 
 from recours.core.policy import EnrollNew
-from recours.database.border import INDEX, TOLD
+from recours.database.border import INDEX, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema import inspection
 from recours.database.schema.creation import bring_up_to_date
@@ -192,7 +192,7 @@ def test_what_was_there_is_left_as_it_is(old: Path) -> None:
     (copy,) = copies(old)
     assert dump(copy) == before
     assert copy.name in copied
-    assert told.endswith(f"added to claims: {', '.join(TOLD)}")
+    assert told.endswith(f"added to claims: {', '.join(POD_COLUMNS)}")
     assert built == f"Built on claims: {INDEX}"
     with closing(sqlite3.connect(old)) as connection:
         assert (

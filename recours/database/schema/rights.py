@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from recours.database.border import CORRECTED, TOLD, Border
+from recours.database.border import CORRECTED, POD_COLUMNS, Border
 from recours.database.tables import VERSION_TABLE, metadata
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -61,7 +61,7 @@ OWN: tuple[Need, ...] = (
 
 def needs_of(border: Border, made: Collection[str] = ()) -> tuple[Need, ...]:
     """What a run does with what there is. `made`: tables of the service that are to be made first."""
-    told = tuple(border.quoted(name) for name in TOLD)
+    told = tuple(border.quoted(name) for name in POD_COLUMNS)
     further = {*border.hidden, *made}
     needs = [Need(border.table, ("SELECT", "UPDATE"), columns=told)]
     if border.has_clients or "clients" in further:
@@ -208,7 +208,7 @@ def explain_refusal(
 
 def _all_of_claims(border: Border) -> list[Need]:
     """With what a correction needs: a server does not say which column it was."""
-    names = (*TOLD, *CORRECTED)
+    names = (*POD_COLUMNS, *CORRECTED)
     return [Need(border.table, ("SELECT", "UPDATE"), columns=tuple(border.quoted(name) for name in names))]
 
 

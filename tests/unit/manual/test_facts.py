@@ -16,7 +16,7 @@ from recours.core.claim import Stage
 from recours.core.errors import TRAITS, ErrorKind
 from recours.core.policy import DEFAULT_WAITS
 from recours.core.quota import Capability
-from recours.database.border import CORRECTED, TOLD
+from recours.database.border import CORRECTED, POD_COLUMNS
 from recours.database.schema.creation import create_file
 from recours.home import SETTING as HOME
 from recours.settings.loading import load
@@ -182,7 +182,7 @@ def test_the_grants_by_hand_are_what_a_run_needs() -> None:
         for name in names.split(","):
             granted.setdefault(name.strip(), set()).update(re.findall("[A-Z]+", rights))
         if columns:
-            assert [column.strip() for column in columns.split(",")] == [*TOLD, *CORRECTED]
+            assert [column.strip() for column in columns.split(",")] == [*POD_COLUMNS, *CORRECTED]
     sequences = {f"{need.name}_id_seq": {"USAGE"} for need in needs() if need.numbered}
     del granted["SCHEMA public"]
     assert granted == {need.name: {*need.rights} for need in needs()} | sequences

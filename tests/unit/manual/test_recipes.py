@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import URL, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from recours.database.border import TOLD, TableNames
+from recours.database.border import POD_COLUMNS, TableNames
 from recours.database.engine import Database
 from tests.unit.manual.pages import blocks_of, section
 
@@ -81,4 +81,4 @@ def test_the_model_of_django_declares_all_that_recours_writes() -> None:
         for line in recipe("With Django", "python").splitlines()
         if " = models." in line
     ]
-    assert declared == [*TOLD]
+    assert declared == [*POD_COLUMNS]
