@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # How long a statement waits for another program's lock.
 LOCK_WAIT_S = 30
 _LOCK_TIMED_OUT = "55P03"  # PostgreSQL's code for that
+_OF_PLPGSQL = "P0"  # how its codes begin for what a function in PL/pgSQL raises
 
 # What is said of a column that was dropped, or has another type now: by PostgreSQL, by SQLite.
 _OF_ANOTHER_TABLE = ("42703", "42804")
@@ -97,7 +98,8 @@ class DatabaseError(RunError):
     @property
     def is_of_rules(self) -> bool:
         """Tell whether a constraint or a trigger of the service's refused what was to be written."""
-        return isinstance(self.__cause__, IntegrityError | DataError)
+        is_raised = (self.sqlstate or "").startswith(_OF_PLPGSQL)
+        return is_raised or isinstance(self.__cause__, IntegrityError | DataError)
 
     @property
     def is_of_rights(self) -> bool:

@@ -479,22 +479,36 @@ def test_a_claim_that_the_service_holds_is_recorded_and_the_service_told_later(
     assert told["pod_last_retry_at"] == NOW
 
 
-# A rule of the service's own, which no claim of that carrier keeps.
-REFUSING = {
-    "sqlite": "CREATE TRIGGER rule BEFORE UPDATE OF pod_fetch_error ON claims WHEN NEW.carrier = 'CHRONOPOST'"
-    " BEGIN SELECT RAISE(ABORT, 'never'); END",
-    "postgresql": "ALTER TABLE claims ADD CONSTRAINT rule CHECK (carrier <> 'CHRONOPOST' OR pod_fetch_error = '')",
+# Rules of the service's own, which no claim of that carrier keeps, and how each ends.
+RULES = {
+    "a trigger of SQLite": (
+        "sqlite",
+        "CREATE TRIGGER rule BEFORE UPDATE OF pod_fetch_error ON claims WHEN NEW.carrier = 'CHRONOPOST'"
+        " BEGIN SELECT RAISE(ABORT, 'never'); END",
+        "DROP TRIGGER rule",
+    ),
+    "a constraint": (
+        "postgresql",
+        "ALTER TABLE claims ADD CONSTRAINT rule CHECK (carrier <> 'CHRONOPOST' OR pod_fetch_error = '')",
+        "ALTER TABLE claims DROP CONSTRAINT rule",
+    ),
+    "a trigger of PostgreSQL": (
+        "postgresql",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'never'; END $$;"
+        " CREATE TRIGGER rule BEFORE UPDATE OF pod_fetch_error ON claims FOR EACH ROW"
+        " WHEN (NEW.carrier = 'CHRONOPOST') EXECUTE FUNCTION refuse()",
+        "DROP TRIGGER rule ON claims",
+    ),
 }
-ALLOWING = {"sqlite": "DROP TRIGGER rule", "postgresql": "ALTER TABLE claims DROP CONSTRAINT rule"}
 
 
+@pytest.mark.parametrize(("kind", "refusing", "allowing"), RULES.values(), ids=RULES, indirect=["kind"])
 def test_what_the_services_own_rules_refuse_is_recorded_and_told_once_they_allow_it(
-    run: Run, add_claims: Callable[..., None]
+    run: Run, add_claims: Callable[..., None], refusing: str, allowing: str
 ) -> None:
     add_claims(run.database, [{"carrier": "CHRONOPOST", "pod_fetch_error": ""}, {}])
     run.keep()
-    dialect = run.database.engine.dialect.name
-    edit_without_rows(run.database, REFUSING[dialect])
+    edit_without_rows(run.database, refusing)
     decisions = [(claim, decide(claim, TIMED_OUT, NOW, POLICY)) for claim in run.take()]
     ended = [(attempt_at(claim, decision, TIMED_OUT), decision) for claim, decision in decisions]
     assert run.claims.record(ended, run.lease(), NOW) == [True, True]
@@ -503,7 +517,7 @@ def test_what_the_services_own_rules_refuse_is_recorded_and_told_once_they_allow
         assert (refused["pod_fetch_error"], told["pod_fetch_error"]) == ("", TIMED_OUT.message)
         assert (refused["stage"], refused["owed_since"], refused["lease_token"]) == ("waiting", NOW, None)
         run.keep()
-    edit_without_rows(run.database, ALLOWING[dialect])
+    edit_without_rows(run.database, allowing)
     run.keep()
     refused, _ = joined_rows(run.database)
     assert (refused["pod_fetch_error"], refused["owed_since"]) == (TIMED_OUT.message, None)
