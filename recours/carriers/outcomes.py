@@ -106,9 +106,11 @@ class ParcelStatus(Enum):
     SEIZED = auto()  # by the authorities: final
     PROHIBITED = auto()  # its contents may not be carried there: final
     CANCELLED = auto()  # by its sender: final
+    PART_DELIVERED = auto()  # other parts of the shipment are not
     AT_A_POINT = auto()  # with an agent, a shop or a post office, where its recipient may fetch it
     DELIVERED = auto()
     GOING_BACK = auto()  # on its way to its sender
+    ACCEPTED = auto()  # taken over from its sender: on its way
     ON_ITS_WAY = auto()
     UNCLEAR = auto()  # its label does not say where the parcel is: asked again, like one on its way
 
