@@ -18,6 +18,7 @@ from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import basic_auth
 from recours.carriers.outcomes import NEVER, PARIS, Meaning, ParcelStatus, Sent
+from recours.carriers.shipments import Scan, Shipment, delivered, newest_about
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -34,9 +35,11 @@ DHL_EXPRESS_CODES = outcomes.status_table(
         ParcelStatus.DESTROYED: "DS",  # Destroyed / disposal
         ParcelStatus.AT_A_POINT: "CC",  # Awaiting cnee collection
         ParcelStatus.UNCLEAR: "103 CS SS TP",  # failure, Closed shipment, Shipment stopped, Forwarded to 3rd party
-        # PD, Partial delivery: a part of the shipment is delivered, so the shipment is not.
+        ParcelStatus.PART_DELIVERED: "PD",
+        ParcelStatus.GOING_BACK: "RD",  # Refused delivery: the next OK is the consignor's
+        ParcelStatus.ACCEPTED: "PU",  # Shipment picked up
         ParcelStatus.ON_ITS_WAY: """
-            102 104 AD AF AR BA BN BR CA CD CM CR DF FD HP IC MC MD MS ND NH OH PD PL PU RD RR SA SC TR UD WC PY SM
+            102 104 AD AF AR BA BN BR CA CD CM CR DF FD HP IC MC MD MS ND NH OH PL RR SA SC TR UD WC PY SM
         """,
     }
 )
@@ -168,60 +171,63 @@ def _get(path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Req
 
 
 def parse_tracking(answer: Response, number: str) -> FoundShipment | Failure:
-    """The delivery to the recipient, or where the shipment is. Of what is final, the latest counts."""
-    shipment = _shipment(answer, number)
-    if isinstance(shipment, Failure):
-        return shipment
-    # The sources disagree on the order of the events.
-    events = sorted(json_api.items(shipment, "events"), key=lambda event: _time(event) or NEVER)
-    final = [event for event in events if _means(event) in _FINAL]
-    last = final[-1] if final else (events[-1] if events else None)
-    code, label = json_api.text(last, "typeCode"), json_api.text(last, "description")
-    if _means(last) is not ParcelStatus.DELIVERED:
-        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=DHL_EXPRESS_CODES)
-    if any(_means(event) is ParcelStatus.RETURNED for event in final):
-        return outcomes.end_of_return(SPEC.name, answer, label)
+    """The delivery to the recipient, or where the shipment is."""
+    shipments = _shipments(answer, number)
+    if isinstance(shipments, Failure):
+        return shipments
+    shipment = newest_about(number, shipments)
+    if shipment is None:
+        return outcomes.about_another(SPEC.name, answer)
+    scan = delivered(SPEC.name, shipment, answer, DHL_EXPRESS_CODES)
+    if isinstance(scan, Failure):
+        return scan
     # The waybill goes into the address of the next call: one of another form is none.
-    waybill = json_api.text(shipment, "shipmentTrackingNumber") if _PIECE.fullmatch(number) else number
+    waybill = json_api.text(shipment.body, "shipmentTrackingNumber") if _PIECE.fullmatch(number) else number
     if not _WAYBILL.fullmatch(waybill or ""):
         return outcomes.unreadable(SPEC.name, answer)
-    delivered = [event for event in final if _means(event) is ParcelStatus.DELIVERED]
-    names = (name for event in reversed(delivered) if (name := _signatory(event)))
+    deliveries = [each.body for each in shipment.scans if each.status is ParcelStatus.DELIVERED]
+    names = (name for event in reversed(deliveries) if (name := _signatory(event)))
     delivery = Delivery(
-        _time(delivered[-1]),
+        scan.at,
         outcomes.person(next(names, None)),
-        place=outcomes.caption(json_api.text(json_api.items(delivered[-1], "serviceArea"), 0, "description")),
-        label=outcomes.caption(json_api.text(delivered[-1], "description")),
+        place=outcomes.caption(json_api.text(json_api.items(scan.body, "serviceArea"), 0, "description")),
+        label=outcomes.caption(scan.label),
     )
     return FoundShipment(delivery, waybill or "")
 
 
-_FINAL = (ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.DESTROYED)
-
-
-def _means(event: Any) -> ParcelStatus | None:
-    return DHL_EXPRESS_CODES.get(json_api.text(event, "typeCode") or "")
-
-
-def _shipment(answer: Response, number: str) -> Any | Failure:
-    """The shipment that was asked for, else the first one. Its `status` is the request's, not the parcel's."""
+def _shipments(answer: Response, number: str) -> list[Shipment] | Failure:
+    """At least one. The `status` of each is the request's, not the parcel's."""
     if answer.status == _NOT_FOUND:
         return outcomes.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer, problem_of(answer).said)
     if answer.status != _OK:
         return _error(answer, number)
     # A shipment without events yet has its number.
-    found = [
-        one
-        for one in json_api.items(json_api.tree(answer.body), "shipments")
-        if isinstance(json_api.at(one, "events"), list) or json_api.text(one, "shipmentTrackingNumber")
+    shipments = [
+        _shipment(body, number)
+        for body in json_api.items(json_api.tree(answer.body), "shipments")
+        if isinstance(json_api.at(body, "events"), list) or json_api.text(body, "shipmentTrackingNumber")
     ]
-    if not found:
-        return outcomes.unreadable(SPEC.name, answer)
-    for one in found:
-        pieces = [json_api.text(piece, "trackingNumber") for piece in json_api.items(one, "pieces")]
-        if number in (json_api.text(one, "shipmentTrackingNumber"), *pieces):
-            return one
-    return found[0]
+    return shipments or outcomes.unreadable(SPEC.name, answer)
+
+
+def _shipment(body: Any, number: str) -> Shipment:
+    pieces = [json_api.text(piece, "trackingNumber") for piece in json_api.items(body, "pieces")]
+    # Asked about a piece, the service answers with its shipment, and without pieces at this level of detail.
+    if not pieces and _PIECE.fullmatch(number):
+        pieces.append(number)
+    numbers = json_api.text(body, "shipmentTrackingNumber"), *pieces
+    # The sources disagree on the order of the events.
+    events = sorted(json_api.items(body, "events"), key=lambda event: _time(event) or NEVER)
+    return Shipment(numbers=tuple(filter(None, numbers)), scans=tuple(map(_scan, events)), body=body)
+
+
+def _scan(event: Any) -> Scan:
+    code = json_api.text(event, "typeCode")
+    status = DHL_EXPRESS_CODES.get(code or "")
+    return Scan(
+        status=status, at=_time(event), code=code, label=json_api.text(event, "description"), body=event
+    )
 
 
 _SIGNED = re.compile(r"\bdelivered\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)

@@ -177,6 +177,12 @@ def not_delivered(
     return replace(failure, message=message, unknown=unknown)
 
 
+def about_another(name: str, answer: Response) -> Failure:
+    """An answer that names other parcels, and not the one that was asked about."""
+    message = f"{name} answered about another parcel than the one that was asked about"
+    return Failure.of(Sentence.ANSWER_UNREADABLE, name, None, answer.status, message=message)
+
+
 # ---------------------------------------------------------------- documents
 
 

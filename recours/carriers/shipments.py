@@ -87,9 +87,7 @@ def delivered(
     A delivery after the parcel has turned back is its sender's; one of a part of a shipment is none.
     """
     scans = current_way(shipment.scans)
-    last = shipment.present or _decisive(scans)
-    if last is None:
-        return outcomes.unreadable(name, answer)
+    last = shipment.present or _decisive(scans) or Scan(status=None)
     if last.status is ParcelStatus.DELIVERED:
         returns = [scan for scan in scans if scan.status in _TURNED_BACK]
         if not (returns or shipment.is_return):

@@ -382,9 +382,25 @@ def test_a_name_in_an_event_before_the_delivery_is_no_signatory() -> None:
 
 def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
     other, ours = a_shipment(IN_TRANSIT, number="9999999999"), a_shipment(HANDED_OVER)
-    for listed in ([other, ours], [ours, other], [a_shipment(HANDED_OVER, number="0123456789"), other]):
+    for listed in ([other, ours], [ours, other]):
         outcome, _ = fetch(response({"shipments": listed}), WITH_POD)
         assert outcome == Retrieved.single(PDF, KNOWN, SOURCE)
+
+
+def test_a_delivery_of_another_shipment_is_none_of_ours() -> None:
+    answer = response({"shipments": [a_shipment(HANDED_OVER, number="9999999999")]})
+    failure = failure_of(answer)
+    assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
+
+
+def test_a_refused_shipment_is_delivered_to_its_sender() -> None:
+    failure = failure_of(tracked(an_event("PU"), an_event("RD"), an_event("OK")))
+    assert failure.kind is K.RETURNED_TO_SENDER
+
+
+def test_a_part_of_a_shipment_is_no_delivery() -> None:
+    failure = failure_of(tracked(an_event("OK"), an_event("PD")))
+    assert failure.kind is K.NOT_DELIVERED_YET
 
 
 def test_a_shipment_without_its_number_is_one_by_its_events() -> None:
