@@ -10,17 +10,21 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, text
+from starlette.testclient import TestClient
 
+from recours.dashboard.app import make_app
 from recours.database.border import CORRECTED, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.rights import Right, grants, missing_rights, needs_of, quoted, rights_of
-from recours.sandbox import Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import Kind
 from tests.fakes.smtp import MailServer
+from tests.integration.page.conftest import AT, PageClient
 from tests.postgres import execute, role_without_rights
 from tests.processes.commands import worker
+from tests.processes_of_fleet import add_failed, add_pending, environment, fleet, tick, wait_for
 from tests.unit.manual.pages import text_of
 
 pytestmark = pytest.mark.full(
@@ -317,6 +321,42 @@ def test_runs_need_no_more_than_claims_and_our_own_tables(service: Service, owne
     person = Person.of(service, service.environment["DATABASE_URL"])
     assert "CLM-0001" in person.does("why", "CLM-0001")
     assert "By carrier" in person.does("status", "--days", "366")
+
+
+def test_a_long_lived_worker_and_the_page_need_no_more(service: Service, owner: URL, role: str) -> None:
+    init_db(service, owner, "--fleet", "--grant-to", role)
+    execute(owner, f"REVOKE ALL ON clients, notifications, system_settings FROM {quoted(role)}")
+    settings = environment(service.environment["DATABASE_URL"], service.box, service.folder)
+    settings |= {"RECOURS_HOME": str(service.folder), "RECOURS_LANGUAGE": "en"}
+    database = service._database
+    add_failed(database, service.box, [0, 1])
+    add_failed(database, service.box, [2], S.UNKNOWN)
+    add_pending(database, service.box, [3])
+    attempts = "SELECT count(*) FROM recours_attempts"
+    with fleet(settings, 1) as (fleet_worker,):
+        tick(database)
+        wait_for(lambda: service.sql(attempts) == [(4,)], 60, fleet_worker)
+        status, log = fleet_worker.stop()
+    assert (status, "ERROR" in log) == (0, False), log
+    fetched = "SELECT claim_reference FROM claims WHERE pod_fetch_status = 'success' ORDER BY id"
+    assert service.sql(fetched) == [("CLM-00000",), ("CLM-00001",), ("CLM-00003",)]
+    look_and_act(PageClient(TestClient(make_app(settings), AT, client=("127.0.0.1", 50000))), service)
+    assert service.sql(fetched)[2:] == [("CLM-00002",), ("CLM-00003",)]
+
+
+def look_and_act(page: PageClient, service: Service) -> None:
+    """See its views, correct the claim whose number is unknown, and have its carrier asked."""
+    claim = {"reference": "CLM-00002", "back": "/claim?reference=CLM-00002"}
+    for path in ("/", "/claims", "/claims.csv", claim["back"], "/carriers", "/mails", "/forecast"):
+        shown = page.get(path)
+        assert (shown.status, "Missing database rights" in shown.text) == (200, False), (path, shown.text)
+    service.box.parcels["XY009999999FR"] = Parcel((S.DELIVERED,))
+    shown = page.post("/claim/correct", claim | {"number": "XY009999999FR", "carrier": ""})
+    assert "CLM-00002: corrected" in shown.text
+    shown = page.post("/claim/fetch", claim)
+    notice = f"/notice?key={shown.response.url.params['notice']}"
+    wait_for(lambda: "data-under-way" not in page.get(notice).html, 60)
+    assert "the proof of delivery is there" in page.get(notice).text
 
 
 def test_a_correction_needs_a_right_that_runs_do_not(service: Service, owner: URL, role: str) -> None:
