@@ -8,7 +8,8 @@ import pytest
 
 from recours.core.claim import Stage
 from recours.core.error_text import classify
-from recours.sandbox import Scenario
+from recours.runs.fetch import PODFetchWorker
+from recours.sandbox import Parcel, Scenario
 from tests.acceptance.simulation import FAILED_AT, Service
 from tests.long_form import IS_LONG
 
@@ -17,12 +18,12 @@ MANY = 1_000_000 if IS_LONG else 12_000
 MOST_S = 60.0
 
 
-def exhausted(service: Service, count: int, retries: str = "4 + i % 3") -> None:
-    """So many failures of the past, all their retries used."""
+def exhausted(service: Service, last: int, retries: str = "4 + i % 3", first: int = 1) -> None:
+    """Failures of the past, of these numbers, all their retries used."""
     numbers = (
-        f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+        f"WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
         if service._database.is_sqlite
-        else f"WITH n AS (SELECT generate_series(1, {count}) AS i)"
+        else f"WITH n AS (SELECT generate_series({first}, {last}) AS i)"
     )
     at = f"'{FAILED_AT - timedelta(days=90):%Y-%m-%d %H:%M:%S}'"
     at = at if service._database.is_sqlite else f"TIMESTAMP {at}"
@@ -115,3 +116,30 @@ def test_counts_that_are_none_hide_nothing(service: Service, count: str) -> None
         "SELECT count(*) FROM claims LEFT JOIN recours_claims ON claim_id = id"
         " WHERE claim_id IS NULL AND pod_fetch_status = 'failed'"
     ) == [(0,)]
+
+
+@pytest.mark.full("among 100,000 claims: tests/contract/test_intake.py has the same among few")
+def test_next_run_sees_each_correction_among_many_claims(service: Service) -> None:
+    exhausted(service, 70_000)
+    service.add(S.UNKNOWN)
+    service.add(S.SYSTEM_ERROR, pod_retry_count=3, failed_at=FAILED_AT - timedelta(days=10))
+    service.add(S.DELIVERED, status="paid")
+    service.add(S.DELIVERED)
+    exhausted(service, 100_000, first=70_001)
+    stages = "SELECT stage FROM recours_claims WHERE claim_id BETWEEN 70001 AND 70004 ORDER BY claim_id"
+    service.run()
+    assert service.sql(stages) == [("waiting",), ("given_up",), ("shelved",), ("done",)]
+    assert service.sql("SELECT count(*) FROM recours_claims") == [(100_004,)]
+    for n in (1, 2, 3):
+        number = f"XY99000000{n}FR"
+        service.box.parcels[number] = Parcel((S.DELIVERED,))
+        service.sql("UPDATE claims SET tracking_number = ? WHERE claim_reference = ?", number, f"CLM-000{n}")
+    service.sql("UPDATE claims SET pod_fetch_status = 'pending' WHERE claim_reference = 'CLM-0004'")
+    service.run()
+    assert service.sql(stages) == [("done",), ("done",), ("shelved",), ("new",)]
+    assert service.sql("SELECT seen_number FROM recours_claims WHERE claim_id = 70003") == [
+        ("XY990000003FR",)
+    ]
+    assert service.run(PODFetchWorker).stats.success == 1
+    # The sweep did not come as far: they were looked for.
+    assert service.sql("SELECT repaired FROM recours_intake") == [(0,)]
