@@ -96,7 +96,10 @@ class ClaimMaintenance:
     def rank_overdue(
         self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
     ) -> int:
-        """See `Maintenance`. Each lane's are found by one look into the index of ready claims: they get another place."""
+        """Rank ready claims of these carriers again whose days without a deadline are over; how many.
+
+        Each lane's are found by one look into the index of ready claims: they get another place.
+        """
         lanes = lanes_of_parameter(is_sqlite=self.database.is_sqlite)
         first = select(_c.claim_id).select_from(self.border.joined())
         first = first.where(*self._overdue(stage, lanes.c.carrier_key, now), *self._is_current(now))
@@ -117,6 +120,10 @@ class ClaimMaintenance:
     # ---------------------------------------------------------------- what is to be assessed again
 
     def repair_keys(self) -> list[str]:
+        """Have claims assessed again that no run would look for, or that another carrier's account serves today.
+
+        Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
+        """
         with self.database.read() as connection:
             lanes = {lane for stage in _READY for lane in connection.scalars(carrier_keys(stage)) if lane}
             of_none = _lanes_of_no_account(connection, self.catalog, lanes)
@@ -179,6 +186,7 @@ class ClaimMaintenance:
             yield connection
 
     def unshelve(self, skip: Collection[str]) -> None:
+        """Have the shelved claims assessed again whose status is no longer one of `skip` (lower case)."""
         with self.database.read() as connection:
             statuses = connection.scalars(values_at_stage(_c.seen_claim_status, Stage.SHELVED)).all()
         of_interest = [status for status in statuses if status and status.strip().lower() not in skip]
@@ -197,12 +205,14 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[Claim]:
+        """Give a next retry to claims of these carriers (none named: of all) that gave up under a lower limit."""
         gave_up = at_stage(Stage.GIVEN_UP), _c.retries_used < max_retries, _c.expired_at.is_(None)
         return self._reassess(and_(*gave_up, self._of(carriers)), _c.retries_used, assess, now)
 
     def repair_times(
         self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
     ) -> Iterator[Claim]:
+        """Recompute retries that lie after `horizon`: no backoff can have set them. A last attempt may lie there."""
         for stage in _TIMED:
             of_backoff = awaits_retry() if stage is Stage.WAITING else at_stage(stage)
             yield from self._reassess(and_(of_backoff, _c.next_at > horizon), _c.next_at, retime, now)
@@ -229,7 +239,7 @@ class ClaimMaintenance:
             is_more = bool(read)
 
     def stage_due(self, due_until: datetime) -> None:
-        """See `Maintenance`. A claim whose lane is of no carrier that is known is assessed again."""
+        """Put the claims that are due among the ready ones; one of no carrier that is known is assessed again."""
         is_due = and_(at_stage(Stage.WAITING), _c.next_at <= due_until)
         stage = case((is_failed(), Stage.READY), else_=Stage.NEW)
         is_lost = case((of_carriers(["", *self.catalog.specs]), _c.to_assess), else_=1)
@@ -242,6 +252,10 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
+        """Let the due retries of settled claims of these carriers (none named: of all) pass, with their events.
+
+        Without a decision: shelved. The service is told by `ClaimIntake.tell_owed`.
+        """
         is_due = at_stage(Stage.SETTLED), _c.next_at <= due_until, self._of(carriers)
         query = self._reading(now, *is_due).order_by(_c.next_at).limit(CHUNK)
         return self._decide(query, pass_retry, now, gives_up=False)
@@ -254,6 +268,10 @@ class ClaimMaintenance:
         now: datetime,
         carriers: Collection[str] = (),
     ) -> Iterator[tuple[Claim, Decision]]:
+        """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
+
+        Those of these carriers whose time has run since `before` at least; the rest as for `pass_retries`.
+        """
         is_over = at_stage(stage), has_deadline(), _c.expire_from <= before, _c.interruptions == 0
         query = self._reading(now, *is_over, self._of(carriers)).order_by(_c.expire_from).limit(CHUNK)
         return self._decide(query, expire, now, gives_up=True)

@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import fields
 from datetime import datetime, timedelta
 
+from recours.database.journal import RunJournal
 from recours.logs import local, run_log
 from recours.operations.fleet import signs
-from recours.runs.ports import Journal
 from recours.runs.summary import Report, Stats, usage_line, worth_showing
 from recours.runs.worker import Worker
 
@@ -23,7 +23,7 @@ _LEFT_BEHIND = ("skipped_rate_limit", "skipped_carrier", "skipped_reserved")
 class Shift:
     """An hour of the fetch worker, or of the retry scheduler, in this process. Used by any number of threads."""
 
-    def __init__(self, kind: type[Worker], journal: Journal, now: datetime, monotonic: float) -> None:
+    def __init__(self, kind: type[Worker], journal: RunJournal, now: datetime, monotonic: float) -> None:
         """Record that it begins. Raises RunError."""
         self.kind = kind
         self.run_id = uuid.uuid4().hex

@@ -259,8 +259,8 @@ class Station:
         try:
             sender = PODRetryScheduler
             with self._logged("mails", sender), self._piece_of_work("mails", sender, mails=True) as worker:
-                if worker.deps.post:
-                    worker.deps.post.notify(lambda: not self.stopped)
+                if worker.deps.send_mails:
+                    worker.deps.send_mails(lambda: not self.stopped)
             for kind in WORKERS.values():
                 with self._logged("tidy", kind), self._piece_of_work("tidy", kind) as worker:
                     if self._shifts[kind.name].tidy_once():

@@ -3,17 +3,22 @@
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from recours.core.accounts import HOUSE
 from recours.core.claim import Claim, Delivery, Stage, State, Urgency
 from recours.core.decision import Decision
 from recours.core.errors import RunError
-from recours.core.mail import Event
 from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.quota import CallBudget, Capability, Usage
+
+if TYPE_CHECKING:  # what there is one of has no port
+    from recours.database.enrolment import ClaimEnrolment
+    from recours.database.intake import ClaimIntake
+    from recours.database.journal import RunJournal
+    from recours.database.maintenance import ClaimMaintenance
 
 
 class Clock(Protocol):
@@ -309,140 +314,18 @@ class Claims(Protocol):
         """
 
 
-class Intake(Protocol):
-    """What the service wrote about claims is taken in, and what it is owed is told. All raise RunError."""
-
-    def run(self, now: datetime) -> Iterable[Claim]:
-        """Assess every claim that is new to recours, that the service edited since, or that is to be assessed again."""
-
-    def adopt_exhausted(self, now: datetime) -> Iterable[int]:
-        """Have failures whose retries other software used up count as given up; how many, a portion at a time."""
-
-    def tell_owed(self, now: datetime) -> int:
-        """Tell the service what it was not told yet; of how many claims. Those that it has locked are left to a later run."""
-
-
-class Maintenance(Protocol):
-    """Keeps the state of claims up to date: stages, retries, order. All raise RunError."""
-
-    def rank_overdue(
-        self, stage: Stage, carriers: Collection[str], rank: Callable[[Claim], State], now: datetime
-    ) -> int:
-        """Rank ready claims of these carriers again whose days without a deadline are over; how many."""
-
-    def repair_keys(self) -> list[str]:
-        """Have claims assessed again that no run would look for, or that another carrier's account serves today.
-
-        Returns the keys of the carriers whose credentials came or went since the last run, or that are new to us.
-        """
-
-    def unshelve(self, skip: Collection[str]) -> None:
-        """Have the shelved claims assessed again whose status is no longer one of `skip` (lower case)."""
-
-    def revive_exhausted(
-        self,
-        max_retries: int,
-        assess: Callable[[Claim], State],
-        now: datetime,
-        carriers: Collection[str] = (),
-    ) -> Iterable[Claim]:
-        """Give a next retry to claims of these carriers (none named: of all) that gave up under a lower limit."""
-
-    def repair_times(
-        self, horizon: datetime, retime: Callable[[Claim], State], now: datetime
-    ) -> Iterable[Claim]:
-        """Recompute retries that lie after `horizon`: no backoff can have set them. A last attempt may lie there."""
-
-    def pass_retries(
-        self,
-        due_until: datetime,
-        pass_retry: Callable[[Claim], Decision | None],
-        now: datetime,
-        carriers: Collection[str] = (),
-    ) -> Iterable[tuple[Claim, Decision]]:
-        """Let the due retries of settled claims of these carriers (none named: of all) pass, with their events.
-
-        Without a decision: shelved. The service is told by `Intake.tell_owed`.
-        """
-
-    def stage_due(self, due_until: datetime) -> None:
-        """Put the claims that are due among the ready ones."""
-
-    def expire(
-        self,
-        stage: Stage,
-        before: datetime,
-        expire: Callable[[Claim], Decision | None],
-        now: datetime,
-        carriers: Collection[str] = (),
-    ) -> Iterable[tuple[Claim, Decision]]:
-        """Give up the ready claims at this stage whose deadline has long passed, with their events; see `is_expired`.
-
-        Those of these carriers (none named: of all) whose time has run since `before` at least. Without a decision:
-        shelved. The service is told by `Intake.tell_owed`.
-        """
-
-
-class Enrolment(Protocol):
-    """Claims of which nobody has said that recours works on them."""
-
-    def enroll_new(self, now: datetime) -> int:
-        """Set the claims to `pending` that are new since the adoption, where the service cannot; how many."""
-
-    def enroll_if_new(self, claim: Claim, now: datetime) -> bool:
-        """The same with one claim, which no run may have taken in yet; tell whether it was."""
-
-    def undecided(self, most: int, now: datetime) -> int:
-        """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
-
-
-class Journal(Protocol):
-    """The record of runs, and the outbox of events."""
-
-    def last_run(self, worker: str, until: datetime) -> datetime | None:
-        """When the worker's last run began; later ones than `until` are left out."""
-
-    def begin(self, run_id: str, worker: str, at: datetime) -> None:
-        """A run begins."""
-
-    def end(
-        self,
-        run_id: str,
-        at: datetime,
-        exit_status: int,
-        stats: dict[str, Any],
-    ) -> None:
-        """A run ends."""
-
-    def emit(self, event: Event, run_id: str, at: datetime) -> None:
-        """Write an event that belongs to no claim; its `number` tells it from others, such as the day."""
-
-
-# ---------------------------------------------------------------- telling people
-
-
-class Post(Protocol):
-    """Mails what the run and earlier ones have left to be mailed."""
-
-    def notify(self, go_on: Callable[[], bool]) -> None:
-        """Render what is to be mailed and send what is ready, as long as `go_on` says so.
-
-        Raises RunError; a mail server's fault is logged.
-        """
-
-
 @dataclass(frozen=True)
 class Dependencies:
     """All that a run works with."""
 
     clock: Clock
     claims: Claims
-    intake: Intake
-    maintenance: Maintenance
-    journal: Journal
+    intake: "ClaimIntake"
+    maintenance: "ClaimMaintenance"
+    journal: "RunJournal"
     queue: Queue
     documents: Documents
     policy: Policy
-    post: Post | None = None
-    enrolment: Enrolment | None = None
+    send_mails: Callable[[Callable[[], bool]], None] | None = None  # as long as what it is given says so
+    enrolment: "ClaimEnrolment | None" = None
     write_manifests: Callable[[], None] = lambda: None  # names new files in a manifest; what fails is logged

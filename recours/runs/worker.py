@@ -237,9 +237,8 @@ class Worker(ABC):
         report = Report(self.name, self.run_id, self._started_at, clock.monotonic() - self._start, self.stats)
         usages = self.deps.queue.usages
         self._try_to(lambda: report.add_usage(usages(sorted(self.carriers_asked)), self.catalog))
-        if self.deps.post:  # before the summary, which ends the log of a run
-            post = self.deps.post
-            self._try_to(lambda: post.notify(self.may_go_on))
+        if self.deps.send_mails:  # before the summary, which ends the log of a run
+            self._try_to(partial(self.deps.send_mails, self.may_go_on))
         for line in self.summary(report):
             log.info(line)
         self._try_to(lambda: journal.end(self.run_id, clock.now(), self._exit_status(), report.as_json()))

@@ -61,6 +61,7 @@ def make_worker(
         opened_accounts.settle_moved(clock.now())
     catalog, language = catalog_of(settings, opened_accounts.of_clients), settings.mail.language
     assessor = assessor_of(settings, database, catalog, policy)
+    mailing = MailService(settings, database, opened.schema, clock, token or run_id, catalog)
     deps = Dependencies(
         clock=clock,
         claims=ClaimRepository(database, catalog, run_id, kind.name, redact, language),
@@ -70,9 +71,7 @@ def make_worker(
         queue=make_queue(settings, database, clock, jitter, token or run_id, opened_accounts),
         documents=DocumentStore(settings.pod_dir, settings.access),
         policy=policy,
-        post=MailService(settings, database, opened.schema, clock, token or run_id, catalog)
-        if mails
-        else None,
+        send_mails=mailing.notify if mails else None,
         enrolment=enrolment_of(settings, assessor),
         write_manifests=partial(write_manifests, settings, database, run_id, clock),
     )

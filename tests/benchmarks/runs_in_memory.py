@@ -21,6 +21,7 @@ from recours.core.mail import Event
 from recours.core.outcome import CallError, Failure, Outcome, Retrieved
 from recours.core.quota import Capability
 from recours.database.claims import ClaimRepository
+from recours.database.journal import RunJournal
 from recours.database.maintenance import ClaimMaintenance
 from recours.database.quota import QuotaTables
 from recours.runs.fetch import PODFetchWorker
@@ -75,7 +76,7 @@ class RunsInMemory:
         self._settings = settings
         self._catalog = catalog_of(settings)
         self._clock = SimulatedClock(START)
-        self._journal = Journal()
+        self._journal = Journal(memory_database())
         self._accounts = {
             key: _account(account, population, self._clock)
             for key, account in accounts(settings, self._clock, lambda: 0.0).items()
@@ -129,8 +130,8 @@ class RunsInMemory:
         worker.slice()
 
 
-@dataclass
-class Journal:
+@dataclass(frozen=True)
+class Journal(RunJournal):
     """When each worker began last; no record is kept of its runs."""
 
     begun: dict[str, datetime] = field(default_factory=dict)
