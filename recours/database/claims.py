@@ -137,6 +137,7 @@ class ClaimRepository:
         return read_claim(row, self.catalog, self.redact) if row else None
 
     def references_like(self, reference: str) -> list[str]:
+        """References that begin like this one, for suggesting the nearest."""
         known = self.border.text("claim_reference")
         begins = known.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
         query = select(known).select_from(self.border.claims).where(begins).limit(200)
@@ -150,6 +151,7 @@ class ClaimRepository:
             return connection.execute(query).first() is not None
 
     def waiting(self) -> Waiting:
+        """Failed claims that wait for a later retry, and when the first one comes."""
         queries = [
             select(func.count().label("number"), func.min(_c.next_at).label("first")).where(
                 at_stage(stage), is_failed()
@@ -164,7 +166,12 @@ class ClaimRepository:
     def ready_by_carrier(
         self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
     ) -> dict[str, Ready]:
-        """See `Claims`. One query; with `most` its cost grows with the number of lanes, and not with their backlog."""
+        """What is ready under the keys of these accounts ("": of no carrier that we know; none named: of all).
+
+        The one with the most urgent claim comes first; one with nothing ready is left out. With `most` claims are counted
+        only until it is certain that there are as many in all: the cost grows with the number of lanes, and not with their
+        backlog.
+        """
         is_sqlite = self.database.is_sqlite
         named = named_lanes(carriers, is_sqlite=is_sqlite) if carriers else {}
         parameters = {"most": _UNBOUNDED if most is None else most, **moments(now, self.run_id), **named}
@@ -177,13 +184,14 @@ class ClaimRepository:
         return {str(key): Ready(count, head) for key, count, *ranks in rows if (head := head_of(ranks, now))}
 
     def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
-        """See `Claims`. One look into the index of ready claims."""
+        """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `most`."""
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         query = select(_c.rank_at).where(at_stage(stage), _c.lane == carrier, free(now), *to_come)
         with self.database.read() as connection:
             return list(connection.scalars(query.order_by(_c.rank_at).limit(most)))
 
     def times_asked(self, claim: Claim) -> int:
+        """How often the carrier was asked about the claim with its present number."""
         query = select(func.count()).where(
             attempts.c.claim_id == claim.id,
             was_asked(),
@@ -193,7 +201,7 @@ class ClaimRepository:
             return int(connection.scalar(query) or 0)
 
     def set_aside(self, stage: Stage) -> dict[str, int]:
-        """How many claims that this stage's worker is for have a claim status that keeps them from being fetched.
+        """How many failed claims (`stage` READY), or new ones, are not fetched for their claim status (lower case).
 
         By that status, of the first SET_ASIDE_MOST rows.
         """
@@ -221,7 +229,10 @@ class ClaimRepository:
         *,
         unnumbered: bool = False,
     ) -> list[Claim]:
-        """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only."""
+        """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only.
+
+        If the run dies before it records or puts back a claim, that counts as an interruption of it.
+        """
         if not carriers or most < 1:
             return []
         leased: list[Claim] = []
@@ -265,6 +276,7 @@ class ClaimRepository:
             note(connection, [(claim.id, ClaimChange(ChangeKind.ASKED)) for claim in found], by, now)
 
     def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
+        """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
         this = self.border.key == claim.id
         with self.database.write() as connection:
             # First, since nobody changes our row then until the transaction ends.

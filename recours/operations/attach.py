@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.claim import Claim, Delivery, FetchStatus
@@ -20,7 +20,7 @@ from recours.core.policy import Policy
 from recours.core.text import clean
 from recours.operations.records import KeptEvidence, ListedClaim
 from recours.operations.refusals import ClaimsRefusedError
-from recours.runs.ports import ATTACHED, Attempt, Claims, Documents, Lease
+from recours.runs.ports import ATTACHED, Attempt, Documents, Lease
 from recours.runs.source import (
     RefusedClaim,
     RefusedError,
@@ -29,6 +29,9 @@ from recours.runs.source import (
     named_state,
     unknown_claim,
 )
+
+if TYPE_CHECKING:
+    from recours.database.claims import ClaimRepository
 
 LONGEST_NAME = 100  # signs, of a signatory
 _LEASE = timedelta(minutes=10)
@@ -109,7 +112,7 @@ class AttachDependencies:
     """What attaching needs. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
 
     records: ClaimRecords
-    claims: Claims
+    claims: "ClaimRepository"
     documents: Documents
     appraise: Callable[[bytes, Expected], Appraisal]
     policy: Policy

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from recours.core.accounts import HOUSE
-from recours.core.claim import Claim, Delivery, Stage, State, Urgency
-from recours.core.decision import Decision
+from recours.core.claim import Claim, Delivery, Urgency
 from recours.core.errors import RunError
 from recours.core.outcome import Failure, Kept, Label, Outcome, Retrieved, StoredDocument, best_proof
 from recours.core.pauses import Refusal
@@ -15,6 +14,7 @@ from recours.core.policy import Policy
 from recours.core.quota import CallBudget, Capability, Usage
 
 if TYPE_CHECKING:  # what there is one of has no port
+    from recours.database.claims import ClaimRepository
     from recours.database.enrolment import ClaimEnrolment
     from recours.database.intake import ClaimIntake
     from recours.database.journal import RunJournal
@@ -37,7 +37,7 @@ class Clock(Protocol):
 class NotRecordedError(RunError):
     """Of several attempts not all could be recorded.
 
-    `written`: the ids of the claims whose attempt was, each with what `Claims.record` tells of it.
+    `written`: the ids of the claims whose attempt was, each with what `ClaimRepository.record` tells of it.
     """
 
     def __init__(self, fault: RunError, written: Mapping[Any, bool]) -> None:
@@ -238,88 +238,12 @@ class Ready(NamedTuple):
     head: Urgency  # the place of the most urgent one
 
 
-class Claims(Protocol):
-    """The repository of claims."""
-
-    def count(self) -> int:
-        """The claims in the database, counted up to CLAIMS_MOST."""
-
-    def find(self, reference: str) -> Claim | None:
-        """Read one claim by its reference."""
-
-    def references_like(self, reference: str) -> list[str]:
-        """References that begin like this one, for suggesting the nearest."""
-
-    def is_leased(self, claim: Claim, now: datetime) -> bool:
-        """Tell whether a run has leased the claim."""
-
-    def waiting(self) -> Waiting:
-        """Failed claims that wait for a later retry, and when the first one comes."""
-
-    def ready_by_carrier(
-        self, stage: Stage, now: datetime, most: int | None = None, carriers: Collection[str] = ()
-    ) -> dict[str, Ready]:
-        """What is ready under the keys of these accounts ("": of no carrier that we know; none named: of all).
-
-        The one with the most urgent claim comes first; one with nothing ready is left out. With `most` claims are counted
-        only until it is certain that there are as many in all.
-        """
-
-    def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:
-        """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `most`."""
-
-    def times_asked(self, claim: Claim) -> int:
-        """How often the carrier was asked about the claim with its present number."""
-
-    def set_aside(self, stage: Stage) -> dict[str, int]:
-        """How many failed claims (`stage` READY), or new ones, are not fetched for their claim status (lower case).
-
-        By that status; counted among the first SET_ASIDE_MOST such claims.
-        """
-
-    def lease(
-        self,
-        stage: Stage,
-        carriers: Collection[str],
-        most: int,
-        lease: Lease,
-        now: datetime,
-        *,
-        unnumbered: bool = False,
-    ) -> list[Claim]:
-        """Hold up to `most` ready claims of these carriers, the most urgent first; `unnumbered`: without a number only.
-
-        If the run dies before it records or puts back a claim, that counts as an interruption of it.
-        """
-
-    def note_asked(self, found: Sequence[Claim], by: str, now: datetime) -> None:
-        """Record that a person has the carriers of these claims asked."""
-
-    def lease_named(self, claim: Claim, lease: Lease, now: datetime) -> Claim | None:
-        """Hold this claim, in whatever stage it is; None if a run holds it or it was edited meanwhile."""
-
-    def renew(self, leased: Sequence[Claim], lease: Lease) -> list[Claim]:
-        """Renew the lease of these claims; returns those that are still leased."""
-
-    def release(self, leased: Sequence[tuple[Claim, State]], lease: Lease) -> None:
-        """Hand claims back without an attempt, each with the state it is to have. Raises RunError, having tried the others too."""
-
-    def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
-        """Hand back a claim whose own status says that no POD is wanted any more. Raises RunError."""
-
-    def record(self, ended: Sequence[tuple[Attempt, Decision]], lease: Lease, now: datetime) -> list[bool]:
-        """Record attempts and what they mean, in their order; False for a claim that is not as it was taken.
-
-        Raises NotRecordedError, having tried the others too.
-        """
-
-
 @dataclass(frozen=True)
 class Dependencies:
     """All that a run works with."""
 
     clock: Clock
-    claims: Claims
+    claims: "ClaimRepository"
     intake: "ClaimIntake"
     maintenance: "ClaimMaintenance"
     journal: "RunJournal"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recours.core.claim import VIRTUAL_DEADLINE, Claim, FetchStatus, Stage, State, attempt_name
 from recours.core.decision import Decision, decide, succeed
@@ -16,15 +16,18 @@ from recours.core.policy import Policy
 from recours.core.text import LocalTime, format_minute, plural
 from recours.runs.attempt import Ended
 from recours.runs.log import log
-from recours.runs.ports import Attempt, Claims, Clock, Documents, Lease, NotRecordedError
+from recours.runs.ports import Attempt, Clock, Documents, Lease, NotRecordedError
 from recours.runs.summary import Stats
+
+if TYPE_CHECKING:
+    from recours.database.claims import ClaimRepository
 
 
 @dataclass(frozen=True)
 class Recorder:
     """Decides and records."""
 
-    claims: Claims
+    claims: "ClaimRepository"
     clock: Clock
     policy: Policy
     stats: Stats

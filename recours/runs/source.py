@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from recours.core.assessment import assess
 from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
 from recours.runs.lane import lane_key
-from recours.runs.ports import Claims, Lease, Ready
+from recours.runs.ports import Lease, Ready
+
+if TYPE_CHECKING:
+    from recours.database.claims import ClaimRepository
 
 # Signs; what is longer was not typed, and a database may refuse to look for what begins like it.
 _LONGEST_REFERENCE = 1000
@@ -74,14 +77,14 @@ class RefusedError(Exception):
 class DueClaims:
     """Claims at a stage that is ready for calls, of some accounts (none named: of all)."""
 
-    def __init__(self, claims: Claims, stage: Stage, lanes: Collection[str] = ()) -> None:
+    def __init__(self, claims: "ClaimRepository", stage: Stage, lanes: Collection[str] = ()) -> None:
         """Take from this repository."""
         self._claims = claims
         self._stage = stage
         self._lanes = lanes
 
     def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
-        """What is there to be leased in each of these lanes (none named: in all); see `Claims.ready_by_carrier`."""
+        """What is there to be leased in each of these lanes (none named: in all); see `ClaimRepository.ready_by_carrier`."""
         return self._claims.ready_by_carrier(self._stage, now, most, lanes or self._lanes)
 
     def lease(
@@ -103,7 +106,7 @@ class DueClaims:
 class NamedClaims:
     """Claims that someone asked for, whatever their backoff."""
 
-    def __init__(self, repository: Claims, claims: Sequence[Claim]) -> None:
+    def __init__(self, repository: "ClaimRepository", claims: Sequence[Claim]) -> None:
         """`claims`: as `find_named` gives them."""
         self._repository = repository
         self._left = list(claims)
@@ -149,7 +152,9 @@ def can_be_reference(value: object) -> bool:
     )
 
 
-def find_named(claims: Claims, references: Sequence[str], policy: Policy, now: datetime) -> list[Claim]:
+def find_named(
+    claims: "ClaimRepository", references: Sequence[str], policy: Policy, now: datetime
+) -> list[Claim]:
     """The claims of these references, assessed. Raises RefusedError if one of them cannot be fetched."""
     found, refused = [], []
     for reference in dict.fromkeys(references):
@@ -178,7 +183,7 @@ def named_state(claim: Claim, policy: Policy, now: datetime) -> State:
     return replace(assess(replace(claim, fetch_status=FetchStatus.FAILED), now, policy), stage=None)
 
 
-def _fault(claims: Claims, claim: Claim, policy: Policy, now: datetime) -> RefusedClaim | None:
+def _fault(claims: "ClaimRepository", claim: Claim, policy: Policy, now: datetime) -> RefusedClaim | None:
     if claim.fetch_status == FetchStatus.SUCCESS:
         return RefusedClaim(claim.reference, Unfit.HAS_POD)
     if policy.sets_aside(claim):

@@ -9,8 +9,9 @@ from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, Stage, Urgency, urgency
 from recours.core.policy import Policy
+from recours.database.claims import ClaimRepository
 from recours.runs.leasing import Leased, Leasing, Limits
-from recours.runs.ports import Claims, Clock, Dependencies
+from recours.runs.ports import Clock, Dependencies
 from recours.runs.recorder import Recorder
 from recours.runs.source import DueClaims
 from recours.runs.summary import Stats
@@ -45,7 +46,7 @@ def catalog_of_clients(accounts: int) -> Catalog:
 class Slice:
     """Leases bundles, as the threads of an engine have it do, where every carrier takes every call."""
 
-    claims: Claims
+    claims: ClaimRepository
     catalog: Catalog
     clock: Clock
     limits: Limits
