@@ -6,16 +6,15 @@ stay for ever. A prune that dies in between leaves rows whose files are gone; th
 the same rows, counts a file that is gone as deleted, and goes on. A file that cannot be deleted keeps its row.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
-    Select,
     Table,
     Text,
     and_,
@@ -53,7 +52,7 @@ _c, _a, _e, _m, _h, _v = claims.c, attempts.c, events.c, mails.c, changes.c, evi
 _LEASE = timedelta(minutes=10)
 # Rows of one transaction: short enough that nobody waits long for the write lock.
 _CHUNK = 200
-# In the order of OldAttempt's fields, the last of which is `_is_shared`.
+# In the order of OldFile's fields, the last of which is `_is_shared`.
 _OLD_ATTEMPT = (
     _a.id,
     _a.claim_id,
@@ -76,24 +75,32 @@ _OF_DOCUMENT = ("pod_url", "pod_delivery_person", "pod_signature_url")
 _NO_EVIDENCE = delete(evidence).where(_v.claim_id == bindparam("of_claim"), _v.path == bindparam("path"))
 
 
-@dataclass(frozen=True)
-class OldAttempt:
-    """An attempt past its keeping time, with its document."""
+class OldFile(NamedTuple):
+    """An attempt past its keeping time with its document, or a piece of evidence."""
 
     id: int
     claim_id: Any
-    document_path: str | None
-    document_sha256: str | None
-    document_size: int = 0
+    path: str | None
+    sha256: str | None
+    size: int = 0
     is_shared: bool = False  # a later attempt brought the very same document: its file stays
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Some of them, whose claims are leased."""
 
-    attempts: Sequence[OldAttempt]
-    last: int  # up to which attempt was looked
+    files: Sequence[OldFile]
+    last: int  # up to which id was looked
+
+
+@dataclass(frozen=True)
+class OldTexts:
+    """Rows past their keeping time, and what they hold from then on; None: they go."""
+
+    table: Table
+    source: FromClause
+    which: tuple[ColumnElement[bool], ...]
+    values: dict[str, Any] | None = None
 
 
 Erase = Callable[[str, str], str | None]  # a path and its SHA-256; why it could not be deleted
@@ -123,45 +130,30 @@ class Pruned:
 def prune(past: "DatabasePast", erase: Erase, before: datetime, now: Callable[[], datetime]) -> Pruned:
     """Delete all of it, a part at a time, so that runs go on meanwhile. Raises RunError."""
     done = Pruned()
-
-    def forget_with_files(
-        take: Callable[[datetime, datetime, int], Part | None],
-        forget: Callable[[Part, Sequence[OldAttempt], datetime], None],
-    ) -> int:
-        count = 0
-        last = 0
-        while part := take(before, now(), last):
+    counts: dict[str, Any] = {}
+    for table in (attempts, evidence):
+        count = last = 0
+        while part := past.take(table, before, now(), last):
             last = part.last
-            rows = [row for row in part.attempts if _erased(row, erase, done)]
-            forget(part, rows, now())
-            count += len(rows)
-        return count
-
-    done.attempts = forget_with_files(past.take, past.forget)
-    done.evidence = forget_with_files(past.take_evidence, past.forget_evidence)
-    done.deliveries = sum(_until_none(lambda: past.forget_deliveries(before, now())))
-    done.events = sum(_until_none(lambda: past.forget_events(before)))
-    done.mails = sum(_until_none(lambda: past.forget_mails(before)))
-    done.changes = sum(_until_none(lambda: past.forget_changes(before)))
-    return done
+            gone = [file for file in part.files if _erased(file, erase, done)]
+            past.forget(table, part, gone, now())
+            count += len(gone)
+        counts["attempts" if table is attempts else "evidence"] = count
+    for name, parts in past.texts(before, now()).items():
+        counts[name] = sum(map(past.forget_texts, parts))
+    return replace(done, **counts)
 
 
-def _erased(attempt: OldAttempt, erase: Erase, done: Pruned) -> bool:
+def _erased(file: OldFile, erase: Erase, done: Pruned) -> bool:
     """Delete the document of an attempt, or a piece of evidence; False if that could not be done."""
-    path = attempt.document_path
-    if path is None or attempt.is_shared:
+    if file.path is None or file.is_shared:
         return True
-    if why := erase(path, attempt.document_sha256 or ""):
-        done.left[path] = why
+    if why := erase(file.path, file.sha256 or ""):
+        done.left[file.path] = why
         return False
     done.documents += 1
-    done.size += attempt.document_size
+    done.size += file.size
     return True
-
-
-def _until_none(do: Callable[[], int]) -> Iterator[int]:
-    while count := do():
-        yield count
 
 
 # ---------------------------------------------------------------- the rows
@@ -184,58 +176,36 @@ class DatabasePast:
             .where(_a.started_at < before, _is_over(border, now))
         )
         alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
-        pieces = select(func.count()).select_from(_with_claims(border, evidence))
-        pieces = pieces.where(*_old_evidence(before), _is_over(border, now), alone)
-        rest = (
-            (border.joined(), _deliveries(border, before, now)),
-            (events, _facts(before)),
-            (mails, _texts(before)),
-            (changes, (_h.at < before,)),
-            (actions, (actions.c.at < before,)),
+        pieces = OldTexts(
+            evidence, _with_claims(border, evidence), (*_old_evidence(before), _is_over(border, now), alone)
         )
+        texts = self.texts(before, now) | {"evidence": [pieces]}
         with self.database.read() as connection:
             attempts_and_documents = connection.execute(old).one()
-            counts = [
-                connection.scalar(select(func.count()).select_from(table).where(*which)) or 0
-                for table, which in rest
-            ]
-            counts[-2:] = [counts[-2] + counts[-1], connection.scalar(pieces) or 0]
-        return Pruned(*attempts_and_documents, *counts)
+            counts: dict[str, Any] = {
+                name: sum(_count(connection, part) for part in parts) for name, parts in texts.items()
+            }
+        return Pruned(*attempts_and_documents, **counts)
 
     # ---------------------------------------------------------------- attempts and documents
 
-    def take(self, before: datetime, now: datetime, last: int) -> Part | None:
-        """The next attempts after `last` of claims that are not tried any more, which are leased; None: there are no more."""
-        border = self.database.border
-        query = (
-            select(border.key, *_OLD_ATTEMPT, _is_shared(before))
-            .select_from(_with_claims(border, attempts))
-            .where(_a.id > last, _a.started_at < before, _is_over(border, now))
-            .order_by(_a.id)
-            .limit(_CHUNK)
-        )
-        return self._taken(query, now)
+    def take(self, table: Table, before: datetime, now: datetime, last: int) -> Part | None:
+        """The next attempts, or pieces of evidence, after `last` of claims that are not tried any more; None: there are no more.
 
-    def take_evidence(self, before: datetime, now: datetime, last: int) -> Part | None:
-        """The same of pieces of evidence, of which attempts may know nothing."""
+        Their claims are leased.
+        """
         border = self.database.border
-        query = (
-            select(border.key, *_OLD_PIECE)
-            .select_from(_with_claims(border, evidence))
-            .where(_v.id > last, *_old_evidence(before), _is_over(border, now))
-            .order_by(_v.id)
-            .limit(_CHUNK)
-        )
-        return self._taken(query, now)
-
-    def _taken(self, query: Select[Any], now: datetime) -> Part | None:
-        """What of a query's rows may go: their claims are leased."""
+        if table is attempts:
+            query = select(border.key, *_OLD_ATTEMPT, _is_shared(before)).where(_a.started_at < before)
+        else:
+            query = select(border.key, *_OLD_PIECE).where(*_old_evidence(before))
+        query = query.select_from(_with_claims(border, table)).where(table.c.id > last, _is_over(border, now))
+        query = query.order_by(table.c.id).limit(_CHUNK)
         with self.database.read() as connection:
             rows = connection.execute(query).all()
         if not rows:
             return None
         # Those of them that are still not tried any more; what others have locked is left to them.
-        border = self.database.border
         ids = {claim_id for claim_id, *_ in rows if claim_id is not None}
         over = (
             select(_c.claim_id)
@@ -249,39 +219,32 @@ class DatabasePast:
             leased = set(connection.scalars(over))
             values = {"lease_token": self.holder, "lease_until": now + _LEASE, "version": _c.version + 1}
             connection.execute(update(claims).where(_c.claim_id.in_(leased)).values(values))
-        found = [OldAttempt(*facts) for claim_id, *facts in rows if claim_id is None or claim_id in leased]
-        return Part(found, last=rows[-1][1])
+        files = [OldFile(*facts) for claim_id, *facts in rows if claim_id is None or claim_id in leased]
+        return Part(files, last=rows[-1][1])
 
-    def forget(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
-        """Delete the attempts that are `gone`, say in their claims that there is no document, and release all claims.
+    def forget(self, table: Table, part: Part, gone: Sequence[OldFile], now: datetime) -> None:
+        """Delete the rows that are `gone`, say in their claims that there is no document, and release all claims.
 
         The next manifest says that their files were erased.
         """
-        self._forget(attempts, part, gone, now)
-
-    def forget_evidence(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
-        """The same of pieces of evidence."""
-        self._forget(evidence, part, gone, now)
-
-    def _forget(self, table: Table, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
         erased = [
-            attempt
-            for attempt in sorted(gone, key=lambda attempt: (attempt.claim_id, attempt.id))
-            if attempt.document_path is not None and not attempt.is_shared
+            file
+            for file in sorted(gone, key=lambda file: (file.claim_id, file.id))
+            if file.path is not None and not file.is_shared
         ]
         with self.database.write() as connection:
-            paths = [{"of_claim": one.claim_id, "path": one.document_path} for one in erased]
+            paths = [{"of_claim": file.claim_id, "path": file.path} for file in erased]
             if paths:
                 self._clear(connection, paths)
                 connection.execute(_NO_EVIDENCE, paths)
-            connection.execute(delete(table).where(table.c.id.in_([attempt.id for attempt in gone])))
-            of_part = _c.claim_id.in_({attempt.claim_id for attempt in part.attempts})
+            connection.execute(delete(table).where(table.c.id.in_([file.id for file in gone])))
+            of_part = _c.claim_id.in_({file.claim_id for file in part.files})
             mine = of_part, _c.lease_token == self.holder
             # Rows that were made for the lease alone.
             connection.execute(delete(claims).where(*mine, at_stage(DONE), _c.seen_reference.is_(None)))
             released = {"lease_token": None, "lease_until": None, "version": _c.version + 1}
             connection.execute(update(claims).where(*mine).values(released))
-            files = [(one.document_path or "", one.document_sha256 or "") for one in erased]
+            files = [(file.path or "", file.sha256 or "") for file in erased]
             note_erased(connection, list(dict.fromkeys(files)), self.by, now)
 
     def _clear(self, connection: Connection, paths: Sequence[dict[str, Any]]) -> None:
@@ -302,42 +265,35 @@ class DatabasePast:
 
     # ---------------------------------------------------------------- what else names people
 
-    def forget_deliveries(self, before: datetime, now: datetime) -> int:
-        """Remove who signed from given-up claims; how many, 0 when there are no more. So do the others."""
+    def texts(self, before: datetime, now: datetime) -> dict[str, list[OldTexts]]:
+        """What else goes, by its count in `Pruned`. Of an event the rest stays, so that nothing is mailed twice."""
         border = self.database.border
-        some = select(_c.claim_id).select_from(border.joined()).where(*_deliveries(border, before, now))
-        some = some.order_by(_c.claim_id).limit(_CHUNK).with_for_update(skip_locked=True, of=claims)
-        with self.database.write() as connection:
-            ids = list(connection.scalars(some))
-            forgotten = {"known_delivery": None, "version": _c.version + 1}
-            connection.execute(update(claims).where(_c.claim_id.in_(ids)).values(forgotten))
-        return len(ids)
+        unsigned = {"known_delivery": None, "version": _c.version + 1}
+        return {
+            "deliveries": [OldTexts(claims, border.joined(), _deliveries(border, before, now), unsigned)],
+            "events": [OldTexts(events, events, _facts(before), {"facts": {}})],
+            "mails": [OldTexts(mails, mails, _texts(before), {"plain": "", "html": ""})],
+            "changes": [OldTexts(table, table, (table.c.at < before,)) for table in (changes, actions)],
+        }
 
-    def forget_events(self, before: datetime) -> int:
-        """Empty the facts of what was told; the rest of an event stays, so that nothing is mailed twice."""
-        return self._change(events, _facts(before), {"facts": {}})
+    def forget_texts(self, old: OldTexts) -> int:
+        """Remove them, a part at a time; how many."""
+        (key,) = old.table.primary_key
+        some = select(key).select_from(old.source).where(*old.which).limit(_CHUNK)
+        some = some.with_for_update(skip_locked=True, of=old.table)
+        statement = delete(old.table) if old.values is None else update(old.table).values(old.values)
+        count = 0
+        while True:
+            with self.database.write() as connection:
+                ids = list(connection.scalars(some))
+                connection.execute(statement.where(key.in_(ids)))
+            if not ids:
+                return count
+            count += len(ids)
 
-    def forget_mails(self, before: datetime) -> int:
-        return self._change(mails, _texts(before), {"plain": "", "html": ""})
 
-    def forget_changes(self, before: datetime) -> int:
-        return self._delete(changes, before) or self._delete(actions, before)
-
-    def _delete(self, table: Table, before: datetime) -> int:
-        some = select(table.c.id).where(table.c.at < before).order_by(table.c.at).limit(_CHUNK)
-        with self.database.write() as connection:
-            ids = list(connection.scalars(some.with_for_update(skip_locked=True)))
-            if ids:
-                connection.execute(delete(table).where(table.c.id.in_(ids)))
-        return len(ids)
-
-    def _change(self, table: Any, which: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
-        some = select(table.c.id).where(*which).order_by(table.c.id).limit(_CHUNK)
-        with self.database.write() as connection:
-            ids = list(connection.scalars(some.with_for_update(skip_locked=True)))
-            if ids:
-                connection.execute(update(table).where(table.c.id.in_(ids)).values(values))
-        return len(ids)
+def _count(connection: Connection, old: OldTexts) -> int:
+    return connection.scalar(select(func.count()).select_from(old.source).where(*old.which)) or 0
 
 
 def _is_shared(before: datetime) -> ColumnElement[bool]:

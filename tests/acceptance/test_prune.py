@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Table, make_url
 
 from recours.database.engine import Database
-from recours.database.pruning import DatabasePast, OldAttempt, Part, Pruned, prune
+from recours.database.pruning import DatabasePast, OldFile, Part, Pruned, prune
 from recours.documents.store import erase
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Scenario
@@ -376,14 +376,14 @@ class Mortal(DatabasePast):
             raise Death
         self.__dict__["left"] -= 1
 
-    def take(self, before: datetime, now: datetime, last: int) -> Part | None:
-        part = super().take(before, now, last)
+    def take(self, table: Table, before: datetime, now: datetime, last: int) -> Part | None:
+        part = super().take(table, before, now, last)
         self.step()
         return part
 
-    def forget(self, part: Part, gone: Sequence[OldAttempt], now: datetime) -> None:
+    def forget(self, table: Table, part: Part, gone: Sequence[OldFile], now: datetime) -> None:
         self.step()
-        super().forget(part, gone, now)
+        super().forget(table, part, gone, now)
         self.step()
 
     def erase(self, path: str, sha256: str) -> str | None:
