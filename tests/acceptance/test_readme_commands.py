@@ -91,11 +91,16 @@ def output_of(block: str, checkout: Path) -> str:
 
 
 FROM_NOTHING = pytest.mark.full("installs every package from nothing, which takes a minute")
+ON_POSTGRES = pytest.mark.full("on PostgreSQL too: two kinds of schema run there always")
 
 
 @pytest.mark.parametrize(
     ("database", "has_packages"),
-    [("sqlite", True), ("postgresql", True), pytest.param("sqlite", False, marks=FROM_NOTHING)],
+    [
+        ("sqlite", True),
+        pytest.param("postgresql", True, marks=ON_POSTGRES),
+        pytest.param("sqlite", False, marks=FROM_NOTHING),
+    ],
 )
 def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
     kinds: Callable[[str], Kind], tmp_path: Path, sandbox: Sandbox, database: str, *, has_packages: bool
@@ -103,16 +108,18 @@ def test_the_first_block_ends_with_a_proof_and_the_second_with_a_schedule(
     checkout = copy_of_checkout(tmp_path / "Recours_Ecommerce")
     for name in ("Makefile", "README.md", "LICENSE", "requirements.txt"):
         shutil.copy(ROOT / name, checkout)
+    first = FIRST
     if has_packages:  # those that these tests run with: pip finds them, and has nothing to fetch
         bare_python(checkout / ".venv")
         give_packages(checkout / ".venv")
+        assert first.startswith("make demo\n")
+        first = first.replace("make demo\n", "make .venv/ready\n")  # test_commands.py has the demo
     url = kinds(database).empty(tmp_path)
     make_claims(url)
     setting = "DATABASE_PATH=../claims.db"
     if database == "postgresql":  # as the README says
-        assert setting in FIRST
-        setting = f"DATABASE_URL={url.render_as_string(hide_password=False)}"
-    first = FIRST.replace("DATABASE_PATH=../claims.db", setting)
+        assert setting in first
+        first = first.replace(setting, f"DATABASE_URL={url.render_as_string(hide_password=False)}")
     proofs = [line for line in output_of(first, checkout).splitlines() if line.endswith(".pdf")]
     assert len(proofs) == CLAIMS
     assert all((checkout / proof).read_bytes().startswith(b"%PDF-") for proof in proofs)

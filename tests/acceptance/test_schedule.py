@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from recours.database.schema.creation import create_file
+from recours.home import make_home
 from recours.sandbox import Sandbox
 from tests.fakes.checkout import bare_python, copy_of_checkout, give_packages
 from tests.fakes.cron import Machine, machine_of_its_own, run_as_cron
@@ -58,6 +59,12 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(request: pytest.FixtureRequest, set_up: Path, tmp_path: Path) -> Place:
     machine = machine_of_its_own(tmp_path / "machine")
     return Place(shutil.copytree(set_up, tmp_path / request.param, symlinks=True), machine)
+
+
+@pytest.fixture
+def nasty(set_up: Path, tmp_path: Path) -> Place:
+    machine = machine_of_its_own(tmp_path / "machine")
+    return Place(shutil.copytree(set_up, tmp_path / NASTY, symlinks=True), machine)
 
 
 @pytest.fixture
@@ -178,6 +185,14 @@ def test_on_a_terminal_it_shows_and_asks(plain: Place, answer: str, status: int,
 # ---------------------------------------------------------------- a home elsewhere
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = make_home({"RECOURS_HOME": str(tmp_path / f"home of {NASTY}")})
+    (home / "data").mkdir()
+    create_file(home / "data" / "recours.db")
+    return home
+
+
 def recours_at(place: Place, home: Path, python: Path, *words: str) -> str:
     command = [str(python), "-m", "recours", *words]
     done = place.machine.run(*command, cwd=place.checkout, RECOURS_HOME=str(home))
@@ -208,43 +223,40 @@ def problems_of_schedule(place: Place, home: Path, python: Path) -> list[str]:
 
 
 def test_lines_for_a_home_outside_the_checkout_run_and_check_sees_that_its_scripts_moved(
-    place: Place, tmp_path: Path
+    nasty: Place, tmp_path: Path, home: Path
 ) -> None:
-    home = tmp_path / f"home of {place.checkout.name}"
-    python = place.checkout / ".venv" / "bin" / "python3"
-    recours_at(place, home, python, "init-db")
-    recours_at(place, home, python, "schedule", "install", "--yes")
-    assert_lines_run(place, home)
-    assert problems_of_schedule(place, home, python) == []
+    python = nasty.checkout / ".venv" / "bin" / "python3"
+    recours_at(nasty, home, python, "schedule", "install", "--yes")
+    assert_lines_run(nasty, home)
+    assert problems_of_schedule(nasty, home, python) == []
 
-    moved = Place(place.checkout.rename(tmp_path / "moved"), place.machine)
+    moved = Place(nasty.checkout.rename(tmp_path / "moved"), nasty.machine)
     python = moved.checkout / ".venv" / "bin" / "python3"
-    script = place.checkout / "scripts" / "pod_fetch_worker.py"
+    script = nasty.checkout / "scripts" / "pod_fetch_worker.py"
     problem, _ = problems_of_schedule(moved, home, python)
     assert f"crontab: line 1 names {script}, which does not exist → " in problem
     assert problem.endswith("recours schedule install")
     recours_at(moved, home, python, "schedule", "install", "--yes")
+    assert all(f" {moved.checkout}/scripts/pod_" in line for line in moved.ours())
     assert len(moved.ours()) == 2
-    assert_lines_run(moved, home)
 
 
 def test_a_checkout_without_a_venv_is_started_by_the_python_that_has_the_packages(
-    plain: Place, tmp_path: Path
+    plain: Place, tmp_path: Path, home: Path
 ) -> None:
     environment = (plain.checkout / ".venv").rename(tmp_path / "environment")
-    home = tmp_path / "home"
     python = environment / "bin" / "python3"
-    recours_at(plain, home, python, "init-db")
     recours_at(plain, home, python, "schedule", "install", "--yes")
     assert all(f" {python} " in line for line in plain.ours())
     assert_lines_run(plain, home)
 
     moved = environment.rename(tmp_path / "moved") / "bin" / "python3"
-    for problem in problems_of_schedule(plain, home, moved):
-        assert f"names {python}, which does not exist" in problem
+    problems = problems_of_schedule(plain, home, moved)
+    assert len(problems) == 2
+    assert all(f"names {python}, which does not exist" in problem for problem in problems)
     recours_at(plain, home, moved, "schedule", "install", "--yes")
-    assert problems_of_schedule(plain, home, moved) == []
-    assert_lines_run(plain, home)
+    assert all(f" {moved} " in line for line in plain.ours())
+    assert len(plain.ours()) == 2
 
 
 # ---------------------------------------------------------------- a real cron
