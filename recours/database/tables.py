@@ -158,9 +158,9 @@ def _as_case(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 for _stage, _columns in (
     (Stage.READY, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
     (Stage.NEW, [_c.lane, _c.rank_is_deadline, _c.rank_at]),
-    (Stage.WAITING, [_c.next_at]),
+    (Stage.WAITING, [_c.next_at, _c.seen_fetch_status]),
     (Stage.SETTLED, [_c.next_at]),
-    (Stage.GIVEN_UP, [_c.retries_used]),
+    (Stage.GIVEN_UP, [_c.retries_used, _c.expired_at]),
     (Stage.SHELVED, [_c.seen_claim_status]),
     (NOT_ENROLLED, [_c.since]),
 ):
