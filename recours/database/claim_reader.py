@@ -154,9 +154,14 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         state=state,
         assessed=assessed,
         unreadable=tuple(dict.fromkeys(read.unreadable)),
-        texts=tuple(row[_TEXTS.get(name, name)] for name in SEEN.values()),
+        texts=seen_texts(row),
         version=row["version"] or 0,
     )
+
+
+def seen_texts(row: Row) -> tuple[str | None, ...]:
+    """What a claim is assessed on, in the order of `SEEN`."""
+    return tuple(row[_TEXTS.get(name, name)] for name in SEEN.values())
 
 
 def _is_of_it(row: Row) -> bool:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     type_coerce,
     update,
 )
@@ -198,9 +199,9 @@ def owed_text(projection: Mapping[str, Any]) -> str:
     return json.dumps(projection, default=datetime.isoformat)
 
 
-def owed_in(text: str) -> dict[str, Any]:
+def owed_in(written: str) -> dict[str, Any]:
     """The inverse of `owed_text`."""
-    projection: dict[str, Any] = json.loads(text)
+    projection: dict[str, Any] = json.loads(written)
     times = {
         name: datetime.fromisoformat(value)
         for name, value in projection.items()
@@ -269,9 +270,19 @@ def update_leased(columns: tuple[str, ...]) -> Update:
 
 def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows of ours, all of the same columns; a claim that has one keeps it."""
-    if rows:
-        ordered = sorted(rows, key=lambda row: str(row["claim_id"]))
-        connection.execute(insert_into(claims, connection.dialect.name).on_conflict_do_nothing(), ordered)
+    if not rows:
+        return
+    ordered = sorted(rows, key=lambda row: str(row["claim_id"]))
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert_into(claims, "sqlite").on_conflict_do_nothing(), ordered)
+        return
+    # As one value: PostgreSQL would analyse the statement again for each row.
+    columns = ", ".join(ordered[0])
+    recordset = f"json_populate_recordset(CAST(NULL AS {claims.name}), CAST(:rows AS json))"
+    insertion = f"INSERT INTO {claims.name} ({columns}) SELECT {columns} FROM {recordset}"  # noqa: S608 (our own names)
+    connection.execute(
+        text(f"{insertion} ON CONFLICT DO NOTHING"), {"rows": json.dumps(ordered, default=str)}
+    )
 
 
 # ---------------------------------------------------------------- telling the service

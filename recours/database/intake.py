@@ -8,30 +8,22 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     Connection,
-    Date,
-    DateTime,
     Integer,
     Numeric,
     Row,
     Select,
-    Text,
     and_,
-    bindparam,
     case,
-    cast,
     delete,
     exists,
     false,
     func,
     literal_column,
-    null,
     or_,
     select,
     text,
@@ -47,17 +39,15 @@ from recours.core.errors import ErrorKind
 from recours.core.policy import Adoption
 from recours.database.border import SEEN, Border
 from recours.database.changes import note_assessed
-from recours.database.claim_reader import MOST_RETRIES, read_claim
+from recours.database.claim_reader import MOST_RETRIES, Reader, read_claim, seen_texts
 from recours.database.claim_rows import (
     Redact,
     assessed_values,
     const,
     count_projection,
     free,
-    free_at_moment,
     in_parts,
     insert_rows,
-    moments,
     owed_in,
     owed_text,
     project,
@@ -66,7 +56,6 @@ from recours.database.claim_rows import (
     write_states,
 )
 from recours.database.engine import Database, DatabaseError
-from recours.database.event_outbox import insert_into
 from recours.database.named_leases import lease_name, release_name
 from recours.database.restored import proofs_to_tell_again
 from recours.database.tables import DONE, NOT_ENROLLED, OPEN_STAGES, at_stage, claims, intake, leases
@@ -96,8 +85,11 @@ _PROJECTIONS_AT_ONCE = 100
 # Where not single rows are locked, but all of them, the service is not waited for any longer in this run.
 _MOST_FAULTS = 3
 
-# What is looked up by a key was looked at a moment ago. PostgreSQL would rather read a whole table than 10,000 rows of it.
-_BY_KEY = text("SET LOCAL random_page_cost = 1.1")
+# What is looked up by a key was looked at a moment ago: PostgreSQL would rather read a whole table than 10,000 rows of it.
+# It would also start processes for that, which compute longer than the work itself takes.
+_BY_KEY = text(
+    "SELECT set_config('random_page_cost', '1.1', true), set_config('max_parallel_workers_per_gather', '0', true)"
+)
 # What SQLite's text is read as where it is no UTF-8.
 _UNREADABLE = "\ufffd"
 
@@ -129,33 +121,26 @@ class Assessor:
         now: datetime,
         *,
         before: Mapping[Any, Claim] | None = None,
+        if_stale: bool = False,
     ) -> list[Claim]:
         """Assess these claims and write our rows; the claims as they are then.
 
         Without those that a run has leased, and those whose proof the service is still to be told. `before`: what they were
-        when the caller began to write to the service's rows, which is no edit of the service's.
+        when the caller began to write to the service's rows, which is no edit of the service's. `if_stale`: without those
+        that are what our rows were assessed on.
         """
-        return self._take(connection, _to_take(self.database.border), ids, now, before or {})
-
-    def take_stale(self, connection: Connection, ids: Sequence[Any], now: datetime) -> list[Claim]:
-        """The same of those alone that still are not what our rows were assessed on."""
-        return self._take(connection, _stale_to_take(self.database.border), ids, now, {})
-
-    def _take(
-        self,
-        connection: Connection,
-        query: Select[Any],
-        ids: Sequence[Any],
-        now: datetime,
-        before: Mapping[Any, Claim],
-    ) -> list[Claim]:
-        rows = connection.execute(query, {"of_claims": ids, **moments(now, "")}).mappings().all()
+        border, before = self.database.border, before or {}
+        is_takeable = _is_stale(border, now) if if_stale else free(now)
+        query = reading_all(
+            border, border.key.in_(ids), or_(_c.claim_id.is_(None), and_(is_takeable, _is_told(border)))
+        )
+        rows = connection.execute(query).mappings().all()
         if len(rows) < len(ids):
-            _delete_orphans(connection, self.database.border, ids, now)
+            _delete_orphans(connection, border, ids, now)
         claims_ = [read_claim(row, self.catalog, self.redact) for row in rows]
         stages = {row["id"]: row["stage"] for row in rows if row["claim_id"] is not None}
         current = unchanged(connection, [claim for claim in claims_ if claim.id in stages])
-        again = proofs_to_tell_again(connection, self.database.border, current)
+        again = proofs_to_tell_again(connection, border, current)
         states: list[tuple[Claim, State]] = []
         inserts: list[dict[str, Any]] = []
         updates: list[tuple[Any, dict[str, Any]]] = []
@@ -178,8 +163,7 @@ class Assessor:
         _delete(connection, deletions)
         write_states(connection, updates)
         insert_rows(connection, inserts)
-        if self.database.is_sqlite:
-            self._copy_unreadable(connection, [claim for claim, _ in states])
+        copy_unreadable(connection, border, {claim.id: claim.texts for claim, _ in states})
         edited = [(before.get(claim.id, claim), state) for claim, state in states if claim.id not in again]
         note_assessed(connection, edited, now)
         return [replace(claim, state=state) for claim, state in states]
@@ -200,14 +184,15 @@ class Assessor:
             state = replace(claim.state, stage=None, next_at=None)
         return state, assessed_values(claim, state, now) | nothing_owed
 
-    def _copy_unreadable(self, connection: Connection, read: Sequence[Claim]) -> None:
-        """Remember texts that are no UTF-8 as they are: they were read as something else."""
-        border = self.database.border
-        ids = [claim.id for claim in read if any(_UNREADABLE in (value or "") for value in claim.texts)]
-        if ids:
-            texts = {name: border.text(column) for name, column in SEEN.items()}
-            these = _c.claim_id == border.key, _c.claim_id.in_(ids)
-            connection.execute(update(claims).where(*these).values(texts))
+
+def copy_unreadable(
+    connection: Connection, border: Border, texts: Mapping[Any, Sequence[str | None]]
+) -> None:
+    """Remember texts of SQLite's that are no UTF-8 as they are: they were read as something else."""
+    ids = [key for key, read in texts.items() if any(_UNREADABLE in (value or "") for value in read)]
+    if ids and border.is_sqlite:
+        raw = {name: border.text(column) for name, column in SEEN.items()}
+        connection.execute(update(claims).where(_c.claim_id == border.key, _c.claim_id.in_(ids)).values(raw))
 
 
 def _delete(connection: Connection, ids: Sequence[Any]) -> None:
@@ -225,28 +210,16 @@ def _delete_orphans(connection: Connection, border: Border, ids: Sequence[Any], 
 # ---------------------------------------------------------------- the conditions
 
 
-@lru_cache(maxsize=8)
-def _to_take(border: Border) -> Select[Any]:
-    """Parameters: `of_claims`, `moments`."""
-    is_takeable = or_(_c.claim_id.is_(None), and_(free_at_moment(), _is_told(border)))
-    return reading_all(border, border.key.in_(bindparam("of_claims", expanding=True)), is_takeable)
-
-
-@lru_cache(maxsize=8)
-def _stale_to_take(border: Border) -> Select[Any]:
-    return _to_take(border).where(or_(_c.claim_id.is_(None), _is_stale(border)))
-
-
 def _is_told(border: Border) -> ColumnElement[bool]:
     """Rows of which the service was told all. What it is still to be told of a claim is worth nothing once it edits that."""
     return or_(_c.owed_since.is_(None), border.is_edited)
 
 
-def _is_stale(border: Border) -> ColumnElement[bool]:
+def _is_stale(border: Border, now: datetime) -> ColumnElement[bool]:
     """Rows of ours, beside their claims, that are to be assessed again. A claim of nobody's is only once it is somebody's."""
     is_somebodys = or_(_c.stage != const(DONE), border.is_worked_on, border.is_not_enrolled)
     is_due = or_(_c.to_assess == literal_column("1"), and_(is_somebodys, border.differs))
-    return and_(is_due, free_at_moment())
+    return and_(is_due, free(now))
 
 
 def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnElement[bool]:
@@ -258,19 +231,24 @@ def is_of_interest(status: ColumnElement[str], skip: Collection[str]) -> ColumnE
     return or_(status.is_(None), and_(true(), *others))
 
 
-def _is_new(border: Border, skip: Sequence[str]) -> ColumnElement[bool]:
+def _is_new(border: Border, skip: Collection[str]) -> ColumnElement[bool]:
     """Claims of the service's of which there is to be a row of ours."""
-    return or_(border.is_worked_on, and_(border.is_not_enrolled, is_of_interest(border.text("status"), skip)))
+    return or_(border.is_worked_on, _may_be_enrolled(border, skip))
 
 
-def _is_exhausted(border: Border) -> ColumnElement[bool]:
-    """Failures whose retries other software used up. Parameter: `max_retries`."""
+def _may_be_enrolled(border: Border, skip: Collection[str]) -> ColumnElement[bool]:
+    return and_(border.is_not_enrolled, is_of_interest(border.text("status"), skip))
+
+
+def _is_exhausted(border: Border, max_retries: int) -> ColumnElement[bool]:
+    """Failures whose retries other software used up; false, and never NULL, of others."""
     count = border.column("pod_retry_count")
     if not isinstance(count.type, Integer | Numeric):
         return false()  # they are assessed one by one
     # In SQLite a text is more than any number: hence the most.
-    is_used_up = count >= bindparam("max_retries", type_=Integer), count <= literal_column(str(MOST_RETRIES))
-    return and_(border.text("pod_fetch_status") == const(FetchStatus.FAILED), *is_used_up)
+    is_used_up = count >= max_retries, count <= MOST_RETRIES
+    is_failed = border.text("pod_fetch_status") == const(FetchStatus.FAILED)
+    return case((and_(is_failed, *is_used_up), true()), else_=false())
 
 
 # ---------------------------------------------------------------- what is looked for
@@ -283,70 +261,36 @@ class _Keys:
     after: Any = None
     until: Any = None
 
-    @property
-    def kind(self) -> tuple[bool, bool]:
-        return self.after is not None, self.until is not None
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        bounds = {"after": self.after, "until": self.until}
-        return {name: bound for name, bound in bounds.items() if bound is not None}
+    def hold(self, key: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Rows whose key, in this column, is one of them."""
+        return and_(
+            true() if self.after is None else key > self.after,
+            true() if self.until is None else key <= self.until,
+        )
 
 
-def _within(border: Border, kind: tuple[bool, bool], key: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-    after, until = (bindparam(name, type_=border.key.type) for name in ("after", "until"))
-    has_after, has_until = kind
-    return [*([key > after] if has_after else []), *([key <= until] if has_until else [])]
+def _in_stretch(border: Border, keys: _Keys, *columns: ColumnElement[Any]) -> Select[Any]:
+    """The service's claims in a stretch, each with our row if there is one; the stretch is said of both tables."""
+    ours = claims, and_(border.key == _c.claim_id, keys.hold(_c.claim_id))
+    query = select(*columns).select_from(border.claims.outerjoin(*ours))
+    return query.where(keys.hold(border.key)).order_by(border.key)
 
 
-@lru_cache(maxsize=32)
-def _without_row(border: Border, kind: tuple[bool, bool]) -> Select[Any]:
-    """The keys of the service's claims in a stretch of which there is no row of ours; the stretch is said of both tables."""
-    ours = claims, and_(border.key == _c.claim_id, *_within(border, kind, _c.claim_id))
-    query = select(border.key).select_from(border.claims.outerjoin(*ours))
-    return query.where(_c.claim_id.is_(None), *_within(border, kind, border.key)).order_by(border.key)
-
-
-@lru_cache(maxsize=32)
-def _new(
-    border: Border, kind: tuple[bool, bool], skip: tuple[str, ...], *, is_adoption: bool = False
-) -> Select[Any]:
-    """Those of which there is to be a row. `is_adoption`: but for exhausted ones, see `ClaimIntake.adopt_exhausted`."""
-    conditions = [_is_new(border, skip)]
-    if is_adoption:
-        conditions.append(case((_is_exhausted(border), false()), else_=true()))
-    return _without_row(border, kind).where(*conditions)
-
-
-@lru_cache(maxsize=32)
-def _stale(border: Border, kind: tuple[bool, bool] = (False, False)) -> Select[Any]:
-    """The keys and stages of our rows that are to be assessed again, or whose claims are gone. Parameters: `moments`."""
-    theirs = border.claims, and_(border.key == _c.claim_id, *_within(border, kind, border.key))
-    # As a CASE, since an OR would have PostgreSQL expect every row.
-    is_stale = case((border.key.is_(None), free_at_moment()), (_is_stale(border), true()), else_=false())
+def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
+    """The keys and stages of our rows in a stretch whose claims are gone; the indexes alone answer for the others."""
+    theirs = border.claims, and_(border.key == _c.claim_id, keys.hold(border.key))
     query = select(_c.claim_id, _c.stage).select_from(claims.outerjoin(*theirs))
-    return query.where(is_stale, *_within(border, kind, _c.claim_id))
+    return query.where(border.key.is_(None), keys.hold(_c.claim_id), free(now))
 
 
-@lru_cache(maxsize=8)
-def _open(border: Border) -> Select[Any]:
-    return _stale(border).where(at_stage(*OPEN_STAGES)).order_by(_c.claim_id)
+def _stale(border: Border, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
+    """The keys of those of these rows of ours that are to be assessed again, or whose claims are gone."""
+    # As a CASE, since an OR would have PostgreSQL expect every row.
+    is_stale = case((border.key.is_(None), free(now)), (_is_stale(border, now), true()), else_=false())
+    theirs = border.claims, border.key == _c.claim_id
+    return select(_c.claim_id).select_from(claims.outerjoin(*theirs)).where(is_stale, *where)
 
 
-@lru_cache(maxsize=8)
-def _to_assess(border: Border) -> Select[Any]:
-    return _stale(border).where(_c.to_assess == literal_column("1")).order_by(_c.claim_id)
-
-
-@lru_cache(maxsize=8)
-def _recent(border: Border) -> Select[Any]:
-    """Parameter: `since`, too."""
-    since = bindparam("since", type_=_c.written_at.type)
-    stages = _c.stage.in_([const(Stage.GIVEN_UP), const(Stage.SHELVED)])
-    return _stale(border).where(stages, _c.written_at > since).order_by(_c.claim_id)
-
-
-@lru_cache(maxsize=8)
 def _pending(border: Border) -> Select[Any]:
     """Pending claims that no row of ours knows as such; the indexes alone answer."""
     is_known = or_(
@@ -355,13 +299,6 @@ def _pending(border: Border) -> Select[Any]:
     )
     is_unknown = case((_c.claim_id.is_(None), true()), (is_known, false()), else_=true())
     return select(border.key).select_from(border.not_joined()).where(border.is_pending, is_unknown)
-
-
-@lru_cache(maxsize=8)
-def _end_of_stretch(border: Border, *, has_after: bool) -> Select[Any]:
-    within = _within(border, (has_after, False), border.key)
-    query = select(border.key).where(*within).order_by(border.key)
-    return query.offset(bindparam("size", type_=Integer)).limit(1)
 
 
 # ---------------------------------------------------------------- the intake
@@ -384,10 +321,6 @@ class ClaimIntake:
     @property
     def _border(self) -> Border:
         return self._database.border
-
-    @property
-    def _skip(self) -> tuple[str, ...]:
-        return tuple(sorted(self.skip))
 
     def run(self, now: datetime) -> Iterator[Claim]:
         """Bring our rows up to date; yields the claims that were assessed, as they are then. Raises DatabaseError.
@@ -422,16 +355,18 @@ class ClaimIntake:
     def _look(self, connection: Connection, mark: Any, now: datetime) -> list[Any]:
         """The keys of claims that are likely to be new, or edited."""
         border = self._border
-        values = {**moments(now, ""), "since": now - _WATCH}
-        queries = [_to_assess(border), _open(border), _recent(border)]
+        is_recent = _c.stage.in_([const(Stage.GIVEN_UP), const(Stage.SHELVED)]), _c.written_at > now - _WATCH
+        queries = [
+            _stale(border, now, _c.to_assess == literal_column("1")),
+            _stale(border, now, at_stage(*OPEN_STAGES)),
+            _stale(border, now, *is_recent),
+        ]
         if border.has_index:
             queries.append(_pending(border))
-        ids = dict.fromkeys(key for query in queries for key in connection.scalars(query, values))
-        if mark is not None and border.key_is_number:
-            newest = _Keys(after=mark - _MARGIN)
-            query = _new(border, newest.kind, self._skip)
-            ids |= dict.fromkeys(connection.scalars(query, newest.parameters))
-        return list(ids)
+        if mark is not None:
+            newest = _in_stretch(border, _Keys(after=mark - _MARGIN), border.key)
+            queries.append(newest.where(_c.claim_id.is_(None), _is_new(border, self.skip)))
+        return list(dict.fromkeys(key for query in queries for key in connection.scalars(query)))
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -444,7 +379,7 @@ class ClaimIntake:
         for first in range(0, len(ids), CHUNK):
             with self._database.write() as connection:
                 self._renew(connection)
-                claims_ = self.assessor.take_stale(connection, ids[first : first + CHUNK], now)
+                claims_ = self.assessor.take(connection, ids[first : first + CHUNK], now, if_stale=True)
             yield from claims_
 
     def _note(self, **values: Any) -> None:
@@ -477,14 +412,12 @@ class ClaimIntake:
         while True:
             keys = self._stretch(after, _ADOPTION_SIZE if is_first else _SWEEP_SIZE)
             if is_first:
-                self._insert_not_enrolled(keys, now)
+                self._adopt(keys, _may_be_enrolled(border, self.skip), now)
             with self._reading() as connection:
-                new = self._new(connection, keys, row)
-                stale = connection.execute(
-                    _stale(border, keys.kind), keys.parameters | moments(now, "")
-                ).all()
-            repaired += sum(stage not in (DONE, NOT_ENROLLED) for _, stage in stale)
-            yield from self._take([*new, *(claim_id for claim_id, _ in stale)], now)
+                queries = self._differing(keys, row, now), _orphans(border, keys, now)
+                rows = [each for query in queries for each in connection.execute(query)]
+            repaired += sum(stage not in (None, DONE, NOT_ENROLLED) for _, stage in rows)
+            yield from self._take([key for key, _ in rows], now)
             if keys.until is None:
                 return {"swept_to": None, "swept_at": now, "repaired": repaired}
             if not is_first:
@@ -494,73 +427,84 @@ class ClaimIntake:
 
     def _stretch(self, after: Any, size: int) -> _Keys:
         """So many keys after this one; None: from the beginning."""
-        query = _end_of_stretch(self._border, has_after=after is not None)
+        key = self._border.key
+        last = select(key).where(_Keys(after).hold(key)).order_by(key).offset(size - 1).limit(1)
         with self._database.read() as connection:
-            return _Keys(after, connection.scalar(query, {"size": size - 1, **_Keys(after).parameters}))
+            return _Keys(after, connection.scalar(last))
 
-    def _new(self, connection: Connection, keys: _Keys, row: Row[Any]) -> list[Any]:
-        is_adoption = row.exhausted_at is None
-        query = _new(self._border, keys.kind, self._skip, is_adoption=is_adoption)
-        values = keys.parameters | ({"max_retries": self.max_retries} if is_adoption else {})
-        return list(connection.scalars(query, values))
+    def _differing(self, keys: _Keys, row: Row[Any], now: datetime) -> Select[Any]:
+        """The keys of claims in a stretch that are new or to be assessed again, each with the stage of our row."""
+        border = self._border
+        is_new = _is_new(border, self.skip)
+        if row.exhausted_at is None:
+            is_new = and_(is_new, ~_is_exhausted(border, self.max_retries))
+        differs = case((_c.claim_id.is_(None), is_new), (_is_stale(border, now), true()), else_=false())
+        return _in_stretch(border, keys, border.key, _c.stage).where(differs)
 
     # ---------------------------------------------------------------- what other software left, taken in at once
-
-    def _insert_not_enrolled(self, keys: _Keys, now: datetime) -> None:
-        with self._database.write() as connection:
-            self._renew(connection)
-            statement = _insert_not_enrolled(self._border, keys.kind, self._skip)
-            connection.execute(statement, keys.parameters | {"now": now})
 
     def adopt_exhausted(self, now: datetime) -> Iterator[int]:
         """Once, have failures whose retries other software used up count as given up; how many, a stretch at a time.
 
-        It is the past, so no event and no mail. What an assessment makes of each is a function of few values, so that one
-        statement writes a stretch.
+        It is the past, so no event and no mail.
         """
         with self._database.read() as connection:
             row = connection.execute(select(intake).where(_ROW)).first()
         if row is None or row.exhausted_at is not None or not self._lease():
             return
+        is_exhausted = _is_exhausted(self._border, self.max_retries)
         try:
             keys = self._stretch(None, _ADOPTION_SIZE)
-            yield self._adopt(keys, now)
+            yield self._adopt(keys, is_exhausted, now)
             while keys.until is not None:
                 keys = self._stretch(keys.until, _ADOPTION_SIZE)
-                yield self._adopt(keys, now)
+                yield self._adopt(keys, is_exhausted, now)
             self._note(exhausted_at=now)
         finally:
             release_name(self._database, _NAME, self.run_id)
 
-    def _adopt(self, keys: _Keys, now: datetime) -> int:
+    def _adopt(self, keys: _Keys, which: ColumnElement[bool], now: datetime) -> int:
+        """Add the rows that assessing these claims of a stretch one by one would make; how many."""
         border = self._border
-        bounds = keys.parameters | {"max_retries": self.max_retries}
+        query = _in_stretch(border, keys, *border.columns).where(_c.claim_id.is_(None), which)
         with self._database.write() as connection:
             self._renew(connection)
-            rows = connection.execute(_exhausted(border, keys.kind), bounds).all()
-            if not rows:
-                return 0
-            verdicts = [self._verdict(row) for row in rows]
-            values = {"max_retries": self.max_retries, "now": now}
-            if self._database.is_sqlite:
-                parameters = [dict(zip(_VERDICT, verdict, strict=True)) | values for verdict in verdicts]
-            else:
-                lists = zip(_VERDICT, map(list, zip(*verdicts, strict=True)), strict=True)
-                parameters = [dict(lists) | values]
-            connection.execute(_insert_exhausted(border), parameters)
+            result = connection.execute(query)
+            names = tuple(result.keys())
+            rows = [dict(zip(names, row, strict=True)) for row in result]
+            texts = {row["id"]: seen_texts(row) for row in rows}
+            insert_rows(connection, [self._adopted_values(row, texts[row["id"]], now) for row in rows])
+            copy_unreadable(connection, border, texts)
         return len(rows)
 
-    def _verdict(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        """A claim's stage and lane, and the kind of its error; with what tells them."""
-        key, client_id, carrier, number, client, status, error = row
-        catalog, tidied = self.assessor.catalog, tidy_number(number)
-        kind = classify(error) if tidied else ErrorKind.INVALID_TRACKING
-        served_by = catalog.resolve(carrier or "", tidied, client_id)
-        account = catalog.account_for(client_id, served_by, None)
-        lane = str(AccountKey(served_by, account)) if served_by else ""
-        is_shelved = (status or "").strip().lower() in self.skip
-        stage = Stage.SHELVED if is_shelved else Stage.GIVEN_UP
-        return key, stage.value, lane, kind.value, carrier, number, client, status
+    def _adopted_values(
+        self, row: dict[str, Any], texts: Sequence[str | None], now: datetime
+    ) -> dict[str, Any]:
+        """Our columns of a claim that is not enrolled, or exhausted."""
+        read = Reader(row)
+        created_at = read.moment("created_at")
+        values = {"claim_id": row["id"], "since": created_at, **dict(zip(SEEN, texts, strict=True))}
+        if not row["pod_fetch_status"]:
+            return values | {"stage": NOT_ENROLLED}
+        catalog, client_id, number = (
+            self.assessor.catalog,
+            row["client_id"],
+            tidy_number(row["tracking_number"]),
+        )
+        carrier = catalog.resolve(row["carrier"] or "", number, client_id)
+        lane = str(AccountKey(carrier, catalog.account_for(client_id, carrier, None))) if carrier else ""
+        is_shelved = (row["status"] or "").strip().lower() in self.skip
+        count = read.whole("pod_retry_count")
+        return values | {
+            "since": created_at if created_at and created_at <= now else now,
+            "stage": Stage.SHELVED if is_shelved else Stage.GIVEN_UP,
+            "lane": lane,
+            "kind": classify(row["pod_fetch_error"]) if number else ErrorKind.INVALID_TRACKING,
+            "failed_at": now,
+            "rank_at": now,
+            "retries_used": count,
+            "attempts": count,
+        }
 
     # ---------------------------------------------------------------- telling the service
 
@@ -619,99 +563,3 @@ class ClaimIntake:
             if keys:
                 connection.execute(update(claims).where(_c.claim_id.in_(keys)).values({**no_debt, **values}))
         return len(successes)
-
-
-# ---------------------------------------------------------------- in bulk
-
-
-def _texts(border: Border) -> dict[str, ColumnElement[Any]]:
-    return {name: border.text(column) for name, column in SEEN.items()}
-
-
-def _insert_selected(border: Border, values: Mapping[str, Any], where: Select[Any]) -> Any:
-    """An INSERT of rows of ours that are made from the service's, in the order in which all insert them."""
-    in_order = cast(border.key, Text) if border.is_sqlite else cast(border.key, Text).collate("C")
-    columns = [value.label(name) for name, value in values.items()]
-    rows = where.with_only_columns(*columns, maintain_column_froms=True).order_by(None).order_by(in_order)
-    dialect = "sqlite" if border.is_sqlite else "postgresql"
-    inserted = insert_into(claims, dialect).from_select(list(values), rows, include_defaults=False)
-    return inserted.on_conflict_do_nothing()
-
-
-@lru_cache(maxsize=16)
-def _insert_not_enrolled(border: Border, kind: tuple[bool, bool], skip: tuple[str, ...]) -> Any:
-    """Parameters: those of the stretch, `now`."""
-    created_at, is_readable = _creation(border)
-    where = border.is_not_enrolled, is_of_interest(border.text("status"), skip), is_readable
-    values = {
-        "claim_id": border.key,
-        "stage": const(NOT_ENROLLED),
-        "since": created_at,
-        "written_at": bindparam("now", type_=_c.written_at.type),
-        **_texts(border),
-    }
-    return _insert_selected(border, values, _without_row(border, kind).where(*where))
-
-
-def _creation(border: Border) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
-    """When the service made a claim, as our columns hold a time, and whether the database can tell."""
-    written = border.text("created_at")
-    if not border.has("created_at"):
-        return null(), true()
-    if border.is_sqlite:
-        is_date = written.op("GLOB")(literal_column("'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'"))
-        at = func.strftime("%Y-%m-%d %H:%M:%S.000000", written)
-        return at, or_(written.is_(None), and_(is_date, at.is_not(None)))
-    column = border.column("created_at")
-    if isinstance(column.type, DateTime | Date):
-        # Python knows no time such as `infinity`.
-        is_time = column.between(literal_column("'0001-01-02'"), literal_column("'9999-12-30'"))
-        return case((is_time, cast(column, _c.since.type))), true()
-    return null(), written.is_(None)
-
-
-@lru_cache(maxsize=8)
-def _exhausted(border: Border, kind: tuple[bool, bool]) -> Select[Any]:
-    """What an assessment goes by. Parameters: those of the stretch, `max_retries`."""
-    client_id = border.column("client_id") if border.has("client_id") else null()
-    texts = [border.text(name) for name in (*_FACTS.values(), "pod_fetch_error")]
-    columns = [border.key, client_id.label("client"), *texts]
-    where = case((_is_exhausted(border), true()), else_=false())
-    return _without_row(border, kind).where(where).with_only_columns(*columns, maintain_column_froms=True)
-
-
-# What `ClaimIntake._verdict` answers, and the service's columns that tell it.
-_FACTS = {"carrier": "carrier", "number": "tracking_number", "client": "client_id", "status": "status"}
-_VERDICT = ("of_claim", "to_stage", "to_lane", "to_kind", *_FACTS)
-
-
-@lru_cache(maxsize=8)
-def _insert_exhausted(border: Border) -> Any:
-    """Parameters: `max_retries`, `now`, and a verdict: of one claim on SQLite, elsewhere lists of them."""
-    query = select(border.key).where(_is_exhausted(border))
-    types = [border.key.type, *(Text() for _ in _VERDICT[1:])]
-    values: dict[str, ColumnElement[Any]]
-    if border.is_sqlite:
-        values = {name: bindparam(name, type_=of) for name, of in zip(_VERDICT, types, strict=True)}
-        query = query.where(border.key == values["of_claim"])
-    else:
-        lists = [bindparam(name, type_=ARRAY(of)) for name, of in zip(_VERDICT, types, strict=True)]
-        values = dict(func.unnest(*lists).table_valued(*_VERDICT).render_derived(name="verdicts").c.items())
-        # What the service edits meanwhile is assessed later.
-        facts = [border.text(column).is_not_distinct_from(values[name]) for name, column in _FACTS.items()]
-        query = query.where(border.key == values["of_claim"], *facts)
-    now = bindparam("now", type_=_c.failed_at.type)
-    count = cast(border.column("pod_retry_count"), Integer)
-    columns = {
-        "claim_id": border.key,
-        "stage": values["to_stage"],
-        "lane": values["to_lane"],
-        "kind": values["to_kind"],
-        "failed_at": now,
-        "rank_at": now,
-        "since": _creation(border)[0],
-        "retries_used": count,
-        "attempts": count,
-        **_texts(border),
-    }
-    return _insert_selected(border, columns, query)
