@@ -91,7 +91,7 @@ def output_of(block: str, checkout: Path) -> str:
 
 
 FROM_NOTHING = pytest.mark.full("installs every package from nothing, which takes a minute")
-ON_POSTGRES = pytest.mark.full("on PostgreSQL too: two kinds of schema run there always")
+ON_POSTGRES = pytest.mark.full("on PostgreSQL too: the contract tests run on both databases")
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ def statuses(application: Application, *wanted: int) -> list[str | None]:
     return [application.row(n)["pod_fetch_status"] for n in wanted]
 
 
+@pytest.mark.sample(
+    "each kind of schema through both scripts: tests/contract/test_border.py has them without"
+)
 def test_a_service_is_served_whatever_its_schema(
     service: Service,
     application: Application,

@@ -47,6 +47,7 @@ def dump(database: Database) -> str:
     return "\n".join(line for line in done.stdout.splitlines() if not line.startswith(of_each_dump))
 
 
+@pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.parametrize("as_sql", [False, True], ids=["", "by its SQL"])
 def test_the_database_is_as_it_was_to_the_byte(
     application: Application, empty_url: str, tmp_path: Path, *, as_sql: bool

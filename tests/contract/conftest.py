@@ -9,7 +9,14 @@ from tests.conftest import KINDS, Kind
 
 # What depends most on a database's locks, transactions and types: claims, the queue, the schema, and mails to be sent.
 ON_BOTH = frozenset(
-    {"test_account_mails.py", "test_claims.py", "test_operator_mails.py", "test_queue.py", "test_schema.py"}
+    {
+        "test_account_mails.py",
+        "test_claims.py",
+        "test_foreign_rows.py",
+        "test_operator_mails.py",
+        "test_queue.py",
+        "test_schema.py",
+    }
 )
 LATER = "on PostgreSQL too: claims, queue, schema and mails run there always"
 

@@ -59,12 +59,12 @@ def test_lists_are_filtered_searched_and_sorted(filled: Application) -> None:
             page = records.page(criteria, 9)
             newest = [f"CLM-{n}" for n in numbers]
             assert ([one.claim.reference for one in page.claims], page.count) == (newest, len(newest))
-            for sort in Sort:
-                assert len(records.claims(criteria, 9, sort=sort)) == len(newest)
             assert sorted(one.claim.reference for one in records.each_claim(None, criteria)) == newest[::-1]
             assert records.matching(criteria).references == newest
             of_client = ClaimFilter(clients=[str(page.claims[0].claim.client_id)])
             assert [one.claim.reference for one in records.claims(of_client, 9)] == newest[:1]
+    for sort in Sort:
+        assert len(records.claims(ClaimFilter(), 9, sort=sort)) == 4
 
 
 def test_what_is_not_done_is_counted_and_planned(filled: Application) -> None:
