@@ -5,6 +5,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -65,33 +66,58 @@ class QueueInHand:
             slices += 1
         return slices
 
+    def turn(self) -> None:
+        """Look for lanes with work, and do it."""
+        self.station.tick(self.wake)
+        self.work()
+
+
+@dataclass
+class Fleet:
+    """Claims of a service, and the processes that fetch their proofs."""
+
+    database: Database
+    sandbox: Sandbox
+    clock: SimulatedClock
+    settings_of: Callable[..., Settings]
+    add_claims: Callable[..., None]
+    stations: list[Station] = field(default_factory=list)
+
+    def station(self, **more: str) -> Station:
+        """That of another process, with these settings beside the usual ones."""
+        url = self.database.url.render_as_string(hide_password=False)
+        settings = self.settings_of(url, self.sandbox, **more)
+        self.stations.append(Station(settings, open_database(settings), clock=self.clock))
+        return self.stations[-1]
+
+    def add(self, claims: list[dict[str, Any]]) -> None:
+        self.add_claims(self.database, claims)
+
+    def deliver(self, count: int, scenario: Scenario = Scenario.DELIVERED) -> None:
+        for n in range(count):
+            self.sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((scenario,))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return rows(self.database, query)
+
 
 @pytest.fixture
-def make_station(
-    settings_of: Callable[..., Settings], url: str, sandbox: Sandbox, clock: SimulatedClock
-) -> Iterator[Callable[..., Station]]:
-    """`make_station(NAME=value, …)`: a process's station, with these settings beside the usual ones."""
-    made = []
-
-    def make(**more: str) -> Station:
-        settings = settings_of(url, sandbox, **more)
-        station = Station(settings, open_database(settings), clock=clock)
-        made.append(station)
-        return station
-
-    yield make
-    for station in made:
+def fleet(
+    database: Database,
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+    settings_of: Callable[..., Settings],
+    add_claims: Callable[..., None],
+) -> Iterator[Fleet]:
+    fleet = Fleet(database, sandbox, clock, settings_of, add_claims)
+    yield fleet
+    for station in fleet.stations:
         station.opened.database.close()
 
 
 def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
     with database.read() as connection:
         return [tuple(row) for row in connection.execute(text(query))]
-
-
-def delivered(sandbox: Sandbox, count: int, scenario: Scenario = Scenario.DELIVERED) -> None:
-    for n in range(count):
-        sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((scenario,))
 
 
 def stats_of(database: Database, worker: str, *names: str) -> list[dict[str, int]]:
@@ -102,174 +128,122 @@ def stats_of(database: Database, worker: str, *names: str) -> list[dict[str, int
         return [{name: stats[name] for name in wanted} for stats in connection.scalars(query)]
 
 
-def test_a_tick_wakes_the_lanes_with_work_and_slices_do_all_of_it(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-) -> None:
+def test_a_tick_wakes_the_lanes_with_work_and_slices_do_all_of_it(fleet: Fleet) -> None:
     count = 2 * SLICE + 5
-    add_claims(database, [{} for _ in range(count - 1)] + [{"pod_fetch_status": "pending"}])
-    delivered(sandbox, count)
-    queue = QueueInHand(make_station())
+    fleet.add([{} for _ in range(count - 1)] + [{"pod_fetch_status": "pending"}])
+    fleet.deliver(count)
+    queue = QueueInHand(fleet.station())
     queue.station.tick(queue.wake)
     assert set(queue.waiting) == {RETRIES, NEW}
     assert queue.work() <= 8
-    assert rows(database, "SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
-    assert rows(database, "SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(0,)]
-    assert rows(database, "SELECT sum(held) FROM recours_quota_shares") == [(0,)]
+    assert fleet.rows("SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
+    assert fleet.rows("SELECT count(*) FROM recours_claims WHERE lease_token IS NOT NULL") == [(0,)]
+    assert fleet.rows("SELECT sum(held) FROM recours_quota_shares") == [(0,)]
 
 
 def test_numbers_of_claims_in_the_log_tell_slices_apart(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    caplog: pytest.LogCaptureFixture,
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
     new = {"pod_fetch_status": "pending", "pod_fetch_error": None}
-    add_claims(database, [{}, {}, new, new])
-    delivered(sandbox, 4)
-    queue = QueueInHand(make_station())
-    queue.station.tick(queue.wake)
-    queue.work()
+    fleet.add([{}, {}, new, new])
+    fleet.deliver(4)
+    queue = QueueInHand(fleet.station())
+    queue.turn()
     numbers = [match.groups() for line in caplog.messages if (match := re.match(r"\[(\d+)\.(\d+)\] ", line))]
     assert len({slice_ for slice_, _ in numbers}) == 2
     assert sorted(place for _, place in numbers) == ["1", "1", "2", "2"]
 
 
-def test_more_than_one_slice_of_work_wakes_another_process_at_once(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-) -> None:
-    add_claims(database, [{} for _ in range(SLICE + 1)])
-    delivered(sandbox, SLICE + 1)
-    station = make_station()
+def test_more_than_one_slice_of_work_wakes_another_process_at_once(fleet: Fleet) -> None:
+    fleet.add([{} for _ in range(SLICE + 1)])
+    fleet.deliver(SLICE + 1)
+    station = fleet.station()
     station.tick(lambda _: None)
     calls_when_woken = []
-    station.slice(RETRIES, lambda _: calls_when_woken.append(len(sandbox.calls)))
+    station.slice(RETRIES, lambda _: calls_when_woken.append(len(fleet.sandbox.calls)))
     assert calls_when_woken[0] == 0
 
 
-def test_slices_leave_one_row_among_the_runs_for_each_worker_and_hour(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-) -> None:
-    add_claims(database, [{} for _ in range(3)])
-    delivered(sandbox, 2)
-    sandbox.parcels["XY000000002FR"] = Parcel((Scenario.IN_TRANSIT,))
-    queue = QueueInHand(make_station())
+def test_slices_leave_one_row_among_the_runs_for_each_worker_and_hour(fleet: Fleet) -> None:
+    fleet.add([{} for _ in range(3)])
+    fleet.deliver(2)
+    fleet.sandbox.parcels["XY000000002FR"] = Parcel((Scenario.IN_TRANSIT,))
+    queue = QueueInHand(fleet.station())
     for _ in range(3):
-        queue.station.tick(queue.wake)
-        queue.work()
+        queue.turn()
         queue.station.keep_record()
-        clock.advance(timedelta(minutes=1))
+        fleet.clock.advance(timedelta(minutes=1))
     query = "SELECT worker, exit_status, ended_at IS NOT NULL FROM recours_runs ORDER BY worker"
     kept = [("pod_fetch_worker", 0, True), ("pod_retry_scheduler", 0, True)]
-    assert rows(database, query) == kept
-    clock.advance(timedelta(hours=1))
+    assert fleet.rows(query) == kept
+    fleet.clock.advance(timedelta(hours=1))
     queue.station.tick(queue.wake)
     queue.station.keep_record()
-    assert rows(database, query) == sorted(kept * 2)
-    assert stats_of(database, "pod_retry_scheduler") == [
+    assert fleet.rows(query) == sorted(kept * 2)
+    assert stats_of(fleet.database, "pod_retry_scheduler") == [
         {"success": 2, "failed": 1, "total": 3},
         {"success": 0, "failed": 0, "total": 0},
     ]
-    used = {run for (run,) in rows(database, "SELECT DISTINCT run_id FROM recours_attempts")}
-    assert used <= {run for (run,) in rows(database, "SELECT id FROM recours_runs")}
+    used = {run for (run,) in fleet.rows("SELECT DISTINCT run_id FROM recours_attempts")}
+    assert used <= {run for (run,) in fleet.rows("SELECT id FROM recours_runs")}
 
 
-def test_an_outage_costs_a_few_attempts_and_not_one_for_each_slice(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-) -> None:
-    add_claims(database, [{} for _ in range(40)])
-    delivered(sandbox, 40, Scenario.MAINTENANCE)
-    queue = QueueInHand(make_station())
+def test_an_outage_costs_a_few_attempts_and_not_one_for_each_slice(fleet: Fleet) -> None:
+    fleet.add([{} for _ in range(40)])
+    fleet.deliver(40, Scenario.MAINTENANCE)
+    queue = QueueInHand(fleet.station())
     for _ in range(20):
-        queue.station.tick(queue.wake)
-        queue.work()
-        clock.advance(timedelta(minutes=1))
-    spent = rows(database, "SELECT count(*) FROM recours_attempts WHERE used")[0][0]
+        queue.turn()
+        fleet.clock.advance(timedelta(minutes=1))
+    spent = fleet.rows("SELECT count(*) FROM recours_attempts WHERE used")[0][0]
     assert 0 < spent <= 8, "as many as one run of cron, with four threads"
-    delivered(sandbox, 40)
-    clock.advance(timedelta(hours=1))
-    queue.station.tick(queue.wake)
-    queue.work()
-    assert rows(database, "SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") >= [(30,)]
+    fleet.deliver(40)
+    fleet.clock.advance(timedelta(hours=1))
+    queue.turn()
+    assert fleet.rows("SELECT count(*) FROM claims WHERE pod_fetch_status = 'success'") >= [(30,)]
 
 
-def test_a_pause_holds_and_its_end_is_seen_at_once(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_pause_holds_and_its_end_is_seen_at_once(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
-    add_claims(database, [{}])
-    delivered(sandbox, 1)
-    queue = QueueInHand(make_station())
+    fleet.add([{}])
+    fleet.deliver(1)
+    queue = QueueInHand(fleet.station())
     queue.station._queue.stop("chronopost", "lea", "contract under review")
     for _ in range(5):
-        queue.station.tick(queue.wake)
-        queue.work()
-        clock.advance(timedelta(minutes=1))
-    assert not sandbox.calls
+        queue.turn()
+        fleet.clock.advance(timedelta(minutes=1))
+    assert not fleet.sandbox.calls
     assert len([line for line in caplog.messages if "contract under review" in line]) == 1
     queue.station._queue.take_up("chronopost", "lea")
-    queue.station.tick(queue.wake)
-    queue.work()
-    assert rows(database, "SELECT pod_fetch_status FROM claims") == [("success",)]
+    queue.turn()
+    assert fleet.rows("SELECT pod_fetch_status FROM claims") == [("success",)]
 
 
 def test_a_used_up_quota_is_said_once_and_counted_once(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    caplog: pytest.LogCaptureFixture,
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
-    add_claims(database, [{} for _ in range(10)])
-    delivered(sandbox, 10)
-    queue = QueueInHand(make_station(QUOTA_CHRONOPOST="8/day"))
+    fleet.add([{} for _ in range(10)])
+    fleet.deliver(10)
+    queue = QueueInHand(fleet.station(QUOTA_CHRONOPOST="8/day"))
     for _ in range(10):
-        queue.station.tick(queue.wake)
-        queue.work()
-        clock.advance(timedelta(minutes=1))
-    assert len(sandbox.calls) == 8
+        queue.turn()
+        fleet.clock.advance(timedelta(minutes=1))
+    assert len(fleet.sandbox.calls) == 8
     assert len([line for line in caplog.messages if "at its limit" in line]) == 1
     queue.station.keep_record()
-    (stats,) = rows(database, "SELECT stats FROM recours_runs WHERE worker = 'pod_retry_scheduler'")
+    (stats,) = fleet.rows("SELECT stats FROM recours_runs WHERE worker = 'pod_retry_scheduler'")
     assert '"skipped_rate_limit": 6' in str(stats[0]) or stats[0]["skipped_rate_limit"] == 6
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_new_claim_that_is_wanted_at_once_gets_its_first_attempt(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    *,
-    fails: bool,
-) -> None:
-    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None}])
-    delivered(sandbox, 1, Scenario.IN_TRANSIT if fails else Scenario.DELIVERED)
-    make_station().fetch_now("CLM-00000", None, hand_on_nothing)
+def test_a_new_claim_that_is_wanted_at_once_gets_its_first_attempt(fleet: Fleet, *, fails: bool) -> None:
+    fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None}])
+    fleet.deliver(1, Scenario.IN_TRANSIT if fails else Scenario.DELIVERED)
+    fleet.station().fetch_now("CLM-00000", None, hand_on_nothing)
     ((status, stage, worker, used),) = rows(
-        database,
+        fleet.database,
         "SELECT pod_fetch_status, stage, worker, used FROM claims JOIN recours_claims ON recours_claims.claim_id = claims.id"
         " JOIN recours_attempts ON recours_attempts.claim_id = claims.id",
     )
@@ -277,77 +251,53 @@ def test_a_new_claim_that_is_wanted_at_once_gets_its_first_attempt(
     assert (worker, bool(used)) == ("pod_fetch_worker", True)
 
 
-def test_a_failed_claim_that_is_wanted_at_once_keeps_its_backoff(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-) -> None:
-    add_claims(database, [{"pod_retry_count": 2}])
-    delivered(sandbox, 1, Scenario.IN_TRANSIT)
-    make_station().fetch_now("CLM-00000", clock.now().timestamp(), hand_on_nothing)
-    assert rows(database, "SELECT pod_retry_count, pod_fetch_status FROM claims") == [(2, "failed")]
-    assert len(sandbox.calls) == 1
+def test_a_failed_claim_that_is_wanted_at_once_keeps_its_backoff(fleet: Fleet) -> None:
+    fleet.add([{"pod_retry_count": 2}])
+    fleet.deliver(1, Scenario.IN_TRANSIT)
+    fleet.station().fetch_now("CLM-00000", fleet.clock.now().timestamp(), hand_on_nothing)
+    assert fleet.rows("SELECT pod_retry_count, pod_fetch_status FROM claims") == [(2, "failed")]
+    assert len(fleet.sandbox.calls) == 1
 
 
 @pytest.mark.parametrize("asked", ["by nobody", "before the last attempt"])
-def test_a_job_that_comes_late_costs_no_second_call(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    asked: str,
-) -> None:
+def test_a_job_that_comes_late_costs_no_second_call(fleet: Fleet, asked: str) -> None:
     """As of a trigger, whose job a tick's slice was faster than; or of a button that was pressed twice."""
-    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None}])
-    delivered(sandbox, 1, Scenario.IN_TRANSIT)
-    queue, asked_at = QueueInHand(make_station()), clock.now().timestamp()
-    clock.advance(timedelta(seconds=1))
-    queue.station.tick(queue.wake)
-    queue.work()
-    assert len(sandbox.calls) == 1
+    fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None}])
+    fleet.deliver(1, Scenario.IN_TRANSIT)
+    queue, asked_at = QueueInHand(fleet.station()), fleet.clock.now().timestamp()
+    fleet.clock.advance(timedelta(seconds=1))
+    queue.turn()
+    assert len(fleet.sandbox.calls) == 1
     queue.station.fetch_now("CLM-00000", None if asked == "by nobody" else asked_at, hand_on_nothing)
-    assert len(sandbox.calls) == 1
-    clock.advance(timedelta(seconds=1))
-    queue.station.fetch_now("CLM-00000", clock.now().timestamp(), hand_on_nothing)
-    assert len(sandbox.calls) == 2, "somebody asked for it after the attempt"
+    assert len(fleet.sandbox.calls) == 1
+    fleet.clock.advance(timedelta(seconds=1))
+    queue.station.fetch_now("CLM-00000", fleet.clock.now().timestamp(), hand_on_nothing)
+    assert len(fleet.sandbox.calls) == 2, "somebody asked for it after the attempt"
 
 
-def test_claims_that_are_wanted_one_by_one_meet_an_outage_three_times(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-) -> None:
-    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None} for _ in range(8)])
-    delivered(sandbox, 8, Scenario.MAINTENANCE)
-    station = make_station()
+def test_claims_that_are_wanted_one_by_one_meet_an_outage_three_times(fleet: Fleet) -> None:
+    fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None} for _ in range(8)])
+    fleet.deliver(8, Scenario.MAINTENANCE)
+    station = fleet.station()
     for n in range(8):
         station.fetch_now(f"CLM-{n:05d}", None, hand_on_nothing)
-    assert rows(database, "SELECT count(*) FROM recours_attempts") == [(3,)]
+    assert fleet.rows("SELECT count(*) FROM recours_attempts") == [(3,)]
 
 
-def test_a_process_for_other_carriers_hands_the_job_on(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-) -> None:
-    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None}])
-    station = make_station()
+def test_a_process_for_other_carriers_hands_the_job_on(fleet: Fleet) -> None:
+    fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None}])
+    station = fleet.station()
     station.only = ("ups",)
     handed_on: list[str] = []
     station.fetch_now("CLM-00000", None, handed_on.append)
-    assert (handed_on, sandbox.calls) == (["chronopost"], [])
+    assert (handed_on, fleet.sandbox.calls) == (["chronopost"], [])
 
 
 @pytest.mark.parametrize("reference", [123, ["CLM-00000"], "CLM\x0000000", None])
 def test_a_job_that_names_no_claim_is_no_fault(
-    make_station: Callable[..., Station], reference: Any, caplog: pytest.LogCaptureFixture
+    fleet: Fleet, reference: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    station = make_station()
+    station = fleet.station()
     station.fetch_now(reference, None, hand_on_nothing)
     assert station.fault is None
     assert "names no claim" in caplog.text
@@ -357,18 +307,18 @@ def test_a_job_that_names_no_claim_is_no_fault(
     ("worker", "carrier"), [(["x"], "ups"), ("pod_fetch_worker", {"a": 1}), (None, None)]
 )
 def test_a_job_that_names_no_lane_is_logged_and_harms_nothing(
-    make_station: Callable[..., Station], worker: Any, carrier: Any, caplog: pytest.LogCaptureFixture
+    fleet: Fleet, worker: Any, carrier: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    station = make_station()
+    station = fleet.station()
     station.slice(WorkerLane(worker, carrier), lambda _: None)
     assert station.fault is None
     assert "names no lane" in caplog.text
 
 
 def test_a_fault_stands_until_the_same_piece_of_work_succeeds(
-    make_station: Callable[..., Station], database: Database, monkeypatch: pytest.MonkeyPatch
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    station = make_station()
+    station = fleet.station()
     usual = PODFetchWorker.maintain
 
     def maintain(worker: Worker) -> None:
@@ -379,41 +329,37 @@ def test_a_fault_stands_until_the_same_piece_of_work_succeeds(
     assert station.fault == "it cannot be done"
     station.keep_record()
     query = "SELECT worker, exit_status FROM recours_runs ORDER BY worker"
-    assert rows(database, query) == [("pod_fetch_worker", 1), ("pod_retry_scheduler", 0)]
+    assert fleet.rows(query) == [("pod_fetch_worker", 1), ("pod_retry_scheduler", 0)]
     monkeypatch.setattr(PODFetchWorker, "maintain", usual)
     station.tick(lambda _: None)
     station.keep_record()
     assert station.fault is None
-    assert rows(database, query) == [("pod_fetch_worker", 0), ("pod_retry_scheduler", 0)]
+    assert fleet.rows(query) == [("pod_fetch_worker", 0), ("pod_retry_scheduler", 0)]
 
 
-def test_a_queue_that_does_no_jobs_is_a_fault_of_both(
-    make_station: Callable[..., Station], database: Database
-) -> None:
-    station = make_station()
+def test_a_queue_that_does_no_jobs_is_a_fault_of_both(fleet: Fleet) -> None:
+    station = fleet.station()
     station.queue_fault = "the queue is away"
     station.keep_record()
-    assert rows(database, "SELECT exit_status FROM recours_runs") == [(1,), (1,)]
+    assert fleet.rows("SELECT exit_status FROM recours_runs") == [(1,), (1,)]
 
 
-def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(
-    make_station: Callable[..., Station], database: Database, clock: SimulatedClock
-) -> None:
+def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(fleet: Fleet) -> None:
     """Its processes are there, and the job queue does not call them: as it was with a periodic job that got stuck."""
-    station, other = make_station(), make_station()
+    station, other = fleet.station(), fleet.station()
     for _ in range(12):
         other.tick(lambda _: None)
         for one in (station, other):
             one.keep_record()
-        clock.advance(timedelta(minutes=1))
+        fleet.clock.advance(timedelta(minutes=1))
     assert not station.is_silent, "another process looks"
-    clock.advance(timedelta(minutes=10))
+    fleet.clock.advance(timedelta(minutes=10))
     for one in (station, other):
         one.keep_record()
         assert one.is_silent
         assert "No long-lived worker has looked for claims that are due since" in (one.fault or "")
-    assert rows(database, "SELECT DISTINCT exit_status FROM recours_runs") == [(1,)]
-    operations = operations_over(station.settings, database, station.opened.schema, clock)
+    assert fleet.rows("SELECT DISTINCT exit_status FROM recours_runs") == [(1,)]
+    operations = operations_over(station.settings, fleet.database, station.opened.schema, fleet.clock)
     assert ProblemKind.FLEET_SILENT in [problem.kind for problem in verdict(operations.overview()).problems]
     other.tick(lambda _: None)
     other.keep_record()
@@ -423,16 +369,11 @@ def test_a_fleet_that_looks_for_nothing_any_more_is_a_fault_within_minutes(
 
 
 def test_a_fault_of_our_own_is_not_met_again_each_minute(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_claims(database, [{} for _ in range(5)])
-    delivered(sandbox, 5)
-    queue = QueueInHand(make_station())
+    fleet.add([{} for _ in range(5)])
+    fleet.deliver(5)
+    queue = QueueInHand(fleet.station())
     met: list[int] = []
 
     def slice_(*_: Any, **__: Any) -> None:
@@ -441,24 +382,18 @@ def test_a_fault_of_our_own_is_not_met_again_each_minute(
 
     monkeypatch.setattr(PODRetryScheduler, "slice", slice_)
     for _ in range(10):
-        queue.station.tick(queue.wake)
-        queue.work()
-        clock.advance(timedelta(minutes=1))
+        queue.turn()
+        fleet.clock.advance(timedelta(minutes=1))
     assert len(met) == 1
     assert queue.station.fault == "the disk is full"
 
 
 def test_a_fault_of_the_database_is_no_reason_to_leave_the_carrier_to_others(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_claims(database, [{}])
-    delivered(sandbox, 1)
-    queue = QueueInHand(make_station())
+    fleet.add([{}])
+    fleet.deliver(1)
+    queue = QueueInHand(fleet.station())
     usual = PODRetryScheduler.slice
 
     def slice_(*_: Any, **__: Any) -> None:
@@ -468,98 +403,75 @@ def test_a_fault_of_the_database_is_no_reason_to_leave_the_carrier_to_others(
     queue.station.tick(queue.wake)
     assert queue.work() == 1
     monkeypatch.setattr(PODRetryScheduler, "slice", usual)
-    clock.advance(timedelta(minutes=1))
-    queue.station.tick(queue.wake)
-    queue.work()
-    assert rows(database, "SELECT pod_fetch_status FROM claims") == [("success",)]
+    fleet.clock.advance(timedelta(minutes=1))
+    queue.turn()
+    assert fleet.rows("SELECT pod_fetch_status FROM claims") == [("success",)]
 
 
 def test_a_machine_that_cannot_store_documents_leaves_the_work_to_others(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-    tmp_path: Path,
+    fleet: Fleet, tmp_path: Path
 ) -> None:
     count = 2 * SLICE + 5
-    add_claims(database, [{} for _ in range(count)])
-    delivered(sandbox, count)
+    fleet.add([{} for _ in range(count)])
+    fleet.deliver(count)
     (tmp_path / "file").touch()
-    broken, sound = make_station(RECOURS_POD_DIR=str(tmp_path / "file" / "pods")), make_station()
+    broken, sound = fleet.station(RECOURS_POD_DIR=str(tmp_path / "file" / "pods")), fleet.station()
     queue = QueueInHand(broken)
-    queue.station.tick(queue.wake)
-    queue.work()
+    queue.turn()
     assert "Documents cannot be stored" in (broken.fault or "")
-    assert (list(queue.waiting), sandbox.calls) == ([RETRIES], []), "it waits for another process"
+    assert (list(queue.waiting), fleet.sandbox.calls) == ([RETRIES], []), "it waits for another process"
     queue.station = sound
     queue.work()
-    assert rows(database, "SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
-    clock.advance(timedelta(hours=1))
+    assert fleet.rows("SELECT pod_fetch_status, count(*) FROM claims GROUP BY 1") == [("success", count)]
+    fleet.clock.advance(timedelta(hours=1))
     assert "chronopost" in broken.workable, "it tries again when cron would have"
 
 
-def test_a_claim_that_a_machine_cannot_fetch_is_handed_on(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    tmp_path: Path,
-) -> None:
-    add_claims(database, [{"pod_fetch_status": "pending", "pod_fetch_error": None}])
-    delivered(sandbox, 1)
+def test_a_claim_that_a_machine_cannot_fetch_is_handed_on(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.add([{"pod_fetch_status": "pending", "pod_fetch_error": None}])
+    fleet.deliver(1)
     (tmp_path / "file").touch()
-    broken, sound = make_station(RECOURS_POD_DIR=str(tmp_path / "file" / "pods")), make_station()
+    broken, sound = fleet.station(RECOURS_POD_DIR=str(tmp_path / "file" / "pods")), fleet.station()
     handed_on: list[str] = []
     broken.fetch_now("CLM-00000", None, handed_on.append)
-    assert (handed_on, sandbox.calls) == (["chronopost"], [])
+    assert (handed_on, fleet.sandbox.calls) == (["chronopost"], [])
     assert "Documents cannot be stored" in (broken.fault or "")
     sound.fetch_now("CLM-00000", None, hand_on_nothing)
-    assert rows(database, "SELECT pod_fetch_status FROM claims") == [("success",)]
+    assert fleet.rows("SELECT pod_fetch_status FROM claims") == [("success",)]
 
 
 @pytest.mark.parametrize("reference", ["CLM-99999", "CLM-00000"])
 def test_what_cannot_be_fetched_is_logged_and_harms_nothing(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-    caplog: pytest.LogCaptureFixture,
-    reference: str,
+    fleet: Fleet, caplog: pytest.LogCaptureFixture, reference: str
 ) -> None:
     caplog.set_level(logging.INFO, logger="__main__")
-    add_claims(database, [{"pod_fetch_status": "success"}])
-    station = make_station()
+    fleet.add([{"pod_fetch_status": "success"}])
+    station = fleet.station()
     station.fetch_now(reference, None, hand_on_nothing)
     assert reference in caplog.text
     assert station.fault is None
-    assert not sandbox.calls
+    assert not fleet.sandbox.calls
 
 
-def test_a_stopped_station_begins_nothing(
-    make_station: Callable[..., Station],
-    database: Database,
-    sandbox: Sandbox,
-    add_claims: Callable[..., None],
-) -> None:
-    add_claims(database, [{}])
-    delivered(sandbox, 1)
-    queue = QueueInHand(make_station())
+def test_a_stopped_station_begins_nothing(fleet: Fleet) -> None:
+    fleet.add([{}])
+    fleet.deliver(1)
+    queue = QueueInHand(fleet.station())
     queue.station.tick(queue.wake)
     queue.station.stop()
     queue.work()
-    assert not sandbox.calls
-    assert rows(database, "SELECT stage FROM recours_claims") == [("ready",)]
+    assert not fleet.sandbox.calls
+    assert fleet.rows("SELECT stage FROM recours_claims") == [("ready",)]
 
 
-def test_a_column_that_the_service_adds_is_seen_within_the_hour(make_station: Callable[..., Station]) -> None:
-    station = make_station()
-    database = station.opened.database
-    with database.write() as connection:
+def test_a_column_that_the_service_adds_is_seen_within_the_hour(fleet: Fleet) -> None:
+    station = fleet.station()
+    fleet.database = station.opened.database
+    with fleet.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE claims ADD COLUMN customer_name TEXT")
-    assert not database.border.has("customer_name")
+    assert not fleet.database.border.has("customer_name")
     station.sweep()
-    assert database.border.has("customer_name")
+    assert fleet.database.border.has("customer_name")
 
 
 # ---------------------------------------------------------------- days by cron, and by workers
@@ -579,8 +491,7 @@ def test_days_by_cron_and_by_workers_leave_the_same_rows(tmp_path: Path, days: i
         queue = QueueInHand(Station(settings, database, clock=clock))
 
         def hour() -> None:
-            queue.station.tick(queue.wake)
-            queue.work()
+            queue.turn()
             queue.station.sweep()
 
         return hour
@@ -619,18 +530,13 @@ def _days(count: int, folder: Path, how: Callable[..., Callable[[], None]]) -> t
             return claims, attempts, events
 
 
-def test_a_process_notices_accounts_of_clients_as_they_come_and_go(
-    make_station: Callable[..., Station],
-    database: Database,
-    clock: SimulatedClock,
-    add_claims: Callable[..., None],
-) -> None:
+def test_a_process_notices_accounts_of_clients_as_they_come_and_go(fleet: Fleet) -> None:
     """No worker that it keeps goes on with what it knew."""
-    with database.write() as connection:
+    with fleet.database.write() as connection:
         for client in (7, 8):
             connection.execute(insert(SERVICE_CLIENTS).values(id=client, email=f"shop{client}@example.com"))
-    add_claims(database, [{"client_id": 7}, {"client_id": 8}])
-    station, stored = make_station(), ClientAccounts(database)
+    fleet.add([{"client_id": 7}, {"client_id": 8}])
+    station, stored = fleet.station(), ClientAccounts(fleet.database)
     lanes = QueueInHand(station)
 
     def woken() -> set[str]:
@@ -639,14 +545,14 @@ def test_a_process_notices_accounts_of_clients_as_they_come_and_go(
         return {lane.carrier for lane in lanes.woken if lane.worker == RETRIES.worker}
 
     assert woken() == {"chronopost"}
-    number = stored.put(7, "chronopost", "sealed", "lea", clock.now())
+    number = stored.put(7, "chronopost", "sealed", "lea", fleet.clock.now())
     assert woken() == {"chronopost", f"chronopost#{number}"}
     of_client = update(SERVICE_CLIENTS).where(SERVICE_CLIENTS.c.id == 7)
     for email, lanes_of_7 in (("new@example.com", set()), ("shop7@example.com", {f"chronopost#{number}"})):
-        clock.advance(timedelta(minutes=1))
-        with database.write() as connection:
+        fleet.clock.advance(timedelta(minutes=1))
+        with fleet.database.write() as connection:
             connection.execute(of_client.values(email=email))
         assert woken() == {"chronopost"} | lanes_of_7
     (account,) = stored.all()
-    stored.remove(account, "lea", clock.now())
+    stored.remove(account, "lea", fleet.clock.now())
     assert woken() == {"chronopost"}
