@@ -12,7 +12,7 @@ from recours.carriers.registry import CATALOG
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.settings.model import HttpLimits
 from tests.acceptance.simulation import JOINED, Service
-from tests.fakes.hostile import AnyStep, Attack, Pace
+from tests.fakes.hostile import AnyStep, Attack
 
 S = Scenario
 EACH = 50
@@ -92,24 +92,6 @@ def test_each_fails_alone_and_the_others_lose_nothing(service: Service) -> None:
     assert stats.skipped_rate_limit == EACH
     assert stats.skipped_carrier == EACH + 3 * (EACH - 3)
     assert report.exit_status == 0
-
-
-@pytest.mark.full("days of runs: the rules and the queue are tested without them")
-def test_the_next_run_takes_up_what_was_left_behind(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_claims(service)
-    service.run(batch_size=10_000)
-    for name in ("UPS_CLIENT_SECRET", "GLS_BASE_URL"):
-        service.environment[name] = service.box.environment()[name]
-    monkeypatch.setattr(Pace, "late", 0.0)
-    service.box.calls.clear()
-    service.run(batch_size=10_000)
-    calls = Counter(call.carrier for call in service.box.calls)
-    done = by_carrier(service, "pod_fetch_status = 'success'")
-    # UPS has new credentials, GLS is back, DHL Express answers; the three that failed wait for their turn.
-    assert done == dict.fromkeys(WELL, EACH) | {"ups": EACH, "gls": EACH - 3, "dhl_express": EACH - 3}
-    assert calls["dhl"] == 0  # it asked us to wait
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ import os
 import socket
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -15,28 +14,20 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import insert, make_url, select, text
+from sqlalchemy import text
 
 import recours
 from recours.cli.database import init_db_command
 from recours.cli.worker import command
 from recours.database.engine import Database
-from recours.database.tables import runs
 from recours.fleet import extra
-from recours.fleet.jobs import WorkerLane
 from recours.fleet.procrastinate_queue import ProcrastinateQueue
-from recours.fleet.station import Station
 from recours.fleet.tables import create_tables
-from recours.operations.problems import verdict
-from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
-from recours.settings.model import Settings
-from recours.wiring.databases import open_database
-from recours.wiring.operations import operations_over
-from tests.conftest import SERVICE_CLAIMS, Kind, claim_row
+from recours.sandbox import Sandbox
+from tests.conftest import Kind, claim_row
 from tests.processes import commands
 from tests.processes_of_fleet import (
     FleetWorker,
-    Program,
     add_failed,
     add_pending,
     environment,
@@ -216,28 +207,6 @@ def asked_of(place: Place, numbers: set[str]) -> set[str]:
     return {call.number for call in list(place.box.calls)} & numbers
 
 
-@pytest.mark.full("an outage with the real job queue: tests/integration/test_station.py has one without")
-def test_a_carrier_that_is_down_costs_few_attempts(place: Place, worker: FleetWorker) -> None:
-    at = datetime.now(UTC) - timedelta(hours=2)
-    due = {"carrier": "Colissimo", "created_at": at, "updated_at": at}
-    rows = [
-        claim_row(n) | due | {"tracking_number": place.box.example("colissimo", "20", n)}
-        for n in place.new_ids(120)
-    ]
-    with place.database.write() as connection:
-        connection.execute(insert(SERVICE_CLAIMS), rows)
-    query = "SELECT count(*) FROM recours_attempts WHERE carrier = 'colissimo'"
-    waiting = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name LIKE 'recours\\_%' AND queue_name <> 'recours_now'"
-    tick(place.database)
-    wait_for(lambda: place.one(query) >= 3, 60, worker)
-    for _ in range(2):
-        ticks = worker.health["done"]["tick"]
-        tick(place.database)
-        wait_for(lambda: worker.health["done"]["tick"] >= ticks + 2, 10, worker)  # noqa: B023 (called at once)
-        wait_for(lambda: place.one(waiting) == 0, 10, worker)
-    assert place.one(query) == 3, "they close the lane, for later slices too"
-
-
 def test_it_shows_its_health_and_its_metrics(place: Place, worker: FleetWorker) -> None:
     tick(place.database)
     wait_for(lambda: worker.health["done"].get("tick", 0) >= 2, 10, worker)
@@ -265,44 +234,6 @@ def test_all_is_well_while_only_a_fleet_works(place: Place, worker: FleetWorker)
 
 
 # ---------------------------------------------------------------- hours of it
-
-
-@pytest.mark.full("hours of a fleet: tests/integration/test_station.py has the records of one")
-def test_each_worker_has_one_record_an_hour_and_all_is_well_at_any_time(
-    url: str,
-    sandbox: Sandbox,
-    clock: SimulatedClock,
-    settings_of: Callable[..., Settings],
-    add_claims: Callable[..., None],
-) -> None:
-    """What the job queue calls in these hours; a database of any kind will do."""
-    settings, hours, steps = settings_of(url, sandbox), 2, 10
-    opened = open_database(settings)
-    station = Station(settings, opened, clock=clock)
-    lane = WorkerLane("pod_retry_scheduler", "chronopost")
-    woken: list[WorkerLane] = []
-    for step in range(steps):
-        add_claims(
-            opened.database, [{"updated_at": clock.now() - timedelta(hours=2), "id": step, **named(step)}]
-        )
-        sandbox.parcels[named(step)["tracking_number"]] = Parcel((Scenario.DELIVERED,))
-        station.tick(woken.append)
-        station.slice(lane, woken.append)
-        station.sweep()
-        station.keep_record()
-        operations = operations_over(settings, opened.database, opened.schema, clock)
-        found = verdict(operations.overview())
-        assert found.is_well, [problem.kind for problem in found.problems]
-        clock.advance(timedelta(hours=hours) / steps)
-    station.close()
-    with closing(Database(make_url(url))) as database, database.read() as connection:
-        records = connection.execute(select(runs.c.worker, runs.c.stats)).all()
-    assert Counter(record.worker for record in records) == {
-        "pod_retry_scheduler": hours,
-        "pod_fetch_worker": hours,
-    }
-    assert sum(record.stats["success"] for record in records) == steps
-    assert woken == [lane] * steps
 
 
 def named(n: int) -> dict[str, str]:
@@ -349,25 +280,3 @@ def test_under_load_it_has_few_connections_and_stopped_it_gives_everything_back(
         assert sorted(record.worker for record in records) == ["pod_fetch_worker", "pod_retry_scheduler"]
         assert {record.exit_status for record in records} == {0}
         assert sum(record.stats["success"] for record in records) == done
-
-
-@pytest.mark.full("a fleet and entries of cron at once: tests/chaos/test_fleet_kills.py")
-def test_scripts_that_cron_starts_share_the_work(kinds: Callable[[str], Kind], tmp_path: Path) -> None:
-    with closing(Place(kinds("postgresql"), tmp_path)) as place:
-        place.box.latency = 0.1
-        ids = place.new_ids(300)
-        add_failed(place.database, place.box, ids)
-        with FleetWorker(place.settings) as worker:
-            worker.wait_until_ready()
-            tick(place.database)
-            with Program(place.settings, "scripts/pod_retry_scheduler.py", "--batch-size", "100") as script:
-                assert script.end()[0] == 0
-            wait_for(lambda: place.succeeded(ids) == len(ids), 60, worker)
-            status, log = worker.stop()
-        assert (status, "ERROR" in log) == (0, False), log
-        assert len(place.box.calls) == 2 * len(ids)
-        query = "SELECT count(*) FROM recours_attempts GROUP BY run_id"
-        with place.database.read() as connection:
-            shares = connection.scalars(text(query)).all()
-        assert sum(shares) == len(ids)
-        assert len(shares) == 2, "one of them did it all"

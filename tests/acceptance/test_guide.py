@@ -29,7 +29,7 @@ NOW = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
 DAY = timedelta(days=1)
 
 # A number's first two digits choose what the simulated carrier says about it.
-DELIVERED, IN_TRANSIT, NEVER_A_POD = (f"XY{digits}{{0:07d}}FR" for digits in ("00", "10", "13"))
+DELIVERED, IN_TRANSIT = (f"XY{digits}{{0:07d}}FR" for digits in ("00", "10"))
 
 
 # ---------------------------------------------------------------- a checkout, a database, a run
@@ -297,17 +297,6 @@ def test_bad_options(run: Run, claims: Claims, tmp_path: Path, options: str, wor
     assert [word for word in words if word not in ended.err or word not in log] == []
 
 
-@pytest.mark.full("the guide around processes: tests/acceptance/test_timetable.py has real runs of the same")
-def test_more_retries_take_up_what_had_given_up(run: Run, claims: Claims) -> None:
-    used = {"pod_retry_count": 3, "pod_last_retry_at": f"{NOW - 4 * DAY}"}
-    claims.add("CLM-1", IN_TRANSIT, **used)
-    assert "🛑 Max retries reached: 1" in run().messages
-    assert claims.execute("SELECT stage FROM recours_claims") == [("given_up",)]
-    said = run("--max-retries 6").messages
-    assert claims.execute("SELECT stage FROM recours_claims") == [("waiting",)]
-    assert "1 failed claim waits" in "\n".join(said)
-
-
 # ---------------------------------------------------------------- Setup Instructions: working folder, cron, Windows' console
 
 
@@ -503,47 +492,7 @@ def test_the_waits(run: Run, claims: Claims) -> None:
     ) == [("failed",)]
 
 
-@pytest.mark.full("the guide around processes: tests/acceptance/test_timetable.py has real runs of the same")
-def test_the_next_waits(run: Run, claims: Claims) -> None:
-    for retries in range(3):
-        claims.add(
-            f"CLM-{retries}", IN_TRANSIT, pod_retry_count=retries, pod_last_retry_at=f"{NOW - 5 * DAY}"
-        )
-    run()
-    rows = claims.execute(
-        "SELECT pod_retry_count, pod_last_retry_at, next_at FROM claims JOIN recours_claims ON claim_id = id ORDER BY id"
-    )
-    waits = {
-        n: datetime.fromisoformat(str(then)) - datetime.fromisoformat(str(last)) for n, last, then in rows
-    }
-    assert waits == {1: timedelta(hours=6), 2: timedelta(hours=24), 3: timedelta(hours=72)}
-
-
 # ---------------------------------------------------------------- Smart Features
-
-
-@pytest.mark.full("the guide around processes: tests/acceptance/test_timetable.py has real runs of the same")
-def test_persistent_errors_are_told_and_temporary_ones_are_not(run: Run, claims: Claims) -> None:
-    used = {"pod_retry_count": 3, "pod_last_retry_at": f"{NOW - 4 * DAY}"}
-    claims.add("CLM-persistent", NEVER_A_POD, **used)
-    claims.add("CLM-invalid", "12-34", **used)
-    claims.add("CLM-temporary", IN_TRANSIT, **used)
-    assert "🛑 Max retries reached: 3" in run().messages
-    told = "SELECT claim_reference FROM recours_events e JOIN claims c ON c.id = e.claim_id WHERE event = ? ORDER BY 1"
-    assert claims.execute(told, ["pod_failed"]) == [("CLM-invalid",), ("CLM-persistent",)]
-    assert len(claims.execute(told, ["gave_up"])) == 3
-
-
-@pytest.mark.full("the guide around processes: tests/acceptance/test_timetable.py has real runs of the same")
-def test_a_persistent_error_is_not_asked_again(run: Run, claims: Claims, box: Sandbox) -> None:
-    claims.add("CLM-1", NEVER_A_POD)
-    run("--max-retries 2")
-    calls = len(box.calls)
-    claims.execute("UPDATE recours_claims SET next_at = ?", [f"{NOW - DAY}"])
-    said = run("--max-retries 2").messages
-    assert "⏭️ Skipped (persistent): 1" in said
-    assert "🛑 Max retries reached: 1" in said
-    assert (calls, len(box.calls)) == (2, 2)
 
 
 def test_a_carrier_at_its_limit_is_skipped(run: Run, claims: Claims, box: Sandbox) -> None:
@@ -586,27 +535,6 @@ def test_the_whole_workflow(run: Run, claims: Claims, box: Sandbox) -> None:
     assert claims.get("CLM-later", "pod_fetch_status") == "success"
     assert claims.get("CLM-later", "pod_retry_count") == 2
     assert claims.get("CLM-later", "pod_fetch_error") is None
-
-
-@pytest.mark.full("two workers at once: tests/integration/test_runs.py has two and more")
-def test_both_workers_at_once_ask_nothing_twice(
-    checkout: Path, environment: dict[str, str], claims: Claims, box: Sandbox
-) -> None:
-    """Four processes, first runs all of them: the schema is brought up to date once, no claim is fetched twice."""
-    for n in range(12):
-        claims.add(f"CLM-{n}", DELIVERED, pod_fetch_status="pending" if n % 2 else "failed")
-    command = [str(checkout / ".venv/bin/python")]
-    started = [
-        subprocess.Popen([*command, script], cwd=checkout, env=environment, stderr=subprocess.PIPE)
-        for script in (RETRY, FETCH, RETRY, FETCH)
-    ]
-    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in started]
-    assert [status for _, status in ended] == [0] * 4
-    assert claims.execute("SELECT COUNT(*) FROM claims WHERE pod_fetch_status = 'success'") == [(12,)]
-    assert sorted((call.number, call.operation) for call in box.calls) == sorted(
-        (f"XY00{n:07d}FR", operation) for n in range(1, 13) for operation in ("searchPOD", "trackSkybillV2")
-    )
-    assert sum(log.decode().count("The schema of") for log, _ in ended) == 1
 
 
 def test_a_run_is_stopped_in_order(

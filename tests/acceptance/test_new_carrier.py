@@ -109,13 +109,6 @@ def test_its_settings_are_read_and_it_is_listed(project: Project) -> None:
     assert re.search(r"^Acme Express +missing .*\n +set ACME_KEY$", without, re.MULTILINE), without
 
 
-@pytest.mark.full("a new carrier at each command: one claim of it is fetched, and it is listed")
-def test_its_credentials_can_be_tried(project: Project, settings: dict[str, str]) -> None:
-    project.types("-m", "recours", "init-db", **settings)
-    said = project.types("-m", "recours", "carriers", "check", "acme", "--tracking", NUMBER, **settings)
-    assert said.startswith("Acme Express accepts our credentials.\n")
-
-
 def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) -> None:
     project.types("-m", "recours", "init-db", **settings)
     with closing(sqlite3.connect(settings["DATABASE_PATH"])) as connection:
@@ -130,17 +123,6 @@ def test_a_claim_of_it_is_fetched(project: Project, settings: dict[str, str]) ->
         status, key, person, url = connection.execute(asked).fetchone()
     assert (status, key, person) == ("success", "acme", "DUPONT")
     assert Path(url).read_bytes().startswith(b"%PDF-")
-
-
-@pytest.mark.full("a new carrier in the demo: tests/acceptance/test_commands.py has the demo")
-def test_the_demo_shows_it(project: Project) -> None:
-    shown = project.types("-m", "recours", "demo")
-    (database,) = re.findall(r"the database: (.+)", shown)
-    with closing(sqlite3.connect(database)) as connection:
-        query = (
-            "SELECT count(*) FROM claims WHERE lower(carrier) LIKE 'acme%' AND pod_fetch_status = 'success'"
-        )
-        assert connection.execute(query).fetchone()[0] > 0
 
 
 @pytest.mark.full("our own tools: the suites of all carriers, around a process of pytest")

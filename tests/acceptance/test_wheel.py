@@ -154,15 +154,6 @@ def test_a_home_that_cannot_be_one_is_refused(copy: Copy, home: str, words: str)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
-@pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
-def test_the_demo_makes_a_home_and_runs(copy: Copy) -> None:
-    place = copy.folder()
-    done = copy("demo", folder=place)
-    assert done.returncode == 0, done.stderr
-    assert "5 simulated days" in done.stdout
-    assert (place / "data" / "demo" / "logs" / "pod_retry_scheduler.log").is_file()
-
-
 def test_a_home_is_made_once_and_found_from_everywhere(copy: Copy) -> None:
     home = copy.place / "home"
     named = {"RECOURS_HOME": str(home)}
@@ -178,14 +169,6 @@ def test_a_home_is_made_once_and_found_from_everywhere(copy: Copy) -> None:
     assert len((home / "logs" / "pod_fetch_worker.log").read_text(encoding="utf-8").split("Starting")) == 3
     checked = copy("check", "--offline", folder=home)
     assert "fault   database" not in checked.stdout
-
-
-@pytest.mark.full("the wheel's copy of what is shown of a checkout: one test makes a home with it")
-def test_a_mistyped_option_is_answered_under_the_name_that_was_typed(copy: Copy) -> None:
-    copy("init-db")
-    done = copy("retry", "--batch", "3")
-    assert done.returncode == 2
-    assert "Usage: recours retry [OPTIONS]" in done.stderr
 
 
 def test_the_schedule_starts_the_workers_of_the_home_that_is_named(copy: Copy) -> None:

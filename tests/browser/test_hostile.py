@@ -10,12 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from tests.browser.conftest import ELSEWHERE, HOSTILE, World
-from tests.keys import page_hash
 from tests.processes.page import SLOW_MS, Service
-
-PASSWORD = "une phrase de passe"
-SESSION = "recours_session"
-
 
 # ---------------------------------------------------------------- what they wrote
 
@@ -159,30 +154,6 @@ def served(world: World) -> Iterator[Callable[..., Service]]:
         service.stop()
 
 
-def session_of(context: BrowserContext) -> str:
-    return next((one["value"] for one in context.cookies() if one["name"] == SESSION), "")
-
-
-@pytest.mark.full("in Chromium: tests/integration/page/test_door.py asks without a browser")
-def test_a_session_that_somebody_else_chose_opens_nothing(
-    context: BrowserContext, served: Callable[..., Service]
-) -> None:
-    service = served(RECOURS_DASHBOARD_PASSWORD_HASH=page_hash(PASSWORD))
-    context.add_cookies([{"name": SESSION, "value": "chosen", "url": service.url}])
-    page = context.new_page()
-    page.goto(f"{service.url}/claim?reference=CLM-2026-000")
-    assert "CLM-2026-000" not in page.inner_text("body")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Enter").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("CLM-2026-000")
-    assert session_of(context) not in ("", "chosen")
-    assert SESSION not in page.evaluate("document.cookie")
-    for forged in ("chosen", session_of(context)[:-1] + "-", session_of(context).swapcase()):
-        context.add_cookies([{"name": SESSION, "value": forged, "url": service.url}])
-        page.goto(service.url)
-        expect(page.get_by_label("Password")).to_be_visible()
-
-
 def test_a_name_that_no_proxy_gave_gives_no_rights(browser: Browser, served: Callable[..., Service]) -> None:
     service = served(
         RECOURS_PAGE_USER_HEADER="X-Forwarded-User", RECOURS_PAGE_PROXIES="10.0.0.5", RECOURS_PAGE_OPERATORS="zoe"
@@ -194,24 +165,6 @@ def test_a_name_that_no_proxy_gave_gives_no_rights(browser: Browser, served: Cal
     assert answer.status == 403
     assert "CLM-2026" not in page.content()
     assert posted(page, service) == 403
-    context.close()
-
-
-@pytest.mark.full("in Chromium: tests/integration/page/test_door.py asks without a browser")
-def test_a_viewer_looks_and_can_do_nothing(browser: Browser, served: Callable[..., Service]) -> None:
-    service = served(
-        RECOURS_PAGE_USER_HEADER="X-Forwarded-User", RECOURS_PAGE_PROXIES="127.0.0.1", RECOURS_PAGE_OPERATORS="zoe"
-    )  # fmt: skip
-    context = browser.new_context(extra_http_headers={"X-Forwarded-User": "yann"})
-    page = context.new_page()
-    before = service.content()
-    for path in ("/", "/claims", "/claim?reference=CLM-2026-006", "/carriers", "/mails"):
-        page.goto(service.url + path)
-        expect(page.locator(".who")).to_contain_text("yann")
-        sends = page.locator("main form[method=post]:not(#list), main button[name=do], [data-opens]")
-        assert sends.count() == 0
-    assert posted(page, service) == 403
-    assert service.content() == before
     context.close()
 
 
