@@ -38,7 +38,7 @@ from recours.settings.model import Settings
 from tests import compiled, own_settings, planted
 from tests.fakes.schemas import SCHEMAS, SCHEMAS_OF_BOTH, Application
 from tests.long_form import IS_LONG
-from tests.postgres import Server, named_server
+from tests.postgres import Server, named_server, role_without_rights
 from tests.processes import commands
 
 pytest_plugins = ["tests.budget", "tests.selection", "tests.schemas.plugin", "tests.searched"]
@@ -213,6 +213,20 @@ def url(kind: Kind, tmp_path: Path) -> Iterator[str]:
     url = kind.ready(tmp_path)
     yield url.render_as_string(hide_password=False)
     kind.drop(url)
+
+
+@pytest.fixture
+def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
+    """A database without any table, on PostgreSQL, as its administrator sees it."""
+    url = kinds("postgresql").empty(tmp_path)
+    yield url
+    kinds("postgresql").drop(url)
+
+
+@pytest.fixture
+def role(owner: URL) -> Iterator[str]:
+    with role_without_rights(owner, "Worker") as name:
+        yield name
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A service on either kind of database, and the person who keeps it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pytest
 from recours.sandbox import Sandbox, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
+from tests.conftest import Kind
 from tests.fakes.smtp import MailServer
 
 
@@ -39,3 +40,9 @@ def mailing(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
 @pytest.fixture
 def person(service: Service, url: str) -> Person:
     return Person.of(service, url)
+
+
+@pytest.fixture
+def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
+    """Whoever mistypes, does so whatever kind of database there is."""
+    return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())

@@ -1,9 +1,7 @@
 """What a person does about claims and carriers: `recours reopen`, `pause` and `resume`, with real runs before and after."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Scenario
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
-from tests.conftest import Kind
 
 FOREVER = (Scenario.UNKNOWN,) * 40
 DAYS = timedelta(days=1)
@@ -23,12 +20,6 @@ def give_up(service: Service) -> None:
     for hours in (1, 6, 24, 72):
         service.clock.advance(timedelta(hours=hours))
         service.run()
-
-
-@pytest.fixture
-def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
-    """Whoever mistypes, does so whatever kind of database there is."""
-    return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
 
 
 def rows(service: Service, columns: str) -> list[tuple[Any, ...]]:

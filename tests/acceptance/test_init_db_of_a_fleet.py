@@ -2,32 +2,15 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
 from recours.database.engine import Database
 from recours.fleet.tables import JobTables, look
-from tests.conftest import Kind
-from tests.postgres import execute, programs, role_without_rights
+from tests.postgres import execute, programs
 from tests.processes import commands
-
-
-@pytest.fixture
-def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
-    """A database without any table."""
-    url = kinds("postgresql").empty(tmp_path)
-    yield url
-    kinds("postgresql").drop(url)
-
-
-@pytest.fixture
-def role(owner: URL) -> Iterator[str]:
-    with role_without_rights(owner, "Worker") as name:
-        yield name
 
 
 def init_db(url: URL, *options: str) -> commands.Done:

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from recours.runs.retry import PODRetryScheduler
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
-from tests.conftest import Kind
 from tests.rows import row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,24 +35,6 @@ ENGLISH = Localized("en", PARIS)
 def clock() -> SimulatedClock:
     """The real time at first: what is typed goes by it."""
     return SimulatedClock(datetime.now(UTC))
-
-
-@pytest.fixture
-def service(tmp_path: Path, url: str, sandbox: Sandbox, clock: SimulatedClock) -> Iterator[Service]:
-    service = Service(tmp_path, sandbox, clock, url=url)
-    yield service
-    service.close()
-
-
-@pytest.fixture
-def person(service: Service, url: str) -> Person:
-    return Person.of(service, url)
-
-
-@pytest.fixture
-def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
-    """Whoever mistypes, does so whatever kind of database there is."""
-    return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
 
 
 def line_of(shown: str, begin: str) -> list[str]:

@@ -4,7 +4,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,6 @@ import pytest
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
-from tests.conftest import Kind
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = timedelta(hours=1)
@@ -48,17 +47,6 @@ def service(url: str, tmp_path: Path, now: datetime) -> Iterator[Service]:
         made.run()  # which assesses them all; nobody answers for the claims of the scheduler below
         made.sql("DELETE FROM recours_runs")
         yield made
-
-
-@pytest.fixture
-def person(service: Service, url: str) -> Person:
-    return Person.of(service, url)
-
-
-@pytest.fixture
-def typist(tmp_path: Path, kinds: Callable[[str], Kind]) -> Person:
-    """Whoever mistypes, does so whatever kind of database there is."""
-    return Person(tmp_path, kinds("sqlite").ready(tmp_path).render_as_string())
 
 
 def test_the_object_says_what_is_tried_on_which_day_and_nothing_is_changed(

@@ -22,7 +22,7 @@ from tests.acceptance.simulation import FAILED_AT, Service
 from tests.conftest import Kind
 from tests.fakes.smtp import MailServer
 from tests.integration.page.conftest import AT, PageClient
-from tests.postgres import execute, role_without_rights
+from tests.postgres import execute
 from tests.processes.commands import worker
 from tests.processes_of_fleet import add_failed, add_pending, environment, fleet, tick, wait_for
 from tests.unit.manual.pages import text_of
@@ -48,12 +48,6 @@ def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
     url = kinds("postgresql").ready(tmp_path)
     yield url
     kinds("postgresql").drop(url)
-
-
-@pytest.fixture
-def role(owner: URL) -> Iterator[str]:
-    with role_without_rights(owner, "Job") as name:
-        yield name
 
 
 def shown(url: URL) -> str:

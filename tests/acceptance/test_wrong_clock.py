@@ -32,11 +32,6 @@ def service(url: str, tmp_path: Path, smtp: MailServer) -> Iterator[Service]:
         service.close()
 
 
-@pytest.fixture
-def person(service: Service, url: str) -> Person:
-    return Person.of(service, url)
-
-
 def run_in_2036(service: Service) -> None:
     right, service.clock = service.clock, SimulatedClock(FAR)
     service.run()

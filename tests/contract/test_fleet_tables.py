@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import procrastinate
 import psycopg
@@ -16,21 +14,7 @@ from recours.database.engine import Database
 from recours.database.schema.rights import Need, quoted
 from recours.fleet import tables
 from recours.fleet.tables import NEEDS, JobTables
-from tests.conftest import Kind
-from tests.postgres import execute, role_without_rights
-
-
-@pytest.fixture
-def owner(kinds: Callable[[str], Kind], tmp_path: Path) -> Iterator[URL]:
-    url = kinds("postgresql").empty(tmp_path)
-    yield url
-    kinds("postgresql").drop(url)
-
-
-@pytest.fixture
-def role(owner: URL) -> Iterator[str]:
-    with role_without_rights(owner, "Worker") as name:
-        yield name
+from tests.postgres import execute
 
 
 def plain(url: URL) -> str:
