@@ -28,7 +28,6 @@ from recours.carriers.reservation import (
     CalledOffError,
     CarrierConnection,
     QuotaReservation,
-    QuotaStore,
 )
 from recours.core.accounts import HOUSE, account_name, carrier_of
 from recours.core.actions import authored
@@ -61,6 +60,7 @@ from recours.core.quota import (
 )
 from recours.core.sentences import MISTYPED, OF_CLIENT, Said, Sentence, carrier_message, sentence
 from recours.core.text import LocalTime, Redactor, format_minute, plural
+from recours.database.quota import QuotaTables
 from recours.runs.log import log
 from recours.runs.ports import Asked, Clock, Fetched, Reservation
 
@@ -126,7 +126,7 @@ class APIRequestQueue:
     def __init__(
         self,
         accounts: Mapping[str, Account],
-        quota: QuotaStore,
+        quota: QuotaTables,
         clock: Clock,
         *,
         redact: Redactor | None = None,

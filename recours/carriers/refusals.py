@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from recours.carriers.reservation import LEASE, Account, QuotaStore
+from recours.carriers.reservation import LEASE, Account
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure
 from recours.core.pauses import (
@@ -22,13 +22,14 @@ from recours.core.pauses import (
 )
 from recours.core.policy import DUE_SLACK
 from recours.core.quota import Capability
+from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
 
 
 class Refusals:
     """Refusals of our accounts. Safe for the threads of a run."""
 
-    def __init__(self, accounts: Mapping[str, Account], quota: QuotaStore, clock: Clock) -> None:
+    def __init__(self, accounts: Mapping[str, Account], quota: QuotaTables, clock: Clock) -> None:
         self._accounts = accounts
         self._quota = quota
         self._clock = clock

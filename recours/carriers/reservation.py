@@ -1,8 +1,8 @@
 """An account at a carrier, and units of quota reserved for one fetch, each turned into a used one just before its call."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
@@ -12,70 +12,13 @@ from recours.core.accounts import account_name
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
-from recours.core.pauses import AccountState, CarrierState, DocumentRight, Stop
-from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved, Usage
+from recours.core.quota import Capability, Exhausted, Limit, QuotaRequest, Reserved
 from recours.core.sentences import Sentence
+from recours.database.quota import QuotaTables
 from recours.runs.ports import Clock, Reservation
-
-# ---------------------------------------------------------------- where the counts live: `recours.database.quota` is one such place
-
 
 # What is reserved longer than this without a sign of life is given back.
 LEASE = timedelta(minutes=10)
-
-
-class QuotaStore(Protocol):
-    """Where the counts live, and what all processes know of carriers and accounts (see `recours.core.accounts` for keys)."""
-
-    def reserve(
-        self, requests: Sequence[QuotaRequest], now: datetime, expires_at: datetime
-    ) -> list[Reserved] | Exhausted:
-        """Hold all that is wanted, or nothing. Units of a short window are used at once."""
-
-    def consume(self, reserved: Reserved, expires_at: datetime) -> bool:
-        """Turn a reserved unit into a used one; False if it is not reserved any more."""
-
-    def give_back(self, reserved: Reserved, *, kept: int = 0, used: int = 0) -> None:
-        """Give back units that were certainly not sent: `kept` ones, or used ones."""
-
-    def leave(self) -> None:
-        """Give back all that this holder still holds."""
-
-    def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
-        """How far these limits are used."""
-
-    def carrier_state(self, key: str) -> CarrierState:
-        """What all processes know of an account and of its carrier."""
-
-    def carrier_states(self, keys: Collection[str]) -> Mapping[str, CarrierState]:
-        """The same of several accounts, in one read."""
-
-    def pause(self, key: str, until: datetime, reason: str, now: datetime) -> None:
-        """The carrier asked an account to wait; a longer wait that stands already is kept, unless no pause can last so long."""
-
-    def pause_carrier(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
-        """The same of a carrier that is unavailable, whichever account asks."""
-
-    def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
-        """A person stops the carrier, or a client's account there, which is recorded.
-
-        A later stop replaces the reason of an earlier one, not its time.
-        """
-
-    def take_up(self, key: str, by: str, now: datetime) -> Stop | None:
-        """A person takes it up again; returns the stop that this ended, None if there was none."""
-
-    def set_account_state(self, key: str, state: AccountState) -> None:
-        """Remember refusals of an account, or that there are none."""
-
-    def set_documents(self, key: str, right: DocumentRight, expected: DocumentRight | None = None) -> bool:
-        """Remember what is known of an account's right to documents; False if another process counted a call since `seen`."""
-
-    def try_again(self, key: str, now: datetime, until: datetime) -> bool:
-        """Take the one try that is due after a refusal; False if another process has it."""
-
-    def forget_short_windows(self, now: datetime) -> None:
-        """Delete the counts of short windows that are over."""
 
 
 # ---------------------------------------------------------------- what is needed to speak to one carrier
@@ -132,7 +75,7 @@ class QuotaReservation:
 
     def __init__(
         self,
-        quota: QuotaStore,
+        quota: QuotaTables,
         clock: Clock,
         account: Account,
         reserved: Mapping[Reserved, int],

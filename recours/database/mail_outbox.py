@@ -147,13 +147,16 @@ class MailOutbox:
         return found
 
     def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
+        """Those of these events that no run has told meanwhile, the oldest first."""
         parts = (list(ids[place : place + _AT_ONCE]) for place in range(0, len(ids), _AT_ONCE))
         return [told for part in parts for told in self._read(_UNTOLD, of_events=part)]
 
     def events_of_operator(self) -> list[OutboxEvent]:
+        """What the operator is still to be told."""
         return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
 
     def last_summary(self) -> datetime | None:
+        """When the latest summary for the operator was written."""
         latest = select(_m.kind, _m.state, _m.created_at).order_by(_m.id.desc()).limit(_LATEST).subquery()
         query = select(func.max(latest.c.created_at)).where(
             latest.c.kind == MailKind.OPERATOR_SUMMARY, latest.c.state != MailState.CANCELLED
@@ -163,6 +166,7 @@ class MailOutbox:
         return latest_at
 
     def faults_told(self, since: datetime) -> list[OutboxEvent]:
+        """The faults that were mailed and are not older."""
         of_faults = _e.claim_id.is_(None), _e.event.in_(FAULTS)
         return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
 
@@ -172,10 +176,12 @@ class MailOutbox:
         return [_event(row) for row in rows]
 
     def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
+        """No mail tells these."""
         with self.database.write() as connection:
             _mark(connection, [event.id for event in told], why)
 
     def recipient(self, client_id: Any) -> Recipient | None:
+        """The client, as the service knows it."""
         border = self._border
         if client_id is None or not border.has_clients:
             return None
@@ -275,6 +281,7 @@ class MailOutbox:
             return list(connection.scalars(query))
 
     def take(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
+        """Hold those of these mails that are still ready."""
         ready = select(_m.id).where(_m.id.in_(ids), _open(MailState.READY), self._free(now)).order_by(_m.id)
         joined = events.join(mail_events, mail_events.c.event_id == _e.id)
         of_mails = select(mail_events.c.mail_id, events).select_from(joined).order_by(_e.id)
@@ -302,6 +309,7 @@ class MailOutbox:
             connection.execute(statement, self._leased(mail) | values)
 
     def sending(self, mail: OutgoingMail) -> bool:
+        """From here on the server may have it. False: another run has it."""
         values = {"state": MailState.SENDING}
         with self.database.write_one(durable=True) as connection:
             return bool(connection.execute(_UPDATE_LEASED, self._leased(mail) | values).rowcount)
@@ -354,6 +362,7 @@ class MailOutbox:
             return [(row.id, row.recipient) for row in rows]
 
     def reasons(self, told: Collection[OutboxEvent]) -> Reasons:
+        """What is now of the reasons of these events, as far as they may be gone."""
         of_claims = {event.claim_id for event in told if event.name is EventName.POD_FAILED}
         of_accounts = {event.carrier for event in told if event.name is EventName.ACCOUNT_REFUSED}
         return Reasons(

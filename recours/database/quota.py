@@ -280,6 +280,7 @@ class QuotaTables:
             connection.execute(update(quota).where(*window).values(taken=_q.taken - kept - used))
 
     def leave(self) -> None:
+        """Give back all that this holder still holds."""
         mine = and_(_s.holder == self.holder, _s.held > 0)
         with self.database.read() as connection:
             windows = connection.execute(select(_s.limit_key, _s.window_start).where(mine)).all()
@@ -300,6 +301,7 @@ class QuotaTables:
             connection.execute(delete(quota).where(_q.window_end < now - SHORT, ~shared.exists()))
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
+        """How far these limits are used."""
         with self.database.read() as connection:
             return self._uses_of(connection, limits, now)
 
@@ -328,6 +330,7 @@ class QuotaTables:
     # ---------------------------------------------------------------- carriers and accounts
 
     def carrier_state(self, key: str) -> CarrierState:
+        """What all processes know of an account and of its carrier."""
         of = AccountKey.parse(key)
         with self.database.read() as connection:
             row = (
@@ -338,6 +341,7 @@ class QuotaTables:
         return _state(row, row if row["refusals"] is not None else None)
 
     def carrier_states(self, keys: Collection[str]) -> dict[str, CarrierState]:
+        """The same of several accounts, in one read."""
         of = {key: AccountKey.parse(key) for key in keys}
         named = {one.carrier for one in of.values()}
         outages = select(carriers.c.carrier, *_OF_CARRIER).where(carriers.c.carrier.in_(named))
@@ -351,6 +355,10 @@ class QuotaTables:
         return {key: _state(by_carrier.get(one.carrier), by_account.get(one)) for key, one in of.items()}
 
     def stop(self, key: str, stop: Stop, by: str, why: str = "") -> None:
+        """A person stops the carrier, or a client's account there, which is recorded.
+
+        A later stop replaces the reason of an earlier one, not its time.
+        """
         table, row = _stopped_in(key)
         paused = OperatorAction(ActionKind.PAUSED, key, by, {"why": why} if why else {})
         since = func.coalesce(table.c.stopped_at, stop.at, type_=table.c.stopped_at.type)
@@ -364,6 +372,7 @@ class QuotaTables:
             note_action(connection, paused, stop.at)
 
     def take_up(self, key: str, by: str, now: datetime) -> Stop | None:
+        """A person takes it up again; returns the stop that this ended, None if there was none."""
         table, row = _stopped_in(key)
         stopped = *(table.c[name] == value for name, value in row.items()), table.c.stopped_at.is_not(None)
         query = select(table.c.stopped_at, table.c.stopped_why).where(*stopped).with_for_update()
@@ -375,6 +384,7 @@ class QuotaTables:
         return _stop(before["stopped_at"], before["stopped_why"]) if before else None
 
     def set_account_state(self, key: str, state: AccountState) -> None:
+        """Remember refusals of an account, or that there are none."""
         values = {column: getattr(state, field) for field, column in _ACCOUNT_COLUMNS.items()}
         values["refusal_kind"] = state.kind if state.refusals else None
         row = _row_of(key) | values
@@ -385,6 +395,10 @@ class QuotaTables:
             )
 
     def set_documents(self, key: str, right: DocumentRight, expected: DocumentRight | None = None) -> bool:
+        """Remember what is known of an account's right to documents.
+
+        False if another process has counted a call since it was as `expected`.
+        """
         values = {column: getattr(right, field) for field, column in _DOCUMENT_COLUMNS.items()}
         column = account_state.c.documents_next_at
         unseen = None if expected is None else column.is_not_distinct_from(expected.next_call_at)
@@ -396,9 +410,11 @@ class QuotaTables:
             return bool(connection.execute(statement).rowcount)
 
     def pause(self, key: str, until: datetime, reason: str, now: datetime) -> None:
+        """The carrier asked an account to wait."""
         self._pause(account_state, _row_of(key), until, reason, now)
 
     def pause_carrier(self, carrier: str, until: datetime, reason: str, now: datetime) -> None:
+        """The carrier is unavailable, whichever account asks."""
         self._pause(carriers, {"carrier": carrier}, until, reason, now)
 
     def _pause(

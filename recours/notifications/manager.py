@@ -1,11 +1,11 @@
 """`NotificationManager`: decides what is mailed to whom, and has it rendered, each thing once."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from recours.core.carrier import Catalog
@@ -17,7 +17,6 @@ from recours.core.mail import (
     MailKind,
     OutboxEvent,
     Preferences,
-    Reasons,
     Recipient,
     digest_due,
     is_address,
@@ -28,6 +27,7 @@ from recours.core.mail import (
     trouble_of,
 )
 from recours.core.text import clean, plural
+from recours.database.mail_outbox import MailOutbox
 from recours.notifications.render import MOST_CLAIMS, Branding, Rendered, render
 from recours.runs.ports import Clock
 
@@ -44,40 +44,6 @@ _SHOWN = 5  # references, where there are many
 _GOES_ON = timedelta(days=2)
 
 
-class Outbox(Protocol):
-    """Where events and mails are."""
-
-    def has_work(self) -> bool:
-        """Tell whether there is anything to render or to send."""
-
-    def untold_by_client(self) -> dict[Any, list[int]]:
-        """The numbers of the events that each client is still to be told, the oldest first; None: an unknown client."""
-
-    def still_untold(self, ids: Sequence[int]) -> list[OutboxEvent]:
-        """Those of these events that no run has told meanwhile, the oldest first."""
-
-    def events_of_operator(self) -> list[OutboxEvent]:
-        """What the operator is still to be told."""
-
-    def last_summary(self) -> datetime | None:
-        """When the latest summary for the operator was written."""
-
-    def faults_told(self, since: datetime) -> list[OutboxEvent]:
-        """The faults that were mailed and are not older."""
-
-    def reasons(self, told: Collection[OutboxEvent]) -> Reasons:
-        """What is now of the reasons of these events, as far as they may be gone."""
-
-    def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
-        """No mail tells these."""
-
-    def recipient(self, client_id: Any) -> Recipient | None:
-        """The client, as the service knows it."""
-
-    def write(self, draft: Draft, told: Sequence[OutboxEvent], now: datetime) -> bool:
-        """Keep a rendered mail, its events with it."""
-
-
 @dataclass(frozen=True)
 class MailPolicy:
     language: str
@@ -92,7 +58,7 @@ class MailPolicy:
 class NotificationManager:
     """Renders what is to be told now; what waits for a digest stays untold."""
 
-    outbox: Outbox
+    outbox: MailOutbox
     policy: MailPolicy
     catalog: Catalog
     clock: Clock

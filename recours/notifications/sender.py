@@ -1,7 +1,7 @@
 """`EmailSender`: sends the mails that are ready, each at most once, and records what became of each."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.charset import QP, Charset
@@ -12,11 +12,12 @@ from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
 from itertools import starmap
 from mimetypes import guess_type
-from typing import Any, Protocol
+from typing import Protocol
 
-from recours.core.mail import MailKind, MailState, OutboxEvent, OutgoingMail, Reasons, still_holds
+from recours.core.mail import MailKind, MailState, OutgoingMail, still_holds
 from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.text import is_one_line, plural
+from recours.database.mail_outbox import MailOutbox
 from recours.notifications.smtp import (
     MailRefusedError,
     MailServerError,
@@ -42,34 +43,6 @@ class MailServer(Protocol):
         """
 
 
-class Mails(Protocol):
-    """Where the mails are."""
-
-    def ready(self, now: Any) -> list[int]:
-        """The numbers of the mails that are ready, those first that were tried least."""
-
-    def take(self, ids: Sequence[int], now: Any) -> list[OutgoingMail]:
-        """Hold those of these mails that are still ready."""
-
-    def give_back(self, mail: OutgoingMail, error: str, *, tried: bool) -> None:
-        """A later run tries again. Not `tried`: this one did not get to it."""
-
-    def sending(self, mail: OutgoingMail) -> bool:
-        """From here on the server may have it."""
-
-    def end(self, mail: OutgoingMail, state: MailState, now: Any, error: str | None = None) -> str | None:
-        """What became of it. Returns why the service's own record of mails did not take it, if so."""
-
-    def count(self, state: MailState) -> int:
-        """How many mails stand so."""
-
-    def undecided(self, now: Any) -> list[tuple[int, str]]:
-        """Mark the mails whose run died while sending."""
-
-    def reasons(self, told: Collection[OutboxEvent]) -> Reasons:
-        """What is now of the reasons of these events, as far as they may be gone."""
-
-
 @dataclass(frozen=True)
 class Envelope:
     sender: str
@@ -82,7 +55,7 @@ class EmailSender:
 
     def __init__(
         self,
-        mails: Mails,
+        mails: MailOutbox,
         server: Callable[[Callable[[], bool]], AbstractContextManager[MailServer]],
         envelope: Envelope,
         clock: Clock,

@@ -11,7 +11,7 @@ import pytest
 from recours.carriers.chronopost import SPEC, Chronopost
 from recours.carriers.http import Http, HttpSession
 from recours.carriers.queue import APIRequestQueue
-from recours.carriers.reservation import Account, QuotaStore
+from recours.carriers.reservation import Account
 from recours.core.accounts import HOUSE
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
@@ -48,7 +48,7 @@ class Scene:
 
     box: Sandbox
     clock: SimulatedClock
-    store: QuotaStore
+    store: QuotaTables
     limits: dict[str, str] = field(default_factory=dict)  # by key; others have 100 a day
     passwords: dict[str, str] = field(
         default_factory=dict
@@ -93,12 +93,12 @@ class Scene:
 
 
 @pytest.fixture
-def store(database: Database) -> QuotaStore:
+def store(database: Database) -> QuotaTables:
     return QuotaTables(database, "run-1")
 
 
 @pytest.fixture
-def scene(store: QuotaStore) -> Iterator[Scene]:
+def scene(store: QuotaTables) -> Iterator[Scene]:
     clock = SimulatedClock(NOW)
     with Sandbox(now=clock.now) as box:
         box.accounts = {OF_HOUSE: "123456"} | {shop: f"{place}23456" for place, shop in enumerate(SHOPS, 2)}
