@@ -1,43 +1,41 @@
 """Phrases that are recorded in English, without their keys, and read back for the reader of another language. Pure."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import cached_property
-from typing import Generic, TypeVar
+from enum import Enum
+from functools import cache
 
 from recours.core.text import clean
-
-Key = TypeVar("Key", bound=StrEnum)
 
 _LONGEST = 200  # signs, of a fact
 
 
-@dataclass(frozen=True)
-class RecordedPhrases(Generic[Key]):
-    """`texts`: by language and key, with their facts as markers."""
+class RecordedPhrase(Enum):
+    """A phrase in English and in French, with its facts as markers. A set of phrases is a subclass."""
 
-    texts: Mapping[str, Mapping[Key, str]]
+    def __init__(self, en: str, fr: str) -> None:
+        self.en = en
+        self.fr = fr
 
-    def text(self, key: Key, **facts: str | int) -> str:
+    def text(self, **facts: str | int) -> str:
         """The phrase that is recorded."""
-        return self.texts["en"][key].format(**facts)
+        return self.en.format(**facts)
 
-    def told(self, language: str, recorded: str) -> str:
+    @classmethod
+    def told(cls, language: str, recorded: str) -> str:
         """The recorded phrase in a reader's language; where it is none of these, it is quoted."""
         if language == "en":
             return clean(recorded)
-        for key, pattern in self._patterns:
+        for phrase, pattern in cls._patterns():
             if found := pattern.fullmatch(recorded):
                 facts = {name: clean(fact, _LONGEST) for name, fact in found.groupdict().items()}
-                return self.texts[language][key].format(**facts)
+                return phrase.fr.format(**facts)
         return f"« {clean(recorded)} »"
 
-    @cached_property
-    def _patterns(self) -> list[tuple[Key, re.Pattern[str]]]:
+    @classmethod
+    @cache
+    def _patterns(cls) -> "list[tuple[RecordedPhrase, re.Pattern[str]]]":
         marker = re.compile(r"\\\{(\w+)\\\}")
         return [
-            (key, re.compile(marker.sub(r"(?P<\1>.+?)", re.escape(text)), re.DOTALL))
-            for key, text in self.texts["en"].items()
+            (phrase, re.compile(marker.sub(r"(?P<\1>.+?)", re.escape(phrase.en)), re.DOTALL))
+            for phrase in cls
         ]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from recours.core.accounts import account_name
 from recours.core.errors import ErrorKind
@@ -20,62 +20,200 @@ _K = ErrorKind
 
 
 class Sentence(StrEnum):
-    """What there is to say, apart from the carrier's own words. Values are stored and must not change."""
+    """What there is to say, apart from the carrier's own words. Values are stored and must not change.
 
-    NUMBER_MISSING = "number_missing"
-    NUMBER_MALFORMED = "number_malformed"
-    NUMBER_REJECTED = "number_rejected"
-    NUMBER_REJECTED_MISTYPED = "number_rejected_mistyped"
-    NUMBER_UNKNOWN = "number_unknown"
-    NUMBER_UNKNOWN_MISTYPED = "number_unknown_mistyped"
-    PARCEL_TOO_OLD = "parcel_too_old"
-    PARCEL_NOT_OURS = "parcel_not_ours"
-    PARCEL_DENIED = "parcel_denied"
-    PARCEL_NOT_CLIENTS = "parcel_not_clients"
-    PARCEL_DENIED_TO_CLIENT = "parcel_denied_to_client"
-    RETURNED = "returned"
-    RETURN_DELIVERED = "return_delivered"
-    DESTROYED = "destroyed"
-    SEIZED = "seized"
-    PROHIBITED = "prohibited"
-    CANCELLED = "cancelled"
-    CARRIER_MISSING = "carrier_missing"
-    CARRIER_UNSUPPORTED = "carrier_unsupported"
-    NOT_DELIVERED = "not_delivered"
-    AT_PICKUP_POINT = "at_pickup_point"
-    PROOF_PENDING = "proof_pending"
-    PROOF_UNTRACKED = "proof_untracked"
-    PROOF_FOR_PARTIES = "proof_for_parties"
-    PROOF_LINK_MISSING = "proof_link_missing"
-    PROOF_LINK_EMPTY = "proof_link_empty"
-    PROOF_UNSIGNED = "proof_unsigned"
-    PROOF_NEVER = "proof_never"
-    PROOFS_NOT_ISSUED = "proofs_not_issued"
-    PROOFS_ELSEWHERE = "proofs_elsewhere"
-    PROOFS_TURNED_OFF = "proofs_turned_off"
-    PROOFS_TURNED_OFF_FOR_CLIENT = "proofs_turned_off_for_client"
-    CREDENTIALS_REJECTED = "credentials_rejected"
-    CREDENTIALS_UNCHECKED = "credentials_unchecked"
-    SERVICE_DENIED = "service_denied"
-    ADDRESS_DENIED = "address_denied"
-    DOCUMENTS_DENIED = "documents_denied"
-    PARCELS_DENIED = "parcels_denied"
-    NOT_CONFIGURED = "not_configured"
-    TOO_MANY_CALLS = "too_many_calls"
-    LIMIT_REACHED = "limit_reached"
-    UNAVAILABLE = "unavailable"
-    CARRIER_ERROR = "carrier_error"
-    NO_ANSWER = "no_answer"
-    UNREACHABLE = "unreachable"
-    BAD_CERTIFICATE = "bad_certificate"
-    CONNECTION_BROKEN = "connection_broken"
-    ANSWER_UNREADABLE = "answer_unreadable"
-    CODE_UNKNOWN = "code_unknown"
-    REQUEST_REJECTED = "request_rejected"
-    PROOF_UNUSABLE = "proof_unusable"
-    INTERRUPTED = "interrupted"
-    INTERNAL = "internal"
-    EXPIRED = "expired"
+    `{carrier}` is filled in. In brackets: where the words go, if there are any; without brackets they come last.
+    """
+
+    kind: ErrorKind | None  # None: the sentence itself tells none
+    texts: tuple[str, str]  # in English and French
+
+    # The defaults are for looking one up by its value, which does not come here.
+    def __new__(cls, value: str, kind: ErrorKind | None = None, en: str = "", fr: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.kind, member.texts = kind, (en, fr)
+        return member
+
+    # fmt: off
+    # ---------------------------------------------------------------- the number
+    NUMBER_MISSING = ("number_missing", _K.INVALID_TRACKING,
+        "Invalid tracking number: the claim has none",
+        "Numéro de suivi invalide : la réclamation n'en a pas")
+    NUMBER_MALFORMED = ("number_malformed", _K.INVALID_TRACKING,
+        "This is not a {carrier} tracking number[ (example: {words})]",
+        "Ce n'est pas un numéro de suivi {carrier}[ (exemple : {words})]")
+    NUMBER_REJECTED = ("number_rejected", _K.INVALID_TRACKING,
+        "{carrier} rejects this tracking number as invalid",
+        "{carrier} juge le numéro de suivi invalide")
+    NUMBER_REJECTED_MISTYPED = ("number_rejected_mistyped", _K.INVALID_TRACKING,
+        "{carrier} rejects this tracking number as invalid, and its check digit is wrong: it is probably mistyped",
+        "{carrier} juge le numéro de suivi invalide, et sa clé de contrôle est fausse : c'est sans doute une faute de frappe")
+    NUMBER_UNKNOWN = ("number_unknown", _K.NOT_FOUND,
+        "{carrier} does not know this number",
+        "Numéro inconnu chez {carrier}")
+    NUMBER_UNKNOWN_MISTYPED = ("number_unknown_mistyped", _K.NOT_FOUND,
+        "{carrier} does not know this number, and its check digit is wrong: it is probably mistyped",
+        "Numéro inconnu chez {carrier}, et sa clé de contrôle est fausse : c'est sans doute une faute de frappe")
+    PARCEL_TOO_OLD = ("parcel_too_old", _K.NOT_FOUND,
+        "{carrier} does not show this parcel any more: it is too old",
+        "Colis trop ancien : introuvable désormais chez {carrier}")
+    # ---------------------------------------------------------------- the parcel
+    PARCEL_NOT_OURS = ("parcel_not_ours", _K.ACCESS_DENIED,
+        "The parcel does not belong to our {carrier} contract",
+        "Le colis n'appartient pas à notre contrat {carrier}")
+    PARCEL_DENIED = ("parcel_denied", _K.ACCESS_DENIED,
+        "{carrier} accepts our account, but refuses this parcel",
+        "Accès refusé à ce colis : {carrier} accepte pourtant notre compte")
+    PARCEL_NOT_CLIENTS = ("parcel_not_clients", _K.ACCESS_DENIED,
+        "The parcel does not belong to the client's {carrier} contract",
+        "Le colis n'appartient pas au contrat {carrier} du client")
+    PARCEL_DENIED_TO_CLIENT = ("parcel_denied_to_client", _K.ACCESS_DENIED,
+        "{carrier} accepts the client's account, but refuses this parcel",
+        "Accès refusé à ce colis : {carrier} accepte pourtant le compte du client")
+    RETURNED = ("returned", _K.RETURNED_TO_SENDER,
+        "{carrier} says that the parcel was returned to the sender[ ({words})]",
+        "{carrier} indique que le colis est retourné à l'expéditeur")
+    RETURN_DELIVERED = ("return_delivered", _K.RETURNED_TO_SENDER,
+        "{carrier} says that the parcel turned back and was then delivered, so to its sender[ ({words})]",
+        "{carrier} indique que le colis a fait demi-tour avant d'être livré : retour à l'expéditeur")
+    DESTROYED = ("destroyed", _K.POD_NEVER_AVAILABLE,
+        "{carrier} says that the parcel was destroyed, so it will never be delivered[ ({words})]",
+        "{carrier} indique que le colis a été détruit : la preuve de livraison n'existera jamais")
+    SEIZED = ("seized", _K.POD_NEVER_AVAILABLE,
+        "{carrier} says that the parcel was seized, so it will never be delivered[ ({words})]",
+        "{carrier} indique que le colis a été saisi : la preuve de livraison n'existera jamais")
+    PROHIBITED = ("prohibited", _K.POD_NEVER_AVAILABLE,
+        "{carrier} says that the contents of the parcel are prohibited, so it will never be delivered[ ({words})]",
+        "{carrier} indique que le contenu du colis est interdit : la preuve de livraison n'existera jamais")
+    CANCELLED = ("cancelled", _K.POD_NEVER_AVAILABLE,
+        "{carrier} says that the shipment was cancelled, so it will never be delivered[ ({words})]",
+        "{carrier} indique que l'envoi a été annulé : la preuve de livraison n'existera jamais")
+    CARRIER_MISSING = ("carrier_missing", _K.UNSUPPORTED_CARRIER,
+        "Unsupported carrier: the claim names none",
+        "Transporteur non pris en charge : la réclamation n'en indique aucun")
+    CARRIER_UNSUPPORTED = ("carrier_unsupported", _K.UNSUPPORTED_CARRIER,
+        "The carrier {carrier} is not supported",
+        "Le transporteur {carrier} n'est pas pris en charge")
+    NOT_DELIVERED = ("not_delivered", _K.NOT_DELIVERED_YET,
+        "The parcel is not delivered yet[ ({words})]",
+        "Le colis n'est pas encore livré")
+    AT_PICKUP_POINT = ("at_pickup_point", _K.NOT_DELIVERED_YET,
+        "The parcel is not delivered yet: it waits at a {carrier} pick-up point for its recipient",
+        "Le colis n'est pas encore livré : il attend son destinataire dans un point de retrait {carrier}")
+    # ---------------------------------------------------------------- the proof
+    PROOF_PENDING = ("proof_pending", _K.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but {carrier} has no proof yet",
+        "Le colis est livré, mais la preuve n'est pas encore disponible chez {carrier}")
+    PROOF_UNTRACKED = ("proof_untracked", _K.POD_NOT_AVAILABLE_YET,
+        "{carrier} has given no proof yet; whether the parcel is delivered is asked at the next attempt[ ({words})]",
+        "La preuve n'est pas encore disponible chez {carrier} ; le suivi du colis sera consulté à la prochaine "
+        "tentative[ (« {words} »)]")
+    PROOF_FOR_PARTIES = ("proof_for_parties", _K.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but {carrier} has given no proof yet; it gives one to the accounts of the sender, "
+        "the receiver and the payer only",
+        "Le colis est livré, mais la preuve n'est pas encore disponible ; {carrier} ne la donne qu'aux comptes de "
+        "l'expéditeur, du destinataire et du payeur")
+    PROOF_LINK_MISSING = ("proof_link_missing", _K.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but {carrier} gives no link to a proof; with DHL Express credentials the proofs of "
+        "Express parcels can be fetched",
+        "Le colis est livré, mais la preuve n'est pas disponible, faute de lien chez {carrier} ; des identifiants "
+        "DHL Express donnent accès à celles des colis Express")
+    PROOF_LINK_EMPTY = ("proof_link_empty", _K.POD_NOT_AVAILABLE_YET,
+        "The parcel is delivered, but {carrier}'s link to the proof gave no document",
+        "Le colis est livré, mais la preuve n'est pas disponible : le lien {carrier} ne mène à aucun document")
+    PROOF_UNSIGNED = ("proof_unsigned", _K.POD_NEVER_AVAILABLE,
+        "{carrier} keeps no proof for this parcel: it was sent without signature",
+        "{carrier} n'a pas de preuve de livraison pour ce colis, envoyé sans signature")
+    PROOF_NEVER = ("proof_never", _K.POD_NEVER_AVAILABLE,
+        "{carrier} has no proof of delivery for this parcel and will have none",
+        "Chez {carrier}, la preuve de livraison de ce colis n'existe pas et n'existera pas")
+    PROOFS_NOT_ISSUED = ("proofs_not_issued", _K.POD_NEVER_AVAILABLE,
+        "The parcel was delivered[ ({words})], but {carrier} issues no proof of delivery",
+        "Le colis a été livré[ ({words})], mais la preuve de livraison n'est jamais fournie par {carrier}")
+    PROOFS_ELSEWHERE = ("proofs_elsewhere", _K.POD_NEVER_AVAILABLE,
+        "The parcel was delivered[ ({words})], but {carrier}'s tracking has no document; for a Colissimo parcel, the "
+        "credentials of a Colissimo contract would give the proof of delivery",
+        "Le colis a été livré[ ({words})], mais la preuve de livraison n'existe pas dans le suivi {carrier} ; pour un "
+        "Colissimo, les identifiants d'un contrat Colissimo la donneraient")
+    PROOFS_TURNED_OFF = ("proofs_turned_off", _K.POD_NEVER_AVAILABLE,
+        "The parcel is delivered, but {carrier} gives no proofs to our account",
+        "Le colis est livré, mais la preuve de livraison n'est jamais fournie à notre compte {carrier}")
+    PROOFS_TURNED_OFF_FOR_CLIENT = ("proofs_turned_off_for_client", _K.POD_NEVER_AVAILABLE,
+        "The parcel is delivered, but {carrier} gives no proofs to the client's account",
+        "Le colis est livré, mais la preuve de livraison n'est jamais fournie au compte {carrier} du client")
+    # ---------------------------------------------------------------- the account
+    CREDENTIALS_REJECTED = ("credentials_rejected", _K.AUTH_FAILED,
+        "{carrier} rejects our credentials",
+        "{carrier} refuse nos identifiants")
+    CREDENTIALS_UNCHECKED = ("credentials_unchecked", _K.AUTH_FAILED,
+        "{carrier} did not say whether it accepts our account again",
+        "{carrier} n'a pas dit si notre compte est de nouveau accepté")
+    SERVICE_DENIED = ("service_denied", _K.ACCOUNT_DENIED,
+        "{carrier} does not let our account use this service",
+        "{carrier} n'ouvre pas ce service à notre compte")
+    ADDRESS_DENIED = ("address_denied", _K.ACCOUNT_DENIED,
+        "{carrier} does not accept calls from our IP address",
+        "{carrier} n'accepte pas les appels de notre adresse IP")
+    DOCUMENTS_DENIED = ("documents_denied", _K.ACCOUNT_DENIED,
+        "{carrier} lets our account track parcels, but gives it no documents",
+        "{carrier} laisse notre compte suivre les colis, mais ne lui donne aucun document")
+    PARCELS_DENIED = ("parcels_denied", _K.ACCESS_DENIED,
+        "{carrier} denied us many parcels in one run[ ({words})]. If our account is why, have that mended, then: "
+        "recours reopen --error access_denied --carrier {typed}",
+        "Accès refusé par {carrier} pour de nombreux colis en une exécution[ ({words})]. Si notre compte en est la "
+        "cause, faites-le corriger, puis : recours reopen --error access_denied --carrier {typed}")
+    NOT_CONFIGURED = ("not_configured", _K.NOT_CONFIGURED,
+        "{carrier} has no credentials[: set {words}]",
+        "Identifiants {carrier} absents[ : renseignez {words}]")
+    # ---------------------------------------------------------------- the carrier
+    TOO_MANY_CALLS = ("too_many_calls", _K.RATE_LIMITED,
+        "{carrier} asks us to wait: too many calls",
+        "{carrier} nous demande d'attendre : trop de requêtes")
+    LIMIT_REACHED = ("limit_reached", _K.RATE_LIMITED,
+        "{carrier} is at its limit",
+        "Le quota {carrier} est épuisé")
+    UNAVAILABLE = ("unavailable", _K.SERVER_ERROR,
+        "{carrier} is unavailable",
+        "Le service {carrier} est indisponible")
+    CARRIER_ERROR = ("carrier_error", _K.SERVER_ERROR,
+        "{carrier} reports an internal error",
+        "{carrier} signale une erreur interne")
+    NO_ANSWER = ("no_answer", _K.TIMEOUT,
+        "{carrier} did not answer in time",
+        "{carrier} n'a pas répondu : délai dépassé")
+    UNREACHABLE = ("unreachable", _K.NETWORK,
+        "{carrier} could not be reached: no connection could be made",
+        "{carrier} est injoignable : aucune connexion n'a pu être établie")
+    BAD_CERTIFICATE = ("bad_certificate", _K.NETWORK,
+        "{carrier} showed a certificate that is not valid, so nothing was sent",
+        "{carrier} présente un certificat non valable : rien n'a été envoyé")
+    CONNECTION_BROKEN = ("connection_broken", _K.NETWORK,
+        "{carrier} broke the connection before its answer was complete",
+        "{carrier} a interrompu la connexion avant la fin de sa réponse")
+    ANSWER_UNREADABLE = ("answer_unreadable", _K.BAD_RESPONSE,
+        "{carrier} sent an answer that cannot be read",
+        "{carrier} a envoyé une réponse invalide")
+    CODE_UNKNOWN = ("code_unknown", _K.BAD_RESPONSE,
+        "{carrier} answered with an error code that recours does not know",
+        "{carrier} a envoyé une réponse inattendue, au code d'erreur inconnu")
+    REQUEST_REJECTED = ("request_rejected", _K.BAD_RESPONSE,
+        "{carrier} could not read our request",
+        "{carrier} n'a pas pu lire notre requête")
+    PROOF_UNUSABLE = ("proof_unusable", _K.BAD_RESPONSE,
+        "What the carrier sent as a proof is not one",
+        "Ce que le transporteur a envoyé comme preuve n'en est pas une")
+    # ---------------------------------------------------------------- recours
+    INTERRUPTED = ("interrupted", _K.INTERNAL_ERROR,
+        "Several runs in a row ended while they were fetching this claim",
+        "Plusieurs exécutions de suite se sont arrêtées pendant le traitement de cette réclamation")
+    INTERNAL = ("internal", _K.INTERNAL_ERROR,
+        "recours itself failed; its log has the details",
+        "recours a rencontré une erreur ; son journal en donne le détail")
+    EXPIRED = ("expired", None,
+        "Given up: its response deadline has long passed[ (last answer: {words})]",
+        "Recherche abandonnée : l'échéance de réponse est passée depuis longtemps[ (dernière réponse : « {words} »)]")
+    # fmt: on
 
 
 @dataclass(frozen=True)
@@ -88,195 +226,7 @@ class Said:
     client: str = ""  # the address of the one whose account it is about; "": the house's, or about none
 
 
-@dataclass(frozen=True)
-class _Row:
-    """`{carrier}` is filled in. In brackets: where the words go, if there are any; without brackets they come last."""
-
-    kind: ErrorKind | None  # None: the sentence itself tells none
-    en: str
-    fr: str
-
-
 _S = Sentence
-_TABLE: dict[Sentence, _Row] = {
-    # ---------------------------------------------------------------- the number
-    _S.NUMBER_MISSING: _Row(_K.INVALID_TRACKING,
-        "Invalid tracking number: the claim has none",
-        "Numéro de suivi invalide : la réclamation n'en a pas"),
-    _S.NUMBER_MALFORMED: _Row(_K.INVALID_TRACKING,
-        "This is not a {carrier} tracking number[ (example: {words})]",
-        "Ce n'est pas un numéro de suivi {carrier}[ (exemple : {words})]"),
-    _S.NUMBER_REJECTED: _Row(_K.INVALID_TRACKING,
-        "{carrier} rejects this tracking number as invalid",
-        "{carrier} juge le numéro de suivi invalide"),
-    _S.NUMBER_REJECTED_MISTYPED: _Row(_K.INVALID_TRACKING,
-        "{carrier} rejects this tracking number as invalid, and its check digit is wrong: it is probably mistyped",
-        "{carrier} juge le numéro de suivi invalide, et sa clé de contrôle est fausse : c'est sans doute une faute de frappe"),
-    _S.NUMBER_UNKNOWN: _Row(_K.NOT_FOUND,
-        "{carrier} does not know this number",
-        "Numéro inconnu chez {carrier}"),
-    _S.NUMBER_UNKNOWN_MISTYPED: _Row(_K.NOT_FOUND,
-        "{carrier} does not know this number, and its check digit is wrong: it is probably mistyped",
-        "Numéro inconnu chez {carrier}, et sa clé de contrôle est fausse : c'est sans doute une faute de frappe"),
-    _S.PARCEL_TOO_OLD: _Row(_K.NOT_FOUND,
-        "{carrier} does not show this parcel any more: it is too old",
-        "Colis trop ancien : introuvable désormais chez {carrier}"),
-    # ---------------------------------------------------------------- the parcel
-    _S.PARCEL_NOT_OURS: _Row(_K.ACCESS_DENIED,
-        "The parcel does not belong to our {carrier} contract",
-        "Le colis n'appartient pas à notre contrat {carrier}"),
-    _S.PARCEL_DENIED: _Row(_K.ACCESS_DENIED,
-        "{carrier} accepts our account, but refuses this parcel",
-        "Accès refusé à ce colis : {carrier} accepte pourtant notre compte"),
-    _S.PARCEL_NOT_CLIENTS: _Row(_K.ACCESS_DENIED,
-        "The parcel does not belong to the client's {carrier} contract",
-        "Le colis n'appartient pas au contrat {carrier} du client"),
-    _S.PARCEL_DENIED_TO_CLIENT: _Row(_K.ACCESS_DENIED,
-        "{carrier} accepts the client's account, but refuses this parcel",
-        "Accès refusé à ce colis : {carrier} accepte pourtant le compte du client"),
-    _S.RETURNED: _Row(_K.RETURNED_TO_SENDER,
-        "{carrier} says that the parcel was returned to the sender[ ({words})]",
-        "{carrier} indique que le colis est retourné à l'expéditeur"),
-    _S.RETURN_DELIVERED: _Row(_K.RETURNED_TO_SENDER,
-        "{carrier} says that the parcel turned back and was then delivered, so to its sender[ ({words})]",
-        "{carrier} indique que le colis a fait demi-tour avant d'être livré : retour à l'expéditeur"),
-    _S.DESTROYED: _Row(_K.POD_NEVER_AVAILABLE,
-        "{carrier} says that the parcel was destroyed, so it will never be delivered[ ({words})]",
-        "{carrier} indique que le colis a été détruit : la preuve de livraison n'existera jamais"),
-    _S.SEIZED: _Row(_K.POD_NEVER_AVAILABLE,
-        "{carrier} says that the parcel was seized, so it will never be delivered[ ({words})]",
-        "{carrier} indique que le colis a été saisi : la preuve de livraison n'existera jamais"),
-    _S.PROHIBITED: _Row(_K.POD_NEVER_AVAILABLE,
-        "{carrier} says that the contents of the parcel are prohibited, so it will never be delivered[ ({words})]",
-        "{carrier} indique que le contenu du colis est interdit : la preuve de livraison n'existera jamais"),
-    _S.CANCELLED: _Row(_K.POD_NEVER_AVAILABLE,
-        "{carrier} says that the shipment was cancelled, so it will never be delivered[ ({words})]",
-        "{carrier} indique que l'envoi a été annulé : la preuve de livraison n'existera jamais"),
-    _S.CARRIER_MISSING: _Row(_K.UNSUPPORTED_CARRIER,
-        "Unsupported carrier: the claim names none",
-        "Transporteur non pris en charge : la réclamation n'en indique aucun"),
-    _S.CARRIER_UNSUPPORTED: _Row(_K.UNSUPPORTED_CARRIER,
-        "The carrier {carrier} is not supported",
-        "Le transporteur {carrier} n'est pas pris en charge"),
-    _S.NOT_DELIVERED: _Row(_K.NOT_DELIVERED_YET,
-        "The parcel is not delivered yet[ ({words})]",
-        "Le colis n'est pas encore livré"),
-    _S.AT_PICKUP_POINT: _Row(_K.NOT_DELIVERED_YET,
-        "The parcel is not delivered yet: it waits at a {carrier} pick-up point for its recipient",
-        "Le colis n'est pas encore livré : il attend son destinataire dans un point de retrait {carrier}"),
-    # ---------------------------------------------------------------- the proof
-    _S.PROOF_PENDING: _Row(_K.POD_NOT_AVAILABLE_YET,
-        "The parcel is delivered, but {carrier} has no proof yet",
-        "Le colis est livré, mais la preuve n'est pas encore disponible chez {carrier}"),
-    _S.PROOF_UNTRACKED: _Row(_K.POD_NOT_AVAILABLE_YET,
-        "{carrier} has given no proof yet; whether the parcel is delivered is asked at the next attempt[ ({words})]",
-        "La preuve n'est pas encore disponible chez {carrier} ; le suivi du colis sera consulté à la prochaine "
-        "tentative[ (« {words} »)]"),
-    _S.PROOF_FOR_PARTIES: _Row(_K.POD_NOT_AVAILABLE_YET,
-        "The parcel is delivered, but {carrier} has given no proof yet; it gives one to the accounts of the sender, "
-        "the receiver and the payer only",
-        "Le colis est livré, mais la preuve n'est pas encore disponible ; {carrier} ne la donne qu'aux comptes de "
-        "l'expéditeur, du destinataire et du payeur"),
-    _S.PROOF_LINK_MISSING: _Row(_K.POD_NOT_AVAILABLE_YET,
-        "The parcel is delivered, but {carrier} gives no link to a proof; with DHL Express credentials the proofs of "
-        "Express parcels can be fetched",
-        "Le colis est livré, mais la preuve n'est pas disponible, faute de lien chez {carrier} ; des identifiants "
-        "DHL Express donnent accès à celles des colis Express"),
-    _S.PROOF_LINK_EMPTY: _Row(_K.POD_NOT_AVAILABLE_YET,
-        "The parcel is delivered, but {carrier}'s link to the proof gave no document",
-        "Le colis est livré, mais la preuve n'est pas disponible : le lien {carrier} ne mène à aucun document"),
-    _S.PROOF_UNSIGNED: _Row(_K.POD_NEVER_AVAILABLE,
-        "{carrier} keeps no proof for this parcel: it was sent without signature",
-        "{carrier} n'a pas de preuve de livraison pour ce colis, envoyé sans signature"),
-    _S.PROOF_NEVER: _Row(_K.POD_NEVER_AVAILABLE,
-        "{carrier} has no proof of delivery for this parcel and will have none",
-        "Chez {carrier}, la preuve de livraison de ce colis n'existe pas et n'existera pas"),
-    _S.PROOFS_NOT_ISSUED: _Row(_K.POD_NEVER_AVAILABLE,
-        "The parcel was delivered[ ({words})], but {carrier} issues no proof of delivery",
-        "Le colis a été livré[ ({words})], mais la preuve de livraison n'est jamais fournie par {carrier}"),
-    _S.PROOFS_ELSEWHERE: _Row(_K.POD_NEVER_AVAILABLE,
-        "The parcel was delivered[ ({words})], but {carrier}'s tracking has no document; for a Colissimo parcel, the "
-        "credentials of a Colissimo contract would give the proof of delivery",
-        "Le colis a été livré[ ({words})], mais la preuve de livraison n'existe pas dans le suivi {carrier} ; pour un "
-        "Colissimo, les identifiants d'un contrat Colissimo la donneraient"),
-    _S.PROOFS_TURNED_OFF: _Row(_K.POD_NEVER_AVAILABLE,
-        "The parcel is delivered, but {carrier} gives no proofs to our account",
-        "Le colis est livré, mais la preuve de livraison n'est jamais fournie à notre compte {carrier}"),
-    _S.PROOFS_TURNED_OFF_FOR_CLIENT: _Row(_K.POD_NEVER_AVAILABLE,
-        "The parcel is delivered, but {carrier} gives no proofs to the client's account",
-        "Le colis est livré, mais la preuve de livraison n'est jamais fournie au compte {carrier} du client"),
-    _S.PROOF_UNUSABLE: _Row(_K.BAD_RESPONSE,
-        "What the carrier sent as a proof is not one",
-        "Ce que le transporteur a envoyé comme preuve n'en est pas une"),
-    # ---------------------------------------------------------------- the account
-    _S.CREDENTIALS_REJECTED: _Row(_K.AUTH_FAILED,
-        "{carrier} rejects our credentials",
-        "{carrier} refuse nos identifiants"),
-    _S.CREDENTIALS_UNCHECKED: _Row(_K.AUTH_FAILED,
-        "{carrier} did not say whether it accepts our account again",
-        "{carrier} n'a pas dit si notre compte est de nouveau accepté"),
-    _S.SERVICE_DENIED: _Row(_K.ACCOUNT_DENIED,
-        "{carrier} does not let our account use this service",
-        "{carrier} n'ouvre pas ce service à notre compte"),
-    _S.DOCUMENTS_DENIED: _Row(_K.ACCOUNT_DENIED,
-        "{carrier} lets our account track parcels, but gives it no documents",
-        "{carrier} laisse notre compte suivre les colis, mais ne lui donne aucun document"),
-    _S.ADDRESS_DENIED: _Row(_K.ACCOUNT_DENIED,
-        "{carrier} does not accept calls from our IP address",
-        "{carrier} n'accepte pas les appels de notre adresse IP"),
-    _S.PARCELS_DENIED: _Row(_K.ACCESS_DENIED,
-        "{carrier} denied us many parcels in one run[ ({words})]. If our account is why, have that mended, then: "
-        "recours reopen --error access_denied --carrier {typed}",
-        "Accès refusé par {carrier} pour de nombreux colis en une exécution[ ({words})]. Si notre compte en est la "
-        "cause, faites-le corriger, puis : recours reopen --error access_denied --carrier {typed}"),
-    _S.NOT_CONFIGURED: _Row(_K.NOT_CONFIGURED,
-        "{carrier} has no credentials[: set {words}]",
-        "Identifiants {carrier} absents[ : renseignez {words}]"),
-    # ---------------------------------------------------------------- the carrier
-    _S.TOO_MANY_CALLS: _Row(_K.RATE_LIMITED,
-        "{carrier} asks us to wait: too many calls",
-        "{carrier} nous demande d'attendre : trop de requêtes"),
-    _S.LIMIT_REACHED: _Row(_K.RATE_LIMITED,
-        "{carrier} is at its limit",
-        "Le quota {carrier} est épuisé"),
-    _S.UNAVAILABLE: _Row(_K.SERVER_ERROR,
-        "{carrier} is unavailable",
-        "Le service {carrier} est indisponible"),
-    _S.CARRIER_ERROR: _Row(_K.SERVER_ERROR,
-        "{carrier} reports an internal error",
-        "{carrier} signale une erreur interne"),
-    _S.NO_ANSWER: _Row(_K.TIMEOUT,
-        "{carrier} did not answer in time",
-        "{carrier} n'a pas répondu : délai dépassé"),
-    _S.UNREACHABLE: _Row(_K.NETWORK,
-        "{carrier} could not be reached: no connection could be made",
-        "{carrier} est injoignable : aucune connexion n'a pu être établie"),
-    _S.BAD_CERTIFICATE: _Row(_K.NETWORK,
-        "{carrier} showed a certificate that is not valid, so nothing was sent",
-        "{carrier} présente un certificat non valable : rien n'a été envoyé"),
-    _S.CONNECTION_BROKEN: _Row(_K.NETWORK,
-        "{carrier} broke the connection before its answer was complete",
-        "{carrier} a interrompu la connexion avant la fin de sa réponse"),
-    _S.ANSWER_UNREADABLE: _Row(_K.BAD_RESPONSE,
-        "{carrier} sent an answer that cannot be read",
-        "{carrier} a envoyé une réponse invalide"),
-    _S.CODE_UNKNOWN: _Row(_K.BAD_RESPONSE,
-        "{carrier} answered with an error code that recours does not know",
-        "{carrier} a envoyé une réponse inattendue, au code d'erreur inconnu"),
-    _S.REQUEST_REJECTED: _Row(_K.BAD_RESPONSE,
-        "{carrier} could not read our request",
-        "{carrier} n'a pas pu lire notre requête"),
-    # ---------------------------------------------------------------- recours
-    _S.INTERRUPTED: _Row(_K.INTERNAL_ERROR,
-        "Several runs in a row ended while they were fetching this claim",
-        "Plusieurs exécutions de suite se sont arrêtées pendant le traitement de cette réclamation"),
-    _S.INTERNAL: _Row(_K.INTERNAL_ERROR,
-        "recours itself failed; its log has the details",
-        "recours a rencontré une erreur ; son journal en donne le détail"),
-    _S.EXPIRED: _Row(None,
-        "Given up: its response deadline has long passed[ (last answer: {words})]",
-        "Recherche abandonnée : l'échéance de réponse est passée depuis longtemps[ (dernière réponse : « {words} »)]"),
-}  # fmt: skip
 
 # What a sentence about our account becomes if the account is a client's: in English and French.
 _OF_CLIENTS: dict[Sentence, tuple[str, str]] = {
@@ -334,7 +284,7 @@ _SENTENCE = re.compile(r"(?P<before>[^\[]*)(?:\[(?P<words>[^\]]*)\](?P<after>.*)
 
 
 def kind_of(key: Sentence) -> ErrorKind:
-    return _TABLE[key].kind or ErrorKind.INTERNAL_ERROR
+    return key.kind or ErrorKind.INTERNAL_ERROR
 
 
 def sentence(language: str, said: Said, detail: str = "", *, to_client: bool = False) -> str:
@@ -343,7 +293,7 @@ def sentence(language: str, said: Said, detail: str = "", *, to_client: bool = F
     `to_client`: its reader is the client whose claim it is about.
     """
     variants = _YOURS if to_client else _OF_CLIENTS if said.client else {}
-    before, place, after = _parts(language, *variants.get(said.key, _of_table(said.key)))
+    before, place, after = _parts(language, *variants.get(said.key, said.key.texts))
     carrier, words = clean(said.carrier, LONGEST_NAME), clean(said.words, LONGEST_MESSAGE)
     client = clean(said.client, LONGEST_MESSAGE)
     if said.key is _S.NOT_CONFIGURED:
@@ -355,10 +305,6 @@ def sentence(language: str, said: Said, detail: str = "", *, to_client: bool = F
     more = f" ({detail})" if detail else ""
     quoted = place.format(words=words) if words else ""
     return f"{before.format(**names)}{more}{quoted}{after.format(**names)}"
-
-
-def _of_table(key: Sentence) -> tuple[str, str]:
-    return _TABLE[key].en, _TABLE[key].fr
 
 
 @cache
@@ -413,7 +359,7 @@ def kind_of_text(text: str) -> ErrorKind | None:
     """The kind of error that a sentence of this table tells of, whatever the carrier and its words; None: it is none."""
     folded = plain(text)
     for language in _LAST:  # of a claim that expired, the kind is that of the last answer
-        before, words, _ = _parts(language, *_of_table(_S.EXPIRED))
+        before, words, _ = _parts(language, *_S.EXPIRED.texts)
         folded = folded.removeprefix(plain(before + words.partition("{words}")[0].rstrip("« "))).lstrip("« ")
     return next((kind for kind, pattern in _patterns() if pattern.match(folded)), None)
 
@@ -422,13 +368,13 @@ def kind_of_text(text: str) -> ErrorKind | None:
 def _patterns() -> list[tuple[ErrorKind, re.Pattern[str]]]:
     """The longer sentences first: some begin like shorter ones."""
     found = []
-    for row in _TABLE.values():
+    for key in Sentence:
         for language in _LAST:
-            before, _, after = (re.escape(plain(part)) for part in _parts(language, row.en, row.fr))
+            before, _, after = (re.escape(plain(part)) for part in _parts(language, *key.texts))
             words = r"(?: \(.{1,250}\))?" if after else ""
             text = f"{before}{words}{after}".replace(re.escape("{carrier}"), r".{1,60}").replace(
                 re.escape("{typed}"), r".{1,62}"
             )
-            if row.kind:
-                found.append((row.kind, re.compile(rf"{text}(?= ?[:(.;)]|$)", re.DOTALL)))
+            if key.kind:
+                found.append((key.kind, re.compile(rf"{text}(?= ?[:(.;)]|$)", re.DOTALL)))
     return sorted(found, key=lambda each: -len(each[1].pattern))

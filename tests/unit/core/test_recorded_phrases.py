@@ -1,14 +1,13 @@
 """Why a file is refused and why a mail did not go out: as it is recorded, and as a French reader has it."""
 
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from typing import Any
 
 import pytest
 
-from recours.core import document_flaws, mail_troubles
 from recours.core.document_flaws import DocumentFlaw, flaw_in, flaw_text
 from recours.core.mail_troubles import MailTrouble, trouble_in, trouble_text
+from recours.core.recorded_phrases import RecordedPhrase
 
 FACTS: dict[str, str | int] = {
     "size": 12, "error": "PdfReadError", "said": "550 refused: (why)", "number": "XY1", "where": "mx.example:25",
@@ -18,14 +17,14 @@ FACTS: dict[str, str | int] = {
 
 def phrases() -> Iterator[Any]:
     for flaw in DocumentFlaw:
-        yield pytest.param(flaw_text, flaw_in, flaw, document_flaws.TEXTS["fr"][flaw], id=flaw)
+        yield pytest.param(flaw_text, flaw_in, flaw, flaw.fr, id=flaw.name)
     for fault in MailTrouble:
-        yield pytest.param(trouble_text, trouble_in, fault, mail_troubles.TEXTS["fr"][fault], id=fault)
+        yield pytest.param(trouble_text, trouble_in, fault, fault.fr, id=fault.name)
 
 
 @pytest.mark.parametrize(("text", "told", "key", "french"), [*phrases()])
 def test_what_is_recorded_is_said_in_french_with_its_facts(
-    text: Callable[..., str], told: Callable[[str, str], str], key: StrEnum, french: str
+    text: Callable[..., str], told: Callable[[str, str], str], key: RecordedPhrase, french: str
 ) -> None:
     recorded = text(key, **FACTS)
     assert told("en", recorded) == recorded
