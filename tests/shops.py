@@ -26,6 +26,8 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.database.tables import attempts, claims, quota, quota_shares
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
+from recours.sandbox.answers import Question, SimulatedCarrier
+from recours.sandbox.scenarios import ParcelState
 from recours.sealing import SETTING, Seals
 from tests.carriers.cases import CASES
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS, START, Kind, claim_row
@@ -100,6 +102,27 @@ class ShopsClaim:
 
 
 Story = tuple[Any, ...]
+
+
+class LimitedSandbox(Sandbox):
+    """Asks an account to wait once it has asked a carrier about so many parcels."""
+
+    def __init__(self, limits: Mapping[tuple[str, str], tuple[int, str | None]]) -> None:
+        """`limits`: by carrier and account, how many, and the Retry-After header of further answers."""
+        super().__init__()
+        self.limits = limits
+        self._asked: Counter[tuple[str, str]] = Counter()
+
+    def _state(
+        self, carrier: SimulatedCarrier, question: Question, number: str, account: str | None, at: datetime
+    ) -> ParcelState:
+        key = carrier.key, account or ""
+        most, retry_after = self.limits.get(key, (None, None))
+        self._asked[key] += 1
+        if most is None or self._asked[key] <= most:
+            return super()._state(carrier, question, number, account, at)
+        parcel = Parcel((Scenario.RATE_LIMITED,), retry_after=retry_after)
+        return ParcelState(Scenario.RATE_LIMITED, parcel, 0, at, at)
 
 
 @dataclass
@@ -268,10 +291,10 @@ class Shops:
 
 
 @contextmanager
-def shops_in(folder: Path, kind: Kind, **more: Any) -> Iterator[Shops]:
+def shops_in(folder: Path, kind: Kind, box: Sandbox | None = None, **more: Any) -> Iterator[Shops]:
     """Shops in a database of their own, deleted afterwards; the carriers' clock shows the real time."""
     folder.mkdir()
     url = kind.ready(folder)
-    with Sandbox() as box, closing(Database(url)) as database:
-        yield Shops(database, box, **more)
+    with box or Sandbox() as started, closing(Database(url)) as database:
+        yield Shops(database, started, **more)
     kind.drop(url)

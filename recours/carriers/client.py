@@ -38,7 +38,7 @@ class Client(ABC):
 
     spec: ClassVar[CarrierSpec]
     # Whether the tracking call presents our account too.
-    tracking_shows_account: ClassVar[bool] = True
+    tracking_shows_account: bool = True
     # Whether what is denied is denied for one parcel, as another customer's; else our account may be at fault.
     denies_by_parcel: ClassVar[bool] = False
 
@@ -55,7 +55,10 @@ class Client(ABC):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        """See CarrierClient. Here, a call for each."""
+        """Where several parcels are, by one call; a failure if it tells of none. Raises CallError.
+
+        A number that the answer says nothing of is left out. Here, a call for each.
+        """
         return {number: self.track(number, session) for number in numbers}
 
     @abstractmethod
@@ -68,6 +71,7 @@ class Client(ABC):
         return {}
 
     def secrets(self) -> tuple[str, ...]:
+        """What an answer must not have us repeat, beside the settings: tokens in use."""
         return ()
 
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
@@ -84,7 +88,7 @@ class Client(ABC):
         return self._proved(number, known, session)
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
-        """See CarrierClient."""
+        """Ask for the document if `track_many` found the parcel delivered. Raises CallError."""
         if self.tracking_shows_account:
             self.note_accepted(tracked, session)
         if isinstance(tracked, Failure):
@@ -105,6 +109,7 @@ class Client(ABC):
             session.credentials_accepted()
 
     def check_credentials(self, session: CarrierSession) -> Outcome:
+        """Present the credentials with one call about the sample number. Raises CallError."""
         if not self.tracking_shows_account:
             return self.fetch(self.spec.sample_number, Delivery(), session)
         tracked = self.track(self.spec.sample_number, session)

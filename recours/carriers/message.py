@@ -1,13 +1,12 @@
 """What is sent to a carrier, what comes back, and who says it: a carrier's client over a session."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from recours.core.claim import Delivery
-from recours.core.outcome import Failure, Outcome
 from recours.core.quota import Capability
 
 
@@ -42,40 +41,6 @@ class Wait:
     """A carrier asks us to wait. `until` is aware UTC; None: it named no time."""
 
     until: datetime | None = None
-
-
-class CarrierClient(Protocol):
-    """One carrier's protocol."""
-
-    @property
-    def tracking_shows_account(self) -> bool:
-        """Whether the tracking call presents our account too."""
-
-    def setup_calls(self, now: datetime) -> dict[Capability, int]:
-        """The calls that the next fetch needs before its own: a token, while there is none."""
-
-    def fetch(self, number: str, known: Delivery | None, session: "CarrierSession") -> Outcome:
-        """Track, and ask for the document if delivered. `number` has the carrier's form. Raises CallError."""
-
-    def track_many(
-        self, numbers: Sequence[str], session: "CarrierSession"
-    ) -> Mapping[str, Delivery | Failure] | Failure:
-        """Where several parcels are, by one call; a failure if it tells of none. Raises CallError.
-
-        A number that the answer says nothing of is left out.
-        """
-
-    def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: "CarrierSession") -> Outcome:
-        """Ask for the document if `track_many` found the parcel delivered. Raises CallError."""
-
-    def check_credentials(self, session: "CarrierSession") -> Outcome:
-        """Present the credentials with one call about the sample number. Raises CallError."""
-
-    def secrets(self) -> tuple[str, ...]:
-        """What an answer must not have us repeat, beside the settings: tokens in use."""
-
-    def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
-        """Whether an answer asks us to wait, by whatever sign the carrier has for it."""
 
 
 class CarrierSession(Protocol):

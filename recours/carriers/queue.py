@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any
 
 from recours.carriers.bundle import Bundle
-from recours.carriers.client import with_delivery
-from recours.carriers.message import CarrierClient, CarrierSession
+from recours.carriers.client import Client, with_delivery
+from recours.carriers.message import CarrierSession
 from recours.carriers.refusals import (
     DocumentCalls,
     FirstAnswer,
@@ -71,13 +71,11 @@ _TELLS_OF_PARCEL = NO_DOCUMENT_KINDS | {ErrorKind.NOT_DELIVERED_YET, ErrorKind.R
 # Answers to the house's account after which the denial to the client's stands.
 _SEES_NOTHING = REFUSED_KINDS | {ErrorKind.ACCESS_DENIED, ErrorKind.NOT_FOUND}
 
-_NO_DOCUMENT = Failure.of(Sentence.PROOF_PENDING)
-
 # Each limit may allow fewer of the fetches, and others take and give back in between.
 _MOST_TRIES = 8
 
 
-Ask = Callable[[CarrierClient, CarrierSession], Outcome]
+Ask = Callable[[Client, CarrierSession], Outcome]
 _LeftToOthers = Callable[..., int]  # of a limit, at a time
 
 
@@ -514,7 +512,7 @@ class APIRequestQueue:
             return failure
         tracking = bundle.tracking_of(one)
 
-        def ask(client: CarrierClient, session: CarrierSession) -> Outcome:
+        def ask(client: Client, session: CarrierSession) -> Outcome:
             if tracking is None:
                 return client.fetch(one.number, one.known, session)
             return client.fetch_tracked(one.number, tracking, session)
@@ -602,7 +600,7 @@ class APIRequestQueue:
         counts.append(_Count(session.calls, session.unsent, bool(accepted) and not answer.refused))
         return answer
 
-    def _line(self, key: str, reservation: Reservation) -> tuple[CarrierClient, CarrierConnection]:
+    def _line(self, key: str, reservation: Reservation) -> tuple[Client, CarrierConnection]:
         account = self._accounts[key]
         if account.client is None:
             raise RuntimeError(f"{key} was asked without credentials")
@@ -702,7 +700,7 @@ class APIRequestQueue:
         failure = replace(failure, message=f"{failure.message} (credentials from {account.source})")
         return replace(failure, retry_at=self._refusals.note_refused(key, failure, claim))
 
-    def _redacted(self, outcome: Outcome, client: CarrierClient) -> Outcome:
+    def _redacted(self, outcome: Outcome, client: Client) -> Outcome:
         """The outcome without secrets in any of the texts that came from the carrier."""
         tokens = Redactor(client.secrets())
 

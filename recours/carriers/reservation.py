@@ -6,7 +6,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
-from recours.carriers.message import CarrierClient, CarrierSession
+from recours.carriers.client import Client
+from recours.carriers.message import CarrierSession
 from recours.carriers.short_windows import ShortWindows
 from recours.core.accounts import account_name
 from recours.core.carrier import CarrierSpec
@@ -40,7 +41,7 @@ class Account:
 
     spec: CarrierSpec
     limits: tuple[Limit, ...]
-    client: CarrierClient | None  # None: credentials are missing
+    client: Client | None  # None: credentials are missing
     open_session: Callable[[Reservation], CarrierConnection]  # a line for one fetch
     credentials: tuple[str, ...] = field(repr=False)
     source: str = ""  # where the credentials come from

@@ -3,12 +3,11 @@
 from recours.sandbox.clock import SimulatedClock
 from recours.sandbox.mail import MailSandbox
 from recours.sandbox.scenarios import BY_DIGITS, Parcel, Scenario, scenario_table
-from recours.sandbox.server import Call, HourlyLimit, Sandbox
+from recours.sandbox.server import Call, Sandbox
 
 __all__ = [
     "BY_DIGITS",
     "Call",
-    "HourlyLimit",
     "MailSandbox",
     "Parcel",
     "Sandbox",

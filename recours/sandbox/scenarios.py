@@ -1,12 +1,12 @@
 """What a simulated carrier does with a parcel, in names that hold for every carrier."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 if TYPE_CHECKING:
     from recours.sandbox.answers import Answer, Question, SimulatedCarrier
@@ -92,15 +92,9 @@ PROOF = DELIVERED_BY_TRACKING - {_S.AUTH_REFUSED}
 WHEREABOUTS = frozenset({_S.IN_TRANSIT, _S.RETURNED_TO_SENDER})
 
 
-class Override(Protocol):
-    """A step that answers in the carrier's place, such as an attack of the tests."""
-
-    def answer(self, carrier: "SimulatedCarrier", question: "Question", state: "ParcelState") -> "Answer":
-        """Answer a question. In `state` the scenario is DELIVERED."""
-        ...
-
-
-Behavior: TypeAlias = Scenario | Override
+# A step that answers in the carrier's place, such as an attack of the tests. In the state the scenario is DELIVERED.
+Override: TypeAlias = "Callable[[SimulatedCarrier, Question, ParcelState], Answer]"
+Behavior: TypeAlias = "Scenario | Override"
 
 
 @dataclass(frozen=True)

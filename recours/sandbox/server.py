@@ -5,7 +5,6 @@ import socketserver
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -80,17 +79,6 @@ class Token:
     until: datetime
 
 
-@dataclass(frozen=True)
-class HourlyLimit:
-    """The calls that a carrier answers an account in an hour of the clock, those for a token aside; more get a 429.
-
-    `retry_after` is the Retry-After header of that, None for none: no carrier documents one.
-    """
-
-    calls: int
-    retry_after: str | None = None
-
-
 class Sandbox:
     """The simulated carriers, running between `start` and `stop` or in a `with` block.
 
@@ -98,7 +86,7 @@ class Sandbox:
     is made included; port 0 takes a free one, which is kept for the sandbox's life. These may be changed at any time:
     `parcels` (scripts by number), `default` (the script of all other numbers; None: their digits choose it), `accounts`
     (passwords by account: each is one at every carrier), `without_documents` (carrier and account: it may track, and its calls
-    for documents are refused like a wrong password), `limits` (by carrier and account; none is there at first),
+    for documents are refused like a wrong password),
     `arrange` (what becomes of the items of an answer about several parcels), `tokens` (that were given out: delete one
     and it is refused), `token_seconds` (how long new ones hold) and `latency`.
     """
@@ -111,7 +99,6 @@ class Sandbox:
         self.default: Parcel | None = None
         self.accounts: dict[str, str] = {DEFAULT_ACCOUNT: DEFAULT_PASSWORD}
         self.without_documents: set[tuple[str, str]] = set()
-        self.limits: dict[tuple[str, str], HourlyLimit] = {}
         self.calls: list[Call] = []
         self.tokens: dict[str, Token] = {}
         self.token_seconds = 3600
@@ -122,7 +109,6 @@ class Sandbox:
         self._port = port
         self._carriers = simulated_carriers()
         self._progress = ScriptProgress()
-        self._answered: Counter[tuple[str, str, datetime]] = Counter()  # by carrier, account and hour
         self._lock = threading.Lock()
         self._server: _Server | None = None
 
@@ -255,8 +241,7 @@ class Sandbox:
             if question.bearer in self.tokens:
                 question = replace(question, holder=self.tokens[question.bearer].account)
             numbers = (question.number, *question.also)
-            limited = self._limited(carrier, account or "", at)
-            states = [limited or self._state(carrier, question, number, account, at) for number in numbers]
+            states = [self._state(carrier, question, number, account, at) for number in numbers]
             scenario = None if question.also else states[0].override or states[0].scenario
             shown = account or question.account
             self.calls.append(Call(at, carrier.key, question.operation, ",".join(numbers), shown, scenario))
@@ -264,18 +249,6 @@ class Sandbox:
                 (replace(question, number=number, also=()), state)
                 for number, state in zip(numbers, states, strict=True)
             ]
-
-    def _limited(self, carrier: SimulatedCarrier, account: str, at: datetime) -> ParcelState | None:
-        """What the account gets of each parcel if it has used up its calls of this hour; else this is one more of them."""
-        limit = self.limits.get((carrier.key, account))
-        if limit is None:
-            return None
-        hour = carrier.key, account, at.replace(minute=0, second=0, microsecond=0)
-        self._answered[hour] += 1
-        if self._answered[hour] <= limit.calls:
-            return None
-        parcel = Parcel((Scenario.RATE_LIMITED,), retry_after=limit.retry_after)
-        return ParcelState(Scenario.RATE_LIMITED, parcel, 0, at, at)
 
     def _state(
         self, carrier: SimulatedCarrier, question: Question, number: str, account: str | None, at: datetime
@@ -297,7 +270,7 @@ class Sandbox:
 def _played(carrier: SimulatedCarrier, question: Question, state: ParcelState) -> Answer:
     """The answer about one parcel. A wrong password is AUTH_REFUSED by now, which is nothing ready-made."""
     if state.override is not None:
-        return state.override.answer(carrier, question, state)
+        return state.override(carrier, question, state)
     return carrier.ready_made(state) or carrier.answer(question, state)
 
 

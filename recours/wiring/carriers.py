@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from random import random
 from typing import TYPE_CHECKING, Any
 
-from recours.carriers.message import CarrierClient
+from recours.carriers.client import Client
 from recours.carriers.queue import APIRequestQueue
 from recours.carriers.registry import CATALOG, CLIENTS
 from recours.carriers.reservation import Account, CarrierConnection
@@ -132,7 +132,7 @@ def accounts(
 
 def _opener(
     spec: CarrierSpec,
-    client: CarrierClient | None,
+    client: Client | None,
     base_url: str,
     limits: HttpLimits,
     clock: Clock,

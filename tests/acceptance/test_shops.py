@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from recours.sandbox import HourlyLimit, Scenario
+from recours.sandbox import Scenario
 from tests.conftest import Kind
 from tests.processes_of_fleet import Program, environment
-from tests.shops import CARRIERS, HOUSE, SHOPS, Shops, account_of, in_turn, shops_in
+from tests.shops import CARRIERS, HOUSE, SHOPS, LimitedSandbox, Shops, account_of, in_turn, shops_in
 
 SCRIPT = ("scripts/pod_retry_scheduler.py", "--batch-size", "10000")
 
@@ -80,9 +80,8 @@ def test_trouble_of_three_accounts_costs_the_others_nothing(
         alone = shops.stories()
         shops.check_ends()
 
-    with shops_in(tmp_path / "together", kind, wrong=[wrong]) as shops:
-        shops.box.limits["chronopost", account_of(1)] = HourlyLimit(1)
-        shops.box.limits["gls", account_of(4)] = HourlyLimit(0, retry_after="3600")
+    limits = {("chronopost", account_of(1)): (1, None), ("gls", account_of(4)): (0, "3600")}
+    with shops_in(tmp_path / "together", kind, LimitedSandbox(limits), wrong=[wrong]) as shops:
         shops.add(in_turn(count), now)
         work(shops, tmp_path / "together", processes)
         together = shops.stories()

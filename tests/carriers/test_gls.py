@@ -653,7 +653,7 @@ def test_credentials_may_come_in_the_form() -> None:
 def test_headers_of_the_simulated_shipit_can_be_sent() -> None:
     body = b'{"ParcelNumber": "12345678901"}'
     question = SIMULATED.read(HttpRequest("POST", f"{SHIPIT}parcelpod", TYPED, body))
-    hostile = Attack.HOSTILE_TEXT.answer(SIMULATED, question, parcel_state(S.DELIVERED, NUMBER))
+    hostile = Attack.HOSTILE_TEXT(SIMULATED, question, parcel_state(S.DELIVERED, NUMBER))
     refusals = (S.POD_LATE, S.NOT_OURS, S.UNKNOWN, S.FAULT_CLIENT)
     for answer in (hostile, *(SIMULATED.answer(question, parcel_state(one, NUMBER)) for one in refusals)):
         for _, value in answer.headers:

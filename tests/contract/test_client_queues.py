@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,7 +21,9 @@ from recours.core.quota import Capability, parse_limits
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.runs.ports import Asked, Fetched
-from recours.sandbox import HourlyLimit, Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
+from recours.sandbox.answers import Answer, Question, SimulatedCarrier
+from recours.sandbox.scenarios import ParcelState
 
 NOW = datetime(2026, 2, 2, 8, tzinfo=UTC)
 BOTH = {Capability.TRACKING: 1, Capability.POD: 1}
@@ -248,6 +250,13 @@ def test_the_denial_stands_where_the_house_is_not_to_be_asked(scene: Scene, why:
     assert OF_HOUSE not in scene.asked_with()
 
 
+def house_waits(carrier: SimulatedCarrier, question: Question, state: ParcelState) -> Answer:
+    """The house's account is asked to wait, and to all others the parcel is not theirs."""
+    scenario = Scenario.RATE_LIMITED if question.account == OF_HOUSE else Scenario.NOT_OURS
+    state = replace(state, scenario=scenario)
+    return carrier.ready_made(state) or carrier.answer(question, state)
+
+
 @pytest.mark.parametrize("why", ["at its limit", "asked to wait", "asked to wait now"])
 def test_where_the_house_has_no_call_now_no_attempt_is_used_and_it_is_asked_next(
     scene: Scene, why: str
@@ -256,7 +265,7 @@ def test_where_the_house_has_no_call_now_no_attempt_is_used_and_it_is_asked_next
     queue = scene.queue()
     scene.parcel(NUMBER, OF_HOUSE)
     if why == "asked to wait now":
-        scene.box.limits["chronopost", OF_HOUSE] = HourlyLimit(0)
+        scene.box.parcels[NUMBER] = Parcel((house_waits,))
     if why == "at its limit":
         queue.reserve("chronopost", [{Capability.POD: 1}])
     if why == "asked to wait":

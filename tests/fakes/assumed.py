@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from recours.carriers.message import CarrierClient, CarrierSession, Request, Response, Wait
+from recours.carriers.client import Client
+from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.reservation import Account
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -20,30 +21,27 @@ _ANY = Request("GET", "/")
 _CALL_S = 0.5
 
 
-class AssumedClient:
+class AssumedClient(Client):
     """A carrier's client that knows the answers. `real`: the one whose calls it makes."""
 
-    def __init__(self, spec: CarrierSpec, real: CarrierClient) -> None:
+    def __init__(self, spec: CarrierSpec, real: Client) -> None:
         """Like a client that a process has just made."""
         self._spec = spec
         self._real = real
         self._has_token = False
-
-    @property
-    def tracking_shows_account(self) -> bool:
-        return self._real.tracking_shows_account
+        self.tracking_shows_account = real.tracking_shows_account
 
     def setup_calls(self, now: datetime) -> CallBudget:
         return {} if self._has_token else self._real.setup_calls(now)
 
     def fetch(self, number: str, known: Delivery | None, session: CarrierSession) -> Outcome:
-        tracked = known or self._track(session)
+        tracked = known or self.track(number, session)
         if known and self._spec.tracks_always:
             self._call(Capability.TRACKING, session)
         return self.fetch_tracked(number, tracked, session)
 
     def track_many(self, numbers: Sequence[str], session: CarrierSession) -> Mapping[str, Delivery | Failure]:
-        return dict.fromkeys(numbers, self._track(session))
+        return dict.fromkeys(numbers, self.track(numbers[0], session))
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
         del number
@@ -58,14 +56,15 @@ class AssumedClient:
         self._call(Capability.TRACKING if self.tracking_shows_account else Capability.POD, session)
         return Failure(ErrorKind.NOT_FOUND, _SOURCE)
 
-    def secrets(self) -> tuple[str, ...]:
-        return ()
-
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
         del what, answer, now
         return None
 
-    def _track(self, session: CarrierSession) -> Failure:
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
+        raise NotImplementedError
+
+    def track(self, number: str, session: CarrierSession) -> Failure:
+        del number
         self._call(Capability.TRACKING, session)
         return Failure(ErrorKind.NOT_DELIVERED_YET, _SOURCE)
 

@@ -49,7 +49,7 @@ class Attack(StrEnum):
     DTD_BOMB = auto()  # grows to gigabytes when parsed (billion laughs), or is nested too deeply
     HOSTILE_TEXT = auto()  # an error message that forges log lines and repeats the password
 
-    def answer(self, carrier: SimulatedCarrier, question: Question, state: ParcelState) -> Answer:
+    def __call__(self, carrier: SimulatedCarrier, question: Question, state: ParcelState) -> Answer:
         """See `Override`."""
         if self in _READY_MADE:
             return _READY_MADE[self]

@@ -19,7 +19,7 @@ from defusedxml.common import EntitiesForbidden
 from defusedxml.ElementTree import ParseError, fromstring
 from PIL import Image
 
-from recours.sandbox import BY_DIGITS, HourlyLimit, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
+from recours.sandbox import BY_DIGITS, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
 from recours.sandbox.answers import HttpRequest
 from recours.sandbox.server import Token
 from tests.fakes.hostile import AnyStep, Attack, Pace
@@ -626,29 +626,6 @@ def test_what_others_ask_uses_up_nothing(box: Sandbox, other: dict[str, str]) ->
     for _ in range(3):
         pod(box)
     assert [pod(box, **other).fields["statusCode"] for _ in range(2)] == ["3", "5"]
-
-
-def test_an_account_has_a_limit_an_hour_and_others_have_theirs(
-    box: Sandbox, clock: SimulatedClock, other: dict[str, str]
-) -> None:
-    script(box, S.DELIVERED)
-    box.limits["chronopost", "10000001"] = HourlyLimit(2)
-    box.limits["ups", other["account"]] = HourlyLimit(0, retry_after="60")
-    assert [pod(box).status for _ in range(3)] == [200, 200, 429]
-    assert "Retry-After" not in pod(box).headers
-    assert pod(box, **other).status == 200
-    assert [call.scenario for call in box.calls] == [S.DELIVERED] * 2 + [S.RATE_LIMITED] * 2 + [S.DELIVERED]
-    clock.advance(timedelta(minutes=29))  # into the next hour of the clock
-    assert pod(box).status == 200
-    box.limits["chronopost", other["account"]] = HourlyLimit(0, retry_after="600")
-    assert pod(box, **other).headers["Retry-After"] == "600"
-
-
-def test_a_wrong_password_is_no_call_of_the_account(box: Sandbox) -> None:
-    script(box, S.DELIVERED)
-    box.limits["chronopost", "10000001"] = HourlyLimit(1)
-    assert pod(box, password="wrong").fields["errorCode"] == "3"
-    assert [pod(box).status for _ in range(2)] == [200, 429]
 
 
 def test_a_token_is_good_at_the_carrier_that_gave_it_alone(box: Sandbox, clock: SimulatedClock) -> None:
