@@ -133,7 +133,7 @@ class QuotaReservation:
         return self._quota.reserve([QuotaRequest(limit, units) for limit in limits], now, now + LEASE)
 
     def _in_short_windows(self, limits: Sequence[Limit]) -> Sequence[Reserved]:
-        take = partial(self._reserve, limits)
+        take = partial(self._reserve, limits, 1)
         if units := self._account.short_windows.wait(limits, take, self._clock, self._go_on):
             return units
         if not self._has_called:

@@ -1,10 +1,7 @@
 """What a piece of evidence shows, and whether it shows anything: the terms. The rules are in `recours.documents.appraisal`."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 
 class EvidenceKind(StrEnum):
@@ -37,18 +34,6 @@ class Shown:
         None  # as printed, made ISO: "2026-10-05" or "2026-10-05T10:31", in the place's local time
     )
     place: str | None = None  # as printed
-
-
-def shown_in(stored: Mapping[str, Any]) -> Shown:
-    """What a document shows, as it was stored; what is not of the form that it should have is unknown."""
-    types: dict[str, type] = dict.fromkeys(("signatory", "delivered", "place"), str)
-    types |= dict.fromkeys(("is_readable", "number", "has_signature"), bool)
-    sound = {name: stored[name] for name, of_type in types.items() if isinstance(stored.get(name), of_type)}
-    try:
-        datetime.fromisoformat(sound.get("delivered") or "2000-01-01")
-    except ValueError:
-        del sound["delivered"]
-    return Shown(**sound)
 
 
 @dataclass(frozen=True)

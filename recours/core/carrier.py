@@ -237,10 +237,7 @@ class Catalog:
             return HOUSE
         own = self.of_clients.get(client_id, {}).get(carrier or "")
         if own is None and carrier_of(assessed) == carrier != assessed:
-            try:
-                number = AccountKey.parse(assessed).account
-            except ValueError:  # others wrote it
-                return HOUSE
+            number = AccountKey.parse(assessed).account
             return HOUSE if number in self._numbers else number
         return HOUSE if own is None else own
 

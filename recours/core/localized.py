@@ -3,7 +3,8 @@
 The forms are Babel's. It is loaded when the first of them is made: most runs write nothing for people.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import cache
@@ -85,7 +86,10 @@ class Localized:
         return "one" if form == "one" else "other"
 
     def agree(self, forms: str | tuple[str, str], count: float, /, **facts: Any) -> str:
-        """The form of a text that agrees with a count, as with `recours.core.text.counted`; `{count}` is written out."""
+        """The form of a text that agrees with a count: with `{s}` where several things have an s, or in two forms.
+
+        `{count}` is written out, unless the facts say how it is shown.
+        """
         is_one = self.plural(count) == "one"
         form = forms if isinstance(forms, str) else forms[0 if is_one else 1]
         return form.format(**{"count": self.number(count), "s": "" if is_one else "s"} | facts)
@@ -170,6 +174,24 @@ class Localized:
         if not isinstance(there, datetime):
             return format_date(there, pattern, locale=locale)
         return format_datetime(there.replace(tzinfo=None), pattern, locale=locale)  # Babel knows another zone
+
+
+@dataclass(frozen=True)
+class Texts(Localized):
+    """The texts of one language by their keys, with markers in braces; those about a count are as in `agree`."""
+
+    table: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __call__(self, key: str, /, **facts: Any) -> str:
+        return str(self.table[key]).format(**facts)
+
+    def counted(self, key: str, count: float, /, **facts: Any) -> str:
+        """A text about a count."""
+        return self.agree(self.table[key], count, **facts)
+
+    def of(self, prefix: str, value: str, /, **facts: Any) -> str:
+        """The text of a stored value; one that this version does not know stands for itself."""
+        return self(prefix + value, **facts) if prefix + value in self.table else value
 
 
 def _bounded(number: float | Decimal | None, digits: int) -> Decimal | None:

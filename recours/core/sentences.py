@@ -341,9 +341,8 @@ def facts_of(said: Said | None) -> dict[str, str]:
 
 def said_by(facts: Mapping[str, Any], carrier: str) -> Said | None:
     """What an event kept; None if that is no sentence."""
-    texts = {name: text for name, text in facts.items() if isinstance(text, str)}
-    said = stored(texts.get("sentence"), carrier, texts.get("words"))
-    return said and replace(said, client=texts.get("client", ""))
+    said = stored(facts.get("sentence"), carrier, facts.get("words"))
+    return said and replace(said, client=facts.get("client", ""))
 
 
 def said_in(text: str, said: Said | None) -> Said | None:

@@ -7,9 +7,8 @@ import re
 import threading
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 LIMIT = 300
@@ -53,17 +52,6 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def counted(language: str, forms: str | tuple[str, str], count: float, /, **more: Any) -> str:
-    """A text about a count: with `{s}` where several things have an s, or in two forms, the first for one thing.
-
-    In French whatever is less than two is one: `0 appel`, `1,5 point`. Markers of the form are filled in from `more`,
-    `{count}` from the count unless `more` says how that is shown.
-    """
-    is_one = abs(count) < 2 if language == "fr" else count == 1  # noqa: PLR2004 (a rule of the language)
-    form = forms if isinstance(forms, str) else forms[0 if is_one else 1]
-    return form.format(**{"count": count, "s": "" if is_one else "s"} | more)
-
-
 _BETWEEN_NAMES = (
     (", or ", ", ou "),
     (" and ", " et "),
@@ -77,24 +65,6 @@ def names_text(language: str, names: str) -> str:
     for english, french in _BETWEEN_NAMES if language == "fr" else ():
         names = names.replace(english, french)
     return names
-
-
-class Texts:
-    """The texts of one language by their keys, with markers in braces; those about a count are as in `counted`."""
-
-    def __init__(self, language: str, table: Mapping[str, Any]) -> None:
-        self.language = language
-        self._table = table
-
-    def __call__(self, key: str, /, **facts: Any) -> str:
-        return str(self._table[key]).format(**facts)
-
-    def counted(self, key: str, count: float, /, **facts: Any) -> str:
-        return counted(self.language, self._table[key], count, **facts)
-
-    def of(self, prefix: str, value: str, /, **facts: Any) -> str:
-        """The text of a stored value; one that this version does not know stands for itself."""
-        return self(prefix + value, **facts) if prefix + value in self._table else value
 
 
 def is_text(value: str) -> bool:

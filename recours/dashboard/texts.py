@@ -1,10 +1,11 @@
 """How the page puts its texts, in one language."""
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Any
 
 from recours.core.errors import Actor, ErrorKind
-from recours.core.localized import Localized
+from recours.core.localized import Texts
 from recours.core.pauses import Refusal
 from recours.dashboard.phrases import ROWS
 from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING, person_named
@@ -15,23 +16,15 @@ TEXTS: dict[str, dict[str, Any]] = {
 }
 
 
-class PageTexts(Localized):
+class PageTexts(Texts):
     """What the page says in one language, by keys, with markers in braces; and times, in one zone."""
 
-    def __call__(self, key: str, /, **facts: Any) -> str:
-        return str(TEXTS[self.language][key]).format(**facts)
+    def __init__(self, language: str, zone: tzinfo = UTC) -> None:
+        super().__init__(language, zone, TEXTS[language])
 
     def sums(self, amounts: Mapping[str, float]) -> str:
         """Money in several currencies; "": none."""
         return " + ".join(self.money(amount, currency) for currency, amount in amounts.items())
-
-    def counted(self, key: str, count: float, /, **facts: Any) -> str:
-        """A text about a count."""
-        return self.agree(TEXTS[self.language][key], count, **facts)
-
-    def of(self, prefix: str, value: str, /, **facts: Any) -> str:
-        """The text of a stored value; one that this version does not know stands for itself."""
-        return self(prefix + value, **facts) if prefix + value in TEXTS[self.language] else value
 
     def name_of(self, language: str) -> str:
         """What a language calls itself."""

@@ -1,7 +1,6 @@
 """A mail about claims: its subject, plain text and HTML, in French and English, out of the events that it tells."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
@@ -10,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from recours.core.accounts import carrier_of
-from recours.core.appraisal import shown_in
+from recours.core.appraisal import Shown
 from recours.core.carrier import Catalog
 from recours.core.disputes import told as told_of
 from recours.core.errors import ErrorKind, is_persistent
-from recours.core.localized import Localized
+from recours.core.localized import Localized, Texts
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.sentences import said_by, sentence
-from recours.core.text import Texts, clean
+from recours.core.text import clean
 from recours.installation import pasteable
 from recours.notifications.subjects import subject_of
 from recours.operations.labels import KINDS, quoted, said_or_quoted
@@ -67,7 +66,7 @@ def render(
 
     `blocked`: how many claims wait, by the key of their account, for its subject.
     """
-    texts = Texts(language, TEXTS[language])
+    texts = Texts(language, table=TEXTS[language])
     told = things(told)
     expired = [event for event in told if event.name is EventName.EXPIRED]
     faults = [event for event in told if event.name is EventName.ACCOUNT_FAULT]
@@ -145,9 +144,7 @@ def _not_listed(events: Sequence[OutboxEvent], texts: Texts) -> Item:
 def _expired(events: Sequence[OutboxEvent], texts: Texts) -> Item:
     """Claims whose deadline has long passed: one thing, however many they are."""
     references = [_reference(event) for event in events]
-    days = max(
-        (event.facts["days"] for event in events if isinstance(event.facts.get("days"), int)), default=0
-    )
+    days = max(event.facts["days"] for event in events)
     return Item(
         texts.counted("expired", len(events)),
         (
@@ -194,11 +191,11 @@ def _account_refused(event: OutboxEvent, carrier: str, texts: Texts) -> tuple[tu
 
 
 def _retrieved(event: OutboxEvent, texts: Texts, head: Branding) -> list[tuple[str, str]]:
-    attempts, is_by_hand = event.facts.get("attempts"), event.facts.get("by_hand") is True
-    how = texts.counted("attempts", attempts if isinstance(attempts, int) else 1)
-    lines = [(texts("happened"), texts("by_hand") if is_by_hand else how)]
-    if isinstance(stored := event.facts.get("shown"), dict):
-        shows = told_of(shown_in(stored), None, texts.language, lambda at: at.astimezone(head.zone))
+    is_by_hand = event.facts.get("by_hand")
+    how = texts("by_hand") if is_by_hand else texts.counted("attempts", event.facts["attempts"])
+    lines = [(texts("happened"), how)]
+    if stored := event.facts.get("shown"):
+        shows = told_of(Shown(**stored), None, texts.language, lambda at: at.astimezone(head.zone))
         lines.append((texts("shows"), clean(shows)))
     if delivered := _delivered(event.facts, head.zone, texts.language):
         lines.append((texts("delivered"), delivered))
@@ -210,34 +207,28 @@ def _retrieved(event: OutboxEvent, texts: Texts, head: Branding) -> list[tuple[s
 def _delivered(facts: Mapping[str, Any], zone: tzinfo, language: str) -> str | None:
     """Without the time of day, where the carrier gave none."""
     at, day = facts.get("delivered_at"), facts.get("delivered_day")
-    with suppress(ValueError):
-        if isinstance(at, str) and (known := datetime.fromisoformat(at)).tzinfo:
-            local = known.astimezone(zone)
-            hour = f"{local:à %H h %M %Z}" if language == "fr" else f"{local:%H:%M %Z}"
-            return f"{Localized(language, zone).day(local)} {hour}"
-    with suppress(ValueError):
-        if isinstance(day, str):
-            return Localized(language).day(date.fromisoformat(day))
-    return None
+    if at:
+        local = datetime.fromisoformat(at).astimezone(zone)
+        hour = f"{local:à %H h %M %Z}" if language == "fr" else f"{local:%H:%M %Z}"
+        return f"{Localized(language, zone).day(local)} {hour}"
+    return Localized(language).day(date.fromisoformat(day)) if day else None
 
 
 def _left_to_operator(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, str]]:
     """The sentence alone, and whether that was the end: what a client could do is none of their business."""
     lines = [(texts("happened"), _error(event, carrier, texts))]
-    if event.name is EventName.GAVE_UP and (end := _end(event, texts)):
-        lines.append((texts("means"), end))
+    if event.name is EventName.GAVE_UP:
+        lines.append((texts("means"), _end(event, texts)))
     return lines
 
 
 def _end(event: OutboxEvent, texts: Texts) -> str:
-    """After how many attempts a claim gave up, and whether a last attempt was among them; "": that was not kept."""
-    attempts, kind = event.facts.get("attempts"), kind_of(event)
-    if not isinstance(attempts, int):
-        return ""
+    """After how many attempts a claim gave up, and whether a last attempt was among them."""
+    kind = kind_of(event)
     last = "_last" if event.facts.get("last_attempt") else ""
     if kind is not None and is_persistent(kind):
         return texts(f"gave_up_final{last}")
-    return texts.counted(f"gave_up{last}", attempts)
+    return texts.counted(f"gave_up{last}", event.facts["attempts"])
 
 
 def _failed(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, str]]:
@@ -248,11 +239,10 @@ def _failed(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, s
     else:
         happened, means, do = advice.get(kind or "", advice["other"])
     after_last = event.facts.get("final") and event.facts.get("last_attempt")
-    end = _end(event, texts) if after_last else ""
     return [
         (texts("happened"), happened),
         (texts("means"), means),
-        *([(texts("end"), end)] if end else []),
+        *([(texts("end"), _end(event, texts))] if after_last else []),
         (texts("do"), do),
         (texts("detail"), _error(event, carrier, texts, to_client=True)),
     ]

@@ -6,8 +6,9 @@ from typing import Any
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind
+from recours.core.localized import Texts
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
-from recours.core.text import Texts, clean
+from recours.core.text import clean
 from recours.operations.labels import KINDS
 
 _LONGEST = 150
@@ -22,7 +23,7 @@ def subject_of(
     blocked: Mapping[str, int],
 ) -> str:
     """The subject of a mail about these events. `blocked`: how many claims wait, by the key of their account."""
-    say, told = Texts(language, SUBJECTS[language]), things(told)
+    say, told = Texts(language, table=SUBJECTS[language]), things(told)
     if kind is MailKind.OPERATOR_SUMMARY:
         first, *more = _for_operator(told, say, catalog, blocked)
         subject = first + (say.counted("more", len(more)) if more else "")

@@ -6,8 +6,8 @@ from typing import Any
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
-from recours.core.localized import Localized
-from recours.core.text import Texts, clean
+from recours.core.localized import Localized, Texts
+from recours.core.text import clean
 from recours.notifications.render import TEXTS, Branding, Item, Rendered, mail_of
 from recours.operations.labels import KINDS
 from recours.operations.problem_texts import VerdictSentences
@@ -21,7 +21,7 @@ _LONGEST_NAME = 60
 
 def render_report(report: WeekReport, language: str, head: Branding, catalog: Catalog) -> Rendered:
     """The mail. Foreign text is cleaned here, and escaped by the template."""
-    texts = Texts(language, TEXTS[language] | REPORT_TEXTS[language])
+    texts = Texts(language, table=TEXTS[language] | REPORT_TEXTS[language])
     sentences = VerdictSentences(language, head.zone)
     current = verdict(report.now)
     rate = report.success.all

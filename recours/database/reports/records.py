@@ -16,7 +16,7 @@ from sqlalchemy import (
     select,
 )
 
-from recours.core.appraisal import EvidenceKind, shown_in
+from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.carrier import Catalog
 from recours.core.claim import Delivery, Stage
 from recours.core.mail import OPEN_STATES, MailState
@@ -387,7 +387,7 @@ def _piece(row: RowMapping) -> KeptEvidence:
         media_type=row["media_type"],
         run_id=row["run_id"],
         refused=row["refused"],
-        shown=shown_in(row["shown"]),
+        shown=Shown(**row["shown"]),
         delivery=Delivery(row["delivered_at"], row["signatory"], day, place=row["place"]),
         by=row["by"],
     )

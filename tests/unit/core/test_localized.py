@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recours.core.localized import UNKNOWN, Localized
-from recours.core.text import counted, zone_name
+from recours.core.text import zone_name
 
 PARIS = ZoneInfo("Europe/Paris")
 EN, FR = Localized("en", PARIS), Localized("fr", PARIS)
@@ -78,12 +78,6 @@ def test_a_percentage_has_one_decimal_at_most(percent: float, english: str, fren
 )  # fmt: skip
 def test_each_language_has_its_plural(number: float, english: str, french: str) -> None:
     assert (EN.plural(number), FR.plural(number)) == (english, french)
-
-
-@given(st.one_of(st.integers(-(10**7), 10**7), st.floats(0, 10**7).map(lambda number: round(number, 2))))
-def test_mails_which_are_written_without_babel_have_the_same_plurals(number: float) -> None:
-    for texts in (EN, FR):
-        assert counted(texts.language, ("one", "other"), number) == texts.plural(number)
 
 
 def test_a_text_about_a_count_shows_it_as_the_language_does() -> None:

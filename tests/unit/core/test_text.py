@@ -2,7 +2,7 @@
 
 import pytest
 
-from recours.core.text import clean, counted, is_text, plain, plural
+from recours.core.text import clean, is_text, plain, plural
 
 
 @pytest.mark.parametrize(
@@ -73,25 +73,3 @@ def test_one_attempt_two_attempts(count: int, words: str) -> None:
 def test_bytes_that_are_no_text_are_told_from_text() -> None:
     assert is_text("é ✅")
     assert not is_text(b"CLM-\xff".decode("utf-8", "surrogateescape"))
-
-
-@pytest.mark.parametrize(
-    ("language", "count", "words"),
-    [
-        ("en", 0, "0 points"),
-        ("en", 1, "1 point"),
-        ("en", 1.5, "1.5 points"),
-        ("fr", 0, "0 point"),
-        ("fr", 1, "1 point"),
-        ("fr", 1.9, "1.9 point"),
-        ("fr", -1.5, "-1.5 point"),
-        ("fr", 2, "2 points"),
-    ],
-)
-def test_one_thing_or_several_as_the_language_has_it(language: str, count: float, words: str) -> None:
-    assert counted(language, ("{count} point", "{count} points"), count) == words
-    assert counted(language, "{count} point{s}", count) == words
-
-
-def test_a_count_is_shown_as_it_is_to_be() -> None:
-    assert counted("fr", ("{count} of {most}", "{count} of them all"), 1.5, count="1,5", most=9) == "1,5 of 9"
