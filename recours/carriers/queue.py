@@ -4,6 +4,7 @@ Both workers and every machine share it exactly, since its counts live in the da
 of an account, see `recours.core.accounts`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -173,10 +174,7 @@ class APIRequestQueue:
         setup_calls = self.setup_calls(key)
         if not fetches or not setup_calls:
             return list(fetches)
-        first = {
-            what: fetches[0].get(what, 0) + setup_calls.get(what, 0) for what in (*fetches[0], *setup_calls)
-        }
-        return [first, *fetches[1:]]
+        return [dict(Counter(fetches[0]) + Counter(setup_calls)), *fetches[1:]]
 
     def _reserve_units(
         self,
@@ -214,10 +212,12 @@ class APIRequestQueue:
         if short.is_for_others(needed, kept):
             reason = f"{self._name(key)} has only calls left that are kept for more urgent claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
+        return self._limit_reached(key, limit, short.resets_at, passing=short.passes(needed))
+
+    def _limit_reached(self, key: str, limit: Limit, until: datetime, *, passing: bool = False) -> Refusal:
         reason = f"{self._name(key)} is at its limit ({limit})"
         said = self._said(key, Sentence.LIMIT_REACHED)
-        passing = short.passes(needed)
-        return Refusal(Blocked.RATE_LIMIT, reason, short.resets_at, passing=passing, said=said)
+        return Refusal(Blocked.RATE_LIMIT, reason, until, passing=passing, said=said)
 
     def _name(self, key: str) -> str:
         return self._accounts[key].name
@@ -253,9 +253,7 @@ class APIRequestQueue:
             return refusal
         for use in self.usage(key):
             if not use.limit.window.is_short and not use.left:
-                reason = f"{self._name(key)} is at its limit ({use.limit})"
-                said = self._said(key, Sentence.LIMIT_REACHED)
-                return Refusal(Blocked.RATE_LIMIT, reason, use.resets_at, said=said)
+                return self._limit_reached(key, use.limit, use.resets_at)
         return self.documents(key) if for_document else None
 
     def closings(self, key: str) -> list[Refusal]:
@@ -538,7 +536,8 @@ class APIRequestQueue:
         failure = self._redacted(found, client) if isinstance(found, Failure) else None
         if isinstance(failure, Failure) and failure.kind in REFUSED_KINDS:
             whole = _Answer(failure, last=self._right(key, session.last))
-            if self._is_account_at_fault(key, reservation, whole, counts):
+            blamed, _ = self._blamed(key, reservation, failure.kind, whole, None, counts)
+            if blamed is Blame.ACCOUNT:
                 bundle.closed = self._closing(key, whole, None)
             found = {}
         bundle.note_tracking(found)
@@ -569,20 +568,17 @@ class APIRequestQueue:
         if number:
             fetched = self.fetch(reservations[0], key, number, None)
         else:
-            fetched = self._check_credentials_alone(key, reservations[0], spec.sample_number)
+            fetched = self._check_credentials_alone(key, reservations[0])
         if fetched.accepted:  # whatever it was refused for: a person looks after it
             self._refusals.note_accepted(key, (), proven=True)
             self._refusals.note_documents_granted(key, came=False)
         return fetched
 
-    def _check_credentials_alone(self, key: str, reservation: Reservation, number: str) -> Fetched:
+    def _check_credentials_alone(self, key: str, reservation: Reservation) -> Fetched:
         counts: list[_Count] = []
         try:
-            answer = self._ask(
-                key, reservation, lambda client, session: client.check_credentials(session), counts
-            )
-            failure = self._closing(key, answer, None) if answer.refused else None
-            return _fetched(failure or self._remembered(key, answer, number), counts)
+            check = self._check(key, reservation, counts)
+            return _fetched(self._closing(key, check, None) if check.refused else check.outcome, counts)
         finally:
             self._settle([reservation])
 
@@ -651,14 +647,7 @@ class APIRequestQueue:
         failure = answer.outcome
         if not answer.refused or isinstance(failure, Retrieved):
             return self._remembered(key, answer, number)
-        blamed = self._refusals.blame(key, failure.kind, claim, answer.last, answer.accepted)
-        closed_by = claim
-        if blamed is Blame.UNCLEAR:
-            check = self._check(key, reservation, counts)
-            blamed = self._refusals.blame_after_check(
-                key, claim, answer.last, accepted=_knows_us(check), refused=check.refused
-            )
-            closed_by = None if check.refused else claim
+        blamed, closed_by = self._blamed(key, reservation, failure.kind, answer, claim, counts)
         if blamed is Blame.ACCOUNT:
             return self._closing(key, answer, closed_by)
         if answer.accepted:  # by another call of the same fetch
@@ -674,20 +663,27 @@ class APIRequestQueue:
         denial = Failure.of(Sentence.PARCEL_DENIED, self._accounts[key].spec.name, words or None)
         return replace(failure, kind=denial.kind, message=denial.message, said=denial.said, retry_at=None)
 
-    def _is_account_at_fault(
-        self, key: str, reservation: Reservation, answer: _Answer, counts: list[_Count]
-    ) -> bool:
-        """Tell whether a refusal of a call about several parcels is the account's; else it is one of the parcels'."""
-        if isinstance(answer.outcome, Retrieved):
-            return False
-        kind = answer.outcome.kind
-        blamed = self._refusals.blame(key, kind, None, answer.last, answer.accepted)
-        if blamed is Blame.UNCLEAR:
-            check = self._check(key, reservation, counts)
-            blamed = self._refusals.blame_after_check(
-                key, None, answer.last, accepted=_knows_us(check), refused=check.refused
-            )
-        return blamed is Blame.ACCOUNT
+    def _blamed(
+        self,
+        key: str,
+        reservation: Reservation,
+        kind: ErrorKind,
+        answer: _Answer,
+        claim: Any,
+        counts: list[_Count],
+    ) -> tuple[Blame, Any]:
+        """Whose a refusal is, and the claim that it closes the account with, if it does; a check tells what is unclear.
+
+        `claim`: None: the call was about several.
+        """
+        blamed = self._refusals.blame(key, kind, claim, answer.last, answer.accepted)
+        if blamed is not Blame.UNCLEAR:
+            return blamed, claim
+        check = self._check(key, reservation, counts)
+        blamed = self._refusals.blame_after_check(
+            key, claim, answer.last, accepted=_knows_us(check), refused=check.refused
+        )
+        return blamed, None if check.refused else claim
 
     def _closing(self, key: str, answer: _Answer, claim: Any) -> Failure:
         """Our account was refused: it is closed for all processes. `claim`: whose call was; None: the sample number's."""

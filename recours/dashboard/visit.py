@@ -125,6 +125,11 @@ class Visit:
     def query(self) -> QueryParams:
         return self.request.query_params
 
+    def field(self, name: str) -> str:
+        """What the form says there, without blanks around it."""
+        value = self.form.get(name, "")
+        return value.strip() if isinstance(value, str) else ""
+
     @cached_property
     def now(self) -> datetime:
         return self.operations.clock.now()
@@ -150,6 +155,6 @@ class Visit:
 
     def back(self, notice: Notice | None = None, to: str = "") -> Response:
         """Lead back to the page that the form was on, or to another one, with what came of it."""
-        asked = urlsplit(own_path(to or str(self.form.get("back", "/"))))
+        asked = urlsplit(own_path(to or self.field("back")))
         key = self.notices.add(notice) if notice else None
         return RedirectResponse(with_parameters(asked.path, QueryParams(asked.query), notice=key), 303)

@@ -93,8 +93,8 @@ WHEREABOUTS = frozenset({_S.IN_TRANSIT, _S.RETURNED_TO_SENDER})
 
 
 # A step that answers in the carrier's place, such as an attack of the tests. In the state the scenario is DELIVERED.
-Override: TypeAlias = "Callable[[SimulatedCarrier, Question, ParcelState], Answer]"
-Behavior: TypeAlias = "Scenario | Override"
+Override: TypeAlias = Callable[["SimulatedCarrier", "Question", "ParcelState"], "Answer"]
+Behavior: TypeAlias = Scenario | Override
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from recours.core.pauses import Stop
 from recours.core.quota import Usage
 from recours.core.text import clean, names_text
 from recours.dashboard.acting import done, done_in_background
-from recours.dashboard.visit import Visit
+from recours.dashboard.visit import Visit, number_in
 from recours.operations.accounts import AccountHealth, ListedAccount, limits_text
 from recours.operations.actions import ActionResult
 from recours.operations.labels import account_reason, author_text, reason_of
@@ -25,7 +25,7 @@ from recours.wiring.actions import Actions
 from recours.wiring.operations import Operations
 
 _ACCOUNTS_SHOWN = 50
-_LONGEST_NUMBER = 9  # digits
+_LARGEST_NUMBER = 999_999_999
 _OPEN = "open"
 # The tone of a health: what is wrong, what passes by itself or was meant, what is fine.
 _TONES = {
@@ -140,11 +140,10 @@ def show_account(visit: Visit) -> Response:
 
 
 def _account(visit: Visit, accounts: AccountOperations) -> ListedAccount:
-    number = visit.query.get("number", "")
-    if number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER:
-        owner = accounts.store.owner(int(number))
-        of_client = accounts.store.all([owner.id]) if owner else []
-        for one in accounts.listed(account for account in of_client if account.id == int(number)):
+    number = number_in(visit.query.get("number", ""), _LARGEST_NUMBER)
+    if number and (owner := accounts.store.owner(number)):
+        of_client = accounts.store.all([owner.id])
+        for one in accounts.listed(account for account in of_client if account.id == number):
             return one
     raise HTTPException(HTTP_404_NOT_FOUND)
 
@@ -153,18 +152,18 @@ def _account(visit: Visit, accounts: AccountOperations) -> ListedAccount:
 
 
 def pause(visit: Visit) -> Response:
-    carrier, client, why = _carrier(visit), _client(visit), str(visit.form.get("why", ""))
+    carrier, client, why = _carrier(visit), visit.field("client"), visit.field("why")
     return visit.back(done(visit, lambda actions: actions.pause(carrier, why, client)))
 
 
 def resume(visit: Visit) -> Response:
-    carrier, client = _carrier(visit), _client(visit)
+    carrier, client = _carrier(visit), visit.field("client")
     return visit.back(done(visit, lambda actions: actions.resume(carrier, client)))
 
 
 def check(visit: Visit) -> Response:
     """Ask the carrier once whether it accepts the credentials: the house's, or those of the client who is named."""
-    carrier, client = _carrier(visit), _client(visit)
+    carrier, client = _carrier(visit), visit.field("client")
 
     def ask(actions: Actions) -> ActionResult:
         return actions.check_account(client, carrier) if client else actions.check(carrier)
@@ -173,25 +172,17 @@ def check(visit: Visit) -> Response:
 
 
 def _carrier(visit: Visit) -> str:
-    key = str(visit.form.get("carrier", ""))
+    key = visit.field("carrier")
     if key not in visit.operations.catalog.specs:
         raise HTTPException(HTTP_404_NOT_FOUND)
     return key
 
 
-def _client(visit: Visit) -> str:
-    return str(visit.form.get("client", ""))
-
-
 def set_limits(visit: Visit) -> Response:
-    client, carrier, text = _fields(visit, "client", "carrier", "limits")
+    client, carrier, text = map(visit.field, ("client", "carrier", "limits"))
     return visit.back(done(visit, lambda actions: actions.set_limits(client, carrier, text)))
 
 
 def remove_account(visit: Visit) -> Response:
-    client, carrier = _fields(visit, "client", "carrier")
+    client, carrier = visit.field("client"), visit.field("carrier")
     return visit.back(done(visit, lambda actions: actions.remove_account(client, carrier)), "/carriers")
-
-
-def _fields(visit: Visit, *names: str) -> list[str]:
-    return [str(visit.form.get(name, "")) for name in names]

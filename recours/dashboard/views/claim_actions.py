@@ -16,31 +16,31 @@ from recours.operations.results import RecoursError
 
 
 def fetch(visit: Visit) -> Response:
-    return visit.back(fetched_now(visit, [_field(visit, "reference")]))
+    return visit.back(fetched_now(visit, [visit.field("reference")]))
 
 
 def reopen(visit: Visit) -> Response:
-    return visit.back(done_with_each(visit, lambda actions: actions.reopen([_field(visit, "reference")])))
+    return visit.back(done_with_each(visit, lambda actions: actions.reopen([visit.field("reference")])))
 
 
 def enroll(visit: Visit) -> Response:
-    return visit.back(done_with_each(visit, lambda actions: actions.enroll([_field(visit, "reference")])))
+    return visit.back(done_with_each(visit, lambda actions: actions.enroll([visit.field("reference")])))
 
 
 def exclude(visit: Visit) -> Response:
-    reference, why = _field(visit, "reference"), _field(visit, "why")
+    reference, why = visit.field("reference"), visit.field("why")
     return visit.back(done_with_each(visit, lambda actions: actions.exclude([reference], why)))
 
 
 def correct(visit: Visit) -> Response:
     """What is left empty stays as it is."""
-    reference = _field(visit, "reference")
-    number, carrier = _field(visit, "number") or None, _field(visit, "carrier") or None
+    reference = visit.field("reference")
+    number, carrier = visit.field("number") or None, visit.field("carrier") or None
     return visit.back(done(visit, lambda actions: actions.correct(reference, number=number, carrier=carrier)))
 
 
 def attach(visit: Visit) -> Response:
-    texts, file, day = visit.texts, visit.form.get("file"), _field(visit, "at")
+    texts, file, day = visit.texts, visit.form.get("file"), visit.field("at")
     if not isinstance(file, UploadFile) or not file.filename:
         return visit.back(Notice(texts("no_file"), is_good=False))
     content = file.file.read(LARGEST + 1)
@@ -51,21 +51,16 @@ def attach(visit: Visit) -> Response:
         at = date.fromisoformat(day) if day else None
     except ValueError:
         return visit.back(Notice(texts("bad_day", text=clean(day, 40)), is_good=False))
-    kind = _field(visit, "kind")
+    kind = visit.field("kind")
     try:
         attached = actions_of(visit).attach(
-            _field(visit, "reference"),
+            visit.field("reference"),
             content,
             file.filename,
             kind=EvidenceKind(kind) if kind in PROOF_KINDS else EvidenceKind.LETTER,
-            signed_by=_field(visit, "signed_by") or None,
+            signed_by=visit.field("signed_by") or None,
             at=at,
         )
     except RecoursError as error:
         return visit.back(Notice(clean(error, 1000), is_good=False))
     return visit.back(Notice(attached.sentence))
-
-
-def _field(visit: Visit, name: str) -> str:
-    value = visit.form.get(name, "")
-    return value.strip() if isinstance(value, str) else ""

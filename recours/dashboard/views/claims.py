@@ -210,14 +210,14 @@ def reason_text(listed: ListedClaim, where: Position, carrier: str, texts: PageT
 
 def act(visit: Visit) -> Response:
     """Retry, reopen, exclude or enroll the claims that are chosen, or all that the address of the list asks for."""
-    what = str(visit.form.get("do", ""))
+    what = visit.field("do")
     references, rest = _references(visit, MOST_CLAIMS)
     before = [(visit.texts("all_more", count=visit.texts.number(rest)), False)] if rest else []
     if not references:
         return visit.back(Notice(visit.texts("none_chosen"), is_good=False))
     if what == "fetch":
         return visit.back(fetched_now(visit, references, before))
-    why = str(visit.form.get("why", ""))
+    why = visit.field("why")
     deeds: dict[str, Callable[[Actions], Sequence[ActionResult]]] = {
         "reopen": lambda actions: actions.reopen(references),
         "exclude": lambda actions: actions.exclude(references, why),
@@ -232,9 +232,9 @@ def act(visit: Visit) -> Response:
 
 def _references(visit: Visit, most: int) -> tuple[list[str], int]:
     """Those that are chosen, and how many more match that were asked for too."""
-    if visit.form.get("all") != "yes":
+    if visit.field("all") != "yes":
         return [str(reference) for reference in visit.form.getlist("reference")], 0
-    query = QueryParams(parse_qsl(str(visit.form.get("query", "")), keep_blank_values=True))
+    query = QueryParams(parse_qsl(visit.field("query"), keep_blank_values=True))
     wanted, _ = found_by(query, visit.operations)
     found = visit.operations.records.matching(wanted.filter, most)
     return found.references, found.rest

@@ -66,5 +66,5 @@ def _mail(visit: Visit) -> WrittenMail:
 
 
 def send_test(visit: Visit) -> Response:
-    address = str(visit.form.get("address", ""))
+    address = visit.field("address")
     return visit.back(done_in_background(visit, lambda actions: actions.send_test_mail(address)))
