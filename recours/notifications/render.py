@@ -13,7 +13,7 @@ from recours.core.appraisal import Shown
 from recours.core.carrier import Catalog
 from recours.core.disputes import told as told_of
 from recours.core.errors import ErrorKind, is_persistent
-from recours.core.localized import Localized, Texts
+from recours.core.localized import Texts
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
 from recours.core.sentences import said_by, sentence
 from recours.core.text import clean
@@ -66,7 +66,7 @@ def render(
 
     `blocked`: how many claims wait, by the key of their account, for its subject.
     """
-    texts = Texts(language, table=TEXTS[language])
+    texts = Texts(language, head.zone, TEXTS[language])
     told = things(told)
     expired = [event for event in told if event.name is EventName.EXPIRED]
     faults = [event for event in told if event.name is EventName.ACCOUNT_FAULT]
@@ -126,7 +126,7 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, cata
     lines = [(texts("carrier"), carrier), (texts("number"), clean(event.number, 60) or texts("none"))]
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
-        lines += _retrieved(event, texts, head)
+        lines += _retrieved(event, texts)
     elif kind is MailKind.OPERATOR_SUMMARY:
         lines += _left_to_operator(event, carrier, texts)
     else:
@@ -190,28 +190,28 @@ def _account_refused(event: OutboxEvent, carrier: str, texts: Texts) -> tuple[tu
     )
 
 
-def _retrieved(event: OutboxEvent, texts: Texts, head: Branding) -> list[tuple[str, str]]:
+def _retrieved(event: OutboxEvent, texts: Texts) -> list[tuple[str, str]]:
     is_by_hand = event.facts.get("by_hand")
     how = texts("by_hand") if is_by_hand else texts.counted("attempts", event.facts["attempts"])
     lines = [(texts("happened"), how)]
     if stored := event.facts.get("shown"):
-        shows = told_of(Shown(**stored), None, texts.language, lambda at: at.astimezone(head.zone))
+        shows = told_of(Shown(**stored), None, texts.language, texts.local)
         lines.append((texts("shows"), clean(shows)))
-    if delivered := _delivered(event.facts, head.zone, texts.language):
+    if delivered := _delivered(event.facts, texts):
         lines.append((texts("delivered"), delivered))
     if signatory := event.facts.get("signatory"):
         lines.append((texts("signed_by"), clean(signatory, 100)))
     return lines
 
 
-def _delivered(facts: Mapping[str, Any], zone: tzinfo, language: str) -> str | None:
+def _delivered(facts: Mapping[str, Any], texts: Texts) -> str | None:
     """Without the time of day, where the carrier gave none."""
     at, day = facts.get("delivered_at"), facts.get("delivered_day")
     if at:
-        local = datetime.fromisoformat(at).astimezone(zone)
-        hour = f"{local:à %H h %M %Z}" if language == "fr" else f"{local:%H:%M %Z}"
-        return f"{Localized(language, zone).day(local)} {hour}"
-    return Localized(language).day(date.fromisoformat(day)) if day else None
+        local = texts.local(datetime.fromisoformat(at))
+        hour = f"{local:à %H h %M %Z}" if texts.language == "fr" else f"{local:%H:%M %Z}"
+        return f"{texts.day(local)} {hour}"
+    return texts.day(date.fromisoformat(day)) if day else None
 
 
 def _left_to_operator(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, str]]:

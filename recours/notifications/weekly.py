@@ -6,7 +6,7 @@ from typing import Any
 from recours.core.carrier import Catalog
 from recours.core.claim import Stage
 from recours.core.errors import ErrorKind
-from recours.core.localized import Localized, Texts
+from recours.core.localized import Texts
 from recours.core.text import clean
 from recours.notifications.render import TEXTS, Branding, Item, Rendered, mail_of
 from recours.operations.labels import KINDS
@@ -21,7 +21,7 @@ _LONGEST_NAME = 60
 
 def render_report(report: WeekReport, language: str, head: Branding, catalog: Catalog) -> Rendered:
     """The mail. Foreign text is cleaned here, and escaped by the template."""
-    texts = Texts(language, table=TEXTS[language] | REPORT_TEXTS[language])
+    texts = Texts(language, head.zone, TEXTS[language] | REPORT_TEXTS[language])
     sentences = VerdictSentences(language, head.zone)
     current = verdict(report.now)
     rate = report.success.all
@@ -29,7 +29,7 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
     subject = texts(
         "subject" if rate.percent is not None else "subject_nothing",
         week=number,
-        percent=sentences.percent(rate.percent),
+        percent=texts.percent(rate.percent),
     )
     if current.problems:
         subject += texts.counted("subject_problems", len(current.problems))
@@ -37,11 +37,11 @@ def render_report(report: WeekReport, language: str, head: Branding, catalog: Ca
         Item(sentences.sentence(problem, current.at), ((texts("do"), sentences.remedy(problem, current.at)),))
         for problem in current.problems
     ]
-    first, last = (sentences.day(day) for day in (report.week.days[0], report.week.days[-1]))
+    first, last = (texts.day(day) for day in (report.week.days[0], report.week.days[-1]))
     figures = Item(
-        texts("week", week=number, first=first, last=last), tuple(_figures(report, texts, sentences, catalog))
+        texts("week", week=number, first=first, last=last), tuple(_figures(report, texts, catalog))
     )
-    waiting = tuple(_waiting(report, texts, sentences, catalog))
+    waiting = tuple(_waiting(report, texts, catalog))
     items = [*problems, figures, *([Item(texts("waiting"), waiting)] if waiting else [])]
     return mail_of(subject, sentences.verdict(current), items, texts, head)
 
@@ -50,53 +50,49 @@ def _name(carrier: str, catalog: Catalog) -> str:
     return catalog.name_of(carrier, clean(carrier, _LONGEST_NAME))
 
 
-def _rate(rate: Rate, texts: Texts, numbers: Localized) -> str:
+def _rate(rate: Rate, texts: Texts) -> str:
     if rate.percent is None:
         return texts("nothing_tried")
     return texts(
         "rate_is",
-        percent=numbers.percent(rate.percent),
-        success=numbers.number(rate.success),
-        tried=numbers.number(rate.success + rate.failed),
+        percent=texts.percent(rate.percent),
+        success=texts.number(rate.success),
+        tried=texts.number(rate.success + rate.failed),
     )
 
 
-def _figures(
-    report: WeekReport, texts: Texts, numbers: Localized, catalog: Catalog
-) -> Iterator[tuple[str, str]]:
+def _figures(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tuple[str, str]]:
     """The lines about the week: what each says, and the figure."""
     rate = report.success.all
-    yield texts("rate"), _rate(rate, texts, numbers)
-    yield texts("before"), _rate(report.before, texts, numbers)
+    yield texts("rate"), _rate(rate, texts)
+    yield texts("before"), _rate(report.before, texts)
     if rate.left:
         yield texts("left"), texts.counted("left_is", rate.left)
     for carrier, of_carrier in report.success.by_carrier.items():
-        yield _name(carrier, catalog), _rate(of_carrier, texts, numbers)
+        yield _name(carrier, catalog), _rate(of_carrier, texts)
     kinds = KINDS[texts.language]
     errors = [
-        f"{kinds[ErrorKind(kind)] if kind in set(ErrorKind) else kind} ({numbers.number(count)})"
+        f"{kinds[ErrorKind(kind)] if kind in set(ErrorKind) else kind} ({texts.number(count)})"
         for kind, count in report.success.errors.items()
     ]
     if errors:
         yield texts("errors"), ", ".join(errors[:_MOST_ERRORS])
     for brought in report.returns:
-        money = ", ".join(numbers.money(amount, currency) for currency, amount in brought.secured.items())
-        proofs = texts.counted("proofs", brought.proofs, calls=numbers.number(brought.calls))
+        money = ", ".join(texts.money(amount, currency) for currency, amount in brought.secured.items())
+        proofs = texts.counted("proofs", brought.proofs, calls=texts.number(brought.calls))
         secured = texts("secured", money=money) if money else ""
         yield texts("returns", carrier=_name(brought.carrier, catalog)), proofs + secured
     if last := report.manifest:
         yield texts("manifest"), texts("manifest_is", name=last.name, sha256=last.sha256)
 
 
-def _waiting(
-    report: WeekReport, texts: Texts, numbers: Localized, catalog: Catalog
-) -> Iterator[tuple[str, str]]:
+def _waiting(report: WeekReport, texts: Texts, catalog: Catalog) -> Iterator[tuple[str, str]]:
     """What is not done, by carrier."""
     for backlog in report.now.backlogs_by_carrier:
         stages = {"waiting": Stage.WAITING, "settled": Stage.SETTLED, "given_up": Stage.GIVEN_UP}
         counts = {name: backlog.stages.get(stage, 0) for name, stage in stages.items()} | {"due": backlog.due}
         if any(counts.values()):
-            numbers_by_stage = {name: numbers.number(count) for name, count in counts.items()}
+            numbers_by_stage = {name: texts.number(count) for name, count in counts.items()}
             yield _name(backlog.carrier, catalog) or texts("unknown"), texts("backlog", **numbers_by_stage)
 
 

@@ -7,7 +7,6 @@ from typing import Self
 
 HOST = "127.0.0.1"
 _LONGEST_LINE = 4096  # bytes
-_LARGEST_MAIL = 10_000_000  # bytes
 
 
 class MailSandbox:
@@ -104,13 +103,8 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _take(self) -> None:
         lines: list[bytes] = []
-        size = 0
         while (line := self.rfile.readline(_LONGEST_LINE)) not in (b".\r\n", b""):
             lines.append(line[1:] if line.startswith(b"..") else line)
-            size += len(line)
-            if size > _LARGEST_MAIL:
-                self._say("552 Too large")
-                return
         self.server.box.keep(b"".join(lines))
         self._say("250 Kept")
 

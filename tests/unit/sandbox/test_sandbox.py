@@ -320,20 +320,11 @@ def test_only_post(box: Sandbox) -> None:
     assert {(c.carrier, c.operation) for c in box.calls} == {("chronopost", "?"), ("?", "?")}
 
 
-@pytest.mark.parametrize(
-    ("header", "status"),
-    [
-        ("Transfer-Encoding: chunked", 411),
-        ("Content-Length: -1", 400),
-        ("Content-Length: x", 400),
-        ("Content-Length: 1000001", 413),
-    ],
-)
-def test_requests_without_a_usable_length(box: Sandbox, header: str, status: int) -> None:
+def test_requests_without_a_length(box: Sandbox) -> None:
     with connect(box) as line:
-        line.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+        line.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         reply = http_answer(line)
-        assert (reply.status, reply.headers["Connection"]) == (status, "close")
+        assert (reply.status, reply.headers["Connection"]) == (411, "close")
         assert line.recv(1) == b""
     assert [c.operation for c in box.calls] == ["?"]
 
