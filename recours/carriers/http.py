@@ -114,7 +114,7 @@ class Http:
                     if 300 <= answer.status_code < 400:  # noqa: PLR2004 (the redirects)
                         raise UnacceptableAnswerError("answered with a redirect, which is not followed")
                     body = _whole(answer.raw, deadline)
-                    return Response(answer.status_code, answer.headers, body, deadline)
+                    return Response(answer.status_code, answer.headers, body)
         except (requests.RequestException, HTTPError, OSError, http.client.HTTPException) as error:
             raise _translated(error, connected=_call.connected) from error
 
@@ -229,28 +229,14 @@ class _WatchedHttp(HTTPConnection):
     """Notes when there is a connection, since from then on something may have been sent; answers run by the clock."""
 
     response_class = _TimedResponse
-    _gathered: list[bytes] | None = None
 
     def connect(self) -> None:
         super().connect()
         _call.connected = True
 
     def request(self, *args: Any, **named: Any) -> None:
-        """Send head and body as one: two small pieces would be two waits of the socket."""
         _call.connected = _call.connected or self.sock is not None
-        pieces: list[bytes] = []
-        self._gathered = pieces
-        try:
-            super().request(*args, **named)
-        finally:
-            self._gathered = None
-        self.send(b"".join(pieces))
-
-    def send(self, data: Any) -> None:
-        if self._gathered is None:
-            super().send(data)
-        else:
-            self._gathered.append(data)
+        super().request(*args, **named)
 
 
 class _WatchedHttps(_WatchedHttp, HTTPSConnection):

@@ -1,6 +1,5 @@
 """What is sent to a carrier, what comes back, and who says it: a carrier's client over a session."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,8 +31,6 @@ class Response:
     status: int
     headers: Mapping[str, str]  # as requests gives them: found whatever the case of the name
     body: bytes = field(repr=False)
-    # Seconds of `time.monotonic` by which the call must be over, and its answer parsed.
-    deadline: float = field(default=math.inf, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

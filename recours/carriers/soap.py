@@ -1,8 +1,6 @@
 """SOAP 1.1: a request as bytes, an answer as elements without their namespaces."""
 
 import html
-import math
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
@@ -10,7 +8,6 @@ from xml.parsers import expat
 from recours.carriers.message import Response
 from recours.carriers.outcomes import unreadable
 from recours.core.outcome import Failure
-from recours.core.sentences import Sentence
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
@@ -21,10 +18,6 @@ Fields = Sequence[tuple[str, "str | Fields"]]
 
 class NotXmlError(ValueError):
     """The bytes are no XML that is accepted: not well-formed, with a DTD, or with more than any answer needs."""
-
-
-class NotInTimeError(NotXmlError):
-    """The deadline passed before all was parsed."""
 
 
 def envelope(body: str, header: str = "") -> bytes:
@@ -51,12 +44,9 @@ def _inside(content: "str | Fields") -> str:
 
 
 def read(name: str, answer: Response) -> "ET.Element | Failure":
-    """The root element of the answer of a carrier called `name`; or the failure, if it is no XML, or was not read in time."""
+    """The root element of the answer of a carrier called `name`; or the failure, if it is no XML."""
     try:
-        return parse(answer.body, answer.deadline)
-    except NotInTimeError:
-        message = f"{name} sent an answer that took too long to read (HTTP {answer.status})"
-        return Failure.of(Sentence.NO_ANSWER, name, None, answer.status, message=message)
+        return parse(answer.body)
     except NotXmlError:
         return unreadable(name, answer)
 
@@ -66,25 +56,17 @@ def read(name: str, answer: Response) -> "ET.Element | Failure":
 MOST_TAGS = 40_000  # also of comments and the like
 MOST_ATTRIBUTES = 40_000
 DEEPEST = 100  # levels
-_PIECE = 1024 * 1024  # bytes that are parsed between two looks at the clock
 # In these each sign of markup is the byte that is counted below.
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 
 
-def parse(body: bytes, deadline: float = math.inf) -> "ET.Element":
-    """The root element of an answer; tags without namespaces, no attributes.
-
-    `deadline`: in seconds of `time.monotonic`. Raises NotXml; NotInTime if the deadline passes before all is read.
-    """
+def parse(body: bytes) -> "ET.Element":
+    """The root element of an answer; tags without namespaces, no attributes. Raises NotXmlError."""
     if body.count(b"<") > MOST_TAGS or body.count(b"=") > MOST_ATTRIBUTES:
         raise NotXmlError("too many elements or attributes")
     tree = _Tree()
     try:
-        for start in range(0, len(body), _PIECE):
-            if time.monotonic() > deadline:
-                raise NotInTimeError("the deadline of the call has passed")
-            tree.parser.Parse(body[start : start + _PIECE], False)
-        tree.parser.Parse(b"", True)
+        tree.parser.Parse(body, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise error if isinstance(error, NotXmlError) else NotXmlError(type(error).__name__) from error
     return tree.builder.close()

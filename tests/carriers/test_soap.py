@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +9,6 @@ import pytest
 
 from recours.carriers import soap
 from recours.carriers.http import LARGEST_ANSWER
-from recours.carriers.message import Response
-from recours.core.errors import ErrorKind
-from recours.core.outcome import Failure
 
 SIZE = LARGEST_ANSWER
 MOST_TIMES, MOST_S = 10, 20.0
@@ -119,13 +115,3 @@ def test_a_long_list_of_events_is_read() -> None:
 def test_answers_may_be_in_the_encodings_that_are_in_use(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?><r>Livré à 9 h</r>'
     assert soap.parse(text.encode(encoding)).text == "Livré à 9 h"
-
-
-def test_what_is_not_parsed_by_the_deadline_of_the_call_is_given_up() -> None:
-    whole = b"<r>" + b"x" * 3_000_000 + b"</r>"
-    late = soap.read("Chronopost", Response(200, {}, whole, time.monotonic() - 1))
-    assert isinstance(late, Failure)
-    assert late.kind is ErrorKind.TIMEOUT
-    assert late.message == "Chronopost sent an answer that took too long to read (HTTP 200)"
-    in_time = soap.read("Chronopost", Response(200, {}, whole, time.monotonic() + 60))
-    assert not isinstance(in_time, Failure)

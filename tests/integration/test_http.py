@@ -214,12 +214,6 @@ def test_slow_answers_end_by_the_deadline(
     assert len(sandbox.calls) == 1
 
 
-def test_an_answer_tells_by_when_it_must_be_parsed(sandbox: Sandbox) -> None:
-    request, before = scripted(sandbox, Scenario.DELIVERED), time.monotonic()
-    answer = Http(sandbox.url, 5, 5, 60).send(request)
-    assert before + 60 <= answer.deadline <= time.monotonic() + 60
-
-
 FAULTS = {
     Attack.RESET: BrokenAnswerError,
     Attack.TRUNCATED: BrokenAnswerError,
