@@ -29,17 +29,18 @@ class ShortWindows:
         """A unit of each limit, as soon as there are; none if `go_on` says no before."""
         # Calls of another kind may have other limits: they do not stand behind those that wait for these.
         lock = self._locks.setdefault(tuple(limits), threading.Lock())
-        while go_on():
-            if not lock.acquire(timeout=_LOOK_S):
-                continue
-            try:
+        while not lock.acquire(timeout=_LOOK_S):
+            if not go_on():
+                return ()
+        try:
+            while go_on():
                 reserved = take()
                 if not isinstance(reserved, Exhausted):
                     return reserved
                 _sleep_until(reserved.resets_at, clock, go_on)
-            finally:
-                lock.release()
-        return ()
+            return ()
+        finally:
+            lock.release()
 
 
 def _sleep_until(end: datetime, clock: Clock, go_on: Callable[[], bool]) -> None:

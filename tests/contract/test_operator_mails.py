@@ -125,10 +125,10 @@ def test_trouble_that_was_over_for_days_is_new(world: World) -> None:
 def test_a_day_of_many_claims_is_one_mail_that_names_some(world: World) -> None:
     for _ in range(1200):
         world.give_up()
-    assert world.run() == ["Chronopost: number unknown to the carrier – 1200 claims given up"]
+    assert world.run() == ["Chronopost: number unknown to the carrier – 1,200 claims given up"]
     (mail,) = world.mails()
     assert mail.html.count("<section") == 201
-    assert "* 1000 more claims" in mail.plain
+    assert "* 1,000 more claims" in mail.plain
     assert "CLM-201, CLM-202" in mail.plain
     with world.database.read() as connection:
         assert set(connection.scalars(select(events.c.told))) == {"mail"}

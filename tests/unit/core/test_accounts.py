@@ -87,8 +87,3 @@ def test_a_clients_limits_are_its_own_or_the_carriers_defaults() -> None:
 def test_limits_that_cannot_be_used_are_refused(own: dict[str, str], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         CATALOG.specs["fedex"].limits_of_client("fedex#17", own)
-
-
-@pytest.mark.parametrize("assessed", ["chronopost#-7", "chronopost#x", "chronopost#0"])
-def test_a_claim_whose_key_others_spoilt_is_the_houses(assessed: str) -> None:
-    assert CATALOG.account_for(1, "chronopost", None, assessed) == HOUSE

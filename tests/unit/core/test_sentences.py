@@ -221,9 +221,7 @@ def test_an_event_keeps_it() -> None:
     said = Said(Sentence.NUMBER_UNKNOWN, "UPS", "No")
     assert said_by(facts_of(said), "UPS") == said
     assert facts_of(None) == {}
-    for spoilt in ({}, {"sentence": 3}, {"sentence": "?", "words": "x"}, {"sentence": None}):
-        assert said_by(spoilt, "UPS") is None
-    assert said_by({"sentence": "unavailable", "words": ["x"]}, "UPS") == Said(Sentence.UNAVAILABLE, "UPS")
+    assert said_by({}, "UPS") is None
 
 
 def test_a_wrong_check_digit_keeps_the_kind() -> None:

@@ -36,7 +36,13 @@ _FOREIGN = re.compile(r"« [^»]*»|recours (?:accounts|carriers|reopen) [\w \"@
 
 
 def mail(kind: MailKind, name: EventName, carrier: str, facts: dict[str, Any]) -> Rendered:
-    facts = {"reference": "CLM-1", "attempts": 4, "error": ENGLISH, "client": "c@shop.example"} | facts
+    facts = {
+        "reference": "CLM-1",
+        "attempts": 4,
+        "days": 30,
+        "error": ENGLISH,
+        "client": "c@shop.example",
+    } | facts
     event = OutboxEvent(
         next(NUMBER), name, 1, carrier, "1Z999AA10123456784", datetime(2026, 2, 2, tzinfo=UTC), facts
     )
@@ -55,7 +61,7 @@ MAILS = [
     (SUMMARY, EventName.ACCOUNT_FAULT, "ups#4"),
     (SUMMARY, EventName.RUN_FAULT, "ups"),
 ]
-DELIVERED = {"delivered_at": "2026-02-02T10:31:00+00:00", "signatory": "DUPONT", "days": 30, "attempts": 2,
+DELIVERED = {"delivered_at": "2026-02-02T10:31:00+00:00", "signatory": "DUPONT", "attempts": 2,
              "shown": {"is_readable": True, "number": True, "signatory": "DUPONT", "has_signature": True,
                        "delivered": "2026-02-02T10:31", "place": "Lille"}}  # fmt: skip
 
