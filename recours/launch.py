@@ -16,7 +16,6 @@ HANDED_OVER = "RECOURS_HANDED_OVER"
 NEEDED = (
     ("sqlalchemy", (2, 1)),
     ("requests", (2, 32)),
-    ("tenacity", (9, 0)),
     ("python-dotenv", (1, 1)),
     ("click", (8, 2)),
     ("aiosmtplib", (5, 1)),
