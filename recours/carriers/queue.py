@@ -186,8 +186,8 @@ class APIRequestQueue:
         account, now = self._accounts[key], self._clock.now()
         requests = [
             QuotaRequest(limit, units, left_to_others(limit, now=now))
-            for limit in account.long_limits
-            if (units := sum(limit.units(calls) for calls in fetches))
+            for limit in account.limits
+            if not limit.window.is_short and (units := sum(limit.units(calls) for calls in fetches))
         ]
         reserved = self._quota.reserve(requests, now, now + LEASE)
         if isinstance(reserved, Exhausted):
@@ -209,10 +209,10 @@ class APIRequestQueue:
         """The refusal of a fetch; it passes if the units that others hold would be enough."""
         limit, needed, now = short.limit, short.limit.units(calls), self._clock.now()
         kept = left_to_others(limit, now=now)
-        if short.is_for_others(needed, kept):
+        if short.at_best < needed <= short.at_best + kept:
             reason = f"{self._name(key)} has only calls left that are kept for more urgent claims ({limit})"
             return Refusal(Blocked.RATE_LIMIT, reason, kept_until(limit, now), reserved=True)
-        return self._limit_reached(key, limit, short.resets_at, passing=short.passes(needed))
+        return self._limit_reached(key, limit, short.resets_at, passing=short.at_best >= needed)
 
     def _limit_reached(self, key: str, limit: Limit, until: datetime, *, passing: bool = False) -> Refusal:
         reason = f"{self._name(key)} is at its limit ({limit})"

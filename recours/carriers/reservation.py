@@ -54,11 +54,6 @@ class Account:
         """What people call it."""
         return account_name(self.spec.name, self.whose)
 
-    @property
-    def long_limits(self) -> list[Limit]:
-        """Limits whose units are reserved before a fetch begins."""
-        return [limit for limit in self.limits if not limit.window.is_short]
-
 
 class CalledOffError(Exception):
     """The run ends while the first call of a fetch waits for a short window: nothing was asked."""
@@ -138,9 +133,8 @@ class QuotaReservation:
             return units
         if not self._has_called:
             raise CalledOffError
-        raise CallError(
-            replace(self._limit_reached(limits[0]), alone=True)
-        )  # it says nothing of other claims
+        # It says nothing of other claims.
+        raise CallError(replace(self._limit_reached(limits[0]), alone=True))
 
     def _limit_reached(self, limit: Limit) -> Failure:
         return Failure.of(Sentence.LIMIT_REACHED, self._account.name, detail=str(limit))

@@ -67,9 +67,8 @@ class ClientAccount:
     id: int
     client_id: Any
     carrier: str  # canonical key
-    limits: (
-        Mapping[str, str] | None
-    )  # by capability ("": of all calls together), as in QUOTA_…; None: the carrier's defaults
+    # By capability ("": of all calls together), as in QUOTA_…; None: the carrier's defaults.
+    limits: Mapping[str, str] | None
     added_at: datetime
     added_by: str
     changed_at: datetime

@@ -30,9 +30,8 @@ class Shown:
     number: bool | None = None  # whether the parcel's number is on it
     signatory: str | None = None  # a person's name, as printed
     has_signature: bool | None = None  # whether a signature is drawn on it; False: it says that there is none
-    delivered: str | None = (
-        None  # as printed, made ISO: "2026-10-05" or "2026-10-05T10:31", in the place's local time
-    )
+    # As printed, made ISO: "2026-10-05" or "2026-10-05T10:31", in the place's local time.
+    delivered: str | None = None
     place: str | None = None  # as printed
 
 

@@ -115,8 +115,9 @@ class CarrierSpec:
         usual = self.limits.get(what) or self.limits.get(None, "")
         zone = usual.rpartition("@")[2].split(",")[0] if "@" in usual else "UTC"
         limits = parse_limits(text, account or self.key, what, zone) if text else ()
+        token_call = {Capability.TOKEN: 1} if Capability.TOKEN in self.limits else {}
         for limit in limits:
-            most = limit.units(self.most_calls)
+            most = limit.units({**self.calls, **token_call})
             if not limit.window.is_short and limit.number < most:
                 token = ", one of them for a token" if most > limit.units(dict(self.calls)) else ""
                 raise ValueError(
@@ -140,11 +141,6 @@ class CarrierSpec:
             for what in self.limitable
             for limit in self.limits_of(what, own.get(what or "", self.limits.get(what, "")), account)
         )
-
-    @property
-    def most_calls(self) -> dict[Capability, int]:
-        """The most calls that one claim may need, that for a token among them where the carrier wants one."""
-        return {**self.calls, **({Capability.TOKEN: 1} if Capability.TOKEN in self.limits else {})}
 
 
 @dataclass(frozen=True)

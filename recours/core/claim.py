@@ -115,9 +115,8 @@ class State:
 
     stage: Stage | None = None
     retries_used: int = 0  # pod_retry_count; the fetch worker's attempt is not among them
-    attempts: int = (
-        0  # that were made: the first fetch, retries with a call, the last attempt; what people are told
-    )
+    # That were made: the first fetch, retries with a call, the last attempt; what people are told.
+    attempts: int = 0
     last_retry_at: datetime | None = None
     next_at: datetime | None = None
     failed_at: datetime | None = None  # the time of failure, fixed when first seen
@@ -126,9 +125,8 @@ class State:
     rank_at: datetime | None = None  # the order among claims that are due
     rank_is_deadline: bool = False  # nothing can be won after it: the deadline, or the end of the evidence
     interruptions: int = 0  # how often in a row a run died while it fetched this claim
-    since: datetime | None = (
-        None  # the latest of its creation, its enrolment and its reopening, as far as known
-    )
+    # The latest of its creation, its enrolment and its reopening, as far as known.
+    since: datetime | None = None
     expire_from: datetime | None = None  # when the time begins after which it expires; None: not asked since
     expired_at: datetime | None = None  # given up since its deadline had long passed
     last_attempt_at: datetime | None = None  # set for then, or made then: see core.last_attempt

@@ -110,16 +110,17 @@ _LONG_NUMBER = re.compile(r"[0-9]{4,}")
 
 def classify(text: str | None) -> ErrorKind:
     """The kind of error a text tells of, foreign or ours; `server_error`, which is temporary, if nothing is known."""
-    return _kind_of(text[:_LONGEST]) if text else _UNKNOWN
+    return _kind_of(_LONG_NUMBER.sub(_zeros, text[:_LONGEST])) if text else _UNKNOWN
 
 
-@lru_cache(maxsize=1024)  # a million failures have few texts
+def _zeros(number: re.Match[str]) -> str:
+    return "0" * len(number[0])
+
+
+@lru_cache(
+    maxsize=1024
+)  # a million failures have few texts, which may differ in the tracking numbers that they repeat
 def _kind_of(text: str) -> ErrorKind:
-    return _kind_of_masked(_LONG_NUMBER.sub(lambda number: "0" * len(number[0]), text))
-
-
-@lru_cache(maxsize=1024)  # they may differ in the tracking numbers that they repeat
-def _kind_of_masked(text: str) -> ErrorKind:
     if ours := kind_of_text(text):
         return ours
     folded = plain(text).replace("\u2019", "'")

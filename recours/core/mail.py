@@ -310,17 +310,12 @@ def trouble_of(event: OutboxEvent) -> tuple[object, ...] | None:
     return event.name, carrier_of(event.carrier), is_of_client(event), kind_of(event)
 
 
-def may_lapse(event: OutboxEvent) -> bool:
-    """Tell whether the reason of an event can be gone: what somebody is to mend, they may have mended."""
-    return event.name in (EventName.POD_FAILED, EventName.ACCOUNT_REFUSED)
-
-
 def still_holds(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bool:
-    """Tell whether the reason of an event is still there.
+    """Tell whether the reason of an event is still there: what somebody is to mend, they may have mended.
 
     Its claim was neither mended, nor corrected, nor settled; or the account is still refused.
     """
-    if not may_lapse(event):
+    if event.name not in (EventName.POD_FAILED, EventName.ACCOUNT_REFUSED):
         return True
     if event.name is EventName.ACCOUNT_REFUSED:
         return event.carrier in now.refused_accounts

@@ -64,9 +64,8 @@ class Policy:
     backoff: Backoff = field(default_factory=Backoff)
     max_retries: int = DEFAULT_MAX_RETRIES
     skip_claim_statuses: frozenset[str] = frozenset({"paid"})
-    expire_after: timedelta | None = timedelta(
-        days=30
-    )  # so long after its deadline a claim is given up; None: never
+    # So long after its deadline a claim is given up; None: never.
+    expire_after: timedelta | None = timedelta(days=30)
     adopted_at: datetime | None = None  # no claim expires sooner than that long after this time
     tell_persistent_at_once: bool = False
     tell_temporary: bool = False

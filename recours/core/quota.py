@@ -147,14 +147,6 @@ class Exhausted:
     at_best: int  # units that could be had if all reserved ones came back
     resets_at: datetime
 
-    def passes(self, units: int) -> bool:
-        """Tell whether so many units could be had once all reserved ones have come back."""
-        return self.at_best >= units
-
-    def is_for_others(self, units: int, kept: int) -> bool:
-        """Tell whether so many units could be had if no `kept` ones were left to others."""
-        return self.at_best < units <= self.at_best + kept
-
     def fitting(self, wanted: Sequence[CallBudget]) -> list[CallBudget]:
         """As many of the fetches as what is left allows, from the first on."""
         fitting: list[CallBudget] = []

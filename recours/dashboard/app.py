@@ -65,10 +65,8 @@ _LANGUAGE_S = 365 * 86400
 _MOST_ENDED = 1000  # sessions that are remembered as left
 _MOST_FIELDS = 1000  # a list has 50 boxes
 _LONGEST_QUERY, _LARGEST_FORM = 8000, 100_000  # bytes
-_PATIENCE_S, _SLOWEST = (
-    20.0,
-    40_000,
-)  # a form comes within that, and as long as it takes at so many bytes a second
+# A form comes within the first, and as long as it takes at so many bytes a second.
+_PATIENCE_S, _SLOWEST = 20.0, 40_000
 _LARGER_FORMS = {"/claim/attach": LARGEST + 2_000_000}  # a file; one a little too large is named as that
 
 # Nothing is loaded from elsewhere, nobody may frame the page, and no script or style stands in it.

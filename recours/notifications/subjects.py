@@ -42,7 +42,10 @@ def _for_operator(
 ) -> Iterator[str]:
     """A phrase for each thing, the most urgent first."""
     of_clients: dict[str, list[OutboxEvent]] = {}
-    for event in sorted((event for event in told if event.name in FAULTS), key=_rank):
+    for event in sorted(
+        (event for event in told if event.name in FAULTS),
+        key=lambda event: (FAULTS.index(event.name), event.id),
+    ):
         if is_listed_with_others(event):
             of_clients.setdefault(carrier_of(event.carrier), []).append(event)
             continue
@@ -59,10 +62,6 @@ def _for_operator(
             yield _ended(ended, concerned, say, catalog)
     if expired := [event for event in told if event.name is EventName.EXPIRED]:
         yield say("expired") + say.counted("given_up", len(expired), reference=_reference(expired[0]))
-
-
-def _rank(event: OutboxEvent) -> tuple[int, int]:
-    return FAULTS.index(event.name), event.id
 
 
 def _ended(told: Sequence[OutboxEvent], concerned: str, say: Texts, catalog: Catalog) -> str:

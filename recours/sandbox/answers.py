@@ -48,9 +48,8 @@ class Question:
     tracking: bool = False  # the first call of a fetch, about the parcel's state
     # In these scenarios another call follows, which plays the step: this one does not use it up.
     goes_on: Collection[Scenario] = ()
-    shown: tuple[str, str] | None = field(
-        default=None, repr=False
-    )  # account and password; None: it needs none
+    # Account and password; None: it needs none.
+    shown: tuple[str, str] | None = field(default=None, repr=False)
     bearer: str = field(default="", repr=False)
     holder: str = ""  # the account that the token was given to, which the sandbox knows
     asks_token: bool = False

@@ -27,22 +27,14 @@ from recours.wiring.operations import Operations
 _ACCOUNTS_SHOWN = 50
 _LARGEST_NUMBER = 999_999_999
 _OPEN = "open"
-# The tone of a health: what is wrong, what passes by itself or was meant, what is fine.
-_TONES = {
-    _OPEN: "good",
-    Closing.LIMIT: "warn",
-    Closing.STOPPED: "warn",
-    Closing.REJECTED: "bad",
-    Closing.DENIED: "bad",
-    Closing.UNCONFIGURED: "",
-}
-_ICONS = {
-    _OPEN: "check",
-    Closing.LIMIT: "clock",
-    Closing.STOPPED: "pause",
-    Closing.REJECTED: "alert",
-    Closing.DENIED: "alert",
-    Closing.UNCONFIGURED: "dot",
+# The tone and the icon of a health: what is wrong, what passes by itself or was meant, what is fine.
+_LOOKS = {
+    _OPEN: ("good", "check"),
+    Closing.LIMIT: ("warn", "clock"),
+    Closing.STOPPED: ("warn", "pause"),
+    Closing.REJECTED: ("bad", "alert"),
+    Closing.DENIED: ("bad", "alert"),
+    Closing.UNCONFIGURED: ("", "dot"),
 }
 _ACCOUNT_TONES = {
     AccountHealth.OPEN: "good",
@@ -65,12 +57,9 @@ class CarrierRow:
     backlog: Backlog
 
     @property
-    def tone(self) -> str:
-        return _TONES[self.state]
-
-    @property
-    def icon(self) -> str:
-        return _ICONS[self.state]
+    def look(self) -> tuple[str, str]:
+        """Its tone and its icon."""
+        return _LOOKS[self.state]
 
 
 def show(visit: Visit) -> Response:

@@ -15,6 +15,7 @@ from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean, is_text
 from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocument, find_document
 from recours.dashboard.history import History
+from recours.dashboard.views.claims import TONES
 from recours.dashboard.visit import Visit, with_parameters
 from recours.installation import readable
 from recours.operations.enroll import why_not_enroll, why_not_exclude
@@ -27,13 +28,6 @@ from recours.operations.reopen import why_not as why_not_reopen
 from recours.operations.results import ClaimStatus, ResultSentences
 from recours.runs.source import unknown_claim
 from recours.wiring.one_claim import explanation_of
-
-_TONES = {
-    Standing.FETCHED: "good",
-    Standing.GIVEN_UP: "bad",
-    Standing.SETTLED: "bad",
-    Standing.UNNUMBERED: "warn",
-}
 
 
 def claim_named(visit: Visit, reference: str) -> ListedClaim | None:
@@ -78,7 +72,7 @@ def show(visit: Visit) -> Response:
         reference=clean(claim.reference, 100),
         carrier=clean(found.carrier or claim.carrier_name, 60),
         stands=status,
-        tone=_TONES.get(where.standing, "warn" if where.refusal else ""),
+        tone=TONES.get(where.standing, "warn" if where.refusal else ""),
         closing=_closing(visit, claim, where, status.carrier),
         advice=_advice(found),
         facts=_facts(visit, listed, where, status),
