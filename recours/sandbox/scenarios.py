@@ -13,59 +13,70 @@ if TYPE_CHECKING:
 
 
 class Scenario(StrEnum):
-    """How the carrier behaves at one try to fetch a POD, and that in plain English."""
+    """How the carrier behaves at one try to fetch a POD: two digits that choose it, and that in plain English."""
 
+    digits: str
     story: str
 
-    def __new__(cls, value: str, story: str) -> Self:
+    def __new__(cls, value: str, digits: str, story: str) -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
-        member.story = story
+        member.digits, member.story = digits, story
         return member
 
-    DELIVERED = "delivered", "delivered and signed for, the POD is a PDF"
-    DELIVERED_PNG = "delivered_png", "delivered and signed for, the POD is a PNG even if a PDF is asked for"
-    DELIVERED_NO_SIGNATORY = "delivered_no_signatory", "delivered, no name is given, the POD is a PDF"
-    IN_TRANSIT = "in_transit", "on its way, not delivered"
-    UNKNOWN = "unknown", "the carrier knows no such parcel"
-    POD_LATE = "pod_late", "delivered, the POD is not there yet"
-    POD_NEVER = "pod_never", "delivered, a kind of shipment that needs no signature: there will be no POD"
-    POD_NONE = "pod_none", "delivered, no POD online for this shipment"
-    POD_UNSAID = "pod_unsaid", "delivered, no POD, and no reason given"
-    NOT_OURS = "not_ours", "delivered, the POD call says the parcel is another customer's"
-    AUTH_REFUSED = "auth_refused", "delivered, the POD call refuses the password, whatever it is"
-    SYSTEM_ERROR = "system_error", "the carrier's own error message"
-    RATE_LIMITED = "rate_limited", "too many calls (HTTP 429)"
-    FAULT_CLIENT = "fault_client", "a fault that blames the request (HTTP 500)"
-    FAULT_SERVER = "fault_server", "a fault that blames the carrier (HTTP 500)"
-    HTML = "html", "a web page in place of an answer (HTTP 200)"
-    MAINTENANCE = "maintenance", "a maintenance page (HTTP 503)"
-    BAD_GATEWAY = "bad_gateway", "a bad gateway (HTTP 502)"
-    BAD_BASE64 = "bad_base64", "delivered, the POD field does not decode"
-    NOT_A_DOCUMENT = "not_a_document", "delivered, the POD decodes to plain text"
-    EMPTY_POD = "empty_pod", "delivered, a POD is announced and its field is empty"
-    BROKEN_PDF = "broken_pdf", "delivered, the POD begins like a PDF and cannot be opened"
-    EMPTY = "empty", "an empty answer (HTTP 200)"
+    # 0: it ends well
+    DELIVERED = "delivered", "00", "delivered and signed for, the POD is a PDF"
+    DELIVERED_PNG = "delivered_png", "04", "delivered and signed for, the POD is a PNG whatever is asked for"
+    DELIVERED_NO_SIGNATORY = "delivered_no_signatory", "05", "delivered, no name is given, the POD is a PDF"
+    # 1: a clear answer, no POD
+    IN_TRANSIT = "in_transit", "10", "on its way, not delivered"
+    UNKNOWN = "unknown", "11", "the carrier knows no such parcel"
+    POD_LATE = "pod_late", "12", "delivered, the POD is not there yet"
+    POD_NEVER = "pod_never", "13", "delivered, sent without signature: there will be no POD"
+    POD_NONE = "pod_none", "14", "delivered, no POD online for this shipment"
+    POD_UNSAID = "pod_unsaid", "15", "delivered, no POD, and no reason given"
+    NOT_OURS = "not_ours", "16", "delivered, the POD call says the parcel is another customer's"
+    AUTH_REFUSED = "auth_refused", "17", "delivered, the POD call refuses the password, whatever it is"
     RETURNED_TO_SENDER = (
         "returned_to_sender",
-        "the parcel went back to its sender, in some answers with a delivery there",
+        "18",
+        "back at its sender, in some answers with a delivery there",
     )
-    ACCOUNT_DENIED = "account_denied", "our account does not have the right, whatever the parcel"
-    DELIVERED_GIF = "delivered_gif", "delivered and signed for, the POD is a GIF even if a PDF is asked for"
+    ACCOUNT_DENIED = "account_denied", "19", "our account does not have the right, whatever the parcel"
+    # 2: the carrier is in trouble
+    SYSTEM_ERROR = "system_error", "20", "the carrier's own error message"
+    RATE_LIMITED = "rate_limited", "21", "too many calls (HTTP 429)"
+    FAULT_CLIENT = "fault_client", "22", "a fault that blames the request (HTTP 500)"
+    FAULT_SERVER = "fault_server", "23", "a fault that blames the carrier (HTTP 500)"
+    HTML = "html", "24", "a web page in place of an answer (HTTP 200)"
+    MAINTENANCE = "maintenance", "25", "a maintenance page (HTTP 503)"
+    BAD_GATEWAY = "bad_gateway", "26", "a bad gateway (HTTP 502)"
+    EMPTY = "empty", "27", "an empty answer (HTTP 200)"
+    # 3: the document is no document
+    BAD_BASE64 = "bad_base64", "30", "delivered, the POD field does not decode"
+    NOT_A_DOCUMENT = "not_a_document", "31", "delivered, the POD decodes to plain text"
+    EMPTY_POD = "empty_pod", "32", "delivered, a POD is announced and its field is empty"
+    BROKEN_PDF = "broken_pdf", "33", "delivered, the POD begins like a PDF and cannot be opened"
     HOLLOW_POD = (
         "hollow_pod",
+        "34",
         "delivered, the POD opens and shows nothing: a blank page, or one that says that there is none",
     )
+    # 6: it ends well, with a rarer document
+    DELIVERED_GIF = "delivered_gif", "60", "delivered and signed for, the POD is a GIF whatever is asked for"
     POD_IMAGE_ONLY = (
         "pod_image_only",
+        "61",
         "delivered and signed for; where either can be asked for, there is no PDF but an image of the signature",
     )
     FULL_EVIDENCE = (
         "full_evidence",
+        "62",
         "delivered and signed for; every piece of evidence is there that the carrier may give: letters, signature, photo",
     )
     PARTLY_HOLLOW = (
         "partly_hollow",
+        "63",
         "delivered and signed for; the letter opens and shows nothing, the other pieces of evidence do",
     )
 
@@ -117,50 +128,16 @@ class Parcel:
             raise ValueError("a parcel needs at least one step")
 
 
-# What happens to a number that nobody scripted, by two of its digits.
-BY_DIGITS: dict[str, tuple[Scenario, ...]] = {
-    # 0: it ends well
-    "00": (_S.DELIVERED,),
+_CHANGING: dict[str, tuple[Scenario, ...]] = {
     "01": (_S.IN_TRANSIT, _S.DELIVERED),
     "02": (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED),
     "03": (_S.IN_TRANSIT, _S.IN_TRANSIT, _S.IN_TRANSIT, _S.DELIVERED),
-    "04": (_S.DELIVERED_PNG,),
-    "05": (_S.DELIVERED_NO_SIGNATORY,),
     "06": (_S.IN_TRANSIT, _S.POD_LATE, _S.DELIVERED),
     "07": (_S.MAINTENANCE, _S.DELIVERED),
     "08": (_S.RATE_LIMITED, _S.DELIVERED),
-    # 1: a clear answer, no POD
-    "10": (_S.IN_TRANSIT,),
-    "11": (_S.UNKNOWN,),
-    "12": (_S.POD_LATE,),
-    "13": (_S.POD_NEVER,),
-    "14": (_S.POD_NONE,),
-    "15": (_S.POD_UNSAID,),
-    "16": (_S.NOT_OURS,),
-    "17": (_S.AUTH_REFUSED,),
-    "18": (_S.RETURNED_TO_SENDER,),
-    "19": (_S.ACCOUNT_DENIED,),
-    # 2: the carrier is in trouble
-    "20": (_S.SYSTEM_ERROR,),
-    "21": (_S.RATE_LIMITED,),
-    "22": (_S.FAULT_CLIENT,),
-    "23": (_S.FAULT_SERVER,),
-    "24": (_S.HTML,),
-    "25": (_S.MAINTENANCE,),
-    "26": (_S.BAD_GATEWAY,),
-    "27": (_S.EMPTY,),
-    # 3: the document is no document
-    "30": (_S.BAD_BASE64,),
-    "31": (_S.NOT_A_DOCUMENT,),
-    "32": (_S.EMPTY_POD,),
-    "33": (_S.BROKEN_PDF,),
-    "34": (_S.HOLLOW_POD,),
-    # 6: it ends well, with a rarer document
-    "60": (_S.DELIVERED_GIF,),
-    "61": (_S.POD_IMAGE_ONLY,),
-    "62": (_S.FULL_EVIDENCE,),
-    "63": (_S.PARTLY_HOLLOW,),
 }
+# What happens to a number that nobody scripted, by two of its digits.
+BY_DIGITS = dict(sorted(({one.digits: (one,) for one in Scenario} | _CHANGING).items()))
 
 
 @cache
