@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from recours.carriers import json_api
 from recours.carriers.message import CarrierSession, Request, Response
@@ -112,8 +113,6 @@ class Tokens:
 
 def token_request(path: str, fields: Mapping[str, str], basic: tuple[str, str] | None = None) -> Request:
     """A request for a token: form fields, and the credentials in them or as `basic` authentication."""
-    from urllib.parse import urlencode  # noqa: PLC0415 (needed by carriers with tokens only)
-
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     if basic:
         headers["Authorization"] = basic_auth(*basic)

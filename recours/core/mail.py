@@ -108,11 +108,8 @@ class Preferences:
     account_refused: bool = True
 
     def wants(self, kind: MailKind) -> bool:
-        return {
-            MailKind.POD_FAILED: self.pod_failed,
-            MailKind.POD_RETRIEVED: self.pod_retrieved,
-            MailKind.ACCOUNT_REFUSED: self.account_refused,
-        }.get(kind, True)
+        """Each kind that can be declined has a field of its name."""
+        return bool(getattr(self, kind, True))
 
 
 def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str | None]:

@@ -33,16 +33,11 @@ _DOCUMENT_LINK, _SIGNATURE_LINK = f"{_LINKS}DHLePODRequest", f"{_LINKS}DHLSignat
 _LINKED_HOST = "https://webpod.dhl.com"
 _PROBLEM = "application/problem+json"
 
-# The parameters, and what each may be. The services are those that were seen; there are more.
+# The parameters that a fetch needs, and what each may be.
 _PARAMETERS = {
     "trackingNumber": r".+",
-    "service": r"express|parcel-de|parcel-nl|ecommerce|freight",
     "language": r"[a-z]{2}",
     "requesterCountryCode": r"[A-Z]{2}",
-    "originCountryCode": r"[A-Z]{2}",
-    "recipientPostalCode": r".+",
-    "limit": r"[0-9]+",
-    "offset": r"[0-9]+",
 }
 
 # statusCode, status and description of an event, how long before the last one.

@@ -39,14 +39,12 @@ _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
 _REFERENCE = range(1, 37)  # signs
 _PROBLEM = "application/problem+json"
 _ALL_EVENTS = frozenset({"all-checkpoints", "all-checkpoints-with-remarks"})
-_NO_EVENTS = frozenset({"shipment-details-only", "advance-shipment", "bbx-children"})
 
 # The parameters of each call, and what each may be. [SW]
 _BOOLEAN = "true|false"
 _VIEW = {
-    "trackingView": "|".join(sorted({"last-checkpoint"} | _ALL_EVENTS | _NO_EVENTS)),
+    "trackingView": "|".join(sorted({"last-checkpoint"} | _ALL_EVENTS)),
     "levelOfDetail": "shipment|piece|all",
-    "requestControlledAccessDataCodes": _BOOLEAN,
     "requestGMTOffsetPerEvent": _BOOLEAN,
 }
 _PARAMETERS: dict[str, dict[str, str]] = {
@@ -216,8 +214,6 @@ def _events(state: ParcelState, asked: Mapping[str, str]) -> list[dict[str, obje
         signed = {"signedBy": documents.signatory_of(state)}
         events.append(_event("OK", "Delivered", end, offsets) | signed)
     view = asked.get("trackingView", "last-checkpoint")
-    if view in _NO_EVENTS:
-        return []
     return events if view in _ALL_EVENTS else events[-1:]
 
 

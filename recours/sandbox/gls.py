@@ -117,15 +117,12 @@ class Gls(GivesTokens, TracksSeveral):
 
 
 def _read_token(request: HttpRequest) -> Question:
-    """The credentials come by Basic authentication, or in the form."""
+    """The credentials come by Basic authentication."""
     json_api.needs(request, "POST", _no_token("Use POST"))
     form = json_api.read_form(request, _no_token("Unsupported media type"))
     if form.get("grant_type") != "client_credentials":
         raise NotUnderstoodError(_no_token("Unsupported grant type"))
-    shown = json_api.basic_account(request)
-    if not shown[0]:
-        shown = form.get("client_id", ""), form.get("client_secret", "")
-    return Question("token", shown=shown, asks_token=True)
+    return Question("token", shown=json_api.basic_account(request), asks_token=True)
 
 
 def _no_token(message: str) -> Answer:

@@ -120,7 +120,32 @@ class LaPoste(TracksSeveral):
         return _gateway(*_GATEWAY_ERRORS[scenario]) if scenario in _GATEWAY_ERRORS else None
 
     def good(self, question: Question, state: ParcelState) -> Answer:
-        return _shipment(question, state)
+        delivered, at = state.is_delivered, state.last_at
+        back = state.scenario is Scenario.RETURNED_TO_SENDER
+        last = _SENT_BACK if back else _DELIVERED if delivered else ()
+        events = [
+            {"code": code, "label": label, "date": _local(at - before)}
+            for code, label, before in (*last, *_ON_THE_WAY)
+        ]
+        shipment: dict[str, Any] = {
+            "idShip": question.number,
+            "holder": 4,
+            "product": "Colissimo",
+            "isFinal": delivered,
+            "entryDate": events[-2]["date"],
+            "url": f"https://www.laposte.fr/outils/suivre-vos-envois?code={question.number}",
+            "timeline": _timeline(len(_STEPS) if delivered else len(_STEPS) - 1, at),
+            "event": events,  # the newest first
+            "contextData": {
+                "deliveryChoice": {"deliveryChoice": 0},
+                "originCountry": "FR",
+                "arrivalCountry": "FR",
+            },
+        }
+        if delivered:
+            shipment["deliveryDate"] = _local(at)
+        tree = {"lang": question.details["lang"], "scope": "open", "returnCode": 200, "shipment": shipment}
+        return json_api.answer(tree)
 
 
 def _language(request: HttpRequest) -> str:
@@ -150,35 +175,6 @@ def _functional(status: int, message: str, number: str, language: str) -> Answer
         "idShip": number,
     }
     return json_api.answer(tree, status)
-
-
-def _shipment(question: Question, state: ParcelState) -> Answer:
-    delivered, at = state.is_delivered, state.last_at
-    back = state.scenario is Scenario.RETURNED_TO_SENDER
-    last = _SENT_BACK if back else _DELIVERED if delivered else ()
-    events = [
-        {"code": code, "label": label, "date": _local(at - before)}
-        for code, label, before in (*last, *_ON_THE_WAY)
-    ]
-    shipment: dict[str, Any] = {
-        "idShip": question.number,
-        "holder": 4,
-        "product": "Colissimo",
-        "isFinal": delivered,
-        "entryDate": events[-2]["date"],
-        "url": f"https://www.laposte.fr/outils/suivre-vos-envois?code={question.number}",
-        "timeline": _timeline(len(_STEPS) if delivered else len(_STEPS) - 1, at),
-        "event": events,  # the newest first
-        "contextData": {
-            "deliveryChoice": {"deliveryChoice": 0},
-            "originCountry": "FR",
-            "arrivalCountry": "FR",
-        },
-    }
-    if delivered:
-        shipment["deliveryDate"] = _local(at)
-    tree = {"lang": question.details["lang"], "scope": "open", "returnCode": 200, "shipment": shipment}
-    return json_api.answer(tree)
 
 
 def _timeline(reached: int, at: datetime) -> list[dict[str, Any]]:

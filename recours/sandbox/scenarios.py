@@ -224,7 +224,6 @@ class ScriptProgress:
         progress = self._progress.get(number)
         if progress is None or progress.script is not script:
             progress = self._progress[number] = _Progress(script, at)
-        is_owner = hidden is None
         step = script.steps[min(progress.used, len(script.steps) - 1)]
         if hidden and step in hidden:
             step = Scenario.NOT_OURS
@@ -242,8 +241,6 @@ class ScriptProgress:
         )
         if delivered:
             progress.delivered_at = state.delivered_at
-        if not is_owner:
-            return state
-        if refused or step not in goes_on:
+        if hidden is None and (refused or step not in goes_on):
             progress.used += 1
         return state

@@ -660,7 +660,6 @@ def test_the_simulated_carrier_shows_as_much_as_was_asked_for() -> None:
 
     assert [event["typeCode"] for event in events(GOOD)] == ["PU", "DF", "AF", "WC", "OK"]
     assert [event["typeCode"] for event in events("")] == ["OK"]
-    assert events("trackingView=shipment-details-only") == []
     assert "GMTOffset" not in events(GOOD)[-1]
     assert events(GOOD + "&requestGMTOffsetPerEvent=true")[-1]["GMTOffset"] == "+02:00"
 

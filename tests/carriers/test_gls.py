@@ -644,12 +644,6 @@ def test_a_number_of_no_form_is_a_parcel_with_an_error(number: str) -> None:
     assert (answer.status, json.loads(answer.body)["parcels"][0]["errorCode"]) == (200, "E_400_01")
 
 
-def test_credentials_may_come_in_the_form() -> None:
-    form = b"grant_type=client_credentials&client_id=10000001&client_secret=123456"
-    question = SIMULATED.read(HttpRequest("POST", "/oauth2/v2/token", FORM, form))
-    assert SIMULATED.shows(question, "10000001", "123456")
-
-
 def test_headers_of_the_simulated_shipit_can_be_sent() -> None:
     body = b'{"ParcelNumber": "12345678901"}'
     question = SIMULATED.read(HttpRequest("POST", f"{SHIPIT}parcelpod", TYPED, body))
