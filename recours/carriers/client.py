@@ -116,9 +116,8 @@ class Client(ABC):
         self.note_accepted(tracked, session)
         if isinstance(tracked, Failure):
             return tracked
-        return Failure.of(
-            Sentence.PROOF_PENDING, self.spec.name, delivery=tracked
-        )  # no document is asked for
+        # No document is asked for.
+        return Failure.of(Sentence.PROOF_PENDING, self.spec.name, delivery=tracked)
 
 
 class OneCallClient(Client):

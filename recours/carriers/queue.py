@@ -158,7 +158,10 @@ class APIRequestQueue:
         left_to_others = partial(kept_for_others, urgent=urgent or {})
         if refusal := self.closed(key):
             return [], refusal
-        wanted = self._with_setup_calls(key, fetches)
+        wanted = list(fetches)
+        if wanted and (setup_calls := self.setup_calls(key)):
+            # Of the first fetch, since they come before all, such as that for a token.
+            wanted[0] = dict(Counter(wanted[0]) + Counter(setup_calls))
         for _ in range(_MOST_TRIES):
             reserved = self._reserve_units(key, wanted, left_to_others, go_on) if wanted else []
             if not isinstance(reserved, Exhausted):
@@ -168,13 +171,6 @@ class APIRequestQueue:
                 refusal = self._at_limit(key, reserved, wanted[len(fitting)], left_to_others)
             wanted = fitting
         return [], Refusal(Blocked.RATE_LIMIT, f"{self._name(key)} is asked by many at once", passing=True)
-
-    def _with_setup_calls(self, key: str, fetches: Sequence[CallBudget]) -> list[CallBudget]:
-        """The fetches; the first one also with the calls that must come before all, such as that for a token."""
-        setup_calls = self.setup_calls(key)
-        if not fetches or not setup_calls:
-            return list(fetches)
-        return [dict(Counter(fetches[0]) + Counter(setup_calls)), *fetches[1:]]
 
     def _reserve_units(
         self,
@@ -458,9 +454,6 @@ class APIRequestQueue:
         has_one = what is Capability.POD and not self._has_document_right(key)
         return Capability.TRACKING if has_one or what is None else what
 
-    def _rights(self, key: str, accepted: Collection[Capability]) -> frozenset[Capability]:
-        return frozenset(self._right(key, what) for what in accepted)
-
     def _without_documents(self, key: str, refused: Failure | None = None) -> Failure:
         """Why no document is asked for now; `refused`: because of this answer, whose claim is not the next to ask for."""
         refusal = self.documents(key) or self._documents_refusal(key, DocumentRight())
@@ -591,8 +584,8 @@ class APIRequestQueue:
         except CallError as failed:
             found, presented = _failure(failed, session), not isinstance(failed, NotPresentedError)
         outcome = self._redacted(with_delivery(found, session.delivery), client)
-        accepted, last = self._rights(key, session.accepted), self._right(key, session.last)
-        answer = _Answer(outcome, accepted, last, presented)
+        accepted = frozenset(self._right(key, what) for what in session.accepted)
+        answer = _Answer(outcome, accepted, self._right(key, session.last), presented)
         counts.append(_Count(session.calls, session.unsent, bool(accepted) and not answer.refused))
         return answer
 

@@ -12,18 +12,16 @@ from recours.sandbox.laposte import LaPoste
 from recours.sandbox.mondial_relay import MondialRelay
 from recours.sandbox.ups import Ups
 
-
-def simulated_carriers() -> tuple[SimulatedCarrier, ...]:
-    """All of them. Their paths do not overlap."""
-    return (
-        Chronopost(),
-        Colissimo(),
-        LaPoste(),
-        Ups(),
-        DhlExpress(),
-        Dhl(),
-        FedEx(),
-        Dpd(),
-        Gls(),
-        MondialRelay(),
-    )
+# Their paths do not overlap.
+SIMULATED: tuple[SimulatedCarrier, ...] = (
+    Chronopost(),
+    Colissimo(),
+    LaPoste(),
+    Ups(),
+    DhlExpress(),
+    Dhl(),
+    FedEx(),
+    Dpd(),
+    Gls(),
+    MondialRelay(),
+)

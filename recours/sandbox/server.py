@@ -22,7 +22,7 @@ from recours.sandbox.answers import (
     SimulatedCarrier,
     TracksSeveral,
 )
-from recours.sandbox.registry import simulated_carriers
+from recours.sandbox.registry import SIMULATED
 from recours.sandbox.scenarios import Behavior, Parcel, ParcelState, Scenario, ScriptProgress, parcel_for
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}  # some carriers have statuses of their own
@@ -106,7 +106,6 @@ class Sandbox:
         self.arrange: Callable[[list[Any]], list[Any]] = lambda items: items[::-1]
         self._now = now
         self._port = port
-        self._carriers = simulated_carriers()
         self._progress = ScriptProgress()
         self._lock = threading.Lock()
         self._server: _Server | None = None
@@ -150,7 +149,7 @@ class Sandbox:
 
     def answer(self, request: HttpRequest) -> Answer:
         """Record a request and answer it, without the latency."""
-        carrier = next((c for c in self._carriers if c.owns(request.path)), None)
+        carrier = next((c for c in SIMULATED if c.owns(request.path)), None)
         if carrier is None:
             self.record_unknown()
             return Answer(404, b"No carrier is simulated at this path")
@@ -186,7 +185,7 @@ class Sandbox:
         `keys`: of these carriers only; none named: of all.
         """
         account, found = next(iter(self.accounts)), dict[str, str]()
-        for carrier in self._carriers:
+        for carrier in SIMULATED:
             if not keys or carrier.key in keys:
                 found[f"{carrier.key.upper()}_BASE_URL"] = self.url
                 found |= self.credentials(carrier.key, account)
@@ -201,7 +200,7 @@ class Sandbox:
         return self._carrier(carrier).example(digits, serial)
 
     def _carrier(self, key: str) -> SimulatedCarrier:
-        return next(carrier for carrier in self._carriers if carrier.key == key)
+        return next(carrier for carrier in SIMULATED if carrier.key == key)
 
     def record_unknown(self, carrier: str = NOT_KNOWN) -> None:
         with self._lock:

@@ -22,7 +22,7 @@ from recours.carriers.registry import CATALOG, CLIENTS
 from recours.core.quota import Capability
 from recours.sandbox import Sandbox
 from recours.sandbox.answers import HttpRequest, NotUnderstoodError
-from recours.sandbox.registry import simulated_carriers
+from recours.sandbox.registry import SIMULATED
 from tests.carriers.cases import CASES
 from tests.fakes.answers import response
 from tests.fakes.session import FakeSession
@@ -323,7 +323,7 @@ TAKEN = {
 @pytest.mark.parametrize("name", NAMES)
 def test_a_simulated_carrier_refuses_what_the_schema_rejects(name: str) -> None:
     operation = named(name)
-    simulated = next(one for one in simulated_carriers() if one.key == operation.carrier)
+    simulated = next(one for one in SIMULATED if one.key == operation.carrier)
     taken = ANY_SERVICE_TAKES | SHOWN | TAKEN.get(operation.carrier, set())
     refused = 0
     for sent in sent_for(operation):

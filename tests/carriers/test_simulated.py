@@ -15,8 +15,7 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Retrieved
 from recours.runs.attempt import malformed
-from recours.sandbox import Scenario
-from recours.sandbox.registry import simulated_carriers
+from recours.sandbox import Scenario, registry
 from tests.carriers.answers import answered, file_of
 from tests.carriers.cases import CASES
 from tests.fakes.checks import as_failure, result
@@ -36,7 +35,7 @@ from tests.rows import row
 
 S = Scenario
 CARRIERS = sorted(CATALOG.specs)
-SIMULATED = {carrier.key: carrier for carrier in simulated_carriers()}
+SIMULATED = {carrier.key: carrier for carrier in registry.SIMULATED}
 # Where the documents have a call of their own.
 ASKED_FOR_DOCUMENTS = [
     key for key, spec in CATALOG.specs.items() if spec.issues_documents and not spec.tracks_always

@@ -11,11 +11,10 @@ import pytest
 from recours.carriers.message import Request
 from recours.sandbox import Sandbox
 from recours.sandbox.answers import HttpRequest
-from recours.sandbox.registry import simulated_carriers
+from recours.sandbox.registry import SIMULATED
 from tests.schemas.specification import Sent, faults_of
 
 _SHOWN = 5
-_CARRIERS = simulated_carriers()
 
 _faults: list[str] = []  # of the test that runs
 
@@ -28,7 +27,7 @@ def check_sent(request: Request, carrier: str | None = None) -> None:
 
 def check_received(request: HttpRequest) -> None:
     """Check what came to a sandbox."""
-    carrier = next((one.key for one in _CARRIERS if one.owns(request.path)), "any simulated carrier")
+    carrier = next((one.key for one in SIMULATED if one.owns(request.path)), "any simulated carrier")
     path = f"{request.path}?{request.query}" if request.query else request.path
     _faults.extend(faults_of(Sent(request.method, path, request.headers, request.body), carrier))
 

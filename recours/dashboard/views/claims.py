@@ -153,6 +153,8 @@ def show(visit: Visit) -> Response:
         | {"none": texts("no_carrier")},
         "kind": {str(kind): texts.kind(kind) for kind in ErrorKind} | {"none": texts("kind_")},
     }
+    of = wanted.filter
+    chosen = {"stage": of.stages, "status": of.statuses, "carrier": of.carriers, "kind": of.kinds}
     return visit.page(
         "claims.html",
         wanted=wanted,
@@ -162,22 +164,13 @@ def show(visit: Visit) -> Response:
         count_text=count_text(found.count, texts),
         is_more=found.count > COUNTED_UP_TO,
         choices=choices,
-        chosen={name: [value or "none" for value in _chosen(wanted.filter)[name]] for name in choices},
+        chosen={name: [str(value) or "none" for value in values] for name, values in chosen.items()},
         Sort=Sort,
         first=(wanted.page - 1) * PAGE + 1,
         last=(wanted.page - 1) * PAGE + len(found.claims),
         page_size=PAGE,
         today=texts.local(visit.now).date(),
     )
-
-
-def _chosen(wanted: ClaimFilter) -> Mapping[str, Sequence[str]]:
-    return {
-        "stage": [str(stage) for stage in wanted.stages],
-        "status": list(wanted.statuses),
-        "carrier": list(wanted.carriers),
-        "kind": list(wanted.kinds),
-    }
 
 
 def count_text(count: int, texts: PageTexts) -> str:
