@@ -72,7 +72,6 @@ class EmailSender:
         self._clock = clock
         self._skipped = skipped_statuses
         self._attach = attach
-        self._start()
 
     def _start(self) -> None:
         self._tried = self._sent = 0
