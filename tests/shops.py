@@ -295,6 +295,6 @@ def shops_in(folder: Path, kind: Kind, box: Sandbox | None = None, **more: Any) 
     """Shops in a database of their own, deleted afterwards; the carriers' clock shows the real time."""
     folder.mkdir()
     url = kind.ready(folder)
-    with box or Sandbox() as started, closing(Database(url)) as database:
-        yield Shops(database, started, **more)
+    with box or Sandbox() as sandbox, closing(Database(url)) as database:
+        yield Shops(database, sandbox, **more)
     kind.drop(url)

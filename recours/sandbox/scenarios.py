@@ -137,7 +137,7 @@ _CHANGING: dict[str, tuple[Scenario, ...]] = {
     "08": (_S.RATE_LIMITED, _S.DELIVERED),
 }
 # What happens to a number that nobody scripted, by two of its digits.
-BY_DIGITS = dict(sorted(({one.digits: (one,) for one in Scenario} | _CHANGING).items()))
+BY_DIGITS = dict(sorted(({scenario.digits: (scenario,) for scenario in Scenario} | _CHANGING).items()))
 
 
 @cache

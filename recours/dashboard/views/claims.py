@@ -153,8 +153,13 @@ def show(visit: Visit) -> Response:
         | {"none": texts("no_carrier")},
         "kind": {str(kind): texts.kind(kind) for kind in ErrorKind} | {"none": texts("kind_")},
     }
-    of = wanted.filter
-    chosen = {"stage": of.stages, "status": of.statuses, "carrier": of.carriers, "kind": of.kinds}
+    filters = wanted.filter
+    chosen = {
+        "stage": filters.stages,
+        "status": filters.statuses,
+        "carrier": filters.carriers,
+        "kind": filters.kinds,
+    }
     return visit.page(
         "claims.html",
         wanted=wanted,
