@@ -35,7 +35,7 @@ from tests.processes_of_fleet import add_failed, add_pending, environment, fleet
 SERVICE = """
 CREATE TABLE claims (
     id SERIAL PRIMARY KEY, claim_reference TEXT UNIQUE NOT NULL, carrier TEXT, status TEXT, tracking_number TEXT,
-    response_deadline DATE, created_at TIMESTAMP, updated_at TIMESTAMPTZ, pod_fetch_status TEXT
+    response_deadline TIMESTAMPTZ, created_at TIMESTAMP, updated_at TIMESTAMPTZ, pod_fetch_status TEXT
 );
 """
 
@@ -120,6 +120,7 @@ def service(server: postgres.Server) -> Iterator[psycopg.Connection[Any]]:
 
 
 def test_runs_through_pgbouncer_record_everything_in_utc(
+    server: postgres.Server,
     through: URL,
     service: psycopg.Connection[Any],
     settings_of: Callable[..., Settings],
@@ -147,13 +148,23 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
         threading.Thread(target=run, args=(kind, settings, clock, said))
         for kind in (PODRetryScheduler, PODRetryScheduler, PODFetchWorker)
     ]
-    for thread in crew:
-        thread.start()
-    for thread in crew:
-        thread.join(120)
+    with service.transaction():  # what it has locked it is told later
+        service.execute("SELECT 1 FROM claims WHERE claim_reference = 'due-2' FOR UPDATE")
+        for thread in crew:
+            thread.start()
+        for thread in crew:
+            thread.join(120)
+    owed = service.execute("SELECT count(*) FROM recours_claims WHERE owed_since IS NOT NULL").fetchone()
+    # Another session writes times otherwise: to a run on it no claim looks edited.
+    versions = "SELECT claim_id, version FROM recours_claims WHERE stage = 'waiting' ORDER BY claim_id"
+    before = service.execute(versions).fetchall()
+    otherwise = {"options": "-c TimeZone=Asia/Tokyo -c DateStyle=German"}
+    direct = server.url("service").update_query_dict(otherwise).render_as_string(hide_password=False)
+    run(PODRetryScheduler, settings_of(direct, sandbox), clock, said)
+    assert (owed, len(before), service.execute(versions).fetchall()) == ((1,), 5, before)
     reports = [report for report in said if isinstance(report, Report)]
-    assert len(reports) == 3, said
-    assert [report.fault for report in reports] == [None] * 3
+    assert len(reports) == 4, said
+    assert [report.fault for report in reports] == [None] * 4
     assert sum(report.stats.success for report in reports) == 61
     assert len(sandbox.calls) == 2 * 61
 
@@ -178,8 +189,6 @@ def test_runs_through_pgbouncer_record_everything_in_utc(
     assert held
     assert units[0] - held[0] == 2 * 61
     assert service.execute("SELECT count(*) FROM recours_leases").fetchone() == (0,)
-    # Texts of times are alike in every transaction: no claim looks edited to another one.
-    assert service.execute("SELECT repaired FROM recours_intake").fetchone() == (0,)
 
     # Nothing of ours is left on a session that others get next.
     plain = through.set(drivername="postgresql").render_as_string(hide_password=False)
