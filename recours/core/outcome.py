@@ -194,3 +194,4 @@ class Label:
     claim_id: Any
     reference: str
     number: str
+    client: str = ""  # the service's key of whose claim it is: to be found again only for the same client

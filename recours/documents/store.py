@@ -250,7 +250,7 @@ def _lines(note: Path) -> list[bytes]:
 
 def _owner(label: Label) -> list[str]:
     """Whose answer it is: names alone may look alike."""
-    return [label.carrier, str(label.claim_id), label.reference, label.number]
+    return [label.carrier, str(label.claim_id), label.reference, label.number, label.client]
 
 
 def _answer(line: bytes, label: Label) -> list[StoredDocument]:

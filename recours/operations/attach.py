@@ -229,7 +229,13 @@ def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
 
 
 def _stored(wanted: Attachment, claim: Claim, delivery: Delivery, deps: AttachDependencies) -> StoredDocument:
-    label = Label(claim.carrier or _NO_CARRIER, claim.id, claim.reference, claim.number or "")
+    label = Label(
+        claim.carrier or _NO_CARRIER,
+        claim.id,
+        claim.reference,
+        claim.number or "",
+        claim.client_text or "",
+    )
     got = Retrieved.single(wanted.content, delivery, BY_HAND, html=True, kind=wanted.kind)
     (document,) = deps.documents.store(label, got)
     if document.refused:

@@ -135,7 +135,7 @@ def _adopted(kept: Kept, at: datetime) -> Ended:
 
 
 def _label(claim: Claim) -> Label:
-    return Label(claim.carrier or "", claim.id, claim.reference, claim.number or "")
+    return Label(claim.carrier or "", claim.id, claim.reference, claim.number or "", claim.client_text or "")
 
 
 def _stored(

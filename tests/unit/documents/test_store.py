@@ -520,13 +520,16 @@ def test_a_document_is_found_again_with_its_facts(
         (LABEL, replace(LABEL, claim_id=8)),
         (LABEL, replace(LABEL, number="XY999999999FR")),
         (LABEL, replace(LABEL, carrier="ups")),
+        (replace(LABEL, client="1"), replace(LABEL, client="2")),
         (LABEL, replace(LABEL, reference="CLM-2024")),
         # What is alike in their files' names.
         (Label("chronopost", 7, "A/B", "N"), Label("chronopost", 7, "A B", "N")),
         (Label("chronopost", "1_N_2", "CLM", "M"), Label("chronopost", "1_N", "CLM", "2_M")),
     ],
 )
-def test_another_claim_or_number_finds_nothing(present: Label, other: Label, store: DocumentStore) -> None:
+def test_another_claim_number_or_client_finds_nothing(
+    present: Label, other: Label, store: DocumentStore
+) -> None:
     stored(store, present, PROOF)
     assert found_by(store, other) is None
     proof = simulated.proof_pdf("Chronopost", other.number, "MARTIN", AT)
