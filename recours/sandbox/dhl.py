@@ -163,13 +163,10 @@ def _proof(number: str, state: ParcelState) -> dict[str, object]:
     signatory = documents.signatory_of(state)
     if signatory:
         proof["signed"] = {"@type": "Person", "familyName": signatory, "givenName": "", "name": signatory}
-    picture = state.scenario in _IMAGES
-    if state.scenario in _LINKED:
-        path = _SIGNATURE_LINK if picture else _DOCUMENT_LINK
-        link = f"{_LINKED_HOST}{path}?{urlencode({'trackingNumber': number})}"
-        proof["signatureUrl" if picture else "documentUrl"] = link
-    if state.scenario in ALL_PIECES:
-        query = urlencode({"trackingNumber": number})
+    query = urlencode({"trackingNumber": number})
+    if state.scenario in _LINKED - set(_IMAGES):
+        proof["documentUrl"] = f"{_LINKED_HOST}{_DOCUMENT_LINK}?{query}"
+    if state.scenario in ALL_PIECES | set(_IMAGES):
         proof["signatureUrl"] = f"{_LINKED_HOST}{_SIGNATURE_LINK}?{query}"
     return proof
 

@@ -49,7 +49,7 @@ _PARCEL: dict[str, json_api.Form] = {
 _FORMS: dict[str, json_api.Form] = {
     TRACKING: {"includeDetailedScans": bool, "trackingInfo": [_PARCEL]},
     DOCUMENTS: {
-        "trackDocumentDetail": {"documentType": _KIND, "documentFormat?": "PDF|PNG"},
+        "trackDocumentDetail": {"documentType": _KIND, "documentFormat?": "PDF"},
         "trackDocumentSpecification": [{**_PARCEL, "accountNumber?": "[0-9]{9}|"}],
     },
 }
@@ -223,12 +223,11 @@ def _read_documents(request: HttpRequest) -> Question:
     if more:
         raise _refused("trackDocumentSpecification must be a list of one")
     parcel = _parcel(asked)
-    form, account = tree["trackDocumentDetail"].get("documentFormat", "PDF"), asked.get("accountNumber", "")
     return Question(
         "trackingdocuments",
         parcel["trackingNumber"],
         bearer=json_api.bearer(request),
-        details=parcel | {"format": form, "account": account},
+        details=parcel | {"account": asked.get("accountNumber", "")},
     )
 
 
@@ -345,16 +344,14 @@ def _documents(question: Question, state: ParcelState) -> Answer:
     output = {
         "localization": {"localeCode": "FR", "languageCode": "fr"},
         "documentType": _KIND,
-        "documentFormat": question.details["format"],
+        "documentFormat": "PDF",
     }
     if not _is_the_parcel(question, state):
         return _output(output | _WITHOUT_DOCUMENT[Scenario.UNKNOWN])
     if state.scenario in _WITHOUT_DOCUMENT:
         return _output(output | _WITHOUT_DOCUMENT[state.scenario])
-    # The good document in the form that was asked for, and reduced without the number of an account.
-    if state.scenario is Scenario.DELIVERED and question.details["format"] == "PNG":
-        state = replace(state, scenario=Scenario.DELIVERED_PNG)
-    elif state.scenario is Scenario.DELIVERED and question.details["account"] != _number_of(question.account):
+    # The good document is reduced without the number of an account.
+    if state.scenario is Scenario.DELIVERED and question.details["account"] != _number_of(question.account):
         state = replace(state, scenario=Scenario.DELIVERED_NO_SIGNATORY)
     text = documents.document_text(state, "FedEx", question.number, in_france(state.delivered_at))
     more = documents.more_documents(state, "FedEx", question.number, in_france(state.delivered_at))

@@ -31,7 +31,6 @@ from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Retrieved
 from recours.core.quota import Capability
-from recours.documents.kinds import media_type_of
 from recours.sandbox import Scenario
 from recours.sandbox.fedex import FedEx as SimulatedFedEx
 from tests.carriers.table import Row, Table
@@ -963,10 +962,7 @@ def test_the_simulated_services_know_no_other_parcel_of_the_number(changed: Requ
     assert "documents" in answered(POD_CALL)
 
 
-def test_the_simulated_services_give_the_form_that_is_asked_for() -> None:
-    output = answered(other_body(POD_CALL, DETAIL, "documentFormat", value="PNG"))
-    assert output["documentFormat"] == "PNG"
-    assert media_type_of(base64.b64decode(output["documents"][0])) == "image/png"
+def test_the_simulated_services_reduce_a_proof_without_the_number_of_the_account() -> None:
     whole = base64.b64decode(answered(POD_CALL)["documents"][0])
     reduced = answered(other_body(POD_CALL, *SPECIFICATION, "accountNumber"))
     assert b"DUPONT" in whole
