@@ -16,6 +16,7 @@ HANDED_OVER = "RECOURS_HANDED_OVER"
 NEEDED = (
     ("sqlalchemy", (2, 1)),
     ("requests", (2, 32)),
+    ("tenacity", (9, 0)),
     ("python-dotenv", (1, 1)),
     ("click", (8, 2)),
     ("aiosmtplib", (5, 1)),

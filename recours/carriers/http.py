@@ -21,6 +21,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import default_headers, get_environ_proxies
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
@@ -268,6 +269,8 @@ class _Adapter(HTTPAdapter):
 
 # ---------------------------------------------------------------- the calls of a fetch
 
+# One repeat, a few seconds later: hours and days belong to the backoff.
+TRIES = 2
 _LONGEST_PAUSE_S = 4.0
 # A gateway that asks for no more than this is waited for by the repeat; one that asks for more is left alone by all.
 _LONGEST_ASKED_S = 10.0
@@ -289,8 +292,9 @@ class HttpSession:
     _http: Sender
     _clock: Clock
     _jitter: Callable[[], float]  # a number from 0 to 1, a fresh one each time
-    # By which sign the carrier asks to wait.
-    _wait_asked: Callable[[Capability, Response, datetime], Wait | None]
+    _wait_asked: Callable[
+        [Capability, Response, datetime], Wait | None
+    ]  # by which sign the carrier asks to wait
     calls: int = 0  # that were sent, as far as can be known
     unsent: int = 0  # that could not connect
     accepted: set[Capability] = field(default_factory=set)  # what our account was accepted for, by an answer
@@ -312,16 +316,23 @@ class HttpSession:
 
     def call(self, what: Capability, request: Request) -> Response:
         """Send the request, once more if the network or a gateway failed. Raises CallError."""
+        repeated = Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=self._wait_s,
+            retry=retry_if_exception_type(_PassingError),
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
         failed: list[Failure] = []
         try:
-            return self._once(what, request, failed)
-        except _PassingError as error:
-            self._clock.sleep(max(self._jitter() * _LONGEST_PAUSE_S, error.wait_s))
-        # One repeat: hours and days belong to the backoff.
-        try:
-            return self._once(what, request, failed)
+            return repeated(self._once, what, request, failed)
         except _PassingError as error:
             raise CallError(error.failure) from error
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        failed = state.outcome.exception() if state.outcome else None
+        least = failed.wait_s if isinstance(failed, _PassingError) else 0.0
+        return max(self._jitter() * _LONGEST_PAUSE_S, least)
 
     def _once(self, what: Capability, request: Request, failed: list[Failure]) -> Response:
         self.last = what

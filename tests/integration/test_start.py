@@ -14,7 +14,7 @@ from tests.processes.commands import FROM_NOTHING, run
 ROOT = Path(installation.ROOT)
 # Needed to speak to a carrier, to send a mail, to check a document, to change a schema.
 FOR_WORK = frozenset({
-    "requests", "urllib3", "defusedxml",
+    "requests", "urllib3", "tenacity", "defusedxml",
     "jinja2", "babel", "aiosmtplib", "email.policy", "email.mime",
     "pypdfium2", "PIL", "cryptography",
     "alembic", "mako",
