@@ -1,8 +1,9 @@
 """What a person decides on claims: enrolled, excluded, reopened; and new ones, which are enrolled by themselves."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -19,9 +20,10 @@ from sqlalchemy import (
     update,
 )
 
+from recours.core.carrier import Catalog
 from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus, Stage, tidy_number
-from recours.core.policy import Adoption, EnrollNew
+from recours.core.policy import Adoption, EnrollNew, Policy
 from recours.database.border import Border
 from recours.database.by_person import STARTED_OVER, locked, require_room, write_claims
 from recours.database.changes import note
@@ -31,7 +33,7 @@ from recours.database.engine import Database
 from recours.database.intake import Assessor, is_of_interest, read_adoption
 from recours.database.ready_claims import of_carriers
 from recours.database.tables import NOT_ENROLLED, at_stage, claims, intake
-from recours.operations.enroll import MANUAL, Candidate
+from recours.operations.enroll import MANUAL, Candidate, EnrollCriteria
 from recours.operations.reopen import ReopenCriteria
 
 _c = claims.c
@@ -58,8 +60,25 @@ class ClaimEnrolment:
             return read_adoption(connection)
 
     def note_decision(self) -> None:
+        """A person has said what becomes of the claims that are not enrolled."""
         with self.database.write() as connection:
             connection.execute(update(intake).where(intake.c.id == 1).values(decided=True))
+
+    def enroll_all(
+        self, criteria: EnrollCriteria, policy: Policy, catalog: Catalog, clock: Callable[[], datetime]
+    ) -> int:
+        """Enrol these of the candidates, a part at a time, so that runs and the service go on meanwhile; how many.
+
+        From then on it is decided what becomes of the others: unless what was asked for is not there.
+        """
+        keys = ((each, catalog.resolve(each.carrier_name, each.number) or "") for each in self.candidates())
+        ids = (each.id for each, key in keys if criteria.why_not(each, key, policy) is None)
+        count = 0
+        while part := list(islice(ids, CHUNK)):
+            count += len(self.enroll(part, clock()))
+        if count or not (criteria.carriers or criteria.statuses or criteria.since):
+            self.note_decision()
+        return count
 
     # ---------------------------------------------------------------- how many
 
@@ -167,6 +186,7 @@ class ClaimEnrolment:
     # ---------------------------------------------------------------- those that a person chooses
 
     def candidates(self) -> Iterator[Candidate]:
+        """Every claim with a number that is not enrolled, whatever its status; a part at a time in memory."""
         border = self.database.border
         names = ("carrier", "tracking_number", "status", "created_at")
         texts = [border.text(name).label(name) for name in names]

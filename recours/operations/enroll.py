@@ -5,10 +5,10 @@ All that is done to a claim is what the service could do by hand: its pod_fetch_
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from recours.core.carrier import Catalog
 from recours.core.claim import Claim, FetchStatus
@@ -21,7 +21,6 @@ from recours.runs.source import Unfit
 MANUAL = "manual"
 # Claims with one of these are left out unless they are asked for: their money is back.
 LEFT_OUT = frozenset({"refunded"})
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -33,19 +32,6 @@ class Candidate:
     number: str | None
     status: str
     created_at: datetime | None
-
-
-class EnrolmentStore(Protocol):
-    """Claims of which nobody has said that recours works on them."""
-
-    def candidates(self) -> Iterator[Candidate]:
-        """Every claim with a number that is not enrolled, whatever its status; a part at a time in memory."""
-
-    def enroll(self, ids: Sequence[Any], now: datetime) -> set[Any]:
-        """Set these to `pending`; returns those that nobody has taken in between."""
-
-    def note_decision(self) -> None:
-        """A person has said what becomes of the claims that are not enrolled."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +71,7 @@ class EnrolmentCounts:
 def look_over(
     candidates: Iterable[Candidate], criteria: EnrollCriteria, policy: Policy, catalog: Catalog
 ) -> EnrolmentCounts:
-    """What `enroll_all` would do."""
+    """What `ClaimEnrolment.enroll_all` would do."""
     counts = EnrolmentCounts()
     for candidate in candidates:
         key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
@@ -96,31 +82,6 @@ def look_over(
             counts.open[key, candidate.status] += 1
             counts.calls[key] += sum(catalog.specs[key].calls.values()) if key in catalog.specs else 0
     return counts
-
-
-def enroll_all(
-    enrolment: EnrolmentStore,
-    criteria: EnrollCriteria,
-    policy: Policy,
-    catalog: Catalog,
-    clock: Callable[[], datetime],
-) -> int:
-    """Enrol them, a part at a time, so that runs and the service go on meanwhile; how many.
-
-    From then on it is decided what becomes of the others: unless what was asked for is not there.
-    """
-    done, part = 0, []
-    for candidate in enrolment.candidates():
-        key = catalog.resolve(candidate.carrier_name, candidate.number) or ""
-        if criteria.why_not(candidate, key, policy) is None:
-            part.append(candidate.id)
-        if len(part) == _AT_ONCE:
-            done += len(enrolment.enroll(part, clock()))
-            part = []
-    done += len(enrolment.enroll(part, clock())) if part else 0
-    if done or not (criteria.carriers or criteria.statuses or criteria.since):
-        enrolment.note_decision()
-    return done
 
 
 def why_not_enroll(claim: Claim, policy: Policy) -> ClaimRefusal | None:

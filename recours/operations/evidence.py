@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from recours.core.appraisal import EvidenceKind, Shown
-from recours.core.disputes import DisputeVerdict, Support, date_text, support, told, verdict_sentence
+from recours.core.disputes import DisputeVerdict, date_text, support, told, verdict_sentence
 from recours.core.document_flaws import flaw_in
 from recours.core.outcome import BY_HAND
 from recours.core.text import LocalTime, clean
@@ -64,14 +64,6 @@ class ClaimEvidence:
         delivery = next((known for known in tracked if known.signatory or known.latest), None)
         documents = (piece for piece in good if piece.kind is not EvidenceKind.RECORD)
         return support(self.dispute, [piece.shown for piece in documents], delivery)
-
-    @property
-    def proves(self) -> bool | None:
-        """None: that is not known."""
-        verdict = self.verdict
-        if verdict is None or verdict.support is Support.UNKNOWN:
-            return None
-        return verdict.support is Support.PROVES
 
     def verdict_text(self, language: str) -> str:
         """The same as a sentence; "": nothing can be said."""

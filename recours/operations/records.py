@@ -9,15 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from recours.core.accounts import carrier_of
 from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.claim import Claim, Delivery, Stage
 from recours.core.mail import MailState
 from recours.core.sentences import Said
-from recours.operations.returns import Spent
 from recours.operations.stakes import Concerned
 from recours.runs.ports import ATTACHED, LONGEST_LEASE
 
@@ -139,11 +137,6 @@ class PastAttempt:
     document_source: str | None = None
     is_last: bool = False  # the last attempt before the deadline, beside the retries
     account: int | None = None  # the number of the client's account that was asked last; None: the house's
-
-    @property
-    def was_asked(self) -> bool:
-        """Tell whether the carrier was asked: by a call for this claim, or by one that it shared with others."""
-        return self.calls > 0 or (self.used and self.http_status is not None)
 
     @property
     def signed_by(self) -> str | None:
@@ -298,31 +291,3 @@ class Matching:
 
     references: list[str]
     rest: int = 0
-
-
-class Records(Protocol):
-    """What the state of the system and the weekly report are drawn from."""
-
-    def runs(
-        self,
-        worker: str | None = None,
-        since: datetime | None = None,
-        most: int = 50,
-        until: datetime | None = None,
-    ) -> list[Run]:
-        """The latest runs, the newest first; of those that began up to `until` if it is given."""
-
-    def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
-        """Attempts of these days (as they fall in `zone`), counted."""
-
-    def spent(self, since: datetime, until: datetime) -> list[Spent]:
-        """The latest attempts of that time, the newest first, up to MOST_ATTEMPTS."""
-
-    def backlogs(self, due_until: datetime | None = None, most: int = COUNTED_UP_TO) -> list[Backlog]:
-        """What is not done, by account; each stage counted up to `most`.
-
-        Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
-        """
-
-    def mails(self) -> Mapping[MailState, int]:
-        """How many mails are not ended: ready, held, or being sent."""

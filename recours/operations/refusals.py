@@ -1,12 +1,11 @@
 """Why a person cannot do with a claim what they ask for: a sentence in English or French."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from recours.core.claim import Claim
 from recours.core.text import clean
-from recours.runs.source import UNFIT, Suggests, Unfit, can_be_reference, unknown_claim
+from recours.runs.source import UNFIT, Suggests, Unfit, unknown_claim
 
 _SENTENCES: dict[str, dict[str, str]] = {
     "en": {
@@ -64,38 +63,6 @@ class ClaimsRefusedError(Exception):
 
     def sentences(self, language: str) -> str:
         return "\n".join(one.sentence(language) for one in self.refused)
-
-
-class Finds(Suggests, Protocol):
-    """Reads claims by their references."""
-
-    def find(self, reference: str) -> Claim | None: ...
-
-
-def sort_out(
-    claims: Finds, references: Sequence[str], why_not: Callable[[Claim], ClaimRefusal | None]
-) -> tuple[list[Claim], dict[str, ClaimRefusal]]:
-    """The claims of these references with which it can be done, and why not with the others, by their references."""
-    found, refused = [], {}
-    for reference in dict.fromkeys(references):
-        claim = claims.find(reference) if can_be_reference(reference) else None
-        if claim is None:
-            refused[reference] = unknown(claims, reference)
-        elif fault := why_not(claim):
-            refused[reference] = fault
-        else:
-            found.append(claim)
-    return found, refused
-
-
-def named(
-    claims: Finds, references: Sequence[str], why_not: Callable[[Claim], ClaimRefusal | None]
-) -> list[Claim]:
-    """The claims of these references. Raises ClaimsRefusedError if it cannot be done with all of them."""
-    found, refused = sort_out(claims, references, why_not)
-    if refused:
-        raise ClaimsRefusedError(*refused.values())
-    return found
 
 
 def unknown(claims: Suggests, reference: str) -> ClaimRefusal:

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from recours.core.accounts import ServiceClient
 from recours.core.claim import Claim, Stage
@@ -17,21 +16,18 @@ from recours.core.mail import MailState
 from recours.core.pauses import CLOCKS_DIFFER, Refusal, Stop
 from recours.core.quota import Usage
 from recours.operations.accounts import ListedAccount
-from recours.operations.fleet import MOST_RECORDS, SINCE, FleetStatus, fleet_status
-from recours.operations.records import Backlog, Differences, Records, Run, Tally, by_carrier, iso
+from recours.operations.fleet import FleetStatus
+from recours.operations.records import Backlog, Differences, Run, Tally, by_carrier, iso
 from recours.operations.stakes import Stake
 from recours.runs.ports import ATTACHED
 from recours.runs.worker import LATE_AFTER, STOPPED
 
-# Latest runs that are read, to find some that never ended.
-_RECENT_RUNS = 20
 _Key = TypeVar("_Key")
 
 # Three hourly runs have tried to send a mail that waits so long.
 MAIL_WAITS = timedelta(hours=3)
 # As long as a recipient may still be asked whether a mail arrived.
 UNDECIDED_FOR = timedelta(days=7)
-# As long as claims that gave up are counted that a last attempt would have tried once more.
 # An outage that lasts longer than a night's maintenance.
 OUTAGE_LASTS = timedelta(days=1)
 # A client who has not corrected their account for so long may need a call.
@@ -334,37 +330,3 @@ def account_json(listed: ListedAccount) -> dict[str, Any]:
         "why": listed.why,
         "until": iso(listed.until),
     }
-
-
-def overview(
-    records: Records,
-    carriers: Sequence[CarrierNow],
-    schedules: Mapping[str, timedelta],
-    *,
-    now: datetime,
-    due_until: datetime,
-    zone: ZoneInfo,
-    days: int = 7,
-    troubles: Troubles | None = None,
-    accounts: Sequence[ListedAccount] = (),
-) -> Overview:
-    """Read what there is to be seen. `schedules`: of each worker, by its name."""
-    wanted, until = days_until(now.astimezone(zone).date(), days), now + CLOCKS_DIFFER
-    workers = []
-    for name, schedule in schedules.items():
-        # Those that a wrong clock dated into the future, of which there may be many, hide no other.
-        ahead = [run for run in records.runs(name, most=_RECENT_RUNS) if run.started_at > until]
-        runs = [*ahead, *records.runs(name, most=_RECENT_RUNS, until=until)]
-        workers.append(worker_status(name, schedule, runs, now))
-    latest = records.runs(since=now - SINCE, most=MOST_RECORDS, until=until)
-    return Overview(
-        at=now,
-        workers=workers,
-        success=success_of(records.tallies(wanted, zone), wanted),
-        backlogs=records.backlogs(due_until),
-        carriers=carriers,
-        accounts=accounts,
-        mails=records.mails(),
-        troubles=troubles or Troubles(),
-        fleet=fleet_status([run for run in latest if run.worker in schedules], now),
-    )

@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 
 from recours.core.custody import Manifest
 from recours.core.mail import week_label
-from recours.operations.records import Records
-from recours.operations.returns import CallReturn, call_returns
-from recours.operations.status import Overview, Rate, Success, success_of
+from recours.operations.returns import CallReturn
+from recours.operations.status import Overview, Rate, Success
 
 _WEEK = timedelta(days=7)
 
@@ -60,16 +59,3 @@ class WeekReport:
     def has_something_to_tell(self) -> bool:
         """False of a database in which nothing had happened yet: nobody wants a report about nothing."""
         return self.has_run or self.success.all != Rate()
-
-
-def report(week: Week, now: Overview, records: Records, manifest: Manifest | None = None) -> WeekReport:
-    before = week.before(1)
-    return WeekReport(
-        week,
-        now,
-        success_of(records.tallies(week.days, week.zone), week.days),
-        success_of(records.tallies(before.days, week.zone), before.days).all,
-        call_returns(records.spent(week.start, week.end)),
-        bool(records.runs(most=1, until=week.end)),
-        manifest,
-    )

@@ -1,5 +1,6 @@
 """What a person does to claims, carriers, accounts and mails. Each action is recorded: who did it, and when."""
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,10 +17,13 @@ from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim
 from recours.core.errors import REFUSED_KINDS, RunError
 from recours.core.mail import is_address
+from recours.core.outcome import NotADocumentError
 from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.database.corrections import ClaimCorrections
 from recours.database.engine import DatabaseError
+from recours.documents.by_hand import appraise_file, read_file
+from recours.documents.store import DocumentStore
 from recours.operations.accounts import CHECKED as CLIENT_CHECKED
 from recours.operations.accounts import (
     AccountRefusedError,
@@ -38,43 +42,38 @@ from recours.operations.actions import (
     CarrierCheck,
     CorrectRequestError,
 )
-from recours.operations.attach import LONGEST_NAME, Attachment, NotAttachedError
+from recours.operations.attach import (
+    LONGEST_NAME,
+    AttachDependencies,
+    Attached,
+    Attachment,
+    NotAttachedError,
+    attach,
+)
 from recours.operations.correct import correction_of
-from recours.operations.enroll import EnrollCriteria, enroll_all, why_not_enroll, why_not_exclude
+from recours.operations.enroll import EnrollCriteria, why_not_enroll, why_not_exclude
 from recours.operations.evidence import ClaimEvidence
 from recours.operations.labels import check_error, reason_of
 from recours.operations.records import ListedClaim, iso
-from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, named, sort_out
+from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, unknown
 from recours.operations.reopen import ReopenCriteria
 from recours.operations.reopen import why_not as why_not_reopen
 from recours.operations.results import AttachResult, ResultSentences
 from recours.runs.source import RefusedError, Unfit, can_be_reference
 from recours.wiring.account_operations import AccountOperations, check_carrier
-from recours.wiring.attach import attach_file, content_of
+from recours.wiring.custody import write_manifests
 from recours.wiring.fetching import RequestedFetch
 from recours.wiring.mail_trials import MailNotSentError, mail_trials
 from recours.wiring.one_claim import evidence_of
 from recours.wiring.operations import Operations
 
 _AT_ONCE = 500  # claims of one transaction
+_ATTACH = "attach"  # instead of a worker, in the record of attempts
 
+# Claims that were read together, by their references.
+_Listed = Mapping[str, ListedClaim]
 # Why an action cannot be done with a claim; None: it can.
 WhyNot = Callable[[Claim], ClaimRefusal | None]
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Claims that were read together."""
-
-    operations: Operations
-    listed: Mapping[str, ListedClaim]
-
-    def find(self, reference: str) -> Claim | None:
-        found = self.listed.get(reference)
-        return found.claim if found else None
-
-    def references_like(self, reference: str) -> list[str]:
-        return self.operations.claims.references_like(reference)
 
 
 @dataclass(frozen=True)
@@ -105,8 +104,8 @@ class Actions:
         """Retry given-up claims from the start. `dry_run`: only say which ones could be."""
         of = self.operations
 
-        def why_not(found: _Found) -> WhyNot:
-            positions = of.positions(list(found.listed.values()))
+        def why_not(listed: _Listed) -> WhyNot:
+            positions = of.positions(list(listed.values()))
             return lambda claim: why_not_reopen(claim, positions[claim.id], of.settings.policy)
 
         def do(claims: Sequence[Claim]) -> set[Any]:
@@ -147,7 +146,7 @@ class Actions:
     def enroll_all(self, criteria: EnrollCriteria) -> int:
         """Have recours work on all of these of which nobody has said anything yet; how many they are."""
         of = self.operations
-        return enroll_all(of.enrolment, criteria, of.settings.policy, of.catalog, of.clock.now)
+        return of.enrolment.enroll_all(criteria, of.settings.policy, of.catalog, of.clock.now)
 
     def correct(
         self, reference: str, *, number: str | None = None, carrier: str | None = None
@@ -155,7 +154,9 @@ class Actions:
         """Correct a claim's tracking number or its carrier, by any of its names; None: it stays."""
         of, now = self.operations, self.operations.clock.now()
         with self._told():
-            (claim,) = named(of.claims, [reference], lambda _claim: None)
+            claim = of.claims.find(reference) if can_be_reference(reference) else None
+            if claim is None:
+                raise ClaimsRefusedError(unknown(of.claims, reference))
             spellings = of.database.border.values_of("carrier")
             correction = correction_of(claim, number, carrier, of.catalog, spellings)
             corrected = ClaimCorrections(of.assessor).correct(claim, correction, self.by, now)
@@ -188,13 +189,30 @@ class Actions:
         """
         of = self.operations
         with self._told():
-            read = content_of(content) if isinstance(content, Path) else content
+            read = _content_of(content) if isinstance(content, Path) else content
             wanted = Attachment(reference, clean(name, 200), read, self.by, kind, signed_by, at)
-            done = attach_file(of, wanted)
+            done = self._attach(wanted)
             listed = of.records.find(reference)
             evidence = evidence_of(of, listed) if listed else ClaimEvidence()
             result: AttachResult = self._sentences.attached(done, evidence)
         return result
+
+    def _attach(self, wanted: Attachment) -> Attached:
+        """Raises NotAttachedError, RefusedError, RunError."""
+        of = self.operations
+        documents = DocumentStore(of.settings.pod_dir, of.settings.access)
+        documents.make_sure()
+        deps = AttachDependencies(
+            records=of.records,
+            claims=replace(of.claims, worker=_ATTACH),
+            documents=documents,
+            appraise=appraise_file,
+            policy=of.settings.policy,
+            token=uuid.uuid4().hex,
+        )
+        attached = attach(wanted, deps, of.clock.now())
+        write_manifests(of.settings, of.database, _ATTACH, of.clock)
+        return attached
 
     # ---------------------------------------------------------------- carriers
 
@@ -376,7 +394,7 @@ class Actions:
         self,
         done: str,
         references: Sequence[str],
-        why_not: Callable[[_Found], WhyNot],
+        why_not: Callable[[_Listed], WhyNot],
         do: Callable[[Sequence[Claim]], set[Any]] | None,
     ) -> list[ActionResult]:
         """Do it with those of the claims with which it can be done. `done`: the key of the sentence that says so.
@@ -386,13 +404,16 @@ class Actions:
         with self._told():
             self._require_few(references, MOST_CLAIMS)
             texts = [reference for reference in dict.fromkeys(references) if can_be_reference(reference)]
-            read = _Found(self.operations, self.operations.records.find_all(texts))
-            found, refused = sort_out(read, references, why_not(read))
-            told = {
-                reference: ActionResult(reference, one.sentence(self.language), is_done=False)
-                for reference, one in refused.items()
-            }
-            names = {listed.claim.id: reference for reference, listed in read.listed.items()}
+            listed = self.operations.records.find_all(texts)
+            refusal_of, found, told = why_not(listed), [], {}
+            for reference in dict.fromkeys(references):
+                claim = listed[reference].claim if reference in listed else None
+                refusal = refusal_of(claim) if claim else unknown(self.operations.claims, reference)
+                if refusal:
+                    told[reference] = ActionResult(reference, refusal.sentence(self.language), is_done=False)
+                elif claim:
+                    found.append(claim)
+            names = {one.claim.id: reference for reference, one in listed.items()}
             try:
                 for first in range(0, len(found), _AT_ONCE):
                     for claim, fault in self._done(found[first : first + _AT_ONCE], do):
@@ -467,6 +488,14 @@ class Actions:
             raise sentences.no_database(str(fault)) from fault
         except RunError as fault:
             raise sentences.bad_run(str(fault)) from fault
+
+
+def _content_of(path: Path) -> bytes:
+    """Raises NotAttachedError if the file cannot be taken."""
+    try:
+        return read_file(path)
+    except NotADocumentError as why:
+        raise NotAttachedError("file", file=clean(path.name or str(path)), reason=str(why)) from why
 
 
 def _reason(why: str) -> str:

@@ -98,16 +98,25 @@ class MailService:
     def report(self, monday: date) -> "WeekReport":
         """What came of the week that began on that Monday, and how things stand now. Raises RunError."""
         from recours.database.custody import DatabaseCustody  # noqa: PLC0415 (needed once a week)
-        from recours.operations.weekly import Week, report  # noqa: PLC0415 (see above)
+        from recours.operations.returns import call_returns  # noqa: PLC0415 (see above)
+        from recours.operations.status import success_of  # noqa: PLC0415 (see above)
+        from recours.operations.weekly import Week, WeekReport  # noqa: PLC0415 (see above)
         from recours.wiring.operations import operations_over  # noqa: PLC0415 (see above)
 
         settings, database = self._settings, self.outbox.database
         operations = operations_over(settings, database, self._schema, self.clock)
-        week, manifest = (
-            Week(monday, settings.policy.zone),
+        records, zone = operations.records, settings.policy.zone
+        week = Week(monday, zone)
+        days_before = week.before(1).days
+        return WeekReport(
+            week,
+            operations.overview(days=1),
+            success_of(records.tallies(week.days, zone), week.days),
+            success_of(records.tallies(days_before, zone), days_before).all,
+            call_returns(records.spent(week.start, week.end)),
+            bool(records.runs(most=1, until=week.end)),
             DatabaseCustody(database, settings.pod_dir).last(),
         )
-        return report(week, operations.overview(days=1), operations.records, manifest)
 
     def rendered(self, report: "WeekReport", language: str) -> "Rendered":
         from recours.notifications.weekly import render_report  # noqa: PLC0415 (needed once a week)

@@ -25,18 +25,20 @@ from recours.database.reports.stakes import DatabaseStakes
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
 from recours.operations.accounts import AccountHealth, ListedAccount
-from recours.operations.fleet import MOST_RECORDS, SINCE, is_by_fleet
+from recours.operations.fleet import MOST_RECORDS, SINCE, fleet_status, is_by_fleet
 from recours.operations.position import NEAR, Position, loses_evidence, misses_deadline, position
 from recours.operations.problems import Problem, ProblemKind, problems
-from recours.operations.records import ListedClaim
+from recours.operations.records import ListedClaim, Run
 from recours.operations.stakes import Concerned, Stake
 from recours.operations.status import (
     REFUSED_LONG,
     CarrierNow,
     Overview,
     Troubles,
+    WorkerStatus,
     days_until,
-    overview,
+    success_of,
+    worker_status,
 )
 from recours.runs.ports import Clock
 from recours.runs.source import unknown_claim
@@ -55,7 +57,8 @@ from recours.wiring.databases import (
 
 # How often each worker is to run.
 SCHEDULES = {worker.name: worker.schedule for worker in BOTH_WORKERS}
-
+# Latest runs that are read, to find some that never ended.
+_RECENT_RUNS = 20
 
 # How far back the beginning of an outage or of refusals is searched for: longer ones are shown as so long.
 _LONGEST_STREAK = timedelta(days=60)
@@ -97,8 +100,12 @@ class Operations:
     def is_by_fleet(self) -> bool:
         """Tell whether long-lived workers do the work. Raises DatabaseError."""
         now = self.clock.now()
+        return is_by_fleet(self._latest_runs(now), now)
+
+    def _latest_runs(self, now: datetime) -> list[Run]:
+        """Those by which `recours.operations.fleet` sees whether a fleet works."""
         latest = self.records.runs(since=now - SINCE, most=MOST_RECORDS, until=now + CLOCKS_DIFFER)
-        return is_by_fleet([run for run in latest if run.worker in SCHEDULES], now)
+        return [run for run in latest if run.worker in SCHEDULES]
 
     @property
     def enrolment(self) -> ClaimEnrolment:
@@ -158,19 +165,27 @@ class Operations:
         """The same as `overview`, without the money at stake."""
         now, policy, carriers = self.clock.now(), self.settings.policy, self.carriers_now()
         accounts = self.accounts_now()
-        seen = overview(
-            self.records,
-            carriers,
-            SCHEDULES,
-            now=now,
-            due_until=policy.backoff.due_until(now),
-            zone=policy.zone,
-            days=days,
-            troubles=self._troubles(now, carriers, accounts),
+        last_days = days_until(now.astimezone(policy.zone).date(), days)
+        return Overview(
+            at=now,
+            workers=[self._worker_status(name, now) for name in SCHEDULES],
+            success=success_of(self.records.tallies(last_days, policy.zone), last_days),
+            backlogs=self.records.backlogs(policy.backoff.due_until(now)),
+            carriers=carriers,
             accounts=accounts,
+            mails=self.records.mails(),
+            troubles=self._troubles(now, carriers, accounts),
+            not_enrolled=self.enrolment.undecided(MOST_NOT_ENROLLED, now),
+            differences=self.records.differences(now),
+            fleet=fleet_status(self._latest_runs(now), now),
         )
-        not_enrolled = self.enrolment.undecided(MOST_NOT_ENROLLED, now)
-        return replace(seen, not_enrolled=not_enrolled, differences=self.records.differences(now))
+
+    def _worker_status(self, name: str, now: datetime) -> WorkerStatus:
+        # Those that a wrong clock dated into the future, of which there may be many, hide no other.
+        until = now + CLOCKS_DIFFER
+        ahead = [run for run in self.records.runs(name, most=_RECENT_RUNS) if run.started_at > until]
+        runs = [*ahead, *self.records.runs(name, most=_RECENT_RUNS, until=until)]
+        return worker_status(name, SCHEDULES[name], runs, now)
 
     def _stakes(self, seen: Overview) -> dict[tuple[str, str], Stake]:
         """The money in dispute of the claims that each problem is about, by its kind and carrier."""

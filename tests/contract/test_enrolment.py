@@ -19,7 +19,7 @@ from recours.database.enrolment import CHUNK, ClaimEnrolment
 from recours.database.intake import Assessor
 from recours.database.schema.creation import bring_up_to_date
 from recours.database.schema.inspection import look
-from recours.operations.enroll import EnrollCriteria, enroll_all, look_over
+from recours.operations.enroll import EnrollCriteria, look_over
 from recours.runs.ports import Lease
 from recours.runs.summary import not_enrolled
 from recours.sandbox import SimulatedClock
@@ -271,10 +271,10 @@ def test_a_person_enrols_what_they_choose(service: Database) -> None:
     assert dict(counts.open) == {("chronopost", "submitted"): 1}
     assert sum(counts.left.values()) == 2
     assert counts.calls["chronopost"] == 2
-    assert enroll_all(found, wanted, POLICY, CATALOG, lambda: NOW) == 1
+    assert found.enroll_all(wanted, POLICY, CATALOG, lambda: NOW) == 1
     assert pending(service) == [1]
     assert found.undecided(99, NOW + 2 * HOUR) == 0, "somebody has decided"
-    assert enroll_all(found, EnrollCriteria(statuses=["refunded"]), POLICY, CATALOG, lambda: NOW) == 1
+    assert found.enroll_all(EnrollCriteria(statuses=["refunded"]), POLICY, CATALOG, lambda: NOW) == 1
     assert pending(service) == [1, 2]
 
 
@@ -327,7 +327,7 @@ def by_a_run(found: ClaimEnrolment) -> int:
 
 
 def by_a_person(found: ClaimEnrolment) -> int:
-    return enroll_all(found, EnrollCriteria(), POLICY, CATALOG, lambda: NOW + 2 * HOUR)
+    return found.enroll_all(EnrollCriteria(), POLICY, CATALOG, lambda: NOW + 2 * HOUR)
 
 
 def by_name(found: ClaimEnrolment) -> int:

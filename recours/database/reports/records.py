@@ -93,6 +93,7 @@ class DatabaseRecords:
         most: int = 50,
         until: datetime | None = None,
     ) -> list[Run]:
+        """The latest runs, the newest first; of those that began up to `until` if it is given."""
         query = select(runs).order_by(runs.c.started_at.desc()).limit(most)
         if worker is not None:
             query = query.where(runs.c.worker == worker)
@@ -112,6 +113,7 @@ class DatabaseRecords:
         return _run(row) if row else None
 
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
+        """Attempts of these days (as they fall in `zone`), counted."""
         alike = (_a.carrier, _a.turn, _a.outcome, _a.error_kind)
         found = []
         with self.database.read() as connection:
@@ -158,6 +160,10 @@ class DatabaseRecords:
     # ---------------------------------------------------------------- backlogs
 
     def backlogs(self, due_until: datetime | None = None, most: int = COUNTED_UP_TO) -> list[Backlog]:
+        """What is not done, by account; each stage counted up to `most`.
+
+        Waiting claims whose retry comes by `due_until`, which no run has made ready yet, are counted as ready.
+        """
         with self.database.read() as connection:
             counts = backlog_counts(connection, most)
             come = retries_come(connection, due_until, most)
@@ -324,6 +330,7 @@ class DatabaseRecords:
             return Differences(repaired or 0, connection.scalar(count_owed) or 0)
 
     def mails(self) -> Mapping[MailState, int]:
+        """How many mails are not ended: ready, held, or being sent."""
         states = [const(state) for state in OPEN_STATES]
         query = select(_m.state, func.count()).where(_m.state.in_(states)).group_by(_m.state)
         with self.database.read() as connection:

@@ -77,29 +77,28 @@ def test_where_a_piece_is_from() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pieces", "dispute", "support", "proves"),
+    ("pieces", "dispute", "support"),
     [
-        ([LETTER], "lost", Support.PROVES, True),
-        ([LETTER, HOLLOW], "lost", Support.PROVES, True),
-        ([HOLLOW], "lost", Support.NOT, False),
-        ([SCAN], "lost", Support.UNKNOWN, None),
+        ([LETTER], "lost", Support.PROVES),
+        ([LETTER, HOLLOW], "lost", Support.PROVES),
+        ([HOLLOW], "lost", Support.NOT),
+        ([SCAN], "lost", Support.UNKNOWN),
         # What a person entered is not what the carrier's tracking says.
-        ([BY_HAND], "lost", Support.UNKNOWN, None),
-        ([replace(SCAN, delivery=Delivery(AT, "DURAND"))], "lost", Support.PARTLY, False),
+        ([BY_HAND], "lost", Support.UNKNOWN),
+        ([replace(SCAN, delivery=Delivery(AT, "DURAND"))], "lost", Support.PARTLY),
         # The record of a delivery is what the tracking says: it has the number because recours wrote it there.
-        ([RECORD], "lost", Support.PARTLY, False),
-        ([RECORD, UNNUMBERED], "lost", Support.PARTLY, False),
-        ([LETTER], "something else", Support.UNKNOWN, None),
-        ([LETTER], "", None, None),
-        ([], "lost", None, None),
+        ([RECORD], "lost", Support.PARTLY),
+        ([RECORD, UNNUMBERED], "lost", Support.PARTLY),
+        ([LETTER], "something else", Support.UNKNOWN),
+        ([LETTER], "", None),
+        ([], "lost", None),
     ],
 )
 def test_whether_the_evidence_carries_the_dispute(
-    pieces: list[KeptEvidence], dispute: str, support: Support | None, proves: bool | None
+    pieces: list[KeptEvidence], dispute: str, support: Support | None
 ) -> None:
     evidence = ClaimEvidence(pieces, dispute)
     assert (evidence.verdict.support if evidence.verdict else None) == support
-    assert evidence.proves is proves
     for language in ("en", "fr"):
         assert bool(evidence.verdict_text(language)) is (support is not None)
         assert "{" not in evidence.verdict_text(language)

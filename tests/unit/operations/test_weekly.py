@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +17,7 @@ from recours.operations.problems import verdict
 from recours.operations.records import Backlog, Tally
 from recours.operations.returns import CallReturn
 from recours.operations.status import Overview, Rate, success_of
-from recours.operations.weekly import Week, WeekReport, report
+from recours.operations.weekly import Week, WeekReport
 from tests.unit.operations.test_problems import CASES, seen
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -50,22 +49,18 @@ def test_a_week_has_all_its_hours_also_when_the_clock_changes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tallies", "runs", "tells"),
+    ("tallies", "has_run", "tells"),
     [
-        ([], [], False),
-        ([], ["one"], True),
-        ([tally("failed", 1)], [], True),
-        ([tally("attached", 1)], [], False),
+        ([], False, False),
+        ([], True, True),
+        ([tally("failed", 1)], False, True),
+        ([tally("attached", 1)], False, False),
     ],
 )
 def test_a_database_in_which_nothing_happened_has_nothing_to_tell(
-    tallies: list[Tally], runs: list[str], tells: bool
+    tallies: list[Tally], has_run: bool, tells: bool
 ) -> None:
-    records = Mock()
-    records.tallies = lambda days, _zone: tallies if WEEK.monday in days else []
-    records.runs.return_value, records.spent.return_value = runs, []
-    assert report(WEEK, seen(), records).has_something_to_tell is tells
-    assert records.runs.call_args.kwargs == {"most": 1, "until": WEEK.end}
+    assert week_report(*tallies, has_run=has_run).has_something_to_tell is tells
 
 
 EVENTFUL = week_report(
