@@ -4,6 +4,7 @@ The facts are gathered here; `recours.operations.checks` assesses them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -104,6 +105,20 @@ def _results_of(wanted: dict[str, Check]) -> Iterator[CheckResult]:
             )
 
 
+@dataclass
+class _DatabaseFacts:
+    """What the database is, as far as it can be read; None: not known."""
+
+    is_new: bool = False  # the embedded one is still to be made
+    database: Database | None = None
+    schema: Schema | None = None
+    operations: Operations | None = None  # None too as long as the schema is not current
+    claims: int = 0  # counted up to CLAIMS_MOST
+    overview: Overview | None = None
+    fault: DatabaseError | None = None  # why it cannot be used
+    claims_fault: DatabaseError | None = None  # why its claims cannot be read
+
+
 class CheckContext:
     """What is checked. The database is tried once: what it says the first time holds for all checks."""
 
@@ -113,56 +128,34 @@ class CheckContext:
         self.offline = offline
         self.texts = Localized("en", settings.policy.zone)
 
-    @cached_property
-    def is_new(self) -> bool:
-        """Whether the embedded database is still to be made. Raises DatabaseError."""
-        return is_to_be_made(self.settings)
-
-    def database(self) -> tuple[Database, Schema]:
-        """The database and its schema. Raises DatabaseError."""
-        if isinstance(self._found, DatabaseError):
-            raise self._found
-        return self._found
-
-    def operations(self) -> Operations | None:
-        """None as long as the schema is not current. Raises DatabaseError."""
-        database, schema = self.database()
-        if not schema.is_current:
-            return None
-        return operations_over(self.settings, database, schema, SystemClock(clock_offset(database)))
-
-    def overview(self) -> Overview | None:
-        """The state of the system; None as long as there is none to be read. Raises DatabaseError."""
-        if isinstance(self._read, DatabaseError):
-            raise self._read
-        return self._read
-
-    def known(self) -> Overview | None:
-        """The state of the system; None as long as it is not known (the check of the database says why)."""
-        return None if isinstance(self._read, DatabaseError) else self._read
-
     @property
     def faulty(self) -> int:
         """The exit status if there is a fault."""
-        return status_of(self._found) if isinstance(self._found, DatabaseError) else FAILED
+        return status_of(self.facts.fault) if self.facts.fault else FAILED
 
     @cached_property
-    def _found(self) -> tuple[Database, Schema] | DatabaseError:
+    def facts(self) -> _DatabaseFacts:
+        facts = _DatabaseFacts()
         try:
+            facts.is_new = is_to_be_made(self.settings)
+            if facts.is_new:
+                return facts
             database = connect(self.settings)
             schema = look(database)
             require_claims(database, schema)
         except DatabaseError as error:
-            return error
-        return database, schema
-
-    @cached_property
-    def _read(self) -> Overview | DatabaseError | None:
+            facts.fault = error
+            return facts
+        facts.database, facts.schema = database, schema
         try:
-            operations = None if self.is_new else self.operations()
-            return operations.overview(days=1) if operations else None
+            if schema.is_current:
+                clock = SystemClock(clock_offset(database))
+                operations = operations_over(self.settings, database, schema, clock)
+                facts.overview, facts.claims = operations.overview(days=1), operations.claims.count()
+                facts.operations = operations
         except DatabaseError as error:
-            return error
+            facts.claims_fault = error
+        return facts
 
 
 # ---------------------------------------------------------------- the checks
@@ -206,14 +199,13 @@ def _settings(context: CheckContext) -> Iterator[CheckResult]:
 
 def _database(context: CheckContext) -> Iterator[CheckResult]:
     named = "set DATABASE_PATH or DATABASE_URL in .env, if your claims are elsewhere"
-    try:
-        if context.is_new:
-            path = context.settings.database_url.database
-            yield remark("database", f"none is set; the first run makes its own, {path}", named)
-            return
-        database, schema = context.database()
-    except DatabaseError as error:
-        yield _database_fault("database", error)
+    facts, database, schema = context.facts, context.facts.database, context.facts.schema
+    if facts.fault:
+        yield _database_fault("database", facts.fault)
+    if facts.is_new:
+        path = context.settings.database_url.database
+        yield remark("database", f"none is set; the first run makes its own, {path}", named)
+    if database is None or schema is None:
         return
     if context.settings.database_is_embedded:
         yield remark("database", f"none is set: the embedded one is used, {database.safe_url}", named)
@@ -222,13 +214,11 @@ def _database(context: CheckContext) -> Iterator[CheckResult]:
     yield _schema(schema)
     if not database.is_sqlite:
         yield from _rights(database, schema)
-    try:
-        if (operations := context.operations()) and context.overview():
-            count = operations.claims.count()
-            yield ok("claims", f"{count}{' or more' if count == CLAIMS_MOST else ''} can be read")
-    except DatabaseError as error:
-        if all(right.need.optional for right in schema.missing_rights):  # else that says why
-            yield _database_fault("claims", error)
+    if facts.operations:
+        count = facts.claims
+        yield ok("claims", f"{count}{' or more' if count == CLAIMS_MOST else ''} can be read")
+    elif facts.claims_fault and all(right.need.optional for right in schema.missing_rights):
+        yield _database_fault("claims", facts.claims_fault)
 
 
 def _database_fault(name: str, error: DatabaseError) -> CheckResult:
@@ -263,7 +253,7 @@ def _rights(database: Database, schema: Schema) -> Iterator[CheckResult]:
 
 
 def _credentials(context: CheckContext) -> Iterator[CheckResult]:
-    overview = context.known()
+    overview = context.facts.overview
     waiting = {backlog.carrier: backlog.to_come for backlog in overview.backlogs} if overview else None
     refusals = {c.key: c.rejected or c.refusal for c in overview.carriers} if overview else {}
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
@@ -275,12 +265,9 @@ def _credentials(context: CheckContext) -> Iterator[CheckResult]:
 
 def _client_accounts(context: CheckContext) -> Iterator[CheckResult]:
     """Nothing where no client has an account."""
-    try:
-        operations = None if context.is_new else context.operations()
-        accounts = AccountOperations(operations) if operations else None
-        found = accounts.listed(accounts.store.all()) if accounts else []
-    except DatabaseError:  # which has a result of its own
-        return
+    operations = context.facts.operations
+    accounts = AccountOperations(operations) if operations else None
+    found = accounts.listed(accounts.store.all()) if accounts else []
     if accounts and found:
         unusable = [
             f"{one.client.named} at {CATALOG.name_of(one.account.carrier, one.account.carrier)} ({one.why})"
@@ -291,7 +278,7 @@ def _client_accounts(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def _problems(context: CheckContext) -> Iterator[CheckResult]:
-    if overview := context.known():
+    if overview := context.facts.overview:
         yield from checks.problems(verdict(overview), VerdictSentences("en", context.settings.policy.zone))
 
 
@@ -324,7 +311,7 @@ def _private_files(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def _mail(context: CheckContext) -> Iterator[CheckResult]:
-    overview = context.known()
+    overview = context.facts.overview
     mails = overview.mails if overview else {}
     server = _server(context)
     yield checks.mail(
@@ -338,10 +325,7 @@ def _mail(context: CheckContext) -> Iterator[CheckResult]:
 
 def _server(context: CheckContext) -> "SmtpSettings | None":
     """The mail server: the service's own settings come first, as far as its database can be read."""
-    try:
-        operations = None if context.is_new else context.operations()
-    except DatabaseError:
-        operations = None
+    operations = context.facts.operations
     if operations is None:
         return mail_server(context.settings.mail, {})
     service = MailService(context.settings, operations.database, operations.schema, operations.clock, "check")
@@ -427,17 +411,13 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
 
 
 def _clock(context: CheckContext) -> Iterator[CheckResult]:
-    offset = None
-    try:
-        database = None if context.is_new else context.database()[0]
-        offset = None if database is None or database.is_sqlite else clock_offset(database)
-    except DatabaseError:  # which has a result of its own
-        pass
+    database = context.facts.database
+    offset = clock_offset(database) if database and not database.is_sqlite else None
     yield checks.clock(offset, CLOCKS_AGREE, datetime.now(UTC), context.texts)
 
 
 def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
-    overview = context.known() if context else None
+    overview = context.facts.overview if context else None
     status = {worker.worker: worker for worker in overview.workers} if overview else {}
     entries: list[Entry] = []
     name = "schedule"
@@ -456,10 +436,7 @@ def _schedule(context: CheckContext | None) -> Iterator[CheckResult]:
 
 def _fleet(context: CheckContext) -> Iterator[CheckResult]:
     """What `recours worker` needs, where the database is prepared for it."""
-    try:
-        database = None if context.is_new else context.database()[0]
-    except DatabaseError:  # which has a result of its own
-        return
+    database = context.facts.database
     if database is None or database.is_sqlite:
         return
     try:
