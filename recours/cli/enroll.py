@@ -1,6 +1,6 @@
 """`recours enroll`, `exclude` and `reopen`: claims to work on from now on, not to work on any more, to start over."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from recours.core.errors import ErrorKind, is_persistent
 from recours.core.policy import EnrollNew
 from recours.core.text import clean, plural
 from recours.operations import enroll, reopen
+from recours.operations.actions import ActionResult
 from recours.wiring.account_operations import AccountOperations
 from recours.wiring.actions import Actions
 from recours.wiring.operations import Operations
@@ -78,7 +79,7 @@ def command(
     mode = _Mode(dry_run, yes, as_json)
     with with_actions(database_url) as actions:
         if references:
-            _enroll_named(actions, references, mode)
+            _act_on_named(actions.enroll, "enrolled", references, mode)
             return
         operations = actions.operations
         criteria = enroll.EnrollCriteria(
@@ -89,19 +90,25 @@ def command(
         _enroll_selected(actions, criteria, mode)
 
 
-def _enroll_named(actions: Actions, references: Sequence[str], mode: _Mode) -> None:
-    matches = require_all(actions.enroll(references, dry_run=True))
+def _act_on_named(
+    act: Callable[..., list[ActionResult]],
+    done: str,
+    references: Sequence[str],
+    mode: _Mode,
+    **more: object,
+) -> None:
+    """Do it with all of these claims, or none. `done`: `enrolled`, `reopened`; `more`: for `--json`."""
+    matches = require_all(act(references, dry_run=True))
 
-    def report(enrolled: list[str]) -> None:
-        names, done = (matches, 0) if mode.dry_run else (enrolled, len(enrolled))
-        tell_json({"dry_run": mode.dry_run, "found": len(matches), "enrolled": done, "claims": names})
+    def report(names: list[str], count: int) -> None:
+        tell_json({"dry_run": mode.dry_run, "found": len(matches), done: count, "claims": names} | more)
 
     if not mode.dry_run:
-        say_each(actions.enroll(matches), as_json=report if mode.as_json else None)
+        say_each(act(matches), as_json=(lambda names: report(names, len(names))) if mode.as_json else None)
     elif mode.as_json:
-        report([])
+        report(matches, 0)
     else:
-        _say_dry_run(len(matches), "would be enrolled")
+        _say_dry_run(len(matches), f"would be {done}")
 
 
 def _say_dry_run(count: int, what: str) -> None:
@@ -235,7 +242,7 @@ def reopen_command(
     with with_actions(database_url) as actions:
         operations = actions.operations
         if references:
-            _reopen_named(actions, references, mode)
+            _act_on_named(actions.reopen, "reopened", references, mode, left={})
         else:
             keys: Collection[str] = operations.catalog.keys_of(carrier) if carrier else ()
             if account is not None and carrier is not None:
@@ -244,18 +251,6 @@ def reopen_command(
             at = time_of(since, operations.clock.now(), "--since")
             criteria = reopen.ReopenCriteria(keys, at, ErrorKind(error) if error else None)
             _reopen_selected(actions, criteria, mode)
-
-
-def _reopen_named(actions: Actions, references: Sequence[str], mode: _Mode) -> None:
-    matches = require_all(actions.reopen(references, dry_run=True))
-    if mode.dry_run:
-        _report_reopened(len(matches), matches, {}, mode)
-        return
-
-    def report(reopened: list[str]) -> None:
-        _report_reopened(len(matches), reopened, {}, mode)
-
-    say_each(actions.reopen(matches), as_json=report if mode.as_json else None)
 
 
 def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _Mode) -> None:
@@ -271,7 +266,14 @@ def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _M
             click.echo("Nothing was changed.", err=True)
             return
         references += actions.reopen_all(criteria)
-    _report_reopened(count, references, selection.left, mode)
+    done = len(references)
+    if mode.as_json:
+        facts = {"dry_run": mode.dry_run, "found": count, "reopened": done}
+        tell_json(facts | {"claims": references, "left": dict(selection.left)})
+    elif mode.dry_run:
+        _say_dry_run(count, "would be reopened")
+    elif done:
+        click.echo(f"{plural(done, 'claim')} reopened: due at the next run of either worker.")
 
 
 def _show_given_up(operations: Operations, selection: reopen.Selection) -> None:
@@ -284,15 +286,3 @@ def _show_given_up(operations: Operations, selection: reopen.Selection) -> None:
     else:
         click.echo("No matching claim was given up.")
     _show_left(selection.left)
-
-
-def _report_reopened(count: int, references: list[str], left: Mapping[str, int], mode: _Mode) -> None:
-    """`count`: those that were found; `references`: those that were reopened, or, in a dry run by name, would be."""
-    done = 0 if mode.dry_run else len(references)
-    if mode.as_json:
-        facts = {"dry_run": mode.dry_run, "found": count, "reopened": done}
-        tell_json(facts | {"claims": references, "left": dict(left)})
-    elif mode.dry_run:
-        _say_dry_run(count, "would be reopened")
-    elif done:
-        click.echo(f"{plural(done, 'claim')} reopened: due at the next run of either worker.")

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from random import random
 from typing import Any
 
 from recours import logs
@@ -26,7 +27,7 @@ from recours.runs.source import find_named
 from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
-from recours.wiring.carriers import catalog_of, closed_accounts, directory_of
+from recours.wiring.carriers import catalog_of, directory_of, make_queue
 from recours.wiring.databases import (
     assessor_of,
     clock_of,
@@ -80,7 +81,10 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _S
         now = clock.now()
         catalog = catalog_of(settings, directory_of(database))
         keys = catalog.accounts_of(catalog.specs)
-        closed = closed_accounts(settings, database, clock, keys, has_records=schema.is_current)
+        queue = make_queue(settings, database, clock, random, "preview")
+        # Of a database without our tables the settings alone say it.
+        refusal_of = queue.would_refuse if schema.is_current else queue.unconfigured
+        closed = {key: refusal for key in keys if (refusal := refusal_of(key))}
         repository = ClaimRepository if schema.is_current else UntouchedClaims
         claims = repository(database, catalog, "", kind.name)
         named = find_named(claims, options.get("claims", ()), policy, now)

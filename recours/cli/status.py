@@ -24,6 +24,7 @@ from recours.installation import pasteable
 from recours.operations.accounts import AccountHealth
 from recours.operations.evidence import KIND_NAMES, ClaimEvidence, piece_text, source_text
 from recours.operations.explain import Explanation
+from recours.operations.labels import COLON
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import verdict
 from recours.operations.status import Health, Overview, Rate
@@ -219,7 +220,7 @@ def _show_explanation(explanation: Explanation, catalog: Catalog, language: str,
         click.echo(indent + harmless(sentence))
 
     texts, claim, status = PageTexts(language, explanation.zone), explanation.claim, explanation.status
-    colon = " : " if language == "fr" else ": "
+    colon = COLON[language]
     deadline = f"{texts('deadline')}{colon}{claim.deadline}" if claim.deadline else ""
     head = ", ".join(filter(None, (explanation.carrier, claim.number, deadline)))
     say(f"{claim.reference}{colon}{head}")

@@ -3,7 +3,7 @@
 Their records say when each last did: one that works beside others may do so rarely. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,7 +52,7 @@ def fleet_status(runs: Sequence[Run], now: datetime) -> FleetStatus | None:
     of_fleet = [run for run in runs if is_of_fleet(run)]
     if not of_fleet:
         return None
-    ticks = [at for run in of_fleet if (at := _ticked_at(run.stats)) is not None]
+    ticks = [datetime.fromisoformat(at) for run in of_fleet if (at := run.stats[TICKED_AT])]
     ticked_at = max(ticks, default=min(run.started_at for run in of_fleet))
     is_silent = now - ticked_at > SILENT_AFTER
     if is_silent and not _died(of_fleet, ticked_at):
@@ -73,15 +73,6 @@ def is_by_fleet(runs: Sequence[Run], now: datetime) -> bool:
 def is_of_fleet(run: Run) -> bool:
     """Tell whether it is the record of a long-lived worker's hour."""
     return TICKED_AT in run.stats
-
-
-def _ticked_at(stats: Mapping[str, Any]) -> datetime | None:
-    """None if none is recorded, or it cannot be read: anybody may have written it."""
-    try:
-        at = datetime.fromisoformat(stats[TICKED_AT])
-    except (TypeError, ValueError):
-        return None
-    return at if at.tzinfo else None
 
 
 def _died(of_fleet: Sequence[Run], ticked_at: datetime) -> bool:

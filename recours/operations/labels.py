@@ -157,6 +157,9 @@ ACTORS: dict[str, dict[Actor, str]] = {
 }
 
 
+COLON = {"en": ": ", "fr": " : "}
+
+
 def quoted(language: str, text: str) -> str:
     """A text of a carrier or of other software, in quotation marks."""
     return f"« {clean(text)} »" if language == "fr" else f'"{clean(text)}"'
@@ -176,8 +179,11 @@ def said_or_quoted(
     """The sentence that `said` stands for; without one, the kind and the recorded text in quotation marks."""
     if said:
         return sentence(language, said, to_client=to_client)
-    colon = " : " if language == "fr" else ": "
-    return f"{KINDS[language][kind]}{colon}{quoted(language, text)}" if kind else quoted(language, text)
+    return (
+        f"{KINDS[language][kind]}{COLON[language]}{quoted(language, text)}"
+        if kind
+        else quoted(language, text)
+    )
 
 
 def reason_of(language: str, refusal: Refusal, carrier: str) -> str:
@@ -207,9 +213,8 @@ def person_named(language: str, by: str) -> str:
 def author_text(language: str, text: str) -> str:
     """`the operator: "strike"`, of what `authored` made."""
     who, reason = author_and_reason(text)
-    colon = " : " if language == "fr" else ": "
     named = person_named(language, who)
-    return f"{named}{colon}{quoted(language, reason)}" if reason else named
+    return f"{named}{COLON[language]}{quoted(language, reason)}" if reason else named
 
 
 def account_reason(language: str, listed: ListedAccount) -> str:
@@ -279,7 +284,6 @@ _PARTS = {
 }
 _NONE = {"en": "none", "fr": "aucun"}
 _QUOTED = {"en": "'{}'", "fr": "« {} »"}
-_COLON = {"en": ": ", "fr": " : "}
 
 
 def change_text(language: str, change: PastChange) -> str:
@@ -300,4 +304,4 @@ def change_text(language: str, change: PastChange) -> str:
 
     what = CHANGES[language].get(change.what, change.what)
     parts = [part(name, value) for name, value in change.details.items() if value is not None]
-    return f"{what}{_COLON[language]}{', '.join(parts)}" if parts else what
+    return f"{what}{COLON[language]}{', '.join(parts)}" if parts else what

@@ -118,10 +118,6 @@ class Position:
         """Tell whether it is still to be tried, as far as the claim goes."""
         return self.asks or self.why is Why.UNNUMBERED
 
-    def is_tried_before(self, deadline: datetime) -> bool:
-        """Tell whether a run tries it before that moment."""
-        return self.next_at is not None and self.next_at < deadline
-
 
 def position(
     claim: Claim,
@@ -316,4 +312,4 @@ def loses_evidence(where: Position, now: datetime) -> bool:
 def _passes(where: Position, end: datetime, now: datetime) -> bool:
     if where.why in (Why.SETTLED, Why.IN_HAND):
         return False
-    return where.is_open and now < end <= now + NEAR and not where.is_tried_before(end)
+    return where.is_open and now < end <= now + NEAR and (where.next_at is None or where.next_at >= end)

@@ -19,6 +19,7 @@ from recours.operations.attach import REFUSED, Attached, NotAttachedError
 from recours.operations.evidence import ClaimEvidence, piece_text, source_name
 from recours.operations.labels import (
     CLOSINGS,
+    COLON,
     KINDS,
     error_of,
     evidence_text,
@@ -174,14 +175,20 @@ STATUS: dict[str, dict[Standing, str]] = {
     },
 }
 
-# What is said instead of a standing's sentence: by why the claim is, or is not, tried.
-INSTEAD: dict[str, dict[Why, str]] = {
+# What is said instead of a standing's sentence: by why the claim is, or is not, tried; of its last attempt before its
+# deadline; and of one that waits for its turn.
+INSTEAD: dict[str, dict[str, str]] = {
     "en": {
         Why.NOT_ASKED: "{reference} is due, and nothing can be asked: {missing}{error}.",
         Why.CLOSED: "{reference} waits until {next}: {closing}{error}.",
         Why.BLOCKED: "{reference} waits until someone acts: {closing}{error}.",
         Why.ENDING: "{reference} has no retry left: it is given up {end}{error}.",
         Why.EXPIRING: "{reference} is given up at its next retry: its response deadline passed long ago{error}.",
+        "last_by_backoff": "{reference} waits for one last attempt before its deadline, on {next}{error}.",
+        "last_due": "{reference} is due: the next run makes one last attempt before its deadline{error}.",
+        "last_in_line": "{reference} is due for one last attempt before its deadline and waits for its turn{error}.",
+        "new_in_line": "{reference} is new and waits for its turn{error}.",
+        "ready_in_line": "{reference} is due and waits for its turn{error}.",
     },
     "fr": {
         Why.NOT_ASKED: "{reference} : rien ne peut être demandé, {missing}{error}.",
@@ -189,35 +196,12 @@ INSTEAD: dict[str, dict[Why, str]] = {
         Why.BLOCKED: "{reference} : en attente d'une intervention, {closing}{error}.",
         Why.ENDING: "{reference} : plus aucun essai, la recherche est abandonnée {end}{error}.",
         Why.EXPIRING: "{reference} : date limite dépassée depuis longtemps, la recherche sera abandonnée{error}.",
+        "last_by_backoff": "{reference} : une dernière tentative est prévue le {next}, avant la date limite{error}.",
+        "last_due": "{reference} : la prochaine exécution fait une dernière tentative avant la date limite{error}.",
+        "last_in_line": "{reference} : dernière tentative à faire avant la date limite, en attente de son tour{error}.",
+        "new_in_line": "{reference} : réclamation nouvelle, qui attend son tour{error}.",
+        "ready_in_line": "{reference} : nouvel essai à faire, en attente de son tour{error}.",
     },
-}
-
-# What is said of a claim whose last attempt before its deadline is to come.
-LAST: dict[str, dict[Why, str]] = {
-    "en": {
-        Why.BY_BACKOFF: "{reference} waits for one last attempt before its deadline, on {next}{error}.",
-        Why.DUE: "{reference} is due: the next run makes one last attempt before its deadline{error}.",
-    },
-    "fr": {
-        Why.BY_BACKOFF: "{reference} : une dernière tentative est prévue le {next}, avant la date limite{error}.",
-        Why.DUE: "{reference} : la prochaine exécution fait une dernière tentative avant la date limite{error}.",
-    },
-}
-
-# What is said of a claim that is due and has to wait for its turn, by its standing, and of its last attempt.
-IN_LINE: dict[str, dict[Standing, str]] = {
-    "en": {
-        Standing.NEW: "{reference} is new and waits for its turn{error}.",
-        Standing.READY: "{reference} is due and waits for its turn{error}.",
-    },
-    "fr": {
-        Standing.NEW: "{reference} : réclamation nouvelle, qui attend son tour{error}.",
-        Standing.READY: "{reference} : nouvel essai à faire, en attente de son tour{error}.",
-    },
-}
-LAST_IN_LINE = {
-    "en": "{reference} is due for one last attempt before its deadline and waits for its turn{error}.",
-    "fr": "{reference} : dernière tentative à faire avant la date limite, en attente de son tour{error}.",
 }
 
 # When a claim without a retry left is given up: it is due, or it still waits for the time of its next one.
@@ -290,7 +274,6 @@ class ResultSentences(Localized):
         carrier = clean(carrier, 60)
         is_open = stands not in (Standing.FETCHED, Standing.LEFT_ALONE, Standing.NOT_SEEN)
         error = None if stands is Standing.FETCHED else error_of(language, claim)
-        before_error = " : " if language == "fr" else ": "
         closing = CLOSINGS[language][closing_of(where.refusal)] if where.refusal else ""
         form = self._form(where, place)
         waits = f" {place_text(self, place, now)}" if place and now else ""
@@ -306,7 +289,7 @@ class ResultSentences(Localized):
                 missing=MISSING[language][claim.number is not None],
                 end=end,
                 closing=closing.format(carrier=carrier),
-                error=f"{before_error}{error.rstrip('.')}" if error else "",
+                error=f"{COLON[language]}{error.rstrip('.')}" if error else "",
             )
             + waits
             + self._evidence(where, carrier),
@@ -339,14 +322,12 @@ class ResultSentences(Localized):
 
     def _form(self, where: Position, place: Place | None) -> str:
         """The sentence about where a claim stands, with what is to be filled in."""
-        language, stands = self.language, where.standing
+        texts, key = INSTEAD[self.language], ""
         if place and where.why in (Why.NEW, Why.DUE):
-            if where.is_last:
-                return LAST_IN_LINE[language]
-            return IN_LINE[language].get(stands) or STATUS[language][stands]
-        if where.is_last and where.why in LAST[language]:
-            return LAST[language][where.why]
-        return INSTEAD[language].get(where.why) or STATUS[language][stands]
+            key = "last_in_line" if where.is_last else f"{where.standing}_in_line"
+        elif where.is_last:
+            key = f"last_{where.why}"
+        return texts.get(key) or texts.get(where.why) or STATUS[self.language][where.standing]
 
     # ---------------------------------------------------------------- how a fetch ended
 

@@ -4,8 +4,10 @@ Pure: the latest attempts come in.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from recours.operations.stakes import stake_of
 
 # So many attempts say enough, and are read in no time.
 MOST_ATTEMPTS = 5_000
@@ -37,18 +39,13 @@ def call_returns(spent: Iterable[Spent]) -> list[CallReturn]:
     by_carrier: dict[str, list[Spent]] = defaultdict(list)
     for one in spent:
         by_carrier[one.carrier].append(one)
-    returns = (_return_of(carrier, of_carrier) for carrier, of_carrier in sorted(by_carrier.items()))
-    return [found for found in returns if found.calls]
-
-
-def _return_of(carrier: str, spent: Sequence[Spent]) -> CallReturn:
-    secured: dict[str, float] = defaultdict(float)
-    for one in spent:
-        if one.brought_proof and one.amount:
-            secured[one.currency] += one.amount
-    return CallReturn(
-        carrier,
-        calls=sum(one.calls for one in spent),
-        proofs=sum(one.brought_proof for one in spent),
-        secured={currency: round(total, 2) for currency, total in sorted(secured.items())},
-    )
+    return [
+        CallReturn(
+            carrier,
+            calls=sum(one.calls for one in of_carrier),
+            proofs=sum(one.brought_proof for one in of_carrier),
+            secured=stake_of((one.currency, one.amount) for one in of_carrier if one.brought_proof).amounts,
+        )
+        for carrier, of_carrier in sorted(by_carrier.items())
+        if any(one.calls for one in of_carrier)
+    ]

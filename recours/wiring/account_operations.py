@@ -116,11 +116,6 @@ class AccountOperations:
         moved = [account for account in self.store.all([self.client(client).id]) if account.is_moved]
         return [account for account in moved if self.store.confirm(account, by, self.now())]
 
-    def check(self, account: ClientAccount, by: str) -> AccountCheck:
-        """One real call. `by`: the person who has it made."""
-        (checked,) = self.check_all([account], by)
-        return checked
-
     def check_all(self, accounts: Iterable[ClientAccount], by: str) -> Iterator[AccountCheck]:
         """One real call with each. A trouble of one costs the others nothing."""
         queue = self.operations.queue(uuid.uuid4().hex)

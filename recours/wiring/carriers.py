@@ -1,8 +1,7 @@
 """The carriers with their accounts, and the queue before them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
-from random import random
 from typing import TYPE_CHECKING, Any
 
 from recours.carriers.client import Client
@@ -11,7 +10,6 @@ from recours.carriers.registry import CATALOG, CLIENTS
 from recours.carriers.reservation import Account, CarrierConnection
 from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.pauses import Refusal
 from recours.core.quota import Limit
 from recours.core.text import Redactor
 from recours.database.client_accounts import ClientAccounts
@@ -80,19 +78,6 @@ def make_queue(
         redact=redactor(settings),
         local=local,
     )
-
-
-def closed_accounts(
-    settings: Settings, database: Database, clock: Clock, keys: Iterable[str], *, has_records: bool
-) -> dict[str, Refusal]:
-    """Those of these accounts that could take no call now, and why; found out without taking a try that is due.
-
-    `has_records`: the database has recours's tables; else the settings alone say it.
-    """
-    queue = make_queue(settings, database, clock, random, "preview")
-    refusal = queue.would_refuse if has_records else queue.unconfigured
-    closed = {key: refusal(key) for key in keys}
-    return {key: refusal for key, refusal in closed.items() if refusal}
 
 
 def accounts(
