@@ -33,7 +33,7 @@ from recours.settings.model import Settings, SettingsError
 from recours.settings.sources import process_environment
 from recours.wiring.actions import Actions
 from recours.wiring.fetching import fetch_claims
-from recours.wiring.one_claim import status_of
+from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import open_operations
 
 
@@ -75,10 +75,10 @@ def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
     with _told(language) as (settings, sentences):
         operations = open_operations(settings)
         with closing(operations.database):
-            listed = operations.records.find(reference)
-            if listed is None:
+            found = explanation_of(operations, reference, language=sentences.language)
+            if found is None:
                 raise sentences.refused(unknown_claim(operations.claims, reference))
-            return status_of(operations, listed, sentences)
+            return found.status
 
 
 def attach(

@@ -298,16 +298,20 @@ def _private_files(context: CheckContext) -> Iterator[CheckResult]:
     if settings.database_is_embedded:
         places["database"] = Path(settings.database_url.database or "")
     for what, place in places.items():
-        readable = open_to_all(place)
-        yield checks.kept_private(what, str(place), str(readable) if readable else None, SHARED_GROUP)
-    if settings.access.group:
-        trouble = None
+        name = f"permissions of the {what}"
+        if readable := open_to_all(place):
+            remedy = f"chmod -R o-rwx {place}; if another user's program reads it, set {SHARED_GROUP} too"
+            yield remark(name, f"everybody on this machine may read {readable}", remedy)
+        else:
+            yield ok(name, f"{place}: not everybody on this machine may read it")
+    if group := settings.access.group:
         try:
             with TemporaryDirectory() as folder:
                 settings.access.try_out(Path(folder))
+            yield ok("group that may read", group)
         except OSError as error:
-            trouble = error.strerror or str(error)
-        yield checks.shared_group(settings.access.group, trouble)
+            remedy = f"usermod -aG {group} the user of the jobs, or name another group"
+            yield fault("group that may read", error.strerror or str(error), remedy)
 
 
 def _mail(context: CheckContext) -> Iterator[CheckResult]:
@@ -320,7 +324,14 @@ def _mail(context: CheckContext) -> Iterator[CheckResult]:
         _trouble_with_server(server) if server and not context.offline else None,
         mails.get(MailState.READY, 0),
     )
-    yield from checks.admin(context.settings.mail.admin, context.settings.mail.redirect)
+    mail = context.settings.mail
+    if mail.admin:
+        yield ok("ADMIN_EMAIL", mail.admin)
+    else:
+        yield remark("ADMIN_EMAIL", "is not set: no operator mail is sent", "set it in .env")
+    if mail.redirect:
+        remedy = "take it out of .env when the trials are over"
+        yield remark("RECOURS_MAIL_REDIRECT", f"all mails go to {mail.redirect}", remedy)
 
 
 def _server(context: CheckContext) -> "SmtpSettings | None":
@@ -398,8 +409,13 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
     if watch.ping_url:
         from recours.monitoring import healthchecks  # noqa: PLC0415 (the HTTP library, as above)
 
-        host = urlsplit(watch.ping_url).hostname or ""
-        yield checks.pings(host, None if context.offline else healthchecks.trouble_with(watch.ping_url))
+        name, host = "RECOURS_PING_URL", urlsplit(watch.ping_url).hostname or ""
+        if context.offline:
+            yield ok(name, f"{host}: not tried (--offline)")
+        elif ping_fault := healthchecks.trouble_with(watch.ping_url):
+            yield fault(name, f"{host} {ping_fault}", "correct it in .env, or see to this machine's network")
+        else:
+            yield ok(name, f"{host} answers; the next run shows whether it knows the check")
     if watch.metrics_file:
         path = watch.metrics_file.parent
         reason = "a file of some kilobytes is written anew after each run"

@@ -5,7 +5,7 @@ import click
 from recours.cli.acting import say, with_actions
 from recours.cli.operations import database_option, with_operations
 from recours.core.mail import LANGUAGES, MailKind
-from recours.wiring.mail_trials import mail_trials
+from recours.wiring.mail_trials import example_mail
 
 
 @click.group("mail")
@@ -42,5 +42,5 @@ def preview(database_url: str | None, kind: str, language: str | None, *, html: 
     """Print a mail about a made-up claim, or the last weekly report; nothing is sent, nothing is recorded."""
     with with_operations(database_url) as operations:
         chosen = language or operations.settings.mail.language
-        mail = mail_trials(operations).example(MailKind(kind), chosen)
+        mail = example_mail(operations, MailKind(kind), chosen)
     click.echo(mail.html if html else f"{mail.subject}\n\n{mail.plain}", nl=False)

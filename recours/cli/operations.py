@@ -23,6 +23,7 @@ from recours.core.text import clean, zone_name
 from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
 from recours.operations.refusals import ClaimsRefusedError
+from recours.runs import source
 from recours.runs.attempt import malformed
 from recours.settings.loading import has_password, home_of, load_at_home
 from recours.settings.model import Settings, SettingsError
@@ -148,9 +149,10 @@ def tell_json(content: Mapping[str, Any]) -> None:
     click.echo(json.dumps(content))
 
 
-def unknown_claim(operations: Operations, reference: str, parameter: str = "CLAIM") -> click.BadParameter:
+def unknown_claim(operations: Operations, reference: str) -> click.BadParameter:
     """The error for a reference that does not exist, with the nearest one."""
-    return click.BadParameter(operations.no_such_claim(reference), param_hint=parameter)
+    sentence = source.unknown_claim(operations.claims, reference).sentence()
+    return click.BadParameter(sentence, param_hint="CLAIM")
 
 
 # ---------------------------------------------------------------- one call to a carrier

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import click
 
-from recours.cli.console import Table, show, whole_number
+from recours.cli.console import Table, number_option, show
 from recours.cli.operations import database_option, json_option, tell_json, with_operations
 from recours.core.accounts import carrier_of
 from recours.core.policy import DEFAULT_MAX_RETRIES
@@ -26,30 +26,15 @@ _NUMBERS = ("due", "tries", "calls_made", "still_due")  # columns
 
 
 @click.command("plan")
-@click.option(
-    "--hours",
-    type=whole_number(1, LONGEST_HOURS),
-    default=48,
-    show_default=True,
-    metavar="N",
-    help=f"How far to look ahead, 1 to {LONGEST_HOURS}.",
-)
-@click.option(
+@number_option("--hours", 1, LONGEST_HOURS, 48, f"How far to look ahead, 1 to {LONGEST_HOURS}.")
+@number_option(
     "--batch-size",
-    type=whole_number(1, 10000),
-    default=PODRetryScheduler.usual_batch,
-    show_default=True,
-    metavar="N",
-    help="The scheduler's --batch-size; the fetch worker is assumed to use 50.",
+    1,
+    10000,
+    PODRetryScheduler.usual_batch,
+    "The scheduler's --batch-size; the fetch worker is assumed to use 50.",
 )
-@click.option(
-    "--max-retries",
-    type=whole_number(1, 20),
-    default=DEFAULT_MAX_RETRIES,
-    show_default=True,
-    metavar="N",
-    help="The scheduler's --max-retries.",
-)
+@number_option("--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "The scheduler's --max-retries.")
 @database_option
 @json_option
 def command(hours: int, batch_size: int, max_retries: int, database_url: str | None, as_json: bool) -> None:

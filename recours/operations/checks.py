@@ -116,23 +116,6 @@ def secret_file(shown: str, mode: int | None) -> CheckResult:
     return ok(name, f"only its owner reads it {bits}")
 
 
-def kept_private(what: str, place: str, readable: str | None, setting: str) -> CheckResult:
-    """Who may read what recours writes. `readable`: a file that everybody may, None if there is none."""
-    name = f"permissions of the {what}"
-    if readable is None:
-        return ok(name, f"{place}: not everybody on this machine may read it")
-    remedy = f"chmod -R o-rwx {place}; if another user's program reads it, set {setting} too"
-    return remark(name, f"everybody on this machine may read {readable}", remedy)
-
-
-def shared_group(group: str, trouble: str | None) -> CheckResult:
-    """Whether files can be shared with the group that a setting names. `trouble`: why not."""
-    name = "group that may read"
-    if trouble:
-        return fault(name, trouble, f"usermod -aG {group} the user of the jobs, or name another group")
-    return ok(name, group)
-
-
 @dataclass(frozen=True)
 class Folder:
     """A folder that runs write to. `trouble`: why nothing can be written there; None: something was, or could be."""
@@ -327,25 +310,3 @@ def mail(server: str, sender: str, trouble: str | None, waiting: int = 0) -> Che
         return fault("mail server", f"{trouble}{mails}", remedy)
     tried = "not tried (--offline)" if trouble is None else "accepts the login; nothing was sent"
     return ok("mail server", f"{server}: {tried}{mails}")
-
-
-def admin(address: str, redirect: str) -> Iterator[CheckResult]:
-    """Whom the operator's mails go to, and whether mails go where they should."""
-    if address:
-        yield ok("ADMIN_EMAIL", address)
-    else:
-        yield remark("ADMIN_EMAIL", "is not set: no operator mail is sent", "set it in .env")
-    if redirect:
-        remedy = "take it out of .env when the trials are over"
-        yield remark("RECOURS_MAIL_REDIRECT", f"all mails go to {redirect}", remedy)
-
-
-def pings(host: str, trouble: str | None) -> CheckResult:
-    """Whether the server that runs ping can be reached. `trouble`: after its name; "": none; None: not tried."""
-    if trouble:
-        return fault(
-            "RECOURS_PING_URL", f"{host} {trouble}", "correct it in .env, or see to this machine's network"
-        )
-    if trouble is None:
-        return ok("RECOURS_PING_URL", f"{host}: not tried (--offline)")
-    return ok("RECOURS_PING_URL", f"{host} answers; the next run shows whether it knows the check")

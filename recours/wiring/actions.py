@@ -63,7 +63,7 @@ from recours.runs.source import RefusedError, Unfit, can_be_reference
 from recours.wiring.account_operations import AccountOperations, check_carrier
 from recours.wiring.custody import write_manifests
 from recours.wiring.fetching import RequestedFetch
-from recours.wiring.mail_trials import MailNotSentError, mail_trials
+from recours.wiring.mail_trials import mail_service, send_test
 from recours.wiring.one_claim import evidence_of
 from recours.wiring.operations import Operations
 
@@ -357,7 +357,7 @@ class Actions:
         """Have the mails that the send limit holds be sent after all."""
         of = self.operations
         with self._told():
-            released = mail_trials(of).service.outbox.release(self.by, of.clock.now())
+            released = mail_service(of).outbox.release(self.by, of.clock.now())
         key = {0: "none_held", 1: "released_one"}.get(released, "released")
         return self._result(MAILS, key, is_done=released > 0, count=released)
 
@@ -367,11 +367,19 @@ class Actions:
         if not is_address(recipient):
             raise CorrectRequestError(self._say("no_address", text=clean(recipient, 100)))
         with self._told():
-            try:
-                trials = mail_trials(self.operations, self.by, self.language)
-                return ActionResult(MAILS, trials.send_test(recipient))
-            except MailNotSentError as error:
-                return self._result(MAILS, "mail_not_sent", is_done=False, error=clean(error, 500))
+            server, fault = send_test(self.operations, self.by, recipient)
+        if server is None:
+            raise CorrectRequestError(self._say("no_mail_server"))
+        if fault:
+            return self._result(MAILS, "mail_not_sent", is_done=False, error=clean(fault, 500))
+        return self._result(
+            MAILS,
+            "mail_sent",
+            address=recipient,
+            server=f"{server.host}:{server.port}",
+            sender=server.sender,
+            security=self._say("no_encryption") if server.security == "none" else server.security,
+        )
 
     # ---------------------------------------------------------------- what all share
 

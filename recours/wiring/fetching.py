@@ -105,7 +105,7 @@ class _Fetching:
 
     def _next_of(self, listed: ListedClaim) -> datetime | None:
         """When a run tries the claim next, as `claim_status` says it."""
-        return self._operations.position(listed.claim, None).next_at
+        return self._operations.positions([listed])[listed.claim.id].next_at
 
     def _outcome(self, reference: str, worker: Worker, report: Report) -> FetchResult | RecoursError:
         """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""

@@ -12,7 +12,6 @@ from recours.operations.place import MOST_BEFORE, Place, has_place, place_of
 from recours.operations.plan import as_planned
 from recours.operations.position import Position, position
 from recours.operations.records import ListedClaim
-from recours.operations.results import ClaimStatus, ResultSentences
 from recours.runs.lane import lane_key
 from recours.wiring.operations import Operations
 from recours.wiring.plan import accounts_now, terms_now
@@ -51,21 +50,6 @@ def evidence_of(operations: Operations, listed: ListedClaim) -> ClaimEvidence:
     """All evidence of a claim that is on record. Raises DatabaseError."""
     pieces = operations.records.evidence(listed.claim.id)
     return ClaimEvidence(pieces, listed.dispute, operations.settings.policy.zone)
-
-
-def status_of(operations: Operations, listed: ListedClaim, sentences: ResultSentences) -> ClaimStatus:
-    """Where a claim stands, told. Raises DatabaseError."""
-    claim, now = listed.claim, operations.clock.now()
-    where = operations.position(claim, listed.leased_until(now))
-    return sentences.status(
-        listed,
-        where,
-        carrier=operations.catalog.name_of(claim.carrier, claim.carrier_name),
-        asked=operations.claims.times_asked(claim),
-        place=_place(operations, claim, where, operations.settings.policy),
-        now=now,
-        evidence=evidence_of(operations, listed),
-    )
 
 
 def _place(operations: Operations, claim: Claim, where: Position, policy: Policy) -> Place | None:

@@ -41,7 +41,6 @@ from recours.operations.status import (
     worker_status,
 )
 from recours.runs.ports import Clock
-from recours.runs.source import unknown_claim
 from recours.runs.summary import MOST_NOT_ENROLLED
 from recours.runs.workers import BOTH_WORKERS
 from recours.settings.model import Settings
@@ -257,12 +256,6 @@ class Operations:
                 late.append(claim)
         return late, sorted(forgotten, key=lambda end: (end[0], end[1].reference))
 
-    def position(self, claim: Claim, leased_until: datetime | None) -> Position:
-        """Where a claim stands at this moment. Raises DatabaseError."""
-        refusal = self.refusal_of(claim)
-        leased = leased_until is not None
-        return position(claim, self.clock.now(), self.settings.policy, refusal=refusal, leased=leased)
-
     def refusal_of(self, claim: Claim) -> Refusal | None:
         """Why the claim's account takes no call for it now. Raises DatabaseError."""
         key, is_last = _asked_for(claim)
@@ -290,10 +283,6 @@ class Operations:
         while part := list(islice(rest, _POSITIONS_AT_ONCE)):
             positions = self.positions(part)
             yield from ((listed, positions[listed.claim.id]) for listed in part)
-
-    def no_such_claim(self, reference: str) -> str:
-        """What to say of a reference that is none, with the nearest one."""
-        return unknown_claim(self.claims, reference).sentence()
 
 
 def open_operations(settings: Settings) -> Operations:

@@ -9,10 +9,9 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.errors import ErrorKind
 from recours.core.sentences import Said, Sentence, kind_of, sentence
-from recours.operations.results import ResultSentences
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.databases import open_database
-from recours.wiring.one_claim import status_of
+from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import operations_over
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import JOINED, Service
@@ -47,9 +46,9 @@ def told(service: Service, claim: int, language: str) -> str:
     try:
         operations = operations_over(service.settings, opened.database, opened.schema, service.clock)
         [reference] = service.sql("SELECT claim_reference FROM claims WHERE id = ?", claim)[0]
-        listed = operations.records.find(reference)
-        assert listed is not None
-        return status_of(operations, listed, ResultSentences(language)).error or ""
+        found = explanation_of(operations, reference, language=language)
+        assert found is not None
+        return found.status.error or ""
     finally:
         opened.database.close()
 

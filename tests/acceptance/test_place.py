@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recours.core.localized import Localized
-from recours.operations.results import ResultSentences
 from recours.sandbox import Scenario, SimulatedClock
-from recours.wiring.one_claim import explanation_of, status_of
+from recours.wiring.one_claim import explanation_of
 from recours.wiring.operations import open_operations
 from tests.acceptance.simulation import FAILED_AT, Service
 
@@ -33,12 +32,10 @@ def test_the_place_is_told_in_both_languages_and_as_json(service: Service) -> No
     operations = replace(open_operations(service.settings), clock=service.clock)
     with closing(operations.database):
         places = [explanation_of(operations, f"CLM-000{n}") for n in range(1, 5)]
-        third = operations.records.find("CLM-0003")
+        third, in_french = (explanation_of(operations, "CLM-0003", language=it) for it in ("en", "fr"))
         assert third
-        english, french = (
-            status_of(operations, third, ResultSentences(language, ZoneInfo("Europe/Paris")))
-            for language in ("en", "fr")
-        )
+        assert in_french
+        english, french = third.status, in_french.status
     days = [None, *((FAILED_AT + n * A_DAY).date() for n in (1, 2, 3))]
     assert [found and found.as_json()["claims_before"] for found in places] == [None, 0, 1, 2]
     assert [found and found.as_json()["not_before"] for found in places] == [

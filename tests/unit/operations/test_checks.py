@@ -182,11 +182,6 @@ def test_the_mail_server(facts: tuple[Any, ...], state: str, words: str) -> None
     assert (found[0], words in found[1]) == (state, True), found
 
 
-def test_who_is_told() -> None:
-    assert [f.state for f in checks.admin("me@shop.example", "")] == [CheckState.OK]
-    assert [f.state for f in checks.admin("", "you@shop.example")] == [CheckState.REMARK, CheckState.REMARK]
-
-
 def test_a_crontab_that_nobody_reads_is_a_fault() -> None:
     (found,) = checks.cron_daemon(is_running=False)
     assert (found.state, found.name) == (CheckState.FAULT, "cron daemon")
