@@ -400,7 +400,7 @@ def _folder(what: str, path: Path, need: int, reason: str, written_to: Collectio
     """A folder that runs write to, which may need so many bytes at once. `written_to`: what is there to be written again."""
     trouble = trouble_with(path, written_to)
     there = not trouble and path.is_dir()
-    return checks.folder(checks.Folder(what, str(path), there, trouble, free_bytes(path), need, reason))
+    return checks.folder(what, str(path), trouble, free_bytes(path), need, reason, there=there)
 
 
 def _observers(context: CheckContext) -> Iterator[CheckResult]:
@@ -421,9 +421,8 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
         reason = "a file of some kilobytes is written anew after each run"
         there = path.is_dir()
         trouble = trouble_with(path) if there else "is not there, and runs do not make it"
-        yield checks.folder(
-            checks.Folder("metrics", str(path), there, trouble, free_bytes(path), checks.MB, reason)
-        )
+        free = free_bytes(path)
+        yield checks.folder("metrics", str(path), trouble, free, checks.MB, reason, there=there)
 
 
 def _clock(context: CheckContext) -> Iterator[CheckResult]:

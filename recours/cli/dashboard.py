@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import click
 
-from recours.cli.console import FAILED, USAGE, say_error
+from recours.cli.console import FAILED, USAGE, number_option, say_error
 from recours.cli.operations import database_option, settings_for
 from recours.core.password import SALT_BYTES, SHORTEST, hash_of
 from recours.settings.model import is_loopback
@@ -16,9 +16,7 @@ NEEDED = ("starlette", "uvicorn", "multipart", "itsdangerous", "babel")
 
 
 @click.command("dashboard")
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Where it listens."
-)
+@number_option("--port", 1, 65535, 8501, "Where it listens.")
 @click.option(
     "--host",
     default="127.0.0.1",

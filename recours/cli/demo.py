@@ -15,7 +15,7 @@ import click
 
 from recours import logs
 from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, say_error
+from recours.cli.console import FAILED, number_option, say_error
 from recours.cli.operations import home, known_carrier, report_faults
 from recours.core.carrier import CarrierSpec
 from recours.home import make_home
@@ -204,19 +204,11 @@ MAILS = Path("data") / "sandbox-mails"
 
 
 @click.command("sandbox")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8017, show_default=True, help="0: any free one."
-)
+@number_option("--port", 0, 65535, 8017, "0: any free one.")
 @click.option(
     "--latency", type=click.FloatRange(0, 60), default=0.0, show_default=True, help="Seconds an answer takes."
 )
-@click.option(
-    "--mail-port",
-    type=click.IntRange(0, 65535),
-    default=8025,
-    show_default=True,
-    help="Of the mail server; 0: any free one.",
-)
+@number_option("--mail-port", 0, 65535, 8025, "Of the mail server; 0: any free one.")
 @click.option(
     "--carrier",
     "spec",

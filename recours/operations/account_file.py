@@ -6,7 +6,7 @@ prefix. No sentence repeats what stands in a cell that may hold a credential.
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
@@ -34,19 +34,6 @@ class FileRefusedError(ClaimsRefusedError):
     """Nothing of the file was taken: a line for each row that is wrong, or one about the file."""
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A row by its columns in lower case, or why it cannot be read. `place`: for people."""
-
-    place: str
-    cells: Mapping[str, str]
-    fault: str = ""
-
-    def __repr__(self) -> str:
-        """Never the cells."""
-        return f"_Row({self.place})"
-
-
 @dataclass
 class AccountFile:
     """Reads the accounts of one file."""
@@ -60,11 +47,11 @@ class AccountFile:
         """Its accounts. Raises FileRefusedError if any row is wrong."""
         accounts: list[NewAccount] = []
         faults: list[str] = []
-        for row in _rows(content):
+        for place, cells, fault in _rows(content):
             try:
-                accounts.append(self._account(row))
+                accounts.append(self._account(place, cells, fault))
             except ClaimsRefusedError as error:
-                faults.append(f"{row.place}: {error}")
+                faults.append(f"{place}: {error}")
         if faults:
             hidden = len(faults) - _MOST_SHOWN
             more = [f"… and {plural(hidden, 'more row')}."] if hidden > 0 else []
@@ -74,18 +61,17 @@ class AccountFile:
             raise FileRefusedError("The file has no account.")
         return accounts
 
-    def _account(self, row: _Row) -> NewAccount:
+    def _account(self, row: str, cells: dict[str, str], fault: str) -> NewAccount:
         """Raises ClaimsRefusedError. What a cell holds is not repeated: in a row that is shifted it may be a credential."""
-        if row.fault:
-            raise ClaimsRefusedError(row.fault)
-        cells = dict(row.cells)
+        if fault:
+            raise ClaimsRefusedError(fault)
         client_name, carrier_name = cells.pop(CLIENT), cells.pop(CARRIER)
         try:
             client, spec = self.client_named(client_name), carrier_named(self.catalog, carrier_name)
         except AccountRefusedError as error:
             raise ClaimsRefusedError(_WITHOUT_CELL[error.why]) from None
-        place = self._places.setdefault((client.id, spec.key), row.place)
-        if place != row.place:
+        place = self._places.setdefault((client.id, spec.key), row)
+        if place != row:
             raise ClaimsRefusedError(f"it has the same client and carrier as {place}.")
         if self.has_account(client, spec):
             raise AccountRefusedError("has_account", client=client.named, carrier=spec.name)
@@ -111,8 +97,8 @@ def _limits(spec: CarrierSpec, cell: str) -> dict[str, str] | None:
 # ---------------------------------------------------------------- the rows of a file
 
 
-def _rows(content: bytes) -> Iterator[_Row]:
-    """Raises FileRefusedError if it is no such file."""
+def _rows(content: bytes) -> Iterator[tuple[str, dict[str, str], str]]:
+    """See `_table`. Raises FileRefusedError if it is no such file."""
     if len(content) > LARGEST:
         raise FileRefusedError(f"The file has more than {LARGEST // 1024 // 1024} MB; split it.")
     try:
@@ -121,32 +107,34 @@ def _rows(content: bytes) -> Iterator[_Row]:
         raise FileRefusedError("The file is not UTF-8; in a spreadsheet, save it as 'CSV UTF-8'.") from None
     if "\0" in text:
         raise FileRefusedError("The file is not text; in a spreadsheet, save it as 'CSV UTF-8'.")
-    return _of_table(text)
+    return _table(text)
 
 
-def _of_table(text: str) -> Iterator[_Row]:
-    """Rows below a line of names; between commas, semicolons or tabs, whichever that line has most of."""
+def _table(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
+    """Each row below a line of names: its place for people, its cells by their columns, why it cannot be read; "": it can.
+
+    Between commas, semicolons or tabs, whichever the first line has most of.
+    """
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    names: list[str] | None = None
+    names: list[str] = []
     number, line = 0, 1
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            fault = f"it cannot be read ({clean(error, 80)}): is a quotation mark missing?"
-            yield _Row(f"row {number + 1} (line {line})", {}, fault)
-            return
-        if cells is None:
-            return
-        if any(cell.strip() for cell in cells):
-            if names is None:
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells) and not names:
                 names = _heads(cells)
-            else:
+            elif any(cell.strip() for cell in cells):
                 number += 1
-                yield _row(f"row {number} (line {line})", names, cells)
-        line = reader.line_num + 1
+                counts = f"it has {plural(len(cells), 'cell')}, the first line has {len(names)}"
+                fault = f"{counts}: is a cell with a delimiter in it not in quotation marks?"
+                is_whole = len(cells) >= len(names) and not "".join(cells[len(names) :]).strip()
+                place = f"row {number} (line {line})"
+                yield place, dict(zip(names, cells, strict=False)), "" if is_whole else fault
+            line = reader.line_num + 1
+    except csv.Error as error:
+        fault = f"it cannot be read ({clean(error, 80)}): is a quotation mark missing?"
+        yield f"row {number + 1} (line {line})", {}, fault
 
 
 def _heads(cells: list[str]) -> list[str]:
@@ -161,10 +149,3 @@ def _heads(cells: list[str]) -> list[str]:
     if "" in names or len(set(names)) != len(names):
         raise FileRefusedError("The first line must name every column, each once.")
     return names
-
-
-def _row(place: str, names: list[str], cells: list[str]) -> _Row:
-    if len(cells) < len(names) or any(cell.strip() for cell in cells[len(names) :]):
-        counts = f"it has {plural(len(cells), 'cell')}, the first line has {len(names)}"
-        return _Row(place, {}, f"{counts}: is a cell with a delimiter in it not in quotation marks?")
-    return _Row(place, dict(zip(names, cells, strict=False)))

@@ -116,32 +116,25 @@ def secret_file(shown: str, mode: int | None) -> CheckResult:
     return ok(name, f"only its owner reads it {bits}")
 
 
-@dataclass(frozen=True)
-class Folder:
-    """A folder that runs write to. `trouble`: why nothing can be written there; None: something was, or could be."""
+def folder(
+    what: str, path: str, trouble: str | None, free: int | None, need: int, reason: str, *, there: bool
+) -> CheckResult:
+    """Whether a folder that runs write to can be written, and whether there is room.
 
-    what: str
-    path: str
-    there: bool
-    trouble: str | None
-    free: int | None  # bytes; None: not known
-    need: int  # bytes that runs may need at once
-    reason: str  # why so many
-
-
-def folder(found: Folder) -> CheckResult:
-    """Whether it can be written, and whether there is room."""
-    name = f"folder of the {found.what}"
-    if found.trouble:
+    `trouble`: why nothing can be written there; None: something can be. `free`: bytes; None: not known. `need`: bytes that
+    runs may need at once, `reason`: why so many.
+    """
+    name = f"folder of the {what}"
+    if trouble:
         remedy = (
             "give the user of the jobs the right to write there, or have the settings name another folder"
         )
-        return fault(name, f"{found.path}: {found.trouble}", remedy)
-    if found.free is not None and found.free < found.need:
-        room = f"{found.free // MB} MB are free, {-(-found.need // MB)} MB are wanted: {found.reason}"
-        return fault(name, f"{found.path}: {room}", "make room on that disk")
-    room = "" if found.free is None else f", {found.free // MB} MB free"
-    return ok(name, f"{found.path}: {'can be written' if found.there else 'the first run makes it'}{room}")
+        return fault(name, f"{path}: {trouble}", remedy)
+    if free is not None and free < need:
+        room = f"{free // MB} MB are free, {-(-need // MB)} MB are wanted: {reason}"
+        return fault(name, f"{path}: {room}", "make room on that disk")
+    room = "" if free is None else f", {free // MB} MB free"
+    return ok(name, f"{path}: {'can be written' if there else 'the first run makes it'}{room}")
 
 
 def copied_log(path: str, size: int, most: int) -> CheckResult:

@@ -11,7 +11,7 @@ from recours.core.errors import ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Blocked, Refusal
 from recours.operations import checks
-from recours.operations.checks import CheckResult, CheckState, Folder
+from recours.operations.checks import CheckResult, CheckState
 from recours.operations.records import Backlog, Run
 from recours.operations.schedule import Entry
 from recours.operations.status import worker_status
@@ -87,8 +87,14 @@ def test_permissions(mode: int | None, state: str, words: str) -> None:
     ],
 )
 def test_folders(change: dict[str, Any], state: str, words: str) -> None:
-    usual = {"what": "documents", "path": "/pods", "there": True, "trouble": None, "free": 10 * checks.MB}
-    found = told(checks.folder(Folder(**{**usual, "need": checks.MB, "reason": "so it is", **change})))
+    usual: dict[str, Any] = {
+        "what": "documents",
+        "path": "/pods",
+        "there": True,
+        "trouble": None,
+        "free": 10 * checks.MB,
+    }
+    found = told(checks.folder(**{**usual, "need": checks.MB, "reason": "so it is", **change}))
     assert (found[0], words in found[1]) == (state, True), found
 
 
