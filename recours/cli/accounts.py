@@ -167,7 +167,7 @@ def list_(database_url: str | None, as_json: bool) -> None:
             one.client.named,
             CATALOG.name_of(one.account.carrier, one.account.carrier),
             time_text(one.account.added_at),
-            _limits_text(one.account),
+            "the carrier's" if one.account.limits is None else limits_text(one.account.limits),
             "; ".join(named_usage(use, local) for use in uses.get(one.account.key, ())),
             _health_text(one),
         )
@@ -184,12 +184,6 @@ def _as_json(one: ListedAccount) -> dict[str, Any]:
         "changed_at": account.changed_at.isoformat(),
         "limits": dict(account.limits) if account.limits is not None else None,
     }
-
-
-def _limits_text(account: ClientAccount) -> str:
-    if account.limits is None:
-        return "the carrier's"
-    return limits_text(account.limits)
 
 
 def _health_text(one: ListedAccount) -> str:

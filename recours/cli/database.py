@@ -1,5 +1,6 @@
 """`recours init-db`, `backup` and `restore`: the database made, copied with its documents, and put back."""
 
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -85,16 +86,10 @@ def backup_command(folder: Path | None, database_url: str | None, as_json: bool)
     only when it is whole. Secrets (.env, secrets.toml) are not in it.
     """
     settings = settings_for(database_url)
-    with report_faults():
-        database = connect(settings)
-        try:
-            require_claims(database, look(database))
-            parent = (folder or settings.root / "data" / "backups").absolute()
-            target, facts = make_backup(
-                database, parent, settings.pod_dir, __version__, clock_of(database).now()
-            )
-        finally:
-            database.close()
+    with report_faults(), closing(connect(settings)) as database:
+        require_claims(database, look(database))
+        parent = (folder or settings.root / "data" / "backups").absolute()
+        target, facts = make_backup(database, parent, settings.pod_dir, __version__, clock_of(database).now())
     _warn(facts)
     if as_json:
         tell_json(asdict(facts) | {"folder": str(target)})
@@ -172,11 +167,8 @@ def _say_verified(backup: Backup, faults: list[str]) -> None:
 def _restored(settings: Settings, backup: Backup, *, force: bool) -> Restored:
     # An SQLite database that is damaged, or not there, is no reason to keep a good one back: it is not looked at.
     is_sqlite = settings.database_url.get_backend_name() == "sqlite"
-    database = named(settings) if is_sqlite else connect(settings)
-    try:
+    with closing(named(settings) if is_sqlite else connect(settings)) as database:
         return put_back(backup, database, settings.pod_dir, settings.access, force=force)
-    finally:
-        database.close()
 
 
 def _say_restored(backup: Backup, result: Restored) -> None:

@@ -4,7 +4,7 @@ import getpass
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, TypeVar
@@ -120,10 +120,8 @@ def with_operations(database_url: str | None = None) -> Iterator[Operations]:
     settings = settings_for(database_url)
     with report_faults():
         operations = open_operations(settings)
-        try:
+        with closing(operations.database):
             yield operations
-        finally:
-            operations.database.close()
 
 
 def confirmed(question: str, *, yes: bool) -> bool:

@@ -2,22 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime
 from random import random
 from typing import Any
 
 from recours import logs
 from recours.cli.console import print_json
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, attempt_name
+from recours.core.claim import Stage, attempt_name
 from recours.core.last_attempt import awaits_last_attempt
 from recours.core.pauses import Refusal
-from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
+from recours.core.policy import DEFAULT_MAX_RETRIES
 from recours.core.text import format_until, plural
 from recours.database.claims import ClaimRepository, UntouchedClaims
-from recours.database.engine import Database
-from recours.database.enrolment import ClaimEnrolment
 from recours.database.reports.survey import survey
 from recours.database.schema.inspection import Schema, look, require_claims
 from recours.operations.position import Why
@@ -71,8 +69,7 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
 
 def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _Seen:
     """Look at the database and close it. Raises RunError, RefusedError."""
-    database = connect(settings)
-    try:
+    with closing(connect(settings)) as database:
         schema = look(database)
         require_claims(database, schema)
         policy = policy_of(settings, database) if schema.is_current else settings.policy
@@ -92,35 +89,19 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _S
             result = preview_named(named, closed)
         else:
             carriers = tuple(key for name in options["carriers"] for key in catalog.keys_of(name))
-            found = _each(database, schema, catalog, policy, now)
+            rows = survey(database, schema, catalog, policy.backoff.due_until(now), policy.max_retries, now)
+            found = ((row.claim, row.leased) for row in rows)
             result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
         takes_new = kind.stage is Stage.NEW and not named
         enrolment = enrolment_of(settings, assessor_of(settings, database, catalog, policy))
-        counts = _outside(enrolment, schema, now, takes_new=takes_new)
+        # Of claims outside the preview: those that the run would enrol itself, and that wait for a decision.
+        if schema.is_current:
+            undecided = enrolment.undecided(MOST_NOT_ENROLLED, now)
+            counts = {"would_enroll": enrolment.count_new(now) if takes_new else 0, "not_enrolled": undecided}
+        else:
+            counts = {"would_enroll": 0, "not_enrolled": enrolment.to_be_undecided(MOST_NOT_ENROLLED)}
         waiting = claims.waiting() if schema.is_current else None
         return _Seen(database.safe_url, catalog, schema, closed, result, waiting, counts, bool(named))
-    finally:
-        database.close()
-
-
-def _each(
-    database: Database, schema: Schema, catalog: Catalog, policy: Policy, now: datetime
-) -> Iterator[tuple[Claim, bool]]:
-    """Each claim that a run may have to do with, and whether one has leased it."""
-    due_until = policy.backoff.due_until(now)
-    for row in survey(database, schema, catalog, due_until, policy.max_retries, now):
-        yield row.claim, row.leased
-
-
-def _outside(enrolment: ClaimEnrolment, schema: Schema, now: datetime, *, takes_new: bool) -> dict[str, int]:
-    """Counts of claims outside the preview: that the run would enrol itself, and that wait for a decision."""
-    if not schema.is_current:
-        undecided = enrolment.to_be_undecided(MOST_NOT_ENROLLED)
-        return {"would_enroll": 0, "not_enrolled": undecided}
-    return {
-        "would_enroll": enrolment.count_new(now) if takes_new else 0,
-        "not_enrolled": enrolment.undecided(MOST_NOT_ENROLLED, now),
-    }
 
 
 def _lines(seen: _Seen, catalog: Catalog) -> Iterator[str]:

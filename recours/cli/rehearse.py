@@ -1,5 +1,6 @@
 """`recours carriers rehearse` and `reclassify`: the first meeting with a real carrier, recorded and read again."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -39,11 +40,9 @@ def rehearse(settings: Settings, spec: CarrierSpec, tracking: str) -> None:
     need_credentials(settings, spec)
     with report_faults():
         opened = open_database(settings)
-        try:
+        with closing(opened.database):
             result = rehearse_number(settings, opened.database, opened.clock, spec, number)
             at = opened.clock.now()
-        finally:
-            opened.database.close()
     if isinstance(result, Refusal):
         say_error(f"Not tried: {refusal_text(result)}.")
         raise SystemExit(FAILED)

@@ -1,5 +1,7 @@
 """`recours uninstall`: takes out of a database what recours added to it."""
 
+from contextlib import closing
+
 import click
 
 from recours.cli.operations import confirmed, database_option, report_faults, settings_for, yes_option
@@ -23,12 +25,8 @@ from recours.wiring.databases import clock_of, connect
 def command(database_url: str | None, *, with_columns: bool, as_sql: bool, yes: bool) -> None:
     """Drop what recours added to the database: its tables, its view and its index. Documents and settings stay."""
     settings = settings_for(database_url)
-    with report_faults():
-        database = connect(settings)
-        try:
-            _uninstall(settings, database, with_columns=with_columns, as_sql=as_sql, yes=yes)
-        finally:
-            database.close()
+    with report_faults(), closing(connect(settings)) as database:
+        _uninstall(settings, database, with_columns=with_columns, as_sql=as_sql, yes=yes)
 
 
 def _uninstall(
