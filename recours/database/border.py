@@ -348,8 +348,8 @@ class Border:
         return name in self.clients.c
 
     def client_text(self, name: str) -> ColumnElement[str]:
-        """A column of `clients` as a text; NULL where there is no such column."""
-        column = self.clients.c.get(name)
+        """A column of `clients` as a text; NULL where there is no such column, or no client can be found."""
+        column = self.clients.c.get(name) if self.has_clients else None
         return cast(null() if column is None else column, Text)
 
     @property
