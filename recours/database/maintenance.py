@@ -371,8 +371,9 @@ def _known_before(connection: Connection) -> _Before:
     """In one statement: most runs find nothing changed."""
     to_apply = select(literal("", Text), true()).where(exists().where(_a.is_applied.is_(False)))
     query = select(accounts.c.carrier, accounts.c.configured).union_all(to_apply)
-    found: dict[str, bool] = dict(tuple(row) for row in connection.execute(query))
-    return _Before({key: is_it for key, is_it in found.items() if key}, "" in found)
+    configured: dict[str, bool] = dict(tuple(row) for row in connection.execute(query))
+    has_changed_accounts = configured.pop("", False)
+    return _Before(configured, has_changed_accounts)
 
 
 def _affected(catalog: Catalog, changed: Collection[str], *, is_new: bool) -> list[str]:

@@ -86,13 +86,14 @@ def leasable_ids(
             )
             for tier, where in zip(_TIERS, _stretches(), strict=True)
         )
-        found = union_all(*parts).subquery()
+        candidates = union_all(*parts).subquery()
     else:  # it takes longer to plan four parts than to read them
         c = (stretches := _stretches_of(lanes)).c
         within = _c.rank_is_deadline == c.is_deadline, _c.rank_at.between(c.since, c.until)
         firsts = of_each_lane(stretches, first(c.carrier_key, *within), is_sqlite=False, locks=locks)
-        found = firsts.add_columns(c.tier).subquery()
-    return select(found.c.claim_id).order_by(found.c.tier, found.c.rank_at, found.c.claim_id).limit(most)
+        candidates = firsts.add_columns(c.tier).subquery()
+    order = candidates.c.tier, candidates.c.rank_at, candidates.c.claim_id
+    return select(candidates.c.claim_id).order_by(*order).limit(most)
 
 
 def of_each_lane(lanes: CTE, first: Select[Any], *, is_sqlite: bool, locks: bool = False) -> Select[Any]:
@@ -151,9 +152,9 @@ def _labelled(*ranks: ColumnElement[Any]) -> list[ColumnElement[Any]]:
 
 def _in_order(lanes: Select[Any]) -> Select[Any]:
     """That with the most urgent claim first."""
-    found = lanes.subquery()
-    c = found.c
-    return select(found).order_by(c.to_come.is_(None), c.to_come, c.past.is_(None), c.past, c.deadline_past)
+    ranked = lanes.subquery()
+    c = ranked.c
+    return select(ranked).order_by(c.to_come.is_(None), c.to_come, c.past.is_(None), c.past, c.deadline_past)
 
 
 def has_many_lanes(connection: Connection, stage: Stage) -> bool:
