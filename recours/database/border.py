@@ -321,10 +321,6 @@ class Border:
         these = select(self.key).where(self.key.in_(ids))
         return these.order_by(self.key).with_for_update(skip_locked=True)
 
-    def has_any(self, names: Iterable[str]) -> bool:
-        """Tell whether the service has any of these columns."""
-        return any(self.has(name) for name in names)
-
     def parameters(self, claim_id: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values fitted to the service's types: a text that is shorter, a time with or without a zone, no NULL."""
         fitted = {

@@ -19,7 +19,11 @@ MOST_RETRIES = 10_000
 # More is no amount in dispute: sums of it must stay finite, and readable.
 _MOST_MONEY = 1e9
 
-
+# What of `State` our columns of the same names hold.
+STATE_COLUMNS = (
+    "retries_used", "attempts", "last_retry_at", "next_at", "failed_at", "rank_at", "interruptions", "since", "expire_from",
+    "expired_at", "last_attempt_at",
+)  # fmt: skip
 _TEXTS = {"client_id": "client_text"}  # a key is read as a text, too
 
 # A row by the names of its columns: a dict, or what SQLAlchemy gives.
@@ -45,19 +49,14 @@ class Reader:
         return str(value)
 
     def whole(self, column: str) -> int:
-        """A count; NULL, negative and unreadable are 0."""
-        value = self._row.get(column)
-        if value is None:
-            return 0
-        try:
-            number = int(float(value))  # a database writes 3 as 3.0, if its column says so
-        except (TypeError, ValueError, OverflowError):
-            self.unreadable.append(column)
-            return 0
-        return min(max(number, 0), MOST_RETRIES)
+        """A count, which a database writes as 3.0 if its column says so; NULL, negative and unreadable are 0."""
+        return int(min(self._number(column), MOST_RETRIES))
 
     def amount(self, column: str) -> float:
         """An amount of money; NULL, negative and unreadable are 0."""
+        return min(self._number(column), _MOST_MONEY)
+
+    def _number(self, column: str) -> float:
         value = self._row.get(column)
         if value is None:
             return 0.0
@@ -66,7 +65,7 @@ class Reader:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if math.isfinite(number):
-            return min(max(number, 0.0), _MOST_MONEY)
+            return max(number, 0.0)
         self.unreadable.append(column)
         return 0.0
 
@@ -186,21 +185,11 @@ def _read_said(row: Row, error: str | None, carrier: str, redact: Callable[[str]
 
 def _read_state(row: Row) -> State:
     return State(
+        **{name: row[name] for name in STATE_COLUMNS},
         stage=_member(Stage, row["stage"]),
-        retries_used=row["retries_used"],
-        attempts=row["attempts"],
-        last_retry_at=row["last_retry_at"],
-        next_at=row["next_at"],
-        failed_at=row["failed_at"],
         kind=_member(ErrorKind, row["kind"]),
         delivery=_read_delivery(row["known_delivery"]),
-        rank_at=row["rank_at"],
         rank_is_deadline=row["rank_is_deadline"] == 1,
-        interruptions=row["interruptions"],
-        since=row["since"],
-        expire_from=row["expire_from"],
-        expired_at=row["expired_at"],
-        last_attempt_at=row["last_attempt_at"],
         account=row["account_id"],
     )
 

@@ -31,7 +31,7 @@ from recours.core.decision import Decision
 from recours.core.outcome import StoredDocument
 from recours.core.sentences import sentence
 from recours.database.border import SEEN, Border
-from recours.database.claim_reader import delivery_text, read_claim
+from recours.database.claim_reader import STATE_COLUMNS, delivery_text, read_claim
 from recours.database.engine import Database
 from recours.database.event_outbox import insert_into
 from recours.database.tables import DONE, attempts, claims
@@ -150,24 +150,13 @@ def was_asked() -> ColumnElement[bool]:
 
 def state_values(claim: Claim, state: State) -> dict[str, Any]:
     """The state of a claim, by the columns of `recours_claims`."""
-    return {
+    return {name: getattr(state, name) for name in STATE_COLUMNS} | {
         "stage": state.stage or DONE,
         "lane": claim.key_with(state),
         "account_id": state.account,
-        "retries_used": state.retries_used,
-        "attempts": state.attempts,
-        "last_retry_at": state.last_retry_at,
-        "next_at": state.next_at,
-        "failed_at": state.failed_at,
         "kind": state.kind,
         "known_delivery": delivery_text(state.delivery),
-        "rank_at": state.rank_at,
         "rank_is_deadline": int(state.rank_is_deadline),
-        "interruptions": state.interruptions,
-        "since": state.since,
-        "expire_from": state.expire_from,
-        "expired_at": state.expired_at,
-        "last_attempt_at": state.last_attempt_at,
     }
 
 
@@ -289,19 +278,24 @@ def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 def project(connection: Connection, border: Border, projections: Mapping[Any, Mapping[str, Any]]) -> int:
-    """Write what the service reads of claims, all of the same columns, by their ids; how many it has not changed since."""
-    names = tuple(next(iter(projections.values())))
-    if not border.has_any(names):
-        return len(projections)
-    rows = [border.parameters(claim_id, values) for claim_id, values in projections.items()]
+    """Write what the service reads of claims, by their ids; how many it has not changed since."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for claim_id, values in projections.items():
+        groups.setdefault(tuple(values), []).append(border.parameters(claim_id, values))
+    return sum(_project_alike(connection, border, names, rows) for names, rows in groups.items())
+
+
+def _project_alike(
+    connection: Connection, border: Border, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
+) -> int:
+    """The same of claims with the same columns."""
+    if not any(map(border.has, names)):
+        return len(rows)
     if not (border.is_view and border.is_sqlite):
         return connection.execute(_projection(border, names), rows).rowcount
     # An INSTEAD OF trigger of SQLite's counts no rows; nobody else can write now.
-    same = (
-        select(_c.claim_id)
-        .select_from(border.joined())
-        .where(_c.claim_id.in_(list(projections)), ~border.is_edited)
-    )
+    ids = [row["of_claim"] for row in rows]
+    same = select(_c.claim_id).select_from(border.joined()).where(_c.claim_id.in_(ids), ~border.is_edited)
     unedited = set(connection.scalars(same))
     if rows := [row for row in rows if row["of_claim"] in unedited]:
         connection.execute(_projection(border, names), rows)

@@ -1,7 +1,7 @@
 """The repository of claims: looked for, leased, recorded."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -38,7 +38,7 @@ from recours.database.claim_rows import (
     insert_rows,
     is_failed,
     moments,
-    owed_text,
+    owed_values,
     parameters,
     project,
     projection_of,
@@ -308,17 +308,21 @@ class ClaimRepository:
         """Hand claims back without an attempt, each with the state it is to have. Raises DatabaseError."""
         with self.database.write() as connection:
             for claim, state in leased:
-                if not self._let_go(connection, [(claim, state_values(claim, state))], lease):
-                    connection.execute(_LET_GO, {"of_claim": claim.id, "held_by": lease.token})
+                self._hand_back(connection, claim, state_values(claim, state), lease)
+
+    def _hand_back(self, connection: Connection, claim: Claim, values: dict[str, Any], lease: Lease) -> bool:
+        """Give a leased claim these values; False: it was edited, and is to be assessed again instead."""
+        is_unedited = self._let_go(connection, [(claim, values)], lease)
+        if not is_unedited:
+            connection.execute(_LET_GO, {"of_claim": claim.id, "held_by": lease.token})
+        return is_unedited
 
     def shelve(self, claim: Claim, lease: Lease, now: datetime) -> None:
         """Hand back a claim whose own status says that no POD is wanted any more. Raises DatabaseError."""
         state = replace(claim.state, stage=Stage.SHELVED)
         with self.database.write() as connection:
-            if self._let_go(connection, [(claim, state_values(claim, state) | {"written_at": now})], lease):
+            if self._hand_back(connection, claim, state_values(claim, state) | {"written_at": now}, lease):
                 note_put_aside(connection, [(claim, state)], now)
-            else:
-                connection.execute(_LET_GO, {"of_claim": claim.id, "held_by": lease.token})
 
     # ---------------------------------------------------------------- recording
 
@@ -379,19 +383,11 @@ class ClaimRepository:
         }
         states = [(attempt.claim, self._values(attempt, decision, now)) for attempt, decision in ended]
         if is_owed:
-            states = [
-                (
-                    claim,
-                    values | {"owed": owed_text(projections[claim.id]), "owed_since": now}
-                    if projections[claim.id]
-                    else values,
-                )
-                for claim, values in states
-            ]
+            states = [(claim, values | owed_values(projections[claim.id], now)) for claim, values in states]
         with self.database.write(lock_wait_s=_SERVICE_LOCK_WAIT_S) as connection:
-            is_told = is_owed or self._project(connection, projections)
-            now_told = {} if is_owed else {claim_id for claim_id, values in projections.items() if values}
-            if not (is_told and self._let_go(connection, states, lease, now_told)):
+            news = {} if is_owed else {claim_id: values for claim_id, values in projections.items() if values}
+            is_projected = project(connection, self.border, news) == len(news)
+            if not (is_projected and self._let_go(connection, states, lease, news)):
                 raise _ChangedError
             events = [(attempt.claim.id, event) for attempt, decision in ended for event in decision.events]
             add_events(connection, events, self.run_id, now)
@@ -426,31 +422,22 @@ class ClaimRepository:
             return count_projection(attempt.claim, decision.state)
         return projection_of(attempt.claim, decision, attempt.document, self.language, now)
 
-    def _project(self, connection: Connection, projections: Mapping[Any, dict[str, Any]]) -> bool:
-        """Tell the service; False if it has changed one of these claims, about which it is not told then."""
-        count = 0
-        news = {claim_id: values for claim_id, values in projections.items() if values}
-        for names in dict.fromkeys(tuple(values) for values in news.values()):
-            rows = {claim_id: values for claim_id, values in news.items() if tuple(values) == names}
-            count += project(connection, self.border, rows)
-        return count == len(news)
-
     def _let_go(
         self,
         connection: Connection,
         states: Sequence[tuple[Claim, dict[str, Any]]],
         lease: Lease,
-        told: Collection[Any] = (),
+        projected: Collection[Any] = (),
     ) -> bool:
         """Give claims that are leased these values, and hold them no more; False if one is not leased, or was edited.
 
-        `told`: the ids of claims of which the service was told in this transaction, which is no edit.
+        `projected`: the ids of claims of which the service was told in this transaction, which is no edit.
         """
         changed = 0
         groups: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]] = {}
         for claim, values in states:
             row = parameters(claim.id, values | _RELEASED) | {"held_by": lease.token}
-            groups.setdefault(((*values, *_RELEASED), claim.id in told), []).append(row)
+            groups.setdefault(((*values, *_RELEASED), claim.id in projected), []).append(row)
         for (columns, is_told), rows in groups.items():
             statement = _letting_go(self.border, tuple(dict.fromkeys(columns)), is_told=is_told)
             changed += connection.execute(statement, rows).rowcount

@@ -548,16 +548,10 @@ class ClaimIntake:
         query = select(_c.claim_id, _c.owed, is_edited).select_from(border.joined())
         query = query.where(_c.claim_id.in_(ids), _c.owed.is_not(None), free(now))
         rows = connection.execute(query.with_for_update(of=claims)).all()
-        conflicts = [row.claim_id for row in rows if row.is_edited]
-        groups: dict[tuple[str, ...], dict[Any, dict[str, Any]]] = {}
-        for row in rows:
-            if not row.is_edited:
-                news = owed_in(row.owed)
-                groups.setdefault(tuple(news), {})[row.claim_id] = news
-        successes: list[Any] = []
-        for group in groups.values():
-            is_all = project(connection, border, group) == len(group)
-            (successes if is_all else conflicts).extend(group)
+        projections = {row.claim_id: owed_in(row.owed) for row in rows if not row.is_edited}
+        is_all = project(connection, border, projections) == len(projections)
+        successes = list(projections) if is_all else []
+        conflicts = [row.claim_id for row in rows if row.claim_id not in successes]
         no_debt = {"owed": None, "owed_since": None, "version": _c.version + 1}
         for keys, values in ((successes, border.seen_now), (conflicts, {})):
             if keys:
