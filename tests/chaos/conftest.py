@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.long_form import IS_LONG
+from tests.postgres import Server, running
 from tests.processes.forks import Forks, forking
 
 _ON_LINUX = pytest.mark.skipif(
@@ -31,3 +32,9 @@ def forks() -> Iterator[Forks]:
 def is_long() -> bool:
     """RECOURS_LONG=1 was set."""
     return IS_LONG
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running(durable=True) as server:
+        yield server

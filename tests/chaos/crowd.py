@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tests.chaos.world import World
+from tests.postgres import Server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +77,21 @@ class Crowd:
             self.fill()
             time.sleep(luck.uniform(0.02, 0.4))  # real processes are under way
             kills -= self.kill_one(luck)
+
+    def restart(self, server: Server, how: str, luck: random.Random) -> None:
+        """Have the database's server stopped or killed while they are at work, and started again."""
+        time.sleep(luck.uniform(0.1, 0.6))  # real processes are under way
+        getattr(server, how)()
+        self.fill()
+        time.sleep(luck.uniform(0, 0.3))
+        server.start()
+        self.fill()
+
+    def check_complaints(self) -> None:
+        """Those that ended with 1 said that the database was gone."""
+        for complaint in self.complaints:
+            assert "[ERROR] - __main__ - The database postgresql+psycopg://" in complaint
+            assert "Traceback" not in complaint
 
     def _gather(self) -> None:
         for pid, status in self.world.forks.ended().items():

@@ -10,8 +10,7 @@ import pytest
 
 from recours.sandbox import Sandbox, Scenario
 from tests.chaos.test_enumerated import AFTER_THE_LEASE
-from tests.chaos.test_restart import Durable
-from tests.chaos.world import Moment, Ran, World
+from tests.chaos.world import Durable, Moment, Ran, World
 from tests.conftest import START, Kind
 from tests.fakes.disk import Disk
 from tests.postgres import running

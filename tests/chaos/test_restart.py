@@ -2,24 +2,24 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, func, select, text
+from sqlalchemy import func, select, text
 
 from recours.core.decision import MOST_INTERRUPTIONS
 from recours.database.engine import Database
-from recours.database.schema.creation import complete
 from recours.database.tables import attempts, claims
 from recours.sandbox import Sandbox, Scenario
 from tests.chaos.crowd import Crowd
-from tests.chaos.world import Row, world_in
+from tests.chaos.world import Durable, Row, world_in
 from tests.conftest import SERVICE_CLAIMS, START
 from tests.own_rows import joined_rows
-from tests.postgres import Server, execute, running
+from tests.postgres import Server
 from tests.processes.forks import Forks
 from tests.processes_of_fleet import add_failed, environment, fleet, recours, tick, wait_for
 
@@ -29,36 +29,6 @@ pytestmark = pytest.mark.full(
 
 THRICE = "Plusieurs exécutions de suite se sont arrêtées pendant le traitement de cette réclamation"
 ARGUMENTS = ("--batch-size", "8", "--concurrency", "2")
-
-
-class Durable:
-    """Databases of a server that may be killed."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-
-    def ready(self, folder: Path) -> URL:
-        del folder
-        execute(self.server.url(), 'CREATE DATABASE "recours_test_restart"')
-        url = self.server.url("recours_test_restart")
-        database = Database(url)
-        complete(database)
-        database.close()
-        return url
-
-    empty = ready
-
-    def drop(self, url: URL) -> None:
-        execute(self.server.url(), f'DROP DATABASE "{url.database}" WITH (FORCE)')
-
-    def close(self) -> None:
-        """Its server ends elsewhere."""
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with running(durable=True) as server:
-        yield server
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
@@ -72,15 +42,14 @@ def test_a_restart_costs_runs_and_nothing_else(
         world.add([(Scenario.DELIVERED,), (Scenario.UNKNOWN,)][n % 2] for n in range(claims))
         crowd = Crowd(world, ARGUMENTS)
         for n in range(restarts):
-            crowd.work(START + n * timedelta(minutes=15), _restart(server, how, luck))
+            again = partial(Crowd.restart, server=server, how=how, luck=luck)
+            crowd.work(START + n * timedelta(minutes=15), again)
         ran = world.run(START + restarts * timedelta(minutes=15), "--batch-size", "10000")
         assert ran.status == 0, ran.output[-2000:]
         print(f"{restarts} times {how}: {crowd.statuses}")
         assert not crowd.paid_twice
         assert set(crowd.statuses) == {0, 1}
-        for complaint in crowd.complaints:
-            assert "[ERROR] - __main__ - The database postgresql+psycopg://" in complaint
-            assert "Traceback" not in complaint
+        crowd.check_complaints()
         assert all(row["pod_retry_count"] for row in world.claims())
         assert [f for row in world.claims() for f in _faults_of_ours(row, crowd.complaints)] == []
         world.check_claims()
@@ -95,18 +64,6 @@ def _faults_of_ours(claim: Row, outputs: list[str]) -> Iterator[str]:
     had_it = sum(f" for {claim['claim_reference']} (" in output for output in outputs)
     if (claim["pod_fetch_error"], had_it >= MOST_INTERRUPTIONS) != (THRICE, True):
         yield f"{claim['claim_reference']}: {claim['pod_fetch_error']}; in hand of {had_it} runs that ended"
-
-
-def _restart(server: Server, how: str, luck: random.Random) -> Callable[[Crowd], None]:
-    def restart(crowd: Crowd) -> None:
-        time.sleep(luck.uniform(0.1, 0.6))  # real processes are under way
-        getattr(server, how)()
-        crowd.fill()
-        time.sleep(luck.uniform(0, 0.3))
-        server.start()
-        crowd.fill()
-
-    return restart
 
 
 # ---------------------------------------------------------------- a fleet

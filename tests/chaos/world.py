@@ -17,12 +17,14 @@ from sqlalchemy.sql.expression import FromClause
 
 from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database
+from recours.database.schema.creation import complete
 from recours.database.tables import attempts, events, evidence, quota, quota_shares
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from recours.wiring.custody import verify
 from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
 from tests.own_rows import joined_rows
+from tests.postgres import Server, execute
 from tests.processes.forks import Forks
 
 LEASE = timedelta(minutes=10)
@@ -226,6 +228,30 @@ def _facts_of(claim: Row, tries: list[Row], told: list[Row]) -> tuple[Any, ...]:
     ended = [(row["turn"], row["outcome"], bool(row["used"]), row["error_kind"]) for row in tries]
     of_claim = sorted((row["event"], row["told"]) for row in told if row["claim_id"] == claim["id"])
     return (*(claim[column] for column in columns), tuple(ended), tuple(of_claim))
+
+
+class Durable:
+    """Databases of a server that may be killed."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def ready(self, folder: Path) -> URL:
+        del folder
+        execute(self.server.url(), 'CREATE DATABASE "recours_test_restart"')
+        url = self.server.url("recours_test_restart")
+        database = Database(url)
+        complete(database)
+        database.close()
+        return url
+
+    empty = ready
+
+    def drop(self, url: URL) -> None:
+        execute(self.server.url(), f'DROP DATABASE "{url.database}" WITH (FORCE)')
+
+    def close(self) -> None:
+        """Its server ends elsewhere."""
 
 
 @contextmanager
