@@ -268,13 +268,13 @@ def test_a_day_goes_as_planned(compared: Callable[[int, int], Comparison]) -> No
     assert right >= 0.9 * count > 0
 
 
-@pytest.mark.full("a week of real runs in each of 20 worlds: one of them is run for a day")
-def test_a_week_goes_as_planned_in_twenty_worlds(compared: Callable[[int, int], Comparison]) -> None:
+@pytest.mark.full("a week of real runs in each of five worlds: one of them is run for a day")
+def test_a_week_goes_as_planned_in_five_worlds(compared: Callable[[int, int], Comparison]) -> None:
     missed = 0
     named = 0
     false = 0
     unnamed = list[str]()
-    for seed in range(20):
+    for seed in range(5):
         comparison = compared(seed, 7)
         assert comparison.faults_by_carrier() == [], seed
         right, count = comparison.right_days()
@@ -284,6 +284,6 @@ def test_a_week_goes_as_planned_in_twenty_worlds(compared: Callable[[int, int], 
         named += len(in_plan)
         false += len(in_time)
         unnamed += [f"{seed} {reference}" for reference in late - in_plan]
-    assert missed > 40
+    assert missed > 10
     assert len(unnamed) <= 0.05 * missed, unnamed
     assert false <= 0.25 * named
