@@ -25,7 +25,7 @@ from recours.core.errors import RunError
 from recours.core.text import plural
 from recours.database.schema.creation import complete, create_file, grant_rights, sql_of_completion
 from recours.database.schema.inspection import look, require_claims
-from recours.fleet.opening import open_queue
+from recours.fleet.extra import open_queue
 from recours.fleet.tables import NEEDS, create_tables, sql_of_tables
 from recours.home import make_home
 from recours.installation import pasteable

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from math import ceil
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,13 +16,15 @@ from recours.cli.operations import database_option, report_faults, settings_for
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
 from recours.fleet import LOG_NAME
-from recours.fleet.jobs import JobQueue
-from recours.fleet.opening import open_queue
+from recours.fleet.extra import open_queue
 from recours.fleet.process import Process
 from recours.fleet.station import Station
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, log_file
 from recours.wiring.databases import TO_BE_READ, Opened, open_database
+
+if TYPE_CHECKING:
+    from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
 _AGAIN_AFTER_S = 5.0
 # At once, whatever the concurrency: no transaction is open while a carrier is asked. The job queue has three more.
@@ -65,7 +68,7 @@ def command(
 
 def _work(
     settings: Settings,
-    queue: JobQueue,
+    queue: "ProcrastinateQueue",
     carriers: tuple[str, ...],
     concurrency: int,
     max_retries: int,

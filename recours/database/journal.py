@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from recours.core.mail import Event
 from recours.database.engine import Database
@@ -17,20 +17,12 @@ from recours.database.tables import DONE, at_stage, claims, quota, quota_shares,
 # Ten years of it would have each run look through millions of rows. Attempts, documents and mails are not among it: they
 # go by `recours prune`, when a person says so.
 
-
 # Rows of a run: few enough that nobody waits for the write lock, and many times what runs add.
 RUNS, WINDOWS, ROWS = 500, 50, 2000
-# A record goes on after what is too old. Where it does not, the clock is wrong, or nothing ran for that long.
-_GOES_ON_WITHIN = timedelta(days=31)
 
 _c, _q, _s = claims.c, quota.c, quota_shares.c
 _OLD_RUNS = (
     select(runs.c.id).where(runs.c.started_at < bindparam("before")).order_by(runs.c.started_at).limit(RUNS)
-)
-_NEXT_RUN = (
-    select(runs.c.id)
-    .where(runs.c.started_at >= bindparam("before"), runs.c.started_at < bindparam("until"))
-    .limit(1)
 )
 _OLD_WINDOWS = (
     select(_q.limit_key.label("of_limit"), _q.window_start.label("of_window"))
@@ -62,16 +54,10 @@ _FORGET_SHARES, _FORGET_WINDOW = (
 
 
 def forget_old(database: Database, before: datetime) -> int:
-    """Delete a portion of what ended before then; how many runs and windows that were. Raises DatabaseError.
-
-    Nothing, if no run is on record soon after: runs with a clock far ahead would take the record of years with them, and
-    today's counts of calls.
-    """
+    """Delete a portion of what ended before then; how many runs and windows that were. Raises DatabaseError."""
     with database.read() as connection:  # most runs find nothing, and write nothing
         ids = list(connection.scalars(_OLD_RUNS, {"before": before}))
         windows = [dict(row) for row in connection.execute(_OLD_WINDOWS, {"before": before}).mappings()]
-        if (ids or windows) and not _goes_on(connection, before):
-            return 0
     if ids or windows:
         with database.write() as connection:
             if ids:
@@ -92,10 +78,6 @@ def forget_done(database: Database, before: datetime) -> int:
             return 0
     with database.write() as connection:
         return connection.execute(_FORGET_ROWS, {"before": before}).rowcount
-
-
-def _goes_on(connection: Connection, before: datetime) -> bool:
-    return connection.scalar(_NEXT_RUN, {"before": before, "until": before + _GOES_ON_WITHIN}) is not None
 
 
 # ---------------------------------------------------------------- the record
@@ -124,19 +106,9 @@ class RunJournal:
         with self.database.write() as connection:
             connection.execute(insert(runs).values(id=run_id, worker=worker, started_at=at))
 
-    def end(
-        self,
-        run_id: str,
-        at: datetime,
-        exit_status: int,
-        stats: dict[str, Any],
-    ) -> None:
+    def end(self, run_id: str, at: datetime, exit_status: int, stats: dict[str, Any]) -> None:
         """A run ends, and takes a portion of what is too old with it."""
-        values = {
-            "ended_at": at,
-            "exit_status": exit_status,
-            "stats": stats,
-        }
+        values = {"ended_at": at, "exit_status": exit_status, "stats": stats}
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
         if (before := self._run_before(run_id, at)) is None:

@@ -1,8 +1,15 @@
-"""The extra `fleet`: whether this Python has it, and how it gets it."""
+"""The extra `fleet`: whether this Python has it, how it gets it, and the job queue that needs it."""
 
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from recours.fleet.jobs import NoFleetError
+from recours.settings.model import Settings
+
+if TYPE_CHECKING:
+    from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
 PACKAGE = "procrastinate"
 # As in pyproject.toml; a test compares them.
@@ -11,7 +18,6 @@ REQUIREMENT = f"{PACKAGE}>={'.'.join(map(str, OLDEST))},<{'.'.join(map(str, TOO_
 
 
 def found_version() -> str | None:
-    """The version of Procrastinate that this Python has installed."""
     try:
         return version(PACKAGE)
     except PackageNotFoundError:
@@ -36,3 +42,19 @@ def problem() -> str | None:
 def remedy() -> str:
     """The command that installs the extra for this Python."""
     return f'{sys.executable} -m pip install "{REQUIREMENT}" "psycopg[binary]>=3.2"'
+
+
+def open_queue(settings: Settings) -> "ProcrastinateQueue":
+    """The one of these settings; connects nowhere yet. Raises NoFleetError on SQLite, or without the extra."""
+    if settings.database_url.get_backend_name() == "sqlite":
+        raise NoFleetError(
+            "Long-lived workers and their job queue need PostgreSQL: set DATABASE_URL. On SQLite the two workers that cron "
+            "starts do all the work."
+        )
+    if why := problem():
+        raise NoFleetError(
+            f"Long-lived workers and their job queue need the extra 'fleet': {why}. Install it: {remedy()}"
+        )
+    from recours.fleet.procrastinate_queue import ProcrastinateQueue  # noqa: PLC0415 (an extra)
+
+    return ProcrastinateQueue(settings.database_url)

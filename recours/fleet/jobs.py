@@ -69,19 +69,3 @@ class Jobs(Protocol):
 
     def sweep(self) -> None:
         """Every five minutes, in one process: mails, and what else has time."""
-
-
-class JobQueue(Protocol):
-    """What recours asks of a queue."""
-
-    def schema(self) -> str:
-        """The SQL that makes its tables."""
-
-    def defer_fetch(self, reference: str) -> None:
-        """Have some process fetch this claim at once. Raises QueueError; NoFleetError if the queue has no tables."""
-
-    def run(self, jobs: Jobs, slots: int, ready: NoteReady) -> None:
-        """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.
-
-        Raises QueueError if its database goes away: the caller tries again.
-        """

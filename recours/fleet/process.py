@@ -4,14 +4,18 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from recours.core.errors import RunError
 from recours.database.engine import SystemClock, clock_offset
 from recours.fleet.health import HealthServer
-from recours.fleet.jobs import JobQueue, NoFleetError
+from recours.fleet.jobs import NoFleetError
 from recours.fleet.notify import systemd_notify
 from recours.fleet.station import Station
 from recours.logs import run_log
+
+if TYPE_CHECKING:
+    from recours.fleet.procrastinate_queue import ProcrastinateQueue
 
 _RECORD_EVERY_S = 60.0
 _AGAIN_AFTER_S = 1.0
@@ -26,7 +30,7 @@ class Process:
 
     station: Station
     clock: SystemClock  # the station's
-    queue: JobQueue
+    queue: "ProcrastinateQueue"
     slots: int
     watchdog_s: float | None = None  # how often systemd waits for a sign of life
     is_ready: bool = field(default=False, init=False)

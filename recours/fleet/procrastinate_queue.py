@@ -29,7 +29,7 @@ _POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due ever
 
 
 class ProcrastinateQueue:
-    """See `JobQueue`. It has three connections at most, two of them to listen."""
+    """What recours asks of a queue. It has three connections at most, two of them to listen."""
 
     def __init__(self, url: URL) -> None:
         """Connects nowhere yet."""
@@ -37,14 +37,20 @@ class ProcrastinateQueue:
 
     @staticmethod
     def schema() -> str:
+        """The SQL that makes its tables."""
         return str(SchemaManager.get_schema())
 
     def defer_fetch(self, reference: str) -> None:
+        """Have some process fetch this claim at once. Raises QueueError; NoFleetError if the queue has no tables."""
         with _translated():
             defer_fetch(self._conninfo, reference)
 
     def run(self, jobs: Jobs, slots: int, ready: NoteReady) -> None:
-        """Not in Windows' usual loop, in which psycopg cannot work."""
+        """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.
+
+        Not in Windows' usual loop, in which psycopg cannot work. Raises QueueError if the database goes away: the caller
+        tries again.
+        """
         for name in ("procrastinate", "psycopg.pool", "asyncio"):  # whose faults are logged here
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with _translated(), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
@@ -88,7 +94,6 @@ def _of(key: str) -> str:
 
 
 def _with_tasks(app: App, jobs: Jobs) -> App:
-    """The jobs as tasks."""
 
     def wake(lane: WorkerLane) -> None:
         # The second is what Procrastinate makes of a duplicate where the server's messages are not in English.

@@ -40,7 +40,6 @@ class Shift:
         journal.begin(self.run_id, kind.name, now)
 
     def has_ended(self, monotonic: float) -> bool:
-        """Tell whether its hour is over."""
         return monotonic - self._started >= SHIFT.total_seconds()
 
     # ---------------------------------------------------------------- its workers
@@ -82,7 +81,6 @@ class Shift:
 
     @property
     def carriers_asked(self) -> set[str]:
-        """The keys of the carriers that were asked."""
         with self._guard:
             return set(self._asked)
 
@@ -104,7 +102,6 @@ class Shift:
         self._journal.end(self.run_id, now, report.exit_status, facts)
 
     def say(self, report: Report) -> None:
-        """Write its summary into the log."""
         log = run_log()
         log.info(f"{self.kind.name}, since {local(self.started_at):%Y-%m-%d %H:%M}:")
         used = [

@@ -99,7 +99,7 @@ def _runs(now: Overview, last_success: Mapping[str, Run]) -> Iterator[Metric]:
     yield of_workers(
         "recours_run_duration_seconds",
         "How long the worker's last run that is over took.",
-        {name: number for name, run in over.items() if (number := _figure(run, "duration_s")) is not None},
+        {name: number for name, run in over.items() if (number := run.stats.get("duration_s")) is not None},
     )
     if now.fleet:
         yield Metric(
@@ -111,15 +111,9 @@ def _runs(now: Overview, last_success: Mapping[str, Run]) -> Iterator[Metric]:
         ({"worker": name, "outcome": outcome}, number)
         for name, run in over.items()
         for outcome, key in OUTCOMES.items()
-        if (number := _figure(run, key)) is not None
+        if (number := run.stats.get(key)) is not None
     ]
     yield Metric("recours_run_claims", "Claims of the worker's last run that is over.", claims)
-
-
-def _figure(run: Run, key: str) -> float | None:
-    """A figure of a run; None if somebody has spoilt it in the records."""
-    value = run.stats.get(key)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _backlogs(now: Overview) -> Iterator[Metric]:

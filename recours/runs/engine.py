@@ -41,7 +41,6 @@ class Engine:
         stop: threading.Event,
         unknown: UnknownCodes,
     ) -> None:
-        """`unknown`: the run's."""
         self._deps = deps
         self._catalog = catalog
         self._concurrency = limits.concurrency
@@ -63,16 +62,13 @@ class Engine:
 
     @property
     def carriers_asked(self) -> set[str]:
-        """The keys of the carriers that were asked."""
         return self._leasing.carriers_asked
 
     @property
     def lanes(self) -> list[Lane]:
-        """The lanes that were met."""
         return self._leasing.lanes
 
     def closed_lanes(self) -> dict[str, Refusal]:
-        """The carriers that took no more calls, and why."""
         return {lane.key: lane.refusal for lane in self.lanes if lane.refusal}
 
     def run(self, ready: Mapping[str, Ready]) -> None:
@@ -111,7 +107,6 @@ class Engine:
         self._changed.wait(POLL_S)
 
     def _work(self) -> None:
-        """What each thread does."""
         try:
             while bundle := self._next():
                 self._fetch(bundle)

@@ -22,7 +22,6 @@ class PODFetchWorker(Worker):
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:
-        """In the form of the guide's header."""
         del max_retries  # it never gives up
         log.info(RULE)
         log.info("POD FETCH WORKER - Starting")
@@ -30,5 +29,4 @@ class PODFetchWorker(Worker):
         log.info(RULE)
 
     def say_found(self, ready: int) -> None:
-        """How many claims are pending."""
         log.info(f"Found {ready} claim(s) to fetch" if ready else "No pending PODs to fetch")

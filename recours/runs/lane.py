@@ -50,7 +50,6 @@ class Lane:
 
     @property
     def account(self) -> str:
-        """The account's name."""
         return account_name(self.name, self.client)
 
     @property
@@ -131,5 +130,4 @@ def _is_of_account(failure: Failure) -> bool:
 
 
 def lane_key(claim: Claim) -> str:
-    """The lane of a claim."""
     return claim.account_key

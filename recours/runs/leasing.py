@@ -49,10 +49,6 @@ _READ_AGAIN_S = 60.0
 _LONGEST_WAIT_FOR_QUOTA_S = 60.0
 
 
-def _units(calls: CallBudget) -> int:
-    return sum(calls.values())
-
-
 @dataclass(frozen=True)
 class Limits:
     """How much a run may do at once, and in all."""
@@ -133,7 +129,6 @@ class Leasing:
         return lane
 
     def new_lease(self) -> Lease:
-        """A lease that begins now."""
         return Lease(self._recorder.token, self._deps.clock.now() + LEASE)
 
     def allow(self, more: int) -> None:
@@ -207,10 +202,8 @@ class Leasing:
         self._order.move(key, None)
 
     def _room(self, lane: Lane) -> int:
-        return (1 if self._asks_alone(lane) else self._limits.carrier_concurrency) - lane.in_flight
-
-    def _asks_alone(self, lane: Lane) -> bool:
-        return self._catalog.spec_of(lane.key) is not None and self._deps.queue.asks_alone(lane.key)
+        asks_alone = self._catalog.spec_of(lane.key) is not None and self._deps.queue.asks_alone(lane.key)
+        return (1 if asks_alone else self._limits.carrier_concurrency) - lane.in_flight
 
     def _granted(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Leased]]:
         """The claims in bundles, with the quota for their calls; those that get none now go back."""
@@ -283,7 +276,9 @@ class Leasing:
         reserve = partial(self._deps.queue.reserve, lane.key, go_on=self._go_on)
         claims = [claim for bundle in bundles for claim in bundle]
         urgent = [self._more_urgent(lane, claim) for claim in claims]
-        reservations, refusal = reserve(calls, urgent=max(urgent, key=_units, default={}))
+        reservations, refusal = reserve(
+            calls, urgent=max(urgent, key=lambda calls: sum(calls.values()), default={})
+        )
         # For what is left, each leaves only what those need that go before it.
         while refusal and refusal.reserved and (place := len(reservations)) < len(calls):
             more, refusal = reserve(calls[place : place + 1], urgent=urgent[place])

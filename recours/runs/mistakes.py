@@ -80,12 +80,8 @@ class Mistakes:
             self._place, self._of_any_claim = mistake.place, mistake.of_any_claim
             self.waiting.append(claim_id)
             if mistake.remedy is not None or len(self.waiting) >= SAME_MISTAKES:
-                return self._excuse()
+                self.is_run_at_fault = True
+                self.excused.update(self.waiting)
+                self.waiting.clear()
+                return len(self.excused)
         return 0
-
-    def _excuse(self) -> int:
-        self.is_run_at_fault = True
-        self.excused.update(self.waiting)
-        excused = len(self.waiting)
-        self.waiting.clear()
-        return excused

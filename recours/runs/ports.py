@@ -161,11 +161,8 @@ class Queue(Protocol):
     def leave(self) -> None:
         """The run ends: nothing of it stays reserved."""
 
-    def usage(self, key: str) -> list[Usage]:
-        """How far the account's limits are used, the longest window last."""
-
     def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
-        """The same of several accounts, in one read."""
+        """How far the limits of these accounts are used, each one's longest window last."""
 
 
 # ---------------------------------------------------------------- the database
@@ -197,13 +194,6 @@ class Attempt:
     def document(self) -> StoredDocument | None:
         """The proof that made it a success."""
         return None if self.is_beside else best_proof(self.evidence)
-
-    @property
-    def was_asked(self) -> bool:
-        """Tell whether the carrier was asked: by a call for this claim, or by one that it shared with others."""
-        return self.calls > 0 or (
-            self.used and self.failure is not None and self.failure.http_status is not None
-        )
 
 
 @dataclass(frozen=True)

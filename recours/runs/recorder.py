@@ -40,7 +40,6 @@ class Recorder:
     _places: Iterator[int] = field(default_factory=partial(count, 1), compare=False)
 
     def announce(self, claim: Claim, carrier: str) -> None:
-        """The attempt at a claim begins."""
         what = attempt_name(claim, claim.state, is_last=self._is_last(claim))
         log.info(f"[{self.prefix}{next(self._places)}] {what} for {claim.reference} ({carrier})")
 
@@ -164,7 +163,6 @@ class Recorder:
         return "its backoff stays as it was"
 
     def say_passed(self, claim: Claim, decision: Decision) -> None:
-        """A retry of a settled claim passed without a call."""
         self.stats.skipped_persistent += 1
         error = claim.last_error
         if decision.gave_up:
@@ -174,7 +172,6 @@ class Recorder:
             log.info(f"⏭️ SKIPPED: {claim.reference} - {error} (persistent, {retry})")
 
     def say_final(self, claim: Claim, decision: Decision, error: str) -> None:
-        """A claim gave up."""
         self.stats.max_retries_reached += 1
         asked = ""
         if decision.kind and is_persistent(decision.kind, last_retry=True):

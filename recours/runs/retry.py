@@ -26,7 +26,6 @@ class PODRetryScheduler(Worker):
 
     @staticmethod
     def greet(batch_size: int, max_retries: int) -> None:
-        """The guide's header."""
         log.info(RULE)
         log.info("POD AUTO-RETRY SCHEDULER - Starting")
         log.info(f"Batch size: {batch_size} | Max retries: {max_retries}")

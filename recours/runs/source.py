@@ -69,7 +69,6 @@ class RefusedError(Exception):
     """Claims that were asked for by name cannot be fetched: a sentence for each."""
 
     def __init__(self, refused: Sequence[RefusedClaim]) -> None:
-        """Keep what is known of each."""
         super().__init__("\n".join(claim.sentence() for claim in refused))
         self.refused = tuple(refused)
 
@@ -78,7 +77,6 @@ class DueClaims:
     """Claims at a stage that is ready for calls, of some accounts (none named: of all)."""
 
     def __init__(self, claims: "ClaimRepository", stage: Stage, lanes: Collection[str] = ()) -> None:
-        """Take from this repository."""
         self._claims = claims
         self._stage = stage
         self._lanes = lanes
@@ -99,7 +97,6 @@ class DueClaims:
         return self._claims.lease(self._stage, lanes, most, lease, now, unnumbered=unnumbered)
 
     def release(self, claims: Sequence[Claim], lease: Lease) -> None:
-        """Hand claims back as they were taken."""
         self._claims.release([(claim, claim.state) for claim in claims], lease)
 
 
@@ -112,7 +109,6 @@ class NamedClaims:
         self._left = list(claims)
 
     def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
-        """What is left in each lane."""
         del most
         left = [claim for claim in self._left if not lanes or lane_key(claim) in lanes]
         heads: dict[str, Urgency] = {}
@@ -125,7 +121,6 @@ class NamedClaims:
     def lease(
         self, lanes: Collection[str], most: int, lease: Lease, now: datetime, *, unnumbered: bool = False
     ) -> list[Claim]:
-        """Hold those that no run has taken in the meantime."""
         taken: list[Claim] = []
         wanted = [claim for claim in self._left if claim.number is None] if unnumbered else self._left
         for claim in [claim for claim in wanted if lane_key(claim) in lanes]:
@@ -137,7 +132,6 @@ class NamedClaims:
         return taken
 
     def release(self, claims: Sequence[Claim], lease: Lease) -> None:
-        """Hand claims back as they were taken."""
         self._repository.release([(claim, claim.state) for claim in claims], lease)
         self._left += claims
 
@@ -194,8 +188,7 @@ def _fault(claims: "ClaimRepository", claim: Claim, policy: Policy, now: datetim
 class Suggests(Protocol):
     """Knows which references there are."""
 
-    def references_like(self, reference: str) -> list[str]:
-        """References that begin like this one."""
+    def references_like(self, reference: str) -> list[str]: ...
 
 
 def unknown_claim(claims: Suggests, reference: str) -> RefusedClaim:

@@ -30,7 +30,6 @@ class Stats:
 
     @property
     def total(self) -> int:
-        """Claims whose attempt ended."""
         return self.success + self.failed
 
     @property
@@ -81,7 +80,6 @@ class Report:
         }
 
     def lines(self) -> list[str]:
-        """The summary, each on a line of its own and nothing else on it."""
         stats = self.stats
         return [
             f"Duration: {self.duration_s:.2f}s",
@@ -144,7 +142,6 @@ def worth_showing(uses: list[Usage]) -> list[Usage]:
 
 
 def waiting_line(waiting: Waiting, local: LocalTime) -> str:
-    """How many claims wait, and until when."""
     if not waiting.count:
         return "No failed claim is waiting for a later try"
     claims = "1 failed claim waits" if waiting.count == 1 else f"{waiting.count} failed claims wait"
@@ -158,7 +155,6 @@ class UnknownCodes:
     """Codes that carriers sent and that no table here has, counted over a run. Used by one thread, the run's own."""
 
     def __init__(self) -> None:
-        """None yet."""
         self._counts: Counter[tuple[str, str]] = Counter()  # by carrier's key and code
         self._texts: dict[tuple[str, str], str] = {}
 

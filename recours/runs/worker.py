@@ -128,7 +128,6 @@ class Worker(ABC):
 
     @property
     def policy(self) -> Policy:
-        """The rules' settings."""
         return self.deps.policy
 
     # ---------------------------------------------------------------- what the workers differ in
@@ -211,7 +210,6 @@ class Worker(ABC):
         self.deps.queue.leave()
 
     def _end_after(self, longest: timedelta) -> None:
-        """Begin nothing later than that from now on."""
         self._ends_at = self.deps.clock.monotonic() + longest.total_seconds()
 
     def mention_unknown(self) -> None:
@@ -368,7 +366,6 @@ class Worker(ABC):
     # ---------------------------------------------------------------- what the log says
 
     def summary(self, report: Report) -> list[str]:
-        """The lines that end the log of a run."""
         used = [
             usage_line(name, use, self.local)
             for name, uses in report.usage.items()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.text import clean
@@ -36,28 +36,23 @@ class DatabaseMails:
             return _listed(connection.execute(select(*_LISTED).order_by(_m.id.desc()).limit(most)).mappings())
 
     def find(self, number: int) -> WrittenMail | None:
+        query = select(*_LISTED, _m.language, _m.plain, _m.html).where(_m.id == number)
         with self._database.read() as connection:
-            return _written(connection, number)
-
-
-def _written(connection: Connection, number: int) -> WrittenMail | None:
-    query = select(*_LISTED, _m.language, _m.plain, _m.html).where(_m.id == number)
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        return None
-    (listed,) = _listed([row])
-    return WrittenMail(listed, str(row["language"]), str(row["plain"]), str(row["html"]))
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            return None
+        (listed,) = _listed([row])
+        return WrittenMail(listed, row["language"], row["plain"], row["html"])
 
 
 def _listed(rows: Iterable[Any]) -> list[ListedMail]:
-    """A state that another program wrote is shown as it stands."""
     return [
         ListedMail(
             row["id"],
-            str(row["kind"]),
+            row["kind"],
             clean(row["recipient"], _LONGEST_TEXT),
             clean(row["subject"], _LONGEST_TEXT),
-            MailState(row["state"]) if row["state"] in set(MailState) else clean(row["state"], 40),
+            MailState(row["state"]),
             row["created_at"],
             row["ended_at"],
             row["tries"],

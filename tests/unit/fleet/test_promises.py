@@ -6,7 +6,6 @@ from pathlib import Path
 
 from recours.cli import worker
 from recours.fleet import procrastinate_queue
-from recours.fleet.jobs import JobQueue
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -35,8 +34,3 @@ def test_one_short_module_knows_the_job_queue() -> None:
         if re.search(r"^\s*(import|from) procrastinate\b", module.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert knowing == [path]
-
-
-def test_it_does_what_recours_asks_of_a_queue() -> None:
-    asked = {name for name, _ in inspect.getmembers(JobQueue, inspect.isfunction) if not name.startswith("_")}
-    assert asked <= set(dir(procrastinate_queue.ProcrastinateQueue))
