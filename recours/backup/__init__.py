@@ -29,14 +29,15 @@ from recours.backup.folder import (
 )
 from recours.core.custody import FOLDER, Manifest
 from recours.core.text import clean
+from recours.database.claim_rows import owed_in, owed_text
 from recours.database.custody import MANIFEST
 from recours.database.engine import Database, DatabaseError, SystemClock
 from recours.database.schema.inspection import HEAD, version_of
 from recours.database.schema.removal import work_under_way
-from recours.database.tables import attempts, evidence
+from recours.database.tables import attempts, claims, erasures, evidence
 from recours.documents.store import is_inside
 
-_a, _v = attempts.c, evidence.c
+_a, _c, _v = attempts.c, claims.c, evidence.c
 
 
 # ---------------------------------------------------------------- making one
@@ -230,7 +231,7 @@ def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
     separator = "\\" if "\\" in before else "/"
     start = f"{before}{separator}"
 
-    def corrected(connection: Connection, path: Column[Any]) -> int:
+    def correct(connection: Connection, path: Column[Any]) -> int:
         below = func.replace(func.substr(path, len(start) + 1), separator, os.sep)
         is_in = func.substr(path, 1, len(start)) == start
         to = literal(f"{pod_dir}{os.sep}").concat(below)
@@ -238,7 +239,16 @@ def _correct_paths(database: Database, backup: Backup, pod_dir: Path) -> int:
 
     border = database.border
     with database.long(), database.write() as connection:
-        corrected(connection, _a.document_path)
+        correct(connection, _a.document_path)
+        correct(connection, erasures.c.path)
         if border.has("pod_url"):
-            corrected(connection, border.column("pod_url"))
-        return corrected(connection, _v.path)
+            correct(connection, border.column("pod_url"))
+        owed = select(_c.claim_id, _c.owed).where(_c.owed.is_not(None))
+        for claim_id, text in connection.execute(owed).all():
+            projection = owed_in(text)
+            path = projection.get("pod_url") or ""
+            if path.startswith(start):
+                below = path.removeprefix(start).replace(separator, os.sep)
+                moved = owed_text(projection | {"pod_url": f"{pod_dir}{os.sep}{below}"})
+                connection.execute(update(claims).where(_c.claim_id == claim_id).values(owed=moved))
+        return correct(connection, _v.path)

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection
 
 from recours.access import Access, make_alike
 from recours.backup.folder import BackupError
-from recours.database.border import USUAL_NAMES, TableNames
+from recours.database.border import TableNames
 from recours.database.engine import LOCK_WAIT_S, Database, explain, files_of_sqlite
 
 KIND, COPY = "sqlite", "database.sqlite"
@@ -35,7 +35,8 @@ def copying(database: Path, path: Path) -> Iterator[Connection]:
                 f"The backup cannot be written to {path.parent.parent}: the disk is full. Nothing of it is left there."
             ) from error
         raise BackupError(explain(error, f"SQLite {database}")) from error
-    with closing(_opened(path)) as copied, copied.read() as connection:
+    copied = Database(URL.create("sqlite", database=str(path)))
+    with closing(copied), copied.read() as connection:
         yield connection
 
 
@@ -53,7 +54,7 @@ def replacing(path: Path, copied: Path, aside: Path, access: Access, names: Tabl
         else:
             access.create(beside)
         shutil.copyfile(copied, beside)
-        with closing(_opened(beside, names)) as database:
+        with closing(Database(URL.create("sqlite", database=str(beside)), names=names)) as database:
             yield database
         for present, kept in zip(files_of_sqlite(path), files_of_sqlite(aside), strict=True):
             if present.exists():
@@ -65,7 +66,3 @@ def replacing(path: Path, copied: Path, aside: Path, access: Access, names: Tabl
     finally:
         for file in files_of_sqlite(beside):
             file.unlink(missing_ok=True)
-
-
-def _opened(path: Path, names: TableNames = USUAL_NAMES) -> Database:
-    return Database(URL.create("sqlite", database=str(path)), names=names)

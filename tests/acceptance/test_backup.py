@@ -98,6 +98,32 @@ def test_a_backup_restored_elsewhere_is_the_same(
     assert "Chronopost" in other.does("carriers")  # a run could begin
 
 
+def test_what_the_service_is_owed_names_the_documents_where_they_are_restored(
+    filled: Service, person: Person, kind: Kind, tmp_path: Path
+) -> None:
+    """Its table, which has another name here, was locked as long as the run lasted."""
+    person = Person(person.folder, person.url, {**person.settings, "RECOURS_CLAIMS_TABLE": "dossiers"})
+    ((path,),) = filled.sql("SELECT pod_url FROM claims WHERE id = 1")
+    owed = json.dumps(
+        {"pod_fetch_status": "success", "pod_url": path, "pod_fetched_at": "2026-02-02T03:00:00"}
+    )
+    filled.sql(
+        f"UPDATE recours_claims SET owed = '{owed}', owed_since = '2026-02-02 03:00:00' WHERE claim_id = 1"
+    )
+    filled.sql("UPDATE claims SET pod_url = NULL WHERE id = 1")
+    filled.sql("ALTER TABLE claims RENAME TO dossiers")
+    _, database = restored(person, backup_of(person), kind, "elsewhere")
+    with database.read() as connection:
+        text = connection.exec_driver_sql("SELECT owed FROM recours_claims WHERE claim_id = 1").scalar_one()
+        other = connection.exec_driver_sql("SELECT pod_url FROM dossiers WHERE id = 2").scalar_one()
+    database.close()
+    pods = tmp_path / "elsewhere" / "data" / "pods"
+    assert json.loads(text) == json.loads(owed) | {
+        "pod_url": str(pods / Path(path).relative_to(Path(path).parents[3]))
+    }
+    assert [Path(each).is_file() for each in (json.loads(text)["pod_url"], other)] == [True, True]
+
+
 def test_all_evidence_is_in_a_backup_refused_files_too(
     service: Service, person: Person, kind: Kind, tmp_path: Path
 ) -> None:
