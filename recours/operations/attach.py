@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.claim import Claim, Delivery, FetchStatus
@@ -32,6 +32,7 @@ from recours.runs.source import (
 
 if TYPE_CHECKING:
     from recours.database.claims import ClaimRepository
+    from recours.database.reports.records import DatabaseRecords
 
 LONGEST_NAME = 100  # signs, of a signatory
 _LEASE = timedelta(minutes=10)
@@ -99,19 +100,11 @@ class Attached:
     pod_url: str
 
 
-class ClaimRecords(Protocol):
-    """Reads a claim and its evidence."""
-
-    def find(self, reference: str) -> ListedClaim | None: ...
-
-    def evidence(self, claim_id: Any) -> list[KeptEvidence]: ...
-
-
 @dataclass(frozen=True)
 class AttachDependencies:
     """What attaching needs. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
 
-    records: ClaimRecords
+    records: "DatabaseRecords"
     claims: "ClaimRepository"
     documents: Documents
     appraise: Callable[[bytes, Expected], Appraisal]
