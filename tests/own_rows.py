@@ -1,10 +1,13 @@
 """Claims in a database as the service has them, and what recours keeps of each beside them."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, insert, select, update
 
 from recours.database.border import SEEN
+from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.tables import DONE, claims
 from tests.conftest import SERVICE_CLAIMS
@@ -55,3 +58,20 @@ def set_service(database: Database, reference: str, **columns: Any) -> None:
     """Write these columns of the service's row, as its application does."""
     with database.write() as connection:
         connection.execute(update(SERVICE_CLAIMS).where(_s.claim_reference == reference).values(columns))
+
+
+def put_account(
+    accounts: ClientAccounts,
+    client_id: Any,
+    carrier: str,
+    sealed: str,
+    by: str,
+    now: datetime,
+    *,
+    limits: Mapping[str, str] | None = None,
+    replace: bool = False,
+) -> int | None:
+    """Add one account: its number; None if there is one and it stays as it is."""
+    if accounts.put_all([(client_id, carrier, sealed, limits)], by, now, replace=replace) is not None:
+        return None
+    return next(one.id for one in accounts.all([client_id], [carrier]))

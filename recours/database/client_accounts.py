@@ -4,7 +4,7 @@ Each reading is one query. A database that no run has worked on yet has no accou
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -165,26 +165,6 @@ class ClientAccounts:
 
     # ---------------------------------------------------------------- writing
 
-    def put(
-        self,
-        client_id: Any,
-        carrier: str,
-        sealed: str,
-        by: str,
-        now: datetime,
-        *,
-        limits: Mapping[str, str] | None = None,
-        replace: bool = False,
-    ) -> int | None:
-        """Add an account, or give it other credentials (`replace`): its number; None if there is one and it stays as it is.
-
-        `limits`: None: the carrier's, or those that it has already.
-        """
-        rows = [(client_id, carrier, sealed, limits)]
-        with self.database.write() as connection:
-            (number,) = self._put(connection, rows, by, now, replace=replace)
-        return number
-
     def put_all(
         self,
         rows: Sequence[tuple[Any, str, str, Mapping[str, str] | None]],
@@ -193,44 +173,35 @@ class ClientAccounts:
         *,
         replace: bool = False,
     ) -> int | None:
-        """Put accounts (client, carrier, sealed, limits): all, or none, and the place of the first that stays as it is."""
+        """Add accounts (client, carrier, sealed, limits): all, or none, and the place of the first that is there already.
+
+        `replace`: those get other credentials. Limits: None: the carrier's, or those that it has already.
+        """
         with self.database.write() as connection:
-            for place, number in enumerate(self._put(connection, rows, by, now, replace=replace)):
-                if number is None:
+            emails = self._emails(connection, {client_id for client_id, *_ in rows})
+            for place, (client_id, carrier, sealed, limits) in enumerate(rows):
+                values: dict[str, Any] = {
+                    "client_address": address_key(emails.get(client_id, "")),
+                    "moved_at": None,
+                    "credentials": sealed,
+                    "added_at": now,
+                    "added_by": by,
+                    "changed_at": now,
+                    "removed_at": None,
+                    "is_applied": False,
+                }
+                if limits is not None:
+                    values["limits"] = dict(limits)
+                if not self._put(connection, client_id, carrier, values, replace=replace):
                     connection.rollback()
                     return place
         return None
 
-    def _put(
-        self,
-        connection: Connection,
-        rows: Sequence[tuple[Any, str, str, Mapping[str, str] | None]],
-        by: str,
-        now: datetime,
-        *,
-        replace: bool,
-    ) -> Iterator[int | None]:
-        """The number of each; None: there is one, which stays as it is."""
-        emails = self._emails(connection, {client_id for client_id, *_ in rows})
-        for client_id, carrier, sealed, limits in rows:
-            values: dict[str, Any] = {
-                "client_address": address_key(emails.get(client_id, "")),
-                "moved_at": None,
-                "credentials": sealed,
-                "added_at": now,
-                "added_by": by,
-                "changed_at": now,
-                "removed_at": None,
-                "is_applied": False,
-            }
-            if limits is not None:
-                values["limits"] = dict(limits)
-            yield self._put_row(connection, client_id, carrier, values, replace=replace)
-
     @staticmethod
-    def _put_row(
+    def _put(
         connection: Connection, client_id: Any, carrier: str, values: Mapping[str, Any], *, replace: bool
-    ) -> int | None:
+    ) -> bool:
+        """False: there is one, which stays as it is."""
         adding = insert_into(client_accounts, connection.dialect.name)
         adding = adding.values(client_id=client_id, carrier=carrier, **values).on_conflict_do_update(
             index_elements=["client_id", "carrier"],
@@ -243,7 +214,7 @@ class ClientAccounts:
             connection.execute(update(account_state).where(*of_it).values(_OF_CREDENTIALS))
             added = OperatorAction(ActionKind.ADDED, str(AccountKey(carrier, number)), values["added_by"])
             note_action(connection, added, values["added_at"])
-        return number
+        return number is not None
 
     def confirm(self, account: ClientAccount, by: str, now: datetime) -> bool:
         """Have it be the account of the client that has its number now. False: it was removed."""

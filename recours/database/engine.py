@@ -310,11 +310,6 @@ class Database:
                 self.look_again()
             raise DatabaseError(refused or explain(error, self.safe_url)) from error
 
-    def ping(self) -> None:
-        """Have the database answer. Raises DatabaseError."""
-        with self.read() as connection:
-            connection.exec_driver_sql("SELECT 1")
-
     def close(self) -> None:
         self.engine.dispose()
 

@@ -83,19 +83,11 @@ class ClaimEnrolment:
     # ---------------------------------------------------------------- how many
 
     def undecided(self, most: int, now: datetime) -> int:
-        """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided.
-
-        Without those that the next run of the fetch worker enrols.
-        """
-        with self.database.read() as connection:
-            new = self._new_if_undecided(connection, now)
-            if new is None:
-                return 0
-            some = self._open(literal(1)).limit(most + len(new)).subquery()
-            return max((connection.scalar(select(func.count()).select_from(some)) or 0) - len(new), 0)
+        """How many open claims with a number are not enrolled, counted up to `most`; 0 once somebody has decided."""
+        return len(self.undecided_ids(most, now))
 
     def undecided_ids(self, most: int, now: datetime) -> list[Any]:
-        """The ids of up to `most` of these."""
+        """The ids of up to `most` of these, without those that the next run of the fetch worker enrols."""
         with self.database.read() as connection:
             new = self._new_if_undecided(connection, now)
             if new is None:

@@ -19,10 +19,17 @@ from recours.database.tables import DONE, at_stage, claims, quota, quota_shares,
 
 # Rows of a run: few enough that nobody waits for the write lock, and many times what runs add.
 RUNS, WINDOWS, ROWS = 500, 50, 2000
+# A record goes on after what is too old. Where it does not, the clock is wrong, or nothing ran for that long.
+_GOES_ON_WITHIN = timedelta(days=31)
 
 _c, _q, _s = claims.c, quota.c, quota_shares.c
 _OLD_RUNS = (
     select(runs.c.id).where(runs.c.started_at < bindparam("before")).order_by(runs.c.started_at).limit(RUNS)
+)
+_NEXT_RUN = (
+    select(runs.c.id)
+    .where(runs.c.started_at >= bindparam("before"), runs.c.started_at < bindparam("until"))
+    .limit(1)
 )
 _OLD_WINDOWS = (
     select(_q.limit_key.label("of_limit"), _q.window_start.label("of_window"))
@@ -53,11 +60,18 @@ _FORGET_SHARES, _FORGET_WINDOW = (
 )
 
 
-def forget_old(database: Database, before: datetime) -> int:
-    """Delete a portion of what ended before then; how many runs and windows that were. Raises DatabaseError."""
+def forget_old(database: Database, before: datetime) -> None:
+    """Delete a portion of what ended before then. Raises DatabaseError.
+
+    Nothing, if no run is on record soon after: runs with a clock far ahead would take the record of years with them, and
+    today's counts of calls.
+    """
     with database.read() as connection:  # most runs find nothing, and write nothing
         ids = list(connection.scalars(_OLD_RUNS, {"before": before}))
         windows = [dict(row) for row in connection.execute(_OLD_WINDOWS, {"before": before}).mappings()]
+        soon_after = {"before": before, "until": before + _GOES_ON_WITHIN}
+        if (ids or windows) and connection.scalar(_NEXT_RUN, soon_after) is None:
+            return
     if ids or windows:
         with database.write() as connection:
             if ids:
@@ -65,19 +79,15 @@ def forget_old(database: Database, before: datetime) -> int:
             if windows:
                 connection.execute(_FORGET_SHARES, windows)
                 connection.execute(_FORGET_WINDOW, windows)
-    return len(ids) + len(windows)
 
 
-def forget_done(database: Database, before: datetime) -> int:
-    """Delete a portion of our rows of claims that have their POD, or are nobody's any more, since then; how many.
-
-    Raises DatabaseError.
-    """
+def forget_done(database: Database, before: datetime) -> None:
+    """Delete a portion of our rows of claims that have their POD, or are nobody's any more, since then."""
     with database.read() as connection:
         if connection.scalar(_OLD_ROWS, {"before": before}) is None:
-            return 0
+            return
     with database.write() as connection:
-        return connection.execute(_FORGET_ROWS, {"before": before}).rowcount
+        connection.execute(_FORGET_ROWS, {"before": before})
 
 
 # ---------------------------------------------------------------- the record

@@ -34,7 +34,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from recours.core.accounts import AccountKey
 from recours.core.actions import ActionKind, OperatorAction
-from recours.core.errors import REFUSED_KINDS, ErrorKind
+from recours.core.errors import ErrorKind
 from recours.core.pauses import FURTHEST_END, AccountState, CarrierState, DocumentRight, Pause, Stop
 from recours.core.quota import SHORT, Exhausted, Limit, QuotaRequest, Reserved, Usage
 from recours.database.actions import note_action
@@ -470,7 +470,7 @@ def _pause(until: datetime | None, reason: str | None) -> Pause | None:
 
 def _account(row: RowMapping) -> AccountState:
     known = {field: row[column] for field, column in _ACCOUNT_COLUMNS.items()}
-    return AccountState(**known | {"kind": _kind(row["refusal_kind"])})
+    return AccountState(**known | {"kind": ErrorKind(row["refusal_kind"] or ErrorKind.AUTH_FAILED)})
 
 
 def _documents(row: RowMapping) -> DocumentRight:
@@ -479,11 +479,6 @@ def _documents(row: RowMapping) -> DocumentRight:
 
 def _stop(at: datetime | None, why: str | None) -> Stop | None:
     return Stop(at, why) if at else None
-
-
-def _kind(stored: str | None) -> ErrorKind:
-    """Of a refusal; where there is none, the usual one."""
-    return next((kind for kind in REFUSED_KINDS if kind == stored), ErrorKind.AUTH_FAILED)
 
 
 def _of_window(columns: Any, limit_key: str, start: datetime) -> tuple[ColumnElement[bool], ...]:

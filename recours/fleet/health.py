@@ -96,7 +96,8 @@ class _Pages:
     def _health(self) -> _Answer:
         with _alone(self._health_lock):
             began = time.perf_counter()
-            self._station.opened.database.ping()
+            with self._station.opened.database.read() as connection:
+                connection.exec_driver_sql("SELECT 1")
             took = time.perf_counter() - began
         fault = self._station.fault
         facts = {

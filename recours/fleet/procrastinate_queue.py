@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from procrastinate import App, PsycopgConnector
@@ -21,8 +21,11 @@ from sqlalchemy import URL
 
 from recours.core.accounts import carrier_of
 from recours.fleet.deferring import NOW, defer_fetch
-from recours.fleet.jobs import Jobs, NoFleetError, NoteReady, QueueError, WorkerLane
+from recours.fleet.jobs import NoFleetError, NoteReady, QueueError, WorkerLane
 from recours.fleet.listening import NO_TABLES, POOL, conninfo_of, fault_of, may_listen
+
+if TYPE_CHECKING:
+    from recours.fleet.station import Station
 
 _AT_ONCE = 4  # of these jobs: tick, sweep, and two claims that are wanted at once
 _POLL_S, _DEAD_S = 2.0, 60  # the latter without a sign of life; one is due every 10 s
@@ -45,7 +48,7 @@ class ProcrastinateQueue:
         with _translated():
             defer_fetch(self._conninfo, reference)
 
-    def run(self, jobs: Jobs, slots: int, ready: NoteReady) -> None:
+    def run(self, jobs: "Station", slots: int, ready: NoteReady) -> None:
         """Do jobs, up to `slots` slices at once, until `jobs.stopped`; then finish those under way.
 
         Not in Windows' usual loop, in which psycopg cannot work. Raises QueueError if the database goes away: the caller
@@ -61,7 +64,7 @@ class ProcrastinateQueue:
             app = App(connector=connector, worker_defaults=usual)
             runner.run(self._work(_with_tasks(app, jobs), jobs, slots, ready))
 
-    async def _work(self, app: App, jobs: Jobs, slots: int, ready: NoteReady) -> None:
+    async def _work(self, app: App, jobs: "Station", slots: int, ready: NoteReady) -> None:
         """Raises QueueError, and what ended a worker."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(slots + 2 * _AT_ONCE))
         async with app.open_async():
@@ -93,7 +96,7 @@ def _of(key: str) -> str:
     return f"recours_{carrier_of(key) or 'none'}"
 
 
-def _with_tasks(app: App, jobs: Jobs) -> App:
+def _with_tasks(app: App, jobs: "Station") -> App:
 
     def wake(lane: WorkerLane) -> None:
         # The second is what Procrastinate makes of a duplicate where the server's messages are not in English.

@@ -81,7 +81,10 @@ class Station:
 
     @property
     def workable(self) -> Collection[str]:
-        """Those of them whose slices this process can do now: it leaves a carrier to others after a fault of its own."""
+        """Those of them whose slices this process can do now: it leaves a carrier to others after a fault of its own.
+
+        A queue asks this several times a second, and gives it no others.
+        """
         now = self.clock.monotonic()
         return [carrier for carrier in self.carriers if self._left_until.get(carrier, now) <= now]
 
@@ -144,10 +147,6 @@ class Station:
         `wake` has another slice of the lane begin as soon as a process is free. It is called at once if there is more
         than one slice of work: as many processes work on a lane as there is work for.
         """
-        # A program that may write to the queue's tables may write anything.
-        if not all(isinstance(name, str) for name in (lane.worker, lane.carrier)):
-            run_log().warning("A job names no lane; it is passed over")
-            return
         kind = WORKERS.get(lane.worker)
         carrier = carrier_of(lane.carrier)
         if kind is None or carrier not in self.workable or self.stopped:

@@ -24,6 +24,7 @@ from recours.sealing import SETTING, Seals
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.keys import new_key
+from tests.own_rows import put_account
 from tests.processes.commands import Done
 from tests.processes.commands import recours as command
 
@@ -295,7 +296,7 @@ def test_a_list_shows_how_far_limits_are_used(
 ) -> None:
     """An account at a carrier that nobody knows has none."""
     assert gives(good_accounts(1, 2), "accounts", "import", "-").returncode == 0
-    accounts.put(3, "heppner", "x", "somebody", datetime.now(UTC))
+    put_account(accounts, 3, "heppner", "x", "somebody", datetime.now(UTC))
     service.add(Scenario.UNKNOWN, client_id=1)
     service.run()
     lines = person.does("accounts", "list").splitlines()

@@ -32,6 +32,7 @@ from tests.acceptance.simulation import Service
 from tests.acceptance.test_acting import FOREVER, give_up
 from tests.acceptance.test_changes import changes
 from tests.keys import new_key
+from tests.own_rows import put_account
 from tests.processes.commands import worker
 
 WHO = "anna"
@@ -303,7 +304,7 @@ def test_an_account_of_a_client_is_paused_and_resumed(
 ) -> None:
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
     accounts = actions.operations.clients
-    number = accounts.put(1, "chronopost", "sealed", "lea", service.clock.now())
+    number = put_account(accounts, 1, "chronopost", "sealed", "lea", service.clock.now())
     paused = actions.pause("Chronopost", "unpaid", 1)
     assert paused.sentence.startswith("Chronopost (shop@shop.example) is paused until someone resumes it")
     queue = actions.operations.queue()

@@ -29,6 +29,7 @@ from recours.sandbox import Sandbox
 from recours.sealing import SETTING, Seals
 from tests.conftest import SERVICE_CLIENTS
 from tests.needs import missing
+from tests.own_rows import put_account
 from tests.processes.page import CHROMIUM, QUIET, SLOW_MS, Service, rows
 
 WIDTHS = (390, 768, 1280)
@@ -125,7 +126,7 @@ def _add_mails_and_accounts(service: Service) -> None:
     for number in named:
         owner = owner_of(number, "chronopost")
         sealed = seals.seal({"CHRONOPOST_ACCOUNT": f"2000{number}", "CHRONOPOST_PASSWORD": "x"}, owner)
-        store.put(number, "chronopost", sealed, "anna", now)
+        put_account(store, number, "chronopost", sealed, "anna", now)
     _, paused, refused, spoilt = store.all()
     QuotaTables(database, "page").stop(
         paused.key, Stop(now, "by Marie: unpaid invoice"), "Marie", "unpaid invoice"

@@ -17,6 +17,7 @@ from recours.database.engine import Database
 from recours.database.mail_outbox import MailOutbox
 from recours.database.quota import QuotaTables
 from tests.contract.test_claims import CATALOG, NOW, edit, rows
+from tests.own_rows import put_account
 
 LATER = NOW + timedelta(hours=1)
 HELD_MAIL = """INSERT INTO recours_mails
@@ -64,7 +65,7 @@ def release(database: Database) -> None:
 
 
 def add_account(database: Database) -> None:
-    ClientAccounts(database).put(1, "ups", "sealed", "anna", NOW)
+    put_account(ClientAccounts(database), 1, "ups", "sealed", "anna", NOW)
 
 
 def pause_account(database: Database) -> None:

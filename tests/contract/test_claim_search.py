@@ -209,7 +209,7 @@ def test_the_table_is_what_plain_python_finds_and_sorts(
     in_parts = [
         one.claim.reference
         for skip in range(0, 15, 2)
-        for one in records.claims(wanted, 2, skip=skip, **order)
+        for one in records.page(wanted, 2, skip=skip, **order).claims
     ]
     assert in_parts == found
     newest = expected(rows, wanted, None, descending=False)
@@ -239,7 +239,7 @@ def test_each_order_has_the_unknown_last_and_of_the_alike_the_newest_first(
         row.setdefault("customer_name", None)
     put(records, rows)
     for sort in Sort:
-        found = records.claims(ClaimFilter(), 9, sort=sort, descending=descending)
+        found = records.page(ClaimFilter(), 9, sort=sort, descending=descending).claims
         assert [one.claim.reference for one in found] == expected(rows, ALL, sort, descending=descending), (
             sort
         )
@@ -249,7 +249,9 @@ def test_a_listed_claim_names_its_client_its_order_and_its_customer(records: Dat
     known = {"order_id": "O-7", "customer_name": "Zoé", "client_id": 1, "currency": "USD"}
     unknown = {"order_id": "", "customer_name": None, "client_id": None, "currency": None}
     put(records, [{"carrier": "UPS", "amount_requested": 1} | row for row in (unknown, known)])
-    found = [(one.order, one.customer, one.client, one.currency) for one in records.claims(ClaimFilter(), 9)]
+    found = [
+        (one.order, one.customer, one.client, one.currency) for one in records.page(ClaimFilter(), 9).claims
+    ]
     assert found == [("O-7", "Zoé", SHOPS[1][0], "USD"), ("", "", "", "")]
 
 

@@ -21,6 +21,7 @@ from recours.database.tables import account_state, carriers
 from recours.sealing import Seals
 from tests.conftest import SERVICE_CLIENTS
 from tests.keys import new_key
+from tests.own_rows import put_account
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -49,7 +50,7 @@ def applied(accounts: ClientAccounts) -> None:
 
 
 def add(accounts: ClientAccounts, client: Any, carrier: str = "chronopost", **more: Any) -> ClientAccount:
-    number = accounts.put(client, carrier, f"sealed-{client}", "lea", NOW, **more)
+    number = put_account(accounts, client, carrier, f"sealed-{client}", "lea", NOW, **more)
     return next(account for account in accounts.all() if account.id == number)
 
 
@@ -94,7 +95,7 @@ def test_accounts_are_found_by_client_and_carrier(accounts: ClientAccounts) -> N
 
 def test_a_second_account_of_the_same_kind_changes_nothing(accounts: ClientAccounts) -> None:
     first = add(accounts, 1)
-    assert accounts.put(1, "chronopost", "other", "max", LATER) is None
+    assert put_account(accounts, 1, "chronopost", "other", "max", LATER) is None
     assert accounts.all() == [first]
     assert accounts.sealed() == {first.id: "sealed-1"}
 
@@ -102,7 +103,7 @@ def test_a_second_account_of_the_same_kind_changes_nothing(accounts: ClientAccou
 def test_replaced_credentials_keep_number_and_limits(accounts: ClientAccounts) -> None:
     first = add(accounts, 1, limits={"": "50/day"})
     applied(accounts)
-    assert accounts.put(1, "chronopost", "other", "max", LATER, replace=True) == first.id
+    assert put_account(accounts, 1, "chronopost", "other", "max", LATER, replace=True) == first.id
     (account,) = accounts.all()
     assert (account.limits, account.added_by, account.changed_at) == ({"": "50/day"}, "max", LATER)
     assert accounts.sealed() == {first.id: "other"}
@@ -125,7 +126,7 @@ def test_one_that_is_removed_leaves_its_number_and_no_more(accounts: ClientAccou
 def test_one_that_comes_back_has_its_old_number_and_nothing_else_of_old(accounts: ClientAccounts) -> None:
     account = add(accounts, 1, limits={"": "50/day"})
     accounts.remove(account, "lea", NOW)
-    assert accounts.put(1, "chronopost", "other", "max", LATER) == account.id
+    assert put_account(accounts, 1, "chronopost", "other", "max", LATER) == account.id
     (back,) = accounts.all()
     assert (back.limits, back.added_at, back.added_by) == (None, LATER, "max")
 
@@ -159,8 +160,8 @@ def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: Clien
         ),
         second.key: CarrierState(Pause(LATER, "an outage"), Stop(NOW, "by lea")),
     }
-    accounts.put(
-        1, "chronopost", "other", "max", LATER, replace=True
+    put_account(
+        accounts, 1, "chronopost", "other", "max", LATER, replace=True
     )  # other credentials were not refused yet
     assert states(keys)[first.key].account == AccountState()
 
@@ -170,7 +171,7 @@ def test_what_is_known_of_an_account_is_its_own_and_its_carriers(accounts: Clien
 
 def test_of_two_who_add_the_same_account_one_does(accounts: ClientAccounts) -> None:
     def try_to(number: int) -> int | None:
-        return accounts.put(1, "chronopost", f"by-{number}", "lea", NOW)
+        return put_account(accounts, 1, "chronopost", f"by-{number}", "lea", NOW)
 
     with ThreadPoolExecutor(4) as pool:
         numbers = [number for number in pool.map(try_to, range(8)) if number is not None]
@@ -271,7 +272,7 @@ def test_clients_have_ids_of_any_type(empty_url: str, key: str) -> None:
     assert accounts.emails([client_id]) == {client_id: "Shop2@example.com"}
     assert accounts.directory() == {client_id: {"chronopost": account.id}}
     sealed = Seals([new_key()]).seal({"account": "1"}, account.owner)
-    assert accounts.put(client_id, "chronopost", sealed, "lea", LATER, replace=True) == account.id
+    assert put_account(accounts, client_id, "chronopost", sealed, "lea", LATER, replace=True) == account.id
     database.close()
 
 
@@ -355,7 +356,7 @@ def test_new_credentials_are_those_of_the_client_of_today(accounts: ClientAccoun
     account = add(accounts, 1)
     change_clients(accounts, MOVES["another address"])
     accounts.settle_moved(LATER)
-    assert accounts.put(1, "chronopost", "sealed", "lea", LATER, replace=True) == account.id
+    assert put_account(accounts, 1, "chronopost", "sealed", "lea", LATER, replace=True) == account.id
     assert accounts.directory() == {1: {"chronopost": account.id}}
 
 

@@ -25,7 +25,7 @@ from recours.runs.ports import Attempt, Lease
 from tests.conftest import SERVICE_CLAIMS, SERVICE_CLIENTS
 from tests.contract.test_claims import CATALOG, NOW, POLICY, SUCCESS, edit, rows
 from tests.fakes.intake import take_in
-from tests.own_rows import joined_rows
+from tests.own_rows import joined_rows, put_account
 
 SHOP, OTHER = 1, 2
 DENIED = Failure(ErrorKind.ACCESS_DENIED, "Another customer's parcel", http_status=403)
@@ -119,7 +119,7 @@ def claims(database: Database, add_claims: Callable[..., None], begin: Callable[
 def add(
     accounts: ClientAccounts, client: int, carrier: str = "chronopost", at: datetime = NOW, **more: Any
 ) -> int:
-    number = accounts.put(client, carrier, "sealed", "lea", at, **more)
+    number = put_account(accounts, client, carrier, "sealed", "lea", at, **more)
     assert number
     return number
 
@@ -401,4 +401,4 @@ def test_claims_are_counted_by_carrier_whichever_account_serves_them(
     records = DatabaseRecords(database, run.catalog)
     backlogs = {backlog.carrier: backlog.stages for backlog in by_carrier(records.backlogs())}
     assert {key: sum(stages.values()) for key, stages in backlogs.items()} == {"chronopost": 4, "other": 2}
-    assert len(records.claims(ClaimFilter(carriers=("chronopost",)), 10)) == 4
+    assert len(records.page(ClaimFilter(carriers=("chronopost",)), 10).claims) == 4

@@ -21,6 +21,7 @@ from recours.settings.model import Settings
 from recours.wiring.accounts import Accounts
 from recours.wiring.carriers import accounts, catalog_of, redactor
 from tests.conftest import SERVICE_CLIENTS, START, environment_of
+from tests.own_rows import put_account
 from tests.planted import MARK
 
 KEY, OTHER_KEY = (base64.urlsafe_b64encode(sign * 32).decode() for sign in (b"k", b"o"))
@@ -54,7 +55,7 @@ def add(
     **more: Any,
 ) -> str:
     sealed = Seals([KEY]).seal(values or CREDENTIALS, owner_of(client, "chronopost"))
-    number = stored.put(client, "chronopost", sealed, "lea", at, **more)
+    number = put_account(stored, client, "chronopost", sealed, "lea", at, **more)
     return str(AccountKey("chronopost", number or 0))
 
 

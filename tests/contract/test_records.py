@@ -318,7 +318,7 @@ def test_backlogs_are_counted_no_further_than_told(
 
 def test_an_empty_database_has_no_backlog(records: DatabaseRecords) -> None:
     assert records.backlogs(NOW) == []
-    assert records.claims(ClaimFilter(), 50) == []
+    assert records.page(ClaimFilter(), 50).claims == []
     assert records.page(ClaimFilter(), 50) == ClaimPage([], 0)
     assert records.mails() == {}
     assert list(records.each_claim()) == []
@@ -331,7 +331,7 @@ ALL = ClaimFilter()
 
 
 def references(records: DatabaseRecords, wanted: ClaimFilter = ALL, most: int = 50, **more: Any) -> list[str]:
-    return [listed.claim.reference for listed in records.claims(wanted, most, **more)]
+    return [listed.claim.reference for listed in records.page(wanted, most, **more).claims]
 
 
 MANY: list[dict[str, Any]] = [
@@ -395,7 +395,7 @@ def test_a_listed_claim_says_where_its_pod_lies(
     assert listed is not None
     assert (listed.pod_url, listed.signatory, listed.fetched_at) == ("/pods/a.pdf", "Mme ÉTÉ", NOW)
     assert listed.claim.number == "XY000000002FR"
-    assert records.claims(ClaimFilter(statuses=["success"]), 9) == [listed]
+    assert records.page(ClaimFilter(statuses=["success"]), 9).claims == [listed]
     assert records.find("CLM-99999") is None
 
 
@@ -435,14 +435,14 @@ def test_a_spoilt_claim_hides_no_other(
     add_claims(database, [{}, {}])
     run_over(database)
     sql(database, f"UPDATE claims SET {spoilt} WHERE claim_reference = 'CLM-00001'")
-    assert len(records.claims(ClaimFilter(), 9)) == 2
+    assert len(records.page(ClaimFilter(), 9).claims) == 2
     assert len(list(records.each_claim())) == 2
     assert "CLM-00000" in references(records, ClaimFilter(statuses=["failed"]))
     assert "CLM-00000" in references(records, ClaimFilter(carriers=["chronopost"], stages=[Stage.READY]))
     assert references(records, ClaimFilter(text="clm-00000")) == ["CLM-00000"]
     assert sum(backlog.due for backlog in records.backlogs(NOW)) >= 1
     assert backlog_of(records, "chronopost").oldest == NOW - timedelta(hours=2)
-    for listed in records.claims(ClaimFilter(), 9):
+    for listed in records.page(ClaimFilter(), 9).claims:
         assert listed.leased_until(NOW) is None
 
 

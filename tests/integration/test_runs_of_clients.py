@@ -21,6 +21,7 @@ from recours.settings.model import Settings
 from recours.wiring.databases import open_database
 from recours.wiring.workers import make_worker
 from tests.conftest import SERVICE_CLIENTS, START
+from tests.own_rows import put_account
 from tests.planted import PASSWORD
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
@@ -37,7 +38,7 @@ def numbers(database: Database) -> list[int]:
         connection.execute(insert(SERVICE_CLIENTS), rows)
     for client in range(1, ACCOUNTS + 1):
         sealed = Seals([KEY]).seal(CREDENTIALS, owner_of(client, "chronopost"))
-        found.append(stored.put(client, "chronopost", sealed, "lea", START) or 0)
+        found.append(put_account(stored, client, "chronopost", sealed, "lea", START) or 0)
     return found
 
 

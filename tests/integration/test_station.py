@@ -35,6 +35,7 @@ from recours.wiring.databases import open_database
 from recours.wiring.operations import operations_over
 from recours.wiring.workers import make_worker
 from tests.conftest import SERVICE_CLIENTS
+from tests.own_rows import put_account
 
 RETRIES = WorkerLane("pod_retry_scheduler", "chronopost")
 NEW = WorkerLane("pod_fetch_worker", "chronopost")
@@ -545,7 +546,7 @@ def test_a_process_notices_accounts_of_clients_as_they_come_and_go(fleet: Fleet)
         return {lane.carrier for lane in lanes.woken if lane.worker == RETRIES.worker}
 
     assert woken() == {"chronopost"}
-    number = stored.put(7, "chronopost", "sealed", "lea", fleet.clock.now())
+    number = put_account(stored, 7, "chronopost", "sealed", "lea", fleet.clock.now())
     assert woken() == {"chronopost", f"chronopost#{number}"}
     of_client = update(SERVICE_CLIENTS).where(SERVICE_CLIENTS.c.id == 7)
     for email, lanes_of_7 in (("new@example.com", set()), ("shop7@example.com", {f"chronopost#{number}"})):

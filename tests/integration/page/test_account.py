@@ -10,6 +10,7 @@ from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from tests.conftest import SERVICE_CLIENTS
 from tests.integration.page.conftest import PageClient
+from tests.own_rows import put_account
 
 ADDED = datetime(2026, 2, 2, 12, tzinfo=UTC)
 OF_IT = {"client": "5", "carrier": "chronopost"}
@@ -19,13 +20,13 @@ OF_IT = {"client": "5", "carrier": "chronopost"}
 def number(database: Database) -> int:
     with database.write() as connection:
         connection.execute(insert(SERVICE_CLIENTS).values(id=5, email="shop@shop.example"))
-    number = ClientAccounts(database).put(5, "chronopost", "sealed", "zoe", ADDED)
+    number = put_account(ClientAccounts(database), 5, "chronopost", "sealed", "zoe", ADDED)
     assert number is not None
     return number
 
 
 def test_an_account_is_shown_with_its_limits(page: PageClient, database: Database, number: int) -> None:
-    other = ClientAccounts(database).put(5, "ups", "sealed", "zoe", ADDED)
+    other = put_account(ClientAccounts(database), 5, "ups", "sealed", "zoe", ADDED)
     assert "UPS – shop@shop.example" in page.get(f"/account?number={other}").text
     path = f"/account?number={number}"
     assert f'href="{path}"' in page.get("/carriers").html

@@ -30,7 +30,7 @@ from tests.fakes.intake import take_in
 from tests.integration.page.conftest import PageClient
 from tests.integration.page.test_claims import references
 from tests.keys import new_key
-from tests.own_rows import set_own
+from tests.own_rows import put_account, set_own
 
 K = ProblemKind
 DAY = timedelta(days=1)
@@ -115,7 +115,7 @@ class Begin:
         key = new_key()
         given = {"CHRONOPOST_ACCOUNT": "20000002", "CHRONOPOST_PASSWORD": planted.PASSWORD}
         sealed = Seals([key]).seal(given, owner_of(1, "chronopost"))
-        assert ClientAccounts(self.database).put(1, "chronopost", sealed, "lea", self.now) == 1
+        assert put_account(ClientAccounts(self.database), 1, "chronopost", sealed, "lea", self.now) == 1
         self.environment["RECOURS_ACCOUNTS_KEY"] = key
 
     def reject_account(self) -> None:
