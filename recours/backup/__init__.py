@@ -183,7 +183,6 @@ def put_back(backup: Backup, database: Database, pod_dir: Path, access: Access, 
 
 
 def _require_rest(database: Database) -> None:
-    """See that no run is under way."""
     try:
         work = work_under_way(database, SystemClock().now())
     except DatabaseError as error:

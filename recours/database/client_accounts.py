@@ -105,8 +105,6 @@ class ClientAccounts:
 
     def emails(self, client_ids: Collection[Any]) -> dict[Any, str]:
         """The addresses of these clients, by their ids; one whose address is not known is not in it."""
-        if not self._border.has_addresses or not client_ids:
-            return {}
         with self.database.read() as connection:
             return self._emails(connection, client_ids)
 
@@ -143,7 +141,6 @@ class ClientAccounts:
         return [ServiceClient(row["id"], clean(row["email"] or "", 200)) for row in self._rows(query)]
 
     def _reading(self, *columns: ColumnElement[Any]) -> Select[Any]:
-        """Accounts, each with the address that its client has now."""
         border = self._border
         accounts = border.with_clients(client_accounts, _a.client_id)
         return select(*columns, border.client_text("email").label("email")).select_from(accounts)

@@ -103,7 +103,6 @@ class DatabaseError(RunError):
 
     @property
     def is_of_rights(self) -> bool:
-        """Tell whether PostgreSQL's user may not do what was to be done."""
         return self.sqlstate == NOT_ALLOWED
 
     @property
@@ -183,7 +182,6 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to read with. Raises DatabaseError."""
         with self._translated(), self.engine.connect() as connection:
             self._begin(connection, writing=False)
             yield connection

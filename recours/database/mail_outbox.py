@@ -1,7 +1,7 @@
 """Events that are to be told, and the mails that tell them, each rendered once and sent at most once."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,18 +58,6 @@ _AT_ONCE = 500  # events that are read, or marked, by their ids
 _LATEST = 10_000  # mails among which the last one to the operator is searched for
 _MAIL = "mail"  # what `told` says of an event that a mail tells
 _e, _m = events.c, mails.c
-
-_MAIL_COLUMNS = (
-    "id",
-    "message_id",
-    "client_id",
-    "recipient",
-    "language",
-    "subject",
-    "plain",
-    "html",
-    "created_at",
-)
 
 # Of the service's `clients`.
 _OF_RECIPIENT = ("email", "company_name", "full_name", "is_active", "notification_preferences")
@@ -452,13 +440,13 @@ def _event(row: Any) -> OutboxEvent:
         row["carrier"],
         row["tracking_number"],
         row["created_at"],
-        row["facts"] if isinstance(row["facts"], dict) else {},
+        row["facts"],
     )
 
 
 def _mail(row: Any, told: list[OutboxEvent]) -> OutgoingMail:
-    alike = {name: row[name] for name in _MAIL_COLUMNS}
-    return OutgoingMail(**alike, kind=MailKind(row["kind"]), told=tuple(told))
+    alike = {each.name: row[each.name] for each in fields(OutgoingMail) if each.name != "told"}
+    return OutgoingMail(**alike | {"kind": MailKind(row["kind"]), "told": tuple(told)})
 
 
 def _notifications(

@@ -39,8 +39,8 @@ from recours.operations.records import iso
 from recours.runs.attempt import without_call
 from recours.runs.lane import lane_key
 from recours.runs.leasing import MOST_DEADLINES
+from recours.runs.retry import BOTH_WORKERS
 from recours.runs.worker import Worker, has_run_lately
-from recours.runs.workers import BOTH_WORKERS
 
 _A_DAY = timedelta(days=1)
 _AN_HOUR = 3600

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from recours.core.errors import RunError
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
-from recours.runs.workers import BOTH_WORKERS
+from recours.runs.retry import BOTH_WORKERS, PODRetryScheduler
 
 WORKERS = {worker.name: worker for worker in BOTH_WORKERS}
 # What an installed copy of recours, which has no scripts, calls its workers: `recours fetch`.

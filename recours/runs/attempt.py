@@ -42,12 +42,10 @@ class Ended:
 
     @property
     def closes_carrier(self) -> bool:
-        """Tell whether the carrier is not called any more in this run."""
         return isinstance(self.outcome, Failure) and self.outcome.closes_carrier
 
     @property
     def could_not_connect(self) -> bool:
-        """Tell whether certainly nothing reached the carrier."""
         return isinstance(self.outcome, Failure) and not self.outcome.connected
 
 

@@ -68,9 +68,6 @@ class Engine:
     def lanes(self) -> list[Lane]:
         return self._leasing.lanes
 
-    def closed_lanes(self) -> dict[str, Refusal]:
-        return {lane.key: lane.refusal for lane in self.lanes if lane.refusal}
-
     def run(self, ready: Mapping[str, Ready]) -> None:
         """Fetch the claims of these lanes, up to the batch. Raises RunError."""
         self._leasing.open(ready)

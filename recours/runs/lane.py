@@ -54,16 +54,13 @@ class Lane:
 
     @property
     def is_closing(self) -> bool:
-        """Tell whether no call begins any more."""
         return self.closes or self.outage.closes
 
     @property
     def is_over(self) -> bool:
-        """Tell whether no more of its claims are leased."""
         return self.is_closing or self.refusal is not None or self.drained
 
     def is_open(self, monotonic: float) -> bool:
-        """Tell whether more of its claims may be leased now."""
         return not self.is_over and monotonic >= self.not_before
 
     @property

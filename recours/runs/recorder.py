@@ -119,7 +119,10 @@ class Recorder:
 
     def _say(self, claim: Claim, ended: Ended, decision: Decision, *, as_taken: bool) -> None:
         if not as_taken:
-            log.info(_edited_text(claim))
+            log.info(
+                f"{claim.reference} was edited while its call was under way: the answer is kept among the attempts, "
+                "and the claim is assessed again"
+            )
         elif isinstance(ended.outcome, Retrieved):
             self.stats.last_attempts += self._is_made(claim, decision)
             self.stats.success += 1
@@ -180,13 +183,6 @@ class Recorder:
         if decision.state.last_attempt_at:
             attempts += " and a last attempt"
         log.error(f"🛑 FINAL FAILURE: {claim.reference} gave up after {attempts} - {error}{asked}")
-
-
-def _edited_text(claim: Claim) -> str:
-    return (
-        f"{claim.reference} was edited while its call was under way: the answer is kept among the attempts, "
-        "and the claim is assessed again"
-    )
 
 
 def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:

@@ -77,3 +77,7 @@ class PODRetryScheduler(Worker):
             if what is Action.GIVE_UP
             else pass_retry(claim, now, self.policy)
         )
+
+
+# Where runs of both begin at the same time, in this order: it matters for the calls that each leaves to the other.
+BOTH_WORKERS: tuple[type[Worker], ...] = (PODFetchWorker, PODRetryScheduler)

@@ -111,11 +111,6 @@ class Worker(ABC):
         self._named: list[Claim] = []
         self._fault: str | None = None
 
-    @property
-    def recorded_as(self) -> str:
-        """Its name among the runs: one that somebody asked for must not hide that the schedule stands still."""
-        return f"{self.name} --claim" if self.options.claims else self.name
-
     def stop(self, signal_number: int) -> None:
         """Begin nothing more; what is under way is finished, the rest handed back. Called by a signal's handler."""
         self.stopped_by = signal_number
@@ -169,7 +164,9 @@ class Worker(ABC):
         self._ends_at = self._start + self.options.max_runtime.total_seconds()
         self.find_named()
         self._mention_gap(self._started_at)
-        self.deps.journal.begin(self.run_id, self.recorded_as, self._started_at)
+        # A run that somebody asked for must not hide that the schedule stands still.
+        name = f"{self.name} --claim" if self.options.claims else self.name
+        self.deps.journal.begin(self.run_id, name, self._started_at)
 
     def find_named(self) -> None:
         """Look for the claims that the options name, for the next slice. Raises RefusedError, RunError."""
@@ -269,7 +266,7 @@ class Worker(ABC):
             engine.run(ready)
         finally:
             self.carriers_asked |= engine.carriers_asked
-            self.refusals = engine.closed_lanes()
+            self.refusals = {lane.key: lane.refusal for lane in engine.lanes if lane.refusal}
             self._try_to(lambda: self._count_left_behind(source))
 
     def _count_left_behind(self, source: Source) -> None:

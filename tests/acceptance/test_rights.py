@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from recours.dashboard.app import make_app
 from recours.database.border import CORRECTED, POD_COLUMNS
 from recours.database.engine import Database, DatabaseError
-from recours.database.schema.rights import Right, grants, missing_rights, needs_of, quoted, rights_of
+from recours.database.schema.rights import USAGE, Right, grants, missing_rights, needs_of, quoted, rights_of
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import FAILED_AT, Service
@@ -117,7 +117,7 @@ def test_a_life_of_claims_with_the_listed_rights_and_no_more(
 
 
 def whole_table(right: Right) -> bool:
-    return right.column is None and not right.is_of_sequence
+    return right.column is None and right.what != USAGE
 
 
 def test_what_the_list_asks_of_the_services_tables_is_needed(

@@ -98,7 +98,6 @@ class Search:
 
     @cached_property
     def _are_ours(self) -> bool:
-        """Tell whether recours has a row of each of them."""
         criteria = self.criteria
         has_kind = bool(criteria.kinds) and "" not in criteria.kinds
         return bool(criteria.stages) or has_kind or criteria.concerned is not None
@@ -109,7 +108,6 @@ class Search:
 
     @property
     def source(self) -> FromClause:
-        """The service's rows and ours."""
         return self.border.joined() if self._are_ours else self.border.not_joined()
 
     def _source(self, sort: Sort | None) -> FromClause:

@@ -177,10 +177,7 @@ class DatabaseRecords:
     # ---------------------------------------------------------------- claims
 
     def find(self, reference: str) -> ListedClaim | None:
-        with self.database.read() as connection:
-            query = self._listed().where(self.database.border.text("claim_reference") == reference)
-            row = connection.execute(query).mappings().first()
-        return self._read(row) if row else None
+        return self.find_all([reference]).get(reference)
 
     def find_all(self, references: Sequence[str]) -> dict[str, ListedClaim]:
         """The claims of these references that there are, by their references."""

@@ -165,7 +165,8 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
         if not before.is_current:
             remarks.extend(_copied_aside(database, before))
             migrate(connection, database.border)
-            _begin_intake(connection, database.border, clock)
+            at = bindparam("now", clock.now(), type_=Utc())
+            connection.execute(text(_sql_of_intake(database.border, ":now")).bindparams(at))
         return before
 
     try:
@@ -178,19 +179,16 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
         return before, []
     after = look(database)
     if not after.is_current:
-        raise _columns_are_gone(database, after)
+        raise DatabaseError(
+            f"The database {database.safe_url} says that its schema is {after.version}, but claims has no "
+            f"{', '.join(after.missing_columns)}: someone removed them. Add them again, or restore a back-up."
+        )
     added = ", ".join(before.missing_columns) or "nothing"
     return after, [*remarks, f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}"]
 
 
-def _begin_intake(connection: Connection, before: Border, clock: Clock) -> None:
-    """Note what there is, once. `before`: the service's tables as they were before anything was added."""
-    at = bindparam("now", clock.now(), type_=Utc())
-    connection.execute(text(_sql_of_intake(before, ":now")).bindparams(at))
-
-
 def _sql_of_intake(before: Border, now: str) -> str:
-    """The SQL that does so, `now` being SQL too.
+    """The SQL that notes what there is, once; `before` anything is added to the service's tables. `now` is SQL too.
 
     Where the service has the status itself, it says which claims are to be worked on.
     """
@@ -202,13 +200,6 @@ def _sql_of_intake(before: Border, now: str) -> str:
         "INSERT INTO recours_intake (id, adopted_at, highest_claim_id, status_column_added, decided, columns_added)"  # noqa: S608 (same)
         f" SELECT 1, {now}, {highest}, {str(is_added).lower()}, {decided}, '{json.dumps(before.missing)}'"
         " WHERE NOT EXISTS (SELECT 1 FROM recours_intake)"
-    )
-
-
-def _columns_are_gone(database: Database, schema: Schema) -> DatabaseError:
-    return DatabaseError(
-        f"The database {database.safe_url} says that its schema is {schema.version}, but claims has no "
-        f"{', '.join(schema.missing_columns)}: someone removed them. Add them again, or restore a back-up."
     )
 
 

@@ -41,7 +41,6 @@ class Schema:
 
     @property
     def is_current(self) -> bool:
-        """Tell whether a run can work with it as it is."""
         return self.version == HEAD and not self.missing_columns
 
 

@@ -74,7 +74,9 @@ def find_removal(database: Database, *, with_columns: bool) -> Removal:
         on_claims = []
         if border.is_there and not border.is_view:
             on_claims = inspector.get_indexes(border.claims.name, border.claims.schema)
-        columns_added = _columns_added(connection) if intake.name in present else ()
+        columns_added: list[str] = []
+        if intake.name in present:
+            columns_added = connection.scalar(select(intake.c.columns_added)) or []
     names = [str(index["name"]) for index in on_claims]
     indexes = [name for name in names if name == INDEX or name.startswith(_EARLIER_INDEXES)]
     ours = (*metadata.tables, *_EARLIER_TABLES, VERSION_TABLE)
@@ -92,10 +94,6 @@ def find_removal(database: Database, *, with_columns: bool) -> Removal:
             *(f"DROP TABLE {name}" for name in tables),
         ),
     )
-
-
-def _columns_added(connection: Connection) -> tuple[str, ...]:
-    return tuple(connection.scalar(select(intake.c.columns_added)) or ())
 
 
 def remove(database: Database, removal: Removal, clock: Clock) -> None:

@@ -13,7 +13,7 @@ from recours.database.tables import VERSION_TABLE, metadata
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 # Of tables of whose rows a run needs fewer: no manifest is changed or deleted.
 _FEWER = {"recours_manifests": ("SELECT", "INSERT")}
-_SEQUENCE = "USAGE"
+USAGE = "USAGE"  # of a sequence
 # How sentences about missing rights begin.
 MISSING = "Missing database rights"
 # PostgreSQL's code for a missing right.
@@ -42,10 +42,6 @@ class Right:
     what: str
     need: Need
     column: str | None = None  # None: on the whole
-
-    @property
-    def is_of_sequence(self) -> bool:
-        return self.what == _SEQUENCE
 
 
 # What recours's own tables need.
@@ -82,7 +78,7 @@ def rights_of(needs: Iterable[Need]) -> list[Right]:
     """What they come to, one by one."""
     rights = []
     for need in needs:
-        for what in (*need.rights, *([_SEQUENCE] if need.numbered else [])):
+        for what in (*need.rights, *([USAGE] if need.numbered else [])):
             columns = need.columns if what == "UPDATE" and need.columns else (None,)
             rights += [Right(need.name, what, need, column) for column in columns]
     return rights
@@ -127,7 +123,7 @@ def grants(connection: Connection, rights: Iterable[Right], role: str) -> list[s
     for right in rights:
         if right.column is not None:
             of_column.setdefault((right.on, right.what), []).append(right.column)
-        elif not right.is_of_sequence:
+        elif right.what != USAGE:
             of_table.setdefault(right.on, []).append(right.what)
         elif sequence := sequence_of(connection, right.on):
             sequences.append(sequence)
@@ -193,23 +189,20 @@ def explain_refusal(
     if is_change_of_schema(statement):
         return f"{MISSING} ({refused_change(said, statement)}). Ask your administrator to run what 'recours init-db --sql' prints."
     words = set(re.findall(r"\w+", said))
-    needs = (*_all_of_claims(border), *needs_of(border)) if border else OWN
+    needs = OWN
+    if border:  # with what a correction needs: a server does not say which column it was
+        columns = tuple(border.quoted(name) for name in (*POD_COLUMNS, *CORRECTED))
+        needs = (Need(border.table, ("SELECT", "UPDATE"), columns=columns), *needs_of(border))
     for need in sorted(needs, key=lambda need: -len(need.name)):
         sequence = f"{need.name}_id_seq"
         if need.name.strip('"') in words:
             what, grant = f"table {need.name}", f"{_rights_text(need)} ON {need.name}"
         elif sequence in words:
-            what, grant = f"sequence {sequence}", f"{_SEQUENCE} ON SEQUENCE {sequence}"
+            what, grant = f"sequence {sequence}", f"{USAGE} ON SEQUENCE {sequence}"
         else:
             continue
         return f"{MISSING} ({what}). Ask your administrator to run: GRANT {grant} TO {to};"
     return None
-
-
-def _all_of_claims(border: Border) -> list[Need]:
-    """With what a correction needs: a server does not say which column it was."""
-    names = (*POD_COLUMNS, *CORRECTED)
-    return [Need(border.table, ("SELECT", "UPDATE"), columns=tuple(border.quoted(name) for name in names))]
 
 
 def _rights_text(need: Need) -> str:
