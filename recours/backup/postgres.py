@@ -25,29 +25,24 @@ _ERROR = re.compile(r"\b(?:error|fatal)\b: ", re.IGNORECASE)
 
 
 @contextmanager
-def copying(database: Database, path: Path, deadline_s: float = _DEADLINE_S) -> Iterator[Connection]:
+def copying(database: Database, path: Path) -> Iterator[Connection]:
     """Write a dump in the directory format; gives a connection that sees what it holds. Raises BackupError."""
     with database.long(), database.outside_transactions() as connection:
         try:
             connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            _dump(
-                database,
-                path,
-                connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one(),
-                deadline_s,
-            )
+            _dump(database, path, connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
             yield connection
         except BaseException:
             connection.invalidate()  # its server may have fallen silent: closing in order could take long
             raise
 
 
-def _dump(database: Database, path: Path, snapshot: str, deadline_s: float) -> None:
+def _dump(database: Database, path: Path, snapshot: str) -> None:
     target, secrets = conninfo(database)
     options = ["--format=directory", "--no-password", f"--lock-wait-timeout={_LOCK_WAIT_MS}"]
     options += [f"--snapshot={snapshot}", f"--file={path}", f"--dbname={target}"]
-    if complaint := _run(["pg_dump", *options], secrets, deadline_s):
+    if complaint := _run(["pg_dump", *options], secrets):
         raise BackupError(f"pg_dump could not copy {database.safe_url}: {complaint}. No backup was made.")
 
 
@@ -60,11 +55,11 @@ def require_empty(database: Database) -> None:
             )
 
 
-def restore_into(database: Database, dump: Path, deadline_s: float = _DEADLINE_S) -> None:
+def restore_into(database: Database, dump: Path) -> None:
     """Read a dump into an empty database, in one transaction. Raises BackupError."""
     target, secrets = conninfo(database)
     options = ["--no-password", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
-    if complaint := _run(["pg_restore", *options, f"--dbname={target}", str(dump)], secrets, deadline_s):
+    if complaint := _run(["pg_restore", *options, f"--dbname={target}", str(dump)], secrets):
         raise BackupError(f"pg_restore could not fill {database.safe_url}: {complaint}. It is as it was.")
 
 
@@ -87,7 +82,7 @@ def conninfo(database: Database) -> tuple[str, dict[str, str]]:
     return make_conninfo(**options), {names[name]: value for name, value in secrets.items()}
 
 
-def _run(command: Sequence[str], secrets: Mapping[str, str], deadline_s: float) -> str:
+def _run(command: Sequence[str], secrets: Mapping[str, str]) -> str:
     """Run one of PostgreSQL's programs to its end; returns why it failed, "": it did not. Raises BackupError."""
     environment = {**environment_of_others(), "LC_ALL": "C", "PGCONNECT_TIMEOUT": "30", **secrets}
     try:
@@ -99,10 +94,10 @@ def _run(command: Sequence[str], secrets: Mapping[str, str], deadline_s: float) 
             encoding="utf-8",
             errors="replace",
             check=False,
-            timeout=deadline_s,
+            timeout=_DEADLINE_S,
         )
     except subprocess.TimeoutExpired:
-        return f"it did not end within {deadline_s:.0f} s"
+        return f"it did not end within {_DEADLINE_S:.0f} s"
     except FileNotFoundError as error:
         raise BackupError(
             f"The program {command[0]} is not on the PATH: install PostgreSQL's client programs, as new as the server "

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,6 @@ from sqlalchemy.pool import QueuePool
 from recours.core.errors import RunError
 from recours.database.border import USUAL_NAMES, Border, TableNames
 from recours.database.schema.rights import NOT_ALLOWED, explain_refusal
-from recours.database.waits import USUAL, Waits
 
 if TYPE_CHECKING:
     from recours.database.postgres import Patience
@@ -59,6 +59,23 @@ _SYNCED = "recours.synced"
 
 # PostgreSQL's encodings that can hold every sign. The second takes any bytes: recours's and, it is hoped, the service's are UTF-8.
 _OF_ALL_SIGNS = ("UTF8", "SQL_ASCII")
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long a server is waited for, in seconds."""
+
+    statement: float = 40.0  # for one statement; longer than a lock is waited for
+    long_statement: float = 3600.0  # for one that goes through a whole table, or builds an index
+    connect: float = 20.0  # for a connection, at each of the server's addresses
+    quiet: float = 10.0  # then a second connection is asked for, and again as often
+    hurried: float = 1.0  # the same when the run is to end
+    answer: float = 5.0  # for that one
+    # A server that fell silent is not tried again for so long: what is left of a run ends at once.
+    silence: float = 20.0
+
+
+USUAL = Waits()
 
 
 def files_of_sqlite(path: Path) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
 
 from recours.core.mail import Event
 from recours.database.engine import Database
@@ -107,10 +107,8 @@ class RunJournal:
     erase: Callable[[str, str], str | None] = lambda path, _: f"nothing here deletes {path}"
 
     def last_run(self, worker: str, until: datetime) -> datetime | None:
-        began = runs.c.started_at
-        query = select(began).where(runs.c.worker == worker, began <= until).order_by(began.desc()).limit(1)
-        with self.database.read() as connection:
-            return connection.scalar(query)
+        """When the worker's last run began; later ones than `until` are left out."""
+        return self._latest_start(runs.c.worker == worker, until)
 
     def begin(self, run_id: str, worker: str, at: datetime) -> None:
         with self.database.write() as connection:
@@ -121,16 +119,16 @@ class RunJournal:
         values = {"ended_at": at, "exit_status": exit_status, "stats": stats}
         with self.database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(values))
-        if (before := self._run_before(run_id, at)) is None:
+        # The run before's: one run with a clock far ahead must not take the record of years with it.
+        if (before := self._latest_start(runs.c.id != run_id, at)) is None:
             return
         forget_old(self.database, before - _RUNS_KEPT)
         forget_done(self.database, before - _DONE_KEPT)
         forget_refused(self.database, before - _REFUSED_KEPT, self.erase, at)
 
-    def _run_before(self, run_id: str, at: datetime) -> datetime | None:
-        """When the run before began: one run with a clock far ahead must not take the record of years with it."""
+    def _latest_start(self, which: ColumnElement[bool], until: datetime) -> datetime | None:
         began = runs.c.started_at
-        query = select(began).where(runs.c.id != run_id, began <= at).order_by(began.desc()).limit(1)
+        query = select(began).where(which, began <= until).order_by(began.desc()).limit(1)
         with self.database.read() as connection:
             return connection.scalar(query)
 

@@ -14,7 +14,7 @@ from psycopg import Connection, Error, OperationalError
 from psycopg.abc import RV, PQGen
 from psycopg.errors import ConnectionTimeout
 
-from recours.database.waits import Waits
+from recours.database.engine import Waits
 
 _Yielded = TypeVar("_Yielded")
 _Sent = TypeVar("_Sent")

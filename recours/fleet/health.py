@@ -151,7 +151,6 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, port: int, pages: _Pages) -> None:
-        """Raises OSError."""
         self.pages = pages
         self._began: dict[socket.socket, float] = {}  # connections that are open
         super().__init__((_LOOPBACK, port), _Handler)

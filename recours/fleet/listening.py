@@ -1,15 +1,16 @@
-"""Connections of the job queue: their faults, and whether notifications arrive.
+"""Connections of the job queue: their faults, whether notifications arrive, and a job that is put into it.
 
-They do not through a pooler that hands each transaction to another session.
+Notifications do not through a pooler that hands each transaction to another session.
 """
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import psycopg
 from psycopg import IsolationLevel
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable
+from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable, UniqueViolation
 from sqlalchemy import URL
 
 from recours.database.engine import KEEPALIVES
@@ -22,6 +23,12 @@ _NOT_INSTALLED = UndefinedTable, UndefinedFunction, UndefinedObject
 # said at the beginning of each transaction, as a pooler may hand each to another session.
 ISOLATION = IsolationLevel.READ_COMMITTED
 _CHANNEL, _PATIENCE_S = "recours_probe", 2.0
+
+NOW = "recours_now"  # the queue of what is not for some carrier alone
+_DEFER_FETCH = """SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
+    %(queue)s, 'recours.fetch_now', 0, NULL, %(lock)s,
+    jsonb_build_object('reference', %(reference)s::text, 'asked_at', extract(epoch FROM clock_timestamp())), NULL
+)::procrastinate_job_to_defer_v1])"""
 
 
 def conninfo_of(url: URL) -> str:
@@ -87,3 +94,13 @@ def _say_once() -> None:
         "LISTEN is not used, as a pooler hands each transaction to another session: a new job begins within two seconds "
         "instead of at once"
     )
+
+
+def defer_fetch(conninfo: str, reference: str) -> None:
+    """Have a claim fetched, unless a job for it waits already. Raises psycopg.Error.
+
+    By SQL alone, as a trigger in docs/several-machines.md does: quick, and without a pool of connections.
+    """
+    names = {"queue": NOW, "lock": f"recours fetch {reference}", "reference": reference}
+    with suppress(UniqueViolation), connected(conninfo) as server, server.transaction():
+        server.execute(_DEFER_FETCH, names)

@@ -204,7 +204,6 @@ class Station:
                     hand_on(carrier)
 
     def _fetch_one(self, claim: Claim, asked_at: float | None) -> None:
-        """Raises RunError."""
         if claim.is_pending:
             self._fetch_new(claim)
         elif isinstance(asked_at, int | float) and not self._was_tried_since(claim, asked_at):
@@ -460,7 +459,6 @@ class Station:
         return self._silence is not None
 
     def _find_silence(self) -> str | None:
-        """Raises RunError."""
         now = self.clock.now()
         latest = self._records.runs(since=now - SINCE, most=MOST_RECORDS)
         found = fleet_status([run for run in latest if run.worker in WORKERS], now)
@@ -483,7 +481,6 @@ class Station:
             pings.ended(report.exit_status, [fault] if fault else report.lines())
 
     def _report(self, shift: Shift) -> Report:
-        """Raises RunError."""
         exit_status = 1 if self._fault_of(shift.kind) else 0
         report = shift.report(self.clock.monotonic(), exit_status)
         report.add_usage(self._queue.usages(sorted(shift.carriers_asked)), self._catalog)

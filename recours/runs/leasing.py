@@ -378,16 +378,14 @@ class Leasing:
         """Deal with the claims without a number of carriers that take no more calls: they need none. Raises RunError."""
         closed = [lane.key for lane in self._lanes.values() if lane.refusal]
         for first in range(0, len(closed), LANES_AT_ONCE):
-            self._end_unnumbered_of(closed[first : first + LANES_AT_ONCE])
-
-    def _end_unnumbered_of(self, lanes: Collection[str]) -> None:
-        while self._left > 0:
-            lease, most = self.new_lease(), min(self._limits.concurrency, self._left)
-            taken = self._take(lanes, most, lease, unnumbered=True)
-            with self._put_back_after_fault(taken):
-                self.put_back([claim for claim in taken if not self._done_without_call(claim, lease)])
-            if len(taken) < most:
-                return
+            lanes = closed[first : first + LANES_AT_ONCE]
+            is_more = True
+            while is_more and self._left > 0:
+                lease, most = self.new_lease(), min(self._limits.concurrency, self._left)
+                taken = self._take(lanes, most, lease, unnumbered=True)
+                with self._put_back_after_fault(taken):
+                    self.put_back([claim for claim in taken if not self._done_without_call(claim, lease)])
+                is_more = len(taken) == most
 
     def _done_without_call(self, claim: Claim, lease: Lease) -> bool:
         """Deal with a claim that needs no call; False if it needs one."""

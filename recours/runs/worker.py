@@ -330,7 +330,11 @@ class Worker(ABC):
 
     def _maintain_rows(self) -> None:
         now, maintenance, policy = self.deps.clock.now(), self.deps.maintenance, self.policy
-        self._mention_accounts(maintenance.repair_keys())
+        if changed := maintenance.repair_keys():
+            names = ", ".join(map(self.catalog.name_of, changed))
+            log.info(
+                f"Credentials came or went since the last run: {names}; claims concerned are assessed again"
+            )
         maintenance.unshelve(policy.skip_claim_statuses)
         unreadable = 0
         for claim in self.deps.intake.run(now):
@@ -369,13 +373,6 @@ class Worker(ABC):
             for use in worth_showing(uses)
         ]
         return [*report.lines(), *used]
-
-    def _mention_accounts(self, changed: list[str]) -> None:
-        if changed:
-            names = ", ".join(map(self.catalog.name_of, changed))
-            log.info(
-                f"Credentials came or went since the last run: {names}; claims concerned are assessed again"
-            )
 
     def _mention_gap(self, now: datetime) -> None:
         last = self.deps.journal.last_run(self.name, now + CLOCKS_DIFFER)  # not one that a wrong clock began

@@ -7,13 +7,12 @@ from datetime import timedelta
 from recours.core.assessment import assess
 from recours.core.carrier import Catalog
 from recours.core.policy import Policy
-from recours.database.engine import Database, DatabaseError, SystemClock, clock_offset
+from recours.database.engine import USUAL, Database, DatabaseError, SystemClock, Waits, clock_offset
 from recours.database.enrolment import ClaimEnrolment
 from recours.database.intake import Assessor, read_adoption
 from recours.database.schema.creation import NOT_DONE, bring_up_to_date, create_file
 from recours.database.schema.inspection import Schema, look, require_claims, require_rights, rights_remarks
 from recours.database.schema.rights import MISSING
-from recours.database.waits import USUAL, Waits
 from recours.settings.model import Settings
 from recours.wiring.carriers import redactor
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from recours.database.engine import Database, DatabaseError
+from recours.database.engine import Database, DatabaseError, Waits
 from recours.database.schema.inspection import look
-from recours.database.waits import Waits
 from tests.conftest import Kind
 from tests.contract.test_claims import Run
 from tests.fakes.proxy import Proxy

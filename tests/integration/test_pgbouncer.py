@@ -14,10 +14,9 @@ import pytest
 from sqlalchemy import URL, text
 
 from recours import defer_fetch
-from recours.database.engine import Database, DatabaseError
+from recours.database.engine import Database, DatabaseError, Waits
 from recours.database.schema.creation import complete
 from recours.database.schema.inspection import look
-from recours.database.waits import Waits
 from recours.runs.fetch import PODFetchWorker
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.summary import Report

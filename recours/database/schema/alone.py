@@ -21,9 +21,7 @@ _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 _T = TypeVar("_T")
 
 
-def alone(
-    database: Database, work: Callable[[Connection], _T], clock: Clock, patience_s: float | None = None
-) -> _T:
+def alone(database: Database, work: Callable[[Connection], _T], clock: Clock) -> _T:
     """Change the schema in one transaction, while no other recours process does. Raises DatabaseError.
 
     The lock is asked for, never waited for: a process that builds an index waits for one that waits within a transaction,
@@ -32,8 +30,7 @@ def alone(
     if database.is_sqlite:
         with database.write() as connection:
             return work(connection)
-    patience_s = PATIENCE_S if patience_s is None else patience_s
-    ends = clock.monotonic() + patience_s
+    ends = clock.monotonic() + PATIENCE_S
     pauses: Iterator[float] = chain(_PAUSES_S, repeat(_PAUSES_S[-1]))
     locked: DatabaseError | None = None
     while True:
@@ -49,7 +46,7 @@ def alone(
             locked, pause, reason = fault, next(pauses), "another program has locked the table claims"
         if clock.monotonic() + pause > ends:
             raise DatabaseError(
-                f"The schema of {database.safe_url} could not be changed: {reason} for {patience_s:.0f} s. "
+                f"The schema of {database.safe_url} could not be changed: {reason} for {PATIENCE_S:.0f} s. "
                 "Find out which one, or start again when it is done."
             ) from locked
         clock.sleep(pause)

@@ -20,7 +20,6 @@ from recours.access import PRIVATE, Access, make_alike, publish
 from recours.core.text import clean
 from recours.database.border import USUAL_NAMES, Border, service_tables
 from recours.database.engine import Database, DatabaseError, SystemClock
-from recours.database.schema import migrate
 from recours.database.schema.alone import alone
 from recours.database.schema.definition import statements
 from recours.database.schema.indexes import MISSING, build_missing, may_build
@@ -47,6 +46,7 @@ from recours.database.schema.rights import (
     schema_grant,
 )
 from recours.database.tables import VERSION_TABLE, Utc
+from recours.home import migrations
 from recours.runs.ports import Clock
 
 # How the remarks begin that someone should read.
@@ -164,7 +164,7 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
         require_version(database, before)
         if not before.is_current:
             remarks.extend(_copied_aside(database, before))
-            migrate(connection, database.border)
+            _migrate(connection, database.border)
             at = bindparam("now", clock.now(), type_=Utc())
             connection.execute(text(_sql_of_intake(database.border, ":now")).bindparams(at))
         return before
@@ -185,6 +185,18 @@ def _completed(database: Database, schema: Schema, clock: Clock) -> tuple[Schema
         )
     added = ", ".join(before.missing_columns) or "nothing"
     return after, [*remarks, f"The schema of {database.safe_url} is now {HEAD}; added to claims: {added}"]
+
+
+def _migrate(connection: Connection, border: Border) -> None:
+    """Run the migrations in the transaction of this connection. `border`: the service's tables as they are before."""
+    from alembic import command  # noqa: PLC0415 (slow to import, and rarely needed)
+    from alembic.config import Config  # noqa: PLC0415 (same)
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["border"] = border
+    command.upgrade(config, "head")
 
 
 def _sql_of_intake(before: Border, now: str) -> str:

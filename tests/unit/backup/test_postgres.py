@@ -59,5 +59,6 @@ def test_a_program_that_fails_or_does_not_end_is_told(
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("recours.backup.postgres._DEADLINE_S", 0.3)
     with pytest.raises(BackupError, match=re.escape(says)):
-        restore_into(Database(HERE), tmp_path / "dump", deadline_s=0.3)
+        restore_into(Database(HERE), tmp_path / "dump")

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from recours.database.engine import Waits
 from recours.database.postgres import Patience
-from recours.database.waits import Waits
 
 WAITS = Waits(statement=40, long_statement=3600, quiet=10, answer=5, silence=20)
 
