@@ -89,19 +89,13 @@ class ClaimEnrolment:
     def undecided_ids(self, most: int, now: datetime) -> list[Any]:
         """The ids of up to `most` of these, without those that the next run of the fetch worker enrols."""
         with self.database.read() as connection:
-            new = self._new_if_undecided(connection, now)
-            if new is None:
+            adopted = read_adoption(connection)
+            if adopted is not None and not adopted.is_undecided(self.setting):
                 return []
+            enrolling = self._enrolling(connection)
+            new = set(self._new(connection, enrolling, now)) if enrolling else set()
             ids = connection.scalars(self._open(_c.claim_id).limit(most + len(new)))
-            return [claim_id for claim_id in ids if claim_id not in set(new)][:most]
-
-    def _new_if_undecided(self, connection: Connection, now: datetime) -> list[Any] | None:
-        """Those that the next run of the fetch worker enrols; None: somebody has decided."""
-        adopted = read_adoption(connection)
-        if adopted is not None and not adopted.is_undecided(self.setting):
-            return None
-        enrolling = self._enrolling(connection)
-        return self._new(connection, enrolling, now) if enrolling else []
+            return [claim_id for claim_id in ids if claim_id not in new][:most]
 
     def to_be_undecided(self, most: int) -> int:
         """The same of a database that no run has worked on: what would be said then."""

@@ -63,10 +63,6 @@ class _Answer:
     kind: str = _JSON
 
 
-class _BusyError(Exception):
-    """Other requests for the page take too long."""
-
-
 class _Pages:
     """What there is to ask. A page that uses the database has one of its connections at most, however many ask."""
 
@@ -85,8 +81,6 @@ class _Pages:
             return _Answer(404, json.dumps({"pages": sorted(self._pages)}))
         try:
             return page()
-        except _BusyError:
-            return _failed(503, f"Other requests for {name} are under way: ask less often")
         except RunError as fault:
             return _failed(503, self._redact(str(fault)))
         except Exception as error:  # noqa: BLE001 (the monitor is to see it, and the process goes on)
@@ -94,7 +88,7 @@ class _Pages:
             return _failed(500, f"An internal error ({type(error).__name__}); the log has its details")
 
     def _health(self) -> _Answer:
-        with _alone(self._health_lock):
+        with _alone(self._health_lock, "/health"):
             began = time.perf_counter()
             with self._station.opened.database.read() as connection:
                 connection.exec_driver_sql("SELECT 1")
@@ -113,7 +107,7 @@ class _Pages:
         return _Answer(200 if is_ready else 503, json.dumps({"ready": is_ready}))
 
     def _metrics(self) -> _Answer:
-        with _alone(self._metrics_lock):
+        with _alone(self._metrics_lock, "/metrics"):
             now = time.monotonic()
             if self._recorded is None or now - self._recorded[0] >= _KEPT_S:
                 self._recorded = now, metrics_text(self._station.settings, self._station.opened)
@@ -132,10 +126,10 @@ def _failed(status: int, fault: str) -> _Answer:
 
 
 @contextmanager
-def _alone(lock: threading.Lock) -> Iterator[None]:
-    """Raises _BusyError."""
+def _alone(lock: threading.Lock, page: str) -> Iterator[None]:
+    """Raises RunError if others take too long."""
     if not lock.acquire(timeout=_WAIT_S):
-        raise _BusyError
+        raise RunError(f"Other requests for {page} are under way: ask less often")
     try:
         yield
     finally:

@@ -242,9 +242,7 @@ def export(visit: Visit) -> Response:
     """What the list shows, as `recours export` writes it."""
     operations = visit.operations
     wanted, _ = found_by(visit.query, operations)
-    found = operations.records.page(
-        wanted.filter, EXPORTED, sort=wanted.sort, descending=wanted.descending
-    ).claims
+    found = operations.records.claims(wanted.filter, EXPORTED, sort=wanted.sort, descending=wanted.descending)
     rows = (claim_row(*one, operations.catalog) for one in operations.with_positions(found))
     content = "".join(csv_pieces(rows, CLAIM_COLUMNS)).encode()
     named = {"Content-Disposition": 'attachment; filename="claims.csv"'}

@@ -260,11 +260,6 @@ def _anywhere(typed: str) -> str:
     return f"%{escaped}%".replace("\0", "_")
 
 
-def of_accounts(concerned: Concerned) -> ColumnElement[bool]:
-    """The claims of accounts that a problem is about."""
-    return and_(_c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages))
-
-
 # ---------------------------------------------------------------- what is not done, counted by account and stage
 
 # Of these the oldest is the one that failed first.

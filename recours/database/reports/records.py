@@ -199,13 +199,18 @@ class DatabaseRecords:
         sort: Sort | None = None,
         descending: bool = False,
     ) -> ClaimPage:
-        """Up to `most` claims after the first `skip`, each with its client, and how many there are.
-
-        `sort` None: the newest first.
-        """
+        """What `claims` gives, and how many there are; `skip`: after so many."""
         with self._search(wanted) as search:
             ids, count = search.ids(most, skip, sort, descending=descending), search.count(COUNTED_UP_TO + 1)
         return ClaimPage(self._in_order(ids), count)
+
+    def claims(
+        self, wanted: ClaimFilter, most: int, *, sort: Sort | None = None, descending: bool = False
+    ) -> list[ListedClaim]:
+        """Up to `most` claims, each with its client. `sort` None: the newest first."""
+        with self._search(wanted) as search:
+            ids = search.ids(most, 0, sort, descending=descending)
+        return self._in_order(ids)
 
     def matching(self, wanted: ClaimFilter, most: int = COUNTED_UP_TO) -> Matching:
         """The references of up to `most` claims, the newest first, and how many more match."""

@@ -7,8 +7,7 @@ from sqlalchemy import Connection, Select, select
 from recours.core.text import clean
 from recours.database.claim_reader import Reader
 from recours.database.engine import Database
-from recours.database.reports.claim_search import of_accounts
-from recours.database.tables import claims
+from recours.database.tables import at_stage, claims
 from recours.operations.records import COUNTED_UP_TO
 from recours.operations.stakes import Concerned, Stake, stake_of
 
@@ -30,7 +29,8 @@ class DatabaseStakes:
             for at in range(0, len(ids), _IDS_AT_ONCE)
         ]
         if concerned.accounts:
-            queries.append(self._amounts().where(of_accounts(concerned)).limit(most + 1))
+            of_accounts = _c.lane.in_(sorted(concerned.accounts)), at_stage(*concerned.stages)
+            queries.append(self._amounts().where(*of_accounts).limit(most + 1))
         with self.database.read() as connection:
             amounts = [amount for query in queries for amount in _read(connection, query)]
         is_more = len(concerned.ids) > most or len(amounts) > most
