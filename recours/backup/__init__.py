@@ -40,9 +40,6 @@ from recours.documents.store import is_inside
 _a, _c, _v = attempts.c, claims.c, evidence.c
 
 
-# ---------------------------------------------------------------- making one
-
-
 def make_backup(
     database: Database, parent: Path, pod_dir: Path, version: str, now: datetime
 ) -> tuple[Path, BackupFacts]:
@@ -130,9 +127,6 @@ def _content(path: Path) -> bytes | None:
             f"{path} cannot be read: {error.strerror or error}. No backup was made: let this user read it, or start "
             "the backup as one who may."
         ) from error
-
-
-# ---------------------------------------------------------------- putting one back
 
 
 def faults_of(backup: Backup) -> list[str]:

@@ -189,29 +189,21 @@ class ClientAccounts:
                 }
                 if limits is not None:
                     values["limits"] = dict(limits)
-                if not self._put(connection, client_id, carrier, values, replace=replace):
+                adding = insert_into(client_accounts, connection.dialect.name)
+                adding = adding.values(client_id=client_id, carrier=carrier, **values).on_conflict_do_update(
+                    index_elements=["client_id", "carrier"],
+                    set_=values,
+                    where=None if replace else _a.removed_at.is_not(None),
+                )
+                number = connection.scalar(adding.returning(_a.id))
+                if number is None:
                     connection.rollback()
                     return place
+                of_it = _s.carrier == carrier, _s.account_id == number
+                connection.execute(update(account_state).where(*of_it).values(_OF_CREDENTIALS))
+                added = OperatorAction(ActionKind.ADDED, str(AccountKey(carrier, number)), by)
+                note_action(connection, added, now)
         return None
-
-    @staticmethod
-    def _put(
-        connection: Connection, client_id: Any, carrier: str, values: Mapping[str, Any], *, replace: bool
-    ) -> bool:
-        """False: there is one, which stays as it is."""
-        adding = insert_into(client_accounts, connection.dialect.name)
-        adding = adding.values(client_id=client_id, carrier=carrier, **values).on_conflict_do_update(
-            index_elements=["client_id", "carrier"],
-            set_=values,
-            where=None if replace else _a.removed_at.is_not(None),
-        )
-        number: int | None = connection.scalar(adding.returning(_a.id))
-        if number is not None:
-            of_it = _s.carrier == carrier, _s.account_id == number
-            connection.execute(update(account_state).where(*of_it).values(_OF_CREDENTIALS))
-            added = OperatorAction(ActionKind.ADDED, str(AccountKey(carrier, number)), values["added_by"])
-            note_action(connection, added, values["added_at"])
-        return number is not None
 
     def confirm(self, account: ClientAccount, by: str, now: datetime) -> bool:
         """Have it be the account of the client that has its number now. False: it was removed."""

@@ -13,8 +13,7 @@ from recours.database.event_outbox import add_events
 from recours.database.evidence import forget_refused
 from recours.database.tables import DONE, at_stage, claims, quota, quota_shares, runs
 
-# ---------------------------------------------------------------- how long the record is kept
-# Ten years of it would have each run look through millions of rows. Attempts, documents and mails are not among it: they
+# Ten years of the record would have each run look through millions of rows. Attempts, documents and mails are not in it: they
 # go by `recours prune`, when a person says so.
 
 # Rows of a run: few enough that nobody waits for the write lock, and many times what runs add.
@@ -88,9 +87,6 @@ def forget_done(database: Database, before: datetime) -> None:
             return
     with database.write() as connection:
         connection.execute(_FORGET_ROWS, {"before": before})
-
-
-# ---------------------------------------------------------------- the record
 
 
 _RUNS_KEPT = timedelta(days=400)  # quota windows too

@@ -156,9 +156,6 @@ def _erased(file: OldFile, erase: Erase, done: Pruned) -> bool:
     return True
 
 
-# ---------------------------------------------------------------- the rows
-
-
 @dataclass(frozen=True)
 class DatabasePast:
     """What one database keeps of the time before. Each of these is one or two short transactions."""
@@ -185,8 +182,6 @@ class DatabasePast:
                 name: sum(_count(connection, part) for part in parts) for name, parts in texts.items()
             }
         return Pruned(*attempts_and_documents, **counts)
-
-    # ---------------------------------------------------------------- attempts and documents
 
     def take(self, table: Table, before: datetime, now: datetime, last: int) -> Part | None:
         """The next attempts, or pieces of evidence, after `last` of claims that are not tried any more; None: there are no more.
@@ -261,8 +256,6 @@ class DatabasePast:
         rows = [border.parameters(claim_id, nothing) | {"path": path} for claim_id, path in cleared.items()]
         connection.execute(statement, rows)
         connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
-
-    # ---------------------------------------------------------------- what else names people
 
     def texts(self, before: datetime, now: datetime) -> dict[str, list[OldTexts]]:
         """What else goes, by its count in `Pruned`. Of an event the rest stays, so that nothing is mailed twice."""

@@ -42,8 +42,6 @@ class Shift:
     def has_ended(self, monotonic: float) -> bool:
         return monotonic - self._started >= SHIFT.total_seconds()
 
-    # ---------------------------------------------------------------- its workers
-
     def tidy_once(self) -> bool:
         """Tell whether what is done once in a shift is still to be done; it counts as done then."""
         with self._guard:
@@ -68,8 +66,6 @@ class Shift:
                         self._left_behind.setdefault(carrier, Counter())[one.name] = count
             self._asked |= worker.carriers_asked
             self._free += [worker] if usable else []
-
-    # ---------------------------------------------------------------- what is known of it
 
     def report(self, monotonic: float, exit_status: int = 0) -> Report:
         """What was done in it so far."""

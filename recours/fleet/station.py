@@ -31,7 +31,7 @@ from recours.logs import local, run_log
 from recours.operations.fleet import MOST_RECORDS, SILENT_AFTER, SINCE, SLICE, fleet_status
 from recours.operations.schedule import WORKERS
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.lane import OUTAGE_AFTER, lane_key
+from recours.runs.lane import OUTAGE_AFTER
 from recours.runs.ports import Clock, NotRecordedError
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedError, can_be_reference
@@ -195,7 +195,7 @@ class Station:
             if claim is None:
                 run_log().info(f"There is no claim {clean(reference, 100)} (yet)")
                 return
-            carrier = carrier_of(lane_key(claim))
+            carrier = carrier_of(claim.account_key)
             try:
                 if carrier in self.workable:
                     self._fetch_one(claim, asked_at)
@@ -212,7 +212,7 @@ class Station:
             run_log().info(f"{claim.reference} is not new any more; the next try is that of its backoff")
 
     def _fetch_new(self, claim: Claim) -> None:
-        lane = WorkerLane(PODFetchWorker.name, lane_key(claim))
+        lane = WorkerLane(PODFetchWorker.name, claim.account_key)
         if self._is_closed(lane):
             run_log().info(f"{claim.reference} waits: its carrier takes no calls now")
             return
@@ -242,7 +242,7 @@ class Station:
             except RefusedError as refused:
                 run_log().info(str(refused))
             except RunError as fault:
-                self._leave_to_others(carrier_of(lane_key(claim)), fault, PODFetchWorker)
+                self._leave_to_others(carrier_of(claim.account_key), fault, PODFetchWorker)
                 raise
             return worker.refusals
 

@@ -13,7 +13,6 @@ from recours.core.claim import Claim, Stage, urgency
 from recours.core.localized import Localized
 from recours.operations.plan import AccountFacts, Simulation, Terms, coming_runs
 from recours.operations.position import Closing, Position, Why, closing_of
-from recours.runs.lane import lane_key
 
 # How far ahead a claim's turn is looked for.
 AHEAD = timedelta(days=14)
@@ -54,7 +53,7 @@ def place_of(
     runs = coming_runs(terms, now, until)
     if all(worker.stage is not stage for _, worker in runs):
         return Place(before)
-    simulation = Simulation(claims, {lane_key(claims[number]): account}, terms, now, until)
+    simulation = Simulation(claims, {claims[number].account_key: account}, terms, now, until)
     runs_before = 0
     for at, worker in runs:
         simulation.run(worker, at)

@@ -37,7 +37,6 @@ from recours.core.policy import DUE_SLACK, Policy
 from recours.core.quota import CallBudget, Capability, Limit, Usage, Window, kept_for_others
 from recours.operations.records import iso
 from recours.runs.attempt import without_call
-from recours.runs.lane import lane_key
 from recours.runs.leasing import MOST_DEADLINES
 from recours.runs.retry import BOTH_WORKERS
 from recours.runs.worker import Worker, has_run_lately
@@ -456,7 +455,7 @@ class Simulation:
         return kept_for_others(limit, urgent, run.now)
 
     def _attempt(self, run: _Run, place: int, claim: Claim, failure: Failure) -> None:
-        key = lane_key(claim)
+        key = claim.account_key
         run.left -= 1
         self._days[-1].attempts[key] += 1
         self._last_day[run.worker.stage, key] += run.now > self.until - _A_DAY
@@ -472,7 +471,7 @@ class Simulation:
         heappush(self._waiting, (until.timestamp(), place, claim))
 
     def _make_ready(self, claim: Claim, place: int, now: datetime) -> None:
-        line = self._ready[_stage(claim)].setdefault(lane_key(claim), [])
+        line = self._ready[_stage(claim)].setdefault(claim.account_key, [])
         insort(line, _entry(claim, place, now))
 
     def _advance(self, now: datetime) -> None:
@@ -515,7 +514,7 @@ class Simulation:
             if end <= (at or self.until) and place not in self._abandoned:
                 yield LateClaim(
                     claim=claim.reference,
-                    carrier=lane_key(claim),
+                    carrier=claim.account_key,
                     deadline=self._date(end - timedelta.resolution),
                     evidence=is_evidence,
                     reason=self._reason(claim, min(end, self.until)),
@@ -551,7 +550,7 @@ class Simulation:
             return Reason.STOPPED
         last_day = self._date(end - timedelta.resolution)
         days = (last_day, last_day - _A_DAY)
-        reasons = (self._refusals.get((stage, lane_key(claim), day)) for day in days)
+        reasons = (self._refusals.get((stage, claim.account_key, day)) for day in days)
         return next(filter(None, reasons), Reason.TURN)
 
 

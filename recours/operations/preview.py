@@ -10,7 +10,6 @@ from recours.core.claim import Claim, Stage, State, urgency
 from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.operations.position import Position, Why, position
-from recours.runs.lane import lane_key
 
 _TAKEN = (Why.DUE, Why.NEW, Why.NOT_ASKED)
 _LEFT_BEHIND = (Why.CLOSED, Why.BLOCKED)
@@ -35,8 +34,8 @@ def preview_named(claims: Iterable[Claim], closed: dict[str, Refusal]) -> Previe
     """Claims that somebody asked for, whatever their backoff: a closed carrier is not asked for them either."""
     result = Preview()
     for claim in claims:
-        if lane_key(claim) in closed and claim.number is not None:  # one without a number needs no call
-            result.left_behind[lane_key(claim)] += 1
+        if claim.account_key in closed and claim.number is not None:  # one without a number needs no call
+            result.left_behind[claim.account_key] += 1
         else:
             result.taken.append((claim, claim.state))
     return result
@@ -59,7 +58,7 @@ def preview(
         for claim, leased in found:
             if not _is_for(claim, stage, carriers):
                 continue
-            refusal = closed.get(lane_key(claim))
+            refusal = closed.get(claim.account_key)
             where = position(claim, now, policy, refusal=refusal, leased=leased)
             if where.why in _TAKEN:
                 due += 1
@@ -75,13 +74,13 @@ def preview(
 def _is_for(claim: Claim, stage: Stage, carriers: tuple[str, ...]) -> bool:
     """Tell whether a claim is for the worker of this stage, and of these carriers (none named: of any)."""
     is_mine = claim.is_ours and claim.is_pending == (stage is Stage.NEW)
-    return is_mine and (not carriers or lane_key(claim) in carriers)
+    return is_mine and (not carriers or claim.account_key in carriers)
 
 
 def _count(claim: Claim, where: Position, result: Preview) -> None:
     """Count a claim that is not taken."""
     if where.is_due and where.why in _LEFT_BEHIND:
-        result.left_behind[lane_key(claim)] += 1
+        result.left_behind[claim.account_key] += 1
     elif where.is_due or where.why in _WITHOUT_A_TIME:
         result.rest[where.why] += 1
     else:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from recours.core.accounts import account_name
-from recours.core.claim import Claim
 from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Blocked, Refusal
@@ -124,7 +123,3 @@ class Lane:
 def _is_of_account(failure: Failure) -> bool:
     """Tell whether a failure that closes a lane says nothing of the carrier's other accounts."""
     return failure.kind in REFUSED_KINDS or failure.kind is ErrorKind.RATE_LIMITED
-
-
-def lane_key(claim: Claim) -> str:
-    return claim.account_key

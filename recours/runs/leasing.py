@@ -28,7 +28,7 @@ from recours.core.quota import CallBudget
 from recours.core.sentences import Sentence, facts_of
 from recours.core.text import format_minute
 from recours.runs.attempt import Ended, ended_by_kept, without_call
-from recours.runs.lane import Lane, Outage, lane_key
+from recours.runs.lane import Lane, Outage
 from recours.runs.lane_order import LANES_AT_ONCE, LaneOrder
 from recours.runs.log import log
 from recours.runs.ports import Dependencies, Lease, Ready, Reservation
@@ -147,11 +147,11 @@ class Leasing:
                     self._drain(key)
             with self._put_back_after_fault(claims):
                 due = [claim for claim in claims if not self._done_without_call(claim, lease)]
-                lanes = {key: self._lane(key) for key in map(lane_key, due)}
+                lanes = {claim.account_key: self._lane(claim.account_key) for claim in due}
                 bundles = [
                     bundle
                     for key, lane in lanes.items()
-                    for bundle in self._granted(lane, [one for one in due if lane_key(one) == key], lease)
+                    for bundle in self._granted(lane, [one for one in due if one.account_key == key], lease)
                 ]
             if bundles:
                 return bundles
@@ -257,7 +257,7 @@ class Leasing:
             taken = self._take([lane.key], wanted, lease)
             with self._put_back_after_fault(taken):
                 due = [claim for claim in taken if not self._done_without_call(claim, lease)]
-                fit = [one for one in due if lane_key(one) == lane.key and not one.state.interruptions]
+                fit = [one for one in due if one.account_key == lane.key and not one.state.interruptions]
                 self.put_back([claim for claim in due if claim not in fit])
             sharing += fit
         return alone + [sharing[n : n + most] for n in range(0, len(sharing), most)]
@@ -303,7 +303,7 @@ class Leasing:
         return calls_of_others(self._spec(lane.key), others, nearer, self._deps.policy)
 
     def _known(self, claim: Claim) -> Delivery | None:
-        key = lane_key(claim)
+        key = claim.account_key
         if self._lane(key).documents:  # its parcel is tracked first
             return claim.state.delivery
         return delivery_to_assume(claim, self._spec(key), self._deps.policy)
@@ -415,7 +415,7 @@ class Leasing:
 
     def _documents_until(self, claim: Claim) -> datetime | None:
         """When a claim is asked about again for which only the document is missing, if its account gets none now."""
-        lane = self._lane(lane_key(claim))
+        lane = self._lane(claim.account_key)
         if lane.documents is None or self._recorder.asked or claim.state.delivery is None:
             return None
         until = lane.documents.until
@@ -450,7 +450,7 @@ class Leasing:
             self._source.release(claims, self.new_lease())
             self._left += len(claims)
             for claim in claims:
-                lane = self._lane(lane_key(claim))
+                lane = self._lane(claim.account_key)
                 lane.drained = False
                 self._order.returned(lane.key, urgency(claim.state, self._deps.clock.now()))
 

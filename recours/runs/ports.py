@@ -46,9 +46,6 @@ class NotRecordedError(RunError):
         self.written = dict(written)
 
 
-# ---------------------------------------------------------------- documents
-
-
 class Documents(Protocol):
     """The store of proofs."""
 
@@ -66,9 +63,6 @@ class Documents(Protocol):
 
     def discard_notes(self, documents: Iterable[StoredDocument]) -> None:
         """Forget how to find these: they are on record, and all else that was stored of their claims."""
-
-
-# ---------------------------------------------------------------- the queue and the carriers
 
 
 class Reservation(Protocol):
@@ -163,9 +157,6 @@ class Queue(Protocol):
 
     def usages(self, keys: Collection[str]) -> dict[str, list[Usage]]:
         """How far the limits of these accounts are used, each one's longest window last."""
-
-
-# ---------------------------------------------------------------- the database
 
 
 # Attempts end as success, failed or left. This is none: a person attached a proof.

@@ -108,8 +108,6 @@ class Recorder:
                 self.documents.discard_notes(ended.evidence)
         return as_taken
 
-    # ---------------------------------------------------------------- what the log says
-
     def _say_all(
         self, decided: Sequence[tuple[Claim, Ended, Decision]], as_taken: Mapping[Any, bool]
     ) -> None:

@@ -12,7 +12,6 @@ from recours.core.assessment import assess
 from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
 from recours.core.policy import Policy
 from recours.core.text import clean, is_text
-from recours.runs.lane import lane_key
 from recours.runs.ports import Lease, Ready
 
 if TYPE_CHECKING:
@@ -110,12 +109,12 @@ class NamedClaims:
 
     def ready(self, now: datetime, most: int | None = None, lanes: Collection[str] = ()) -> dict[str, Ready]:
         del most
-        left = [claim for claim in self._left if not lanes or lane_key(claim) in lanes]
+        left = [claim for claim in self._left if not lanes or claim.account_key in lanes]
         heads: dict[str, Urgency] = {}
         for claim in left:
             place = urgency(claim.state, now)
-            heads[lane_key(claim)] = min(heads.get(lane_key(claim), place), place)
-        counts = Counter(map(lane_key, left))
+            heads[claim.account_key] = min(heads.get(claim.account_key, place), place)
+        counts = Counter(claim.account_key for claim in left)
         return {key: Ready(counts[key], head) for key, head in heads.items()}
 
     def lease(
@@ -123,7 +122,7 @@ class NamedClaims:
     ) -> list[Claim]:
         taken: list[Claim] = []
         wanted = [claim for claim in self._left if claim.number is None] if unnumbered else self._left
-        for claim in [claim for claim in wanted if lane_key(claim) in lanes]:
+        for claim in [claim for claim in wanted if claim.account_key in lanes]:
             if len(taken) == most:
                 break
             self._left.remove(claim)

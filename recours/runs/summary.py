@@ -148,9 +148,6 @@ def waiting_line(waiting: Waiting, local: LocalTime) -> str:
     return f"{claims} for a later try, the next one at {format_minute(waiting.first_at, local)}"
 
 
-# ---------------------------------------------------------------- codes that the tables do not have
-
-
 class UnknownCodes:
     """Codes that carriers sent and that no table here has, counted over a run. Used by one thread, the run's own."""
 
@@ -170,9 +167,6 @@ class UnknownCodes:
         for code, count in self._counts.items():
             log.warning(f"{self._texts[code]}, which recours does not know: {plural(count, 'parcel')}")
         self._counts.clear()
-
-
-# ---------------------------------------------------------------- claims that nobody has enrolled
 
 
 # So many are counted: more are "or more".

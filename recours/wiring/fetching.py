@@ -14,7 +14,6 @@ from recours.database.reports.records import DatabaseRecords
 from recours.logs import lines_to, run_log
 from recours.operations.records import ListedClaim
 from recours.operations.results import FetchResult, RecoursError, ResultSentences
-from recours.runs.lane import lane_key
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference
 from recours.runs.summary import Report
@@ -119,7 +118,7 @@ class _Fetching:
             return self.sentences.failed(listed, ours[-1], worker.run_id, self._next_of(listed))
         if report.fault:
             return self.sentences.bad_run(report.fault)
-        if refusal := worker.refusals.get(lane_key(listed.claim)):
+        if refusal := worker.refusals.get(listed.claim.account_key):
             return self.sentences.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
         # Another run was faster, or somebody edited the claim.
         return self.sentences.refused(RefusedClaim(reference, Unfit.LEASED))

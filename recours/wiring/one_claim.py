@@ -12,7 +12,6 @@ from recours.operations.place import MOST_BEFORE, Place, has_place, place_of
 from recours.operations.plan import as_planned
 from recours.operations.position import Position, position
 from recours.operations.records import ListedClaim
-from recours.runs.lane import lane_key
 from recours.wiring.operations import Operations
 from recours.wiring.plan import accounts_now, terms_now
 
@@ -57,7 +56,7 @@ def _place(operations: Operations, claim: Claim, where: Position, policy: Policy
     if not has_place(where):
         return None
     now = operations.clock.now()
-    key = lane_key(claim)
+    key = claim.account_key
     others = most_urgent_claims(operations.database, operations.catalog, key, MOST_BEFORE + 1, now)
     planned = (
         as_planned(other, now, policy) for other in {other.id: other for other in (*others, claim)}.values()

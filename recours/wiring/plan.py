@@ -12,7 +12,6 @@ from recours.database.quota import QuotaTables
 from recours.database.reports.survey import survey
 from recours.operations.fleet import is_of_fleet
 from recours.operations.plan import AccountFacts, Plan, Terms, as_planned, make_plan, opening_of
-from recours.runs.lane import lane_key
 from recours.runs.retry import BOTH_WORKERS
 from recours.runs.worker import Options
 from recours.wiring.carriers import accounts, make_queue
@@ -40,7 +39,7 @@ def plan_for(
     rows = survey(operations.database, operations.schema, operations.catalog, NEVER, policy.max_retries, now)
     planned = (as_planned(row.claim, now, policy, edited=row.edited) for row in rows)
     claims = [claim for claim in planned if claim]
-    known = accounts_now(operations, {lane_key(claim) for claim in claims})
+    known = accounts_now(operations, {claim.account_key for claim in claims})
     return make_plan(claims, known, terms_now(operations, policy, batch_sizes), now, now + horizon)
 
 

@@ -7,7 +7,7 @@ from recours.core.claim import Claim
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.pauses import Blocked, Refusal
-from recours.runs.lane import Lane, lane_key
+from recours.runs.lane import Lane
 from tests.fakes.queue import GOT
 
 UNTIL = datetime(2026, 2, 6, 15, tzinfo=UTC)
@@ -72,5 +72,5 @@ def test_the_third_outage_in_a_row_closes_it() -> None:
 
 
 def test_claims_of_no_carrier_have_a_lane_too() -> None:
-    assert lane_key(Claim(1, "CLM-1", carrier="chronopost")) == "chronopost"
-    assert lane_key(Claim(1, "CLM-1", carrier_name="Heppner")) == ""
+    assert Claim(1, "CLM-1", carrier="chronopost").account_key == "chronopost"
+    assert Claim(1, "CLM-1", carrier_name="Heppner").account_key == ""
