@@ -144,7 +144,6 @@ class MailOutbox:
         return self._read(select(events).where(*_untold(Actor.OPERATOR)).order_by(_e.id))
 
     def last_summary(self) -> datetime | None:
-        """When the latest summary for the operator was written."""
         latest = select(_m.kind, _m.state, _m.created_at).order_by(_m.id.desc()).limit(_LATEST).subquery()
         query = select(func.max(latest.c.created_at)).where(
             latest.c.kind == MailKind.OPERATOR_SUMMARY, latest.c.state != MailState.CANCELLED

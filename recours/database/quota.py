@@ -301,7 +301,6 @@ class QuotaTables:
             connection.execute(delete(quota).where(_q.window_end < now - SHORT, ~shared.exists()))
 
     def uses(self, limits: Sequence[Limit], now: datetime) -> list[Usage]:
-        """How far these limits are used."""
         with self.database.read() as connection:
             return self._uses_of(connection, limits, now)
 

@@ -53,9 +53,6 @@ class HealthServer:
         self._server.server_close()
 
 
-# ---------------------------------------------------------------- the pages
-
-
 @dataclass(frozen=True)
 class _Answer:
     status: int
@@ -134,9 +131,6 @@ def _alone(lock: threading.Lock, page: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-# ---------------------------------------------------------------- HTTP
 
 
 class _Server(ThreadingHTTPServer):

@@ -183,9 +183,6 @@ def _why_closed(refusal: Refusal | None) -> str | None:
     return "rate_limit" if refusal.why is Blocked.RATE_LIMIT else "paused"  # by a person
 
 
-# ---------------------------------------------------------------- the file
-
-
 def exposition(metrics: Iterable[Metric]) -> str:
     lines = []
     for metric in metrics:

@@ -64,7 +64,6 @@ class Lane:
 
     @property
     def waits(self) -> bool:
-        """Tell whether it only waits for units that others hold."""
         return self.refusal is None and not self.drained and self.waits_since is not None
 
     def wait(self, since: float, until: float) -> None:

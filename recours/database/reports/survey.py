@@ -50,8 +50,6 @@ _a, _c, _m = attempts.c, claims.c, mails.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 
-# ---------------------------------------------------------------- for a plan, and a dry run
-
 
 @dataclass(frozen=True)
 class SurveyedClaim:
@@ -157,8 +155,6 @@ def _evidence_may_end(catalog: Catalog, since: datetime, until: datetime) -> Col
     unnumbered = and_(at_stage(Stage.UNNUMBERED), of_carriers(catalog.evidence_days))
     return or_(ranked, unnumbered)
 
-
-# ---------------------------------------------------------------- what may need a person
 
 # Mails and attempts that one look goes through at most.
 _MOST = 5_000
