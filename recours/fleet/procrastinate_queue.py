@@ -21,15 +21,7 @@ from sqlalchemy import URL
 
 from recours.core.accounts import carrier_of
 from recours.fleet.jobs import NoFleetError, NoteReady, QueueError, WorkerLane
-from recours.fleet.listening import (
-    NO_TABLES,
-    NOW,
-    POOL,
-    conninfo_of,
-    defer_fetch,
-    fault_of,
-    may_listen,
-)
+from recours.fleet.listening import NO_TABLES, NOW, POOL, conninfo_of, defer_fetch, fault_of, may_listen
 
 if TYPE_CHECKING:
     from recours.fleet.station import Station
