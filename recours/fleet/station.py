@@ -147,6 +147,10 @@ class Station:
         `wake` has another slice of the lane begin as soon as a process is free. It is called at once if there is more
         than one slice of work: as many processes work on a lane as there is work for.
         """
+        # A program that may write to the queue's tables may write anything.
+        if not all(isinstance(name, str) for name in (lane.worker, lane.carrier)):
+            run_log().warning("A job names no lane; it is passed over")
+            return
         kind = WORKERS.get(lane.worker)
         carrier = carrier_of(lane.carrier)
         if kind is None or carrier not in self.workable or self.stopped:
