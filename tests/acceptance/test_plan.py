@@ -34,6 +34,7 @@ from tests.acceptance.simulation import FAILED_AT, Service
 from tests.fakes.assumed import AssumedAccounts
 from tests.fakes.single_thread import SingleThreadEngine
 from tests.keys import new_key
+from tests.long_form import IS_LONG
 
 if TYPE_CHECKING:
     from recours.wiring.accounts import Accounts
@@ -268,13 +269,13 @@ def test_a_day_goes_as_planned(compared: Callable[[int, int], Comparison]) -> No
     assert right >= 0.9 * count > 0
 
 
-@pytest.mark.full("a week of real runs in each of five worlds: one of them is run for a day")
-def test_a_week_goes_as_planned_in_five_worlds(compared: Callable[[int, int], Comparison]) -> None:
+@pytest.mark.full("a week of real runs in each of several worlds: one of them is run for a day")
+def test_a_week_goes_as_planned_in_several_worlds(compared: Callable[[int, int], Comparison]) -> None:
     missed = 0
     named = 0
     false = 0
     unnamed = list[str]()
-    for seed in range(5):
+    for seed in range(20 if IS_LONG else 5):
         comparison = compared(seed, 7)
         assert comparison.faults_by_carrier() == [], seed
         right, count = comparison.right_days()
