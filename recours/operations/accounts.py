@@ -103,12 +103,16 @@ def carrier_named(catalog: Catalog, name: str) -> CarrierSpec:
 # ---------------------------------------------------------------- what is said of an account
 
 
-def usable_credentials(spec: CarrierSpec, given: Mapping[str, Any]) -> dict[str, str]:
+def usable_credentials(spec: CarrierSpec, given: object) -> dict[str, str]:
     """The first complete set of the carrier's credentials, and its options; names as in the settings.
 
     `given`: by these names or what follows the carrier's prefix, in any case; empty ones are left out. Raises
     AccountRefusedError.
     """
+    if not isinstance(given, Mapping):
+        raise AccountRefusedError(
+            "not_credential", carrier=spec.name, known=", ".join(_names_of(spec)), near=""
+        )
     names = {name.removeprefix(f"{spec.prefix}_"): name for name in _names_of(spec)}
     texts: dict[str, str] = {}
     for typed, value in given.items():
@@ -150,8 +154,11 @@ def _one_line(name: str, value: Any) -> str:
     return text
 
 
-def usable_limits(spec: CarrierSpec, given: Mapping[str, Any]) -> dict[str, str]:
+def usable_limits(spec: CarrierSpec, given: object) -> dict[str, str]:
     """Limits by the kind of call ("": of any), as in the QUOTA_ settings. Raises AccountRefusedError."""
+    if not isinstance(given, Mapping):
+        reason = 'they must be texts by the kind of call, such as {"": "100/day"}'
+        raise AccountRefusedError("limits", carrier=spec.name, reason=reason)
     limits = {str(what).strip().upper(): str(text).strip() for what, text in given.items()}
     if "" in limits.values():
         raise AccountRefusedError("limits", carrier=spec.name, reason="one of them is empty")
