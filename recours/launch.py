@@ -28,6 +28,7 @@ NEEDED = (
     ("pillow", (12, 0)),
     ("urllib3", (2, 6)),
     ("jinja2", (3, 1)),
+    ("rich", (14, 0)),
     ("babel", (2, 16)),
     ("tzdata", ()),
 )

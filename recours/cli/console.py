@@ -131,6 +131,26 @@ class Table:
 def show(table: Table) -> None:
     """Print it on stdout. Nothing in a cell is taken as markup, and none can forge a line."""
     rows = [[clean(cell, _LONGEST_CELL) for cell in row] for row in table.rows]
+    if sys.stdout.isatty():
+        _show_rich(table, rows)
+    else:
+        _show_plain(table, rows)
+
+
+def _show_rich(table: Table, rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 (not needed in a pipe)
+    from rich.table import Table as RichTable  # noqa: PLC0415 (same)
+    from rich.text import Text  # noqa: PLC0415 (same)
+
+    drawn = RichTable(title=Text(table.title, style="bold"), title_justify="left")
+    for name in table.columns:
+        drawn.add_column(Text(name), justify="right" if name in table.numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console().print(drawn)
+
+
+def _show_plain(table: Table, rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
     click.echo(table.title)
     for row in (table.columns, *rows):
