@@ -18,7 +18,7 @@ from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import basic_auth
 from recours.carriers.outcomes import NEVER, PARIS, Meaning, ParcelStatus, Sent
-from recours.carriers.shipments import Scan, Shipment, delivered, newest_about
+from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -175,23 +175,23 @@ def parse_tracking(answer: Response, number: str) -> FoundShipment | Failure:
     shipments = _shipments(answer, number)
     if isinstance(shipments, Failure):
         return shipments
-    shipment = newest_about(number, shipments)
-    if shipment is None:
-        return outcomes.about_another(SPEC.name, answer)
-    scan = delivered(SPEC.name, shipment, answer, DHL_EXPRESS_CODES)
-    if isinstance(scan, Failure):
-        return scan
+    outcome = handover(SPEC.name, number, shipments, answer, DHL_EXPRESS_CODES)
+    if isinstance(outcome, Failure):
+        return outcome
     # The waybill goes into the address of the next call: one of another form is none.
-    waybill = json_api.text(shipment.body, "shipmentTrackingNumber") if _PIECE.fullmatch(number) else number
+    waybill = (
+        json_api.text(outcome.shipment.body, "shipmentTrackingNumber") if _PIECE.fullmatch(number) else number
+    )
     if not _WAYBILL.fullmatch(waybill or ""):
         return outcomes.unreadable(SPEC.name, answer)
-    deliveries = [each.body for each in shipment.scans if each.status is ParcelStatus.DELIVERED]
-    names = (name for event in reversed(deliveries) if (name := _signatory(event)))
+    names = (name for scan in outcome.scans if (name := _signatory(scan.body)))
     delivery = Delivery(
-        scan.at,
+        outcome.scan.at,
         outcomes.person(next(names, None)),
-        place=outcomes.caption(json_api.text(json_api.items(scan.body, "serviceArea"), 0, "description")),
-        label=outcomes.caption(scan.label),
+        place=outcomes.caption(
+            json_api.text(json_api.items(outcome.scan.body, "serviceArea"), 0, "description")
+        ),
+        label=outcomes.caption(outcome.scan.label),
     )
     return FoundShipment(delivery, waybill or "")
 

@@ -14,7 +14,8 @@ from recours.carriers import json_api, outcomes
 from recours.carriers.client import TOO_MANY, TokenClient, single, with_delivery
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.oauth import Tokens, token_request
-from recours.carriers.outcomes import NEVER, PARIS, Detailed, Meaning, ParcelStatus, Sent
+from recours.carriers.outcomes import PARIS, Detailed, Meaning, ParcelStatus, Sent
+from recours.carriers.shipments import Handover, Scan, Shipment, by_number, handover
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -63,7 +64,7 @@ _OK_STATUS, _FORBIDDEN, _SERVER_ERRORS = 200, 403, 500
 # By what FedEx tells a parcel from others of its number. That is only ever sent back.
 _HINTS = ("carrierCode", "trackingNumberUniqueId")
 _LONGEST_ECHO = 100  # signs
-_DELIVERED = "DL"
+_NUMBER_OR_TAG = "TRACKING_NUMBER_OR_DOORTAG"
 
 # How long before its delivery a parcel may have been sent: our choice, since numbers are used again.
 _LONGEST_WAY = timedelta(days=60)
@@ -85,9 +86,10 @@ FEDEX_CODES = outcomes.status_table(
         ParcelStatus.AT_A_POINT: "HL HP",  # Hold at Location, Ready for Recipient Pickup
         # Links to return labels that ended (LP, RD), possession (RC, SH), Split Status (SP).
         ParcelStatus.UNCLEAR: "LP RC RD SH SP",
+        ParcelStatus.ACCEPTED: "PU PX",  # Picked up
         ParcelStatus.ON_ITS_WAY: """
             AA AC AD AF AO AP AR AX BR CC CD CH CP CU DD DE DP DR DS DY EA ED EO EP FD IT IX LO OC OD OF OW OX PD
-            PF PL PM PU PX RG RM RP RR SE SF TP TR
+            PF PL PM RG RM RP RR SE SF TP TR
         """,
     }
 )
@@ -203,83 +205,95 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if failure := _error(tree, answer, TRACKING_CODES):
         return failure
     complete = json_api.items(tree, "output", "completeTrackResults")
-    found = outcomes.by_number(numbers, complete, lambda each: [json_api.text(each, "trackingNumber")])
+    found = by_number(numbers, complete, _numbers)
     results = {
         number: [result for each in about for result in json_api.items(each, "trackResults")]
         for number, about in found.items()
     }
-    told = {number: _parcel_answer(each, answer) for number, each in results.items() if each}
-    return told or outcomes.unreadable(SPEC.name, answer)
+    told = {number: _parcel_answer(number, each, answer) for number, each in results.items() if each}
+    if told or found or not complete:
+        return told or outcomes.unreadable(SPEC.name, answer)
+    return outcomes.about_another(SPEC.name, answer)
 
 
-def _parcel_answer(results: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """One number may stand for several parcels: the latest is the one that is claimed."""
+def _numbers(complete: Any) -> list[str | None]:
+    """What was asked about, else the parcels' own (the carrier's sample tells two that differ); a door tag beside them."""
+    results = json_api.items(complete, "trackResults")
+    own = [json_api.text(result, "trackingNumberInfo", "trackingNumber") for result in results]
+    asked = json_api.text(complete, "trackingNumber")
+    others = [
+        value
+        for result in results
+        for each in json_api.items(result, "additionalTrackingInfo", "packageIdentifiers")
+        if json_api.text(each, "type") == _NUMBER_OR_TAG
+        for value in map(json_api.text, json_api.items(each, "values"))
+    ]
+    return [*([asked] if asked else own), *others]
+
+
+def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Delivery | Failure:
+    """One number may stand for several parcels."""
     told = [_told(json_api.at(result, "error")) for result in results]
     good = [result for result, error in zip(results, told, strict=True) if error is None]
-    if good:
-        return _whereabouts(max(good, key=_last_time), answer)
-    return _meaning(answer, next(filter(None, told)), TRACKING_CODES)
-
-
-def _whereabouts(result: Any, answer: Response) -> Delivery | Failure:
-    code, label = _status(result)
-    if code is None:
+    if not good:
+        return _meaning(answer, next(filter(None, told)), TRACKING_CODES)
+    shipments = [shipment for result in good if (shipment := _shipment(result)).present]
+    if not shipments:
         return outcomes.unreadable(SPEC.name, answer)
-    if FEDEX_CODES.get(code) is not ParcelStatus.DELIVERED:
-        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=FEDEX_CODES)
-    codes = [code for scan in json_api.items(result, "scanEvents") for code in _scan_codes(scan)]
-    # The signature at the end of a return is the sender's (inferred: a return may have another number).
-    if any(FEDEX_CODES.get(code or "") is ParcelStatus.GOING_BACK for code in codes):
-        return outcomes.end_of_return(SPEC.name, answer, label)
-    details = json_api.at(result, "deliveryDetails")
-    signatory = json_api.text(details, "signedByName") or json_api.text(details, "receivedByName")
-    info = json_api.at(result, "trackingNumberInfo")
-    told = {name: json_api.text(info, name) or "" for name in _HINTS}
-    hints = {name: value for name, value in told.items() if 0 < len(value) <= _LONGEST_ECHO}
-    scans = [scan for scan in json_api.items(result, "scanEvents") if _DELIVERED in _scan_codes(scan)]
-    city = json_api.text(outcomes.latest(scans, _scanned_at), "scanLocation", "city")
-    return Delivery(
-        _delivered_at(result),
-        outcomes.person(signatory),
-        hints=hints,
-        place=outcomes.caption(city),
-        label=outcomes.caption(label),
-    )
+    outcome = handover(SPEC.name, number, shipments, answer, FEDEX_CODES)
+    return outcome if isinstance(outcome, Failure) else _delivery(outcome)
 
 
-def _status(result: Any) -> tuple[str | None, str | None]:
-    """Code and words of the present status; where it is missing, of the latest scan."""
+def _shipment(result: Any) -> Shipment:
+    events = [_scan(event) for event in reversed(json_api.items(result, "scanEvents"))]
+    dates = [_dated(each) for each in json_api.items(result, "dateAndTimes")]
     latest = json_api.at(result, "latestStatusDetail")
     code = json_api.text(latest, "code") or json_api.text(latest, "derivedCode")
+    label = json_api.text(latest, "statusByLocale") or json_api.text(latest, "description")
+    # Where the present status is missing, the latest event tells it.
+    present = outcomes.latest([event for event in events if event.code], lambda event: event.at)
     if code:
-        return code, json_api.text(latest, "statusByLocale") or json_api.text(latest, "description")
-    scan = max(json_api.items(result, "scanEvents"), key=_scanned_at, default=None)
-    code = json_api.text(scan, "derivedStatusCode") or json_api.text(scan, "eventType")
-    return code, json_api.text(scan, "eventDescription")
+        present = Scan(status=FEDEX_CODES.get(code), code=code, label=label)
+    return Shipment(scans=(*dates, *events), present=present, body=result)
 
 
-def _delivered_at(result: Any) -> datetime | None:
-    dates = [
-        d for d in json_api.items(result, "dateAndTimes") if json_api.text(d, "type") == "ACTUAL_DELIVERY"
-    ]
-    times = [outcomes.parse_time(json_api.text(date, "dateTime"), PARIS) for date in dates]
-    scans = [s for s in json_api.items(result, "scanEvents") if _DELIVERED in _scan_codes(s)]
-    found = max(filter(None, times), default=None) or max(map(_scanned_at, scans), default=NEVER)
-    return None if found == NEVER else found
-
-
-def _scan_codes(scan: Any) -> set[str | None]:
-    return {json_api.text(scan, "derivedStatusCode"), json_api.text(scan, "eventType")}
-
-
-def _scanned_at(scan: Any) -> datetime:
+def _scan(event: Any) -> Scan:
     """A time without an offset is taken for French (inferred: those that were seen have one)."""
-    return outcomes.parse_time(json_api.text(scan, "date"), PARIS) or NEVER
+    codes = list(filter(None, (json_api.text(event, name) for name in ("derivedStatusCode", "eventType"))))
+    at = outcomes.parse_time(json_api.text(event, "date"), PARIS)
+    label = json_api.text(event, "eventDescription")
+    code = codes[0] if codes else None
+    return Scan(status=outcomes.status_of(codes, FEDEX_CODES), at=at, code=code, label=label, body=event)
 
 
-def _last_time(result: Any) -> datetime:
-    scans = map(_scanned_at, json_api.items(result, "scanEvents"))
-    return max([*scans, _delivered_at(result) or NEVER])
+# dateAndTimes[].type. Others are promises, or say nothing of where the parcel was.
+_DATES = outcomes.status_table(
+    {ParcelStatus.DELIVERED: "ACTUAL_DELIVERY", ParcelStatus.ACCEPTED: "ACTUAL_PICKUP ACTUAL_TENDER"}
+)
+_ACTUAL = frozenset({*_DATES, "SHIP"})
+
+
+def _dated(date: Any) -> Scan:
+    kind = json_api.text(date, "type") or ""
+    at = outcomes.parse_time(json_api.text(date, "dateTime"), PARIS) if kind in _ACTUAL else None
+    return Scan(status=_DATES.get(kind) if at else None, at=at, code=kind)
+
+
+def _delivery(arrival: Handover) -> Delivery:
+    result = arrival.shipment.body
+    details, info = json_api.at(result, "deliveryDetails"), json_api.at(result, "trackingNumberInfo")
+    names = (outcomes.person(json_api.text(details, name)) for name in ("signedByName", "receivedByName"))
+    values = {name: json_api.text(info, name) or "" for name in _HINTS}
+    times = [scan.at for scan in arrival.scans if scan.at]
+    exact = [scan.at for scan in arrival.scans if scan.at and scan.code in _DATES]
+    cities = (json_api.text(scan.body, "scanLocation", "city") for scan in arrival.scans)
+    return Delivery(
+        max(exact or times, default=None),
+        next(filter(None, names), None),
+        hints={name: value for name, value in values.items() if 0 < len(value) <= _LONGEST_ECHO},
+        place=outcomes.caption(next(filter(None, cities), None)),
+        label=outcomes.caption(arrival.scan.label),
+    )
 
 
 # ---------------------------------------------------------------- answers of the documents

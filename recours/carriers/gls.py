@@ -16,6 +16,7 @@ from recours.carriers.client import TokenClient, single
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
+from recours.carriers.shipments import by_number
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -191,7 +192,7 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if json_api.at(tree, "parcels") == []:
         return outcomes.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
-    found = outcomes.by_number(
+    found = by_number(
         numbers, parcels, lambda one: [json_api.text(one, "requested"), json_api.text(one, "unitno")]
     )
     if len(numbers) == 1 and parcels:

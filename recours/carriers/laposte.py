@@ -15,6 +15,7 @@ from recours.carriers import json_api, outcomes
 from recours.carriers.client import TOO_MANY, StatusClient
 from recours.carriers.message import CarrierSession, Request, Response, Wait
 from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
+from recours.carriers.shipments import Scan, Shipment, by_number, handover
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure
@@ -50,13 +51,17 @@ CODES_OF_EVENTS = outcomes.status_table(
         ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: of letters
         ParcelStatus.RETURNED: "DI2",  # delivered to the sender
         ParcelStatus.GOING_BACK: "RE1",
-        ParcelStatus.ON_ITS_WAY: "DR1 PC1 PC2 ET1 ET2 ET3 ET4 EP1 DO1 DO2 DO3 PB1 PB2 MD2 ND1 AG1 DI3 ID0",
+        ParcelStatus.ACCEPTED: "PC1 PC2",  # "Pris en charge"
+        ParcelStatus.ON_ITS_WAY: "DR1 ET1 ET2 ET3 ET4 EP1 DO1 DO2 DO3 PB1 PB2 MD2 ND1 AG1 DI3 ID0",
     }
 )
-_ENDS = frozenset({ParcelStatus.DELIVERED, ParcelStatus.RETURNED})
 
-# HTTP status, or `returnCode` in the answer. 403 is inferred, 500 and 504 are documented, the others were recorded.
+# HTTP status, or `returnCode` in the answer. 104, 105, 109, of a shipment that is not known yet (HTTP 404, or one of several):
+# the carrier's OpenAPI file. 403 is inferred, 500 and 504 are documented, the others were recorded.
 CODES: dict[str, Meaning] = {
+    "104": Sentence.NUMBER_UNKNOWN,
+    "105": Sentence.NUMBER_UNKNOWN,
+    "109": Sentence.NUMBER_UNKNOWN,
     "400": Sentence.NUMBER_REJECTED,
     "401": Sentence.CREDENTIALS_REJECTED,
     "403": Sentence.SERVICE_DENIED,
@@ -115,17 +120,23 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     """
     tree = json_api.tree(answer.body)
     several = isinstance(tree, list) and answer.status in _GOOD
-    items = tree if several else [tree]
-    found = outcomes.by_number(
-        numbers, items, lambda one: [json_api.text(one, "shipment", "idShip"), json_api.text(one, "idShip")]
-    )
+    found = by_number(numbers, tree if several else [tree], _numbers)
     told = {
-        number: _parcel_answer(about[0], _answer_of(about[0], answer) if several else answer)
+        number: _parcel_answer(
+            number, [(item, _answer_of(item, answer) if several else answer) for item in about]
+        )
         for number, about in found.items()
     }
-    if told or json_api.at(tree, "shipment") is None:
-        return told or _parcel_answer(tree, answer)
-    return outcomes.unreadable(SPEC.name, answer)
+    # An answer about none of them may be one to the whole call.
+    if told or several or json_api.at(tree, "shipment") is not None:
+        return told or outcomes.about_another(SPEC.name, answer)
+    return _error(tree, answer)
+
+
+def _numbers(item: Any) -> list[str]:
+    """`inputIdShip`: what was asked about, where the answer has another form of it (ha-parcel-integrations/ha-laposte)."""
+    numbers = [json_api.text(item, *path) for path in (("shipment", "idShip"), ("idShip",), ("inputIdShip",))]
+    return [number for number in numbers if number]
 
 
 def _answer_of(item: Any, answer: Response) -> Response:
@@ -134,43 +145,59 @@ def _answer_of(item: Any, answer: Response) -> Response:
     return replace(answer, status=int(code) if _HTTP_STATUS.fullmatch(code) else _OK_STATUS)
 
 
-def _parcel_answer(tree: Any, answer: Response) -> Failure:
-    functional = json_api.text(tree, "returnMessage")
-    said = functional or json_api.text(tree, "message")
+def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failure:
+    """What the items about one number say, each with its answer: one that tells of a shipment goes before an error."""
+    shipments = []
+    for item, answer in items:
+        shipment = json_api.at(item, "shipment")
+        if _is_good(item, answer) and isinstance(json_api.at(shipment, "event"), list):
+            shipments.append(_shipment(item))
+    item, answer = items[0]
+    if not shipments:
+        return _error(item, answer)
+    outcome = handover(SPEC.name, number, shipments, replace(answer, status=_OK_STATUS), CODES_OF_EVENTS)
+    if isinstance(outcome, Failure):
+        return outcome
+    at = outcome.scan.at or outcomes.parse_time(json_api.text(outcome.shipment.body, "deliveryDate"), PARIS)
+    return LaPoste.without_proof(Delivery(at, label=outcomes.caption(outcome.scan.label)))
+
+
+def _is_good(item: Any, answer: Response) -> bool:
+    return answer.status == _OK_STATUS and json_api.text(item, "returnCode") in _WELL
+
+
+def _shipment(item: Any) -> Shipment:
+    """`isParcelBack`: recorded (hedii/colissimo-api); the events of a return may say no more than "delivered"."""
+    body = json_api.at(item, "shipment")
+    entry = outcomes.parse_time(json_api.text(body, "entryDate"), PARIS)
+    accepted = [Scan(status=ParcelStatus.ACCEPTED, at=entry)] if entry else []
+    events = [_scan(event) for event in reversed(json_api.items(body, "event"))]  # listed from the newest on
+    is_return = json_api.at(body, "contextData", "isParcelBack") is True
+    return Shipment(numbers=tuple(_numbers(item)), scans=(*accepted, *events), is_return=is_return, body=body)
+
+
+def _scan(event: Any) -> Scan:
+    code, label = json_api.text(event, "code"), json_api.text(event, "label")
+    return Scan(status=CODES_OF_EVENTS.get(code or ""), at=_time(event), code=code, label=label, body=event)
+
+
+def _error(item: Any, answer: Response) -> Failure:
+    functional = json_api.text(item, "returnMessage")
+    said = functional or json_api.text(item, "message")
     if answer.status >= _SERVER_ERRORS:
         return outcomes.out_of_order(SPEC.name, answer, said)
-    code = json_api.text(tree, "returnCode")
+    code = json_api.text(item, "returnCode")
     if answer.status in _OF_OUR_KEY or (functional and code is None):
         code = str(answer.status)
     if code in CODES:
         return outcomes.meant(SPEC.name, CODES[code], answer, said)
-    if answer.status == _OK_STATUS and code in _WELL:
-        return _whereabouts(json_api.at(tree, "shipment"), answer)
     # A gateway has codes of its own: a 400 or a 404 of that kind is not about the number.
-    strange = json_api.text(tree, "code") if code in _WELL else code
+    strange = json_api.text(item, "code") if code in _WELL else code
     return (
         outcomes.unknown_code(SPEC.name, answer, strange, said)
         if strange
         else outcomes.unreadable(SPEC.name, answer)
     )
-
-
-def _whereabouts(shipment: Any, answer: Response) -> Failure:
-    events = json_api.at(shipment, "event")
-    if not isinstance(events, list):
-        return outcomes.unreadable(SPEC.name, answer)
-    # Of equally old ones the first, since the service lists the newest first.
-    last = outcomes.latest([event for event in events if _status(event) in _ENDS], _time)
-    if last is None or _status(last) is not ParcelStatus.DELIVERED:
-        told = last or outcomes.latest(events, _time)
-        label, code = json_api.text(told, "label"), json_api.text(told, "code")
-        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=CODES_OF_EVENTS)
-    at = _time(last) or outcomes.parse_time(json_api.text(shipment, "deliveryDate"), PARIS)
-    return LaPoste.without_proof(Delivery(at, label=outcomes.caption(json_api.text(last, "label"))))
-
-
-def _status(event: Any) -> ParcelStatus | None:
-    return CODES_OF_EVENTS.get(json_api.text(event, "code") or "")
 
 
 def _time(event: Any) -> datetime | None:

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, tzinfo
@@ -239,32 +238,14 @@ def s10_fits(number: str) -> bool:
     return int(number[10]) == {10: 0, 11: 5}.get(rest, rest)
 
 
-def by_number(
-    numbers: Sequence[str], items: Sequence[Any], told: Callable[[Any], Iterable[str | None]]
-) -> dict[str, list[Any]]:
-    """The items of an answer, by which of these numbers they are about; an item that is about none is left out.
-
-    `told`: the numbers that an item tells, the surest first. Zeros in front may be missing, and the case be another. The
-    only item of an answer about one number is about that, whatever it tells.
-    """
-    if len(numbers) == len(items) == 1:
-        return {numbers[0]: list(items)}
-    exact = {number.upper(): number for number in numbers}
-    alike = Counter(number.lstrip("0") for number in exact)
-    bare = {number.lstrip("0"): number for number in exact if alike[number.lstrip("0")] == 1}
-    found: dict[str, list[Any]] = {}
-    for item in items:
-        texts = [text.upper() for text in told(item) if text]
-        matched = [exact[text] for text in texts if text in exact]
-        matched += [bare[text.lstrip("0")] for text in texts if text.lstrip("0") in bare]
-        if matched:
-            found.setdefault(matched[0], []).append(item)
-    return found
+# What UPS (`receivedBy`) and FedEx (`signedByName`) say where nobody signed; recorded.
+_NOBODY = frozenset({"driver release", "driver released", "signature not required", "signature not on file"})
 
 
 def person(name: str | None) -> str | None:
-    """A signatory's name, harmless."""
-    return clean(name, LONGEST_NAME) if name and name.strip() else None
+    """A signatory's name, harmless; None if it says that nobody signed."""
+    is_nobody = " ".join((name or "")[: LONGEST_NAME + 1].split()).strip(".").lower() in {"", *_NOBODY}
+    return None if is_nobody else clean(name or "", LONGEST_NAME)
 
 
 def caption(text: str | None) -> str | None:

@@ -4,30 +4,35 @@ A carrier's module supplies facts, as `Shipment` and `Scan`. Here they are judge
 parcels of one number counts, and whether its recipient has it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from recours.carriers import outcomes
 from recours.carriers.message import Response
 from recours.carriers.outcomes import NEVER, ParcelStatus
+from recours.core.claim import REUSED_AFTER
 from recours.core.outcome import Failure
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
-# After one of these, a further acceptance begins the way of another parcel with the same number.
-_ENDS = frozenset(
+# What the latest of decides, where the carrier tells no present status. A cancelled shipment may go on after all.
+_DECISIVE = frozenset(
     {
         ParcelStatus.DELIVERED,
         ParcelStatus.RETURNED,
         ParcelStatus.DESTROYED,
         ParcelStatus.SEIZED,
         ParcelStatus.PROHIBITED,
-        ParcelStatus.CANCELLED,
+        ParcelStatus.PART_DELIVERED,
     }
 )
-# What the latest of decides, where the carrier tells no present status.
-_DECISIVE = _ENDS - {ParcelStatus.CANCELLED} | {ParcelStatus.PART_DELIVERED}
+# After one of these, a further acceptance begins the way of another parcel with the same number.
+_ENDS = _DECISIVE - {ParcelStatus.PART_DELIVERED} | {ParcelStatus.CANCELLED}
+# Where the carrier has a parcel in hand.
+_IN_HAND = frozenset({ParcelStatus.ACCEPTED, ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +65,60 @@ class Shipment:
         return max((scan.at or NEVER for scan in known), default=NEVER)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Handover:
+    """The delivery of a parcel to its recipient."""
+
+    scan: Scan  # the one that decides
+    scans: Sequence[Scan]  # all of this parcel that tell of it, the latest first
+    shipment: Shipment
+
+
+# A number of GeoPost has 14 digits; its carriers add a check sign, or leave it out: asked about the 14 digits, La Poste
+# tells 15 signs of a Chronopost parcel (ha-parcel-integrations/ha-laposte, api.py).
+_WITH_CHECK_SIGN = re.compile(r"[0-9]{14}[0-9A-Z]")
+
+
 def same_number(number: str, other: str) -> bool:
-    """Tell whether two texts are one number: leading zeros, case and blanks aside."""
-    return _bare(number) == _bare(other)
+    """Tell whether two texts are one number: leading zeros, case, blanks and GeoPost's check sign aside."""
+    short, long = sorted((_tidy(number), _tidy(other)), key=len)
+    is_checked = _WITH_CHECK_SIGN.fullmatch(long) is not None
+    return short.lstrip("0") == long.lstrip("0") or (is_checked and long[:-1] == short)
 
 
-def _bare(number: str) -> str:
-    return "".join(number.split()).upper().lstrip("0")
+def _tidy(number: str) -> str:
+    return "".join(number.split()).upper()
+
+
+def by_number(
+    numbers: Sequence[str], items: Iterable[Any], numbers_of: Callable[[Any], Iterable[str | None]]
+) -> dict[str, list[Any]]:
+    """The items of an answer, by which of these numbers they are about; an item about none of them is left out.
+
+    `numbers_of`: the numbers that an item tells, the surest first. One that tells none is about the only number there is.
+    """
+    exact = {_tidy(number): number for number in numbers}
+    alike: dict[str, list[str]] = {}
+    for number in numbers:
+        for form in _forms(number):
+            alike.setdefault(form, []).append(number)
+    results: dict[str, list[Any]] = {}
+    for item in items:
+        texts = [text for text in numbers_of(item) if text]
+        matches = [exact[_tidy(text)] for text in texts if _tidy(text) in exact]
+        candidates = {each for text in texts for form in _forms(text) for each in alike.get(form, ())}
+        similar = [each for each in candidates if any(same_number(each, text) for text in texts)]
+        if matches or len(similar) == 1:
+            results.setdefault([*matches, *similar][0], []).append(item)
+        elif not texts and len(numbers) == 1:
+            results.setdefault(numbers[0], []).append(item)
+    return results
+
+
+def _forms(number: str) -> set[str]:
+    tidy = _tidy(number)
+    forms = {tidy, tidy[:-1]} if _WITH_CHECK_SIGN.fullmatch(tidy) else {tidy}
+    return {form.lstrip("0") for form in forms}
 
 
 def newest_about(number: str, shipments: Iterable[Shipment]) -> Shipment | None:
@@ -74,49 +126,69 @@ def newest_about(number: str, shipments: Iterable[Shipment]) -> Shipment | None:
 
     A parcel without any number is taken for the one that was asked about.
     """
-    named = [one for one in shipments if any(same_number(number, other) for other in one.numbers)]
-    nameless = [one for one in shipments if not one.numbers]
-    return max(named or nameless, key=lambda one: one.latest, default=None)
+    parcels = list(shipments)
+    ours = [each for each in parcels if any(same_number(number, other) for other in each.numbers)]
+    nameless = [each for each in parcels if not each.numbers]
+    return max(ours or nameless, key=lambda each: each.latest, default=None)
 
 
-def delivered(
-    name: str, shipment: Shipment, answer: Response, table: Mapping[str, ParcelStatus]
-) -> Scan | Failure:
-    """The scan by which the recipient has the parcel, or why nobody can say that.
+def handover(
+    name: str,
+    number: str,
+    shipments: Iterable[Shipment],
+    answer: Response,
+    table: Mapping[str, ParcelStatus],
+) -> Handover | Failure:
+    """How the recipient got the parcel with this number, or why nobody can say that.
 
-    A delivery after the parcel has turned back is its sender's; one of a part of a shipment is none.
+    `shipments`: all that the answer of the carrier called `name` tells of. A delivery after the parcel has turned back is
+    its sender's; one of a part of a shipment is none; one before the parcel was accepted is another parcel's.
     """
+    shipment = newest_about(number, shipments)
+    if shipment is None:
+        return outcomes.about_another(name, answer)
     scans = current_way(shipment.scans)
-    last = shipment.present or _decisive(scans) or Scan(status=None)
+    last = _decisive(shipment, scans)
     if last.status is ParcelStatus.DELIVERED:
         returns = [scan for scan in scans if scan.status in _TURNED_BACK]
         if not (returns or shipment.is_return):
-            return last
-        if shipment.is_return or shipment.present or scans.index(returns[0]) < scans.index(last):
+            deliveries = [scan for scan in reversed(scans) if scan.status is ParcelStatus.DELIVERED]
+            return Handover(scan=last, scans=deliveries or [last], shipment=shipment)
+        until_then = takewhile(lambda scan: scan is not last, scans)
+        if shipment.is_return or any(scan.status in _TURNED_BACK for scan in until_then):
             return outcomes.end_of_return(name, answer, last.label)
         last = returns[-1]  # it turned back after all: its recipient did not keep it
     return outcomes.not_handed_over(name, answer, last.label, code=last.code, table=table, status=last.status)
 
 
-def current_way(scans: Sequence[Scan]) -> Sequence[Scan]:
-    """The scans of the parcel that has the number now: from the last acceptance on that follows the end of another."""
-    ordered = in_order(scans)
+def current_way(scans: Collection[Scan]) -> list[Scan]:
+    """The scans of the parcel that has the number now, by their times; one without a time keeps its place in the list.
+
+    Its way begins with the last acceptance that follows the end of another's, or with the last scan of a parcel in the
+    carrier's hands that follows a silence so long that the number was given anew.
+    """
+    by_time = iter(sorted((scan for scan in scans if scan.at), key=lambda scan: scan.at or NEVER))
+    ordered = [next(by_time) if scan.at else scan for scan in scans]
     start, has_ended = 0, False
     for place, scan in enumerate(ordered):
-        if scan.status is ParcelStatus.ACCEPTED and has_ended:
-            start = place
-            has_ended = False
+        is_accepted = scan.status is ParcelStatus.ACCEPTED and has_ended
+        if is_accepted or (scan.status in _IN_HAND and place and _is_much_later(scan, ordered[place - 1])):
+            start, has_ended = place, False
         has_ended = has_ended or scan.status in _ENDS
     return ordered[start:]
 
 
-def in_order(scans: Collection[Scan]) -> list[Scan]:
-    """By their times if all have one, else as they are listed."""
-    if all(scan.at for scan in scans):
-        return sorted(scans, key=lambda scan: scan.at or NEVER)
-    return list(scans)
+def _is_much_later(scan: Scan, before: Scan) -> bool:
+    return bool(scan.at and before.at and scan.at - before.at > REUSED_AFTER)
 
 
-def _decisive(scans: Sequence[Scan]) -> Scan | None:
+def _decisive(shipment: Shipment, scans: Sequence[Scan]) -> Scan:
+    """The scan that tells where the parcel is now. `scans`: of its way."""
     decisive = [scan for scan in scans if scan.status in _DECISIVE] or scans
-    return decisive[-1] if decisive else None
+    last = decisive[-1] if decisive else Scan(status=None)
+    if shipment.present is None:
+        return last
+    # Where the delivery was another parcel's, so is the status.
+    is_ended = shipment.present.status is ParcelStatus.DELIVERED and len(scans) < len(shipment.scans)
+    is_of_another = is_ended and last.status is not ParcelStatus.DELIVERED
+    return last if is_of_another else shipment.present

@@ -14,6 +14,11 @@ from recours.core.text import clean
 
 # A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
 VIRTUAL_DEADLINE = timedelta(days=14)
+# Carriers give a number anew after a year or more. A parcel is delivered this long before its order or claim at the earliest:
+# what was delivered before is another one.
+REUSED_AFTER = timedelta(days=120)
+# What lies before is no time of a parcel, but what some programs write where there is none: 0001-01-01, 1970-01-01.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # A time that does not come.
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -154,6 +159,7 @@ class Claim:
     fetch_status: str | None = None
     claim_status: str | None = None
     deadline: date | None = None
+    ordered_at: datetime | None = None  # the customer's order
     created_at: datetime | None = None
     updated_at: datetime | None = None
     error_text: str | None = None
@@ -172,6 +178,12 @@ class Claim:
     def last_error(self) -> str:
         """What the row says of its last failure, for the log: in English if recours wrote it; "": nothing."""
         return sentence("en", self.said) if self.said else clean(self.error_text or "")
+
+    @property
+    def earliest_delivery(self) -> datetime | None:
+        """Before it no parcel of this claim was delivered; None: nobody knows."""
+        times = [at for at in (self.ordered_at, self.created_at) if at and at >= EARLIEST]
+        return min(times) - REUSED_AFTER if times else None
 
     @property
     def is_pending(self) -> bool:

@@ -1,12 +1,9 @@
 """Evidence that vanishes: some carriers forget a parcel after so many days, and no call gets its proof then."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from recours.core.claim import Claim, State
+from recours.core.claim import EARLIEST, Claim, State
 from recours.core.policy import Policy
-
-# What lies before is no time of a parcel, but what some programs write where there is none: 0001-01-01, 1970-01-01.
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def evidence_end(claim: Claim, state: State, policy: Policy) -> datetime | None:

@@ -27,9 +27,8 @@ from sqlalchemy import (
 
 from recours.core.accounts import AccountKey
 from recours.core.carrier import Catalog
-from recours.core.claim import Claim, Stage, State
+from recours.core.claim import EARLIEST, Claim, Stage, State
 from recours.core.decision import Decision
-from recours.core.evidence import EARLIEST
 from recours.database.border import Border
 from recours.database.changes import note_put_aside
 from recours.database.claim_rows import (

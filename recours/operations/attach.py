@@ -11,10 +11,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
-from recours.core.claim import Claim, Delivery, FetchStatus
+from recours.core.claim import EARLIEST, Claim, Delivery, FetchStatus
 from recours.core.decision import attach as attached
 from recours.core.decision import attach_beside
-from recours.core.evidence import EARLIEST
 from recours.core.outcome import BY_HAND, PROOF_KINDS, Label, NotADocumentError, Retrieved, StoredDocument
 from recours.core.policy import Policy
 from recours.core.text import clean

@@ -110,16 +110,16 @@ def a_result(**changed: Any) -> dict[str, Any]:
     return {name: value for name, value in (result | changed).items() if value is not None}
 
 
-def tracked(*results: Any, number: str = NUMBER) -> Response:
+def tracked(*results: Any, number: str | None = NUMBER) -> Response:
     complete = {"trackingNumber": number, "trackResults": list(results)}
     return response({"transactionId": "t1", "output": {"completeTrackResults": [complete]}})
 
 
-def of_number(code: str | None, message: str | None = "Words") -> Response:
+def of_number(code: str | None, message: str | None = "Words", number: str | None = NUMBER) -> Response:
     """An error about the number, in a good answer."""
     error: dict[str, Any] = {"code": code, "message": message, "parameterList": []}
-    info = {"trackingNumber": NUMBER}
-    return tracked({"trackingNumberInfo": info, "error": {n: v for n, v in error.items() if v is not None}})
+    told = {n: v for n, v in error.items() if v is not None}
+    return tracked({"trackingNumberInfo": {"trackingNumber": number}, "error": told}, number=number)
 
 
 def proved(**output: Any) -> Response:
@@ -627,6 +627,24 @@ def test_a_number_is_found_in_another_case_and_without_its_zeros() -> None:
     }
 
 
+@pytest.mark.parametrize("kind", ["ACTUAL_PICKUP", "ACTUAL_TENDER"])
+def test_a_delivery_before_the_pick_up_is_another_parcels(kind: str) -> None:
+    picked_up = {"type": kind, "dateTime": "2026-10-07T10:31:00+02:00"}
+    delivered = {"type": "ACTUAL_DELIVERY", "dateTime": "2026-10-05T10:31:00+02:00"}
+    for dates in ([picked_up, delivered], [delivered, picked_up], [picked_up]):
+        assert failure_of(tracked(a_result(dateAndTimes=dates))).kind is ErrorKind.NOT_DELIVERED_YET
+    scans = [a_scan(), a_scan("PU", "2026-10-07T10:31:00+02:00")]
+    assert failure_of(tracked(a_result(scanEvents=scans))).kind is ErrorKind.NOT_DELIVERED_YET
+
+
+def test_a_parcel_that_was_sent_later_is_the_newer_one() -> None:
+    """It may have no event yet."""
+    shipped = {"type": "SHIP", "dateTime": "2026-10-09T00:00:00+02:00"}
+    new = a_result(latestStatusDetail=a_status("OC"), dateAndTimes=[shipped], scanEvents=[])
+    for results in ([a_result(), new], [new, a_result()]):
+        assert failure_of(tracked(*results)).kind is ErrorKind.NOT_DELIVERED_YET
+
+
 def test_a_number_that_is_told_twice_is_one() -> None:
     old = a_result(
         latestStatusDetail=a_status("IT"), dateAndTimes=[], scanEvents=[a_scan("IT", "2024-10-05T08:00:00Z")]
@@ -674,17 +692,21 @@ def test_what_is_told_of_other_numbers_does_not_count() -> None:
         {"trackingNumber": "999999999999", "trackResults": [a_result(latestStatusDetail=a_status("IT"))]}
     ]
     ours = {"trackingNumber": NUMBER, "trackResults": [a_result()]}
-    assert (
-        failure_of(response({"output": {"completeTrackResults": others}})).kind is ErrorKind.NOT_DELIVERED_YET
-    )
+    failure = failure_of(response({"output": {"completeTrackResults": others}}))
+    assert failure.kind is ErrorKind.BAD_RESPONSE
+    assert failure.message == "FedEx answered about another parcel than the one that was asked about"
     for complete in ([*others, ours], [ours, *others]):
         answer = response({"output": {"completeTrackResults": complete}})
         assert fetch(answer, WITH_POD)[0] == GOT
     tag = "DT123456789012"
     two = [{"trackingNumber": tag.lower(), "trackResults": [a_result()]}, *others]
     assert isinstance(tracking_of(response({"output": {"completeTrackResults": two}}), tag), Delivery)
-    # The only one may go by another name, as a door tag does; lists of one may lack the list.
-    assert fetch(tracked(a_result(), number="999999999999"), WITH_POD)[0] == GOT
+    # The only one counts under another number only if the carrier names ours too, as it may a door tag.
+    assert failure_of(tracked(a_result(), number="999999999999")).kind is ErrorKind.BAD_RESPONSE
+    identifier = {"type": "TRACKING_NUMBER_OR_DOORTAG", "values": [NUMBER]}
+    named = a_result(additionalTrackingInfo={"packageIdentifiers": [identifier]})
+    assert fetch(tracked(named, number="999999999999"), WITH_POD)[0] == GOT
+    # Lists of one may lack the list.
     single = response({"output": {"completeTrackResults": {"trackResults": a_result()}}})
     assert fetch(single, WITH_POD)[0] == GOT
 
@@ -726,6 +748,8 @@ SIGNATORIES: list[Any] = [
     ({"signedByName": " ", "receivedByName": "MARTIN"}, "MARTIN"),
     ({"signedByName": "X" * 500}, "X" * 99 + "…"),
     ({"signedByName": ["DUPONT"]}, None),
+    ({"signedByName": "Signature not required"}, None),
+    ({"signedByName": "Signature not on file", "receivedByName": "MARTIN"}, "MARTIN"),
     ({}, None),
     (None, None),
 ]
@@ -937,7 +961,9 @@ def test_a_number_of_no_form_is_told_in_a_good_answer() -> None:
     for scenario in (S.DELIVERED, S.IN_TRANSIT):
         question = read(other_body(TRACKING_CALL, *INFO, "trackingNumber", value="1234567890123"))
         answer = SIMULATED.answer(question, parcel_state(scenario, question.number))
-        assert failure_of(as_response(answer)).kind is ErrorKind.INVALID_TRACKING
+        told = tracking_of(as_response(answer), question.number)
+        assert isinstance(told, Failure)
+        assert told.kind is ErrorKind.INVALID_TRACKING
 
 
 def answered(request: Request) -> dict[str, Any]:
@@ -1012,7 +1038,7 @@ TABLE = Table(
     accepted_known=ACCEPTED_KNOWN,
     hostile=[one for answer in HOSTILE_ANSWERS for one in (answer, (DELIVERED, answer))],
     whole=[NOT_FOUND, EXPIRED, proved(alerts=[{"code": "XY.Z", "message": "x"}])],
-    nobody=(NOT_FOUND, ErrorKind.NOT_FOUND),
+    nobody=(of_number(UNKNOWN, number=None), ErrorKind.NOT_FOUND),
     status=lambda code: tracked(a_result(latestStatusDetail=a_status(code, "En transit"))),
     label="En transit",
     not_delivered=sorted(FEDEX_CODES.keys() - {"DL", "CA"}),

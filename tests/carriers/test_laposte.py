@@ -203,18 +203,71 @@ def test_a_parcel_on_its_way_back_may_be_redirected_yet() -> None:
     assert failure.message == "The parcel is not delivered yet (Un événement)"
 
 
-def test_of_a_return_and_a_delivery_the_later_one_counts() -> None:
+@pytest.mark.parametrize("back", ["DI2", "RE1"])
+def test_a_return_goes_before_a_delivery_whichever_is_the_later(back: str) -> None:
     # As moments: as texts, their order is another.
     early, late = "2026-10-05T10:20:00+02:00", "2026-10-05T09:20:00+00:00"
     for turn in (1, -1):
-        assert failure_of(tracked(*[an_event("DI2", late), an_event("DI1", early)][::turn])).delivery is None
-        delivered = failure_of(tracked(*[an_event("DI1", late), an_event("RE1", early)][::turn]))
-        assert delivered.delivery == KNOWN
+        for first, second in ((back, "DI1"), ("DI1", back)):
+            failure = failure_of(tracked(*[an_event(second, late), an_event(first, early)][::turn]))
+            goes_back = (first, second) == ("DI1", "RE1")
+            assert failure.kind is (K.NOT_DELIVERED_YET if goes_back else K.RETURNED_TO_SENDER)
+            assert failure.delivery is None
 
 
 def test_of_events_of_the_same_moment_the_first_is_the_newest() -> None:
-    assert failure_of(tracked(an_event("DI2"), an_event("DI1"))).delivery is None
-    assert failure_of(tracked(an_event("DI1"), an_event("RE1"))).delivery == KNOWN
+    returned, turned = (failure_of(tracked(an_event("RE1"), an_event(code))) for code in ("DI2", "DI1"))
+    assert (returned.kind, turned.kind) == (K.RETURNED_TO_SENDER, K.NOT_DELIVERED_YET)
+    assert failure_of(tracked(an_event("DI1"), an_event("RE1"))).kind is K.RETURNED_TO_SENDER
+
+
+def test_a_parcel_that_is_marked_as_a_return_is_its_senders() -> None:
+    for is_back, kind in ((True, K.RETURNED_TO_SENDER), (False, K.POD_NEVER_AVAILABLE)):
+        failure = failure_of(tracked(an_event("DI1"), contextData={"isParcelBack": is_back}))
+        assert failure.kind is kind
+
+
+def test_a_delivery_before_the_acceptance_is_another_parcels() -> None:
+    old = an_event("DI1", "2025-03-05T11:20:00+02:00")
+    assert failure_of(tracked(an_event("PC1"), old)).kind is K.NOT_DELIVERED_YET
+    assert failure_of(tracked(IN_TRANSIT, old)).kind is K.NOT_DELIVERED_YET
+    entered = tracked(old, entryDate="2026-10-02T10:00:00+02:00")
+    assert failure_of(entered).kind is K.NOT_DELIVERED_YET
+    assert (
+        failure_of(tracked(an_event("DI1"), an_event("PC1", "2026-10-03T11:20:00+02:00"), old)).delivery
+        == KNOWN
+    )
+
+
+def test_of_two_shipments_of_a_number_the_newest_counts() -> None:
+    old = item(NUMBER, an_event("DI1", "2025-03-05T11:20:00+02:00"))
+    old["shipment"]["entryDate"] = "2025-03-01T11:20:00+02:00"
+    for new, kind in (
+        (item(NUMBER), K.NOT_DELIVERED_YET),
+        (item(NUMBER, an_event("DI1")), K.POD_NEVER_AVAILABLE),
+    ):
+        for items in ([old, new], [new, old], [item_in_error(NUMBER), new, old]):
+            kinds = {NUMBER: kind, OTHER: K.NOT_DELIVERED_YET}
+            assert kinds_of(response([*items, item(OTHER)], 207), [NUMBER, OTHER]) == kinds
+            assert parse_one(response(items, 207)).kind is kind
+
+
+@pytest.mark.parametrize("number", ["1", "6A00000000025"])
+def test_a_lone_shipment_with_another_number_is_not_ours(number: str) -> None:
+    for answer in (tracked(an_event("DI1"), idShip=number), response([item(number, an_event("DI1"))], 207)):
+        failure = parse_one(answer)
+        assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
+        assert "about another parcel" in failure.message
+
+
+def test_a_number_may_be_told_with_its_check_sign() -> None:
+    """ha-parcel-integrations/ha-laposte, api.py: that of a Chronopost parcel, and `inputIdShip` what was asked about."""
+    answer = tracked(an_event("DI1"), idShip="12345678901234A")
+    found = parse_tracking(answer, ["12345678901234"])
+    assert not isinstance(found, Failure)
+    assert found["12345678901234"].delivery == KNOWN
+    echoed = json.loads(tracked(an_event("DI1"), idShip="XX").body) | {"inputIdShip": NUMBER.lower()}
+    assert parse_one(response([echoed], 207)).delivery == KNOWN
 
 
 ON_THE_WAY = [
@@ -241,8 +294,9 @@ ON_THE_WAY = [
 
 def test_the_tables_hold_these_codes() -> None:
     other = {"DI0": P.DELIVERED, "DI1": P.DELIVERED, "DI2": P.RETURNED, "RE1": P.GOING_BACK}
-    assert dict.fromkeys(ON_THE_WAY, P.ON_ITS_WAY) | other == CODES_OF_EVENTS
-    assert set(CODES) == {"400", "401", "403", "404", "500", "504"}
+    accepted = {"PC1": P.ACCEPTED, "PC2": P.ACCEPTED}
+    assert dict.fromkeys(ON_THE_WAY, P.ON_ITS_WAY) | accepted | other == CODES_OF_EVENTS
+    assert set(CODES) == {"104", "105", "109", "400", "401", "403", "404", "500", "504"}
 
 
 @pytest.mark.parametrize("code", ["XX9", "di1", "7"])
@@ -266,6 +320,15 @@ ROWS: dict[str, Row] = {
     "400 in the message's shape only": (response({"returnMessage": BAD_NUMBER}, 400), K.INVALID_TRACKING),
     "404": (functional(404, "Ressource non trouvée"), K.NOT_FOUND),
     "404, no news": (functional(404, "Aucune information disponible"), K.NOT_FOUND),
+    # The carrier's OpenAPI file, `openapi/_original/la-poste-groupe-suivi-openapi.json` of api-evangelist/la-poste-groupe.
+    **{
+        f"{code} in a {status}": (
+            functional(code, "Votre suivi n'est pas encore disponible.", status),
+            K.NOT_FOUND,
+        )
+        for code in (104, 105, 109)
+        for status in (200, 404)
+    },
     "404 in a 200": (functional(404, "Ressource non trouvée", 200), K.NOT_FOUND),
     "401": (gateway(401, "UNAUTHORIZED", "This action requires an authorization"), K.AUTH_FAILED),
     "401, empty": (raw("", 401), K.AUTH_FAILED),
@@ -441,6 +504,7 @@ def test_each_parcel_has_its_own_answer_whatever_their_order(status: int) -> Non
         tracked(IN_TRANSIT),
         functional(400, BAD_NUMBER),
         functional(404, "Ressource non trouvée"),
+        functional(104, "Votre suivi n'est pas encore disponible.", 200),
         functional(500, "Erreur système"),
         functional(504, "Erreur système"),
     ],
