@@ -19,6 +19,7 @@ from recours.carriers.client import OneCallClient, TokenClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import Meaning, ParcelStatus, Sent
+from recours.carriers.shipments import Handover, Scan, Shipment, handover
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -79,6 +80,7 @@ UPS_CODES = outcomes.status_table(
         ParcelStatus.RETURNED: "034 067 081",
         ParcelStatus.GOING_BACK: "035 036",
         ParcelStatus.CANCELLED: "007",  # Shipment Information Voided
+        ParcelStatus.ACCEPTED: "038 160 167 168 169",  # Picked Up by UPS, We Have Your Package, Dropped off
         ParcelStatus.SEIZED: "147",  # Seized by Law Enforcement, No Longer in UPS possession
         ParcelStatus.DESTROYED: "149",  # Prohibited Contents, Package Destroyed No Longer in UPS possession
         # Held or ready for pick-up; delivered to an agent, to a post office, to an Access Point.
@@ -90,26 +92,33 @@ UPS_CODES = outcomes.status_table(
         """,
         # More scans follow: attempts, refusals and requests, one to return the parcel (033, 118, 119) among them.
         ParcelStatus.ON_ITS_WAY: """
-            003 005 006 010 012 013 014 016 018 019 020 021 022 023 024 025 027 028 029 030 032 033 037 038 039
+            003 005 006 010 012 013 014 016 018 019 020 021 022 023 024 025 027 028 029 030 032 033 037 039
             041 042 043 044 045 046 047 048 049 050 051 052 053 054 055 056 057 058 060 061 062 063 064 065 066
             070 071 072 073 074 075 076 077 078 079 080 082 083 084 085 086 087 089 090 091 092 093 095 096 097
             098 099 100 101 102 103 104 105 106 107 108 109 110 111 112 113 115 116 118 119 120 121 122 123 124
-            125 126 131 132 134 135 136 137 138 139 141 145 146 153 154 157 158 159 160 162 164 165 166 167 168 169
+            125 126 131 132 134 135 136 137 138 139 141 145 146 153 154 157 158 159 162 164 165 166
         """,
     }
 )
-# status.type. It decides only where the status has no code of the vendor's list that says where the parcel is. O and P:
-# what they mean is inferred. The last three are of freight.
+# status.type. It decides only where the status has no code of the vendor's list that says where the parcel is. P (Pickup), RS
+# (Returned to Shipper) and O: the vendor's list as two public clients have it. The last three are of freight.
 STATUS_TYPES = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: "D",
-        ParcelStatus.ON_ITS_WAY: "I M X P O NA U DO DD W",
+        ParcelStatus.RETURNED: "RS",
+        ParcelStatus.ACCEPTED: "P",
+        ParcelStatus.ON_ITS_WAY: "I M X O NA U DO DD W",
         ParcelStatus.CANCELLED: "MV",  # voided
     }
 )
-# activity[].status.code: an incomplete list, karrio and one more source.
+# activity[].status.code: an incomplete list, karrio and one more source. RS: return to shipper; EJ, EK, 1F, KP: of Mail
+# Innovations, and a return.
 ACTIVITIES = outcomes.status_table(
-    {ParcelStatus.DELIVERED: "FS KB F4", ParcelStatus.ON_ITS_WAY: "OT OF DP AR OR"}
+    {
+        ParcelStatus.DELIVERED: "FS KB F4",
+        ParcelStatus.GOING_BACK: "RS EJ EK 1F KP",
+        ParcelStatus.ON_ITS_WAY: "OT OF DP AR OR",
+    }
 )
 CODES_OF_STATUS = UPS_CODES | ACTIVITIES
 _KNOWN = CODES_OF_STATUS | STATUS_TYPES
@@ -176,25 +185,48 @@ def details_request(number: str, call_id: str) -> Request:
 
 def parse(answer: Response, number: str, known: Delivery) -> Outcome:
     """The document, or why there is none. `known` fills what is missing in the answer."""
-    package = _package(answer, number)
-    found = package if isinstance(package, Failure) else _delivery(package, answer)
-    return found if isinstance(found, Failure) else _document(package, found.completed_by(known), answer)
+    shipments = _shipments(answer)
+    if isinstance(shipments, Failure):
+        return shipments
+    outcome = handover(SPEC.name, number, shipments, answer, _KNOWN)
+    if isinstance(outcome, Failure):
+        return outcome
+    return _document(outcome.shipment.body, _delivery(outcome).completed_by(known), answer)
 
 
-def _package(answer: Response, number: str) -> Any | Failure:
-    """The package that was asked about: a shipment may have others too."""
+def _shipments(answer: Response) -> list[Shipment] | Failure:
+    """A package each, at least one."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer):
         return failure
     shipments = json_api.items(tree, "trackResponse", "shipment")
     packages = [package for shipment in shipments for package in json_api.items(shipment, "package")]
-    named = [p for p in packages if (json_api.text(p, "trackingNumber") or "").upper() == number.upper()]
-    if named or len(packages) == 1:
-        return (named or packages)[0]
-    if packages:
-        message = f"UPS told of {len(packages)} packages, and none has this number"
-        return Failure.of(Sentence.ANSWER_UNREADABLE, SPEC.name, None, answer.status, message=message)
-    return _warned(shipments, answer)
+    if not packages:
+        return _warned(shipments, answer)
+    return [_shipment(each) for each in packages if _status(each)] or outcomes.unreadable(SPEC.name, answer)
+
+
+def _shipment(package: Any) -> Shipment:
+    """The carrier's document: the alternate tracking numbers are other names of the package."""
+    others = [json_api.text(each, "number") for each in json_api.items(package, "alternateTrackingNumber")]
+    numbers = tuple(filter(None, [json_api.text(package, "trackingNumber"), *others]))
+    # The newest activity is the first.
+    scans = [
+        _scan(
+            json_api.at(activity, "status"),
+            _time_of(activity, zone_of(_country(activity, package))),
+            activity,
+        )
+        for activity in reversed(json_api.items(package, "activity"))
+    ]
+    return Shipment(numbers=numbers, scans=tuple(scans), present=_scan(_status(package)), body=package)
+
+
+def _scan(status: Any, at: datetime | None = None, activity: Any = None) -> Scan:
+    codes = _codes(status) or list(filter(None, [json_api.text(status, "type")]))
+    code = next((code for code in codes if code in _KNOWN), codes[0] if codes else None)
+    label = json_api.text(status, "description") or json_api.text(status, "simplifiedTextDescription")
+    return Scan(status=_means(status), at=at, code=code, label=label, body=activity)
 
 
 def _warned(shipments: list[Any], answer: Response) -> Failure:
@@ -214,37 +246,11 @@ def _warned(shipments: list[Any], answer: Response) -> Failure:
 # ---------------------------------------------------------------- the status
 
 
-def _delivery(package: Any, answer: Response) -> Delivery | Failure:
-    """The delivery to the recipient, or where the parcel is.
-
-    A delivery after the parcel has turned back is the return's, with its sender's signature (inferred; the carrier keeps
-    the number of a parcel that goes back).
-    """
-    status = _status(package)
-    told = [*_codes(status), *filter(None, [json_api.text(status, "type")])]
-    if not told:
-        return outcomes.unreadable(SPEC.name, answer)
-    means = _means(status)
-    label = json_api.text(status, "description") or json_api.text(status, "simplifiedTextDescription")
-    if means is ParcelStatus.DELIVERED:
-        passed = (_means(json_api.at(each, "status")) for each in json_api.items(package, "activity"))
-        if any(each in (ParcelStatus.GOING_BACK, ParcelStatus.RETURNED) for each in passed):
-            return outcomes.end_of_return(SPEC.name, answer, label)
-        signatory = outcomes.person(json_api.text(package, "deliveryInformation", "receivedBy"))
-        return replace(
-            _delivered_at(package), signatory=signatory, place=_place(package), label=outcomes.caption(label)
-        )
-    codes = _codes(status) or told
-    code = next((code for code in codes if code in _KNOWN), codes[0])
-    return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=_KNOWN, status=means)
-
-
 def _status(package: Any) -> Any:
-    """The present one; where it is missing, that of the newest activity, which is the first."""
-    current = json_api.at(package, "currentStatus")
-    if _codes(current) or json_api.text(current, "type"):
-        return current
-    return json_api.at(json_api.items(package, "activity"), 0, "status")
+    """The present one; where it is missing, that of the newest activity; None if neither says anything."""
+    newest = json_api.at(json_api.items(package, "activity"), 0, "status")
+    told = (json_api.at(package, "currentStatus"), newest)
+    return next((each for each in told if _codes(each) or json_api.text(each, "type")), None)
 
 
 def _codes(status: Any) -> list[str]:
@@ -259,41 +265,41 @@ def _means(status: Any) -> ParcelStatus | None:
     return STATUS_TYPES.get(json_api.text(status, "type") or "", by_code)
 
 
-def _place(package: Any) -> str | None:
-    """The town, and where there the parcel was left, such as "FRONT DOOR"."""
-    activities = json_api.items(package, "activity")
-    handed_over = (a for a in activities if _means(json_api.at(a, "status")) is ParcelStatus.DELIVERED)
-    town = json_api.text(next(handed_over, None), "location", "address", "city")
-    spot = json_api.text(package, "deliveryInformation", "location")
-    return outcomes.caption(", ".join(filter(None, (town, spot))))
+def _delivery(arrival: Handover) -> Delivery:
+    """With the town, and where there the parcel was left, such as "FRONT DOOR"."""
+    information = json_api.at(arrival.shipment.body, "deliveryInformation")
+    town = json_api.text(arrival.scans[0].body, "location", "address", "city")
+    place = outcomes.caption(", ".join(filter(None, (town, json_api.text(information, "location")))))
+    signatory = outcomes.person(json_api.text(information, "receivedBy"))
+    return replace(
+        _delivered_at(arrival), signatory=signatory, place=place, label=outcomes.caption(arrival.scan.label)
+    )
 
 
 # ---------------------------------------------------------------- when it was delivered
 
 
-def _delivered_at(package: Any) -> Delivery:
+def _delivered_at(arrival: Handover) -> Delivery:
     """The time of the activity that hands over; else the date of delivery, which is of the same place.
 
     Some answers tell the time of Greenwich, some the time of the place alone: that is a time where the country of the
     place keeps one clock, and a day elsewhere.
     """
-    handed_over = ParcelStatus.DELIVERED
-    activities = [
-        a for a in json_api.items(package, "activity") if _means(json_api.at(a, "status")) is handed_over
-    ]
-    to = [a for a in json_api.items(package, "packageAddress") if json_api.text(a, "type") == "DESTINATION"]
-    destination = next(filter(None, (json_api.text(a, "address", "countryCode") for a in to)), None)
-    countries = [
-        json_api.text(a, "location", "address", "countryCode") or destination for a in activities
-    ] or [destination]
-    zones = [zone_of(country) for country in countries]
-    if times := [at for a, zone in zip(activities, zones, strict=False) if (at := _time_of(a, zone))]:
+    if times := [scan.at for scan in arrival.scans if scan.at]:
         return Delivery(max(times))
-    day, at = _date_of_delivery(package, zones[0])
+    package = arrival.shipment.body
+    day, at = _date_of_delivery(package, zone_of(_country(arrival.scans[0].body, package)))
     if at is not None:
         return Delivery(at)
-    days = [found for a in activities if (found := _day(json_api.text(a, "date")))]
+    days = [on for scan in arrival.scans if (on := _day(json_api.text(scan.body, "date")))]
     return Delivery(day=max(days, default=day))
+
+
+def _country(activity: Any, package: Any) -> str | None:
+    """Of an activity, else of the address that the package was sent to."""
+    to = [a for a in json_api.items(package, "packageAddress") if json_api.text(a, "type") == "DESTINATION"]
+    destination = next(filter(None, (json_api.text(a, "address", "countryCode") for a in to)), None)
+    return json_api.text(activity, "location", "address", "countryCode") or destination
 
 
 def _time_of(activity: Any, zone: ZoneInfo | None) -> datetime | None:

@@ -7,7 +7,7 @@ connector. The number is a published example.
 import base64
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any
@@ -391,7 +391,7 @@ def test_a_delivery_after_the_parcel_has_turned_back_is_the_returns(code: str) -
 
 @pytest.mark.parametrize("code", ["033", "118", "119"])
 def test_a_return_that_was_only_asked_for_is_none(code: str) -> None:
-    assert fetch(told(a_package(activity=[an_activity(), an_activity("X", "RS", code)])))[0] == GOT
+    assert fetch(told(a_package(activity=[an_activity(), an_activity("X", "XX", code)])))[0] == GOT
 
 
 @pytest.mark.parametrize(
@@ -478,20 +478,65 @@ def test_the_package_of_the_number_counts() -> None:
     assert fetch(response({"trackResponse": {"shipment": two}}))[0] == GOT
 
 
-def test_the_only_package_counts_whatever_its_number() -> None:
-    for name in (None, "1Z0000000000000018", 7):
-        assert fetch(told(a_package(trackingNumber=name)))[0] == GOT
+def test_the_only_package_counts_without_a_number() -> None:
+    assert fetch(told(a_package(trackingNumber=None)))[0] == GOT
     # A single thing may come without the list around it.
     single = response({"trackResponse": {"shipment": {"package": a_package()}}})
     assert fetch(single)[0] == GOT
 
 
-def test_of_several_others_none_is_ours() -> None:
-    delivered = a_package(trackingNumber="1Z0000000000000026")
-    failure = failure_of(told(OTHER, delivered))
-    assert failure.kind is ErrorKind.BAD_RESPONSE
-    assert failure.message == "UPS told of 2 packages, and none has this number"
-    assert failure.http_status == 200
+@pytest.mark.parametrize("packages", [[OTHER], [OTHER, a_package(trackingNumber="1Z0000000000000026")]])
+def test_a_package_with_another_number_is_not_ours(packages: list[Any]) -> None:
+    failure = failure_of(told(*packages))
+    assert (failure.kind, failure.http_status) == (ErrorKind.BAD_RESPONSE, 200)
+    assert failure.message == "UPS answered about another parcel than the one that was asked about"
+
+
+def test_an_alternate_number_is_the_packages_too() -> None:
+    """The carrier's Tracking.yaml: a number of the post office's, or another one of UPS."""
+    others = [{"number": "92419900000033499522966220", "type": "USPS_PIC"}, {"number": NUMBER.lower()}]
+    package = a_package(trackingNumber="1Z0000000000000018", alternateTrackingNumber=others)
+    assert fetch(told(package))[0] == GOT
+
+
+def test_of_two_packages_of_our_number_the_newest_counts() -> None:
+    old = a_package(activity=[an_activity(day="20240305")])
+    on_its_way = a_package(
+        currentStatus=a_status("I", "005"), activity=[an_activity("I", "DP", "005", day="20261009")]
+    )
+    for packages in ([old, a_package()], [a_package(), old]):
+        assert fetch(told(*packages))[0] == GOT
+    for packages in ([old, on_its_way], [on_its_way, old]):
+        assert failure_of(told(*packages)).kind is ErrorKind.NOT_DELIVERED_YET
+
+
+@pytest.mark.parametrize("accepted", [("P", "PU", "038"), ("I", "XX", "160"), ("P", "XX", "000")])
+def test_a_delivery_before_the_pick_up_is_another_parcels(accepted: tuple[str, str, str]) -> None:
+    picked_up = an_activity(*accepted, day="20261008")
+    for current in (a_status(), a_status("I", "005")):
+        package = a_package(currentStatus=current, activity=[picked_up, an_activity()])
+        assert failure_of(told(package)).kind is ErrorKind.NOT_DELIVERED_YET
+    again = [an_activity(day="20261009"), picked_up, an_activity("X", "RS", "035", day="20240305")]
+    outcome = fetch(told(a_package(activity=again)))[0]
+    assert outcome == replace(GOT, delivery=Delivery(AT + timedelta(days=4), "DUPONT"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "status"),
+    [("X", "RS", "013"), ("RS", "XX", "000"), *(("X", code, "013") for code in ("EJ", "EK", "1F", "KP"))],
+)
+def test_a_return_by_its_type_or_its_activity_goes_before_the_delivery(
+    kind: str, code: str, status: str
+) -> None:
+    turned = an_activity(kind, code, status, day="20261004")
+    failure = failure_of(told(a_package(activity=[an_activity(), turned])))
+    assert (failure.kind, failure.unknown) == (ErrorKind.RETURNED_TO_SENDER, None)
+
+
+@pytest.mark.parametrize("words", ["DRIVER RELEASE", "Driver release", "SIGNATURE NOT REQUIRED"])
+def test_words_that_say_that_nobody_signed_are_no_signatory(words: str) -> None:
+    outcome = fetch(told(a_package(deliveryInformation=information(receivedBy=words))))[0]
+    assert outcome == replace(GOT, delivery=Delivery(AT))
 
 
 def test_a_warning_beside_a_package_is_none() -> None:
@@ -724,7 +769,8 @@ def test_a_loose_page_is_a_document() -> None:
 ACCEPTED: list[Any] = [
     (DELIVERED, True),
     (WITHOUT_PROOF, True),
-    (told(OTHER), True),
+    (told(OTHER), False),  # about another parcel
+    (told(a_package(currentStatus=a_status("I", "005"))), True),
     (TW0001, True),
     (error(403, None, "Blocked Merchant"), False),
     (error(403, "250003"), False),
