@@ -15,6 +15,7 @@ from recours.carriers import json_api, outcomes
 from recours.carriers.client import Client, further_evidence
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, PARIS, S10, Meaning, ParcelStatus
+from recours.carriers.shipments import Scan, Shipment, handover, same_number
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -66,15 +67,17 @@ CODES = outcomes.status_table(
         ParcelStatus.SEIZED: "SOLDDR",
         # "Le contenu est prohibé, il ne pourra pas être livré".
         ParcelStatus.PROHIBITED: "DOUPRO RSTPRO",
+        # "Pris en charge par La Poste"; PCHCFM in the older table.
+        ParcelStatus.ACCEPTED: "AECCOU AECPRE ECHCLI PCHCEI PCHCFM",
         # On its way, held, or waiting to be collected: not delivered yet.
         ParcelStatus.ON_ITS_WAY: """
             AACALI AARAVI AARBPR AARBRX AARCFM AARDES AARDOU AARDVY AAREXP AARIMP AARJPO AARREL AARREX
-            AARRLX AARRTG AARTER AARTRA ACKNAD AEC AEC128 AECCFM AECCOU AECEXC AECEXP AECIMP AECIND AECMAN
-            AECPIS AECPNC AECPRE AECS3C AECSEC AECTRC AECTRI CHGCFM COMCFM DCHCFM DCHDDT DEPCDR DEPGUI
+            AARRLX AARRTG AARTER AARTRA ACKNAD AEC AEC128 AECCFM AECEXC AECEXP AECIMP AECIND AECMAN
+            AECPIS AECPNC AECS3C AECSEC AECTRC AECTRI CHGCFM COMCFM DCHCFM DCHDDT DEPCDR DEPGUI
             DEPHLD DEPIMP DEPREL DEPSIO DOUAGV DOUCOI DOUCOM DOUCRR DOUDDI DOUDDM DOUDOU DOUDVR DOUEOR
             DOUEXI DOUEXP DOUFAC DOUFCI DOUFCM DOUIDD DOUIIR DOUNIR DOUPAR DOURES DOUTAX DOUVIS ECHCFM
-            ECHCLI EMLCFM ENEAVA ENEDAF ENEDOC ENEMQT ENENCF EXPCFM FENDES LIVAVI LIVCIT LIVREL LIVRLI
-            MLVARS MLVEXP MLVIMP MLVTRA MLVTRD NADDES PABDES PCH128 PCHBOR PCHCEI PCHCEX PCHCFM PCHCLI
+            EMLCFM ENEAVA ENEDAF ENEDOC ENEMQT ENENCF EXPCFM FENDES LIVAVI LIVCIT LIVREL LIVRLI
+            MLVARS MLVEXP MLVIMP MLVTRA MLVTRD NADDES PABDES PCH128 PCHBOR PCHCEX PCHCLI
             PCHDFT PCHDIS PCHEXC PCHEXP PCHEXT PCHIMP PCHIND PCHINJ PCHJPO PCHMAN PCHMQT PCHPDS PCHPIS
             PCHPNC PCHPRE PCHREC PCHREN PCHS3C PCHSEC PCHSVI PCHTRI PRELIV QDICFM RCDDVY RDVABS RDVAIN
             RDVCFM RDVCR1 RDVCR2 RDVCR3 RDVDEM RDVINC RDVINS RDVLDF RDVMA1 RDVMA2 RDVMA3 RDVPRI RDVREP
@@ -101,10 +104,6 @@ CODES = outcomes.status_table(
 
 _OK = "0"
 _ARRIVED = ("5", "STEP_STATUS_ACTIVE")  # the step "delivered", in three sources
-# Final: events that follow change nothing; the latest of these counts.
-_FINAL = frozenset(
-    {ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.SEIZED, ParcelStatus.PROHIBITED}
-)
 
 # Products that nobody signs for. The carrier's own module; that an answer names the product, and in which field, is
 # inferred from the name that the carrier's shipping service gives it.
@@ -168,11 +167,13 @@ class Colissimo(Client):
     denies_by_parcel = True
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        return parse_tracking(session.call(Capability.TRACKING, tracking_request(number, self.settings)))
+        answer = session.call(Capability.TRACKING, tracking_request(number, self.settings))
+        return parse_tracking(answer, number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`documents`, and `document` for the best of those that it lists; for others where calls are left."""
-        listed = parse_documents(session.call(Capability.POD, documents_request(number, self.settings)))
+        answer = session.call(Capability.POD, documents_request(number, self.settings))
+        listed = parse_documents(answer, number)
         if isinstance(listed, Failure):
             return listed
         session.credentials_accepted()
@@ -221,55 +222,54 @@ def _credential(settings: Mapping[str, str]) -> dict[str, str]:
 # ---------------------------------------------------------------- answers of the tracking
 
 
-def parse_tracking(answer: Response) -> Delivery | Failure:
+def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     """The delivery, if the parcel is delivered. There is no signatory: the consignee is the label's."""
     tree = json_api.tree(answer.body)
     status = json_api.items(tree, "status")
     code = json_api.text(status, 0, "code")
     if code == _OK and answer.status == _OK_STATUS:
-        return _whereabouts(json_api.at(tree, "parcel"), answer)
+        return _whereabouts(json_api.at(tree, "parcel"), answer, number)
     said = json_api.text(status, 0, "message") or _said(tree)
     if code in TIMELINE_CODES:
         return outcomes.meant(SPEC.name, TIMELINE_CODES[code], answer, said)
     return _by_status(answer, None if code == _OK else code, said)
 
 
-def _whereabouts(parcel: Any, answer: Response) -> Delivery | Failure:
-    events = [event for event in json_api.items(parcel, "event") if json_api.text(event, "code")]
+def _whereabouts(parcel: Any, answer: Response, number: str) -> Delivery | Failure:
     steps = [step for step in json_api.items(parcel, "step") if json_api.text(step, "stepId")]
+    arrived = [s for s in steps if (json_api.text(s, "stepId"), json_api.text(s, "status")) == _ARRIVED]
+    # The service lists the newest event first.
+    events = [_scan(e) for e in reversed(json_api.items(parcel, "event")) if json_api.text(e, "code")]
     if not events and not steps:
         return outcomes.unreadable(SPEC.name, answer)
-    last = outcomes.latest([e for e in events if _status(e) in _FINAL], _time)
-    if last is not None and _status(last) is not ParcelStatus.DELIVERED:
-        label = json_api.text(last, "labelLong")
-        return outcomes.not_handed_over(
-            SPEC.name, answer, label, code=json_api.text(last, "code"), table=CODES
-        )
-    arrived = [s for s in steps if (json_api.text(s, "stepId"), json_api.text(s, "status")) == _ARRIVED]
-    # The last step of a parcel that is going back would be the return's.
-    if last is None and (not arrived or _status(outcomes.latest(events, _time)) is ParcelStatus.GOING_BACK):
-        return _on_its_way(events, steps, answer)
-    place, label = (outcomes.caption(json_api.text(last, name)) for name in ("siteName", "labelLong"))
-    delivery = Delivery(_time(last) or _time(json_api.at(arrived, 0)), place=place, label=label)
+    # The steps tell less: they count where the events do not tell of a delivery.
+    if not events:
+        events = [_step(step) for step in steps if json_api.text(step, "status") == _ARRIVED[1]]
+    elif arrived and not any(event.status is ParcelStatus.DELIVERED for event in events):
+        events.insert(0, _step(arrived[0]))
+    own = json_api.text(parcel, "parcelNumber")
+    shipment = Shipment(numbers=(own,) if own else (), scans=tuple(events))
+    outcome = handover(SPEC.name, number, [shipment], answer, CODES)
+    if isinstance(outcome, Failure):
+        return outcome
+    place = outcomes.caption(json_api.text(outcome.scan.body, "siteName"))
+    at = outcome.scan.at or _time(json_api.at(arrived, 0))
+    delivery = Delivery(at, place=place, label=outcomes.caption(outcome.scan.label))
     product = json_api.text(parcel, "productCode") or json_api.text(parcel, "service", "productCode")
     if product in PRODUCTS_WITHOUT_SIGNATURE:
         return Failure.of(Sentence.PROOF_UNSIGNED, SPEC.name, None, answer.status, delivery=delivery)
     return delivery
 
 
-def _on_its_way(events: list[Any], steps: list[Any], answer: Response) -> Failure:
-    last = outcomes.latest(events, _time)
-    active = [step for step in steps if json_api.text(step, "status") == _ARRIVED[1]]
-    label = (
-        json_api.text(last, "labelLong")
-        or json_api.text(active, -1, "labelLong")
-        or json_api.text(active, -1, "labelShort")
-    )
-    return outcomes.not_handed_over(SPEC.name, answer, label, code=json_api.text(last, "code"), table=CODES)
+def _scan(event: Any) -> Scan:
+    code, label = json_api.text(event, "code"), json_api.text(event, "labelLong")
+    return Scan(status=CODES.get(code or ""), at=_time(event), code=code, label=label, body=event)
 
 
-def _status(event: Any) -> ParcelStatus | None:
-    return CODES.get(json_api.text(event, "code") or "")
+def _step(step: Any) -> Scan:
+    label = json_api.text(step, "labelLong") or json_api.text(step, "labelShort")
+    is_last = json_api.text(step, "stepId") == _ARRIVED[0]
+    return Scan(status=ParcelStatus.DELIVERED if is_last else None, at=_time(step), label=label)
 
 
 def _time(dated: Any) -> datetime | None:
@@ -280,14 +280,18 @@ def _time(dated: Any) -> datetime | None:
 # ---------------------------------------------------------------- answers of the documents
 
 
-def parse_documents(answer: Response) -> list[Listed] | Failure:
+def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
     """The documents of a delivered parcel, the best first, or why there is none; of each type the latest."""
     tree = json_api.tree(answer.body)
     if json_api.text(tree, "errorCode") != _ALL_WELL or answer.status != _OK_STATUS:
         return _refusal(tree, answer)
     if not isinstance(json_api.at(tree, "documents"), list | dict | None):
         return outcomes.unreadable(SPEC.name, answer)
-    found = [listed for entry in json_api.items(tree, "documents") if (listed := _listed(entry))]
+    entries = json_api.items(tree, "documents")
+    ours = [e for e in entries if same_number(json_api.text(e, "cab") or number, number)]
+    if entries and not ours:
+        return outcomes.about_another(SPEC.name, answer)
+    found = [listed for entry in ours if (listed := _listed(entry))]
     latest = {listed.type: listed for listed in sorted(found, key=lambda listed: listed.at or NEVER)}
     # Which product it is, and so whether a proof will come, is not told.
     return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or outcomes.meant(

@@ -21,9 +21,9 @@ from recours.carriers.colissimo import (
     Colissimo,
     Listed,
     parse_document,
-    parse_documents,
-    parse_tracking,
 )
+from recours.carriers.colissimo import parse_documents as parse_documents_of
+from recours.carriers.colissimo import parse_tracking as parse_tracking_of
 from recours.carriers.message import Request, Response
 from recours.carriers.outcomes import ParcelStatus
 from recours.core.appraisal import EvidenceKind
@@ -124,6 +124,14 @@ def listed(*entries: Any) -> Response:
 def refused(code: Any, label: str = "KO", *inner: Any, status: int = 404) -> Response:
     errors = [{"code": number, "message": "Un message"} for number in inner]
     return response({"errorCode": code, "errorLabel": label, **({"errors": errors} if inner else {})}, status)
+
+
+def parse_tracking(answer: Response) -> Delivery | Failure:
+    return parse_tracking_of(answer, NUMBER)
+
+
+def parse_documents(answer: Response) -> list[Listed] | Failure:
+    return parse_documents_of(answer, NUMBER)
 
 
 DELIVERED = tracked(an_event("LIVCFM"), an_event("AARCFM", "2026-10-05T07:00:00.000"), steps=ARRIVED)
@@ -231,8 +239,9 @@ def test_the_tables_hold_these_codes() -> None:
     assert sorted(IN_BOTH_SHOP_MODULES) == of_status(P.DELIVERED)
     assert of_status(P.RETURNED) == ["LIVEXP", "LIVREO", "LIVVPC", "SCCEXP"]
     assert of_status(P.SEIZED, P.PROHIBITED) == ["DOUPRO", "RSTPRO", "SOLDDR"]
+    assert of_status(P.ACCEPTED) == ["AECCOU", "AECPRE", "ECHCLI", "PCHCEI", "PCHCFM"]
     counted = [len(of_status(status)) for status in (P.GOING_BACK, P.ON_ITS_WAY, P.UNCLEAR)]
-    assert (counted, len(CODES)) == ([44, 176, 98], 336)
+    assert (counted, len(CODES)) == ([44, 171, 98], 336)
     assert set(TIMELINE_CODES) == {"101", "103", "104", "105", "201", "202", "1000"}
     assert set(INNER_CODES) == {"144", "150", "153"}
     assert set(DOCUMENT_CODES) == {"001", "002", "003", "004", "005"}
@@ -241,7 +250,8 @@ def test_the_tables_hold_these_codes() -> None:
 # One code or more of each form of label, decided by reading it.
 DECIDED = {
     "COMCFM": P.ON_ITS_WAY,  # announced
-    "PCHCFM": P.ON_ITS_WAY,  # "en cours d'acheminement"
+    "PCHCFM": P.ACCEPTED,  # "pris en charge par La Poste" in the older table
+    "PCHTRI": P.ON_ITS_WAY,  # "en cours d'acheminement"
     "AARCFM": P.ON_ITS_WAY,  # "arrivé sur son site de distribution"
     "AARAVI": P.ON_ITS_WAY,  # "à disposition dans le point de retrait"
     "LIVRLI": P.ON_ITS_WAY,  # "arrivé au point de retrait"
@@ -331,13 +341,53 @@ def test_a_parcel_back_at_its_sender_was_not_delivered(code: str, steps: Sequenc
     assert failure.message == "Colissimo says that the parcel was returned to the sender (Un événement)"
 
 
-def test_of_a_return_and_a_delivery_the_later_one_counts() -> None:
+@pytest.mark.parametrize("back", ["LIVREO", "RENAVA"])
+def test_a_return_goes_before_a_delivery_whichever_is_the_later(back: str) -> None:
     early, late = "2026-10-01T09:00:00.000", "2026-10-05T10:08:43.000"
     for turn in (1, -1):
-        returned = [an_event("LIVREO", late), an_event("LIVCFM", early)][::turn]
-        assert isinstance(parse_tracking(tracked(*returned)), Failure)
-        delivered = [an_event("LIVCFM", late), an_event("LIVREO", early)][::turn]
-        assert parse_tracking(tracked(*delivered)) == KNOWN
+        for first, second in ((back, "LIVCFM"), ("LIVCFM", back)):
+            failure = failure_of(tracked(*[an_event(second, late), an_event(first, early)][::turn]))
+            goes_back = (first, second) == ("LIVCFM", "RENAVA")
+            assert failure.kind is (K.NOT_DELIVERED_YET if goes_back else K.RETURNED_TO_SENDER)
+            assert failure.delivery is None
+
+
+@pytest.mark.parametrize("code", of_status(P.ACCEPTED))
+def test_a_delivery_before_the_acceptance_is_another_parcels(code: str) -> None:
+    old = an_event("LIVCFM", "2026-09-05T10:08:43.000")
+    accepted = an_event(code, "2026-10-01T10:08:43.000")
+    assert failure_of(tracked(accepted, old)).kind is K.NOT_DELIVERED_YET
+    assert parse_tracking(tracked(an_event("LIVCFM"), accepted, old)) == KNOWN
+    returned = an_event("LIVEXP", "2026-09-09T10:08:43.000")
+    assert parse_tracking(tracked(an_event("LIVCFM"), accepted, returned)) == KNOWN
+
+
+def test_a_number_that_moves_again_after_months_is_another_parcels() -> None:
+    old = an_event("LIVCFM", "2025-03-05T10:08:43.000")
+    assert failure_of(tracked(an_event("AARCFM"), old)).kind is K.NOT_DELIVERED_YET
+    # What is written about a delivered parcel months later is not.
+    assert isinstance(parse_tracking(tracked(an_event("DSCCLO"), old)), Delivery)
+
+
+def test_an_answer_about_another_parcel_is_none() -> None:
+    for answer in (
+        tracked(an_event("LIVCFM"), parcelNumber="6A00000000025"),
+        tracked(steps=ARRIVED, parcelNumber="1"),
+    ):
+        failure = failure_of(answer)
+        assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
+        assert failure.message == "Colissimo answered about another parcel than the one that was asked about"
+    assert parse_tracking(tracked(an_event("LIVCFM"), parcelNumber=None)) == KNOWN
+    assert parse_tracking(tracked(an_event("LIVCFM"), parcelNumber=NUMBER.lower())) == KNOWN
+
+
+def test_a_document_of_another_parcel_is_not_asked_for() -> None:
+    """A bare image shows nothing by which it could be seen later."""
+    other = an_entry("SIGNATURE", cab="6A00000000025")
+    assert failure_of(DELIVERED, listed(other)).kind is K.BAD_RESPONSE
+    outcome, session = fetch(DELIVERED, listed(other, an_entry("PHOTO")), DOCUMENT)
+    assert isinstance(outcome, Retrieved)
+    assert json.loads(session.asked[2][1].body or b"")["uuid"] == "uuid-PHOTO"
 
 
 @pytest.mark.parametrize(
@@ -440,8 +490,8 @@ def test_without_events_the_last_step_that_is_reached_says_where_the_parcel_is()
     assert "(Sur son site)" in failure_of(tracked(steps=steps)).message
 
 
-def test_an_event_without_a_time_is_the_oldest() -> None:
-    failure = failure_of(tracked(an_event("COMCFM", None, "Annoncé"), an_event("AARCFM", label="Arrivé")))
+def test_an_event_without_a_time_keeps_its_place_in_the_list() -> None:
+    failure = failure_of(tracked(an_event("AARCFM", label="Arrivé"), an_event("COMCFM", None, "Annoncé")))
     assert "(Arrivé)" in failure.message
 
 
