@@ -5,14 +5,15 @@ said otherwise. Nothing was tried against the live service.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from recours.carriers import outcomes, soap
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.outcomes import NEVER, Meaning, ParcelStatus, Sent
+from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus, Sent
+from recours.carriers.shipments import Scan, Shipment, handover, same_number
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -45,29 +46,31 @@ _PATH = "/tracking-cxf/TrackingServiceWS"
 _NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _LANGUAGE = "fr_FR"
+_SERVER_ERRORS = 500
 
-# Event codes that mean: handed over. Table of both documents; D6, D7 of 2024 only.
-DELIVERED_CODES = frozenset({"D", "D1", "D2", "D6", "D7", "RG", "RI", "U", "Y", "DD", "VC"})
-# Of these: the slip is there, the delivery is done, nobody signed. Inferred: said of a handing over, if another event
-# tells of that one, and later than it.
-TOLD_AFTERWARDS = frozenset({"U", "Y", "VC"})
-# "Image disponible": the proof is there to be asked for, so the parcel is delivered.
-POD_READY_CODE = "IM"
-
-NOT_DELIVERED_CODES = outcomes.status_table(
+# Event codes. Table of both documents, D6 and D7 of 2024 only; what each one means is decided from its label.
+CODES = outcomes.status_table(
     {
+        # IM, "Image disponible": the proof is there to be asked for, so the parcel is delivered.
+        ParcelStatus.DELIVERED: "D D1 D2 D6 D7 RG RI U Y DD VC IM",
         # "Retour expéditeur": a delivery that comes later is the return's. Another public client's table and tests.
         ParcelStatus.GOING_BACK: "Q R",
         ParcelStatus.CANCELLED: "AN",
         ParcelStatus.DESTROYED: "DR",
+        # "Déposé" or "Pris en charge".
+        ParcelStatus.ACCEPTED: "DB DV DY PC PE",
         # The other codes of both documents, exceptions among them; those of the last line: of two public clients only.
         ParcelStatus.ON_ITS_WAY: """
-            B MD IP RB P DC DB DV DY PC PE SC EC TS TI TO TP AT SD
+            B MD IP RB P DC SC EC TS TI TO TP AT SD
             ED TA LR J X CL N NA CO RC PA AV IV IN NL PR DO DF EJ
             AB T TT EI A2 IS IA EA SJ SK SM O
         """,
     }
 )
+# The slip or its image is there, the delivery is done, nobody signed. Inferred: said of a handing over, if another event
+# tells of that one, and later than it.
+TOLD_AFTERWARDS = frozenset({"U", "Y", "VC", "IM"})
+_IMAGE = "IM"
 
 # What the items beside an event are called whose values are no person's name. A public client's list.
 NOT_PERSONS = frozenset(
@@ -111,7 +114,7 @@ class Chronopost(Client):
     tracking_shows_account = False
 
     def track(self, number: str, session: CarrierSession) -> Delivery | Failure:
-        return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)))
+        return parse_tracking(session.call(Capability.TRACKING, tracking_request(number)), number)
 
     def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
         """`searchPOD` for the PDF; where that is missing though nothing says that it will be, for an image."""
@@ -166,53 +169,45 @@ def _request(operation: str, fields: list[tuple[str, str]]) -> Request:
 # ---------------------------------------------------------------- answers
 
 
-def parse_tracking(answer: Response) -> Delivery | Failure:
+def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     """The delivery, if the parcel is delivered to its recipient."""
     result = _result(answer, "trackSkybillV2")
     if isinstance(result, Failure):
         return result
-    found = soap.listed(result, "listEventInfoComp", "events")
-    if not found:
+    parcel = soap.child(result, "listEventInfoComp")
+    own = soap.text(parcel, "skybillNumber") if parcel is not None else None
+    events = soap.children(parcel, "events") if parcel is not None else []
+    if not events and (own is None or same_number(own, number)):
         # One public client's notes: an unknown number is answered with its echo and no events.
         return Failure.of(Sentence.NUMBER_UNKNOWN, SPEC.name, None, answer.status)
-    # The events up to a return, and those from it on: by their times if all have one, else as they are listed.
-    events = sorted(found, key=_time_or_never) if all(map(_time, found)) else found
-    turned = (n for n, event in enumerate(events) if _status(event) is ParcelStatus.GOING_BACK)
-    first = next(turned, len(events))
-    there, back = events[:first], events[first:]
-    delivered = [event for event in there if _code(event) in DELIVERED_CODES]
-    if delivered and (not back or any(_code(event) not in TOLD_AFTERWARDS for event in delivered)):
-        return _delivery(delivered)
-    arrived = [event for event in back if _code(event) in DELIVERED_CODES | {POD_READY_CODE}]
-    if arrived:
-        return outcomes.end_of_return(SPEC.name, answer, soap.text(arrived[-1], "eventLabel"))
-    if not back and any(_code(event) == POD_READY_CODE for event in there):
-        return Delivery()
-    return _not_delivered(back or there, answer)
+    shipment = Shipment(numbers=(own,) if own else (), scans=tuple(map(_scan, events)))
+    outcome = handover(SPEC.name, number, [shipment], answer, CODES)
+    return outcome if isinstance(outcome, Failure) else _delivery(outcome.scans)
 
 
-def _not_delivered(events: list[Any], answer: Response) -> Failure:
-    """By the latest event; a destroyed parcel stays destroyed, whatever events follow."""
-    destroyed = [event for event in events if _status(event) is ParcelStatus.DESTROYED]
-    told = destroyed[0] if destroyed else outcomes.latest(events, _time)
-    label = soap.text(told, "eventLabel")
-    return outcomes.not_handed_over(SPEC.name, answer, label, code=_code(told), table=NOT_DELIVERED_CODES)
+def _scan(event: Any) -> Scan:
+    """An offset is always told; without one, it is taken for French time (inferred)."""
+    code, at = soap.text(event, "code"), outcomes.parse_time(soap.text(event, "eventDate"), PARIS)
+    label = soap.text(event, "eventLabel")
+    return Scan(status=CODES.get(code or ""), at=at, code=code, label=label, body=event)
 
 
-def _delivery(delivered: list[Any]) -> Delivery:
-    """`delivered`: the events that say so; the latest that names somebody tells who signed."""
-    latest_first = sorted(delivered, key=_time_or_never, reverse=True)
+def _delivery(scans: Sequence[Scan]) -> Delivery:
+    """`scans`: those that tell of the delivery, the latest first. The latest that names somebody tells who signed."""
     # Label and value of what stands beside an event, where it has a value.
-    items = [item for event in latest_first for item in soap.children(event, "infoCompList")]
+    items = [item for scan in scans for item in soap.children(scan.body, "infoCompList")]
     told = [(soap.text(item, "name") or "", value) for item in items if (value := soap.text(item, "value"))]
     name = next((value for label, value in told if is_person(label)), None)
     strange = next((label for label, _ in told if not is_known_label(label)), None)
     unknown = f"the label '{clean(strange, 60)}' beside a delivery" if strange is not None else None
-    handed_over = [event for event in latest_first if _code(event) not in TOLD_AFTERWARDS]
-    at = next(filter(None, map(_time, [*handed_over, *latest_first])), None)
-    told_by = (handed_over or latest_first)[0]
-    place, label = (outcomes.caption(soap.text(told_by, name)) for name in ("officeLabel", "eventLabel"))
-    return Delivery(at, outcomes.person(name), unknown=unknown, place=place, label=label)
+    handed_over = [scan for scan in scans if scan.code not in TOLD_AFTERWARDS]
+    timed = [scan.at for scan in [*handed_over, *scans] if scan.at and scan.code != _IMAGE]
+    told_by = (handed_over or scans)[0]
+    place = outcomes.caption(soap.text(told_by.body, "officeLabel"))
+    label = outcomes.caption(told_by.label)
+    return Delivery(
+        timed[0] if timed else None, outcomes.person(name), unknown=unknown, place=place, label=label
+    )
 
 
 def is_person(label: str) -> bool:
@@ -224,22 +219,6 @@ def is_person(label: str) -> bool:
 def is_known_label(label: str) -> bool:
     """Tell whether what stands under this label is known, a person's name or not."""
     return is_person(label) or " ".join(plain(label[:_READ_OF_LABELS]).split()) in NOT_PERSONS
-
-
-def _code(event: Any) -> str | None:
-    return soap.text(event, "code")
-
-
-def _status(event: Any) -> ParcelStatus | None:
-    return NOT_DELIVERED_CODES.get(_code(event) or "")
-
-
-def _time(event: Any) -> datetime | None:
-    return outcomes.parse_time(soap.text(event, "eventDate"))
-
-
-def _time_or_never(event: Any) -> datetime:
-    return _time(event) or NEVER
 
 
 def parse_pod(answer: Response, delivery: Delivery, kind: EvidenceKind = EvidenceKind.LETTER) -> Outcome:
@@ -287,13 +266,13 @@ def _result(answer: Response, operation: str) -> Any | Failure:
         return outcomes.unreadable(SPEC.name, answer)
     text, message = soap.text(result, "errorCode"), soap.text(result, "errorMessage")
     code = _whole(text)
-    if code == 0 or text is None:
+    if code == 0 or (text is None and answer.status < _SERVER_ERRORS):
         return result
     if code in ERROR_CODES:
         return outcomes.meant(SPEC.name, ERROR_CODES[code], answer, message)
     if any(word in plain(message or "") for word in _OF_THE_ACCOUNT):
         return outcomes.meant(SPEC.name, Sentence.CREDENTIALS_REJECTED, answer, message)
-    return outcomes.unknown_code(SPEC.name, answer, text, message)
+    return outcomes.by_status(SPEC.name, {}, answer, text, message)
 
 
 def _whole(text: str | None) -> int | None:

@@ -194,20 +194,18 @@ def test_a_parcel_on_its_way_back_may_be_redirected_yet(code: str, after: list[s
         [an_event("R", NOON), an_event("D", EVENING, signed_by("EXPEDITEUR"))],
     ],
 )
-def test_a_delivery_before_a_return_is_the_recipients(after: list[str]) -> None:
-    """Whoever sends a parcel back has received it."""
+def test_a_delivery_before_a_return_is_none_any_more(after: list[str]) -> None:
+    """Nobody can say whose signature the document shows."""
     first = an_event("D", EARLY, signed_by("DUPONT"))
+    kind = ErrorKind.RETURNED_TO_SENDER if len(after) > 1 else ErrorKind.NOT_DELIVERED_YET
     for listed in ([first, *after], [*after, first]):
-        outcome, _ = fetch(with_events(*listed), WITH_POD)
-        at = datetime(2026, 10, 5, 7, 0, tzinfo=UTC)
-        assert outcome == Retrieved.single(PDF, Delivery(at, "DUPONT"), "chronopost searchPOD")
+        assert failure_of(with_events(*listed)).kind is kind
 
 
 def test_without_times_the_order_of_the_list_tells_which_came_first() -> None:
     back, delivered = an_event("R", "hier"), an_event("D", more=signed_by("DUPONT"))
     assert failure_of(with_events(back, delivered)).kind is ErrorKind.RETURNED_TO_SENDER
-    outcome, _ = fetch(with_events(delivered, back), WITH_POD)
-    assert outcome == Retrieved.single(PDF, KNOWN, "chronopost searchPOD")
+    assert failure_of(with_events(delivered, back)).kind is ErrorKind.NOT_DELIVERED_YET
 
 
 def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
@@ -223,12 +221,10 @@ def test_what_is_destroyed_or_cancelled_is_not_waited_for() -> None:
     assert cancelled.message == (
         "Chronopost says that the shipment was cancelled, so it will never be delivered (Un événement)"
     )
-    # What goes on after that was not cancelled for good, and what was handed over is delivered.
+    # What goes on after that was not cancelled for good.
     assert failure_of(with_events(an_event("AN", EARLY), an_event("TA"))).kind is ErrorKind.NOT_DELIVERED_YET
-    outcome, _ = fetch(
-        with_events(an_event("D", more=signed_by("DUPONT")), an_event("DR", EVENING)), WITH_POD
-    )
-    assert isinstance(outcome, Retrieved)
+    delivered = with_events(an_event("D", more=signed_by("DUPONT")), an_event("DR", EVENING))
+    assert failure_of(delivered).kind is ErrorKind.POD_NEVER_AVAILABLE
 
 
 def test_an_image_that_is_available_leads_to_the_document() -> None:
@@ -287,7 +283,7 @@ TIMES: list[Any] = [
     ("2026-10-05T10:31:00.123+02:00", AT.replace(microsecond=123000)),
     ("2026-10-05T08:31:00Z", AT),
     ("2026-10-05T06:31:00-02:00", AT),
-    ("2026-10-05T08:31:00", AT),  # without an offset: UTC
+    ("2026-10-05T10:31:00", AT),  # without an offset: French
     ("", None),
     ("hier", None),
     ("9999-12-31T23:59:59-14:00", None),
@@ -344,6 +340,42 @@ def test_a_name_in_an_event_before_the_delivery_is_no_signatory() -> None:
     other = an_event("TA", "2026-10-05T07:00:00+02:00", signed_by("LIVREUR"))
     outcome, _ = fetch(with_events(other, an_event("D")), WITH_POD)
     assert outcome == Retrieved.single(PDF, Delivery(AT, None), "chronopost searchPOD")
+
+
+@pytest.mark.parametrize("code", ["PC", "PE", "DB", "DV", "DY"])
+def test_a_delivery_before_the_acceptance_is_another_parcels(code: str) -> None:
+    old = an_event("D", "2026-09-05T10:31:00+02:00", signed_by("MARTIN"))
+    accepted = an_event(code, "2026-10-01T10:31:00+02:00")
+    assert failure_of(with_events(old, accepted)).kind is ErrorKind.NOT_DELIVERED_YET
+    again = with_events(old, an_event("R", "2026-09-06T10:31:00+02:00"), old, accepted, an_event("D"))
+    outcome, _ = fetch(again, WITH_POD)
+    assert outcome == Retrieved.single(PDF, Delivery(AT, None), "chronopost searchPOD")
+
+
+def test_a_number_that_moves_again_after_months_is_another_parcels() -> None:
+    old = an_event("D", "2025-03-05T10:31:00+01:00", signed_by("MARTIN"))
+    assert failure_of(with_events(old, IN_TRANSIT)).kind is ErrorKind.NOT_DELIVERED_YET
+    back = an_event("R", "2025-03-05T10:31:00+01:00")
+    outcome, _ = fetch(with_events(back, IN_TRANSIT, an_event("D")), WITH_POD)
+    assert outcome == Retrieved.single(PDF, Delivery(AT, None), "chronopost searchPOD")
+
+
+def test_an_answer_about_another_parcel_is_none() -> None:
+    another = DELIVERED.body.replace(NUMBER.encode(), b"XY000000000FR")
+    for body in (another, another.replace(b"<events>", b"<e>").replace(b"</events>", b"</e>")):
+        failure = failure_of(response(body))
+        assert (failure.kind, failure.delivery) == (ErrorKind.BAD_RESPONSE, None)
+        assert failure.message == "Chronopost answered about another parcel than the one that was asked about"
+    for same in (b"xy 123456789 fr", b""):
+        outcome, _ = fetch(response(DELIVERED.body.replace(NUMBER.encode(), same)), WITH_POD)
+        assert isinstance(outcome, Retrieved)
+
+
+@pytest.mark.parametrize("answer", [tracked(""), proved(""), response(""), response(envelope(""))])
+def test_an_answer_without_a_word_and_http_500_is_the_services_trouble(answer: Response) -> None:
+    answer = Response(500, answer.headers, answer.body)
+    assert failure_of(answer).kind is ErrorKind.SERVER_ERROR
+    assert failure_of(answer, known=KNOWN).kind is ErrorKind.SERVER_ERROR
 
 
 @pytest.mark.parametrize(
