@@ -27,7 +27,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
 
 from recours.carriers.message import Request, Response, Wait
-from recours.carriers.outcomes import out_of_order
+from recours.carriers.outcomes import french_day, out_of_order
 from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
@@ -274,6 +274,7 @@ TRIES = 2
 _LONGEST_PAUSE_S = 4.0
 # A gateway that asks for no more than this is waited for by the repeat; one that asks for more is left alone by all.
 _LONGEST_ASKED_S = 10.0
+_OK = 200
 _PASSING_STATUSES = frozenset({502, 503, 504})
 
 
@@ -300,8 +301,13 @@ class HttpSession:
     accepted: set[Capability] = field(default_factory=set)  # what our account was accepted for, by an answer
     delivery: Delivery | None = None  # of the parcel, as far as it was learnt
     last: Capability | None = None  # what the last call was for
+    earliest: datetime | None = None  # a delivery before is another parcel's
 
     def delivery_known(self, delivery: Delivery) -> None:
+        at = delivery.latest
+        if at and self.earliest and at < self.earliest:
+            # The answer that told of it was a good one.
+            raise CallError(Failure.of(Sentence.NUMBER_REUSED, self._name, french_day(at), _OK))
         self.delivery = delivery
 
     def credentials_accepted(self) -> None:

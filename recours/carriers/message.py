@@ -53,7 +53,10 @@ class CarrierSession(Protocol):
         """Wait the few seconds after which a call may be repeated."""
 
     def delivery_known(self, delivery: Delivery) -> None:
-        """Called by the client when it knows that the parcel is delivered: a later failure keeps it."""
+        """Called by the client when it knows that the parcel is delivered: a later failure keeps it.
+
+        Raises CallError if that was another parcel: carriers give their numbers anew.
+        """
 
     def credentials_accepted(self) -> None:
         """Called by the client when an answer shows that our account was accepted."""

@@ -390,7 +390,7 @@ class APIRequestQueue:
             return denied
         fetched = None
         if reservations:
-            with closing(self._bundle(reservations, house, [Asked(one.number, known, one.claim)])) as answers:
+            with closing(self._bundle(reservations, house, [replace(one, known=known)])) as answers:
                 fetched = next(answers, None)  # None: the run ends while the call waits for a short window
         found = fetched.outcome if fetched else None
         if isinstance(found, Failure) and found.kind in _SEES_NOTHING:
@@ -508,7 +508,7 @@ class APIRequestQueue:
                 return client.fetch(one.number, one.known, session)
             return client.fetch_tracked(one.number, tracking, session)
 
-        answer = self._ask(key, reservation, ask, counts)
+        answer = self._ask(key, reservation, ask, counts, one.earliest)
         return self._meant(key, reservation, one.number, answer, one.claim, counts)
 
     def _track(self, key: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]) -> None:
@@ -575,12 +575,22 @@ class APIRequestQueue:
         finally:
             self._settle([reservation])
 
-    def _ask(self, key: str, reservation: Reservation, ask: Ask, counts: list[_Count]) -> _Answer:
-        """Put one question, and note what it took."""
+    def _ask(
+        self,
+        key: str,
+        reservation: Reservation,
+        ask: Ask,
+        counts: list[_Count],
+        earliest: datetime | None = None,
+    ) -> _Answer:
+        """Put one question, and note what it took. `earliest`: see `Asked`."""
         client, session = self._line(key, reservation)
+        session.earliest = earliest
         presented = True
         try:
             found = ask(client, session)
+            if found.delivery:
+                session.delivery_known(found.delivery)
         except CallError as failed:
             found, presented = _failure(failed, session), not isinstance(failed, NotPresentedError)
         outcome = self._redacted(with_delivery(found, session.delivery), client)

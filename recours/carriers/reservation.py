@@ -80,6 +80,7 @@ class CarrierConnection(CarrierSession, Protocol):
     accepted: set[Capability]  # what our account was accepted for, by an answer
     delivery: Delivery | None  # of the parcel, as far as it was learnt
     last: Capability | None  # what the last call was for
+    earliest: datetime | None  # a delivery before is another parcel's
 
 
 @dataclass(frozen=True)

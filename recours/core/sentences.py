@@ -55,6 +55,9 @@ class Sentence(StrEnum):
     NUMBER_UNKNOWN_MISTYPED = ("number_unknown_mistyped", _K.NOT_FOUND,
         "{carrier} does not know this number, and its check digit is wrong: it is probably mistyped",
         "Numéro inconnu chez {carrier}, et sa clé de contrôle est fausse : c'est sans doute une faute de frappe")
+    NUMBER_REUSED = ("number_reused", _K.NOT_FOUND,
+        "{carrier} knows only an earlier parcel with this number[ (delivered on {words})]",
+        "{carrier} ne connaît sous ce numéro qu'un colis livré bien avant cette commande")
     PARCEL_TOO_OLD = ("parcel_too_old", _K.NOT_FOUND,
         "{carrier} does not show this parcel any more: it is too old",
         "Colis trop ancien : introuvable désormais chez {carrier}")

@@ -54,7 +54,15 @@ from sqlalchemy.types import NullType
 from recours.database.tables import CLAIM_KEY, CLIENT_KEY, claims
 
 NEEDED = ("id", "claim_reference", "carrier", "tracking_number")
-OPTIONAL = ("client_id", "status", "response_deadline", "created_at", "updated_at", "amount_requested")
+OPTIONAL = (
+    "client_id",
+    "status",
+    "response_deadline",
+    "order_date",
+    "created_at",
+    "updated_at",
+    "amount_requested",
+)
 # What a person sees beside these: of the last two kinds, the first that the table has.
 SHOWN = ("currency", "dispute_type")
 ORDER_COLUMNS = ("order_number", "order_reference", "order_id")

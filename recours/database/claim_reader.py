@@ -144,6 +144,7 @@ def read_claim(row: Row, catalog: Catalog, redact: Callable[[str], str] = str) -
         fetch_status=read.text("pod_fetch_status"),
         claim_status=read.text("status"),
         deadline=read.day("response_deadline"),
+        ordered_at=read.moment("order_date"),
         created_at=read.moment("created_at"),
         updated_at=read.moment("updated_at"),
         error_text=error,

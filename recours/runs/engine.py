@@ -191,7 +191,10 @@ class Engine:
 
     def _answers(self, bundle: Sequence[Leased]) -> Generator[Fetched, None, None]:
         reservations = [leased.reservation for leased in bundle]
-        asked = [Asked(one.claim.number or "", one.known, one.claim.id) for one in bundle]
+        asked = [
+            Asked(one.claim.number or "", one.known, one.claim.id, one.claim.earliest_delivery)
+            for one in bundle
+        ]
         return self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked, self._may_begin)
 
     def _note(self, leased: Leased, ended: Ended, rest: list[Leased]) -> None:

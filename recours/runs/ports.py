@@ -85,6 +85,7 @@ class Asked:
     number: str
     known: Delivery | None  # not to be asked again
     claim: Any = None  # its id
+    earliest: datetime | None = None  # a delivery before is another parcel's; None: nobody knows
 
 
 @dataclass(frozen=True)

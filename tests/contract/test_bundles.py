@@ -115,6 +115,7 @@ class ScriptLine:
     accepted: set[Capability] = field(default_factory=set)
     delivery: Delivery | None = None
     last: Capability | None = None
+    earliest: datetime | None = None
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -35,6 +35,7 @@ STORED = [
     "number_rejected_mistyped",
     "number_unknown",
     "number_unknown_mistyped",
+    "number_reused",
     "parcel_too_old",
     "parcel_not_ours",
     "parcel_denied",
