@@ -270,7 +270,8 @@ def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
     recordset = f"json_populate_recordset(CAST(NULL AS {claims.name}), CAST(:rows AS json))"
     insertion = f"INSERT INTO {claims.name} ({columns}) SELECT {columns} FROM {recordset}"  # noqa: S608 (our own names)
     connection.execute(
-        text(f"{insertion} ON CONFLICT DO NOTHING"), {"rows": json.dumps(ordered, default=str)}
+        text(f"{insertion} ON CONFLICT DO NOTHING"),
+        {"rows": json.dumps(ordered, default=str, ensure_ascii=False)},
     )
 
 

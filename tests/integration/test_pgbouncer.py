@@ -239,7 +239,7 @@ def test_names_of_all_languages_are_kept_whatever_the_encodings_of_the_database_
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as service:
         service.execute(SERVICE)
-        ways = {"direct": url, "proxied": through.set(database=name)}
+        ways = {"CLM-réel": url, "CLM-relayé": through.set(database=name)}
         add(service, list(ways), "failed", "2026-02-02 06:00:00+00")
         for n in range(len(ways)):
             sandbox.parcels[f"XY00{n:07d}FR"] = Parcel((Scenario.DELIVERED,), signatory="Łukasz")
