@@ -1,19 +1,21 @@
 """DPD France: tracking and proof of delivery in one call, SOAP 1.1 (cargoNET Webtrace, ASP.NET ASMX).
 
-The carrier's manual ("DPD France Tracking WebService", v5.0 of October 2025) lists neither the status numbers nor the
-answer to an unknown number; the facts are those of summaries of it, of the service's generated pages and of public
-clients. The form of errors was recorded at a sister service (EPrint). Nothing was tried against the live service.
+The status numbers are those of the carrier's own list, which a public client keeps beside its manual of 2022
+(PierreDelville/php-dpd, DPD_status.xlsx). The answer to an unknown number is in no manual; the other facts are those of
+the manuals, of the service's generated pages and of public clients. The form of errors was recorded at a sister service
+(EPrint). Nothing was tried against the live service.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from recours.carriers import outcomes, soap
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
-from recours.carriers.outcomes import NEVER, Detailed, Meaning, Sent
+from recours.carriers.outcomes import NEVER, Detailed, Meaning, ParcelStatus, Sent
+from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
@@ -58,7 +60,7 @@ SPEC = CarrierSpec(
     calls={Capability.TRACKING: 1},
     sample_number="0" * _DIGITS,
     options=(
-        # 40: three public clients; 400: two. The carrier's own list of status numbers is not public.
+        # 400 is set by a pick-up point. The carrier's list has no other that means delivered.
         Option(
             "DPD_DELIVERED_CODES",
             "40,400",
@@ -81,10 +83,25 @@ _HEADERS = {
 }
 _COUNTRY = "250"  # France
 
-# StatusNumber of a parcel on its way. 8 (prepared at the sender): two sources, one of them a real answer. 10, 28 (handed
-# over): two. 44, 89 (on its way): the carrier's old module. 20 (in transit), 30 (out for delivery): seen by one client. Not here, so that the log names them: 13 and 23, which one
-# client takes for delivered, and whatever means refused or returned, of which no source says anything.
-TRANSIT_CODES = frozenset({"8", "10", "28", "44", "89", "20", "30"})
+# StatusNumber. The carrier's list, but for what means delivered, which DPD_DELIVERED_CODES says: 13 and 23 are not in it,
+# which one public client takes for delivered.
+CODES = outcomes.status_table(
+    {
+        # "Process completed, returned".
+        ParcelStatus.RETURNED: "261 263 264 480 481 482 484",
+        ParcelStatus.GOING_BACK: "260",
+        # "Livré par DPD France au point relais" is what three of these are called.
+        ParcelStatus.AT_A_POINT: "32 60 71 93 220 271 273 450 451 452 456 457 460 461 462 494 498",
+        ParcelStatus.ACCEPTED: "10 44 230 470 471",
+        ParcelStatus.ON_ITS_WAY: """
+            0 8 20 24 26 27 28 29 30 31 34 35 36 74 75 76 77 78 79 80 88 89 90 91 94 95 97 99 100 101 102 103
+            104 105 106 107 111 112 120 121 125 129 130 135 140 150 170 180 190 205 211 250 280 290 292 300
+            410 411 412 413 414 441 442 444 453 454 455 500
+        """,
+        # Lost, and the receipt's image that may come after the delivery.
+        ParcelStatus.UNCLEAR: "62 160 161 184 270",
+    }
+)
 
 # Image types that prove a delivery, the best first. The enumeration is the service's, this order is inferred; it also
 # has POA and PickupSignature, which prove none.
@@ -106,6 +123,8 @@ ERROR_IDS: dict[str, Meaning] = {
         Sentence.SERVICE_DENIED, "it has no access with this centre and customer number"
     ),
 }
+# Of another address than those on their list the manual shows these words alone.
+_OF_THE_ADDRESS = "no permission for this ip"
 _INVALID = "Invalid"  # InvalidInput and InvalidWeight were recorded at the sister service
 # Inferred: by which words an Invalid... speaks of the parcel's number, unless it speaks of another thing.
 _OF_THE_NUMBER = re.compile(r"parcel|shipment|tracking|barcode|number|colis|expedition|envoi|suivi|numero")
@@ -164,18 +183,28 @@ def parse(answer: Response, delivered_codes: Collection[str], known: Delivery) -
 
 
 def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -> Delivery | Failure:
+    table = CODES | dict.fromkeys(delivered_codes, ParcelStatus.DELIVERED)
     traces = sorted(soap.listed(result, "Traces", "clsTrace"), key=lambda trace: _time(trace) or NEVER)
     if not traces:
         return _not_known(answer)
-    delivered = [trace for trace in traces if soap.text(trace, "StatusNumber") in delivered_codes]
-    if not delivered:
-        code, label = soap.text(traces[-1], "StatusNumber"), soap.text(traces[-1], "StatusDescription")
-        return outcomes.not_delivered(SPEC.name, answer, label, code=code, known=TRANSIT_CODES)
-    at = _time(delivered[-1]) or outcomes.parse_french_time(soap.text(result, "DeliveryDate"))
-    place, label = (
-        outcomes.caption(soap.text(delivered[-1], name)) for name in ("CenterName", "StatusDescription")
+    # Its number is not compared: asked about a part of a shipment, the service may tell of the whole (manual of 2022).
+    shipment = Shipment(
+        scans=tuple(_scan(trace, table) for trace in traces),
+        is_return=soap.text(result, "IsRetour") == "true",
     )
-    return Delivery(at, outcomes.person(soap.text(result, _SIGNATORY)), place=place, label=label)
+    outcome = handover(SPEC.name, "", [shipment], answer, table)
+    if isinstance(outcome, Failure):
+        return outcome
+    scan = outcome.scan
+    at = scan.at or outcomes.parse_french_time(soap.text(result, "DeliveryDate"))
+    place = outcomes.caption(soap.text(scan.body, "CenterName"))
+    signatory = outcomes.person(soap.text(result, _SIGNATORY))
+    return Delivery(at, signatory, place=place, label=outcomes.caption(scan.label))
+
+
+def _scan(trace: Any, table: Mapping[str, ParcelStatus]) -> Scan:
+    code, label = soap.text(trace, "StatusNumber"), soap.text(trace, "StatusDescription")
+    return Scan(status=table.get(code or ""), at=_time(trace), code=code, label=label, body=trace)
 
 
 def _not_known(answer: Response) -> Failure:
@@ -218,7 +247,10 @@ def _error(told: Any, answer: Response) -> Failure:
     error = next((part for part in told.iter() if part.tag == "Error"), None)
     code = soap.text(error, "ErrorId") if error is not None else None
     if error is None or code is None:
-        return outcomes.out_of_order(SPEC.name, answer, soap.text(told, "faultstring"))
+        text = soap.text(told, "faultstring")
+        if _OF_THE_ADDRESS in plain((text or "")[:_READ_OF_TEXTS]):
+            return outcomes.meant(SPEC.name, ERROR_IDS["IpPermissionDenied"], answer, text)
+        return outcomes.out_of_order(SPEC.name, answer, text)
     said = soap.text(error, "ErrorMessage")
     if code in ERROR_IDS:
         return outcomes.meant(SPEC.name, ERROR_IDS[code], answer, said)

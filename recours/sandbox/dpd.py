@@ -4,9 +4,9 @@ Sources of the facts: a connector's summary of the carrier's manual (v5.0, Octob
 public clients, a published real answer, and faults recorded at the sister service EPrint. Inferred, as no source says
 it: the answer to an unknown number and to another customer's (a result without traces), that the sister service's faults are this one's, the
 words of CustomerPermissionDenied and IpPermissionDenied, and the service's own error (a fault without ErrorId). Not
-known to anybody is the status number of a parcel that went back: that of RETURNED_TO_SENDER is invented. Not there at the carrier, as
-far as is known: a word for "there will be no proof", so POD_NEVER, POD_NONE, POD_UNSAID and POD_LATE all give a
-delivered parcel without an image. Of the operations the one that a fetch needs is there; the others are refused.
+there at the carrier, as far as is known: a word for "there will be no proof", so POD_NEVER, POD_NONE, POD_UNSAID and
+POD_LATE all give a delivered parcel without an image. Of the operations the one that a fetch needs is there; the others
+are refused.
 """
 
 import re
@@ -57,7 +57,7 @@ _ON_THE_WAY = (
 )
 _DELIVERED = ("40", "Colis livré")
 
-_RETURNED = ("77", "Colis retourné à l'expéditeur")
+_RETURNED = ("261", "Colis retourné à l'expéditeur")
 
 _CUSTOMER_DENIED = ("CustomerPermissionDenied", "Customer permission denied")
 # In turn: this machine is not listed, or the customer is not the account's.

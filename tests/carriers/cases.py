@@ -157,9 +157,8 @@ CASES: dict[str, Cases] = {
     "dpd": Cases(
         ("GetShipmentTraceSingle",),
         not_ours=K.NOT_FOUND,
-        otherwise={S.RETURNED_TO_SENDER: K.NOT_DELIVERED_YET},  # no source tells the number of that status
         wrong_type=(K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET),  # a code that is no number
-        unknown_in=frozenset({Attack.WRONG_TYPE, S.RETURNED_TO_SENDER}),
+        unknown_in=frozenset({Attack.WRONG_TYPE}),
         pieces=(_LETTER, _SIGNATURE),
     ),
     "gls": Cases(
