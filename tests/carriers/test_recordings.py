@@ -1,16 +1,26 @@
-"""Recorded answers are still read as they were when they were recorded.
+"""Recorded answers are read as they were when they were recorded, and answers of others as a person judged them.
 
-All came from the simulators, with made-up values, as no carrier has been met yet.
+The recordings (`*.json`) came from the simulators, as no carrier has been met yet. The answers of others (`*.toml`) were
+recorded or documented by public clients and by the carriers, and stand there with values of ours.
 """
 
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recours.carriers.registry import CATALOG
-from recours.wiring.recording import kind_of, load, read_again
+from recours.core.claim import Delivery
+from recours.core.outcome import unknown_of
+from recours.wiring.recording import Recording, kind_of, load, read_again
+from tests.fakes.answers import envelope
 
-FILES = sorted(Path(__file__).with_name("recordings").glob("*.json"))
+FOLDER = Path(__file__).with_name("recordings")
+FILES = sorted(FOLDER.glob("*.json"))
+_RECORDED_AT = "2026-07-01T08:00:00+00:00"
+_FEWEST = 80
 
 
 def test_every_carrier_has_a_recording() -> None:
@@ -21,3 +31,51 @@ def test_every_carrier_has_a_recording() -> None:
 def test_a_recording_is_read_as_it_was(path: Path) -> None:
     recording = load(path)
     assert kind_of(read_again(recording)) == recording.kind
+
+
+# ---------------------------------------------------------------- answers of others
+
+
+def _cases() -> Iterator[Any]:
+    for carrier in sorted(CATALOG.specs):
+        told = tomllib.loads((FOLDER / f"{carrier}.toml").read_text(encoding="utf-8"))
+        for case in told.pop("case"):
+            yield pytest.param(carrier, told, case, id=f"{carrier}: {case['name']}")
+
+
+CASES = list(_cases())
+
+
+def test_there_are_enough_answers_of_others_each_with_its_source() -> None:
+    assert len(CASES) >= _FEWEST
+    assert all(case.values[2]["source"] for case in CASES)
+
+
+def _call(text: str, status: int = 200) -> dict[str, Any]:
+    return {"status": status, "headers": {}, "body": text}
+
+
+def _recording(carrier: str, told: dict[str, Any], case: dict[str, Any]) -> Recording:
+    """The case as a recording: the token, its answers, and then the proof, for whoever asks for it."""
+    answers, proof = case["answers"], told.get("proof", [])
+    if around := told.get("around"):
+        first = answers[0] if answers[0].startswith(("<html", "<soap")) else around.format(answers[0])
+        answers = [first if first.startswith("<html") else envelope(first), *answers[1:]]
+        proof = [envelope(text) for text in proof]
+    calls = [_call(text) for text in answers[:-1]] + [_call(answers[-1], case.get("status", 200))]
+    token = [_call(told["token"])] if "token" in told else []
+    options = {option.name: option.default for option in CATALOG.specs[carrier].options}
+    proofs = [_call(text) for text in proof]
+    return Recording(carrier, case["number"], options, _RECORDED_AT, case["kind"], token + calls + proofs)
+
+
+@pytest.mark.parametrize(("carrier", "told", "case"), CASES)
+def test_an_answer_of_others_is_read_as_it_was_judged(
+    carrier: str, told: dict[str, Any], case: dict[str, Any]
+) -> None:
+    outcome = read_again(_recording(carrier, told, case))
+    assert kind_of(outcome) == case["kind"], outcome
+    assert bool(unknown_of(outcome)) is case.get("unknown", False), outcome
+    delivery = outcome.delivery or Delivery()
+    assert delivery.at == case.get("at", delivery.at)
+    assert (delivery.signatory or "") == case.get("signatory", delivery.signatory or "")
