@@ -45,14 +45,15 @@ _GOOD = frozenset({_OK_STATUS, 207})
 _HTTP_STATUS = re.compile(r"[2-5][0-9]{2}", re.ASCII)
 _OF_OUR_KEY = frozenset({401, 403})
 
-# Event codes. DI1, DR1, PC1, ET1 to ET3 and MD2 were seen in answers; the others are in one or two third-party lists.
+# Event codes. DI1, DR1, PC1, ET1 to ET3 and MD1 to MD3 were seen in answers (MD1, MD3: plhery/universal-parcel-scraper); the
+# others are in one or two third-party lists.
 CODES_OF_EVENTS = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: "DI0 DI1",  # DI0: of letters
         ParcelStatus.RETURNED: "DI2",  # delivered to the sender
         ParcelStatus.GOING_BACK: "RE1",
         ParcelStatus.ACCEPTED: "PC1 PC2",  # "Pris en charge"
-        ParcelStatus.ON_ITS_WAY: "DR1 ET1 ET2 ET3 ET4 EP1 DO1 DO2 DO3 PB1 PB2 MD2 ND1 AG1 DI3 ID0",
+        ParcelStatus.ON_ITS_WAY: "DR1 ET1 ET2 ET3 ET4 EP1 DO1 DO2 DO3 PB1 PB2 MD1 MD2 MD3 ND1 AG1 DI3 ID0",
     }
 )
 
