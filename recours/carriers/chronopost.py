@@ -47,6 +47,7 @@ _NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _LANGUAGE = "fr_FR"
 _SERVER_ERRORS = 500
+_SERVER_ERRORS = 500
 
 # Event codes. Table of both documents, D6 and D7 of 2024 only; what each one means is decided from its label.
 CODES = outcomes.status_table(
@@ -178,7 +179,9 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
     own = soap.text(parcel, "skybillNumber") if parcel is not None else None
     events = soap.children(parcel, "events") if parcel is not None else []
     if not events and (own is None or same_number(own, number)):
-        # One public client's notes: an unknown number is answered with its echo and no events.
+        # One public client's notes: an unknown number is answered with its echo and no events, but not with HTTP 500.
+        if answer.status >= _SERVER_ERRORS:
+            return outcomes.out_of_order(SPEC.name, answer)
         return Failure.of(Sentence.NUMBER_UNKNOWN, SPEC.name, None, answer.status)
     shipment = Shipment(numbers=(own,) if own else (), scans=tuple(map(_scan, events)))
     outcome = handover(SPEC.name, number, [shipment], answer, CODES)
