@@ -1,21 +1,25 @@
-"""Claims of one carrier that share a tracking call: what it answered, and which claims are still asked about singly."""
+"""Claims of one carrier that share a tracking call: what it answered, and how a number that makes it fail is singled out.
+
+A call that fails is made again about each half of its numbers, and so on: of thirty numbers one takes eleven calls.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from recours.core.claim import Delivery
-from recours.core.errors import ErrorKind
+from recours.core.errors import OUTAGE_KINDS, TRAITS, ErrorKind
 from recours.core.outcome import Failure, Outcome
 from recours.runs.ports import Asked
 
 # By number.
 Tracking = Mapping[str, Delivery | Failure]
+Numbers = tuple[str, ...]
 
-# How a call about several numbers fails if the carrier refuses one of them: the others are good, asked about singly.
+# How a call about several numbers fails if the carrier refuses one of them. Any other failure may come from one number that
+# upsets the service, or from a service that is down.
 _OF_ONE_NUMBER = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
-# Any other failure may come from one number that upsets the service, or from a service that is down. After so many
-# single calls in a row that fail as the shared one did, it counts as down: three failures in a row are an outage.
-_MOST_SAME_FAILURES = 2
+# A single bad number never makes three calls in a row fail: its group, one half, and then the other is answered.
+_OF_SEVERAL = 3
 
 
 @dataclass
@@ -23,51 +27,98 @@ class Bundle:
     """What is known about the claims while they are asked about, one after another."""
 
     asked: Sequence[Asked]
-    tracking: Tracking | None = None  # the shared call's answer; None: it was not made yet
+    tracking: dict[str, Delivery | Failure] = field(default_factory=dict)  # what shared calls answered
     closed: Failure | None = None  # the answer after which the carrier is not called any more
-    _failed_call: Failure | None = None  # the shared call, by one number's doing or the carrier's
-    _same_failures: int = 0  # of single calls in a row
+    outage: Failure | None = None  # how the carrier fails whatever it is asked about: nothing more is asked
+    _calls: list[Numbers] = field(init=False)  # shared ones to be made, in their order
+    _failed: dict[Numbers, Failure | None] = field(default_factory=dict)
+    _failures_in_a_row: int = 0  # that are alike
+    _last_failure: Failure | None = None
+
+    def __post_init__(self) -> None:
+        self._calls = [self.numbers] if sum(one.known is None for one in self.asked) > 1 else []
 
     @property
-    def numbers(self) -> list[str]:
+    def numbers(self) -> Numbers:
         """The numbers to track, each once."""
-        return list(dict.fromkeys(one.number for one in self.asked if one.known is None))
+        return tuple(dict.fromkeys(one.number for one in self.asked if one.known is None))
+
+    # ---------------------------------------------------------------- the shared calls
+
+    def next_call(self, one: Asked) -> Numbers:
+        """The numbers of a call to be made before this claim is asked about; none: there is no such call."""
+        if one.known is not None or self.closed or not self._calls:
+            return ()
+        numbers = self._calls.pop(0)
+        if self._failures_in_a_row >= _OF_SEVERAL and len(numbers) > 1:
+            self._calls.insert(0, numbers[1:])
+            return numbers[:1]
+        return numbers
+
+    def note_tracking(self, numbers: Numbers, answer: Tracking | Failure | None) -> None:
+        """Take the answer of a call about these numbers; a number that it leaves out is asked about in its claim's turn.
+
+        None: it failed in a way that only a claim's own turn can explain.
+        """
+        if not (answer is None or isinstance(answer, Failure)):
+            self.tracking |= answer
+            self._failures_in_a_row = 0
+        elif answer and (answer.closes_carrier or not TRAITS[answer.kind].uses_attempt):
+            self.tracking |= dict.fromkeys(sum(self._calls, numbers), answer)
+            self._calls.clear()
+        else:
+            self._note_failure(numbers, answer)
+
+    def _note_failure(self, numbers: Numbers, failure: Failure | None) -> None:
+        self._failed[numbers] = failure
+        if not _are_alike(failure, self._last_failure):
+            self._failures_in_a_row = 0
+        self._last_failure = failure
+        self._failures_in_a_row += 1
+        is_single = len(numbers) == 1
+        if is_single and failure:
+            self.tracking[numbers[0]] = failure
+        if failure and not failure.connected:  # which is no number's doing
+            self.outage = failure
+        elif is_single and failure and self._failures_in_a_row > _OF_SEVERAL:
+            # Of that kind, most numbers are bad, or several are too many for the carrier.
+            self.outage = None if failure.kind in _OF_ONE_NUMBER else failure
+        elif failure or self._failures_in_a_row < _OF_SEVERAL:
+            self._calls += [half for half in _halves(numbers) if failure or len(half) > 1]
+            return
+        self._calls.clear()
 
     @property
     def unanswered(self) -> list[str]:
-        """The numbers that are asked about singly, as the shared call answered nothing about them."""
-        if self.tracking is None or self.closed is not None:
-            return []
-        return [number for number in self.numbers if number not in self.tracking]
-
-    def needs_shared_call(self, one: Asked) -> bool:
-        """Tell whether this claim and others are to be tracked, and were not yet."""
-        if one.known is not None or self.tracking is not None or self.closed is not None:
-            return False
-        return sum(other.known is None for other in self.asked) > 1
-
-    def note_tracking(self, found: Tracking | Failure) -> None:
-        """Take the answer of the shared call. If one number may be why it failed, each is asked about singly."""
-        if not isinstance(found, Failure):
-            self.tracking = found
-        elif found.closes_carrier:
-            self.tracking = dict.fromkeys(self.numbers, found)
-        else:
-            self.tracking = {}
-            self._failed_call = None if found.kind in _OF_ONE_NUMBER else found
-            if not found.connected:  # which is no number's doing
-                self._same_failures = _MOST_SAME_FAILURES
-
-    def tracking_of(self, one: Asked) -> Delivery | Failure | None:
-        """The shared call's answer about a claim's parcel; None: it is asked about singly."""
-        if one.known is not None or self.tracking is None:
-            return None
-        return self._failed_call if self.is_down else self.tracking.get(one.number)
+        """The numbers that are asked about in their claims' turns, as no shared call told anything about them."""
+        left = self.closed or self.outage
+        return [] if left else [number for number in self.numbers if number not in self.tracking]
 
     @property
-    def is_down(self) -> bool:
-        """Tell whether the shared call failed, and the carrier is why: nothing more is asked."""
-        return self._failed_call is not None and self._same_failures >= _MOST_SAME_FAILURES
+    def failure(self) -> Failure | None:
+        """How the call about all numbers failed, if a failure tells that."""
+        return self._failed.get(self.numbers)
+
+    @property
+    def upsetting(self) -> set[str]:
+        """The numbers that make calls about several fail: those that fail alone, or pairs of which none does."""
+        if self.outage:
+            return set()
+        singles = {number for numbers in self._failed if len(numbers) == 1 for number in numbers}
+        pairs = [
+            numbers for numbers in self._failed if len(numbers) == 2 and not singles.intersection(numbers)
+        ]  # noqa: PLR2004
+        return singles.union(*pairs)
+
+    # ---------------------------------------------------------------- a claim's turn
+
+    def tracking_of(self, one: Asked) -> Delivery | Failure | None:
+        """A shared call's answer about a claim's parcel; None: it is asked about in its turn."""
+        return self.tracking.get(one.number, self.outage) if one.known is None else None
+
+    def is_left(self, one: Asked) -> bool:
+        """Tell whether nothing was asked about this claim, as the carrier is down."""
+        return self.outage is not None and one.known is None and one.number not in self.tracking
 
     def answer_without_call(self, one: Asked) -> Failure | None:
         """The answer of a claim that needs another call, if the carrier is not called any more."""
@@ -79,15 +130,17 @@ class Bundle:
 
     def note_outcome(self, outcome: Outcome) -> None:
         """Learn from a claim's outcome what holds for the claims after it."""
-        failure = outcome if isinstance(outcome, Failure) else None
-        if failure and failure.closes_carrier:
-            self.closed = failure
-        if (
-            self._failed_call
-            and failure
-            and failure.delivery is None
-            and failure.kind is self._failed_call.kind
-        ):
-            self._same_failures += 1
-        else:
-            self._failed_call = None
+        if isinstance(outcome, Failure) and outcome.closes_carrier:
+            self.closed = outcome
+
+
+def _are_alike(failure: Failure | None, other: Failure | None) -> bool:
+    if failure is None or other is None:
+        return failure is other
+    return failure.kind is other.kind or OUTAGE_KINDS.issuperset({failure.kind, other.kind})
+
+
+def _halves(numbers: Numbers) -> list[Numbers]:
+    """The larger one first; of one number none."""
+    middle = (len(numbers) + 1) // 2
+    return [numbers[:middle], numbers[middle:]] if len(numbers) > 1 else []

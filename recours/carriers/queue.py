@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
-from recours.carriers.bundle import Bundle
+from recours.carriers.bundle import Bundle, Numbers, Tracking
 from recours.carriers.client import Client, with_delivery
 from recours.carriers.message import CarrierSession
 from recours.carriers.refusals import (
@@ -333,7 +333,7 @@ class APIRequestQueue:
         if len(asked) > most:
             raise ValueError(f"{key} tracks {most} numbers with one call, not {len(asked)}")
         at_house = partial(self._at_house, key, go_on) if carrier_of(key) != key else None
-        return self._bundle(reservations, key, asked, at_house)
+        return self._bundle(reservations, key, asked, at_house, go_on)
 
     def _bundle(
         self,
@@ -341,6 +341,7 @@ class APIRequestQueue:
         key: str,
         asked: Sequence[Asked],
         at_house: Callable[[Asked, Fetched, Failure], Fetched] | None = None,
+        go_on: Callable[[], bool] = lambda: True,
     ) -> Generator[Fetched, None, None]:
         """`at_house`: asks the house's account about a parcel that is denied to this one."""
         bundle = Bundle(asked)
@@ -349,11 +350,15 @@ class APIRequestQueue:
                 counts: list[_Count] = []
                 with self._after_first_answer(key, reserved) as reservation:
                     unchecked = self._checked_before(key, reservation, bundle, counts) if place == 0 else None
-                    outcome = unchecked or self._outcome(key, reservation, one, bundle, counts)
+                    outcome = unchecked or self._outcome(key, reservation, one, bundle, counts, go_on)
                 outcome = self._of_whose(key, outcome)
                 fetched = _fetched(outcome, counts)
-                if bundle.is_down and one.known is None and not fetched.calls + fetched.unsent:
-                    fetched = replace(fetched, asked=False)
+                fetched = replace(
+                    fetched,
+                    asked=fetched.calls + fetched.unsent > 0 or not bundle.is_left(one),
+                    upsets=one.known is None and one.number in bundle.upsetting,
+                    shows_outage=bundle.outage is not None and fetched.calls > 1,
+                )
                 self._settle([reserved])
                 if at_house and isinstance(outcome, Failure) and outcome.kind is ErrorKind.ACCESS_DENIED:
                     fetched = at_house(one, fetched, outcome)
@@ -494,11 +499,20 @@ class APIRequestQueue:
                 reservation.release()
 
     def _outcome(
-        self, key: str, reservation: Reservation, one: Asked, bundle: Bundle, counts: list[_Count]
+        self,
+        key: str,
+        reservation: Reservation,
+        one: Asked,
+        bundle: Bundle,
+        counts: list[_Count],
+        go_on: Callable[[], bool],
     ) -> Outcome:
-        """How asking about one claim of a bundle ends; the first that needs the shared call makes it."""
-        if bundle.needs_shared_call(one):
-            self._track(key, reservation, bundle, counts)
+        """How asking about one claim of a bundle ends; the first that needs shared calls makes them while `go_on` says so."""
+        before = len(counts)
+        while go_on() and (numbers := bundle.next_call(one)):
+            self._track(key, reservation, numbers, bundle, counts)
+        if len(counts) > before:
+            self._mention_failures(key, bundle)
         if failure := bundle.answer_without_call(one):
             return failure
         tracking = bundle.tracking_of(one)
@@ -511,38 +525,45 @@ class APIRequestQueue:
         answer = self._ask(key, reservation, ask, counts, one.earliest)
         return self._meant(key, reservation, one.number, answer, one.claim, counts)
 
-    def _track(self, key: str, reservation: Reservation, bundle: Bundle, counts: list[_Count]) -> None:
-        """Make the call that the claims of a bundle share."""
+    def _track(
+        self, key: str, reservation: Reservation, numbers: Numbers, bundle: Bundle, counts: list[_Count]
+    ) -> None:
+        """Make a call that claims of a bundle share."""
         client, session = self._line(key, reservation)
-        found: Mapping[str, Delivery | Failure] | Failure
+        answer: Tracking | Failure | None
         try:
-            found = client.track_many(bundle.numbers, session)
+            answer = client.track_many(numbers, session)
         except CallError as failed:
-            found = _failure(failed, session)
+            answer = _failure(failed, session)
         except (RunError, ImportError, CalledOffError):
             raise
-        except Exception:  # the parcel that causes it is asked about singly, and causes it again
+        except Exception:  # the parcel that causes it is asked about in its turn, and causes it again
             log.exception(f"{self._name(key)}: an internal error in a call about several parcels")
-            found = {}
+            answer = None
         finally:
             counts.append(_Count(session.calls, session.unsent))
-        failure = self._redacted(found, client) if isinstance(found, Failure) else None
-        if isinstance(failure, Failure) and failure.kind in REFUSED_KINDS:
-            whole = _Answer(failure, last=self._right(key, session.last))
-            blamed, _ = self._blamed(key, reservation, failure.kind, whole, None, counts)
+        if isinstance(answer, Failure):
+            answer = cast("Failure", self._redacted(answer, client))
+        if isinstance(answer, Failure) and answer.kind in REFUSED_KINDS:
+            whole = _Answer(answer, last=self._right(key, session.last))
+            blamed, _ = self._blamed(key, reservation, answer.kind, whole, None, counts)
             if blamed is Blame.ACCOUNT:
                 bundle.closed = self._closing(key, whole, None)
-            found = {}
-        bundle.note_tracking(found)
-        self._mention_unanswered(key, bundle, failure)
+            answer = None
+        bundle.note_tracking(numbers, answer)
 
-    def _mention_unanswered(self, key: str, bundle: Bundle, failure: Outcome | None) -> None:
+    def _mention_failures(self, key: str, bundle: Bundle) -> None:
         """A carrier that does not take several numbers after all would else go unnoticed: it only costs more calls."""
-        if unanswered := len(bundle.unanswered):
-            why = f" ({failure.message})" if isinstance(failure, Failure) else ""
+        name, parcels = self._name(key), plural(len(bundle.numbers), "parcel")
+        if upsetting := len(bundle.upsetting):
+            why = f" ({bundle.failure.message})" if bundle.failure else ""
             log.warning(
-                f"{self._name(key)} said nothing about {unanswered} of {plural(len(bundle.numbers), 'parcel')} "
-                f"in one call{why}: each is asked about singly"
+                f"{name} failed on a call about {parcels}{why}: it was asked about fewer at once, "
+                f"and is asked about {upsetting} of them alone from now on"
+            )
+        elif unanswered := len(bundle.unanswered):
+            log.warning(
+                f"{name} said nothing about {unanswered} of {parcels} in one call: each is asked about singly"
             )
 
     def check_credentials(self, key: str, number: str | None = None) -> Fetched | Refusal:

@@ -38,8 +38,10 @@ def assess(claim: Claim, now: datetime, policy: Policy) -> State:
     state = _assess_pending(claim, now, policy) if claim.is_pending else _assess_failed(claim, now, policy)
     since, asked = _since(claim, now)
     expire_from = _expire_from(claim, since, policy) if asked else None
-    account = None if _corrected(claim) else claim.state.account
-    state = replace(state, since=since, expire_from=expire_from, account=account)
+    is_corrected = _corrected(claim)
+    account = None if is_corrected else claim.state.account
+    goes_alone = claim.state.goes_alone and not is_corrected
+    state = replace(state, since=since, expire_from=expire_from, account=account, goes_alone=goes_alone)
     return replace(state, stage=Stage.SHELVED) if policy.sets_aside(claim) else state
 
 

@@ -137,6 +137,7 @@ class State:
     last_attempt_at: datetime | None = None  # set for then, or made then: see core.last_attempt
     # Of the claim's carrier: which account worked, and is asked from now on; None: the client's, else the house's.
     account: int | None = None
+    goes_alone: bool = False  # its number made a call about several fail: it shares none any more
 
     @property
     def asked(self) -> bool:

@@ -191,6 +191,7 @@ def _read_state(row: Row) -> State:
         kind=_member(ErrorKind, row["kind"]),
         delivery=_read_delivery(row["known_delivery"]),
         rank_is_deadline=row["rank_is_deadline"] == 1,
+        goes_alone=row["goes_alone"] == 1,
         account=row["account_id"],
     )
 

@@ -157,6 +157,7 @@ def state_values(claim: Claim, state: State) -> dict[str, Any]:
         "kind": state.kind,
         "known_delivery": delivery_text(state.delivery),
         "rank_is_deadline": int(state.rank_is_deadline),
+        "goes_alone": int(state.goes_alone),
     }
 
 

@@ -104,6 +104,8 @@ claims = Table(
     Column("expired_at", Utc),
     Column("last_attempt_at", Utc),
     Column("interruptions", Integer, nullable=False, server_default=text("0")),
+    # 1: its number made a call about several parcels fail
+    Column("goes_alone", Integer, nullable=False, server_default=text("0")),
     Column("kind", Text),
     Column("error_key", Text),  # which sentence pod_fetch_error is, in whatever language
     Column("error_words", Text),  # the carrier's own words in it

@@ -268,7 +268,8 @@ class Engine:
         self._any_connected = self._any_connected or ended.calls > 0
         self._unknown.note(carrier_of(lane.key), lane.name, ended.outcome)
         self._leasing.note_documents(lane, ended.outcome)
-        refusal = lane.note(ended.outcome, called=ended.calls + ended.unsent > 0)
+        was_called = ended.calls + ended.unsent > 0
+        refusal = lane.note(ended.outcome, called=was_called, shows_outage=ended.shows_outage)
         try:
             if refusal := self._broken(leased, ended.mistake) or refusal:
                 lane.closes = True

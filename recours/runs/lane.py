@@ -86,18 +86,18 @@ class Lane:
             self.closes = True
             self.outage.closes = self.outage.closes or not _is_of_account(outcome)
 
-    def note(self, outcome: Outcome, *, called: bool = True) -> Refusal | None:
+    def note(self, outcome: Outcome, *, called: bool = True, shows_outage: bool = False) -> Refusal | None:
         """Learn from an answer; a refusal if it closed the lane now.
 
         `called`: a call was tried for this claim alone; else another claim's brought the answer, which is no new sign of
-        an outage.
+        an outage. `shows_outage`: several were tried in a row, and failed.
         """
         kind = outcome.kind if isinstance(outcome, Failure) else None
         self.denied += kind is ErrorKind.ACCESS_DENIED
         if kind not in OUTAGE_KINDS:
             self.outage.failures_in_a_row = 0
         elif called:
-            self.outage.failures_in_a_row += 1
+            self.outage.failures_in_a_row += OUTAGE_AFTER if shows_outage else 1
         if self.refusal or not isinstance(outcome, Failure) or outcome.alone:
             return None
         self.refusal = self._closing(outcome)

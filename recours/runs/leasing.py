@@ -9,7 +9,7 @@ from functools import partial
 
 from recours.core.accounts import carrier_of
 from recours.core.carrier import CarrierSpec, Catalog
-from recours.core.claim import Claim, Delivery, Stage, urgency
+from recours.core.claim import Claim, Delivery, Stage, State, urgency
 from recours.core.decision import (
     MOST_INTERRUPTIONS,
     Action,
@@ -47,6 +47,10 @@ POLL_S = 0.25
 MOST_DEADLINES = 1000
 _READ_AGAIN_S = 60.0
 _LONGEST_WAIT_FOR_QUOTA_S = 60.0
+
+
+def _may_share(state: State) -> bool:
+    return not (state.interruptions or state.goes_alone)
 
 
 @dataclass(frozen=True)
@@ -248,16 +252,16 @@ class Leasing:
     def _bundled(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Claim]]:
         """Claims that are tracked with one call together, and more added to them.
 
-        One that a run died with goes alone: it may do so again.
+        One that a run died with goes alone, as it may do so again; so does one whose number made such a call fail.
         """
         most = self._spec(lane.key).numbers_per_call
-        sharing = [one for one in claims if most > 1 and not (one.state.delivery or one.state.interruptions)]
+        sharing = [one for one in claims if most > 1 and _may_share(one.state) and not one.state.delivery]
         alone = [[claim] for claim in claims if claim not in sharing]
         if sharing and (wanted := min(most - len(sharing), self._left)) > 0:
             taken = self._take([lane.key], wanted, lease)
             with self._put_back_after_fault(taken):
                 due = [claim for claim in taken if not self._done_without_call(claim, lease)]
-                fit = [one for one in due if one.account_key == lane.key and not one.state.interruptions]
+                fit = [one for one in due if one.account_key == lane.key and _may_share(one.state)]
                 self.put_back([claim for claim in due if claim not in fit])
             sharing += fit
         return alone + [sharing[n : n + most] for n in range(0, len(sharing), most)]

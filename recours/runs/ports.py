@@ -92,7 +92,7 @@ class Asked:
 class Fetched:
     """How asking a carrier ended.
 
-    Of a bundle, the call that all shared is counted with the first claim that needed it. Without a call, sent or not, the
+    Of a bundle, the calls that all shared are counted with the first claim that needed them. Without a call, sent or not, the
     outcome was told by such a call: of an outage it is no new sign. Whether it could connect, only the outcome tells.
     """
 
@@ -103,6 +103,8 @@ class Fetched:
     asked: bool = (
         True  # False: the call that it shares with others failed, and nothing was asked about this one
     )
+    upsets: bool = False  # its number makes a call about several fail
+    shows_outage: bool = False  # calls about several and about one failed in a row: the carrier is down
     account: int | None = None  # whose answer it is, if not the lane's
     remember: int | None = None  # the account that the claim is asked with from now on
 

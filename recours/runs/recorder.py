@@ -192,10 +192,11 @@ def _left_alone(claim: Claim, last_since: datetime | None) -> Decision:
 
 
 def _remembered(decision: Decision, ended: Ended) -> Decision:
-    """With the account that the claim is asked with from now on, if this attempt has shown which."""
-    if ended.remember is None:
-        return decision
-    return replace(decision, state=replace(decision.state, account=ended.remember))
+    """With what this attempt has shown of how the claim is asked from now on: the account, and whether alone."""
+    state = decision.state
+    if ended.remember is not None:
+        state = replace(state, account=ended.remember)
+    return replace(decision, state=replace(state, goes_alone=state.goes_alone or ended.upsets))
 
 
 def _attempt(claim: Claim, ended: Ended, decision: Decision) -> Attempt:

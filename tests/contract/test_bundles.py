@@ -63,7 +63,8 @@ Answer = Delivery | Failure | Retrieved | Exception
 class Script(Client):
     """Answers about numbers from tables; what it is called for is kept.
 
-    `whole`: how a call about several numbers fails, by the first of them that is in it.
+    `whole`: how a call about several numbers fails, by the first of them that is in it. A call about one that an outage is
+    the answer of fails as a whole, too.
     """
 
     tracking: dict[str, Answer] = field(default_factory=dict)
@@ -82,6 +83,10 @@ class Script(Client):
         return found
 
     def track_many(self, numbers: Sequence[str], line: Any) -> Mapping[str, Delivery | Failure] | Failure:
+        if len(numbers) == 1:
+            found = self.track(numbers[0], line)
+            is_whole = isinstance(found, Failure) and found.kind in (K.SERVER_ERROR, K.BAD_RESPONSE)
+            return found if is_whole and isinstance(found, Failure) else {numbers[0]: found}
         spoilt = next((self.whole[number] for number in numbers if number in self.whole), None)
         self._called(line, C.TRACKING, ",".join(numbers), spoilt or ON_ITS_WAY)
         if isinstance(spoilt, Failure):
@@ -288,12 +293,16 @@ def test_a_bundle_is_not_larger_than_a_call_may_be(bundles: Bundles) -> None:
 
 @pytest.mark.parametrize("whole", [SILENT, GATEWAY, UNREADABLE, BROKEN, RESET])
 def test_a_service_that_is_down_is_not_asked_about_every_number(bundles: Bundles, whole: Failure) -> None:
-    bundles.script.whole["A"] = whole
+    bundles.script.whole = dict.fromkeys("ABCDE", whole)
     bundles.script.tracking = dict.fromkeys("ABCDE", whole)
     fetched = bundles.fetch(*"ABCDE")
+    assert bundles.script.asked == [f"tracking {numbers}" for numbers in ("A,B,C,D,E", "A,B,C", "D,E", "A")]
     assert kinds(fetched) == [whole.kind] * 5
-    assert [one.calls for one in fetched] == [2, 1, 0, 0, 0]
-    assert bundles.counts() == (3, 0)
+    assert [(one.calls, one.asked, one.shows_outage, one.upsets) for one in fetched] == [
+        (4, True, True, False),
+        *[(0, False, False, False)] * 4,
+    ]
+    assert bundles.counts() == (4, 0)
 
 
 def test_an_outage_that_names_its_end_is_the_answer_of_all(bundles: Bundles) -> None:
@@ -340,23 +349,88 @@ def test_what_the_shared_call_told_is_kept_when_the_carrier_asks_to_wait_later(b
 # ---------------------------------------------------------------- what one number does
 
 
-@pytest.mark.parametrize(
-    "whole", [BAD_REQUEST, UNKNOWN, UNREADABLE, BROKEN, GATEWAY, SILENT, RESET, KeyError("strange")]
-)
+@pytest.mark.parametrize("whole", [BAD_REQUEST, UNKNOWN, UNREADABLE, BROKEN, GATEWAY, SILENT, RESET])
+@pytest.mark.parametrize("is_bad_alone", [True, False])
 def test_a_number_that_spoils_the_call_spoils_no_other(
-    bundles: Bundles, whole: Failure | Exception, caplog: pytest.LogCaptureFixture
+    bundles: Bundles, whole: Failure, caplog: pytest.LogCaptureFixture, *, is_bad_alone: bool
 ) -> None:
     bundles.script.whole["C"] = whole
-    bundles.script.tracking |= {"C": UNKNOWN, "D": DELIVERY}
+    bundles.script.tracking |= {"C": whole if is_bad_alone else ON_ITS_WAY, "D": DELIVERY}
     fetched = bundles.fetch("A", "B", "C", "D")
-    assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, K.NOT_FOUND, None]
-    assert [one.calls for one in fetched] == [2, 1, 1, 2]
+    alone = whole.kind if is_bad_alone else K.NOT_DELIVERED_YET
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, alone, None]
+    assert [one.calls for one in fetched] == [5, 0, 0, 1]
     assert bundles.counts() == (6, 0)
-    why = f" ({whole.message})" if isinstance(whole, Failure) else ""
-    words = f"Listed said nothing about 4 of 4 parcels in one call{why}: each is asked about singly"
-    logged = [(record.levelname, record.message) for record in caplog.records]
-    assert logged[-1] == ("WARNING", words)
-    assert [level for level, _ in logged[:-1]] == ["ERROR"] * isinstance(whole, Exception)
+    # Which of two it is, their own answers do not always tell.
+    is_told = is_bad_alone and whole not in (BAD_REQUEST, UNKNOWN)
+    assert [one.upsets for one in fetched] == [False, False, True, not is_told]
+    assert caplog.messages == [
+        f"Listed failed on a call about 4 parcels ({whole.message}): it was asked about fewer at once, "
+        f"and is asked about {1 if is_told else 2} of them alone from now on"
+    ]
+
+
+def test_a_mistake_about_one_parcel_spoils_no_other(
+    bundles: Bundles, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundles.script.whole["C"] = KeyError("strange")
+    fetched = bundles.fetch("A", "B", "C", "D")
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET] * 4
+    assert [(one.calls, one.upsets) for one in fetched] == [(3, False), (0, False), (1, True), (1, True)]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "WARNING"]
+
+
+def test_a_mistake_about_every_parcel_is_met_in_their_own_turns_soon(bundles: Bundles) -> None:
+    bundles.script.whole = dict.fromkeys("ABCDE", KeyError("strange"))
+    bundles.script.tracking["A"] = KeyError("strange")
+    with pytest.raises(KeyError):
+        bundles.fetch(*"ABCDE")
+    assert [len(one.split(",")) for one in bundles.script.asked] == [5, 3, 2, 1]
+
+
+def test_two_numbers_that_spoil_the_call_are_both_singled_out(bundles: Bundles) -> None:
+    bundles.script.whole = dict.fromkeys("BE", BROKEN)
+    bundles.script.tracking = dict.fromkeys("BE", BROKEN)
+    fetched = bundles.fetch(*"ABCDE")
+    assert [one.upsets for one in fetched] == [False, True, False, False, True]
+    assert [kind is K.SERVER_ERROR for kind in kinds(fetched)] == [False, True, False, False, True]
+    # After three failures in a row one parcel alone shows that the carrier is there.
+    asked = ["A,B,C,D,E", "A,B,C", "D,E", "A", "B", "C", "D", "E"]
+    assert bundles.script.asked == [f"tracking {numbers}" for numbers in asked]
+
+
+def test_where_most_numbers_are_bad_the_rest_is_asked_about_in_turn(bundles: Bundles) -> None:
+    bundles.script.whole = dict.fromkeys("ABCDE", BAD_REQUEST)
+    bundles.script.tracking = dict.fromkeys("ABCDE", BAD_REQUEST)
+    fetched = bundles.fetch(*"ABCDE")
+    assert kinds(fetched) == [K.INVALID_TRACKING] * 5
+    assert sum(one.calls for one in fetched) <= 9
+    assert not any(one.shows_outage for one in fetched)
+
+
+def test_nothing_more_is_asked_about_halves_once_the_run_ends(bundles: Bundles) -> None:
+    bundles.script.whole["A"] = BROKEN
+    asked = [Asked(number, None) for number in "ABCD"]
+    answers = bundles.queue.fetch_bundle(
+        bundles.reserved(asked), "listed", asked, lambda: len(bundles.script.asked) < 2
+    )
+    assert kinds([next(answers)]) == [K.NOT_DELIVERED_YET]
+    answers.close()
+    assert bundles.script.asked == ["tracking A,B,C,D", "tracking A,B", "tracking A"]
+    assert bundles.counts() == (3, 0)
+
+
+def test_where_no_unit_is_left_the_numbers_that_are_not_answered_wait(
+    bundles_of: Callable[[str], Bundles],
+) -> None:
+    bundles = bundles_of("4/day@UTC")
+    bundles.script.whole["C"] = BROKEN
+    grants, _ = bundles.queue.reserve("listed", [{C.TRACKING: 1}, {}, {}, {}])
+    asked = [Asked(number, None) for number in "ABCD"]
+    bundles.script.tracking["C"] = BROKEN
+    fetched = list(bundles.queue.fetch_bundle(grants, "listed", asked))
+    assert kinds(fetched) == [K.NOT_DELIVERED_YET, K.NOT_DELIVERED_YET, K.SERVER_ERROR, K.RATE_LIMITED]
+    assert bundles.counts() == (4, 0)
 
 
 def test_a_number_that_the_answer_leaves_out_is_asked_about_alone(
@@ -388,13 +462,6 @@ def test_a_number_asked_about_alone_takes_a_unit_only_if_one_is_left(
     assert bundles.counts() == (3, 0)
 
 
-def test_proofs_that_cannot_be_read_are_no_sign_that_the_tracking_is_down(bundles: Bundles) -> None:
-    bundles.script.whole["A"] = UNREADABLE
-    bundles.script.tracking = dict.fromkeys("ABC", DELIVERY)
-    bundles.script.proofs = dict.fromkeys("AB", UNREADABLE)
-    assert kinds(bundles.fetch(*"ABC")) == [K.BAD_RESPONSE, K.BAD_RESPONSE, None]
-
-
 def test_a_mistake_about_one_parcel_alone_ends_the_bundle_and_gives_units_back(bundles: Bundles) -> None:
     bundles.script.whole["B"] = bundles.script.tracking["B"] = KeyError("strange")
     asked = [Asked(number, None) for number in "ABC"]
@@ -402,7 +469,8 @@ def test_a_mistake_about_one_parcel_alone_ends_the_bundle_and_gives_units_back(b
     assert kinds([next(answers)]) == [K.NOT_DELIVERED_YET]
     with pytest.raises(KeyError):
         next(answers)
-    assert bundles.counts() == (3, 0)
+    assert bundles.script.asked == [f"tracking {numbers}" for numbers in ("A,B,C", "A,B", "A", "B")]
+    assert bundles.counts() == (4, 0)
 
 
 @pytest.mark.parametrize("ours", [DatabaseError("gone"), ImportError("no package")])
@@ -436,6 +504,7 @@ def test_one_parcel_that_is_refused_does_not_close_the_account(bundles: Bundles)
     assert bundles.script.asked == [
         "tracking A,B,C",
         "tracking 0",
+        "tracking A,B",
         "tracking A",
         "tracking B",
         "tracking C",
