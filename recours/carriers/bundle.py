@@ -20,6 +20,7 @@ Numbers = tuple[str, ...]
 _OF_ONE_NUMBER = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
 # A single bad number never makes three calls in a row fail: its group, one half, and then the other is answered.
 _OF_SEVERAL = 3
+_PAIR = 2
 
 
 @dataclass
@@ -104,11 +105,9 @@ class Bundle:
         """The numbers that make calls about several fail: those that fail alone, or pairs of which none does."""
         if self.outage:
             return set()
-        singles = {number for numbers in self._failed if len(numbers) == 1 for number in numbers}
-        pairs = [
-            numbers for numbers in self._failed if len(numbers) == 2 and not singles.intersection(numbers)
-        ]  # noqa: PLR2004
-        return singles.union(*pairs)
+        singles = {numbers[0] for numbers in self._failed if len(numbers) == 1}
+        pairs = [numbers for numbers in self._failed if len(numbers) == _PAIR]
+        return singles.union(*(pair for pair in pairs if singles.isdisjoint(pair)))
 
     # ---------------------------------------------------------------- a claim's turn
 

@@ -302,6 +302,7 @@ class HttpSession:
     delivery: Delivery | None = None  # of the parcel, as far as it was learnt
     last: Capability | None = None  # what the last call was for
     earliest: datetime | None = None  # a delivery before is another parcel's
+    repeats: bool = True  # whether a call that was sent is made once more if the network or a gateway fails
 
     def delivery_known(self, delivery: Delivery) -> None:
         at = delivery.latest
@@ -321,7 +322,7 @@ class HttpSession:
         self._clock.sleep(self._jitter() * _LONGEST_PAUSE_S)
 
     def call(self, what: Capability, request: Request) -> Response:
-        """Send the request, once more if the network or a gateway failed. Raises CallError."""
+        """Send the request, once more if the network or a gateway failed (see `repeats`). Raises CallError."""
         repeated = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=self._wait_s,
@@ -369,7 +370,7 @@ class HttpSession:
         is_short = wait_s <= _LONGEST_ASKED_S
         failure = replace(out_of_order(self._name, answer), retry_at=None if is_short else asked)
         failed.append(failure)
-        return _PassingError(failure, wait_s) if is_short else CallError(failure)
+        return _PassingError(failure, wait_s) if is_short and self.repeats else CallError(failure)
 
     def _failed(self, fault: HttpError, what: Capability, failed: list[Failure]) -> Exception:
         sent = not isinstance(fault, NotSentError)
@@ -381,7 +382,7 @@ class HttpSession:
         told = Failure.of(fault.key, self._name, message=f"{self._name} {fault}")
         failure = replace(told, connected=sent)
         failed.append(failure)
-        passing = isinstance(fault, NotSentError | BrokenAnswerError)
+        passing = isinstance(fault, NotSentError) or (self.repeats and isinstance(fault, BrokenAnswerError))
         return _PassingError(failure) if passing else CallError(failure)
 
 

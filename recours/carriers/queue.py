@@ -530,6 +530,7 @@ class APIRequestQueue:
     ) -> None:
         """Make a call that claims of a bundle share."""
         client, session = self._line(key, reservation)
+        session.repeats = False  # asking about halves repeats it
         answer: Tracking | Failure | None
         try:
             answer = client.track_many(numbers, session)

@@ -121,6 +121,7 @@ class ScriptLine:
     delivery: Delivery | None = None
     last: Capability | None = None
     earliest: datetime | None = None
+    repeats: bool = True
 
     def now(self) -> datetime:
         return self.clock.now()
