@@ -91,6 +91,7 @@ class AssumedSession:
     accepted: set[Capability] = field(default_factory=set)
     delivery: Delivery | None = None
     last: Capability | None = None
+    repeats: bool = True
     earliest: datetime | None = None
 
     def now(self) -> datetime:

@@ -219,6 +219,13 @@ def test_what_a_pending_claim_learnt_is_kept_until_its_number_is_corrected() -> 
     assert assess(replace(knowing, number="XY999999999FR"), NOW, POLICY).delivery is None
 
 
+@pytest.mark.parametrize("status", ["pending", "failed"])
+def test_a_number_that_made_a_shared_call_fail_goes_alone_until_it_is_corrected(status: str) -> None:
+    alone = assessed(claim(status, state=State(goes_alone=True)))
+    assert assess(alone, NOW, POLICY).goes_alone
+    assert not assess(replace(alone, number="XY999999999FR"), NOW, POLICY).goes_alone
+
+
 # ---------------------------------------------------------------- set aside
 
 
