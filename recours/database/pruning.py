@@ -94,8 +94,8 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class OldTexts:
-    """Rows past their keeping time, and what they hold from then on; None: they go."""
+class OldRows:
+    """Rows past their keeping time. `values`: what they hold from then on; None: they are deleted."""
 
     table: Table
     source: FromClause
@@ -139,8 +139,8 @@ def prune(past: "DatabasePast", erase: Erase, before: datetime, now: Callable[[]
             past.forget(table, part, gone, now())
             count += len(gone)
         counts["attempts" if table is attempts else "evidence"] = count
-    for name, parts in past.texts(before, now()).items():
-        counts[name] = sum(map(past.forget_texts, parts))
+    for name, parts in past.old_rows(before, now()).items():
+        counts[name] = sum(map(past.forget_rows, parts))
     return replace(done, **counts)
 
 
@@ -165,6 +165,7 @@ class DatabasePast:
     by: str = "recours prune"  # who has it done
 
     def outlook(self, before: datetime, now: datetime) -> Pruned:
+        """What `prune` would delete."""
         border = self.database.border
         old = (
             select(func.count(), func.count(_a.document_path), func.coalesce(func.sum(_a.document_size), 0))
@@ -172,14 +173,14 @@ class DatabasePast:
             .where(_a.started_at < before, _is_over(border, now))
         )
         alone = ~exists(select(_a.id).where(_a.claim_id == _v.claim_id, _a.document_sha256 == _v.sha256))
-        pieces = OldTexts(
+        pieces = OldRows(
             evidence, _with_claims(border, evidence), (*_old_evidence(before), _is_over(border, now), alone)
         )
-        texts = self.texts(before, now) | {"evidence": [pieces]}
+        old_rows = self.old_rows(before, now) | {"evidence": [pieces]}
         with self.database.read() as connection:
             attempts_and_documents = connection.execute(old).one()
             counts: dict[str, Any] = {
-                name: sum(_count(connection, part) for part in parts) for name, parts in texts.items()
+                name: sum(_count(connection, part) for part in parts) for name, parts in old_rows.items()
             }
         return Pruned(*attempts_and_documents, **counts)
 
@@ -257,18 +258,18 @@ class DatabasePast:
         connection.execute(statement, rows)
         connection.execute(update(claims).where(_c.claim_id.in_(cleared)).values(known_delivery=None))
 
-    def texts(self, before: datetime, now: datetime) -> dict[str, list[OldTexts]]:
+    def old_rows(self, before: datetime, now: datetime) -> dict[str, list[OldRows]]:
         """What else goes, by its count in `Pruned`. Of an event the rest stays, so that nothing is mailed twice."""
         border = self.database.border
         unsigned = {"known_delivery": None, "version": _c.version + 1}
         return {
-            "deliveries": [OldTexts(claims, border.joined(), _deliveries(border, before, now), unsigned)],
-            "events": [OldTexts(events, events, _facts(before), {"facts": {}})],
-            "mails": [OldTexts(mails, mails, _texts(before), {"plain": "", "html": ""})],
-            "changes": [OldTexts(table, table, (table.c.at < before,)) for table in (changes, actions)],
+            "deliveries": [OldRows(claims, border.joined(), _deliveries(border, before, now), unsigned)],
+            "events": [OldRows(events, events, _facts(before), {"facts": {}})],
+            "mails": [OldRows(mails, mails, _texts(before), {"plain": "", "html": ""})],
+            "changes": [OldRows(table, table, (table.c.at < before,)) for table in (changes, actions)],
         }
 
-    def forget_texts(self, old: OldTexts) -> int:
+    def forget_rows(self, old: OldRows) -> int:
         """Remove them, a part at a time; how many."""
         (key,) = old.table.primary_key
         some = select(key).select_from(old.source).where(*old.which).limit(_CHUNK)
@@ -284,7 +285,7 @@ class DatabasePast:
             count += len(ids)
 
 
-def _count(connection: Connection, old: OldTexts) -> int:
+def _count(connection: Connection, old: OldRows) -> int:
     return connection.scalar(select(func.count()).select_from(old.source).where(*old.which)) or 0
 
 
