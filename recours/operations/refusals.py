@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from recours.core.claim import Claim
 from recours.core.text import clean
-from recours.runs.source import UNFIT, Suggests, Unfit, unknown_claim
+from recours.runs.source import UNFIT, Unfit, unknown_claim
+
+if TYPE_CHECKING:
+    from recours.database.claims import ClaimRepository
 
 _SENTENCES: dict[str, dict[str, str]] = {
     "en": {
@@ -65,7 +69,7 @@ class ClaimsRefusedError(Exception):
         return "\n".join(one.sentence(language) for one in self.refused)
 
 
-def unknown(claims: Suggests, reference: str) -> ClaimRefusal:
+def unknown(claims: "ClaimRepository", reference: str) -> ClaimRefusal:
     """What is said of a reference that is none, with the nearest one."""
     near = unknown_claim(claims, reference).near
     facts = {"reference": clean(reference, 100), "near": clean(near or "", 100)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from recours.core.assessment import assess
 from recours.core.claim import Claim, FetchStatus, Stage, State, Urgency, urgency
@@ -184,18 +184,12 @@ def _fault(claims: "ClaimRepository", claim: Claim, policy: Policy, now: datetim
     return RefusedClaim(claim.reference, Unfit.LEASED) if claims.is_leased(claim, now) else None
 
 
-class Suggests(Protocol):
-    """Knows which references there are."""
-
-    def references_like(self, reference: str) -> list[str]: ...
-
-
-def unknown_claim(claims: Suggests, reference: str) -> RefusedClaim:
+def unknown_claim(claims: "ClaimRepository", reference: str) -> RefusedClaim:
     """What is said of a reference that is none."""
     return RefusedClaim(reference, Unfit.UNKNOWN, _nearest(claims, reference))
 
 
-def _nearest(claims: Suggests, reference: str) -> str | None:
+def _nearest(claims: "ClaimRepository", reference: str) -> str | None:
     if not can_be_reference(reference):
         return None
     likely = claims.references_like(reference)
