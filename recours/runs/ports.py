@@ -13,7 +13,7 @@ from recours.core.pauses import Refusal
 from recours.core.policy import Policy
 from recours.core.quota import CallBudget, Capability, Usage
 
-if TYPE_CHECKING:  # what there is one of has no port
+if TYPE_CHECKING:  # a class with one implementation has no port
     from recours.database.claims import ClaimRepository
     from recours.database.enrolment import ClaimEnrolment
     from recours.database.intake import ClaimIntake
@@ -234,6 +234,7 @@ class Dependencies:
     queue: Queue
     documents: Documents
     policy: Policy
-    send_mails: Callable[[Callable[[], bool]], None] | None = None  # as long as what it is given says so
+    # Mails what is due, as long as its argument answers True; None: this run mails nothing.
+    send_mails: Callable[[Callable[[], bool]], None] | None = None
     enrolment: "ClaimEnrolment | None" = None
     write_manifests: Callable[[], None] = lambda: None  # names new files in a manifest; what fails is logged
