@@ -15,7 +15,9 @@ from recours.database.tables import DONE, at_stage, claims, quota, quota_shares,
 
 # Ten years of the record would have each run look through millions of rows. Attempts, documents and mails are not in it: they
 # go by `recours prune`, when a person says so.
-
+_RUNS_KEPT = timedelta(days=400)  # quota windows too
+_REFUSED_KEPT = timedelta(days=90)  # files that prove nothing
+_DONE_KEPT = timedelta(days=30)  # our rows of claims that nothing is to be done for
 # Rows of a run: few enough that nobody waits for the write lock, and many times what runs add.
 RUNS, WINDOWS, ROWS = 500, 50, 2000
 # A record goes on after what is too old. Where it does not, the clock is wrong, or nothing ran for that long.
@@ -87,11 +89,6 @@ def forget_done(database: Database, before: datetime) -> None:
             return
     with database.write() as connection:
         connection.execute(_FORGET_ROWS, {"before": before})
-
-
-_RUNS_KEPT = timedelta(days=400)  # quota windows too
-_REFUSED_KEPT = timedelta(days=90)  # files that prove nothing
-_DONE_KEPT = timedelta(days=30)  # our rows of claims that nothing is to be done for
 
 
 @dataclass(frozen=True)
