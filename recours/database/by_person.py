@@ -34,11 +34,11 @@ def locked(
     Nobody writes, leases or releases them until the transaction ends.
     """
     border = assessor.database.border
-    unlocked_ids = list(connection.scalars(border.lock(ids)))
-    ours = select(_c.claim_id, case((free(now), 0), else_=1)).where(_c.claim_id.in_(unlocked_ids))
+    locked_ids = list(connection.scalars(border.lock(ids)))
+    ours = select(_c.claim_id, case((free(now), 0), else_=1)).where(_c.claim_id.in_(locked_ids))
     in_order = ours.order_by(_c.claim_id).with_for_update()
     leased = {claim_id for claim_id, is_leased in connection.execute(in_order) if is_leased}
-    return [(claim, claim.id in leased) for claim in _read(assessor, connection, unlocked_ids)]
+    return [(claim, claim.id in leased) for claim in _read(assessor, connection, locked_ids)]
 
 
 def _read(assessor: Assessor, connection: Connection, ids: Sequence[Any]) -> list[Claim]:

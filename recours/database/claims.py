@@ -331,7 +331,7 @@ class ClaimRepository:
 
         False for a claim that is not as it was taken: of it the attempt alone is kept, and it is assessed again. Of what a
         person attached to it nothing is kept: they are asked to try again. Where the service has locked a claim, or its
-        own rules refuse what it is to be told, it is told later. Raises NotRecordedError: one that cannot be written is no reason to lose the answers about others.
+        own rules refuse what it is to be told, it is told later. Raises NotRecordedError, having tried the others too.
         """
         written: dict[Any, bool] = {}
         faults: list[DatabaseError] = []

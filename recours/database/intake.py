@@ -129,7 +129,7 @@ class Assessor:
         when the caller began to write to the service's rows, which is no edit of the service's. `if_stale`: without those
         that are what our rows were assessed on.
         """
-        border, before = self.database.border, before or {}
+        border = self.database.border
         is_takeable = _is_stale(border, now) if if_stale else free(now)
         query = reading_all(
             border, border.key.in_(ids), or_(_c.claim_id.is_(None), and_(is_takeable, _is_told(border)))
@@ -163,8 +163,10 @@ class Assessor:
         _delete(connection, deletions)
         write_states(connection, updates)
         insert_rows(connection, inserts)
-        copy_unreadable(connection, border, {claim.id: claim.texts for claim, _ in states})
-        edited = [(before.get(claim.id, claim), state) for claim, state in states if claim.id not in again]
+        _copy_unreadable(connection, border, {claim.id: claim.texts for claim, _ in states})
+        edited = [
+            ((before or {}).get(claim.id, claim), state) for claim, state in states if claim.id not in again
+        ]
         note_assessed(connection, edited, now)
         return [replace(claim, state=state) for claim, state in states]
 
@@ -185,7 +187,7 @@ class Assessor:
         return state, assessed_values(claim, state, now) | nothing_owed
 
 
-def copy_unreadable(
+def _copy_unreadable(
     connection: Connection, border: Border, texts: Mapping[Any, Sequence[str | None]]
 ) -> None:
     """Remember texts of SQLite's that are no UTF-8 as they are: they were read as something else."""
@@ -474,7 +476,7 @@ class ClaimIntake:
             rows = [dict(zip(names, row, strict=True)) for row in result]
             texts = {row["id"]: seen_texts(row) for row in rows}
             insert_rows(connection, [self._adopted_values(row, texts[row["id"]], now) for row in rows])
-            copy_unreadable(connection, border, texts)
+            _copy_unreadable(connection, border, texts)
         return len(rows)
 
     def _adopted_values(
@@ -486,11 +488,9 @@ class ClaimIntake:
         values = {"claim_id": row["id"], "since": created_at, **dict(zip(SEEN, texts, strict=True))}
         if not row["pod_fetch_status"]:
             return values | {"stage": NOT_ENROLLED}
-        catalog, client_id, number = (
-            self.assessor.catalog,
-            row["client_id"],
-            tidy_number(row["tracking_number"]),
-        )
+        catalog = self.assessor.catalog
+        client_id = row["client_id"]
+        number = tidy_number(row["tracking_number"])
         carrier = catalog.resolve(row["carrier"] or "", number, client_id)
         lane = str(AccountKey(carrier, catalog.account_for(client_id, carrier, None))) if carrier else ""
         is_shelved = (row["status"] or "").strip().lower() in self.skip

@@ -413,29 +413,33 @@ class Actions:
             self._require_few(references, MOST_CLAIMS)
             texts = [reference for reference in dict.fromkeys(references) if can_be_reference(reference)]
             listed = self.operations.records.find_all(texts)
-            refusal_of, found, told = why_not(listed), [], {}
+            refusal_of = why_not(listed)
+            claims: list[Claim] = []
+            results: dict[str, ActionResult] = {}
             for reference in dict.fromkeys(references):
                 claim = listed[reference].claim if reference in listed else None
                 refusal = refusal_of(claim) if claim else unknown(self.operations.claims, reference)
                 if refusal:
-                    told[reference] = ActionResult(reference, refusal.sentence(self.language), is_done=False)
+                    results[reference] = ActionResult(
+                        reference, refusal.sentence(self.language), is_done=False
+                    )
                 elif claim:
-                    found.append(claim)
+                    claims.append(claim)
             names = {one.claim.id: reference for reference, one in listed.items()}
             try:
-                for first in range(0, len(found), _AT_ONCE):
-                    for claim, fault in self._done(found[first : first + _AT_ONCE], do):
+                for first in range(0, len(claims), _AT_ONCE):
+                    for claim, fault in self._done(claims[first : first + _AT_ONCE], do):
                         name = names[claim.id]
-                        told[name] = (
+                        results[name] = (
                             ActionResult(name, fault, is_done=False)
                             if fault
                             else self._result(name, done, reference=claim.reference)
                         )
             except DatabaseError as lost:  # what was done until then stays done
                 text = str(self._sentences.no_database(str(lost)))
-                rest = {names[claim.id] for claim in found} - told.keys()
-                told |= {name: ActionResult(name, text, is_done=False) for name in rest}
-        return [told[reference] for reference in dict.fromkeys(references)]
+                rest = {names[claim.id] for claim in claims} - results.keys()
+                results |= {name: ActionResult(name, text, is_done=False) for name in rest}
+        return [results[reference] for reference in dict.fromkeys(references)]
 
     def _done(
         self, claims: Sequence[Claim], do: Callable[[Sequence[Claim]], set[Any]] | None
