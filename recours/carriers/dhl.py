@@ -6,6 +6,8 @@ What a link gives is documented nowhere. Nothing was tried against the live serv
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from recours.carriers import json_api, outcomes
@@ -13,6 +15,7 @@ from recours.carriers.client import Client, further_evidence, with_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
+from recours.carriers.shipments import Scan, Shipment, newest_about
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -116,9 +119,11 @@ def tracking_request(number: str, key: str) -> Request:
 def parse_tracking(answer: Response, number: str) -> Found | Failure:
     if answer.status != _OK:
         return _error(answer, number)
-    found = json_api.items(json_api.tree(answer.body), "shipments")
-    # Divisions write a number differently: else the first one.
-    shipment = next((one for one in found if json_api.text(one, "id") == number), json_api.at(found, 0))
+    bodies = json_api.items(json_api.tree(answer.body), "shipments")
+    parcel = newest_about(number, map(_shipment, bodies))
+    if parcel is None and bodies:
+        return outcomes.about_another(SPEC.name, answer)
+    shipment = parcel.body if parcel else None
     status = json_api.at(shipment, "status")
     code = json_api.text(status, "statusCode")
     if code is None:
@@ -131,15 +136,31 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
         returned = ParcelStatus.RETURNED
         return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES, status=returned)
     proof = json_api.at(shipment, "details", "proofOfDelivery")
-    # The times have no offset: inferred to be French local time, like the parcels.
-    times = (json_api.text(proof, "timestamp"), json_api.text(status, "timestamp"))
-    at = next(filter(None, (outcomes.parse_time(text, PARIS) for text in times)), None)
+    at = _time(proof) or _time(status)
     signed = json_api.at(proof, "signed")
     parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
     signatory = outcomes.person(json_api.text(signed, "name") or " ".join(parts))
     links = [(name, url) for name in _LINKS if (url := json_api.text(proof, name))]
     place = outcomes.caption(json_api.text(status, "location", "address", "addressLocality"))
     return Found(Delivery(at, signatory, place=place, label=outcomes.caption(label)), tuple(links))
+
+
+def _shipment(body: Any) -> Shipment:
+    """Asked about a piece, DHL Freight tells of its shipment, which has another id (philipantonetti-ctrl/panetti)."""
+    pieces = json_api.items(body, "details", "pieceIds")
+    references = json_api.items(body, "details", "references")
+    numbers = (
+        json_api.text(body, "id"),
+        *(json_api.text(piece) for piece in pieces),
+        *(json_api.text(reference, "number") for reference in references),
+    )
+    present = Scan(status=None, at=_time(json_api.at(body, "status")))
+    return Shipment(numbers=tuple(filter(None, numbers)), present=present, body=body)
+
+
+def _time(dated: Any) -> datetime | None:
+    """Of a status or a proof. They have no offset: inferred to be French local time, like the parcels."""
+    return outcomes.parse_time(json_api.text(dated, "timestamp"), PARIS)
 
 
 def _error(answer: Response, number: str) -> Failure:

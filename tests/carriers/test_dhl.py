@@ -123,6 +123,9 @@ def test_of_several_shipments_the_one_that_was_asked_for_counts() -> None:
     ours = a_shipment("delivered", PROOF | {"documentUrl": LINK})
     for listed in ([other, ours], [ours, other], [ours | {"id": "0" + NUMBER}, other]):
         assert fetch(tracked(*listed), DOCUMENT)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
+    assert failure_of(tracked(other)).kind is K.BAD_RESPONSE
+    by_reference = other | {"details": {"references": [{"number": NUMBER, "type": "shipment-id"}]}}
+    assert failure_of(tracked(by_reference)).kind is K.NOT_DELIVERED_YET
 
 
 TIMES: list[Any] = [
