@@ -180,10 +180,9 @@ class Claim:
         """What the row says of its last failure, for the log: in English if recours wrote it; "": nothing."""
         return sentence("en", self.said) if self.said else clean(self.error_text or "")
 
-    @property
-    def earliest_delivery(self) -> datetime | None:
-        """Before it no parcel of this claim was delivered; None: nobody knows."""
-        times = [at for at in (self.ordered_at, self.created_at) if at and at >= EARLIEST]
+    def earliest_delivery(self, now: datetime) -> datetime | None:
+        """Before it no parcel of this claim was delivered; None: nobody knows, as of one that a wrong clock dated ahead."""
+        times = [at for at in (self.ordered_at, self.created_at) if at and EARLIEST <= at <= now]
         return min(times) - REUSED_AFTER if times else None
 
     @property

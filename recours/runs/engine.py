@@ -191,8 +191,9 @@ class Engine:
 
     def _answers(self, bundle: Sequence[Leased]) -> Generator[Fetched, None, None]:
         reservations = [leased.reservation for leased in bundle]
+        now = self._deps.clock.now()
         asked = [
-            Asked(one.claim.number or "", one.known, one.claim.id, one.claim.earliest_delivery)
+            Asked(one.claim.number or "", one.known, one.claim.id, one.claim.earliest_delivery(now))
             for one in bundle
         ]
         return self._deps.queue.fetch_bundle(reservations, bundle[0].lane.key, asked, self._may_begin)
