@@ -544,6 +544,22 @@ def test_what_is_owed_is_never_told_over_an_edit(runs: Runs, database: Database)
 
 @on_postgres
 @pytest.mark.usefixtures("owed")
+def test_an_update_that_the_service_leaves_out_keeps_no_other_claim_from_being_told(
+    runs: Runs, database: Database
+) -> None:
+    leave_out = (
+        "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+        " CREATE TRIGGER rule BEFORE UPDATE ON claims FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION leave_out()"
+    )
+    with database.write() as connection:
+        connection.execute(text(leave_out))
+    assert runs.intake().tell_owed(NOW) == 1
+    assert (claim_of(database).pod_fetch_status, claim_of(database, 2).pod_retry_count) == ("failed", 3)
+    assert (row_of(database, 2).owed, row_of(database, 2).seen_count) == (None, "3")
+
+
+@on_postgres
+@pytest.mark.usefixtures("owed")
 def test_what_is_owed_of_a_locked_claim_stays_owed(runs: Runs, database: Database) -> None:
     service = Database(database.url)
     with service.write() as connection:
