@@ -6,7 +6,6 @@ What a link gives is documented nowhere. Nothing was tried against the live serv
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -15,7 +14,7 @@ from recours.carriers.client import Client, further_evidence, with_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
-from recours.carriers.shipments import Scan, Shipment, newest_about
+from recours.carriers.shipments import Scan, Shipment, handover, turns_back
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -45,10 +44,12 @@ _FRENCH = {"language": "fr", "requesterCountryCode": "FR"}
 
 # statusCode, in three sources. `unknown` is a status of the carrier's. Any other one is reported.
 DELIVERED = "delivered"
+_FREIGHT = "freight"  # a `service`
 STATUSES = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: DELIVERED,
-        ParcelStatus.ON_ITS_WAY: "pre-transit transit",
+        ParcelStatus.ACCEPTED: "pre-transit",  # announced: where an end goes before, of another parcel
+        ParcelStatus.ON_ITS_WAY: "transit",
         ParcelStatus.UNCLEAR: "failure unknown",
     }
 )
@@ -119,48 +120,62 @@ def tracking_request(number: str, key: str) -> Request:
 def parse_tracking(answer: Response, number: str) -> Found | Failure:
     if answer.status != _OK:
         return _error(answer, number)
-    bodies = json_api.items(json_api.tree(answer.body), "shipments")
-    parcel = newest_about(number, map(_shipment, bodies))
-    if parcel is None and bodies:
-        return outcomes.about_another(SPEC.name, answer)
-    shipment = parcel.body if parcel else None
-    status = json_api.at(shipment, "status")
-    code = json_api.text(status, "statusCode")
-    if code is None:
+    listed = json_api.items(json_api.tree(answer.body), "shipments")
+    shipments = [_shipment(body) for body in listed if json_api.text(body, "status", "statusCode")]
+    if not shipments:
         return outcomes.unreadable(SPEC.name, answer)
-    label = json_api.text(status, "description") or json_api.text(status, "status")
-    if code != DELIVERED:
-        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES)
-    # One public client has the flag; that it marks a parcel which goes back to its sender is inferred.
-    if json_api.at(shipment, "returnFlag") is True:
-        returned = ParcelStatus.RETURNED
-        return outcomes.not_handed_over(SPEC.name, answer, label, code=code, table=STATUSES, status=returned)
-    proof = json_api.at(shipment, "details", "proofOfDelivery")
-    at = _time(proof) or _time(status)
+    found = handover(SPEC.name, number, shipments, answer, STATUSES)
+    if isinstance(found, Failure):
+        return found
+    proof = json_api.at(found.shipment.body, "details", "proofOfDelivery")
+    at = outcomes.parse_time(json_api.text(proof, "timestamp"), PARIS) or found.scan.at
     signed = json_api.at(proof, "signed")
     parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
     signatory = outcomes.person(json_api.text(signed, "name") or " ".join(parts))
     links = [(name, url) for name in _LINKS if (url := json_api.text(proof, name))]
-    place = outcomes.caption(json_api.text(status, "location", "address", "addressLocality"))
-    return Found(Delivery(at, signatory, place=place, label=outcomes.caption(label)), tuple(links))
+    place = outcomes.caption(json_api.text(found.scan.body, "location", "address", "addressLocality"))
+    delivery = Delivery(at, signatory, place=place, label=outcomes.caption(found.scan.label))
+    return Found(delivery, tuple(links))
 
 
 def _shipment(body: Any) -> Shipment:
-    """Asked about a piece, DHL Freight tells of its shipment, which has another id (philipantonetti-ctrl/panetti)."""
-    pieces = json_api.items(body, "details", "pieceIds")
-    references = json_api.items(body, "details", "references")
-    numbers = (
-        json_api.text(body, "id"),
-        *(json_api.text(piece) for piece in pieces),
-        *(json_api.text(reference, "number") for reference in references),
+    """`returnFlag`: the carrier's OpenAPI file has it, and recorded answers do; what it marks is inferred."""
+    events = [_scan(event) for event in reversed(json_api.items(body, "events"))]  # listed from the newest on
+    return Shipment(
+        numbers=_numbers(body),
+        scans=tuple(events),
+        present=_scan(json_api.at(body, "status")),
+        is_return=json_api.at(body, "returnFlag") is True,
+        body=body,
     )
-    present = Scan(status=None, at=_time(json_api.at(body, "status")))
-    return Shipment(numbers=tuple(filter(None, numbers)), present=present, body=body)
 
 
-def _time(dated: Any) -> datetime | None:
-    """Of a status or a proof. They have no offset: inferred to be French local time, like the parcels."""
-    return outcomes.parse_time(json_api.text(dated, "timestamp"), PARIS)
+def _numbers(body: Any) -> tuple[str, ...]:
+    """Its own, those of its pieces and its references.
+
+    Asked about a piece, DHL Freight names its shipment `JKG-HI-...`, and the piece among `pieceIds` with zeros in front: an answer
+    of September 2026 (philipantonetti-ctrl/panetti). One of it that names no piece may be about any.
+    """
+    details = json_api.at(body, "details")
+    pieces = list(filter(None, map(json_api.text, json_api.items(details, "pieceIds"))))
+    if json_api.text(body, "service") == _FREIGHT and not pieces:
+        return ()
+    references = (json_api.text(one, "number") for one in json_api.items(details, "references"))
+    return tuple(filter(None, (json_api.text(body, "id"), *pieces, *references)))
+
+
+def _scan(event: Any) -> Scan:
+    """An event, or the present status. The times have no offset: inferred to be French local time, like the parcels.
+
+    Of a return the code says no more than of a delivery.
+    """
+    code = json_api.text(event, "statusCode")
+    label = json_api.text(event, "description") or json_api.text(event, "status")
+    at = outcomes.parse_time(json_api.text(event, "timestamp"), PARIS)
+    status = STATUSES.get(code or "")
+    if turns_back(label):
+        status = ParcelStatus.RETURNED if code == DELIVERED else ParcelStatus.GOING_BACK
+    return Scan(status=status, at=at, code=code, label=label, body=event)
 
 
 def _error(answer: Response, number: str) -> Failure:

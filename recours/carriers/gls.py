@@ -8,7 +8,7 @@ no proofs, for legal reasons; whether a French account gets them today is not kn
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from recours.carriers import json_api, outcomes
@@ -16,7 +16,7 @@ from recours.carriers.client import TokenClient, single
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
-from recours.carriers.shipments import by_number
+from recours.carriers.shipments import Scan, Shipment, by_number, handover, same_number, turns_back
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -71,10 +71,14 @@ OTHER_STATUSES = {
     "FINAL": "its history is closed",
 }
 _STATUSES = dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY) | {
+    DELIVERED: ParcelStatus.DELIVERED,
     "DELIVEREDPS": ParcelStatus.AT_A_POINT,
     "CANCELED": ParcelStatus.CANCELLED,
     "FINAL": ParcelStatus.UNCLEAR,
 }
+
+_UNDER_WAY = frozenset({ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
+_LONGEST_WAY = timedelta(days=30)  # of the parcels of one shipment: our choice
 
 # errorCode of a parcel, with HTTP 200. The document of Track & Trace. Too many: it is the call's fault, not the parcel's.
 _TOO_MANY_NUMBERS = "E_400_02"
@@ -192,35 +196,87 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if json_api.at(tree, "parcels") == []:
         return outcomes.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
-    found = by_number(
-        numbers, parcels, lambda one: [json_api.text(one, "requested"), json_api.text(one, "unitno")]
-    )
-    if len(numbers) == 1 and parcels:
-        found = found or {numbers[0]: parcels}
+    found = by_number(numbers, parcels, _numbers)
     told = {
-        number: _parcel_answer(about[0], answer)
+        number: _parcel_answer(number, about, answer)
         for number, about in found.items()
         if len(numbers) == 1 or json_api.text(about[0], "errorCode") != _TOO_MANY_NUMBERS
     }
-    return told or outcomes.unreadable(SPEC.name, answer)
+    if told or not any(map(_numbers, parcels)):
+        return told or outcomes.unreadable(SPEC.name, answer)
+    return outcomes.about_another(SPEC.name, answer)
 
 
-def _parcel_answer(parcel: Any, answer: Response) -> Delivery | Failure:
+def _numbers(parcel: Any) -> list[str]:
+    return [text for name in ("requested", "unitno") if (text := json_api.text(parcel, name))]
+
+
+def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Delivery | Failure:
+    """`parcels`: those with this number; one that tells a status goes before an error."""
+    shipments = [_shipment(parcel) for parcel in parcels if _has_status(parcel)]
+    if not shipments:
+        return _parcel_error(parcels[0], answer)
+    own = [one for one in shipments if same_number(number, json_api.text(one.body, "unitno") or "")]
+    found = handover(SPEC.name, number, own or _joined(shipments), answer, _STATUSES)
+    if isinstance(found, Failure):
+        return found
+    place = outcomes.caption(json_api.text(found.scan.body, "city"))
+    return Delivery(found.scan.at, place=place, label=outcomes.caption(found.scan.label))
+
+
+def _has_status(parcel: Any) -> bool:
+    return json_api.text(parcel, "errorCode") is None and json_api.text(parcel, "status") is not None
+
+
+def _parcel_error(parcel: Any, answer: Response) -> Failure:
     error, said = json_api.text(parcel, "errorCode"), json_api.text(parcel, "errorMessage")
     if error in TRACKING_ERRORS:
         return outcomes.meant(SPEC.name, TRACKING_ERRORS[error], answer, said)
     if error is not None:
         return outcomes.unknown_code(SPEC.name, answer, error, said)
-    status = json_api.text(parcel, "status")
-    if status is None:
-        return outcomes.unreadable(SPEC.name, answer)
-    last = outcomes.latest(json_api.items(parcel, "events"), _time)
-    if status == DELIVERED:
-        at = outcomes.parse_time(json_api.text(parcel, "statusDateTime"), PARIS) or _time(last)
-        place, label = (outcomes.caption(json_api.text(last, name)) for name in ("city", "description"))
-        return Delivery(at, place=place, label=label)
+    return outcomes.unreadable(SPEC.name, answer)
+
+
+def _shipment(parcel: Any) -> Shipment:
+    """The codes of events are not documented: only their words tell of a return."""
+    events = json_api.items(parcel, "events")
+    last = outcomes.latest(events, _time)
+    status = json_api.text(parcel, "status") or ""
     label = json_api.text(last, "description") or OTHER_STATUSES.get(status)
-    return outcomes.not_handed_over(SPEC.name, answer, label, code=status, table=_STATUSES)
+    present = Scan(
+        status=_STATUSES.get(status),
+        at=outcomes.parse_time(json_api.text(parcel, "statusDateTime"), PARIS) or _time(last),
+        code=status,
+        label=label,
+        body=last,
+    )
+    scans = tuple(_scan(event) for event in reversed(events))
+    return Shipment(numbers=tuple(_numbers(parcel)), scans=scans, present=present, body=parcel)
+
+
+def _scan(event: Any) -> Scan:
+    label = json_api.text(event, "description")
+    status = ParcelStatus.GOING_BACK if turns_back(label) else ParcelStatus.ON_ITS_WAY
+    return Scan(status=status, at=_time(event), label=label, body=event)
+
+
+def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
+    """The parcels of one Track ID, where another than the newest is on its way yet: then a part is delivered.
+
+    One public client's tests have a Track ID with two parcels. Those of an earlier use of the number are left out.
+    """
+    newest = max(shipments, key=lambda one: one.latest)
+    parts = [
+        one
+        for one in shipments
+        if json_api.text(one.body, "unitno") != json_api.text(newest.body, "unitno")
+        and newest.latest - one.latest < _LONGEST_WAY
+        and one.present
+        and one.present.status in _UNDER_WAY
+    ]
+    if not (parts and newest.present):
+        return shipments
+    return [replace(newest, present=replace(newest.present, status=ParcelStatus.PART_DELIVERED))]
 
 
 def _time(event: Any) -> datetime | None:

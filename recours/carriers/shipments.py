@@ -16,6 +16,7 @@ from recours.carriers.message import Response
 from recours.carriers.outcomes import NEVER, ParcelStatus
 from recours.core.claim import REUSED_AFTER
 from recours.core.outcome import Failure
+from recours.core.text import plain
 
 _TURNED_BACK = frozenset({ParcelStatus.GOING_BACK, ParcelStatus.RETURNED})
 # What the latest of decides, where the carrier tells no present status. A cancelled shipment may go on after all.
@@ -119,6 +120,35 @@ def _forms(number: str) -> set[str]:
     tidy = _tidy(number)
     forms = {tidy, tidy[:-1]} if _WITH_CHECK_SIGN.fullmatch(tidy) else {tidy}
     return {form.lstrip("0") for form in forms}
+
+
+# How events say that a parcel goes back to its sender, or is there: wordings of DHL in public clients (mmetten/ha-dhl and the
+# gem `dhl-tracking`, German), of simulators and labels; the other languages are inferred.
+_TURNED_BACK_WORDS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\breturn(?:s|ed|ing)?\b.{0,40}\b(?:sender|shipper|consignor)\b",
+        r"\b(?:delivered|handed over|given back) to (?:(?:the|its) )?(?:original )?(?:sender|shipper|consignor)\b",
+        r"\b(?:retour\w*|renvoy\w*|reexpedi\w*)\b.{0,40}\bexpediteur\b",
+        r"\b(?:livree?|remise?|rendue?|distribuee?) a (?:l'|l’|son )expediteur\b",
+        r"\bzuruck\w*\b.{0,40}\babsender\b|\babsender\b.{0,20}\bzuruck|\brucksendung\b|\bzuruckge(?:sandt|sendet|schickt)\b",
+        r"\b(?:dem|den|zum) absender (?:zugestellt|ubergeben|ausgehandigt)\b",
+        r"\b(?:devuel\w*|devoluci\w*|retorn\w*)\b.{0,40}\bremitente\b|\bentregad[oa] al remitente\b",
+        r"\b(?:restitu\w*|reso|resa|ritorn\w*|rispedi\w*|rinvia\w*)\b.{0,40}\bmittente\b|\bconsegnat[oa] al mittente\b",
+        r"\b(?:retour\w*|terug\w*|geretourneerd)\b.{0,40}\bafzender\b|\bafzender\b.{0,20}\b(?:terug|geretourneerd)",
+    )
+)
+# What may happen has not.
+_CONDITION = re.compile(
+    r"\b(?:if|unless|otherwise|si|s['’]il|sinon|falls|wenn|sonst|andernfalls|se non|altrimenti|indien)\b"
+)
+_READ_OF_TEXTS = 300  # signs
+
+
+def turns_back(words: str | None) -> bool:
+    """Tell whether the words of an event say that the parcel goes, or has gone, back to its sender."""
+    text = plain((words or "")[:_READ_OF_TEXTS])
+    return any(pattern.search(text) for pattern in _TURNED_BACK_WORDS) and not _CONDITION.search(text)
 
 
 def newest_about(number: str, shipments: Iterable[Shipment]) -> Shipment | None:

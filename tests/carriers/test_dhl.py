@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from recours.carriers.dhl import SPEC, STATUSES, Dhl, link_request
+from recours.carriers.dhl import SPEC, STATUSES, Dhl, link_request, parse_tracking
 from recours.carriers.message import Request, Response
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
@@ -104,12 +104,115 @@ def test_the_delivery_of_a_return_is_none_to_the_recipient() -> None:
     shipment = a_shipment("delivered", PROOF) | {"returnFlag": True}
     failure = failure_of(tracked(shipment))
     assert (failure.kind, failure.delivery, failure.unknown) == (K.RETURNED_TO_SENDER, None, None)
-    assert failure.message == "DHL says that the parcel was returned to the sender (Un événement)"
+    assert failure.message == (
+        "DHL says that the parcel turned back and was then delivered, so to its sender (Un événement)"
+    )
     for flag in (False, None, "true", 1):
         assert isinstance(fetch(tracked(shipment | {"returnFlag": flag}))[0], Failure)
         assert failure_of(tracked(shipment | {"returnFlag": flag})).kind is K.POD_NOT_AVAILABLE_YET
     on_its_way = a_shipment("transit") | {"returnFlag": True}
     assert failure_of(tracked(on_its_way)).kind is K.NOT_DELIVERED_YET
+
+
+def events_of(*told: tuple[str, str, str]) -> list[dict[str, Any]]:
+    """Of codes, days of October and words; the service lists the newest first."""
+    return [
+        {"statusCode": code, "timestamp": f"2026-10-{day}T09:00:00", "description": words}
+        for code, day, words in reversed(told)
+    ]
+
+
+RETURNS = [
+    "The shipment is being returned to the shipper",
+    "Return to sender initiated",
+    "L'envoi est retourné à l'expéditeur",
+    "Retour vers l’expéditeur",
+    "Die Sendung wird an den Absender zurückgesendet.",
+    "Die Sendung wurde nicht abgeholt und wird zurückgesandt",
+    "Rücksendung eingeleitet",
+    "El envío se devuelve al remitente",
+    "La spedizione è stata restituita al mittente",
+    "De zending gaat terug naar de afzender",
+]
+
+
+@pytest.mark.parametrize("words", RETURNS)
+def test_a_return_in_the_words_of_an_event_wins_over_the_delivery(words: str) -> None:
+    events = events_of(("transit", "01", "En cours"), ("transit", "03", words), ("delivered", "05", "Livré"))
+    failure = failure_of(tracked(a_shipment("delivered", PROOF) | {"events": events}))
+    assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
+    on_its_way = failure_of(tracked(a_shipment("transit", description=words)))
+    assert (on_its_way.kind, on_its_way.unknown) == (K.NOT_DELIVERED_YET, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "L'envoi a été remis à son expéditeur",
+        "Delivered to the shipper",
+        "Die Sendung wurde dem Absender zugestellt",
+        "Entregado al remitente",
+    ],
+)
+def test_a_delivery_to_the_sender_is_none_to_the_recipient(words: str) -> None:
+    failure = failure_of(tracked(a_shipment("delivered", PROOF, description=words)))
+    assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Les données ont été transmises par l'expéditeur",
+        "Die Auftragsdaten zu dieser Sendung wurden vom Absender elektronisch an DHL übermittelt",
+        "It will be returned to the sender unless it is collected",
+        "Sans retrait, retour à l'expéditeur si le délai est dépassé",
+        "Returned to the delivery depot",
+    ],
+)
+def test_other_words_about_senders_and_returns_are_no_return(words: str) -> None:
+    events = events_of(("transit", "03", words), ("delivered", "05", "Livré"))
+    answer = tracked(a_shipment("delivered", PROOF | {"documentUrl": LINK}) | {"events": events})
+    assert fetch(answer, DOCUMENT)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
+
+
+def test_a_return_of_an_earlier_parcel_of_the_number_is_not_that_of_this_one() -> None:
+    events = events_of(
+        ("transit", "01", "Returned to sender"),
+        ("delivered", "02", "Delivered to the shipper"),
+        ("pre-transit", "03", "Announced"),
+        ("delivered", "05", "Livré"),
+    )
+    answer = tracked(a_shipment("delivered", PROOF | {"documentUrl": LINK}) | {"events": events})
+    assert fetch(answer, DOCUMENT)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
+
+
+def test_an_answer_about_another_parcel_counts_for_nothing() -> None:
+    failure = failure_of(tracked(a_shipment("delivered", PROOF, number="JJD000999")))
+    assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
+    assert "another parcel" in failure.message
+
+
+def test_a_shipment_of_freight_has_the_piece_that_was_asked_about() -> None:
+    """An answer of September 2026: the piece has zeros in front, the shipment a number of its own."""
+    asked = "473325380028549070"
+    shipment = a_shipment("transit", number="JKG-HI-0001643") | {"service": "freight"}
+    pieces = {"details": {"pieceIds": ["00473325380028549070"]}}
+    references = {"details": {"references": [{"number": asked, "type": "domestic-consignment-id"}]}}
+    for known in (pieces, references, {}):
+        outcome = parse_tracking(tracked(shipment | known), asked)
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is K.NOT_DELIVERED_YET
+    other = parse_tracking(tracked(shipment | {"details": {"pieceIds": ["00473325380028549071"]}}), asked)
+    assert isinstance(other, Failure)
+    assert other.kind is K.BAD_RESPONSE
+
+
+def test_of_parcels_with_one_number_the_newest_counts() -> None:
+    old = a_shipment("delivered", PROOF, timestamp="2024-10-05T10:31:00")
+    old["events"] = events_of()
+    new = a_shipment("transit")
+    for listed in ([old, new], [new, old]):
+        assert failure_of(tracked(*listed)).kind is K.NOT_DELIVERED_YET
 
 
 def test_a_parcel_without_a_description_has_a_status() -> None:

@@ -283,8 +283,43 @@ def test_of_several_parcels_the_one_that_was_asked_for_counts() -> None:
     by_name, by_unit = a_parcel("DELIVERED", unitno="2"), a_parcel("DELIVERED", requested="1")
     for listed in ([other, by_name], [other, by_unit], [by_name, other]):
         assert fetch(tracked(*listed), SIGNED, WITH_POD)[0] == Retrieved.single(PDF, KNOWN, "gls parcelpod")
-    first = a_parcel("DELIVERED", requested="1", unitno="2")
-    assert fetch(tracked(first, other), SIGNED, WITH_POD)[0] == Retrieved.single(PDF, KNOWN, "gls parcelpod")
+    for listed in ([other], [a_parcel("DELIVERED", requested="1", unitno="2"), other]):
+        failure = failure_of(tracked(*listed))
+        assert (failure.kind, failure.delivery) == (K.BAD_RESPONSE, None)
+        assert "another parcel" in failure.message
+
+
+def dated(status: str, at: str, unitno: str, *words: str) -> dict[str, Any]:
+    """A parcel of the Track ID with this number of its own."""
+    events = [an_event(at=at, label=label) for label in words]
+    return a_parcel(status, *events, at=at, requested=TRACK_ID, unitno=unitno)
+
+
+OLD, NEW = "2024-03-05T10:31:00+0100", "2026-10-05T10:31:00+0200"
+ALONE = dated("DELIVERED", NEW, "90000000001")
+
+
+@pytest.mark.parametrize(
+    ("parcels", "kind"),
+    [
+        (
+            [dated("DELIVERED", OLD, "90000000001"), dated("INTRANSIT", NEW, "90000000002")],
+            K.NOT_DELIVERED_YET,
+        ),
+        ([dated("INTRANSIT", OLD, "90000000001"), dated("DELIVERED", NEW, "90000000002")], None),
+        # One public client's tests: two parcels of one Track ID, of which one is on its way.
+        ([dated("INDELIVERY", "2026-10-05T09:00:00+0200", "90000000005"), ALONE], K.NOT_DELIVERED_YET),
+        ([dated("DELIVERED", "2026-10-05T09:00:00+0200", "90000000005"), ALONE], None),
+        ([dated("DELIVERED", NEW, "90000000001", "Retour à l'expéditeur")], K.RETURNED_TO_SENDER),
+        ([dated("INTRANSIT", NEW, "90000000001", "Return to sender")], K.NOT_DELIVERED_YET),
+        ([{"requested": TRACK_ID, "errorCode": "E_500_01", "errorMessage": "x"}, ALONE], None),
+    ],
+)
+def test_of_parcels_with_one_track_id_the_newest_counts_if_all_are_delivered(
+    parcels: list[Any], kind: ErrorKind | None
+) -> None:
+    for listed in (parcels, parcels[::-1]):
+        assert kinds_of(tracked(*listed), [TRACK_ID]) == {TRACK_ID: kind}
 
 
 # ---------------------------------------------------------------- several numbers
@@ -370,8 +405,8 @@ def test_an_answer_about_none_of_the_parcels_is_one_failure(answer: Response, ki
     assert kinds_of(answer) is kind
 
 
-def test_of_a_parcel_that_is_told_twice_the_first_counts() -> None:
-    twice = tracked(named(NUMBER, "DELIVERED"), named(NUMBER, unitno="2"), named(OTHER))
+def test_of_a_number_that_is_told_twice_the_parcel_that_has_it_counts() -> None:
+    twice = tracked(named(NUMBER, unitno="2"), named(NUMBER, "DELIVERED", NUMBER), named(OTHER))
     assert kinds_of(twice) == {NUMBER: None, OTHER: K.NOT_DELIVERED_YET}
 
 
