@@ -15,7 +15,7 @@ from recours.carriers import outcomes, soap
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, Detailed, Meaning, ParcelStatus, Sent
-from recours.carriers.shipments import Scan, Shipment, handover
+from recours.carriers.shipments import Scan, Shipment, handover, turns_back
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
@@ -102,6 +102,11 @@ CODES = outcomes.status_table(
         ParcelStatus.UNCLEAR: "62 160 161 184 270",
     }
 )
+
+# Of a shipment: the WSDL, of which PierreDelville/php-dpd and rem42/scraper-dpd-trace made classes. The values of `RetourType`
+# are not listed. OnDemand and Prepared are those of the label for a return that goes with a parcel (`etypeReverse`).
+_TRUE = frozenset({"true", "1"})
+_NO_RETURNS = frozenset({"", "0", "none", "ondemand", "prepared"})
 
 # Image types that prove a delivery, the best first. The enumeration is the service's, this order is inferred; it also
 # has POA and PickupSignature, which prove none.
@@ -190,7 +195,7 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     # Its number is not compared: asked about a part of a shipment, the service may tell of the whole (manual of 2022).
     shipment = Shipment(
         scans=tuple(_scan(trace, table) for trace in traces),
-        is_return=soap.text(result, "IsRetour") == "true",
+        is_return=_is_return(result),
     )
     outcome = handover(SPEC.name, "", [shipment], answer, table)
     if isinstance(outcome, Failure):
@@ -203,8 +208,18 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
 
 
 def _scan(trace: Any, table: Mapping[str, ParcelStatus]) -> Scan:
+    """Words of a return count whatever the code."""
     code, label = soap.text(trace, "StatusNumber"), soap.text(trace, "StatusDescription")
-    return Scan(status=table.get(code or ""), at=_time(trace), code=code, label=label, body=trace)
+    status = table.get(code or "")
+    if turns_back(label) and status is not ParcelStatus.RETURNED:
+        status = ParcelStatus.RETURNED if status is ParcelStatus.DELIVERED else ParcelStatus.GOING_BACK
+    return Scan(status=status, at=_time(trace), code=code, label=label, body=trace)
+
+
+def _is_return(result: Any) -> bool:
+    """Tell whether this parcel is one that goes back to its sender."""
+    is_told = plain(soap.text(result, "IsRetour") or "") in _TRUE
+    return is_told or plain(soap.text(result, "RetourType") or "") not in _NO_RETURNS
 
 
 def _not_known(answer: Response) -> Failure:

@@ -6,15 +6,19 @@ against the live service.
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from recours.carriers import outcomes, soap
 from recours.carriers.client import StatusClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import Detailed, Meaning, ParcelStatus
+from recours.carriers.shipments import Scan, Shipment, handover, turns_back
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
-from recours.core.outcome import Failure
+from recours.core.outcome import CallError, Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.core.text import clean, plain
@@ -43,6 +47,7 @@ _LANGUAGE = "FR"
 _NUMBER_LENGTH = 8
 
 DELIVERED = "82"
+_UNKNOWN_OR_ERROR = "99"
 
 # STAT of the other answers. Table of the carrier's shop module; 8 of newer lists only; 94, 95, 97, 99 in four sources.
 # 0 is "OK", and tracking normally says 80 to 83 in its place: that it tells of no delivery is inferred.
@@ -66,9 +71,10 @@ STATS: dict[str, Meaning] = {
     "74": Detailed(Sentence.REQUEST_REJECTED, "the language"),
     "90": Sentence.UNAVAILABLE,
     "98": Sentence.UNAVAILABLE,
-    "99": Sentence.CARRIER_ERROR,
+    # An unknown number, says one public client that was tried live; "service error" in the carrier's own table.
+    _UNKNOWN_OR_ERROR: Sentence.NUMBER_UNKNOWN,
 }
-_OF_A_PARCEL = frozenset({"0", "80", "81", "83", "94"})
+_OF_A_PARCEL = frozenset({"0", "80", "81", "83", "94", _UNKNOWN_OR_ERROR})
 
 # A real answer had STAT 82 with "Delivery at Pick Up Point". Which other words tell of a parcel that lies there, and
 # which of one that its recipient has, is inferred.
@@ -76,6 +82,13 @@ _AT_A_RELAY = re.compile(r"\b(?:relais|relay|pick[ -]?up point|parcel ?shop|lock
 _HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|client|customer)\b")
 # Inferred too: which words tell of a parcel that its sender has again. No source has a STAT for it.
 _SENT_BACK = re.compile(r"\b(?:retourne|retour|returned?|expediteur|sender|shipper)\b")
+# Of an event the first of these counts; inferred as well.
+_WORDS = (
+    (ParcelStatus.DELIVERED, _HANDED_OVER),
+    (ParcelStatus.AT_A_POINT, _AT_A_RELAY),
+    (ParcelStatus.DELIVERED, re.compile(r"\b(?:livree?|delivered|remise?)\b")),
+    (ParcelStatus.ACCEPTED, re.compile(r"\b(?:donnees recues|prise? en charge|data received)\b")),
+)
 _READ_OF_TEXTS = 300  # signs
 
 
@@ -84,10 +97,33 @@ class MondialRelay(StatusClient):
 
     spec = SPEC
 
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        super().__init__(settings)
+        self._errors_in_a_row = 0  # STAT 99: a count that is wrong by one costs a call
+
     def track(self, number: str, session: CarrierSession) -> Failure:
-        """`WSI2_TracingColisDetaille`. A delivery is a failure too: with it, and without a proof."""
+        """`WSI2_TracingColisDetaille`. A delivery is a failure too: with it, and without a proof.
+
+        STAT 99 is an unknown number's. If one follows another, the sample number is asked about: it tells whether the service
+        says so of any.
+        """
+        answer = self._call(number, session)
+        if _stat(answer) != _UNKNOWN_OR_ERROR:
+            self._errors_in_a_row = 0
+            return parse_tracing(answer)
+        self._errors_in_a_row += 1
+        is_of_any = number == SPEC.sample_number
+        if self._errors_in_a_row > 1 and not is_of_any:
+            with suppress(CallError):  # no call is left for that, or it tells nothing
+                is_of_any = _stat(self._call(SPEC.sample_number, session)) == _UNKNOWN_OR_ERROR
+            self._errors_in_a_row = int(is_of_any)
+        if is_of_any:
+            return outcomes.meant(SPEC.name, Sentence.CARRIER_ERROR, answer, f"STAT {_UNKNOWN_OR_ERROR}")
+        return parse_tracing(answer)
+
+    def _call(self, number: str, session: CarrierSession) -> Response:
         brand, key = (self.settings[name] for name in SPEC.credentials[0])
-        return parse_tracing(session.call(Capability.TRACKING, tracing_request(number, brand, key)))
+        return session.call(Capability.TRACKING, tracing_request(number, brand, key))
 
     @staticmethod
     def without_proof(delivery: Delivery) -> Failure:
@@ -128,20 +164,19 @@ def parse_tracing(answer: Response) -> Failure:
     # The latest of the events, of which some may be nil.
     events = soap.listed(result, "Tracing", "ret_WSI2_sub_TracingColisDetaille")
     told = [event for event in events if soap.text(event, "Libelle") or soap.text(event, "Date")]
-    last = outcomes.latest(
-        reversed(told),
-        lambda event: outcomes.parse_french_time(soap.text(event, "Date"), soap.text(event, "Heure")),
-    )
+    last = outcomes.latest(reversed(told), _time)
     said = _of(last, "Libelle") or label
     if status == DELIVERED:
-        return _delivered(result, last, label, answer)
+        return _delivered(result, told, last, label, answer)
     if status in STATS:  # of an error it is all that the carrier says
         text = said if status in _OF_A_PARCEL else said or f"STAT {status}"
         return outcomes.meant(SPEC.name, STATS[status], answer, text)
     return outcomes.unknown_code(SPEC.name, answer, status, said)
 
 
-def _delivered(result: Any, last: Any | None, label: str | None, answer: Response) -> Failure:
+def _delivered(
+    result: Any, events: Sequence[Any], last: Any | None, label: str | None, answer: Response
+) -> Failure:
     told = " / ".join(one[:_READ_OF_TEXTS] for one in (label, _of(last, "Libelle")) if one)
     text = plain(told)
     if not _HANDED_OVER.search(text):
@@ -150,10 +185,31 @@ def _delivered(result: Any, last: Any | None, label: str | None, answer: Respons
             return outcomes.not_handed_over(SPEC.name, answer, told, code=None, table={}, status=back)
         if _AT_A_RELAY.search(text):
             return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
-    at = outcomes.parse_french_time(_of(last, "Date"), _of(last, "Heure"))
-    place = _of(last, "Emplacement") or soap.text(result, "Relais_Libelle")
-    said = outcomes.caption(_of(last, "Libelle") or label)
-    return _without_proof(Delivery(at, place=outcomes.caption(place), label=said), answer.status)
+    said = _of(last, "Libelle") or label
+    present = Scan(status=ParcelStatus.DELIVERED, at=_time(last), label=said)
+    # The answer has no number.
+    found = handover(SPEC.name, "", [Shipment(scans=tuple(map(_scan, events)), present=present)], answer, {})
+    if isinstance(found, Failure):
+        return found
+    place = outcomes.caption(_of(last, "Emplacement") or soap.text(result, "Relais_Libelle"))
+    return _without_proof(Delivery(present.at, place=place, label=outcomes.caption(said)), answer.status)
+
+
+def _scan(event: Any) -> Scan:
+    label = soap.text(event, "Libelle")
+    text = plain((label or "")[:_READ_OF_TEXTS])
+    status = next((status for status, words in _WORDS if words.search(text)), ParcelStatus.ON_ITS_WAY)
+    status = ParcelStatus.GOING_BACK if turns_back(label) else status
+    return Scan(status=status, at=_time(event), label=label, body=event)
+
+
+def _time(event: Any | None) -> datetime | None:
+    return outcomes.parse_french_time(_of(event, "Date"), _of(event, "Heure"))
+
+
+def _stat(answer: Response) -> str | None:
+    result = _result(answer)
+    return None if isinstance(result, Failure) else soap.text(result, "STAT")
 
 
 def _without_proof(delivery: Delivery, status: int | None = None) -> Failure:

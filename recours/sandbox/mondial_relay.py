@@ -39,7 +39,7 @@ _STATS = {
     Scenario.UNKNOWN: "94",
     Scenario.NOT_OURS: "94",
     Scenario.AUTH_REFUSED: "97",
-    Scenario.SYSTEM_ERROR: "99",
+    Scenario.SYSTEM_ERROR: "98",
 }
 _DELIVERED, _ON_ITS_WAY = "82", "81"
 _DENIED = ("95", "96")  # in turn

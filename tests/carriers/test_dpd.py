@@ -245,6 +245,41 @@ def test_the_time_of_the_latest_delivery_counts_whatever_the_order() -> None:
         assert outcome == Retrieved.single(PDF, KNOWN, POD_SOURCE)
 
 
+@pytest.mark.parametrize(
+    ("told", "is_return"),
+    [
+        ("<IsRetour>true</IsRetour>", True),
+        ("<IsRetour>1</IsRetour>", True),
+        ("<IsRetour>false</IsRetour><RetourType>Refus</RetourType>", True),
+        ("<IsRetour>false</IsRetour>", False),
+        ("<IsRetour>false</IsRetour><RetourType>None</RetourType>", False),
+        # A label for a return goes with the parcel.
+        ("<IsRetour>false</IsRetour><RetourType>Prepared</RetourType>", False),
+    ],
+)
+def test_the_delivery_of_a_return_is_the_senders(told: str, *, is_return: bool) -> None:
+    answer = shipment(PREPARED, HANDED_OVER, images=an_image())
+    marked = replace(answer, body=answer.body.replace(b"<Traces>", told.encode() + b"<Traces>"))
+    outcome, _ = fetch(marked)
+    if is_return:
+        assert as_failure(outcome).kind is ErrorKind.RETURNED_TO_SENDER
+    else:
+        assert isinstance(outcome, Retrieved)
+
+
+def test_a_return_in_words_wins_over_the_delivery_unless_another_parcel_begins() -> None:
+    back = a_trace("89", "03.10.2026", label="Retour à l'expéditeur demandé")
+    outcome, _ = fetch(shipment(PREPARED, back, HANDED_OVER, images=an_image()))
+    assert as_failure(outcome).kind is ErrorKind.RETURNED_TO_SENDER
+    to_sender = a_trace("40", label="Colis livré à l'expéditeur")
+    assert failure_of(shipment(PREPARED, to_sender)).kind is ErrorKind.RETURNED_TO_SENDER
+    over = a_trace("40", "03.10.2026", "12:00:00", label="Colis livré à l'expéditeur")
+    taken = a_trace("10", "04.10.2026", label="Colis pris en charge")
+    assert isinstance(fetch(shipment(back, over, taken, HANDED_OVER, images=an_image()))[0], Retrieved)
+    refused_after = a_trace("89", "06.10.2026", label="Retour à l'expéditeur")
+    assert failure_of(shipment(HANDED_OVER, refused_after)).kind is ErrorKind.NOT_DELIVERED_YET
+
+
 def test_a_delivery_without_any_date() -> None:
     answer = shipment(a_trace("40", "", ""), images=an_image(), delivered_on="", receiver="")
     assert fetch(answer)[0] == Retrieved.single(PDF, Delivery(), POD_SOURCE)

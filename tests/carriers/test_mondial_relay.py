@@ -296,7 +296,7 @@ STATS = {
     "74": ErrorKind.BAD_RESPONSE,
     "90": ErrorKind.SERVER_ERROR,
     "98": ErrorKind.SERVER_ERROR,
-    "99": ErrorKind.SERVER_ERROR,
+    "99": ErrorKind.NOT_FOUND,
 }
 
 
@@ -312,6 +312,56 @@ def test_stats(status: str, kind: ErrorKind) -> None:
         )
         speaks_for_itself = on_its_way or kind is ErrorKind.NOT_FOUND
         assert speaks_for_itself or failure.message.endswith(f": STAT {status}")
+
+
+def test_an_unknown_number_is_told_from_an_error_of_the_service_by_the_sample_number() -> None:
+    client, error, unknown = MondialRelay(SETTINGS), stat("99"), stat("94")
+
+    def kind_and_calls(*answers: Response) -> tuple[ErrorKind, int]:
+        outcome, session = fetched(client, NUMBER, answers)
+        return as_failure(outcome).kind, len(session.asked)
+
+    # One alone is the number's; of a second in a row the sample number tells.
+    assert kind_and_calls(error) == (ErrorKind.NOT_FOUND, 1)
+    assert kind_and_calls(error, unknown) == (ErrorKind.NOT_FOUND, 2)
+    assert kind_and_calls(error) == (ErrorKind.NOT_FOUND, 1)
+    assert kind_and_calls(error, error) == (ErrorKind.SERVER_ERROR, 2)
+    assert kind_and_calls(error, error) == (ErrorKind.SERVER_ERROR, 2)
+    assert kind_and_calls(stat("81")) == (ErrorKind.NOT_DELIVERED_YET, 1)
+    assert kind_and_calls(error) == (ErrorKind.NOT_FOUND, 1)
+
+
+def test_credentials_are_not_shown_by_an_error_about_the_sample_number() -> None:
+    session = FakeSession([stat("99")])
+    checked = as_failure(MondialRelay(SETTINGS).check_credentials(session))
+    assert (checked.kind, session.accepted) == (ErrorKind.SERVER_ERROR, False)
+
+
+@pytest.mark.parametrize(
+    ("events", "kind"),
+    [
+        (
+            [REGISTERED, an_event("Retour à l'expéditeur", "03/10/26"), an_event("Colis livré")],
+            ErrorKind.RETURNED_TO_SENDER,
+        ),
+        # The number was another parcel's before.
+        (
+            [
+                an_event("Retour à l'expéditeur", "01/02/24"),
+                an_event("Colis livré", "03/02/24"),
+                REGISTERED,
+                HANDED_OVER,
+            ],
+            ErrorKind.POD_NEVER_AVAILABLE,
+        ),
+        ([an_event("Colis livré au destinataire", "03/02/24"), REGISTERED], ErrorKind.NOT_DELIVERED_YET),
+    ],
+)
+def test_a_return_wins_and_an_earlier_parcel_of_the_number_does_not(
+    events: list[str], kind: ErrorKind
+) -> None:
+    for listed in (events, events[::-1]):
+        assert failure_of(stat("82", *listed)).kind is kind
 
 
 def test_an_answer_that_is_no_delivery_is_quoted() -> None:
@@ -337,7 +387,7 @@ ACCEPTED: list[Any] = [
     (stat("96"), False),
     (stat("97"), False),
     (stat("1"), False),
-    (stat("99"), False),
+    (stat("99"), True),
     (fault("soap:Server"), False),
     (xml("<html/>"), False),
 ]
