@@ -734,7 +734,7 @@ TABLE = Table(
         (DELIVERED, SIGNED, refused(490, "POD.WRONG_STATE", HOSTILE)),
     ],
     whole=[wrong("E_404_01")],
-    nobody=(wrong("E_404_01"), K.NOT_FOUND),
+    nobody=(tracked(), K.NOT_FOUND),
     status=lambda code: tracked(a_parcel(code, an_event("INTIAL.PREADVICE"))),
     not_delivered=sorted(OTHER_STATUSES.keys() - {"CANCELED"}),
     strange=["RETURNED", "delivered"],
