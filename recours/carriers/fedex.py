@@ -221,14 +221,16 @@ def _numbers(complete: Any) -> list[str | None]:
     results = json_api.items(complete, "trackResults")
     own = [json_api.text(result, "trackingNumberInfo", "trackingNumber") for result in results]
     asked = json_api.text(complete, "trackingNumber")
-    others = [
-        value
+    identifiers = [
+        identifier
         for result in results
-        for each in json_api.items(result, "additionalTrackingInfo", "packageIdentifiers")
-        if json_api.text(each, "type") == _NUMBER_OR_TAG
-        for value in map(json_api.text, json_api.items(each, "values"))
+        for identifier in json_api.items(result, "additionalTrackingInfo", "packageIdentifiers")
+        if json_api.text(identifier, "type") == _NUMBER_OR_TAG
     ]
-    return [*([asked] if asked else own), *others]
+    # `values` was recorded (karrio's test of duplicates), `value` is the older schema's.
+    values = [json_api.text(identifier, "value") for identifier in identifiers]
+    values += [json_api.text(each) for one in identifiers for each in json_api.items(one, "values")]
+    return [*([asked] if asked else own), *values]
 
 
 def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Delivery | Failure:

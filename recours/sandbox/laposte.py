@@ -6,6 +6,7 @@ request that breaks the rules (HTTP 400, BAD_REQUEST), that one with an unknown 
 header, does so, its words for an error of its own, and what it says to more than ten numbers.
 There is no document and no signatory, and everybody may ask about every parcel (NOT_OURS): whatever the scenario says of
 those, the parcel is delivered, and that is all.
+`isParcelBack` was recorded (hedii/colissimo-api).
 The message of a 429 names the window. Nobody has seen a Retry-After there: it comes only because, and if, the parcel's
 script has one. The answer about several numbers is a list, with HTTP 207 unless all is well with all of them.
 """
@@ -137,6 +138,7 @@ class LaPoste(TracksSeveral):
             "timeline": _timeline(len(_STEPS) if delivered else len(_STEPS) - 1, at),
             "event": events,  # the newest first
             "contextData": {
+                "isParcelBack": back,
                 "deliveryChoice": {"deliveryChoice": 0},
                 "originCountry": "FR",
                 "arrivalCountry": "FR",

@@ -703,9 +703,15 @@ def test_what_is_told_of_other_numbers_does_not_count() -> None:
     assert isinstance(tracking_of(response({"output": {"completeTrackResults": two}}), tag), Delivery)
     # The only one counts under another number only if the carrier names ours too, as it may a door tag.
     assert failure_of(tracked(a_result(), number="999999999999")).kind is ErrorKind.BAD_RESPONSE
-    identifier = {"type": "TRACKING_NUMBER_OR_DOORTAG", "values": [NUMBER]}
-    named = a_result(additionalTrackingInfo={"packageIdentifiers": [identifier]})
-    assert fetch(tracked(named, number="999999999999"), WITH_POD)[0] == GOT
+    for values, is_ours in (
+        ({"values": [NUMBER]}, True),
+        ({"value": NUMBER}, True),
+        ({"values": ["7"]}, False),
+    ):
+        identifier = {"type": "TRACKING_NUMBER_OR_DOORTAG", **values}
+        named = a_result(additionalTrackingInfo={"packageIdentifiers": [identifier]})
+        told = tracking_of(tracked(named, number="999999999999"))
+        assert isinstance(told, Delivery) is is_ours
     # Lists of one may lack the list.
     single = response({"output": {"completeTrackResults": {"trackResults": a_result()}}})
     assert fetch(single, WITH_POD)[0] == GOT
