@@ -27,7 +27,7 @@ from recours.wiring.operations import Operations
 @database_option
 @json_option
 def command(references: tuple[str, ...], database_url: str | None, as_json: bool) -> None:
-    """Verify that nobody changed, deleted or added a file of evidence, its row or a manifest.
+    """Verify that nobody changed, deleted or added a file of evidence, its row, a manifest, or what a claim shows of them.
 
     All manifests are read, their timestamps, and all files; with CLAIM, the files of these claims. What is wrong is
     named with what to do. The exit status is 0 if nothing is, else 1. Nothing is changed.
@@ -44,6 +44,11 @@ def command(references: tuple[str, ...], database_url: str | None, as_json: bool
         claim_ids = [_claim_id(operations, reference) for reference in references]
         custody = DatabaseCustody(operations.database, settings.pod_dir)
         summary = verify(custody, report, read_roots(settings.tsa_certificate), claim_ids)
+        if settings.tsa_url and summary.last and (not summary.stamp or summary.stamp[0] != summary.last):
+            report(
+                f"Manifest {summary.last.number}, the last one, has no good timestamp: it was deleted, or the authority did not "
+                "answer. The next run has it stamped."
+            )
         if as_json:
             tell_json(_facts(summary) | {"problems": problems})
         else:

@@ -3,7 +3,8 @@
 A manifest is a text in the form that `sha256sum -c` reads: anybody can verify it without recours, see docs/evidence.md.
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ FOLDER = "manifests"  # in the folder of documents
 NOTHING_BEFORE = "0" * 64  # what the first manifest names as the one before
 PREVIOUS = "# previous "
 ERASED = "# erased "
+RECORD = "# record "
 _LONGEST_NAME = 1000  # recours gives names of a third of that; rows of other software may have any
 
 
@@ -38,6 +40,12 @@ def manifest_line(sha256: str, path: str, folder: PurePath) -> str:
     # As sha256sum writes it: a backslash before the hash says that the name has escapes.
     mark = "\\" if "\\" in name else ""
     return f"{mark}{sha256[:64].replace(chr(10), ' ')}  {name}"
+
+
+def record_line(line: str, values: Sequence[str | None]) -> str:
+    """The line that holds a row to what it says: the SHA-256 of its `values` and of its file's `line`."""
+    digest = hashlib.sha256(repr((line, *values)).encode(errors="backslashreplace")).hexdigest()
+    return f"{RECORD}{digest}  {line.partition('  ')[2]}"
 
 
 def digest_of(line: str) -> str:

@@ -1,14 +1,32 @@
 """Manifests in the database, and the files that they name: see `recours.core.custody`."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, exists, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
 
+from recours.core.claim import FetchStatus
 from recours.core.custody import (
     ERASED,
     NOTHING_BEFORE,
@@ -16,25 +34,48 @@ from recours.core.custody import (
     manifest_line,
     manifest_name,
     manifest_text,
+    record_line,
 )
 from recours.database.engine import Database
-from recours.database.tables import erasures, evidence, manifests
+from recours.database.tables import attempts, claims, erasures, evidence, manifests, runs
+from recours.runs.ports import ATTACHED
 
-_v, _e, _m = evidence.c, erasures.c, manifests.c
+_a, _c, _v, _e, _m = attempts.c, claims.c, evidence.c, erasures.c, manifests.c
 PORTION = 10_000  # files of one manifest
 _LOCK = text(f"SELECT pg_advisory_xact_lock({0x6D616E6966657374})")
-MANIFEST = select(_m.id, _m.path, _m.sha256)
+MANIFEST = select(_m.id, cast(_m.path, Text), cast(_m.sha256, Text))
 _LAST = MANIFEST.order_by(_m.id.desc()).limit(1)
 
 
+RUNS_KEPT = timedelta(days=400)  # quota windows too
+# What the lines of a manifest say by themselves, and which line it is.
+_NOT_RECORDED = ("id", "path", "sha256", "manifest_id")
+_AT_ONCE = 1000  # rows in memory
+
+
 class EvidenceFile(NamedTuple):
-    """A row of a file. `reference`: the claim's; None: the service has deleted it."""
+    """A row of a file. `label`: its claim's reference, or its key, if the service has deleted the claim.
+
+    `line`, `record`: how a manifest names the file, and holds the row to all else that it says.
+    """
 
     path: str
     sha256: str
-    manifest: int | None
-    claim_id: Any
-    reference: str | None
+    manifest: Any
+    label: str
+    line: str
+    record: str
+
+
+class ShownProof(NamedTuple):
+    """What a claim's row of the service says of its proof. `path`: on record of that; None: nothing is."""
+
+    reference: str
+    pod_url: str | None
+    path: str | None
+    names_it: bool
+    names_signatory: bool
+    agrees: bool  # the attempt that brought it with the piece of evidence
 
 
 def note_erased(connection: Connection, files: Sequence[tuple[str, str]], by: str, at: datetime) -> None:
@@ -65,11 +106,17 @@ class DatabaseCustody:
             last = connection.execute(_LAST).first()
             number = last.id + 1 if last else 1
             files = self._assign(connection, evidence, number)
-            erasure_lines = [f"{ERASED}{line}" for line in self._assign(connection, erasures, number)]
-            if not (files or erasure_lines):
+            lines = [line for row in files for line in (row.line, row.record)]
+            lines += [
+                line
+                for row in self._assign(connection, erasures, number)
+                for line in (f"{ERASED}{row.line}", row.record)
+            ]
+            if not lines:
                 return None
             previous = last.sha256 if last else NOTHING_BEFORE
-            content = manifest_text(number, run_id, now, previous, files + erasure_lines).encode()
+            lines = [*self._token_line(last), *lines]
+            content = manifest_text(number, run_id, now, previous, lines).encode()
             manifest = Manifest(
                 number, manifest_name(number, run_id, now), hashlib.sha256(content).hexdigest()
             )
@@ -78,17 +125,42 @@ class DatabaseCustody:
             connection.execute(insert(manifests), row | {"run_id": run_id, "written_at": now})
         return manifest, len(files)
 
-    def _assign(self, connection: Connection, table: Table, number: int) -> list[str]:
+    def _token_line(self, last: Any) -> Iterator[str]:
+        """How a manifest names the timestamp of the one before, if that has one."""
+        with suppress(OSError):
+            name = Manifest(*last).token_name if last else ""
+            yield manifest_line(
+                hashlib.sha256((self.folder / name).read_bytes()).hexdigest(), name, self.folder
+            )
+
+    def _assign(self, connection: Connection, table: Table, number: int) -> list[EvidenceFile]:
         """Have a manifest name rows that none names. What others write at this moment goes into the next one."""
         ids = select(table.c.id).where(table.c.manifest_id.is_(None)).order_by(table.c.id).limit(PORTION)
         statement = (
             update(table)
             .where(table.c.id.in_(ids.with_for_update(skip_locked=True).correlate(None)))
             .values(manifest_id=number)
-            .returning(table.c.id, table.c.sha256, table.c.path)
+            .returning(table.c.id, *self._columns(table))
         )
-        rows = sorted(connection.execute(statement).all())
-        return [manifest_line(sha256, path, self.folder) for _, sha256, path in rows]
+        rows = sorted(connection.execute(statement).all(), key=lambda row: row[0])
+        return [self._file(*row[1:]) for row in rows]
+
+    def _columns(self, table: Table) -> list[ColumnElement[Any]]:
+        """Path, SHA-256 and manifest of a row, and what it says beside, of whatever type it is there."""
+        says = [self._exact(column) for column in table.c if column.name not in _NOT_RECORDED]
+        return [cast(table.c.path, Text), cast(table.c.sha256, Text), table.c.manifest_id, *says]
+
+    def _exact(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """As text; on SQLite, which holds any type in any column, with its type."""
+        if not self.database.is_sqlite:
+            return cast(column, Text)
+        return func.typeof(column).concat(" ").concat(func.hex(column))
+
+    def _file(
+        self, path: str, sha256: str, manifest: Any, *says: str | None, label: str = ""
+    ) -> EvidenceFile:
+        line = manifest_line(sha256, path, self.folder)
+        return EvidenceFile(path, sha256, manifest, label, line, record_line(line, says))
 
     def last(self) -> Manifest | None:
         return self._manifest(_LAST)
@@ -102,19 +174,93 @@ class DatabaseCustody:
             row = connection.execute(query).first()
         return Manifest(*row) if row else None
 
-    def files(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> list[EvidenceFile]:
+    def files(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> Iterator[EvidenceFile]:
         """The files of these claims (none named: of all) that a manifest is to name; None: whose manifest is not on record."""
-        is_on_record = exists().where(_m.id == _v.manifest_id, _m.id > 0)
         border = self.database.border
-        files = select(_v.path, _v.sha256, _v.manifest_id, _v.claim_id, border.text("claim_reference"))
-        files = files.outerjoin(border.claims, border.key == _v.claim_id).order_by(_v.id)
-        query = files.where(~is_on_record if manifest is None else _v.manifest_id == manifest)
+        query = select(border.text("claim_reference"), cast(_v.claim_id, Text), *self._columns(evidence))
+        query = query.outerjoin(border.claims, border.key == _v.claim_id).order_by(_v.id)
+        query = query.where(_is_of(evidence, manifest))
         query = query.where(_v.claim_id.in_(claim_ids)) if claim_ids else query
-        with self.database.read() as connection:
-            return [EvidenceFile(*row) for row in connection.execute(query)]
+        for reference, claim_id, *row in self._rows(query):
+            yield self._file(*row, label=reference or f"id {claim_id}")
 
-    def new_erasures(self) -> list[str]:
-        """The lines of the next manifest about erased files."""
-        query = select(_e.sha256, _e.path).where(_e.manifest_id.is_(None))
+    def erased(self, manifest: int | None) -> Iterator[EvidenceFile]:
+        """The same of files that were erased."""
+        query = select(*self._columns(erasures)).where(_is_of(erasures, manifest)).order_by(_e.id)
+        return (self._file(*row) for row in self._rows(query))
+
+    def _rows(self, query: Select[Any]) -> Iterator[Any]:
         with self.database.read() as connection:
-            return [f"{ERASED}{manifest_line(*row, self.folder)}" for row in connection.execute(query)]
+            yield from connection.execution_options(yield_per=_AT_ONCE).execute(query)
+
+    # ---------------------------------------------------------------- what else is to agree with the files
+
+    def named_paths(self) -> Iterator[str]:
+        """Of all files that a row names."""
+        of_attempts = select(cast(_a.document_path, Text)).where(_a.document_path.is_not(None))
+        return (path for (path,) in self._rows(union_all(of_attempts, select(cast(_v.path, Text)))))
+
+    def not_erased(self) -> Iterator[str]:
+        """Files that are said to be erased, and whose rows were there before and are there."""
+        is_older = or_(_v.manifest_id < _e.manifest_id, and_(_e.manifest_id.is_(None), _v.manifest_id > 0))
+        same = and_(_v.path == _e.path, _v.sha256 == _e.sha256, is_older)
+        return (path for (path,) in self._rows(select(cast(_e.path, Text)).join(evidence, same)))
+
+    def without_origin(self, claim_ids: Collection[Any]) -> Iterator[str]:
+        """Files of these claims (none named: of all) that no run, and no person, is on record for.
+
+        Runs are kept for a time: what is older than that has none.
+        """
+        with self.database.read() as connection:
+            last = connection.scalar(select(func.max(runs.c.started_at)))
+        of_run = exists().where(runs.c.id == _v.run_id)
+        attached = exists().where(_a.claim_id == _v.claim_id, _a.outcome == ATTACHED)
+        is_kept = _v.obtained_at >= last - RUNS_KEPT if last else _v.path.is_not(None)
+        unknown = or_(and_(_v.by.is_(None), ~of_run, is_kept), and_(_v.by.is_not(None), ~attached))
+        query = select(cast(_v.path, Text)).where(unknown, *_of(_v.claim_id, claim_ids))
+        return (path for (path,) in self._rows(query))
+
+    def without_document(self, claim_ids: Collection[Any]) -> Iterator[str]:
+        """The claims, as texts, of attempts that fetched a proof and name none, though nobody took it back."""
+        piece = _v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256
+        is_taken_back = exists().where(*piece, _v.refused.is_not(None))
+        query = select(cast(_a.claim_id, Text)).where(
+            _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back
+        )
+        return (claim for (claim,) in self._rows(query.where(*_of(_a.claim_id, claim_ids))))
+
+    def shown_proofs(self, claim_ids: Collection[Any]) -> Iterator[ShownProof]:
+        """What the service is told of claims that have a document of ours, or name a file of the folder."""
+        border, latest = self.database.border, attempts.alias("latest").c
+        last = select(func.max(latest.id)).where(
+            latest.claim_id == border.key, latest.document_path.is_not(None)
+        )
+        url = border.text("pod_url")
+        piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)
+        rows = border.claims.outerjoin(attempts, _a.id == last.correlate(border.claims).scalar_subquery())
+        rows = rows.outerjoin(evidence, piece).outerjoin(claims, _c.claim_id == border.key)
+        told = [border.text(name) for name in ("claim_reference", "pod_fetch_status", "pod_url")]
+        told += [border.text("pod_delivery_person"), cast(_v.path, Text), cast(_v.signatory, Text)]
+        alike = (_a.signatory, _v.signatory), (_a.delivered_at, _v.delivered_at)
+        alike += (_a.delivered_day, _v.delivered_day), (_a.document_path, _v.path)
+        query = select(*told, *(self._exact(column) for pair in alike for column in pair)).select_from(rows)
+        is_named = or_(_a.id.is_not(None), url.startswith(str(self.folder), autoescape=True))
+        query = query.where(is_named, _c.owed_since.is_(None), *_of(border.key, claim_ids))
+        for reference, status, pod_url, person, path, signatory, *both in self._rows(query):
+            fitted = border.parameters(None, {"pod_url": path, "pod_delivery_person": signatory})
+            names_it, names_person = (
+                (shown or "") == (fitted.get(f"to_{name}") or "")
+                or (status != FetchStatus.SUCCESS and not shown)  # the service had it start over
+                for name, shown in (("pod_url", pod_url), ("pod_delivery_person", person))
+            )
+            yield ShownProof(reference or "", pod_url, path, names_it, names_person, both[::2] == both[1::2])
+
+
+def _is_of(table: Table, manifest: int | None) -> ColumnElement[bool]:
+    """Rows that a manifest is to name; None: whose manifest is not on record."""
+    is_on_record = exists().where(_m.id == table.c.manifest_id, _m.id > 0)
+    return ~is_on_record if manifest is None else table.c.manifest_id == manifest
+
+
+def _of(key: ColumnElement[Any], claim_ids: Collection[Any]) -> list[ColumnElement[bool]]:
+    return [key.in_(claim_ids)] if claim_ids else []

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, exists, func, select
+from sqlalchemy import Connection, delete, exists, func, select
 
 from recours.core.claim import Claim
 from recours.core.outcome import StoredDocument
@@ -90,8 +90,7 @@ def _insert(dialect: str) -> Any:
     anew = {
         column.name: statement.excluded[column.name]
         for column in evidence.columns
-        if column.name not in ("id", *_KEY)
+        if column.name
+        not in ("id", *_KEY)  # no manifest names it: the last one holds it to what it said then
     }
-    # Its manifest names the path, too.
-    anew["manifest_id"] = case((_v.path == statement.excluded.path, _v.manifest_id))
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=anew)

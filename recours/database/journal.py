@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
 
 from recours.core.mail import Event
+from recours.database.custody import RUNS_KEPT
 from recours.database.engine import Database
 from recours.database.event_outbox import add_events
 from recours.database.evidence import forget_refused
@@ -15,7 +16,6 @@ from recours.database.tables import DONE, at_stage, claims, quota, quota_shares,
 
 # Ten years of the record would have each run look through millions of rows. Attempts, documents and mails are not in it: they
 # go by `recours prune`, when a person says so.
-_RUNS_KEPT = timedelta(days=400)  # quota windows too
 _REFUSED_KEPT = timedelta(days=90)  # files that prove nothing
 _DONE_KEPT = timedelta(days=30)  # our rows of claims that nothing is to be done for
 # Rows of a run: few enough that nobody waits for the write lock, and many times what runs add.
@@ -115,7 +115,7 @@ class RunJournal:
         # The run before's: one run with a clock far ahead must not take the record of years with it.
         if (before := self._latest_start(runs.c.id != run_id, at)) is None:
             return
-        forget_old(self.database, before - _RUNS_KEPT)
+        forget_old(self.database, before - RUNS_KEPT)
         forget_done(self.database, before - _DONE_KEPT)
         forget_refused(self.database, before - _REFUSED_KEPT, self.erase, at)
 

@@ -13,7 +13,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from pathlib import Path
 from recours.access import PRIVATE, Access, read_regular
 from recours.core.appraisal import EvidenceKind, Expected
 from recours.core.claim import Delivery
+from recours.core.custody import FOLDER as MANIFESTS
 from recours.core.delivery_record import MEDIA_TYPE, shown_by_record
 from recours.core.errors import RunError
 from recours.core.outcome import (
@@ -42,6 +43,7 @@ _NOTE = ".jsonl"
 _NOTED = ("sha256", "size", "media_type", "source", "kind", "refused")
 _DAY_S = 24 * 3600
 _NOTES_KEPT_S = 90 * _DAY_S  # by then a run took the claim up, or nobody ever will
+_DIGEST_SIGNS = 64
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -70,15 +72,18 @@ class DocumentStore:
         except OSError as error:
             raise self._fault(error) from error
 
-    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
+    def store(self, label: Label, got: Retrieved, *, accepts: bool = False) -> list[StoredDocument]:
         """Keep all pieces of what a carrier gave; their names outlast a power cut after `secure`. Raises RunError.
 
-        Those that prove nothing say why, and lie in a folder of their own.
+        Those that prove nothing say why, and lie in a folder of their own. `accepts`: a person says that they are proofs.
         """
         pieces: dict[str, Piece] = {}
         for piece in got.pieces:
             pieces.setdefault(hashlib.sha256(piece.content).hexdigest(), piece)
-        named = [(self._named(label, piece, sha256, got), piece.content) for sha256, piece in pieces.items()]
+        named = [
+            (self._named(label, piece, sha256, got, accepts=accepts), piece.content)
+            for sha256, piece in pieces.items()
+        ]
         try:
             self._note(label, got.delivery, [document for document, _ in named])
             new = {document.path for document, _ in named if not Path(document.path).exists()}
@@ -87,6 +92,7 @@ class DocumentStore:
             stored = []
             for document, content in named:
                 result = _appraised(label, document, content)
+                result = replace(result, refused=None) if accepts else result
                 apart = self._place(label, document.sha256, document.media_type, refused=True)
                 # One that was there may have counted by the rules of its time: a record points to it.
                 if result.refused and not document.refused and document.path in new:
@@ -100,14 +106,32 @@ class DocumentStore:
             raise self._fault(error) from error
         return stored
 
-    def _named(self, label: Label, piece: Piece, sha256: str, got: Retrieved) -> StoredDocument:
+    def refuse(self, path: Path, sha256: str) -> Path:
+        """Keep a copy of a proof with what is refused; its own path if it cannot be read as it was. Raises RunError."""
+        apart = self.folder / REFUSED / path.relative_to(self.folder)
+        try:
+            content = read_regular(path)
+            if hashlib.sha256(content).hexdigest() != sha256:
+                return path
+        except OSError:
+            return path
+        try:
+            self.write(apart, content, durable=True)
+            sync_folder(apart.parent)
+        except OSError as error:
+            raise self._fault(error) from error
+        return apart
+
+    def _named(
+        self, label: Label, piece: Piece, sha256: str, got: Retrieved, *, accepts: bool
+    ) -> StoredDocument:
         """Where a piece is to lie. What is no document is refused at once."""
         media_type, refused = MEDIA_TYPE, None
         if piece.kind is not EvidenceKind.RECORD:
             try:
                 media_type = kind_of(piece.content, html=piece.html)
             except NotADocumentError as why:
-                media_type, refused = "application/octet-stream", str(why)
+                media_type, refused = "application/octet-stream", None if accepts else str(why)
         path = self._place(label, sha256, media_type, refused=refused is not None)
         size = len(piece.content)
         return StoredDocument(
@@ -292,6 +316,17 @@ def is_inside(folder: Path, path: str) -> bool:
         return False
 
 
+def stored_files(folder: Path) -> Iterator[Path]:
+    """Every file that is kept as evidence; without those that no run has recorded yet, which their notes name."""
+    for place in folder.rglob("*"):
+        top = place.relative_to(folder).parts[0]
+        if top in (PARTS, MANIFESTS) or (place.is_dir() and not place.is_symlink()):
+            continue
+        digest = place.stem.rpartition("_")[2].encode()
+        if not any(digest in line for line in _lines(_note_of(folder, place))):
+            yield place
+
+
 def erase(folder: Path, path: str, sha256: str) -> str | None:
     """Delete a document and the note that names it; why that could not be done, as a phrase. What is gone counts as deleted.
 
@@ -300,8 +335,9 @@ def erase(folder: Path, path: str, sha256: str) -> str | None:
     if not is_inside(folder, path):
         return f"it is outside {folder}"
     place = Path(path)
-    # Whatever a record says, only a file that recours named is deleted: its digest is in it.
-    if not sha256 or f"_{sha256[:16]}." not in place.name:
+    # Whatever a record says, only a file that recours named is deleted: its digest is in its name, and in its folders'.
+    is_ours = place.parent.parts[-2:] == (sha256[:2], sha256[2:4]) and f"_{sha256[:16]}." in place.name
+    if len(sha256) != _DIGEST_SIGNS or not is_ours:
         return "its name is none that recours gives"
     if not place.parent.is_dir():  # a share that is not mounted looks like this, and comes back
         return f"the folder {place.parent} is not there"

@@ -52,8 +52,11 @@ class Documents(Protocol):
     def make_sure(self) -> None:
         """See that a document could be stored now. Raises RunError."""
 
-    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
-        """Keep and appraise all pieces of an answer, each content once, in their order. Raises RunError."""
+    def store(self, label: Label, got: Retrieved, *, accepts: bool = False) -> list[StoredDocument]:
+        """Keep and appraise all pieces of an answer, each content once, in their order. Raises RunError.
+
+        `accepts`: a person says that they are proofs, whatever their appraisal.
+        """
 
     def secure(self, documents: Iterable[StoredDocument]) -> None:
         """See that they outlast a power cut: before they are recorded. Raises RunError."""
@@ -181,6 +184,7 @@ class Attempt:
     evidence: tuple[StoredDocument, ...] = ()  # refused pieces and records among it
     is_last: bool = False  # the claim's last attempt before its deadline, which is no retry
     by: str | None = None  # who attached the evidence; None: a run obtained it
+    why: str | None = None  # they accepted it though it is refused, for this reason
     is_beside: bool = False  # the claim keeps the proof that it has
     account: int = HOUSE  # the number of the one that was asked last
 

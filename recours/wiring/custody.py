@@ -2,7 +2,7 @@
 
 import errno
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,13 +17,12 @@ from recours.core.custody import (
     PREVIOUS,
     Manifest,
     digest_of,
-    manifest_line,
 )
 from recours.core.errors import RunError
 from recours.core.text import plural
 from recours.database.custody import DatabaseCustody, EvidenceFile
 from recours.database.engine import Database
-from recours.documents.store import DocumentStore, is_inside, sync_folder
+from recours.documents.store import DocumentStore, is_inside, stored_files, sync_folder
 from recours.logs import run_log
 from recours.runs.ports import Clock
 from recours.settings.model import Settings
@@ -106,7 +105,7 @@ class CustodySummary:
 def verify(
     custody: DatabaseCustody, report: Report, roots: Sequence[Any] = (), claim_ids: Collection[Any] = ()
 ) -> CustodySummary:
-    """Verify all manifests, and the files of these claims (none named: of all). Raises DatabaseError.
+    """Verify all manifests, and the files of these claims (none named: of all), with what is shown of them. Raises DatabaseError.
 
     `roots`: certificates of the authorities whose timestamps are good; none: their signatures are not verified.
     """
@@ -118,20 +117,19 @@ def verify(
         lines = _manifest_lines(folder, manifest, previous, report)
         if stamped_at := _verify_stamp(folder, manifest, roots, report):
             summary.stamp = manifest, stamped_at
-        rows = custody.files(manifest.number, claim_ids)
-        _compare(rowless, _verify_rows(folder, rows, lines, report), lines or set())
-        summary.files += len(rows)
+        _verify_tokens(folder, previous, lines or set(), report)
+        _verify_rows(custody, manifest.number, lines, rowless, summary, report, claim_ids)
         summary.last = previous = manifest
-    rows = custody.files(None, claim_ids)
-    _compare(rowless, _verify_rows(folder, rows, set(), report), set(custody.new_erasures()))
+    _verify_rows(custody, None, None, rowless, summary, report, claim_ids)
     if rowless and not claim_ids:
         example = next(iter(rowless.values()))
         report(
             f"No row names {plural(len(rowless), 'file')} of manifests, such as {example}: rows were deleted or changed. "
             f"{_ASK_WHO}"
         )
-    summary.files += len(rows)
-    summary.pending = sum(row.manifest is None for row in rows)
+    _verify_shown(custody, report, claim_ids)
+    if not claim_ids:
+        _verify_folder(custody, report)
     return summary
 
 
@@ -162,29 +160,88 @@ def _verify_stamp(folder: Path, manifest: Manifest, roots: Sequence[Any], report
         return None
 
 
+def _verify_tokens(folder: Path, previous: Manifest, lines: set[str], report: Report) -> None:
+    """That of the manifest before, if these lines name it. They are left without it."""
+    for line in [
+        line for line in lines if line.endswith(f"  {previous.token_name}") and not line.startswith("#")
+    ]:
+        lines.remove(line)
+        label = f"The timestamp of manifest {previous.number}"
+        _verify_file(folder, previous.token_name, digest_of(line), label, report)
+
+
 def _verify_rows(
-    folder: Path, rows: Iterable[EvidenceFile], lines: set[str] | None, report: Report
-) -> set[str]:
-    """Returns the lines of the rows. `lines`: of their manifest; None: they are not known."""
+    custody: DatabaseCustody,
+    manifest: int | None,
+    lines: set[str] | None,
+    rowless: dict[str, str],
+    summary: CustodySummary,
+    report: Report,
+    claim_ids: Collection[Any],
+) -> None:
+    """The rows of one manifest; `lines`: its own; None: they are not known, or it is none (`manifest` None).
+
+    A later manifest names a file again that was erased or moved, or of whose row something was written.
+    """
     of_rows: set[str] = set()
-    for row in rows:
-        claim = row.reference or f"id {row.claim_id}"
-        line = manifest_line(row.sha256, row.path, folder)
-        of_rows.add(line)
-        if row.manifest is not None and lines is not None and line not in lines:
-            report(
-                f"{claim}: no manifest names {row.path} as its row does: the row was added or changed. {_ASK_WHO}"
+    for row in custody.files(manifest, claim_ids):
+        summary.files += 1
+        summary.pending += row.manifest is None
+        of_rows.add(row.line)
+        if row.manifest is not None:
+            _verify_record(row, row.line, f"{row.label}:", lines if manifest else set(), report)
+        _verify_file(custody.folder, row.path, row.sha256, f"{row.label}: the file {row.path}", report)
+    for row in () if claim_ids else custody.erased(manifest):
+        of_rows.add(f"{ERASED}{row.line}")
+        if row.manifest is not None:
+            _verify_record(
+                row, f"{ERASED}{row.line}", "Of an erased file", lines if manifest else set(), report
             )
-        _verify_file(folder, row.path, row.sha256, f"{claim}: the file {row.path}", report)
-    return of_rows
-
-
-def _compare(rowless: dict[str, str], of_rows: set[str], lines: set[str]) -> None:
-    """Add the lines that no row has. A later manifest names a file again that was erased or moved."""
-    for line in of_rows | {line for line in lines if line.startswith(ERASED)}:
+    for line in of_rows | {line for line in lines or () if line.startswith(ERASED)}:
         rowless.pop(digest_of(line), None)
-    files = {line for line in lines if line and not line.startswith("#")}
+    files = {line for line in lines or () if line and (not line.startswith("#") or line.startswith(ERASED))}
     rowless |= {digest_of(line): line for line in files - of_rows}
+
+
+def _verify_record(row: EvidenceFile, line: str, label: str, lines: set[str] | None, report: Report) -> None:
+    if lines is None:
+        return
+    if line not in lines:
+        report(
+            f"{label} no manifest names {row.path} as its row does: the row was added or changed. {_ASK_WHO}"
+        )
+    elif row.record not in lines:
+        report(f"{label} the row of {row.path} does not say what it said: it was changed. {_ASK_WHO}")
+
+
+def _verify_shown(custody: DatabaseCustody, report: Report, claim_ids: Collection[Any]) -> None:
+    """What the service and the page show of the files."""
+    for path in custody.without_origin(claim_ids):
+        report(f"No run and no person is on record that brought {path}: its row was added. {_ASK_WHO}")
+    for claim in custody.without_document(claim_ids):
+        report(f"id {claim}: an attempt that fetched a proof names none: its row was changed. {_ASK_WHO}")
+    for proof in custody.shown_proofs(claim_ids):
+        if not proof.names_it:
+            of_record = f", and {proof.path} is on record" if proof.path else ", and nothing is on record"
+            report(
+                f"{proof.reference}: its pod_url names {proof.pod_url or 'nothing'}{of_record}. {_ASK_WHO}"
+            )
+        if proof.path and not proof.names_signatory:
+            report(f"{proof.reference}: its pod_delivery_person is not who signed {proof.path}. {_ASK_WHO}")
+        if not proof.agrees:
+            report(f"{proof.reference}: the attempt and the evidence do not agree on its proof. {_ASK_WHO}")
+
+
+def _verify_folder(custody: DatabaseCustody, report: Report) -> None:
+    """Files that no row names, and rows of files that are said to be erased."""
+    for path in custody.not_erased():
+        report(f"{path} is said to be erased, and its row is there: one of both was added. {_ASK_WHO}")
+    named = set(map(hash, custody.named_paths()))
+    for path in stored_files(custody.folder):
+        if hash(str(path)) not in named:
+            report(
+                f"No row names the file {path}: it was added, or its row deleted. Move it away. {_ASK_WHO}"
+            )
 
 
 def _verify_file(folder: Path, name: str, sha256: str, label: str, report: Report) -> bytes | None:
@@ -206,6 +263,12 @@ def _verify_file(folder: Path, name: str, sha256: str, label: str, report: Repor
 
 def _content(folder: Path, name: str) -> bytes:
     """A file of the folder: its name is that of a row. Raises OSError."""
-    if not is_inside(folder, str(folder / name)):
+    place = folder / name
+    if not is_inside(folder, str(place)):
         raise OSError(errno.EINVAL, f"it is outside {folder}")
+    is_direct = place.is_relative_to(folder) and place.resolve() == folder.resolve() / place.relative_to(
+        folder
+    )
+    if not is_direct:
+        raise OSError(errno.EINVAL, "it is reached by a link")
     return read_regular(folder / name, _LARGEST)

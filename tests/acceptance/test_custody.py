@@ -68,10 +68,13 @@ def test_a_run_names_its_files_in_a_manifest(stored: Service, caplog: pytest.Log
     assert first.parent == pods(stored) / "manifests" / "2026" / "02"
     head, lines = first.read_text().splitlines()[:4], first.read_text().splitlines()[4:]
     assert head[:3] == ["# recours manifest 1", f"# run {run}", f"# previous {'0' * 64}"]
-    assert lines == [
+    assert lines[::2] == [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(pods(stored)).as_posix()}"
         for path in files(stored)[:3]
     ]
+    names = [line.partition("  ")[2] for line in lines]
+    assert names[::2] == names[1::2], "each is followed by the digest of its row"
+    assert all(line.startswith("# record ") for line in lines[1::2])
     digest = hashlib.sha256(first.read_bytes()).hexdigest()
     assert second.read_text().splitlines()[2] == f"# previous {digest}"
     assert f"Manifest 000001 of 3 files: sha256 {digest}" in [
@@ -104,40 +107,138 @@ def test_all_is_well(stored: Service, person: Person) -> None:
 
 COPY_OF_1 = (
     "INSERT INTO recours_evidence (claim_id, carrier, tracking_number, kind, source, obtained_at, path, sha256, size,"
-    " media_type, shown, manifest_id) SELECT 9, carrier, tracking_number, kind, source, obtained_at, path, '{}', size,"
-    " media_type, shown, {} FROM recours_evidence WHERE claim_id = 1"
+    ' media_type, shown, run_id, "by", manifest_id) SELECT 9, carrier, tracking_number, kind, source, obtained_at, path, {},'
+    " size, media_type, shown, {}, {}, {} FROM recours_evidence WHERE claim_id = 1"
 )
-NOT_NAMED, NO_ROW = "as its row does", "No row names 1 file of manifests"
+ERASURE_OF_4 = (
+    'INSERT INTO recours_erasures (sha256, path, erased_at, "by", manifest_id)'
+    " SELECT sha256, path, '2026-02-02 10:00:00', 'Anna', {} FROM recours_evidence WHERE claim_id = 4"
+)
+NO_4 = "DELETE FROM recours_evidence WHERE claim_id = 4"
+OTHER = f"'{'a' * 64}'"
+FORGED = "/chronopost/aa/aa/forged_aaaaaaaaaaaaaaaa.pdf"
+NOT_NAMED, NO_ROW, ROW = "as its row does", "No row names 1 file of manifests", "does not say what it said"
+DIFFERENT, NO_ORIGIN, STRAY = (
+    "do not agree on its proof",
+    "No run and no person is on record",
+    "No row names the file",
+)
+# What is done to the database ({pods}: the folder), and what is said of it.
 TOUCHED = {
-    "a row deleted": ("DELETE FROM recours_evidence WHERE claim_id = 4", [NO_ROW]),
-    "a row added": (COPY_OF_1.format("a" * 64, 1), ["id 9: no manifest names", "id 9: the file"]),
-    "a row of no manifest": (COPY_OF_1.format("a" * 64, 7), [NOT_NAMED, "was changed"]),
-    "a hash changed": (f"UPDATE recours_evidence SET sha256 = '{'a' * 64}' WHERE claim_id = 4", [NOT_NAMED, "CLM-0004: the file", NO_ROW]),
+    "a row deleted": (NO_4, [NO_ROW]),
+    "a row added": (COPY_OF_1.format(OTHER, "run_id", "NULL", 1), ["id 9: no manifest names", "id 9: the file"]),
+    "a row of no manifest": (COPY_OF_1.format(OTHER, "run_id", "NULL", 7), [NOT_NAMED, "was changed"]),
+    "a row of a made-up run": (COPY_OF_1.format("sha256", "'f00'", "NULL", "NULL"), [NO_ORIGIN]),
+    "a row of a made-up person": (COPY_OF_1.format("sha256", "NULL", "'Anna'", "NULL"), [NO_ORIGIN]),
+    "a run deleted": ("DELETE FROM recours_runs WHERE started_at = (SELECT min(started_at) FROM recours_runs)", [NO_ORIGIN]),
+    "all runs deleted": ("DELETE FROM recours_runs", [NO_ORIGIN]),
+    "a hash changed": (f"UPDATE recours_evidence SET sha256 = {OTHER} WHERE claim_id = 4", [NOT_NAMED, "CLM-0004: the file", NO_ROW, DIFFERENT]),
     "a path changed": ("UPDATE recours_evidence SET path = '/etc/passwd' WHERE claim_id = 4", [NOT_NAMED, "it is outside", NO_ROW]),
     "a row that no manifest names yet": (
-        f"UPDATE recours_evidence SET sha256 = '{'a' * 64}', manifest_id = NULL WHERE claim_id = 4", ["was changed", NO_ROW],
+        f"UPDATE recours_evidence SET sha256 = {OTHER}, manifest_id = NULL WHERE claim_id = 4", ["was changed", NO_ROW],
     ),
-    "a row deleted, with an erasure": (
-        'INSERT INTO recours_erasures (sha256, path, erased_at, "by", manifest_id)'
-        " SELECT sha256, path, '2026-02-02 10:00:00', 'Anna', 9 FROM recours_evidence WHERE claim_id = 4;"
-        "DELETE FROM recours_evidence WHERE claim_id = 4",
-        [NO_ROW],
+    "a row deleted, with an erasure of another manifest": (f"{ERASURE_OF_4.format(9)};{NO_4}", ["Of an erased file no manifest names", DIFFERENT]),
+    "a row deleted, with an erasure": (f"{ERASURE_OF_4.format('NULL')};{NO_4}", [DIFFERENT]),
+    "a row and its attempt deleted, with an erasure": (
+        f"{ERASURE_OF_4.format('NULL')};{NO_4};DELETE FROM recours_attempts WHERE claim_id = 4", [STRAY, "nothing is on record"],
     ),
-    "a manifest's hash": (f"UPDATE recours_manifests SET sha256 = '{'a' * 64}' WHERE id = 1",
+    "an erasure": (ERASURE_OF_4.format("NULL"), ["is said to be erased, and its row is there"]),
+    "an erasure of a manifest": (ERASURE_OF_4.format(2), ["Of an erased file no manifest names"]),
+    "a signatory": ("UPDATE recours_evidence SET signatory = 'X' WHERE claim_id = 4", [ROW, DIFFERENT]),
+    "a signatory everywhere": (
+        "UPDATE recours_evidence SET signatory = 'X' WHERE claim_id = 4;UPDATE claims SET pod_delivery_person = 'X' WHERE id = 4;"
+        "UPDATE recours_attempts SET signatory = 'X' WHERE claim_id = 4", [ROW],
+    ),
+    "what is shown": ("UPDATE recours_evidence SET shown = '{{\"is_readable\": true, \"signatory\": \"X\"}}' WHERE claim_id = 4", [ROW]),
+    "when it was delivered": ("UPDATE recours_evidence SET delivered_at = '2026-01-01 10:00:00' WHERE claim_id = 4", [ROW, DIFFERENT]),
+    "the day of delivery": ("UPDATE recours_evidence SET delivered_day = '2026-01-01' WHERE claim_id = 4", [ROW, DIFFERENT]),
+    "who attached it": ("UPDATE recours_evidence SET \"by\" = 'X' WHERE claim_id = 4", [ROW, NO_ORIGIN]),
+    "where it is from": ("UPDATE recours_evidence SET source = 'X' WHERE claim_id = 4", [ROW]),
+    "whose it is": ("UPDATE recours_evidence SET claim_id = 9 WHERE claim_id = 4", [ROW, DIFFERENT]),
+    "that it is refused": ("UPDATE recours_evidence SET refused = 'it is blank' WHERE claim_id = 4", [ROW]),
+    "a signatory of an attempt": ("UPDATE recours_attempts SET signatory = 'X' WHERE claim_id = 4", [DIFFERENT]),
+    "a time of an attempt": ("UPDATE recours_attempts SET delivered_at = '2026-01-01 10:00:00' WHERE claim_id = 4", [DIFFERENT]),
+    "no document of an attempt": (
+        "UPDATE recours_attempts SET document_path = NULL, document_sha256 = NULL WHERE claim_id = 4", ["names none", "nothing is on record"],
+    ),
+    "another document of an attempt": (f"UPDATE recours_attempts SET document_sha256 = {OTHER} WHERE claim_id = 4", [DIFFERENT]),
+    "a forged proof": ("UPDATE claims SET pod_url = '{pods}" + FORGED + "' WHERE id = 4", ["CLM-0004: its pod_url names"]),
+    "a proof that is elsewhere": ("UPDATE claims SET pod_url = '/tmp/forged.pdf' WHERE id = 4", ["CLM-0004: its pod_url names"]),
+    "another claim's proof": (
+        "UPDATE claims SET pod_url = (SELECT path FROM recours_evidence WHERE claim_id = 1) WHERE id = 4", ["CLM-0004: its pod_url names"],
+    ),
+    "no proof": ("UPDATE claims SET pod_url = NULL WHERE id = 4", ["CLM-0004: its pod_url names nothing"]),
+    "who signed": ("UPDATE claims SET pod_delivery_person = 'X' WHERE id = 4", ["CLM-0004: its pod_delivery_person"]),
+    "a manifest's hash": (f"UPDATE recours_manifests SET sha256 = {OTHER} WHERE id = 1",
                           ["Manifest 1 was changed", "Manifest 2 does not follow manifest 1"]),
-    "a manifest's row": ("DELETE FROM recours_manifests WHERE id = 1", ["Manifest 2 does not follow manifest 0", *[NOT_NAMED] * 3]),
-    "a manifest's number": ("UPDATE recours_manifests SET id = 0 WHERE id = 1", ["Manifest 2 does not follow manifest 0", *[NOT_NAMED] * 3]),
+    "a manifest's row": ("DELETE FROM recours_manifests WHERE id = 1", ["Manifest 2 does not follow manifest 0", NOT_NAMED]),
+    "a manifest's number": ("UPDATE recours_manifests SET id = 0 WHERE id = 1", ["Manifest 2 does not follow manifest 0", NOT_NAMED]),
     "a manifest's path": ("UPDATE recours_manifests SET path = '../x' WHERE id = 2", ["Manifest 2 cannot be read (it is outside"]),
     "a manifest's long path": (f"UPDATE recours_manifests SET path = '{'x' * 5000}' WHERE id = 2", ["Manifest 2 cannot be read", "The timestamp of manifest 2"]),
 }  # fmt: skip
+# SQLite keeps a value of any type in any column.
+WRONG_TYPES = {
+    column: f'UPDATE recours_evidence SET "{column}" = {value} WHERE claim_id = 4'
+    for column, value in {
+        "manifest_id": "'x'", "path": "CAST(path AS BLOB)", "sha256": "CAST(sha256 AS BLOB)", "claim_id": "'x'", "size": "'x'",
+        "signatory": "CAST(signatory AS BLOB)", "shown": "'{'", "obtained_at": "7", "delivered_at": "'x'", "run_id": "7", "kind": "X'00'",
+    }.items()
+}  # fmt: skip
+WRONG_TYPES |= {
+    "attempts": "UPDATE recours_attempts SET signatory = CAST(signatory AS BLOB), delivered_at = 'x' WHERE claim_id = 4",
+    "attempts' documents": "UPDATE recours_attempts SET document_sha256 = 7 WHERE claim_id = 4",
+    "manifests": "UPDATE recours_manifests SET path = X'00', written_at = 'x' WHERE id = 2",
+    "manifests' hashes": "UPDATE recours_manifests SET sha256 = 7 WHERE id = 2",
+    "erasures": "INSERT INTO recours_erasures VALUES (1, 7, X'00', 'x', 7, 2)",
+}
 
 
 @pytest.mark.parametrize("what", TOUCHED)
 def test_whatever_is_done_to_the_database_is_named(stored: Service, what: str) -> None:
     statement, expected = TOUCHED[what]
-    for one in statement.split(";"):
+    assert problems_of(stored) == []
+    for one in (
+        statement.replace("{{", "{").replace("}}", "}").replace("{pods}", str(pods(stored))).split(";")
+    ):
         stored.sql(one)
-    assert_each_says(problems_of(stored), *expected)
+    problems = problems_of(stored)
+    for text in expected:
+        assert any(text in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("what", WRONG_TYPES)
+def test_a_value_of_a_wrong_type_is_named(stored: Service, what: str) -> None:
+    stored.sql(WRONG_TYPES[what])
+    assert problems_of(stored)
+
+
+def add_stray(path: Path) -> None:
+    """Beside it, under a name that recours could have given."""
+    content = b"%PDF-1.4 forged"
+    digest = hashlib.sha256(content).hexdigest()
+    place = path.parents[2] / digest[:2] / digest[2:4] / f"CLM-0003_3_XY000000003FR_{digest[:16]}.pdf"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(content)
+
+
+def put_link(path: Path) -> None:
+    """In its place, to a copy that is as it was."""
+    copy = path.with_name("copy.pdf")
+    path.rename(copy)
+    path.symlink_to(copy)
+
+
+@pytest.mark.parametrize(
+    ("touch", "expected"),
+    [(add_stray, STRAY), (put_link, "CLM-0003: the file {path} cannot be read (it is reached by a link)")],
+)
+def test_a_file_that_takes_the_place_of_another_is_named(
+    stored: Service, touch: Callable[[Path], None], expected: str
+) -> None:
+    path = files(stored)[2]
+    touch(path)
+    assert any(expected.format(path=path) in problem for problem in problems_of(stored))
 
 
 def flip(path: Path) -> None:
@@ -167,7 +268,7 @@ def test_whatever_is_done_to_a_file_is_named(
     touch(files(stored)[2])
     path = files(stored)[2]
     assert_each_says(problems_of(stored), f"CLM-0003: the file {path} {expected}")
-    assert problems_of(stored, 3) == problems_of(stored)
+    assert problems_of(stored, 3) == [one for one in problems_of(stored) if STRAY not in one]
     assert problems_of(stored, 1) == []
     touch(manifests(stored)[1])
     assert f"Manifest 2 {expected}" in problems_of(stored)[-1]
@@ -183,7 +284,7 @@ def test_a_manifest_that_was_replaced_with_its_row_does_not_fit_the_next(stored:
 
 
 def test_the_next_manifest_names_erased_files(stored: Service, person: Person) -> None:
-    lines = manifests(stored)[0].read_text().splitlines()[4:]
+    lines = manifests(stored)[0].read_text().splitlines()[4::2]
     stored.clock.advance(timedelta(days=100))
     stored.add(Scenario.DELIVERED)
     stored.run()
@@ -192,8 +293,8 @@ def test_the_next_manifest_names_erased_files(stored: Service, person: Person) -
     last = manifests(stored)[-1]
     assert last.name == "000004-prune.txt"
     erased = last.read_text().splitlines()[4:]
-    assert erased[:3] == [f"# erased {line}" for line in lines]
-    assert len(erased) == 5
+    assert erased[:6:2] == [f"# erased {line}" for line in lines]
+    assert len(erased) == 10
     assert {by for (by,) in stored.sql('SELECT "by" FROM recours_erasures')}.isdisjoint({"", "recours prune"})
     facts = person.json("verify")
     assert (facts["manifests"], facts["files"]) == (4, 1)
@@ -201,11 +302,18 @@ def test_the_next_manifest_names_erased_files(stored: Service, person: Person) -
 
 def test_erased_files_of_a_prune_that_was_killed_are_not_missing(stored: Service) -> None:
     """It had no time to write a manifest."""
+    files(stored)[3].unlink()
+    stored.sql(ERASURE_OF_4.format("NULL"))
+    for table in ("evidence", "attempts"):
+        stored.sql(f"DELETE FROM recours_{table} WHERE claim_id = 4")
+    stored.sql("UPDATE claims SET pod_url = NULL, pod_delivery_person = NULL WHERE id = 4")
+    assert problems_of(stored) == []
+
+
+def test_what_the_service_has_start_over_is_no_problem(stored: Service) -> None:
     stored.sql(
-        'INSERT INTO recours_erasures (sha256, path, erased_at, "by")'
-        " SELECT sha256, path, '2026-02-02 10:00:00', 'Anna' FROM recours_evidence WHERE claim_id = 4"
+        "UPDATE claims SET pod_fetch_status = 'pending', pod_url = NULL, pod_delivery_person = NULL WHERE id = 4"
     )
-    stored.sql("DELETE FROM recours_evidence WHERE claim_id = 4")
     assert problems_of(stored) == []
 
 
@@ -222,7 +330,7 @@ def test_a_manifest_that_cannot_be_written_fails_no_run_and_the_next_run_writes_
     assert "the next run's manifest will name 1 of them" in Person.of(service, url).does("verify")
     obstacle.unlink()
     service.run()
-    assert len(manifests(service)[0].read_text().splitlines()) == 5
+    assert len(manifests(service)[0].read_text().splitlines()) == 6
 
 
 def test_numbers_beyond_all_others_end_no_run(stored: Service) -> None:

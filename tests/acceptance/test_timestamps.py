@@ -118,6 +118,21 @@ def test_each_run_has_its_manifest_stamped(stamped: Service, authority: Authorit
     assert "not verified" not in printed
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_timestamp_that_was_deleted_is_missed(stamped: Service, url: str, which: int) -> None:
+    """The next manifest names it; that of the last one is missed where there is to be one."""
+    for _ in range(2):
+        stamped.add(Scenario.DELIVERED)
+        stamped.run()
+    ((first,), (last,)) = stamped.sql("SELECT path FROM recours_manifests ORDER BY id")
+    person = Person.of(stamped, url)
+    person.does("verify")
+    (stamped.settings.pod_dir / (first, last)[which]).with_suffix(".tsr").unlink()
+    done = person.types("verify")
+    expected = ("The timestamp of manifest 1 is missing", "Manifest 2, the last one, has no good timestamp")
+    assert (done.returncode, expected[which] in done.stdout) == (1, True), done.stdout
+
+
 @pytest.mark.parametrize("manner", ["HTTP 500", "a forged signature", "another imprint"])
 def test_a_failure_is_a_warning_and_the_next_run_stamps_the_newest_manifest(
     stamped: Service, authority: Authority, manner: str, caplog: pytest.LogCaptureFixture
