@@ -189,6 +189,7 @@ _GROUPS = {
         "recours enroll",
         "recours correct",
         "recours attach",
+        "recours detach",
         "recours exclude",
         "recours reopen",
         "recours pause",

@@ -1,4 +1,4 @@
-"""`recours attach`: a proof that a person has."""
+"""`recours attach` and `detach`: a proof that a person has, or takes back."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -30,6 +30,8 @@ from recours.wiring.one_claim import evidence_of
     show_default=True,
     help="What the file is: the carrier's proof as a document, or an image of the signature or of the parcel alone.",
 )
+@click.option("--anyway", is_flag=True, help="Have it count though it would be, or was, refused; with --why.")
+@click.option("--why", metavar="TEXT", help="The reason, kept with your name and the time.")
 @database_option
 @json_option
 def command(
@@ -38,17 +40,28 @@ def command(
     signed_by: str | None,
     at: str | None,
     kind: str,
+    anyway: bool,
+    why: str | None,
     database_url: str | None,
     as_json: bool,
 ) -> None:
     """Give a claim a proof that you have: from a carrier's portal, or of a carrier that gives none to programs.
 
-    The file is examined like a fetched one, and refused if it proves nothing or is another parcel's. It is copied: yours
-    stays where it is. The claim has its proof from then on, and its carrier is not asked any more.
+    The file is examined like a fetched one, and refused if it proves nothing or is another parcel's, unless you accept it
+    with --anyway; also one that was refused earlier and kept. It is copied: yours stays where it is. The claim has its proof
+    from then on, and its carrier is not asked any more. 'recours detach CLAIM' takes it back.
     """
+    if anyway != (why is not None):
+        raise click.UsageError("--anyway and --why go together: say why the file is a proof.")
     with with_actions(database_url) as actions:
         result = actions.attach(
-            reference, file, file.name, kind=EvidenceKind(kind), signed_by=signed_by, at=_time(at)
+            reference,
+            file,
+            file.name,
+            kind=EvidenceKind(kind),
+            signed_by=signed_by,
+            at=_time(at),
+            anyway=why,
         )
         if not as_json:
             click.echo(harmless(result.sentence))
@@ -59,6 +72,26 @@ def command(
     piece = next(piece for piece in evidence.pieces if piece.sha256 == result.sha256)
     facts = {"claim": result.reference, "is_pod": result.is_pod, "pod_url": result.pod_path}
     tell_json(facts | piece_json(piece) | evidence.support_json())
+
+
+@click.command("detach")
+@click.argument("reference", metavar="CLAIM")
+@click.argument("file", metavar="[FILE]", default="")
+@click.option("--why", metavar="TEXT", default="", help="The reason, kept with your name and the time.")
+@database_option
+@json_option
+def detach_command(reference: str, file: str, why: str, database_url: str | None, *, as_json: bool) -> None:
+    """Take a proof back: the claim goes on as if it had not been there, and the file is kept as refused.
+
+    FILE: its path or its SHA-256, as 'recours why CLAIM --json' prints them; without it, the proof that the claim's pod_url
+    names. If the claim has another proof, the best one counts from then on; else runs look for one again.
+    """
+    with with_actions(database_url) as actions:
+        result = actions.detach(reference, file, why)
+        if as_json:
+            tell_json({"claim": result.subject, "detached": result.is_done})
+        else:
+            click.echo(harmless(result.sentence))
 
 
 def _time(text: str | None) -> date | None:

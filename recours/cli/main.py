@@ -28,6 +28,7 @@ _COMMANDS = {
         "A page in the browser: how the system does, every claim, its proof, and a button to fetch it now.",
     ),
     "demo": ("demo", "Five simulated days of the scheduler on made-up claims and ten simulated carriers."),
+    "detach": ("attach", "Take a claim's proof back: it is kept as refused."),
     "enroll": ("enroll", "Have recours work on claims that nobody has enrolled yet, or that were excluded."),
     "exclude": ("enroll", "Take claims out of all work, with the reason."),
     "export": ("export", "Claims as CSV or JSON."),

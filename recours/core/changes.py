@@ -20,13 +20,14 @@ class ChangeKind(StrEnum):
     EXCLUDED = "excluded"
     ENROLLED = "enrolled"  # by name; those enrolled with all others are no change
     ATTACHED = "attached"  # a person attached evidence
+    DETACHED = "detached"  # a person took evidence back
     ASKED = "asked"  # a person had its carrier asked, whatever its backoff
     CORRECTED = "corrected"  # a person corrected its number or its carrier
 
 
 @dataclass(frozen=True)
 class ClaimChange:
-    """`details`: of an edit or a correction, the old and the new value of each column that differs; of an exclusion, why."""
+    """`details`: of an edit or a correction, the old and the new value of each column that differs; of what a person did, why."""
 
     what: ChangeKind
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -34,6 +34,10 @@ class DocumentFlaw(RecordedPhrase):
         "il ne montre ni le numéro du colis ni une livraison")
     NO_DELIVERY = ("it tells of no delivery",
         "il ne fait état d'aucune livraison")
+    WITHOUT_NUMBER = ("the parcel's number is not on it",
+        "le numéro du colis n'y figure pas")
+    TAKEN_BACK = ("{by} took it back",
+        "retiré par {by}")
     LINK = ("it is a symbolic link; name the file itself",
         "c'est un lien symbolique ; indiquez le fichier lui-même")
     NO_FILE = ("it is no regular file",

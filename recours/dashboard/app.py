@@ -116,6 +116,8 @@ DONE: Mapping[str, View] = {
     "/claim/exclude": claim_actions.exclude,
     "/claim/correct": claim_actions.correct,
     "/claim/attach": claim_actions.attach,
+    "/claim/accept": claim_actions.accept,
+    "/claim/detach": claim_actions.detach,
     "/carriers/pause": carriers.pause,
     "/carriers/resume": carriers.resume,
     "/carriers/check": carriers.check,

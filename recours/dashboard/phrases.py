@@ -383,6 +383,8 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "resume_carrier": ("Resume {carrier}", "Reprendre {carrier}"),
     "do_correct": ("Correct", "Corriger"),
     "do_attach": ("Attach", "Joindre"),
+    "do_accept": ("It is a proof", "C'est une preuve"),
+    "do_detach": ("Take back", "Retirer"),
     "no_claim": ("There is no such claim", "Cette réclamation n'existe pas"),
     # The proof.
     "pod_page": ("Page {page} of {pages} of the document", "Page {page} sur {pages} du document"),

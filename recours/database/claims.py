@@ -479,7 +479,9 @@ def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:
     return [
         (
             attempt.claim.id,
-            ClaimChange(ChangeKind.ATTACHED, {"kind": piece.kind, "sha256": piece.sha256[:16]}),
+            ClaimChange(
+                ChangeKind.ATTACHED, {"kind": piece.kind, "sha256": piece.sha256[:16], "why": attempt.why}
+            ),
         )
         for piece in (attempt.evidence if attempt.by else ())
     ]

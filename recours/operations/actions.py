@@ -54,6 +54,8 @@ SENTENCES: dict[str, dict[str, str]] = {
     "en": {
         "reopened": "{reference} starts over: the next run asks the carrier.",
         "excluded": "{reference}: excluded; no run works on it.",
+        "detached": "{reference}: the proof was taken back and is kept as {path}; runs look for another one.",
+        "detached_next": "{reference}: the proof was taken back and is kept as {path}; the next best one counts.",
         "enrolled": "{reference}: enrolled; the fetch worker's next run asks the carrier.",
         "corrected": "{reference}: corrected; the next run starts over with it.",
         "doubtful": "{reference}: corrected; the next run starts over with it. The check digit of {number} does not fit: is it mistyped?",
@@ -82,6 +84,8 @@ SENTENCES: dict[str, dict[str, str]] = {
     "fr": {
         "reopened": "{reference} : nouvel essai, le transporteur est interrogé à la prochaine exécution.",
         "excluded": "{reference} : exclue, aucune exécution ne s'en occupe plus.",
+        "detached": "{reference} : la preuve est retirée et conservée sous {path} ; les exécutions en cherchent une autre.",
+        "detached_next": "{reference} : la preuve est retirée et conservée sous {path} ; la meilleure des autres compte.",
         "enrolled": "{reference} : prise en charge, le transporteur est interrogé à la prochaine exécution.",
         "corrected": "{reference} : corrigée, la recherche repart de zéro à la prochaine exécution.",
         "doubtful": "{reference} : corrigée, la recherche repart de zéro à la prochaine exécution. La clé de contrôle de {number} ne correspond pas : faute de frappe ?",

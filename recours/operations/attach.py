@@ -14,6 +14,7 @@ from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.claim import EARLIEST, Claim, Delivery, FetchStatus
 from recours.core.decision import attach as attached
 from recours.core.decision import attach_beside
+from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.outcome import BY_HAND, PROOF_KINDS, Label, NotADocumentError, Retrieved, StoredDocument
 from recours.core.policy import Policy
 from recours.core.text import clean
@@ -52,6 +53,7 @@ REFUSED: dict[str, dict[str, str]] = {
     "en": {
         "file": "{file} cannot be attached: {reason}.",
         "hollow": "{file} cannot be attached to {reference}: as a proof it is refused, {reason}.",
+        "no_piece": "{reference} has no proof that could be taken back.",
         "known": "{reference} has this very file already ({source}); nothing was changed.",
         "no_number": "{reference} has no tracking number, by which its proof is known: enter it in the claim first.",
         "changed": "{reference} changed at this very moment; nothing was attached, try again.",
@@ -64,6 +66,7 @@ REFUSED: dict[str, dict[str, str]] = {
     "fr": {
         "file": "Impossible de joindre {file} : {reason}.",
         "hollow": "Impossible de joindre {file} à {reference} : le fichier est refusé comme preuve ({reason}).",
+        "no_piece": "{reference} n'a aucune preuve à retirer.",
         "known": "{reference} a déjà exactement ce fichier ({source}) ; rien n'a été modifié.",
         "no_number": "{reference} n'a pas de numéro de suivi, qui permet de reconnaître sa preuve : indiquez-le d'abord dans la réclamation.",
         "changed": "{reference} a été modifiée à l'instant ; rien n'a été joint, réessayez.",
@@ -78,7 +81,10 @@ REFUSED: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Attachment:
-    """What a person attaches. `at`: of the delivery, a day or a time, which without an offset is in RECOURS_TIMEZONE."""
+    """What a person attaches. `at`: of the delivery, a day or a time, which without an offset is in RECOURS_TIMEZONE.
+
+    `anyway`: why they accept it though it is refused; "": they do not.
+    """
 
     reference: str
     name: str  # of the file, for people
@@ -87,6 +93,7 @@ class Attachment:
     kind: EvidenceKind = EvidenceKind.LETTER
     signed_by: str | None = None
     at: date | None = None
+    anyway: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ def attach(wanted: Attachment, deps: AttachDependencies, now: datetime) -> Attac
     if leased is None:
         raise _taken(claim, deps, now)
     try:
-        document = _stored(wanted, claim, delivery, deps)
+        document = _stored(wanted, claim, delivery, pieces, deps)
         is_pod = _goes_first(document, now, listed, pieces)
         attempt = Attempt(
             leased,
@@ -142,6 +149,7 @@ def attach(wanted: Attachment, deps: AttachDependencies, now: datetime) -> Attac
             used=False,
             evidence=(document,),
             by=wanted.by,
+            why=wanted.anyway or None,
             is_beside=not is_pod,
         )
         decision = attached(leased, delivery, document.shown) if is_pod else attach_beside(leased)
@@ -177,9 +185,14 @@ def _shown(
     try:
         found = deps.appraise(wanted.content, Expected(claim.carrier or "", claim.number, wanted.kind))
     except NotADocumentError as why:
+        if wanted.anyway:
+            return Shown()
         raise NotAttachedError("file", file=clean(wanted.name), reason=str(why)) from why
-    if found.hollow:
-        raise _hollow(wanted, claim, found.hollow)
+    # Of a carrier's own answer it is known which parcel it is about; of a file only what it shows.
+    is_foreign = found.shown.number is False
+    hollow = found.hollow or (flaw_text(DocumentFlaw.WITHOUT_NUMBER) if is_foreign else None)
+    if hollow and not wanted.anyway:
+        raise _hollow(wanted, claim, hollow)
     return found.shown
 
 
@@ -220,7 +233,13 @@ def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
         )
 
 
-def _stored(wanted: Attachment, claim: Claim, delivery: Delivery, deps: AttachDependencies) -> StoredDocument:
+def _stored(
+    wanted: Attachment,
+    claim: Claim,
+    delivery: Delivery,
+    pieces: Sequence[KeptEvidence],
+    deps: AttachDependencies,
+) -> StoredDocument:
     label = Label(
         claim.carrier or _NO_CARRIER,
         claim.id,
@@ -228,8 +247,11 @@ def _stored(wanted: Attachment, claim: Claim, delivery: Delivery, deps: AttachDe
         claim.number or "",
         claim.client_text or "",
     )
-    got = Retrieved.single(wanted.content, delivery, BY_HAND, html=True, kind=wanted.kind)
-    (document,) = deps.documents.store(label, got)
+    digest = sha256(wanted.content).hexdigest()
+    # One that was refused keeps where it is from.
+    source = next((piece.source for piece in pieces if piece.sha256 == digest), BY_HAND)
+    got = Retrieved.single(wanted.content, delivery, source, html=True, kind=wanted.kind)
+    (document,) = deps.documents.store(label, got, accepts=bool(wanted.anyway))
     if document.refused:
         raise _hollow(wanted, claim, document.refused)
     deps.documents.secure([document])
@@ -248,10 +270,30 @@ def _goes_first(
     present = next((piece for piece in pieces if piece.path == listed.pod_url), None)
     if present is None:
         return False
-    is_by_hand = present.source == BY_HAND
-    order = _order(present.kind, present.shown, present.delivery, present.obtained_at, is_by_hand=is_by_hand)
+    order = _place_of(present)
     mine = _order(document.kind, document.shown, document.delivery, now, is_by_hand=True)
     return mine < order
+
+
+def piece_to_take_back(
+    listed: ListedClaim, pieces: Sequence[KeptEvidence], chosen: str
+) -> tuple[KeptEvidence, KeptEvidence | None]:
+    """The proof of this path or SHA-256 ("": the claim's POD), and the best of the others; None: there is none.
+
+    Raises NotAttachedError.
+    """
+    proofs = [piece for piece in pieces if piece.refused is None and piece.kind in PROOF_KINDS]
+    names = (chosen or listed.pod_url,)
+    piece = next((piece for piece in proofs if piece.path in names or piece.sha256 in names), None)
+    if piece is None:
+        raise NotAttachedError("no_piece", reference=listed.claim.reference)
+    proofs.remove(piece)
+    return piece, min(proofs, key=_place_of, default=None)
+
+
+def _place_of(piece: KeptEvidence) -> tuple[int, bool, bool, float]:
+    is_by_hand = piece.source == BY_HAND
+    return _order(piece.kind, piece.shown, piece.delivery, piece.obtained_at, is_by_hand=is_by_hand)
 
 
 def _order(

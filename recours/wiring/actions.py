@@ -14,7 +14,9 @@ from recours.core.accounts import ClientAccount, ServiceClient, account_name
 from recours.core.actions import MAILS
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
+from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim
+from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.errors import REFUSED_KINDS, RunError
 from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
@@ -22,8 +24,9 @@ from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.database.corrections import ClaimCorrections
 from recours.database.engine import DatabaseError
+from recours.database.taken_back import DETACH, take_back
 from recours.documents.by_hand import appraise_file, read_file
-from recours.documents.store import DocumentStore
+from recours.documents.store import DocumentStore, is_inside
 from recours.operations.accounts import CHECKED as CLIENT_CHECKED
 from recours.operations.accounts import (
     AccountRefusedError,
@@ -49,6 +52,7 @@ from recours.operations.attach import (
     Attachment,
     NotAttachedError,
     attach,
+    piece_to_take_back,
 )
 from recours.operations.correct import correction_of
 from recours.operations.enroll import EnrollCriteria, why_not_enroll, why_not_exclude
@@ -182,20 +186,76 @@ class Actions:
         kind: EvidenceKind = EvidenceKind.LETTER,
         signed_by: str | None = None,
         at: date | None = None,
+        anyway: str | None = None,
     ) -> AttachResult:
         """Give a claim a proof that the person has. `name`: of the file, which is read if `content` is its path.
 
-        `at`: of the delivery, see `Attachment`.
+        `at`: of the delivery, see `Attachment`. `anyway`: why it counts though it would be refused; None: it does not.
         """
         of = self.operations
         with self._told():
+            reason = _reason(anyway or "")
+            if anyway is not None and not reason:
+                raise ClaimsRefusedError(ClaimRefusal("no_reason"))
             read = _content_of(content) if isinstance(content, Path) else content
-            wanted = Attachment(reference, clean(name, 200), read, self.by, kind, signed_by, at)
+            wanted = Attachment(reference, clean(name, 200), read, self.by, kind, signed_by, at, reason)
             done = self._attach(wanted)
             listed = of.records.find(reference)
             evidence = evidence_of(of, listed) if listed else ClaimEvidence()
             result: AttachResult = self._sentences.attached(done, evidence)
         return result
+
+    def accept(self, reference: str, sha256: str, why: str) -> AttachResult:
+        """Have a file count that was refused and kept, by its SHA-256. `why`: the person's words, which are kept."""
+        of = self.operations
+        with self._told():
+            listed = self._listed(reference)
+            pieces = of.records.evidence(listed.claim.id)
+            piece = next((piece for piece in pieces if piece.sha256 == sha256), None)
+            if piece is None or not is_inside(of.settings.pod_dir, piece.path):
+                raise NotAttachedError("no_piece", reference=listed.claim.reference)
+        path = Path(piece.path)
+        return self.attach(reference, path, path.name, kind=piece.kind, anyway=why)
+
+    def detach(self, reference: str, chosen: str = "", why: str = "") -> ActionResult:
+        """Take a proof back, by its path or its SHA-256 ("": the claim's POD). It is kept as refused."""
+        of, now = self.operations, self.operations.clock.now()
+        with self._told():
+            listed = self._listed(reference)
+            claim, pieces = listed.claim, of.records.evidence(listed.claim.id)
+            piece, following = piece_to_take_back(listed, pieces, chosen)
+            documents = DocumentStore(of.settings.pod_dir, of.settings.access)
+            path = Path(piece.path)
+            apart = documents.refuse(path, piece.sha256) if is_inside(documents.folder, piece.path) else path
+            is_taken_back = take_back(
+                of.assessor,
+                claim,
+                piece,
+                following,
+                is_pod=piece.path == listed.pod_url,
+                path=str(apart),
+                refused=flaw_text(DocumentFlaw.TAKEN_BACK, by=self.by),
+                change=ClaimChange(
+                    ChangeKind.DETACHED,
+                    {"kind": piece.kind, "sha256": piece.sha256[:16], "why": _reason(why) or None},
+                ),
+                by=self.by,
+                now=now,
+            )
+            if not is_taken_back:
+                why_not = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"
+                raise ClaimsRefusedError(ClaimRefusal.of(claim, why_not, what=claim.reference))
+            if apart != path:
+                path.unlink(missing_ok=True)
+            write_manifests(of.settings, of.database, DETACH, of.clock)
+        key = "detached_next" if following else "detached"
+        return self._result(claim.reference, key, reference=clean(claim.reference, 100), path=apart)
+
+    def _listed(self, reference: str) -> ListedClaim:
+        listed = self.operations.records.find(reference) if can_be_reference(reference) else None
+        if listed is None:
+            raise ClaimsRefusedError(unknown(self.operations.claims, reference))
+        return listed
 
     def _attach(self, wanted: Attachment) -> Attached:
         """Raises NotAttachedError, RefusedError, RunError."""

@@ -494,3 +494,102 @@ def test_the_service_s_own_application_attaches_too(
     assert (status.stage, status.support) == (recours.Standing.FETCHED, "proves")
     assert (status.shows or "").startswith("signed by DUPONT on ")
     assert status.verdict == "The evidence proves the delivery in a dispute about a lost parcel."
+
+
+# ---------------------------------------------------------------- a way back
+
+
+BLANK = b"<!doctype html><html><body>Connexion<form><input type=password></form></body></html>" + b" " * 64
+
+
+def pod_row(service: Service, reference: str) -> tuple[Any, ...]:
+    (found,) = service.sql(
+        "SELECT pod_fetch_status, pod_url, pod_delivery_person FROM claims WHERE claim_reference = ?",
+        reference,
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("login.html", BLANK), ("other.pdf", proof("13572468")), ("half.png", signature_png("x")[:400])],
+)
+def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
+    person: Person,
+    service: Service,
+    claim: Callable[..., str],
+    file: Callable[..., str],
+    name: str,
+    content: bytes,
+) -> None:
+    reference, path = claim(), file(content, name)
+    assert person.types("attach", reference, path).returncode == 2
+    assert count(service, "recours_events") == 0, "nobody is told of what does not count"
+    for wrong in (("--anyway",), ("--why", "seen"), ("--anyway", "--why", " ")):
+        assert person.types("attach", reference, path, *wrong).returncode == 2
+    done = person.json("attach", reference, path, "--anyway", "--why", "the carrier's clerk confirmed it")
+    assert (done["refused"], done["is_pod"]) == (None, True)
+    assert Path(done["path"]).read_bytes() == content
+    assert pod_row(service, reference)[:2] == ("success", done["path"])
+    assert (
+        '"why": "the carrier\'s clerk confirmed it"'
+        in service.sql("SELECT details FROM recours_changes")[0][0]
+    )
+    person.does("verify")
+    printed = person.does("detach", reference, "--why", "it was another parcel's")
+    assert "the proof was taken back" in printed
+    assert pod_row(service, reference) == ("failed", None, None)
+    ((kept, refused, by),) = service.sql('SELECT path, refused, "by" FROM recours_evidence')
+    assert (Path(kept).read_bytes(), refused) == (content, f"{by} took it back")
+    assert kept in printed
+    assert not Path(done["path"]).exists()
+    assert service.sql("SELECT path FROM recours_documents") == []
+    assert service.sql("SELECT told FROM recours_events WHERE event = 'pod_retrieved' AND told IS NULL") == []
+    assert [
+        what for (what,) in service.sql('SELECT what FROM recours_changes WHERE "by" = ? ORDER BY id', by)
+    ] == [
+        "attached",
+        "detached",
+    ]
+    person.does("verify")
+    again = person.types("detach", reference)
+    assert (again.returncode, "has no proof that could be taken back" in again.stderr) == (2, True)
+    # The file that was kept is accepted, and lies where proofs lie.
+    accepted = person.json("attach", reference, kept, "--anyway", "--why", "it was ours")
+    assert (accepted["path"], accepted["refused"]) == (done["path"], None)
+    assert not Path(kept).exists()
+    assert pod_row(service, reference)[:2] == ("success", done["path"])
+    assert service.sql("SELECT path FROM recours_documents") == [(done["path"],)]
+    person.does("verify")
+    assert person.types("detach", "CLM-9999").returncode == 2
+
+
+def test_the_best_of_the_other_proofs_counts_when_one_is_taken_back(
+    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+) -> None:
+    reference = claim()
+    letter = person.json("attach", reference, file(proof()))
+    photo = person.json("attach", reference, file(signature_png("door"), "door.png"), "--kind=photo")
+    assert photo["is_pod"] is False
+    assert "the next best one counts" in person.does("detach", reference)
+    assert pod_row(service, reference)[:2] == ("success", photo["path"])
+    person.does("verify")
+    assert "runs look for another one" in person.does("detach", reference, photo["sha256"])
+    assert pod_row(service, reference)[:2] == ("failed", None)
+    assert letter["sha256"] in {sha256 for (sha256,) in service.sql("SELECT sha256 FROM recours_evidence")}
+    person.does("verify")
+
+
+def test_a_proof_that_was_fetched_is_taken_back_and_runs_go_on(person: Person, service: Service) -> None:
+    service.box.parcels.clear()
+    service.add(Scenario.DELIVERED, number="XY009999999FR")
+    service.wait_until_today()
+    service.run_hourly(3)
+    reference = "CLM-0001"
+    assert pod_row(service, reference)[0] == "success"
+    printed = person.does("detach", reference, "--why", "of another parcel")
+    assert "runs look for another one" in printed
+    assert pod_row(service, reference)[:2] == ("failed", None)
+    assert facts(service, reference)["stage"] != DONE
+    assert person.json("why", reference)["changes"][-1]["what"] == "detached"
+    person.does("verify")

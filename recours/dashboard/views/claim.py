@@ -183,6 +183,7 @@ class _Piece:
     digest: str
     is_refused: bool
     is_shown: bool
+    is_proof: bool  # not a record, which recours wrote
 
 
 def _piece(
@@ -202,6 +203,7 @@ def _piece(
         digest=piece.sha256,
         is_refused=piece.refused is not None,
         is_shown=piece.sha256 == chosen if chosen else piece.path == listed.pod_url,
+        is_proof=piece.kind in PROOF_KINDS,
     )
 
 

@@ -64,3 +64,18 @@ def attach(visit: Visit) -> Response:
     except RecoursError as error:
         return visit.back(Notice(clean(error, 1000), is_good=False))
     return visit.back(Notice(attached.sentence))
+
+
+def accept(visit: Visit) -> Response:
+    """A refused file that was kept counts, as the person says."""
+    reference, sha256, why = visit.field("reference"), visit.field("piece"), visit.field("why")
+    try:
+        accepted = actions_of(visit).accept(reference, sha256, why)
+    except RecoursError as error:
+        return visit.back(Notice(clean(error, 1000), is_good=False))
+    return visit.back(Notice(accepted.sentence))
+
+
+def detach(visit: Visit) -> Response:
+    reference, sha256, why = visit.field("reference"), visit.field("piece"), visit.field("why")
+    return visit.back(done(visit, lambda actions: actions.detach(reference, sha256, why)))

@@ -363,3 +363,33 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
         "colis perdu",
     ):
         assert phrase in shown.text
+
+
+# ---------------------------------------------------------------- a way back
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("Take back", "the proof was taken back", "took it back", "It is a proof", "attached by hand", "Say why")),
+        ("fr", ("Retirer", "la preuve est retirée", "refusé comme preuve : retiré par", "C&#39;est une preuve", "jointe à la main", "Indiquez le motif")),
+    ],
+)  # fmt: skip
+def test_a_proof_is_taken_back_and_a_refused_file_accepted(
+    page: PageClient, language: str, words: tuple[str, ...]
+) -> None:
+    take_back, taken_back, refused, accept, accepted, no_reason = words
+    page.post("/language", {"language": language, "back": "/"})
+    shown = attach(page, PROOF)
+    assert take_back in shown.html
+    assert accept not in shown.html
+    sent = {"reference": "CLM-00000", "back": CLAIM, "piece": sha256(PROOF).hexdigest(), "why": "of another"}
+    shown = page.post("/claim/detach", sent)
+    assert taken_back in shown.text
+    assert refused in shown.text
+    assert accept in shown.html
+    assert no_reason in page.post("/claim/accept", {**sent, "why": " "}).text
+    shown = page.post("/claim/accept", sent)
+    assert accepted in shown.text
+    assert take_back in shown.html
+    assert page.post("/claim/accept", {**sent, "piece": "a" * 64}).status == 200
