@@ -29,6 +29,7 @@ class Retrieved:
 
     pieces: tuple[Piece, ...]
     delivery: Delivery
+    is_accepted: bool = False  # a person says that they are proofs, whatever their appraisal
 
     @classmethod
     def single(

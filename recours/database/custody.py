@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     Select,
     Table,
     Text,
@@ -189,7 +190,7 @@ class DatabaseCustody:
         query = select(*self._columns(erasures)).where(_is_of(erasures, manifest)).order_by(_e.id)
         return (self._file(*row) for row in self._rows(query))
 
-    def _rows(self, query: Select[Any]) -> Iterator[Any]:
+    def _rows(self, query: Executable) -> Iterator[Any]:
         with self.database.read() as connection:
             yield from connection.execution_options(yield_per=_AT_ONCE).execute(query)
 
@@ -241,8 +242,8 @@ class DatabaseCustody:
         rows = rows.outerjoin(evidence, piece).outerjoin(claims, _c.claim_id == border.key)
         told = [border.text(name) for name in ("claim_reference", "pod_fetch_status", "pod_url")]
         told += [border.text("pod_delivery_person"), cast(_v.path, Text), cast(_v.signatory, Text)]
-        alike = (_a.signatory, _v.signatory), (_a.delivered_at, _v.delivered_at)
-        alike += (_a.delivered_day, _v.delivered_day), (_a.document_path, _v.path)
+        alike = [(_a.signatory, _v.signatory), (_a.delivered_at, _v.delivered_at)]
+        alike += [(_a.delivered_day, _v.delivered_day), (_a.document_path, _v.path)]
         query = select(*told, *(self._exact(column) for pair in alike for column in pair)).select_from(rows)
         is_named = or_(_a.id.is_not(None), url.startswith(str(self.folder), autoescape=True))
         query = query.where(is_named, _c.owed_since.is_(None), *_of(border.key, claim_ids))

@@ -72,18 +72,15 @@ class DocumentStore:
         except OSError as error:
             raise self._fault(error) from error
 
-    def store(self, label: Label, got: Retrieved, *, accepts: bool = False) -> list[StoredDocument]:
+    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
         """Keep all pieces of what a carrier gave; their names outlast a power cut after `secure`. Raises RunError.
 
-        Those that prove nothing say why, and lie in a folder of their own. `accepts`: a person says that they are proofs.
+        Those that prove nothing say why, and lie in a folder of their own.
         """
         pieces: dict[str, Piece] = {}
         for piece in got.pieces:
             pieces.setdefault(hashlib.sha256(piece.content).hexdigest(), piece)
-        named = [
-            (self._named(label, piece, sha256, got, accepts=accepts), piece.content)
-            for sha256, piece in pieces.items()
-        ]
+        named = [(self._named(label, piece, sha256, got), piece.content) for sha256, piece in pieces.items()]
         try:
             self._note(label, got.delivery, [document for document, _ in named])
             new = {document.path for document, _ in named if not Path(document.path).exists()}
@@ -92,7 +89,7 @@ class DocumentStore:
             stored = []
             for document, content in named:
                 result = _appraised(label, document, content)
-                result = replace(result, refused=None) if accepts else result
+                result = replace(result, refused=None) if got.is_accepted else result
                 apart = self._place(label, document.sha256, document.media_type, refused=True)
                 # One that was there may have counted by the rules of its time: a record points to it.
                 if result.refused and not document.refused and document.path in new:
@@ -122,16 +119,14 @@ class DocumentStore:
             raise self._fault(error) from error
         return apart
 
-    def _named(
-        self, label: Label, piece: Piece, sha256: str, got: Retrieved, *, accepts: bool
-    ) -> StoredDocument:
+    def _named(self, label: Label, piece: Piece, sha256: str, got: Retrieved) -> StoredDocument:
         """Where a piece is to lie. What is no document is refused at once."""
         media_type, refused = MEDIA_TYPE, None
         if piece.kind is not EvidenceKind.RECORD:
             try:
                 media_type = kind_of(piece.content, html=piece.html)
             except NotADocumentError as why:
-                media_type, refused = "application/octet-stream", None if accepts else str(why)
+                media_type, refused = "application/octet-stream", None if got.is_accepted else str(why)
         path = self._place(label, sha256, media_type, refused=refused is not None)
         size = len(piece.content)
         return StoredDocument(

@@ -251,7 +251,7 @@ def _stored(
     # One that was refused keeps where it is from.
     source = next((piece.source for piece in pieces if piece.sha256 == digest), BY_HAND)
     got = Retrieved.single(wanted.content, delivery, source, html=True, kind=wanted.kind)
-    (document,) = deps.documents.store(label, got, accepts=bool(wanted.anyway))
+    (document,) = deps.documents.store(label, replace(got, is_accepted=bool(wanted.anyway)))
     if document.refused:
         raise _hollow(wanted, claim, document.refused)
     deps.documents.secure([document])

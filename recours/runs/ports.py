@@ -52,11 +52,8 @@ class Documents(Protocol):
     def make_sure(self) -> None:
         """See that a document could be stored now. Raises RunError."""
 
-    def store(self, label: Label, got: Retrieved, *, accepts: bool = False) -> list[StoredDocument]:
-        """Keep and appraise all pieces of an answer, each content once, in their order. Raises RunError.
-
-        `accepts`: a person says that they are proofs, whatever their appraisal.
-        """
+    def store(self, label: Label, got: Retrieved) -> list[StoredDocument]:
+        """Keep and appraise all pieces of an answer, each content once, in their order. Raises RunError."""
 
     def secure(self, documents: Iterable[StoredDocument]) -> None:
         """See that they outlast a power cut: before they are recorded. Raises RunError."""

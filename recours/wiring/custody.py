@@ -237,10 +237,10 @@ def _verify_folder(custody: DatabaseCustody, report: Report) -> None:
     for path in custody.not_erased():
         report(f"{path} is said to be erased, and its row is there: one of both was added. {_ASK_WHO}")
     named = set(map(hash, custody.named_paths()))
-    for path in stored_files(custody.folder):
-        if hash(str(path)) not in named:
+    for file in stored_files(custody.folder):
+        if hash(str(file)) not in named:
             report(
-                f"No row names the file {path}: it was added, or its row deleted. Move it away. {_ASK_WHO}"
+                f"No row names the file {file}: it was added, or its row deleted. Move it away. {_ASK_WHO}"
             )
 
 
