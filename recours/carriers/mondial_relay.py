@@ -83,7 +83,7 @@ _HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|clie
 # Inferred too: which words tell of a parcel that its sender has again. No source has a STAT for it.
 _SENT_BACK = re.compile(r"\b(?:retourne|retour|returned?|expediteur|sender|shipper)\b")
 # Of an event the first of these counts; inferred as well.
-_WORDS = (
+_TEXTS = (
     (ParcelStatus.DELIVERED, _HANDED_OVER),
     (ParcelStatus.AT_A_POINT, _AT_A_RELAY),
     (ParcelStatus.DELIVERED, re.compile(r"\b(?:livree?|delivered|remise?)\b")),
@@ -198,7 +198,7 @@ def _delivered(
 def _scan(event: Any) -> Scan:
     label = soap.text(event, "Libelle")
     text = plain((label or "")[:_READ_OF_TEXTS])
-    status = next((status for status, words in _WORDS if words.search(text)), ParcelStatus.ON_ITS_WAY)
+    status = next((status for status, words in _TEXTS if words.search(text)), ParcelStatus.ON_ITS_WAY)
     status = ParcelStatus.GOING_BACK if turns_back(label) else status
     return Scan(status=status, at=_time(event), label=label, body=event)
 

@@ -124,7 +124,7 @@ def _forms(number: str) -> set[str]:
 
 # How events say that a parcel goes back to its sender, or is there: wordings of DHL in public clients (mmetten/ha-dhl and the
 # gem `dhl-tracking`, German), of simulators and labels; the other languages are inferred.
-_TURNED_BACK_WORDS = tuple(
+_TURNED_BACK_TEXTS = tuple(
     re.compile(pattern)
     for pattern in (
         r"\breturn(?:s|ed|ing)?\b.{0,40}\b(?:sender|shipper|consignor)\b",
@@ -148,7 +148,7 @@ _READ_OF_TEXTS = 300  # signs
 def turns_back(words: str | None) -> bool:
     """Tell whether the words of an event say that the parcel goes, or has gone, back to its sender."""
     text = plain((words or "")[:_READ_OF_TEXTS])
-    return any(pattern.search(text) for pattern in _TURNED_BACK_WORDS) and not _CONDITION.search(text)
+    return any(pattern.search(text) for pattern in _TURNED_BACK_TEXTS) and not _CONDITION.search(text)
 
 
 def newest_about(number: str, shipments: Iterable[Shipment]) -> Shipment | None:

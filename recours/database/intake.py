@@ -267,8 +267,8 @@ class _Keys:
     after: Any = None
     until: Any = None
 
-    def hold(self, key: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Rows whose key, in this column, is one of them."""
+    def contain(self, key: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether they contain the key in this column."""
         return and_(
             true() if self.after is None else key > self.after,
             true() if self.until is None else key <= self.until,
@@ -277,16 +277,16 @@ class _Keys:
 
 def _in_stretch(border: Border, keys: _Keys, *columns: ColumnElement[Any]) -> Select[Any]:
     """The service's claims in a stretch, each with our row if there is one; the stretch is said of both tables."""
-    ours = claims, and_(border.key == _c.claim_id, keys.hold(_c.claim_id))
+    ours = claims, and_(border.key == _c.claim_id, keys.contain(_c.claim_id))
     query = select(*columns).select_from(border.claims.outerjoin(*ours))
-    return query.where(keys.hold(border.key)).order_by(border.key)
+    return query.where(keys.contain(border.key)).order_by(border.key)
 
 
 def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
     """The keys and stages of our rows in a stretch whose claims are gone; the indexes alone answer for the others."""
-    theirs = border.claims, and_(border.key == _c.claim_id, keys.hold(border.key))
+    theirs = border.claims, and_(border.key == _c.claim_id, keys.contain(border.key))
     query = select(_c.claim_id, _c.stage).select_from(claims.outerjoin(*theirs))
-    return query.where(border.key.is_(None), keys.hold(_c.claim_id), free(now))
+    return query.where(border.key.is_(None), keys.contain(_c.claim_id), free(now))
 
 
 def _stale(border: Border, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
@@ -434,7 +434,7 @@ class ClaimIntake:
     def _stretch(self, after: Any, size: int) -> _Keys:
         """So many keys after this one; None: from the beginning."""
         key = self._border.key
-        last = select(key).where(_Keys(after).hold(key)).order_by(key).offset(size - 1).limit(1)
+        last = select(key).where(_Keys(after).contain(key)).order_by(key).offset(size - 1).limit(1)
         with self._database.read() as connection:
             return _Keys(after, connection.scalar(last))
 

@@ -28,7 +28,7 @@ _ACCOUNTS_SHOWN = 50
 _LARGEST_NUMBER = 999_999_999
 _OPEN = "open"
 # The tone and the icon of a health: what is wrong, what passes by itself or was meant, what is fine.
-_LOOKS = {
+_BADGES = {
     _OPEN: ("good", "check"),
     Closing.LIMIT: ("warn", "clock"),
     Closing.STOPPED: ("warn", "pause"),
@@ -57,9 +57,9 @@ class CarrierRow:
     backlog: Backlog
 
     @property
-    def look(self) -> tuple[str, str]:
+    def badge(self) -> tuple[str, str]:
         """Its tone and its icon."""
-        return _LOOKS[self.state]
+        return _BADGES[self.state]
 
 
 def show(visit: Visit) -> Response:
