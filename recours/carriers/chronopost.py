@@ -47,7 +47,6 @@ _NAMESPACE = "http://cxf.tracking.soap.chronopost.fr/"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _LANGUAGE = "fr_FR"
 _SERVER_ERRORS = 500
-_SERVER_ERRORS = 500
 
 # Event codes. Table of both documents, D6 and D7 of 2024 only; what each one means is decided from its label.
 CODES = outcomes.status_table(
