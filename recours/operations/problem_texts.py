@@ -123,6 +123,11 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "{count} claims will not be tried before their carriers forget the parcels; the first is {reference}, on {day} at "
             "the latest.",
         ),
+        _K.REFUSED_DOCUMENTS: ProblemText(
+            "refused documents of {name}",
+            "Look at the files. If they are proofs, say so: recours attach CLAIM FILE --anyway --why TEXT",
+            "Documents of {count} parcels of {name} were refused within a day: it may have changed its layout ({files}).",
+        ),
         _K.NOT_ENROLLED: ProblemText(
             "claims that are not enrolled",
             "To choose which ones are: recours enroll. To leave them all out: RECOURS_ENROLL_NEW=false",
@@ -250,6 +255,12 @@ PROBLEMS: dict[str, Mapping[ProblemKind, ProblemText]] = {
             "{day} au plus tard.",
             "{count} réclamations ne seront pas traitées avant que le transporteur n'efface les données des colis ; la "
             "première est {reference}, le {day} au plus tard.",
+        ),
+        _K.REFUSED_DOCUMENTS: ProblemText(
+            "des documents refusés de {name}",
+            "Regardez les fichiers. Si ce sont des preuves, dites-le : recours attach RÉCLAMATION FICHIER --anyway --why MOTIF",
+            "Les documents de {count} colis de {name} ont été refusés en une journée : sa mise en page a peut-être changé "
+            "({files}).",
         ),
         _K.NOT_ENROLLED: ProblemText(
             "des réclamations non inscrites",

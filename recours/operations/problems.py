@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Any
 
 from recours.core.accounts import ServiceClient, carrier_of
@@ -48,6 +49,7 @@ class ProblemKind(StrEnum):
     UNKNOWN_CARRIER = "unknown_carrier"
     DEADLINES = "deadlines"
     EVIDENCE = "evidence"
+    REFUSED_DOCUMENTS = "refused_documents"
     NOT_ENROLLED = "not_enrolled"
     INTERNAL_ERRORS = "internal_errors"
     MAILS_WAITING = "mails_waiting"
@@ -70,10 +72,13 @@ OF_CLAIMS = OF_ACCOUNTS | {
     _K.UNKNOWN_CARRIER,
     _K.DEADLINES,
     _K.EVIDENCE,
+    _K.REFUSED_DOCUMENTS,
     _K.NOT_ENROLLED,
 }
 _Facts = Mapping[str, str | int]
 _NAMED = 10  # clients; the rest is counted
+FEWEST_REFUSED = 5  # parcels of one carrier within a day
+_FILES_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -298,6 +303,19 @@ def _of_claims(seen: Overview) -> Iterator[Problem]:
         yield Problem(_K.INTERNAL_ERRORS, errors)
 
 
+def _of_documents(seen: Overview) -> Iterator[Problem]:
+    """Carriers of which the documents of several parcels were refused: their layout may have changed."""
+    names = {carrier.key: carrier.name for carrier in seen.carriers}
+    for carrier, pieces in seen.troubles.refused.items():
+        ids = list(dict.fromkeys(piece.claim_id for piece in pieces))
+        if len(ids) < FEWEST_REFUSED:
+            continue
+        files = ", ".join(clean(PurePath(piece.path).name, 100) for piece in pieces[:_FILES_NAMED])
+        facts: _Facts = {"name": names.get(carrier, carrier), "files": files}
+        first = min(piece.obtained_at for piece in pieces)
+        yield Problem(_K.REFUSED_DOCUMENTS, len(ids), first, None, carrier, facts, Concerned(ids=ids))
+
+
 _OF_MAILS = {
     MailState.READY: _K.MAILS_WAITING,
     MailState.HELD: _K.MAILS_HELD,
@@ -319,5 +337,6 @@ RULES: tuple[Callable[[Overview], Iterator[Problem]], ...] = (
     _of_carriers,
     _of_accounts,
     _of_claims,
+    _of_documents,
     _of_mails,
 )

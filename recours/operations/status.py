@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from recours.core.accounts import ServiceClient
 from recours.core.claim import Claim, Stage
@@ -42,6 +42,14 @@ class Pile:
     since: datetime | None = None
 
 
+class RefusedPiece(NamedTuple):
+    """A document that was refused."""
+
+    claim_id: Any
+    path: str
+    obtained_at: datetime
+
+
 @dataclass(frozen=True)
 class Troubles:
     """What was read. `…streaks`: since when a carrier gave no other answer than a refusal of the account, or none at all."""
@@ -54,6 +62,8 @@ class Troubles:
     account_streaks: Mapping[int, datetime] = field(
         default_factory=dict
     )  # of clients' accounts, by their numbers
+    # Documents of a day that were refused, of parcels that have no proof; by their carrier's key.
+    refused: Mapping[str, Sequence[RefusedPiece]] = field(default_factory=dict)
     # The clients who have claims at a carrier, by its key, where nobody has an account for them; most claims first.
     without_account: Mapping[str, Sequence[ServiceClient]] = field(default_factory=dict)
 

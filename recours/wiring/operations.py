@@ -227,6 +227,7 @@ class Operations:
             recent=recent,
             late=late,
             forgotten=forgotten,
+            refused=read.refused_documents(now - timedelta(days=1)),
             account_streaks=read.refused_since(refused, now - _LONGEST_OF_ACCOUNTS) if refused else {},
             without_account=self._without_account(read, carriers) if accounts else {},
         )

@@ -15,7 +15,7 @@ from recours.core.errors import OUTAGE_KINDS, REFUSED_KINDS
 from recours.core.mail import MailState
 from recours.database.engine import Database
 from recours.database.reports.survey import DatabaseTroubles
-from recours.database.tables import attempts, mails
+from recours.database.tables import attempts, evidence, mails
 from recours.operations.status import Pile
 from tests.conftest import SERVICE_CLIENTS
 from tests.contract.test_claims import POLICY, Run
@@ -176,3 +176,31 @@ def test_claims_whose_evidence_ends_soon_are_found_by_their_place(
     found = DatabaseTroubles(database, catalog).near_deadline(NOW, NOW + 7 * DAY, ["chronopost", "other"])
     expected = {"ready", "new", "unnumbered", "waiting"} | ({"over, and due"} if with_deadlines else set())
     assert sorted(claim.reference for claim in found) == sorted(expected)
+
+
+def piece(claim_id: int, days_ago: float = 0.5, carrier: str = "ups", **columns: Any) -> dict[str, Any]:
+    digest = f"{claim_id}{columns.get('kind', '')}{columns.get('refused', 'x')}"
+    return {
+        "claim_id": claim_id, "carrier": carrier, "tracking_number": "1Z", "kind": "letter", "source": "s", "run_id": "r",
+        "obtained_at": NOW - days_ago * DAY, "path": f"/pods/{claim_id}.pdf", "sha256": digest, "size": 1,
+        "media_type": "application/pdf", "refused": "it is blank", "shown": {},
+    } | columns  # fmt: skip
+
+
+def test_documents_that_were_refused_lately_of_parcels_without_a_proof(troubles: DatabaseTroubles) -> None:
+    pieces = [
+        piece(1),
+        piece(2, carrier="dhl"),
+        piece(3, days_ago=1.5),
+        piece(4, by="Anna"),
+        *(piece(5), piece(5, refused=None)),
+        *(piece(6, days_ago=0.2), piece(6, refused=None, kind="record")),
+    ]
+    with troubles.database.write() as connection:
+        for row in pieces:
+            connection.execute(insert(evidence).values(row))
+    found = troubles.refused_documents(NOW - DAY)
+    assert {carrier: [one.claim_id for one in some] for carrier, some in found.items()} == {
+        "ups": [6, 1],
+        "dhl": [2],
+    }

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    exists,
     false,
     func,
     literal,
@@ -43,10 +44,19 @@ from recours.database.ready_claims import (
     of_each_lane,
 )
 from recours.database.schema.inspection import Schema
-from recours.database.tables import OPEN_STAGES, at_stage, attempts, awaits_retry, claims, intake, mails
-from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile
+from recours.database.tables import (
+    OPEN_STAGES,
+    at_stage,
+    attempts,
+    awaits_retry,
+    claims,
+    evidence,
+    intake,
+    mails,
+)
+from recours.operations.status import MAIL_WAITS, UNDECIDED_FOR, Pile, RefusedPiece
 
-_a, _c, _m = attempts.c, claims.c, mails.c
+_a, _c, _m, _v = attempts.c, claims.c, mails.c, evidence.c
 _A_DAY = timedelta(days=1)
 _AT_ONCE = 1000  # rows in memory
 
@@ -209,6 +219,21 @@ class DatabaseTroubles:
                     break
                 first = started_at
         return first
+
+    def refused_documents(self, since: datetime) -> dict[str, list[RefusedPiece]]:
+        """The latest that carriers gave and that were refused, of claims without a proof, by the carriers' keys."""
+        proof = evidence.alias("proof").c
+        has_proof = exists().where(
+            proof.claim_id == _v.claim_id, proof.refused.is_(None), proof.kind != "record"
+        )
+        query = select(_v.carrier, _v.claim_id, _v.path, _v.obtained_at).where(
+            _v.refused.is_not(None), _v.obtained_at >= since, _v.by.is_(None), ~has_proof
+        )
+        found: dict[str, list[RefusedPiece]] = {}
+        with self.database.read() as connection:
+            for carrier, *piece in connection.execute(query.order_by(_v.obtained_at.desc()).limit(_MOST)):
+                found.setdefault(carrier, []).append(RefusedPiece(*piece))
+        return found
 
     def refused_since(self, accounts: Collection[int], since: datetime) -> dict[int, datetime]:
         """When the first of the latest attempts began that the carrier all refused, of each of these clients' accounts."""

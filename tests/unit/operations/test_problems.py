@@ -21,7 +21,15 @@ from recours.operations.problem_texts import PROBLEMS, VerdictSentences
 from recours.operations.problems import Problem, ProblemKind, problems, verdict
 from recours.operations.records import Backlog, Differences, Run, Tally
 from recours.operations.stakes import Stake
-from recours.operations.status import CarrierNow, Overview, Pile, Troubles, success_of, worker_status
+from recours.operations.status import (
+    CarrierNow,
+    Overview,
+    Pile,
+    RefusedPiece,
+    Troubles,
+    success_of,
+    worker_status,
+)
 
 WORKER = "pod_fetch_worker"
 NOW = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
@@ -268,6 +276,23 @@ CASES: list[tuple[str, Overview, list[tuple[str, str]]]] = [
                 "2 claims will not be tried before their carriers forget the parcels; the first is CLM-7, on 27 Nov 2026 at the "
                 "latest.",
                 "recours why CLM-7",
+            )
+        ],
+    ),
+    (
+        "refused documents of five parcels, and of four",
+        seen(
+            carriers=[carrier()],
+            troubles=Troubles(refused={
+                "x": [RefusedPiece(n // 2, f"/pods/refused/x/{n}.pdf", NOW - n * HOUR) for n in range(2, 12)],
+                "y": [RefusedPiece(n, f"/pods/refused/y/{n}.pdf", NOW) for n in range(4)],
+            }),
+        ),
+        [
+            (
+                "Documents of 5 parcels of X were refused within a day: it may have changed its layout "
+                "(2.pdf, 3.pdf, 4.pdf, 5.pdf, 6.pdf).",
+                "Look at the files. If they are proofs, say so: recours attach CLAIM FILE --anyway --why TEXT",
             )
         ],
     ),
