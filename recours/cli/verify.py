@@ -1,6 +1,6 @@
 """`recours verify`: whether files, their rows or manifests were changed since they were written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -18,19 +18,30 @@ from recours.core.text import plural
 from recours.database.custody import DatabaseCustody
 from recours.operations.records import iso
 from recours.timestamps import read_roots
-from recours.wiring.custody import CustodySummary, verify
+from recours.wiring.custody import CustodySummary, appraised_anew, verify
 from recours.wiring.operations import Operations
+
+_PROGRESS = 1000  # proofs
 
 
 @click.command("verify")
 @click.argument("references", nargs=-1, metavar="[CLAIM]...")
+@click.option(
+    "--appraise",
+    "appraises",
+    is_flag=True,
+    help="List proofs that would be refused by the present rules instead.",
+)
 @database_option
 @json_option
-def command(references: tuple[str, ...], database_url: str | None, as_json: bool) -> None:
+def command(references: tuple[str, ...], database_url: str | None, appraises: bool, as_json: bool) -> None:
     """Verify that nobody changed, deleted or added a file of evidence, its row, a manifest, or what a claim shows of them.
 
     All manifests are read, their timestamps, and all files; with CLAIM, the files of these claims. What is wrong is
     named with what to do. The exit status is 0 if nothing is, else 1. Nothing is changed.
+
+    With --appraise the proofs that count are appraised anew instead, and those listed that would be refused today.
+    The exit status is 0 if there are none, else 1.
     """
     problems: list[str] = []
 
@@ -43,6 +54,9 @@ def command(references: tuple[str, ...], database_url: str | None, as_json: bool
         settings = operations.settings
         claim_ids = [_claim_id(operations, reference) for reference in references]
         custody = DatabaseCustody(operations.database, settings.pod_dir)
+        if appraises:
+            _appraise(custody, claim_ids, report, problems, as_json=as_json)
+            return
         summary = verify(custody, report, read_roots(settings.tsa_certificate), claim_ids)
         if settings.tsa_url and summary.last and (not summary.stamp or summary.stamp[0] != summary.last):
             report(
@@ -58,6 +72,28 @@ def command(references: tuple[str, ...], database_url: str | None, as_json: bool
                 if problems
                 else "Nothing was changed, deleted or added."
             )
+    if problems:
+        raise SystemExit(FAILED)
+
+
+def _appraise(
+    custody: DatabaseCustody,
+    claim_ids: Sequence[Any],
+    report: Callable[[str], None],
+    problems: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    count = 0
+    for count, why in enumerate(appraised_anew(custody, claim_ids), 1):
+        if why:
+            report(why)
+        if count % _PROGRESS == 0:
+            click.echo(f"{count} proofs appraised.", err=True)
+    if as_json:
+        tell_json({"files": count, "problems": problems})
+    else:
+        click.echo(f"{plural(count, 'proof')} appraised; {len(problems)} would be refused today.")
     if problems:
         raise SystemExit(FAILED)
 

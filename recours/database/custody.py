@@ -37,6 +37,7 @@ from recours.core.custody import (
     manifest_text,
     record_line,
 )
+from recours.core.outcome import PROOF_KINDS
 from recours.database.engine import Database
 from recours.database.tables import attempts, claims, erasures, evidence, manifests, runs
 from recours.runs.ports import ATTACHED
@@ -182,7 +183,7 @@ class DatabaseCustody:
         query = query.outerjoin(border.claims, border.key == _v.claim_id).order_by(_v.id)
         query = query.where(_is_of(evidence, manifest))
         query = query.where(_v.claim_id.in_(claim_ids)) if claim_ids else query
-        for reference, claim_id, *row in self._rows(query):
+        for reference, claim_id, *row in list(self._rows(query)):  # as files are read meanwhile
             yield self._file(*row, label=reference or f"id {claim_id}")
 
     def erased(self, manifest: int | None) -> Iterator[EvidenceFile]:
@@ -206,6 +207,22 @@ class DatabaseCustody:
         is_older = or_(_v.manifest_id < _e.manifest_id, and_(_e.manifest_id.is_(None), _v.manifest_id > 0))
         same = and_(_v.path == _e.path, _v.sha256 == _e.sha256, is_older)
         return (path for (path,) in self._rows(select(cast(_e.path, Text)).join(evidence, same)))
+
+    def proofs(self, claim_ids: Collection[Any]) -> Iterator[Any]:
+        """Reference, path, media type, carrier, number and kind of each proof of these claims (none named: of all) that counts.
+
+        Without those that a person attached, or accepted.
+        """
+        border = self.database.border
+        query = select(_v.id, border.text("claim_reference"), _v.path, _v.media_type, _v.carrier)
+        query = query.add_columns(_v.tracking_number, _v.kind).order_by(_v.id).limit(_AT_ONCE)
+        query = query.select_from(evidence.outerjoin(border.claims, border.key == _v.claim_id))
+        counts = _v.refused.is_(None), _v.by.is_(None), _v.kind.in_(PROOF_KINDS)
+        query, last = query.where(*counts, *_of(_v.claim_id, claim_ids)), 0
+        # No transaction is open while files are read.
+        while rows := list(self._rows(query.where(_v.id > last))):
+            yield from (tuple(row[1:]) for row in rows)
+            last = rows[-1][0]
 
     def without_origin(self, claim_ids: Collection[Any]) -> Iterator[str]:
         """Files of these claims (none named: of all) that no run, and no person, is on record for.

@@ -2,7 +2,7 @@
 
 import errno
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recours.access import read_regular
+from recours.core.appraisal import EvidenceKind, Expected
 from recours.core.custody import (
     ERASED,
     NOTHING_BEFORE,
@@ -19,9 +20,11 @@ from recours.core.custody import (
     digest_of,
 )
 from recours.core.errors import RunError
+from recours.core.outcome import NotADocumentError
 from recours.core.text import plural
 from recours.database.custody import DatabaseCustody, EvidenceFile
 from recours.database.engine import Database
+from recours.documents.appraisal import appraise
 from recours.documents.store import DocumentStore, is_inside, stored_files, sync_folder
 from recours.logs import run_log
 from recours.runs.ports import Clock
@@ -272,3 +275,22 @@ def _content(folder: Path, name: str) -> bytes:
     if not is_direct:
         raise OSError(errno.EINVAL, "it is reached by a link")
     return read_regular(folder / name, _LARGEST)
+
+
+# ---------------------------------------------------------------- by the present rules
+
+
+def appraised_anew(custody: DatabaseCustody, claim_ids: Collection[Any] = ()) -> Iterator[str | None]:
+    """For each proof of these claims (none named: of all) that runs accepted: why it would be refused today; None: it would not.
+
+    Raises DatabaseError.
+    """
+    for reference, path, media_type, carrier, number, kind in custody.proofs(claim_ids):
+        try:
+            content = _content(custody.folder, path)
+            found = appraise(content, media_type, Expected(carrier, number, EvidenceKind(kind)))
+        except (OSError, NotADocumentError) as why:
+            hollow: str | None = getattr(why, "strerror", None) or str(why)
+        else:
+            hollow = found.hollow
+        yield f"{reference}: {path} would be refused today: {hollow}." if hollow else None

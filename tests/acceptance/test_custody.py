@@ -373,3 +373,22 @@ def test_a_backup_has_the_manifests_and_what_is_restored_is_verified(
     person.does("restore", str(made))
     assert problems_of(stored) == []
     assert person.json("verify")["manifests"] == 2
+
+
+# ---------------------------------------------------------------- by the present rules
+
+
+def test_proofs_that_would_be_refused_today_are_listed_and_nothing_is_changed(
+    stored: Service, person: Person
+) -> None:
+    assert "5 proofs appraised; 0 would be refused today." in person.does("verify", "--appraise")
+    # Accepted by earlier rules: it is another parcel's.
+    path = files(stored)[2]
+    path.write_bytes(files(stored)[0].read_bytes())
+    before = stored.sql("SELECT * FROM recours_evidence")
+    done = person.types("verify", "--appraise")
+    assert (done.returncode, f"! CLM-0003: {path} would be refused today: " in done.stdout) == (1, True)
+    assert "another parcel's number" in done.stdout
+    assert "5 proofs appraised; 1 would be refused today." in done.stdout
+    assert person.json("verify", "--appraise", "CLM-0001") == {"files": 1, "problems": []}
+    assert stored.sql("SELECT * FROM recours_evidence") == before
