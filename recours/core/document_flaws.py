@@ -20,6 +20,8 @@ class DocumentFlaw(RecordedPhrase):
         "le PDF ne s'ouvre pas (« {error} »)")
     EMPTY_PDF = ("the PDF has no page",
         "le PDF n'a aucune page")
+    DAMAGED = ("it cannot be decoded completely",
+        "il ne se décode pas entièrement")
     LOGIN_PAGE = ("it is a login page",
         "c'est une page de connexion")
     BLANK = ("it is blank",
@@ -28,6 +30,8 @@ class DocumentFlaw(RecordedPhrase):
         "il indique lui-même qu'il n'y a pas de preuve (« {said} »)")
     ERROR_PAGE = ('it is an error page ("{said}")',
         "c'est une page d'erreur (« {said} »)")
+    OF_ANOTHER_CARRIER = ("it is another carrier's ({carrier}), and the parcel's number is not on it",
+        "c'est celui d'un autre transporteur ({carrier}), et le numéro du colis n'y figure pas")
     OF_ANOTHER_PARCEL = ("it shows another parcel's number ({number})",
         "il porte le numéro d'un autre colis ({number})")
     SHOWS_NOTHING = ("it shows neither the parcel's number nor a delivery",

@@ -1,8 +1,12 @@
 """Whether a document can win a dispute, and what it shows.
 
-A file that opens is not yet a proof. A *hollow* one proves nothing: a blank page, a picture of one colour, an error, login or
-"not available" page, a proof of another parcel. A missing signature is not hollow, and what cannot be read counts.
+A file that opens is not yet a proof. A *hollow* one proves nothing: what cannot be decoded or shows nothing, an error, login or
+"not available" page, a label, terms, a parcel that is still on its way, a proof of another parcel or of another carrier's. A missing
+signature is not hollow, and a picture that opens counts unread.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.document_flaws import DocumentFlaw, flaw_text
@@ -10,14 +14,7 @@ from recours.core.text import clean
 from recours.documents import numbers
 from recours.documents.facts import DocumentFacts, find_facts, fold
 from recours.documents.pdf_process import read_pdf
-from recours.documents.phrases import (
-    ERROR_PAGE,
-    NO_SIGNATURE,
-    NOT_THERE,
-    OF_A_SIGNATURE,
-    SPEAKS_OF_DELIVERY,
-    STATES_NO_DELIVERY,
-)
+from recours.documents.phrases import ERROR_PAGE, MENU, NO_SIGNATURE, NOT_THERE, OF_A_SIGNATURE, TITLE
 from recours.documents.picture import read_picture
 from recours.documents.reading import UNREADABLE, Reading
 from recours.documents.web_page import read_web_page
@@ -47,14 +44,48 @@ def read(content: bytes, media_type: str) -> Reading:
 # ---------------------------------------------------------------- the rules
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What is known of a document with legible text."""
+
+    text: str  # folded, in one line
+    facts: DocumentFacts
+    shown: Shown
+    has_picture: bool
+
+    @property
+    def is_unread(self) -> bool:
+        """A picture may show what the text does not: no number and no fact can be read."""
+        return not self.shown.is_readable
+
+
+# It proves something if the sum of what holds is _ENOUGH.
+_ENOUGH = 4
+_WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
+    (+2, "our number is on it, or not known", lambda case: case.shown.number or (case.shown.number is None and not case.is_unread)),
+    (-2, "our number is not on it", lambda case: case.shown.number is False),
+    (+3, "it says that something was delivered", lambda case: case.facts.states_delivery or case.facts.delivered),
+    (+1, "with the date", lambda case: case.facts.delivered),
+    (+2, "it names who signed", lambda case: case.facts.signatory),
+    (+2, "a signature is drawn on it", lambda case: case.shown.has_signature),
+    (+4, "it has a picture, and nothing of the parcel can be read", lambda case: case.is_unread),
+    (+2, "it is called a proof and has a picture", lambda case: case.has_picture and not case.is_unread and TITLE.search(case.text)),
+    (-3, "it says that there is no proof", lambda case: NOT_THERE.search(case.text)),
+    (-3, "it says that a parcel is on its way, and not that one arrived", lambda case: case.facts.is_on_its_way and not case.facts.states_delivery),
+    (-1, "words of an error or a login stand on it", lambda case: ERROR_PAGE.search(case.text) or MENU.search(case.text)),
+    (-1, "fields are left blank", lambda case: case.facts.has_empty_labels),
+)  # fmt: skip
+
+
 def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
     """The appraisal of what was read. Pure."""
+    if reading.rows is None:
+        return Appraisal(Shown(), flaw_text(DocumentFlaw.DAMAGED))
     text = " ".join(fold(reading.text or "").split())
     if not _is_legible(text):
         return Appraisal(Shown(has_signature=_has_signature(reading, "", expected)), _why_unseen(reading))
-    rows = reading.rows or ()
-    facts = find_facts(rows, expected)
-    upper = "\n".join(" ".join(cell.text for cell in row) for row in rows).upper()
+    facts = find_facts(reading.rows, expected)
+    upper = "\n".join(" ".join(cell.text for cell in row) for row in reading.rows).upper()
     number = numbers.shows(upper, expected.number) if expected.number else None
     # Of a scan, the program that made it may have written its name below the picture.
     is_readable = bool(number or facts.delivered or facts.signatory or not reading.has_picture)
@@ -68,11 +99,17 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
     )
     if reading.asks_for_password and not (number and facts.delivered):
         return Appraisal(shown, flaw_text(DocumentFlaw.LOGIN_PAGE))
-    other = numbers.another(facts.numbers, upper, expected.number) if number is False else None
-    return Appraisal(shown, _why_hollow(text, facts, shown, other, has_picture=reading.has_picture))
+    if number is False and (other := numbers.another(facts.numbers, upper, expected.number)):
+        return Appraisal(shown, flaw_text(DocumentFlaw.OF_ANOTHER_PARCEL, number=clean(other, _QUOTED)))
+    if not number and (carrier := numbers.another_carrier(text, expected.carrier)):
+        return Appraisal(shown, flaw_text(DocumentFlaw.OF_ANOTHER_CARRIER, carrier=carrier))
+    case = _Case(text, facts, shown, reading.has_picture)
+    sum_of_weights = sum(weight for weight, _, holds in _WEIGHTS if holds(case))
+    return Appraisal(shown, None if sum_of_weights >= _ENOUGH else _why_hollow(case))
 
 
 _FEWEST_LEGIBLE = 0.7  # of the characters: fonts may hide which letters they show
+_QUOTED = 80
 
 
 def _is_legible(text: str) -> bool:
@@ -84,33 +121,18 @@ def _why_unseen(reading: Reading) -> str | None:
     """Why a document proves nothing of which no text can be read."""
     if reading.asks_for_password:
         return flaw_text(DocumentFlaw.LOGIN_PAGE)
-    return None if reading.has_ink or reading.text is None else flaw_text(DocumentFlaw.BLANK)
+    return None if reading.has_ink else flaw_text(DocumentFlaw.BLANK)
 
 
-def _why_hollow(
-    text: str, facts: DocumentFacts, shown: Shown, other: str | None, *, has_picture: bool
-) -> str | None:
-    """Why a document proves nothing that can be read; `other`: the number of another parcel, which it shows instead."""
-    if (said := NOT_THERE.search(text)) and not (shown.signatory or shown.has_signature):
-        return flaw_text(DocumentFlaw.SAYS_THERE_IS_NONE, said=clean(said[0], _QUOTED))
-    proves = bool(facts.delivered or facts.signatory or shown.has_signature)
-    tells_of_delivery = proves or facts.has_status or facts.states_delivery
-    # "Sign in to see what was delivered" has a word of both kinds: of our parcel it must say so.
-    if (said := ERROR_PAGE.search(text)) and not (
-        proves or (tells_of_delivery and shown.number is not False)
+def _why_hollow(case: _Case) -> str:
+    """What a person is told of a document that proves nothing."""
+    for flaw, pattern in (
+        (DocumentFlaw.SAYS_THERE_IS_NONE, NOT_THERE),
+        (DocumentFlaw.ERROR_PAGE, ERROR_PAGE),
     ):
-        return flaw_text(DocumentFlaw.ERROR_PAGE, said=clean(said[0], _QUOTED))
-    if other:
-        return flaw_text(DocumentFlaw.OF_ANOTHER_PARCEL, number=clean(other, _QUOTED))
-    if tells_of_delivery or has_picture or shown.number is None:
-        return None
-    if not shown.number:
-        return flaw_text(DocumentFlaw.SHOWS_NOTHING)
-    may_tell = SPEAKS_OF_DELIVERY.search(text) and not STATES_NO_DELIVERY.search(text)
-    return None if may_tell and not facts.has_empty_labels else flaw_text(DocumentFlaw.NO_DELIVERY)
-
-
-_QUOTED = 80
+        if said := pattern.search(case.text):
+            return flaw_text(flaw, said=clean(said[0], _QUOTED))
+    return flaw_text(DocumentFlaw.SHOWS_NOTHING if case.shown.number is False else DocumentFlaw.NO_DELIVERY)
 
 
 def _has_signature(

@@ -1,4 +1,4 @@
-"""Dates and times as they are printed, in French, English and German."""
+"""Dates and times as they are printed, in the languages of `recours.documents.phrases`."""
 
 import re
 from datetime import date, datetime, time
@@ -7,18 +7,18 @@ _MONTHS = {
     name: number
     for number, names in enumerate(
         (
-            "january jan janvier janv januar",
-            "february feb fevrier fevr februar",
-            "march mar mars marz mrz",
-            "april apr avril avr",
-            "may mai",
-            "june jun juin juni",
-            "july jul juillet juil juli",
-            "august aug aout",
-            "september sep sept septembre",
-            "october oct octobre oktober okt",
-            "november nov novembre",
-            "december dec decembre dezember dez",
+            "january jan janvier janv januar enero ene gennaio gen januari",
+            "february feb fevrier fevr februar febrero febbraio februari",
+            "march mar mars marz mrz marzo maart mrt",
+            "april apr avril avr abril abr aprile",
+            "may mai mayo maggio mag mei",
+            "june jun juin juni junio giugno giu",
+            "july jul juillet juil juli julio luglio lug",
+            "august aug aout agosto ago augustus",
+            "september sep sept septembre septiembre settembre set",
+            "october oct octobre oktober okt octubre ottobre ott",
+            "november nov novembre noviembre",
+            "december dec decembre dezember dez diciembre dic dicembre",
         ),
         1,
     )
@@ -28,16 +28,21 @@ _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     r"(?<![\d/.-])(?:(?P<iso>\d{4})-(?P<iso_month>\d\d)-(?P<iso_day>\d\d)"
     r"|(?P<first>\d\d?)(?P<sign>[/.-])(?P<second>\d\d?)(?P=sign)(?P<year>\d{4}|\d\d)(?!\d)"
-    rf"|(?P<day>\d\d?)(?:er|st|nd|rd|th|\.)?[ -](?:of )?(?P<month>{_MONTH})\.?,?[ -](?P<of>\d{{4}})"
+    rf"|(?P<day>\d\d?)(?:er|st|nd|rd|th|\.)?[ -](?:of |de )?(?P<month>{_MONTH})\.?,?[ -](?:de |del )?(?P<of>\d{{4}})"
     rf"|(?P<american>{_MONTH})\.? (?P<american_day>\d\d?)(?:st|nd|rd|th)?,? (?P<american_of>\d{{4}}))"
 )
 _TIME = re.compile(
     r"(?<![\d:.])(?P<hour>\d\d?)(?: ?(?P<sign>[:h.]|uhr) ?(?P<minute>\d\d))?(?::\d\d)?(?![\d/])"
-    r" ?(?P<half>[ap]\.?m\b\.?)?(?P<whole> ?(?:h|heures?|uhr|hrs?)\b)?"
+    r" ?(?P<half>[ap]\.?m\b\.?)?(?P<whole> ?(?:h|heures?|uhr|uur|hrs?)\b)?"
 )
-_BEFORE = re.compile(r"(?<![\d:.])(\d\d?) ?[:h] ?(\d\d)(?::\d\d)?(?: uhr)?[ ,]*(?:le|on|am)?[ ,a-z]{0,12}$")
-_BETWEEN = re.compile(r"[\s,T(\-–|:/]*(?:(?:a|at|um|@|the|vers|heure|time|uhrzeit)\b)?[\s:(]*", re.IGNORECASE)
-_BEGINS = re.compile(r"[\W_]*(?:(?:le|on|am) )?(?:[a-z]{2,10}(?:day|di|tag|\.),? )?")
+_BEFORE = re.compile(
+    r"(?<![\d:.])(\d\d?) ?[:h] ?(\d\d)(?::\d\d)?(?: uhr)?[ ,]*(?:le|on|am|el|il|op)?[ ,a-z]{0,12}$"
+)
+_BETWEEN = re.compile(
+    r"[\s,T(\-–|:/]*(?:(?:a las|alle(?: ore)?|ore|om|a|at|um|@|the|vers|heure|time|uhrzeit)\b)?[\s:(]*",
+    re.IGNORECASE,
+)
+_BEGINS = re.compile(r"[\W_]*(?:(?:le|on|am|el|il|op) )?(?:[a-z]{2,10}(?:day|di|tag|dag|es|\.),? )?")
 _CENTURY = 2000
 
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, takewhile
+from itertools import takewhile
 
 from recours.core.appraisal import Expected
 from recours.core.text import clean
@@ -19,20 +19,22 @@ from recours.documents.labels import (
     NO_NAMES,
     NO_PLACES,
     NO_VALUE,
-    PLANNED_BEFORE,
     PLANNED_BEHIND,
     TITLES,
     FactLabel,
     Kind,
     labels_in,
 )
-from recours.documents.phrases import NEGATED, STATED_ON, STATES_DELIVERY, STATES_NO_DELIVERY, STATUS
+from recours.documents.phrases import NOT_YET, ON_ITS_WAY, STATUS, STATUS_ON_ITS_WAY
 from recours.documents.reading import MOST_TEXT, Row
+from recours.documents.statements import Statement, is_denied, stated, statements
 
 _LONGEST_NAME = 60
 _LONGEST_IN_PARTS = 5
 _MOST_CELLS = 50  # of a row
 _MOST_ROWS = 50  # of a list
+_SENTENCE_ENDS = re.compile(r"[.;!?|]\s")
+_GOES_ON = re.compile(r"(?:\b(?:le|on|am|el|il|op|den)|,)\s*$")  # a line whose sentence goes on with a date
 _MOST_READ = 400  # characters of a cell that one value is looked for in
 _MONTH_FIRST = frozenset({"ups", "fedex"})  # carriers that also print 10/05/2026 for the 5th of October
 _ENGLISH = re.compile(r"deliver|date|signed|received|time")
@@ -40,7 +42,7 @@ _ENGLISH = re.compile(r"deliver|date|signed|received|time")
 _WORD = re.compile(r"[^\W\d_]+(?:['’.\-][^\W\d_]*)*")
 # Where a name ends that stands in a sentence.
 _NAME_ENDS = re.compile(
-    r"[,;:()/|\n\d\"<>*]|(?<=\w\w\w)(?<!Mme)(?<!Mlle)(?<!Mrs)\.\s|\s[-–]\s|\s(?:on|at|in|le|à|am|um|the|was|est|wurde|for|pour|date)\s",
+    r"[,;:()/|\n\d\"<>*]|(?<=\w\w\w)(?<!Mme)(?<!Mlle)(?<!Mrs)(?<!Sig)(?<!Sra)(?<!Mevr)(?<!Dhr)\.\s|\s[-–]\s|\s(?:on|at|in|le|à|am|um|the|was|est|wurde|for|pour|date|el|en|il|op|om|te|presso|from|desde|aus|dal|uit|who|qui|che)\s",
 )
 _FILLED = re.compile(r"\w|(?:[.…\-–*/] ?){2}")  # of a field, behind "Delivered": a single dot ends a sentence
 _ALNUM = re.compile(r"[^\W_]+")
@@ -51,16 +53,17 @@ _TOWN_ENDS = re.compile(
     r"\s*[,;:()/|\d]|\s[-–]\s|\.\s"
     r"|\s(?:on|at|and|et|und|le|the|by|par|von|signed|am|contre|avec|sans|pour|against|with|without|to|gegen|mit|ohne|zugestellt|ausgeliefert)(?:\s|$)"
 )
-_IN = re.compile(r"[\s,]*(?:in|at|a|en)\s+")
-_REST_OF_SENTENCE = re.compile(r"(?:[^.;!?|]|\b\w{1,2}\.){0,160}")
+_IN = re.compile(r"[\s,]*(?:in|at|a|en|te)\s+")
+# What stands before the date of a sentence.
+_ON = re.compile(r"\b(?:le|on|am|el|il|op|dia|since|of)\b ?(?:dia )?")
 # "à 59000 LILLE", "in LILLE (59000)": a town for sure; without the post code it may be a person, or a door.
 _POST_CODE = r"(?:[a-z]{1,2}-)?(?!(?:19|20)\d\d\b)\d{4,5}\b"
 _IN_TOWN = re.compile(
-    rf"(?:^|[\s,])(?:in|at|a) (?P<town>{_POST_CODE} [a-z][a-z' -]{{1,60}}|[a-z][a-z' -]{{1,40}} ?\({_POST_CODE}\))"
+    rf"(?:^|[\s,])(?:in|at|a|en|te) (?P<town>{_POST_CODE} [a-z][a-z' -]{{1,60}}|[a-z][a-z' -]{{1,40}} ?\({_POST_CODE}\))"
 )
-# "in LILLE zugestellt", "in Lille on 5 October".
+# "in LILLE zugestellt", "in Lille on 5 October", "en MADRID el 5 de octubre".
 _IN_PLACE = re.compile(
-    r"\bin (?P<town>[a-z][a-z' -]{1,30}?)(?: (?:zugestellt|ausgeliefert|ubergeben|on)\b|[.,;]|$)"
+    r"\b(?:in|en|te) (?P<town>[a-z'][a-z' -]{1,30}?)(?: (?:zugestellt|ausgeliefert|ubergeben|on|el|y|and|und|bezorgd|afgeleverd|bij|door|is)\b|[.,;]|$)"
 )
 _CAPITAL = "A-ZÀ-ÖØ-Þ"
 # The end of an event: "Livré - LILLE", "Delivered, SAINT-ÉTIENNE (42000)".
@@ -76,8 +79,8 @@ class DocumentFacts:
     place: str | None
     numbers: tuple[str, ...]  # what stands behind labels of parcel numbers, upper case
     has_empty_labels: bool  # of a signatory or a delivery, with nothing behind them
-    has_status: bool  # "Delivered" stands by itself
-    states_delivery: bool  # in a sentence, or by a label that has a value
+    states_delivery: bool  # in a sentence, or "Delivered" stands by itself
+    is_on_its_way: bool  # it says so, of now or of an earlier day
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,9 @@ def find_facts(rows: Sequence[Row], expected: Expected) -> DocumentFacts:
         next(filter(None, [*towns, place, *written_as_towns]), None) or _stated_place(page),
         tuple(value.text.upper() for candidates in page.values(Kind.NUMBER) for value in candidates[:2]),
         has_empty,
-        any(map(page.has_status, range(len(page.rows)))),
-        page.states_delivery(),
+        not page.has_status_on_its_way
+        and (bool(page.statements) or any(map(page.has_status, range(len(page.rows))))),
+        ON_ITS_WAY.search(page.folded) is not None,
     )
 
 
@@ -143,20 +147,21 @@ def _delivery(page: "_Page") -> tuple[str | None, str | None, bool]:
 
 
 def _in_a_sentence(page: "_Page") -> tuple[str, str | None] | None:
-    """The time in "was delivered to a neighbour on 5 October 2026", over several lines."""
-    for stated in STATED_ON.finditer(page.folded):
-        if NEGATED.search(page.folded, max(0, stated.start() - 40), stated.end()):
-            continue
-        start = stated.end("german") if stated["german"] is not None else stated.end()
-        sentence = page.folded[start : start + 120]
-        if found := read_date(sentence[:60], month_may_be_first=page.may_have_months_first):
-            return found[0], _place_behind(page.text[start : start + 120], sentence, found[1])
+    """The time in "was delivered to a neighbour on 5 October 2026", over several lines; it may stand before the participle."""
+    for stated_in in page.statements:
+        for start, end in ((stated_in.behind, stated_in.end), (stated_in.start, stated_in.said)):
+            for on in _ON.finditer(page.folded, start, end):
+                rest = page.folded[on.end() : on.end() + 120]
+                if begins_with_date(rest) and (
+                    found := read_date(rest[:60], month_may_be_first=page.may_have_months_first)
+                ):
+                    return found[0], _place_behind(page.text[on.end() : on.end() + 120], rest, found[1])
     return None
 
 
 def _in_an_event(page: "_Page") -> tuple[str, str | None] | None:
     """Time and place of an event that says so: a row with a date, and "your parcel is delivered"."""
-    events = [row for row in page.rows if _is_event(row)]
+    events = [page.rows[at] for at in sorted(page.events)]
     for row in filter(_states_delivery, events):
         said = " ".join(cell.folded for cell in row)
         if found := read_date(said, month_may_be_first=page.may_have_months_first):
@@ -171,13 +176,9 @@ def _in_an_event(page: "_Page") -> tuple[str, str | None] | None:
 
 def _stated_place(page: "_Page") -> str | None:
     """The town in "was delivered to DUPONT in 59000 LILLE", before the date or behind it."""
-    for stated in chain(STATED_ON.finditer(page.folded), STATES_DELIVERY.finditer(page.folded)):
-        if NEGATED.search(page.folded, max(0, stated.start() - 40), stated.end()):
-            continue
-        rest = _REST_OF_SENTENCE.match(page.folded, stated.end())
-        end = rest.end() if rest else stated.end()
+    for stated_in in page.statements:
         for pattern in (_IN_TOWN, _IN_PLACE):
-            for found in pattern.finditer(page.folded, stated.start(), end):
+            for found in pattern.finditer(page.folded, stated_in.start, stated_in.end):
                 if town := _town(page.text[slice(*found.span("town"))]):
                     return town
     return None
@@ -210,8 +211,6 @@ class _Page:
             for row in rows
             if row
         ]
-        self.text = _in_lines(self.rows)
-        self.folded = fold(self.text)
         self.may_have_months_first = expected.carrier in _MONTH_FIRST
         self._own = [
             row
@@ -219,7 +218,18 @@ class _Page:
             if expected.number
             and numbers.shows(" ".join(cell.text for cell in cells).upper(), expected.number)
         ]
+        self.events = {row for row in range(len(self.rows)) if self._is_event(row)}
+        self.steps = {row for row in range(len(self.rows)) if self._is_step(row)}
         self._span = self._own_span()
+        self.text = self._in_lines()
+        self.folded = fold(self.text)
+        self.statements = self._statements(fold(expected.number))
+        self.has_status_on_its_way = STATUS_ON_ITS_WAY.search(self.folded) is not None
+
+    def _statements(self, number: str) -> list[Statement]:
+        """Those about our parcel first."""
+        found = statements(self.folded, number)
+        return sorted(found, key=lambda each: number not in self.folded[each.start : each.end])
 
     def _own_span(self) -> range:
         """The rows that tell of our parcel, where each of several has a part of its own; else all."""
@@ -232,6 +242,21 @@ class _Page:
         span = range(start, next((row for row in others if row > own), len(self.rows)))
         is_apart = any(self._has(row, Kind.SIGNATORY) or self._has(row, Kind.DELIVERED) for row in span)
         return span if is_apart else everything
+
+    def _is_event(self, row: int) -> bool:
+        """Tell whether a row says when something happened: one with a date, or a line that begins with one."""
+        cells = self.rows[row]
+        if len(cells) > 1:
+            return any(dates_in(cell.folded[:_MOST_READ]) for cell in cells)
+        goes_on = row > 0 and _GOES_ON.search(self.rows[row - 1][-1].folded[-20:])
+        return begins_with_date(cells[0].folded) and not goes_on
+
+    def _is_step(self, row: int) -> bool:
+        """Tell whether "Delivered" is one of the steps of a bar of progress: beside it stands another, without a date."""
+        near = [self.rows[at] for at in (row - 1, row, row + 1) if 0 <= at < len(self.rows)]
+        return any(STATUS.fullmatch(cell.folded) for cell in self.rows[row]) and any(
+            map(_is_undated_step, near)
+        )
 
     def _has(self, row: int, kind: Kind) -> bool:
         return any(label.kind is kind for cell in self.rows[row] for label in cell.labels)
@@ -252,6 +277,8 @@ class _Page:
     def values(self, kind: Kind) -> Iterator[list[_Value]]:
         """For each label of a kind what may be its value, the likeliest first."""
         for row in range(len(self.rows)) if kind is Kind.NUMBER else self._span:
+            if row in self.steps:
+                continue
             for place, cell in enumerate(self.rows[row]):
                 for number, label in enumerate(cell.labels):
                     if label.kind is kind and not _is_planned(cell.folded, label):
@@ -280,11 +307,13 @@ class _Page:
         cells = self.rows[row]
         right = cells[place + 1] if place + 1 < len(cells) else None
         beside = [] if right is None or _is_label(right) else [(row, place + 1)]
-        below = [] if _is_event(cells) else self._below(row, cells[place].at)
+        below = [] if row in self.events else self._below(row, cells[place].at)
         if len(below) > 1 and not is_number:  # of a list, the row of our parcel, or of its delivery
             own = [each for each in below if each[0] in self._own]
             below = own or [each for each in below if _states_delivery(self.rows[each[0]])]
-        return [*below[:1], *beside] if _is_heading(cells) else [*beside, *below[:1]]
+        near = [*below[:1], *beside] if _is_heading(cells) else [*beside, *below[:1]]
+        is_behind_value = not near and place == len(cells) - 1 == 1 and not _is_label(cells[0])
+        return [(row, 0)] if is_behind_value else near  # in tables that are read from right to left
 
     def _is_left_blank(self, row: int, place: int, number: int) -> bool:
         """Tell whether a label has no value. "Delivered" by itself is a status, unless its field is filled with dots or "N/A"."""
@@ -299,28 +328,40 @@ class _Page:
         )
 
     def has_status(self, row: int) -> bool:
-        """Tell whether "Delivered" stands by itself in a row."""
+        """Tell whether "Delivered" stands by itself in a row, and is no step to come."""
         cells = self.rows[row]
-        return sum(map(_is_label, cells)) == 1 and any(
-            STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_left_blank(row, place, 0))
-            for place, cell in enumerate(cells)
+        return (
+            sum(map(_is_label, cells)) == 1
+            and row not in self.steps
+            and any(
+                STATUS.fullmatch(cell.folded) and not (cell.labels and self._is_left_blank(row, place, 0))
+                for place, cell in enumerate(cells)
+            )
         )
 
-    def states_delivery(self) -> bool:
-        """Tell whether the document says that a parcel was delivered, other than by a label that has no value."""
-        said = []
+    def _in_lines(self) -> str:
+        """The text on which sentences are read, without labels that have no value.
+
+        They go on over lines, but neither over a label nor into or out of a table, nor into an event.
+        """
+        lines, was_table = [], False
         for row, cells in enumerate(self.rows):
-            for place, cell in enumerate(cells):
-                start = 0
-                for number, label in enumerate(cell.labels):
-                    if label.kind not in (Kind.NUMBER, Kind.OTHER) and self._is_left_blank(
-                        row, place, number
-                    ):
-                        said.append(cell.folded[start : label.start])
-                        start = label.end
-                said.append(cell.folded[start:])
-        text = " ".join(" ".join(said).split())[:MOST_TEXT]
-        return not STATES_NO_DELIVERY.search(text) and STATES_DELIVERY.search(text) is not None
+            is_apart = was_table or len(cells) > 1 or _is_label(cells[0])
+            lines.append(" | " if is_apart or row in self.events else " ")
+            if row not in self.steps:
+                lines.append(" ".join(self._said(row, place) for place in range(len(cells))))
+            was_table = len(cells) > 1
+        return "".join(lines)[:MOST_TEXT]
+
+    def _said(self, row: int, place: int) -> str:
+        """A cell without its labels of facts that have no value."""
+        cell = self.rows[row][place]
+        said, start = "", 0
+        for number, label in enumerate(cell.labels):
+            if label.kind not in (Kind.NUMBER, Kind.OTHER) and self._is_left_blank(row, place, number):
+                said += cell.text[start : label.start]
+                start = label.end
+        return said + cell.text[start:]
 
     def place_beside(self, value: _Value) -> str | None:
         """The town in the cell behind a value, or below it: "à PARIS (75011)"."""
@@ -351,16 +392,6 @@ class _Page:
         return found
 
 
-def _in_lines(rows: list[list[_Text]]) -> str:
-    """The text on which sentences are read: they go on over lines, but neither over a label nor into or out of a table."""
-    lines, was_table = [], False
-    for row in rows:
-        lines.append(" | " if was_table or len(row) > 1 or _is_label(row[0]) else " ")
-        lines.append(" ".join(cell.text for cell in row))
-        was_table = len(row) > 1
-    return "".join(lines)[:MOST_TEXT]
-
-
 def _behind(cell: _Text, number: int) -> str:
     """What stands behind a label in its cell, up to the next one."""
     end = cell.labels[number + 1].start if number + 1 < len(cell.labels) else len(cell.text)
@@ -380,13 +411,6 @@ def _is_heading(cells: list[_Text]) -> bool:
     return sum(are_labels) > 1 and not is_of_pairs
 
 
-def _is_event(row: list[_Text]) -> bool:
-    """Tell whether a row says when something happened: one with a date, or a line that begins with one."""
-    if len(row) == 1:
-        return begins_with_date(row[0].folded)
-    return any(dates_in(cell.folded[:_MOST_READ]) for cell in row)
-
-
 def _towns(event: list[_Text]) -> Iterator[tuple[float, str]]:
     """What looks like a town at the end of an event's cells, in capitals, and where these begin."""
     for cell in event:
@@ -400,16 +424,21 @@ def _towns(event: list[_Text]) -> Iterator[tuple[float, str]]:
 
 
 def _states_delivery(row: list[_Text]) -> bool:
-    said = " ".join(cell.folded for cell in row)
-    is_status = any(STATUS.fullmatch(cell.folded) for cell in row)
-    return bool(is_status or STATES_DELIVERY.search(said)) and not STATES_NO_DELIVERY.search(said)
+    return any(STATUS.fullmatch(cell.folded) or stated(cell.folded) for cell in row) or bool(
+        stated(" ".join(cell.folded for cell in row))
+    )
+
+
+def _is_undated_step(row: list[_Text]) -> bool:
+    """Tell whether a row says where a parcel is on its way, without saying when."""
+    said = " ".join(cell.folded for cell in row)[:_MOST_READ]
+    return ON_ITS_WAY.search(said) is not None and not any(map(str.isdigit, said))
 
 
 def _is_planned(folded: str, label: FactLabel) -> bool:
-    return bool(
-        PLANNED_BEFORE.search(folded, max(0, label.start - 30), label.start)
-        or PLANNED_BEHIND.match(folded, label.end)
-    )
+    before = _SENTENCE_ENDS.split(folded[max(0, label.start - 160) : label.start])[-1]
+    behind = _SENTENCE_ENDS.split(folded[label.end : label.end + 80])[0]
+    return is_denied(before) or NOT_YET.search(behind) is not None or PLANNED_BEHIND.match(behind) is not None
 
 
 def _is_label(cell: _Text) -> bool:

@@ -1,4 +1,4 @@
-"""What stands before the facts on proofs of delivery, in French, English and German: tables of phrases.
+"""What stands before the facts on proofs of delivery, in the languages of the carriers' countries: tables of phrases.
 
 They are folded: no accents, no capitals, `'` for every apostrophe. `( ...)?` and the like are patterns. From the carriers'
 letters, their tracking pages, and public examples; several carriers use the same ones.
@@ -23,6 +23,11 @@ SIGNATORY = (
     r"(unterschrieben|unterzeichnet|quittiert|angenommen|entgegengenommen|ubernommen|empfangen|signiert)( von| durch)",
     r"(empfangs?bestatigung|annahme|ubergabe) (durch|an)", r"ubergeben an", "unterzeichner", "annehmer", "name des (empfangers|unterzeichners|annehmers)",
     "ausgehandigt an", "unterschrift von", "empfangername", "quittungsgeber",
+    # Spanish, Italian, Dutch
+    r"(recibid|firmad|aceptad|recogid|retirad)[oa]s? por", "receptor", "firmante", r"nombre( y apellidos)? (del receptor|del firmante|de quien recibe)", "firma de",
+    r"(firmat|ricevut|ritirat|accettat)[oaie] da", "firmatario", "ricevente", r"nome (e cognome )?(del (firmatario|ricevente)|di chi (ritira|riceve))", "firma di",
+    r"(ontvangen|getekend|ondertekend|aangenomen|afgehaald|opgehaald|in ontvangst genomen)( voor ontvangst)? door", "ondertekenaar", r"naam (van de )?(ontvanger|ondertekenaar)",
+    "handtekening van",
 )  # fmt: skip
 
 # When it was handed over.
@@ -39,12 +44,17 @@ DELIVERED = (
     r"(zugestellt|ausgeliefert|geliefert|ubergeben|ausgehandigt|abgeliefert) am", r"(zustell|liefer|ablieferungs|auslieferungs|empfangs)(datum|tag|zeitpunkt)",
     r"datum( und (uhrzeit|zeit))? der (zustellung|lieferung|ubergabe|ablieferung|auslieferung)", r"(zustellung|lieferung|auslieferung) (am|erfolgt am|erfolgte am)",
     "zugestellt", r"zustellung",
+    # Spanish, Italian, Dutch
+    r"(entregad[oa]s?|recibid[oa]s?) el( dia)?", r"(fecha|dia)( y hora)? de (la )?(entrega|recepcion|firma)", "fecha entrega", r"entregad[oa]", "entrega",
+    r"consegnat[oaie] il", r"data( e ora| ed ora)? (di |della )?(avvenuta )?(consegna|firma)", r"consegnat[oa]", "consegna",
+    r"(bezorgd|afgeleverd|geleverd) op", r"(bezorg|aflever|lever)(datum|moment)", r"datum( en tijd(stip)?)? (van )?(de )?(bezorging|aflevering|levering)", "bezorgd", "afgeleverd",
+    "bezorging", "aflevering",
 )  # fmt: skip
 
 # The time of day, where it has a label of its own.
 TIME = (
     "heure", "heure de livraison", "heure de remise", "time", "delivery time", "time of delivery", "delivered at", "uhrzeit", "zustellzeit",
-    "zeit", "lieferzeit",
+    "zeit", "lieferzeit", r"hora( de (la )?entrega)?", r"ora( di consegna)?", "tijd", "tijdstip", "(aflever|bezorg)tijd",
 )  # fmt: skip
 
 # A date of something: of the delivery, if it stands beside a signatory.
@@ -54,6 +64,8 @@ DATE = (
     r"date ?(/|et|and|&|und) ?(heure|time)",
     r"datum ?(/|und) ?(uhrzeit|zeit)",
     "jour",
+    r"(fecha|data|datum)( (y|e|ed|en) (hora|ora|tijd(stip)?))?",
+    "dia",
 )
 
 # Where.
@@ -62,10 +74,14 @@ PLACE = (
     "place( of delivery)?", r"(delivery|delivered) (location|city|town|place|address)", "location", "city", "town",
     r"delivered in", r"delivery point", "(destination )?service area",
     r"(zustell|liefer)?ort( der zustellung)?", r"(zustell|liefer)(adresse|anschrift)", "stadt",
+    r"lugar( de (la )?entrega)?", "localidad", "ciudad", "poblacion", "direccion de entrega",
+    r"luogo( di consegna)?", "localita", "citta", "indirizzo di consegna", r"(aflever|bezorg|lever)(plaats|adres|locatie)", "plaats", "woonplaats",
 )  # fmt: skip
 
 # To whom or where: a person, a town or a door. Only a town that is written as one counts.
-TO = (r"livree? a", "delivered to", "zugestellt an", "remis a l'adresse")
+TO = (
+    r"livree? a", "delivered to", "zugestellt an", "remis a l'adresse", r"entregad[oa] (a|en)", r"consegnat[oa] a", r"(bezorgd|afgeleverd) (bij|in|te)"
+)  # fmt: skip
 
 # What the number of this parcel stands behind.
 NUMBER = (
@@ -74,6 +90,9 @@ NUMBER = (
     r"(tracking|waybill|air waybill|airwaybill|parcel|package|consignment|shipment)( (number|no\.?|nr\.?|#|id|nos?|code))", "awb", "hawb", "waybill", "trackid",
     "tracking", "track id", "parcel", "package", "piece id",
     r"(sendungs|paket|paketschein|frachtbrief|tracking|sendungsverfolgungs|auftrags)-?(nummer|nr\.?|code)", "sendung", "paket", "numero", "number", "nummer", "n°", r"sendung nr\.?", r"paket nr\.?",
+    r"(n|no|num|numero|n°|nº)[.°o]? ?(de |del |di |della )?(envio|seguimiento|paquete|expedicion|bulto|albaran|spedizione|collo|lettera di vettura)",
+    "envio", "localizador", "codigo de (seguimiento|envio)", "spedizione", "collo", r"codice (di )?(spedizione|tracking)",
+    r"(pakket|zending|zendings|barcode|track ?(&|en) ?trace|trackingnummer|verzend)-? ?(nummer|nr\.?|code)?", "zending", "pakket",
 )  # fmt: skip
 
 # Labels of other things: what stands behind them is none of the above, and they are no value themselves.
@@ -88,6 +107,10 @@ OTHERS = (
     "delivery to", "special handling", "department", "origin( service area)?", "destination", "deposited (at|with)", r"signature (required|image)",
     "empfanger", "absender", "versender", "kunde", "gewicht", "produkt", "referenz", "kundennummer", "auftrag", "bestellnummer", "rechnung", "ereignis",
     "unterschrift", "bemerkung(en)?", "fahrer", "zusteller", "telefon", "land", "plz", "anschrift", "versanddatum", "gedruckt am", "stuck",
+    r"unterschrift (des )?(empfangers?|kunden)", "kundenreferenz", r"signature (du|of the) (destinataire|recipient|client)", r"(recipient|customer|shipper)'s (signature|reference)",
+    "destinatario", "remitente", "peso", r"referencia( del cliente)?", "estado", r"firma( del (destinatario|cliente))?", "observaciones", "servicio", "pedido", "bultos", "pais",
+    "mittente", r"riferimento( (del )?(cliente|mittente))?", "stato", "note", "servizio", "ordine", "corriere", "colli", "data di spedizione",
+    "afzender", "ontvanger", "klantreferentie", "referentie", r"handtekening( (van de )?ontvanger)?", "opmerkingen", "dienst", "bezorger", "bestelnummer",
 )  # fmt: skip
 
 
@@ -103,6 +126,10 @@ NO_NAMES = _set("""
     pour votre notre colis envoi numero date heure lieu ville rue avenue boulevard place chemin impasse route poids reference
     statut nom prenom qualite fonction cachet tampon mention autre personne mandataire tiers ci dessous main propre propres
     mains porte
+    destinatario remitente vecino vecina cliente conserje conserjeria recepcion buzon oficina punto recogida entregado entrega firma no
+    disponible sin ninguno desconocido empresa direccion calle fecha hora lugar peso mittente vicino vicina portiere portineria cassetta
+    ufficio consegna consegnato firma assente nessuno sconosciuto via data ora luogo indirizzo ontvanger afzender buren buurman buurvrouw
+    receptie brievenbus balie kantoor afleverpunt bezorgd afgeleverd handtekening geen niet onbekend straat datum tijd plaats adres schuur
     recipient receiver sender shipper consignee addressee customer neighbor neighbour receptionist front desk door porch mailbox
     mailroom dock office back side garage garden shed locker access shop parcel package shipment delivery delivered signed
     required requested available unavailable not no none unknown na on file the of by for to at in your our and or with without
@@ -117,10 +144,10 @@ NO_NAMES = _set("""
 """)
 # Little words within names, and before them.
 LITTLE = _set(
-    "de la le du des d' l' van von der den dem ten ter di da do dos del della bin ben el al y e et zu zum an a"
+    "de la le du des d' l' van von der den dem ten ter di da do dos del della bin ben el al y e et zu zum an a het 't 's lo degli"
 )
 TITLES = _set(
-    "m m. mr mr. mrs mrs. ms ms. mme mme. mlle mlle. mm dr dr. herr frau hr. fr. me monsieur madame"
+    "m m. mr mr. mrs mrs. ms ms. mme mme. mlle mlle. mm dr dr. herr frau hr. fr. me monsieur madame sr sr. sra sra. don dona sig sig. sig.ra dott dott. dhr dhr. mevr mevr. mw mw."
 )
 # Places where a parcel is left, which are no town.
 NO_PLACES = _set("""
@@ -132,13 +159,13 @@ NO_PLACES = _set("""
 NO_VALUE = re.compile(
     r"((na|n a|neant|nil|null|none|vide|empty|aucune?|inconnue?|unknown|unbekannt|sans objet|s o|tbd|a completer|entfallt|x+"
     r"|non (renseigne|communique|disponible|connu|fourni|precise|specifie)e?s?"
+    r"|no (disponible|consta|indicado)|non (disponibile|indicato)|niet (beschikbaar|bekend|opgegeven)|desconocid[oa]|sconosciut[oa]|onbekend|geen|ninguno|nessuno"
     r"|not (available|applicable|provided|known|recorded|specified|given)|nicht (vorhanden|verfugbar|angegeben|bekannt)"
     r"|k a|keine angaben?|le|a|h|at|jj|mm|aaaa|dd|yyyy|tt|jjjj|hh)( |$))*"
 )
 
-# Before or behind a label of a delivery date: then it is the one that was planned.
-_PLANNED = r"(estimated|scheduled|expected|planned|requested|original|commit|prevue?|estimee?|souhaitee?|planifiee?|voraussichtlich\w*|geplant\w*)"
-PLANNED_BEFORE = re.compile(rf"\b({_PLANNED}|sera|seront|serait|will be|to be|wird|avant|pas|not) ?$")
+# Behind a label of a delivery date: then it is the one that was planned.
+_PLANNED = r"(estimated|scheduled|expected|planned|requested|original|commit|prevue?|estimee?|souhaitee?|planifiee?|voraussichtlich\w*|geplant\w*|previst[oa]|estimad[oa]|stimat[oa]|programmat[oa]|programad[oa]|verwacht\w*|gepland\w*)"
 PLANNED_BEHIND = re.compile(rf" ?\(?{_PLANNED}\b")
 
 
@@ -169,7 +196,9 @@ _PATTERNS = [
     for kind, labels in _LABELS.items()
 ]
 # What a label ends with that may stand within a sentence: "and was signed for by DUPONT".
-_IN_SENTENCES = re.compile(r" (by|par|von|durch|am|le|on|in)$")
+_IN_SENTENCES = re.compile(
+    r" (by|par|von|durch|por|da|door|de|di)$|(?<!received)(?<!recibido)(?<!recibida) (am|le|on|in|el|il|op)$"
+)
 _BEFORE = re.compile(r"[\W_]*(the|le|la|les|der|die|das|et|and|und)?[\W_]*")
 _COLON = re.compile(r"( ?\([^()]{0,40}\))? ?[:=]")
 

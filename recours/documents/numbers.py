@@ -1,4 +1,4 @@
-"""Which parcel's number is on a document. Texts are in upper case, with single blanks."""
+"""Which parcel's number is on a document, and which carrier's name. Texts are in upper case, with single blanks."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,16 +6,33 @@ from collections.abc import Iterable, Iterator, Sequence
 _BETWEEN = r"[ .\-_/\n]{0,3}"  # within a number, as printed for people
 _CHECKED = (11, 14)  # digits of the numbers of GLS and DPD that may have a check digit behind them
 _BAR_CODE = 20  # characters, at least: it holds the number among others
-_FEWEST_DIGITS = 2  # of a number behind a label: GLS has some with many letters
+_MOST_GROUPS = 8  # of a number behind a label
+_SHORTEST = 8  # digits of a number of which the letters are left out
+_FOREIGN = re.compile(r"[A-Z]{0,4}[0-9]{8,20}[A-Z]{0,2}|1Z[A-Z0-9]{16}")  # a number of any carrier's
+_LEAST_DIGITS = (
+    4  # one in so many signs of a number behind a label is a digit: GLS has some with many letters
+)
 
 # Forms that nothing but a parcel's number has: UPS, the post's S10, Colissimo.
 _STRONG = re.compile(r"1Z[A-Z0-9]{15}[0-9]|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]{11}")
 _MAY_BEGIN_ONE = re.compile(r"1Z[A-Z0-9]*|[A-Z]{2}[0-9]*|[A-Z]{2}[0-9]{9}[A-Z]{2}|[0-9][A-Z][0-9]*")
+# Names under which those deliver that take over each other's parcels, by the keys of our carriers.
+_FAMILIES = {
+    "chronopost colissimo laposte dpd": "chronopost|colissimo|la poste|laposte|dpd|geopost",
+    "dhl dhl_express": "dhl|deutsche post",
+    "ups": "ups|united parcel service",
+    "fedex": "fedex|federal express|tnt",
+    "gls": "gls|general logistics systems",
+    "mondial_relay": "mondial relay|inpost",
+    "": "colis prive|relais colis|geodis|hermes|evri|postnl|correos|seur|poste italiane|royal mail|usps",
+}
+_ANY_CARRIER = re.compile(rf"\b(?:{'|'.join(_FAMILIES.values())})\b")
 _TIME = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{4}-\d\d-\d\d|\b\d\d? ?[:H] ?\d\d\b")
 _WORD = re.compile(r"[A-Z0-9]+")
 # Within a sentence: "your parcel 1234 5678 901 was delivered".
 _NAMED = re.compile(
     r"\b(?:COLIS|ENVOI|PLI|OBJET|SUIVI|LIVRAISON|PARCEL|PACKAGE|SHIPMENT|CONSIGNMENT|WAYBILL|TRACKING|DELIVERY|POD|BARCODE|CODE[- ]BARRES?"
+    r"|ENVIO|ENVÍO|PAQUETE|SPEDIZIONE|COLLO|ZENDING|PAKKET"
     r"|SENDUNG|PAKET|SENDUNGSNUMMER|PAKETNUMMER|ZUSTELLNACHWEIS|ABLIEFERUNGSNACHWEIS)(?![A-Z])"
     r"(?:\W{1,3}(?:N[°ºO]?|NO|NR|NUM|NUMBER|NUMERO|NUMÉRO|ID|DU|FOR|ZU|COLIS|FÜR)(?![A-Z]))*\W{1,4}(?P<number>[^\n]{1,60})"
 )
@@ -42,14 +59,28 @@ def another(labelled: Iterable[str], text: str, number: str) -> str | None:
     for value in labelled:
         words = _WORD.findall(_TIME.sub(" ; ", value))
         for start in range(len(words)):
-            if (found := _joined(words[start:], size)) and _digits(found) >= _FEWEST_DIGITS:
+            if (found := _joined(words[start:], size)) and _digits(found) * _LEAST_DIGITS >= size:
                 return found
+        whole = "".join(words[:_MOST_GROUPS])
+        if _FOREIGN.fullmatch(whole):
+            return whole
     for named in _NAMED.finditer(_TIME.sub(" ; ", text)):
         words = _WORD.findall(named["number"])
         begins = words and (_digits(words[0]) or number[0].isalpha())
         if begins and (found := _joined(words, size)) and _digits(found) * 2 >= size:
             return found
+        if (found := _joined(words, _digits(number))) and found.isdigit() and len(found) >= _SHORTEST:
+            return found
     return next((found for found in _strong(text) if len(found) == size), None)
+
+
+def another_carrier(folded: str, carrier: str) -> str | None:
+    """Another carrier's name on a document that does not bear that of `carrier`; None: it has none."""
+    own = next((names for key, names in _FAMILIES.items() if carrier in key.split()), "")
+    if not own or re.search(rf"\b(?:{own})\b", folded):
+        return None
+    found = _ANY_CARRIER.search(folded)
+    return found[0].upper() if found else None
 
 
 def _strong(text: str) -> Iterator[str]:

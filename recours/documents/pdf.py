@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pypdfium2
@@ -31,9 +32,18 @@ _MANY_LINES = 800  # so many show something: a picture made of squares
 _ALONG_AN_EDGE = 0.3  # points, by which a line may slant that is none of a signature
 _TOP = 0.15  # of the page's height
 _WIDTH, _HIGHEST = 1240, 5000  # pixels of a page that is drawn: A4 at 150 to the inch
+# A page is drawn small to see which of its text a person could read: at 54 dots to the inch.
+_SMALL = 54 / 72
+_MOST_DOTS = 2000  # of the longer side
+_CONTRAST = 24  # levels of grey in the box of a text that is seen
+_SMALLEST_LETTERS = 1.5  # points
+_ASIDE = 16.0  # points that the text of a scan may lie beside its picture, which is askew
 _WHITE = 255
 
 Point = tuple[float, float]
+
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 class TooMuchError(Exception):
@@ -69,7 +79,7 @@ def _drawn(page: Any) -> bytes:
 
 
 def read(pdf: PdfDocument) -> Reading:
-    """What can be read of the first pages; all is unreadable if one of them is. Raises MemoryError."""
+    """What a person can read on the first pages; all is unreadable if one of them is. Raises MemoryError."""
     images = Images(pdf)
     try:
         sheets = [Sheet(pdf[number], images) for number in range(min(len(pdf), _MOST_PAGES))]
@@ -89,8 +99,12 @@ def read(pdf: PdfDocument) -> Reading:
 
 @dataclass(frozen=True)
 class DrawnText:
-    """Text that is drawn in one go, rotated upright: `x` to the right, `y` upwards; `size` of its letters in points."""
+    """Text that is drawn in one go, rotated upright: `x` to the right, `y` upwards; `size` of its letters in points.
 
+    `box`: where it is on the page, which is not rotated.
+    """
+
+    box: Box
     turned: int  # quarters
     x: float
     y: float
@@ -155,12 +169,33 @@ class Sheet:
             raise TooMuchError
         self._letters = (ctypes.c_ushort * (characters + 1))()
         self.has_ink = any(_is_seen(page, number) for number in range(raw.FPDFPage_GetAnnotCount(page)))
-        # A font may draw letters without saying which they are.
-        self.has_picture = self.has_ink or any(
-            raw.FPDFText_HasUnicodeMapError(self._text, number) == 1 for number in range(characters)
-        )
+        self.has_picture = self.has_ink
+        self._pictures: list[Box] = []
         self._look_at(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, PdfMatrix())
+        if self.texts:
+            self.texts = [text for text in self.texts if self._is_readable(text)]
+            # A font may draw letters without saying which they are.
+            if self.texts and any(
+                raw.FPDFText_HasUnicodeMapError(self._text, number) == 1 for number in range(characters)
+            ):
+                self.has_ink = self.has_picture = True
         page.close()
+
+    @cached_property
+    def _drawing(self) -> "Drawing":
+        return Drawing(self._page)
+
+    def _is_readable(self, text: DrawnText) -> bool:
+        """Tell whether text stands out from what is around it, or a picture shows what it says: a scan."""
+        left, bottom, right, top = text.box
+        if text.size < _SMALLEST_LETTERS:
+            return False
+        if self._drawing.has_contrast(text.box):
+            return True
+        return any(
+            picture[0] <= left and picture[1] <= bottom and right <= picture[2] and top <= picture[3]
+            for picture in self._pictures
+        ) and self._drawing.has_contrast((left, bottom - _ASIDE, right, top + _ASIDE))
 
     def _look_at(
         self,
@@ -208,15 +243,20 @@ class Sheet:
         turned = (0 if a >= 0 else 2) if abs(a) >= abs(b) else (1 if b > 0 else 3)
         upright = PdfMatrix().rotate(90 * turned)
         x, y = upright.on_point(e, f)
-        end = max(upright.on_point(*matrix.on_point(*corner))[0] for corner in _corners_of(thing))
+        box = _box_of(thing, matrix)
+        end = max(upright.on_point(*corner)[0] for corner in (box[:2], box[2:]))
         points = abs(font_size.value) * (math.hypot(a, b) or math.hypot(c, d)) or 1.0
-        self.texts.append(DrawnText(turned, x, y, end, points, letters))
+        self.texts.append(DrawnText(box, turned, x, y, end, points, letters))
 
     def _add_image(self, thing: Any, matrix: PdfMatrix) -> None:
-        middle = _middle(_corners_of(thing))
-        shows_something, is_like_a_signature = self._images.look_at(thing, self._page)
-        self.has_ink = self.has_ink or shows_something
-        if shows_something and not self._is_at_the_top(middle, matrix):
+        box = _box_of(thing, matrix)
+        found = self._images.look_at(thing, self._page)
+        shows_something, is_like_a_signature = found or (self._drawing.has_contrast(box), False)
+        if not shows_something:
+            return
+        self.has_ink = True
+        self._pictures.append(box)
+        if not self._is_at_the_top(_middle([box[:2], box[2:]])):
             self.has_picture = True
             self.has_signature_image = self.has_signature_image or is_like_a_signature
 
@@ -243,24 +283,50 @@ class Sheet:
             is_closed = is_closed or closes
             points.append(point)
         self.has_ink = self.has_ink or slanted > 0 or self._lines >= _MANY_LINES
-        if is_stroked and not is_closed and not self._is_at_the_top(_middle(points[1:]), matrix):
+        if is_stroked and not is_closed and not self._is_at_the_top(matrix.on_point(*_middle(points[1:]))):
             self.strokes += slanted
 
-    def _is_at_the_top(self, point: Point, matrix: PdfMatrix) -> bool:
-        """Tell whether a point is at the top of the page as a viewer turns it."""
+    def _is_at_the_top(self, point: Point) -> bool:
+        """Tell whether a point of the page is at its top as a viewer turns it."""
         left, bottom, right, top = self._box
-        x, y = matrix.on_point(*point)
+        x, y = point
         across, up = (x - left) / ((right - left) or 1), (y - bottom) / ((top - bottom) or 1)
         from_top: float = (1 - up, across, up, 1 - across)[self._turned]
         return from_top < _TOP
 
 
+class Drawing:
+    """A page as a person sees it: small, in levels of grey, and cut to what its viewer shows."""
+
+    def __init__(self, page: Any) -> None:
+        self._left, _, _, self._top = page.get_bbox()
+        self._scale = min(_SMALL, _MOST_DOTS / max(page.get_size()))
+        upright = (360 - page.get_rotation()) % 360
+        bitmap = page.render(scale=self._scale, rotation=upright, grayscale=True)
+        self._width, self._height, self._stride = bitmap.width, bitmap.height, bitmap.stride
+        self._levels = bytes(bitmap.buffer)
+
+    def has_contrast(self, box: Box) -> bool:
+        """Tell whether light and dark dots lie in a box of the page."""
+        start = max(0, math.floor((box[0] - self._left) * self._scale))
+        end = min(self._width, math.ceil((box[2] - self._left) * self._scale))
+        first = max(0, math.floor((self._top - box[3]) * self._scale))
+        last = min(self._height, math.ceil((self._top - box[1]) * self._scale))
+        if start >= end or first >= last:
+            return False
+        rows = [
+            self._levels[row * self._stride + start : row * self._stride + end] for row in range(first, last)
+        ]
+        return max(map(max, rows)) - min(map(min, rows)) >= _CONTRAST
+
+
 def _is_seen(page: Any, number: int) -> bool:
-    """Tell whether a note on a page is more than a link."""
+    """Tell whether a note on a page is shown, and more than a link."""
     note = raw.FPDFPage_GetAnnot(page, number)
-    kind = raw.FPDFAnnot_GetSubtype(note)
+    kind, flags = raw.FPDFAnnot_GetSubtype(note), raw.FPDFAnnot_GetFlags(note)
     raw.FPDFPage_CloseAnnot(note)
-    return kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
+    is_hidden = flags & (raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW)
+    return not is_hidden and kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 
 
 def _segments(path: Any) -> Iterator[tuple[int, Point, bool]]:
@@ -283,10 +349,12 @@ def _is_white(path: Any, colour_of: Callable[..., int]) -> bool:
     return bool(is_plain) and (alpha.value == 0 or red.value == green.value == blue.value == _WHITE)
 
 
-def _corners_of(thing: Any) -> tuple[Point, Point]:
+def _box_of(thing: Any, matrix: PdfMatrix) -> Box:
     left, bottom, right, top = (ctypes.c_float() for _ in range(4))
     raw.FPDFPageObj_GetBounds(thing, left, bottom, right, top)
-    return (left.value, bottom.value), (right.value, top.value)
+    corners = ((left, bottom), (left, top), (right, bottom), (right, top))
+    across, up = zip(*(matrix.on_point(x.value, y.value) for x, y in corners), strict=True)
+    return min(across), min(up), max(across), max(up)
 
 
 def _middle(points: Sequence[Point]) -> Point:
@@ -307,15 +375,20 @@ class Images:
         self._images = 0
         self._pixels = 0
 
-    def look_at(self, image: Any, page: Any) -> tuple[bool, bool]:
-        """Whether an image shows anything, and whether that is like a signature; True, False: it cannot be read."""
+    def look_at(self, image: Any, page: Any) -> tuple[bool, bool] | None:
+        """Whether an image shows anything, and whether that is like a signature; None: there are too many, or too large ones.
+
+        One that cannot be decoded shows nothing.
+        """
         width, height = ctypes.c_uint(), ctypes.c_uint()
         raw.FPDFImageObj_GetImagePixelSize(image, width, height)
         pixels = width.value * height.value
         self._images += 1
         self._pixels += pixels
-        if not pixels or self._images > _MOST_IMAGES or self._pixels > picture.MOST_PIXELS:
-            return True, False
+        if self._images > _MOST_IMAGES or self._pixels > picture.MOST_PIXELS:
+            return None
+        if not pixels:
+            return False, False
         try:
             plain = (
                 picture.look_at(_pillow(raw.FPDFImageObj_GetBitmap(image)))
@@ -326,10 +399,12 @@ class Images:
                 return plain
             # All of one colour, it may still show something through a mask, which only drawing respects.
             scale = min(1.0, math.sqrt(_LARGE_IMAGE / pixels))
+            place = _matrix_of(image).to_raw()
             raw.FPDFPageObj_SetMatrix(image, raw.FS_MATRIX(width.value * scale, 0, 0, height.value * scale))
             drawn = _pillow(raw.FPDFImageObj_GetRenderedBitmap(self._pdf, page, image))
+            raw.FPDFPageObj_SetMatrix(image, place)
         except PdfiumError:
-            return True, False
+            return False, False
         is_whole = drawn.getchannel("A").getextrema()[0] == _WHITE
         return plain if plain and is_whole else picture.look_at(drawn)
 

@@ -8,6 +8,7 @@ from recours.documents.reading import UNREADABLE, Reading
 
 MOST_PIXELS = 40_000_000  # of all images of a document
 
+_LARGEST_DECODED = (2000, 2000)
 _SMALLEST = 12  # pixels, the longer side: nothing can be seen on less
 # How much darker or lighter than the paper a mark is at least, of 256 levels of grey; the grain of a scan is less.
 _MARK = 40
@@ -26,19 +27,31 @@ _LINED = 0.3  # so much of a margin's length has marks at least where a line run
 _EDGE = 9
 _EDGE_OF_GRAIN = 6
 _OF_GRAIN = 0.8
+# Of noise, all squares are about as bright and as coarse as all others: they differ by so much of what the pixels do.
+_SQUARES = 16  # along the shorter side
+_ALIKE = 0.35
 _LOOKED_AT = 320  # pixels, the longer side of what areas are looked for on
 _SQUARE = 8  # pixels, of which the mean is taken
 _FEWEST_EDGES = 8  # pairs of squares
 
 
 def read_picture(content: bytes) -> Reading:
-    """What is seen on a picture. Raises whatever Pillow raises on a damaged one."""
-    from PIL import Image  # noqa: PLC0415 (imported when the first image comes)
+    """What is seen on a picture, every frame of which is decoded. Raises whatever Pillow raises on a damaged one."""
+    from PIL import Image, ImageSequence  # noqa: PLC0415 (imported when the first image comes)
 
-    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
-        if image.width * image.height > MOST_PIXELS:
-            return UNREADABLE
-        shows_something, is_like_a_signature = look_at(image)
+    with warnings.catch_warnings(action="ignore"):
+        with Image.open(io.BytesIO(content)) as image:
+            image.verify()  # the check sums of a PNG
+        with Image.open(io.BytesIO(content)) as image:
+            image.draft("L", _LARGEST_DECODED)  # a JPEG is decoded as small as that
+            pixels, shows_something, is_like_a_signature = 0, False, False
+            for frame in ImageSequence.Iterator(image):
+                pixels += frame.width * frame.height
+                if pixels > MOST_PIXELS:
+                    return UNREADABLE
+                frame.load()
+                if not shows_something:
+                    shows_something, is_like_a_signature = look_at(frame)
     return Reading(
         has_ink=shows_something, has_picture=shows_something, has_signature_image=is_like_a_signature
     )
@@ -54,6 +67,8 @@ def look_at(image: Any) -> tuple[bool, bool]:
     whole = grey = _on_paper(image)
     if min(grey.size) >= _LARGE:
         grey = grey.reduce(_BLOCK)  # the grain of a scan goes, its lines stay
+    if _is_noise(grey):
+        return False, False
     counts = grey.histogram()
     paper = counts.index(max(counts))  # the commonest level
     marks = grey.point([255 if abs(level - paper) > _MARK else 0 for level in range(256)])
@@ -85,6 +100,21 @@ def _is_a_frame(marks: Any, pale: Any) -> bool:
     return (
         is_lined(left, 0, right, top, size=across) or is_lined(left, bottom, right, height, size=across)
     ) and (is_lined(0, top, left, bottom, size=down) or is_lined(right, top, width, bottom, size=down))
+
+
+def _is_noise(grey: Any) -> bool:
+    """Tell whether a picture is the same confusion of dots everywhere."""
+    from PIL import Image, ImageChops, ImageStat  # noqa: PLC0415 (imported when the first image comes)
+
+    side = min(grey.size) // _SQUARES
+    if side < 2:  # noqa: PLR2004 (pixels, of which nothing can be said)
+        return False
+    whole = grey.crop((0, 0, grey.width // side * side, grey.height // side * side))
+    brightness = whole.reduce(side)
+    coarse = ImageChops.difference(whole, brightness.resize(whole.size, Image.Resampling.NEAREST))
+    squares = ImageStat.Stat(brightness), ImageStat.Stat(coarse.reduce(side))
+    least = _ALIKE * squares[1].mean[0]
+    return all(each.stddev[0] < least for each in squares)
 
 
 def _has_areas(grey: Any) -> bool:

@@ -21,8 +21,8 @@ Row = tuple[Cell, ...]
 class Reading:
     """What could be read of a document.
 
-    `rows`: what a person would read on it, from the top down; None: it has text that could not be read.
-    `has_ink`: something other than text is drawn on it; also True where that could not be found out.
+    `rows`: what a person would read on it, from the top down; None: it cannot be decoded completely.
+    `has_ink`: something other than text is drawn on it.
     `has_picture`: that may show what the text does not say: not a letterhead, a frame or a ruled line.
     `has_handwriting`: lines that go to and fro like a signature are drawn on it.
     `has_signature_image`: it has a picture of such lines.
@@ -43,4 +43,4 @@ class Reading:
         return "\n".join(" ".join(cell.text for cell in row) for row in self.rows)[:MOST_TEXT]
 
 
-UNREADABLE = Reading(rows=None, has_ink=True, has_picture=True)
+UNREADABLE = Reading(rows=None)

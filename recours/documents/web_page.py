@@ -1,31 +1,120 @@
-"""What a person would read on a web page, in one pass and without a browser."""
+"""What a person would read on a web page, in one pass and without a browser.
+
+Text that the page hides is not there: by an attribute, by its own style sheet, or because its colour is that of the paper. Style
+sheets that are not in the page, and selectors with ancestors, are not followed.
+"""
 
 import html as markup
 import re
+from dataclasses import dataclass
 
 from recours.documents.reading import MOST_TEXT, Cell, Reading, Row
 
 _MOST_HTML = 1_000_000
+_DEEPEST = 500  # elements within each other
+_MOST_RULES = 1_000  # of the page's own style sheets
 
-# Not the head: carriers' pages leave it open, and a browser ends it where the body begins.
-_UNSEEN = re.compile(r"<(script|style|title|template)(?=[\s/>])")
-_TAG = re.compile(r"</?([a-z][a-z0-9]{0,20})")
+# Their text ends with their own end alone. Not the head: carriers' pages leave it open, and a browser ends it where the body begins.
+_RAW = re.compile(r"<(script|style|title|template|noscript|iframe)(?=[\s/>])")
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})")
 # Where a row of text begins or ends; where a cell of a row does. Other tags stand within the text.
 _ROWS = frozenset(
     {
         "address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dl", "dt", "div", "fieldset", "footer",
         "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "table",
-        "tbody", "tfoot", "thead", "tr", "ul",
+        "tbody", "tfoot", "thead", "tr", "ul", "details", "summary", "dialog", "button", "option",
     }
 )  # fmt: skip
 _CELLS = frozenset({"td", "th", "dd"})
 _OPEN_ENDED = _CELLS | {"dt"}  # where these end, the next one or the row's end tells
+_IMPLIED = _OPEN_ENDED | {"li", "p", "tr", "option"}  # the next of the same name ends it too
+_VOID = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+)
 _COLUMN = 100.0  # how far columns are apart
 _PASSWORD = re.compile(r"<input\b[^<>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
 # A picture counts only if it is part of the page.
 _PICTURE = re.compile(r"<img\b[^<>]{0,200}\bsrc\s*=\s*[\"']?data:image/", re.IGNORECASE)
-_SIGNATURE = re.compile(r"sign(?:ature|é)|unterschrift", re.IGNORECASE)
+_SIGNATURE = re.compile(r"sign(?:ature|é)|unterschrift|firma|handtekening", re.IGNORECASE)
 _AROUND = 300  # characters of the page before a picture that say what it is
+
+# ---------------------------------------------------------------- styles
+
+_ATTRIBUTE = re.compile(r"([a-z-]{2,20})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
+_STYLE_SHEET = re.compile(r"<style\b[^<>]*>([^<]*)")
+_NOT_ON_SCREEN = re.compile(
+    r"/\*.*?\*/|@(?:media|supports|keyframes|font-face)[^{}]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", re.DOTALL
+)
+_RULE = re.compile(r"([^{}]{1,500})\{([^{}]{0,2000})\}")
+_SELECTOR = re.compile(r"(?:[a-z][a-z0-9]*)?(?:[.#][\w-]+)*")
+_PART = re.compile(r"[.#]?[\w-]+")
+_OF_INTEREST = re.compile(
+    r"display|visibility|opacity|font|color|background|position|indent|clip|transform|height|width|max-"
+)
+_ZERO = r"[-+]?0*\.?0*(?:px|em|rem|pt|%)?"
+_FAR_AWAY = r"-\d{3,}[^;]*"
+# In the declarations of an element, sorted, where these show none of its text.
+_UNSEEN = re.compile(
+    rf";(?:display:none|visibility:(?:hidden|collapse)|(?:opacity|font-size):(?:{_ZERO}|0?\.0\d*)"
+    rf"|(?:text-indent|left|top|right|bottom):{_FAR_AWAY}|clip-path:(?:inset\((?:100|5\d)%|circle\(0)[^;]*|clip:rect\((?:0|1px)[^;]*"
+    rf"|transform:(?:scale\w*\(\s*0\s*[,)]|translate\w*\([^)]*-\d{{4}})[^;]*"
+    rf"|(?:max-)?(?:height|width):(?:{_ZERO}|1px);(?:[^;]*;)*overflow:(?:hidden|clip)[^;]*);"
+)
+_HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})\b")
+_RGB = re.compile(r"rgba?\(\s*(\d+)\D+(\d+)\D+(\d+)(?:\D+([\d.]+))?")
+_NAMED = {"white": (255, 255, 255), "snow": (255, 250, 250), "ivory": (255, 255, 240), "black": (0, 0, 0)}
+_NO_PAPER = ("", "none", "transparent", "inherit", "initial")
+_CONTRAST = 24  # levels by which one of red, green and blue differs from the paper's at least
+
+Colour = tuple[int, ...]
+Style = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    name: str
+    is_hidden: bool
+    ink: Colour = (0, 0, 0)
+    paper: Colour | None = (255, 255, 255)  # None: not known, a picture for example
+    is_closed: bool = False  # details, of which the summary alone is shown
+
+
+def _colour(text: str) -> Colour | None:
+    if found := _HEX.search(text):
+        digits = found[1] if len(found[1]) > 3 else "".join(2 * digit for digit in found[1])  # noqa: PLR2004
+        return tuple(bytes.fromhex(digits))
+    if found := _RGB.search(text):
+        return tuple(map(int, found.group(1, 2, 3)))
+    return next((colour for name, colour in _NAMED.items() if name in text.split()), None)
+
+
+def _declarations(text: str) -> Style:
+    pairs = (part.partition(":") for part in text.replace("!important", "").split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs if value}
+
+
+def _rules(folded: str) -> list[tuple[frozenset[str], Style]]:
+    """What the page's style sheets say of elements by their name, class or id, what says it of fewer elements last."""
+    sheets = " ".join(_NOT_ON_SCREEN.sub(" ", sheet) for sheet in _STYLE_SHEET.findall(folded))
+    rules = []
+    for selectors, declarations in _RULE.findall(sheets):
+        if _OF_INTEREST.search(declarations):
+            style = _declarations(declarations)
+            plain = (selector.strip() for selector in selectors.split(","))
+            rules += [
+                (frozenset(_PART.findall(one)), style) for one in plain if one and _SELECTOR.fullmatch(one)
+            ]
+    return sorted(rules[:_MOST_RULES], key=lambda rule: len(rule[0]))
+
+
+def _is_unseen(style: Style) -> bool:
+    return (
+        bool(style)
+        and _UNSEEN.search(";" + "".join(f"{name}:{style[name]};" for name in sorted(style))) is not None
+    )
+
+
+# ---------------------------------------------------------------- the page
 
 
 def read_web_page(content: bytes) -> Reading:
@@ -55,23 +144,81 @@ def _visible(page: str) -> str:
     In one pass: each step goes forward, or ends where no end of a tag is found.
     """
     page = page.translate({ord("\n"): " ", ord("\r"): " ", ord("\t"): " "})
-    folded, parts, at, length = page.lower(), list[str](), 0, 0
+    folded = page.lower()
+    if len(folded) != len(page):  # some capital has two small letters
+        folded = page
+    parts, at, length = list[str](), 0, 0
+    elements = _Elements(folded)
     while length < MOST_TEXT and (start := page.find("<", at)) >= 0:
-        parts.append(page[at:start])
-        length += start - at
+        if not elements.hide:
+            parts.append(page[at:start])
+            length += start - at
         ends_with = "-->" if folded.startswith("<!--", start) else ">"
         end = page.find(ends_with, start)
         if end < 0:
             return "".join(parts)
         at = end + len(ends_with)
-        if unseen := _UNSEEN.match(folded, start):
-            at = folded.find(f"</{unseen[1]}", at)
+        if unread := _RAW.match(folded, start):
+            at = folded.find(f"</{unread[1]}", at)
             if at < 0:
                 return "".join(parts)
-            continue
-        tag = _TAG.match(folded, start)
-        name = tag[1] if tag else ""
-        if folded.startswith("</", start) and name in _OPEN_ENDED:
-            name = ""
-        parts.append("\n" if name in _ROWS else "\t" if name in _CELLS else " ")
-    return "".join([*parts, page[at : at + MOST_TEXT]])
+        elif tag := _TAG.match(folded, start):
+            parts.append(elements.go_on(tag[2], folded[tag.end() : end], is_end=bool(tag[1])))
+    return "".join([*parts, "" if elements.hide else page[at : at + MOST_TEXT]])
+
+
+class _Elements:
+    """The elements that a place of the page is in."""
+
+    def __init__(self, folded: str) -> None:
+        self._rules = _rules(folded)
+        self._open = [_Element("", is_hidden=False)]
+
+    @property
+    def hide(self) -> bool:
+        return self._open[-1].is_hidden
+
+    def go_on(self, name: str, attributes: str, *, is_end: bool) -> str:
+        """Go over a tag; what stands for it in the text: a line break, a tab or a blank."""
+        if is_end:
+            places = (place for place in range(len(self._open) - 1, 0, -1) if self._open[place].name == name)
+            del self._open[next(places, len(self._open)) :]
+        elif name not in _VOID and len(self._open) < _DEEPEST:
+            if name == self._open[-1].name and name in _IMPLIED:
+                self._open.pop()
+            self._open.append(self._element(name, attributes))
+        if is_end and name in _OPEN_ENDED:
+            return " "
+        return "\n" if name in _ROWS else "\t" if name in _CELLS else " "
+
+    def _element(self, name: str, text: str) -> _Element:
+        parent = self._open[-1]
+        attributes = {
+            found[1]: found[2] or found[3] or found[4] or "" for found in _ATTRIBUTE.finditer(text) if text
+        }
+        names = {
+            name,
+            *(f".{each}" for each in attributes.get("class", "").split()),
+            f"#{attributes.get('id')}",
+        }
+        style: Style = {}
+        for parts, declared in self._rules:
+            if parts <= names:
+                style |= declared
+        style |= _declarations(attributes.get("style", ""))
+        is_closed = name in ("details", "dialog") and "open" not in attributes
+        is_hidden = self._open[-2].is_hidden if name == "summary" and parent.is_closed else parent.is_hidden
+        ink = _colour(style.get("color", attributes.get("color", ""))) or parent.ink
+        background = style.get("background-color") or style.get("background") or attributes.get("bgcolor", "")
+        paper = parent.paper if background in _NO_PAPER else _colour(background)
+        is_same = (
+            paper is not None
+            and max(abs(one - other) for one, other in zip(ink, paper, strict=True)) < _CONTRAST
+        )
+        return _Element(
+            name,
+            is_hidden or is_closed or is_same or "hidden" in attributes or _is_unseen(style),
+            ink,
+            paper,
+            is_closed and name == "details",
+        )

@@ -46,6 +46,8 @@ def pdf(
     canvas = Canvas(file, pagesize=size, pageCompression=int(compressed), invariant=1, encrypt=encryption)
     canvas.setTitle(title)
     for page in pages:
+        if turned in (90, 270):  # ReportLab takes the size that the viewer shows
+            canvas.setPageSize((size[1], size[0]))
         if turned:
             canvas.setPageRotation(turned)
         page(canvas)

@@ -11,7 +11,7 @@ from recours.core.recorded_phrases import RecordedPhrase
 
 FACTS: dict[str, str | int] = {
     "size": 12, "error": "PdfReadError", "said": "550 refused: (why)", "number": "XY1", "where": "mx.example:25",
-    "user": "pods", "by": "Anna", "sender": "pods@shop.example",
+    "user": "pods", "by": "Anna", "carrier": "UPS", "sender": "pods@shop.example",
 }  # fmt: skip
 
 

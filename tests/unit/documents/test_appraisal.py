@@ -359,6 +359,50 @@ def test_what_may_tell_of_a_delivery_is_kept(text: str) -> None:
     assert judged(text).hollow is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Tracking {NUMBER}\nOrdered\nShipped\nOut for delivery\nDelivered\nEstimated delivery: 5 Oct 2026",
+        f"Die Zustellung der Sendung {NUMBER} ist für den 05.10.2026 geplant.",
+        f"Sendung {NUMBER} konnte am 05.10.2026 nicht zugestellt werden.",
+        f"El envío {NUMBER} no ha podido ser entregado el 05/10/2026 por ausencia.",
+        f"Consegna prevista il 05/10/2026 per la spedizione {NUMBER}",
+        f"Uw pakket {NUMBER} wordt bezorgd op 5 oktober 2026",
+        f"Claim form\nParcel {NUMBER}\nWas the parcel delivered? Yes / No\nDelivered on: ____",
+        f"Parcel {NUMBER} was returned and delivered to the sender on 05/10/2026.",
+        f"Shipment {NUMBER} is held at customs. Delivered duty paid.",
+        f"A parcel shall be deemed delivered once it has been handed to the recipient. {NUMBER}",
+        f"Connectez-vous pour voir le colis {NUMBER} livré.",
+    ],
+)
+def test_a_plan_an_attempt_and_a_rule_are_no_delivery(text: str) -> None:
+    assert judged(text).hollow
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"We were unable to reach you, so we left parcel {NUMBER} with your neighbour on 5 October 2026.",
+        f"Parcel {NUMBER}\nDelivered\nMon 5 Oct 2026, 10:31\nOut for delivery\nMon 5 Oct 2026, 07:12",
+        f"La spedizione {NUMBER} risulta consegnata in data 05/10/2026 alle ore 10:31",
+        f"El envío {NUMBER} ha sido entregado el 05/10/2026. Firmado por: GARCIA",
+        f"Uw pakket {NUMBER} is bezorgd op maandag 5 oktober 2026 bij de buren.",
+    ],
+)
+def test_a_delivery_is_told_in_a_sentence_or_an_event(text: str) -> None:
+    assert judged(text).hollow is None
+
+
+@pytest.mark.parametrize("words", ["DRIVER RELEASE", "Signature not required", "Signature not on file"])
+def test_what_stands_where_nobody_signed_is_no_signatory(words: str) -> None:
+    assert shown(f"{NUMBER} delivered\nReceived by: {words}").signatory is None
+
+
+def test_a_footer_with_the_day_of_the_answer_is_no_number() -> None:
+    text = "Delivered on 10/15/2026\nReceived by: DUPONT\nTracking results provided by UPS: Apr 03"
+    assert judged(text, "1Z5R89390357567127", "ups").hollow is None
+
+
 def test_a_login_beside_a_delivery_of_the_parcel_is_no_login_page() -> None:
     proof = f"Colis {NUMBER}\nLivré le : 05/10/2026"
     assert judged(proof, asks_for_password=True).hollow is None
@@ -373,7 +417,8 @@ def test_what_a_picture_may_show_is_not_denied() -> None:
 
 
 def test_a_number_that_is_not_known_is_not_missed() -> None:
-    assert judged("Page 1/1", number="") == Appraisal(Shown(is_readable=True))
+    assert judged("Livré. Page 1/1", number="") == Appraisal(Shown(is_readable=True))
+    assert judged("Page 1/1", number="").hollow == "it tells of no delivery"
 
 
 def test_a_frame_and_the_grain_of_paper_are_nothing() -> None:

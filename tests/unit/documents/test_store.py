@@ -219,7 +219,7 @@ def page(body: str) -> bytes:
 
 
 LETTER = (
-    "Dear Customer, the following is the proof-of-delivery for tracking number 123456789012. Delivered on 05/10/2026 "
+    "Dear Customer, the following is the proof-of-delivery for tracking number XY123456789FR. Delivered on 05/10/2026 "
     "10:31. Proof-of-delivery details appear below; however, no signature is available because none was required."
 )
 LOGO = b"q 0.5 w 10 10 m " + b"12.5 -3 l 1 2 3 4 5 6 c\n" * 50 + b"h S Q\n"
@@ -242,6 +242,24 @@ HOLLOW = {
     "a white GIF": (picture("GIF", "L", 255, signed=False), "it is blank"),
     "a white TIFF": (picture("TIFF", "1", 1, signed=False, compression="group4"), "it is blank"),
     "nearly white paper": (picture("JPEG", "RGB", (250, 251, 249), signed=False), "it is blank"),
+    "a picture that does not open": (JPEG, "it cannot be decoded completely"),
+    "a nearly empty TIFF": (TIFF, "it cannot be decoded completely"),
+    "white pictures larger than are looked at": (
+        drawn(b"/A Do /B Do", grey(5000, 5000), grey(5000, 5000)),
+        "it is blank",
+    ),
+    "more than anybody would read": (
+        drawn(b"BT /F 9 Tf 9 9 Td (" + b"more and " * 3000 + b") Tj ET"),
+        "it cannot be decoded completely",
+    ),
+    "another parcel's letter": (
+        page(LETTER.replace("XY123456789FR", "AB987654321FR")),
+        "it shows another parcel's number (AB987654321FR)",
+    ),
+    "another carrier's letter": (
+        page(LETTER.replace("tracking number XY123456789FR", "your Mondial Relay parcel")),
+        "it is another carrier's (MONDIAL RELAY)",
+    ),
     "an empty web page": (page("<p>&nbsp;</p><img src='./ups_logo.gif'>"), "it is blank"),
     "a web page that only runs": (page("<script>document.write('Delivered on')</script>"), "it is blank"),
     "not available": (
@@ -286,17 +304,17 @@ PROVING = {
     "a drawing of many lines": drawn(LOGO),
     "a note on the page": drawn(b"", more=b"/Annots [<< /Type /Annot /Subtype /Stamp >>]"),
     "a picture in a page": page("<img src='data:image/png;base64,iVBORw0K'>"),
-    "an error in a letter": page("Delivered on 5 Oct 2026 to error 404 Ltd. Signed by DUPONT"),
-    # What cannot be read counts: a person can look at it.
+    "an error in a letter": page("XY123456789FR: delivered on 5 Oct 2026 to error 404 Ltd. Signed by DUPONT"),
+    # What cannot be read counts if it opens: a person can look at it.
     "letters of a font that says not which": drawn(b"BT /F 12 Tf 9 9 Td <00350036> Tj ET").replace(
         b"/Subtype /Type1",
         b"/Subtype /Type0 /Encoding /Identity-H /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 "
         b"/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> >>]",
     ),
-    "a picture that does not open": JPEG,
     "a PDF that is encrypted": encrypted("AES-256", PdfWriter(clone_from=io.BytesIO(PDF))),
-    "pictures larger than anybody would look at": drawn(b"/A Do /B Do", grey(5000, 5000), grey(5000, 5000)),
-    "more than anybody would read": drawn(b"BT /F 9 Tf 9 9 Td (" + b"more and " * 3000 + b") Tj ET"),
+    "a picture larger than is looked at": drawn(
+        b"300 0 0 200 0 0 cm /A Do", grey(7000, 7000, b"\xff" * 3500 + b"\0" * 3500)
+    ),
 }
 
 
@@ -339,7 +357,7 @@ def test_a_page_of_open_tags_is_read_in_one_pass() -> None:
 
 
 PROOF = Retrieved.single(PDF, DELIVERY, SOURCE)
-OTHER = Label("chronopost", 8, "B", "N")
+OTHER = Label("chronopost", 8, "B", "XY123456789FR")
 A_LETTER = Piece(PDF, "ups track")
 SIGNATURE = Piece(PNG, "ups track", EvidenceKind.SIGNATURE)
 HOLLOW_PAGE = Piece(pdf_of(1), "ups track")
@@ -385,7 +403,8 @@ def note(store: DocumentStore) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("content", "suffix"), [(PDF, ".pdf"), (PNG, ".png"), (JPEG, ".jpg"), (TIFF, ".tif")]
+    ("content", "suffix"),
+    [(PDF, ".pdf"), (PNG, ".png"), (picture("JPEG", "L", 255), ".jpg"), (picture("TIFF", "L", 255), ".tif")],
 )
 def test_a_document_is_kept_as_it_came(content: bytes, suffix: str, store: DocumentStore) -> None:
     document = stored(store, LABEL, Retrieved.single(content, DELIVERY, SOURCE))
@@ -481,7 +500,7 @@ def test_a_name_is_made_by_us(text: str, part: str, store: DocumentStore, tmp_pa
         part: text
     }
     label = Label(**facts)
-    path = Path(stored(store, label, PROOF).path)
+    path = Path(stored(store, label, Retrieved((SIGNATURE,), DELIVERY)).path)
     assert path.parents[2] == store.folder / "chronopost"
     for file in (path, note(store)):
         assert file.name.isascii()
@@ -530,7 +549,7 @@ def test_a_document_is_found_again_with_its_facts(
 def test_another_claim_number_or_client_finds_nothing(
     present: Label, other: Label, store: DocumentStore
 ) -> None:
-    stored(store, present, PROOF)
+    stored(store, present, Retrieved((SIGNATURE,), DELIVERY))
     assert found_by(store, other) is None
     proof = simulated.proof_pdf("Chronopost", other.number, "MARTIN", AT)
     stored(store, other, Retrieved.single(proof, DELIVERY, SOURCE))
@@ -571,7 +590,7 @@ def test_of_what_is_on_record_no_note_is_left(store: DocumentStore) -> None:
     documents = store.store(LABEL, Retrieved((A_LETTER, SIGNATURE), DELIVERY))
     store.discard_notes(documents)
     store.discard_notes(documents)
-    assert note(store).name == "B_8_N.jsonl"
+    assert note(store).name == "B_8_XY123456789FR.jsonl"
     assert store.find(LABEL) == Kept()
     assert len(files(store)) == 3
     store.discard_notes([other])
