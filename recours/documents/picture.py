@@ -28,8 +28,8 @@ _EDGE = 9
 _EDGE_OF_GRAIN = 6
 _OF_GRAIN = 0.8
 # Of noise, all squares are about as bright and as coarse as all others: they differ by so much of what the pixels do.
-_SQUARES = 16  # along the shorter side
-_ALIKE = 0.35
+_SQUARES, _SMALLEST_SQUARE = 12, 6  # along the shorter side, and pixels
+_ALIKE = 0.33
 _LOOKED_AT = 320  # pixels, the longer side of what areas are looked for on
 _SQUARE = 8  # pixels, of which the mean is taken
 _FEWEST_EDGES = 8  # pairs of squares
@@ -106,8 +106,8 @@ def _is_noise(grey: Any) -> bool:
     """Tell whether a picture is the same confusion of dots everywhere."""
     from PIL import Image, ImageChops, ImageStat  # noqa: PLC0415 (imported when the first image comes)
 
-    side = min(grey.size) // _SQUARES
-    if side < 2:  # noqa: PLR2004 (pixels, of which nothing can be said)
+    side = max(_SMALLEST_SQUARE, min(grey.size) // _SQUARES)
+    if min(grey.size) < 2 * side:
         return False
     whole = grey.crop((0, 0, grey.width // side * side, grey.height // side * side))
     brightness = whole.reduce(side)
