@@ -18,9 +18,9 @@ Numbers = tuple[str, ...]
 # How a call about several numbers fails if the carrier refuses one of them. Any other failure may come from one number that
 # upsets the service, or from a service that is down.
 _OF_ONE_NUMBER = frozenset({ErrorKind.INVALID_TRACKING, ErrorKind.NOT_FOUND, ErrorKind.ACCESS_DENIED})
-# A single bad number never makes three calls in a row fail: its group, one half, and then the other is answered.
+# A single bad number never makes three calls in a row fail: its group, one half, and then the other is answered. After these,
+# one number is asked about alone.
 _OF_SEVERAL = 3
-_PAIR = 2
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Bundle:
     _failed: dict[Numbers, Failure | None] = field(default_factory=dict)
     _failures_in_a_row: int = 0  # that are alike
     _last_failure: Failure | None = None
+    _has_answered: bool = False  # one of the shared calls
 
     def __post_init__(self) -> None:
         self._calls = [self.numbers] if sum(one.known is None for one in self.asked) > 1 else []
@@ -51,7 +52,7 @@ class Bundle:
         if one.known is not None or self.closed or not self._calls:
             return ()
         numbers = self._calls.pop(0)
-        if self._failures_in_a_row >= _OF_SEVERAL and len(numbers) > 1:
+        if self._failures_in_a_row >= self._tolerance and len(numbers) > 1:
             self._calls.insert(0, numbers[1:])
             return numbers[:1]
         return numbers
@@ -63,6 +64,7 @@ class Bundle:
         """
         if not (answer is None or isinstance(answer, Failure)):
             self.tracking |= answer
+            self._has_answered = True
             self._failures_in_a_row = 0
         elif answer and (answer.closes_carrier or not TRAITS[answer.kind].uses_attempt):
             self.tracking |= dict.fromkeys(sum(self._calls, numbers), answer)
@@ -81,13 +83,18 @@ class Bundle:
             self.tracking[numbers[0]] = failure
         if failure and not failure.connected:  # which is no number's doing
             self.outage = failure
-        elif is_single and failure and self._failures_in_a_row > _OF_SEVERAL:
+        elif is_single and failure and self._failures_in_a_row > self._tolerance:
             # Of that kind, most numbers are bad, or several are too many for the carrier.
             self.outage = None if failure.kind in _OF_ONE_NUMBER else failure
-        elif failure or self._failures_in_a_row < _OF_SEVERAL:
+        elif failure or self._failures_in_a_row < self._tolerance:
             self._calls += [half for half in _halves(numbers) if failure or len(half) > 1]
             return
         self._calls.clear()
+
+    @property
+    def _tolerance(self) -> int:
+        """How many failures in a row may be those of a few numbers: of more, if the carrier has answered a moment ago."""
+        return 2 * _OF_SEVERAL if self._has_answered else _OF_SEVERAL
 
     @property
     def unanswered(self) -> list[str]:
@@ -102,12 +109,14 @@ class Bundle:
 
     @property
     def upsetting(self) -> set[str]:
-        """The numbers that make calls about several fail: those that fail alone, or pairs of which none does."""
+        """The numbers that make calls about several fail: those that fail alone, or what a call that failed comes down to."""
         if self.outage:
             return set()
-        singles = {numbers[0] for numbers in self._failed if len(numbers) == 1}
-        pairs = [numbers for numbers in self._failed if len(numbers) == _PAIR]
-        return singles.union(*(pair for pair in pairs if singles.isdisjoint(pair)))
+        found = {numbers[0] for numbers in self._failed if len(numbers) == 1}
+        for numbers in self._failed:
+            if not any(set(numbers) > set(fewer) for fewer in self._failed):
+                found |= {half[0] for half in _halves(numbers) if len(half) == 1}
+        return found
 
     # ---------------------------------------------------------------- a claim's turn
 

@@ -1,0 +1,65 @@
+"""How many calls it takes to single out the numbers that make a call about several fail."""
+
+from collections.abc import Collection
+from itertools import combinations
+
+import pytest
+
+from recours.carriers.bundle import Bundle
+from recours.core.outcome import Failure
+from recours.core.sentences import Sentence
+from recours.runs.ports import Asked
+
+DOWN = Failure.of(Sentence.UNAVAILABLE, "Listed", None, 500)
+REJECTED = Failure.of(Sentence.NUMBER_REJECTED, "Listed", None, 400)
+ON_ITS_WAY = Failure.of(Sentence.NOT_DELIVERED, "Listed")
+THIRTY = [str(n) for n in range(30)]
+
+
+def calls_of(
+    bad: Collection[str], failure: Failure = DOWN, *, alone: bool = True
+) -> tuple[list[int], Bundle]:
+    """The sizes of the calls about thirty numbers; whether a bad one fails `alone` too."""
+    bundle = Bundle([Asked(number, None) for number in THIRTY])
+    sizes = []
+    while numbers := bundle.next_call(bundle.asked[0]):
+        sizes.append(len(numbers))
+        fails = any(number in bad for number in numbers) and (alone or len(numbers) > 1)
+        bundle.note_tracking(numbers, failure if fails else dict.fromkeys(numbers, ON_ITS_WAY))
+    return sizes, bundle
+
+
+@pytest.mark.parametrize("failure", [DOWN, REJECTED])
+def test_one_number_of_thirty_takes_eleven_calls_at_most(failure: Failure) -> None:
+    for bad in THIRTY:
+        sizes, bundle = calls_of([bad], failure)
+        assert len(sizes) <= 11
+        assert (bundle.upsetting, bundle.outage, bundle.unanswered) == ({bad}, None, [])
+
+
+def test_of_two_that_fail_together_only_both_go_alone() -> None:
+    for bad in THIRTY:
+        sizes, bundle = calls_of([bad], alone=False)
+        assert len(sizes) <= 11
+        assert bad in bundle.upsetting
+        assert len(bundle.upsetting) <= 2
+
+
+def test_two_numbers_are_taken_for_no_outage_unless_the_first_asked_alone_is_one() -> None:
+    for pair in combinations(THIRTY, 2):
+        sizes, bundle = calls_of(pair)
+        if bundle.outage:
+            assert (sizes, "0" in pair) == ([30, 15, 15, 1], True)
+        else:
+            assert bundle.upsetting == set(pair)
+            assert len(sizes) <= 22
+
+
+def test_a_carrier_that_is_down_takes_four_calls() -> None:
+    sizes, bundle = calls_of(THIRTY)
+    assert (sizes, bundle.outage, bundle.upsetting) == ([30, 15, 15, 1], DOWN, set())
+
+
+def test_where_every_number_is_rejected_the_rest_is_left_to_single_calls() -> None:
+    sizes, bundle = calls_of(THIRTY, REJECTED)
+    assert (sizes, bundle.outage, len(bundle.unanswered)) == ([30, 15, 15, 1], None, 29)
