@@ -53,7 +53,7 @@ CASES: dict[str, tuple[str, Callable[[str], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("carrier", "told", "kind"), CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(("carrier", "told", "error"), CASES.values(), ids=CASES.keys())
 def test_a_delivery_that_is_not_the_claims_is_no_success(
     database: Database,
     url: str,
@@ -64,7 +64,7 @@ def test_a_delivery_that_is_not_the_claims_is_no_success(
     monkeypatch: pytest.MonkeyPatch,
     carrier: str,
     told: Callable[[str], Any],
-    kind: str,
+    error: str,
 ) -> None:
     number = sandbox.example(carrier, "00", 1)
     add_claims(database, [{"carrier": carrier, "tracking_number": number}])
@@ -85,5 +85,5 @@ def test_a_delivery_that_is_not_the_claims_is_no_success(
     finally:
         opened.database.close()
     (claim,) = joined_rows(database)
-    assert (claim["kind"], claim["pod_fetch_status"], claim["pod_url"]) == (kind, "failed", None)
+    assert (claim["kind"], claim["pod_fetch_status"], claim["pod_url"]) == (error, "failed", None)
     assert claim["known_delivery"] is None
