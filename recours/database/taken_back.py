@@ -1,12 +1,14 @@
 """A proof that a person takes back: it is kept as refused, and its claim goes on as if it had not been there."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import Connection, exists, insert, select, update
 
-from recours.core.changes import ClaimChange
+from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus
+from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.mail import LAPSED, EventName
 from recours.database.by_person import locked, write_claims
 from recours.database.changes import note
@@ -20,52 +22,60 @@ _a, _v, _e = attempts.c, evidence.c, events.c
 DETACH = "detach"  # instead of a worker or a run, in the records
 
 
-def take_back(
-    assessor: Assessor,
-    claim: Claim,
-    piece: KeptEvidence,
-    following: KeptEvidence | None,
-    *,
-    is_pod: bool,
-    path: str,
-    refused: str,
-    change: ClaimChange,
-    by: str,
-    now: datetime,
-) -> bool:
-    """Record it; False if a run holds the claim, or it was changed. Raises DatabaseError.
+@dataclass(frozen=True)
+class Detachment:
+    """What a person takes back, and why. `path`: where its file lies from then on; `following`: the claim's POD then."""
 
-    `path`: where the file lies from now on; `refused`: why; `following`: the proof that is the claim's POD then.
-    """
-    of_piece = _v.claim_id == claim.id, _v.sha256 == piece.sha256
+    piece: KeptEvidence
+    path: str
+    following: KeptEvidence | None
+    by: str
+    why: str
+
+
+def take_back(assessor: Assessor, claim: Claim, of: Detachment, now: datetime, *, is_pod: bool) -> bool:
+    """Record it; False if a run holds the claim, or it was changed. Raises DatabaseError."""
+    piece = of.piece
     of_attempts = _a.claim_id == claim.id, _a.document_sha256 == piece.sha256
-    # Written if the claim had failed before.
-    retrieved = _e.claim_id == claim.id, _e.event == EventName.POD_RETRIEVED
-    values = {"path": path, "refused": refused, "manifest_id": None}
+    refused = flaw_text(DocumentFlaw.TAKEN_BACK, by=of.by)
+    refuse = (
+        update(evidence)
+        .where(_v.claim_id == claim.id, _v.sha256 == piece.sha256, _v.refused.is_(None))
+        .values(path=of.path, refused=refused, manifest_id=None)
+    )
+    facts = {"kind": piece.kind, "sha256": piece.sha256[:16], "why": of.why or None}
     with assessor.database.write() as connection:
         before = locked(assessor, connection, [claim.id], now)
         if not before or before[0][1] or before[0][0].fetch_status != claim.fetch_status:
             return False
-        is_kept = evidence.update().where(*of_piece, _v.refused.is_(None)).values(values)
-        if connection.execute(is_kept).rowcount == 0:
+        if connection.execute(refuse).rowcount == 0:
             return False
         connection.execute(update(attempts).where(*of_attempts).values(document_path=None))
-        note(connection, [(claim.id, change)], by, now)
+        note(connection, [(claim.id, ClaimChange(ChangeKind.DETACHED, facts))], of.by, now)
         if is_pod:
-            connection.execute(update(events).where(*retrieved, _e.told.is_(None)).values(told=LAPSED))
-            had_failed = connection.scalar(select(exists().where(*retrieved)))
-            status = FetchStatus.FAILED if had_failed else FetchStatus.PENDING
-            if following:
-                status = FetchStatus.SUCCESS
-                connection.execute(insert(attempts), _attempt(following, now))
-            told = {
-                "pod_fetch_status": status,
-                "pod_url": following.path if following else None,
-                "pod_delivery_person": following.delivery.signatory if following else None,
-                "pod_fetched_at": following.obtained_at.replace(microsecond=0) if following else None,
-            }
+            told = _told(connection, claim, of.following, now)
             write_claims(assessor, connection, [before[0][0]], told, now)
     return True
+
+
+def _told(
+    connection: Connection, claim: Claim, following: KeptEvidence | None, now: datetime
+) -> dict[str, Any]:
+    """What the service is told of its claim. A mail about the proof that nobody has got yet is not sent."""
+    # Written if the claim had failed before.
+    retrieved = _e.claim_id == claim.id, _e.event == EventName.POD_RETRIEVED
+    connection.execute(update(events).where(*retrieved, _e.told.is_(None)).values(told=LAPSED))
+    if following:
+        connection.execute(insert(attempts), _attempt(following, now))
+        return {
+            "pod_fetch_status": FetchStatus.SUCCESS,
+            "pod_url": following.path,
+            "pod_delivery_person": following.delivery.signatory,
+            "pod_fetched_at": following.obtained_at.replace(microsecond=0),
+        }
+    had_failed = connection.scalar(select(exists().where(*retrieved)))
+    nothing = dict.fromkeys(("pod_url", "pod_delivery_person", "pod_fetched_at"))
+    return {"pod_fetch_status": FetchStatus.FAILED if had_failed else FetchStatus.PENDING, **nothing}
 
 
 def _attempt(piece: KeptEvidence, now: datetime) -> dict[str, Any]:

@@ -103,20 +103,14 @@ class DocumentStore:
             raise self._fault(error) from error
         return stored
 
-    def refuse(self, path: Path, sha256: str) -> Path:
-        """Keep a copy of a proof with what is refused; its own path if it cannot be read as it was. Raises RunError."""
+    def refuse(self, path: Path) -> Path:
+        """Keep a copy of a proof with what is refused, and say where; its own path if it cannot be copied."""
         apart = self.folder / REFUSED / path.relative_to(self.folder)
         try:
-            content = read_regular(path)
-            if hashlib.sha256(content).hexdigest() != sha256:
-                return path
+            self.write(apart, read_regular(path), durable=True)
+            sync_folder(apart.parent)
         except OSError:
             return path
-        try:
-            self.write(apart, content, durable=True)
-            sync_folder(apart.parent)
-        except OSError as error:
-            raise self._fault(error) from error
         return apart
 
     def _named(self, label: Label, piece: Piece, sha256: str, got: Retrieved) -> StoredDocument:

@@ -55,7 +55,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "reopened": "{reference} starts over: the next run asks the carrier.",
         "excluded": "{reference}: excluded; no run works on it.",
         "detached": "{reference}: the proof was taken back and is kept as {path}; runs look for another one.",
-        "detached_next": "{reference}: the proof was taken back and is kept as {path}; the next best one counts.",
+        "detached_next": "{reference}: the proof was taken back and is kept as {path}; the best of the others counts.",
         "enrolled": "{reference}: enrolled; the fetch worker's next run asks the carrier.",
         "corrected": "{reference}: corrected; the next run starts over with it.",
         "doubtful": "{reference}: corrected; the next run starts over with it. The check digit of {number} does not fit: is it mistyped?",

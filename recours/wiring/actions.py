@@ -14,9 +14,7 @@ from recours.core.accounts import ClientAccount, ServiceClient, account_name
 from recours.core.actions import MAILS
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
-from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim
-from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.errors import REFUSED_KINDS, RunError
 from recours.core.mail import is_address
 from recours.core.outcome import NotADocumentError
@@ -24,7 +22,7 @@ from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.database.corrections import ClaimCorrections
 from recours.database.engine import DatabaseError
-from recours.database.taken_back import DETACH, take_back
+from recours.database.taken_back import DETACH, Detachment, take_back
 from recours.documents.by_hand import appraise_file, read_file
 from recours.documents.store import DocumentStore, is_inside
 from recours.operations.accounts import CHECKED as CLIENT_CHECKED
@@ -226,29 +224,17 @@ class Actions:
             piece, following = piece_to_take_back(listed, pieces, chosen)
             documents = DocumentStore(of.settings.pod_dir, of.settings.access)
             path = Path(piece.path)
-            apart = documents.refuse(path, piece.sha256) if is_inside(documents.folder, piece.path) else path
-            is_taken_back = take_back(
-                of.assessor,
-                claim,
-                piece,
-                following,
-                is_pod=piece.path == listed.pod_url,
-                path=str(apart),
-                refused=flaw_text(DocumentFlaw.TAKEN_BACK, by=self.by),
-                change=ClaimChange(
-                    ChangeKind.DETACHED,
-                    {"kind": piece.kind, "sha256": piece.sha256[:16], "why": _reason(why) or None},
-                ),
-                by=self.by,
-                now=now,
-            )
+            apart = documents.refuse(path) if is_inside(documents.folder, piece.path) else path
+            is_pod = piece.path == listed.pod_url
+            detachment = Detachment(piece, str(apart), following if is_pod else None, self.by, _reason(why))
+            is_taken_back = take_back(of.assessor, claim, detachment, now, is_pod=is_pod)
             if not is_taken_back:
                 why_not = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"
                 raise ClaimsRefusedError(ClaimRefusal.of(claim, why_not, what=claim.reference))
             if apart != path:
                 path.unlink(missing_ok=True)
             write_manifests(of.settings, of.database, DETACH, of.clock)
-        key = "detached_next" if following else "detached"
+        key = "detached" if is_pod and not following else "detached_next"
         return self._result(claim.reference, key, reference=clean(claim.reference, 100), path=apart)
 
     def _listed(self, reference: str) -> ListedClaim:

@@ -569,7 +569,7 @@ def test_the_best_of_the_other_proofs_counts_when_one_is_taken_back(
     letter = person.json("attach", reference, file(proof()))
     photo = person.json("attach", reference, file(signature_png("door"), "door.png"), "--kind=photo")
     assert photo["is_pod"] is False
-    assert "the next best one counts" in person.does("detach", reference)
+    assert "the best of the others counts" in person.does("detach", reference)
     assert pod_row(service, reference)[:2] == ("success", photo["path"])
     person.does("verify")
     assert "runs look for another one" in person.does("detach", reference, photo["sha256"])

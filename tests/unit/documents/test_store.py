@@ -608,6 +608,30 @@ def test_a_document_is_erased_with_the_note_that_names_it(store: DocumentStore) 
     assert files(store) == list((store.folder / ".parts").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "sha256"),
+    [
+        ("report_2026.pdf", "2026"),
+        ("report_.pdf", ""),
+        (f"ups/aa/aa/report_{'a' * 16}.pdf", "a" * 16),
+        (f"report_{'a' * 16}.pdf", "a" * 64),
+        (f"ups/ab/aa/report_{'a' * 16}.pdf", "a" * 64),
+        (f"../report_{'a' * 16}.pdf", "a" * 64),
+        (f"../aa/aa/report_{'a' * 16}.pdf", "a" * 64),
+        (f"ups/../../aa/aa/report_{'a' * 16}.pdf", "a" * 64),
+    ],
+)
+def test_a_file_that_recours_did_not_name_is_never_deleted(
+    store: DocumentStore, name: str, sha256: str
+) -> None:
+    """Whatever path and SHA-256 a row has."""
+    place = store.folder / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(b"of other software")
+    assert erase(store.folder, str(place), sha256)
+    assert place.read_bytes() == b"of other software"
+
+
 def test_a_document_is_on_disk_before_it_is_appraised(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
