@@ -18,7 +18,7 @@ from recours.core.pauses import AccountState
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
-from recours.database.tables import attempts, intake
+from recours.database.tables import attempts, evidence, intake
 from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind
 from recours.sealing import Seals
 from recours.settings.loading import load_at_home
@@ -135,6 +135,15 @@ class Begin:
             for at in (self.now - 2 * DAY, self.now - timedelta(minutes=1)):
                 connection.execute(insert(attempts).values(row | {"started_at": at}))
 
+    def refuse_documents(self) -> None:
+        row: dict[str, Any] = {
+            "carrier": "chronopost", "tracking_number": "X", "kind": "letter", "source": "s", "obtained_at": self.now,
+            "path": "/pods/a.pdf", "sha256": "a", "size": 1, "media_type": "text/html", "refused": "it is blank", "shown": {},
+        }  # fmt: skip
+        with self.database.write() as connection:
+            for claim_id in (1, 2, 3, 5, 6):
+                connection.execute(insert(evidence).values(row | {"claim_id": claim_id}))
+
     def leave_undecided(self) -> None:
         with self.database.write() as connection:
             connection.execute(update(intake).values(decided=False, status_column_added=False))
@@ -154,6 +163,7 @@ CASES: dict[ProblemKind, tuple[Callable[[Begin], None], set[str]]] = {
     K.UNKNOWN_CARRIER: (Begin.nothing, {"PIGEON"}),
     K.DEADLINES: (Begin.pause, {"HOUSE-SOON"}),
     K.EVIDENCE: (Begin.nothing, {"UPS-OLD"}),
+    K.REFUSED_DOCUMENTS: (Begin.refuse_documents, OF_ALL | {"GAVE-UP", "UPS-OLD"}),
     K.NOT_ENROLLED: (Begin.leave_undecided, {"NOBODYS"}),
 }
 
