@@ -70,6 +70,7 @@ TYPED = (
     "why CLM-0001",
     "why CLM-0003",
     "correct CLM-0006 --carrier Chronopost",
+    "detach CLM-0003",
     "plan --hours 8",
     "check --offline",
     "export",
