@@ -46,13 +46,14 @@ class DatabaseMails:
 
 
 def _listed(rows: Iterable[Any]) -> list[ListedMail]:
+    """A state that a later version wrote is shown as it stands."""
     return [
         ListedMail(
             row["id"],
             row["kind"],
             clean(row["recipient"], _LONGEST_TEXT),
             clean(row["subject"], _LONGEST_TEXT),
-            MailState(row["state"]),
+            MailState(row["state"]) if row["state"] in set(MailState) else clean(row["state"], 40),
             row["created_at"],
             row["ended_at"],
             row["tries"],
