@@ -275,7 +275,12 @@ def _quota_names(spec: CarrierSpec) -> dict[str, Capability | None]:
 
 # user:password@, or ?password=. What stands there may hold any sign but @.
 _PASSWORD = re.compile(r"://[^:/@]*:[^@]+@|[?&](?:ssl)?password=[^&]")
+_MOST_PORT = 65535
+_WHOLE = re.compile(r"-?\d{1,9}")
 _NAME = re.compile(r"[A-Za-z_]{1,40}")
+# Those of libpq's options that are whole numbers. It takes what else stands there for a fault of the server's.
+_NUMBERS = ("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
+            "tcp_user_timeout", "sslcompression", "sslsni")  # fmt: skip
 
 
 def has_password(url: str) -> bool:
@@ -314,8 +319,14 @@ def _check_options(url: URL) -> None:
         raise ValueError(
             "names ports that do not fit its hosts; give each host one port, a number from 1 to 65535"
         ) from None
+    ports = [port for port in str(options.get("port", "")).split(",") if port]
+    if not all(port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= _MOST_PORT for port in ports):
+        raise ValueError(f"names a port that is none; it must be a number from 1 to {_MOST_PORT}")
     if twice := [name for name, value in options.items() if isinstance(value, tuple)]:
         raise ValueError(f"has the option {_shown(twice[0])} twice; leave one out")
+    for name in _NUMBERS:
+        if name in url.query and not _WHOLE.fullmatch(str(options[name])):
+            raise ValueError(f"has an option {name} that is not a whole number")
     try:
         from psycopg.pq import Conninfo  # noqa: PLC0415 (an extra)
     except ImportError:  # an error that connecting explains

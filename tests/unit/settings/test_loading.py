@@ -491,6 +491,10 @@ def test_both_forms_of_postgresql_are_one(tmp_path: Path) -> None:
     [
         ("host=/tmp&port=abc", "names ports that do not fit its hosts"),
         ("host=a,b&port=1,2,3", "names ports that do not fit its hosts"),
+        ("port=70000", "names a port that is none"),
+        ("port=0", "names a port that is none"),
+        ("connect_timeout=abc", "has an option connect_timeout that is not a whole number"),
+        ("keepalives_idle=1.5", "has an option keepalives_idle that is not a whole number"),
         ("sslmode=require&sslmode=disable", "has the option sslmode twice"),
         ("frob=1", "has an option that PostgreSQL does not know: frob"),
         ("autocommit=1", "has an option that PostgreSQL does not know: autocommit"),
