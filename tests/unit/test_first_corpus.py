@@ -26,6 +26,7 @@ DIGESTS = {
 }
 
 
+@pytest.mark.full("draws a thousand documents, which only another version of a package changes")
 @pytest.mark.skipif(ZLIB_RUNTIME_VERSION != "1.3.1", reason="frozen with zlib 1.3.1")
 @pytest.mark.parametrize(("templates", "digest"), DIGESTS.values(), ids=DIGESTS)
 def test_a_frozen_corpus_is_not_changed(templates: tuple[Template, ...], digest: str) -> None:

@@ -111,12 +111,12 @@ ABOUT: dict[str, Any] = {
     "name": "UPS", "said": ENGLISH, "source": ".env", "missing": "UPS_CLIENT_ID", "by": "Dupont", "worker": "pod_worker",
     "schedule_minutes": 60, "exit_status": 1, "reference": "CLM-1", "deadline": "2026-02-10", "evidence_until": "2026-02-10",
     "clients": 2, "clients_named": "c@shop.example", "accounts": 2, "accounts_named": "c@shop.example", "long": 1,
-    "long_named": "c@shop.example",
+    "long_named": "c@shop.example", "files": "CLM-1",
 }  # fmt: skip
 # Commands and settings in what is to be done, which stand there as they are typed.
 COMMANDS = re.compile(
     r"systemctl --user status recours-worker|grep -A \d+ Traceback logs/\*\.log|logs/\w+\.log|pod_worker|[A-Z]+_[A-Z_=a-z]+"
-    r"|recours [a-z]+(?: (?:--?[a-z-]+|[a-z]+\b|CLIENT))*"
+    r"|recours [a-z]+(?: (?:--?[a-z-]+|[a-z]+\b|[A-ZÉ]{4,}))*"
 )
 
 

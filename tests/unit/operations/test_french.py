@@ -209,7 +209,7 @@ FACTS: dict[str, str | int] = {
     "source": "the environment and .env", "missing": UNSET,
     "by": "anna", "reference": REFERENCE, "deadline": "2026-12-01",
     "clients": 2, "clients_named": "a@shop.example", "clients_more": 1, "accounts": 1, "accounts_named": "client 5",
-    "long": 1, "long_named": "client 5",
+    "long": 1, "long_named": "client 5", "files": REFERENCE,
 }  # fmt: skip
 
 
