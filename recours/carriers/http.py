@@ -229,14 +229,28 @@ class _WatchedHttp(HTTPConnection):
     """Notes when there is a connection, since from then on something may have been sent; answers run by the clock."""
 
     response_class = _TimedResponse
+    _gathered: list[bytes] | None = None
 
     def connect(self) -> None:
         super().connect()
         _call.connected = True
 
     def request(self, *args: Any, **named: Any) -> None:
+        """Send head and body as one: a carrier never gets half a request of a process that is killed in between."""
         _call.connected = _call.connected or self.sock is not None
-        super().request(*args, **named)
+        pieces: list[bytes] = []
+        self._gathered = pieces
+        try:
+            super().request(*args, **named)
+        finally:
+            self._gathered = None
+        self.send(b"".join(pieces))
+
+    def send(self, data: Any) -> None:
+        if self._gathered is None:
+            super().send(data)
+        else:
+            self._gathered.append(data)
 
 
 class _WatchedHttps(_WatchedHttp, HTTPSConnection):
