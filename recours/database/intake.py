@@ -75,8 +75,9 @@ _ADOPTION_SIZE = 10_000
 _WATCH = timedelta(days=60)
 
 _NAME = "intake"
-# A process that died keeps the others from it as long as they wait for it.
+# A process that died keeps the others from it for so long; they wait for a while, and then go on without it.
 _LEASE = timedelta(minutes=2)
+_PATIENCE = timedelta(seconds=20)
 _POLL_S = 0.2
 
 # How long the service is waited for that has locked what it is to be told, and how much of it is locked at once.
@@ -397,7 +398,7 @@ class ClaimIntake:
     def _lease(self) -> bool:
         """Wait for other processes that do this work, but not for ever."""
         clock = self.clock
-        give_up_at = clock.now() + _LEASE
+        give_up_at = clock.now() + _PATIENCE
         while not lease_name(self._database, _NAME, self.run_id, clock.now() + _LEASE, clock.now()):
             if clock.now() > give_up_at:
                 return False
