@@ -1,6 +1,5 @@
 """An account at a carrier, and units of quota reserved for one fetch, each turned into a used one just before its call."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Protocol
 
 from recours.carriers.client import Client
 from recours.carriers.message import CarrierSession
+from recours.carriers.short_windows import ShortWindows
 from recours.core.accounts import account_name
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -20,53 +20,6 @@ from recours.runs.ports import Clock, Reservation
 
 # What is reserved longer than this without a sign of life is given back.
 LEASE = timedelta(minutes=10)
-
-
-# ---------------------------------------------------------------- waiting for short windows
-
-
-# How often a thread that waits looks whether its run is to end.
-_LOOK_S = 0.25
-
-# Takes a unit of each limit, or none.
-Take = Callable[[], list[Reserved] | Exhausted]
-
-
-class ShortWindows:
-    """The short windows of one account, for all threads of a process: one of them asks for a unit at a time.
-
-    If all asked, nearly all would do so in vain whenever a window begins, each with a transaction of its own.
-    """
-
-    def __init__(self) -> None:
-        self._locks: dict[tuple[Limit, ...], threading.Lock] = {}
-
-    def wait(
-        self, limits: Sequence[Limit], take: Take, clock: Clock, go_on: Callable[[], bool]
-    ) -> Sequence[Reserved]:
-        """A unit of each limit, as soon as there are; none if `go_on` says no before."""
-        # Calls of another kind may have other limits: they do not stand behind those that wait for these.
-        lock = self._locks.setdefault(tuple(limits), threading.Lock())
-        while not lock.acquire(timeout=_LOOK_S):
-            if not go_on():
-                return ()
-        try:
-            while go_on():
-                reserved = take()
-                if not isinstance(reserved, Exhausted):
-                    return reserved
-                _sleep_until(reserved.resets_at, clock, go_on)
-            return ()
-        finally:
-            lock.release()
-
-
-def _sleep_until(end: datetime, clock: Clock, go_on: Callable[[], bool]) -> None:
-    """Sleep a little at a time; a clock that is set back meanwhile does not prolong it."""
-    left = max((end - clock.now()).total_seconds(), 0.01)
-    while left > 0 and clock.now() < end and go_on():
-        clock.sleep(min(left, _LOOK_S))
-        left -= _LOOK_S
 
 
 # ---------------------------------------------------------------- what is needed to speak to one carrier
@@ -177,7 +130,7 @@ class QuotaReservation:
         return self._quota.reserve([QuotaRequest(limit, units) for limit in limits], now, now + LEASE)
 
     def _in_short_windows(self, limits: Sequence[Limit]) -> Sequence[Reserved]:
-        take = partial(self._reserve, limits, 1)
+        take = partial(self._reserve, limits)
         if units := self._account.short_windows.wait(limits, take, self._clock, self._go_on):
             return units
         if not self._has_called:

@@ -1,17 +1,17 @@
-"""Threads that wait for a short window: one asks at a time, and each gets its unit."""
+"""Threads that wait for a short window: one asks for all, each gets its unit in its turn."""
 
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from recours.carriers.reservation import ShortWindows
+from recours.carriers.short_windows import ShortWindows
 from recours.core.quota import Capability, Exhausted, Limit, Reserved, parse_limits
 from recours.sandbox import SimulatedClock
 from tests.postgres import wait_until
@@ -51,23 +51,23 @@ class Windows:
     limit: Limit = LIMIT
     clock: Any = field(default_factory=StoppedClock)
     short_windows: ShortWindows = field(default_factory=ShortWindows)
-    asked: list[int] = field(default_factory=list)  # how many units there were
+    asked: list[tuple[int, int]] = field(default_factory=list)  # units, and how many of them there were
     used: int = 0
     fault: Exception | None = None
     is_over: bool = False  # the run
     _second: datetime = NOW
 
-    def take(self) -> list[Reserved] | Exhausted:
+    def take(self, units: int) -> list[Reserved] | Exhausted:
         if self.fault:
             raise self.fault
         start, end = self.limit.window.around(self.clock.now())
         if start != self._second:
             self._second, self.used = start, 0
         left = self.limit.number - self.used
-        self.asked.append(left)
-        if not left:
+        self.asked.append((units, left))
+        if units > left:
             return Exhausted(self.limit, left, left, end)
-        self.used += 1
+        self.used += units
         return [Reserved(self.limit, start, end)]
 
     def wait(self) -> Sequence[Reserved]:
@@ -92,17 +92,19 @@ def come(windows: Windows, pool: ThreadPoolExecutor) -> Callable[[int], list[Fut
     def come(count: int) -> list[Future[Sequence[Reserved]]]:
         windows.used = LIMIT.number
         waiting = []
-        for _ in range(count):
+        for n in range(1, count + 1):
             waiting.append(pool.submit(windows.wait))
-            await_sleeper(windows)
+            await_waiters(windows, n)
         return waiting
 
     return come
 
 
-def await_sleeper(windows: Windows) -> None:
-    """One thread waits for the end of the window."""
-    wait_until(lambda: windows.clock.sleepers == 1, "not one thread waits for the window")
+def await_waiters(windows: Windows, count: int) -> None:
+    """So many threads wait, one of them for the end of the window."""
+    queues = windows.short_windows._queues
+    wait_until(lambda: len(queues[LIMIT,]._waiters) == count, "other threads wait than should")
+    wait_until(lambda: windows.clock.sleepers == min(count, 1), "not one thread waits for the window")
 
 
 def ends_of(waiting: Sequence[Future[Sequence[Reserved]]]) -> list[float]:
@@ -110,18 +112,30 @@ def ends_of(waiting: Sequence[Future[Sequence[Reserved]]]) -> list[float]:
     return [(reserved.end - NOW).total_seconds() for one in waiting for reserved in one.result(10)]
 
 
-def test_one_thread_asks_at_a_time_and_once_in_vain_for_each_window(
+def test_one_thread_asks_for_all_that_wait_and_they_go_in_the_order_in_which_they_came(
     windows: Windows, come: Callable[[int], list[Future[Sequence[Reserved]]]]
 ) -> None:
     waiting = come(7)
-    assert windows.asked == [0]
-    for count in (3, 6, 7):
+    assert windows.asked == [(1, 0)]
+    for done in (3, 6, 7):
         windows.clock.tick()
-        wait_until(lambda: sum(one.done() for one in waiting) == count, "not each unit is taken")  # noqa: B023
-        if count < len(waiting):
-            await_sleeper(windows)
-    assert sorted(ends_of(waiting)) == [2, 2, 2, 3, 3, 3, 4]
-    assert windows.asked == [0, 3, 2, 1, 0, 3, 2, 1, 0, 3]
+        wait(waiting[:done], 10)
+        await_waiters(windows, 7 - done)
+    assert ends_of(waiting) == [2, 2, 2, 3, 3, 3, 4]
+    assert windows.asked == [(1, 0), (3, 3), (3, 0), (3, 3), (1, 0), (1, 3)]
+
+
+def test_the_units_that_others_left_are_taken(
+    windows: Windows, come: Callable[[int], list[Future[Sequence[Reserved]]]]
+) -> None:
+    waiting = come(3)
+    windows.limit = parse_limits("2/second", "ups", None, "UTC")[0]  # of three, one is another process's
+    windows.clock.tick()
+    assert ends_of(waiting[:2]) == [2, 2]
+    await_waiters(windows, 1)
+    windows.clock.tick()
+    assert ends_of(waiting) == [2, 2, 3]
+    assert windows.asked == [(1, 0), (3, 2), (2, 2), (1, 0), (1, 2)]
 
 
 def test_a_call_of_another_kind_does_not_stand_behind(
@@ -151,12 +165,12 @@ def test_threads_whose_run_ends_wait_no_longer_and_those_of_other_runs_go_on(
     waiting = come(3)
     other = Windows(clock=windows.clock, short_windows=windows.short_windows)
     longer = pool.submit(other.wait)
-    await_sleeper(windows)
+    await_waiters(windows, 4)
     windows.is_over = True
     windows.clock.tick()  # wakes the one that sleeps
     assert [one.result(10) for one in waiting] == [()] * 3
     assert ends_of([longer]) == [2]
-    assert (windows.asked, other.asked) == ([0], [3])
+    assert (windows.asked, other.asked) == ([(1, 0)], [(1, 3)])
 
 
 def test_whoever_sleeps_looks_every_now_and_then_whether_the_run_is_over() -> None:
