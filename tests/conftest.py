@@ -83,17 +83,24 @@ def _compiled() -> Iterator[None]:
         yield
 
 
-class Kind(Protocol):
-    """A kind of database. Folders given are empty and not shared."""
-
-    def empty(self, folder: Path) -> URL:
-        """A new database without any table."""
+class Databases(Protocol):
+    """Makes databases. Folders given are empty and not shared."""
 
     def ready(self, folder: Path) -> URL:
         """A new database with the whole schema."""
 
     def drop(self, url: URL) -> None:
         """A database is not wanted any more, whoever is still connected to it."""
+
+
+class Kind(Databases, Protocol):
+    """A kind of database."""
+
+    def empty(self, folder: Path) -> URL:
+        """A new database without any table."""
+
+    def copy(self, url: URL, folder: Path) -> URL:
+        """A copy of a database to which nothing is connected."""
 
     def close(self) -> None:
         """No more are wanted."""
@@ -103,8 +110,9 @@ class Sqlite:
     """Files in write-ahead mode, as the service and `init-db` make them."""
 
     def __init__(self, folder: Path) -> None:
-        self._template = folder / "template.db"
-        create_file(self._template)
+        path = folder / "template.db"
+        create_file(path)
+        self._template = URL.create("sqlite", database=str(path))
 
     def empty(self, folder: Path) -> URL:
         with closing(sqlite3.connect(folder / "claims.db")) as connection:
@@ -112,7 +120,10 @@ class Sqlite:
         return URL.create("sqlite", database=str(folder / "claims.db"))
 
     def ready(self, folder: Path) -> URL:
-        shutil.copyfile(self._template, folder / "claims.db")
+        return self.copy(self._template, folder)
+
+    def copy(self, url: URL, folder: Path) -> URL:
+        shutil.copyfile(str(url.database), folder / "claims.db")
         return URL.create("sqlite", database=str(folder / "claims.db"))
 
     def drop(self, url: URL) -> None:
@@ -158,8 +169,11 @@ class Postgres:
         return self._create("template0")
 
     def ready(self, folder: Path) -> URL:
+        return self.copy(self._template, folder)
+
+    def copy(self, url: URL, folder: Path) -> URL:
         del folder
-        return self._create(str(self._template.database))
+        return self._create(str(url.database))
 
     def drop(self, url: URL) -> None:
         self._execute(f'DROP DATABASE "{url.database}" WITH (FORCE)')

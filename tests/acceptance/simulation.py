@@ -45,7 +45,7 @@ class Service:
         else:
             create_embedded(self.settings)
         self._database = Database(self.settings.database_url)  # as the service's own application has it open
-        self._count = 0
+        self.count = 0  # of its claims
         self._opened: Opened | None = None
 
     @property
@@ -64,13 +64,13 @@ class Service:
         self, *steps: AnyStep, carrier: str = "Chronopost", number: str | None = None, **columns: Any
     ) -> int:
         """A failed claim whose parcel answers so; returns its id."""
-        self._count += 1
+        self.count += 1
         number = number or self._number(carrier)
         if steps:
             self.box.parcels[number] = Parcel(steps)
         at = f"{columns.pop('failed_at', FAILED_AT):%Y-%m-%d %H:%M:%S}"
         row = {
-            "claim_reference": f"CLM-{self._count:04d}",
+            "claim_reference": f"CLM-{self.count:04d}",
             "order_id": "o",
             "carrier": carrier,
             "dispute_type": "lost",
@@ -83,13 +83,13 @@ class Service:
         } | columns
         marks = ", ".join("?" * len(row))
         self.sql(f"INSERT INTO claims ({', '.join(row)}) VALUES ({marks})", *row.values())
-        return self._count
+        return self.count
 
     def _number(self, carrier: str) -> str:
         key = CATALOG.resolve(carrier)
         if key in (None, "chronopost"):
-            return f"XY{self._count:09d}FR"
-        return self.box.example(key, "99", self._count)
+            return f"XY{self.count:09d}FR"
+        return self.box.example(key, "99", self.count)
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the service's own application does to its database, or what someone looks up in it."""

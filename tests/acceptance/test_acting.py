@@ -75,10 +75,10 @@ def test_a_reopened_claim_that_succeeds_is_told_as_any_other(service: Service, p
 def mixed(service: Service) -> Service:
     """1 gave up, 2 has its POD, 3 waits, 4 gave up and was paid, 5 gave up and is held, 6 is new, 7 is `manual`, 8 gave up."""
     for number in (1, 2, 4, 5, 8):
-        service._count = number - 1
+        service.count = number - 1
         service.add(*((Scenario.DELIVERED,) if number == 2 else FOREVER))
     give_up(service)
-    service._count = 2
+    service.count = 2
     service.add(*FOREVER, failed_at=service.clock.now() - timedelta(hours=2))
     service.run()
     service.sql("UPDATE claims SET status = 'paid' WHERE claim_reference = 'CLM-0004'")
@@ -86,7 +86,7 @@ def mixed(service: Service) -> Service:
     of_claim = "(SELECT id FROM claims WHERE claim_reference = 'CLM-0005')"
     held = f"UPDATE recours_claims SET lease_token = 'x', lease_until = ? WHERE claim_id = {of_claim}"
     service.sql(held, f"{until:%Y-%m-%d %H:%M:%S}.000000")
-    service._count = 5
+    service.count = 5
     service.add(*FOREVER, pod_fetch_status="pending")
     service.add(*FOREVER, pod_fetch_status="manual")
     return service

@@ -2,38 +2,83 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import URL
 
 from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database
 from recours.database.schema.inspection import look
-from recours.sandbox import Scenario
+from recours.sandbox import Sandbox, Scenario, SimulatedClock
 from recours.wiring.custody import verify
 from recours.wiring.mail import MailService
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
+from tests.conftest import START, Kind
 
 
-@pytest.fixture
-def stored(service: Service, caplog: pytest.LogCaptureFixture) -> Service:
-    """Two runs: one stored three documents, the other two."""
-    caplog.set_level("INFO")
+def store(service: Service) -> None:
+    """Two runs: one stores three documents, the other two."""
     for count in (3, 2):
         for _ in range(count):
             service.add(Scenario.DELIVERED)
         assert service.run(concurrency=1).stats.success == count
-    return service
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Kind], tuple[Path, URL]]]:
+    """The folder of a service, and the database after its two runs; what was in the folder is in `original` beside it."""
+    made: dict[Kind, tuple[Path, URL]] = {}
+
+    def original(kind: Kind) -> tuple[Path, URL]:
+        if kind not in made:
+            folder = tmp_path_factory.mktemp("custody") / "service"
+            folder.mkdir()
+            url = kind.ready(folder.parent)
+            clock = SimulatedClock(START)
+            with (
+                Sandbox(now=clock.now) as box,
+                closing(
+                    Service(folder, box, clock, url=url.render_as_string(hide_password=False))
+                ) as service,
+            ):
+                store(service)
+            folder.rename(folder.with_name("original"))
+            made[kind] = (folder, url)
+        return made[kind]
+
+    yield original
+    for kind, (_, url) in made.items():
+        kind.drop(url)
 
 
 @pytest.fixture
-def person(stored: Service, url: str) -> Person:
-    return Person.of(stored, url)
+def stored(
+    kind: Kind,
+    originals: Callable[[Kind], tuple[Path, URL]],
+    sandbox: Sandbox,
+    clock: SimulatedClock,
+) -> Iterator[Service]:
+    """A copy of it, in the same folder: rows and manifests name its paths."""
+    folder, original = originals(kind)
+    shutil.copytree(folder.with_name("original"), folder)
+    url = kind.copy(original, folder)
+    service = Service(folder, sandbox, clock, url=url.render_as_string(hide_password=False))
+    service.count = 5
+    yield service
+    service.close()
+    kind.drop(url)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def person(stored: Service) -> Person:
+    return Person.of(stored, stored.environment["DATABASE_URL"])
 
 
 def pods(service: Service) -> Path:
@@ -61,25 +106,25 @@ def assert_each_says(problems: list[str], *texts: str) -> None:
         assert text in problem
 
 
-def test_a_run_names_its_files_in_a_manifest(stored: Service, caplog: pytest.LogCaptureFixture) -> None:
-    first, second = manifests(stored)
-    ((run,), _) = stored.sql("SELECT run_id FROM recours_manifests ORDER BY id")
+def test_a_run_names_its_files_in_a_manifest(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    store(service)
+    first, second = manifests(service)
+    ((run,), _) = service.sql("SELECT run_id FROM recours_manifests ORDER BY id")
     assert first.name == f"000001-{run}.txt"
-    assert first.parent == pods(stored) / "manifests" / "2026" / "02"
+    assert first.parent == pods(service) / "manifests" / "2026" / "02"
     head, lines = first.read_text().splitlines()[:4], first.read_text().splitlines()[4:]
     assert head[:3] == ["# recours manifest 1", f"# run {run}", f"# previous {'0' * 64}"]
     assert lines[::2] == [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(pods(stored)).as_posix()}"
-        for path in files(stored)[:3]
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(pods(service)).as_posix()}"
+        for path in files(service)[:3]
     ]
     names = [line.partition("  ")[2] for line in lines]
     assert names[::2] == names[1::2], "each is followed by the digest of its row"
     assert all(line.startswith("# record ") for line in lines[1::2])
     digest = hashlib.sha256(first.read_bytes()).hexdigest()
     assert second.read_text().splitlines()[2] == f"# previous {digest}"
-    assert f"Manifest 000001 of 3 files: sha256 {digest}" in [
-        record.message for record in caplog.get_records("setup")
-    ]
+    assert f"Manifest 000001 of 3 files: sha256 {digest}" in caplog.messages
 
 
 def test_a_run_without_a_document_writes_none(service: Service) -> None:
@@ -346,8 +391,8 @@ def test_a_claim_that_is_none_is_an_error_of_usage(person: Person) -> None:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_the_weekly_report_has_the_last_hash(stored: Service, url: str, language: str) -> None:
-    with closing(Database(make_url(url))) as database:
+def test_the_weekly_report_has_the_last_hash(stored: Service, language: str) -> None:
+    with closing(Database(stored.settings.database_url)) as database:
         mails = MailService(stored.settings, database, look(database), stored.clock, "a test")
         mail = mails.rendered(mails.report(date(2026, 1, 26)), language)
     digest = hashlib.sha256(manifests(stored)[-1].read_bytes()).hexdigest()

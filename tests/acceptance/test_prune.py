@@ -40,10 +40,10 @@ def years(service: Service) -> Service:
     service.sql("INSERT INTO clients (id, email) VALUES (1, 'shop@shop.example')")
     service.add(Scenario.DELIVERED, client_id=1)
     service.add(*(Scenario.POD_LATE,) * 40, client_id=1)
-    service._count = 3
+    service.count = 3
     service.add(Scenario.DELIVERED, client_id=1)
     turns(service)
-    service._count = 4
+    service.count = 4
     service.add(*FOREVER, client_id=1, failed_at=service.clock.now())
     service.clock.advance(timedelta(hours=1))
     service.run()
@@ -57,7 +57,7 @@ def years(service: Service) -> Service:
         until,
     )
     service.clock.advance(timedelta(days=40))
-    service._count = 2
+    service.count = 2
     service.add(Scenario.DELIVERED, client_id=1, pod_fetch_status="pending")
     service.run(PODFetchWorker)
     return service

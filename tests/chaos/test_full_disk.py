@@ -11,7 +11,7 @@ import pytest
 from recours.sandbox import Sandbox, Scenario
 from tests.chaos.test_enumerated import AFTER_THE_LEASE
 from tests.chaos.world import Durable, Moment, Ran, World
-from tests.conftest import START, Kind
+from tests.conftest import START, Databases, Kind
 from tests.fakes.disk import Disk
 from tests.postgres import running
 from tests.processes.forks import Forks
@@ -31,11 +31,13 @@ def open_to_all() -> Iterator[Path]:
 
 
 @contextmanager
-def world_with(folder: Path, kind: Kind, forks: Forks, place: Path | None = None) -> Iterator[World]:
+def world_with(
+    folder: Path, databases: Databases, forks: Forks, place: Path | None = None
+) -> Iterator[World]:
     """A world whose database lies at `place`, if it is one file."""
     clock = Moment()
     with Sandbox(now=clock.now) as box:
-        world = World(folder, kind.ready(place or folder), box, clock, forks)
+        world = World(folder, databases.ready(place or folder), box, clock, forks)
         world.add(STEPS)
         try:
             yield world

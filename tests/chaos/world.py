@@ -22,7 +22,7 @@ from recours.database.tables import attempts, events, evidence, quota, quota_sha
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
 from recours.wiring.custody import verify
-from tests.conftest import SERVICE_CLAIMS, START, Kind, claim_row, environment_of
+from tests.conftest import SERVICE_CLAIMS, START, Databases, claim_row, environment_of
 from tests.own_rows import joined_rows
 from tests.postgres import Server, execute
 from tests.processes.forks import Forks
@@ -245,24 +245,19 @@ class Durable:
         database.close()
         return url
 
-    empty = ready
-
     def drop(self, url: URL) -> None:
         execute(self.server.url(), f'DROP DATABASE "{url.database}" WITH (FORCE)')
 
-    def close(self) -> None:
-        """Its server ends elsewhere."""
-
 
 @contextmanager
-def world_in(folder: Path, kind: Kind, forks: Forks, **settings: str) -> Iterator[World]:
+def world_in(folder: Path, databases: Databases, forks: Forks, **settings: str) -> Iterator[World]:
     """A world of its own with a fresh database, deleted afterwards."""
     folder.mkdir()
     clock = Moment()
     with Sandbox(now=clock.now) as box:
-        world = World(folder, kind.ready(folder), box, clock, forks, settings)
+        world = World(folder, databases.ready(folder), box, clock, forks, settings)
         try:
             yield world
         finally:
             world.close()
-            kind.drop(world.url)
+            databases.drop(world.url)
