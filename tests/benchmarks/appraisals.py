@@ -12,7 +12,8 @@ from pathlib import Path
 from tests.at_commit import ROOT, checkout
 from tests.benchmarks.fixtures import cpu_of_children
 from tests.benchmarks.rows import Row
-from tests.corpus.templates import TEMPLATES, documents
+from tests.corpus.documents import documents
+from tests.corpus.templates import TEMPLATES
 
 BASE = "12f7b14"  # read PDFs with pypdf and an interpreter of its own
 _EACH = 6  # documents of a template

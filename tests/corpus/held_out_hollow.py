@@ -24,22 +24,11 @@ from tests.corpus.drawing import (
     write,
 )
 from tests.corpus.model import Made, Parcel, Template, Truth
-from tests.corpus.parcels import CARRIERS, long_date
+from tests.corpus.parcels import CARRIERS, NAMES, long_date
 
 NOTHING = Truth(number_shown=False)
 UNREADABLE = Truth(number_shown=None)
-HOUSES = {
-    "chronopost": "Chronopost",
-    "colissimo": "Colissimo",
-    "laposte": "La Poste",
-    "ups": "UPS",
-    "dhl": "DHL Paket",
-    "dhl_express": "DHL Express",
-    "fedex": "FedEx",
-    "dpd": "DPD France",
-    "gls": "GLS",
-    "mondial_relay": "Mondial Relay",
-}
+HOUSES = NAMES | {"dpd": "DPD France"}
 
 
 # --- Pages that say nothing ---

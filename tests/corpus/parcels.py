@@ -6,18 +6,20 @@ from string import ascii_uppercase, digits
 
 from tests.corpus.model import Parcel
 
-CARRIERS = (
-    "chronopost",
-    "colissimo",
-    "laposte",
-    "ups",
-    "dhl",
-    "dhl_express",
-    "fedex",
-    "dpd",
-    "gls",
-    "mondial_relay",
-)
+NAMES = {
+    "chronopost": "Chronopost",
+    "colissimo": "Colissimo",
+    "laposte": "La Poste",
+    "ups": "UPS",
+    "dhl": "DHL Paket",
+    "dhl_express": "DHL Express",
+    "fedex": "FedEx",
+    "dpd": "DPD",
+    "gls": "GLS",
+    "mondial_relay": "Mondial Relay",
+}
+CARRIERS = tuple(NAMES)
+LANGUAGES = ("fr", "en", "de", "es", "it", "nl")
 SIGNATORIES = (
     "DUPONT", "MARTIN", "LEFÈVRE", "J. MOREAU", "GARNIER SOPHIE", "Nguyen", "M. BENALI", "K. Müller", "O'BRIEN",
     "Anne-Lise Petit", "DE LA TOUR", "FERNANDES", "S. WEISS", "Claire Dubois", "ROUX",
@@ -76,24 +78,22 @@ def another_number(random: Random, carrier: str, number: str) -> str:
 
 
 _MONTHS = {
-    "fr": (
-        "janvier", "février", "mars", "avril", "mai", "juin",
-        "juillet", "août", "septembre", "octobre", "novembre", "décembre",
-    ),
-    "en": (
-        "January", "February", "March", "April", "May", "June",
-        "July", "August", "September", "October", "November", "December",
-    ),
-    "de": (
-        "Januar", "Februar", "März", "April", "Mai", "Juni",
-        "Juli", "August", "September", "Oktober", "November", "Dezember",
-    ),
-}  # fmt: skip
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
+}
+
+
+def month_name(at: datetime, language: str) -> str:
+    return _MONTHS[language].split()[at.month - 1]
 
 
 def long_date(at: datetime, language: str) -> str:
     """With the month's name: 5 octobre 2026 à 10h31, 5 October 2026 at 10:31, 5. Oktober 2026, 10:31 Uhr."""
-    month = _MONTHS[language][at.month - 1]
+    month = month_name(at, language)
     return {
         "fr": f"{at.day} {month} {at.year} à {at:%H}h{at:%M}",
         "en": f"{at.day} {month} {at.year} at {at:%H:%M}",

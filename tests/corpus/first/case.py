@@ -9,11 +9,12 @@ from random import Random
 from zlib import crc32
 
 from recours.core.appraisal import EvidenceKind
-from tests.corpus.first.sheet import Sheet
-from tests.corpus.first.words import LANGUAGES, NAMES, WORDS, Words, date_with_truth
+from tests.corpus.first.sheet import Sheet, pdf
+from tests.corpus.first.words import WORDS, Words, date_with_truth
 from tests.corpus.model import Made, Parcel, Template, Truth
-from tests.corpus.parcels import CARRIERS
+from tests.corpus.parcels import CARRIERS, LANGUAGES, NAMES
 
+PDF = "application/pdf"
 HOLLOW = Truth(number_shown=True)
 UNREAD = Truth(number_shown=None)
 
@@ -153,6 +154,15 @@ def page(case: Case, title: str, body: str, truth: Truth = HOLLOW, *, bare: bool
 
 def paragraphs(*texts: str) -> str:
     return "\n".join(f"<p>{escape(text)}</p>" for text in texts)
+
+
+def page_or_sheet(case: Case, sentence: str, truth: Truth, *, y: float) -> Made:
+    """The sentence under the title of a proof, as HTML or as PDF; `y` is where it stands on the sheet."""
+    if case.random.random() < 0.5:
+        return page(case, case.words.proof, paragraphs(case.words.greeting, sentence), truth)
+    sheet = case.sheet(case.words.proof)
+    sheet.paragraph(y, sentence, 11)
+    return Made(pdf(case.random, sheet), PDF, truth)
 
 
 def table(pairs: list[tuple[str, str]]) -> str:

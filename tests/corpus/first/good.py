@@ -14,7 +14,17 @@ from PIL import Image, ImageDraw
 from reportlab.lib.utils import ImageReader
 
 from recours.core.appraisal import EvidenceKind
-from tests.corpus.first.case import UNREAD, Case, by_language, in_fours, page, paragraphs, table
+from tests.corpus.first.case import (
+    PDF,
+    UNREAD,
+    Case,
+    by_language,
+    in_fours,
+    page,
+    page_or_sheet,
+    paragraphs,
+    table,
+)
 from tests.corpus.first.sheet import (
     MEDIA_TYPES,
     Picture,
@@ -29,8 +39,6 @@ from tests.corpus.first.sheet import (
 )
 from tests.corpus.model import Made, Template, Truth
 from tests.corpus.parcels import another_number
-
-PDF = "application/pdf"
 
 
 def _letter(case: Case) -> Made:
@@ -257,11 +265,7 @@ def _safe_place(case: Case) -> Made:
     place = case.random.randrange(3)
     sentence = case.say(case.words.left[place])
     truth = case.truth(is_signed=place != 2)
-    if case.random.random() < 0.5:
-        return page(case, case.words.proof, paragraphs(case.words.greeting, sentence), truth)
-    sheet = case.sheet(case.words.proof)
-    sheet.paragraph(160, sentence, 11)
-    return Made(pdf(case.random, sheet), PDF, truth)
+    return page_or_sheet(case, sentence, truth, y=160)
 
 
 def _signature_only(case: Case) -> Made:

@@ -7,14 +7,23 @@ from html import escape
 from PIL import Image
 
 from recours.core.appraisal import EvidenceKind
-from tests.corpus.first.case import HOLLOW, UNREAD, Case, by_language, in_fours, page, paragraphs, table
+from tests.corpus.first.case import (
+    HOLLOW,
+    PDF,
+    UNREAD,
+    Case,
+    by_language,
+    in_fours,
+    page,
+    page_or_sheet,
+    paragraphs,
+    table,
+)
 from tests.corpus.first.messages import CONDITIONS, INVOICE, MESSAGES, WAYBILL
 from tests.corpus.first.sheet import MEDIA_TYPES, Picture, Sheet, encode, grain, pdf, picture, scan
-from tests.corpus.first.words import NAMES
 from tests.corpus.model import Made, Template, Truth
-from tests.corpus.parcels import CARRIERS, number_of
+from tests.corpus.parcels import CARRIERS, NAMES, number_of
 
-PDF = "application/pdf"
 ABSENT = Truth(number_shown=False)
 RELATED = (  # whose numbers and names are alike
     {"colissimo", "laposte", "chronopost", "dpd"},
@@ -153,11 +162,7 @@ def _other_parcel_text(case: Case) -> Made:
     digits = "".join(sign for sign in number if sign.isdigit())
     text = case.random.choice((number, in_fours(number), digits))
     sentence = case.say(case.random.choice((*case.words.letter, *case.words.left)), text)
-    if case.random.random() < 0.5:
-        return page(case, case.words.proof, paragraphs(case.words.greeting, sentence), ABSENT)
-    sheet = case.sheet(case.words.proof)
-    sheet.paragraph(170, sentence, 11)
-    return Made(pdf(case.random, sheet), PDF, ABSENT)
+    return page_or_sheet(case, sentence, ABSENT, y=170)
 
 
 def _other_carrier(case: Case) -> Made:

@@ -5,19 +5,7 @@ from datetime import date, datetime
 from random import Random
 from typing import Any
 
-LANGUAGES = ("fr", "en", "de", "es", "it", "nl")
-NAMES = {
-    "chronopost": "Chronopost",
-    "colissimo": "Colissimo",
-    "laposte": "La Poste",
-    "ups": "UPS",
-    "dhl": "DHL Paket",
-    "dhl_express": "DHL Express",
-    "fedex": "FedEx",
-    "dpd": "DPD",
-    "gls": "GLS",
-    "mondial_relay": "Mondial Relay",
-}
+from tests.corpus.parcels import LANGUAGES, month_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,14 +164,6 @@ def _words(position: int, language: str) -> Words:
 
 WORDS = {language: _words(position, language) for position, language in enumerate(LANGUAGES)}
 
-_MONTHS = {
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    "en": "January February March April May June July August September October November December",
-    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
-    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
-}
 _DAYS = {
     "fr": "lundi mardi mercredi jeudi vendredi",
     "en": "Monday Tuesday Wednesday Thursday Friday",
@@ -217,6 +197,6 @@ def date_with_truth(random: Random, language: str, at: datetime) -> tuple[str, d
     if random.random() < 1 / 6:
         forms = _DAY_FORMS[language]
         truth = at.date()
-    month = _MONTHS[language].split()[at.month - 1]
+    month = month_name(at, language)
     weekday = _DAYS[language].split()[at.weekday()]
     return random.choice(forms).format(d=at, m=month, s=month[:3], w=weekday), truth

@@ -8,16 +8,15 @@ needs a new one.
 """
 
 from collections.abc import Iterator
-from hashlib import sha256
 from random import Random
 
+from tests.corpus.documents import documents as documents_of
 from tests.corpus.model import Document, Made, Parcel, Template
-from tests.corpus.parcels import parcel
+from tests.corpus.parcels import LANGUAGES
 from tests.corpus.second import good, hollow
 from tests.corpus.second.good import Draw
-from tests.corpus.second.words import CARRIERS, LANGUAGES, case
+from tests.corpus.second.words import CARRIERS, case
 
-COPIES = {True: 3, False: 2}  # of each template: good, hollow
 SEED = 20261130
 _WIDESPREAD = ("ups", "gls", "dpd", "fedex", "dhl_express")  # each in several of the languages
 
@@ -48,28 +47,6 @@ TEMPLATES: tuple[Template, ...] = (
 
 
 def documents() -> Iterator[Document]:
-    """All of them, made one at a time; the same bytes each time."""
+    """Three of each good template and two of each hollow one, drawn one at a time."""
     for template in TEMPLATES:
-        for copy in range(COPIES[template.is_good]):
-            carrier = template.carriers[copy % len(template.carriers)]
-            random = Random(f"{SEED}/{template.name}/{copy}")
-            subject = parcel(random, carrier)
-            made = template.make(random, subject)
-            yield Document(
-                name=f"{template.name}-{copy}",
-                content=made.content,
-                media_type=made.media_type,
-                carrier=carrier,
-                number=subject.number,
-                kind=made.kind,
-                is_good=template.is_good,
-                truth=made.truth,
-            )
-
-
-def digest() -> str:
-    """SHA-256 over the bytes of all documents, in order."""
-    total = sha256()
-    for document in documents():
-        total.update(document.content)
-    return total.hexdigest()
+        yield from documents_of(template, 3 if template.is_good else 2, SEED)

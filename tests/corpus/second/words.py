@@ -5,12 +5,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from tests.corpus.model import Parcel
+from tests.corpus.parcels import NAMES, month_name
 
-LANGUAGES = ("fr", "en", "de", "es", "it", "nl")
-CARRIER_NAMES = {
-    "chronopost": "Chronopost", "colissimo": "Colissimo", "laposte": "La Poste", "ups": "UPS", "dhl": "DHL Paket",
-    "dhl_express": "DHL Express", "fedex": "FedEx", "dpd": "DPD", "gls": "GLS", "mondial_relay": "Mondial Relay",
-}  # fmt: skip
 CARRIERS = {
     "fr": (
         "chronopost",
@@ -58,14 +54,6 @@ _PLACES = {
     "es": (("Calle Mayor, 31", "50001", "ZARAGOZA"), ("Avenida del Puerto, 8", "29016", "MÁLAGA")),
     "it": (("Via Garibaldi 16", "40124", "BOLOGNA"), ("Corso Verdi 52", "24121", "BERGAMO")),
     "nl": (("Dorpsstraat 73", "3512 JE", "UTRECHT"), ("Kerkplein 5", "9712 GR", "GRONINGEN")),
-}
-_MONTHS = {
-    "fr": ("août", "septembre", "octobre", "novembre"),
-    "en": ("August", "September", "October", "November"),
-    "de": ("August", "September", "Oktober", "November"),
-    "es": ("agosto", "septiembre", "octubre", "noviembre"),
-    "it": ("agosto", "settembre", "ottobre", "novembre"),
-    "nl": ("augustus", "september", "oktober", "november"),
 }
 _DAY_FORMS = {
     "fr": ("{0:%d/%m/%Y}", "{0.day} {1} {0.year}"),
@@ -136,7 +124,7 @@ class Case:
 
     @property
     def carrier(self) -> str:
-        return CARRIER_NAMES[self.parcel.carrier]
+        return NAMES[self.parcel.carrier]
 
     @property
     def at(self) -> datetime:
@@ -156,7 +144,7 @@ class Case:
         return self.day(at) + self._write(time_form, at or self.at)
 
     def _write(self, form: str, at: datetime) -> str:
-        month = _MONTHS[self.language][at.month - 8]
+        month = month_name(at, self.language)
         return form.format(at, month, "AM" if at.hour < 12 else "PM")
 
     def before(self, hours: int) -> datetime:

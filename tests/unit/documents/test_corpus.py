@@ -13,9 +13,10 @@ import pytest
 
 from recours.core.appraisal import Appraisal, Expected
 from recours.documents.appraisal import appraise
+from tests.corpus.documents import documents
 from tests.corpus.held_out import HELD_OUT
 from tests.corpus.model import Document, Template
-from tests.corpus.templates import TEMPLATES, documents
+from tests.corpus.templates import TEMPLATES
 
 HOLLOW, GOOD, PICTURES = (
     220,

@@ -1,0 +1,108 @@
+"""The corpora that were drawn before the rules: they stay as they are, and the appraisal judges three of them rightly."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from importlib.metadata import version
+from zlib import ZLIB_RUNTIME_VERSION
+
+import pytest
+
+from recours.core.appraisal import Expected
+from recours.core.outcome import NotADocumentError
+from recours.documents.appraisal import appraise
+from tests.corpus import first, invisible, second, undecodable
+from tests.corpus.documents import digest
+from tests.corpus.model import Document, Template
+
+MOST_REFUSED = 2  # good documents of the whole first corpus
+UNREAD = "label_picture"  # a picture of a label has no text, so it counts unread
+# Other versions compress, or draw letters, otherwise: then the corpora say the same in other bytes.
+VERSIONS = {
+    "fonttools": "4.68.0",
+    "fpdf2": "2.8.9",
+    "pillow": "13.0.0",
+    "pypdf": "7.1.1",
+    "reportlab": "5.1.0",
+    "zlib": "1.3.1",
+}
+INSTALLED = {package: version(package) for package in VERSIONS if package != "zlib"}
+DIGESTS: dict[str, tuple[Callable[[], Iterator[Document]], str]] = {
+    "first": (
+        first.documents,
+        "3be06e6b616a4b2b7b23b662e297e2be5d3f11fc594cbd4c56fdbb3b4c89e933",
+    ),
+    "invisible": (
+        partial(first.documents, invisible.TEMPLATES),
+        "fe9d0407b7f433687d63332d537abd92a5769a16b2d44b96a1d7baa7fbef26b8",
+    ),
+    "undecodable": (
+        partial(first.documents, undecodable.TEMPLATES),
+        "c4fbd9232f130fb382354afae9cacc04249bbdba101a1a9d37191a99a22fd3fe",
+    ),
+    "second": (
+        second.documents,
+        "df01f3b2de79b5d373749e1b5a6c69862d7f43c168d901aed405af3a607566e4",
+    ),
+}
+TEMPLATES = {
+    "first": first.TEMPLATES,
+    "invisible": invisible.TEMPLATES,
+    "undecodable": undecodable.TEMPLATES,
+}
+
+
+@pytest.mark.full("draws some thousand documents, which only another version of a package changes")
+@pytest.mark.skipif(
+    INSTALLED | {"zlib": ZLIB_RUNTIME_VERSION} != VERSIONS, reason="frozen with other versions: see VERSIONS"
+)
+@pytest.mark.parametrize(("documents", "expected"), DIGESTS.values(), ids=DIGESTS)
+def test_a_frozen_corpus_is_not_changed(documents: Callable[[], Iterator[Document]], expected: str) -> None:
+    assert digest(documents()) == expected
+
+
+def flaw(document: Document) -> str | None:
+    """Why a document is refused; None: it is accepted."""
+    expected = Expected(document.carrier, document.number, document.kind)
+    try:
+        return appraise(document.content, document.media_type, expected).hollow
+    except NotADocumentError as error:
+        return str(error)
+
+
+def misjudged(templates: Iterable[Template]) -> tuple[list[str], list[str]]:
+    """The hollow documents that are accepted, and the good ones that are refused with what is said of them."""
+    accepted, refused = [], []
+    for document in first.documents(tuple(templates)):
+        why = flaw(document)
+        if document.is_good and why:
+            refused.append(f"{document.name}: {why}")
+        if not document.is_good and not why and not document.name.startswith(UNREAD):
+            accepted.append(document.name)
+    return accepted, refused
+
+
+def one_of_each_kind(templates: Iterable[Template]) -> list[Template]:
+    """Each kind in one language, all languages by turns."""
+    kinds: dict[str, list[Template]] = defaultdict(list)
+    for template in templates:
+        kinds[template.name.rpartition("-")[0]].append(template)
+    return [chosen[position % len(chosen)] for position, chosen in enumerate(kinds.values())]
+
+
+@pytest.mark.parametrize("corpus", TEMPLATES)
+def test_one_language_of_each_kind_is_judged_rightly(corpus: str) -> None:
+    assert misjudged(one_of_each_kind(TEMPLATES[corpus])) == ([], [])
+
+
+@pytest.mark.full("all languages of the corpora: one of each kind is judged by make test")
+def test_no_hollow_document_is_accepted_and_two_good_ones_are_refused_at_most() -> None:
+    accepted, refused = misjudged(first.TEMPLATES)
+    assert not accepted
+    assert len(refused) <= MOST_REFUSED, refused
+
+
+@pytest.mark.full("all languages of the corpora: one of each kind is judged by make test")
+@pytest.mark.parametrize("corpus", ["invisible", "undecodable"])
+def test_what_nobody_can_see_or_decode_is_refused(corpus: str) -> None:
+    assert misjudged(TEMPLATES[corpus]) == ([], [])
