@@ -65,16 +65,7 @@ def _of_like_tables() -> Callable[..., Border]:
 
     def border(connection: Connection, names: TableNames = USUAL_NAMES) -> Border:
         new = Border(connection, names)
-        tables = [
-            [
-                (column.name, repr(column.type), column.nullable, bool(column.server_default))
-                for column in table.c
-            ]
-            for table in (new.claims, new.clients, new.notifications, new.system_settings)
-        ]
-        return known.setdefault(
-            repr((new.is_sqlite, names, new.is_view, new.has_index, new.faults, tables)), new
-        )
+        return known.setdefault((new.is_sqlite, names, new.description), new)
 
     return border
 

@@ -172,6 +172,17 @@ class Border:
             for other in _OTHERS
         )
 
+    @cached_property
+    def description(self) -> tuple[object, ...]:
+        """All that was seen of the tables; equal if they are as they were."""
+        tables = (self.claims, self.clients, self.notifications, self.system_settings)
+        columns = [
+            (table.fullname, column.name, repr(column.type), column.nullable, column.server_default is None)
+            for table in tables
+            for column in table.c
+        ]
+        return (*columns, self.is_view, self.has_index, self._keys, *self.hidden)
+
     @property
     def is_there(self) -> bool:
         """Tell whether there is a table, or a view, of claims."""

@@ -153,6 +153,7 @@ class Database:
         self.url = url
         self.names = names
         self._border: Border | None = None
+        self._border_lock = threading.Lock()
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.write_lock = threading.RLock()  # which thread of this process writes
         self._lock_wait_s = lock_wait_s
@@ -185,17 +186,28 @@ class Database:
     @property
     def border(self) -> Border:
         """The service's tables, as they were when they were first needed. Raises DatabaseError."""
-        if self._border is None:
+        border = self._border
+        if border is None:
             with self.read() as connection:
-                self._border = Border(connection, self.names)
-        return self._border
+                border = self._keep(Border(connection, self.names))
+        return border
 
     def look_again(self, connection: Connection | None = None) -> None:
         """Have the service's tables looked at again: they may have changed.
 
         `connection`: at once, in its transaction; None: when they are needed.
         """
-        self._border = None if connection is None else Border(connection, self.names)
+        if connection is None:
+            self._border = None
+        else:
+            self._keep(Border(connection, self.names))
+
+    def _keep(self, border: Border) -> Border:
+        """Keep the border of before if nothing has changed: another thread may be building a statement of its columns."""
+        with self._border_lock:
+            if self._border is None or self._border.description != border.description:
+                self._border = border
+            return self._border
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -419,9 +419,9 @@ class ClaimIntake:
         while True:
             keys = self._stretch(after, _ADOPTION_SIZE if is_first else _SWEEP_SIZE)
             if is_first:
-                self._adopt(keys, _may_be_enrolled(border, self.skip), now)
+                self._adopt(border, keys, _may_be_enrolled(border, self.skip), now)
             with self._reading() as connection:
-                queries = self._differing(keys, row, now), _orphans(border, keys, now)
+                queries = self._differing(border, keys, row, now), _orphans(border, keys, now)
                 rows = [each for query in queries for each in connection.execute(query)]
             repaired += sum(stage not in (None, DONE, NOT_ENROLLED) for _, stage in rows)
             yield from self._take([key for key, _ in rows], now)
@@ -439,9 +439,8 @@ class ClaimIntake:
         with self._database.read() as connection:
             return _Keys(after, connection.scalar(last))
 
-    def _differing(self, keys: _Keys, row: Row[Any], now: datetime) -> Select[Any]:
+    def _differing(self, border: Border, keys: _Keys, row: Row[Any], now: datetime) -> Select[Any]:
         """The keys of claims in a stretch that are new or to be assessed again, each with the stage of our row."""
-        border = self._border
         is_new = _is_new(border, self.skip)
         if row.exhausted_at is None:
             is_new = and_(is_new, ~_is_exhausted(border, self.max_retries))
@@ -459,20 +458,20 @@ class ClaimIntake:
             row = connection.execute(select(intake).where(_ROW)).first()
         if row is None or row.exhausted_at is not None or not self._lease():
             return
-        is_exhausted = _is_exhausted(self._border, self.max_retries)
+        border = self._border
+        is_exhausted = _is_exhausted(border, self.max_retries)
         try:
             keys = self._stretch(None, _ADOPTION_SIZE)
-            yield self._adopt(keys, is_exhausted, now)
+            yield self._adopt(border, keys, is_exhausted, now)
             while keys.until is not None:
                 keys = self._stretch(keys.until, _ADOPTION_SIZE)
-                yield self._adopt(keys, is_exhausted, now)
+                yield self._adopt(border, keys, is_exhausted, now)
             self._note(exhausted_at=now)
         finally:
             release_name(self._database, _NAME, self.run_id)
 
-    def _adopt(self, keys: _Keys, which: ColumnElement[bool], now: datetime) -> int:
+    def _adopt(self, border: Border, keys: _Keys, which: ColumnElement[bool], now: datetime) -> int:
         """Add the rows that assessing these claims of a stretch one by one would make; how many."""
-        border = self._border
         query = _in_stretch(border, keys, *border.columns).where(_c.claim_id.is_(None), which)
         with self._database.write() as connection:
             self._renew(connection)

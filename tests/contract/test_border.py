@@ -72,6 +72,19 @@ def holds(service: Application, condition: ColumnElement[bool]) -> bool:
         )
 
 
+def test_a_statement_outlives_a_look_at_tables_that_have_not_changed(
+    ready: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread may build one while another thread looks again."""
+    monkeypatch.setattr("recours.database.engine.Border", Border)  # tests share borders of like tables
+    assess(ready)
+    ready.database.look_again()
+    condition = ready.database.border.text("tracking_number") == NUMBER
+    with ready.database.read() as connection:
+        ready.database.look_again(connection)
+    assert holds(ready, condition)
+
+
 def test_every_value_is_read_as_a_text_whatever_its_type(ready: Application) -> None:
     ready.change(1, pod_fetch_error="Timeout")
     claim = read(ready)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import create_engine, select
 
-from recours.database.border import Border
+from recours.database.border import INDEX, Border
 
 KEY = "6f1c8a52e7b04d6f9a3b5c2d1e0f4a7b"
 
@@ -15,3 +15,18 @@ def test_a_key_of_a_type_that_sqlite_does_not_know_is_what_was_written() -> None
         border = Border(connection)
         assert border.own_types["CLAIM_KEY"] == "NUMERIC"
         assert connection.scalar(select(border.key).where(border.key == KEY)) == KEY
+
+
+def test_its_description_tells_whether_the_tables_have_changed() -> None:
+    with create_engine("sqlite://").connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE claims (id INTEGER PRIMARY KEY, carrier TEXT)")
+        before = Border(connection).description
+        assert Border(connection).description == before
+        for change in (
+            "ALTER TABLE claims ADD COLUMN tracking_number TEXT",
+            "CREATE TABLE clients (id INTEGER PRIMARY KEY)",
+            f"CREATE INDEX {INDEX} ON claims (id)",
+        ):
+            connection.exec_driver_sql(change)
+            assert Border(connection).description != before
+            before = Border(connection).description
