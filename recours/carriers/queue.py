@@ -158,18 +158,18 @@ class APIRequestQueue:
         left_to_others = partial(kept_for_others, urgent=urgent or {})
         if refusal := self.closed(key):
             return [], refusal
-        wanted = list(fetches)
-        if wanted and (setup_calls := self.setup_calls(key)):
-            # Of the first fetch, since they come before all, such as that for a token.
-            wanted[0] = dict(Counter(wanted[0]) + Counter(setup_calls))
+        budgets = list(fetches)
+        if budgets and (setup_calls := self.setup_calls(key)):
+            # The calls before all fetches, such as that for a token, are counted with the first one.
+            budgets[0] = dict(Counter(budgets[0]) + Counter(setup_calls))
         for _ in range(_MOST_TRIES):
-            reserved = self._reserve_units(key, wanted, left_to_others, go_on) if wanted else []
+            reserved = self._reserve_units(key, budgets, left_to_others, go_on) if budgets else []
             if not isinstance(reserved, Exhausted):
                 return reserved, refusal
-            fitting = reserved.fitting(wanted)
-            if len(fitting) < len(wanted):  # else units came back in between: the same again
-                refusal = self._at_limit(key, reserved, wanted[len(fitting)], left_to_others)
-            wanted = fitting
+            fitting = reserved.fitting(budgets)
+            if len(fitting) < len(budgets):  # else units came back in between: the same again
+                refusal = self._at_limit(key, reserved, budgets[len(fitting)], left_to_others)
+            budgets = fitting
         return [], Refusal(Blocked.RATE_LIMIT, f"{self._name(key)} is asked by many at once", passing=True)
 
     def _reserve_units(
@@ -355,7 +355,7 @@ class APIRequestQueue:
                 fetched = _fetched(outcome, counts)
                 fetched = replace(
                     fetched,
-                    asked=fetched.calls + fetched.unsent > 0 or not bundle.is_left(one),
+                    asked=fetched.calls + fetched.unsent > 0 or not bundle.is_skipped(one),
                     upsets=one.known is None and one.number in bundle.upsetting,
                     shows_outage=bundle.outage is not None and fetched.calls > 1,
                 )
@@ -507,7 +507,7 @@ class APIRequestQueue:
         counts: list[_Count],
         go_on: Callable[[], bool],
     ) -> Outcome:
-        """How asking about one claim of a bundle ends; the first that needs shared calls makes them while `go_on` says so."""
+        """The outcome of one claim of a bundle. The first claim that needs shared calls makes them, as long as `go_on` says so."""
         before = len(counts)
         while go_on() and (numbers := bundle.next_call(one)):
             self._track(key, reservation, numbers, bundle, counts)
@@ -530,7 +530,7 @@ class APIRequestQueue:
     ) -> None:
         """Make a call that claims of a bundle share."""
         client, session = self._line(key, reservation)
-        session.repeats = False  # asking about halves repeats it
+        session.repeats = False  # the calls about its halves repeat it
         answer: Tracking | Failure | None
         try:
             answer = client.track_many(numbers, session)
@@ -546,10 +546,10 @@ class APIRequestQueue:
         if isinstance(answer, Failure):
             answer = cast("Failure", self._redacted(answer, client))
         if isinstance(answer, Failure) and answer.kind in REFUSED_KINDS:
-            whole = _Answer(answer, last=self._right(key, session.last))
-            blamed, _ = self._blamed(key, reservation, answer.kind, whole, None, counts)
+            refused = _Answer(answer, last=self._right(key, session.last))
+            blamed, _ = self._blamed(key, reservation, answer.kind, refused, None, counts)
             if blamed is Blame.ACCOUNT:
-                bundle.closed = self._closing(key, whole, None)
+                bundle.closed = self._closing(key, refused, None)
             answer = None
         bundle.note_tracking(numbers, answer)
 
@@ -610,12 +610,12 @@ class APIRequestQueue:
         session.earliest = earliest
         presented = True
         try:
-            found = ask(client, session)
-            if found.delivery:
-                session.delivery_known(found.delivery)
+            outcome = ask(client, session)
+            if outcome.delivery:
+                session.delivery_known(outcome.delivery)
         except CallError as failed:
-            found, presented = _failure(failed, session), not isinstance(failed, NotPresentedError)
-        outcome = self._redacted(with_delivery(found, session.delivery), client)
+            outcome, presented = _failure(failed, session), not isinstance(failed, NotPresentedError)
+        outcome = self._redacted(with_delivery(outcome, session.delivery), client)
         accepted = frozenset(self._right(key, what) for what in session.accepted)
         answer = _Answer(outcome, accepted, self._right(key, session.last), presented)
         counts.append(_Count(session.calls, session.unsent, bool(accepted) and not answer.refused))
@@ -697,7 +697,7 @@ class APIRequestQueue:
         claim: Any,
         counts: list[_Count],
     ) -> tuple[Blame, Any]:
-        """Whose a refusal is, and the claim that it closes the account with, if it does; a check tells what is unclear.
+        """What is to blame for a refusal, and the claim to close the account with, if it closes; a check decides where it is unclear.
 
         `claim`: None: the call was about several.
         """
