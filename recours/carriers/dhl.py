@@ -14,7 +14,8 @@ from recours.carriers.client import Client, further_evidence, with_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
-from recours.carriers.shipments import Scan, Shipment, handover, turns_back
+from recours.carriers.return_words import turns_back
+from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
@@ -48,7 +49,7 @@ _FREIGHT = "freight"  # a `service`
 STATUSES = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: DELIVERED,
-        ParcelStatus.ACCEPTED: "pre-transit",  # announced: where an end goes before, of another parcel
+        ParcelStatus.ACCEPTED: "pre-transit",  # announced: after a delivery, another parcel with this number
         ParcelStatus.ON_ITS_WAY: "transit",
         ParcelStatus.UNCLEAR: "failure unknown",
     }
@@ -124,17 +125,17 @@ def parse_tracking(answer: Response, number: str) -> Found | Failure:
     shipments = [_shipment(body) for body in listed if json_api.text(body, "status", "statusCode")]
     if not shipments:
         return outcomes.unreadable(SPEC.name, answer)
-    found = handover(SPEC.name, number, shipments, answer, STATUSES)
-    if isinstance(found, Failure):
-        return found
-    proof = json_api.at(found.shipment.body, "details", "proofOfDelivery")
-    at = outcomes.parse_time(json_api.text(proof, "timestamp"), PARIS) or found.scan.at
+    outcome = handover(SPEC.name, number, shipments, answer, STATUSES)
+    if isinstance(outcome, Failure):
+        return outcome
+    proof = json_api.at(outcome.shipment.body, "details", "proofOfDelivery")
+    at = outcomes.parse_time(json_api.text(proof, "timestamp"), PARIS) or outcome.scan.at
     signed = json_api.at(proof, "signed")
     parts = [name for part in ("givenName", "familyName") if (name := json_api.text(signed, part))]
     signatory = outcomes.person(json_api.text(signed, "name") or " ".join(parts))
     links = [(name, url) for name in _LINKS if (url := json_api.text(proof, name))]
-    place = outcomes.caption(json_api.text(found.scan.body, "location", "address", "addressLocality"))
-    delivery = Delivery(at, signatory, place=place, label=outcomes.caption(found.scan.label))
+    place = outcomes.caption(json_api.text(outcome.scan.body, "location", "address", "addressLocality"))
+    delivery = Delivery(at, signatory, place=place, label=outcomes.caption(outcome.scan.label))
     return Found(delivery, tuple(links))
 
 
@@ -151,7 +152,7 @@ def _shipment(body: Any) -> Shipment:
 
 
 def _numbers(body: Any) -> tuple[str, ...]:
-    """Its own, those of its pieces and its references.
+    """The numbers of a shipment: its own, those of its pieces, and its references.
 
     Asked about a piece, DHL Freight names its shipment `JKG-HI-...`, and the piece among `pieceIds` with zeros in front: an answer
     of September 2026 (philipantonetti-ctrl/panetti). One of it that names no piece may be about any.
@@ -160,14 +161,14 @@ def _numbers(body: Any) -> tuple[str, ...]:
     pieces = list(filter(None, map(json_api.text, json_api.items(details, "pieceIds"))))
     if json_api.text(body, "service") == _FREIGHT and not pieces:
         return ()
-    references = (json_api.text(one, "number") for one in json_api.items(details, "references"))
+    references = (json_api.text(reference, "number") for reference in json_api.items(details, "references"))
     return tuple(filter(None, (json_api.text(body, "id"), *pieces, *references)))
 
 
 def _scan(event: Any) -> Scan:
     """An event, or the present status. The times have no offset: inferred to be French local time, like the parcels.
 
-    Of a return the code says no more than of a delivery.
+    A return has the codes of any other parcel: only the words tell.
     """
     code = json_api.text(event, "statusCode")
     label = json_api.text(event, "description") or json_api.text(event, "status")

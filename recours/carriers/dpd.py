@@ -15,7 +15,8 @@ from recours.carriers import outcomes, soap
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, Detailed, Meaning, ParcelStatus, Sent
-from recours.carriers.shipments import Scan, Shipment, handover, turns_back
+from recours.carriers.return_words import turns_back
+from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
@@ -83,14 +84,14 @@ _HEADERS = {
 }
 _COUNTRY = "250"  # France
 
-# StatusNumber. The carrier's list, but for what means delivered, which DPD_DELIVERED_CODES says: 13 and 23 are not in it,
-# which one public client takes for delivered.
+# StatusNumber: the carrier's list, without the codes that mean delivered, which are those of DPD_DELIVERED_CODES. One public
+# client takes 13 and 23 for delivered; they are not in the list.
 CODES = outcomes.status_table(
     {
         # "Process completed, returned".
         ParcelStatus.RETURNED: "261 263 264 480 481 482 484",
         ParcelStatus.GOING_BACK: "260",
-        # "Livré par DPD France au point relais" is what three of these are called.
+        # Three of these are called "Livré par DPD France au point relais".
         ParcelStatus.AT_A_POINT: "32 60 71 93 220 271 273 450 451 452 456 457 460 461 462 494 498",
         ParcelStatus.ACCEPTED: "10 44 230 470 471",
         ParcelStatus.ON_ITS_WAY: """
@@ -98,13 +99,14 @@ CODES = outcomes.status_table(
             104 105 106 107 111 112 120 121 125 129 130 135 140 150 170 180 190 205 211 250 280 290 292 300
             410 411 412 413 414 441 442 444 453 454 455 500
         """,
-        # Lost, and the receipt's image that may come after the delivery.
+        # Lost parcels, and the image of the receipt, which may come after the delivery.
         ParcelStatus.UNCLEAR: "62 160 161 184 270",
     }
 )
 
-# Of a shipment: the WSDL, of which PierreDelville/php-dpd and rem42/scraper-dpd-trace made classes. The values of `RetourType`
-# are not listed. OnDemand and Prepared are those of the label for a return that goes with a parcel (`etypeReverse`).
+# `IsRetour` and `RetourType` of a shipment: from the WSDL, of which PierreDelville/php-dpd and rem42/scraper-dpd-trace made
+# classes. It does not list the values of `RetourType`. OnDemand and Prepared are those of `etypeReverse`: of the return label
+# that goes with a parcel.
 _TRUE = frozenset({"true", "1"})
 _NO_RETURNS = frozenset({"", "0", "none", "ondemand", "prepared"})
 
@@ -128,7 +130,7 @@ ERROR_IDS: dict[str, Meaning] = {
         Sentence.SERVICE_DENIED, "it has no access with this centre and customer number"
     ),
 }
-# Of another address than those on their list the manual shows these words alone.
+# The error of a call from an IP address that is not on their list: the manual shows these words, and no ErrorId.
 _OF_THE_ADDRESS = "no permission for this ip"
 _INVALID = "Invalid"  # InvalidInput and InvalidWeight were recorded at the sister service
 # Inferred: by which words an Invalid... speaks of the parcel's number, unless it speaks of another thing.
@@ -192,7 +194,7 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
     traces = sorted(soap.listed(result, "Traces", "clsTrace"), key=lambda trace: _time(trace) or NEVER)
     if not traces:
         return _not_known(answer)
-    # Its number is not compared: asked about a part of a shipment, the service may tell of the whole (manual of 2022).
+    # No number is compared: asked about a part of a shipment, the service may answer about the whole (manual of 2022).
     shipment = Shipment(
         scans=tuple(_scan(trace, table) for trace in traces),
         is_return=_is_return(result),
@@ -208,7 +210,7 @@ def _delivery(result: Any, answer: Response, delivered_codes: Collection[str]) -
 
 
 def _scan(trace: Any, table: Mapping[str, ParcelStatus]) -> Scan:
-    """Words of a return count whatever the code."""
+    """Words that tell of a return count, whatever the code."""
     code, label = soap.text(trace, "StatusNumber"), soap.text(trace, "StatusDescription")
     status = table.get(code or "")
     if turns_back(label) and status is not ParcelStatus.RETURNED:
@@ -217,9 +219,9 @@ def _scan(trace: Any, table: Mapping[str, ParcelStatus]) -> Scan:
 
 
 def _is_return(result: Any) -> bool:
-    """Tell whether this parcel is one that goes back to its sender."""
-    is_told = plain(soap.text(result, "IsRetour") or "") in _TRUE
-    return is_told or plain(soap.text(result, "RetourType") or "") not in _NO_RETURNS
+    """Tell whether this parcel is a return to its sender."""
+    is_marked = plain(soap.text(result, "IsRetour") or "") in _TRUE
+    return is_marked or plain(soap.text(result, "RetourType") or "") not in _NO_RETURNS
 
 
 def _not_known(answer: Response) -> Failure:

@@ -16,7 +16,8 @@ from recours.carriers.client import TokenClient, single
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
-from recours.carriers.shipments import Scan, Shipment, by_number, handover, same_number, turns_back
+from recours.carriers.return_words import turns_back
+from recours.carriers.shipments import Scan, Shipment, by_number, handover, same_number
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery
 from recours.core.outcome import Failure, Outcome
@@ -78,7 +79,7 @@ _STATUSES = dict.fromkeys(OTHER_STATUSES, ParcelStatus.ON_ITS_WAY) | {
 }
 
 _UNDER_WAY = frozenset({ParcelStatus.ON_ITS_WAY, ParcelStatus.AT_A_POINT})
-_LONGEST_WAY = timedelta(days=30)  # of the parcels of one shipment: our choice
+_LONGEST_WAY = timedelta(days=30)  # between the parcels of one shipment: our choice
 
 # errorCode of a parcel, with HTTP 200. The document of Track & Trace. Too many: it is the call's fault, not the parcel's.
 _TOO_MANY_NUMBERS = "E_400_02"
@@ -196,14 +197,14 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if json_api.at(tree, "parcels") == []:
         return outcomes.meant(SPEC.name, Sentence.NUMBER_UNKNOWN, answer)
     parcels = json_api.items(tree, "parcels")
-    found = by_number(numbers, parcels, _numbers)
-    told = {
+    items = by_number(numbers, parcels, _numbers)
+    results = {
         number: _parcel_answer(number, about, answer)
-        for number, about in found.items()
+        for number, about in items.items()
         if len(numbers) == 1 or json_api.text(about[0], "errorCode") != _TOO_MANY_NUMBERS
     }
-    if told or not any(map(_numbers, parcels)):
-        return told or outcomes.unreadable(SPEC.name, answer)
+    if results or not any(map(_numbers, parcels)):
+        return results or outcomes.unreadable(SPEC.name, answer)
     return outcomes.about_another(SPEC.name, answer)
 
 
@@ -212,16 +213,16 @@ def _numbers(parcel: Any) -> list[str]:
 
 
 def _parcel_answer(number: str, parcels: Sequence[Any], answer: Response) -> Delivery | Failure:
-    """`parcels`: those with this number; one that tells a status goes before an error."""
+    """`parcels`: those with this number; if one of them has a status, errors of the others do not count."""
     shipments = [_shipment(parcel) for parcel in parcels if _has_status(parcel)]
     if not shipments:
         return _parcel_error(parcels[0], answer)
-    own = [one for one in shipments if same_number(number, json_api.text(one.body, "unitno") or "")]
-    found = handover(SPEC.name, number, own or _joined(shipments), answer, _STATUSES)
-    if isinstance(found, Failure):
-        return found
-    place = outcomes.caption(json_api.text(found.scan.body, "city"))
-    return Delivery(found.scan.at, place=place, label=outcomes.caption(found.scan.label))
+    own = [each for each in shipments if same_number(number, json_api.text(each.body, "unitno") or "")]
+    outcome = handover(SPEC.name, number, own or _joined(shipments), answer, _STATUSES)
+    if isinstance(outcome, Failure):
+        return outcome
+    place = outcomes.caption(json_api.text(outcome.scan.body, "city"))
+    return Delivery(outcome.scan.at, place=place, label=outcomes.caption(outcome.scan.label))
 
 
 def _has_status(parcel: Any) -> bool:
@@ -238,7 +239,7 @@ def _parcel_error(parcel: Any, answer: Response) -> Failure:
 
 
 def _shipment(parcel: Any) -> Shipment:
-    """The codes of events are not documented: only their words tell of a return."""
+    """Event codes are not documented: only the words of an event tell of a return."""
     events = json_api.items(parcel, "events")
     last = outcomes.latest(events, _time)
     status = json_api.text(parcel, "status") or ""
@@ -261,18 +262,18 @@ def _scan(event: Any) -> Scan:
 
 
 def _joined(shipments: Sequence[Shipment]) -> Sequence[Shipment]:
-    """The parcels of one Track ID, where another than the newest is on its way yet: then a part is delivered.
+    """The parcels of one Track ID: while a second one is on its way, only a part of the shipment is delivered.
 
-    One public client's tests have a Track ID with two parcels. Those of an earlier use of the number are left out.
+    One public client's tests have a Track ID with two parcels. Parcels of an earlier use of the number do not count.
     """
-    newest = max(shipments, key=lambda one: one.latest)
+    newest = max(shipments, key=lambda each: each.latest)
     parts = [
-        one
-        for one in shipments
-        if json_api.text(one.body, "unitno") != json_api.text(newest.body, "unitno")
-        and newest.latest - one.latest < _LONGEST_WAY
-        and one.present
-        and one.present.status in _UNDER_WAY
+        part
+        for part in shipments
+        if json_api.text(part.body, "unitno") != json_api.text(newest.body, "unitno")
+        and newest.latest - part.latest < _LONGEST_WAY
+        and part.present
+        and part.present.status in _UNDER_WAY
     ]
     if not (parts and newest.present):
         return shipments

@@ -15,7 +15,8 @@ from recours.carriers import outcomes, soap
 from recours.carriers.client import StatusClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import Detailed, Meaning, ParcelStatus
-from recours.carriers.shipments import Scan, Shipment, handover, turns_back
+from recours.carriers.return_words import turns_back
+from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
 from recours.core.outcome import CallError, Failure
@@ -71,7 +72,7 @@ STATS: dict[str, Meaning] = {
     "74": Detailed(Sentence.REQUEST_REJECTED, "the language"),
     "90": Sentence.UNAVAILABLE,
     "98": Sentence.UNAVAILABLE,
-    # An unknown number, says one public client that was tried live; "service error" in the carrier's own table.
+    # One public client that was tried live says "unknown number", the carrier's own table "service error".
     _UNKNOWN_OR_ERROR: Sentence.NUMBER_UNKNOWN,
 }
 _OF_A_PARCEL = frozenset({"0", "80", "81", "83", "94", _UNKNOWN_OR_ERROR})
@@ -82,7 +83,7 @@ _AT_A_RELAY = re.compile(r"\b(?:relais|relay|pick[ -]?up point|parcel ?shop|lock
 _HANDED_OVER = re.compile(r"\b(?:destinataire|recipient|consignee|addressee|client|customer)\b")
 # Inferred too: which words tell of a parcel that its sender has again. No source has a STAT for it.
 _SENT_BACK = re.compile(r"\b(?:retourne|retour|returned?|expediteur|sender|shipper)\b")
-# Of an event the first of these counts; inferred as well.
+# What the words of an event mean: the first match counts. Inferred as well.
 _TEXTS = (
     (ParcelStatus.DELIVERED, _HANDED_OVER),
     (ParcelStatus.AT_A_POINT, _AT_A_RELAY),
@@ -99,25 +100,25 @@ class MondialRelay(StatusClient):
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(settings)
-        self._errors_in_a_row = 0  # STAT 99: a count that is wrong by one costs a call
+        self._errors_in_a_row = 0  # STAT 99. Threads share it: a count that is wrong by one only costs a call
 
     def track(self, number: str, session: CarrierSession) -> Failure:
         """`WSI2_TracingColisDetaille`. A delivery is a failure too: with it, and without a proof.
 
-        STAT 99 is an unknown number's. If one follows another, the sample number is asked about: it tells whether the service
-        says so of any.
+        STAT 99 means an unknown number, or an error of the service. After two in a row a call about the sample number decides:
+        if that has STAT 99 too, it is the service's.
         """
         answer = self._call(number, session)
         if _stat(answer) != _UNKNOWN_OR_ERROR:
             self._errors_in_a_row = 0
             return parse_tracing(answer)
         self._errors_in_a_row += 1
-        is_of_any = number == SPEC.sample_number
-        if self._errors_in_a_row > 1 and not is_of_any:
-            with suppress(CallError):  # no call is left for that, or it tells nothing
-                is_of_any = _stat(self._call(SPEC.sample_number, session)) == _UNKNOWN_OR_ERROR
-            self._errors_in_a_row = int(is_of_any)
-        if is_of_any:
+        is_of_service = number == SPEC.sample_number
+        if self._errors_in_a_row > 1 and not is_of_service:
+            with suppress(CallError):  # no call is left for it, or it failed: nothing is decided
+                is_of_service = _stat(self._call(SPEC.sample_number, session)) == _UNKNOWN_OR_ERROR
+            self._errors_in_a_row = int(is_of_service)
+        if is_of_service:
             return outcomes.meant(SPEC.name, Sentence.CARRIER_ERROR, answer, f"STAT {_UNKNOWN_OR_ERROR}")
         return parse_tracing(answer)
 
@@ -187,10 +188,11 @@ def _delivered(
             return outcomes.meant(SPEC.name, Sentence.AT_PICKUP_POINT, answer, told)
     said = _of(last, "Libelle") or label
     present = Scan(status=ParcelStatus.DELIVERED, at=_time(last), label=said)
-    # The answer has no number.
-    found = handover(SPEC.name, "", [Shipment(scans=tuple(map(_scan, events)), present=present)], answer, {})
-    if isinstance(found, Failure):
-        return found
+    # The answer has no number of the parcel.
+    shipment = Shipment(scans=tuple(map(_scan, events)), present=present)
+    outcome = handover(SPEC.name, "", [shipment], answer, {})
+    if isinstance(outcome, Failure):
+        return outcome
     place = outcomes.caption(_of(last, "Emplacement") or soap.text(result, "Relais_Libelle"))
     return _without_proof(Delivery(present.at, place=place, label=outcomes.caption(said)), answer.status)
 
