@@ -67,8 +67,8 @@ CODES = outcomes.status_table(
         """,
     }
 )
-# The slip or its image is there, the delivery is done, nobody signed. Inferred: said of a handing over, if another event
-# tells of that one, and later than it.
+# Events that follow a delivery, if there is another event for that: the slip or its image is there, the delivery is done,
+# nobody signed. Inferred.
 TOLD_AFTERWARDS = frozenset({"U", "Y", "VC", "IM"})
 _IMAGE = "IM"
 
@@ -188,14 +188,14 @@ def parse_tracking(answer: Response, number: str) -> Delivery | Failure:
 
 
 def _scan(event: Any) -> Scan:
-    """An offset is always told; without one, it is taken for French time (inferred)."""
+    """The times of the service have an offset; one without is taken for French time (inferred)."""
     code, at = soap.text(event, "code"), outcomes.parse_time(soap.text(event, "eventDate"), PARIS)
     label = soap.text(event, "eventLabel")
     return Scan(status=CODES.get(code or ""), at=at, code=code, label=label, body=event)
 
 
 def _delivery(scans: Sequence[Scan]) -> Delivery:
-    """`scans`: those that tell of the delivery, the latest first. The latest that names somebody tells who signed."""
+    """`scans`: those of the delivery, the latest first. The first of them that has a name says who signed."""
     # Label and value of what stands beside an event, where it has a value.
     items = [item for scan in scans for item in soap.children(scan.body, "infoCompList")]
     told = [(soap.text(item, "name") or "", value) for item in items if (value := soap.text(item, "value"))]

@@ -55,9 +55,9 @@ class Client(ABC):
     def track_many(
         self, numbers: Sequence[str], session: CarrierSession
     ) -> Mapping[str, Delivery | Failure] | Failure:
-        """Where several parcels are, by one call; a failure if it tells of none. Raises CallError.
+        """Track several parcels with one call; a failure if the answer is about none of them. Raises CallError.
 
-        A number that the answer says nothing of is left out. Here, a call for each.
+        Numbers that are not in the answer are left out. Here, a call for each.
         """
         return {number: self.track(number, session) for number in numbers}
 
@@ -71,7 +71,7 @@ class Client(ABC):
         return {}
 
     def secrets(self) -> tuple[str, ...]:
-        """What an answer must not have us repeat, beside the settings: tokens in use."""
+        """Secrets beside those of the settings, which no text may repeat: tokens in use."""
         return ()
 
     def wait_asked(self, what: Capability, answer: Response, now: datetime) -> Wait | None:
@@ -88,7 +88,7 @@ class Client(ABC):
         return self._proved(number, known, session)
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
-        """Ask for the document if `track_many` found the parcel delivered. Raises CallError."""
+        """Ask for the document if the parcel is delivered. `tracked`: of `track_many`. Raises CallError."""
         if self.tracking_shows_account:
             self.note_accepted(tracked, session)
         if isinstance(tracked, Failure):

@@ -242,7 +242,7 @@ def _whereabouts(parcel: Any, answer: Response, number: str) -> Delivery | Failu
     events = [_scan(e) for e in reversed(json_api.items(parcel, "event")) if json_api.text(e, "code")]
     if not events and not steps:
         return outcomes.unreadable(SPEC.name, answer)
-    # The steps tell less: they count where the events do not tell of a delivery.
+    # The steps say less: they count only if no event tells of a delivery.
     if not events:
         events = [_step(step) for step in steps if json_api.text(step, "status") == _ARRIVED[1]]
     elif arrived and not any(event.status is ParcelStatus.DELIVERED for event in events):
@@ -291,8 +291,8 @@ def parse_documents(answer: Response, number: str) -> list[Listed] | Failure:
     ours = [e for e in entries if same_number(json_api.text(e, "cab") or number, number)]
     if entries and not ours:
         return outcomes.about_another(SPEC.name, answer)
-    found = [listed for entry in ours if (listed := _listed(entry))]
-    latest = {listed.type: listed for listed in sorted(found, key=lambda listed: listed.at or NEVER)}
+    documents = [listed for entry in ours if (listed := _listed(entry))]
+    latest = {listed.type: listed for listed in sorted(documents, key=lambda listed: listed.at or NEVER)}
     # Which product it is, and so whether a proof will come, is not told.
     return sorted(latest.values(), key=lambda listed: RANKS[listed.type]) or outcomes.meant(
         SPEC.name, DOCUMENT_CODES["003"], answer

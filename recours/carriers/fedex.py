@@ -205,19 +205,19 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Del
     if failure := _error(tree, answer, TRACKING_CODES):
         return failure
     complete = json_api.items(tree, "output", "completeTrackResults")
-    found = by_number(numbers, complete, _numbers)
+    items = by_number(numbers, complete, _numbers)
     results = {
         number: [result for each in about for result in json_api.items(each, "trackResults")]
-        for number, about in found.items()
+        for number, about in items.items()
     }
-    told = {number: _parcel_answer(number, each, answer) for number, each in results.items() if each}
-    if told or found or not complete:
-        return told or outcomes.unreadable(SPEC.name, answer)
+    parcels = {number: _parcel_answer(number, each, answer) for number, each in results.items() if each}
+    if parcels or items or not complete:
+        return parcels or outcomes.unreadable(SPEC.name, answer)
     return outcomes.about_another(SPEC.name, answer)
 
 
 def _numbers(complete: Any) -> list[str | None]:
-    """What was asked about, else the parcels' own (the carrier's sample tells two that differ); a door tag beside them."""
+    """The number of the request, else the parcels' own (in the carrier's sample the two differ), and that of a door tag."""
     results = json_api.items(complete, "trackResults")
     own = [json_api.text(result, "trackingNumberInfo", "trackingNumber") for result in results]
     asked = json_api.text(complete, "trackingNumber")
@@ -235,10 +235,10 @@ def _numbers(complete: Any) -> list[str | None]:
 
 def _parcel_answer(number: str, results: Sequence[Any], answer: Response) -> Delivery | Failure:
     """One number may stand for several parcels."""
-    told = [_told(json_api.at(result, "error")) for result in results]
-    good = [result for result, error in zip(results, told, strict=True) if error is None]
+    errors = [_told(json_api.at(result, "error")) for result in results]
+    good = [result for result, error in zip(results, errors, strict=True) if error is None]
     if not good:
-        return _meaning(answer, next(filter(None, told)), TRACKING_CODES)
+        return _meaning(answer, next(filter(None, errors)), TRACKING_CODES)
     shipments = [shipment for result in good if (shipment := _shipment(result)).present]
     if not shipments:
         return outcomes.unreadable(SPEC.name, answer)
@@ -260,7 +260,7 @@ def _shipment(result: Any) -> Shipment:
 
 
 def _scan(event: Any) -> Scan:
-    """A time without an offset is taken for French (inferred: those that were seen have one)."""
+    """A time without an offset is taken for French (inferred: all recorded ones have an offset)."""
     codes = list(filter(None, (json_api.text(event, name) for name in ("derivedStatusCode", "eventType"))))
     at = outcomes.parse_time(json_api.text(event, "date"), PARIS)
     label = json_api.text(event, "eventDescription")
@@ -268,7 +268,7 @@ def _scan(event: Any) -> Scan:
     return Scan(status=outcomes.status_of(codes, FEDEX_CODES), at=at, code=code, label=label, body=event)
 
 
-# dateAndTimes[].type. Others are promises, or say nothing of where the parcel was.
+# dateAndTimes[].type. The other types are promises, or do not say where the parcel was.
 _DATES = outcomes.status_table(
     {ParcelStatus.DELIVERED: "ACTUAL_DELIVERY", ParcelStatus.ACCEPTED: "ACTUAL_PICKUP ACTUAL_TENDER"}
 )

@@ -315,14 +315,15 @@ class HttpSession:
     accepted: set[Capability] = field(default_factory=set)  # what our account was accepted for, by an answer
     delivery: Delivery | None = None  # of the parcel, as far as it was learnt
     last: Capability | None = None  # what the last call was for
-    earliest: datetime | None = None  # a delivery before is another parcel's
+    earliest: datetime | None = None  # a delivery before it is another parcel's
     repeats: bool = True  # whether a call that was sent is made once more if the network or a gateway fails
 
     def delivery_known(self, delivery: Delivery) -> None:
         at = delivery.latest
         if at and self.earliest and at < self.earliest:
-            # The answer that told of it was a good one.
-            raise CallError(Failure.of(Sentence.NUMBER_REUSED, self._name, french_day(at), _OK))
+            raise CallError(
+                Failure.of(Sentence.NUMBER_REUSED, self._name, french_day(at), _OK)
+            )  # the answer itself was good
         self.delivery = delivery
 
     def credentials_accepted(self) -> None:

@@ -57,8 +57,8 @@ CODES_OF_EVENTS = outcomes.status_table(
     }
 )
 
-# HTTP status, or `returnCode` in the answer. 104, 105, 109, of a shipment that is not known yet (HTTP 404, or one of several):
-# the carrier's OpenAPI file. 403 is inferred, 500 and 504 are documented, the others were recorded.
+# HTTP status, or `returnCode` in the answer. 104, 105 and 109 say that the shipment is not known yet (HTTP 404, or one item of
+# several): the carrier's OpenAPI file. 403 is inferred, 500 and 504 are documented, the others were recorded.
 CODES: dict[str, Meaning] = {
     "104": Sentence.NUMBER_UNKNOWN,
     "105": Sentence.NUMBER_UNKNOWN,
@@ -121,21 +121,21 @@ def parse_tracking(answer: Response, numbers: Sequence[str]) -> Mapping[str, Fai
     """
     tree = json_api.tree(answer.body)
     several = isinstance(tree, list) and answer.status in _GOOD
-    found = by_number(numbers, tree if several else [tree], _numbers)
-    told = {
+    items = by_number(numbers, tree if several else [tree], _numbers)
+    results = {
         number: _parcel_answer(
             number, [(item, _answer_of(item, answer) if several else answer) for item in about]
         )
-        for number, about in found.items()
+        for number, about in items.items()
     }
-    # An answer about none of them may be one to the whole call.
-    if told or several or json_api.at(tree, "shipment") is not None:
-        return told or outcomes.about_another(SPEC.name, answer)
+    # An error without a number may be the answer to the whole call.
+    if results or several or json_api.at(tree, "shipment") is not None:
+        return results or outcomes.about_another(SPEC.name, answer)
     return _error(tree, answer)
 
 
 def _numbers(item: Any) -> list[str]:
-    """`inputIdShip`: what was asked about, where the answer has another form of it (ha-parcel-integrations/ha-laposte)."""
+    """`inputIdShip`: the number of the request, where the answer has another form of it (ha-parcel-integrations/ha-laposte)."""
     numbers = [json_api.text(item, *path) for path in (("shipment", "idShip"), ("idShip",), ("inputIdShip",))]
     return [number for number in numbers if number]
 
@@ -147,7 +147,7 @@ def _answer_of(item: Any, answer: Response) -> Response:
 
 
 def _parcel_answer(number: str, items: Sequence[tuple[Any, Response]]) -> Failure:
-    """What the items about one number say, each with its answer: one that tells of a shipment goes before an error."""
+    """What the items about one number say, each with its answer: if one has a shipment, errors of the others do not count."""
     shipments = []
     for item, answer in items:
         shipment = json_api.at(item, "shipment")

@@ -55,7 +55,7 @@ class CarrierSession(Protocol):
     def delivery_known(self, delivery: Delivery) -> None:
         """Called by the client when it knows that the parcel is delivered: a later failure keeps it.
 
-        Raises CallError if that was another parcel: carriers give their numbers anew.
+        Raises CallError if the delivery is too old to be the claim's: carriers use their numbers again.
         """
 
     def credentials_accepted(self) -> None:

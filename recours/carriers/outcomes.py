@@ -105,11 +105,11 @@ class ParcelStatus(Enum):
     SEIZED = auto()  # by the authorities: final
     PROHIBITED = auto()  # its contents may not be carried there: final
     CANCELLED = auto()  # by its sender: final
-    PART_DELIVERED = auto()  # other parts of the shipment are not
+    PART_DELIVERED = auto()  # only a part of the shipment is
     AT_A_POINT = auto()  # with an agent, a shop or a post office, where its recipient may fetch it
     DELIVERED = auto()
     GOING_BACK = auto()  # on its way to its sender
-    ACCEPTED = auto()  # taken over from its sender: on its way
+    ACCEPTED = auto()  # picked up from its sender, or handed in: on its way
     ON_ITS_WAY = auto()
     UNCLEAR = auto()  # its label does not say where the parcel is: asked again, like one on its way
 
@@ -177,7 +177,7 @@ def not_delivered(
 
 
 def about_another(name: str, answer: Response) -> Failure:
-    """An answer that names other parcels, and not the one that was asked about."""
+    """The answer has the numbers of other parcels only."""
     message = f"{name} answered about another parcel than the one that was asked about"
     return Failure.of(Sentence.ANSWER_UNREADABLE, name, None, answer.status, message=message)
 
@@ -238,7 +238,7 @@ def s10_fits(number: str) -> bool:
     return int(number[10]) == {10: 0, 11: 5}.get(rest, rest)
 
 
-# What UPS (`receivedBy`) and FedEx (`signedByName`) say where nobody signed; recorded.
+# What UPS (`receivedBy`) and FedEx (`signedByName`) give as a name if nobody signed; recorded.
 _NOBODY = frozenset({"driver release", "driver released", "signature not required", "signature not on file"})
 
 

@@ -33,7 +33,7 @@ class CarrierConnection(CarrierSession, Protocol):
     accepted: set[Capability]  # what our account was accepted for, by an answer
     delivery: Delivery | None  # of the parcel, as far as it was learnt
     last: Capability | None  # what the last call was for
-    earliest: datetime | None  # a delivery before is another parcel's
+    earliest: datetime | None  # a delivery before it is another parcel's
     repeats: bool  # whether a call that was sent is made once more if the network or a gateway fails
 
 

@@ -111,8 +111,8 @@ STATUS_TYPES = outcomes.status_table(
         ParcelStatus.CANCELLED: "MV",  # voided
     }
 )
-# activity[].status.code: an incomplete list, karrio and one more source. RS: return to shipper; EJ, EK, 1F, KP: of Mail
-# Innovations, and a return.
+# activity[].status.code: an incomplete list, karrio and one more source. RS is "return to shipper"; EJ, EK, 1F and KP are
+# returns of Mail Innovations.
 ACTIVITIES = outcomes.status_table(
     {
         ParcelStatus.DELIVERED: "FS KB F4",
@@ -195,7 +195,7 @@ def parse(answer: Response, number: str, known: Delivery) -> Outcome:
 
 
 def _shipments(answer: Response) -> list[Shipment] | Failure:
-    """A package each, at least one."""
+    """One for each package; at least one."""
     tree = json_api.tree(answer.body)
     if failure := _error(tree, answer):
         return failure
@@ -207,7 +207,7 @@ def _shipments(answer: Response) -> list[Shipment] | Failure:
 
 
 def _shipment(package: Any) -> Shipment:
-    """The carrier's document: the alternate tracking numbers are other names of the package."""
+    """The alternate tracking numbers name the same package, says the carrier's document."""
     others = [json_api.text(each, "number") for each in json_api.items(package, "alternateTrackingNumber")]
     numbers = tuple(filter(None, [json_api.text(package, "trackingNumber"), *others]))
     # The newest activity is the first.
@@ -249,8 +249,8 @@ def _warned(shipments: list[Any], answer: Response) -> Failure:
 def _status(package: Any) -> Any:
     """The present one; where it is missing, that of the newest activity; None if neither says anything."""
     newest = json_api.at(json_api.items(package, "activity"), 0, "status")
-    told = (json_api.at(package, "currentStatus"), newest)
-    return next((each for each in told if _codes(each) or json_api.text(each, "type")), None)
+    statuses = (json_api.at(package, "currentStatus"), newest)
+    return next((each for each in statuses if _codes(each) or json_api.text(each, "type")), None)
 
 
 def _codes(status: Any) -> list[str]:
@@ -266,7 +266,7 @@ def _means(status: Any) -> ParcelStatus | None:
 
 
 def _delivery(arrival: Handover) -> Delivery:
-    """With the town, and where there the parcel was left, such as "FRONT DOOR"."""
+    """The place is the town, and where in it the parcel was left, such as "FRONT DOOR"."""
     information = json_api.at(arrival.shipment.body, "deliveryInformation")
     town = json_api.text(arrival.scans[0].body, "location", "address", "city")
     place = outcomes.caption(", ".join(filter(None, (town, json_api.text(information, "location")))))
@@ -296,7 +296,7 @@ def _delivered_at(arrival: Handover) -> Delivery:
 
 
 def _country(activity: Any, package: Any) -> str | None:
-    """Of an activity, else of the address that the package was sent to."""
+    """The country of an activity, else of the address that the package was sent to."""
     to = [a for a in json_api.items(package, "packageAddress") if json_api.text(a, "type") == "DESTINATION"]
     destination = next(filter(None, (json_api.text(a, "address", "countryCode") for a in to)), None)
     return json_api.text(activity, "location", "address", "countryCode") or destination

@@ -20,14 +20,14 @@ class ChangeKind(StrEnum):
     EXCLUDED = "excluded"
     ENROLLED = "enrolled"  # by name; those enrolled with all others are no change
     ATTACHED = "attached"  # a person attached evidence
-    DETACHED = "detached"  # a person took evidence back
+    DETACHED = "detached"  # a person withdrew evidence
     ASKED = "asked"  # a person had its carrier asked, whatever its backoff
     CORRECTED = "corrected"  # a person corrected its number or its carrier
 
 
 @dataclass(frozen=True)
 class ClaimChange:
-    """`details`: of an edit or a correction, the old and the new value of each column that differs; of what a person did, why."""
+    """`details`: of an edit or a correction, the old and the new value of each changed column; of an action of a person, the reason."""
 
     what: ChangeKind
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -52,7 +52,7 @@ def edits(claim: Claim) -> dict[str, list[Any]]:
 
 
 def put_aside(claim: Claim, state: State) -> ClaimChange | None:
-    """The change if the claim status puts a claim aside, or has it resumed; None if neither, and for a claim seen for the first time."""
+    """The change if its claim status sets a claim aside or has it resumed; None: neither, or the first sight of the claim."""
     was, is_now = (one.stage is Stage.SHELVED for one in (claim.state, state))
     if claim.assessed is None or state.stage is None or was == is_now:
         return None

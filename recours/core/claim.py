@@ -14,10 +14,10 @@ from recours.core.text import clean
 
 # A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
 VIRTUAL_DEADLINE = timedelta(days=14)
-# Carriers give a number anew after a year or more. A parcel is delivered this long before its order or claim at the earliest:
-# what was delivered before is another one.
+# Carriers use their numbers again, after a year or more. A delivery that was so long before the order and the claim is that of
+# another parcel.
 REUSED_AFTER = timedelta(days=120)
-# What lies before is no time of a parcel, but what some programs write where there is none: 0001-01-01, 1970-01-01.
+# An earlier time is a placeholder of some program, such as 0001-01-01 or 1970-01-01.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # A time that does not come.
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -120,7 +120,7 @@ class State:
 
     stage: Stage | None = None
     retries_used: int = 0  # pod_retry_count; the fetch worker's attempt is not among them
-    # That were made: the first fetch, retries with a call, the last attempt; what people are told.
+    # Attempts made: the first fetch, retries with a call, the last attempt. This is the number shown to people.
     attempts: int = 0
     last_retry_at: datetime | None = None
     next_at: datetime | None = None
@@ -137,7 +137,7 @@ class State:
     last_attempt_at: datetime | None = None  # set for then, or made then: see core.last_attempt
     # Of the claim's carrier: which account worked, and is asked from now on; None: the client's, else the house's.
     account: int | None = None
-    goes_alone: bool = False  # its number made a call about several fail: it shares none any more
+    goes_alone: bool = False  # its number made a shared call fail: it is asked about alone from now on
 
     @property
     def asked(self) -> bool:
@@ -181,7 +181,7 @@ class Claim:
         return sentence("en", self.said) if self.said else clean(self.error_text or "")
 
     def earliest_delivery(self, now: datetime) -> datetime | None:
-        """Before it no parcel of this claim was delivered; None: nobody knows, as of one that a wrong clock dated ahead."""
+        """A delivery before this time is another parcel's. None: unknown, also if the claim's dates are in the future."""
         times = [at for at in (self.ordered_at, self.created_at) if at and EARLIEST <= at <= now]
         return min(times) - REUSED_AFTER if times else None
 

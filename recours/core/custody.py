@@ -43,7 +43,7 @@ def manifest_line(sha256: str, path: str, folder: PurePath) -> str:
 
 
 def record_line(line: str, values: Sequence[str | None]) -> str:
-    """The line that holds a row to what it says: the SHA-256 of its `values` and of its file's `line`."""
+    """The line that reveals a changed row: the SHA-256 of the row's `values` and of the `line` of its file."""
     digest = hashlib.sha256(repr((line, *values)).encode(errors="backslashreplace")).hexdigest()
     return f"{RECORD}{digest}  {line.partition('  ')[2]}"
 

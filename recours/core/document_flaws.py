@@ -55,4 +55,5 @@ class DocumentFlaw(RecordedPhrase):
     # fmt: on
 
 
-flaw_text, flaw_in = DocumentFlaw.text, DocumentFlaw.told
+flaw_text = DocumentFlaw.text
+flaw_in = DocumentFlaw.translated

@@ -108,7 +108,7 @@ class Preferences:
     account_refused: bool = True
 
     def wants(self, kind: MailKind) -> bool:
-        """Each kind that can be declined has a field of its name."""
+        """Tell whether mails of a kind are wanted. Each kind that can be declined has a field of its name."""
         return bool(getattr(self, kind, True))
 
 

@@ -49,4 +49,5 @@ class MailTrouble(RecordedPhrase):
     # fmt: on
 
 
-trouble_text, trouble_in = MailTrouble.text, MailTrouble.told
+trouble_text = MailTrouble.text
+trouble_in = MailTrouble.translated

@@ -29,7 +29,7 @@ class Retrieved:
 
     pieces: tuple[Piece, ...]
     delivery: Delivery
-    is_accepted: bool = False  # a person says that they are proofs, whatever their appraisal
+    is_accepted: bool = False  # a person vouches for them, whatever the appraisal says
 
     @classmethod
     def single(
@@ -195,4 +195,4 @@ class Label:
     claim_id: Any
     reference: str
     number: str
-    client: str = ""  # the service's key of whose claim it is: to be found again only for the same client
+    client: str = ""  # the service's key of the client: a document is found again only for the same one

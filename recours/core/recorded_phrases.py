@@ -21,7 +21,7 @@ class RecordedPhrase(Enum):
         return self.en.format(**facts)
 
     @classmethod
-    def told(cls, language: str, recorded: str) -> str:
+    def translated(cls, language: str, recorded: str) -> str:
         """The recorded phrase in a reader's language; where it is none of these, it is quoted."""
         if language == "en":
             return clean(recorded)

@@ -33,8 +33,8 @@ class Ended:
     mistake: Mistake | None = None  # of recours's own: an exception in the fetch
     account: int = HOUSE  # the number of the one that was asked last
     remember: int | None = None  # the account that the claim is asked with from now on
-    upsets: bool = False  # its number makes a call about several fail
-    shows_outage: bool = False  # several calls in a row have shown that the carrier is down
+    upsets: bool = False  # its number makes a shared call fail
+    shows_outage: bool = False  # several calls in a row failed: the carrier is down
 
     @property
     def shown(self) -> Shown | None:

@@ -90,7 +90,7 @@ class Lane:
         """Learn from an answer; a refusal if it closed the lane now.
 
         `called`: a call was tried for this claim alone; else another claim's brought the answer, which is no new sign of
-        an outage. `shows_outage`: several were tried in a row, and failed.
+        an outage. `shows_outage`: several calls in a row failed.
         """
         kind = outcome.kind if isinstance(outcome, Failure) else None
         self.denied += kind is ErrorKind.ACCESS_DENIED

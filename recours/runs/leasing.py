@@ -252,7 +252,7 @@ class Leasing:
     def _bundled(self, lane: Lane, claims: Sequence[Claim], lease: Lease) -> list[list[Claim]]:
         """Claims that are tracked with one call together, and more added to them.
 
-        One that a run died with goes alone, as it may do so again; so does one whose number made such a call fail.
+        A claim that a run died with goes alone, since a run may die with it again; so does one whose number made a shared call fail.
         """
         most = self._spec(lane.key).numbers_per_call
         sharing = [one for one in claims if most > 1 and _may_share(one.state) and not one.state.delivery]

@@ -85,26 +85,26 @@ class Asked:
     number: str
     known: Delivery | None  # not to be asked again
     claim: Any = None  # its id
-    earliest: datetime | None = None  # a delivery before is another parcel's; None: nobody knows
+    earliest: datetime | None = None  # a delivery before it is another parcel's; None: unknown
 
 
 @dataclass(frozen=True)
 class Fetched:
     """How asking a carrier ended.
 
-    Of a bundle, the calls that all shared are counted with the first claim that needed them. Without a call, sent or not, the
-    outcome was told by such a call: of an outage it is no new sign. Whether it could connect, only the outcome tells.
+    In a bundle, shared calls are counted with the first claim that needed them. The outcome of a claim without a call of its own
+    comes from a shared call: it is no new sign of an outage. Whether it could connect, only the outcome tells.
     """
 
     outcome: Outcome
     calls: int  # sent, as far as can be known
     unsent: int  # that could not connect: certainly nothing was sent
     accepted: bool = False  # an answer showed that the carrier accepts our account
-    asked: bool = (
-        True  # False: the call that it shares with others failed, and nothing was asked about this one
+    asked: bool = True  # False: the shared calls failed, and nothing was asked about this claim
+    upsets: bool = False  # its number makes a shared call fail
+    shows_outage: bool = (
+        False  # shared calls and one about a single number failed in a row: the carrier is down
     )
-    upsets: bool = False  # its number makes a call about several fail
-    shows_outage: bool = False  # calls about several and about one failed in a row: the carrier is down
     account: int | None = None  # whose answer it is, if not the lane's
     remember: int | None = None  # the account that the claim is asked with from now on
 
