@@ -114,30 +114,16 @@ def test_the_delivery_of_a_return_is_none_to_the_recipient() -> None:
     assert failure_of(tracked(on_its_way)).kind is K.NOT_DELIVERED_YET
 
 
-def events_of(*told: tuple[str, str, str]) -> list[dict[str, Any]]:
+def events_of(*events: tuple[str, str, str]) -> list[dict[str, Any]]:
     """Of codes, days of October and words; the service lists the newest first."""
     return [
         {"statusCode": code, "timestamp": f"2026-10-{day}T09:00:00", "description": words}
-        for code, day, words in reversed(told)
+        for code, day, words in reversed(events)
     ]
 
 
-RETURNS = [
-    "The shipment is being returned to the shipper",
-    "Return to sender initiated",
-    "L'envoi est retourné à l'expéditeur",
-    "Retour vers l’expéditeur",
-    "Die Sendung wird an den Absender zurückgesendet.",
-    "Die Sendung wurde nicht abgeholt und wird zurückgesandt",
-    "Rücksendung eingeleitet",
-    "El envío se devuelve al remitente",
-    "La spedizione è stata restituita al mittente",
-    "De zending gaat terug naar de afzender",
-]
-
-
-@pytest.mark.parametrize("words", RETURNS)
-def test_a_return_in_the_words_of_an_event_wins_over_the_delivery(words: str) -> None:
+def test_a_return_in_the_words_of_an_event_wins_over_the_delivery() -> None:
+    words = "The shipment is being returned to the shipper"
     events = events_of(("transit", "01", "En cours"), ("transit", "03", words), ("delivered", "05", "Livré"))
     failure = failure_of(tracked(a_shipment("delivered", PROOF) | {"events": events}))
     assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
@@ -145,34 +131,9 @@ def test_a_return_in_the_words_of_an_event_wins_over_the_delivery(words: str) ->
     assert (on_its_way.kind, on_its_way.unknown) == (K.NOT_DELIVERED_YET, None)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "L'envoi a été remis à son expéditeur",
-        "Delivered to the shipper",
-        "Die Sendung wurde dem Absender zugestellt",
-        "Entregado al remitente",
-    ],
-)
-def test_a_delivery_to_the_sender_is_none_to_the_recipient(words: str) -> None:
-    failure = failure_of(tracked(a_shipment("delivered", PROOF, description=words)))
+def test_a_delivery_to_the_sender_is_none_to_the_recipient() -> None:
+    failure = failure_of(tracked(a_shipment("delivered", PROOF, description="Delivered to the shipper")))
     assert (failure.kind, failure.delivery) == (K.RETURNED_TO_SENDER, None)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "Les données ont été transmises par l'expéditeur",
-        "Die Auftragsdaten zu dieser Sendung wurden vom Absender elektronisch an DHL übermittelt",
-        "It will be returned to the sender unless it is collected",
-        "Sans retrait, retour à l'expéditeur si le délai est dépassé",
-        "Returned to the delivery depot",
-    ],
-)
-def test_other_words_about_senders_and_returns_are_no_return(words: str) -> None:
-    events = events_of(("transit", "03", words), ("delivered", "05", "Livré"))
-    answer = tracked(a_shipment("delivered", PROOF | {"documentUrl": LINK}) | {"events": events})
-    assert fetch(answer, DOCUMENT)[0] == Retrieved.single(PDF, KNOWN, "dhl documentUrl")
 
 
 def test_a_return_of_an_earlier_parcel_of_the_number_is_not_that_of_this_one() -> None:
@@ -209,7 +170,6 @@ def test_a_shipment_of_freight_has_the_piece_that_was_asked_about() -> None:
 
 def test_of_parcels_with_one_number_the_newest_counts() -> None:
     old = a_shipment("delivered", PROOF, timestamp="2024-10-05T10:31:00")
-    old["events"] = events_of()
     new = a_shipment("transit")
     for listed in ([old, new], [new, old]):
         assert failure_of(tracked(*listed)).kind is K.NOT_DELIVERED_YET
