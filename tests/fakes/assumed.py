@@ -44,13 +44,7 @@ class AssumedClient(Client):
         return dict.fromkeys(numbers, self.track(numbers[0], session))
 
     def fetch_tracked(self, number: str, tracked: Delivery | Failure, session: CarrierSession) -> Outcome:
-        del number
-        if isinstance(tracked, Failure):
-            return tracked
-        if not self._spec.issues_documents:
-            return Failure(ErrorKind.POD_NEVER_AVAILABLE, _SOURCE, delivery=tracked)
-        self._call(Capability.POD, session)
-        return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, _SOURCE)
+        return tracked if isinstance(tracked, Failure) else self.fetch_proof(number, tracked, session)
 
     def check_credentials(self, session: CarrierSession) -> Outcome:
         self._call(Capability.TRACKING if self.tracking_shows_account else Capability.POD, session)
@@ -60,8 +54,12 @@ class AssumedClient(Client):
         del what, answer, now
         return None
 
-    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Outcome:
-        raise NotImplementedError
+    def fetch_proof(self, number: str, delivery: Delivery, session: CarrierSession) -> Failure:
+        del number
+        if not self._spec.issues_documents:
+            return Failure(ErrorKind.POD_NEVER_AVAILABLE, _SOURCE, delivery=delivery)
+        self._call(Capability.POD, session)
+        return Failure(ErrorKind.POD_NOT_AVAILABLE_YET, _SOURCE)
 
     def track(self, number: str, session: CarrierSession) -> Failure:
         del number
