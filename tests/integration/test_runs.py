@@ -19,15 +19,11 @@ from sqlalchemy import text
 from recours.database.engine import Database
 from recours.database.schema import inspection
 from recours.runs.fetch import PODFetchWorker
-from recours.runs.retry import PODRetryScheduler
-from recours.runs.summary import Report
-from recours.runs.worker import Options, Worker
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
-from recours.wiring.workers import make_worker
 from tests.conftest import SERVICE_CLAIMS
+from tests.one_run import run_once
 from tests.own_rows import joined_rows
 from tests.planted import PASSWORD
 
@@ -163,25 +159,6 @@ def test_two_schedulers_share_a_quota_exactly(
     for row in left:
         assert (row["pod_retry_count"], row["lease_token"], row["interruptions"]) == (0, None, 0)
     assert {usage["limit"] for _, report, _ in reports for usage in report["api_usage"].values()} == {50}
-
-
-def run_once(
-    settings: Settings,
-    clock: SimulatedClock,
-    kind: type[Worker] = PODRetryScheduler,
-    *,
-    options: Options | None = None,
-    change: Callable[[Worker], None] = lambda _: None,
-) -> Report:
-    opened = open_database(settings)
-    try:
-        worker = make_worker(
-            kind, settings, opened, options or Options(batch_size=100), clock=clock, jitter=lambda: 0.0
-        )
-        change(worker)
-        return worker.run()
-    finally:
-        opened.database.close()
 
 
 # ---------------------------------------------------------------- stopped

@@ -13,14 +13,12 @@ from recours.core.accounts import owner_of
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.tables import attempts
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sealing import Seals
 from recours.settings.model import Settings
-from recours.wiring.databases import open_database
-from recours.wiring.workers import make_worker
 from tests.conftest import SERVICE_CLIENTS, START
+from tests.one_run import run_once
 from tests.own_rows import put_account
 from tests.planted import PASSWORD
 
@@ -48,12 +46,7 @@ def run(
 ) -> Callable[..., Any]:
     def run(**options: Any) -> Any:
         settings = settings_of(url, sandbox, RECOURS_ACCOUNTS_KEY=KEY)
-        opened = open_database(settings)
-        try:
-            asked = Options(**{"batch_size": 50, "concurrency": 1} | options)
-            return make_worker(PODRetryScheduler, settings, opened, asked, clock=clock).run()
-        finally:
-            opened.database.close()
+        return run_once(settings, clock, options=Options(**{"batch_size": 50, "concurrency": 1} | options))
 
     return run
 

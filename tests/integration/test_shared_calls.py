@@ -19,14 +19,12 @@ from recours.core.quota import Capability
 from recours.database.engine import Database
 from recours.database.schema import inspection
 from recours.database.tables import claims
-from recours.runs.retry import PODRetryScheduler
 from recours.runs.worker import Options
 from recours.sandbox import Parcel, Sandbox, Scenario, SimulatedClock
 from recours.sandbox.answers import Answer, HttpRequest
 from recours.settings.loading import load
-from recours.wiring.databases import open_database
-from recours.wiring.workers import make_worker
 from tests.conftest import START
+from tests.one_run import run_once
 from tests.own_rows import joined_rows
 
 ROOT = Path(inspection.__file__).parents[3]
@@ -65,12 +63,7 @@ class Shop:
         """Run the scheduler now; the numbers of each tracking call. The next run is one in which all are due again."""
         first = len(self.sandbox.calls)
         settings = load(self.folder, self.environment() | (more or {}), CATALOG)
-        opened = open_database(settings)
-        try:
-            options = Options(batch_size=self.size, concurrency=1)
-            make_worker(PODRetryScheduler, settings, opened, options, clock=self.clock).run()
-        finally:
-            opened.database.close()
+        run_once(settings, self.clock, options=Options(batch_size=self.size, concurrency=1))
         self.clock.advance(timedelta(days=1))
         return self.tracking_calls(first)
 
@@ -115,14 +108,11 @@ def test_a_number_that_makes_calls_fail_is_singled_out_once(shop: Shop) -> None:
     poison = shop.numbers[place]
     assert len(shop.run()) <= 11
     assert shop.alone() == {poison}
-    found = {number for number, row in shop.by_number().items() if row["kind"] != "not_delivered_yet"}
-    assert found == {poison}
+    failed = {number for number, row in shop.by_number().items() if row["kind"] != "not_delivered_yet"}
+    assert failed == {poison}
     for _ in range(2):
-        assert sorted(numbers.count(",") for numbers in shop.run()) == [
-            0,
-            0,
-            shop.size - 2,
-        ]  # one is a repeat
+        commas = sorted(numbers.count(",") for numbers in shop.run())
+        assert commas == [0, 0, shop.size - 2]  # one of the calls is a repeat
 
 
 def test_two_such_numbers_are_both_singled_out(shop: Shop) -> None:
