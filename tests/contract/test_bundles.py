@@ -463,6 +463,13 @@ def test_a_number_asked_about_alone_takes_a_unit_only_if_one_is_left(
     assert bundles.counts() == (3, 0)
 
 
+def test_proofs_that_cannot_be_read_are_no_sign_that_the_tracking_is_down(bundles: Bundles) -> None:
+    bundles.script.whole["A"] = UNREADABLE
+    bundles.script.tracking = dict.fromkeys("ABC", DELIVERY)
+    bundles.script.proofs = dict.fromkeys("AB", UNREADABLE)
+    assert kinds(bundles.fetch(*"ABC")) == [K.BAD_RESPONSE, K.BAD_RESPONSE, None]
+
+
 def test_a_mistake_about_one_parcel_alone_ends_the_bundle_and_gives_units_back(bundles: Bundles) -> None:
     bundles.script.whole["B"] = bundles.script.tracking["B"] = KeyError("strange")
     asked = [Asked(number, None) for number in "ABC"]

@@ -11,6 +11,7 @@ from recours.core.sentences import Sentence
 from recours.runs.ports import Asked
 
 DOWN = Failure.of(Sentence.UNAVAILABLE, "Listed", None, 500)
+SILENT = Failure.of(Sentence.NO_ANSWER, "Listed")
 REJECTED = Failure.of(Sentence.NUMBER_REJECTED, "Listed", None, 400)
 ON_ITS_WAY = Failure.of(Sentence.NOT_DELIVERED, "Listed")
 THIRTY = [str(n) for n in range(30)]
@@ -58,6 +59,13 @@ def test_two_numbers_are_taken_for_no_outage_unless_the_first_asked_alone_is_one
 def test_a_carrier_that_is_down_takes_four_calls() -> None:
     sizes, bundle = calls_of(THIRTY)
     assert (sizes, bundle.outage, bundle.upsetting) == ([30, 15, 15, 1], DOWN, set())
+
+
+def test_failures_of_several_kinds_in_a_row_are_an_outage_too() -> None:
+    bundle = Bundle([Asked(number, None) for number in THIRTY])
+    for failure in (REJECTED, DOWN, SILENT, DOWN):
+        bundle.note_tracking(bundle.next_call(bundle.asked[0]), failure)
+    assert (bundle.next_call(bundle.asked[0]), bundle.outage) == ((), DOWN)
 
 
 def test_where_every_number_is_rejected_the_rest_is_left_to_single_calls() -> None:
