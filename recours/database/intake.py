@@ -58,7 +58,17 @@ from recours.database.claim_rows import (
 from recours.database.engine import Database, DatabaseError
 from recours.database.named_leases import lease_name, release_name
 from recours.database.restored import proofs_to_tell_again
-from recours.database.tables import DONE, NOT_ENROLLED, OPEN_STAGES, at_stage, claims, intake, leases
+from recours.database.tables import (
+    DONE,
+    NOT_ENROLLED,
+    OPEN_STAGES,
+    at_stage,
+    claims,
+    has_long_texts,
+    has_short_texts,
+    intake,
+    leases,
+)
 from recours.runs.ports import Clock
 
 _c = claims.c
@@ -291,9 +301,10 @@ def _orphans(border: Border, keys: _Keys, now: datetime) -> Select[Any]:
 
 
 def _stale(border: Border, now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
-    """The keys of those of these rows of ours that are to be assessed again, or whose claims are gone."""
+    """The keys of those of these rows of ours, of somebody's claims, that are to be assessed again, or whose claims are gone."""
+    is_due = or_(border.key.is_(None), _c.to_assess == literal_column("1"), border.differs)
     # As a CASE, since an OR would have PostgreSQL expect every row.
-    is_stale = case((border.key.is_(None), free(now)), (_is_stale(border, now), true()), else_=false())
+    is_stale = case((is_due, free(now)), else_=false())
     theirs = border.claims, border.key == _c.claim_id
     return select(_c.claim_id).select_from(claims.outerjoin(*theirs)).where(is_stale, *where)
 
@@ -365,7 +376,8 @@ class ClaimIntake:
         is_recent = _c.stage.in_([const(Stage.GIVEN_UP), const(Stage.SHELVED)]), _c.written_at > now - _WATCH
         queries = [
             _stale(border, now, _c.to_assess == literal_column("1")),
-            _stale(border, now, at_stage(*OPEN_STAGES)),
+            _stale(border, now, at_stage(*OPEN_STAGES), has_short_texts()),
+            _stale(border, now, at_stage(*OPEN_STAGES), has_long_texts()),
             _stale(border, now, *is_recent),
         ]
         if border.has_index:

@@ -1,6 +1,8 @@
 """The tables of recours, all named `recours_…`. What the service's own tables are called is `border`'s business."""
 
 from datetime import UTC, datetime
+from functools import reduce
+from operator import add
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     case,
+    func,
     literal_column,
     text,
 )
@@ -71,11 +74,9 @@ class Utc(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _partial_index(
-    name: str, columns: list[Column[Any]], where: ColumnElement[bool], *, unique: bool = False
-) -> None:
+def _partial_index(name: str, columns: list[Column[Any]], where: ColumnElement[bool], **options: Any) -> None:
     """An index, on the table of these columns, of the rows of a condition alone."""
-    Index(name, *columns, unique=unique, postgresql_where=where, sqlite_where=where)
+    Index(name, *columns, postgresql_where=where, sqlite_where=where, **options)
 
 
 # What recours knows of a claim; of one that is not worked on and never was, there is no row.
@@ -132,6 +133,9 @@ DONE, NOT_ENROLLED = "done", "not_enrolled"
 OPEN_STAGES = (Stage.UNNUMBERED, Stage.NEW, Stage.WAITING, Stage.READY, Stage.SETTLED)
 
 _c = claims.c
+_SEEN = [column for column in _c if column.name.startswith("seen_")]
+# PostgreSQL's indexes hold 2,700 bytes of a row, which are as few as 675 characters.
+_LONG = literal_column("600", Integer)
 
 
 def at_stage(*stages: str) -> ColumnElement[bool]:
@@ -148,6 +152,22 @@ def awaits_retry() -> ColumnElement[bool]:
 def has_deadline() -> ColumnElement[bool]:
     """Ready claims whose rank is a real deadline."""
     return _as_case(and_(at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")))
+
+
+def has_short_texts() -> ColumnElement[bool]:
+    """Rows whose texts of the service's an index can hold."""
+    return _length_of_texts() < _LONG
+
+
+def has_long_texts() -> ColumnElement[bool]:
+    return _length_of_texts() >= _LONG
+
+
+def _length_of_texts() -> ColumnElement[int]:
+    """Of all columns after `seen_`, in characters."""
+    empty = literal_column("''", Text)
+    lengths: list[ColumnElement[int]] = [func.length(func.coalesce(column, empty)) for column in _SEEN]
+    return reduce(add, lengths)
 
 
 def _as_case(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -169,7 +189,14 @@ for _stage, _columns in (
     _partial_index(f"ix_recours_claims_{_stage}", [_c.stage, *_columns], at_stage(_stage))
 _partial_index("ix_recours_claims_expiring", [_c.stage, _c.expire_from], has_deadline())
 _partial_index("ix_recours_claims_backoff", [_c.next_at], awaits_retry())
-_partial_index("ix_recours_claims_open", [_c.claim_id], at_stage(*OPEN_STAGES))
+# All that open claims are compared by: PostgreSQL need not read their rows, which lie between those of others.
+_partial_index(
+    "ix_recours_claims_open",
+    [_c.claim_id],
+    and_(at_stage(*OPEN_STAGES), has_short_texts()),
+    postgresql_include=[_c.to_assess, _c.lease_until, *_SEEN],
+)
+_partial_index("ix_recours_claims_long", [_c.claim_id], and_(at_stage(*OPEN_STAGES), has_long_texts()))
 _partial_index("ix_recours_claims_to_assess", [_c.claim_id], _c.to_assess == literal_column("1"))
 _partial_index("ix_recours_claims_owed", [_c.claim_id], _c.owed_since.is_not(None))
 Index("ix_recours_claims_stage", _c.stage, _c.claim_id)

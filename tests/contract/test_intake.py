@@ -1,10 +1,12 @@
 """The service's claims are taken in, whatever its application does to them."""
 
+import string
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from random import Random
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -281,6 +283,19 @@ def test_next_run_starts_corrected_claims_over(
     assert claim_of(database, 2).pod_retry_count == 0
     assert row.owed is None
     assert runs.take_in() == []
+
+
+@pytest.mark.usefixtures("slow_sweep")
+def test_next_run_sees_corrections_of_claims_whose_texts_no_index_holds(
+    runs: Runs, database: Database, add_claims: AddClaims
+) -> None:
+    letters = "".join(Random(1).choices(string.ascii_letters, k=5_000))
+    add_claims(database, [{}, {"status": letters}])
+    runs.take_in()
+    set_claim(database, 2, tracking_number="XY009999999FR")
+    assert [runs.take_in(), row_of(database, 2).seen_number] == [[2], "XY009999999FR"]
+    set_claim(database, 2, status=letters[:100])
+    assert [runs.take_in(), runs.take_in()] == [[2], []]
 
 
 @pytest.mark.usefixtures("slow_sweep")
