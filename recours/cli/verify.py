@@ -1,6 +1,5 @@
 """`recours verify`: whether files, their rows or manifests were changed since they were written."""
 
-from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -18,8 +17,8 @@ from recours.core.text import plural
 from recours.database.custody import DatabaseCustody
 from recours.operations.records import iso
 from recours.timestamps import read_roots
-from recours.wiring.custody import CustodySummary, appraised_anew, verify
 from recours.wiring.operations import Operations
+from recours.wiring.verification import Verification, appraised_anew
 
 _PROGRESS = 1000  # proofs
 
@@ -55,45 +54,34 @@ def command(references: tuple[str, ...], database_url: str | None, appraises: bo
         claim_ids = [_claim_id(operations, reference) for reference in references]
         custody = DatabaseCustody(operations.database, settings.pod_dir)
         if appraises:
-            _appraise(custody, claim_ids, report, problems, as_json=as_json)
-            return
-        summary = verify(custody, report, read_roots(settings.tsa_certificate), claim_ids)
-        if settings.tsa_url and summary.last and (not summary.stamp or summary.stamp[0] != summary.last):
-            report(
-                f"Manifest {summary.last.number}, the last one, has no good timestamp: it was deleted, or the authority did not "
-                "answer. The next run has it stamped."
-            )
-        if as_json:
-            tell_json(_facts(summary) | {"problems": problems})
+            count = 0
+            for count, problem in enumerate(appraised_anew(custody, claim_ids), 1):
+                if problem:
+                    report(problem)
+                if count % _PROGRESS == 0:
+                    click.echo(f"{count} proofs appraised.", err=True)
+            facts: dict[str, object] = {"files": count}
+            text = f"{plural(count, 'proof')} appraised; {len(problems)} would be refused today."
         else:
-            click.echo("\n".join(_sentences(summary, is_signed=settings.tsa_certificate is not None)))
-            click.echo(
+            verification = Verification(custody, report, read_roots(settings.tsa_certificate), claim_ids)
+            verification.run()
+            last, stamp = verification.last, verification.stamp
+            if settings.tsa_url and last and (not stamp or stamp[0] != last):
+                report(
+                    f"Manifest {last.number}, the last one, has no good timestamp: it was deleted, or the authority did not "
+                    "answer. The next run has it stamped."
+                )
+            facts = _facts(verification)
+            text = _text(verification, is_signed=settings.tsa_certificate is not None)
+            text += (
                 f"{plural(len(problems), 'problem')}."
                 if problems
                 else "Nothing was changed, deleted or added."
             )
-    if problems:
-        raise SystemExit(FAILED)
-
-
-def _appraise(
-    custody: DatabaseCustody,
-    claim_ids: Sequence[Any],
-    report: Callable[[str], None],
-    problems: Sequence[str],
-    *,
-    as_json: bool,
-) -> None:
-    count = 0
-    for count, why in enumerate(appraised_anew(custody, claim_ids), 1):
-        if why:
-            report(why)
-        if count % _PROGRESS == 0:
-            click.echo(f"{count} proofs appraised.", err=True)
     if as_json:
-        tell_json({"files": count, "problems": problems})
+        tell_json(facts | {"problems": problems})
     else:
-        click.echo(f"{plural(count, 'proof')} appraised; {len(problems)} would be refused today.")
+        click.echo(text)
     if problems:
         raise SystemExit(FAILED)
 
@@ -105,25 +93,29 @@ def _claim_id(operations: Operations, reference: str) -> Any:
     return claim.id
 
 
-def _facts(summary: CustodySummary) -> dict[str, object]:
-    last, stamp = summary.last, summary.stamp
+def _facts(verification: Verification) -> dict[str, object]:
+    last, stamp = verification.last, verification.stamp
     return {
         "manifests": last.number if last else 0,
         "last_sha256": last.sha256 if last else None,
         "stamped_manifest": stamp[0].number if stamp else None,
         "stamped_at": iso(stamp[1]) if stamp else None,
-        "files": summary.files,
-        "not_in_a_manifest": summary.pending,
+        "files": verification.files,
+        "not_in_a_manifest": verification.pending,
     }
 
 
-def _sentences(summary: CustodySummary, *, is_signed: bool) -> Iterator[str]:
-    yield f"{plural(summary.files, 'file')} read; the next run's manifest will name {summary.pending} of them."
-    if summary.stamp:
-        manifest, at = summary.stamp
-        yield f"By its timestamp, everything up to manifest {manifest.number} was there on {at:%Y-%m-%d %H:%M} UTC."
+def _text(verification: Verification, *, is_signed: bool) -> str:
+    last, pending = verification.last, verification.pending
+    text = (
+        f"{plural(verification.files, 'file')} read; the next run's manifest will name {pending} of them.\n"
+    )
+    if verification.stamp:
+        manifest, at = verification.stamp
+        text += f"By its timestamp, everything up to manifest {manifest.number} was there on {at:%Y-%m-%d %H:%M} UTC.\n"
         if not is_signed:
-            yield "The signatures of timestamps were not verified: set RECOURS_TSA_CERT."
-    if summary.last:
-        yield f"The SHA-256 of manifest {summary.last.number}, the last one, is {summary.last.sha256}"
-        yield "Keep it elsewhere: it proves later that nothing up to this manifest was changed."
+            text += "The signatures of timestamps were not verified: set RECOURS_TSA_CERT.\n"
+    if last:
+        text += f"The SHA-256 of manifest {last.number}, the last one, is {last.sha256}\n"
+        text += "Keep it elsewhere: it proves later that nothing up to this manifest was changed.\n"
+    return text

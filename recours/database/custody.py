@@ -55,8 +55,8 @@ _NOT_RECORDED = ("id", "path", "sha256", "manifest_id")
 _AT_ONCE = 1000  # rows in memory
 
 
-class EvidenceFile(NamedTuple):
-    """A row of a file. `label`: its claim's reference, or its key, if the service has deleted the claim.
+class CustodyRow(NamedTuple):
+    """A row of a file, or of one that was erased. `label`: for people, its claim.
 
     `line`, `record`: how a manifest names the file, and holds the row to all else that it says.
     """
@@ -67,17 +67,6 @@ class EvidenceFile(NamedTuple):
     label: str
     line: str
     record: str
-
-
-class ShownProof(NamedTuple):
-    """What a claim's row of the service says of its proof. `path`: on record of that; None: nothing is."""
-
-    reference: str
-    pod_url: str | None
-    path: str | None
-    names_it: bool
-    names_signatory: bool
-    agrees: bool  # the attempt that brought it with the piece of evidence
 
 
 def note_erased(connection: Connection, files: Sequence[tuple[str, str]], by: str, at: datetime) -> None:
@@ -108,16 +97,16 @@ class DatabaseCustody:
             last = connection.execute(_LAST).first()
             number = last.id + 1 if last else 1
             files = self._assign(connection, evidence, number)
-            lines = [line for row in files for line in (row.line, row.record)]
-            lines += [
-                line
-                for row in self._assign(connection, erasures, number)
-                for line in (f"{ERASED}{row.line}", row.record)
-            ]
-            if not lines:
+            rows = [*files, *self._assign(connection, erasures, number)]
+            if not rows:
                 return None
             previous = last.sha256 if last else NOTHING_BEFORE
-            lines = [*self._token_line(last), *lines]
+            lines = [line for row in rows for line in (row.line, row.record)]
+            if last:
+                with suppress(OSError):  # it has no timestamp
+                    name = Manifest(*last).token_name
+                    token = (self.folder / name).read_bytes()
+                    lines.insert(0, manifest_line(hashlib.sha256(token).hexdigest(), name, self.folder))
             content = manifest_text(number, run_id, now, previous, lines).encode()
             manifest = Manifest(
                 number, manifest_name(number, run_id, now), hashlib.sha256(content).hexdigest()
@@ -127,15 +116,7 @@ class DatabaseCustody:
             connection.execute(insert(manifests), row | {"run_id": run_id, "written_at": now})
         return manifest, len(files)
 
-    def _token_line(self, last: Any) -> Iterator[str]:
-        """How a manifest names the timestamp of the one before, if that has one."""
-        with suppress(OSError):
-            name = Manifest(*last).token_name if last else ""
-            yield manifest_line(
-                hashlib.sha256((self.folder / name).read_bytes()).hexdigest(), name, self.folder
-            )
-
-    def _assign(self, connection: Connection, table: Table, number: int) -> list[EvidenceFile]:
+    def _assign(self, connection: Connection, table: Table, number: int) -> list[CustodyRow]:
         """Have a manifest name rows that none names. What others write at this moment goes into the next one."""
         ids = select(table.c.id).where(table.c.manifest_id.is_(None)).order_by(table.c.id).limit(PORTION)
         statement = (
@@ -145,7 +126,7 @@ class DatabaseCustody:
             .returning(table.c.id, *self._columns(table))
         )
         rows = sorted(connection.execute(statement).all(), key=lambda row: row[0])
-        return [self._file(*row[1:]) for row in rows]
+        return [self._row(table, *row[1:]) for row in rows]
 
     def _columns(self, table: Table) -> list[ColumnElement[Any]]:
         """Path, SHA-256 and manifest of a row, and what it says beside, of whatever type it is there."""
@@ -158,11 +139,12 @@ class DatabaseCustody:
             return cast(column, Text)
         return func.typeof(column).concat(" ").concat(func.hex(column))
 
-    def _file(
-        self, path: str, sha256: str, manifest: Any, *says: str | None, label: str = ""
-    ) -> EvidenceFile:
+    def _row(
+        self, table: Table, path: str, sha256: str, manifest: Any, *says: str | None, label: str = ""
+    ) -> CustodyRow:
         line = manifest_line(sha256, path, self.folder)
-        return EvidenceFile(path, sha256, manifest, label, line, record_line(line, says))
+        line = f"{ERASED}{line}" if table is erasures else line
+        return CustodyRow(path, sha256, manifest, label, line, record_line(line, says))
 
     def last(self) -> Manifest | None:
         return self._manifest(_LAST)
@@ -176,20 +158,21 @@ class DatabaseCustody:
             row = connection.execute(query).first()
         return Manifest(*row) if row else None
 
-    def files(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> Iterator[EvidenceFile]:
-        """The files of these claims (none named: of all) that a manifest is to name; None: whose manifest is not on record."""
+    def rows(self, manifest: int | None, claim_ids: Collection[Any] = ()) -> Iterator[CustodyRow]:
+        """What a manifest is to name of these claims (none named: of all, and what was erased).
+
+        None: the rows whose manifest is not on record.
+        """
         border = self.database.border
         query = select(border.text("claim_reference"), cast(_v.claim_id, Text), *self._columns(evidence))
         query = query.outerjoin(border.claims, border.key == _v.claim_id).order_by(_v.id)
-        query = query.where(_is_of(evidence, manifest))
-        query = query.where(_v.claim_id.in_(claim_ids)) if claim_ids else query
+        query = query.where(_is_of(evidence, manifest), *_of(_v.claim_id, claim_ids))
         for reference, claim_id, *row in list(self._rows(query)):  # as files are read meanwhile
-            yield self._file(*row, label=reference or f"id {claim_id}")
-
-    def erased(self, manifest: int | None) -> Iterator[EvidenceFile]:
-        """The same of files that were erased."""
-        query = select(*self._columns(erasures)).where(_is_of(erasures, manifest)).order_by(_e.id)
-        return (self._file(*row) for row in self._rows(query))
+            yield self._row(evidence, *row, label=f"{reference or f'id {claim_id}'}:")
+        if not claim_ids:
+            query = select(*self._columns(erasures)).where(_is_of(erasures, manifest)).order_by(_e.id)
+            for row in self._rows(query):
+                yield self._row(erasures, *row, label="Of an erased file")
 
     def _rows(self, query: Executable) -> Iterator[Any]:
         with self.database.read() as connection:
@@ -202,11 +185,65 @@ class DatabaseCustody:
         of_attempts = select(cast(_a.document_path, Text)).where(_a.document_path.is_not(None))
         return (path for (path,) in self._rows(union_all(of_attempts, select(cast(_v.path, Text)))))
 
-    def not_erased(self) -> Iterator[str]:
-        """Files that are said to be erased, and whose rows were there before and are there."""
-        is_older = or_(_v.manifest_id < _e.manifest_id, and_(_e.manifest_id.is_(None), _v.manifest_id > 0))
-        same = and_(_v.path == _e.path, _v.sha256 == _e.sha256, is_older)
-        return (path for (path,) in self._rows(select(cast(_e.path, Text)).join(evidence, same)))
+    def differences(self, claim_ids: Collection[Any]) -> Iterator[str]:
+        """What rows about the files of these claims (none named: of all) say of each other and is not so: a sentence each."""
+        for (path,) in self._rows(self._without_origin(claim_ids)):
+            yield f"No run and no person is on record that brought {path}: its row was added."
+        piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)
+        is_taken_back = exists().where(piece, _v.refused.is_not(None))
+        names_none = _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back
+        query = select(cast(_a.claim_id, Text)).where(*names_none, *_of(_a.claim_id, claim_ids))
+        for (claim,) in self._rows(query):
+            yield f"id {claim}: an attempt that fetched a proof names none: its row was changed."
+        yield from self._shown_otherwise(claim_ids)
+        if not claim_ids:
+            is_older = or_(
+                _v.manifest_id < _e.manifest_id, and_(_e.manifest_id.is_(None), _v.manifest_id > 0)
+            )
+            same = and_(_v.path == _e.path, _v.sha256 == _e.sha256, is_older)
+            for (path,) in self._rows(select(cast(_e.path, Text)).join(evidence, same)):
+                yield f"{path} is said to be erased, and its row is there: one of both was added."
+
+    def _without_origin(self, claim_ids: Collection[Any]) -> Select[Any]:
+        """Files that no run, and no person, is on record for. Runs are kept for a time: what is older has none."""
+        with self.database.read() as connection:
+            last = connection.scalar(select(func.max(runs.c.started_at)))
+        of_run = exists().where(runs.c.id == _v.run_id)
+        attached = exists().where(_a.claim_id == _v.claim_id, _a.outcome == ATTACHED)
+        is_kept = _v.obtained_at >= last - RUNS_KEPT if last else _v.path.is_not(None)
+        unknown = or_(and_(_v.by.is_(None), ~of_run, is_kept), and_(_v.by.is_not(None), ~attached))
+        return select(cast(_v.path, Text)).where(unknown, *_of(_v.claim_id, claim_ids))
+
+    def _shown_otherwise(self, claim_ids: Collection[Any]) -> Iterator[str]:
+        """Where the service shows another proof than is on record, of claims with a document of ours or of the folder."""
+        border, latest = self.database.border, attempts.alias("latest").c
+        last = select(func.max(latest.id)).where(
+            latest.claim_id == border.key, latest.document_path.is_not(None)
+        )
+        url = border.text("pod_url")
+        piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)
+        rows = border.claims.outerjoin(attempts, _a.id == last.correlate(border.claims).scalar_subquery())
+        rows = rows.outerjoin(evidence, piece).outerjoin(claims, _c.claim_id == border.key)
+        columns = [border.text(name) for name in ("claim_reference", "pod_fetch_status", "pod_url")]
+        columns += [border.text("pod_delivery_person"), cast(_v.path, Text), cast(_v.signatory, Text)]
+        alike = [(_a.signatory, _v.signatory), (_a.delivered_at, _v.delivered_at)]
+        alike += [(_a.delivered_day, _v.delivered_day), (_a.document_path, _v.path)]
+        columns += [self._exact(column) for pair in alike for column in pair]
+        is_named = or_(_a.id.is_not(None), url.startswith(str(self.folder), autoescape=True))
+        query = select(*columns).select_from(rows)
+        query = query.where(is_named, _c.owed_since.is_(None), *_of(border.key, claim_ids))
+        for reference, status, pod_url, person, path, signatory, *pairs in self._rows(query):
+            fitted = border.parameters(None, {"pod_url": path, "pod_delivery_person": signatory})
+            # Where it is empty, the service has the claim start over.
+            is_shown = status == FetchStatus.SUCCESS
+            if (pod_url or "") != (fitted.get("to_pod_url") or "") and (pod_url or is_shown):
+                on_record = f"{path} is on record" if path else "nothing is on record"
+                yield f"{reference}: its pod_url names {pod_url or 'nothing'}, and {on_record}."
+            signed_by = fitted.get("to_pod_delivery_person") or ""
+            if path and (person or "") != signed_by and (person or is_shown):
+                yield f"{reference}: its pod_delivery_person is not who signed {path}."
+            if pairs[::2] != pairs[1::2]:
+                yield f"{reference}: the attempt and the evidence do not agree on its proof."
 
     def proofs(self, claim_ids: Collection[Any]) -> Iterator[Any]:
         """Reference, path, media type, carrier, number and kind of each proof of these claims (none named: of all) that counts.
@@ -223,55 +260,6 @@ class DatabaseCustody:
         while rows := list(self._rows(query.where(_v.id > last))):
             yield from (tuple(row[1:]) for row in rows)
             last = rows[-1][0]
-
-    def without_origin(self, claim_ids: Collection[Any]) -> Iterator[str]:
-        """Files of these claims (none named: of all) that no run, and no person, is on record for.
-
-        Runs are kept for a time: what is older than that has none.
-        """
-        with self.database.read() as connection:
-            last = connection.scalar(select(func.max(runs.c.started_at)))
-        of_run = exists().where(runs.c.id == _v.run_id)
-        attached = exists().where(_a.claim_id == _v.claim_id, _a.outcome == ATTACHED)
-        is_kept = _v.obtained_at >= last - RUNS_KEPT if last else _v.path.is_not(None)
-        unknown = or_(and_(_v.by.is_(None), ~of_run, is_kept), and_(_v.by.is_not(None), ~attached))
-        query = select(cast(_v.path, Text)).where(unknown, *_of(_v.claim_id, claim_ids))
-        return (path for (path,) in self._rows(query))
-
-    def without_document(self, claim_ids: Collection[Any]) -> Iterator[str]:
-        """The claims, as texts, of attempts that fetched a proof and name none, though nobody took it back."""
-        piece = _v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256
-        is_taken_back = exists().where(*piece, _v.refused.is_not(None))
-        query = select(cast(_a.claim_id, Text)).where(
-            _a.outcome == "success", _a.document_path.is_(None), ~is_taken_back
-        )
-        return (claim for (claim,) in self._rows(query.where(*_of(_a.claim_id, claim_ids))))
-
-    def shown_proofs(self, claim_ids: Collection[Any]) -> Iterator[ShownProof]:
-        """What the service is told of claims that have a document of ours, or name a file of the folder."""
-        border, latest = self.database.border, attempts.alias("latest").c
-        last = select(func.max(latest.id)).where(
-            latest.claim_id == border.key, latest.document_path.is_not(None)
-        )
-        url = border.text("pod_url")
-        piece = and_(_v.claim_id == _a.claim_id, _v.sha256 == _a.document_sha256)
-        rows = border.claims.outerjoin(attempts, _a.id == last.correlate(border.claims).scalar_subquery())
-        rows = rows.outerjoin(evidence, piece).outerjoin(claims, _c.claim_id == border.key)
-        told = [border.text(name) for name in ("claim_reference", "pod_fetch_status", "pod_url")]
-        told += [border.text("pod_delivery_person"), cast(_v.path, Text), cast(_v.signatory, Text)]
-        alike = [(_a.signatory, _v.signatory), (_a.delivered_at, _v.delivered_at)]
-        alike += [(_a.delivered_day, _v.delivered_day), (_a.document_path, _v.path)]
-        query = select(*told, *(self._exact(column) for pair in alike for column in pair)).select_from(rows)
-        is_named = or_(_a.id.is_not(None), url.startswith(str(self.folder), autoescape=True))
-        query = query.where(is_named, _c.owed_since.is_(None), *_of(border.key, claim_ids))
-        for reference, status, pod_url, person, path, signatory, *both in self._rows(query):
-            fitted = border.parameters(None, {"pod_url": path, "pod_delivery_person": signatory})
-            names_it, names_person = (
-                (shown or "") == (fitted.get(f"to_{name}") or "")
-                or (status != FetchStatus.SUCCESS and not shown)  # the service had it start over
-                for name, shown in (("pod_url", pod_url), ("pod_delivery_person", person))
-            )
-            yield ShownProof(reference or "", pod_url, path, names_it, names_person, both[::2] == both[1::2])
 
 
 def _is_of(table: Table, manifest: int | None) -> ColumnElement[bool]:

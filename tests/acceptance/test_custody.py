@@ -15,8 +15,8 @@ from recours.database.custody import DatabaseCustody
 from recours.database.engine import Database
 from recours.database.schema.inspection import look
 from recours.sandbox import Sandbox, Scenario, SimulatedClock
-from recours.wiring.custody import verify
 from recours.wiring.mail import MailService
+from recours.wiring.verification import Verification
 from tests.acceptance.person import Person
 from tests.acceptance.simulation import Service
 from tests.conftest import START, Kind
@@ -96,7 +96,7 @@ def manifests(service: Service) -> list[Path]:
 def problems_of(service: Service, *claim_ids: int) -> list[str]:
     problems: list[str] = []
     with closing(Database(service.settings.database_url)) as database:
-        verify(DatabaseCustody(database, pods(service)), problems.append, claim_ids=claim_ids)
+        Verification(DatabaseCustody(database, pods(service)), problems.append, claim_ids=claim_ids).run()
     return problems
 
 

@@ -21,7 +21,7 @@ from recours.database.schema.creation import complete
 from recours.database.tables import attempts, events, evidence, quota, quota_shares
 from recours.runs.fetch import PODFetchWorker
 from recours.sandbox import Call, Parcel, Sandbox, Scenario
-from recours.wiring.custody import verify
+from recours.wiring.verification import Verification
 from tests.conftest import SERVICE_CLAIMS, START, Databases, claim_row, environment_of
 from tests.own_rows import joined_rows
 from tests.postgres import Server, execute
@@ -138,9 +138,10 @@ class Scene(ABC):
     def check_custody(self) -> None:
         """Files, rows and manifests agree, whoever was killed."""
         problems: list[str] = []
-        summary = verify(DatabaseCustody(self.database, self.pods), problems.append)
+        verification = Verification(DatabaseCustody(self.database, self.pods), problems.append)
+        verification.run()
         assert not problems
-        assert summary.files == len(self.rows(evidence))
+        assert verification.files == len(self.rows(evidence))
 
     def check_nothing_is_held(self, *, since: datetime | None = None) -> None:
         """No claim is in the hands of a run that is over. `since`: leases that ended before do not count."""

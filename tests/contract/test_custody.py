@@ -15,7 +15,7 @@ from recours.database.custody import PORTION, DatabaseCustody
 from recours.database.engine import Database
 from recours.database.evidence import add_evidence, evidence_rows
 from recours.database.tables import evidence
-from recours.wiring.custody import verify
+from recours.wiring.verification import Verification
 from tests.contract.test_claims import NOW, Run, rows
 from tests.contract.test_pieces import BLANK, LETTER, record, run
 
@@ -124,7 +124,7 @@ def test_a_file_that_came_again_is_named_again_since_its_row_says_so(run: Run, t
     custody.add("2", NOW, keep(tmp_path))
     assert named(run.database, tmp_path) == [["a.pdf", "refused/c.pdf"], ["a.pdf", "c.pdf"]]
     problems: list[str] = []
-    verify(custody, problems.append)
+    Verification(custody, problems.append).run()
     # None of the files was made here, and no run is on record.
     assert all(
         "is missing" in problem or "No run" in problem or "do not agree" in problem for problem in problems
