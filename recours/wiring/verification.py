@@ -77,11 +77,13 @@ class Verification:
             self.report(
                 f"Manifest {number} does not follow manifest {previous.number}: one was replaced or deleted. {_ASK_WHO}"
             )
-        for line in [line for line in lines or () if line.endswith(f"  {previous.token_name}")]:
+        if lines is None:
+            return None
+        tokens = {line for line in lines if line.endswith(f"  {previous.token_name}")}
+        for line in tokens:
             label = f"The timestamp of manifest {previous.number}"
             self._verify_file(previous.token_name, digest_of(line), label)
-            lines.discard(line)
-        return lines
+        return lines - tokens
 
     def _stamped_at(self, manifest: Manifest) -> datetime | None:
         from recours.timestamps import verify_token  # noqa: PLC0415 (brings the HTTP library)

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from recours.cli.main import recours as program
 from tests.acceptance.simulation import Service
 from tests.processes.commands import Done, recours
 
@@ -72,3 +75,14 @@ class Person:
         """The object that `--json` prints."""
         found: dict[str, Any] = json.loads(self.does(*arguments, "--json", **settings))
         return found
+
+
+class QuickPerson(Person):
+    """Their commands run in this process, and not on a terminal: for what commands do, not how they start and end."""
+
+    def types(self, *arguments: str, answers: str | None = None, **settings: str) -> Done:
+        assert answers is None
+        result = CliRunner(env=self.environment | settings).invoke(program, arguments, prog_name="recours")
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Done([*arguments], result.exit_code, result.stdout, result.stderr)

@@ -19,7 +19,7 @@ import recours
 from recours.database.tables import DONE
 from recours.sandbox import Scenario
 from recours.sandbox.documents import proof_pdf, signature_png
-from tests.acceptance.person import Person
+from tests.acceptance.person import Person, QuickPerson
 from tests.acceptance.simulation import Service
 from tests.processes.forks import ROOT
 from tests.rows import row
@@ -34,6 +34,11 @@ def ago(days: int) -> datetime:
 
 def proof(number: str = NUMBER, signatory: str = "DUPONT") -> bytes:
     return proof_pdf("Mondial Relay", number, signatory, ago(5))
+
+
+@pytest.fixture
+def person(service: Service, url: str) -> Person:
+    return QuickPerson.of(service, url)
 
 
 @pytest.fixture

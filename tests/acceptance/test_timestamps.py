@@ -3,7 +3,7 @@
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from recours.core.errors import RunError
 from recours.sandbox import Scenario
 from recours.timestamps import read_roots, request_token, verify_token
-from tests.acceptance.person import Person
+from tests.acceptance.person import QuickPerson
 from tests.acceptance.simulation import Service
 from tests.fakes.tsa import NEEDS_OPENSSL, Authority, authority_in, make_authority
 from tests.unit.manual.pages import text_of
@@ -113,24 +113,50 @@ def test_each_run_has_its_manifest_stamped(stamped: Service, authority: Authorit
     stamped.run()
     assert stamps(stamped) == [True, True]
     assert len(authority.asked) == 2
-    printed = Person.of(stamped, url).does("verify")
+    printed = QuickPerson.of(stamped, url).does("verify")
     assert "By its timestamp, everything up to manifest 2 was there on" in printed
     assert "not verified" not in printed
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_timestamp_that_was_deleted_is_missed(stamped: Service, url: str, which: int) -> None:
-    """The next manifest names it; that of the last one is missed where there is to be one."""
+def change_day(token: Path) -> None:
+    content = token.read_bytes()
+    stamped_at = re.search(rb"\x18\x0f(20\d{12}Z)", content)
+    assert stamped_at
+    token.write_bytes(content.replace(stamped_at[1], b"2001" + stamped_at[1][4:]))
+
+
+@pytest.mark.parametrize(
+    ("touch", "of_first", "of_last"),
+    [
+        (
+            Path.unlink,
+            "The timestamp of manifest 1 is missing",
+            "Manifest 2, the last one, has no good timestamp",
+        ),
+        (
+            change_day,
+            "The timestamp of manifest 1 was changed",
+            "The timestamp of manifest 2 proves nothing (its signature is not",
+        ),
+    ],
+)
+def test_a_timestamp_that_was_deleted_or_changed_is_named(
+    stamped: Service, url: str, touch: Callable[[Path], None], of_first: str, of_last: str
+) -> None:
+    """The next manifest names it; that of the last one is held to RECOURS_TSA_URL and RECOURS_TSA_CERT."""
     for _ in range(2):
         stamped.add(Scenario.DELIVERED)
         stamped.run()
-    ((first,), (last,)) = stamped.sql("SELECT path FROM recours_manifests ORDER BY id")
-    person = Person.of(stamped, url)
+    person = QuickPerson.of(stamped, url)
     person.does("verify")
-    (stamped.settings.pod_dir / (first, last)[which]).with_suffix(".tsr").unlink()
-    done = person.types("verify")
-    expected = ("The timestamp of manifest 1 is missing", "Manifest 2, the last one, has no good timestamp")
-    assert (done.returncode, expected[which] in done.stdout) == (1, True), done.stdout
+    paths = stamped.sql("SELECT path FROM recours_manifests ORDER BY id")
+    for (path,), expected in zip(paths, (of_first, of_last), strict=True):
+        token = (stamped.settings.pod_dir / path).with_suffix(".tsr")
+        kept = token.read_bytes()
+        touch(token)
+        done = person.types("verify")
+        assert (done.returncode, expected in done.stdout) == (1, True), done.stdout
+        token.write_bytes(kept)
 
 
 @pytest.mark.parametrize("manner", ["HTTP 500", "a forged signature", "another imprint"])
@@ -160,7 +186,7 @@ def test_a_manifest_that_was_rewritten_is_not_the_one_that_was_stamped(
     path.write_text(path.read_text().replace("# written 2026", "# written 2025"))
     digest = sha256(path.read_bytes()).hexdigest()
     stamped.sql("UPDATE recours_manifests SET sha256 = ?", digest)
-    person = Person.of(stamped, url)
+    person = QuickPerson.of(stamped, url)
     done = person.types("verify")
     assert done.returncode == 1
     assert "The timestamp of manifest 1 proves nothing (the token is for another hash)." in done.stdout
