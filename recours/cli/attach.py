@@ -10,7 +10,7 @@ from recours.cli.console import harmless
 from recours.cli.operations import database_option, json_option, tell_json
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import PROOF_KINDS
-from recours.operations.evidence import ClaimEvidence, piece_json
+from recours.operations.evidence import piece_json
 from recours.wiring.one_claim import evidence_of
 
 
@@ -63,15 +63,14 @@ def command(
             at=_time(at),
             anyway=why,
         )
-        if not as_json:
+        if as_json:
+            evidence = evidence_of(actions.operations, actions.operations.records.find(reference))
+            piece = next(piece for piece in evidence.pieces if piece.sha256 == result.sha256)
+            facts = {"claim": result.reference, "is_pod": result.is_pod, "pod_url": result.pod_path}
+            tell_json(facts | piece_json(piece) | evidence.support_json())
+        else:
             click.echo(harmless(result.sentence))
             click.echo(harmless(f"It is stored as {result.path}; your file stays where it is."))
-            return
-        listed = actions.operations.records.find(reference)
-        evidence = evidence_of(actions.operations, listed) if listed else ClaimEvidence()
-    piece = next(piece for piece in evidence.pieces if piece.sha256 == result.sha256)
-    facts = {"claim": result.reference, "is_pod": result.is_pod, "pod_url": result.pod_path}
-    tell_json(facts | piece_json(piece) | evidence.support_json())
 
 
 @click.command("detach")

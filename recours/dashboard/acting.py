@@ -8,7 +8,7 @@ from recours.core.text import clean
 from recours.dashboard.notices import Notice
 from recours.dashboard.visit import Visit
 from recours.operations.actions import ActionResult
-from recours.operations.results import FetchResult, RecoursError
+from recours.operations.results import AttachResult, FetchResult, RecoursError
 from recours.wiring.actions import Actions
 from recours.wiring.operations import open_operations
 
@@ -19,7 +19,7 @@ def actions_of(visit: Visit) -> Actions:
     return Actions(visit.operations, visit.visitor.name, visit.texts.language)
 
 
-def done(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
+def done(visit: Visit, do: Callable[[Actions], ActionResult | AttachResult]) -> Notice:
     """Do it now."""
     return _done(actions_of(visit), do)
 
@@ -93,9 +93,9 @@ def _line(outcome: FetchResult | RecoursError) -> tuple[str, bool]:
     return clean(outcome.sentence, _LONGEST), outcome.fetched
 
 
-def _done(actions: Actions, do: Callable[[Actions], ActionResult]) -> Notice:
+def _done(actions: Actions, do: Callable[[Actions], ActionResult | AttachResult]) -> Notice:
     try:
         result = do(actions)
     except RecoursError as error:
         return Notice(clean(error, _LONGEST), is_good=False)
-    return Notice(result.sentence, is_good=result.is_done)
+    return Notice(result.sentence, is_good=isinstance(result, AttachResult) or result.is_done)

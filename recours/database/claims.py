@@ -403,7 +403,8 @@ class ClaimRepository:
         return {attempt.claim.id: False}
 
     def _add_attempts(self, connection: Connection, ended: Sequence[Attempt], now: datetime) -> None:
-        connection.execute(_INSERT_ATTEMPT, [self._attempt_row(attempt) for attempt in ended])
+        rows = [attempt_row(attempt, self.run_id, self.worker) for attempt in ended]
+        connection.execute(_INSERT_ATTEMPT, rows)
         pieces = (
             evidence_rows(attempt.claim, attempt.evidence, now, run_id=self.run_id, by=attempt.by)
             for attempt in ended
@@ -443,35 +444,36 @@ class ClaimRepository:
             changed += connection.execute(statement, rows).rowcount
         return changed == len(states)
 
-    def _attempt_row(self, attempt: Attempt) -> dict[str, Any]:
-        claim, failure, document = attempt.claim, attempt.failure, attempt.document
-        delivery = document.delivery if document else (failure.delivery if failure else None)
-        return {
-            "claim_id": claim.id,
-            "run_id": self.run_id,
-            "worker": self.worker,
-            "carrier": claim.carrier or claim.carrier_name,
-            "tracking_number": clean(claim.number or "", LONGEST_NUMBER),
-            "turn": attempt.retry,
-            "started_at": attempt.started_at,
-            "duration_s": attempt.duration_s,
-            "calls": attempt.calls,
-            "outcome": attempt.outcome,
-            "used": attempt.used,
-            **delivery_columns(delivery),
-            "error_kind": failure.kind if failure else None,
-            "message": failure.message if failure else None,
-            "error_key": failure.said.key if failure and failure.said else None,
-            "error_words": (failure.said.words or None) if failure and failure.said else None,
-            "http_status": failure.http_status if failure else None,
-            "document_path": document.path if document else None,
-            "document_sha256": document.sha256 if document else None,
-            "document_size": document.size if document else None,
-            "document_type": document.media_type if document else None,
-            "document_source": document.source if document else None,
-            "is_last": attempt.is_last or None,
-            "account_id": attempt.account or None,
-        }
+
+def attempt_row(attempt: Attempt, run_id: str, worker: str) -> dict[str, Any]:
+    claim, failure, document = attempt.claim, attempt.failure, attempt.document
+    delivery = document.delivery if document else (failure.delivery if failure else None)
+    return {
+        "claim_id": claim.id,
+        "run_id": run_id,
+        "worker": worker,
+        "carrier": claim.carrier or claim.carrier_name,
+        "tracking_number": clean(claim.number or "", LONGEST_NUMBER),
+        "turn": attempt.retry,
+        "started_at": attempt.started_at,
+        "duration_s": attempt.duration_s,
+        "calls": attempt.calls,
+        "outcome": attempt.outcome,
+        "used": attempt.used,
+        **delivery_columns(delivery),
+        "error_kind": failure.kind if failure else None,
+        "message": failure.message if failure else None,
+        "error_key": failure.said.key if failure and failure.said else None,
+        "error_words": (failure.said.words or None) if failure and failure.said else None,
+        "http_status": failure.http_status if failure else None,
+        "document_path": document.path if document else None,
+        "document_sha256": document.sha256 if document else None,
+        "document_size": document.size if document else None,
+        "document_type": document.media_type if document else None,
+        "document_source": document.source if document else None,
+        "is_last": attempt.is_last or None,
+        "account_id": attempt.account or None,
+    }
 
 
 def _attached(attempt: Attempt) -> list[tuple[Any, ClaimChange]]:

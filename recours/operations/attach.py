@@ -20,7 +20,7 @@ from recours.core.policy import Policy
 from recours.core.text import clean
 from recours.operations.records import KeptEvidence, ListedClaim
 from recours.operations.refusals import ClaimsRefusedError
-from recours.runs.ports import ATTACHED, Attempt, Documents, Lease
+from recours.runs.ports import Attempt, Documents, Lease
 from recours.runs.source import (
     RefusedClaim,
     RefusedError,
@@ -107,8 +107,8 @@ class Attached:
 
 
 @dataclass(frozen=True)
-class AttachDependencies:
-    """What attaching needs. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
+class Attacher:
+    """Attaches what people have. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
 
     records: "DatabaseRecords"
     claims: "ClaimRepository"
@@ -117,99 +117,108 @@ class AttachDependencies:
     policy: Policy
     token: str
 
+    def attach(self, attachment: Attachment, now: datetime) -> Attached:
+        """Store a file as evidence of a claim, which has its proof from then on.
 
-def attach(wanted: Attachment, deps: AttachDependencies, now: datetime) -> Attached:
-    """Store a file as evidence of a claim, which has its proof from then on.
+        Raises NotAttachedError; RefusedError if there is no such claim, or a run is fetching it; RunError.
+        """
+        reference = attachment.reference
+        listed = self.records.find(reference) if can_be_reference(reference) else None
+        if listed is None:
+            raise RefusedError([unknown_claim(self.claims, reference)])
+        claim = listed.claim
+        pieces = self.records.evidence(claim.id)
+        digest = sha256(attachment.content).hexdigest()
+        kept = next((piece for piece in pieces if piece.sha256 == digest), None)
+        shown = self._shown(attachment, claim, kept)
+        delivery = _delivery(attachment, claim, shown, self.policy, now)
+        if claim.fetch_status != FetchStatus.SUCCESS:
+            claim = replace(claim, state=named_state(claim, self.policy, now))
+        lease = Lease(self.token, now + _LEASE)
+        leased = self.claims.lease_named(claim, lease, now)
+        if leased is None:
+            raise self._taken(claim, now)
+        try:
+            document = self._stored(attachment, claim, delivery, kept)
+            is_pod = _goes_first(document, now, listed, pieces)
+            why = attachment.anyway or None
+            attempt = Attempt.by_person(
+                leased, document, now, by=attachment.by, why=why, is_beside=not is_pod
+            )
+            decision = attached(leased, delivery, document.shown) if is_pod else attach_beside(leased)
+            (is_recorded,) = self.claims.record([(attempt, decision)], lease, now)
+        except BaseException:
+            self.claims.release([(leased, leased.state)], lease)
+            raise
+        if not is_recorded:
+            raise NotAttachedError("changed", reference=claim.reference)
+        self.documents.discard_notes([document])
+        return Attached(claim, document, is_pod, document.path if is_pod else listed.pod_url or "")
 
-    Raises NotAttachedError; RefusedError if there is no such claim, or a run is fetching it; RunError.
-    """
-    listed = deps.records.find(wanted.reference) if can_be_reference(wanted.reference) else None
-    if listed is None:
-        raise RefusedError([unknown_claim(deps.claims, wanted.reference)])
-    claim = listed.claim
-    pieces = deps.records.evidence(claim.id)
-    shown = _shown(wanted, claim, pieces, deps)
-    delivery = _delivery(wanted, claim, shown, deps.policy, now)
-    if claim.fetch_status != FetchStatus.SUCCESS:
-        claim = replace(claim, state=named_state(claim, deps.policy, now))
-    lease = Lease(deps.token, now + _LEASE)
-    leased = deps.claims.lease_named(claim, lease, now)
-    if leased is None:
-        raise _taken(claim, deps, now)
-    try:
-        document = _stored(wanted, claim, delivery, pieces, deps)
-        is_pod = _goes_first(document, now, listed, pieces)
-        attempt = Attempt(
-            leased,
-            retry=0,
-            started_at=now,
-            duration_s=0.0,
-            calls=0,
-            outcome=ATTACHED,
-            used=False,
-            evidence=(document,),
-            by=wanted.by,
-            why=wanted.anyway or None,
-            is_beside=not is_pod,
+    def _taken(self, claim: Claim, now: datetime) -> Exception:
+        """Why a claim could not be leased."""
+        if not self.claims.is_leased(claim, now):
+            return NotAttachedError("changed", reference=claim.reference)
+        return RefusedError([RefusedClaim(claim.reference, Unfit.LEASED)])
+
+    def _shown(self, attachment: Attachment, claim: Claim, kept: KeptEvidence | None) -> Shown:
+        """What the file shows. Raises NotAttachedError if it is no proof of this claim, or it has it already."""
+        if attachment.kind not in PROOF_KINDS:
+            raise NotAttachedError("kind", kind=attachment.kind)
+        if claim.number is None:
+            raise NotAttachedError("no_number", reference=claim.reference)
+        if kept and kept.refused is None:
+            raise NotAttachedError("known", reference=claim.reference, source=kept.source)
+        expected = Expected(claim.carrier or "", claim.number, attachment.kind)
+        try:
+            appraisal = self.appraise(attachment.content, expected)
+        except NotADocumentError as why:
+            if attachment.anyway:
+                return Shown()
+            raise NotAttachedError("file", file=clean(attachment.name), reason=str(why)) from why
+        # Of a carrier's own answer it is known which parcel it is about; of a file only what it shows.
+        is_foreign = appraisal.shown.number is False
+        hollow = appraisal.hollow or (flaw_text(DocumentFlaw.WITHOUT_NUMBER) if is_foreign else None)
+        if hollow and not attachment.anyway:
+            raise _hollow(attachment, claim, hollow)
+        return appraisal.shown
+
+    def _stored(
+        self, attachment: Attachment, claim: Claim, delivery: Delivery, kept: KeptEvidence | None
+    ) -> StoredDocument:
+        label = Label(
+            claim.carrier or _NO_CARRIER,
+            claim.id,
+            claim.reference,
+            claim.number or "",
+            claim.client_text or "",
         )
-        decision = attached(leased, delivery, document.shown) if is_pod else attach_beside(leased)
-        (as_taken,) = deps.claims.record([(attempt, decision)], lease, now)
-    except BaseException:
-        deps.claims.release([(leased, leased.state)], lease)
-        raise
-    if not as_taken:
-        raise NotAttachedError("changed", reference=claim.reference)
-    deps.documents.discard_notes([document])
-    return Attached(claim, document, is_pod, document.path if is_pod else listed.pod_url or "")
+        # One that was refused keeps where it is from.
+        source = kept.source if kept else BY_HAND
+        got = Retrieved.single(attachment.content, delivery, source, html=True, kind=attachment.kind)
+        (document,) = self.documents.store(label, replace(got, is_accepted=bool(attachment.anyway)))
+        if document.refused:
+            raise _hollow(attachment, claim, document.refused)
+        self.documents.secure([document])
+        return document
 
 
-def _taken(claim: Claim, deps: AttachDependencies, now: datetime) -> Exception:
-    """Why a claim could not be leased."""
-    if not deps.claims.is_leased(claim, now):
-        return NotAttachedError("changed", reference=claim.reference)
-    return RefusedError([RefusedClaim(claim.reference, Unfit.LEASED)])
+def _hollow(attachment: Attachment, claim: Claim, reason: str) -> NotAttachedError:
+    return NotAttachedError("hollow", file=clean(attachment.name), reference=claim.reference, reason=reason)
 
 
-def _shown(
-    wanted: Attachment, claim: Claim, pieces: Sequence[KeptEvidence], deps: AttachDependencies
-) -> Shown:
-    """What the file shows. Raises NotAttachedError if it is no proof of this claim, or it has it already."""
-    if wanted.kind not in PROOF_KINDS:
-        raise NotAttachedError("kind", kind=wanted.kind)
-    if claim.number is None:
-        raise NotAttachedError("no_number", reference=claim.reference)
-    digest = sha256(wanted.content).hexdigest()
-    for piece in pieces:
-        if piece.sha256 == digest and piece.refused is None:
-            raise NotAttachedError("known", reference=claim.reference, source=piece.source)
-    try:
-        found = deps.appraise(wanted.content, Expected(claim.carrier or "", claim.number, wanted.kind))
-    except NotADocumentError as why:
-        if wanted.anyway:
-            return Shown()
-        raise NotAttachedError("file", file=clean(wanted.name), reason=str(why)) from why
-    # Of a carrier's own answer it is known which parcel it is about; of a file only what it shows.
-    is_foreign = found.shown.number is False
-    hollow = found.hollow or (flaw_text(DocumentFlaw.WITHOUT_NUMBER) if is_foreign else None)
-    if hollow and not wanted.anyway:
-        raise _hollow(wanted, claim, hollow)
-    return found.shown
-
-
-def _hollow(wanted: Attachment, claim: Claim, reason: str) -> NotAttachedError:
-    return NotAttachedError("hollow", file=clean(wanted.name), reference=claim.reference, reason=reason)
-
-
-def _delivery(wanted: Attachment, claim: Claim, shown: Shown, policy: Policy, now: datetime) -> Delivery:
+def _delivery(attachment: Attachment, claim: Claim, shown: Shown, policy: Policy, now: datetime) -> Delivery:
     """What is known of the delivery: what the person said, then what the file shows, then what tracking told."""
-    signatory = wanted.signed_by if wanted.signed_by is None else clean(wanted.signed_by, LONGEST_NAME)
+    signatory = (
+        attachment.signed_by if attachment.signed_by is None else clean(attachment.signed_by, LONGEST_NAME)
+    )
     if signatory == "":
         raise NotAttachedError("signatory")
-    at, day = None, wanted.at
-    if isinstance(wanted.at, datetime):
-        at, day = wanted.at if wanted.at.tzinfo else wanted.at.replace(tzinfo=policy.zone), None
-    if wanted.at:
-        _check_time(at or wanted.at, claim, policy, now)
+    at, day = None, attachment.at
+    if isinstance(attachment.at, datetime):
+        at, day = attachment.at if attachment.at.tzinfo else attachment.at.replace(tzinfo=policy.zone), None
+    if attachment.at:
+        _check_time(at or attachment.at, claim, policy, now)
     else:
         # Its time of day is that of the place, whose time zone nobody tells.
         day = date.fromisoformat(shown.delivered[:10]) if shown.delivered else None
@@ -233,31 +242,6 @@ def _check_time(at: date, claim: Claim, policy: Policy, now: datetime) -> None:
         )
 
 
-def _stored(
-    wanted: Attachment,
-    claim: Claim,
-    delivery: Delivery,
-    pieces: Sequence[KeptEvidence],
-    deps: AttachDependencies,
-) -> StoredDocument:
-    label = Label(
-        claim.carrier or _NO_CARRIER,
-        claim.id,
-        claim.reference,
-        claim.number or "",
-        claim.client_text or "",
-    )
-    digest = sha256(wanted.content).hexdigest()
-    # One that was refused keeps where it is from.
-    source = next((piece.source for piece in pieces if piece.sha256 == digest), BY_HAND)
-    got = Retrieved.single(wanted.content, delivery, source, html=True, kind=wanted.kind)
-    (document,) = deps.documents.store(label, replace(got, is_accepted=bool(wanted.anyway)))
-    if document.refused:
-        raise _hollow(wanted, claim, document.refused)
-    deps.documents.secure([document])
-    return document
-
-
 def _goes_first(
     document: StoredDocument, now: datetime, listed: ListedClaim, pieces: Sequence[KeptEvidence]
 ) -> bool:
@@ -270,9 +254,7 @@ def _goes_first(
     present = next((piece for piece in pieces if piece.path == listed.pod_url), None)
     if present is None:
         return False
-    order = _place_of(present)
-    mine = _order(document.kind, document.shown, document.delivery, now, is_by_hand=True)
-    return mine < order
+    return _order(document, now) < _order(present, present.obtained_at)
 
 
 def piece_to_take_back(
@@ -288,21 +270,14 @@ def piece_to_take_back(
     if piece is None:
         raise NotAttachedError("no_piece", reference=listed.claim.reference)
     proofs.remove(piece)
-    return piece, min(proofs, key=_place_of, default=None)
+    return piece, min(proofs, key=lambda proof: _order(proof, proof.obtained_at), default=None)
 
 
-def _place_of(piece: KeptEvidence) -> tuple[int, bool, bool, float]:
-    is_by_hand = piece.source == BY_HAND
-    return _order(piece.kind, piece.shown, piece.delivery, piece.obtained_at, is_by_hand=is_by_hand)
-
-
-def _order(
-    kind: EvidenceKind, shown: Shown, delivery: Delivery, at: datetime, *, is_by_hand: bool
-) -> tuple[int, bool, bool, float]:
-    """A piece's place among those of a claim, the least first.
+def _order(piece: StoredDocument, at: datetime) -> tuple[int, bool, bool, float]:
+    """A piece's place among those of a claim, the least first. `at`: when it came.
 
     A letter before a signature before a photo; then a signed one; then the carrier's own; then the latest.
     """
-    is_signed = bool(delivery.signatory or shown.signatory or shown.has_signature)
-    place = PROOF_KINDS.index(kind) if kind in PROOF_KINDS else len(PROOF_KINDS)
-    return place, not is_signed, is_by_hand, -at.timestamp()
+    is_signed = bool(piece.delivery.signatory or piece.shown.signatory or piece.shown.has_signature)
+    place = PROOF_KINDS.index(piece.kind) if piece.kind in PROOF_KINDS else len(PROOF_KINDS)
+    return place, not is_signed, piece.source == BY_HAND, -at.timestamp()

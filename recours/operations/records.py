@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from recours.core.accounts import carrier_of
-from recours.core.appraisal import EvidenceKind, Shown
-from recours.core.claim import Claim, Delivery, Stage
+from recours.core.claim import Claim, Stage
 from recours.core.mail import MailState
+from recours.core.outcome import StoredDocument
 from recours.core.sentences import Said
 from recours.operations.stakes import Concerned
 from recours.runs.ports import ATTACHED, LONGEST_LEASE
@@ -144,24 +144,15 @@ class PastAttempt:
         return self.signatory if self.outcome in ("success", ATTACHED) else None
 
 
-@dataclass(frozen=True)
-class KeptEvidence:
+@dataclass(frozen=True, kw_only=True)
+class KeptEvidence(StoredDocument):
     """A piece of evidence, as it was recorded."""
 
     claim_id: Any
     carrier: str
     number: str
-    kind: EvidenceKind
-    source: str  # which call of which carrier; "by hand"
     obtained_at: datetime
-    path: str
-    sha256: str
-    size: int
-    media_type: str
     run_id: str | None = None
-    refused: str | None = None  # why it proves nothing
-    shown: Shown = field(default_factory=Shown)
-    delivery: Delivery = field(default_factory=Delivery)  # what was known of it beside the piece
     by: str | None = None  # who attached it by hand
 
 

@@ -185,6 +185,11 @@ class Attempt:
     is_beside: bool = False  # the claim keeps the proof that it has
     account: int = HOUSE  # the number of the one that was asked last
 
+    @classmethod
+    def by_person(cls, claim: Claim, document: StoredDocument, at: datetime, **facts: Any) -> "Attempt":
+        """By which a piece that a person has is evidence of the claim."""
+        return cls(claim, 0, at, 0.0, 0, ATTACHED, used=False, evidence=(document,), **facts)
+
     @property
     def document(self) -> StoredDocument | None:
         """The proof that made it a success."""

@@ -21,8 +21,8 @@ from recours.core.outcome import NotADocumentError
 from recours.core.pauses import Refusal
 from recours.core.text import clean
 from recours.database.corrections import ClaimCorrections
+from recours.database.detachment import DETACH, detach
 from recours.database.engine import DatabaseError
-from recours.database.taken_back import DETACH, Detachment, take_back
 from recours.documents.by_hand import appraise_file, read_file
 from recours.documents.store import DocumentStore, is_inside
 from recours.operations.accounts import CHECKED as CLIENT_CHECKED
@@ -45,16 +45,13 @@ from recours.operations.actions import (
 )
 from recours.operations.attach import (
     LONGEST_NAME,
-    AttachDependencies,
-    Attached,
+    Attacher,
     Attachment,
     NotAttachedError,
-    attach,
     piece_to_take_back,
 )
 from recours.operations.correct import correction_of
 from recours.operations.enroll import EnrollCriteria, why_not_enroll, why_not_exclude
-from recours.operations.evidence import ClaimEvidence
 from recours.operations.labels import check_error, reason_of
 from recours.operations.records import ListedClaim, iso
 from recours.operations.refusals import ClaimRefusal, ClaimsRefusedError, unknown
@@ -195,12 +192,23 @@ class Actions:
             reason = _reason(anyway or "")
             if anyway is not None and not reason:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
-            read = _content_of(content) if isinstance(content, Path) else content
-            wanted = Attachment(reference, clean(name, 200), read, self.by, kind, signed_by, at, reason)
-            done = self._attach(wanted)
-            listed = of.records.find(reference)
-            evidence = evidence_of(of, listed) if listed else ClaimEvidence()
-            result: AttachResult = self._sentences.attached(done, evidence)
+            content = _content_of(content) if isinstance(content, Path) else content
+            documents = DocumentStore(of.settings.pod_dir, of.settings.access)
+            documents.make_sure()
+            attacher = Attacher(
+                records=of.records,
+                claims=replace(of.claims, worker=_ATTACH),
+                documents=documents,
+                appraise=appraise_file,
+                policy=of.settings.policy,
+                token=uuid.uuid4().hex,
+            )
+            name = clean(name, 200)
+            attachment = Attachment(reference, name, content, self.by, kind, signed_by, at, reason)
+            attached = attacher.attach(attachment, of.clock.now())
+            write_manifests(of.settings, of.database, _ATTACH, of.clock)
+            evidence = evidence_of(of, of.records.find(reference))
+            result: AttachResult = self._sentences.attached(attached, evidence)
         return result
 
     def accept(self, reference: str, sha256: str, why: str) -> AttachResult:
@@ -226,9 +234,17 @@ class Actions:
             path = Path(piece.path)
             apart = documents.refuse(path) if is_inside(documents.folder, piece.path) else path
             is_pod = piece.path == listed.pod_url
-            detachment = Detachment(piece, str(apart), following if is_pod else None, self.by, _reason(why))
-            is_taken_back = take_back(of.assessor, claim, detachment, now, is_pod=is_pod)
-            if not is_taken_back:
+            if not detach(
+                of.assessor,
+                claim,
+                piece,
+                str(apart),
+                now,
+                by=self.by,
+                why=_reason(why),
+                is_pod=is_pod,
+                following=following,
+            ):
                 why_not = Unfit.LEASED if of.claims.is_leased(claim, now) else "changed"
                 raise ClaimsRefusedError(ClaimRefusal.of(claim, why_not, what=claim.reference))
             if apart != path:
@@ -242,23 +258,6 @@ class Actions:
         if listed is None:
             raise ClaimsRefusedError(unknown(self.operations.claims, reference))
         return listed
-
-    def _attach(self, wanted: Attachment) -> Attached:
-        """Raises NotAttachedError, RefusedError, RunError."""
-        of = self.operations
-        documents = DocumentStore(of.settings.pod_dir, of.settings.access)
-        documents.make_sure()
-        deps = AttachDependencies(
-            records=of.records,
-            claims=replace(of.claims, worker=_ATTACH),
-            documents=documents,
-            appraise=appraise_file,
-            policy=of.settings.policy,
-            token=uuid.uuid4().hex,
-        )
-        attached = attach(wanted, deps, of.clock.now())
-        write_manifests(of.settings, of.database, _ATTACH, of.clock)
-        return attached
 
     # ---------------------------------------------------------------- carriers
 

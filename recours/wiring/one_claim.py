@@ -45,8 +45,10 @@ def explanation_of(
     return explain(listed, facts, operations.catalog, policy, now, by_fleet=by_fleet, language=language)
 
 
-def evidence_of(operations: Operations, listed: ListedClaim) -> ClaimEvidence:
-    """All evidence of a claim that is on record. Raises DatabaseError."""
+def evidence_of(operations: Operations, listed: ListedClaim | None) -> ClaimEvidence:
+    """All evidence of a claim that is on record; None: it is gone. Raises DatabaseError."""
+    if listed is None:
+        return ClaimEvidence()
     pieces = operations.records.evidence(listed.claim.id)
     return ClaimEvidence(pieces, listed.dispute, operations.settings.policy.zone)
 

@@ -12,7 +12,7 @@ from recours.core.claim import Claim, Delivery, FetchStatus
 from recours.core.errors import RunError
 from recours.core.outcome import BY_HAND, StoredDocument
 from recours.core.policy import Policy
-from recours.operations.attach import AttachDependencies, Attached, Attachment, NotAttachedError, attach
+from recours.operations.attach import Attached, Attacher, Attachment, NotAttachedError
 from recours.operations.records import KeptEvidence, ListedClaim
 from recours.operations.results import ResultSentences
 
@@ -33,6 +33,7 @@ PRESENT = KeptEvidence(
     size=9,
     media_type="application/pdf",
     shown=SIGNED,
+    delivery=Delivery(),
 )
 MINE = replace(PRESENT, source=BY_HAND, by="Anna")
 LETTER, SIGNATURE, PHOTO = EvidenceKind.LETTER, EvidenceKind.SIGNATURE, EvidenceKind.PHOTO
@@ -51,8 +52,8 @@ def attached(
     claims.record.return_value = [True]
     documents.store.return_value = [document]
     policy = Policy(zone=ZoneInfo("Europe/Paris"))
-    deps = AttachDependencies(records, claims, documents, lambda *_: Appraisal(shown), policy, "token")
-    return attach(Attachment("CLM-1", "new.pdf", b"new", "Anna", kind), deps, NOW), claims
+    attacher = Attacher(records, claims, documents, lambda *_: Appraisal(shown), policy, "token")
+    return attacher.attach(Attachment("CLM-1", "new.pdf", b"new", "Anna", kind), NOW), claims
 
 
 @pytest.mark.parametrize(
@@ -92,9 +93,9 @@ def test_what_stops_it_leaves_the_claim_to_others(fault: BaseException) -> None:
     claims.lease_named.return_value = CLAIM
     documents.store.side_effect = fault
     policy = Policy(zone=ZoneInfo("Europe/Paris"))
-    deps = AttachDependencies(records, claims, documents, lambda *_: Appraisal(SIGNED), policy, "token")
+    attacher = Attacher(records, claims, documents, lambda *_: Appraisal(SIGNED), policy, "token")
     with pytest.raises(type(fault)):
-        attach(Attachment("CLM-1", "new.pdf", b"new", "Anna"), deps, NOW)
+        attacher.attach(Attachment("CLM-1", "new.pdf", b"new", "Anna"), NOW)
     (released, lease), _ = claims.release.call_args
     assert (released, lease.token) == ([(CLAIM, CLAIM.state)], "token")
     claims.record.assert_not_called()

@@ -24,6 +24,7 @@ LETTER = KeptEvidence(
     sha256="ab" * 32,
     size=2000,
     media_type="application/pdf",
+    delivery=Delivery(),
     shown=Shown(
         is_readable=True, number=True, signatory="DUPONT", has_signature=True, delivered="2026-10-05T10:31"
     ),
