@@ -120,6 +120,16 @@ def copy() -> Iterator[Copy]:
         subprocess.run(["chmod", "-R", "u+w", folder], check=True)
 
 
+@pytest.fixture(scope="module")
+def home(copy: Copy) -> Path:
+    """Made by `recours init-db`."""
+    home = copy.place / "home"
+    made = copy("init-db", settings={"RECOURS_HOME": str(home)})
+    sentence = f"Created {home}/data/recours.db with its whole schema.\n"
+    assert (made.returncode, made.stdout) == (0, sentence), made.stderr
+    return home
+
+
 WITHOUT_HOME = [
     ("status",),
     ("fetch",),
@@ -154,26 +164,17 @@ def test_a_home_that_cannot_be_one_is_refused(copy: Copy, home: str, words: str)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
-def test_a_home_is_made_once_and_found_from_everywhere(copy: Copy) -> None:
-    home = copy.place / "home"
-    named = {"RECOURS_HOME": str(home)}
-    made = copy("init-db", settings=named)
-    assert (made.returncode, made.stdout) == (
-        0,
-        f"Created {home}/data/recours.db with its whole schema.\n",
-    ), made.stderr
-    for word, where, settings in (("fetch", home, {}), ("fetch", Path("/"), named), ("status", home, {})):
-        done = copy(word, folder=where, settings=settings)
+def test_a_home_is_found_from_everywhere(copy: Copy, home: Path) -> None:
+    for where, settings in ((home, {}), (Path("/"), {"RECOURS_HOME": str(home)})):
+        done = copy("fetch", folder=where, settings=settings)
         assert done.returncode == 0, done.stdout + done.stderr
     assert len((home / "logs" / "pod_fetch_worker.log").read_text(encoding="utf-8").split("Starting")) == 3
     checked = copy("check", "--offline", folder=home)
     assert "fault   database" not in checked.stdout
 
 
-def test_the_schedule_starts_the_workers_of_the_home_that_is_named(copy: Copy) -> None:
-    home = copy.folder()
+def test_the_schedule_starts_the_workers_of_the_home_that_is_named(copy: Copy, home: Path) -> None:
     setting = {"RECOURS_HOME": str(home)}
-    copy("init-db", settings=setting)
     foreign = "5 5 * * * recours fetch\n0 0 * * * cd /other && RECOURS_HOME=/other /usr/bin/recours retry\n"
     copy.crontab.write_text(foreign, encoding="utf-8")
     if copy.user:
@@ -187,24 +188,12 @@ def test_the_schedule_starts_the_workers_of_the_home_that_is_named(copy: Copy) -
         f"0 * * * * cd {home} && RECOURS_HOME={home} {program} retry --batch-size 7 >> logs/cron.log 2>&1",
     ]
     assert copy.crontab.read_text(encoding="utf-8") == foreign + "\n".join(ours) + "\n"
-    again = copy("schedule", "install", *options, settings=setting)
-    assert again.stdout == "Installed already: nothing to do.\n"
     for line in ours:
         assert not run_as_cron(line).returncode
     log = (home / "logs" / "cron.log").read_text(encoding="utf-8")
     assert "No pending PODs to fetch" in log
     assert "No failed PODs eligible for retry" in log
 
-    moved = copy.crontab.read_text(encoding="utf-8").replace(str(program), "/old/environment/bin/recours")
-    copy.crontab.write_text(moved, encoding="utf-8")
-    checked = copy("check", "--offline", settings=setting).stdout
-    for number, worker in ((3, "pod_fetch_worker"), (4, "pod_retry_scheduler")):
-        names = f"line {number} names /old/environment/bin/recours, which does not exist"
-        assert (
-            f"fault   schedule of {worker}: crontab: {names}\n        → recours schedule install" in checked
-        )
-    copy("schedule", "install", *options, settings=setting)
-    assert copy.crontab.read_text(encoding="utf-8") == foreign + "\n".join(ours) + "\n"
     copy("schedule", "remove", "--yes", settings=setting)
     assert copy.crontab.read_text(encoding="utf-8") == foreign
 
