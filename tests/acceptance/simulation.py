@@ -135,9 +135,9 @@ class Service:
         return self.run_hourly(hours, only=only, **options)
 
     def run_now_and_then(self, days: int) -> None:
-        """A run of the scheduler every six hours, for what takes days: where each hour's would do nothing else."""
-        for _ in range(4 * days):
-            self.clock.advance(timedelta(hours=5))
+        """A run of the scheduler every twelve hours, for what takes days: where each hour's would do nothing else."""
+        for _ in range(2 * days):
+            self.clock.advance(timedelta(hours=11))
             self.run_hourly(1)
 
     def hours_of_calls(self, claim: int) -> list[int]:
