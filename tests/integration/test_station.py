@@ -477,10 +477,10 @@ def test_a_column_that_the_service_adds_is_seen_within_the_hour(fleet: Fleet) ->
 
 # ---------------------------------------------------------------- days by cron, and by workers
 
-_WEEK = pytest.param(7, marks=pytest.mark.full("the days after the first two, in which nearly all is done"))
+_WEEK = pytest.param(7, marks=pytest.mark.full("the days after the first, in which nearly all is done"))
 
 
-@pytest.mark.parametrize("days", [2, _WEEK])
+@pytest.mark.parametrize("days", [1, _WEEK])
 def test_days_by_cron_and_by_workers_leave_the_same_rows(tmp_path: Path, days: int) -> None:
     def by_cron(settings: Settings, clock: SimulatedClock, database: Any) -> Callable[[], None]:
         def hour() -> None:
@@ -509,18 +509,18 @@ def _days(count: int, folder: Path, how: Callable[..., Callable[[], None]]) -> t
         with closing(opened.database) as database:
             demo._fill(settings, box)
             quotas = QuotaTables(database, "tests")
-            for (
-                key
-            ) in CATALOG.specs:  # else the first answers would decide whose trouble a refused document is
+            # Else the first answers would decide whose trouble a refused document is.
+            for key in CATALOG.specs:
                 quotas.set_documents(key, DocumentRight(came_at=demo.BEGINS))
             hour = how(settings, clock, opened)
             for n in range(1, 24 * count + 1):
                 clock.advance(demo.BEGINS + timedelta(hours=n) - clock.now())
                 hour()
+            # To the minute: lanes of several threads share the clock, which each call and each pause moves by seconds.
             claims = rows(
                 database,
-                "SELECT claim_reference, pod_fetch_status, pod_retry_count, stage, next_at, pod_fetch_error,"
-                " pod_delivery_person FROM claims JOIN recours_claims ON claim_id = claims.id ORDER BY claim_id",
+                "SELECT claim_reference, pod_fetch_status, pod_retry_count, stage,"
+                " strftime('%Y-%m-%d %H:%M', next_at), pod_fetch_error, pod_delivery_person FROM claims JOIN recours_claims ON claim_id = claims.id ORDER BY claim_id",
             )
             attempts = rows(
                 database,
