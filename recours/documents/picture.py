@@ -1,6 +1,7 @@
 """The ink of pictures. Pillow is imported when the first one comes."""
 
 import io
+import math
 import warnings
 from typing import Any
 
@@ -21,18 +22,17 @@ _BRIGHT = 192
 _INK = (0.001, 0.25)
 _RULED = 0.6  # so much of a row of pixels is a line's
 _MOST_RULED = 0.1  # of all rows; more are a picture
-_MARGIN = 0.17  # of the width and height, on each side: where the line of a frame runs
+_MARGIN = 0.2  # of the width and height, on each side: where the line of a frame runs
 _LINED = 0.3  # so much of a margin's length has marks at least where a line runs along it, pale or askew
-# Where two areas of a dim photograph meet, they differ in brightness, or in grain: by so many levels, and by so much of the grain.
+# Where two areas of a dim photograph meet, they differ in brightness, or in grain: by so many levels.
 _EDGE = 9
 _EDGE_OF_GRAIN = 6
-_OF_GRAIN = 0.8
+_LOOKED_AT = 320  # pixels, the longer side of what areas are looked for on
+_SQUARE = 6  # pixels a side
+_FEWEST_EDGES = 8  # pairs of squares
 # Of noise, all squares are about as bright and as coarse as all others: they differ by so much of what the pixels do.
 _SQUARES, _SMALLEST_SQUARE = 12, 6  # along the shorter side, and pixels
 _ALIKE = 0.33
-_LOOKED_AT = 320  # pixels, the longer side of what areas are looked for on
-_SQUARE = 8  # pixels, of which the mean is taken
-_FEWEST_EDGES = 8  # pairs of squares
 
 
 def read_picture(content: bytes) -> Reading:
@@ -87,61 +87,58 @@ def _is_a_frame(marks: Any, pale: Any) -> bool:
     from PIL import Image  # noqa: PLC0415 (imported when the first image comes)
 
     width, height = marks.size
-    left, top = int(width * _MARGIN), int(height * _MARGIN)
-    right, bottom = width - left, height - top
-    if min(left, top) == 0 or _share(marks.crop((left, top, right, bottom))) >= _FEWEST_MARKS:
+    left, top, right, bottom = inner = _inner(marks)
+    if min(left, top) == 0 or _share(marks.crop(inner)) >= _FEWEST_MARKS:
         return False
+    across = pale.crop((left, 0, right, height)).resize((right - left, 1), Image.Resampling.BOX).tobytes()
+    down = pale.crop((0, top, width, bottom)).resize((1, bottom - top), Image.Resampling.BOX).tobytes()
+    return all(len(line) - line.count(0) >= _LINED * len(line) for line in (across, down))
 
-    def is_lined(*margin: int, size: tuple[int, int]) -> bool:
-        along = pale.crop(margin).resize(size, Image.Resampling.BOX).tobytes()
-        return bool(len(along) - along.count(0) >= _LINED * len(along))
 
-    across, down = (right - left, 1), (1, bottom - top)
-    return (
-        is_lined(left, 0, right, top, size=across) or is_lined(left, bottom, right, height, size=across)
-    ) and (is_lined(0, top, left, bottom, size=down) or is_lined(right, top, width, bottom, size=down))
+def _inner(image: Any) -> tuple[int, int, int, int]:
+    """The box of a picture without its margins."""
+    left, top = int(image.width * _MARGIN), int(image.height * _MARGIN)
+    return left, top, image.width - left, image.height - top
 
 
 def _is_noise(grey: Any) -> bool:
     """Tell whether a picture is the same confusion of dots everywhere."""
-    from PIL import Image, ImageChops, ImageStat  # noqa: PLC0415 (imported when the first image comes)
+    from PIL import ImageStat  # noqa: PLC0415 (imported when the first image comes)
 
     side = max(_SMALLEST_SQUARE, min(grey.size) // _SQUARES)
     if min(grey.size) < 2 * side:
         return False
-    whole = grey.crop((0, 0, grey.width // side * side, grey.height // side * side))
-    brightness = whole.reduce(side)
-    coarse = ImageChops.difference(whole, brightness.resize(whole.size, Image.Resampling.NEAREST))
-    squares = ImageStat.Stat(brightness), ImageStat.Stat(coarse.reduce(side))
-    least = _ALIKE * squares[1].mean[0]
-    return all(each.stddev[0] < least for each in squares)
+    brightness, grain = map(ImageStat.Stat, _squares(grey, side))
+    least = _ALIKE * grain.mean[0]
+    return all(each.stddev[0] < least for each in (brightness, grain))
 
 
 def _has_areas(grey: Any) -> bool:
-    """Tell whether a picture has areas that differ in brightness or in grain, as a dim photograph has; lines are none."""
-    from PIL import Image, ImageChops, ImageFilter, ImageStat  # noqa: PLC0415 (imported when the first image comes)
+    """Tell whether a picture has areas that differ in brightness or in grain, as a dim photograph has."""
+    from PIL import ImageChops  # noqa: PLC0415 (imported when the first image comes)
 
-    seen = grey.reduce(max(1, max(grey.size) // _LOOKED_AT))
-    darkest, brightest = seen.getextrema()
-    if brightest - darkest <= _EDGE_OF_GRAIN:  # no two squares can differ by more
+    small = grey.reduce(math.ceil(max(grey.size) / _LOOKED_AT))
+    inner = small.crop(_inner(small))
+    if min(inner.size) < 3 * _SQUARE:
         return False
-    brightness = seen.filter(ImageFilter.MedianFilter(7))
-    grain = ImageChops.difference(seen, brightness).filter(ImageFilter.MedianFilter(7))
-    least = _OF_GRAIN * ImageStat.Stat(grain).mean[0]
-    across, down = int(seen.width * _MARGIN), int(seen.height * _MARGIN)
-    found = 0
-    for levels, edge in ((brightness, max(_EDGE, least)), (grain, max(_EDGE_OF_GRAIN, least))):
-        inner = levels.crop((across, down, seen.width - across, seen.height - down))
-        squares = inner.resize(
-            (max(1, inner.width // _SQUARE), max(1, inner.height // _SQUARE)), Image.Resampling.BOX
-        )
-        for step in ((2, 0), (0, 2)):
-            if squares.width <= step[0] or squares.height <= step[1]:
-                continue
-            other = squares.crop((*step, *squares.size))
-            differences = ImageChops.difference(squares.crop((0, 0, *other.size)), other).histogram()
-            found += sum(differences[int(edge) + 1 :])
-    return found >= _FEWEST_EDGES
+    edges = 0
+    brightness, grain = _squares(inner, _SQUARE)
+    for levels, least in ((brightness, _EDGE), (grain, _EDGE_OF_GRAIN)):
+        for across, down in ((2, 0), (0, 2)):
+            other = levels.crop((across, down, *levels.size))
+            differences = ImageChops.difference(levels.crop((0, 0, *other.size)), other).histogram()
+            edges += sum(differences[least + 1 :])
+    return edges >= _FEWEST_EDGES
+
+
+def _squares(grey: Any, side: int) -> tuple[Any, Any]:
+    """The mean level of each square of a picture, and how far its pixels are from that."""
+    from PIL import Image, ImageChops  # noqa: PLC0415 (imported when the first image comes)
+
+    whole = grey.crop((0, 0, grey.width // side * side, grey.height // side * side))
+    brightness = whole.reduce(side)
+    differences = ImageChops.difference(whole, brightness.resize(whole.size, Image.Resampling.NEAREST))
+    return brightness, differences.reduce(side)
 
 
 def _without_ruled_lines(marks: Any) -> Any:
