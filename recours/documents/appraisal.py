@@ -108,13 +108,13 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
     return Appraisal(shown, None if sum_of_weights >= _ENOUGH else _why_hollow(case))
 
 
-_FEWEST_LEGIBLE = 0.7  # of the characters: fonts may hide which letters they show
+_MOST_ILLEGIBLE = 0.3  # of the characters: fonts may hide which letters they show
 _QUOTED = 80
 
 
 def _is_legible(text: str) -> bool:
-    known = sum(char.isprintable() and char != "\ufffd" for char in text)
-    return any(map(str.isalnum, text)) and known >= _FEWEST_LEGIBLE * len(text)
+    unknown = sum(text.count(char) for char in set(text) if char == "\ufffd" or not char.isprintable())
+    return any(map(str.isalnum, text)) and unknown <= _MOST_ILLEGIBLE * len(text)
 
 
 def _why_unseen(reading: Reading) -> str | None:

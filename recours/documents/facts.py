@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import takewhile
 
 from recours.core.appraisal import Expected
@@ -100,6 +100,7 @@ def fold(text: str) -> str:
     return text.translate({ord(char): _plain(char) for char in set(text)})
 
 
+@lru_cache(maxsize=1000)
 def _plain(char: str) -> str:
     if char in "’‘´`":
         return "'"

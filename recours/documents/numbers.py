@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, islice
 
-_BETWEEN = r"[ .\-_/\n]{0,3}"  # within a number, as printed for people
 _CHECKED = (11, 14)  # digits of the numbers of GLS and DPD that may have a check digit behind them
+_WITH_CHECK_DIGIT = 15  # characters of DPD's
+_BEFORE = ("", "250", *("0" * zeros for zeros in range(1, 9)))  # what may be printed before a number
+_LONGEST_BEFORE = 8
 _BAR_CODE = 20  # characters, at least: it holds the number among others
 _MOST_GROUPS = 8  # of a number behind a label
 _SHORTEST = 8  # digits of a number of which the letters are left out
@@ -40,13 +43,22 @@ _NAMED = re.compile(
 
 def shows(text: str, number: str) -> bool:
     """Tell whether a text shows a number, in whatever groups, with its check digit or in a bar code."""
-    bare = number[:-1] if number[:14].isdigit() and number.isalnum() and len(number) == 15 else number  # noqa: PLR2004 (DPD, checked)
-    spaced = _BETWEEN.join(map(re.escape, bare)) + (f"(?:{_BETWEEN}{number[-1]})?" if bare != number else "")
-    if number.isdigit() and len(number) in _CHECKED:
-        spaced += f"(?:{_BETWEEN}[0-9A-Z])?"
-    if re.search(rf"(?<![A-Z0-9])(?:0{{1,8}}|250)?{spaced}(?![A-Z0-9])", text):
-        return True
-    return any(bare in code for code in re.findall(rf"[A-Z0-9]{{{_BAR_CODE},}}", text))
+    bare = "".join(_WORD.findall(number))
+    if len(bare) == _WITH_CHECK_DIGIT and bare[:-1].isdigit():
+        bare = bare[:-1]
+    most_behind = 1 if bare.isdigit() and len(bare) in _CHECKED else 0
+    words = _WORD.findall(text)
+    if bare not in "".join(words):
+        return False
+    for start in range(len(words)):
+        for joined in accumulate(islice(words, start, start + len(bare))):
+            before, own, behind = joined.partition(bare)
+            is_bar_code = joined == words[start] and len(joined) >= _BAR_CODE
+            if own and (is_bar_code or (before in _BEFORE and len(behind) <= most_behind)):
+                return True
+            if len(joined) >= len(bare) + _LONGEST_BEFORE:
+                break
+    return False
 
 
 def another(labelled: Iterable[str], text: str, number: str) -> str | None:

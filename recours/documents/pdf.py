@@ -37,6 +37,7 @@ _SMALL = 54 / 72
 _MOST_DOTS = 2000  # of the longer side
 _CONTRAST = 24  # levels of grey in the box of a text that is seen
 _SMALLEST_LETTERS = 1.5  # points
+_SAMPLE = 8  # one character of so many tells whether a font says which letters it draws
 _ASIDE = 16.0  # points that the text of a scan may lie beside its picture, which is askew
 _WHITE = 255
 
@@ -176,7 +177,8 @@ class Sheet:
             self.texts = [text for text in self.texts if self._is_readable(text)]
             # A font may draw letters without saying which they are.
             if self.texts and any(
-                raw.FPDFText_HasUnicodeMapError(self._text, number) == 1 for number in range(characters)
+                raw.FPDFText_HasUnicodeMapError(self._text, number) == 1
+                for number in range(0, characters, _SAMPLE)
             ):
                 self.has_ink = self.has_picture = True
         page.close()
@@ -302,7 +304,9 @@ class Drawing:
         self._left, _, _, self._top = page.get_bbox()
         self._scale = min(_SMALL, _MOST_DOTS / max(page.get_size()))
         upright = (360 - page.get_rotation()) % 360
-        bitmap = page.render(scale=self._scale, rotation=upright, grayscale=True)
+        bitmap = page.render(
+            scale=self._scale, rotation=upright, force_bitmap_format=raw.FPDFBitmap_Gray, no_smoothimage=True
+        )
         self._width, self._height, self._stride = bitmap.width, bitmap.height, bitmap.stride
         self._levels = bytes(bitmap.buffer)
 
