@@ -204,6 +204,12 @@ SCRIPT = b"<script>fetch('http://127.0.0.1:9/'+document.cookie)</script>"
 PAGE = b"<html><body><h1>Proof of delivery</h1><p>Tracking number: 24681357</p><p>Signed by: DUPONT</p>%s</body></html>"
 
 
+OF_CHRONOPOST = (
+    b"<html><body><h1>Chronopost: proof of delivery</h1><p>Delivered on: 05/01/2026 10:31</p>"
+    b"<p>Signed by: DUPONT</p></body></html>"
+)
+
+
 def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
     person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -243,6 +249,14 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
         "another parcel": (
             file(proof("13572468"), "o.pdf"),
             "another parcel",
+        ),
+        "another carrier": (
+            file(proof_pdf("Chronopost", "XY001234567FR", "DUPONT", ago(5)), "c.pdf"),
+            "it shows another parcel's number (XY001234567FR)",
+        ),
+        "another carrier without a number": (
+            file(OF_CHRONOPOST, "c.html"),
+            "it is another carrier's (CHRONOPOST), and the parcel's number is not on it",
         ),
         "a symbolic link": (str(link), "it is a symbolic link"),
         "a pipe": (str(pipe), "it is no regular file"),
@@ -478,6 +492,8 @@ def test_the_service_s_own_application_attaches_too(
         recours.attach("CLM-9", path, by="Anna")
     with pytest.raises(recours.CorrectFileError, match=r"^Impossible de joindre nowhere\.pdf : "):
         recours.attach(reference, "nowhere.pdf", by="Anna", language="fr")
+    with pytest.raises(recours.CorrectFileError, match=r"d'un autre transporteur \(CHRONOPOST\)"):
+        recours.attach(reference, file(OF_CHRONOPOST, "c.html"), by="Anna", language="fr")
     with pytest.raises(ValueError, match="kind must be one of letter, signature, photo"):
         recours.attach(reference, path, by="Anna", kind="record")
     with pytest.raises(ValueError, match="by must name the person"):

@@ -51,12 +51,16 @@ _SOON = timedelta(days=3)
 
 @dataclass(frozen=True)
 class ListAddress:
-    """What an address asks for. `unknown`: the values in it that there are not, each with the name of its filter."""
+    """What an address asks for. `unknown`: the values in it that there are not, each with the name of its filter.
+
+    `carriers`: whose claims are shown, or whose problem it is.
+    """
 
     filter: ClaimFilter
     sort: Sort | None
     descending: bool
     page: int
+    carriers: Sequence[str]
     unknown: Sequence[tuple[str, str]] = ()
     problem: ProblemKind | None = None  # whose claims are shown
 
@@ -84,6 +88,7 @@ def wanted_by(query: QueryParams, carriers: Mapping[str, object]) -> ListAddress
         sort=Sort(query["sort"]) if query.get("sort") in set(Sort) else None,
         descending=query.get("order") == "desc",
         page=number_in(query.get("page", ""), _FARTHEST_PAGE) or 1,
+        carriers=kept["carrier"],
         unknown=[
             (name, clean(value, 40))
             for name, values in given.items()
@@ -105,11 +110,12 @@ def found_by(query: QueryParams, operations: Operations) -> tuple[ListAddress, l
     wanted = wanted_by(query, operations.catalog.specs)
     if wanted.problem is None:
         return wanted, []
-    found = operations.problems_of(wanted.problem)
-    concerned = together([problem.claims for problem in found])
-    carriers = wanted.filter.carriers
-    told = [problem for problem in found if not carriers or problem.carrier in carriers]
-    return replace(wanted, filter=replace(wanted.filter, concerned=concerned)), told
+    found, carriers = operations.problems_of(wanted.problem), wanted.carriers
+    problems = [problem for problem in found if not carriers or problem.carrier in carriers]
+    concerned = together([problem.claims for problem in problems or found])
+    # A problem of these carriers has its own claims, whichever carrier they are asked of now.
+    rest = () if problems else carriers
+    return replace(wanted, filter=replace(wanted.filter, concerned=concerned, carriers=rest)), problems
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,7 @@ def show(visit: Visit) -> Response:
     chosen = {
         "stage": filters.stages,
         "status": filters.statuses,
-        "carrier": filters.carriers,
+        "carrier": wanted.carriers,
         "kind": filters.kinds,
     }
     return visit.page(

@@ -365,6 +365,19 @@ def test_a_french_reader_reads_french(page: PageClient) -> None:
         assert phrase in shown.text
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "as a proof it is refused, it is another carrier's (UPS), and the parcel's number is not on it"),
+        ("fr", "refusé comme preuve (c'est celui d'un autre transporteur (UPS), et le numéro du colis n'y figure pas)"),
+    ],
+)  # fmt: skip
+def test_another_carrier_s_proof_is_refused(page: PageClient, language: str, sentence: str) -> None:
+    page.post("/language", {"language": language, "back": "/"})
+    of_ups = WEB_PAGE.replace(NUMBER.encode(), b"").replace(b"<h1>", b"<h1>UPS: ")
+    assert sentence in attach(page, of_ups, "proof.html").text
+
+
 # ---------------------------------------------------------------- a way back
 
 

@@ -136,13 +136,12 @@ class Begin:
                 connection.execute(insert(attempts).values(row | {"started_at": at}))
 
     def refuse_documents(self) -> None:
-        set_own(self.database, "NOBODYS", lane="chronopost")
         row: dict[str, Any] = {
             "carrier": "chronopost", "tracking_number": "X", "kind": "letter", "source": "s", "obtained_at": self.now,
             "path": "/pods/a.pdf", "sha256": "a", "size": 1, "media_type": "text/html", "refused": "it is blank", "shown": {},
         }  # fmt: skip
         with self.database.write() as connection:
-            for claim_id in (1, 2, 3, 5, 10):
+            for claim_id in (1, 2, 3, 5, 8, 10):
                 connection.execute(insert(evidence).values(row | {"claim_id": claim_id}))
 
     def leave_undecided(self) -> None:
@@ -164,7 +163,7 @@ CASES: dict[ProblemKind, tuple[Callable[[Begin], None], set[str]]] = {
     K.UNKNOWN_CARRIER: (Begin.nothing, {"PIGEON"}),
     K.DEADLINES: (Begin.pause, {"HOUSE-SOON"}),
     K.EVIDENCE: (Begin.nothing, {"UPS-OLD"}),
-    K.REFUSED_DOCUMENTS: (Begin.refuse_documents, OF_ALL | {"GAVE-UP", "NOBODYS"}),
+    K.REFUSED_DOCUMENTS: (Begin.refuse_documents, OF_ALL | {"GAVE-UP", "PIGEON", "NOBODYS"}),
     K.NOT_ENROLLED: (Begin.leave_undecided, {"NOBODYS"}),
 }
 
