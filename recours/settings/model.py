@@ -29,8 +29,6 @@ from recours.database.border import COLUMNS, USUAL_NAMES, TableNames
 from recours.settings.sources import DEFAULT_SECRETS, SECRETS_SETTING, Value
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
-_GROUP = re.compile(r"[A-Za-z_][\w.@ -]{0,99}[$]?")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 _KEY_BYTES = 32
 
@@ -158,16 +156,19 @@ def line(text: str) -> str:
     return text
 
 
-def group(text: str) -> str:
-    if text and not _GROUP.fullmatch(text):
-        raise ValueError(f"'{text[:40]}' is not the name of a group")
-    return text
+def matching(pattern: str, what: str) -> Callable[[str], str]:
+    """A text of this form, or nothing. `what`: it is otherwise not."""
+
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(pattern, text):
+            raise ValueError(f"'{text[:40]}' is not {what}")
+        return text
+
+    return parse
 
 
-def header_name(text: str) -> str:
-    if text and not _HEADER.fullmatch(text):
-        raise ValueError(f"'{text[:40]}' is not the name of a header")
-    return text
+group = matching(r"[A-Za-z_][\w.@ -]{0,99}[$]?", "the name of a group")
+header_name = matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}", "the name of a header")
 
 
 def networks(text: str) -> tuple[Network, ...]:

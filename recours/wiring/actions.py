@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from recours.carriers.registry import CATALOG
 from recours.core.accounts import ClientAccount, ServiceClient, account_name
@@ -75,6 +75,12 @@ _Listed = Mapping[str, ListedClaim]
 WhyNot = Callable[[Claim], ClaimRefusal | None]
 
 
+class _Do(Protocol):
+    """Does something with claims that a person asks for; returns the ids of those that nobody changed meanwhile."""
+
+    def __call__(self, claims: Sequence[Claim], who: str, /, *, now: datetime) -> set[Any]: ...
+
+
 @dataclass(frozen=True)
 class Actions:
     """Over one database. All methods raise RecoursError, whose text is a sentence for the person.
@@ -107,10 +113,7 @@ class Actions:
             positions = of.positions(list(listed.values()))
             return lambda claim: why_not_reopen(claim, positions[claim.id], of.settings.policy)
 
-        def do(claims: Sequence[Claim]) -> set[Any]:
-            return of.given_up.start_over(claims, self.by, of.clock.now())
-
-        return self._each("reopened", references, why_not, None if dry_run else do)
+        return self._each("reopened", references, why_not, None if dry_run else of.given_up.start_over)
 
     def reopen_all(self, criteria: ReopenCriteria) -> Iterator[str]:
         """Have all of these start over, a part at a time, so that runs go on meanwhile; the references of those that do."""
@@ -123,24 +126,18 @@ class Actions:
     def exclude(self, references: Sequence[str], why: str, *, dry_run: bool = False) -> list[ActionResult]:
         """Take claims out of all work. `why`: the person's words, which are kept. `dry_run`: as above."""
         of, reason = self.operations, _reason(why)
-
-        def do(claims: Sequence[Claim]) -> set[Any]:
-            return _all_of(claims, of.enrolment.exclude(claims, self.by, reason, of.clock.now()))
-
         with self._told():
             if not reason:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
-        return self._each("excluded", references, lambda _: why_not_exclude, None if dry_run else do)
+        exclude = partial(of.enrolment.exclude, why=reason)
+        return self._each("excluded", references, lambda _: why_not_exclude, None if dry_run else exclude)
 
     def enroll(self, references: Sequence[str], *, dry_run: bool = False) -> list[ActionResult]:
         """Have recours work on claims, also on those that were excluded. `dry_run`: as above."""
         of = self.operations
-
-        def do(claims: Sequence[Claim]) -> set[Any]:
-            return _all_of(claims, of.enrolment.enroll_named(claims, self.by, of.clock.now()))
-
         why_not = partial(why_not_enroll, policy=of.settings.policy)
-        return self._each("enrolled", references, lambda _: why_not, None if dry_run else do)
+        enroll = None if dry_run else of.enrolment.enroll_named
+        return self._each("enrolled", references, lambda _: why_not, enroll)
 
     def enroll_all(self, criteria: EnrollCriteria) -> int:
         """Have recours work on all of these of which nobody has said anything yet; how many they are."""
@@ -448,29 +445,28 @@ class Actions:
         done: str,
         references: Sequence[str],
         why_not: Callable[[_Listed], WhyNot],
-        do: Callable[[Sequence[Claim]], set[Any]] | None,
+        do: _Do | None,
     ) -> list[ActionResult]:
         """Do it with those of the claims with which it can be done. `done`: the key of the sentence that says so.
 
-        `do`: returns the ids of those that it was done with; the others were changed meanwhile. None: nothing is done.
+        `do`: None: nothing is done.
         """
+        references = list(dict.fromkeys(references))
         with self._told():
             self._require_few(references, MOST_CLAIMS)
-            texts = [reference for reference in dict.fromkeys(references) if can_be_reference(reference)]
-            listed = self.operations.records.find_all(texts)
+            listed = self.operations.records.find_all(list(filter(can_be_reference, references)))
             refusal_of = why_not(listed)
             claims: list[Claim] = []
             results: dict[str, ActionResult] = {}
-            for reference in dict.fromkeys(references):
+            for reference in references:
                 claim = listed[reference].claim if reference in listed else None
                 refusal = refusal_of(claim) if claim else unknown(self.operations.claims, reference)
                 if refusal:
-                    results[reference] = ActionResult(
-                        reference, refusal.sentence(self.language), is_done=False
-                    )
+                    text = refusal.sentence(self.language)
+                    results[reference] = ActionResult(reference, text, is_done=False)
                 elif claim:
                     claims.append(claim)
-            names = {one.claim.id: reference for reference, one in listed.items()}
+            names = {each.claim.id: reference for reference, each in listed.items()}
             try:
                 for first in range(0, len(claims), _AT_ONCE):
                     for claim, fault in self._done(claims[first : first + _AT_ONCE], do):
@@ -484,18 +480,16 @@ class Actions:
                 text = str(self._sentences.no_database(str(lost)))
                 rest = {names[claim.id] for claim in claims} - results.keys()
                 results |= {name: ActionResult(name, text, is_done=False) for name in rest}
-        return [results[reference] for reference in dict.fromkeys(references)]
+        return [results[reference] for reference in references]
 
-    def _done(
-        self, claims: Sequence[Claim], do: Callable[[Sequence[Claim]], set[Any]] | None
-    ) -> Iterator[tuple[Claim, str | None]]:
+    def _done(self, claims: Sequence[Claim], do: _Do | None) -> Iterator[tuple[Claim, str | None]]:
         """Do it with all at once, and singly with those that were left: one of them costs the others nothing.
 
         Each claim with what stood in the way, if anything did. Raises DatabaseError if the database does not answer.
         """
-        fault: str | None = None
+        fault, now = None, self.operations.clock.now()
         try:
-            finished = do(claims) if do else {claim.id for claim in claims}
+            finished = do(claims, self.by, now=now) if do else {claim.id for claim in claims}
         except DatabaseError as error:
             if not error.was_answered:
                 raise
@@ -506,10 +500,8 @@ class Actions:
             elif len(claims) > 1:
                 yield from self._done([claim], do)
             else:
-                yield (
-                    claim,
-                    fault or ClaimRefusal("changed", {"what": claim.reference}).sentence(self.language),
-                )
+                refusal = ClaimRefusal("changed", {"what": claim.reference})
+                yield claim, fault or refusal.sentence(self.language)
 
     def _require_few(self, references: Sequence[str], most: int) -> None:
         if len(references) > most:
@@ -558,7 +550,3 @@ def _content_of(path: Path) -> bytes:
 def _reason(why: str) -> str:
     """In one line, whatever was typed."""
     return clean(" ".join(why.split()), LONGEST_WHY)
-
-
-def _all_of(claims: Sequence[Claim], is_done: bool) -> set[Any]:
-    return {claim.id for claim in claims} if is_done else set()

@@ -4,15 +4,10 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
 
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
-from recours.database.reports.records import DatabaseRecords
 from recours.logs import lines_to, run_log
-from recours.operations.records import ListedClaim
 from recours.operations.results import FetchResult, RecoursError, ResultSentences
 from recours.runs.retry import PODRetryScheduler
 from recours.runs.source import RefusedClaim, RefusedError, Unfit, can_be_reference
@@ -41,87 +36,82 @@ def fetch_claims(
     with lines_to(log_file(settings, PODRetryScheduler.name)):
         opened = open_database(settings)
         with closing(opened.database):
-            return _Fetching(settings, opened, sentences, by, begun).all(list(dict.fromkeys(references)))
+            return _fetch(settings, opened, sentences, list(dict.fromkeys(references)), by, begun)
 
 
-@dataclass
-class _Fetching:
-    settings: Settings
-    opened: Opened
-    sentences: ResultSentences
-    by: str
-    begun: Callable[[Worker], None]
-
-    def all(self, references: Sequence[str]) -> list[FetchResult | RecoursError]:
-        told: dict[str, FetchResult | RecoursError] = {
-            reference: self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
-            for reference in references
-            if not can_be_reference(reference)
-        }
-        while wanted := tuple(reference for reference in references if reference not in told):
-            options = Options(batch_size=len(wanted), claims=wanted, by=self.by)
-            worker = make_worker(PODRetryScheduler, self.settings, self.opened, options, mails=False)
-            try:
-                report = self._run(worker)
-            except RefusedError as refused:
-                for claim in refused.refused:
-                    listed = self._records.find(claim.reference) if claim.why is Unfit.HAS_POD else None
-                    told[claim.reference] = self.sentences.refused(claim, listed.pod_url if listed else None)
-            else:
-                told |= {reference: self._outcome(reference, worker, report) for reference in wanted}
-        return [told[reference] for reference in references]
-
-    def _run(self, worker: Worker) -> Report:
-        log = run_log()
-        worker.greet(len(worker.options.claims), worker.policy.max_retries)
-        for remark in self.opened.remarks:
-            log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
-        self.begun(worker)
+def _fetch(
+    settings: Settings,
+    opened: Opened,
+    sentences: ResultSentences,
+    references: Sequence[str],
+    by: str,
+    begun: Callable[[Worker], None],
+) -> list[FetchResult | RecoursError]:
+    results: dict[str, FetchResult | RecoursError] = {
+        reference: sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
+        for reference in references
+        if not can_be_reference(reference)
+    }
+    while rest := tuple(reference for reference in references if reference not in results):
+        options = Options(batch_size=len(rest), claims=rest, by=by)
+        worker = make_worker(PODRetryScheduler, settings, opened, options, mails=False)
         try:
-            report = worker.run()
+            report = _run(worker, opened.remarks, begun)
         except RefusedError as refused:
-            for sentence in str(refused).splitlines():
-                log.error(sentence)
-            raise
-        except RunError as fault:
-            log.error(str(fault))
-            raise
-        except Exception:
-            log.exception("The run ended by an internal error")
-            raise
-        if report.fault:
-            log.error(report.fault)
-        return report
+            operations = operations_over(settings, opened.database, opened.schema, opened.clock)
+            for claim in refused.refused:
+                listed = operations.records.find(claim.reference) if claim.why is Unfit.HAS_POD else None
+                results[claim.reference] = sentences.refused(claim, listed.pod_url if listed else None)
+        else:
+            operations = operations_over(settings, opened.database, opened.schema, opened.clock)
+            results |= {name: _outcome(operations, sentences, name, worker, report) for name in rest}
+    return [results[reference] for reference in references]
 
-    @cached_property
-    def _operations(self) -> Operations:
-        opened = self.opened
-        return operations_over(self.settings, opened.database, opened.schema, opened.clock)
 
-    @property
-    def _records(self) -> DatabaseRecords:
-        return self._operations.records
+def _run(worker: Worker, remarks: Sequence[str], begun: Callable[[Worker], None]) -> Report:
+    log = run_log()
+    worker.greet(len(worker.options.claims), worker.policy.max_retries)
+    for remark in remarks:
+        log.log(logging.WARNING if remark.startswith(TO_BE_READ) else logging.INFO, remark)
+    begun(worker)
+    try:
+        report = worker.run()
+    except RefusedError as refused:
+        for sentence in str(refused).splitlines():
+            log.error(sentence)
+        raise
+    except RunError as fault:
+        log.error(str(fault))
+        raise
+    except Exception:
+        log.exception("The run ended by an internal error")
+        raise
+    if report.fault:
+        log.error(report.fault)
+    return report
 
-    def _next_of(self, listed: ListedClaim) -> datetime | None:
-        """When a run tries the claim next, as `claim_status` says it."""
-        return self._operations.positions([listed])[listed.claim.id].next_at
 
-    def _outcome(self, reference: str, worker: Worker, report: Report) -> FetchResult | RecoursError:
-        """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
-        listed = self._records.find(reference)
-        if listed is None:
-            return self.sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
-        ours = [a for a in self._records.attempts(listed.claim.id) if a.run_id == worker.run_id]
-        if ours and ours[-1].outcome == "success":
-            return self.sentences.fetched(listed, ours[-1], worker.run_id)
-        if ours:
-            return self.sentences.failed(listed, ours[-1], worker.run_id, self._next_of(listed))
-        if report.fault:
-            return self.sentences.bad_run(report.fault)
-        if refusal := worker.refusals.get(listed.claim.account_key):
-            return self.sentences.not_asked(listed, refusal, worker.run_id, self._next_of(listed))
-        # Another run was faster, or somebody edited the claim.
-        return self.sentences.refused(RefusedClaim(reference, Unfit.LEASED))
+def _outcome(
+    operations: Operations, sentences: ResultSentences, reference: str, worker: Worker, report: Report
+) -> FetchResult | RecoursError:
+    """What the run recorded of the claim; if nothing: what kept the carrier from being asked."""
+    listed = operations.records.find(reference)
+    if listed is None:
+        return sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
+    attempts = operations.records.attempts(listed.claim.id)
+    attempt = next((each for each in reversed(attempts) if each.run_id == worker.run_id), None)
+    if attempt and attempt.outcome == "success":
+        return sentences.fetched(listed, attempt, worker.run_id)
+    # When a run tries the claim next, as `claim_status` says it.
+    next_at = operations.positions([listed])[listed.claim.id].next_at
+    if attempt:
+        return sentences.failed(listed, attempt, worker.run_id, next_at)
+    if report.fault:
+        return sentences.bad_run(report.fault)
+    if refusal := worker.refusals.get(listed.claim.account_key):
+        return sentences.not_asked(listed, refusal, worker.run_id, next_at)
+    # Another run was faster, or somebody edited the claim.
+    return sentences.refused(RefusedClaim(reference, Unfit.LEASED))
 
 
 # Claims of one run. A run looks for each of its claims before it begins, and a server that is stopped waits for the run

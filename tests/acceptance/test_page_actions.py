@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -141,14 +142,12 @@ def test_a_database_that_is_gone_half_way_says_so_of_the_rest(
     for _ in range(3):
         service.add(*FOREVER)
     monkeypatch.setattr("recours.wiring.actions._AT_ONCE", 1)
-    of, excluded = actions.operations, ClaimEnrolment.exclude
+    of, excluded, calls = actions.operations, ClaimEnrolment.exclude, count()
 
-    def once(enrolment: ClaimEnrolment, *given: Any) -> bool:
-        monkeypatch.setattr(ClaimEnrolment, "exclude", gone)
-        return excluded(enrolment, *given)
-
-    def gone(*_: Any) -> bool:
-        raise DatabaseError("connection lost")
+    def once(enrolment: ClaimEnrolment, *given: Any, **named: Any) -> set[Any]:
+        if next(calls):
+            raise DatabaseError("connection lost")
+        return excluded(enrolment, *given, **named)
 
     monkeypatch.setattr(ClaimEnrolment, "exclude", once)
     results = Actions(of, WHO).exclude([f"CLM-000{n}" for n in (1, 2, 3)], "lost")

@@ -317,7 +317,7 @@ class Together(ClaimEnrolment):
         self.met.wait(60)
         return super().enroll(ids, now)
 
-    def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> bool:
+    def enroll_named(self, found: Sequence[Claim], who: str, now: datetime) -> set[Any]:
         self.met.wait(60)
         return super().enroll_named(found, who, now)
 
@@ -332,7 +332,7 @@ def by_a_person(found: ClaimEnrolment) -> int:
 
 def by_name(found: ClaimEnrolment) -> int:
     named = [Claim(claim_id, f"CLM-{claim_id}") for claim_id in (3, 1, 2)]
-    return len(named) * found.enroll_named(named, "somebody", NOW + 2 * HOUR)
+    return len(found.enroll_named(named, "somebody", NOW + 2 * HOUR))
 
 
 def enrolled_together(url: str, *ways: Callable[[ClaimEnrolment], int]) -> list[int]:

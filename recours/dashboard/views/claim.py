@@ -1,7 +1,7 @@
 """One claim: who, what, how much, until when; where it stands and why; its proof, and what happened to it."""
 
-from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
@@ -82,7 +82,7 @@ def show(visit: Visit) -> Response:
         chosen=chosen,
         most_pages=MOST_PAGES,
         pieces=shown,
-        heading=next((piece.kind for piece in shown if chosen and piece.is_shown), texts("pod")),
+        heading=next((piece["kind"] for piece in shown if chosen and piece["is_shown"]), texts("pod")),
         entries=history.entries(facts.attempts, facts.messages, facts.changes),
         possible=_possible(visit, claim, where) if visit.visitor.may_act else frozenset(),
         names=operations.catalog.names,
@@ -174,37 +174,21 @@ def _deadline(visit: Visit, claim: Claim) -> str:
 # ---------------------------------------------------------------- the evidence
 
 
-@dataclass(frozen=True)
-class _Piece:
-    kind: str
-    shows: str
-    about: str  # when it came, and where it is from
-    name: str  # of its file
-    digest: str
-    is_refused: bool
-    is_shown: bool
-    is_proof: bool  # not a record, which recours wrote
-
-
 def _piece(
-    visit: Visit,
-    piece: KeptEvidence,
-    listed: ListedClaim,
-    evidence: ClaimEvidence,
-    chosen: str,
-) -> _Piece:
+    visit: Visit, piece: KeptEvidence, listed: ListedClaim, evidence: ClaimEvidence, chosen: str
+) -> dict[str, Any]:
     texts, language = visit.texts, visit.texts.language
     source = clean(source_text(piece, language), 100)
-    return _Piece(
-        kind=KIND_NAMES[language][piece.kind].capitalize(),
-        shows=clean(piece_text(piece, language, evidence.local), 500),
-        about=f"{texts.minute(piece.obtained_at)} · {source}",
-        name=clean(PurePath(piece.path).name, 120),
-        digest=piece.sha256,
-        is_refused=piece.refused is not None,
-        is_shown=piece.sha256 == chosen if chosen else piece.path == listed.pod_url,
-        is_proof=piece.kind in PROOF_KINDS,
-    )
+    return {
+        "kind": KIND_NAMES[language][piece.kind].capitalize(),
+        "shows": clean(piece_text(piece, language, evidence.local), 500),
+        "about": f"{texts.minute(piece.obtained_at)} · {source}",
+        "name": clean(PurePath(piece.path).name, 120),
+        "digest": piece.sha256,
+        "is_refused": piece.refused is not None,
+        "is_shown": piece.sha256 == chosen if chosen else piece.path == listed.pod_url,
+        "is_proof": piece.kind in PROOF_KINDS,
+    }
 
 
 # ---------------------------------------------------------------- what can be done
