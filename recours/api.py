@@ -47,7 +47,7 @@ def fetch_claim(reference: str, *, by: str = "", language: str | None = None) ->
     Raises CorrectReferenceError, TryAgainSoonError, ShowExistingPODError, NotWantedError, TryLaterError,
     AskOperatorError: each a RecoursError whose text is a sentence for a person.
     """
-    with _told(language) as (settings, sentences):
+    with _translating_errors(language) as (settings, sentences):
         (outcome,) = fetch_claims(settings, sentences, [reference], by=clean(by, LONGEST_NAME))
     if isinstance(outcome, RecoursError):
         raise outcome
@@ -64,7 +64,7 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
     """
     from recours.fleet.extra import open_queue  # noqa: PLC0415 (few applications use it)
 
-    with _told(language) as (settings, sentences):
+    with _translating_errors(language) as (settings, sentences):
         if not can_be_reference(reference):
             raise sentences.refused(RefusedClaim(reference, Unfit.UNKNOWN))
         open_queue(settings).defer_fetch(reference)
@@ -72,13 +72,13 @@ def defer_fetch(reference: str, *, language: str | None = None) -> None:
 
 def claim_status(reference: str, *, language: str | None = None) -> ClaimStatus:
     """Where a claim stands. Asks no carrier and changes nothing. Raises CorrectReferenceError, TryLaterError, AskOperatorError."""
-    with _told(language) as (settings, sentences):
+    with _translating_errors(language) as (settings, sentences):
         operations = open_operations(settings)
         with closing(operations.database):
-            found = explanation_of(operations, reference, language=sentences.language)
-            if found is None:
+            explanation = explanation_of(operations, reference, language=sentences.language)
+            if explanation is None:
                 raise sentences.refused(unknown_claim(operations.claims, reference))
-            return found.status
+            return explanation.status
 
 
 def attach(
@@ -147,8 +147,8 @@ def check_account(
 
 
 @contextmanager
-def _told(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
-    """The settings, and who tells; a fault on the way becomes the error that says it in that language."""
+def _translating_errors(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
+    """The settings, and the sentences; a fault on the way becomes the error that says it in that language."""
     if language not in (None, *LANGUAGES):
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, or None")
     try:
@@ -166,8 +166,8 @@ def _told(language: str | None) -> Iterator[tuple[Settings, ResultSentences]]:
 
 @contextmanager
 def _acting(by: str, language: str | None) -> Iterator[Actions]:
-    """What a person does; see `_told`."""
-    with _told(language) as (settings, sentences):
+    """What a person does; see `_translating_errors`."""
+    with _translating_errors(language) as (settings, sentences):
         operations = open_operations(settings)
         with closing(operations.database):
             yield Actions(operations, by, sentences.language)

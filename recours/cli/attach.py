@@ -80,10 +80,10 @@ def command(
 @database_option
 @json_option
 def detach_command(reference: str, file: str, why: str, database_url: str | None, *, as_json: bool) -> None:
-    """Take a proof back: the claim goes on as if it had not been there, and the file is kept as refused.
+    """Take a proof back. Its file is kept as refused, and the search for a proof continues.
 
     FILE: its path or its SHA-256, as 'recours why CLAIM --json' prints them; without it, the proof that the claim's pod_url
-    names. If the claim has another proof, the best one counts from then on; else runs look for one again.
+    names. If the claim has another proof, the best one counts from then on.
     """
     with with_actions(database_url) as actions:
         result = actions.detach(reference, file, why)

@@ -267,14 +267,14 @@ def _client_accounts(context: CheckContext) -> Iterator[CheckResult]:
     """Nothing where no client has an account."""
     operations = context.facts.operations
     accounts = AccountOperations(operations) if operations else None
-    found = accounts.listed(accounts.store.all()) if accounts else []
-    if accounts and found:
+    listed = accounts.listed(accounts.store.all()) if accounts else []
+    if accounts and listed:
         unusable = [
-            f"{one.client.named} at {CATALOG.name_of(one.account.carrier, one.account.carrier)} ({one.why})"
-            for one in found
-            if one.health is AccountHealth.UNUSABLE
+            f"{each.client.named} at {CATALOG.name_of(each.account.carrier, each.account.carrier)} ({each.why})"
+            for each in listed
+            if each.health is AccountHealth.UNUSABLE
         ]
-        yield checks.client_accounts(accounts.missing, unusable, len(found))
+        yield checks.client_accounts(accounts.missing, unusable, len(listed))
 
 
 def _problems(context: CheckContext) -> Iterator[CheckResult]:
@@ -375,11 +375,11 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
     logs += [of_fleet] if of_fleet.exists() else []
     most = len(logs) * settings.log_max_bytes * (FILES_KEPT + 1)
     names = tuple(log.name for log in logs)
-    there = sum(size_of(path) for path in entries_of(settings.log_dir) if path.name.startswith(names))
+    present_bytes = sum(size_of(path) for path in entries_of(settings.log_dir) if path.name.startswith(names))
     yield _folder(
         "logs",
         settings.log_dir,
-        max(most - there, 0),
+        max(most - present_bytes, 0),
         "so far may they grow before old ones are deleted",
         [file for log in logs for file in files_of(log)],
     )
@@ -399,8 +399,8 @@ def _folders(context: CheckContext) -> Iterator[CheckResult]:
 def _folder(what: str, path: Path, need: int, reason: str, written_to: Collection[Path]) -> CheckResult:
     """A folder that runs write to, which may need so many bytes at once. `written_to`: what is there to be written again."""
     trouble = trouble_with(path, written_to)
-    there = not trouble and path.is_dir()
-    return checks.folder(what, str(path), trouble, free_bytes(path), need, reason, there=there)
+    is_there = not trouble and path.is_dir()
+    return checks.folder(what, str(path), trouble, free_bytes(path), need, reason, is_there=is_there)
 
 
 def _observers(context: CheckContext) -> Iterator[CheckResult]:
@@ -419,10 +419,10 @@ def _observers(context: CheckContext) -> Iterator[CheckResult]:
     if watch.metrics_file:
         path = watch.metrics_file.parent
         reason = "a file of some kilobytes is written anew after each run"
-        there = path.is_dir()
-        trouble = trouble_with(path) if there else "is not there, and runs do not make it"
+        is_there = path.is_dir()
+        trouble = trouble_with(path) if is_there else "is not there, and runs do not make it"
         free = free_bytes(path)
-        yield checks.folder("metrics", str(path), trouble, free, checks.MB, reason, there=there)
+        yield checks.folder("metrics", str(path), trouble, free, checks.MB, reason, is_there=is_there)
 
 
 def _clock(context: CheckContext) -> Iterator[CheckResult]:

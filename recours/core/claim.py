@@ -14,8 +14,7 @@ from recours.core.text import clean
 
 # A claim without a response_deadline is ranked as if it had this long: from its failure, or from its creation.
 VIRTUAL_DEADLINE = timedelta(days=14)
-# Carriers use their numbers again, after a year or more. A delivery that was so long before the order and the claim is that of
-# another parcel.
+# Carriers reuse numbers after a year or more. A delivery that long before the order and the claim is another parcel's.
 REUSED_AFTER = timedelta(days=120)
 # An earlier time is a placeholder of some program, such as 0001-01-01 or 1970-01-01.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)

@@ -117,7 +117,7 @@ def secret_file(shown: str, mode: int | None) -> CheckResult:
 
 
 def folder(
-    what: str, path: str, trouble: str | None, free: int | None, need: int, reason: str, *, there: bool
+    what: str, path: str, trouble: str | None, free: int | None, need: int, reason: str, *, is_there: bool
 ) -> CheckResult:
     """Whether a folder that runs write to can be written, and whether there is room.
 
@@ -134,7 +134,7 @@ def folder(
         room = f"{free // MB} MB are free, {-(-need // MB)} MB are wanted: {reason}"
         return fault(name, f"{path}: {room}", "make room on that disk")
     room = "" if free is None else f", {free // MB} MB free"
-    return ok(name, f"{path}: {'can be written' if there else 'the first run makes it'}{room}")
+    return ok(name, f"{path}: {'can be written' if is_there else 'the first run makes it'}{room}")
 
 
 def copied_log(path: str, size: int, most: int) -> CheckResult:

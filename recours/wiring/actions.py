@@ -101,7 +101,7 @@ class Actions:
 
     def fetch(self, references: Sequence[str]) -> RequestedFetch:
         """Have the carriers of these claims asked now, by runs in a thread of their own."""
-        with self._told():
+        with self._translating_errors():
             self._require_few(references, MOST_CLAIMS)
         return RequestedFetch(self.operations.settings, self._sentences, references, self.by).start()
 
@@ -126,7 +126,7 @@ class Actions:
     def exclude(self, references: Sequence[str], why: str, *, dry_run: bool = False) -> list[ActionResult]:
         """Take claims out of all work. `why`: the person's words, which are kept. `dry_run`: as above."""
         of, reason = self.operations, _reason(why)
-        with self._told():
+        with self._translating_errors():
             if not reason:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
         exclude = partial(of.enrolment.exclude, why=reason)
@@ -149,7 +149,7 @@ class Actions:
     ) -> ActionResult:
         """Correct a claim's tracking number or its carrier, by any of its names; None: it stays."""
         of, now = self.operations, self.operations.clock.now()
-        with self._told():
+        with self._translating_errors():
             claim = of.claims.find(reference) if can_be_reference(reference) else None
             if claim is None:
                 raise ClaimsRefusedError(unknown(of.claims, reference))
@@ -185,7 +185,7 @@ class Actions:
         `at`: of the delivery, see `Attachment`. `anyway`: why it counts though it would be refused; None: it does not.
         """
         of = self.operations
-        with self._told():
+        with self._translating_errors():
             reason = _reason(anyway or "")
             if anyway is not None and not reason:
                 raise ClaimsRefusedError(ClaimRefusal("no_reason"))
@@ -211,7 +211,7 @@ class Actions:
     def accept(self, reference: str, sha256: str, why: str) -> AttachResult:
         """Have a file count that was refused and kept, by its SHA-256. `why`: the person's words, which are kept."""
         of = self.operations
-        with self._told():
+        with self._translating_errors():
             listed = self._listed(reference)
             pieces = of.records.evidence(listed.claim.id)
             piece = next((piece for piece in pieces if piece.sha256 == sha256), None)
@@ -223,7 +223,7 @@ class Actions:
     def detach(self, reference: str, chosen: str = "", why: str = "") -> ActionResult:
         """Take a proof back, by its path or its SHA-256 ("": the claim's POD). It is kept as refused."""
         of, now = self.operations, self.operations.clock.now()
-        with self._told():
+        with self._translating_errors():
             listed = self._listed(reference)
             claim, pieces = listed.claim, of.records.evidence(listed.claim.id)
             piece, following = piece_to_take_back(listed, pieces, chosen)
@@ -261,7 +261,7 @@ class Actions:
     def pause(self, carrier: str, why: str = "", client: Any = "") -> ActionResult:
         """Stop a carrier, by any of its names, or a client's account there, for all runs on all machines, until it is resumed."""
         catalog = self.operations.catalog
-        with self._told():
+        with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
             before = queue.stopped(key)
@@ -275,7 +275,7 @@ class Actions:
 
     def resume(self, carrier: str, client: Any = "") -> ActionResult:
         """Take a carrier, or a client's account there, up again."""
-        with self._told():
+        with self._translating_errors():
             key, name = self._carrier_or_account(carrier, client)
             queue = self.operations.queue()
             ended, refusal = queue.take_up(key, self.by), queue.would_refuse(key)
@@ -296,7 +296,7 @@ class Actions:
 
     def check(self, carrier: str, number: str | None = None) -> CarrierCheck:
         """Try the house's credentials with one real call, within limits and pauses. `number`: None: of the carrier's sample."""
-        with self._told():
+        with self._translating_errors():
             spec = carrier_named(CATALOG, carrier)
             before = self.operations.queue().would_refuse(spec.key)
             result = check_carrier(self.operations, spec.key, self.by, number)
@@ -320,7 +320,7 @@ class Actions:
 
     def set_limits(self, client: Any, carrier: str, text: str) -> ActionResult:
         """Set the limits of a client's account, such as `100/day TRACKING=20/hour`. "": the carrier's."""
-        with self._told():
+        with self._translating_errors():
             accounts, found, spec, account = self._account(client, carrier)
             own = limits_in(spec, text.split()) if text.strip() else None
             if not accounts.store.set_limits(account, own, self.by, accounts.now()):
@@ -335,7 +335,7 @@ class Actions:
 
     def remove_account(self, client: Any, carrier: str) -> ActionResult:
         """Delete the credentials of a client's account."""
-        with self._told():
+        with self._translating_errors():
             accounts, found, spec, account = self._account(client, carrier)
             if not accounts.store.remove(account, self.by, accounts.now()):
                 raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
@@ -355,7 +355,7 @@ class Actions:
 
         `limits`: None: as they are. `check`: try them, they are kept whatever the answer.
         """
-        with self._told():
+        with self._translating_errors():
             accounts = AccountOperations(self.operations)
             new = accounts.new(client, carrier, credentials, limits)
             accounts.put_all([new], self.by, replace=not is_new)
@@ -368,7 +368,7 @@ class Actions:
 
     def check_account(self, client: Any, carrier: str) -> AccountResult:
         """Try a client's credentials with one real call, within limits and pauses."""
-        with self._told():
+        with self._translating_errors():
             _, _, _, account = self._account(client, carrier)
             (result,) = self.check_accounts([account])
         return result
@@ -398,7 +398,7 @@ class Actions:
     def release_mails(self) -> ActionResult:
         """Have the mails that the send limit holds be sent after all."""
         of = self.operations
-        with self._told():
+        with self._translating_errors():
             released = mail_service(of).outbox.release(self.by, of.clock.now())
         key = {0: "none_held", 1: "released_one"}.get(released, "released")
         return self._result(MAILS, key, is_done=released > 0, count=released)
@@ -408,7 +408,7 @@ class Actions:
         recipient = address.strip()
         if not is_address(recipient):
             raise CorrectRequestError(self._say("no_address", text=clean(recipient, 100)))
-        with self._told():
+        with self._translating_errors():
             server, fault = send_test(self.operations, self.by, recipient)
         if server is None:
             raise CorrectRequestError(self._say("no_mail_server"))
@@ -442,17 +442,17 @@ class Actions:
 
     def _each(
         self,
-        done: str,
+        sentence: str,
         references: Sequence[str],
         why_not: Callable[[_Listed], WhyNot],
         do: _Do | None,
     ) -> list[ActionResult]:
-        """Do it with those of the claims with which it can be done. `done`: the key of the sentence that says so.
+        """Do it with those of the claims with which it can be done. `sentence`: the key of what says so.
 
         `do`: None: nothing is done.
         """
         references = list(dict.fromkeys(references))
-        with self._told():
+        with self._translating_errors():
             self._require_few(references, MOST_CLAIMS)
             listed = self.operations.records.find_all(list(filter(can_be_reference, references)))
             refusal_of = why_not(listed)
@@ -469,12 +469,12 @@ class Actions:
             names = {each.claim.id: reference for reference, each in listed.items()}
             try:
                 for first in range(0, len(claims), _AT_ONCE):
-                    for claim, fault in self._done(claims[first : first + _AT_ONCE], do):
+                    for claim, fault in self._do_with_all(claims[first : first + _AT_ONCE], do):
                         name = names[claim.id]
                         results[name] = (
                             ActionResult(name, fault, is_done=False)
                             if fault
-                            else self._result(name, done, reference=claim.reference)
+                            else self._result(name, sentence, reference=claim.reference)
                         )
             except DatabaseError as lost:  # what was done until then stays done
                 text = str(self._sentences.no_database(str(lost)))
@@ -482,7 +482,7 @@ class Actions:
                 results |= {name: ActionResult(name, text, is_done=False) for name in rest}
         return [results[reference] for reference in references]
 
-    def _done(self, claims: Sequence[Claim], do: _Do | None) -> Iterator[tuple[Claim, str | None]]:
+    def _do_with_all(self, claims: Sequence[Claim], do: _Do | None) -> Iterator[tuple[Claim, str | None]]:
         """Do it with all at once, and singly with those that were left: one of them costs the others nothing.
 
         Each claim with what stood in the way, if anything did. Raises DatabaseError if the database does not answer.
@@ -498,7 +498,7 @@ class Actions:
             if claim.id in finished:
                 yield claim, None
             elif len(claims) > 1:
-                yield from self._done([claim], do)
+                yield from self._do_with_all([claim], do)
             else:
                 refusal = ClaimRefusal("changed", {"what": claim.reference})
                 yield claim, fault or refusal.sentence(self.language)
@@ -520,7 +520,7 @@ class Actions:
         return ActionResult(subject, self._say(key, **facts), is_done)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         """What is refused, and a fault on the way, becomes the error that says it in the person's language."""
         sentences = self._sentences
         try:

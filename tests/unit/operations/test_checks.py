@@ -80,7 +80,7 @@ def test_permissions(mode: int | None, state: str, words: str) -> None:
     ("change", "state", "words"),
     [
         ({}, "ok", "/pods: can be written, 10 MB free"),
-        ({"there": False}, "ok", "/pods: the first run makes it"),
+        ({"is_there": False}, "ok", "/pods: the first run makes it"),
         ({"free": None}, "ok", "/pods: can be written →"),
         ({"trouble": "Read-only file system"}, "fault", "/pods: Read-only file system → give"),
         ({"need": 10 * checks.MB + 1}, "fault", "10 MB are free, 11 MB are wanted: so it is → make room"),
@@ -90,7 +90,7 @@ def test_folders(change: dict[str, Any], state: str, words: str) -> None:
     usual: dict[str, Any] = {
         "what": "documents",
         "path": "/pods",
-        "there": True,
+        "is_there": True,
         "trouble": None,
         "free": 10 * checks.MB,
     }
