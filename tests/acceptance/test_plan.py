@@ -275,7 +275,8 @@ def test_a_week_goes_as_planned_in_several_worlds(compared: Callable[[int, int],
     named = 0
     false = 0
     unnamed = list[str]()
-    for seed in range(20 if IS_LONG else 5):
+    worlds = 20 if IS_LONG else 5
+    for seed in range(worlds):
         comparison = compared(seed, 7)
         assert comparison.faults_by_carrier() == [], seed
         right, count = comparison.right_days()
@@ -285,6 +286,6 @@ def test_a_week_goes_as_planned_in_several_worlds(compared: Callable[[int, int],
         named += len(in_plan)
         false += len(in_time)
         unnamed += [f"{seed} {reference}" for reference in late - in_plan]
-    assert missed > 10
+    assert missed > 2 * worlds
     assert len(unnamed) <= 0.05 * missed, unnamed
     assert false <= 0.25 * named

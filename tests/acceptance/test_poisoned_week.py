@@ -32,6 +32,16 @@ _STORIES = (
 )
 # What a carrier answers about the one parcel, whenever it is asked about it: of each way that an answer can be bad, one.
 _POISONS = (_S.AUTH_REFUSED, _S.SYSTEM_ERROR, Attack.DTD_BOMB, Attack.RESET, _S.BROKEN_PDF)
+_MORE_POISONS = (
+    _S.FAULT_SERVER,
+    Attack.HOSTILE_TEXT,
+    _S.HTML,
+    _S.EMPTY,
+    Attack.TRUNCATED,
+    Attack.WRONG_TYPE,
+    Attack.INVALID_UTF8,
+)
+_REST = pytest.mark.full("more of each way that an answer can be bad")
 
 
 def week(poison: AnyStep | None) -> dict[str, Any]:
@@ -88,7 +98,9 @@ def undisturbed() -> dict[str, Any]:
     return week(None)
 
 
-@pytest.mark.parametrize("poison", _POISONS)
+@pytest.mark.parametrize(
+    "poison", [*_POISONS, *(pytest.param(poison, marks=_REST) for poison in _MORE_POISONS)]
+)
 def test_one_poisoned_claim_at_each_carrier_stops_no_other(poison: AnyStep) -> None:
     wanted = undisturbed()
     assert {fate[0] for fate in wanted.values()} == {"success", "failed"}
