@@ -9,33 +9,10 @@ from tests.old_words import (
     STILL_TO_BE_RENAMED,
     WORDS,
     found,
-    old_words_in,
     several_classes,
-    stored_names,
 )
 
 pytestmark = pytest.mark.full("words that were given up: a name harms nobody at once")
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("TheSurroundings", {"surroundings"}),
-        ("_still_held", {"held"}),
-        ("ThePostOffice", {"office"}),
-        ("TheLedger", {"ledger"}),
-        ("uphold", set()),
-        ("around", {"around"}),
-        ("TheWindow.around()", set()),
-        ("TheClaims.put_back()", {"*Claim*.put_back()"}),
-        ("TheBag.put_back()", set()),
-        ("step()", {"step()"}),
-        ("step", set()),
-        ("MONDAY", set()),
-    ],
-)
-def test_a_word_is_found_in_a_name_that_has_it(name: str, words: set[str]) -> None:
-    assert set(old_words_in(name)) == words
 
 
 def test_no_old_word_comes_back() -> None:
@@ -56,8 +33,3 @@ def test_what_is_renamed_is_off_the_list() -> None:
 
 def test_one_name_is_one_class() -> None:
     assert sorted(several_classes() - STILL_SEVERAL_CLASSES) == []
-
-
-def test_stored_names_are_excepted() -> None:
-    assert {"turn", "held", "held_until", "turns_used", "given_up", "told"} <= stored_names()
-    assert "ledger" not in stored_names()

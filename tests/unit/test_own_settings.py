@@ -76,36 +76,3 @@ def test_the_tests_do_not_read_the_settings_of_the_checkout(in_use: Path) -> Non
         "This checkout has .env and .streamlit/secrets.toml: the tests run in a copy without" in done.stdout
     )
     assert sorted(path.name for path in (in_use / "logs").iterdir()) == [".gitkeep"]
-
-
-def test_a_copy_holds_nothing_of_what_runs_left(in_use: Path, tmp_path: Path) -> None:
-    (in_use / "data").mkdir()
-    (in_use / "data" / "recours.db").write_text("")
-    (in_use / "logs" / "cron.log").write_text("")
-    copy = own_settings.copy(tmp_path / "copy", in_use)
-    assert own_settings.found(in_use) == list(POISON)
-    assert own_settings.found(copy) == []
-    assert not (copy / "data").exists()
-    assert [path.name for path in (copy / "logs").iterdir()] == [".gitkeep"]
-    assert (copy / "tests" / "unit" / Path(__file__).name).exists()
-
-
-def test_a_copy_knows_the_history(tmp_path: Path) -> None:
-    (tmp_path / "clone" / ".git").mkdir(parents=True)
-    copy = own_settings.copy(tmp_path / "copy", tmp_path / "clone")
-    again = own_settings.copy(tmp_path / "again", copy)
-    for made in (copy, again):
-        assert (made / ".git").read_text(encoding="utf-8") == f"gitdir: {tmp_path / 'clone' / '.git'}\n"
-
-
-@pytest.mark.parametrize(
-    ("argument", "there"),
-    [
-        ("/srv/recours", "/tmp/copy"),
-        ("--rootdir=/srv/recours/tests", "--rootdir=/tmp/copy/tests"),
-        ("--junitxml=/srv/recours-results.xml", "--junitxml=/srv/recours-results.xml"),
-        ("tests/unit", "tests/unit"),
-    ],
-)
-def test_arguments_that_name_the_checkout_name_the_copy(argument: str, there: str) -> None:
-    assert own_settings.in_copy(argument, Path("/srv/recours"), Path("/tmp/copy")) == there

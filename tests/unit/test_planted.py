@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,22 +64,6 @@ def test_a_secret_is_found_in_each_form(form: bytes, folder: Path) -> None:
         form if form.startswith(b"\x1f\x8b") else b"x" * 40_000 + form + b"y"
     )
     assert list(leaks_in(folder)) == [str(folder / "deep/down/x.log")]
-
-
-def test_a_secret_is_found_where_two_parts_of_a_large_file_meet(folder: Path) -> None:
-    size = 16 * 2**20
-    (folder / "claims.db").write_bytes(bytes(size - 4) + MARK.encode() + bytes(size))
-    assert list(leaks_in(folder)) == [str(folder / "claims.db")]
-
-
-def test_a_secret_is_found_at_the_end_of_a_hole_of_terabytes(folder: Path) -> None:
-    with (folder / "sparse").open("wb") as file:
-        file.truncate(2**40)
-        file.seek(2**39)
-        file.write(MARK.encode())
-    (folder / "hole").touch()
-    os.truncate(folder / "hole", 2**40)
-    assert list(leaks_in(folder)) == [str(folder / "sparse")]
 
 
 def test_a_secret_is_found_in_a_dump_though_that_is_packed(folder: Path) -> None:
