@@ -24,14 +24,13 @@ from recours.carriers.colissimo import (
 )
 from recours.carriers.colissimo import parse_documents as parse_documents_of
 from recours.carriers.colissimo import parse_tracking as parse_tracking_of
-from recours.carriers.message import Request, Response
+from recours.carriers.message import Response
 from recours.carriers.outcomes import ParcelStatus
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
-from recours.sandbox.answers import HttpRequest, NotUnderstoodError
 from recours.sandbox.colissimo import Colissimo as SimulatedColissimo
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, raw
@@ -42,9 +41,6 @@ from tests.fakes.simulated import (
     ACCOUNT,
     PASSWORD,
     SandboxSession,
-    as_received,
-    as_response,
-    refusal_of,
 )
 from tests.rows import row
 
@@ -789,70 +785,6 @@ SIMULATED_BY_PASSWORD = SIMULATED.settings(ACCOUNT, PASSWORD)
 
 def a_session(*steps: AnyStep, settings: Mapping[str, str] = SIMULATED_BY_PASSWORD) -> SandboxSession:
     return SandboxSession(Colissimo(settings), NUMBER, *steps)
-
-
-def test_a_document_is_given_only_for_what_the_list_says() -> None:
-    for entry in (an_entry(), an_entry(uuid=None)):
-        session = a_session()
-        session.fetch()
-        found = parse_documents(listed(entry))
-        assert isinstance(found, list)
-        content = {
-            "credential": {"login": ACCOUNT, "password": PASSWORD},
-            "lang": "fr_FR",
-            "cab": NUMBER,
-            "path": found[0].path,
-            "uuid": found[0].uuid,
-        }
-        headers = {"Content-Type": "application/json"}
-        request = Request("POST", "/api-document/rest/document", headers, json.dumps(content).encode())
-        answer = session.call(Capability.POD, request)
-        assert (answer.status, json.loads(answer.body)["errorCode"]) == (404, "002")
-
-
-def changed(call: int, **changes: Any) -> HttpRequest:
-    """A good request, changed: `body` fields (None takes one out), `headers`, `method`."""
-    session = a_session()
-    session.fetch()
-    good = as_received(session.asked[call][1])
-    tree = json.loads(good.body) | changes.get("body", {})
-    tree = {name: value for name, value in tree.items() if value is not ...}
-    headers = {k: v for k, v in {**good.headers, **changes.get("headers", {})}.items() if v is not None}
-    body = changes.get("bytes", json.dumps(tree).encode())
-    return replace(good, method=changes.get("method", good.method), headers=headers, body=body)
-
-
-STRICT: list[tuple[int, dict[str, Any], int]] = [
-    *((call, {"method": "GET"}, 405) for call in range(3)),
-    *((call, {"headers": {"content-type": None}}, 400) for call in range(3)),
-    *((call, {"bytes": b"{"}, 400) for call in range(3)),
-    (0, {"body": {"apiKey": "x"}}, 400),
-    (0, {"body": {"profil": "X"}}, 400),
-    (1, {"body": {"path": "x"}}, 400),
-    (2, {"body": {"uuid": 7}}, 400),
-]
-
-
-@pytest.mark.parametrize(("call", "changes", "status"), STRICT)
-def test_the_simulated_services_are_strict(call: int, changes: dict[str, Any], status: int) -> None:
-    answer = refusal_of(SIMULATED, changed(call, **changes))
-    assert answer.status == status
-    # The client calls it what it is: our mistake, and none of the number.
-    assert failure_of(*[DELIVERED, LISTED][:call], as_response(answer)).kind is K.BAD_RESPONSE
-
-
-def test_a_number_that_cannot_be_one_is_refused_as_such() -> None:
-    for call, name in ((0, "parcelNumber"), (1, "cab"), (2, "cab")):
-        given = as_response(refusal_of(SIMULATED, changed(call, body={name: "6A1"})))
-        assert failure_of(*[DELIVERED, LISTED][:call], given).kind is K.INVALID_TRACKING
-
-
-def test_another_path_is_no_service() -> None:
-    assert SIMULATED.digits_of("EY133456785FR") == "13"
-    assert SIMULATED.owns("/api-document/rest/storedocument")
-    assert not SIMULATED.owns("/tracking-timeline-ws/rest/tracking")
-    with pytest.raises(NotUnderstoodError):
-        SIMULATED.read(replace(changed(1), path="/api-document/rest/storedocument"))
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

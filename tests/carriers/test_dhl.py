@@ -16,13 +16,8 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import CallError, Failure, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.sandbox.answers import HttpRequest
-from recours.sandbox.dhl import Dhl as SimulatedDhl
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, raw, response
-from tests.fakes.simulated import (
-    refusal_of,
-)
 
 NUMBER = "JJD00012345678901234"
 SETTINGS = {"DHL_API_KEY": "k3y"}
@@ -462,27 +457,6 @@ NO_NUMBERS: list[Any] = [
     "１２３４５６７８",
     "",
 ]
-
-
-# ---------------------------------------------------------------- against the simulated carrier
-
-
-SIMULATED = SimulatedDhl()
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "query", "status"),
-    [
-        ("POST", "/track/shipments", f"trackingNumber={NUMBER}", 405),
-        ("GET", "/track/shipments", f"trackingNumber={NUMBER}&service=dhl", 400),
-        ("GET", "/webPOD/DHLePODRequest", "", 404),
-        ("GET", "/webPOD/DHLePODRequest", f"trackingNumber={NUMBER}&x=1", 404),
-        ("GET", "/webPOD/Other", f"trackingNumber={NUMBER}", 404),
-    ],
-)
-def test_the_simulated_carrier_is_strict(method: str, path: str, query: str, status: int) -> None:
-    request = HttpRequest(method, path, {"dhl-api-key": "10000001-123456"}, b"", query)
-    assert refusal_of(SIMULATED, request).status == status
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

@@ -5,7 +5,6 @@ answer of the POD call.
 """
 
 import base64
-import json
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -21,7 +20,6 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Piece, Retrieved
 from recours.core.quota import Capability
 from recours.sandbox import Parcel, Scenario
-from recours.sandbox.answers import HttpRequest
 from recours.sandbox.dhl_express import DhlExpress as SimulatedDhlExpress
 from recours.sandbox.dhl_express import waybill_of
 from tests.carriers.table import Row, Table
@@ -33,9 +31,6 @@ from tests.fakes.simulated import (
     DELIVERED_AT,
     PASSWORD,
     SandboxSession,
-    other_headers,
-    parcel_state,
-    refusal_of,
 )
 
 NUMBER = "1234567891"
@@ -611,57 +606,6 @@ def test_a_wrong_account_number_gives_no_proof() -> None:
     failure = as_failure(SandboxSession(DhlExpress(settings), NUMBER).fetch())
     assert failure.kind is K.POD_NOT_AVAILABLE_YET
     assert failure.delivery == Delivery(DELIVERED_AT, "DUPONT")
-
-
-VERSION = {"x-version": "3.1.0"}
-GOOD = "trackingView=all-checkpoints&levelOfDetail=shipment"
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "query", "status"),
-    [
-        ("POST", f"/mydhlapi/shipments/{NUMBER}/tracking", GOOD, 405),
-        ("GET", f"/mydhlapi/shipments/{NUMBER}/track", GOOD, 404),
-        ("GET", f"/mydhlapi/test/shipments/{NUMBER}/tracking", GOOD, 404),
-        ("GET", "/mydhlapi/shipments/JJD0123456789/tracking", GOOD, 400),
-        ("GET", "/mydhlapi/tracking", f"pieceTrackingNumber={NUMBER}", 400),
-        ("GET", f"/mydhlapi/shipments/{NUMBER}/proof-of-delivery", "content=epod", 400),
-    ],
-)
-def test_the_simulated_carrier_is_strict(method: str, path: str, query: str, status: int) -> None:
-    answer = refusal_of(SIMULATED, HttpRequest(method, path, VERSION, b"", query))
-    assert answer.status == status
-    assert json.loads(answer.body)["status"] == str(status)
-
-
-@pytest.mark.parametrize("changed", [{"x_version": None}, {"x_version": ""}, {"Message_Reference": "x" * 37}])
-@pytest.mark.parametrize("call", [0, 1])
-def test_the_simulated_carrier_refuses_a_call_without_its_version(
-    call: int, changed: dict[str, str | None]
-) -> None:
-    _, session = fetch(DELIVERED, WITH_POD)
-    request = other_headers(session.asked[call][1], **changed)
-    answer = refusal_of(SIMULATED, request)
-    assert (answer.status, answer.content_type) == (400, "application/problem+json")
-    told = json.loads(answer.body)
-    name = next(iter(changed)).replace("_", "-")
-    assert (told["title"], told["status"]) == ("Bad request", "400")
-    assert name in told["detail"]
-    assert told["instance"].startswith("/expressapi/shipments/")
-
-
-def test_the_simulated_carrier_shows_as_much_as_was_asked_for() -> None:
-    def events(query: str) -> list[dict[str, Any]]:
-        path = f"/mydhlapi/shipments/{NUMBER}/tracking"
-        question = SIMULATED.read(HttpRequest("GET", path, VERSION, b"", query))
-        answer = SIMULATED.answer(question, parcel_state(S.DELIVERED, NUMBER))
-        found: list[dict[str, Any]] = json.loads(answer.body)["shipments"][0]["events"]
-        return found
-
-    assert [event["typeCode"] for event in events(GOOD)] == ["PU", "DF", "AF", "WC", "OK"]
-    assert [event["typeCode"] for event in events("")] == ["OK"]
-    assert "GMTOffset" not in events(GOOD)[-1]
-    assert events(GOOD + "&requestGMTOffsetPerEvent=true")[-1]["GMTOffset"] == "+02:00"
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

@@ -6,13 +6,12 @@ pages, of public clients, and of faults recorded at the sister service EPrint.
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import pytest
 
 from recours.carriers.dpd import CODES, PROOFS, SPEC, Dpd, parse
-from recours.carriers.message import Request, Response
+from recours.carriers.message import Response
 from recours.carriers.outcomes import ParcelStatus
 from recours.core.appraisal import EvidenceKind
 from recours.core.claim import Delivery
@@ -40,9 +39,6 @@ from tests.fakes.simulated import (
     ACCOUNT,
     PASSWORD,
     SandboxSession,
-    parcel_state,
-    question_of,
-    refusal_of,
 )
 
 NUMBER = "12345678901234"
@@ -512,7 +508,6 @@ def test_strange_trees_are_answers_too(body: str) -> None:
 
 SIMULATED = SimulatedDpd()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD) | {"DPD_DELIVERED_CODES": "40,400"}
-read = partial(question_of, SIMULATED)
 S = Scenario
 
 
@@ -526,11 +521,6 @@ def test_what_our_account_may_not_do_has_two_names() -> None:
     assert {failure.kind for failure in failures} == {ErrorKind.ACCOUNT_DENIED}
     assert ["IP address" in failure.message for failure in failures] == [True, False]
     assert not session.accepted
-
-
-def test_who_asks_for_no_images_gets_none() -> None:
-    question = read(changed("<GetImages>true", "<GetImages>false"))
-    assert b"images" not in SIMULATED.answer(question, parcel_state(S.DELIVERED, NUMBER)).body
 
 
 def test_a_winter_day_is_a_winter_day() -> None:
@@ -557,75 +547,6 @@ def test_wrong_credentials_at_the_simulated_service(wrong: dict[str, str], kind:
     )
     assert result(session.fetch()) is kind
     assert not session.accepted
-
-
-CALL = Request(
-    "POST",
-    "/trace-service/Webtrace_Service.asmx",
-    {
-        "content-type": "text/xml; charset=utf-8",
-        "soapaction": '"http://www.cargonet.software/GetShipmentTraceSingle"',
-    },
-    REQUEST.strip().encode(),
-)
-
-
-def changed(old: str, new: str) -> Request:
-    assert old in REQUEST
-    return replace(CALL, body=REQUEST.strip().replace(old, new).encode())
-
-
-def test_the_simulated_service_reads_the_call_of_the_documents() -> None:
-    question = read(CALL)
-    assert (question.number, question.account, question.password) == (NUMBER, "user", "pass")
-    assert (question.tracking, question.shown is not None, tuple(question.goes_on)) == (True, True, ())
-    without = changed(
-        "<GetPhotos>false</GetPhotos><GetParsedInfo>false</GetParsedInfo><GetServices>false</GetServices>",
-        "<Options><Type>x</Type><CenterType>y</CenterType></Options>",
-    )
-    assert read(without).number == NUMBER
-    slaves = changed("MasterOnly", "MasterAndSlave")
-    details = {"customer": "12345", "images": "yes"}
-    assert read(slaves).details == read(changed("<GetImages>true", "<GetImages>1")).details == details
-    no_images = read(changed("<GetImages>true", "<GetImages>0"))
-    assert no_images.details == details | {"images": "no"}
-
-
-def test_a_call_without_credentials_shows_none() -> None:
-    start, end = REQUEST.index("<soap:Header>"), REQUEST.index("</soap:Header>") + len("</soap:Header>")
-    for header in ("", "<soap:Header/>"):
-        question = read(changed(REQUEST[start:end], header))
-        assert (question.account, question.password) == ("", "")
-
-
-_CUSTOMER = (
-    "<Customer><centernumber>77</centernumber><number>12345</number><countrycode>250</countrycode></Customer>"
-)
-BAD_CALLS: dict[str, tuple[Request, str]] = {
-    "no customer": (changed(_CUSTOMER, ""), "CustomerPermissionDenied"),
-    "another country": (changed(">250<", ">276<"), "CustomerPermissionDenied"),
-    "another center": (changed(">77<", ">78<"), "CustomerPermissionDenied"),
-    "no number": (changed(NUMBER, "1234567890123"), "InvalidInput"),
-    "a check sign": (changed(NUMBER, NUMBER + "K"), "InvalidInput"),
-    "the namespace of labels": (
-        changed(
-            '<GetShipmentTraceSingle xmlns="http://www.cargonet.software/">',
-            '<GetShipmentTraceSingle xmlns="http://www.cargonet.software">',
-        ),
-        "InvalidInput",
-    ),
-    "JSON": (
-        replace(CALL, headers=dict(CALL.headers) | {"content-type": "application/json"}),
-        "InvalidInput",
-    ),
-}
-
-
-@pytest.mark.parametrize(("request_", "code"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
-def test_the_simulated_service_refuses_what_breaks_its_rules(request_: Request, code: str) -> None:
-    answer = refusal_of(SIMULATED, request_)
-    assert answer.status == 500
-    assert f"<ErrorId>{code}</ErrorId>" in answer.body.decode()
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

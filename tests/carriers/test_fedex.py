@@ -4,12 +4,10 @@ The facts are those of the carrier's OpenAPI file "Basic Integrated Visibility",
 karrio's connector.
 """
 
-import base64
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from functools import partial
 from itertools import permutations
 from typing import Any
 from urllib.parse import parse_qs
@@ -43,16 +41,11 @@ from tests.fakes.answers import (
     response,
 )
 from tests.fakes.checks import as_failure
-from tests.fakes.session import NOW, FakeSession, fetched
+from tests.fakes.session import NOW, FakeSession
 from tests.fakes.simulated import (
     ACCOUNT,
     PASSWORD,
     SandboxSession,
-    as_response,
-    other_headers,
-    parcel_state,
-    question_of,
-    refusal_of,
 )
 
 NUMBER = "123456789012"
@@ -892,7 +885,6 @@ HOSTILE_ANSWERS: tuple[Any, ...] = (
 
 SIMULATED = SimulatedFedEx()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
-read = partial(question_of, SIMULATED)
 S = Scenario
 
 
@@ -907,98 +899,6 @@ def test_a_document_that_is_missing_soon_after_the_delivery_is_late() -> None:
     assert late.kind is ErrorKind.POD_NOT_AVAILABLE_YET
     assert late.delivery == Delivery(NOW - timedelta(minutes=10), "DUPONT")
     assert isinstance(session.fetch(late.delivery), Retrieved)
-
-
-TOKEN_CALL, TRACKING_CALL, POD_CALL = (
-    request for _, request in fetched(FedEx(SETTINGS), NUMBER, [TOKEN, DELIVERED, WITH_POD])[1].asked
-)
-
-
-def other_body(request: Request, *path: str | int, value: Any = None, name: str | None = None) -> Request:
-    """A request with another value at the path; None: without it; `name`: under another name."""
-    tree = body_of(request)
-    place = tree
-    for step in path[:-1]:
-        place = place[step]
-    old = place.pop(path[-1])
-    if name is not None:
-        place[name] = old
-    elif value is not None:
-        place[path[-1]] = value
-    return replace(request, body=json.dumps(tree).encode())
-
-
-INFO = ("trackingInfo", 0, "trackingNumberInfo")
-SPECIFICATION = ("trackDocumentSpecification", 0)
-DETAIL = "trackDocumentDetail"
-BAD = "BAD.REQUEST.ERROR"
-
-BAD_CALLS: dict[str, tuple[Request, int, str]] = {
-    "tracking by GET": (replace(TRACKING_CALL, method="GET"), 405, "METHOD.NOT.ALLOWED.ERROR"),
-    "token by GET": (replace(TOKEN_CALL, method="GET"), 405, "METHOD.NOT.ALLOWED.ERROR"),
-    "another path": (replace(TRACKING_CALL, path="/track/v1/trackingnumber"), 404, "NOT.FOUND.ERROR"),
-    "31 numbers": (
-        other_body(TRACKING_CALL, "trackingInfo", value=TRACKING_BODY["trackingInfo"] * 31),
-        400,
-        "TRACKING.TRACKINGNUMBERS.LIMITEXCEEDED",
-    ),
-    "an empty number": (other_body(TRACKING_CALL, *INFO, "trackingNumber", value=""), 400, EMPTY),
-    "an empty number of documents": (
-        other_body(POD_CALL, *SPECIFICATION, "trackingNumberInfo", "trackingNumber", value=""),
-        400,
-        EMPTY,
-    ),
-    "one date": (other_body(POD_CALL, *SPECIFICATION, "shipDateEnd"), 400, BAD),
-    "dates turned round": (other_body(POD_CALL, *SPECIFICATION, "shipDateEnd", value="2026-01-01"), 400, BAD),
-    "no secret": (replace(TOKEN_CALL, body=b"grant_type=client_credentials&client_id=a"), 400, BAD),
-}
-
-
-@pytest.mark.parametrize(("request_", "status", "code"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
-def test_the_simulated_services_refuse_what_breaks_their_rules(
-    request_: Request, status: int, code: str
-) -> None:
-    answer = refusal_of(SIMULATED, request_)
-    assert answer.status == status
-    assert json.loads(answer.body)["errors"][0]["code"] == code
-
-
-def test_a_number_of_no_form_is_told_in_a_good_answer() -> None:
-    for scenario in (S.DELIVERED, S.IN_TRANSIT):
-        question = read(other_body(TRACKING_CALL, *INFO, "trackingNumber", value="1234567890123"))
-        answer = SIMULATED.answer(question, parcel_state(scenario, question.number))
-        told = tracking_of(as_response(answer), question.number)
-        assert isinstance(told, Failure)
-        assert told.kind is ErrorKind.INVALID_TRACKING
-
-
-def answered(request: Request) -> dict[str, Any]:
-    session = a_session()
-    session.fetch()
-    call = other_headers(request, Authorization=f"Bearer {next(iter(session.box.tokens))}")
-    output: dict[str, Any] = json.loads(session.answered(call).body)["output"]
-    return output
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        other_body(POD_CALL, *SPECIFICATION, "trackingNumberInfo", "carrierCode", value="FDXG"),
-        other_body(POD_CALL, *SPECIFICATION, "trackingNumberInfo", "trackingNumberUniqueId", value="x"),
-        other_body(POD_CALL, *SPECIFICATION, "shipDateEnd", value="2026-10-01"),
-        other_body(POD_CALL, *SPECIFICATION, "shipDateBegin", value="2026-10-05"),
-    ],
-)
-def test_the_simulated_services_know_no_other_parcel_of_the_number(changed: Request) -> None:
-    assert answered(changed)["alerts"] == NO_DATA
-    assert "documents" in answered(POD_CALL)
-
-
-def test_the_simulated_services_reduce_a_proof_without_the_number_of_the_account() -> None:
-    whole = base64.b64decode(answered(POD_CALL)["documents"][0])
-    reduced = answered(other_body(POD_CALL, *SPECIFICATION, "accountNumber"))
-    assert b"DUPONT" in whole
-    assert b"DUPONT" not in base64.b64decode(reduced["documents"][0])
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

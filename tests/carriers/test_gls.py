@@ -28,20 +28,10 @@ from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure, Outcome, Piece, Retrieved
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence, kind_of
-from recours.sandbox import Scenario
-from recours.sandbox.answers import HttpRequest
-from recours.sandbox.gls import Gls as SimulatedGls
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PDF, PNG, b64, in_lines, raw, response
 from tests.fakes.checks import as_failure
-from tests.fakes.hostile import Attack
 from tests.fakes.session import FakeSession, fetched
-from tests.fakes.simulated import (
-    ACCOUNT,
-    PASSWORD,
-    parcel_state,
-    refusal_of,
-)
 
 NUMBER = "12345678901"
 TRACK_ID = "ZX00AAAA"
@@ -625,69 +615,6 @@ NO_NUMBERS: list[Any] = [
     f"{NUMBER}\n",
     "",
 ]
-
-
-# ---------------------------------------------------------------- against the simulated carrier
-
-
-SIMULATED = SimulatedGls()
-SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD) | {"GLS_POD": "yes"}
-S = Scenario
-
-
-TRACK = "/track-and-trace-v1/tracking/simple/trackids/"
-SHIPIT = "/shipit-farm/v1/backend/rs/tracking/"
-TYPED = {"content-type": "application/glsVersion1+json", "accept": "application/glsVersion1+json"}
-FORM = {"content-type": "application/x-www-form-urlencoded"}
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "query", "headers", "body", "status"),
-    [
-        ("POST", f"{TRACK}{NUMBER}", "", {}, b"", 405),
-        ("GET", TRACK + ",".join([NUMBER] * 11), "", {}, b"", 400),
-        ("GET", f"{SHIPIT}parcelpod", "", TYPED, b"", 405),
-        ("POST", f"{SHIPIT}parcels", "", TYPED, b"", 404),
-        (
-            "POST",
-            f"{SHIPIT}parcelpod",
-            "",
-            TYPED,
-            b'{"TrackID": "ZX00AAAA", "ParcelNumber": "12345678901"}',
-            400,
-        ),
-        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b"[" * 200_000, 400),
-        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b'{"TrackID": "12345678901"}', 490),
-        ("POST", f"{SHIPIT}parcelpod", "", TYPED, b'{"ParcelNumber": "ZX00AAAA"}', 490),
-        ("GET", "/oauth2/v2/token", "", FORM, b"grant_type=client_credentials", 405),
-        ("POST", "/oauth2/v2/token", "", FORM, b"grant_type=password", 400),
-    ],
-)
-def test_the_simulated_carrier_is_strict(
-    method: str, path: str, query: str, headers: dict[str, str], body: bytes, status: int
-) -> None:
-    answer = refusal_of(SIMULATED, HttpRequest(method, path, headers, body, query))
-    assert answer.status == status
-    if path.startswith(SHIPIT):
-        assert answer.body == b""
-
-
-@pytest.mark.parametrize("number", ["12", f"{NUMBER}/", ""])
-def test_a_number_of_no_form_is_a_parcel_with_an_error(number: str) -> None:
-    question = SIMULATED.read(HttpRequest("GET", f"{TRACK}{number}", {}, b""))
-    answer = SIMULATED.answer(question, parcel_state(S.DELIVERED, number))
-    assert (answer.status, json.loads(answer.body)["parcels"][0]["errorCode"]) == (200, "E_400_01")
-
-
-def test_headers_of_the_simulated_shipit_can_be_sent() -> None:
-    body = b'{"ParcelNumber": "12345678901"}'
-    question = SIMULATED.read(HttpRequest("POST", f"{SHIPIT}parcelpod", TYPED, body))
-    hostile = Attack.HOSTILE_TEXT(SIMULATED, question, parcel_state(S.DELIVERED, NUMBER))
-    refusals = (S.POD_LATE, S.NOT_OURS, S.UNKNOWN, S.FAULT_CLIENT)
-    for answer in (hostile, *(SIMULATED.answer(question, parcel_state(one, NUMBER)) for one in refusals)):
-        for _, value in answer.headers:
-            assert value.isprintable()
-            value.encode("latin-1")
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

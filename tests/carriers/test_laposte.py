@@ -28,7 +28,6 @@ from recours.core.outcome import CallError, Failure, Outcome
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
 from recours.sandbox import Scenario
-from recours.sandbox.answers import HttpRequest
 from recours.sandbox.laposte import LaPoste as SimulatedLaPoste
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, no_answers, raw, response
@@ -38,10 +37,6 @@ from tests.fakes.simulated import (
     ACCOUNT,
     PASSWORD,
     SandboxSession,
-    as_received,
-    as_response,
-    parcel_state,
-    refusal_of,
 )
 
 NUMBER = "6A00000000017"
@@ -601,35 +596,6 @@ def test_the_simulated_429_names_the_window(wait: str | None, header: list[tuple
     assert isinstance(answer, Response)
     assert json.loads(answer.body) == json.loads(TOO_MANY.body)
     assert [item for item in answer.headers.items() if item[0] == "Retry-After"] == header
-
-
-def changed(**changes: Any) -> HttpRequest:
-    good = as_received(tracking_request([NUMBER], SIMULATED_SETTINGS["LAPOSTE_API_KEY"]))
-    headers = {k: v for k, v in {**good.headers, **changes.pop("headers", {})}.items() if v is not None}
-    return replace(good, headers=headers, **changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "status", "kind"),
-    [
-        ({"method": "POST"}, 405, K.BAD_RESPONSE),
-        ({"headers": {"x-okapi-key": None}}, 401, K.AUTH_FAILED),
-        ({"query": "lang=fr_FR&x=1"}, 400, K.BAD_RESPONSE),
-        ({"path": "/suivi/v2/idship/6A00000000017"}, 404, K.BAD_RESPONSE),
-        ({"path": "/suivi/v2/idships/" + ",".join([NUMBER] * 11)}, 400, K.INVALID_TRACKING),
-    ],
-)
-def test_the_simulated_service_is_strict(changes: dict[str, Any], status: int, kind: ErrorKind) -> None:
-    answer = refusal_of(SIMULATED, changed(**changes))
-    assert answer.status == status
-    assert failure_of(as_response(answer)).kind is kind
-
-
-@pytest.mark.parametrize("number", ["6A1", "", "6a00000000017"])
-def test_the_simulated_service_refuses_a_number_of_no_form(number: str) -> None:
-    question = SIMULATED.read(changed(path=f"/suivi/v2/idships/{number}"))
-    answer = SIMULATED.answer(question, parcel_state(S.DELIVERED, number))
-    assert failure_of(as_response(answer)).kind is K.INVALID_TRACKING
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

@@ -3,31 +3,22 @@
 The facts are those of the service's WSDL, of the STAT table of the carrier's own shop module, and of public clients.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import pytest
 
-from recours.carriers.message import Request, Response
+from recours.carriers.message import Response
 from recours.carriers.mondial_relay import SPEC, MondialRelay, parse_tracing, shipment_of, signature
 from recours.core.claim import Delivery
 from recours.core.errors import ErrorKind
 from recours.core.outcome import Failure
 from recours.core.quota import Capability
 from recours.core.sentences import Sentence
-from recours.sandbox.mondial_relay import MondialRelay as SimulatedMondialRelay
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE_XML, canonical, envelope, xml
 from tests.fakes.checks import as_failure
 from tests.fakes.session import FakeSession, fetched
-from tests.fakes.simulated import (
-    ACCOUNT,
-    PASSWORD,
-    question_of,
-    refusal_of,
-)
 
 NUMBER = "31000001"
 SETTINGS = {"MONDIAL_RELAY_ENSEIGNE": "TESTSHOP", "MONDIAL_RELAY_PRIVATE_KEY": "PrivateK"}
@@ -439,71 +430,6 @@ HOSTILE_ANSWERS: tuple[Any, ...] = (
 )
 def test_strange_trees_are_answers_too(body: str) -> None:
     assert isinstance(parse_tracing(xml(body)), Failure)
-
-
-# ---------------------------------------------------------------- the client and the simulated service
-
-SIMULATED = SimulatedMondialRelay()
-SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
-read = partial(question_of, SIMULATED)
-
-
-CALL = Request(
-    "POST",
-    "/Web_Services.asmx",
-    {
-        "content-type": "text/xml; charset=utf-8",
-        "soapaction": '"http://www.mondialrelay.fr/webservice/WSI2_TracingColisDetaille"',
-    },
-    REQUEST.strip().encode(),
-)
-
-
-def changed(old: str, new: str) -> Request:
-    assert old in REQUEST
-    return replace(CALL, body=REQUEST.strip().replace(old, new).encode())
-
-
-def test_the_simulated_service_reads_the_call_of_the_documents() -> None:
-    question = read(CALL)
-    assert (question.number, question.account, question.password) == (NUMBER, "TESTSHOP", "")
-    assert (question.tracking, question.shown is not None, tuple(question.goes_on)) == (True, True, ())
-    assert question.details == {"signed": "TESTSHOP31000001FR", "security": SECURITY}
-    assert not SIMULATED.shows(question, "TESTSHOP", "PrivateK")
-
-
-def test_an_account_is_shown_by_its_signature() -> None:
-    session = FakeSession([DELIVERED])
-    MondialRelay(SIMULATED.settings("10000002", "secret")).fetch(NUMBER, None, session)
-    question = read(session.asked[0][1])
-    assert SIMULATED.shows(question, "10000002", "secret")
-    assert not SIMULATED.shows(question, "10000002", "Secret")
-    assert not SIMULATED.shows(question, "10000001", "secret")
-
-
-BAD_CALLS: dict[str, tuple[Request, str]] = {
-    "no brand": (changed(">TESTSHOP<", "><"), "<STAT>2</STAT>"),
-    "a short brand": (changed(">TESTSHOP<", ">TEST<"), "<STAT>1</STAT>"),
-    "a padded brand": (changed(">TESTSHOP<", ">TESTSHOP <"), "<STAT>1</STAT>"),
-    "ten digits": (changed(">31000001<", ">0131000001<"), "<STAT>24</STAT>"),
-    "no language": (changed(">FR<", "><"), "<STAT>72</STAT>"),
-    "small letters": (changed(SECURITY, SECURITY.lower()), "<STAT>97</STAT>"),
-    "no signature": (changed(SECURITY, ""), "<STAT>97</STAT>"),
-    "order": (
-        changed(
-            "<Enseigne>TESTSHOP</Enseigne><Expedition>31000001</Expedition>",
-            "<Expedition>31000001</Expedition><Enseigne>TESTSHOP</Enseigne>",
-        ),
-        "soap:Client",
-    ),
-}
-
-
-@pytest.mark.parametrize(("request_", "expected"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
-def test_the_simulated_service_refuses_what_breaks_its_rules(request_: Request, expected: str) -> None:
-    answer = refusal_of(SIMULATED, request_)
-    assert expected in answer.body.decode()
-    assert answer.status == (200 if "STAT" in expected else 500)
 
 
 # ---------------------------------------------------------------- the table for all carriers' rules

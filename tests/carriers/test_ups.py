@@ -5,16 +5,14 @@ connector. The number is a published example.
 """
 
 import base64
-import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from itertools import count
 from typing import Any
 
 import pytest
 
-from recours.carriers.message import Request, Response
+from recours.carriers.message import Response
 from recours.carriers.outcomes import ParcelStatus
 from recours.carriers.ups import SPEC, UPS_CODES, Ups, parse
 from recours.core.appraisal import EvidenceKind
@@ -28,14 +26,11 @@ from recours.sandbox.ups import Ups as SimulatedUps
 from recours.sandbox.ups import proof_page
 from tests.carriers.table import Row, Table
 from tests.fakes.answers import HOSTILE, PNG, b64, raw, response
-from tests.fakes.session import FakeSession, fetched
+from tests.fakes.session import FakeSession
 from tests.fakes.simulated import (
     ACCOUNT,
     PASSWORD,
     SandboxSession,
-    other_headers,
-    question_of,
-    refusal_of,
 )
 from tests.rows import row
 
@@ -796,51 +791,10 @@ NO_NUMBERS: list[Any] = ["", "1Z5R8939035756712", NUMBER + "1", "1Z5R89390357567
 
 SIMULATED = SimulatedUps()
 SIMULATED_SETTINGS = SIMULATED.settings(ACCOUNT, PASSWORD)
-read = partial(question_of, SIMULATED)
 
 
 def a_session(*steps: Scenario, **more: Any) -> SandboxSession:
     return SandboxSession(Ups(SIMULATED_SETTINGS), NUMBER, *steps, **more)
-
-
-TOKEN_CALL, CALL = (request for _, request in fetched(a_client(), NUMBER, [TOKEN, DELIVERED])[1].asked)
-
-
-def other_path(old: str, new: str) -> Request:
-    assert old in CALL.path
-    return replace(CALL, path=CALL.path.replace(old, new))
-
-
-BAD_CALLS: dict[str, tuple[Request, int, str]] = {
-    "POST": (replace(CALL, method="POST"), 405, "405"),
-    "token by GET": (replace(TOKEN_CALL, method="GET"), 405, "405"),
-    "an odd locale": (other_path("fr_FR", "fr-FR"), 400, "400"),
-    "another resource": (other_path("details", "detail"), 404, "404"),
-    "a short number": (other_path(NUMBER, "1Z5R89"), 400, "TV1002"),
-    "a long number": (other_path(NUMBER, "1" * 35), 400, "TV1002"),
-}
-
-
-@pytest.mark.parametrize(("request_", "status", "code"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
-def test_the_simulated_service_refuses_what_breaks_its_rules(
-    request_: Request, status: int, code: str
-) -> None:
-    answer = refusal_of(SIMULATED, request_)
-    assert answer.status == status
-    assert json.loads(answer.body)["response"]["errors"][0]["code"] == code
-
-
-def test_the_simulated_service_gives_what_is_asked_for_only() -> None:
-    session = a_session()
-    session.fetch()
-    call = other_headers(CALL, Authorization=f"Bearer {next(iter(session.box.tokens))}")
-    for query in ("returnSignature=false&returnPOD=false", ""):
-        start = call.path.partition("?")[0]
-        answer = session.answered(replace(call, path=f"{start}?{query}"))
-        shipment = json.loads(answer.body)["trackResponse"]["shipment"][0]
-        information = shipment["package"][0]["deliveryInformation"]
-        assert "pod" not in information
-        assert "signature" not in information
 
 
 def test_the_page_of_the_simulated_service_is_escaped() -> None:

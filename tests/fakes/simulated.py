@@ -16,11 +16,7 @@ from recours.sandbox import Parcel, Sandbox, Scenario
 from recours.sandbox.answers import (
     Answer,
     HttpRequest,
-    NotUnderstoodError,
-    Question,
-    SimulatedCarrier,
 )
-from recours.sandbox.scenarios import ParcelState, ScriptProgress
 from recours.sandbox.server import NOT_KNOWN
 from tests.fakes.hostile import AnyStep, Attack, reset, truncated
 from tests.fakes.session import NOW, FakeSession
@@ -127,35 +123,6 @@ def as_response(answer: Answer) -> Response:
     """The answer as a client sees it."""
     headers = dict(answer.headers) | {"Content-Type": answer.content_type}
     return Response(answer.status, headers, answer.body)
-
-
-def other_headers(request: Request, **changed: str | None) -> Request:
-    """The request with these headers, by their names with _ for -; None: without it."""
-    headers = dict(request.headers) | {name.replace("_", "-"): value for name, value in changed.items()}
-    return replace(request, headers={name: value for name, value in headers.items() if value is not None})
-
-
-def question_of(carrier: SimulatedCarrier, request: Request) -> Question:
-    """What the simulated carrier understands. Raises NotUnderstoodError."""
-    received = as_received(request)
-    assert carrier.owns(received.path)
-    return carrier.read(received)
-
-
-def refusal_of(carrier: SimulatedCarrier, request: Request | HttpRequest) -> Answer:
-    """What the simulated carrier answers to a request that breaks its rules."""
-    received = as_received(request) if isinstance(request, Request) else request
-    assert carrier.owns(received.path)
-    try:
-        question = carrier.read(received)
-    except NotUnderstoodError as refused:
-        return refused.answer
-    raise AssertionError(f"understood: {question}")
-
-
-def parcel_state(scenario: Scenario, number: str) -> ParcelState:
-    """The first one of a parcel."""
-    return ScriptProgress().next_state(number, Parcel((scenario,)), NOW, goes_on=(), refused=False)
 
 
 class SimulatedSession:
