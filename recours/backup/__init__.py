@@ -32,7 +32,7 @@ from recours.core.text import clean
 from recours.database.claim_rows import owed_in, owed_text
 from recours.database.custody import MANIFEST
 from recours.database.engine import Database, DatabaseError, SystemClock
-from recours.database.schema.inspection import HEAD, version_of
+from recours.database.schema.inspection import version_of
 from recours.database.schema.removal import work_under_way
 from recours.database.tables import attempts, claims, erasures, evidence
 from recours.documents.store import is_inside
@@ -105,39 +105,21 @@ def _copied(documents: list[tuple[str, str]], pod_dir: Path, folder: Path) -> It
             yield f"{clean(path)} is not in the folder of the documents, {pod_dir}: it is not copied"
             continue
         source = Path(path).resolve()
-        content = _content(source)
-        if content is None:
+        try:
+            content = read_regular(source)
+        except (FileNotFoundError, NotADirectoryError):
             yield f"{clean(path)} is in the database, and not on disk"
             continue
+        except OSError as error:
+            raise BackupError(
+                f"{source} cannot be read: {error.strerror or error}. No backup was made: let this user read it, or start "
+                "the backup as one who may."
+            ) from error
         place = folder / source.relative_to(root)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
         if sha256 and hashlib.sha256(content).hexdigest() != sha256:
             yield f"{clean(path)} is not what was fetched any more (another SHA-256): it is copied as it is"
-
-
-def _content(path: Path) -> bytes | None:
-    """None if there is no such file. Raises BackupError."""
-    try:
-        return read_regular(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise BackupError(
-            f"{path} cannot be read: {error.strerror or error}. No backup was made: let this user read it, or start "
-            "the backup as one who may."
-        ) from error
-
-
-def faults_of(backup: Backup) -> list[str]:
-    """What is wrong with a backup, a sentence each. Touches nothing else."""
-    faults, facts = list(backup.faults()), backup.facts
-    if facts.schema not in (None, HEAD):
-        faults.append(
-            f"Its schema is {clean(facts.schema, 40)}, and this version of recours has {HEAD}: restore it with the version "
-            f"that made it ({clean(facts.recours, 40)})."
-        )
-    return faults
 
 
 @dataclass

@@ -16,6 +16,7 @@ from pathlib import Path
 from recours.access import PRIVATE
 from recours.core.errors import RunError
 from recours.core.text import clean
+from recours.database.schema.inspection import HEAD
 from recours.documents.store import sync_folder
 
 DOCUMENTS = "documents"
@@ -52,7 +53,7 @@ class Backup:
     sums: Mapping[str, str]  # SHA-256 by the file's name below the folder, with / between the parts
 
     def faults(self) -> Iterator[str]:
-        """Files that are missing or not what they were, a sentence each."""
+        """What is wrong with it, a sentence each. Touches nothing else."""
         for name, digest in self.sums.items():
             try:
                 is_same = sha256_of(self.folder / name) == digest
@@ -61,6 +62,11 @@ class Backup:
                 continue
             if not is_same:
                 yield f"{clean(name)} is not what it was when the backup was made (another SHA-256)."
+        if self.facts.schema not in (None, HEAD):
+            yield (
+                f"Its schema is {clean(self.facts.schema, 40)}, and this version of recours has {HEAD}: restore it with the "
+                f"version that made it ({clean(self.facts.recours, 40)})."
+            )
 
 
 def sha256_of(path: Path) -> str:

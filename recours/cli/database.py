@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from recours import __version__
-from recours.backup import Restored, faults_of, make_backup, put_back
+from recours.backup import Restored, make_backup, put_back
 from recours.backup.folder import Backup, BackupFacts, open_backup
 from recours.carriers.registry import CATALOG
 from recours.cli.console import FAILED, as_typed, harmless, say_error, status_of
@@ -126,7 +126,7 @@ def restore_command(folder: Path, check: bool, force: bool, database_url: str | 
     """
     with report_faults():
         backup = open_backup(folder.absolute())
-        faults = faults_of(backup)
+        faults = list(backup.faults())
         if not as_json:
             _say_verified(backup, faults)
         done = None

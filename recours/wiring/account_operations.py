@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from random import random
 from typing import Any
 
@@ -159,34 +159,32 @@ class AccountOperations:
 
     def from_file(self, content: bytes, *, replace: bool) -> list[NewAccount]:
         """`replace`: also those that are there already. Raises FileRefusedError."""
-        clients: dict[str, ServiceClient] = {}
-
-        def find_client(named: str) -> ServiceClient:
-            if named not in clients:
-                clients[named] = self.client(named)
-            return clients[named]
-
-        there = () if replace else self.store.all()
-        present = {(account.client_id, account.carrier) for account in there}
-        return AccountFile(CATALOG, find_client, lambda of, spec: (of.id, spec.key) in present).read(content)
+        stored = () if replace else self.store.all()
+        present = {(account.client_id, account.carrier) for account in stored}
+        file = AccountFile(CATALOG, cache(self.client), lambda of, spec: (of.id, spec.key) in present)
+        return file.read(content)
 
     # ---------------------------------------------------------------- how they do
 
     def listed(self, accounts: Iterable[ClientAccount]) -> list[ListedAccount]:
         """These with their health. No carrier is called."""
-        found, now = list(accounts), self.now()
-        if not found:  # as in a database that no run has worked on yet, which has no such tables
+        chosen, now = list(accounts), self.now()
+        if not chosen:  # as in a database that no run has worked on yet, which has no such tables
             return []
         sealed = self.store.sealed()
-        states = QuotaTables(self.operations.database, "accounts").carrier_states(
-            [account.key for account in found]
-        )
+        quotas = QuotaTables(self.operations.database, "accounts")
+        states = quotas.carrier_states([account.key for account in chosen])
         seals = None if self.missing else self.seals()
-        listed_ones = []
-        for account in found:
-            trouble = self._trouble(account, sealed.get(account.id, ""), seals)
-            listed_ones.append(listed(account, account.client, states[account.key], trouble, now))
-        return listed_ones
+        return [
+            listed(
+                account,
+                account.client,
+                states[account.key],
+                self._trouble(account, sealed.get(account.id, ""), seals),
+                now,
+            )
+            for account in chosen
+        ]
 
     def uses(self, keys: Sequence[str]) -> dict[str, list[Usage]]:
         """How far the limits of these accounts are used, where a call was made; by the keys of those that have limits."""

@@ -29,18 +29,19 @@ def explanation_of(
         return None
     claim, now = listed.claim, operations.clock.now()
     policy = replace(operations.settings.policy, max_retries=max_retries)
+    refusal, leased_until = operations.refusal_of(claim), listed.leased_until(now)
+    where = position(claim, now, policy, refusal=refusal, leased=leased_until is not None)
     facts = Facts(
         attempts=operations.records.attempts(claim.id),
         messages=operations.records.messages(claim.id),
         changes=operations.records.changes(claim.id),
         evidence=evidence_of(operations, listed),
         asked=operations.claims.times_asked(claim),
-        leased_until=listed.leased_until(now),
-        refusal=operations.refusal_of(claim),
+        leased_until=leased_until,
+        refusal=refusal,
+        client=operations.client_named(claim) if operations.catalog.of_clients else "",
+        place=_place(operations, claim, where, policy),
     )
-    where = position(claim, now, policy, refusal=facts.refusal, leased=facts.leased_until is not None)
-    client = operations.client_named(claim) if operations.catalog.of_clients else ""
-    facts = replace(facts, client=client, place=_place(operations, claim, where, policy))
     by_fleet = operations.is_by_fleet
     return explain(listed, facts, operations.catalog, policy, now, by_fleet=by_fleet, language=language)
 

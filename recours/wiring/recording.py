@@ -139,33 +139,22 @@ def rehearse(
 
 
 def _written(request: Request, came: Response | HttpError, redact: Redactor) -> dict[str, Any]:
-    request_fields = {
-        "method": request.method,
-        "path": redact(request.origin + request.path),
-        "headers": _headers(request.headers, redact),
-        "body": _text(request.body or b"", redact),
-    }
+    path = redact(request.origin + request.path)
+    content = _content(request.headers, request.body or b"", redact)
+    call: dict[str, Any] = {"request": {"method": request.method, "path": path, **content}}
     if isinstance(came, HttpError):
-        return {"request": request_fields, "error": type(came).__name__}
-    return {
-        "request": request_fields,
-        "status": came.status,
-        "headers": _headers(came.headers, redact),
-        "body": _text(came.body, redact),
-    }
+        return call | {"error": type(came).__name__}
+    return call | {"status": came.status, **_content(came.headers, came.body, redact)}
 
 
-def _headers(headers: Mapping[str, str], redact: Redactor) -> dict[str, str]:
-    return {name: redact(value) for name, value in headers.items()}
-
-
-def _text(body: bytes, redact: Redactor) -> str | dict[str, str]:
-    """A body as JSON can hold it."""
+def _content(headers: Mapping[str, str], body: bytes, redact: Redactor) -> dict[str, Any]:
+    """Headers and body as JSON can hold them."""
     try:
-        return redact(body.decode())
+        text: str | dict[str, str] = redact(body.decode())
     except UnicodeDecodeError:
         content = redact(body.decode("latin-1")).encode("latin-1")
-        return {"base64": base64.b64encode(content).decode()}
+        text = {"base64": base64.b64encode(content).decode()}
+    return {"headers": {name: redact(value) for name, value in headers.items()}, "body": text}
 
 
 # ---------------------------------------------------------------- reading again

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.rows import row
 
 NUMBER = "24681357"
 SOON = "try again in a minute"
+BLANK = b"<!doctype html><html><body>Connexion<form><input type=password></form></body></html>" + b" " * 64
 
 
 def ago(days: int) -> datetime:
@@ -41,28 +41,18 @@ def person(service: Service, url: str) -> Person:
     return QuickPerson.of(service, url)
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Callable[..., str]:
-    """`file(content, name)`: a file of that content; its path."""
-
-    def made(content: bytes, name: str = "proof.pdf") -> str:
-        path = tmp_path / "from the portal" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
-        return str(path)
-
-    return made
+def claim(service: Service, **columns: Any) -> str:
+    """A failed claim of a carrier that gives no proofs; its reference."""
+    given: dict[str, Any] = {"carrier": "Mondial Relay", "number": NUMBER, "failed_at": ago(3)} | columns
+    return f"CLM-{service.add(**given):04}"
 
 
-@pytest.fixture
-def claim(service: Service) -> Callable[..., str]:
-    """`claim(**columns)`: a failed claim of a carrier that gives no proofs; its reference."""
-
-    def add(**columns: Any) -> str:
-        given: dict[str, Any] = {"carrier": "Mondial Relay", "number": NUMBER, "failed_at": ago(3)} | columns
-        return f"CLM-{service.add(**given):04}"
-
-    return add
+def file(service: Service, content: bytes, name: str = "proof.pdf") -> str:
+    """A file of that content; its path."""
+    path = service.folder / "from the portal" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return str(path)
 
 
 def facts(service: Service, reference: str) -> dict[str, Any]:
@@ -83,11 +73,9 @@ def count(service: Service, table: str) -> int:
     return int(service.sql(f"SELECT count(*) FROM {table}")[0][0])
 
 
-def test_an_attached_proof_counts_like_one_that_was_fetched(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
-) -> None:
-    reference = claim()
-    printed = person.does("attach", reference, file(proof()))
+def test_an_attached_proof_counts_like_one_that_was_fetched(person: Person, service: Service) -> None:
+    reference = claim(service)
+    printed = person.does("attach", reference, file(service, proof()))
     assert "It shows: signed by DUPONT on " in printed
     assert "; the number is on it." in printed
     assert "The evidence proves the delivery in a dispute about a lost parcel." in printed
@@ -123,17 +111,15 @@ def test_an_attached_proof_counts_like_one_that_was_fetched(
     }
 
 
-def test_what_a_person_says_of_the_delivery_is_recorded(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
-) -> None:
-    reference = claim()
+def test_what_a_person_says_of_the_delivery_is_recorded(person: Person, service: Service) -> None:
+    reference = claim(service)
     photo = io.BytesIO()
     Image.radial_gradient("L").save(photo, "JPEG")
     day = ago(6).date().isoformat()
     done = person.json(
         "attach",
         reference,
-        file(photo.getvalue(), "door.jpg"),
+        file(service, photo.getvalue(), "door.jpg"),
         "--kind",
         "photo",
         "--signed-by",
@@ -150,9 +136,9 @@ def test_what_a_person_says_of_the_delivery_is_recorded(
 
 
 def test_a_further_file_is_the_proof_only_if_it_goes_before_the_one_that_is_there(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+    person: Person, service: Service
 ) -> None:
-    reference = claim(carrier="Chronopost", number="XY001234567FR")
+    reference = claim(service, carrier="Chronopost", number="XY001234567FR")
     steps = (
         # what is attached, and whether it is the claim's proof from then on
         ("--kind=photo", signature_png("door"), True),
@@ -166,21 +152,19 @@ def test_a_further_file_is_the_proof_only_if_it_goes_before_the_one_that_is_ther
     for place, (kind, content, is_first) in enumerate(steps):
         with row(place, kind):
             suffix = "pdf" if content.startswith(b"%PDF") else "png"
-            done = person.json("attach", reference, file(content, f"{place}.{suffix}"), kind)
+            done = person.json("attach", reference, file(service, content, f"{place}.{suffix}"), kind)
             assert done["is_pod"] is is_first
             pod_url = done["path"] if is_first else pod_url
             assert done["pod_url"] == facts(service, reference)["pod_url"] == pod_url
     assert count(service, "recours_evidence") == len(steps)
     assert "attached beside the proof of delivery" in person.does(
-        "attach", reference, file(signature_png("last"), "x.png"), "--kind=photo"
+        "attach", reference, file(service, signature_png("last"), "x.png"), "--kind=photo"
     )
 
 
-def test_the_carrier_s_own_proof_goes_before_one_by_hand(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
-) -> None:
+def test_the_carrier_s_own_proof_goes_before_one_by_hand(person: Person, service: Service) -> None:
     number = "XY001234568FR"
-    reference = claim(carrier="Chronopost", number=number)
+    reference = claim(service, carrier="Chronopost", number=number)
     service.box.parcels.clear()
     service.add(Scenario.DELIVERED, number="XY009999999FR")
     service.sql("UPDATE claims SET tracking_number = ? WHERE claim_reference = ?", "XY009999999FR", reference)
@@ -188,7 +172,7 @@ def test_the_carrier_s_own_proof_goes_before_one_by_hand(
     service.run_hourly(2)
     own = facts(service, reference)["pod_url"]
     assert own
-    done = person.json("attach", reference, file(proof("XY009999999FR", "MARTIN")))
+    done = person.json("attach", reference, file(service, proof("XY009999999FR", "MARTIN")))
     assert (done["is_pod"], done["pod_url"]) == (False, own)
     assert facts(service, reference)["pod_delivery_person"] != "MARTIN"
 
@@ -211,9 +195,9 @@ OF_CHRONOPOST = (
 
 
 def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str], tmp_path: Path
+    person: Person, service: Service, tmp_path: Path
 ) -> None:
-    reference = claim()
+    reference = claim(service)
     blank = io.BytesIO()
     Image.new("RGB", (400, 300), "white").save(blank, "PNG")
     large = tmp_path / "large.pdf"
@@ -222,40 +206,36 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
         made.truncate(100_000_000)
     pipe, link, locked = tmp_path / "pipe", tmp_path / "link.pdf", tmp_path / "locked.pdf"
     os.mkfifo(pipe)
-    link.symlink_to(file(proof()))
+    link.symlink_to(file(service, proof()))
     locked.write_bytes(proof())
     locked.chmod(0)
     files: dict[str, tuple[str, str]] = {
-        "a zip bomb": (file(_zip(), "bomb.zip"), "it is neither HTML, PDF,"),
-        "a zip bomb that is called a PDF": (file(_zip(), "bomb.pdf"), "it is neither HTML, PDF,"),
+        "a zip bomb": (file(service, _zip(), "bomb.zip"), "it is neither HTML, PDF,"),
+        "a zip bomb that is called a PDF": (file(service, _zip(), "bomb.pdf"), "it is neither HTML, PDF,"),
         "100 MB": (str(large), "it is larger than 20 MB"),
-        "empty": (file(b"", "empty.pdf"), "it has only 0 bytes"),
-        "damaged": (file(b"%PDF-1.4\n" + b"\x00" * 500, "damaged.pdf"), "cannot be attached"),
-        "cut off": (file(signature_png("x")[:400], "cut.png"), "the image is cut off"),
-        "a program": (file(b"\x7fELF" + b"\x01" * 500, "a.pdf"), "it is neither HTML, PDF,"),
-        "one colour": (file(blank.getvalue(), "blank.png"), "as a proof it is refused"),
+        "empty": (file(service, b"", "empty.pdf"), "it has only 0 bytes"),
+        "damaged": (file(service, b"%PDF-1.4\n" + b"\x00" * 500, "damaged.pdf"), "cannot be attached"),
+        "cut off": (file(service, signature_png("x")[:400], "cut.png"), "the image is cut off"),
+        "a program": (file(service, b"\x7fELF" + b"\x01" * 500, "a.pdf"), "it is neither HTML, PDF,"),
+        "one colour": (file(service, blank.getvalue(), "blank.png"), "as a proof it is refused"),
         "an image with a script behind it": (
-            file(signature_png("x") + SCRIPT * 50, "x.png"),
+            file(service, signature_png("x") + SCRIPT * 50, "x.png"),
             "the image is cut off",
         ),
         "a login page": (
-            file(
-                b"<!doctype html><html><body>Connexion<form><input type=password></form></body></html>"
-                + b" " * 64,
-                "l.html",
-            ),
+            file(service, BLANK, "l.html"),
             "as a proof it is refused",
         ),
         "another parcel": (
-            file(proof("13572468"), "o.pdf"),
+            file(service, proof("13572468"), "o.pdf"),
             "another parcel",
         ),
         "another carrier": (
-            file(proof_pdf("Chronopost", "XY001234567FR", "DUPONT", ago(5)), "c.pdf"),
+            file(service, proof_pdf("Chronopost", "XY001234567FR", "DUPONT", ago(5)), "c.pdf"),
             "it shows another parcel's number (XY001234567FR)",
         ),
         "another carrier without a number": (
-            file(OF_CHRONOPOST, "c.html"),
+            file(service, OF_CHRONOPOST, "c.html"),
             "it is another carrier's (CHRONOPOST), and the parcel's number is not on it",
         ),
         "a symbolic link": (str(link), "it is a symbolic link"),
@@ -263,7 +243,10 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
         "a folder": (str(tmp_path), "cannot be attached"),
         "a device": ("/dev/zero", "it is no regular file"),
         "nowhere": (str(tmp_path / "nowhere.pdf"), "No such file"),
-        "a name with a control sign": (file(b"", "a\x1b[31m.pdf"), "a\\x1b[31m.pdf cannot be attached"),
+        "a name with a control sign": (
+            file(service, b"", "a\x1b[31m.pdf"),
+            "a\\x1b[31m.pdf cannot be attached",
+        ),
     }
     if os.geteuid() != 0:
         files["unreadable"] = (str(locked), "Permission denied")
@@ -289,29 +272,22 @@ def test_files_that_prove_nothing_are_refused_and_leave_nothing_behind(
     ],
 )
 def test_what_may_be_two_things_is_kept_as_the_one_that_it_begins_as(
-    person: Person,
-    claim: Callable[..., str],
-    file: Callable[..., str],
-    name: str,
-    content: bytes | None,
-    media_type: str,
+    person: Person, service: Service, name: str, content: bytes | None, media_type: str
 ) -> None:
     """The page serves it as that alone: a web page in a frame that runs no scripts, all others as what they are."""
     if content is None:
         made = io.BytesIO()
         Image.radial_gradient("L").save(made, "GIF", comment=b"*/=1;alert(document.cookie)//")
         content = made.getvalue()
-    done = person.json("attach", claim(), file(content, name))
+    done = person.json("attach", claim(service), file(service, content, name))
     assert done["media_type"] == media_type
     assert Path(done["path"]).read_bytes() == content
     assert Path(done["path"]).suffix == f".{name.rpartition('.')[2]}"
 
 
-def test_what_cannot_be_is_refused_with_what_to_do(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
-) -> None:
-    reference, path = claim(), file(proof())
-    unnumbered = claim(number="x")
+def test_what_cannot_be_is_refused_with_what_to_do(person: Person, service: Service) -> None:
+    reference, path = claim(service), file(service, proof())
+    unnumbered = claim(service, number="x")
     service.sql("UPDATE claims SET tracking_number = NULL WHERE claim_reference = ?", unnumbered)
     tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
     cases: list[tuple[tuple[str, ...], str]] = [
@@ -340,9 +316,9 @@ def test_what_cannot_be_is_refused_with_what_to_do(
 
 
 def test_a_claim_that_a_run_is_fetching_is_refused_and_one_that_nobody_enrolled_is_not(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
+    person: Person, service: Service
 ) -> None:
-    reference, path = claim(), file(proof())
+    reference, path = claim(service), file(service, proof())
     leased = datetime.now(UTC) + timedelta(minutes=9)
     service.sql(
         "INSERT INTO recours_claims (claim_id, stage, lease_token, lease_until)"
@@ -356,7 +332,7 @@ def test_a_claim_that_a_run_is_fetching_is_refused_and_one_that_nobody_enrolled_
     assert list((service.folder / "data" / "pods").rglob("*.pdf")) == []
     for status in (None, "manual", "pending", "not_available"):
         with row(status):
-            other = claim(pod_fetch_status=status)
+            other = claim(service, pod_fetch_status=status)
             person.does("attach", other, path)
             assert facts(service, other)["pod_fetch_status"] == "success"
     events = service.sql("SELECT count(*) FROM recours_events")
@@ -372,14 +348,12 @@ def in_process(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("in_process")
 def test_of_several_people_at_the_same_time_each_file_is_recorded_once(
-    person: Person,
-    service: Service,
-    claim: Callable[..., str],
-    file: Callable[..., str],
+    person: Person, service: Service
 ) -> None:
-    reference = claim()
+    reference = claim(service)
     files = [
-        file(proof(signatory=f"{name} DUPONT"), f"{name}.pdf") for name in ("Anne", "Bea", "Carl", "Dora")
+        file(service, proof(signatory=f"{name} DUPONT"), f"{name}.pdf")
+        for name in ("Anne", "Bea", "Carl", "Dora")
     ]
 
     def attach(path: str) -> bool:
@@ -434,14 +408,9 @@ recours.attach(sys.argv[1], Path(sys.argv[2]), by="Anna")
     ],
 )
 def test_a_kill_loses_nothing_and_doubles_nothing(
-    person: Person,
-    service: Service,
-    claim: Callable[..., str],
-    file: Callable[..., str],
-    name: str,
-    when: str,
+    person: Person, service: Service, name: str, when: str
 ) -> None:
-    reference, path = claim(), file(proof())
+    reference, path = claim(service), file(service, proof())
     person.does("status")
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, reference, path, name, when],
@@ -463,10 +432,11 @@ def test_a_kill_loses_nothing_and_doubles_nothing(
     assert person.types("verify").returncode == 0
 
 
-def test_a_run_takes_up_what_was_stored_when_attach_died(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
-) -> None:
-    reference, path = claim(carrier="Chronopost", number="XY001234567FR"), file(proof("XY001234567FR"))
+def test_a_run_takes_up_what_was_stored_when_attach_died(person: Person, service: Service) -> None:
+    reference, path = (
+        claim(service, carrier="Chronopost", number="XY001234567FR"),
+        file(service, proof("XY001234567FR")),
+    )
     subprocess.run(
         [sys.executable, "-c", KILLED, reference, path, "store", "after"],
         env=person.environment,
@@ -482,18 +452,14 @@ def test_a_run_takes_up_what_was_stored_when_attach_died(
 
 
 @pytest.mark.usefixtures("in_process")
-def test_the_service_s_own_application_attaches_too(
-    service: Service,
-    claim: Callable[..., str],
-    file: Callable[..., str],
-) -> None:
-    reference, path = claim(), file(proof())
+def test_the_service_s_own_application_attaches_too(service: Service) -> None:
+    reference, path = claim(service), file(service, proof())
     with pytest.raises(recours.CorrectReferenceError):
         recours.attach("CLM-9", path, by="Anna")
     with pytest.raises(recours.CorrectFileError, match=r"^Impossible de joindre nowhere\.pdf : "):
         recours.attach(reference, "nowhere.pdf", by="Anna", language="fr")
     with pytest.raises(recours.CorrectFileError, match=r"d'un autre transporteur \(CHRONOPOST\)"):
-        recours.attach(reference, file(OF_CHRONOPOST, "c.html"), by="Anna", language="fr")
+        recours.attach(reference, file(service, OF_CHRONOPOST, "c.html"), by="Anna", language="fr")
     with pytest.raises(ValueError, match="kind must be one of letter, signature, photo"):
         recours.attach(reference, path, by="Anna", kind="record")
     with pytest.raises(ValueError, match="by must name the person"):
@@ -518,9 +484,6 @@ def test_the_service_s_own_application_attaches_too(
 # ---------------------------------------------------------------- a way back
 
 
-BLANK = b"<!doctype html><html><body>Connexion<form><input type=password></form></body></html>" + b" " * 64
-
-
 def pod_row(service: Service, reference: str) -> tuple[Any, ...]:
     (found,) = service.sql(
         "SELECT pod_fetch_status, pod_url, pod_delivery_person FROM claims WHERE claim_reference = ?",
@@ -534,14 +497,9 @@ def pod_row(service: Service, reference: str) -> tuple[Any, ...]:
     [("login.html", BLANK), ("other.pdf", proof("13572468")), ("half.png", signature_png("x")[:400])],
 )
 def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
-    person: Person,
-    service: Service,
-    claim: Callable[..., str],
-    file: Callable[..., str],
-    name: str,
-    content: bytes,
+    person: Person, service: Service, name: str, content: bytes
 ) -> None:
-    reference, path = claim(), file(content, name)
+    reference, path = claim(service), file(service, content, name)
     assert person.types("attach", reference, path).returncode == 2
     assert count(service, "recours_events") == 0, "nobody is told of what does not count"
     for wrong in (("--anyway",), ("--why", "seen"), ("--anyway", "--why", " ")):
@@ -580,12 +538,10 @@ def test_a_refused_file_counts_if_a_person_says_so_and_can_be_taken_back(
     assert person.types("detach", "CLM-9999").returncode == 2
 
 
-def test_the_best_of_the_other_proofs_counts_when_one_is_taken_back(
-    person: Person, service: Service, claim: Callable[..., str], file: Callable[..., str]
-) -> None:
-    reference = claim()
-    letter = person.json("attach", reference, file(proof()))
-    photo = person.json("attach", reference, file(signature_png("door"), "door.png"), "--kind=photo")
+def test_the_best_of_the_other_proofs_counts_when_one_is_taken_back(person: Person, service: Service) -> None:
+    reference = claim(service)
+    letter = person.json("attach", reference, file(service, proof()))
+    photo = person.json("attach", reference, file(service, signature_png("door"), "door.png"), "--kind=photo")
     assert photo["is_pod"] is False
     assert "the best of the others counts" in person.does("detach", reference)
     assert pod_row(service, reference)[:2] == ("success", photo["path"])

@@ -82,22 +82,29 @@ class Service:
 
 
 @pytest.fixture
-def service(
-    url: str, settings_of: Callable[..., Settings], sandbox: Sandbox, clock: SimulatedClock
-) -> Iterator[Service]:
-    service = Service(url, settings_of, sandbox, clock)
-    yield service
-    service.database.close()
+def open_service(
+    settings_of: Callable[..., Settings], sandbox: Sandbox, clock: SimulatedClock
+) -> Iterator[Callable[[str], Service]]:
+    services: list[Service] = []
+
+    def open_at(url: str) -> Service:
+        services.append(Service(url, settings_of, sandbox, clock))
+        return services[-1]
+
+    yield open_at
+    for service in services:
+        service.database.close()
 
 
 @pytest.fixture
-def new_service(
-    empty_url: str, settings_of: Callable[..., Settings], sandbox: Sandbox, clock: SimulatedClock
-) -> Iterator[Service]:
+def service(url: str, open_service: Callable[[str], Service]) -> Service:
+    return open_service(url)
+
+
+@pytest.fixture
+def new_service(empty_url: str, open_service: Callable[[str], Service]) -> Service:
     """On a database without any table."""
-    service = Service(empty_url, settings_of, sandbox, clock)
-    yield service
-    service.database.close()
+    return open_service(empty_url)
 
 
 def status_of(service: Service, reference: str) -> tuple[Any, Any]:
