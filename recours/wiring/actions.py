@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from recours.carriers.registry import CATALOG
-from recours.core.accounts import ClientAccount, ServiceClient, account_name
+from recours.core.accounts import ClientAccount, account_name
 from recours.core.actions import MAILS
 from recours.core.appraisal import EvidenceKind
-from recours.core.carrier import CarrierSpec
 from recours.core.claim import Claim
 from recours.core.errors import REFUSED_KINDS, RunError
 from recours.core.mail import is_address
@@ -321,25 +320,20 @@ class Actions:
     def set_limits(self, client: Any, carrier: str, text: str) -> ActionResult:
         """Set the limits of a client's account, such as `100/day TRACKING=20/hour`. "": the carrier's."""
         with self._translating_errors():
-            accounts, found, spec, account = self._account(client, carrier)
-            own = limits_in(spec, text.split()) if text.strip() else None
+            accounts, account, names = self._account(client, carrier)
+            own = limits_in(CATALOG.specs[account.carrier], text.split()) if text.strip() else None
             if not accounts.store.set_limits(account, own, self.by, accounts.now()):
-                raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
-        return self._result(
-            account.key,
-            "limits_changed" if own else "limits_default",
-            client=found.named,
-            carrier=spec.name,
-            limits=limits_text(own or {}),
-        )
+                raise AccountRefusedError("changed", **names)
+        key = "limits_changed" if own else "limits_default"
+        return self._result(account.key, key, **names, limits=limits_text(own or {}))
 
     def remove_account(self, client: Any, carrier: str) -> ActionResult:
         """Delete the credentials of a client's account."""
         with self._translating_errors():
-            accounts, found, spec, account = self._account(client, carrier)
+            accounts, account, names = self._account(client, carrier)
             if not accounts.store.remove(account, self.by, accounts.now()):
-                raise AccountRefusedError("changed", client=found.named, carrier=spec.name)
-        return self._result(account.key, "account_removed", client=found.named, carrier=spec.name)
+                raise AccountRefusedError("changed", **names)
+        return self._result(account.key, "account_removed", **names)
 
     def set_account(
         self,
@@ -369,7 +363,7 @@ class Actions:
     def check_account(self, client: Any, carrier: str) -> AccountResult:
         """Try a client's credentials with one real call, within limits and pauses."""
         with self._translating_errors():
-            _, _, _, account = self._account(client, carrier)
+            _, account, _ = self._account(client, carrier)
             (result,) = self.check_accounts([account])
         return result
 
@@ -430,15 +424,15 @@ class Actions:
         if not client:
             spec = carrier_named(CATALOG, carrier)
             return spec.key, spec.name
-        _, found, spec, account = self._account(client, carrier)
-        return account.key, account_name(spec.name, found.named)
+        _, account, names = self._account(client, carrier)
+        return account.key, account_name(names["carrier"], names["client"])
 
-    def _account(
-        self, client: Any, carrier: str
-    ) -> tuple[AccountOperations, ServiceClient, CarrierSpec, ClientAccount]:
+    def _account(self, client: Any, carrier: str) -> tuple[AccountOperations, ClientAccount, dict[str, Any]]:
+        """An account, with the names of its client and its carrier."""
         accounts = AccountOperations(self.operations)
         account = accounts.account(client, carrier)
-        return accounts, account.client, CATALOG.specs[account.carrier], account
+        carrier_name = CATALOG.specs[account.carrier].name
+        return accounts, account, {"client": account.client.named, "carrier": carrier_name}
 
     def _each(
         self,

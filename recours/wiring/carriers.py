@@ -17,7 +17,7 @@ from recours.database.engine import Database
 from recours.database.quota import QuotaTables
 from recours.logs import LogFile, local
 from recours.runs.ports import Clock, Reservation
-from recours.settings.model import Credentials, HttpLimits, Settings
+from recours.settings.model import Credentials, Settings
 from recours.wiring.accounts import Accounts
 
 if TYPE_CHECKING:
@@ -93,18 +93,37 @@ def accounts(
     """
     redact = redactor(settings)
 
+    def opener(spec: CarrierSpec, client: Client | None) -> Callable[[Reservation], CarrierConnection]:
+        """What opens sessions. The HTTP library is loaded when the first one is opened: many runs call nobody."""
+
+        @cache
+        def http() -> "Sender":
+            from recours.carriers.http import Http  # noqa: PLC0415 (see above)
+
+            url, of = settings.base_urls[spec.key], settings.http
+            replaced = url != spec.base_url
+            return watched(Http(url, of.connect_s, of.read_s, of.deadline_s, replaced=replaced))
+
+        def open_session(reservation: Reservation) -> CarrierConnection:
+            from recours.carriers.http import HttpSession  # noqa: PLC0415 (see above)
+
+            if client is None:
+                raise RuntimeError(f"{spec.key} was asked without credentials")
+            return HttpSession(spec.name, reservation, http(), clock, jitter, client.wait_asked)
+
+        return open_session
+
     def make(key: str, limits: tuple[Limit, ...], credentials: Credentials, whose: str) -> Account:
         spec = CATALOG.specs[carrier_of(key)]
         if whose:
             redact.add([*credentials.values.values(), *_pairs(credentials)])
         given = {**credentials.values, **credentials.options}
         client = CLIENTS[spec.key](given) if not credentials.missing else None
-        base_url = settings.base_urls[spec.key]
         return Account(
             spec=spec,
             limits=limits,
             client=client,
-            open_session=_opener(spec, client, base_url, settings.http, clock, jitter, watched),
+            open_session=opener(spec, client),
             credentials=tuple(credentials.values.values()),
             source=credentials.source,
             missing=credentials.missing,
@@ -113,31 +132,3 @@ def accounts(
 
     of_house = {key: make(key, settings.limits[key], settings.credentials[key], "") for key in CATALOG.specs}
     return Accounts(of_house, settings, ClientAccounts(database) if database else None, make)
-
-
-def _opener(
-    spec: CarrierSpec,
-    client: Client | None,
-    base_url: str,
-    limits: HttpLimits,
-    clock: Clock,
-    jitter: Callable[[], float],
-    watched: "Callable[[Sender], Sender]",
-) -> Callable[[Reservation], CarrierConnection]:
-    """What opens sessions at one carrier. The HTTP library is loaded when the first one is opened: many runs call nobody."""
-
-    @cache
-    def http() -> "Sender":
-        from recours.carriers.http import Http  # noqa: PLC0415 (see above)
-
-        replaced = base_url != spec.base_url
-        return watched(Http(base_url, limits.connect_s, limits.read_s, limits.deadline_s, replaced=replaced))
-
-    def open_session(reservation: Reservation) -> CarrierConnection:
-        from recours.carriers.http import HttpSession  # noqa: PLC0415 (see above)
-
-        if client is None:
-            raise RuntimeError(f"{spec.key} was asked without credentials")
-        return HttpSession(spec.name, reservation, http(), clock, jitter, client.wait_asked)
-
-    return open_session

@@ -159,7 +159,12 @@ class RequestedFetch:
         try:
             for first in range(0, len(self.references), _OF_ONE_RUN):
                 if threading.main_thread().is_alive():  # else the server is stopped
-                    self._run_over(self.references[first : first + _OF_ONE_RUN])
+                    part = self.references[first : first + _OF_ONE_RUN]
+                    outcomes = fetch_claims(
+                        self._settings, self._sentences, part, by=self._by, begun=self._note_worker
+                    )
+                    self._worker = None
+                    self.outcomes += outcomes
         except DatabaseError as fault:
             self.fault = str(self._sentences.no_database(str(fault)))
         except RunError as fault:
@@ -169,10 +174,5 @@ class RequestedFetch:
             self.fault = f"{type(error).__name__}: logs/{PODRetryScheduler.name}.log"
             raise
 
-    def _run_over(self, references: Sequence[str]) -> None:
-        def begun(worker: Worker) -> None:
-            self._worker = worker
-
-        found = fetch_claims(self._settings, self._sentences, references, by=self._by, begun=begun)
-        self._worker = None
-        self.outcomes += found
+    def _note_worker(self, worker: Worker) -> None:
+        self._worker = worker

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,17 +179,16 @@ class MailService:
 
         if self._settings.mail.claim_url:
             return {}
-        return attach(self.outbox.pods(mail), partial(_read_pod, self._settings.pod_dir))
+        return attach(self.outbox.pods(mail), self._read_pod)
 
+    def _read_pod(self, path: str) -> bytes:
+        """A file of the documents' folder: the path is that of a row. Raises NotADocumentError."""
+        from recours.documents.by_hand import read_file  # noqa: PLC0415 (see above)
+        from recours.documents.store import is_inside  # noqa: PLC0415 (see above)
 
-def _read_pod(folder: Path, path: str) -> bytes:
-    """A file of the documents' folder: the path is that of a row. Raises NotADocumentError."""
-    from recours.documents.by_hand import read_file  # noqa: PLC0415 (needed by few runs)
-    from recours.documents.store import is_inside  # noqa: PLC0415 (as above)
-
-    if not is_inside(folder, path):
-        raise NotADocumentError("it is not in RECOURS_POD_DIR")
-    return read_file(Path(path))
+        if not is_inside(self._settings.pod_dir, path):
+            raise NotADocumentError("it is not in RECOURS_POD_DIR")
+        return read_file(Path(path))
 
 
 def mail_server(mail: MailSettings, of_service: Mapping[str, str]) -> "SmtpSettings | None":
