@@ -8,7 +8,7 @@ from recours.core.text import clean
 from recours.dashboard.notices import Notice
 from recours.dashboard.visit import Visit
 from recours.operations.actions import ActionResult
-from recours.operations.results import AttachResult, FetchResult, RecoursError
+from recours.operations.results import FetchResult, RecoursError
 from recours.wiring.actions import Actions
 from recours.wiring.operations import open_operations
 
@@ -19,17 +19,15 @@ def actions_of(visit: Visit) -> Actions:
     return Actions(visit.operations, visit.visitor.name, visit.texts.language)
 
 
-def done(visit: Visit, do: Callable[[Actions], ActionResult | AttachResult]) -> Notice:
-    """Do it now."""
-    return _done(actions_of(visit), do)
+def done(visit: Visit, do: Callable[[Actions], ActionResult]) -> Notice:
+    """Do it now. Raises RecoursError."""
+    result = do(actions_of(visit))
+    return Notice(result.sentence, is_good=result.is_done)
 
 
 def done_with_each(visit: Visit, do: Callable[[Actions], Sequence[ActionResult]]) -> Notice:
-    """Do it now with several claims, each of which has its own sentence."""
-    try:
-        results = do(actions_of(visit))
-    except RecoursError as error:
-        return Notice(clean(error, _LONGEST), is_good=False)
+    """Do it now with several claims, each of which has its own sentence. Raises RecoursError."""
+    results = do(actions_of(visit))
     count = sum(result.is_done for result in results)
     if len(results) == 1:
         return Notice(results[0].sentence, is_good=bool(count))
@@ -47,8 +45,10 @@ def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> N
         try:
             operations = open_operations(settings)
             with closing(operations.database):
-                result = _done(Actions(operations, name, language), do)
-            notice.text, notice.is_good = result.text, result.is_good
+                result = do(Actions(operations, name, language))
+            notice.text, notice.is_good = result.sentence, result.is_done
+        except RecoursError as error:
+            notice.text, notice.is_good = clean(error, _LONGEST), False
         except Exception as error:
             # Here it would not be seen; the traceback is on the server's standard error.
             notice.text, notice.is_good = f"{type(error).__name__}: {clean(error, _LONGEST)}", False
@@ -62,11 +62,11 @@ def done_in_background(visit: Visit, do: Callable[[Actions], ActionResult]) -> N
 
 
 def fetched_now(visit: Visit, references: Sequence[str], before: Sequence[tuple[str, bool]] = ()) -> Notice:
-    """Have the carriers of these claims asked; the visitor is answered meanwhile. `before`: lines that come first."""
-    try:
-        fetch = actions_of(visit).fetch(references)
-    except RecoursError as error:
-        return Notice(clean(error, _LONGEST), is_good=False)
+    """Have the carriers of these claims asked; the visitor is answered meanwhile. `before`: lines that come first.
+
+    Raises RecoursError.
+    """
+    fetch = actions_of(visit).fetch(references)
     texts, total = visit.texts, len(fetch.references)
     notice = Notice(is_over=False, total=total, done=lambda: fetch.done)
 
@@ -91,11 +91,3 @@ def _line(outcome: FetchResult | RecoursError) -> tuple[str, bool]:
     if isinstance(outcome, RecoursError):
         return clean(outcome, _LONGEST), False
     return clean(outcome.sentence, _LONGEST), outcome.fetched
-
-
-def _done(actions: Actions, do: Callable[[Actions], ActionResult | AttachResult]) -> Notice:
-    try:
-        result = do(actions)
-    except RecoursError as error:
-        return Notice(clean(error, _LONGEST), is_good=False)
-    return Notice(result.sentence, is_good=isinstance(result, AttachResult) or result.is_done)

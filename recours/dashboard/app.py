@@ -6,7 +6,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from recours.core.mail import LANGUAGES
 from recours.core.password import Doorkeeper
 from recours.core.text import clean
 from recours.dashboard.documents import LARGEST
-from recours.dashboard.notices import Notices
+from recours.dashboard.notices import Notice, Notices
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.views import (
     carriers,
@@ -56,6 +55,7 @@ from recours.dashboard.visitors import (
     visitor_of,
 )
 from recours.database.engine import DatabaseError
+from recours.operations.results import RecoursError
 from recours.settings.loading import load_at_home
 from recours.settings.model import Settings, SettingsError
 from recours.wiring.operations import open_operations
@@ -140,7 +140,7 @@ def make_app(environment: Mapping[str, str]) -> ASGIApp:
         *(Route(path, page.shown(view), methods=["GET"]) for path, view in LOOKED_AT.items()),
         *(Route(path, page.done(view), methods=["POST"]) for path, view in DONE.items()),
     ]
-    handlers = dict.fromkeys((HTTPException, SettingsError, DatabaseError), page.failed)
+    handlers = dict.fromkeys((_RefusedError, HTTPException, SettingsError, DatabaseError), page.failed)
     # Around the whole, not one of its middlewares: those add nothing to the answer to a fault that nobody foresaw.
     return _Hardened(Starlette(routes=routes, exception_handlers=handlers))
 
@@ -203,13 +203,12 @@ class _BoundedForm:
         return message
 
 
-@dataclass(frozen=True)
-class _Admitted:
-    """A visitor who may do what they ask for."""
+class _RefusedError(Exception):
+    """A visitor may not do what they ask for."""
 
-    settings: Settings
-    texts: PageTexts
-    visitor: Visitor
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
 
 
 class _Page:
@@ -222,43 +221,48 @@ class _Page:
         self._ended: OrderedDict[str, None] = OrderedDict()  # nonces of sessions
 
     def shown(self, view: View) -> Callable[[Request], Any]:
-        def answer(request: Request) -> Response:
-            admitted = self._admit(request, acts=False)
-            if isinstance(admitted, Response):
-                return admitted
-            return self._answer(request, view, FormData(), admitted)
-
-        async def endpoint(request: Request) -> Response:
-            return await run_in_threadpool(answer, request)
+        def endpoint(request: Request) -> Response:
+            return self._answer(request, view, FormData(), *self._admit(request, acts=False))
 
         return endpoint
 
     def done(self, view: View) -> Callable[[Request], Any]:
+        def act(visit: Visit) -> Response:
+            try:
+                return view(visit)
+            except RecoursError as error:
+                return visit.back(Notice(clean(error, 1000), is_good=False))
+
         async def endpoint(request: Request) -> Response:
             # From visitors who may not act, nothing is read.
             admitted = await run_in_threadpool(self._admit, request, acts=True)
-            if isinstance(admitted, Response):
-                return admitted
             async with request.form(
                 max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FORM
             ) as form:
-                return await run_in_threadpool(self._answer, request, view, form, admitted)
+                return await run_in_threadpool(self._answer, request, act, form, *admitted)
 
         return endpoint
 
-    def _admit(self, request: Request, *, acts: bool) -> _Admitted | Response:
-        """Who asks, if they may; else the page that says why not."""
+    def _admit(self, request: Request, *, acts: bool) -> tuple[Settings, PageTexts, Visitor]:
+        """Who asks. Raises _RefusedError, HTTPException if they may not."""
         settings = load_at_home(self._environment, CATALOG)
         texts = PageTexts(language_of(request, settings.mail.language), settings.policy.zone)
         visitor = visitor_of(_asked(request), settings, self._ended)
         if isinstance(visitor, NotAdmitted):
-            return _refusal(request, texts, visitor)
+            raise _RefusedError(_refusal(request, texts, visitor))
         if acts and not visitor.may_act:
             raise HTTPException(403, texts("only_operators"))
-        return _Admitted(settings, texts, visitor)
+        return settings, texts, visitor
 
-    def _answer(self, request: Request, view: View, form: FormData, admitted: _Admitted) -> Response:
-        settings, texts, visitor = admitted.settings, admitted.texts, admitted.visitor
+    def _answer(
+        self,
+        request: Request,
+        view: View,
+        form: FormData,
+        settings: Settings,
+        texts: PageTexts,
+        visitor: Visitor,
+    ) -> Response:
         # Opened for each request: a database that was gone or replaced is seen at once.
         operations = open_operations(settings)
         with closing(operations.database):
@@ -298,10 +302,7 @@ class _Page:
         )
         return response
 
-    async def leave(self, request: Request) -> Response:
-        return await run_in_threadpool(self._leave, request)
-
-    def _leave(self, request: Request) -> Response:
+    def leave(self, request: Request) -> Response:
         """End the session here too, for every copy of its cookie."""
         password = load_at_home(self._environment, CATALOG).dashboard_password
         if password and (nonce := nonce_of(_asked(request).session, password)):
@@ -322,11 +323,10 @@ class _Page:
 
     # ---------------------------------------------------------------- what went wrong
 
-    async def failed(self, request: Request, error: Exception) -> Response:
-        """A page that says what is wrong, and offers to try again."""
-        return await run_in_threadpool(self._failed, request, error)
-
-    def _failed(self, request: Request, error: Exception) -> Response:
+    def failed(self, request: Request, error: Exception) -> Response:
+        """A page that says what is wrong, and offers to try again; or the one that refuses a visitor."""
+        if isinstance(error, _RefusedError):
+            return error.response
         language, status, details = LANGUAGES[0], 503, [clean(error, 1000)]
         try:
             settings: Settings | None = load_at_home(self._environment, CATALOG)

@@ -8,12 +8,10 @@ from starlette.responses import Response
 from recours.core.appraisal import EvidenceKind
 from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
-from recours.dashboard.acting import done, done_with_each, fetched_now
+from recours.dashboard.acting import actions_of, done, done_with_each, fetched_now
 from recours.dashboard.documents import LARGEST
 from recours.dashboard.notices import Notice
 from recours.dashboard.visit import Visit
-from recours.operations.results import AttachResult
-from recours.wiring.actions import Actions
 
 
 def fetch(visit: Visit) -> Response:
@@ -53,24 +51,21 @@ def attach(visit: Visit) -> Response:
     except ValueError:
         return visit.back(Notice(texts("bad_day", text=clean(day, 40)), is_good=False))
     kind = visit.field("kind")
-
-    def attach_file(actions: Actions) -> AttachResult:
-        return actions.attach(
-            visit.field("reference"),
-            content,
-            file.filename or "",
-            kind=EvidenceKind(kind) if kind in PROOF_KINDS else EvidenceKind.LETTER,
-            signed_by=visit.field("signed_by") or None,
-            at=at,
-        )
-
-    return visit.back(done(visit, attach_file))
+    attached = actions_of(visit).attach(
+        visit.field("reference"),
+        content,
+        file.filename,
+        kind=EvidenceKind(kind) if kind in PROOF_KINDS else EvidenceKind.LETTER,
+        signed_by=visit.field("signed_by") or None,
+        at=at,
+    )
+    return visit.back(Notice(attached.sentence))
 
 
 def accept(visit: Visit) -> Response:
     """A refused file that was kept counts, as the person says."""
     reference, sha256, why = visit.field("reference"), visit.field("piece"), visit.field("why")
-    return visit.back(done(visit, lambda actions: actions.accept(reference, sha256, why)))
+    return visit.back(Notice(actions_of(visit).accept(reference, sha256, why).sentence))
 
 
 def detach(visit: Visit) -> Response:
