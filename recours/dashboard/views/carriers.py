@@ -1,15 +1,12 @@
 """Carriers and accounts: whether they take calls, how far their limits are used, and what a person can do about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.status import HTTP_404_NOT_FOUND
 
-from recours.core.pauses import Stop
-from recours.core.quota import Usage
 from recours.core.text import clean, names_text
 from recours.dashboard.acting import done, done_in_background
 from recours.dashboard.visit import Visit, number_in
@@ -44,39 +41,23 @@ _ACCOUNT_TONES = {
 }
 
 
-@dataclass(frozen=True)
-class CarrierRow:
-    """A carrier as the view shows it. `until`: when it takes calls again by itself; `state`: a key of the texts and tones."""
-
-    carrier: CarrierNow
-    state: str
-    reason: str
-    until: datetime | None
-    stop: Stop | None
-    uses: Sequence[Usage]
-    backlog: Backlog
-
-    @property
-    def badge(self) -> tuple[str, str]:
-        """Its tone and its icon."""
-        return _BADGES[self.state]
-
-
 def show(visit: Visit) -> Response:
-    seen = visit.operations.overview()
-    backlogs = {backlog.carrier: backlog for backlog in seen.backlogs_by_carrier}
-    rows = [
-        _row(carrier, backlogs.get(carrier.key, Backlog(carrier.key, {})), visit) for carrier in seen.carriers
-    ]
-    wanted = clean(visit.query.get("accounts", "").strip(), 100)
-    accounts = _matching(seen.accounts, wanted, visit.operations)
+    overview = visit.operations.overview()
+    backlogs = {backlog.carrier: backlog for backlog in overview.backlogs_by_carrier}
+    carriers = sorted(
+        overview.carriers, key=lambda carrier: (not carrier.configured, carrier.name.casefold())
+    )
+    text = clean(visit.query.get("accounts", "").strip(), 100)
+    accounts = _matching(overview.accounts, text, visit.operations)
     return visit.page(
         "carriers.html",
-        rows=sorted(rows, key=lambda row: (not row.carrier.configured, row.carrier.name.casefold())),
-        has_accounts=bool(seen.accounts),
+        rows=[
+            _row(carrier, backlogs.get(carrier.key, Backlog(carrier.key, {})), visit) for carrier in carriers
+        ],
+        has_accounts=bool(overview.accounts),
         accounts=accounts[:_ACCOUNTS_SHOWN],
         accounts_found=len(accounts),
-        wanted=wanted,
+        searched=text,
         name_of=visit.operations.catalog.name_of,
         account_tones=_ACCOUNT_TONES,
         account_reason=account_reason,
@@ -84,7 +65,8 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> CarrierRow:
+def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> dict[str, Any]:
+    """`until`: when it takes calls again by itself."""
     refusal = carrier.refusal or carrier.rejected
     state, reason, until = _OPEN, "", None
     if not carrier.configured:
@@ -95,18 +77,31 @@ def _row(carrier: CarrierNow, backlog: Backlog, visit: Visit) -> CarrierRow:
         state, until = closing_of(refusal), refusal.until
         reason = "" if carrier.stopped else reason_of(visit.texts.language, refusal, carrier.name)
     uses = [use for use in worth_showing(list(carrier.uses)) if use.used or use.reserved]
-    return CarrierRow(carrier, state, reason, until, carrier.stopped, uses, backlog)
+    tone, icon = _BADGES[state]
+    return {
+        "carrier": carrier,
+        "state": "paused" if state == Closing.STOPPED else state,
+        "tone": tone,
+        "icon": icon,
+        "reason": reason,
+        "until": until,
+        "stop": carrier.stopped,
+        "uses": uses,
+        "backlog": backlog,
+    }
 
 
-def _matching(accounts: Sequence[ListedAccount], wanted: str, operations: Operations) -> list[ListedAccount]:
+def _matching(accounts: Sequence[ListedAccount], text: str, operations: Operations) -> list[ListedAccount]:
     """Those of a client or carrier whose name has this in it; those first that need attention."""
 
-    def is_wanted(one: ListedAccount) -> bool:
-        carrier = operations.catalog.name_of(one.account.carrier, one.account.carrier)
-        return wanted.casefold() in f"{one.client.named} {carrier}".casefold()
+    def matches(listed: ListedAccount) -> bool:
+        carrier = operations.catalog.name_of(listed.account.carrier, listed.account.carrier)
+        return text.casefold() in f"{listed.client.named} {carrier}".casefold()
 
-    found = [one for one in accounts if is_wanted(one)]
-    return sorted(found, key=lambda one: (one.health is AccountHealth.OPEN, one.client.named))
+    return sorted(
+        filter(matches, accounts),
+        key=lambda listed: (listed.health is AccountHealth.OPEN, listed.client.named),
+    )
 
 
 # ---------------------------------------------------------------- one account

@@ -177,6 +177,7 @@ def _deadline(visit: Visit, claim: Claim) -> str:
 def _piece(
     visit: Visit, piece: KeptEvidence, listed: ListedClaim, evidence: ClaimEvidence, chosen: str
 ) -> dict[str, Any]:
+    """`about`: when it came, and where it is from; `is_proof`: it is no record, which recours wrote."""
     texts, language = visit.texts, visit.texts.language
     source = clean(source_text(piece, language), 100)
     return {

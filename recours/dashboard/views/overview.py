@@ -1,7 +1,7 @@
 """The overview: whether anything needs attention, what, and the button that deals with it; then how the system does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER
@@ -11,7 +11,7 @@ from recours.core.mail import MailState
 from recours.core.text import clean
 from recours.dashboard import charts
 from recours.dashboard.charts import Chart
-from recours.dashboard.fixes import Fix, fixes_of, with_command
+from recours.dashboard.fixes import fixes_of, with_command
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.views.claim import address_of
 from recours.dashboard.visit import Visit
@@ -20,7 +20,6 @@ from recours.operations.position import Closing, closing_of
 from recours.operations.problem_texts import VerdictSentences
 from recours.operations.problems import OF_CLAIMS, Problem, ProblemKind, verdict
 from recours.operations.records import COUNTED_UP_TO, Run
-from recours.operations.stakes import Stake
 from recours.operations.status import Health, Overview
 
 PERIODS = {7: "last_days", 30: "last_days", 84: "last_weeks"}  # days, each with the key of its name
@@ -35,28 +34,6 @@ _BADGES = {
     Health.OVERDUE: ("bad", "clock"),
     Health.NEVER_RAN: ("warn", "clock"),
 }
-
-
-@dataclass(frozen=True)
-class ShownProblem:
-    """`facts`: how many things it is about, since when, and the money at stake."""
-
-    sentence: str
-    remedy: str
-    command: str  # that ends the remedy
-    facts: list[str]
-    fixes: list[Fix]
-    name: str  # of the carrier
-
-
-@dataclass(frozen=True)
-class Card:
-    """A figure, and the list behind it."""
-
-    label: str
-    value: str
-    link: str
-    about: str = ""
 
 
 def show(visit: Visit) -> Response:
@@ -98,30 +75,33 @@ _COUNTED_AS = {
 }
 
 
-def _problem(problem: Problem, seen: Overview, told: VerdictSentences, texts: PageTexts) -> ShownProblem:
+def _problem(
+    problem: Problem, overview: Overview, sentences: VerdictSentences, texts: PageTexts
+) -> dict[str, Any]:
+    """`facts`: how many things it is about, since when, and the money at stake; `name`: of its carrier."""
     facts = []
     if (key := _COUNTED_AS.get(problem.kind)) and problem.count:
         facts.append(texts.counted(key, problem.count, count=_counted(problem.count, texts)))
     if problem.since:
-        facts.append(texts("problem_since", day=texts.short_minute(problem.since, seen.at)))
-    if money := _money(problem.stake, texts):
+        facts.append(texts("problem_since", day=texts.short_minute(problem.since, overview.at)))
+    if money := texts.sums(problem.stake.amounts):
+        if problem.stake.is_more:
+            money = texts("at_least", money=money)
         facts.append(texts("at_stake", money=money))
-    return ShownProblem(
-        clean(told.sentence(problem, seen.at), _LONGEST),
-        *with_command(problem, readable(clean(told.remedy(problem, seen.at), _LONGEST))),
-        facts,
-        fixes_of(problem),
-        str(problem.facts.get("name", "")),
-    )
+    remedy = readable(clean(sentences.remedy(problem, overview.at), _LONGEST))
+    remedy, command = with_command(problem, remedy)
+    return {
+        "sentence": clean(sentences.sentence(problem, overview.at), _LONGEST),
+        "remedy": remedy,
+        "command": command,
+        "facts": facts,
+        "fixes": fixes_of(problem),
+        "name": str(problem.facts.get("name", "")),
+    }
 
 
-def _money(stake: Stake, texts: PageTexts) -> str:
-    """Its sums; "": none is known."""
-    money = texts.sums(stake.amounts)
-    return texts("at_least", money=money) if money and stake.is_more else money
-
-
-def _cards(seen: Overview, texts: PageTexts) -> list[Card]:
+def _cards(seen: Overview, texts: PageTexts) -> list[tuple[str, str, str, str]]:
+    """Figures: the label of each, the figure, the address of the list behind it, and what it counts."""
     counts = {
         stage: sum(backlog.stages.get(stage, 0) for backlog in seen.backlogs)
         for stage in (Stage.WAITING, Stage.SETTLED, Stage.GIVEN_UP)
@@ -131,17 +111,18 @@ def _cards(seen: Overview, texts: PageTexts) -> list[Card]:
     held = seen.mails.get(MailState.HELD, 0)
     waiting = counts[Stage.WAITING] + counts[Stage.SETTLED]
     return [
-        Card(texts("success_rate"), texts.percent(seen.success.all.percent), "#chart-by_day", period),
-        Card(texts("fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
-        Card(texts("due"), _counted(seen.due, texts), "/claims?stage=new&stage=ready"),
-        Card(texts("waiting"), _counted(waiting, texts), "/claims?stage=waiting&stage=settled"),
-        Card(texts("given_up"), _counted(counts[Stage.GIVEN_UP], texts), "/claims?stage=given_up"),
-        Card(
+        (texts("success_rate"), texts.percent(seen.success.all.percent), "#chart-by_day", period),
+        (texts("fetched"), texts.number(seen.success.all.success), "/claims?status=success", period),
+        (texts("due"), _counted(seen.due, texts), "/claims?stage=new&stage=ready", ""),
+        (texts("waiting"), _counted(waiting, texts), "/claims?stage=waiting&stage=settled", ""),
+        (texts("given_up"), _counted(counts[Stage.GIVEN_UP], texts), "/claims?stage=given_up", ""),
+        (
             texts("oldest_claim"),
             texts.age(seen.at - oldest) if oldest else "–",
             "/claims?stage=new&stage=ready&stage=waiting&stage=settled&sort=age&order=desc",
+            "",
         ),
-        Card(
+        (
             texts("mails_waiting"),
             texts.number(sum(seen.mails.values())),
             "/mails",
