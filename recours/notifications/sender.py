@@ -1,9 +1,9 @@
 """`EmailSender`: sends the mails that are ready, each at most once, and records what became of each."""
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from email.charset import QP, Charset
 from email.encoders import encode_base64
 from email.header import Header
@@ -12,16 +12,18 @@ from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
 from itertools import starmap
 from mimetypes import guess_type
-from typing import Protocol
+from pathlib import PurePath
 
 from recours.core.mail import MailKind, MailState, OutgoingMail, still_holds
 from recours.core.mail_troubles import MailTrouble, trouble_text
-from recours.core.text import is_one_line, plural
+from recours.core.outcome import NotADocumentError
+from recours.core.text import clean, is_one_line, plural
 from recours.database.mail_outbox import MailOutbox
 from recours.notifications.smtp import (
     MailRefusedError,
     MailServerError,
     OutcomeUnknownError,
+    SmtpConnection,
     StopRequestedError,
 )
 from recours.runs.ports import Clock
@@ -31,16 +33,8 @@ run_log = logging.getLogger("__main__")
 
 _BATCH = 20
 _ENOUGH = 10  # refusals of us in a row: that is not one recipient's policy
-
-
-class MailServer(Protocol):
-    """What sends."""
-
-    def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
-        """Give one mail to the server.
-
-        Raises MailServerError, MailRefusedError, OutcomeUnknownError, StopRequestedError.
-        """
+_LARGEST_FILES = 2_000_000  # bytes, of all files of a mail
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
@@ -50,49 +44,39 @@ class Envelope:
     redirect: str = ""  # all mail goes there instead
 
 
+@dataclass
 class EmailSender:
-    """Sends what is ready over one connection."""
+    """Sends what is ready over one connection, once.
 
-    def __init__(
-        self,
-        mails: MailOutbox,
-        server: Callable[[Callable[[], bool]], AbstractContextManager[MailServer]],
-        envelope: Envelope,
-        clock: Clock,
-        skipped_statuses: frozenset[str],
-        attach: Callable[[OutgoingMail], Mapping[str, bytes]],
-    ) -> None:
-        """`server` makes the connection, given what tells whether the run goes on; not called with nothing to send.
+    `connect` makes the connection, given what tells whether the run goes on; not called with nothing to send. `attach`: the
+    files that a mail brings along, by their names.
+    """
 
-        `attach`: the files that a mail brings along, by their names.
-        """
-        self._mails = mails
-        self._server = server
-        self._envelope = envelope
-        self._clock = clock
-        self._skipped = skipped_statuses
-        self._attach = attach
-
-    def _start(self) -> None:
-        self._tried = self._sent = 0
-        self._refused_us = 0  # in a row
-        self._put_off: list[str] = []  # why, of each mail that waits by itself
-        self._is_told_of_record = False
+    mails: MailOutbox
+    connect: Callable[[Callable[[], bool]], SmtpConnection]
+    envelope: Envelope
+    clock: Clock
+    skipped_statuses: frozenset[str]
+    attach: Callable[[OutgoingMail], Mapping[str, bytes]]
+    _tried: int = 0
+    _sent: int = 0
+    _refused_us: int = 0  # in a row
+    _put_off: list[str] = field(default_factory=list)  # why, of each mail that waits by itself
+    _has_warned_of_copy: bool = False
 
     def send_all(self, go_on: Callable[[], bool]) -> int:
         """Send every mail that is ready, as long as `go_on` says so; how many went out.
 
         A fault of the server is logged, and everything waits.
         """
-        now = self._clock.now()
-        for mail_id, recipient in self._mails.undecided(now):
+        now = self.clock.now()
+        for mail_id, recipient in self.mails.undecided(now):
             _log_error(
                 f"Mail {mail_id} to {recipient}: a run died while sending it; it may have arrived, and is not sent again"
             )
-        self._start()
         trouble = None
         try:
-            self._send_ready(self._mails.ready(now), go_on)
+            self._send_ready(self.mails.ready(now), go_on)
         except MailServerError as fault:
             trouble = str(fault)
         self._sum_up(trouble)
@@ -100,11 +84,11 @@ class EmailSender:
 
     def _send_ready(self, ids: list[int], go_on: Callable[[], bool]) -> None:
         """Several at once: holding each by itself is what costs most. Raises MailServerError."""
-        with self._server(go_on) as server:
+        with self.connect(go_on) as server:
             for place in range(0, len(ids), _BATCH):
                 if not go_on():
                     return
-                batch = self._mails.take(ids[place : place + _BATCH], self._clock.now())
+                batch = self.mails.take(ids[place : place + _BATCH], self.clock.now())
                 self._send_batch(server, batch, go_on)
         if self._refused_us and self._refused_us == self._tried:
             raise MailServerError(self._put_off[-1])
@@ -113,7 +97,7 @@ class EmailSender:
         """Say in the run's own log what waits, and why: a mail must not be tried for ever in silence."""
         if self._sent:
             run_log.info(f"{plural(self._sent, 'mail')} sent")
-        waiting = self._mails.count(MailState.READY) if trouble else 0
+        waiting = self.mails.count(MailState.READY) if trouble else 0
         if waiting:
             log.error(f"{trouble}; mails wait")
             run_log.error(f"Mails wait for the next run ({waiting}): {trouble}")
@@ -122,11 +106,13 @@ class EmailSender:
                 f"{plural(len(self._put_off), 'mail')} put off to a later run: {self._put_off[0]}"
             )
 
-    def _send_batch(self, server: MailServer, batch: list[OutgoingMail], go_on: Callable[[], bool]) -> None:
+    def _send_batch(
+        self, server: SmtpConnection, batch: list[OutgoingMail], go_on: Callable[[], bool]
+    ) -> None:
         """Those that did not go out are handed back. Raises MailServerError."""
-        now = self._mails.reasons([event for mail in batch for event in mail.told])
+        now = self.mails.reasons([event for mail in batch for event in mail.told])
         for place, mail in enumerate(batch):
-            if not any(still_holds(event, now, self._skipped) for event in mail.told):
+            if not any(still_holds(event, now, self.skipped_statuses) for event in mail.told):
                 why = trouble_text(MailTrouble.MENDED)
                 if mail.kind is MailKind.ACCOUNT_REFUSED:
                     why = trouble_text(MailTrouble.ACCEPTED_AGAIN)
@@ -147,26 +133,26 @@ class EmailSender:
 
     def _hand_back_untried(self, mails: list[OutgoingMail], why: str) -> None:
         for mail in mails:
-            self._mails.give_back(mail, why, tried=False)
+            self.mails.give_back(mail, why, tried=False)
 
     def _end(self, mail: OutgoingMail, state: MailState, error: str | None = None) -> None:
-        fault = self._mails.end(mail, state, self._clock.now(), error)
-        if fault and not self._is_told_of_record:
-            self._is_told_of_record = True
+        fault = self.mails.end(mail, state, self.clock.now(), error)
+        if fault and not self._has_warned_of_copy:
+            self._has_warned_of_copy = True
             run_log.warning(
                 f"What became of a mail could not be copied to the service's table notifications ({fault}). "
                 "It is in recours_mails."
             )
 
-    def _send(self, server: MailServer, mail: OutgoingMail) -> None:
+    def _send(self, server: SmtpConnection, mail: OutgoingMail) -> None:
         """Raises MailServerError if no other mail is to be tried after this one, StopRequestedError if the run is to end."""
-        recipient = self._envelope.redirect or mail.recipient
+        recipient = self.envelope.redirect or mail.recipient
         what = f"Mail {mail.id} ({mail.kind}) to {recipient}"
         self._tried += 1
         try:
             given = self._give(server, mail, recipient, what)
         except MailServerError as fault:
-            self._mails.give_back(mail, str(fault), tried=True)
+            self.mails.give_back(mail, str(fault), tried=True)
             raise
         except OutcomeUnknownError as error:
             self._end(mail, MailState.UNDECIDED, str(error))
@@ -181,14 +167,14 @@ class EmailSender:
             self._end(mail, MailState.SENT)
             log.info(f'{what}: sent, "{mail.subject}"')
 
-    def _give(self, server: MailServer, mail: OutgoingMail, recipient: str, what: str) -> bool:
+    def _give(self, server: SmtpConnection, mail: OutgoingMail, recipient: str, what: str) -> bool:
         """Without its attachments, if the server takes the mail for their sake for too large or for dangerous."""
 
         def give(files: Mapping[str, bytes]) -> bool:
-            content = message_of(mail, recipient, self._envelope, files)
-            return server.send(recipient, content, lambda: self._mails.sending(mail))
+            content = message_of(mail, recipient, self.envelope, files)
+            return server.send(recipient, content, lambda: self.mails.sending(mail))
 
-        files = self._attach(mail)
+        files = self.attach(mail)
         try:
             return give(files)
         except MailRefusedError as refusal:
@@ -204,7 +190,7 @@ class EmailSender:
             self._end(mail, MailState.FAILED, str(refusal))
             log.error(f"{what}: failed, {refusal}")
             return
-        self._mails.give_back(mail, str(refusal), tried=True)
+        self.mails.give_back(mail, str(refusal), tried=True)
         log.warning(f"{what}: waits, {refusal}")
         self._put_off.append(str(refusal))
         if self._refused_us >= _ENOUGH:
@@ -249,6 +235,22 @@ def message_of(
             shown = value if value.isascii() else Header(value, _UTF8, header_name=name).encode()
             message.add_header(name, shown)
     return message.as_bytes()
+
+
+def attach(paths: Iterable[str], read: Callable[[str], bytes]) -> dict[str, bytes]:
+    """The files that fit, by their names. One that cannot be read is left out, and the log says so."""
+    files: dict[str, bytes] = {}
+    for path in paths:
+        try:
+            content = read(path)
+        except NotADocumentError as why:
+            log.warning(f"{clean(path)} is not attached: {why}")
+            continue
+        if sum(map(len, files.values())) + len(content) <= _LARGEST_FILES:
+            files[_UNSAFE.sub("-", PurePath(path).name)[-150:]] = content
+        else:
+            log.warning(f"{clean(path)} is not attached: the mail would be too large")
+    return files
 
 
 def _attachment(name: str, content: bytes) -> MIMENonMultipart:

@@ -175,7 +175,7 @@ class MailService:
 
     def _files_of(self, mail: OutgoingMail) -> dict[str, bytes]:
         """The proofs that a mail brings along: none if it has links to the claims. Raises RunError."""
-        from recours.notifications.attachments import attach  # noqa: PLC0415 (see above)
+        from recours.notifications.sender import attach  # noqa: PLC0415 (see above)
 
         if self._settings.mail.claim_url:
             return {}

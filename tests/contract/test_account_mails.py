@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any, Self
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,6 +18,7 @@ from recours.database.tables import account_state, client_accounts, events, mail
 from recours.notifications.manager import MailPolicy, NotificationManager
 from recours.notifications.render import Branding
 from recours.notifications.sender import EmailSender, Envelope
+from recours.notifications.smtp import SmtpConnection, SmtpSettings
 from recours.sandbox import SimulatedClock
 from tests.conftest import SERVICE_CLIENTS
 
@@ -159,14 +160,8 @@ def test_a_digest_leaves_out_what_is_accepted_meanwhile_and_takes_up_what_is_ref
     assert subject == "Your Chronopost account is refused"
 
 
-class Server:
-    """A mail server that takes everything."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
+class Connection(SmtpConnection):
+    """To a mail server that takes everything."""
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
         del recipient, content
@@ -174,10 +169,12 @@ class Server:
 
 
 def test_a_mail_that_waited_is_not_sent_once_the_account_is_accepted(world: World) -> None:
+    server = SmtpSettings("mail.example", 25, "none", "", "pods@shop.example")
+
     def send() -> int:
         envelope = Envelope("pods@shop.example")
         sender = EmailSender(
-            world.outbox, lambda _: Server(), envelope, world.clock, frozenset(), lambda _: {}
+            world.outbox, lambda _: Connection(server), envelope, world.clock, frozenset(), lambda _: {}
         )
         return sender.send_all(lambda: True)
 
