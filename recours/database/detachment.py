@@ -7,8 +7,8 @@ from sqlalchemy import Connection, exists, insert, select, update
 
 from recours.core.changes import ChangeKind, ClaimChange
 from recours.core.claim import Claim, FetchStatus
-from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.mail import LAPSED, EventName
+from recours.core.recorded_phrases import DocumentFlaw
 from recours.database.by_person import locked, write_claims
 from recours.database.changes import note
 from recours.database.claims import attempt_row
@@ -38,7 +38,7 @@ def detach(
     `path`: where its file lies from then on. `is_pod`: it is the claim's POD, and `following` is from then on, if any.
     """
     of_piece = _v.claim_id == claim.id, _v.sha256 == piece.sha256, _v.refused.is_(None)
-    refused = flaw_text(DocumentFlaw.TAKEN_BACK, by=by)
+    refused = DocumentFlaw.TAKEN_BACK.text(by=by)
     refuse = update(evidence).where(*of_piece).values(path=path, refused=refused, manifest_id=None)
     of_attempts = _a.claim_id == claim.id, _a.document_sha256 == piece.sha256
     facts = {"kind": piece.kind, "sha256": piece.sha256[:16], "why": why or None}

@@ -40,7 +40,7 @@ from recours.core.mail import (
     Recipient,
     key_of,
 )
-from recours.core.mail_troubles import MailTrouble, trouble_text
+from recours.core.recorded_phrases import MailTrouble
 from recours.core.sentences import carrier_message
 from recours.database.actions import note_action
 from recours.database.border import Border
@@ -343,7 +343,7 @@ class MailOutbox:
     def undecided(self, now: datetime) -> list[tuple[int, str]]:
         """Mark the mails whose run died while sending: number and recipient of each. They are not sent again."""
         dead = and_(_open(MailState.SENDING), is_over(_m.held_until, now))
-        values = {"state": MailState.UNDECIDED, "ended_at": now, "error": trouble_text(MailTrouble.RUN_DIED)}
+        values = {"state": MailState.UNDECIDED, "ended_at": now, "error": MailTrouble.RUN_DIED.text()}
         with self.database.write() as connection:
             rows = connection.execute(update(mails).where(dead).values(values).returning(_m.id, _m.recipient))
             return [(row.id, row.recipient) for row in rows]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
-from recours.core.document_flaws import DocumentFlaw, flaw_text
+from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.documents import numbers
 from recours.documents.facts import DocumentFacts, find_facts, fold
@@ -80,7 +80,7 @@ _WEIGHTS: tuple[tuple[int, str, Callable[[_Case], object]], ...] = (
 def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
     """The appraisal of what was read. Pure."""
     if reading.rows is None:
-        return Appraisal(Shown(), flaw_text(DocumentFlaw.DAMAGED))
+        return Appraisal(Shown(), DocumentFlaw.DAMAGED.text())
     text = " ".join(fold(reading.text or "").split())
     if not _is_legible(text):
         return Appraisal(Shown(has_signature=_has_signature(reading, "", expected)), _why_unseen(reading))
@@ -98,11 +98,11 @@ def appraise_reading(reading: Reading, expected: Expected) -> Appraisal:
         place=facts.place,
     )
     if reading.asks_for_password and not (number and facts.delivered):
-        return Appraisal(shown, flaw_text(DocumentFlaw.LOGIN_PAGE))
+        return Appraisal(shown, DocumentFlaw.LOGIN_PAGE.text())
     if number is False and (other := numbers.another(facts.numbers, upper, expected.number)):
-        return Appraisal(shown, flaw_text(DocumentFlaw.OF_ANOTHER_PARCEL, number=clean(other, _QUOTED)))
+        return Appraisal(shown, DocumentFlaw.OF_ANOTHER_PARCEL.text(number=clean(other, _QUOTED)))
     if not number and (carrier := numbers.another_carrier(text, expected.carrier)):
-        return Appraisal(shown, flaw_text(DocumentFlaw.OF_ANOTHER_CARRIER, carrier=carrier))
+        return Appraisal(shown, DocumentFlaw.OF_ANOTHER_CARRIER.text(carrier=carrier))
     case = _Case(text, facts, shown, reading.has_picture)
     sum_of_weights = sum(weight for weight, _, holds in _WEIGHTS if holds(case))
     return Appraisal(shown, None if sum_of_weights >= _ENOUGH else _why_hollow(case))
@@ -120,8 +120,8 @@ def _is_legible(text: str) -> bool:
 def _why_unseen(reading: Reading) -> str | None:
     """Why a document proves nothing of which no text can be read."""
     if reading.asks_for_password:
-        return flaw_text(DocumentFlaw.LOGIN_PAGE)
-    return None if reading.has_ink else flaw_text(DocumentFlaw.BLANK)
+        return DocumentFlaw.LOGIN_PAGE.text()
+    return None if reading.has_ink else DocumentFlaw.BLANK.text()
 
 
 def _why_hollow(case: _Case) -> str:
@@ -131,8 +131,9 @@ def _why_hollow(case: _Case) -> str:
         (DocumentFlaw.ERROR_PAGE, ERROR_PAGE),
     ):
         if said := pattern.search(case.text):
-            return flaw_text(flaw, said=clean(said[0], _QUOTED))
-    return flaw_text(DocumentFlaw.SHOWS_NOTHING if case.shown.number is False else DocumentFlaw.NO_DELIVERY)
+            return flaw.text(said=clean(said[0], _QUOTED))
+    flaw = DocumentFlaw.SHOWS_NOTHING if case.shown.number is False else DocumentFlaw.NO_DELIVERY
+    return flaw.text()
 
 
 def _has_signature(

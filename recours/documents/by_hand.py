@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 
 from recours.core.appraisal import Appraisal, Expected
-from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.outcome import NotADocumentError
+from recours.core.recorded_phrases import DocumentFlaw
 from recours.documents.appraisal import appraise
 from recours.documents.kinds import kind_of
 
@@ -19,13 +19,13 @@ def read_file(path: Path) -> bytes:
     """The content of a regular file. Raises NotADocumentError with a phrase that says why it cannot be taken."""
     try:
         if path.is_symlink():
-            raise NotADocumentError(flaw_text(DocumentFlaw.LINK))
+            raise NotADocumentError(DocumentFlaw.LINK.text())
         with open(path, "rb", buffering=0, opener=_open) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
-                raise NotADocumentError(flaw_text(DocumentFlaw.NO_FILE))
+                raise NotADocumentError(DocumentFlaw.NO_FILE.text())
             if before.st_size > _LARGEST:
-                raise NotADocumentError(flaw_text(DocumentFlaw.TOO_LARGE, size=LARGEST_MB))
+                raise NotADocumentError(DocumentFlaw.TOO_LARGE.text(size=LARGEST_MB))
             content = bytearray()
             # One byte more than there was shows that it grew.
             while len(content) <= before.st_size and (block := file.read(_BLOCK)):
@@ -33,10 +33,10 @@ def read_file(path: Path) -> bytes:
             after = os.fstat(file.fileno())
     except (OSError, ValueError) as error:  # a name that cannot be one
         reason = getattr(error, "strerror", None) or str(error)
-        raise NotADocumentError(flaw_text(DocumentFlaw.UNREADABLE, error=reason)) from error
+        raise NotADocumentError(DocumentFlaw.UNREADABLE.text(error=reason)) from error
     as_before = before.st_size, before.st_mtime_ns
     if as_before != (after.st_size, after.st_mtime_ns) or len(content) != before.st_size:
-        raise NotADocumentError(flaw_text(DocumentFlaw.CHANGING))
+        raise NotADocumentError(DocumentFlaw.CHANGING.text())
     return bytes(content)
 
 

@@ -1,7 +1,7 @@
 """Which kind of document bytes are, if they are any."""
 
-from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.outcome import NotADocumentError, begins_as
+from recours.core.recorded_phrases import DocumentFlaw
 from recours.documents.pdf_process import count_pages
 
 _SMALLEST = 64  # bytes: no document of any kind is smaller
@@ -25,14 +25,14 @@ def kind_of(content: bytes, *, html: bool = False) -> str:
     Raises NotADocumentError with a phrase that says why they are none.
     """
     if len(content) < _SMALLEST:
-        raise NotADocumentError(flaw_text(DocumentFlaw.TOO_SHORT, size=len(content)))
+        raise NotADocumentError(DocumentFlaw.TOO_SHORT.text(size=len(content)))
     found = begins_as(content, html=html)
     if found is None:
         flaw = DocumentFlaw.NEITHER_DOCUMENT_NOR_PAGE if html else DocumentFlaw.NO_DOCUMENT
-        raise NotADocumentError(flaw_text(flaw))
+        raise NotADocumentError(flaw.text())
     ending = _ENDINGS.get(found)
     if ending and ending not in content[-1024:]:
-        raise NotADocumentError(flaw_text(DocumentFlaw.CUT_OFF))
+        raise NotADocumentError(DocumentFlaw.CUT_OFF.text())
     return found
 
 

@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.outcome import NotADocumentError
+from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.documents import pdf_child
 from recours.documents.pdf_child import ANSWER, QUESTION, Result, Task
@@ -127,9 +127,9 @@ class PdfProcess:
                 self.end()
                 raise
         if result is Result.EMPTY:
-            raise NotADocumentError(flaw_text(DocumentFlaw.EMPTY_PDF))
+            raise NotADocumentError(DocumentFlaw.EMPTY_PDF.text())
         reason = clean(answer.decode("utf-8", "replace"), _LONGEST_REASON)
-        raise NotADocumentError(flaw_text(DocumentFlaw.BROKEN_PDF, error=reason))
+        raise NotADocumentError(DocumentFlaw.BROKEN_PDF.text(error=reason))
 
     @contextmanager
     def _time_limit(self, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:

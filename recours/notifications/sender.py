@@ -15,8 +15,8 @@ from mimetypes import guess_type
 from pathlib import PurePath
 
 from recours.core.mail import MailKind, MailState, OutgoingMail, still_holds
-from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.outcome import NotADocumentError
+from recours.core.recorded_phrases import MailTrouble
 from recours.core.text import clean, is_one_line, plural
 from recours.database.mail_outbox import MailOutbox
 from recours.notifications.smtp import (
@@ -113,19 +113,19 @@ class EmailSender:
         now = self.mails.reasons([event for mail in batch for event in mail.told])
         for place, mail in enumerate(batch):
             if not any(still_holds(event, now, self.skipped_statuses) for event in mail.told):
-                why = trouble_text(MailTrouble.MENDED)
+                why = MailTrouble.MENDED.text()
                 if mail.kind is MailKind.ACCOUNT_REFUSED:
-                    why = trouble_text(MailTrouble.ACCEPTED_AGAIN)
+                    why = MailTrouble.ACCEPTED_AGAIN.text()
                 self._end(mail, MailState.CANCELLED, why)
                 log.info(f"Mail {mail.id} to {mail.recipient}: cancelled, {why}")
                 continue
             if not go_on():
-                self._hand_back_untried(batch[place:], trouble_text(MailTrouble.RUN_ENDED))
+                self._hand_back_untried(batch[place:], MailTrouble.RUN_ENDED.text())
                 return
             try:
                 self._send(server, mail)
             except StopRequestedError:
-                self._hand_back_untried(batch[place:], trouble_text(MailTrouble.RUN_ENDED))
+                self._hand_back_untried(batch[place:], MailTrouble.RUN_ENDED.text())
                 return
             except MailServerError as fault:
                 self._hand_back_untried(batch[place + 1 :], str(fault))

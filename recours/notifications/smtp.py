@@ -19,7 +19,7 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
-from recours.core.mail_troubles import MailTrouble, trouble_text
+from recours.core.recorded_phrases import MailTrouble
 from recours.core.text import Redactor, clean
 
 T = TypeVar("T")
@@ -184,7 +184,7 @@ class SmtpConnection:
             self._run(self._connect(), self._timeout_s)
         except SMTPAuthenticationError as error:
             reply = self._said(error)
-            why = trouble_text(MailTrouble.REFUSES_LOGIN, where=where, user=settings.user, said=reply)
+            why = MailTrouble.REFUSES_LOGIN.text(where=where, user=settings.user, said=reply)
             raise MailServerError(why) from error
         except (SMTPException, OSError) as error:
             cause = error.__cause__ if isinstance(error, SMTPConnectError) else error
@@ -193,11 +193,9 @@ class SmtpConnection:
                 trouble = MailTrouble.INSECURE
             elif type(error) is SMTPException:  # of what the server does not offer; all others are of a kind
                 trouble = MailTrouble.NOT_OFFERED
-            raise MailServerError(
-                trouble_text(trouble, where=where, said=self._said(cause or error))
-            ) from error
+            raise MailServerError(trouble.text(where=where, said=self._said(cause or error))) from error
         except ValueError as error:  # a label of a host's name is empty, too long, or not ASCII
-            raise MailServerError(trouble_text(MailTrouble.NO_HOST, where=where)) from error
+            raise MailServerError(MailTrouble.NO_HOST.text(where=where)) from error
 
     def send(self, recipient: str, content: bytes, before: Callable[[], bool]) -> bool:
         """Give one mail to the server. False if `before`, asked last of all, does not want it given.
@@ -205,12 +203,12 @@ class SmtpConnection:
         Raises MailServerError, MailRefusedError, OutcomeUnknownError; StopRequestedError if the run is to end and the mail was not given.
         """
         if not self.settings.sender:
-            raise MailServerError(trouble_text(MailTrouble.NO_SENDER))
+            raise MailServerError(MailTrouble.NO_SENDER.text())
         if not self._smtp.is_connected:
             self.log_in()
         largest = self._smtp.esmtp_extensions.get("size", "")
         if largest.isdecimal() and 0 < int(largest) < len(content):
-            why = trouble_text(MailTrouble.TOO_LARGE, size=largest)
+            why = MailTrouble.TOO_LARGE.text(size=largest)
             raise MailRefusedError(why, final=True, of_content=True)
         try:
             return self._run(self._mail(recipient, content, before), self._timeout_s)
@@ -218,8 +216,8 @@ class SmtpConnection:
             self._hang_up()
             reply = self._said(error)
             if self._is_given:
-                raise OutcomeUnknownError(trouble_text(MailTrouble.LINE_BROKE, said=reply)) from error
-            why = trouble_text(MailTrouble.BROKE_CONNECTION, where=self.settings.host, said=reply)
+                raise OutcomeUnknownError(MailTrouble.LINE_BROKE.text(said=reply)) from error
+            why = MailTrouble.BROKE_CONNECTION.text(where=self.settings.host, said=reply)
             raise MailServerError(why) from error
 
     def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -276,7 +274,7 @@ class SmtpConnection:
         except SMTPSenderRefused as refusal:
             await self._reset()
             answer = f"{refusal.code} {self._text(refusal.message)}"
-            why = trouble_text(MailTrouble.REFUSES_SENDER, sender=sender, said=answer)
+            why = MailTrouble.REFUSES_SENDER.text(sender=sender, said=answer)
             raise MailServerError(why) from refusal
         try:
             await smtp.rcpt(recipient)
@@ -300,13 +298,12 @@ class SmtpConnection:
         text = self._text(reply)
         if code == _CLOSING:
             answer = f"{code} {text}"
-            return MailServerError(
-                trouble_text(MailTrouble.TAKES_NO_MORE, where=self.settings.host, said=answer)
-            )
+            return MailServerError(MailTrouble.TAKES_NO_MORE.text(where=self.settings.host, said=answer))
         about_us = is_about_us(code, text)
         of_us = code >= _FINAL and (unseen if about_us is None else about_us)
         of_content = code >= _FINAL and what is MailTrouble.REFUSES_MESSAGE
-        why = trouble_text(MailTrouble.REFUSES_US if of_us else what, said=f"{code} {text}")
+        trouble = MailTrouble.REFUSES_US if of_us else what
+        why = trouble.text(said=f"{code} {text}")
         return MailRefusedError(why, final=code >= _FINAL and not of_us, of_us=of_us, of_content=of_content)
 
     def _text(self, reply: str) -> str:

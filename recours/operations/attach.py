@@ -14,9 +14,9 @@ from recours.core.appraisal import Appraisal, EvidenceKind, Expected, Shown
 from recours.core.claim import EARLIEST, Claim, Delivery, FetchStatus
 from recours.core.decision import attach as attached
 from recours.core.decision import attach_beside
-from recours.core.document_flaws import DocumentFlaw, flaw_text
 from recours.core.outcome import BY_HAND, PROOF_KINDS, Label, NotADocumentError, Retrieved, StoredDocument
 from recours.core.policy import Policy
+from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.operations.records import KeptEvidence, ListedClaim
 from recours.operations.refusals import ClaimsRefusedError
@@ -178,7 +178,7 @@ class Attacher:
             raise NotAttachedError("file", file=clean(attachment.name), reason=str(why)) from why
         # Of a carrier's own answer it is known which parcel it is about; of a file only what it shows.
         is_foreign = appraisal.shown.number is False
-        hollow = appraisal.hollow or (flaw_text(DocumentFlaw.WITHOUT_NUMBER) if is_foreign else None)
+        hollow = appraisal.hollow or (DocumentFlaw.WITHOUT_NUMBER.text() if is_foreign else None)
         if hollow and not attachment.anyway:
             raise _hollow(attachment, claim, hollow)
         return appraisal.shown

@@ -7,8 +7,8 @@ from typing import Any
 
 from recours.core.appraisal import EvidenceKind, Shown
 from recours.core.disputes import DisputeVerdict, date_text, support, told, verdict_sentence
-from recours.core.document_flaws import flaw_in
 from recours.core.outcome import BY_HAND
+from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import LocalTime, clean
 from recours.operations.records import KeptEvidence, iso
 
@@ -111,7 +111,7 @@ def piece_text(piece: KeptEvidence, language: str, local: LocalTime) -> str:
     """What it shows, as a phrase: "signed by DUPONT on 5 Oct 2026 10:31, Lille; the number is on it"."""
     texts = _TEXTS[language]
     if piece.refused:
-        return texts["refused"].format(reason=flaw_in(language, piece.refused))
+        return texts["refused"].format(reason=DocumentFlaw.translated(language, piece.refused))
     if piece.by is None:
         return told(piece.shown, piece.delivery, language, local)
     return told(piece.shown, None, language, local) + _entered(piece, piece.shown, language, local)

@@ -9,10 +9,10 @@ from datetime import date, datetime
 from typing import Any
 
 from recours.core.disputes import date_text
-from recours.core.document_flaws import flaw_in
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
 from recours.core.pauses import Refusal
+from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.operations.accounts import OF_INSTALLATION, AccountRefusedError
 from recours.operations.attach import REFUSED, Attached, NotAttachedError
@@ -455,7 +455,7 @@ class ResultSentences(Localized):
     def _fact(self, name: str, fact: str) -> str:
         """A fact of a file that was not attached."""
         if name == "reason":
-            return flaw_in(self.language, fact)
+            return DocumentFlaw.translated(self.language, fact)
         if name == "source":
             return source_name(self.language, fact)
         return date_text(fact, self.language, self.local) if name in ("at", "created") else fact

@@ -18,8 +18,8 @@ from sqlalchemy import insert, make_url, update
 
 from recours.core.accounts import owner_of
 from recours.core.mail import MailKind, MailState
-from recours.core.mail_troubles import MailTrouble, trouble_text
 from recours.core.pauses import Stop
+from recours.core.recorded_phrases import MailTrouble
 from recours.database.client_accounts import ClientAccounts
 from recours.database.engine import Database
 from recours.database.quota import QuotaTables
@@ -103,8 +103,8 @@ def _add_mails_and_accounts(service: Service) -> None:
     states = {
         MailState.HELD: None,
         MailState.SENT: None,
-        MailState.FAILED: trouble_text(MailTrouble.REFUSES_RECIPIENT, said="550 no such user"),
-        MailState.READY: trouble_text(MailTrouble.UNUSABLE, where="mx.example:25", said="Connection refused"),
+        MailState.FAILED: MailTrouble.REFUSES_RECIPIENT.text(said="550 no such user"),
+        MailState.READY: MailTrouble.UNUSABLE.text(where="mx.example:25", said="Connection refused"),
     }
     with database.write() as connection:
         connection.execute(

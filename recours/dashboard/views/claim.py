@@ -10,8 +10,8 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 from recours.core.accounts import carrier_of
 from recours.core.actions import author_and_reason
 from recours.core.claim import Claim, deadline_end
-from recours.core.document_flaws import flaw_in
 from recours.core.outcome import PROOF_KINDS
+from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean, is_text
 from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocument, find_document
 from recours.dashboard.history import History
@@ -78,7 +78,9 @@ def show(visit: Visit) -> Response:
         facts=_facts(visit, listed, where, status),
         document=document if isinstance(document, Document) else None,
         absent=document if isinstance(document, NoDocument) and (listed.pod_url or chosen) else None,
-        absent_reason=flaw_in(texts.language, document.detail) if isinstance(document, NoDocument) else "",
+        absent_reason=DocumentFlaw.translated(texts.language, document.detail)
+        if isinstance(document, NoDocument)
+        else "",
         chosen=chosen,
         most_pages=MOST_PAGES,
         pieces=shown,

@@ -5,7 +5,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.status import HTTP_404_NOT_FOUND
 
 from recours.core.mail import MailState
-from recours.core.mail_troubles import trouble_in
+from recours.core.recorded_phrases import MailTrouble
 from recours.dashboard.acting import done, done_in_background
 from recours.dashboard.visit import Visit, number_in
 from recours.database.reports.mails import DatabaseMails
@@ -40,12 +40,12 @@ def show(visit: Visit) -> Response:
         latest=read.latest(_LATEST),
         tones=_TONES,
         admin=visit.settings.mail.admin,
-        trouble_in=trouble_in,
+        trouble_in=MailTrouble.translated,
     )
 
 
 def show_one(visit: Visit) -> Response:
-    return visit.page("mail.html", mail=_mail(visit), tones=_TONES, trouble_in=trouble_in)
+    return visit.page("mail.html", mail=_mail(visit), tones=_TONES, trouble_in=MailTrouble.translated)
 
 
 def content(visit: Visit) -> Response:

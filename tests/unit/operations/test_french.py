@@ -32,7 +32,7 @@ LATER = NOW + timedelta(hours=6)
 REFERENCE, CARRIER = "CLM-1", "Chronopost"
 ENGLISH = "The password was wrong"  # as a carrier may say it
 # Modules with texts in both languages, each by language.
-MODULES = ("core.disputes", "core.document_flaws", "core.mail_troubles", "core.sentences", "dashboard.texts", "notifications.render", "notifications.weekly",
+MODULES = ("core.disputes", "core.recorded_phrases", "core.sentences", "dashboard.texts", "notifications.render", "notifications.weekly",
            "operations.accounts", "operations.advice", "operations.attach", "operations.evidence", "operations.labels", "operations.place",
            "operations.problem_texts", "operations.results")  # fmt: skip
 
