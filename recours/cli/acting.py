@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import click
 
-from recours.cli.console import FAILED, USAGE, harmless, say_error
-from recours.cli.operations import person, with_operations
+from recours.cli.console import FAILED, USAGE, harmless, person, say_error
+from recours.cli.operations import with_operations
 from recours.core.errors import RunError
 from recours.installation import pasteable
 from recours.operations.actions import ActionResult

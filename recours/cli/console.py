@@ -1,5 +1,6 @@
 """What the console takes and shows: never a secret or a forged line, and never a reason for a run to break."""
 
+import getpass
 import json
 import os
 import re
@@ -11,13 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TextIO, overload
+from typing import Any, TextIO, TypeVar, overload
 
 import click
 
+from recours.core.actions import SOMEONE
 from recours.core.errors import RunError
 from recours.core.text import MASK, clean
 from recours.installation import pasteable
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 DONE, FAILED, USAGE = 0, 1, 2  # exit statuses
 
@@ -60,6 +64,14 @@ def say_warning(sentence: str) -> None:
 
 def say_error(sentence: str) -> None:
     click.echo(f"Error: {pasteable(harmless(sentence))}", err=True)
+
+
+def person() -> str:
+    """Who types: the name of their account on this machine."""
+    try:
+        return clean(getpass.getuser(), 60)
+    except (OSError, KeyError, ImportError):  # an account without a name, as in some containers
+        return SOMEONE
 
 
 def say_usage_error(error: click.UsageError) -> str:
@@ -170,6 +182,31 @@ def number_option(
     """An option that takes a whole number from `low` to `high`; both are allowed."""
     kind = whole_number(low, high)
     return click.option(name, type=kind, default=default, show_default=True, metavar="N", help=text)
+
+
+def verbose_option(command: _Command) -> _Command:
+    text = "Log each claim's calls and units of quota too."
+    return click.option("-v", "--verbose", is_flag=True, help=text)(command)
+
+
+def carriers_option(command: _Command) -> _Command:
+    """`--carrier`, by any of its names; repeatable."""
+    text = "Only claims of this carrier; repeatable."
+    return click.option(
+        "--carrier", "carriers", metavar="NAME", multiple=True, callback=known_carriers, help=text
+    )(command)
+
+
+def known_carriers(
+    context: click.Context, parameter: click.Parameter, names: str | tuple[str, ...] | None
+) -> str | tuple[str, ...] | None:
+    """Callback of an option that names one carrier or several: the names as typed, if they are carriers'."""
+    from recours.carriers.registry import CATALOG  # noqa: PLC0415 (not needed by --help)
+
+    for name in (names,) if isinstance(names, str) else names or ():
+        if not CATALOG.keys_of(name):
+            raise click.BadParameter(CATALOG.no_such(name), context, parameter)
+    return names
 
 
 def whole_number(low: int, high: int) -> Callable[[object], int]:

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 
 import click
 
-from recours.carriers.registry import CATALOG
 from recours.cli.acting import require_all, say_each, with_actions
-from recours.cli.console import Table, past_time, show, time_of
+from recours.cli.console import Table, known_carriers, past_time, show, time_of
 from recours.cli.operations import (
     confirmed,
     database_option,
@@ -36,11 +35,6 @@ class _Mode:
     as_json: bool
 
 
-def _check_carrier(name: str | None) -> None:
-    if name is not None and not CATALOG.keys_of(name):
-        raise click.BadParameter(CATALOG.no_such(name), param_hint="--carrier")
-
-
 def _show_left(left: Mapping[str, int]) -> None:
     for why, count in sorted(left.items()):
         click.echo(f"Left as they are: {plural(count, 'claim')} ({why}).")
@@ -48,7 +42,7 @@ def _show_left(left: Mapping[str, int]) -> None:
 
 @click.command("enroll")
 @click.argument("references", metavar="CLAIM…", nargs=-1)
-@click.option("--carrier", metavar="NAME", help="Claims of this carrier only.")
+@click.option("--carrier", metavar="NAME", callback=known_carriers, help="Claims of this carrier only.")
 @click.option(
     "--status", "statuses", metavar="STATUS", multiple=True, help="Claims with this status only; repeatable."
 )
@@ -75,7 +69,6 @@ def command(
     """
     if references and (carrier or statuses or since is not None):
         raise click.UsageError("Name claims, or give --carrier, --status or --since; not both.")
-    _check_carrier(carrier)
     mode = _Mode(dry_run, yes, as_json)
     with with_actions(database_url) as actions:
         if references:
@@ -202,7 +195,9 @@ def exclude_command(
 
 @click.command("reopen")
 @click.argument("references", metavar="CLAIM…", nargs=-1)
-@click.option("--carrier", metavar="NAME", help="All claims of this carrier that gave up.")
+@click.option(
+    "--carrier", metavar="NAME", callback=known_carriers, help="All claims of this carrier that gave up."
+)
 @click.option("--account", metavar="CLIENT", help="With --carrier: those of this client's account only.")
 @click.option(
     "--error",
@@ -235,7 +230,6 @@ def reopen_command(
     by_selection = carrier is not None or since is not None or error is not None
     if bool(references) == by_selection:
         raise click.UsageError("Name claims, or give --carrier, --error or --since; not both.")
-    _check_carrier(carrier)
     if account is not None and carrier is None:
         raise click.UsageError("--account needs --carrier.")
     mode = _Mode(dry_run, yes, as_json)

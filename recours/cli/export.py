@@ -12,8 +12,7 @@ from typing import BinaryIO
 import click
 
 from recours.access import publish
-from recours.carriers.registry import CATALOG
-from recours.cli.console import FAILED, past_time, say_error, time_of
+from recours.cli.console import FAILED, carriers_option, past_time, say_error, time_of
 from recours.cli.operations import database_option, with_operations
 from recours.core.claim import Stage
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces, json_pieces
@@ -37,9 +36,7 @@ from recours.operations.records import ClaimFilter
     multiple=True,
     help="Only claims at this stage; repeatable.",
 )
-@click.option(
-    "--carrier", "carriers", metavar="NAME", multiple=True, help="Only claims of this carrier; repeatable."
-)
+@carriers_option
 @click.option(
     "--client", "clients", metavar="ID", multiple=True, help="Only claims of this client; repeatable."
 )
@@ -61,9 +58,6 @@ def command(
     """Write claims as CSV or JSON. A file is complete, or not there."""
     if as_csv == as_json:
         raise click.UsageError("Choose one of --csv and --json.")
-    for name in carriers:
-        if not CATALOG.keys_of(name):
-            raise click.BadParameter(CATALOG.no_such(name), param_hint="--carrier")
     with with_operations(database_url) as operations:
         criteria = ClaimFilter(
             stages=tuple(Stage(stage) for stage in stages),

@@ -1,6 +1,5 @@
 """What the operator's commands share: options, settings, an opened database, faults as sentences."""
 
-import getpass
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,13 +12,12 @@ import click
 
 from recours.carriers.registry import CATALOG
 from recours.cli.console import SEEN_BY_ALL, USAGE, harmless, say_error, say_warning, status_of
-from recours.core.actions import SOMEONE
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import tidy_number
 from recours.core.errors import RunError
 from recours.core.outcome import Failure, Outcome
 from recours.core.pauses import Refusal
-from recours.core.text import clean, zone_name
+from recours.core.text import zone_name
 from recours.fleet.jobs import NoFleetError
 from recours.home import NoHomeError
 from recours.operations.refusals import ClaimsRefusedError
@@ -68,14 +66,6 @@ def known_carrier(context: click.Context, parameter: click.Parameter, name: str 
     if key is None:
         raise click.BadParameter(CATALOG.no_such(name), context, parameter)
     return CATALOG.specs[key]
-
-
-def person() -> str:
-    """Who types: the name of their account on this machine."""
-    try:
-        return clean(getpass.getuser(), 60)
-    except (OSError, KeyError, ImportError):  # an account without a name, as in some containers
-        return SOMEONE
 
 
 def home() -> Path:

@@ -6,13 +6,12 @@ from functools import partial
 
 import click
 
-from recours.cli.console import FAILED, harmless, past_time, time_of
+from recours.cli.console import FAILED, harmless, past_time, person, time_of
 from recours.cli.operations import (
     confirmed,
     database_option,
     dry_run_option,
     json_option,
-    person,
     tell_json,
     time_text,
     with_operations,

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recours import __version__, logs
-from recours.carriers.registry import CATALOG
-from recours.cli.console import number_option, status_of
+from recours.cli.console import carriers_option, number_option, status_of, verbose_option
 from recours.cli.operations import database_option, report_faults, settings_for
 from recours.core.errors import RunError
 from recours.database.engine import DatabaseError
@@ -33,13 +32,11 @@ _CONNECTIONS = 4
 
 @click.command("worker", context_settings={"help_option_names": ["-h", "--help"]})
 @number_option("--concurrency", 1, 64, 8, "Claims fetched at the same time, 1 to 64.")
-@click.option(
-    "--carrier", "carriers", multiple=True, metavar="NAME", help="Only claims of this carrier; repeatable."
-)
+@carriers_option
 @number_option("--max-retries", 1, 20, 4, "Retries before a claim gives up, 1 to 20.")
 @number_option("--port", 0, 65535, 9464, "Of /health, /ready and /metrics on 127.0.0.1; 0: none.")
 @database_option
-@click.option("-v", "--verbose", is_flag=True, help="Log each claim's calls and units of quota too.")
+@verbose_option
 def command(
     *, concurrency: int, carriers: tuple[str, ...], max_retries: int, port: int,
     database_url: str | None, verbose: bool,
@@ -49,9 +46,6 @@ def command(
     Any number of these may run, on any number of machines, beside workers that cron starts. Each is woken by a job queue
     in the database (Procrastinate); 'recours init-db --fleet' makes its tables.
     """
-    for name in carriers:
-        if not CATALOG.keys_of(name):
-            raise click.BadParameter(CATALOG.no_such(name))
     settings = settings_for(database_url)
     with report_faults():
         queue = open_queue(settings)

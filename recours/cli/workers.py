@@ -3,7 +3,6 @@
 import logging
 import signal
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,16 +16,19 @@ from recours.cli.console import (
     FAILED,
     SEEN_BY_ALL,
     USAGE,
+    carriers_option,
     flushed,
     harmless,
     make_tolerant,
     minutes,
     number_option,
+    person,
     print_json,
     report_losses,
     say_error,
     say_usage_error,
     status_of,
+    verbose_option,
 )
 from recours.core.carrier import Catalog
 from recours.core.errors import RunError
@@ -47,6 +49,8 @@ from recours.wiring.databases import TO_BE_READ, Opened, open_database
 from recours.wiring.workers import leave_metrics, make_pings, make_worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from click.shell_completion import CompletionItem
 
     from recours.monitoring.healthchecks import Pings
@@ -61,9 +65,15 @@ def _command(name: str) -> click.Command:
     batch = WORKERS[name].usual_batch
     options: list[Callable[[Any], Any]] = [
         number_option("--batch-size", 1, 10000, batch, "Claims to process in this run, 1 to 10000."),
-        _names("--carrier", "carriers", "NAME", "Only claims of this carrier; repeatable.", _known_carriers),
-        _flag("--dry-run", text="Show what would be taken and why the rest waits; change nothing."),
-        _flag("--json", "as_json", text="Print the summary as one JSON object on stdout."),
+        carriers_option,
+        click.option(
+            "--dry-run",
+            is_flag=True,
+            help="Show what would be taken and why the rest waits; change nothing.",
+        ),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print the summary as one JSON object on stdout."
+        ),
         number_option("--concurrency", 1, 64, 8, "Claims fetched at the same time, 1 to 64."),
         click.option(
             "--max-runtime",
@@ -74,7 +84,7 @@ def _command(name: str) -> click.Command:
             help="Begin no new claim after this time.",
         ),
         click.option("--database-url", metavar="URL", help="The database, instead of the configured one."),
-        _flag("-v", "--verbose", text="Log each claim's calls and units of quota too."),
+        verbose_option,
         click.version_option(__version__, message="recours %(version)s"),
     ]
     if name == PODRetryScheduler.name:
@@ -82,7 +92,13 @@ def _command(name: str) -> click.Command:
             number_option(
                 "--max-retries", 1, 20, DEFAULT_MAX_RETRIES, "Retries before a claim gives up, 1 to 20."
             ),
-            _names("--claim", "claims", "REF", "Fetch this claim now, whatever its backoff; repeatable."),
+            click.option(
+                "--claim",
+                "claims",
+                metavar="REF",
+                multiple=True,
+                help="Fetch this claim now, whatever its backoff; repeatable.",
+            ),
         ]
 
     def run(**given: Any) -> int:
@@ -92,25 +108,6 @@ def _command(name: str) -> click.Command:
         run = option(run)
     settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     return click.command(name, help=_HELP[name], context_settings=settings)(run)
-
-
-def _names(
-    option: str, name: str, metavar: str, text: str, callback: Callable[..., Any] | None = None
-) -> Callable[[Any], Any]:
-    return click.option(option, name, multiple=True, metavar=metavar, callback=callback, help=text)
-
-
-def _flag(*names: str, text: str) -> Callable[[Any], Any]:
-    return click.option(*names, is_flag=True, help=text)
-
-
-def _known_carriers(
-    context: click.Context, parameter: click.Parameter, names: tuple[str, ...]
-) -> tuple[str, ...]:
-    for name in names:
-        if not CATALOG.keys_of(name):
-            raise click.BadParameter(CATALOG.no_such(name), context, parameter)
-    return names
 
 
 def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
@@ -123,14 +120,8 @@ def asked_of(options: dict[str, Any], catalog: Catalog) -> Options:
         max_runtime=timedelta(minutes=options["max_runtime"]),
         carriers=tuple(dict.fromkeys(keys)),
         claims=claims,
-        by=_person() if claims else "",
+        by=person() if claims else "",
     )
-
-
-def _person() -> str:
-    from recours.cli.operations import person  # noqa: PLC0415 (few runs are for claims that somebody names)
-
-    return person()
 
 
 # ---------------------------------------------------------------- the command line
