@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from recours.installation import is_checkout
+
 SETTING = "RECOURS_HOME"
 # The folder that holds the package: a checkout, or site-packages, where nothing is ever written.
 CODE = Path(__file__).resolve().parents[1]
@@ -14,11 +16,6 @@ _MARK_TEXT = "recours keeps its files in this folder. Delete this file only toge
 
 class NoHomeError(Exception):
     """There is no home yet; the text is a sentence that says what to do."""
-
-
-def is_checkout() -> bool:
-    """Tell whether the package runs from a checkout of the repository, as opposed to an installed copy."""
-    return (CODE / "scripts" / "pod_fetch_worker.py").is_file()
 
 
 def migrations() -> Path:

@@ -73,6 +73,7 @@ def how_to_install_again() -> str:
 
 
 def is_checkout() -> bool:
+    """Tell whether the package runs from a checkout of the repository, as opposed to an installed copy."""
     return os.path.isfile(os.path.join(ROOT, "scripts", "pod_fetch_worker.py"))
 
 

@@ -22,8 +22,8 @@ from recours.cli.operations import (
 )
 from recours.cli.workers import parse_options
 from recours.core.text import clean
-from recours.home import CODE, is_checkout
-from recours.installation import own_python, pasteable
+from recours.home import CODE
+from recours.installation import is_checkout, own_python, pasteable
 from recours.operations.schedule import (
     WORKERS,
     Checkout,
