@@ -38,18 +38,14 @@ class Seals:
     def open(self, text: str, owner: str = "") -> dict[str, str]:
         """What `seal` was given. Raises SealError."""
         try:
-            content = json.loads(self._fernet.decrypt(text.encode()))
+            content: dict[str, Any] = json.loads(self._fernet.decrypt(text.encode()))
         except _package().InvalidToken:
             raise SealError(self._not_opened) from None
-        except ValueError:
-            content = None
-        values = content.get("values") if isinstance(content, dict) else None
-        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-            raise SealError("What is sealed is nothing that recours has sealed; enter it again")
-        if content.get("owner") != owner:
+        if content["owner"] != owner:
             raise SealError(
                 "What is sealed belongs to another account: its row was copied or edited; enter it again"
             )
+        values: dict[str, str] = content["values"]
         return values
 
     @cached_property

@@ -326,7 +326,5 @@ def still_holds(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bo
 
 
 def kind_of(event: OutboxEvent) -> ErrorKind | None:
-    try:
-        return ErrorKind(event.facts.get("kind") or "")
-    except ValueError:
-        return None
+    kind = event.facts.get("kind")
+    return ErrorKind(kind) if kind else None
