@@ -110,11 +110,9 @@ _LONG_NUMBER = re.compile(r"[0-9]{4,}")
 
 def classify(text: str | None) -> ErrorKind:
     """The kind of error a text tells of, foreign or ours; `server_error`, which is temporary, if nothing is known."""
-    return _kind_of(_LONG_NUMBER.sub(_zeros, text[:_LONGEST])) if text else _UNKNOWN
-
-
-def _zeros(number: re.Match[str]) -> str:
-    return "0" * len(number[0])
+    if not text:
+        return _UNKNOWN
+    return _kind_of(_LONG_NUMBER.sub(lambda number: "0" * len(number[0]), text[:_LONGEST]))
 
 
 @lru_cache(

@@ -74,7 +74,8 @@ def render(
     together = {event.id for event in (*expired, *of_clients)}
     alone = sorted((event for event in told if event.id not in together), key=lambda e: e.name not in FAULTS)
     items = [_item(event, kind, texts, head, catalog) for event in alone[:MOST_CLAIMS]]
-    items += [_not_listed(alone[MOST_CLAIMS:], texts)] if len(alone) > MOST_CLAIMS else []
+    if more := [_reference(event) for event in alone[MOST_CLAIMS:]]:
+        items.append(Item(texts.counted("not_listed", len(more)), ((texts("claims"), _named(more, texts)),)))
     items += [_expired(expired, texts)] if expired else []
     items += _accounts_of_clients(of_clients, texts, catalog)
     shown = clean(name, _LONGEST_NAME) if name else ""
@@ -127,18 +128,14 @@ def _item(event: OutboxEvent, kind: MailKind, texts: Texts, head: Branding, cata
     reference = _reference(event)
     if event.name is EventName.POD_RETRIEVED:
         lines += _retrieved(event, texts)
-    elif kind is MailKind.OPERATOR_SUMMARY:
-        lines += _left_to_operator(event, carrier, texts)
+    elif kind is MailKind.OPERATOR_SUMMARY:  # what a client could do is none of their business
+        lines.append((texts("happened"), _error(event, carrier, texts)))
+        if event.name is EventName.GAVE_UP:
+            lines.append((texts("means"), _end(event, texts)))
     else:
         lines += _failed(event, carrier, texts)
     link = head.claim_url.replace("{reference}", quote(reference, safe="")) if head.claim_url else ""
     return Item(reference, tuple(lines), link)
-
-
-def _not_listed(events: Sequence[OutboxEvent], texts: Texts) -> Item:
-    """More claims than a mail can list."""
-    references = _named([_reference(event) for event in events], texts)
-    return Item(texts.counted("not_listed", len(events)), ((texts("claims"), references),))
 
 
 def _expired(events: Sequence[OutboxEvent], texts: Texts) -> Item:
@@ -214,19 +211,11 @@ def _delivered(facts: Mapping[str, Any], texts: Texts) -> str | None:
     return texts.day(date.fromisoformat(day)) if day else None
 
 
-def _left_to_operator(event: OutboxEvent, carrier: str, texts: Texts) -> list[tuple[str, str]]:
-    """The sentence alone, and whether that was the end: what a client could do is none of their business."""
-    lines = [(texts("happened"), _error(event, carrier, texts))]
-    if event.name is EventName.GAVE_UP:
-        lines.append((texts("means"), _end(event, texts)))
-    return lines
-
-
 def _end(event: OutboxEvent, texts: Texts) -> str:
     """After how many attempts a claim gave up, and whether a last attempt was among them."""
     kind = kind_of(event)
     last = "_last" if event.facts.get("last_attempt") else ""
-    if kind is not None and is_persistent(kind):
+    if kind and is_persistent(kind):
         return texts(f"gave_up_final{last}")
     return texts.counted(f"gave_up{last}", event.facts["attempts"])
 
