@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from recours.core.accounts import carrier_of
+from recours.core.claim import Claim
 from recours.core.errors import Actor, ErrorKind
 from recours.core.pauses import CLOCKS_DIFFER
 from recours.core.text import clean
@@ -229,7 +230,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Draft:
-    """A mail that was rendered, and not kept yet. `held`: until someone releases it."""
+    """A mail that was rendered, and not kept yet."""
 
     message_id: str
     kind: MailKind
@@ -239,39 +240,22 @@ class Draft:
     subject: str
     plain: str
     html: str
-    held: bool = False
 
 
 @dataclass(frozen=True)
-class OutgoingMail:
+class OutgoingMail(Draft):
+    """A mail that is kept. `told`: the events that it tells."""
+
     id: int
-    message_id: str
-    kind: MailKind
-    client_id: Any
-    recipient: str
-    subject: str
-    plain: str
-    html: str
     created_at: datetime
     told: tuple[OutboxEvent, ...]
-    language: str = ""
-
-
-@dataclass(frozen=True)
-class ClaimNow:
-    """What a claim is when the mail is sent."""
-
-    number: str | None
-    carrier: str | None
-    fetch_status: str | None
-    claim_status: str | None = None
 
 
 @dataclass(frozen=True)
 class Reasons:
     """What the reasons of some events are about, as it is now."""
 
-    claims: Mapping[Any, ClaimNow] = field(default_factory=dict)  # by their ids
+    claims: Mapping[Any, Claim] = field(default_factory=dict)  # by their ids
     refused_accounts: Collection[str] = ()  # the keys of clients' accounts that carriers refuse
 
 
@@ -321,7 +305,7 @@ def still_holds(event: OutboxEvent, now: Reasons, skipped: frozenset[str]) -> bo
         return False
     if (claim.claim_status or "").strip().lower() in skipped:
         return False
-    carrier = key_of(claim.carrier or event.carrier)
+    carrier = key_of(claim.carrier or claim.carrier_name or event.carrier)
     return event.number == key_of(claim.number or "") and event.carrier == carrier
 
 

@@ -23,12 +23,12 @@ from sqlalchemy import (
 from recours.core.accounts import AccountKey
 from recours.core.actions import MAILS, ActionKind, OperatorAction
 from recours.core.carrier import Catalog
+from recours.core.claim import Claim
 from recours.core.errors import REFUSED_KINDS, Actor
 from recours.core.mail import (
     FAULTS,
     LAPSED,
     OPEN_STATES,
-    ClaimNow,
     Draft,
     Event,
     EventName,
@@ -229,15 +229,18 @@ class MailOutbox:
 
     # ---------------------------------------------------------------- mails
 
-    def write(self, draft: Draft, told: Sequence[OutboxEvent], now: datetime) -> bool:
-        """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile."""
+    def write(self, draft: Draft, told: Sequence[OutboxEvent], now: datetime, *, held: bool = False) -> bool:
+        """Keep a rendered mail, its events with it; False if another run has told one of them meanwhile.
+
+        `held`: until someone releases it.
+        """
         ids = [event.id for event in told]
         with self.database.write() as connection:
             if _mark(connection, ids, _MAIL) != len(ids):
                 connection.rollback()
                 return False
-            values = asdict(draft) | {"run_id": self.run_id, "created_at": now, "tries": 0}
-            values["state"] = MailState.HELD if values.pop("held") else MailState.READY
+            state = MailState.HELD if held else MailState.READY
+            values = asdict(draft) | {"run_id": self.run_id, "created_at": now, "tries": 0, "state": state}
             mail_id = connection.execute(_INSERT_MAIL, values).scalar_one()
             rows = [{"mail_id": mail_id, "event_id": event_id} for event_id in ids]
             connection.execute(_INSERT_MAIL_EVENT, rows)
@@ -357,17 +360,11 @@ class MailOutbox:
             of_accounts & self._refused_accounts().keys() if of_accounts else (),
         )
 
-    def _claims_now(self, ids: Collection[Any]) -> dict[Any, ClaimNow]:
+    def _claims_now(self, ids: Collection[Any]) -> dict[Any, Claim]:
         border = self._border
         with self.database.read() as connection:
             rows = connection.execute(reading_all(border, border.key.in_(ids)))
-            claims = read_claims(rows, self.catalog)  # as when its event was written
-        return {
-            claim.id: ClaimNow(
-                claim.number, claim.carrier or claim.carrier_name, claim.fetch_status, claim.claim_status
-            )
-            for claim in claims
-        }
+            return {claim.id: claim for claim in read_claims(rows, self.catalog)}
 
     def pods(self, mail: OutgoingMail) -> list[str]:
         """The paths of the proofs that a mail tells of, as long as each claim has the same number and client."""

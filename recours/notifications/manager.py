@@ -197,9 +197,8 @@ class NotificationManager:
             subject=mail.subject,
             plain=mail.plain,
             html=mail.html,
-            held=held,
         )
-        return int(self.outbox.write(draft, told, now))
+        return int(self.outbox.write(draft, told, now, held=held))
 
 
 def _unreachable(recipient: Recipient | None) -> str | None:

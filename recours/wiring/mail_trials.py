@@ -67,7 +67,7 @@ def send_test(of: Operations, by: str, recipient: str) -> tuple["SmtpSettings | 
         return None, ""
     message_id, kind = f"<{uuid.uuid4().hex}@recours.invalid>", MailKind.OPERATOR_SUMMARY
     html = f"<p>{_TEST}</p>"
-    mail = OutgoingMail(0, message_id, kind, None, recipient, "recours: test", _TEST, html, now, ())
+    mail = OutgoingMail(message_id, kind, None, recipient, "en", "recours: test", _TEST, html, 0, now, ())
     envelope = Envelope(server.sender, of.settings.mail.reply_to, "")
     details = {"to": recipient}
     fault = ""

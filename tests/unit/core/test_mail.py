@@ -1,12 +1,13 @@
 """Who is told what by mail, and when."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from recours.core.claim import Claim
 from recours.core.mail import (
-    ClaimNow,
     EventName,
     Frequency,
     MailKind,
@@ -102,7 +103,7 @@ def test_what_is_no_address(text: str | None) -> None:
     assert not is_address(text)
 
 
-NOW = ClaimNow("N1", "ups", "failed", "submitted")
+NOW = Claim(7, "CLM-1", number="N1", carrier="ups", fetch_status="failed", claim_status="submitted")
 
 
 @pytest.mark.parametrize(
@@ -110,14 +111,14 @@ NOW = ClaimNow("N1", "ups", "failed", "submitted")
     [
         (NOW, True),
         (None, False),
-        (ClaimNow("N2", "ups", "failed"), False),
-        (ClaimNow(None, "ups", "failed"), False),
-        (ClaimNow("N1", "gls", "failed"), False),
-        (ClaimNow("N1", "ups", "success"), False),
-        (ClaimNow("N1", "ups", "failed", " Paid "), False),
+        (replace(NOW, number="N2"), False),
+        (replace(NOW, number=None), False),
+        (replace(NOW, carrier="gls"), False),
+        (replace(NOW, fetch_status="success"), False),
+        (replace(NOW, claim_status=" Paid "), False),
     ],
 )
-def test_a_failure_is_told_as_long_as_it_is_one(claim: ClaimNow | None, holds: bool) -> None:
+def test_a_failure_is_told_as_long_as_it_is_one(claim: Claim | None, holds: bool) -> None:
     written = datetime(2026, 2, 2, tzinfo=UTC) - timedelta(hours=1)
     failed = OutboxEvent(1, EventName.POD_FAILED, 7, "ups", "N1", written)
     reasons = Reasons({7: claim} if claim else {})
