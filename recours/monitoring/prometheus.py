@@ -8,7 +8,6 @@ any time, and refuses samples that bring a time of their own.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from recours.core.claim import Stage
@@ -32,49 +31,53 @@ OUTCOMES = {
 # Why a carrier takes no call.
 CLOSED = ("rate_limit", "account", "paused")
 
-_IN_HELP = str.maketrans({"\\": r"\\", "\n": r"\n"})
+# All are gauges: what is counted here may go down again.
+MEANINGS = {
+    "recours_run_last_start_timestamp_seconds": "When the worker's last run began.",
+    "recours_run_last_success_timestamp_seconds": "When the worker's last run with exit status 0 ended.",
+    "recours_run_exit_status": "Exit status of the worker's last run that is over.",
+    "recours_run_duration_seconds": "How long the worker's last run that is over took.",
+    "recours_fleet_last_tick_timestamp_seconds": "When a long-lived worker last looked for claims that are due.",
+    "recours_run_claims": "Claims of the worker's last run that is over.",
+    "recours_backlog_claims": (
+        f"Claims that are not done, by stage (due now: ready and new), each counted up to {COUNTED_UP_TO}."
+    ),
+    "recours_backlog_oldest_timestamp_seconds": (
+        "Since when the oldest claim that is still tried has failed, or is new."
+    ),
+    "recours_quota_used_calls": "Calls used of a limit, in its present window.",
+    "recours_quota_limit_calls": "Calls that a limit allows in a window.",
+    "recours_quota_reset_timestamp_seconds": "When the present window of a limit ends.",
+    "recours_carrier_closed": "1 for the reason why a carrier takes no call now, else 0.",
+    "recours_mails_waiting": "Mails that are to be sent (ready) or released (held).",
+    "recours_problems": "Problems that need a person, as 'recours status' counts them.",
+    "recours_metrics_timestamp_seconds": "When these figures were read.",
+}
 _IN_LABEL = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
-
-@dataclass(frozen=True)
-class Metric:
-    """One metric with its samples (labels and a value), all gauges: what is counted here may go down again."""
-
-    name: str
-    meaning: str
-    samples: Sequence[tuple[Mapping[str, str], float]]
+# The name of a metric, and its samples: labels and a value.
+Metric = tuple[str, Sequence[tuple[Mapping[str, str], float]]]
 
 
 def metrics(now: Overview, last_success: Mapping[str, Run]) -> list[Metric]:
     """`last_success`: of each worker that has one, the last run that went well."""
     mails = [({"state": state}, now.mails.get(state, 0)) for state in (MailState.READY, MailState.HELD)]
     count = Counter(problem.kind for problem in problems(now))
-    found = [
+    kinds = [kind for kind in ProblemKind if kind not in OF_ACCOUNTS or now.accounts]
+    all_metrics = [
         *_runs(now, last_success),
         *_backlogs(now),
         *_carriers([carrier for carrier in now.carriers if carrier.configured]),
-        Metric("recours_mails_waiting", "Mails that are to be sent (ready) or released (held).", mails),
-        Metric(
-            "recours_problems",
-            "Problems that need a person, as 'recours status' counts them.",
-            [
-                ({"kind": kind}, count[kind])
-                for kind in ProblemKind
-                if kind not in OF_ACCOUNTS or now.accounts
-            ],
-        ),
-        Metric(
-            "recours_metrics_timestamp_seconds",
-            "When these figures were read.",
-            [({}, now.at.timestamp())],
-        ),
+        ("recours_mails_waiting", mails),
+        ("recours_problems", [({"kind": kind}, count[kind]) for kind in kinds]),
+        ("recours_metrics_timestamp_seconds", [({}, now.at.timestamp())]),
     ]
-    return [metric for metric in found if metric.samples]
+    return [(name, samples) for name, samples in all_metrics if samples]
 
 
 def _runs(now: Overview, last_success: Mapping[str, Run]) -> Iterator[Metric]:
-    def of_workers(name: str, meaning: str, values: Mapping[str, float]) -> Metric:
-        return Metric(name, meaning, [({"worker": worker}, value) for worker, value in values.items()])
+    def of_workers(name: str, values: Mapping[str, float]) -> Metric:
+        return name, [({"worker": worker}, value) for worker, value in values.items()]
 
     over = {
         worker.worker: run
@@ -83,63 +86,45 @@ def _runs(now: Overview, last_success: Mapping[str, Run]) -> Iterator[Metric]:
     }
     yield of_workers(
         "recours_run_last_start_timestamp_seconds",
-        "When the worker's last run began.",
         {worker.worker: worker.last.started_at.timestamp() for worker in now.workers if worker.last},
     )
     yield of_workers(
         "recours_run_last_success_timestamp_seconds",
-        "When the worker's last run with exit status 0 ended.",
         {name: run.ended_at.timestamp() for name, run in last_success.items() if run.ended_at},
     )
     yield of_workers(
         "recours_run_exit_status",
-        "Exit status of the worker's last run that is over.",
         {name: run.exit_status for name, run in over.items() if run.exit_status is not None},
     )
     yield of_workers(
         "recours_run_duration_seconds",
-        "How long the worker's last run that is over took.",
         {name: number for name, run in over.items() if (number := run.stats.get("duration_s")) is not None},
     )
     if now.fleet:
-        yield Metric(
-            "recours_fleet_last_tick_timestamp_seconds",
-            "When a long-lived worker last looked for claims that are due.",
-            [({}, now.fleet.ticked_at.timestamp())],
-        )
+        yield "recours_fleet_last_tick_timestamp_seconds", [({}, now.fleet.ticked_at.timestamp())]
     claims = [
         ({"worker": name, "outcome": outcome}, number)
         for name, run in over.items()
         for outcome, key in OUTCOMES.items()
         if (number := run.stats.get(key)) is not None
     ]
-    yield Metric("recours_run_claims", "Claims of the worker's last run that is over.", claims)
+    yield "recours_run_claims", claims
 
 
 def _backlogs(now: Overview) -> Iterator[Metric]:
-    there = {backlog.carrier: backlog for backlog in now.backlogs_by_carrier}
-    for carrier in now.carriers:
-        if carrier.configured:
-            there.setdefault(carrier.key, Backlog(carrier.key, {}))
+    backlogs = {carrier.key: Backlog(carrier.key, {}) for carrier in now.carriers if carrier.configured}
+    backlogs |= {backlog.carrier: backlog for backlog in now.backlogs_by_carrier}
     counts: list[tuple[Mapping[str, str], float]] = []
-    for key, backlog in sorted(there.items()):
+    oldest: list[tuple[Mapping[str, str], float]] = []
+    for key, backlog in sorted(backlogs.items()):
+        carrier = {"carrier": key or "none"}
         stages = {stage.value: backlog.stages.get(stage, 0) for stage in Stage}
         stages["unjudged"] = backlog.unassessed
-        counts += [({"carrier": key or "none", "stage": stage}, count) for stage, count in stages.items()]
-    yield Metric(
-        "recours_backlog_claims",
-        f"Claims that are not done, by stage (due now: ready and new), each counted up to {COUNTED_UP_TO}.",
-        counts,
-    )
-    yield Metric(
-        "recours_backlog_oldest_timestamp_seconds",
-        "Since when the oldest claim that is still tried has failed, or is new.",
-        [
-            ({"carrier": key or "none"}, backlog.oldest.timestamp())
-            for key, backlog in sorted(there.items())
-            if backlog.oldest
-        ],
-    )
+        counts += [(carrier | {"stage": stage}, count) for stage, count in stages.items()]
+        if backlog.oldest:
+            oldest.append((carrier, backlog.oldest.timestamp()))
+    yield "recours_backlog_claims", counts
+    yield "recours_backlog_oldest_timestamp_seconds", oldest
 
 
 def _carriers(carriers: Sequence[CarrierNow]) -> Iterator[Metric]:
@@ -149,30 +134,18 @@ def _carriers(carriers: Sequence[CarrierNow]) -> Iterator[Metric]:
             limit, window = use.limit, use.limit.window
             labels = {"carrier": limit.carrier, "calls": (limit.capability or "any").lower()}
             uses.append((labels | {"window": window.label if window.seconds else window.key}, use))
-    yield Metric(
-        "recours_quota_used_calls",
-        "Calls used of a limit, in its present window.",
-        [(labels, use.used) for labels, use in uses],
-    )
-    yield Metric(
-        "recours_quota_limit_calls",
-        "Calls that a limit allows in a window.",
-        [(labels, use.limit.number) for labels, use in uses],
-    )
-    yield Metric(
+    yield "recours_quota_used_calls", [(labels, use.used) for labels, use in uses]
+    yield "recours_quota_limit_calls", [(labels, use.limit.number) for labels, use in uses]
+    yield (
         "recours_quota_reset_timestamp_seconds",
-        "When the present window of a limit ends.",
         [(labels, use.resets_at.timestamp()) for labels, use in uses],
     )
-    yield Metric(
-        "recours_carrier_closed",
-        "1 for the reason why a carrier takes no call now, else 0.",
-        [
-            ({"carrier": carrier.key, "reason": reason}, int(reason == _why_closed(carrier.refusal)))
-            for carrier in carriers
-            for reason in CLOSED
-        ],
-    )
+    closed = [
+        ({"carrier": carrier.key, "reason": reason}, int(reason == _why_closed(carrier.refusal)))
+        for carrier in carriers
+        for reason in CLOSED
+    ]
+    yield "recours_carrier_closed", closed
 
 
 def _why_closed(refusal: Refusal | None) -> str | None:
@@ -185,13 +158,12 @@ def _why_closed(refusal: Refusal | None) -> str | None:
 
 def exposition(metrics: Iterable[Metric]) -> str:
     lines = []
-    for metric in metrics:
-        lines.append(f"# HELP {metric.name} {metric.meaning.translate(_IN_HELP)}")
-        lines.append(f"# TYPE {metric.name} gauge")
-        for labels, value in metric.samples:
-            text = ",".join(f'{name}="{label.translate(_IN_LABEL)}"' for name, label in labels.items())
+    for name, samples in metrics:
+        lines += [f"# HELP {name} {MEANINGS[name]}", f"# TYPE {name} gauge"]
+        for labels, value in samples:
+            text = ",".join(f'{label}="{content.translate(_IN_LABEL)}"' for label, content in labels.items())
             number = str(int(value)) if float(value).is_integer() else repr(float(value))
-            lines.append(f"{metric.name}{f'{{{text}}}' if text else ''} {number}")
+            lines.append(f"{name}{f'{{{text}}}' if text else ''} {number}")
     return "".join(f"{line}\n" for line in lines)
 
 

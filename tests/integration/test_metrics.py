@@ -168,12 +168,13 @@ def test_a_dry_run_writes_none(run: Run, file: Path) -> None:
 # ---------------------------------------------------------------- the format, and the file
 
 
-def test_what_labels_and_descriptions_hold_comes_back_as_it_was() -> None:
+def test_what_labels_hold_comes_back_as_it_was() -> None:
     hostile = 'a "quoted" \\ back\\nslash\nline }'
-    metric = Metric("recours_x", "One \\ two\nthree", [({"carrier": hostile, "b": "é"}, 0.1), ({}, 1e9)])
+    name = "recours_backlog_claims"
+    metric: Metric = (name, [({"carrier": hostile, "b": "é"}, 0.1), ({}, 1e9)])
     found = samples(exposition([metric]))
-    assert found["recours_x", frozenset({("carrier", hostile), ("b", "é")})] == 0.1
-    assert found["recours_x", frozenset()] == 1e9
+    assert found[name, frozenset({("carrier", hostile), ("b", "é")})] == 0.1
+    assert found[name, frozenset()] == 1e9
     assert len(exposition([metric]).splitlines()) == 4
 
 
