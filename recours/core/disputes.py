@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from recours.core.appraisal import Shown
 from recours.core.claim import Delivery
-from recours.core.text import LocalTime, zone_name
+from recours.core.text import LocalTime, by_language, zone_name
 
 
 class Support(StrEnum):
@@ -110,20 +110,14 @@ _VERDICTS = {
         Support.UNKNOWN: "Vérifiez vous-même si l'ensemble prouve la livraison : {missing}",
     },
 }
-_DISPUTES = {
-    "en": {
-        "lost": "a lost parcel",
-        "late_delivery": "a late delivery",
-        "invalid_pod": "a contested proof of delivery",
-        "damaged": "a damaged parcel",
-    },
-    "fr": {
-        "lost": "colis perdu",
-        "late_delivery": "livraison tardive",
-        "invalid_pod": "preuve de livraison contestée",
-        "damaged": "colis endommagé",
-    },
-}
+_DISPUTES = by_language(
+    {
+        "lost": ("a lost parcel", "colis perdu"),
+        "late_delivery": ("a late delivery", "livraison tardive"),
+        "invalid_pod": ("a contested proof of delivery", "preuve de livraison contestée"),
+        "damaged": ("a damaged parcel", "colis endommagé"),
+    }
+)
 _MISSING = {
     "en": {
         Missing.NUMBER: "no document shows the parcel's number",
@@ -158,36 +152,22 @@ def verdict_sentence(language: str, dispute_type: str, verdict: DisputeVerdict) 
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_SHOWN = {
-    "en": {
-        "signed_by": "signed by {name}",
-        "received_by": "received by {name}",
-        "signed": "signed, without a name",
-        "unsigned": "unsigned",
-        "no_one": "neither name nor signature",
-        "at": " on {when}",
-        "delivered": ", delivered on {when}",
-        "undated": ", no date",
-        "number": "; the number is on it",
-        "no_number": "; the number is not on it",
-        "unread": "without readable text",
-        "tracking": "; tracking says: {what}",
-    },
-    "fr": {
-        "signed_by": "signé par {name}",
-        "received_by": "reçu par {name}",
-        "signed": "signé, sans nom",
-        "unsigned": "sans signature",
-        "no_one": "ni nom ni signature",
-        "at": " le {when}",
-        "delivered": ", livré le {when}",
-        "undated": ", sans date",
-        "number": " ; le numéro y figure",
-        "no_number": " ; le numéro n'y figure pas",
-        "unread": "sans texte lisible",
-        "tracking": " ; d'après le suivi : {what}",
-    },
-}
+_SHOWN = by_language(
+    {
+        "signed_by": ("signed by {name}", "signé par {name}"),
+        "received_by": ("received by {name}", "reçu par {name}"),
+        "signed": ("signed, without a name", "signé, sans nom"),
+        "unsigned": ("unsigned", "sans signature"),
+        "no_one": ("neither name nor signature", "ni nom ni signature"),
+        "at": (" on {when}", " le {when}"),
+        "delivered": (", delivered on {when}", ", livré le {when}"),
+        "undated": (", no date", ", sans date"),
+        "number": ("; the number is on it", " ; le numéro y figure"),
+        "no_number": ("; the number is not on it", " ; le numéro n'y figure pas"),
+        "unread": ("without readable text", "sans texte lisible"),
+        "tracking": ("; tracking says: {what}", " ; d'après le suivi : {what}"),
+    }
+)
 
 
 def told(shown: Shown, delivery: Delivery | None, language: str, local: LocalTime) -> str:

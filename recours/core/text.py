@@ -7,9 +7,12 @@ import re
 import threading
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
+
+_Key = TypeVar("_Key")
 
 LIMIT = 300
 
@@ -58,6 +61,14 @@ _BETWEEN_NAMES = (
     ("the environment", "l'environnement"),
     ("nowhere", "nulle part"),
 )
+
+
+def by_language(rows: Mapping[_Key, tuple[Any, Any]]) -> dict[str, dict[_Key, Any]]:
+    """The texts of each language by their keys, out of rows with a text in English and one in French."""
+    return {
+        language: {key: row[place] for key, row in rows.items()}
+        for place, language in enumerate(("en", "fr"))
+    }
 
 
 def names_text(language: str, names: str) -> str:

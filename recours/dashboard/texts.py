@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
-from typing import Any
 
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Texts
 from recours.core.pauses import Refusal
+from recours.core.text import by_language
 from recours.dashboard.phrases import ROWS
 from recours.operations.labels import ACTORS, CLOSINGS, KINDS, STANDING, person_named
 from recours.operations.position import Standing, closing_of
 
-TEXTS: dict[str, dict[str, Any]] = {
-    language: {key: row[place] for key, row in ROWS.items()} for place, language in enumerate(("en", "fr"))
-}
+TEXTS = by_language(ROWS)
 
 
 class PageTexts(Texts):

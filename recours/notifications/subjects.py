@@ -1,14 +1,13 @@
 """The subjects of mails: what happened, then to what or to how many. Foreign text in them is cleaned and cut."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from recours.core.accounts import carrier_of
 from recours.core.carrier import Catalog
 from recours.core.errors import ErrorKind
 from recours.core.localized import Texts
 from recours.core.mail import FAULTS, EventName, MailKind, OutboxEvent, is_listed_with_others, kind_of, things
-from recours.core.text import clean
+from recours.core.text import by_language, clean
 from recours.operations.labels import KINDS
 
 _LONGEST = 150
@@ -98,49 +97,38 @@ def _reference(event: OutboxEvent) -> str:
     return clean(event.facts.get("reference") or "?", _LONGEST_REFERENCE)
 
 
-SUBJECTS: dict[str, dict[str, Any]] = {
-    "fr": {
-        "reason": "{carrier} : {kind}",
-        "no_number": "Numéro de suivi manquant",
-        "other": "Preuve de livraison introuvable",
-        "expired": "Échéance dépassée",
-        # What is wrong with an account.
-        "parcels_denied": "{carrier} nous refuse de nombreux colis",
-        "account_fault": "Compte {carrier} inutilisable",
-        "accounts_of_clients": "{count} compte{s} de client{s} refusé{s} par {carrier}",
+SUBJECTS = by_language(
+    {
+        "reason": ("{carrier}: {kind}", "{carrier} : {kind}"),
+        "no_number": ("Tracking number missing", "Numéro de suivi manquant"),
+        "other": ("No proof of delivery", "Preuve de livraison introuvable"),
+        "expired": ("Deadline passed", "Échéance dépassée"),
+        "parcels_denied": ("{carrier} denies us many parcels", "{carrier} nous refuse de nombreux colis"),
+        "account_fault": ("The {carrier} account cannot be used", "Compte {carrier} inutilisable"),
+        "accounts_of_clients": (
+            "{carrier} refuses {count} account{s} of clients",
+            "{count} compte{s} de client{s} refusé{s} par {carrier}",
+        ),
         "account_refused": (
-            "Votre compte {carrier} est refusé",
-            "Vos comptes sont refusés par {count} transporteurs",
+            ("Your {carrier} account is refused", "Your accounts are refused by {count} carriers"),
+            ("Votre compte {carrier} est refusé", "Vos comptes sont refusés par {count} transporteurs"),
         ),
         "retrieved": (
-            "Preuve de livraison obtenue : dossier {reference}",
-            "Preuve de livraison obtenue : {count} dossiers",
+            ("Proof of delivery obtained: claim {reference}", "Proof of delivery obtained: {count} claims"),
+            (
+                "Preuve de livraison obtenue : dossier {reference}",
+                "Preuve de livraison obtenue : {count} dossiers",
+            ),
         ),
-        # Whom it concerns.
-        "claims": (" – dossier {reference}", " – {count} dossiers"),
-        "given_up": (" – dossier {reference} abandonné", " – {count} dossiers abandonnés"),
-        "blocked": " – {count} réclamation{s} bloquée{s}",
-        "more": " (et {count} autre{s} point{s})",
-    },
-    "en": {
-        "reason": "{carrier}: {kind}",
-        "no_number": "Tracking number missing",
-        "other": "No proof of delivery",
-        "expired": "Deadline passed",
-        "parcels_denied": "{carrier} denies us many parcels",
-        "account_fault": "The {carrier} account cannot be used",
-        "accounts_of_clients": "{carrier} refuses {count} account{s} of clients",
-        "account_refused": (
-            "Your {carrier} account is refused",
-            "Your accounts are refused by {count} carriers",
+        "claims": (
+            (" – claim {reference}", " – {count} claims"),
+            (" – dossier {reference}", " – {count} dossiers"),
         ),
-        "retrieved": (
-            "Proof of delivery obtained: claim {reference}",
-            "Proof of delivery obtained: {count} claims",
+        "given_up": (
+            (" – claim {reference} given up", " – {count} claims given up"),
+            (" – dossier {reference} abandonné", " – {count} dossiers abandonnés"),
         ),
-        "claims": (" – claim {reference}", " – {count} claims"),
-        "given_up": (" – claim {reference} given up", " – {count} claims given up"),
-        "blocked": " – {count} claim{s} blocked",
-        "more": " (and {count} more)",
-    },
-}
+        "blocked": (" – {count} claim{s} blocked", " – {count} réclamation{s} bloquée{s}"),
+        "more": (" (and {count} more)", " (et {count} autre{s} point{s})"),
+    }
+)
