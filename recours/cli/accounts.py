@@ -29,12 +29,7 @@ from recours.core.text import clean, plural
 from recours.installation import pasteable
 from recours.logs import local
 from recours.operations.account_file import LARGEST
-from recours.operations.accounts import (
-    AccountRefusedError,
-    ListedAccount,
-    limits_in,
-    limits_text,
-)
+from recours.operations.accounts import AccountRefusedError, ListedAccount, limits_in, limits_text
 from recours.operations.status import account_json
 from recours.runs.summary import named_usage
 from recours.wiring.account_operations import AccountOperations

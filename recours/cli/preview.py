@@ -26,14 +26,7 @@ from recours.runs.summary import MOST_NOT_ENROLLED, not_enrolled, waiting_line
 from recours.runs.worker import Worker
 from recours.settings.model import Settings
 from recours.wiring.carriers import catalog_of, directory_of, make_queue
-from recours.wiring.databases import (
-    assessor_of,
-    clock_of,
-    connect,
-    enrolment_of,
-    is_to_be_made,
-    policy_of,
-)
+from recours.wiring.databases import assessor_of, clock_of, connect, enrolment_of, is_to_be_made, policy_of
 
 
 @dataclass(frozen=True)

@@ -12,24 +12,12 @@ from typing import Any
 import click
 
 from recours.cli.console import FAILED
-from recours.cli.operations import (
-    confirmed,
-    home,
-    json_option,
-    report_faults,
-    tell_json,
-    yes_option,
-)
+from recours.cli.operations import confirmed, home, json_option, report_faults, tell_json, yes_option
 from recours.cli.workers import parse_options
 from recours.core.text import clean
 from recours.home import CODE
 from recours.installation import is_checkout, own_python, pasteable
-from recours.operations.schedule import (
-    WORKERS,
-    Checkout,
-    ScheduleChange,
-    ScheduledJob,
-)
+from recours.operations.schedule import WORKERS, Checkout, ScheduleChange, ScheduledJob
 from recours.scheduling.crontab import Crontab
 from recours.scheduling.windows import TaskScheduler
 from recours.settings.loading import access_of, has_password
