@@ -257,10 +257,12 @@ def _credentials(context: CheckContext) -> Iterator[CheckResult]:
     waiting = {backlog.carrier: backlog.to_come for backlog in overview.backlogs} if overview else None
     refusals = {c.key: c.rejected or c.refusal for c in overview.carriers} if overview else {}
     for key, spec in sorted(CATALOG.specs.items(), key=lambda item: item[1].name.casefold()):
-        found = context.settings.credentials[key]
+        credentials = context.settings.credentials[key]
         count = None if waiting is None else waiting.get(key, 0)
         refusal = refusals.get(key)
-        yield checks.credentials(spec.name, found.source, found.missing, count, refusal, context.texts)
+        yield checks.credentials(
+            spec.name, credentials.source, credentials.missing, count, refusal, context.texts
+        )
 
 
 def _client_accounts(context: CheckContext) -> Iterator[CheckResult]:
@@ -455,12 +457,12 @@ def _fleet(context: CheckContext) -> Iterator[CheckResult]:
     if database is None or database.is_sqlite:
         return
     try:
-        found = tables.look(database)
+        queue = tables.look(database)
     except DatabaseError as error:
         yield fault(checks.FLEET, str(error), "see docs/several-machines.md")
         return
-    if not found.there:
+    if not queue.there:
         return
     if problem := extra.problem():
         yield fault(checks.FLEET, problem, extra.remedy())
-    yield checks.fleet(extra.found_version(), found.missing, found.missing_rights, found.granting)
+    yield checks.fleet(extra.found_version(), queue.missing, queue.missing_rights, queue.granting)

@@ -85,23 +85,23 @@ def command(
 
 def _act_on_named(
     act: Callable[..., list[ActionResult]],
-    done: str,
+    verb: str,
     references: Sequence[str],
     mode: _Mode,
     **more: object,
 ) -> None:
-    """Do it with all of these claims, or none. `done`: `enrolled`, `reopened`; `more`: for `--json`."""
+    """Do it with all of these claims, or none. `verb`: `enrolled`, `reopened`; `more`: for `--json`."""
     matches = require_all(act(references, dry_run=True))
 
     def report(names: list[str], count: int) -> None:
-        tell_json({"dry_run": mode.dry_run, "found": len(matches), done: count, "claims": names} | more)
+        tell_json({"dry_run": mode.dry_run, "found": len(matches), verb: count, "claims": names} | more)
 
     if not mode.dry_run:
         say_each(act(matches), as_json=(lambda names: report(names, len(names))) if mode.as_json else None)
     elif mode.as_json:
         report(matches, 0)
     else:
-        _say_dry_run(len(matches), f"would be {done}")
+        _say_dry_run(len(matches), f"would be {verb}")
 
 
 def _say_dry_run(count: int, what: str) -> None:
@@ -260,14 +260,14 @@ def _reopen_selected(actions: Actions, criteria: reopen.ReopenCriteria, mode: _M
             click.echo("Nothing was changed.", err=True)
             return
         references += actions.reopen_all(criteria)
-    done = len(references)
+    reopened = len(references)
     if mode.as_json:
-        facts = {"dry_run": mode.dry_run, "found": count, "reopened": done}
+        facts = {"dry_run": mode.dry_run, "found": count, "reopened": reopened}
         tell_json(facts | {"claims": references, "left": dict(selection.left)})
     elif mode.dry_run:
         _say_dry_run(count, "would be reopened")
-    elif done:
-        click.echo(f"{plural(done, 'claim')} reopened: due at the next run of either worker.")
+    elif reopened:
+        click.echo(f"{plural(reopened, 'claim')} reopened: due at the next run of either worker.")
 
 
 def _show_given_up(operations: Operations, selection: reopen.Selection) -> None:

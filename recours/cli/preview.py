@@ -30,7 +30,7 @@ from recours.wiring.databases import assessor_of, clock_of, connect, enrolment_o
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _DryRun:
     """What was read, and what a run would make of it."""
 
     database: str  # how it is shown
@@ -49,18 +49,18 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
     if is_to_be_made(settings):
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
         return 0
-    seen = _read(kind, settings, options)
-    catalog = seen.catalog
-    log.info(f"Dry run on {seen.database}: nothing is called and nothing is changed")
-    for line in (*_lines(seen, catalog), *_lines_of_others(seen, kind)):
+    dry_run = _read(kind, settings, options)
+    catalog = dry_run.catalog
+    log.info(f"Dry run on {dry_run.database}: nothing is called and nothing is changed")
+    for line in (*_lines(dry_run, catalog), *_lines_of_others(dry_run, kind)):
         log.info(line)
-    if options["as_json"] and (fault := print_json(_as_json(kind, seen, catalog))):
+    if options["as_json"] and (fault := print_json(_as_json(kind, dry_run, catalog))):
         log.error(fault)
         return 1
     return 0
 
 
-def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _Seen:
+def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _DryRun:
     """Look at the database and close it. Raises RunError, RefusedError."""
     with closing(connect(settings)) as database:
         schema = look(database)
@@ -83,8 +83,8 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _S
         else:
             carriers = tuple(key for name in options["carriers"] for key in catalog.keys_of(name))
             rows = survey(database, schema, catalog, policy.backoff.due_until(now), policy.max_retries, now)
-            found = ((row.claim, row.leased) for row in rows)
-            result = preview(found, kind.stage, options["batch_size"], carriers, closed, policy, now)
+            claims_of_rows = ((row.claim, row.leased) for row in rows)
+            result = preview(claims_of_rows, kind.stage, options["batch_size"], carriers, closed, policy, now)
         takes_new = kind.stage is Stage.NEW and not named
         enrolment = enrolment_of(settings, assessor_of(settings, database, catalog, policy))
         # Of claims outside the preview: those that the run would enrol itself, and that wait for a decision.
@@ -94,21 +94,21 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _S
         else:
             counts = {"would_enroll": 0, "not_enrolled": enrolment.to_be_undecided(MOST_NOT_ENROLLED)}
         waiting = claims.waiting() if schema.is_current else None
-        return _Seen(database.safe_url, catalog, schema, closed, result, waiting, counts, bool(named))
+        return _DryRun(database.safe_url, catalog, schema, closed, result, waiting, counts, bool(named))
 
 
-def _lines(seen: _Seen, catalog: Catalog) -> Iterator[str]:
-    result = seen.result
-    if not seen.schema.is_current:
-        missing = ", ".join(seen.schema.missing_columns) or "none"
+def _lines(dry_run: _DryRun, catalog: Catalog) -> Iterator[str]:
+    result = dry_run.result
+    if not dry_run.schema.is_current:
+        missing = ", ".join(dry_run.schema.missing_columns) or "none"
         yield f"A run would first bring the schema up to date; columns it would add to claims: {missing}"
     yield f"Would take {plural(len(result.taken), 'claim')}"
     for place, (claim, state) in enumerate(result.taken, 1):
         carrier = catalog.name_of(claim.carrier, claim.carrier_name)
-        is_last = not seen.is_named and awaits_last_attempt(state)
+        is_last = not dry_run.is_named and awaits_last_attempt(state)
         yield f"[{place}] {attempt_name(claim, state, is_last=is_last)} for {claim.reference} ({carrier})"
     for key, count in sorted(result.left_behind.items()):
-        refusal = seen.closed[key]
+        refusal = dry_run.closed[key]
         until = format_until(refusal.until, logs.local)
         yield f"{plural(count, 'claim')} left behind{until}: {refusal.reason}"
     if count := result.beyond_batch:
@@ -129,13 +129,13 @@ _REASONS = {
 }
 
 
-def _lines_of_others(seen: _Seen, kind: type[Worker]) -> Iterator[str]:
+def _lines_of_others(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
     """Claims outside the preview."""
-    if seen.waiting and kind.stage is Stage.READY:
-        yield waiting_line(seen.waiting, logs.local)
-    if count := seen.counts["would_enroll"]:
+    if dry_run.waiting and kind.stage is Stage.READY:
+        yield waiting_line(dry_run.waiting, logs.local)
+    if count := dry_run.counts["would_enroll"]:
         yield f"{plural(count, 'new claim')} would be enrolled first, and taken too (RECOURS_ENROLL_NEW)"
-    if count := seen.counts["not_enrolled"]:
+    if count := dry_run.counts["not_enrolled"]:
         yield not_enrolled(count)
 
 
@@ -147,17 +147,17 @@ def _by_carrier(counts: Mapping[str, int], catalog: Catalog) -> dict[str, int]:
     return dict(summed)
 
 
-def _as_json(kind: type[Worker], seen: _Seen, catalog: Catalog) -> dict[str, Any]:
-    result = seen.result
+def _as_json(kind: type[Worker], dry_run: _DryRun, catalog: Catalog) -> dict[str, Any]:
+    result = dry_run.result
     return {
         "worker": kind.name,
         "dry_run": True,
         "would_take": [claim.reference for claim, _ in result.taken],
-        "would_add_columns": list(seen.schema.missing_columns),
+        "would_add_columns": list(dry_run.schema.missing_columns),
         "beyond_batch": result.beyond_batch,
         "skipped_persistent": result.rest[Why.SETTLED],
         "expired": result.rest[Why.EXPIRING],
         "held": result.rest[Why.IN_HAND],
         "left_behind": _by_carrier(result.left_behind, catalog),
-        **seen.counts,
+        **dry_run.counts,
     }

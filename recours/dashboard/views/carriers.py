@@ -127,8 +127,8 @@ def _account(visit: Visit, accounts: AccountOperations) -> ListedAccount:
     number = number_in(visit.query.get("number", ""), _LARGEST_NUMBER)
     if number and (owner := accounts.store.owner(number)):
         of_client = accounts.store.all([owner.id])
-        for one in accounts.listed(account for account in of_client if account.id == number):
-            return one
+        for listed in accounts.listed(account for account in of_client if account.id == number):
+            return listed
     raise HTTPException(HTTP_404_NOT_FOUND)
 
 
