@@ -1,7 +1,7 @@
 """The claims: a table that is filtered, searched and sorted by its address, and what is done with those that are chosen."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -51,9 +51,10 @@ _SOON = timedelta(days=3)
 
 @dataclass(frozen=True)
 class ListAddress:
-    """What an address asks for. `unknown`: the values in it that there are not, each with the name of its filter.
+    """What an address asks for.
 
-    `carriers`: whose claims are shown, or whose problem it is.
+    `unknown`: its values that do not exist, each with the name of its filter. `problem`: whose claims it asks for, and
+    `problems`: those of that kind that there are now. `carriers`: whose claims are shown, or whose problem it is.
     """
 
     filter: ClaimFilter
@@ -61,41 +62,49 @@ class ListAddress:
     descending: bool
     page: int
     carriers: Sequence[str]
-    unknown: Sequence[tuple[str, str]] = ()
-    problem: ProblemKind | None = None  # whose claims are shown
+    unknown: Sequence[tuple[str, str]]
+    problem: ProblemKind | None
+    problems: Sequence[Problem]
 
 
-def wanted_by(query: QueryParams, carriers: Mapping[str, object]) -> ListAddress:
-    """Values that there are not are left out: an address may be older than what it names."""
+def read_address(query: QueryParams, operations: Operations) -> ListAddress:
+    """Values that do not exist are left out: an address may be older than what it names."""
     known: dict[str, Collection[str]] = {
         "problem": OF_CLAIMS,
         "status": STATUSES,
         "stage": set(Stage),
-        "carrier": {*carriers, ""},
+        "carrier": {*operations.catalog.specs, ""},
         "kind": {*ErrorKind, ""},
     }
-    given = {name: _values(query, name) for name in known}
-    kept = {name: tuple(value for value in values if value in known[name]) for name, values in given.items()}
+    values = {name: _values(query, name) for name in known}
+    kept = {name: tuple(value for value in values[name] if value in known[name]) for name in known}
+    carriers = kept["carrier"]
+    problem = ProblemKind(kept["problem"][0]) if kept["problem"] else None
+    of_kind = operations.problems_of(problem) if problem else []
+    problems = [each for each in of_kind if not carriers or each.carrier in carriers]
     return ListAddress(
         ClaimFilter(
             statuses=kept["status"],
             stages=tuple(Stage(stage) for stage in kept["stage"]),
-            carriers=kept["carrier"],
+            # A problem of these carriers has its own claims, whichever carrier they are asked of now.
+            carriers=() if problems else carriers,
             kinds=kept["kind"],
             clients=tuple(client[:60] for client in query.getlist("client") if client)[:20],
             text=query.get("text", "").strip()[:_LONGEST_TYPED],
+            concerned=together([each.claims for each in problems or of_kind]) if problem else None,
         ),
         sort=Sort(query["sort"]) if query.get("sort") in set(Sort) else None,
         descending=query.get("order") == "desc",
         page=number_in(query.get("page", ""), _FARTHEST_PAGE) or 1,
-        carriers=kept["carrier"],
+        carriers=carriers,
         unknown=[
             (name, clean(value, 40))
-            for name, values in given.items()
-            for value in values
+            for name, of_filter in values.items()
+            for value in of_filter
             if value not in known[name]
         ],
-        problem=ProblemKind(kept["problem"][0]) if kept["problem"] else None,
+        problem=problem,
+        problems=problems,
     )
 
 
@@ -103,19 +112,6 @@ def _values(query: QueryParams, name: str) -> list[str]:
     """Each once. The form sends an empty choice for "all"; "none" stands for claims that have none."""
     values = dict.fromkeys(value for value in query.getlist(name) if value)
     return ["" if value == "none" else value for value in values]
-
-
-def found_by(query: QueryParams, operations: Operations) -> tuple[ListAddress, list[Problem]]:
-    """What an address asks for, and the problems that there are now whose claims it asks for."""
-    wanted = wanted_by(query, operations.catalog.specs)
-    if wanted.problem is None:
-        return wanted, []
-    found, carriers = operations.problems_of(wanted.problem), wanted.carriers
-    problems = [problem for problem in found if not carriers or problem.carrier in carriers]
-    concerned = together([problem.claims for problem in problems or found])
-    # A problem of these carriers has its own claims, whichever carrier they are asked of now.
-    rest = () if problems else carriers
-    return replace(wanted, filter=replace(wanted.filter, concerned=concerned, carriers=rest)), problems
 
 
 @dataclass(frozen=True)
@@ -146,11 +142,12 @@ class Row:
 
 def show(visit: Visit) -> Response:
     operations, texts = visit.operations, visit.texts
-    wanted, problems = found_by(visit.query, operations)
-    told = VerdictSentences(texts.language, texts.zone)
-    found = operations.records.page(
-        wanted.filter, PAGE, skip=(wanted.page - 1) * PAGE, sort=wanted.sort, descending=wanted.descending
+    address = read_address(visit.query, operations)
+    filters, before = address.filter, (address.page - 1) * PAGE
+    page = operations.records.page(
+        filters, PAGE, skip=before, sort=address.sort, descending=address.descending
     )
+    sentences = VerdictSentences(texts.language, texts.zone)
     names = {key: spec.name for key, spec in operations.catalog.specs.items()}
     choices = {
         "stage": {str(stage): texts.stage(stage) for stage in Stage},
@@ -159,27 +156,26 @@ def show(visit: Visit) -> Response:
         | {"none": texts("no_carrier")},
         "kind": {str(kind): texts.kind(kind) for kind in ErrorKind} | {"none": texts("kind_")},
     }
-    filters = wanted.filter
     chosen = {
         "stage": filters.stages,
         "status": filters.statuses,
-        "carrier": wanted.carriers,
+        "carrier": address.carriers,
         "kind": filters.kinds,
     }
     return visit.page(
         "claims.html",
-        wanted=wanted,
-        problems=[clean(told.sentence(problem, visit.now), _LONGEST_SENTENCE) for problem in problems],
-        rows=_rows(operations, found.claims, texts),
-        count=found.count,
-        count_text=count_text(found.count, texts),
-        is_more=found.count > COUNTED_UP_TO,
+        address=address,
+        problems=[
+            clean(sentences.sentence(problem, visit.now), _LONGEST_SENTENCE) for problem in address.problems
+        ],
+        rows=_rows(operations, page.claims, texts),
+        count=page.count,
+        count_text=count_text(page.count, texts),
         choices=choices,
         chosen={name: [str(value) or "none" for value in values] for name, values in chosen.items()},
         Sort=Sort,
-        first=(wanted.page - 1) * PAGE + 1,
-        last=(wanted.page - 1) * PAGE + len(found.claims),
-        page_size=PAGE,
+        first=before + 1,
+        last=before + len(page.claims),
         today=texts.local(visit.now).date(),
     )
 
@@ -190,10 +186,10 @@ def count_text(count: int, texts: PageTexts) -> str:
     return texts.number(count)
 
 
-def _rows(operations: Operations, found: Sequence[ListedClaim], texts: PageTexts) -> list[Row]:
-    positions = operations.positions(found)
+def _rows(operations: Operations, claims: Sequence[ListedClaim], texts: PageTexts) -> list[Row]:
+    positions = operations.positions(claims)
     rows = []
-    for listed in found:
+    for listed in claims:
         where = positions[listed.claim.id]
         carrier = operations.catalog.name_of(listed.claim.carrier, listed.claim.carrier_name)
         rows.append(Row(listed, where, clean(carrier, 60), reason_text(listed, where, carrier, texts)))
@@ -239,17 +235,18 @@ def _references(visit: Visit, most: int) -> tuple[list[str], int]:
     if visit.field("all") != "yes":
         return [str(reference) for reference in visit.form.getlist("reference")], 0
     query = QueryParams(parse_qsl(visit.field("query"), keep_blank_values=True))
-    wanted, _ = found_by(query, visit.operations)
-    found = visit.operations.records.matching(wanted.filter, most)
-    return found.references, found.rest
+    matches = visit.operations.records.matching(read_address(query, visit.operations).filter, most)
+    return matches.references, matches.rest
 
 
 def export(visit: Visit) -> Response:
     """What the list shows, as `recours export` writes it."""
     operations = visit.operations
-    wanted, _ = found_by(visit.query, operations)
-    found = operations.records.claims(wanted.filter, EXPORTED, sort=wanted.sort, descending=wanted.descending)
-    rows = (claim_row(*one, operations.catalog) for one in operations.with_positions(found))
+    address = read_address(visit.query, operations)
+    claims = operations.records.claims(
+        address.filter, EXPORTED, sort=address.sort, descending=address.descending
+    )
+    rows = (claim_row(*each, operations.catalog) for each in operations.with_positions(claims))
     content = "".join(csv_pieces(rows, CLAIM_COLUMNS)).encode()
     named = {"Content-Disposition": 'attachment; filename="claims.csv"'}
     return Response(content, media_type="text/csv; charset=utf-8", headers=named)
