@@ -5,7 +5,6 @@ from typing import Any
 # In English and in French. About a count, a language may have a text for one and a text for several.
 ROWS: dict[str, tuple[Any, Any]] = {
     "title": ("Proofs of delivery", "Preuves de livraison"),
-    "language": ("Language", "Langue"),
     "view": ("View", "Vue"),
     "overview": ("Overview", "Aperçu"),
     "claims": ("Claims", "Réclamations"),
@@ -61,7 +60,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
         "Too many wrong passwords: try again in {seconds} s.",
         "Trop de mots de passe erronés : réessayez dans {seconds} s.",
     ),
-    "days": ("Days", "Jours"),
     "last_days": ("{count} days", "{count} jours"),
     "last_weeks": ("{weeks} weeks", "{weeks} semaines"),
     "success_rate": ("Success rate", "Taux de réussite"),
@@ -116,7 +114,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "status": ("Status", "Statut"),
     "stage": ("Stage", "Étape"),
     "carrier": ("Carrier", "Transporteur"),
-    "search": ("Reference or number begins with", "Référence ou numéro commençant par"),
     "status_": ("none", "aucun"),
     "status_pending": ("pending", "demandée"),
     "status_fetching": ("fetching", "recherche externe"),
@@ -129,7 +126,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "page_of": ("Page {page} of {pages}", "Page {page} sur {pages}"),
     "previous": ("Previous", "Précédente"),
     "next": ("Next", "Suivante"),
-    "open": ("Open", "Ouvrir"),
     "export": ("Export as CSV", "Exporter en CSV"),
     "next_try_at": ("Next try", "Prochain essai"),
     "who_can_act": ("Who can act", "Qui peut agir"),
@@ -138,7 +134,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "number": ("Tracking number", "Numéro de suivi"),
     "deadline": ("Deadline", "Échéance"),
     "claim_status": ("Claim status", "Statut de la réclamation"),
-    "back": ("Back to the claims", "Retour aux réclamations"),
     "fetch_now": ("Fetch now", "Interroger le transporteur"),
     "done_of": ("Done with {done} of {total}.", "Fait pour {done} sur {total}."),
     "fetching": ("The carrier is asked …", "Le transporteur est interrogé …"),
@@ -180,7 +175,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "outcome_success": ("the proof was fetched", "la preuve a été obtenue"),
     "outcome_failed": ("failed", "échec"),
     "outcome_left": ("deferred, no attempt used", "reportée, aucune tentative comptée"),
-    "mail": ("Mail", "Courriel"),
     "event_pod_failed": (
         "to the client: no proof of delivery",
         "le client est informé qu'aucune preuve n'est venue",
@@ -283,7 +277,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "clear_filters": ("Clear all filters", "Retirer tous les filtres"),
     "without": ("without", "Retirer"),
     "kind": ("Reason", "Motif"),
-    "kind_": ("none", "aucun"),
     "unknown_filter": (
         "The address names {value}, which is no {name}; it was left out.",
         "L'adresse nomme {value}, qui n'existe pas comme {name} ; cela a été ignoré.",
@@ -305,9 +298,9 @@ ROWS: dict[str, tuple[Any, Any]] = {
     ),
     "retry": ("Retry now", "Relancer"),
     "exclude_chosen": ("Exclude the chosen claims", "Exclure les réclamations choisies"),
-    "exclude_chosen_means": (
-        "No run works on them any more, until they are enrolled again.",
-        "Plus aucune exécution ne s'en occupe, jusqu'à ce qu'on les reprenne en charge.",
+    "exclude_means": (
+        "No run works on excluded claims until somebody enrolls them again.",
+        "Plus aucune exécution ne s'occupe de réclamations exclues, jusqu'à ce qu'on les reprenne en charge.",
     ),
     "why_needed": ("Why (kept in the claim's history)", "Motif (gardé dans l'historique)"),
     "all_more": (
@@ -345,18 +338,14 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "unreadable": ("Cannot be read", "Illisible"),
     "stopped_since": ("Paused since {at} by {who}{why}.", "En pause depuis le {at}, par {who}{why}."),
     # What can be done.
-    "correct": ("Correct …", "Corriger …"),
+    "correct": ("Correct", "Corriger"),
     "correct_title": ("Correct the number or the carrier", "Corriger le numéro ou le transporteur"),
     "correct_help": (
         "The claim starts over with what is corrected.",
         "La recherche repart de zéro avec ce qui est corrigé.",
     ),
     "exclude_title": ("Exclude the claim", "Exclure la réclamation"),
-    "exclude_help": (
-        "No run works on it any more, until somebody enrolls it again.",
-        "Plus aucune exécution ne s'en occupe, jusqu'à ce que quelqu'un la reprenne en charge.",
-    ),
-    "attach": ("Attach a file …", "Joindre un fichier …"),
+    "attach": ("Attach a file", "Joindre un fichier"),
     "attach_title": ("Attach a proof that you have", "Joindre une preuve que vous avez"),
     "attach_help": (
         "PDF, image or web page, at most {mb} MB. It is examined, and refused if it proves nothing or is another parcel's.",
@@ -375,14 +364,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "no_file": ("Choose a file first.", "Choisissez d'abord un fichier."),
     "too_large": ("{file} is larger than {mb} MB.", "{file} dépasse {mb} Mo."),
     "bad_day": ("'{text}' is no date.", "« {text} » n'est pas une date."),
-    "pause_carrier": ("Pause {carrier} …", "Mettre {carrier} en pause …"),
-    "pause_help": (
-        "No run calls {carrier} for any claim until somebody resumes it.",
-        "Plus aucune exécution n'appelle {carrier}, pour aucune réclamation, jusqu'à la reprise.",
-    ),
-    "resume_carrier": ("Resume {carrier}", "Reprendre {carrier}"),
-    "do_correct": ("Correct", "Corriger"),
-    "do_attach": ("Attach", "Joindre"),
     "do_accept": ("It is a proof", "C'est une preuve"),
     "do_detach": ("Take back", "Retirer"),
     "no_claim": ("There is no such claim", "Cette réclamation n'existe pas"),
@@ -480,7 +461,6 @@ ROWS: dict[str, tuple[Any, Any]] = {
             "{count} courriels sont retenus : une exécution en avait plus pour les clients que RECOURS_MAIL_BRAKE n'en permet.",
         ),
     ),
-    "release": ("Release them", "Les libérer"),
     "mails_waiting_title": ("Not sent yet", "Pas encore envoyés"),
     "mails_latest": ("Written last", "Derniers écrits"),
     "mails_none": ("No mail waits.", "Aucun courriel n'attend."),

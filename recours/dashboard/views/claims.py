@@ -154,7 +154,7 @@ def show(visit: Visit) -> Response:
         "status": {str(status) or "none": texts(f"status_{status}") for status in STATUSES},
         "carrier": dict(sorted(names.items(), key=lambda pair: pair[1].casefold()))
         | {"none": texts("no_carrier")},
-        "kind": {str(kind): texts.kind(kind) for kind in ErrorKind} | {"none": texts("kind_")},
+        "kind": {str(kind): texts.kind(kind) for kind in ErrorKind} | {"none": texts("none")},
     }
     chosen = {
         "stage": filters.stages,
