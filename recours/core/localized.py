@@ -137,13 +137,14 @@ class Localized:
         is_this_year = at is not None and self.local(at).year == self.local(now).year
         return self._dated(at, "d MMM, HH:mm" if is_this_year else "d MMM y, HH:mm")
 
-    def span(self, span: timedelta | None) -> str:
-        """How long: `30 minutes`, `5 hours`, `3 days`."""
-        return self._span(span, "long")
-
     def age(self, span: timedelta | None) -> str:
-        """The same where there is little room: `5h`, `3d`. What lies ahead has no age yet: `0m`."""
-        return self._span(max(span, timedelta()) if span is not None else None, "narrow")
+        """How long, in little room: `5h`, `3d`. What lies ahead has no age yet: `0m`."""
+        from babel.dates import format_timedelta  # noqa: PLC0415
+
+        if span is None:
+            return UNKNOWN
+        span, unit = _in_one_unit(max(span, timedelta()))
+        return format_timedelta(span, unit, threshold=1e9, format="narrow", locale=_locale(self.language))
 
     def ago(self, at: datetime | None, now: datetime) -> str:
         """`3 days ago`, `in 5 hours`."""
@@ -154,14 +155,6 @@ class Localized:
         span, unit = _in_one_unit(at - now)
         locale = _locale(self.language)
         return format_timedelta(span, unit, threshold=1e9, add_direction=True, locale=locale)
-
-    def _span(self, span: timedelta | None, width: Literal["long", "narrow"]) -> str:
-        from babel.dates import format_timedelta  # noqa: PLC0415
-
-        if span is None:
-            return UNKNOWN
-        span, unit = _in_one_unit(span)
-        return format_timedelta(span, unit, threshold=1e9, format=width, locale=_locale(self.language))
 
     def _dated(self, at: date | None, pattern: str) -> str:
         from babel.dates import format_date, format_datetime  # noqa: PLC0415

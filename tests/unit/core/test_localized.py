@@ -128,17 +128,17 @@ def test_in_a_table_what_goes_without_saying_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("span", "english", "short", "french"),
+    ("span", "short"),
     [
-        (timedelta(minutes=1), "1 minute", "1m", "1 minute"),
-        (timedelta(hours=5), "5 hours", "5h", f"5{FIXED}heures"),
-        (timedelta(hours=47), "47 hours", "47h", f"47{FIXED}heures"),
-        (timedelta(days=2), "2 days", "2d", f"2{FIXED}jours"),
-        (timedelta(days=400), "400 days", "400d", f"400{FIXED}jours"),
+        (timedelta(minutes=1), "1m"),
+        (timedelta(hours=5), "5h"),
+        (timedelta(hours=47), "47h"),
+        (timedelta(days=2), "2d"),
+        (timedelta(days=400), "400d"),
     ],
 )
-def test_a_span_has_one_unit(span: timedelta, english: str, short: str, french: str) -> None:
-    assert (EN.span(span), EN.age(span), FR.span(span)) == (english, short, french)
+def test_a_span_has_one_unit(span: timedelta, short: str) -> None:
+    assert EN.age(span) == short
 
 
 def test_what_is_past_and_what_is_to_come() -> None:
@@ -151,7 +151,7 @@ def test_what_is_past_and_what_is_to_come() -> None:
 def test_a_missing_time_is_a_dash() -> None:
     for texts in (EN, FR):
         shown = {texts.day(None), texts.minute(None), texts.time(None), texts.short_minute(None, NOW)}
-        assert shown | {texts.span(None), texts.age(None), texts.ago(None, NOW)} == {UNKNOWN}
+        assert shown | {texts.age(None), texts.ago(None, NOW)} == {UNKNOWN}
 
 
 @given(st.datetimes(), st.timedeltas(), st.sampled_from(["UTC", "Pacific/Kiritimati", "Etc/GMT+12"]))
@@ -160,4 +160,4 @@ def test_every_time_and_every_span_becomes_a_text(at: datetime, span: timedelta,
     for language in ("en", "fr"):
         texts = Localized(language, ZoneInfo(zone))
         times = (texts.minute(aware), texts.short_minute(aware, NOW), texts.day(aware), texts.time(aware))
-        assert all((*times, texts.span(span), texts.age(span), texts.ago(aware, NOW)))
+        assert all((*times, texts.age(span), texts.ago(aware, NOW)))
