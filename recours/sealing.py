@@ -40,7 +40,15 @@ class Seals:
         try:
             content: dict[str, Any] = json.loads(self._fernet.decrypt(text.encode()))
         except _package().InvalidToken:
-            raise SealError(self._not_opened) from None
+            count = len(self._keys)
+            keys = (
+                f"The key of {SETTING} does not open"
+                if count == 1
+                else f"None of the {count} keys of {SETTING} opens"
+            )
+            raise SealError(
+                f"{keys} it: add the key that it was sealed with, or enter the credentials again"
+            ) from None
         if content["owner"] != owner:
             raise SealError(
                 "What is sealed belongs to another account: its row was copied or edited; enter it again"
@@ -52,14 +60,6 @@ class Seals:
     def _fernet(self) -> Any:
         fernet = _package()
         return fernet.MultiFernet([fernet.Fernet(key) for key in self._keys])
-
-    @property
-    def _not_opened(self) -> str:
-        count = len(self._keys)
-        keys = "The key of {} does not open" if count == 1 else f"None of the {count} keys of {{}} opens"
-        return (
-            f"{keys.format(SETTING)} it: add the key that it was sealed with, or enter the credentials again"
-        )
 
 
 def is_installed() -> bool:

@@ -85,7 +85,18 @@ def command() -> None:
         )
         opened = open_database(settings)
         try:
-            _five_days(settings, opened, clock)
+            count = sum(story.claims for story in STORIES)
+            click.echo(
+                f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, "
+                "a run every hour."
+            )
+            for hour in range(1, DAYS * 24 + 1):
+                clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
+                worker = make_worker(
+                    PODRetryScheduler, settings, opened, Options(batch_size=BATCH), clock=clock
+                )
+                worker.greet(BATCH, 4)
+                worker.run()
             _show_stories(opened)
         finally:
             opened.database.close()
@@ -152,18 +163,6 @@ _INSERT = """
         response_deadline, tracking_number, created_at, updated_at, pod_fetch_status, pod_fetch_error)
     VALUES (?, ?, ?, ?, 'lost', ?, 'submitted', ?, ?, ?, ?, 'failed', ?)
 """
-
-
-def _five_days(settings: Settings, opened: Opened, clock: SimulatedClock) -> None:
-    count = sum(story.claims for story in STORIES)
-    click.echo(
-        f"{count} failed claims of {len(CATALOG.specs)} carriers, at most {QUOTA} calls a day to Chronopost, a run every hour."
-    )
-    for hour in range(1, DAYS * 24 + 1):
-        clock.advance(BEGINS + timedelta(hours=hour) - clock.now())
-        worker = make_worker(PODRetryScheduler, settings, opened, Options(batch_size=BATCH), clock=clock)
-        worker.greet(BATCH, 4)
-        worker.run()
 
 
 # ---------------------------------------------------------------- what became of them

@@ -1,7 +1,7 @@
 """`--dry-run`: what a run would take, and why the rest waits. No call is made, nothing is written."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from random import random
@@ -50,11 +50,10 @@ def show(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> int
         log.info("Dry run: there is no database yet; a run would create the embedded one, empty")
         return 0
     dry_run = _read(kind, settings, options)
-    catalog = dry_run.catalog
     log.info(f"Dry run on {dry_run.database}: nothing is called and nothing is changed")
-    for line in (*_lines(dry_run, catalog), *_lines_of_others(dry_run, kind)):
+    for line in _lines(dry_run, kind):
         log.info(line)
-    if options["as_json"] and (fault := print_json(_as_json(kind, dry_run, catalog))):
+    if options["as_json"] and (fault := print_json(_as_json(kind, dry_run))):
         log.error(fault)
         return 1
     return 0
@@ -97,8 +96,8 @@ def _read(kind: type[Worker], settings: Settings, options: dict[str, Any]) -> _D
         return _DryRun(database.safe_url, catalog, schema, closed, result, waiting, counts, bool(named))
 
 
-def _lines(dry_run: _DryRun, catalog: Catalog) -> Iterator[str]:
-    result = dry_run.result
+def _lines(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
+    result, catalog = dry_run.result, dry_run.catalog
     if not dry_run.schema.is_current:
         missing = ", ".join(dry_run.schema.missing_columns) or "none"
         yield f"A run would first bring the schema up to date; columns it would add to claims: {missing}"
@@ -116,6 +115,12 @@ def _lines(dry_run: _DryRun, catalog: Catalog) -> Iterator[str]:
     for why, reason in _REASONS.items():
         if count := result.rest[why]:
             yield f"{plural(count, 'claim')}: {reason}"
+    if dry_run.waiting and kind.stage is Stage.READY:
+        yield waiting_line(dry_run.waiting, logs.local)
+    if count := dry_run.counts["would_enroll"]:
+        yield f"{plural(count, 'new claim')} would be enrolled first, and taken too (RECOURS_ENROLL_NEW)"
+    if count := dry_run.counts["not_enrolled"]:
+        yield not_enrolled(count)
 
 
 _REASONS = {
@@ -129,26 +134,11 @@ _REASONS = {
 }
 
 
-def _lines_of_others(dry_run: _DryRun, kind: type[Worker]) -> Iterator[str]:
-    """Claims outside the preview."""
-    if dry_run.waiting and kind.stage is Stage.READY:
-        yield waiting_line(dry_run.waiting, logs.local)
-    if count := dry_run.counts["would_enroll"]:
-        yield f"{plural(count, 'new claim')} would be enrolled first, and taken too (RECOURS_ENROLL_NEW)"
-    if count := dry_run.counts["not_enrolled"]:
-        yield not_enrolled(count)
-
-
-def _by_carrier(counts: Mapping[str, int], catalog: Catalog) -> dict[str, int]:
-    """Counts of accounts, summed by their carriers' names."""
-    summed: Counter[str] = Counter()
-    for key, count in counts.items():
-        summed[catalog.name_of(key)] += count
-    return dict(summed)
-
-
-def _as_json(kind: type[Worker], dry_run: _DryRun, catalog: Catalog) -> dict[str, Any]:
+def _as_json(kind: type[Worker], dry_run: _DryRun) -> dict[str, Any]:
     result = dry_run.result
+    by_carrier: Counter[str] = Counter()
+    for key, count in result.left_behind.items():
+        by_carrier[dry_run.catalog.name_of(key)] += count
     return {
         "worker": kind.name,
         "dry_run": True,
@@ -158,6 +148,6 @@ def _as_json(kind: type[Worker], dry_run: _DryRun, catalog: Catalog) -> dict[str
         "skipped_persistent": result.rest[Why.SETTLED],
         "expired": result.rest[Why.EXPIRING],
         "held": result.rest[Why.IN_HAND],
-        "left_behind": _by_carrier(result.left_behind, catalog),
+        "left_behind": by_carrier,
         **dry_run.counts,
     }

@@ -26,32 +26,26 @@ def command(database_url: str | None, *, with_columns: bool, as_sql: bool, yes: 
     """Drop what recours added to the database: its tables, its view and its index. Documents and settings stay."""
     settings = settings_for(database_url)
     with report_faults(), closing(connect(settings)) as database:
-        _uninstall(settings, database, with_columns=with_columns, as_sql=as_sql, yes=yes)
-
-
-def _uninstall(
-    settings: Settings, database: Database, *, with_columns: bool, as_sql: bool, yes: bool
-) -> None:
-    removal = find_removal(database, with_columns=with_columns)
-    if as_sql:
-        for statement in removal.statements:
-            click.echo(f"{statement};")
-        return
-    if not removal.statements:
-        click.echo(f"There is nothing of recours in {database.safe_url}.")
-        return
-    clock = clock_of(database)
-    if work := work_under_way(database, clock.now()):
-        raise RunError(
-            f"A run is under way in {database.safe_url}: {work}. Disable the jobs (recours schedule remove) and wait until it "
-            "has ended; claims of a run that died are free after 10 minutes. Nothing was changed."
-        )
-    _say_removal(settings, database, removal, with_columns=with_columns)
-    if not confirmed("Drop it?", yes=yes):
-        click.echo("Nothing was changed.", err=True)
-        return
-    remove(database, removal, clock)
-    click.echo(f"Done: {database.border.claims.name} is your service's alone again.")
+        removal = find_removal(database, with_columns=with_columns)
+        if as_sql:
+            for statement in removal.statements:
+                click.echo(f"{statement};")
+            return
+        if not removal.statements:
+            click.echo(f"There is nothing of recours in {database.safe_url}.")
+            return
+        clock = clock_of(database)
+        if work := work_under_way(database, clock.now()):
+            raise RunError(
+                f"A run is under way in {database.safe_url}: {work}. Disable the jobs (recours schedule remove) and wait "
+                "until it has ended; claims of a run that died are free after 10 minutes. Nothing was changed."
+            )
+        _say_removal(settings, database, removal, with_columns=with_columns)
+        if not confirmed("Drop it?", yes=yes):
+            click.echo("Nothing was changed.", err=True)
+            return
+        remove(database, removal, clock)
+        click.echo(f"Done: {database.border.claims.name} is your service's alone again.")
 
 
 def _say_removal(settings: Settings, database: Database, removal: Removal, *, with_columns: bool) -> None:

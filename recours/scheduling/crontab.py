@@ -267,7 +267,14 @@ class Crontab:
             raise ScheduleError("The crontab does not hold what was written to it: look at 'crontab -l'.")
 
     def _read(self) -> str:
-        return without_header(self._printed(["crontab", "-l"]))
+        result = self._run(["crontab", "-l"], b"")
+        if result.status == 0:
+            return without_header(result.out.decode(errors="surrogateescape"))
+        if result.err.startswith("no crontab for"):
+            return ""
+        raise ScheduleError(
+            f"The crontab of this user cannot be read ({result.complaint}). Nothing was changed."
+        )
 
     def _read_exactly(self) -> str:
         """Raises ScheduleError where Debian's `crontab -l` may not show what is there: it spells carriage returns out."""
@@ -278,16 +285,6 @@ class Crontab:
                 "lines by 'crontab -e' (docs/schedule.md)."
             )
         return text
-
-    def _printed(self, command: Sequence[str]) -> str:
-        done = self._run(command, b"")
-        if done.status == 0:
-            return done.out.decode(errors="surrogateescape")
-        if done.err.startswith("no crontab for"):
-            return ""
-        raise ScheduleError(
-            f"The crontab of this user cannot be read ({done.complaint}). Nothing was changed."
-        )
 
     def _run(self, command: Sequence[str], given: bytes) -> Done:
         try:
