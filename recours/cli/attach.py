@@ -1,11 +1,11 @@
-"""`recours attach` and `detach`: a proof that a person has, or takes back."""
+"""`recours attach` and `detach`: a proof that a person has, or takes back; `recours correct`: a claim's number or carrier."""
 
 from datetime import date, datetime
 from pathlib import Path
 
 import click
 
-from recours.cli.acting import with_actions
+from recours.cli.acting import say, with_actions
 from recours.cli.console import harmless
 from recours.cli.operations import database_option, json_option, tell_json
 from recours.core.appraisal import EvidenceKind
@@ -91,6 +91,30 @@ def detach_command(reference: str, file: str, why: str, database_url: str | None
             tell_json({"claim": result.subject, "detached": result.is_done})
         else:
             click.echo(harmless(result.sentence))
+
+
+@click.command("correct")
+@click.argument("reference", metavar="CLAIM")
+@click.option("--number", metavar="NUMBER", help="The right tracking number.")
+@click.option("--carrier", metavar="NAME", help="The right carrier, by any of its names.")
+@database_option
+@json_option
+def correct_command(
+    reference: str, number: str | None, carrier: str | None, database_url: str | None, *, as_json: bool
+) -> None:
+    """Correct a claim's tracking number or its carrier: the next run starts over with it.
+
+    The claim's row is written as the service would write it. It is refused for a number that cannot be the carrier's, while
+    a run is fetching the claim, and once its proof is there.
+    """
+    if number is None and carrier is None:
+        raise click.UsageError("Give --number or --carrier, or both.")
+    with with_actions(database_url) as actions:
+        result = actions.correct(reference, number=number, carrier=carrier)
+        if as_json:
+            tell_json(result.facts)
+        else:
+            say(result)
 
 
 def _time(text: str | None) -> date | None:

@@ -3,11 +3,9 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -65,49 +63,35 @@ def command(
             clients=clients,
         )
         claims = operations.records.each_claim(time_of(since, operations.clock.now(), "--from"), criteria)
-        rows = (claim_row(*one, operations.catalog) for one in operations.with_positions(claims))
+        rows = (claim_row(*each, operations.catalog) for each in operations.with_positions(claims))
         text = csv_pieces(rows, CLAIM_COLUMNS) if as_csv else json_pieces(rows)
+        pieces = (piece.encode("utf-8", "replace") for piece in text)
+        if output is None:
+            # In bytes: what the console cannot encode must not be lost in a file that this is redirected to.
+            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.buffer.flush()
+            return
         try:
-            _write((piece.encode("utf-8", "replace") for piece in text), output)
-        except AlreadyThereError as there:
-            raise click.BadParameter(f"{there} is there already.", param_hint="-o") from there
+            _write(pieces, output)
+        except FileExistsError as error:
+            raise click.BadParameter(f"{output} is there already.", param_hint="-o") from error
         except OSError as error:
-            if output is None:
-                raise  # as all that goes to stdout
             say_error(f"{output} cannot be written: {error.strerror or error}.")
             raise SystemExit(FAILED) from error
 
 
-def _write(pieces: Iterable[bytes], output: Path | None) -> None:
-    if output is None:
-        # In bytes: what the console cannot encode must not be lost in a file that this is redirected to.
-        sys.stdout.buffer.writelines(pieces)
-        sys.stdout.buffer.flush()
-    else:
-        with written(output) as file:
-            file.writelines(pieces)
-
-
-class AlreadyThereError(Exception):
-    """The file is there, and is not replaced. The text is its path."""
-
-
-@contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, that comes to be under its name when all of it is on the disk.
-
-    Readable by its owner alone. Raises AlreadyThereError, OSError.
-    """
+def _write(pieces: Iterable[bytes], path: Path) -> None:
+    """Make a file that has its name once all of it is on the disk, readable by its owner alone. Raises OSError."""
     if path.exists():
-        raise AlreadyThereError(str(path))
+        raise FileExistsError(path)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            yield file
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         if not publish(part, path):
-            raise AlreadyThereError(str(path))
+            raise FileExistsError(path)
     finally:
         part.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ _COMMANDS = {
         "The carriers, their credentials and quotas; 'carriers check NAME' tries an account.",
     ),
     "check": ("check", "Look at everything that runs depend on: each ok, or what to do."),
-    "correct": ("correct", "Correct a claim's tracking number or its carrier."),
+    "correct": ("attach", "Correct a claim's tracking number or its carrier."),
     "dashboard": (
         "dashboard",
         "A page in the browser: how the system does, every claim, its proof, and a button to fetch it now.",

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from recours.core.text import clean
-from recours.dashboard.notices import Notice
-from recours.dashboard.visit import Visit
+from recours.dashboard.visit import Notice, Visit
 from recours.operations.actions import ActionResult
 from recours.operations.results import FetchResult, RecoursError
 from recours.wiring.actions import Actions

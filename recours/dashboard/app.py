@@ -30,7 +30,6 @@ from recours.core.mail import LANGUAGES
 from recours.core.password import Doorkeeper
 from recours.core.text import clean
 from recours.dashboard.documents import LARGEST
-from recours.dashboard.notices import Notice, Notices
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.views import (
     carriers,
@@ -42,7 +41,16 @@ from recours.dashboard.views import (
     mails,
     overview,
 )
-from recours.dashboard.visit import LANGUAGE_COOKIE, Visit, language_of, own_path, render, with_parameters
+from recours.dashboard.visit import (
+    LANGUAGE_COOKIE,
+    Notice,
+    Notices,
+    Visit,
+    language_of,
+    own_path,
+    render,
+    with_parameters,
+)
 from recours.dashboard.visitors import (
     SESSION_COOKIE,
     SESSION_S,

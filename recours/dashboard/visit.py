@@ -1,10 +1,14 @@
 """One request for the page: who asks, in which language, and what the answer is drawn with."""
 
 import re
-from dataclasses import dataclass
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,18 +18,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from recours.core.mail import LANGUAGES
 from recours.core.text import clean
-from recours.dashboard.notices import Notice, Notices
 from recours.dashboard.texts import PageTexts
 from recours.dashboard.visitors import SESSION_COOKIE, Visitor
 from recours.operations.position import Standing
 from recours.settings.model import Settings
 from recours.wiring.operations import Operations
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 LANGUAGE_COOKIE = "recours_language"
 _LONGEST_LINE = 2000
+_MOST_NOTICES = 200
 # What the page is divided into: the path of each, and the key of its name.
 VIEWS = {
     "/": "overview",
@@ -107,6 +108,38 @@ def own_path(address: str) -> str:
     """Where to go next, if that is an address of this page."""
     is_own = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return address if is_own else "/"
+
+
+@dataclass
+class Notice:
+    """What came of an action, or how far it is. `lines`: a sentence for each claim, and whether it is good news."""
+
+    text: str = ""
+    is_good: bool = True
+    lines: list[tuple[str, bool]] = field(default_factory=list)
+    total: int = 0  # of claims that are asked about while it is under way
+    done: Callable[[], int] = lambda: 0
+    is_over: bool = True
+
+
+class Notices:
+    """Those of this process, by a number that nobody can guess; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Notice] = OrderedDict()
+
+    def add(self, notice: Notice) -> str:
+        key = secrets.token_urlsafe(12)
+        with self._lock:
+            self._kept[key] = notice
+            while len(self._kept) > _MOST_NOTICES:
+                self._kept.popitem(last=False)
+        return key
+
+    def get(self, key: str) -> Notice | None:
+        with self._lock:
+            return self._kept.get(key)
 
 
 @dataclass(frozen=True)

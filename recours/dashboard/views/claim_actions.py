@@ -10,8 +10,7 @@ from recours.core.outcome import PROOF_KINDS
 from recours.core.text import clean
 from recours.dashboard.acting import actions_of, done, done_with_each, fetched_now
 from recours.dashboard.documents import LARGEST
-from recours.dashboard.notices import Notice
-from recours.dashboard.visit import Visit
+from recours.dashboard.visit import Notice, Visit
 
 
 def fetch(visit: Visit) -> Response:

@@ -15,9 +15,8 @@ from recours.core.claim import FetchStatus, Stage
 from recours.core.errors import ErrorKind
 from recours.core.text import clean
 from recours.dashboard.acting import done_with_each, fetched_now
-from recours.dashboard.notices import Notice
 from recours.dashboard.texts import PageTexts
-from recours.dashboard.visit import Visit, number_in
+from recours.dashboard.visit import Notice, Visit, number_in
 from recours.operations.actions import MOST_CLAIMS, ActionResult
 from recours.operations.export import CLAIM_COLUMNS, claim_row, csv_pieces
 from recours.operations.labels import error_of, reason_of
