@@ -43,13 +43,8 @@ class Series:
     values: Sequence[float]
 
 
-@dataclass(frozen=True)
-class Segment:
-    """A part of a bar, in percent of the ground: where it begins, and how far it goes."""
-
-    color: str
-    begins: float
-    size: float
+# A part of a bar: its colour and, in percent of the ground, where it begins and how far it goes.
+Segment = tuple[str, float, float]
 
 
 @dataclass(frozen=True)
@@ -200,11 +195,8 @@ def stacked(
 def _segments(sizes: Iterable[tuple[str, float]]) -> list[Segment]:
     sizes = list(sizes)
     begins = [0.0, *accumulate(size for _, size in sizes)]
-    return [
-        Segment(color, round(begin, 2), round(size, 2))
-        for (color, size), begin in zip(sizes, begins, strict=False)
-        if size
-    ]
+    parts = zip(sizes, begins, strict=False)
+    return [(color, round(begin, 2), round(size, 2)) for (color, size), begin in parts if size]
 
 
 def ceiling_of(highest: float) -> int:

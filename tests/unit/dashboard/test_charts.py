@@ -7,7 +7,7 @@ import pytest
 from recours.core.claim import Stage
 from recours.core.quota import Capability, Limit, Usage, Window
 from recours.dashboard import charts
-from recours.dashboard.charts import Segment, Series, ceiling_of, stacked
+from recours.dashboard.charts import Series, ceiling_of, stacked
 from recours.dashboard.texts import PageTexts
 from recours.operations.records import Backlog
 from recours.operations.status import CarrierNow, Rate
@@ -29,9 +29,9 @@ def test_bars_are_stacked_and_what_is_not_there_is_left_out() -> None:
     series = [Series("a", "good", [1, 0, 3]), Series("b", "bad", [0, 0, 0]), Series("c", "left", [1, 0, 5])]
     chart = stacked("what", ["x", "y", "z"], series, EN)
     assert [bar.segments for bar in chart.bars] == [
-        [Segment("good", 0, 12.5), Segment("left", 12.5, 12.5)],
+        [("good", 0, 12.5), ("left", 12.5, 12.5)],
         [],
-        [Segment("good", 0, 37.5), Segment("left", 37.5, 62.5)],
+        [("good", 0, 37.5), ("left", 37.5, 62.5)],
     ]
     assert chart.legend == [("a", "good"), ("c", "left")]
     assert chart.scale == ("8", "4", "0")
@@ -86,5 +86,5 @@ def test_limits_that_are_used_the_fullest_first() -> None:
     ]
     chart = charts.quotas(carriers, EN)
     assert [(bar.name, bar.label) for bar in chart.bars] == [("GLS", "90 / 100"), ("UPS", "20 / 100")]
-    assert chart.bars[0].segments == [Segment("other-1", 0, 90), Segment("more", 90, 10)]
+    assert chart.bars[0].segments == [("other-1", 0, 90), ("more", 90, 10)]
     assert charts.quotas([carrier("UPS", (0, 0, None))], EN).bars == []
