@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from recours.core.claim import Claim, Stage
+from recours.core.claim import Claim, Delivery, Stage
+from recours.database.claim_reader import delivery_text
 from recours.database.corrections import ClaimCorrections
 from recours.database.engine import Database
 from recours.database.enrolment import ClaimEnrolment
@@ -73,7 +74,7 @@ def test_a_claim_that_is_out_of_all_work_starts_over_once_it_comes_back(
     run.keep()
     enrolment = ClaimEnrolment(assessor(database))
     assert enrolment.exclude(found(database), "ann", "damaged", NOW)
-    set_own(database, "CLM-00000", known_delivery='{"at": null, "signatory": "Lea"}')
+    set_own(database, "CLM-00000", known_delivery=delivery_text(Delivery(signatory="Lea")))
     [claim] = found(database)
     assert correct(database, claim)
     run.keep(NOW + HOUR)

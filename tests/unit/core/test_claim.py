@@ -71,11 +71,6 @@ def test_a_stored_delivery_is_read_again(delivery: Delivery) -> None:
     assert (found, found.place, found.label) == (delivery, delivery.place, delivery.label)
 
 
-def test_a_delivery_that_an_older_version_stored_is_read() -> None:
-    found = Delivery.from_json({"at": AT.isoformat(), "signatory": "DUPONT"})
-    assert (found, found.place) == (Delivery(AT, "DUPONT"), None)
-
-
 def test_place_and_status_of_before_complete_a_delivery() -> None:
     found = Delivery(AT).completed_by(Delivery(None, "DUPONT", place="LILLE", label="Livré"))
     assert (found.signatory, found.place, found.label) == ("DUPONT", "LILLE", "Livré")
