@@ -321,11 +321,8 @@ def _parts(language: str, en: str, fr: str) -> tuple[str, str, str]:
 
 
 def stored(key: str | None, carrier: str, words: str | None) -> Said | None:
-    """What was stored; None if no key was, or one that is none."""
-    try:
-        return Said(Sentence(key), carrier, words or "") if key else None
-    except ValueError:
-        return None
+    """What was stored; None if no key was."""
+    return Said(Sentence(key), carrier, words or "") if key else None
 
 
 def carrier_message(reason: str) -> str:
@@ -343,7 +340,7 @@ def facts_of(said: Said | None) -> dict[str, str]:
 
 
 def said_by(facts: Mapping[str, Any], carrier: str) -> Said | None:
-    """What an event kept; None if that is no sentence."""
+    """What an event kept; None if it kept no sentence."""
     said = stored(facts.get("sentence"), carrier, facts.get("words"))
     return said and replace(said, client=facts.get("client", ""))
 

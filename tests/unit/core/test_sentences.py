@@ -202,8 +202,7 @@ def test_a_detail_is_for_the_log() -> None:
     assert failure.said == Said(Sentence.UNAVAILABLE, "UPS", "Down")
 
 
-def test_a_key_of_another_version_is_none() -> None:
-    assert stored("of_tomorrow", "UPS", "x") is None
+def test_what_was_stored_is_read_again() -> None:
     assert stored(None, "UPS", "x") is None
     assert stored("unavailable", "UPS", None) == Said(Sentence.UNAVAILABLE, "UPS")
 
