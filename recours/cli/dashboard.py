@@ -50,7 +50,10 @@ def command(port: int, host: str, hash_password: bool, database_url: str | None)
     _see_that_it_is_free(host, port)
     if database_url is not None:  # the settings are read again for each request
         os.environ["DATABASE_URL"] = database_url
-    _serve(host, port)
+    from recours.dashboard.serving import serve  # noqa: PLC0415 (of the extra)
+
+    click.echo(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it.")
+    serve(host, port)
 
 
 def _hash_password() -> None:
@@ -73,10 +76,3 @@ def _see_that_it_is_free(host: str, port: int) -> None:
             f"The page cannot listen at {host}, port {port}: {error.strerror}. Choose others with --host, --port."
         )
         raise SystemExit(FAILED) from error
-
-
-def _serve(host: str, port: int) -> None:
-    from recours.dashboard.serving import serve  # noqa: PLC0415 (of the extra)
-
-    click.echo(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it.")
-    serve(host, port)

@@ -7,7 +7,6 @@ below it a start, to `/fail` a failure; `rid`, a UUID, tells which start an end 
 import logging
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
@@ -43,7 +42,7 @@ class Pings:
         self._run_id = UUID(hex=run_id)
         self._redact = redact
         self._sleep = sleep
-        self._patience_s = patience_s
+        self._http = _server_of(self._parts, patience_s)
 
     def started(self) -> None:
         self._ping("/start", "start")
@@ -78,10 +77,6 @@ class Pings:
         body = text.encode()[:LONGEST_BODY].decode(errors="ignore").encode()
         headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": "recours"}
         return Request("POST", f"{parts.path.rstrip('/')}{action}?{query}", headers, body)
-
-    @cached_property
-    def _http(self) -> Http:
-        return _server_of(self._parts, self._patience_s)
 
 
 def trouble_with(url: str, patience_s: float = _PATIENCE_S) -> str:

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from recours.core.claim import Claim
 from recours.core.policy import DEFAULT_MAX_RETRIES, Policy
-from recours.core.text import is_text
 from recours.database.reports.survey import most_urgent_claims
 from recours.operations.evidence import ClaimEvidence
 from recours.operations.explain import Explanation, Facts, explain
@@ -12,6 +11,7 @@ from recours.operations.place import MOST_BEFORE, Place, has_place, place_of
 from recours.operations.plan import as_planned
 from recours.operations.position import Position, position
 from recours.operations.records import ListedClaim
+from recours.runs.source import can_be_reference
 from recours.wiring.operations import Operations
 from recours.wiring.plan import accounts_now, terms_now
 
@@ -24,7 +24,7 @@ def explanation_of(
     language: str = "en",
 ) -> Explanation | None:
     """Where the claim of this reference stands, and why; None: there is none. Raises DatabaseError."""
-    listed = operations.records.find(reference) if is_text(reference) else None
+    listed = operations.records.find(reference) if can_be_reference(reference) else None
     if listed is None:
         return None
     claim, now = listed.claim, operations.clock.now()

@@ -12,7 +12,7 @@ from recours.core.actions import author_and_reason
 from recours.core.claim import Claim, deadline_end
 from recours.core.outcome import PROOF_KINDS
 from recours.core.recorded_phrases import DocumentFlaw
-from recours.core.text import clean, is_text
+from recours.core.text import clean
 from recours.dashboard.documents import LARGEST, MOST_PAGES, Document, NoDocument, find_document
 from recours.dashboard.history import History
 from recours.dashboard.views.claims import TONES
@@ -26,18 +26,13 @@ from recours.operations.position import Position, Standing
 from recours.operations.records import KeptEvidence, ListedClaim
 from recours.operations.reopen import why_not as why_not_reopen
 from recours.operations.results import ClaimStatus, ResultSentences
-from recours.runs.source import unknown_claim
+from recours.runs.source import can_be_reference, unknown_claim
 from recours.wiring.one_claim import explanation_of
 
 
 def claim_named(visit: Visit, reference: str) -> ListedClaim | None:
     """The claim of this reference; None: there is none. Raises DatabaseError."""
-    return visit.operations.records.find(reference) if is_possible(reference) else None
-
-
-def is_possible(reference: str) -> bool:
-    """Tell whether a database can be asked for it: none takes a zero in a text."""
-    return bool(reference) and is_text(reference) and "\x00" not in reference
+    return visit.operations.records.find(reference) if can_be_reference(reference) else None
 
 
 def find(visit: Visit) -> Response:
@@ -57,11 +52,11 @@ def address_of(reference: str) -> str:
 def show(visit: Visit) -> Response:
     reference = visit.query.get("reference", "")
     operations, texts = visit.operations, visit.texts
-    found = explanation_of(operations, reference, language=texts.language) if is_possible(reference) else None
-    if found is None:
+    explanation = explanation_of(operations, reference, language=texts.language)
+    if explanation is None:
         return _unknown(visit, reference)
-    listed, claim, facts, where = found.listed, found.claim, found.facts, found.position
-    status = found.status
+    listed, claim, facts = explanation.listed, explanation.claim, explanation.facts
+    where, status = explanation.position, explanation.status
     pieces, chosen = facts.evidence.pieces, visit.query.get("piece", "")
     document = find_document(listed, pieces, chosen, visit.settings.pod_dir)
     shown = [_piece(visit, piece, listed, facts.evidence, chosen) for piece in pieces]
@@ -70,11 +65,11 @@ def show(visit: Visit) -> Response:
         "claim.html",
         claim=claim,
         reference=clean(claim.reference, 100),
-        carrier=clean(found.carrier or claim.carrier_name, 60),
+        carrier=clean(explanation.carrier or claim.carrier_name, 60),
         stands=status,
         tone=TONES.get(where.standing, "warn" if where.refusal else ""),
         closing=_closing(visit, claim, where, status.carrier),
-        advice=_advice(found),
+        advice=_advice(explanation),
         facts=_facts(visit, listed, where, status),
         document=document if isinstance(document, Document) else None,
         absent=document if isinstance(document, NoDocument) and (listed.pod_url or chosen) else None,

@@ -14,13 +14,10 @@ from recours.operations.records import WrittenMail
 _WAITING, _LATEST = 200, 50
 _LARGEST_NUMBER = 999_999_999
 _TONES = {
-    MailState.READY: "",
     MailState.HELD: "warn",
-    MailState.SENDING: "",
     MailState.SENT: "good",
     MailState.FAILED: "bad",
     MailState.UNDECIDED: "warn",
-    MailState.CANCELLED: "",
 }
 # Nothing in a mail comes alive: no script, no form, nothing from elsewhere.
 _INERT = {
