@@ -1,6 +1,6 @@
 """What commands share that do what the page does too: see `recours.wiring.actions`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -51,17 +51,14 @@ def require_all(results: Sequence[ActionResult]) -> list[str]:
     return [result.subject for result in results]
 
 
-def say_each(results: Sequence[ActionResult], *, as_json: Callable[[list[str]], None] | None) -> None:
-    """What was done with each of several claims, with its sentence or as JSON; what was not ends the process."""
-    successes = [result for result in results if result.is_done]
-    if as_json:
-        as_json([result.subject for result in successes])
+def say_each(results: Sequence[ActionResult], *, only_failures: bool) -> None:
+    """What was done with each of several claims; what was not ends the process."""
     for result in results:
         if not result.is_done:
             say_error(harmless(result.sentence))
-        elif not as_json:
+        elif not only_failures:
             click.echo(harmless(result.sentence))
-    if len(successes) < len(results):
+    if not all(result.is_done for result in results):
         raise SystemExit(FAILED)
 
 

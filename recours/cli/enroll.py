@@ -92,16 +92,14 @@ def _act_on_named(
 ) -> None:
     """Do it with all of these claims, or none. `verb`: `enrolled`, `reopened`; `more`: for `--json`."""
     matches = require_all(act(references, dry_run=True))
-
-    def report(names: list[str], count: int) -> None:
-        tell_json({"dry_run": mode.dry_run, "found": len(matches), verb: count, "claims": names} | more)
-
-    if not mode.dry_run:
-        say_each(act(matches), as_json=(lambda names: report(names, len(names))) if mode.as_json else None)
-    elif mode.as_json:
-        report(matches, 0)
-    else:
+    results = [] if mode.dry_run else act(matches)
+    names = [result.subject for result in results if result.is_done]
+    if mode.as_json:
+        facts = {"dry_run": mode.dry_run, "found": len(matches), verb: len(names)}
+        tell_json(facts | {"claims": matches if mode.dry_run else names} | more)
+    elif mode.dry_run:
         _say_dry_run(len(matches), f"would be {verb}")
+    say_each(results, only_failures=mode.as_json)
 
 
 def _say_dry_run(count: int, what: str) -> None:
@@ -182,12 +180,11 @@ def exclude_command(
     'recours enroll CLAIM' brings them back.
     """
     with with_actions(database_url) as actions:
-        matches = require_all(actions.exclude(references, why, dry_run=True))
-
-        def report(excluded: list[str]) -> None:
+        results = actions.exclude(require_all(actions.exclude(references, why, dry_run=True)), why)
+        if as_json:
+            excluded = [result.subject for result in results if result.is_done]
             tell_json({"excluded": len(excluded), "claims": excluded})
-
-        say_each(actions.exclude(matches, why), as_json=report if as_json else None)
+        say_each(results, only_failures=as_json)
 
 
 # ---------------------------------------------------------------- reopen
