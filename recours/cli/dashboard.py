@@ -29,7 +29,7 @@ NEEDED = ("starlette", "uvicorn", "multipart", "itsdangerous", "babel")
 )
 @database_option
 def command(port: int, host: str, hash_password: bool, database_url: str | None) -> None:
-    """Serve a page in the browser: how the system does, every claim, its proof, and a button to fetch it now."""
+    """Serve a page in the browser: how the system is doing, every claim, its proof, and a button to fetch it now."""
     if hash_password:
         _hash_password()
         return
