@@ -188,6 +188,6 @@ class Visit:
 
     def back(self, notice: Notice | None = None, to: str = "") -> Response:
         """Lead back to the page that the form was on, or to another one, with what came of it."""
-        asked = urlsplit(own_path(to or self.field("back")))
+        target = urlsplit(own_path(to or self.field("back")))
         key = self.notices.add(notice) if notice else None
-        return RedirectResponse(with_parameters(asked.path, QueryParams(asked.query), notice=key), 303)
+        return RedirectResponse(with_parameters(target.path, QueryParams(target.query), notice=key), 303)

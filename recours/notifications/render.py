@@ -55,7 +55,7 @@ class Item:
 
 def render(
     kind: MailKind,
-    told: Sequence[OutboxEvent],
+    events: Sequence[OutboxEvent],
     language: str,
     name: str | None,
     head: Branding,
@@ -67,19 +67,21 @@ def render(
     `blocked`: how many claims wait, by the key of their account, for its subject.
     """
     texts = Texts(language, head.zone, TEXTS[language])
-    told = things(told)
-    expired = [event for event in told if event.name is EventName.EXPIRED]
-    faults = [event for event in told if event.name is EventName.ACCOUNT_FAULT]
+    events = things(events)
+    expired = [event for event in events if event.name is EventName.EXPIRED]
+    faults = [event for event in events if event.name is EventName.ACCOUNT_FAULT]
     of_clients = [event for event in faults if is_listed_with_others(event)]
     together = {event.id for event in (*expired, *of_clients)}
-    alone = sorted((event for event in told if event.id not in together), key=lambda e: e.name not in FAULTS)
+    alone = sorted(
+        (event for event in events if event.id not in together), key=lambda e: e.name not in FAULTS
+    )
     items = [_item(event, kind, texts, head, catalog) for event in alone[:MOST_CLAIMS]]
     if more := [_reference(event) for event in alone[MOST_CLAIMS:]]:
         items.append(Item(texts.counted("not_listed", len(more)), ((texts("claims"), _named(more, texts)),)))
     items += [_expired(expired, texts)] if expired else []
     items += _accounts_of_clients(of_clients, texts, catalog)
     shown = clean(name, _LONGEST_NAME) if name else ""
-    subject = subject_of(kind, told, language, catalog, blocked or {})
+    subject = subject_of(kind, events, language, catalog, blocked or {})
     return mail_of(subject, texts(f"intro_{kind}"), items, texts, head, name=shown)
 
 

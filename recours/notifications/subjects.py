@@ -16,33 +16,33 @@ _LONGEST_NAME, _LONGEST_REFERENCE = 30, 40
 
 def subject_of(
     kind: MailKind,
-    told: Sequence[OutboxEvent],
+    events: Sequence[OutboxEvent],
     language: str,
     catalog: Catalog,
     blocked: Mapping[str, int],
 ) -> str:
     """The subject of a mail about these events. `blocked`: how many claims wait, by the key of their account."""
-    say, told = Texts(language, table=SUBJECTS[language]), things(told)
+    say, events = Texts(language, table=SUBJECTS[language]), things(events)
     if kind is MailKind.OPERATOR_SUMMARY:
-        first, *more = _for_operator(told, say, catalog, blocked)
+        first, *more = _for_operator(events, say, catalog, blocked)
         subject = first + (say.counted("more", len(more)) if more else "")
     elif kind is MailKind.ACCOUNT_REFUSED:
-        refused = say.counted("account_refused", len(told), carrier=_carrier(told[0], catalog))
-        subject = refused + _blocked(told, say, blocked)
+        refused = say.counted("account_refused", len(events), carrier=_carrier(events[0], catalog))
+        subject = refused + _blocked(events, say, blocked)
     elif kind is MailKind.POD_RETRIEVED:
-        subject = say.counted("retrieved", len(told), reference=_reference(told[0]))
+        subject = say.counted("retrieved", len(events), reference=_reference(events[0]))
     else:
-        subject = _ended(told, "claims", say, catalog)
+        subject = _ended(events, "claims", say, catalog)
     return clean(subject, _LONGEST)
 
 
 def _for_operator(
-    told: Sequence[OutboxEvent], say: Texts, catalog: Catalog, blocked: Mapping[str, int]
+    events: Sequence[OutboxEvent], say: Texts, catalog: Catalog, blocked: Mapping[str, int]
 ) -> Iterator[str]:
     """A phrase for each thing, the most urgent first."""
     of_clients: dict[str, list[OutboxEvent]] = {}
     for event in sorted(
-        (event for event in told if event.name in FAULTS),
+        (event for event in events if event.name in FAULTS),
         key=lambda event: (FAULTS.index(event.name), event.id),
     ):
         if is_listed_with_others(event):
@@ -57,23 +57,23 @@ def _for_operator(
         named = clean(catalog.name_of(carrier, carrier), _LONGEST_NAME)
         yield say.counted("accounts_of_clients", len(faults), carrier=named) + _blocked(faults, say, blocked)
     for name, concerned in ((EventName.POD_FAILED, "claims"), (EventName.GAVE_UP, "given_up")):
-        if ended := [event for event in told if event.name is name]:
+        if ended := [event for event in events if event.name is name]:
             yield _ended(ended, concerned, say, catalog)
-    if expired := [event for event in told if event.name is EventName.EXPIRED]:
+    if expired := [event for event in events if event.name is EventName.EXPIRED]:
         yield say("expired") + say.counted("given_up", len(expired), reference=_reference(expired[0]))
 
 
-def _ended(told: Sequence[OutboxEvent], concerned: str, say: Texts, catalog: Catalog) -> str:
+def _ended(events: Sequence[OutboxEvent], concerned: str, say: Texts, catalog: Catalog) -> str:
     """Claims without a proof, with the reason if they have one in common."""
-    reasons = {(kind_of(event), event.carrier, not event.number) for event in told}
+    reasons = {(kind_of(event), event.carrier, not event.number) for event in events}
     kind, _, is_unnumbered = next(iter(reasons))
     if len(reasons) > 1:
         named = say("other")
     elif kind is ErrorKind.INVALID_TRACKING and is_unnumbered:
         named = say("no_number")
     else:
-        named = _reason(told[0], "other", say, catalog)
-    return named + say.counted(concerned, len(told), reference=_reference(told[0]))
+        named = _reason(events[0], "other", say, catalog)
+    return named + say.counted(concerned, len(events), reference=_reference(events[0]))
 
 
 def _reason(event: OutboxEvent, otherwise: str, say: Texts, catalog: Catalog) -> str:
@@ -84,8 +84,8 @@ def _reason(event: OutboxEvent, otherwise: str, say: Texts, catalog: Catalog) ->
     return say("reason", carrier=carrier, kind=KINDS[say.language][kind])
 
 
-def _blocked(told: Sequence[OutboxEvent], say: Texts, blocked: Mapping[str, int]) -> str:
-    count = sum(blocked.get(key, 0) for key in {event.carrier for event in told})
+def _blocked(events: Sequence[OutboxEvent], say: Texts, blocked: Mapping[str, int]) -> str:
+    count = sum(blocked.get(key, 0) for key in {event.carrier for event in events})
     return say.counted("blocked", count) if count else ""
 
 

@@ -59,7 +59,7 @@ def show(visit: Visit) -> Response:
     where, status = explanation.position, explanation.status
     pieces, chosen = facts.evidence.pieces, visit.query.get("piece", "")
     document = find_document(listed, pieces, chosen, visit.settings.pod_dir)
-    shown = [_piece(visit, piece, listed, facts.evidence, chosen) for piece in pieces]
+    rows = [_piece(visit, piece, listed, facts.evidence, chosen) for piece in pieces]
     history = History(texts, operations.catalog)
     return visit.page(
         "claim.html",
@@ -78,8 +78,8 @@ def show(visit: Visit) -> Response:
         else "",
         chosen=chosen,
         most_pages=MOST_PAGES,
-        pieces=shown,
-        heading=next((piece["kind"] for piece in shown if chosen and piece["is_shown"]), texts("pod")),
+        pieces=rows,
+        heading=next((piece["kind"] for piece in rows if chosen and piece["is_shown"]), texts("pod")),
         entries=history.entries(facts.attempts, facts.messages, facts.changes),
         possible=_possible(visit, claim, where) if visit.visitor.may_act else frozenset(),
         names=operations.catalog.names,
