@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, overload
 
@@ -273,9 +273,6 @@ def _ago(text: str, bare_days: bool) -> timedelta | None:
 
 def _at(text: str) -> datetime | None:
     try:
-        if len(text) == len("2026-02-03"):
-            day = date.fromisoformat(text)
-            return datetime(day.year, day.month, day.day).astimezone(UTC)
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
