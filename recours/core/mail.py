@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -119,36 +119,34 @@ def parse_preferences(text: str | None, language: str) -> tuple[Preferences, str
     if text is None or not text.strip():
         return usual, None
     try:
-        given = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError):
         return usual, "notification_preferences is not JSON"
-    if not isinstance(given, dict):
+    if not isinstance(content, dict):
         return usual, "notification_preferences is not a JSON object"
-    faults: list[str] = []
-
-    def read(name: str, allowed: dict[Any, Any], otherwise: Any) -> Any:
-        value = given.get(name)
+    values: dict[str, Any] = {}
+    faults = []
+    for name, allowed in _PREFERENCES.items():
+        value = content.get(name)
         value = value.strip().lower() if isinstance(value, str) else value
-        if value is None:
-            return otherwise
         if isinstance(value, bool | int | str) and value in allowed:
-            return allowed[value]
-        faults.append(name)
-        return otherwise
-
-    pod_failed = read("pod_failed", _YES_NO, usual.pod_failed)
-    found = Preferences(
-        pod_failed=pod_failed,
-        # A client who wants no mail about what is missing wants none about why, unless they say so.
-        account_refused=read("account_refused", _YES_NO, pod_failed),
-        pod_retrieved=read("pod_retrieved", _YES_NO, usual.pod_retrieved),
-        frequency=read("frequency", {frequency.value: frequency for frequency in Frequency}, usual.frequency),
-        language=read("language", {name: name for name in LANGUAGES}, usual.language),
-    )
-    return found, f"notification_preferences: cannot read {', '.join(faults)}" if faults else None
+            values[name] = allowed[value]
+        elif value is not None:
+            faults.append(name)
+    # A client who wants no mail about what is missing wants none about why, unless they say so.
+    values.setdefault("account_refused", values.get("pod_failed", usual.pod_failed))
+    fault = f"notification_preferences: cannot read {', '.join(faults)}" if faults else None
+    return replace(usual, **values), fault
 
 
 _YES_NO = {True: True, False: False, "true": True, "false": False}
+_PREFERENCES: dict[str, Mapping[Any, Any]] = {
+    "pod_failed": _YES_NO,
+    "account_refused": _YES_NO,
+    "pod_retrieved": _YES_NO,
+    "frequency": {frequency.value: frequency for frequency in Frequency},
+    "language": {name: name for name in LANGUAGES},
+}
 
 
 def digest_due(written_at: datetime, frequency: Frequency, now: datetime, zone: ZoneInfo) -> bool:
