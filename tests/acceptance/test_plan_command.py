@@ -2,8 +2,6 @@
 
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -125,20 +123,3 @@ def test_a_database_that_cannot_be_planned_for(typist: Person, spoil: str, says:
     done = typist.types("plan")
     assert (done.returncode, done.stdout) == (1, "")
     assert says in done.stderr
-
-
-def test_a_reader_that_has_read_enough(person: Person) -> None:
-    command = [sys.executable, "-m", "recours", "plan"]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=person.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as running:
-        assert running.stdout is not None
-        assert running.stderr is not None
-        assert running.stdout.readline().startswith("Estimate from ")
-        running.stdout.close()
-        assert running.stderr.read() == ""

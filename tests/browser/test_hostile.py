@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from tests.browser.conftest import ELSEWHERE, HOSTILE, World
-from tests.processes.page import SLOW_MS, Service
+from tests.processes.page import SLOW_MS
 
 # ---------------------------------------------------------------- what they wrote
 
@@ -131,48 +131,3 @@ def test_by_another_name_nothing_is_shown(context: BrowserContext, world: World)
     assert answer
     assert answer.status == 403
     assert "CLM-2026" not in page.content()
-
-
-# ---------------------------------------------------------------- guesses and names
-
-
-@pytest.fixture
-def served(world: World) -> Iterator[Callable[..., Service]]:
-    """`served(**settings)`: the page over the same claims with these settings too."""
-    started: list[Service] = []
-
-    def start(**settings: str) -> Service:
-        service = Service(
-            world.service.folder, world.service.box, settings={**world.service.settings, **settings}
-        )
-        service.start()
-        started.append(service)
-        return service
-
-    yield start
-    for service in started:
-        service.stop()
-
-
-def test_a_name_that_no_proxy_gave_gives_no_rights(browser: Browser, served: Callable[..., Service]) -> None:
-    service = served(
-        RECOURS_PAGE_USER_HEADER="X-Forwarded-User", RECOURS_PAGE_PROXIES="10.0.0.5", RECOURS_PAGE_OPERATORS="zoe"
-    )  # fmt: skip
-    context = browser.new_context(extra_http_headers={"X-Forwarded-User": "zoe"})
-    page = context.new_page()
-    answer = page.goto(f"{service.url}/claims")
-    assert answer
-    assert answer.status == 403
-    assert "CLM-2026" not in page.content()
-    assert posted(page, service) == 403
-    context.close()
-
-
-def posted(page: Page, service: Service) -> int:
-    """What comes of a post that the page's own script sends."""
-    status: int = page.evaluate(
-        """address => fetch(address, {method: 'POST', body: new URLSearchParams({carrier: 'chronopost', back: '/'})})
-            .then(answer => answer.status)""",
-        f"{service.url}/carriers/pause",
-    )
-    return status

@@ -5,7 +5,7 @@ That every request of the suites keeps to its schema is seen to by `tests/schema
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -14,21 +14,14 @@ from urllib.parse import parse_qsl, urlencode
 from xml.etree.ElementTree import Element, fromstring, tostring
 
 import pytest
-import requests
 from xmlschema import XMLSchema
 
-from recours.carriers.message import Request
 from recours.carriers.registry import CATALOG, CLIENTS
-from recours.core.quota import Capability
-from recours.sandbox import Sandbox
 from recours.sandbox.answers import HttpRequest, NotUnderstoodError
 from recours.sandbox.registry import SIMULATED
 from tests.carriers.cases import CASES
-from tests.fakes.answers import response
-from tests.fakes.session import FakeSession
 from tests.fakes.simulated import SandboxSession, client_of, quiet_sandbox
 from tests.rows import row
-from tests.schemas import plugin
 from tests.schemas.specification import FOLDER, Operation, Sent, faults_of, operation_of, operations
 
 NAMES = [f"{one.carrier} {one.name}" for one in operations()]
@@ -361,42 +354,3 @@ def test_the_key_never_goes_where_dhl_links_to() -> None:
     assert fault.startswith("dhl webPOD: the header dhl-api-key is unknown")
     assert faults_of(replace(link, headers={})) == []
     assert faults_of(replace(link, headers={}, origin="https://dhl.com.example")) != []
-
-
-# ---------------------------------------------------------------- in every test
-
-
-class Item:
-    """A test that runs, as the plugin sees it."""
-
-    def __init__(self, *, is_marked: bool) -> None:
-        self.get_closest_marker = lambda name: name == "wrong_requests" and is_marked
-        self.sections: list[str] = []
-
-    def add_report_section(self, _when: str, _title: str, text: str) -> None:
-        self.sections.append(text)
-
-
-def to_a_sandbox(url: str) -> None:
-    requests.get(f"{url}/suivi/v2/idships/6A00000000017", headers={"Accept": "application/json"}, timeout=10)
-
-
-def to_a_fake(_url: str) -> None:
-    FakeSession([response({})]).call(Capability.TRACKING, Request("GET", "/suivi/v2/idships/6A00000000017"))
-
-
-@pytest.mark.parametrize("send", [to_a_sandbox, to_a_fake])
-@pytest.mark.parametrize("is_marked", [False, True])
-def test_a_test_fails_that_sends_a_wrong_request(
-    sandbox: Sandbox, send: Callable[[str], None], is_marked: bool
-) -> None:
-    item: Any = Item(is_marked=is_marked)
-    running = plugin.pytest_runtest_call(item)
-    next(running)
-    send(sandbox.url)
-    with pytest.raises(StopIteration if is_marked else pytest.fail.Exception):
-        running.send(None)
-    (text,) = item.sections
-    assert text.startswith(
-        "laposte idships: the header X-Okapi-Key is missing (by https://developer.laposte.fr/"
-    )

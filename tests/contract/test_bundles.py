@@ -389,17 +389,6 @@ def test_a_mistake_about_every_parcel_is_met_in_their_own_turns_soon(bundles: Bu
     assert [len(one.split(",")) for one in bundles.script.asked] == [5, 3, 2, 1]
 
 
-def test_two_numbers_that_spoil_the_call_are_both_singled_out(bundles: Bundles) -> None:
-    bundles.script.whole = dict.fromkeys("BE", BROKEN)
-    bundles.script.tracking = dict.fromkeys("BE", BROKEN)
-    fetched = bundles.fetch(*"ABCDE")
-    assert [one.upsets for one in fetched] == [False, True, False, False, True]
-    assert [kind is K.SERVER_ERROR for kind in kinds(fetched)] == [False, True, False, False, True]
-    # After three failures in a row one parcel alone shows that the carrier is there.
-    asked = ["A,B,C,D,E", "A,B,C", "D,E", "A", "B", "C", "D", "E"]
-    assert bundles.script.asked == [f"tracking {numbers}" for numbers in asked]
-
-
 def test_where_most_numbers_are_bad_the_rest_is_asked_about_in_turn(bundles: Bundles) -> None:
     bundles.script.whole = dict.fromkeys("ABCDE", BAD_REQUEST)
     bundles.script.tracking = dict.fromkeys("ABCDE", BAD_REQUEST)

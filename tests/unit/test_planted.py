@@ -77,19 +77,6 @@ def test_a_secret_is_found_in_a_dump_though_that_is_packed(folder: Path) -> None
     assert list(leaks_in(folder)) == [str(folder / "claims.dump")]
 
 
-def test_a_secret_is_found_in_the_files_of_a_server_after_its_database_was_dropped() -> None:
-    with running(in_memory=True) as server:
-        execute(server.url(), "CREATE DATABASE gone")
-        execute(
-            server.url("gone"),
-            "CREATE TABLE x (secret text)",
-            f"INSERT INTO x VALUES ('{MARK}')",
-            "CHECKPOINT",
-        )
-        execute(server.url(), "DROP DATABASE gone")
-        assert any("pg_wal" in path for path in leaks_in(server.folder))
-
-
 def test_files_that_hold_secrets_are_no_leak(folder: Path) -> None:
     (folder / "credentials").mkdir()
     for name in (".env", "secrets.toml", "shop.secret", "credentials/smtp_password"):

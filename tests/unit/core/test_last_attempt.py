@@ -18,7 +18,6 @@ from recours.core.last_attempt import awaits_last_attempt
 from recours.core.outcome import Failure, Retrieved
 from recours.core.policy import DUE_SLACK, Policy
 from tests.fakes.examples import MODEST
-from tests.rows import row
 
 PARIS = ZoneInfo("Europe/Paris")
 HOUR = timedelta(hours=1)
@@ -526,30 +525,3 @@ def test_turned_on_it_goes_as_the_rule_says(
 ) -> None:
     policy, at = replace(ON, max_retries=most, last_attempt=hours * HOUR), runs(late, outages)
     assert lived(Days(policy, deadline, answers), at) == lived(Model(policy, deadline, answers), at)
-
-
-@pytest.mark.parametrize("hours", [6, 30, 100])
-def test_of_every_time_of_failure_there_is_at_most_one_and_in_time(hours: int) -> None:
-    for hour in range(0, 24 * 30, 7):
-        with row(hour):
-            assert_at_most_one(hour, hours)
-
-
-def assert_at_most_one(hour: int, hours: int) -> None:
-    policy = replace(ON, last_attempt=hours * HOUR)
-    first = END - hour * HOUR
-    at = [first + n * HOUR for n in range(1000)]
-    on_its_way = [ErrorKind.NOT_DELIVERED_YET]
-    days, plain = Days(policy, DEADLINE, on_its_way), Days(OFF, DEADLINE, on_its_way)
-    days.live(at)
-    plain.live(at)
-    more = [call for call in days.calls if call not in plain.calls]
-    assert len(more) <= 1
-    assert set(plain.calls) <= set(days.calls)
-    for call in more:
-        assert call == END - hours * HOUR
-        assert all(abs(call - other) >= 6 * HOUR for other in plain.calls if other < call)
-    assert bool(more) is any(
-        END - hours * HOUR - call >= 6 * HOUR and (later is None or later > END - 6 * HOUR)
-        for call, later in zip(plain.calls, [*plain.calls[1:], None], strict=True)
-    )
