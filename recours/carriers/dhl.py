@@ -14,7 +14,7 @@ from recours.carriers.client import Client, further_evidence, with_delivery
 from recours.carriers.json_api import problem_of
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import PARIS, Meaning, ParcelStatus
-from recours.carriers.return_words import turns_back
+from recours.carriers.returns import turns_back
 from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec

@@ -15,7 +15,7 @@ from recours.carriers import outcomes, soap
 from recours.carriers.client import OneCallClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import NEVER, Detailed, Meaning, ParcelStatus, Sent
-from recours.carriers.return_words import turns_back
+from recours.carriers.returns import turns_back
 from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.appraisal import EvidenceKind
 from recours.core.carrier import CarrierSpec, Option

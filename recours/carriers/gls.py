@@ -16,7 +16,7 @@ from recours.carriers.client import TokenClient, single
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.oauth import Tokens, token_request
 from recours.carriers.outcomes import LONGEST_NAME, PARIS, Detailed, Meaning, ParcelStatus, Sent
-from recours.carriers.return_words import turns_back
+from recours.carriers.returns import turns_back
 from recours.carriers.shipments import Scan, Shipment, by_number, handover, same_number
 from recours.core.carrier import CarrierSpec, Option
 from recours.core.claim import Delivery

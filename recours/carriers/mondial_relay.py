@@ -15,7 +15,7 @@ from recours.carriers import outcomes, soap
 from recours.carriers.client import StatusClient
 from recours.carriers.message import CarrierSession, Request, Response
 from recours.carriers.outcomes import Detailed, Meaning, ParcelStatus
-from recours.carriers.return_words import turns_back
+from recours.carriers.returns import turns_back
 from recours.carriers.shipments import Scan, Shipment, handover
 from recours.core.carrier import CarrierSpec
 from recours.core.claim import Delivery
