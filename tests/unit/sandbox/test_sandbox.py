@@ -483,11 +483,11 @@ def test_a_token_is_good_at_the_carrier_that_gave_it_alone(box: Sandbox, clock: 
 
 def test_parallel_calls_each_take_one_step(box: Sandbox) -> None:
     script(box, *[S.POD_LATE] * 20, S.POD_NONE)
-    box.latency = 0.1
+    box.latency = 0.5
     got: list[str] = []
     start = time.monotonic()
     in_parallel(40, lambda: got.append(pod(box).fields["statusCode"]))
-    assert 0.1 <= time.monotonic() - start < 4  # side by side
+    assert 0.5 <= time.monotonic() - start < 10  # side by side: one after the other would take 20
     assert sorted(got) == ["2"] * 20 + ["3"] * 20
     assert [c.scenario for c in box.calls] == [S.POD_LATE] * 20 + [S.POD_NONE] * 20
 
