@@ -172,7 +172,7 @@ class Sheet:
         self.has_ink = any(_is_seen(page, number) for number in range(raw.FPDFPage_GetAnnotCount(page)))
         self.has_picture = self.has_ink
         self._pictures: list[Box] = []
-        self._look_at(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, PdfMatrix())
+        self._look_at(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
         if self.texts:
             self.texts = [text for text in self.texts if self._is_readable(text)]
             # A font may draw letters without saying which they are.
@@ -204,10 +204,10 @@ class Sheet:
         whole: Any,
         count: Callable[[Any], int],
         part_of: Callable[[Any, int], Any],
-        matrix: PdfMatrix,
+        matrix: PdfMatrix | None = None,
         depth: int = 0,
     ) -> None:
-        """Look at the objects of a page, or of a form that is drawn on it."""
+        """Look at the objects of a page, or of a form that is drawn on it with `matrix`."""
         if depth > _DEEPEST_FORM:
             raise TooMuchError
         for number in range(count(whole)):
@@ -223,9 +223,9 @@ class Sheet:
             elif kind == raw.FPDF_PAGEOBJ_SHADING:
                 self.has_ink = self.has_picture = True
             elif kind == raw.FPDF_PAGEOBJ_FORM:
-                place = _matrix_of(thing).multiply(matrix)
+                within = _matrix_of(thing, matrix)
                 self._look_at(
-                    thing, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, place, depth + 1
+                    thing, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, within, depth + 1
                 )
 
     def _count(self, objects: int) -> None:
@@ -233,24 +233,24 @@ class Sheet:
         if self._objects > _MOST_OBJECTS:
             raise TooMuchError
 
-    def _add_text(self, thing: Any, matrix: PdfMatrix) -> None:
+    def _add_text(self, thing: Any, matrix: PdfMatrix | None) -> None:
         size = raw.FPDFTextObj_GetText(thing, self._text, self._letters, ctypes.sizeof(self._letters))
         # PDFium has a sign of its own for a hyphen at the end of a line.
-        letters = bytes(self._letters)[: max(0, size - 2)].decode("utf-16-le", "replace").replace("\x02", "-")
-        if not letters:
+        letters = ctypes.string_at(self._letters, max(0, size - 2))
+        text = letters.decode("utf-16-le", "replace").replace("\x02", "-")
+        if not text:
             return
         font_size = ctypes.c_float()
         raw.FPDFTextObj_GetFontSize(thing, font_size)
-        a, b, c, d, e, f = _matrix_of(thing).multiply(matrix).get()
+        a, b, c, d, e, f = _matrix_of(thing, matrix).get()
         turned = (0 if a >= 0 else 2) if abs(a) >= abs(b) else (1 if b > 0 else 3)
-        upright = PdfMatrix().rotate(90 * turned)
-        x, y = upright.on_point(e, f)
+        x, y = _upright(turned, e, f)
         box = _box_of(thing, matrix)
-        end = max(upright.on_point(*corner)[0] for corner in (box[:2], box[2:]))
+        end = max(_upright(turned, *corner)[0] for corner in (box[:2], box[2:]))
         points = abs(font_size.value) * (math.hypot(a, b) or math.hypot(c, d)) or 1.0
-        self.texts.append(DrawnText(box, turned, x, y, end, points, letters))
+        self.texts.append(DrawnText(box, turned, x, y, end, points, text))
 
-    def _add_image(self, thing: Any, matrix: PdfMatrix) -> None:
+    def _add_image(self, thing: Any, matrix: PdfMatrix | None) -> None:
         box = _box_of(thing, matrix)
         found = self._images.look_at(thing, self._page)
         shows_something, is_like_a_signature = found or (self._drawing.has_contrast(box), False)
@@ -262,7 +262,7 @@ class Sheet:
             self.has_picture = True
             self.has_signature_image = self.has_signature_image or is_like_a_signature
 
-    def _add_path(self, path: Any, matrix: PdfMatrix) -> None:
+    def _add_path(self, path: Any, matrix: PdfMatrix | None) -> None:
         """Count the lines of a path, if it is painted in another colour than white."""
         fills, strokes = ctypes.c_int(), ctypes.c_int()
         raw.FPDFPath_GetDrawMode(path, fills, strokes)
@@ -285,7 +285,10 @@ class Sheet:
             is_closed = is_closed or closes
             points.append(point)
         self.has_ink = self.has_ink or slanted > 0 or self._lines >= _MANY_LINES
-        if is_stroked and not is_closed and not self._is_at_the_top(matrix.on_point(*_middle(points[1:]))):
+        middle = _middle(points[1:])
+        if matrix:
+            middle = matrix.on_point(*middle)
+        if is_stroked and not is_closed and not self._is_at_the_top(middle):
             self.strokes += slanted
 
     def _is_at_the_top(self, point: Point) -> bool:
@@ -318,10 +321,10 @@ class Drawing:
         last = min(self._height, math.ceil((self._top - box[1]) * self._scale))
         if start >= end or first >= last:
             return False
-        rows = [
+        dots = b"".join(
             self._levels[row * self._stride + start : row * self._stride + end] for row in range(first, last)
-        ]
-        return max(map(max, rows)) - min(map(min, rows)) >= _CONTRAST
+        )
+        return max(dots) - min(dots) >= _CONTRAST
 
 
 def _is_seen(page: Any, number: int) -> bool:
@@ -353,22 +356,27 @@ def _is_white(path: Any, colour_of: Callable[..., int]) -> bool:
     return bool(is_plain) and (alpha.value == 0 or red.value == green.value == blue.value == _WHITE)
 
 
-def _box_of(thing: Any, matrix: PdfMatrix) -> Box:
-    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
-    raw.FPDFPageObj_GetBounds(thing, left, bottom, right, top)
-    corners = ((left, bottom), (left, top), (right, bottom), (right, top))
-    across, up = zip(*(matrix.on_point(x.value, y.value) for x, y in corners), strict=True)
-    return min(across), min(up), max(across), max(up)
+def _upright(turned: int, x: float, y: float) -> Point:
+    """A point of a page that is turned back by so many quarters."""
+    return ((x, y), (y, -x), (-x, -y), (-y, x))[turned]
+
+
+def _box_of(thing: Any, matrix: PdfMatrix | None) -> Box:
+    bounds = [ctypes.c_float() for _ in range(4)]
+    raw.FPDFPageObj_GetBounds(thing, *bounds)
+    left, bottom, right, top = (bound.value for bound in bounds)
+    return matrix.on_rect(left, bottom, right, top) if matrix else (left, bottom, right, top)
 
 
 def _middle(points: Sequence[Point]) -> Point:
     return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
 
 
-def _matrix_of(thing: Any) -> PdfMatrix:
-    matrix = raw.FS_MATRIX()
-    raw.FPDFPageObj_GetMatrix(thing, matrix)
-    return PdfMatrix.from_raw(matrix)
+def _matrix_of(thing: Any, within: PdfMatrix | None = None) -> PdfMatrix:
+    place = raw.FS_MATRIX()
+    raw.FPDFPageObj_GetMatrix(thing, place)
+    matrix = PdfMatrix.from_raw(place)
+    return matrix.multiply(within) if within else matrix
 
 
 class Images:
