@@ -15,7 +15,6 @@ from recours.documents import numbers
 from recours.documents.facts import DocumentFacts, find_facts, fold
 from recours.documents.pdf_process import read_pdf
 from recours.documents.phrases import ERROR_PAGE, MENU, NO_SIGNATURE, NOT_THERE, OF_A_SIGNATURE, TITLE
-from recours.documents.picture import read_picture
 from recours.documents.reading import UNREADABLE, Reading
 from recours.documents.web_page import read_web_page
 
@@ -34,7 +33,11 @@ def read(content: bytes, media_type: str) -> Reading:
     if media_type == "application/pdf":
         return read_pdf(content)
     try:
-        return read_web_page(content) if media_type == "text/html" else read_picture(content)
+        if media_type == "text/html":
+            return read_web_page(content)
+        from recours.documents.picture import read_picture  # noqa: PLC0415 (with the first picture)
+
+        return read_picture(content)
     except ImportError:  # a fault of the installation, not of the file
         raise
     except Exception:  # noqa: BLE001 (Pillow raises any exception at all on a damaged file)

@@ -12,7 +12,6 @@ from recours.documents.kinds import kind_of
 
 LARGEST_MB = 20  # as much as a carrier may send
 _LARGEST = LARGEST_MB * 1024 * 1024
-_BLOCK = 1024 * 1024
 
 
 def read_file(path: Path) -> bytes:
@@ -20,16 +19,13 @@ def read_file(path: Path) -> bytes:
     try:
         if path.is_symlink():
             raise NotADocumentError(DocumentFlaw.LINK.text())
-        with open(path, "rb", buffering=0, opener=_open) as file:
+        with open(path, "rb", opener=_open) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
                 raise NotADocumentError(DocumentFlaw.NO_FILE.text())
             if before.st_size > _LARGEST:
                 raise NotADocumentError(DocumentFlaw.TOO_LARGE.text(size=LARGEST_MB))
-            content = bytearray()
-            # One byte more than there was shows that it grew.
-            while len(content) <= before.st_size and (block := file.read(_BLOCK)):
-                content += block
+            content = file.read(before.st_size + 1)  # that byte shows that it grew
             after = os.fstat(file.fileno())
     except (OSError, ValueError) as error:  # a name that cannot be one
         reason = getattr(error, "strerror", None) or str(error)
@@ -37,7 +33,7 @@ def read_file(path: Path) -> bytes:
     as_before = before.st_size, before.st_mtime_ns
     if as_before != (after.st_size, after.st_mtime_ns) or len(content) != before.st_size:
         raise NotADocumentError(DocumentFlaw.CHANGING.text())
-    return bytes(content)
+    return content
 
 
 def _open(path: str, flags: int) -> int:

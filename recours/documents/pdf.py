@@ -15,7 +15,6 @@ from typing import Any
 import pypdfium2
 from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfMatrix, raw
 
-from recours.documents import picture
 from recours.documents.pdf_child import Result, Task
 from recours.documents.reading import UNREADABLE, Cell, Reading, Row
 
@@ -28,7 +27,6 @@ _DEEPEST_FORM = 4
 _LARGE_IMAGE = 9_000_000  # pixels, A4 at 300 to the inch; a larger one is made smaller first
 
 _FEWEST_STROKES = 8  # slanted lines and curves of a signature
-_MANY_LINES = 800  # so many show something: a picture made of squares
 _ALONG_AN_EDGE = 0.3  # points, by which a line may slant that is none of a signature
 _TOP = 0.15  # of the page's height
 _WIDTH, _HIGHEST = 1240, 5000  # pixels of a page that is drawn: A4 at 150 to the inch
@@ -38,7 +36,6 @@ _MOST_DOTS = 2000  # of the longer side
 _CONTRAST = 24  # levels of grey in the box of a text that is seen
 _SMALLEST_LETTERS = 1.5  # points
 _SAMPLE = 8  # one character of so many tells whether a font says which letters it draws
-_ASIDE = 16.0  # points that the text of a scan may lie beside its picture, which is askew
 _WHITE = 255
 
 Point = tuple[float, float]
@@ -159,7 +156,6 @@ class Sheet:
         self.has_signature_image = False
         self._page = page
         self._images = images
-        self._lines = 0
         self._objects = 0
         self._box = page.get_mediabox()
         self._turned = page.get_rotation() // 90
@@ -171,7 +167,6 @@ class Sheet:
         self._letters = (ctypes.c_ushort * (characters + 1))()
         self.has_ink = any(_is_seen(page, number) for number in range(raw.FPDFPage_GetAnnotCount(page)))
         self.has_picture = self.has_ink
-        self._pictures: list[Box] = []
         self._look_at(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
         if self.texts:
             self.texts = [text for text in self.texts if self._is_readable(text)]
@@ -188,16 +183,8 @@ class Sheet:
         return Drawing(self._page)
 
     def _is_readable(self, text: DrawnText) -> bool:
-        """Tell whether text stands out from what is around it, or a picture shows what it says: a scan."""
-        left, bottom, right, top = text.box
-        if text.size < _SMALLEST_LETTERS:
-            return False
-        if self._drawing.has_contrast(text.box):
-            return True
-        return any(
-            picture[0] <= left and picture[1] <= bottom and right <= picture[2] and top <= picture[3]
-            for picture in self._pictures
-        ) and self._drawing.has_contrast((left, bottom - _ASIDE, right, top + _ASIDE))
+        """Tell whether text stands out from what is around it, or a scan shows something where it lies."""
+        return text.size >= _SMALLEST_LETTERS and self._drawing.has_contrast(text.box)
 
     def _look_at(
         self,
@@ -252,12 +239,11 @@ class Sheet:
 
     def _add_image(self, thing: Any, matrix: PdfMatrix | None) -> None:
         box = _box_of(thing, matrix)
-        found = self._images.look_at(thing, self._page)
-        shows_something, is_like_a_signature = found or (self._drawing.has_contrast(box), False)
+        looks = self._images.look_at(thing, self._page)
+        shows_something, is_like_a_signature = looks or (self._drawing.has_contrast(box), False)
         if not shows_something:
             return
         self.has_ink = True
-        self._pictures.append(box)
         if not self._is_at_the_top(_middle([box[:2], box[2:]])):
             self.has_picture = True
             self.has_signature_image = self.has_signature_image or is_like_a_signature
@@ -277,14 +263,12 @@ class Sheet:
         for kind, point, closes in _segments(path):
             if kind == raw.FPDF_SEGMENT_MOVETO:
                 start = point
-            elif kind == raw.FPDF_SEGMENT_LINETO and _is_along_an_edge(point, points[-1]):
-                self._lines += 1
-            else:
+            elif kind != raw.FPDF_SEGMENT_LINETO or not _is_along_an_edge(point, points[-1]):
                 slanted += 1
                 is_closed = is_closed or point == start
             is_closed = is_closed or closes
             points.append(point)
-        self.has_ink = self.has_ink or slanted > 0 or self._lines >= _MANY_LINES
+        self.has_ink = self.has_ink or slanted > 0
         middle = _middle(points[1:])
         if matrix:
             middle = matrix.on_point(*middle)
@@ -392,6 +376,8 @@ class Images:
 
         One that cannot be decoded shows nothing.
         """
+        from recours.documents import picture  # noqa: PLC0415 (with the first picture)
+
         width, height = ctypes.c_uint(), ctypes.c_uint()
         raw.FPDFImageObj_GetImagePixelSize(image, width, height)
         pixels = width.value * height.value

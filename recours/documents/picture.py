@@ -1,9 +1,11 @@
-"""The ink of pictures. Pillow is imported when the first one comes."""
+"""The ink of pictures. It is imported when the first one comes, and Pillow with it."""
 
 import io
 import math
 import warnings
 from typing import Any
+
+from PIL import Image, ImageChops, ImageSequence, ImageStat
 
 from recours.documents.reading import UNREADABLE, Reading
 
@@ -37,8 +39,6 @@ _ALIKE = 0.33
 
 def read_picture(content: bytes) -> Reading:
     """What is seen on a picture, every frame of which is decoded. Raises whatever Pillow raises on a damaged one."""
-    from PIL import Image, ImageSequence  # noqa: PLC0415 (imported when the first image comes)
-
     with warnings.catch_warnings(action="ignore"):
         with Image.open(io.BytesIO(content)) as image:
             image.verify()  # the check sums of a PNG
@@ -84,8 +84,6 @@ def _share(marks: Any) -> float:
 
 def _is_a_frame(marks: Any, pale: Any) -> bool:
     """Tell whether all marks are lines around the sheet, askew or not: along edges that meet, and none within."""
-    from PIL import Image  # noqa: PLC0415 (imported when the first image comes)
-
     width, height = marks.size
     left, top, right, bottom = inner = _inner(marks)
     if min(left, top) == 0 or _share(marks.crop(inner)) >= _FEWEST_MARKS:
@@ -103,8 +101,6 @@ def _inner(image: Any) -> tuple[int, int, int, int]:
 
 def _is_noise(grey: Any) -> bool:
     """Tell whether a picture is the same confusion of dots everywhere."""
-    from PIL import ImageStat  # noqa: PLC0415 (imported when the first image comes)
-
     side = max(_SMALLEST_SQUARE, min(grey.size) // _SQUARES)
     if min(grey.size) < 2 * side:
         return False
@@ -115,8 +111,6 @@ def _is_noise(grey: Any) -> bool:
 
 def _has_areas(grey: Any) -> bool:
     """Tell whether a picture has areas that differ in brightness or in grain, as a dim photograph has."""
-    from PIL import ImageChops  # noqa: PLC0415 (imported when the first image comes)
-
     small = grey.reduce(math.ceil(max(grey.size) / _LOOKED_AT))
     inner = small.crop(_inner(small))
     if min(inner.size) < 3 * _SQUARE:
@@ -133,8 +127,6 @@ def _has_areas(grey: Any) -> bool:
 
 def _squares(grey: Any, side: int) -> tuple[Any, Any]:
     """The mean level of each square of a picture, and how far its pixels are from that."""
-    from PIL import Image, ImageChops  # noqa: PLC0415 (imported when the first image comes)
-
     whole = grey.crop((0, 0, grey.width // side * side, grey.height // side * side))
     brightness = whole.reduce(side)
     differences = ImageChops.difference(whole, brightness.resize(whole.size, Image.Resampling.NEAREST))
@@ -143,8 +135,6 @@ def _squares(grey: Any, side: int) -> tuple[Any, Any]:
 
 def _without_ruled_lines(marks: Any) -> Any:
     """Marks without lines from edge to edge: a frame around nothing is nothing."""
-    from PIL import Image  # noqa: PLC0415 (imported when the first image comes)
-
     width, height = marks.size
     for size, whole, line in (((1, height), height, width), ((width, 1), width, height)):
         shares = marks.resize(size, Image.Resampling.BOX).tobytes()
@@ -157,8 +147,6 @@ def _without_ruled_lines(marks: Any) -> Any:
 
 def _on_paper(image: Any) -> Any:
     """The picture in levels of grey, seen on white paper where it is transparent."""
-    from PIL import Image  # noqa: PLC0415 (imported when the first image comes)
-
     if image.mode in ("RGBA", "LA", "PA", "P") or "transparency" in image.info:
         shown = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)

@@ -48,9 +48,6 @@ _NOT_ON_SCREEN = re.compile(
 _RULE = re.compile(r"([^{}]{1,500})\{([^{}]{0,2000})\}")
 _SELECTOR = re.compile(r"(?:[a-z][a-z0-9]*)?(?:[.#][\w-]+)*")
 _PART = re.compile(r"[.#]?[\w-]+")
-_OF_INTEREST = re.compile(
-    r"display|visibility|opacity|font|color|background|position|indent|clip|transform|height|width|max-"
-)
 _ZERO = r"[-+]?0*\.?0*(?:px|em|rem|pt|%)?"
 _FAR_AWAY = r"-\d{3,}[^;]*"
 # In the declarations of an element, sorted, where these show none of its text.
@@ -80,11 +77,11 @@ class _Element:
 
 
 def _colour(text: str) -> Colour | None:
-    if found := _HEX.search(text):
-        digits = found[1] if len(found[1]) > 3 else "".join(2 * digit for digit in found[1])  # noqa: PLR2004
+    if match := _HEX.search(text):
+        digits = match[1] if len(match[1]) > 3 else "".join(2 * digit for digit in match[1])  # noqa: PLR2004
         return tuple(bytes.fromhex(digits))
-    if found := _RGB.search(text):
-        return tuple(map(int, found.group(1, 2, 3)))
+    if match := _RGB.search(text):
+        return tuple(map(int, match.group(1, 2, 3)))
     return next((colour for name, colour in _NAMED.items() if name in text.split()), None)
 
 
@@ -98,12 +95,13 @@ def _rules(folded: str) -> list[tuple[frozenset[str], Style]]:
     sheets = " ".join(_NOT_ON_SCREEN.sub(" ", sheet) for sheet in _STYLE_SHEET.findall(folded))
     rules = []
     for selectors, declarations in _RULE.findall(sheets):
-        if _OF_INTEREST.search(declarations):
-            style = _declarations(declarations)
-            plain = (selector.strip() for selector in selectors.split(","))
-            rules += [
-                (frozenset(_PART.findall(one)), style) for one in plain if one and _SELECTOR.fullmatch(one)
-            ]
+        style = _declarations(declarations)
+        plain = (selector.strip() for selector in selectors.split(","))
+        rules += [
+            (frozenset(_PART.findall(selector)), style)
+            for selector in plain
+            if selector and _SELECTOR.fullmatch(selector)
+        ]
     return sorted(rules[:_MOST_RULES], key=lambda rule: len(rule[0]))
 
 
@@ -119,7 +117,7 @@ def _is_unseen(style: Style) -> bool:
 
 def read_web_page(content: bytes) -> Reading:
     page = content[:_MOST_HTML].decode("utf-8", "replace")
-    pictures = [page[max(0, found.start() - _AROUND) : found.end()] for found in _PICTURE.finditer(page)]
+    pictures = [page[max(0, match.start() - _AROUND) : match.end()] for match in _PICTURE.finditer(page)]
     return Reading(
         rows=tuple(_rows(page)),
         has_ink=bool(pictures),
@@ -194,7 +192,7 @@ class _Elements:
     def _element(self, name: str, text: str) -> _Element:
         parent = self._open[-1]
         attributes = {
-            found[1]: found[2] or found[3] or found[4] or "" for found in _ATTRIBUTE.finditer(text) if text
+            match[1]: match[2] or match[3] or match[4] or "" for match in _ATTRIBUTE.finditer(text) if text
         }
         names = {
             name,
@@ -213,7 +211,7 @@ class _Elements:
         paper = parent.paper if background in _NO_PAPER else _colour(background)
         is_same = (
             paper is not None
-            and max(abs(one - other) for one, other in zip(ink, paper, strict=True)) < _CONTRAST
+            and max(abs(level - other) for level, other in zip(ink, paper, strict=True)) < _CONTRAST
         )
         return _Element(
             name,
