@@ -140,9 +140,9 @@ def _delivery(page: "_Page") -> tuple[str | None, str | None, bool]:
                 if kind is Kind.DATE and not page.has_date_of_signature(value.row_of_label):
                     continue
                 english = page.may_have_months_first and _ENGLISH.search(value.label) is not None
-                if found := read_date(value.folded, month_may_be_first=english):
-                    day = found[0] if "T" in found[0] else _with_time(found[0], value, page)
-                    place = _place_behind(value.text, value.folded, found[1]) or page.place_beside(value)
+                if date := read_date(value.folded, month_may_be_first=english):
+                    day = date[0] if "T" in date[0] else _with_time(date[0], value, page)
+                    place = _place_behind(value.text, value.folded, date[1]) or page.place_beside(value)
                     return day, place, has_empty
     return *(_in_a_sentence(page) or _in_an_event(page) or (None, None)), has_empty
 
@@ -154,9 +154,9 @@ def _in_a_sentence(page: "_Page") -> tuple[str, str | None] | None:
             for on in _ON.finditer(page.folded, start, end):
                 rest = page.folded[on.end() : on.end() + 120]
                 if begins_with_date(rest) and (
-                    found := read_date(rest[:60], month_may_be_first=page.may_have_months_first)
+                    date := read_date(rest[:60], month_may_be_first=page.may_have_months_first)
                 ):
-                    return found[0], _place_behind(page.text[on.end() : on.end() + 120], rest, found[1])
+                    return date[0], _place_behind(page.text[on.end() : on.end() + 120], rest, date[1])
     return None
 
 
@@ -165,10 +165,10 @@ def _in_an_event(page: "_Page") -> tuple[str, str | None] | None:
     events = [page.rows[at] for at in sorted(page.events)]
     for row in filter(_states_delivery, events):
         said = " ".join(cell.folded for cell in row)
-        if found := read_date(said, month_may_be_first=page.may_have_months_first):
+        if date := read_date(said, month_may_be_first=page.may_have_months_first):
             times = (read_time(cell.folded) for cell in row)
-            of_day = next((time[0] for time in times if time and "T" not in found[0]), None)
-            day = f"{found[0]}T{of_day:%H:%M}" if of_day else found[0]
+            of_day = next((time[0] for time in times if time and "T" not in date[0]), None)
+            day = f"{date[0]}T{of_day:%H:%M}" if of_day else date[0]
             others = [at for event in events if not _states_delivery(event) for at, _ in _towns(event)]
             places = (town for at, town in _towns(row) if any(abs(at - other) <= _ASKEW for other in others))
             return day, next(places, None)
@@ -179,8 +179,8 @@ def _stated_place(page: "_Page") -> str | None:
     """The town in "was delivered to DUPONT in 59000 LILLE", before the date or behind it."""
     for stated_in in page.statements:
         for pattern in (_IN_TOWN, _IN_PLACE):
-            for found in pattern.finditer(page.folded, stated_in.start, stated_in.end):
-                if town := _town(page.text[slice(*found.span("town"))]):
+            for match in pattern.finditer(page.folded, stated_in.start, stated_in.end):
+                if town := _town(page.text[slice(*match.span("town"))]):
                     return town
     return None
 
@@ -229,8 +229,9 @@ class _Page:
 
     def _statements(self, number: str) -> list[Statement]:
         """Those about our parcel first."""
-        found = statements(self.folded, number)
-        return sorted(found, key=lambda each: number not in self.folded[each.start : each.end])
+        return sorted(
+            statements(self.folded, number), key=lambda each: number not in self.folded[each.start : each.end]
+        )
 
     def _own_span(self) -> range:
         """The rows that tell of our parcel, where each of several has a part of its own; else all."""
@@ -369,28 +370,28 @@ class _Page:
         beside = [(value.row, value.cell + 1)] if value.cell + 1 < len(self.rows[value.row]) else []
         for row, place in [*beside, *self._below(value.row, self.rows[value.row][value.cell].at)[:1]]:
             cell = self.rows[row][place]
-            if (found := _IN_TOWN.match(cell.folded)) and (
-                town := _town(cell.text[slice(*found.span("town"))])
+            if (match := _IN_TOWN.match(cell.folded)) and (
+                town := _town(cell.text[slice(*match.span("town"))])
             ):
                 return town
         return None
 
     def _below(self, row: int, at: float) -> list[tuple[int, int]]:
         """The cells of the next rows that begin where this one does, until one is a label; one cell where that stands alone."""
-        found: list[tuple[int, int]] = []
+        below: list[tuple[int, int]] = []
         for number in range(row + 1, min(row + 1 + _MOST_ROWS, len(self.rows))):
             cells = self.rows[number]
             nearest = min(range(len(cells)), key=lambda place: abs(cells[place].at - at))
             if (
                 abs(cells[nearest].at - at) > _ASKEW
                 or _is_label(cells[nearest])
-                or (found and len(cells) == 1)
+                or (below and len(cells) == 1)
             ):
                 break
-            found.append((number, nearest))
+            below.append((number, nearest))
             if len(cells) == 1:
                 break
-        return found
+        return below
 
 
 def _behind(cell: _Text, number: int) -> str:
@@ -415,11 +416,11 @@ def _is_heading(cells: list[_Text]) -> bool:
 def _towns(event: list[_Text]) -> Iterator[tuple[float, str]]:
     """What looks like a town at the end of an event's cells, in capitals, and where these begin."""
     for cell in event:
-        found = _ENDS_WITH_TOWN.search(cell.text, max(0, len(cell.text) - _LONGEST_NAME))
+        match = _ENDS_WITH_TOWN.search(cell.text, max(0, len(cell.text) - _LONGEST_NAME))
         if (
-            found
-            and NO_NAMES.isdisjoint(re.split(r"[\W_]+", fold(found["town"])))
-            and (town := _town(found["town"]))
+            match
+            and NO_NAMES.isdisjoint(re.split(r"[\W_]+", fold(match["town"])))
+            and (town := _town(match["town"]))
         ):
             yield cell.at, town
 
@@ -456,8 +457,8 @@ def _with_time(day: str, value: _Value, page: _Page) -> str:
     candidates = [cell.folded for cell in beside if not _is_label(cell)]
     candidates += [time.folded for each in page.values(Kind.TIME) for time in each[:1]]
     for text in candidates:
-        if found := read_time(text):
-            return f"{day}T{found[0]:%H:%M}"
+        if clock := read_time(text):
+            return f"{day}T{clock[0]:%H:%M}"
     return day
 
 
@@ -485,8 +486,8 @@ def _name(text: str) -> str | None:
 def _town(text: str) -> str | None:
     """A town: what follows a post code, or stands alone."""
     text = _FILLERS.sub("", text)
-    found = _TOWN.search(text)
-    town = found["town"] if found else text
+    match = _TOWN.search(text)
+    town = match["town"] if match else text
     if ends := _TOWN_ENDS.search(town):
         town = town[: ends.start()]
     town = _FILLERS.sub("", " ".join(town.split()))
@@ -504,5 +505,5 @@ def _town(text: str) -> str | None:
 
 def _place_behind(text: str, folded: str, end: int) -> str | None:
     """The town in "delivered on 5 October 2026 at 10:31 in Lille"."""
-    found = _IN.match(folded, end)
-    return _town(text[found.end() :]) if found else None
+    match = _IN.match(folded, end)
+    return _town(text[match.end() :]) if match else None

@@ -26,19 +26,19 @@ def kind_of(content: bytes, *, html: bool = False) -> str:
     """
     if len(content) < _SMALLEST:
         raise NotADocumentError(DocumentFlaw.TOO_SHORT.text(size=len(content)))
-    found = begins_as(content, html=html)
-    if found is None:
+    kind = begins_as(content, html=html)
+    if kind is None:
         flaw = DocumentFlaw.NEITHER_DOCUMENT_NOR_PAGE if html else DocumentFlaw.NO_DOCUMENT
         raise NotADocumentError(flaw.text())
-    ending = _ENDINGS.get(found)
+    ending = _ENDINGS.get(kind)
     if ending and ending not in content[-1024:]:
         raise NotADocumentError(DocumentFlaw.CUT_OFF.text())
-    return found
+    return kind
 
 
 def media_type_of(content: bytes, *, html: bool = False) -> str:
     """The kind of document that the bytes are, opened where that can fail. Raises NotADocumentError."""
-    found = kind_of(content, html=html)
-    if found == "application/pdf":
+    kind = kind_of(content, html=html)
+    if kind == "application/pdf":
         count_pages(content)
-    return found
+    return kind

@@ -212,7 +212,7 @@ class FactLabel:
 
 def labels_in(folded: str) -> list[FactLabel]:
     """The labels of a piece of text, in their order: at its beginning, before a colon, or those of a sentence."""
-    found = []
+    candidates = []
     for kind, pattern in _PATTERNS:
         for match in pattern.finditer(folded):
             colon = _COLON.match(folded, match.end())
@@ -222,9 +222,9 @@ def labels_in(folded: str) -> list[FactLabel]:
                 or begins
                 or (kind not in (Kind.OTHER, Kind.DATE, Kind.TO) and _IN_SENTENCES.search(match[0]))
             ):
-                found.append(FactLabel(kind, match.start(), colon.end() if colon else match.end()))
+                candidates.append(FactLabel(kind, match.start(), colon.end() if colon else match.end()))
     kept: list[FactLabel] = []
-    for label in sorted(found, key=lambda each: (each.start, -each.end)):
+    for label in sorted(candidates, key=lambda each: (each.start, -each.end)):
         if not kept or label.start >= kept[-1].end:
             kept.append(label)
     return kept

@@ -71,19 +71,23 @@ def another(labelled: Iterable[str], text: str, number: str) -> str | None:
     for value in labelled:
         words = _WORD.findall(_TIME.sub(" ; ", value))
         for start in range(len(words)):
-            if (found := _joined(words[start:], size)) and _digits(found) * _LEAST_DIGITS >= size:
-                return found
+            if (candidate := _joined(words[start:], size)) and _digits(candidate) * _LEAST_DIGITS >= size:
+                return candidate
         whole = "".join(words[:_MOST_GROUPS])
         if _FOREIGN.fullmatch(whole):
             return whole
     for named in _NAMED.finditer(_TIME.sub(" ; ", text)):
         words = _WORD.findall(named["number"])
         begins = words and (_digits(words[0]) or number[0].isalpha())
-        if begins and (found := _joined(words, size)) and _digits(found) * 2 >= size:
-            return found
-        if (found := _joined(words, _digits(number))) and found.isdigit() and len(found) >= _SHORTEST:
-            return found
-    return next((found for found in _strong(text) if len(found) == size), None)
+        if begins and (candidate := _joined(words, size)) and _digits(candidate) * 2 >= size:
+            return candidate
+        if (
+            (candidate := _joined(words, _digits(number)))
+            and candidate.isdigit()
+            and len(candidate) >= _SHORTEST
+        ):
+            return candidate
+    return next((candidate for candidate in _strong(text) if len(candidate) == size), None)
 
 
 def another_carrier(folded: str, carrier: str) -> str | None:
@@ -91,8 +95,8 @@ def another_carrier(folded: str, carrier: str) -> str | None:
     own = next((names for key, names in _FAMILIES.items() if carrier in key.split()), "")
     if not own or re.search(rf"\b(?:{own})\b", folded):
         return None
-    found = _ANY_CARRIER.search(folded)
-    return found[0].upper() if found else None
+    name = _ANY_CARRIER.search(folded)
+    return name[0].upper() if name else None
 
 
 def _strong(text: str) -> Iterator[str]:
@@ -100,19 +104,19 @@ def _strong(text: str) -> Iterator[str]:
     for start, word in enumerate(words):
         if _MAY_BEGIN_ONE.fullmatch(word):
             for size in (18, 13):
-                found = _joined(words[start : start + 10], size)
-                if found and _STRONG.fullmatch(found):
-                    yield found
+                candidate = _joined(words[start : start + 10], size)
+                if candidate and _STRONG.fullmatch(candidate):
+                    yield candidate
 
 
 def _joined(words: Sequence[str], size: int) -> str | None:
     """The first words as one of this size, if they make one."""
-    found = ""
+    joined = ""
     for word in words:
-        found += word
-        if len(found) >= size:
+        joined += word
+        if len(joined) >= size:
             break
-    return found if len(found) == size else None
+    return joined if len(joined) == size else None
 
 
 def _digits(text: str) -> int:

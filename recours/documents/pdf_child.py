@@ -59,7 +59,7 @@ def main() -> None:
         _send(answers, *answer(Task(task), content, page))
 
 
-def _limit(name: str, most: int) -> None:
+def _limit(name: str, limit: int) -> None:
     try:
         import resource  # noqa: PLC0415 (Windows has none: there, the time alone is limited)
     except ImportError:
@@ -67,7 +67,7 @@ def _limit(name: str, most: int) -> None:
     what = getattr(resource, name)
     hard = resource.getrlimit(what)[1]
     with suppress(ValueError):  # macOS limits no memory
-        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        resource.setrlimit(what, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def _send(answers: BinaryIO, result: Result, rest: bytes) -> None:

@@ -212,14 +212,14 @@ def _talk(process: subprocess.Popen[bytes], task: Task, content: bytes, page: in
     return _receive(process, _LARGEST[task])
 
 
-def _receive(process: subprocess.Popen[bytes], most: int) -> tuple[Result, bytes]:
-    """What it writes. Raises EOFError if it ended, ValueError if that is no answer, or longer than `most` bytes."""
+def _receive(process: subprocess.Popen[bytes], largest: int) -> tuple[Result, bytes]:
+    """What it writes. Raises EOFError if it ended, ValueError if that is no answer, or longer than `largest` bytes."""
     answers = cast("BinaryIO", process.stdout)
     header = answers.read(ANSWER.size)
     if len(header) < ANSWER.size:
         raise EOFError
     result, length = ANSWER.unpack(header)
-    if length > most:
+    if length > largest:
         raise ValueError(length)
     rest = answers.read(length)
     if len(rest) < length:

@@ -48,7 +48,7 @@ def statements(folded: str, number: str = "") -> Iterator[Statement]:
 
 def _sentences(folded: str) -> Iterator[tuple[int, int]]:
     start = 0
-    for end in [*(found.end() for found in _END.finditer(folded)), len(folded)]:
+    for end in [*(match.end() for match in _END.finditer(folded)), len(folded)]:
         while start < end:
             yield start, min(end, start + _LONGEST)
             start = min(end, start + _LONGEST)

@@ -158,16 +158,18 @@ class DocumentStore:
 
     def find(self, label: Label) -> Kept:
         """What runs stored of this claim and number before they died, as far as it is whole, appraised anew."""
-        found: dict[str, StoredDocument] = {}
+        kept: dict[str, StoredDocument] = {}
         whole: list[str] = []
         for line in _lines(self._parts / f"{_stem(label)}{_NOTE}"):
             answer = _answer(line, label)
-            pieces = {piece.sha256: piece for one in answer if (piece := self._appraised_anew(label, one))}
-            found |= pieces
+            pieces = {
+                piece.sha256: piece for document in answer if (piece := self._appraised_anew(label, document))
+            }
+            kept |= pieces
             if len(pieces) == len(answer) and best_proof(pieces.values()):
                 whole = whole or list(pieces)
-        rest = [piece for sha256, piece in found.items() if sha256 not in whole]
-        return Kept((*(found[sha256] for sha256 in whole), *rest), is_complete=bool(whole))
+        rest = [piece for sha256, piece in kept.items() if sha256 not in whole]
+        return Kept((*(kept[sha256] for sha256 in whole), *rest), is_complete=bool(whole))
 
     def _appraised_anew(self, label: Label, document: StoredDocument) -> StoredDocument | None:
         """None: it is not there, or not whole. A run may have died before it moved one that proves nothing."""
@@ -231,10 +233,10 @@ def _appraised(label: Label, document: StoredDocument, content: bytes) -> Stored
         return document
     try:
         expected = Expected(label.carrier, label.number, document.kind)
-        found = appraise(content, document.media_type, expected)
+        appraisal = appraise(content, document.media_type, expected)
     except NotADocumentError as why:
         return replace(document, refused=str(why))
-    return replace(document, shown=found.shown, refused=found.hollow)
+    return replace(document, shown=appraisal.shown, refused=appraisal.hollow)
 
 
 def _stem(label: Label) -> str:
