@@ -97,16 +97,6 @@ class Attachment:
 
 
 @dataclass(frozen=True)
-class Attached:
-    """What came of it. `is_pod`: the claim's `pod_url` names the file from now on; else `pod_url` stays."""
-
-    claim: Claim
-    document: StoredDocument
-    is_pod: bool
-    pod_url: str
-
-
-@dataclass(frozen=True)
 class Attacher:
     """Attaches what people have. `appraise` raises NotADocumentError; `token`: of the lease, unique."""
 
@@ -117,8 +107,8 @@ class Attacher:
     policy: Policy
     token: str
 
-    def attach(self, attachment: Attachment, now: datetime) -> Attached:
-        """Store a file as evidence of a claim, which has its proof from then on.
+    def attach(self, attachment: Attachment, now: datetime) -> tuple[StoredDocument, str]:
+        """Store a file as evidence of a claim, which has its proof from then on; and what its `pod_url` names then.
 
         Raises NotAttachedError; RefusedError if there is no such claim, or a run is fetching it; RunError.
         """
@@ -153,7 +143,7 @@ class Attacher:
         if not is_recorded:
             raise NotAttachedError("changed", reference=claim.reference)
         self.documents.discard_notes([document])
-        return Attached(claim, document, is_pod, document.path if is_pod else listed.pod_url or "")
+        return document, document.path if is_pod else listed.pod_url or ""
 
     def _taken(self, claim: Claim, now: datetime) -> Exception:
         """Why a claim could not be leased."""

@@ -11,11 +11,12 @@ from typing import Any
 from recours.core.disputes import date_text
 from recours.core.errors import Actor, ErrorKind
 from recours.core.localized import Localized
+from recours.core.outcome import StoredDocument
 from recours.core.pauses import Refusal
 from recours.core.recorded_phrases import DocumentFlaw
 from recours.core.text import clean
 from recours.operations.accounts import OF_INSTALLATION, AccountRefusedError
-from recours.operations.attach import REFUSED, Attached, NotAttachedError
+from recours.operations.attach import REFUSED, NotAttachedError
 from recours.operations.evidence import ClaimEvidence, piece_text, source_name
 from recours.operations.labels import (
     CLOSINGS,
@@ -400,20 +401,22 @@ class ResultSentences(Localized):
 
     # ---------------------------------------------------------------- a file that was attached
 
-    def attached(self, done: Attached, evidence: ClaimEvidence) -> AttachResult:
-        """`evidence`: all of the claim's."""
-        document, reference = done.document, done.claim.reference
+    def attached(
+        self, reference: str, document: StoredDocument, pod_url: str, evidence: ClaimEvidence
+    ) -> AttachResult:
+        """`pod_url`: what the claim's names now; `evidence`: all of the claim's."""
         piece = next(piece for piece in evidence.pieces if piece.sha256 == document.sha256)
         shows = piece_text(piece, self.language, evidence.local)
         verdict, text = evidence.verdict, evidence.verdict_text(self.language)
-        key = "attached" if done.is_pod else "beside"
+        is_pod = document.path == pod_url
+        key = "attached" if is_pod else "beside"
         return AttachResult(
             reference,
             sentence=f"{self._say(key, reference=clean(reference, 100), shows=shows)} {text}".strip(),
             path=document.path,
             sha256=document.sha256,
-            is_pod=done.is_pod,
-            pod_path=done.pod_url,
+            is_pod=is_pod,
+            pod_path=pod_url,
             shows=shows,
             support=verdict.support if verdict else None,
         )

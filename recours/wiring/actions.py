@@ -201,10 +201,10 @@ class Actions:
             )
             name = clean(name, 200)
             attachment = Attachment(reference, name, content, self.by, kind, signed_by, at, reason)
-            attached = attacher.attach(attachment, of.clock.now())
+            document, pod_url = attacher.attach(attachment, of.clock.now())
             write_manifests(of.settings, of.database, _ATTACH, of.clock)
             evidence = evidence_of(of, of.records.find(reference))
-            result: AttachResult = self._sentences.attached(attached, evidence)
+            result: AttachResult = self._sentences.attached(reference, document, pod_url, evidence)
         return result
 
     def accept(self, reference: str, sha256: str, why: str) -> AttachResult:

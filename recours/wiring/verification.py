@@ -14,7 +14,7 @@ from recours.core.custody import ERASED, NOTHING_BEFORE, PREVIOUS, Manifest, dig
 from recours.core.errors import RunError
 from recours.core.outcome import NotADocumentError
 from recours.core.text import plural
-from recours.database.custody import CustodyRow, DatabaseCustody
+from recours.database.custody import DatabaseCustody
 from recours.documents.appraisal import appraise
 from recours.documents.store import is_inside, stored_files
 
@@ -109,7 +109,13 @@ class Verification:
         for row in self.custody.rows(manifest, self.claim_ids):
             of_rows.add(row.line)
             if row.manifest is not None and lines is not None:
-                self._verify_record(row, lines)
+                what = (
+                    f"{row.label} no manifest names {row.path} as its row does: the row was added or changed."
+                )
+                if row.line in lines:
+                    what = f"{row.label} the row of {row.path} does not say what it said: it was changed."
+                if not {row.line, row.record} <= lines:
+                    self.report(f"{what} {_ASK_WHO}")
             if not row.line.startswith(ERASED):
                 self.files += 1
                 self.pending += row.manifest is None
@@ -118,16 +124,6 @@ class Verification:
         for line in of_rows | {line for line in named if line.startswith(ERASED)}:
             self._rowless.pop(digest_of(line), None)
         self._rowless |= {digest_of(line): line for line in named - of_rows}
-
-    def _verify_record(self, row: CustodyRow, lines: set[str]) -> None:
-        if row.line not in lines:
-            self.report(
-                f"{row.label} no manifest names {row.path} as its row does: the row was added or changed. {_ASK_WHO}"
-            )
-        elif row.record not in lines:
-            self.report(
-                f"{row.label} the row of {row.path} does not say what it said: it was changed. {_ASK_WHO}"
-            )
 
     def _verify_file(self, name: str, sha256: str, label: str) -> bytes | None:
         """Its content, if it has this SHA-256."""

@@ -12,7 +12,7 @@ from recours.core.claim import Claim, Delivery, FetchStatus
 from recours.core.errors import RunError
 from recours.core.outcome import BY_HAND, StoredDocument
 from recours.core.policy import Policy
-from recours.operations.attach import Attached, Attacher, Attachment, NotAttachedError
+from recours.operations.attach import Attacher, Attachment, NotAttachedError
 from recours.operations.records import KeptEvidence, ListedClaim
 from recours.operations.results import ResultSentences
 
@@ -41,7 +41,7 @@ LETTER, SIGNATURE, PHOTO = EvidenceKind.LETTER, EvidenceKind.SIGNATURE, Evidence
 
 def attached(
     present: KeptEvidence | None, kind: EvidenceKind, shown: Shown, pod_url: str | None = "/pods/present.pdf"
-) -> tuple[Attached, Mock]:
+) -> tuple[str, Mock]:
     document = StoredDocument(
         "/pods/new.pdf", "b" * 64, 9, "application/pdf", Delivery(), BY_HAND, kind, shown
     )
@@ -53,7 +53,8 @@ def attached(
     documents.store.return_value = [document]
     policy = Policy(zone=ZoneInfo("Europe/Paris"))
     attacher = Attacher(records, claims, documents, lambda *_: Appraisal(shown), policy, "token")
-    return attacher.attach(Attachment("CLM-1", "new.pdf", b"new", "Anna", kind), NOW), claims
+    _, path = attacher.attach(Attachment("CLM-1", "new.pdf", b"new", "Anna", kind), NOW)
+    return path, claims
 
 
 @pytest.mark.parametrize(
@@ -74,15 +75,15 @@ def attached(
 def test_which_piece_is_the_claim_s_pod(
     present: KeptEvidence | None, kind: EvidenceKind, shown: Shown, is_pod: bool
 ) -> None:
-    done, claims = attached(present, kind, shown)
-    assert (done.is_pod, done.pod_url) == (is_pod, "/pods/new.pdf" if is_pod else "/pods/present.pdf")
+    path, claims = attached(present, kind, shown)
+    assert path == ("/pods/new.pdf" if is_pod else "/pods/present.pdf")
     ((attempt, decision),) = claims.record.call_args.args[0]
     assert (attempt.document is not None, attempt.by, attempt.calls) == (is_pod, "Anna", 0)
     assert (decision.events, decision.uses_attempt) == ((), False)
 
 
 def test_a_claim_that_has_no_proof_any_more_gets_it() -> None:
-    assert attached(None, PHOTO, UNSIGNED, pod_url=None)[0].is_pod
+    assert attached(None, PHOTO, UNSIGNED, pod_url=None)[0] == "/pods/new.pdf"
 
 
 @pytest.mark.parametrize("fault", [RunError("the disk is full"), KeyboardInterrupt()])
