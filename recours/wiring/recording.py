@@ -14,17 +14,9 @@ from typing import Any
 from requests.structures import CaseInsensitiveDict
 
 from recours.access import PRIVATE, read_regular
+from recours.carriers import http
 from recours.carriers.client import Client, with_delivery
-from recours.carriers.http import (
-    BrokenAnswerError,
-    HttpError,
-    HttpSession,
-    NotSentError,
-    Sender,
-    TimedOutError,
-    UnacceptableAnswerError,
-    UntrustedServerError,
-)
+from recours.carriers.http import HttpError, HttpSession, Sender, UnacceptableAnswerError
 from recours.carriers.json_api import parse
 from recours.carriers.message import Request, Response
 from recours.carriers.registry import CATALOG, CLIENTS
@@ -40,14 +32,9 @@ from recours.settings.model import Settings
 from recours.wiring.carriers import accounts, make_queue, redactor
 
 _ERRORS: dict[str, type[HttpError]] = {
-    error.__name__: error
-    for error in (
-        NotSentError,
-        UntrustedServerError,
-        TimedOutError,
-        BrokenAnswerError,
-        UnacceptableAnswerError,
-    )
+    name: error
+    for name, error in vars(http).items()
+    if isinstance(error, type) and issubclass(error, HttpError)
 }
 _TOKEN = re.compile(rb'"\w*token"\s*:\s*"([^"\\]+)"')
 # Mondial Relay's signature: a hash over its short key, which could be guessed from it.
