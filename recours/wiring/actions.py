@@ -149,9 +149,7 @@ class Actions:
         """Correct a claim's tracking number or its carrier, by any of its names; None: it stays."""
         of, now = self.operations, self.operations.clock.now()
         with self._translating_errors():
-            claim = of.claims.find(reference) if can_be_reference(reference) else None
-            if claim is None:
-                raise ClaimsRefusedError(unknown(of.claims, reference))
+            claim = self._listed(reference).claim
             spellings = of.database.border.values_of("carrier")
             correction = correction_of(claim, number, carrier, of.catalog, spellings)
             corrected = ClaimCorrections(of.assessor).correct(claim, correction, self.by, now)
