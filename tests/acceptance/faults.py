@@ -9,7 +9,6 @@ import sqlite3
 import ssl
 import subprocess
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -20,7 +19,7 @@ from sqlalchemy import make_url, text
 
 from recours.database.engine import Database
 from tests.acceptance.simulation import Service
-from tests.fakes.checkout import ROOT, bare_python, copy_of_checkout
+from tests.fakes.checkout import ROOT
 from tests.fakes.disk import Disk
 from tests.fakes.rights import unprivileged
 from tests.needs import program
@@ -36,8 +35,6 @@ class Installation:
     service: Service
     url: str
     environment: dict[str, str]
-    root: Path = ROOT
-    python: Path = Path(sys.executable)
     limits: str = ""  # of the shell that starts it, such as `ulimit -n 9`
     options: tuple[str, ...] = ()
     modes_bind: bool = False  # even if the tests are root's
@@ -61,8 +58,8 @@ class Installation:
 
     def run(self, worker: str = "pod_retry_scheduler") -> subprocess.CompletedProcess[str]:
         """Start the worker as a scheduler does, from nothing."""
-        script = self.root / "scripts" / f"{worker}.py"
-        command = [str(self.python), str(script), *self.options]
+        script = ROOT / "scripts" / f"{worker}.py"
+        command = [sys.executable, str(script), *self.options]
         if self.limits:
             command = ["/bin/sh", "-c", f'{self.limits}; exec "$@"', "sh", *command]
         return subprocess.run(
@@ -128,46 +125,6 @@ def injected(inject: Inject, installation: Installation) -> Iterator[None]:
 
 
 # ---------------------------------------------------------------- the installation
-
-
-def _environment_without(package: str, installation: Installation) -> None:
-    """A checkout whose .venv has every package but one, as after an update that added it."""
-    installation.root = copy_of_checkout(installation.folder / "checkout")
-    venv = installation.root / ".venv"
-    installation.python = bare_python(venv)
-    (site,) = venv.glob("lib/python*/site-packages")
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if not entry.name.lower().startswith((package, "recours", "_distutils", "distutils", "a1_coverage")):
-            (site / entry.name).symlink_to(entry)
-
-
-@fault("a .venv without the package that opens documents")
-def _no_pypdfium2(installation: Installation) -> None:
-    _environment_without("pypdfium2", installation)
-
-
-@fault("a .venv without the package that looks at images")
-def _no_pillow(installation: Installation) -> None:
-    _environment_without("pil", installation)
-
-
-@fault("a .venv without the package that reads carriers' answers")
-def _no_defusedxml(installation: Installation) -> None:
-    _environment_without("defusedxml", installation)
-
-
-@fault("a Python without any package, and no .venv")
-def _bare_python(installation: Installation) -> None:
-    installation.root = copy_of_checkout(installation.folder / "checkout")
-    installation.python = bare_python(installation.folder / "bare")
-
-
-@fault("a .venv whose Python is gone")
-def _dangling_python(installation: Installation) -> None:
-    _bare_python(installation)
-    bin_folder = installation.root / ".venv" / "bin"
-    bin_folder.mkdir(parents=True)
-    (bin_folder / "python").symlink_to("/nowhere/python3")
 
 
 @fault("a setting that is none")

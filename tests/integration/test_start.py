@@ -91,21 +91,6 @@ def test_a_run_without_a_console_is_a_whole_run(closed: str, url: str, tmp_path:
     assert "No failed PODs eligible" in (tmp_path / "pod_retry_scheduler.log").read_text(encoding="utf-8")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_help_that_cannot_be_written_is_told() -> None:
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "scripts" / "pod_retry_scheduler.py"), "--help"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    said = "Error: The answer could not be written to stdout: No space left on device.\n"
-    assert (done.returncode, done.stderr) == (1, said)
-
-
 @pytest.mark.sample("more cases of the same test, each around processes", every=3)
 @pytest.mark.skipif(FROM_NOTHING, reason="nothing can be forked here, or nothing is to be")
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from typing import Any, cast
 import pypdf
 import pytest
 from defusedxml.ElementTree import fromstring
-from PIL import Image
 
 from recours.sandbox import BY_DIGITS, Parcel, Sandbox, Scenario, SimulatedClock, scenario_table
 from recours.sandbox.answers import HttpRequest
@@ -194,34 +193,7 @@ def test_pod_is_a_real_pdf_with_the_facts_of_the_parcel(
     assert document(pod(box)) == content
 
 
-@pytest.mark.parametrize(
-    ("scenario", "pdf"), [(S.DELIVERED_PNG, "true"), (S.DELIVERED, "false"), (S.DELIVERED, "0")]
-)
-def test_pod_as_a_picture(box: Sandbox, scenario: Scenario, pdf: str) -> None:
-    script(box, scenario)
-    reply = pod(box, pdf=pdf)
-    assert (reply.fields["formatPOD"], reply.fields["statusCode"]) == ("PNG", "5")
-    with Image.open(io.BytesIO(document(reply))) as image:
-        image.load()
-        assert (image.format, image.mode, image.size) == ("PNG", "L", (480, 200))
-        assert image.getextrema() == (0x20, 248)  # a dark signature on light paper
-
-
 # --- the facts: what is asked of a client ---
-
-
-@pytest.mark.parametrize(
-    "scenario", [S.DELIVERED, S.IN_TRANSIT, Attack.RESET, S.MAINTENANCE, Attack.TRUNCATED, S.FAULT_SERVER]
-)
-@pytest.mark.parametrize("wrong", [{"account": "10000002"}, {"password": "654321"}, {"password": ""}])
-def test_wrong_account_or_password_whatever_the_scenario(
-    box: Sandbox, scenario: AnyStep, wrong: dict[str, str]
-) -> None:
-    script(box, scenario)
-    assert pod(box, **wrong).fields == {"errorCode": "3", "errorMessage": "Invalid Password"}
-    assert [(c.account, c.scenario) for c in box.calls] == [
-        (wrong.get("account", "10000001"), S.AUTH_REFUSED)
-    ]
 
 
 MALFORMED = {
@@ -246,35 +218,6 @@ def test_a_malformed_request_is_a_client_fault(box: Sandbox) -> None:
             call = box.calls[-1]
             noted = (call.carrier, call.operation, call.number, call.account, call.scenario)
             assert noted == ("chronopost", "?", "?", "", None)
-
-
-def test_headers_that_soap_asks_for(box: Sandbox) -> None:
-    script(box, S.DELIVERED)
-    assert send(box, track_call(), **{"Content-Type": "application/json"}).fault[0] == "soap:Client"
-    with connect(box) as line:
-        body = track_call()
-        line.sendall(
-            f"POST {PATH} HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
-        assert b"SOAPAction" in http_answer(line).body
-    header = b"<soapenv:Header/>\n<soapenv:Body>"
-    assert send(box, track_call().replace(b"<soapenv:Body>", header)).status == 200
-
-
-def http_answer(line: socket.socket) -> Reply:
-    answer = http.client.HTTPResponse(line)
-    answer.begin()
-    return Reply(answer)
-
-
-def test_only_post(box: Sandbox) -> None:
-    for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"):
-        with row(method):
-            reply = send(box, b"", method)
-            assert (reply.status, reply.headers["Allow"]) == (405, "POST")
-            assert send(box, b"", method, "/elsewhere").status == 404
-    assert {(c.carrier, c.operation) for c in box.calls} == {("chronopost", "?"), ("?", "?")}
 
 
 def test_connection_is_kept(box: Sandbox) -> None:
