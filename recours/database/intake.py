@@ -58,17 +58,7 @@ from recours.database.claim_rows import (
 from recours.database.engine import Database, DatabaseError
 from recours.database.named_leases import lease_name, release_name
 from recours.database.restored import proofs_to_tell_again
-from recours.database.tables import (
-    DONE,
-    NOT_ENROLLED,
-    OPEN_STAGES,
-    at_stage,
-    claims,
-    has_long_texts,
-    has_short_texts,
-    intake,
-    leases,
-)
+from recours.database.tables import DONE, NOT_ENROLLED, OPEN_STAGES, claims, intake, is_open, leases
 from recours.runs.ports import Clock
 
 _c = claims.c
@@ -376,8 +366,8 @@ class ClaimIntake:
         is_recent = _c.stage.in_([const(Stage.GIVEN_UP), const(Stage.SHELVED)]), _c.written_at > now - _WATCH
         queries = [
             _stale(border, now, _c.to_assess == literal_column("1")),
-            _stale(border, now, at_stage(*OPEN_STAGES), has_short_texts()),
-            _stale(border, now, at_stage(*OPEN_STAGES), has_long_texts()),
+            _stale(border, now, is_open(is_long=False)),
+            _stale(border, now, is_open(is_long=True)),
             _stale(border, now, *is_recent),
         ]
         if border.has_index:

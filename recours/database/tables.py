@@ -154,20 +154,12 @@ def has_deadline() -> ColumnElement[bool]:
     return _as_case(and_(at_stage(Stage.NEW, Stage.READY), _c.rank_is_deadline == literal_column("1")))
 
 
-def has_short_texts() -> ColumnElement[bool]:
-    """Rows whose texts of the service's an index can hold."""
-    return _length_of_texts() < _LONG
-
-
-def has_long_texts() -> ColumnElement[bool]:
-    return _length_of_texts() >= _LONG
-
-
-def _length_of_texts() -> ColumnElement[int]:
-    """Of all columns after `seen_`, in characters."""
+def is_open(*, is_long: bool) -> ColumnElement[bool]:
+    """Open claims whose texts of the service's, together, an index can hold; `is_long`: the others."""
     empty = literal_column("''", Text)
-    lengths: list[ColumnElement[int]] = [func.length(func.coalesce(column, empty)) for column in _SEEN]
-    return reduce(add, lengths)
+    lengths = [func.length(func.coalesce(column, empty)) for column in _SEEN]
+    length: ColumnElement[int] = reduce(add, lengths)
+    return _as_case(and_(at_stage(*OPEN_STAGES), length >= _LONG if is_long else length < _LONG))
 
 
 def _as_case(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -190,13 +182,9 @@ for _stage, _columns in (
 _partial_index("ix_recours_claims_expiring", [_c.stage, _c.expire_from], has_deadline())
 _partial_index("ix_recours_claims_backoff", [_c.next_at], awaits_retry())
 # All that open claims are compared by: PostgreSQL need not read their rows, which lie between those of others.
-_partial_index(
-    "ix_recours_claims_open",
-    [_c.claim_id],
-    and_(at_stage(*OPEN_STAGES), has_short_texts()),
-    postgresql_include=[_c.to_assess, _c.lease_until, *_SEEN],
-)
-_partial_index("ix_recours_claims_long", [_c.claim_id], and_(at_stage(*OPEN_STAGES), has_long_texts()))
+_compared = [_c.to_assess, _c.lease_until, *_SEEN]
+_partial_index("ix_recours_claims_open", [_c.claim_id], is_open(is_long=False), postgresql_include=_compared)
+_partial_index("ix_recours_claims_long", [_c.claim_id], is_open(is_long=True))
 _partial_index("ix_recours_claims_to_assess", [_c.claim_id], _c.to_assess == literal_column("1"))
 _partial_index("ix_recours_claims_owed", [_c.claim_id], _c.owed_since.is_not(None))
 Index("ix_recours_claims_stage", _c.stage, _c.claim_id)
