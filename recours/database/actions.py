@@ -35,9 +35,7 @@ class ActionLog:
         query = select(_a.at, _a.what, _a.subject, _a.by, _a.details).order_by(_a.id.desc()).limit(most)
         if subjects:
             query = query.where(_a.subject.in_(subjects))
-        with self.database.read() as connection:
-            rows = connection.execute(query).all()
         return [
             PastAction(row.at, clean(row.what, 40), clean(row.subject, 60), clean(row.by, 100), row.details)
-            for row in rows
+            for row in self.database.all(query)
         ]

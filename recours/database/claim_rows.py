@@ -79,8 +79,7 @@ def in_parts(
     """Rows in the order of their `id`, which is `key`, in parts: no transaction is open while somebody reads what was printed."""
     part = further = query.order_by(key).limit(size)
     while True:
-        with database.read() as connection:
-            rows = connection.execute(further).mappings().all()
+        rows = database.mappings(further)
         yield rows
         if len(rows) < size:
             return

@@ -127,28 +127,26 @@ class ClaimRepository:
 
     def count(self) -> int:
         some = select(self.border.key).limit(CLAIMS_MOST)
-        with self.database.read() as connection:
-            return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+        return int(self.database.scalar(select(func.count()).select_from(some.subquery())))
 
     def find(self, reference: str) -> Claim | None:
-        query = reading_all(self.border, self.border.text("claim_reference") == reference)
-        with self.database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return read_claim(row, self.catalog, self.redact) if row else None
+        return self._first(reading_all(self.border, self.border.text("claim_reference") == reference))
+
+    def _first(self, query: Select[Any]) -> Claim | None:
+        rows = self.database.mappings(query.limit(1))
+        return read_claim(rows[0], self.catalog, self.redact) if rows else None
 
     def references_like(self, reference: str) -> list[str]:
         """References that begin like this one, for suggesting the nearest."""
         known = self.border.text("claim_reference")
         begins = known.startswith(reference[: max(len(reference) - 3, 1)], autoescape=True)
         query = select(known).select_from(self.border.claims).where(begins).limit(200)
-        with self.database.read() as connection:
-            return list(connection.scalars(query))
+        return self.database.scalars(query)
 
     def is_leased(self, claim: Claim, now: datetime) -> bool:
         """Tell whether a run holds the claim."""
         query = select(_c.claim_id).where(_c.claim_id == claim.id, ~free(now))
-        with self.database.read() as connection:
-            return connection.execute(query).first() is not None
+        return self.database.scalar(query) is not None
 
     def waiting(self) -> Waiting:
         """Failed claims that wait for a later retry, and when the first one comes."""
@@ -158,8 +156,7 @@ class ClaimRepository:
             )
             for stage in (Stage.WAITING, Stage.SETTLED)
         ]
-        with self.database.read() as connection:
-            rows = [connection.execute(query).one() for query in queries]
+        rows = [row for query in queries for row in self.database.all(query)]
         firsts = [row.first for row in rows if row.first]
         return Waiting(sum(row.number for row in rows), min(firsts, default=None))
 
@@ -187,8 +184,7 @@ class ClaimRepository:
         """The ends of the real deadlines to come of claims that are ready at a stage, the nearest first; up to `most`."""
         to_come = _c.rank_is_deadline == 1, _c.rank_at >= now
         query = select(_c.rank_at).where(at_stage(stage), _c.lane == carrier, free(now), *to_come)
-        with self.database.read() as connection:
-            return list(connection.scalars(query.order_by(_c.rank_at).limit(most)))
+        return self.database.scalars(query.order_by(_c.rank_at).limit(most))
 
     def times_asked(self, claim: Claim) -> int:
         """How often the carrier was asked about the claim with its present number."""
@@ -197,8 +193,7 @@ class ClaimRepository:
             was_asked(),
             attempts.c.tracking_number == clean(claim.number or "", LONGEST_NUMBER),
         )
-        with self.database.read() as connection:
-            return int(connection.scalar(query) or 0)
+        return int(self.database.scalar(query))
 
     def set_aside(self, stage: Stage) -> dict[str, int]:
         """How many failed claims (`stage` READY), or new ones, are not fetched for their claim status (lower case).
@@ -212,9 +207,8 @@ class ClaimRepository:
         mine = failed if stage is Stage.READY else ~failed
         query = select(shelved_rows.c.status, func.count()).where(mine).group_by(shelved_rows.c.status)
         counts: Counter[str] = Counter()
-        with self.database.read() as connection:
-            for name, count in connection.execute(query):
-                counts[clean(name or "", 30).strip().lower()] += count
+        for name, count in self.database.all(query):
+            counts[clean(name or "", 30).strip().lower()] += count
         return dict(counts)
 
     # ---------------------------------------------------------------- holding
@@ -519,10 +513,9 @@ class UntouchedClaims(ClaimRepository):
     """Those of a database that no run has worked on: nothing of ours is known of any."""
 
     def find(self, reference: str) -> Claim | None:
-        query = reading_without_ours(self.border, self.border.text("claim_reference") == reference)
-        with self.database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return read_claim(row, self.catalog, self.redact) if row else None
+        return self._first(
+            reading_without_ours(self.border, self.border.text("claim_reference") == reference)
+        )
 
     def is_leased(self, claim: Claim, now: datetime) -> bool:
         del claim, now

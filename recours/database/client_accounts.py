@@ -148,8 +148,7 @@ class ClientAccounts:
     def _rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[RowMapping]:
         """What a query finds; nothing where the accounts have no table yet."""
         try:
-            with self.database.read() as connection:
-                return connection.execute(query).mappings().all()
+            return self.database.mappings(query)
         except DatabaseError as error:
             missing = f"no such table: {client_accounts.name}"
             if error.sqlstate == _NO_SUCH_TABLE or missing in error.message:

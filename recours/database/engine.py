@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Executable, RowMapping, create_engine, event, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -214,6 +214,25 @@ class Database:
         with self._translated(), self.engine.connect() as connection:
             self._begin(connection, writing=False)
             yield connection
+
+    def all(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
+        """All rows of a query, in a transaction of its own. Raises DatabaseError, as the next three do."""
+        with self.read() as connection:
+            return connection.execute(query, values).all()
+
+    def mappings(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:
+        """The same, by the names of their columns."""
+        with self.read() as connection:
+            return connection.execute(query, values).mappings().all()
+
+    def scalars(self, query: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
+        """The first value of each row."""
+        return [row[0] for row in self.all(query, values)]
+
+    def scalar(self, query: Executable, values: Mapping[str, Any] | None = None) -> Any:
+        """The first value of the first row; None: there is no row."""
+        with self.read() as connection:
+            return connection.scalar(query, values)
 
     @contextmanager
     def write(self, *, durable: bool = False, lock_wait_s: float | None = None) -> Iterator[Connection]:

@@ -107,8 +107,7 @@ class ClaimEnrolment:
             .select_from(border.claims)
             .where(border.is_not_enrolled, is_of_interest(border.text("status"), self.skip))
         )
-        with self.database.read() as connection:
-            return connection.scalar(select(func.count()).select_from(some.limit(most).subquery())) or 0
+        return int(self.database.scalar(select(func.count()).select_from(some.limit(most).subquery())))
 
     def _open(self, column: ColumnElement[Any]) -> Select[Any]:
         return select(column).where(at_stage(NOT_ENROLLED), is_of_interest(_c.seen_claim_status, self.skip))

@@ -72,9 +72,7 @@ def forget_refused(
     old = _v.refused.is_not(None), _v.obtained_at < before
     # In any order: files that cannot be deleted must not keep all others from it.
     some = select(_v.id, _v.path, _v.sha256).where(*old, ~counted).order_by(func.random()).limit(_PORTION)
-    with database.read() as connection:
-        found = connection.execute(some).all()
-    erased = [row.id for row in found if erase(row.path, row.sha256) is None]
+    erased = [row.id for row in database.all(some) if erase(row.path, row.sha256) is None]
     if not erased:
         return 0
     forget = delete(evidence).where(_v.id.in_(erased), *old).returning(_v.path, _v.sha256)

@@ -438,8 +438,7 @@ class ClaimIntake:
         """So many keys after this one; None: from the beginning."""
         key = self._border.key
         last = select(key).where(_Keys(after).contain(key)).order_by(key).offset(size - 1).limit(1)
-        with self._database.read() as connection:
-            return _Keys(after, connection.scalar(last))
+        return _Keys(after, self._database.scalar(last))
 
     def _differing(self, border: Border, keys: _Keys, row: Row[Any], now: datetime) -> Select[Any]:
         """The keys of claims in a stretch that are new or to be assessed again, each with the stage of our row."""

@@ -84,9 +84,8 @@ def forget_old(database: Database, before: datetime) -> None:
 
 def forget_done(database: Database, before: datetime) -> None:
     """Delete a portion of our rows of claims that have their POD, or are nobody's any more, since then."""
-    with database.read() as connection:
-        if connection.scalar(_OLD_ROWS, {"before": before}) is None:
-            return
+    if database.scalar(_OLD_ROWS, {"before": before}) is None:
+        return
     with database.write() as connection:
         connection.execute(_FORGET_ROWS, {"before": before})
 
@@ -122,8 +121,8 @@ class RunJournal:
     def _latest_start(self, which: ColumnElement[bool], until: datetime) -> datetime | None:
         began = runs.c.started_at
         query = select(began).where(which, began <= until).order_by(began.desc()).limit(1)
-        with self.database.read() as connection:
-            return connection.scalar(query)
+        latest: datetime | None = self.database.scalar(query)
+        return latest
 
     def emit(self, event: Event, run_id: str, at: datetime) -> None:
         with self.database.write() as connection:

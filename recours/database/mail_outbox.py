@@ -98,16 +98,14 @@ class MailOutbox:
         """Tell whether there is anything to render or to send: one small query."""
         untold = exists(select(_e.id).where(_e.told.is_(None)))
         unsent = exists(select(_m.id).where(_open(MailState.READY, MailState.SENDING)))
-        with self.database.read() as connection:
-            return bool(connection.scalar(select(or_(untold, unsent))))
+        return bool(self.database.scalar(select(or_(untold, unsent))))
 
     # ---------------------------------------------------------------- events
 
     def is_written(self, name: EventName, number: str) -> bool:
         """Tell whether there is an event of no claim and no carrier with this number: one small query."""
         key = _e.claim_id.is_(None), _e.event == name, _e.carrier == "", _e.tracking_number == number
-        with self.database.read() as connection:
-            return bool(connection.scalar(select(exists(select(_e.id).where(*key)))))
+        return bool(self.database.scalar(select(exists(select(_e.id).where(*key)))))
 
     def put(self, event: Event, now: datetime, declined: str | None = None) -> None:
         """Write an event of no claim, unless it is there; `declined`: why nobody is to be told of it."""
@@ -148,8 +146,7 @@ class MailOutbox:
         query = select(func.max(latest.c.created_at)).where(
             latest.c.kind == MailKind.OPERATOR_SUMMARY, latest.c.state != MailState.CANCELLED
         )
-        with self.database.read() as connection:
-            latest_at: datetime | None = connection.scalar(query)
+        latest_at: datetime | None = self.database.scalar(query)
         return latest_at
 
     def faults_told(self, since: datetime) -> list[OutboxEvent]:
@@ -158,9 +155,7 @@ class MailOutbox:
         return self._read(select(events).where(*of_faults, _e.told == _MAIL, _e.created_at >= since))
 
     def _read(self, query: Select[Any], **of: Any) -> list[OutboxEvent]:
-        with self.database.read() as connection:
-            rows = connection.execute(query, of).mappings().all()
-        return [_event(row) for row in rows]
+        return [_event(row) for row in self.database.mappings(query, of)]
 
     def decline(self, told: Sequence[OutboxEvent], why: str) -> None:
         """No mail tells these."""
@@ -217,15 +212,14 @@ class MailOutbox:
             .join(client_accounts, own.id == state.account_id)
             .where(state.refusals > 0, state.stopped_at.is_(None), in_use())
         )
-        with self.database.read() as connection:
-            return {
-                str(AccountKey(row.carrier, row.account_id)): {
-                    "kind": row.refusal_kind,
-                    "words": carrier_message(row.refusal or ""),
-                }
-                for row in connection.execute(query)
-                if row.refusal_kind in REFUSED_KINDS
+        return {
+            str(AccountKey(row.carrier, row.account_id)): {
+                "kind": row.refusal_kind,
+                "words": carrier_message(row.refusal or ""),
             }
+            for row in self.database.all(query)
+            if row.refusal_kind in REFUSED_KINDS
+        }
 
     # ---------------------------------------------------------------- mails
 
@@ -257,8 +251,7 @@ class MailOutbox:
         return released
 
     def count(self, state: MailState) -> int:
-        with self.database.read() as connection:
-            return connection.scalar(select(func.count()).where(_m.state == const(state))) or 0
+        return int(self.database.scalar(select(func.count()).where(_m.state == const(state))))
 
     def ready(self, now: datetime) -> list[int]:
         """The numbers of the mails that are ready, those first that were tried least, then in the order of writing.
@@ -267,8 +260,7 @@ class MailOutbox:
         """
         query = select(_m.id).where(_open(MailState.READY), self._free(now))
         query = query.order_by(_m.tries, _m.id)
-        with self.database.read() as connection:
-            return list(connection.scalars(query))
+        return self.database.scalars(query)
 
     def take(self, ids: Sequence[int], now: datetime) -> list[OutgoingMail]:
         """Hold those of these mails that are still ready."""
@@ -378,11 +370,9 @@ class MailOutbox:
         query = select(border.key, number, path).where(
             border.key.in_(events_by_claim), border.column("client_id") == mail.client_id, path.is_not(None)
         )
-        with self.database.read() as connection:
-            rows = connection.execute(query.order_by(border.key)).all()
         return [
             path
-            for claim_id, number, path in rows
+            for claim_id, number, path in self.database.all(query.order_by(border.key))
             if events_by_claim[claim_id].number == key_of(number or "")
         ]
 
@@ -392,8 +382,7 @@ class MailOutbox:
         """The keys of `system_settings` that begin with `smtp_`."""
         if not self._border.keeps_settings:
             return {}
-        with self.database.read() as connection:
-            rows = connection.execute(self._border.smtp_settings).all()
+        rows = self.database.all(self._border.smtp_settings)
         return {key: text for key, value in rows if (text := value.strip())}
 
 

@@ -104,8 +104,7 @@ class ClaimMaintenance:
         first = first.where(*self._overdue(stage, lanes.c.carrier_key, now), *self._is_current(now))
         has_some = first.order_by(_c.rank_at).limit(1).correlate(lanes).scalar_subquery().is_not(None)
         named = named_lanes(sorted(self.catalog.accounts_of(carriers)), is_sqlite=self.database.is_sqlite)
-        with self.database.read() as connection:
-            overdue = connection.scalars(select(lanes.c.carrier_key).where(has_some), named).all()
+        overdue = self.database.scalars(select(lanes.c.carrier_key).where(has_some), named)
         of_lanes = (and_(*self._overdue(stage, literal(lane), now)) for lane in overdue)
         return sum(1 for of_lane in of_lanes for _ in self._reassess(of_lane, _c.rank_at, rank, now))
 
@@ -186,8 +185,7 @@ class ClaimMaintenance:
 
     def unshelve(self, skip: Collection[str]) -> None:
         """Have the shelved claims assessed again whose status is no longer one of `skip` (lower case)."""
-        with self.database.read() as connection:
-            statuses = connection.scalars(values_at_stage(_c.seen_claim_status, Stage.SHELVED)).all()
+        statuses = self.database.scalars(values_at_stage(_c.seen_claim_status, Stage.SHELVED))
         of_interest = [status for status in statuses if status and status.strip().lower() not in skip]
         if of_interest:
             self._have_assessed(at_stage(Stage.SHELVED), _c.seen_claim_status.in_(of_interest))
@@ -329,8 +327,7 @@ class ClaimMaintenance:
 
     def _has_some(self, query: Select[Any]) -> bool:
         """Tell whether there is any claim to read: in most runs there is none, and a statement of all columns takes long to make."""
-        with self.database.read() as connection:
-            return connection.execute(query.with_only_columns(_c.claim_id).limit(1)).first() is not None
+        return self.database.scalar(query.with_only_columns(_c.claim_id).limit(1)) is not None
 
     def _read(self, connection: Connection, query: Select[Any]) -> list[Claim]:
         """The claims of a query whose rows nobody else writes until the transaction ends."""

@@ -196,8 +196,7 @@ class DatabasePast:
             query = select(border.key, *_OLD_PIECE).where(*_old_evidence(before))
         query = query.select_from(_with_claims(border, table)).where(table.c.id > last, _is_over(border, now))
         query = query.order_by(table.c.id).limit(_CHUNK)
-        with self.database.read() as connection:
-            rows = connection.execute(query).all()
+        rows = self.database.all(query)
         if not rows:
             return None
         # Those of them that are still not tried any more; what others have locked is left to them.

@@ -282,9 +282,7 @@ class QuotaTables:
     def leave(self) -> None:
         """Give back all that this holder still holds."""
         mine = and_(_s.holder == self.holder, _s.held > 0)
-        with self.database.read() as connection:
-            windows = connection.execute(select(_s.limit_key, _s.window_start).where(mine)).all()
-        for limit_key, start in windows:
+        for limit_key, start in self.database.all(select(_s.limit_key, _s.window_start).where(mine)):
             share = and_(mine, *_of_window(_s, limit_key, start))
             with self.database.write() as connection:
                 _lock(connection, limit_key, start)
@@ -331,12 +329,8 @@ class QuotaTables:
     def carrier_state(self, key: str) -> CarrierState:
         """What all processes know of an account and of its carrier."""
         of = AccountKey.parse(key)
-        with self.database.read() as connection:
-            row = (
-                connection.execute(_CARRIER_STATE, {"of_carrier": of.carrier, "of_account": of.account})
-                .mappings()
-                .one()
-            )
+        values = {"of_carrier": of.carrier, "of_account": of.account}
+        (row,) = self.database.mappings(_CARRIER_STATE, values)
         return _state(row, row if row["refusals"] is not None else None)
 
     def carrier_states(self, keys: Collection[str]) -> dict[str, CarrierState]:

@@ -26,23 +26,19 @@ class DatabaseMails:
     def waiting(self, most: int) -> list[ListedMail]:
         """Those that are not ended, the oldest first; by the index of those."""
         states = [const(state) for state in OPEN_STATES]
-        with self._database.read() as connection:
-            query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(most)
-            return _listed(connection.execute(query).mappings())
+        query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(most)
+        return _listed(self._database.mappings(query))
 
     def latest(self, most: int) -> list[ListedMail]:
         """Those that were written last, the newest first."""
-        with self._database.read() as connection:
-            return _listed(connection.execute(select(*_LISTED).order_by(_m.id.desc()).limit(most)).mappings())
+        return _listed(self._database.mappings(select(*_LISTED).order_by(_m.id.desc()).limit(most)))
 
     def find(self, number: int) -> WrittenMail | None:
         query = select(*_LISTED, _m.language, _m.plain, _m.html).where(_m.id == number)
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().one_or_none()
-        if row is None:
-            return None
-        (listed,) = _listed([row])
-        return WrittenMail(listed, row["language"], row["plain"], row["html"])
+        for row in self._database.mappings(query):
+            (listed,) = _listed([row])
+            return WrittenMail(listed, row["language"], row["plain"], row["html"])
+        return None
 
 
 def _listed(rows: Iterable[Any]) -> list[ListedMail]:

@@ -101,16 +101,13 @@ class DatabaseRecords:
             query = query.where(runs.c.started_at >= since)
         if until is not None:
             query = query.where(runs.c.started_at <= until)
-        with self.database.read() as connection:
-            return [_run(row) for row in connection.execute(query).mappings()]
+        return [_run(row) for row in self.database.mappings(query)]
 
     def last_success(self, worker: str, until: datetime) -> Run | None:
         query = select(runs).where(runs.c.worker == worker, runs.c.started_at <= until)
         query = query.where(runs.c.exit_status == 0, runs.c.ended_at.is_not(None))
         query = query.order_by(runs.c.started_at.desc()).limit(1)
-        with self.database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return _run(row) if row else None
+        return next(map(_run, self.database.mappings(query)), None)
 
     def tallies(self, days: Sequence[date], zone: ZoneInfo) -> list[Tally]:
         """Attempts of these days (as they fall in `zone`), counted."""
@@ -148,14 +145,12 @@ class DatabaseRecords:
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         query = select(attempts).where(_a.claim_id == claim_id).order_by(_a.id)
-        with self.database.read() as connection:
-            return [_attempt(row, self.catalog) for row in connection.execute(query).mappings()]
+        return [_attempt(row, self.catalog) for row in self.database.mappings(query)]
 
     def evidence(self, claim_id: Any) -> list[KeptEvidence]:
         """All pieces of a claim's evidence that are on record, refused ones too, the oldest first."""
         pieces = select(evidence).where(_v.claim_id == claim_id).order_by(_v.obtained_at, _v.id)
-        with self.database.read() as connection:
-            return [_piece(row) for row in connection.execute(pieces).mappings()]
+        return [_piece(row) for row in self.database.mappings(pieces)]
 
     # ---------------------------------------------------------------- backlogs
 
@@ -226,8 +221,7 @@ class DatabaseRecords:
         border = self.database.border
         query = select(border.key.label("id"), border.text("claim_reference").label("reference"))
         query = query.where(border.key.in_(ids))
-        with self.database.read() as connection:
-            rows = connection.execute(query).mappings().all()
+        rows = self.database.mappings(query)
         return {row["id"]: clean(Reader(row).text("reference") or f"#{row['id']}", 100) for row in rows}
 
     def each_claim(
@@ -295,8 +289,7 @@ class DatabaseRecords:
         """The last changes to a claim, the oldest first."""
         query = select(changes).where(changes.c.claim_id == claim_id)
         query = query.order_by(changes.c.id.desc()).limit(_SHOWN_CHANGES)
-        with self.database.read() as connection:
-            return [_change(row) for row in connection.execute(query).mappings()][::-1]
+        return [_change(row) for row in self.database.mappings(query)][::-1]
 
     # ---------------------------------------------------------------- telling people
 
@@ -309,8 +302,7 @@ class DatabaseRecords:
             .where(events.c.claim_id == claim_id)
             .order_by(events.c.id)
         )
-        with self.database.read() as connection:
-            return [Message(*row) for row in connection.execute(query)]
+        return [Message(*row) for row in self.database.all(query)]
 
     def differences(self, now: datetime) -> Differences:
         """See `Differences`; owed claims are counted up to COUNTED_UP_TO."""
@@ -324,8 +316,7 @@ class DatabaseRecords:
         """How many mails are not ended: ready, held, or being sent."""
         states = [const(state) for state in OPEN_STATES]
         query = select(_m.state, func.count()).where(_m.state.in_(states)).group_by(_m.state)
-        with self.database.read() as connection:
-            return {MailState(state): count for state, count in connection.execute(query)}
+        return {MailState(state): count for state, count in self.database.all(query)}
 
 
 def _backlog(counts: Counts, come: int, most: int) -> Backlog:

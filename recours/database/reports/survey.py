@@ -192,9 +192,8 @@ class DatabaseTroubles:
                 newest.state == const(MailState.UNDECIDED), newest.ended_at >= now - UNDECIDED_FOR
             ),
         }
-        with self.database.read() as connection:
-            found = {state: connection.execute(query).one() for state, query in queries.items()}
-        return {state: Pile(count, since) for state, (count, since) in found.items() if count}
+        piles = {state: Pile(*row) for state, query in queries.items() for row in self.database.all(query)}
+        return {state: pile for state, pile in piles.items() if pile.count}
 
     def streak_since(
         self, carrier: str, kinds: Collection[str], since: datetime, *, of_house: bool = False
@@ -213,11 +212,10 @@ class DatabaseTroubles:
         if of_house:
             query = query.where(_a.account_id.is_(None))
         first = None
-        with self.database.read() as connection:
-            for started_at, kind in connection.execute(query):
-                if kind not in kinds:
-                    break
-                first = started_at
+        for started_at, kind in self.database.all(query):
+            if kind not in kinds:
+                break
+            first = started_at
         return first
 
     def refused_documents(self, since: datetime) -> dict[str, list[RefusedPiece]]:
@@ -230,9 +228,8 @@ class DatabaseTroubles:
             _v.refused.is_not(None), _v.obtained_at >= since, _v.by.is_(None), ~has_proof
         )
         found: dict[str, list[RefusedPiece]] = {}
-        with self.database.read() as connection:
-            for carrier, *piece in connection.execute(query.order_by(_v.obtained_at.desc()).limit(_MOST)):
-                found.setdefault(carrier, []).append(RefusedPiece(*piece))
+        for carrier, *piece in self.database.all(query.order_by(_v.obtained_at.desc()).limit(_MOST)):
+            found.setdefault(carrier, []).append(RefusedPiece(*piece))
         return found
 
     def refused_since(self, accounts: Collection[int], since: datetime) -> dict[int, datetime]:
@@ -246,12 +243,11 @@ class DatabaseTroubles:
         )
         first: dict[int, datetime] = {}
         accepted = set()
-        with self.database.read() as connection:
-            for account, started_at, is_refused in connection.execute(query):
-                if not is_refused:
-                    accepted.add(account)
-                elif account not in accepted:
-                    first[account] = started_at
+        for account, started_at, is_refused in self.database.all(query):
+            if not is_refused:
+                accepted.add(account)
+            elif account not in accepted:
+                first[account] = started_at
         return first
 
     def clients_of(self, key: str) -> list[Any]:
@@ -264,8 +260,7 @@ class DatabaseTroubles:
         some = select(client).select_from(border.joined()).where(_c.lane == key, to_come).limit(_MOST)
         found = some.subquery().c.client_id
         query = select(found).where(found.is_not(None)).group_by(found)
-        with self.database.read() as connection:
-            return list(connection.scalars(query.order_by(func.count().desc(), found)))
+        return self.database.scalars(query.order_by(func.count().desc(), found))
 
     def near_deadline(self, now: datetime, until: datetime, closed: Collection[str]) -> Sequence[Claim]:
         """Claims whose real deadline or evidence ends in this time and that may not be tried before it, the nearest first."""

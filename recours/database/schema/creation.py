@@ -248,8 +248,7 @@ def _with_sql(
     what = refused_change(fault.message, fault.statement) if is_of_schema else fault.message
     user = None
     if not database.is_sqlite:
-        with database.read() as connection:
-            user = str(connection.scalar(text("SELECT current_user")))
+        user = str(database.scalar(text("SELECT current_user")))
     sentence = f"{MISSING_RIGHTS} ({what}), which the schema {HEAD} needs: {how_to_get_sql(user)}"
     return DatabaseError(sentence, sql_for(user))
 

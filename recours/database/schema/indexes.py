@@ -32,8 +32,7 @@ def may_build(database: Database) -> bool:
     """Tell whether this user owns the table, as is needed to build an index on it. Raises DatabaseError."""
     if database.is_sqlite:
         return True
-    with database.read() as connection:
-        return bool(connection.scalar(_OWNS, {"table": database.border.table}))
+    return bool(database.scalar(_OWNS, {"table": database.border.table}))
 
 
 def build_missing(database: Database, clock: Clock) -> list[str]:

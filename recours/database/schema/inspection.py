@@ -83,8 +83,7 @@ def require_rights(database: Database, rights: Sequence[Right] | None = None) ->
         with database.read() as connection:
             rights = missing_rights(connection, needs_of(database.border))
     if rights:
-        with database.read() as connection:
-            user = connection.scalar(text("SELECT current_user"))
+        user = database.scalar(text("SELECT current_user"))
         raise DatabaseError(f"{sentence(rights)}: {how_to_get_sql(user)}", granting(database, rights))
 
 
