@@ -18,7 +18,7 @@ from sqlalchemy.pool import QueuePool
 
 from recours.core.errors import RunError
 from recours.database.border import USUAL_NAMES, Border, TableNames
-from recours.database.schema.rights import NOT_ALLOWED, explain_refusal
+from recours.database.schema.rights import MISSING, NOT_ALLOWED, how_to_get_sql
 
 if TYPE_CHECKING:
     from recours.database.postgres import Patience
@@ -99,11 +99,6 @@ class DatabaseError(RunError):
     def message(self) -> str:
         """The database's own message, or else the whole sentence."""
         return _first_line(self._of_driver or self)
-
-    @property
-    def statement(self) -> str:
-        """What the database refused; "": it is not known."""
-        return getattr(self.__cause__, "statement", None) or ""
 
     @property
     def is_of_lock(self) -> bool:
@@ -348,13 +343,12 @@ class Database:
         except (DBAPIError, PoolTimeout, self.engine.dialect.loaded_dbapi.Error) as error:
             original = getattr(error, "orig", None) or error
             sqlstate = getattr(original, "sqlstate", None)
-            said, statement = _first_line(original), getattr(error, "statement", None) or ""
-            refused = None
+            said, sentence = _first_line(original), explain(error, self.safe_url)
             if sqlstate == NOT_ALLOWED:
-                refused = explain_refusal(said, self._user, statement, self._border)
+                sentence = f"{MISSING} ({said}): {how_to_get_sql(self._user)}"
             if sqlstate in _OF_ANOTHER_TABLE or said.startswith(_NO_SUCH_COLUMN):
                 self.look_again()
-            raise DatabaseError(refused or explain(error, self.safe_url)) from error
+            raise DatabaseError(sentence) from error
 
     def close(self) -> None:
         self.engine.dispose()

@@ -257,7 +257,7 @@ def test_init_db_by_a_role_that_may_create_nothing_names_that_right_and_prints_t
     done = job.types("init-db")
     assert done.returncode == 1
     said, *sql = done.stderr.splitlines()
-    assert "Missing database rights (CREATE on schema public), which the schema" in said
+    assert "Missing database rights (permission denied for schema public), which the schema" in said
     assert said.endswith(
         f"ask your administrator to run the SQL printed by: recours init-db --sql --grant-to {role}"
     )
@@ -276,7 +276,7 @@ def test_init_db_by_a_role_that_does_not_own_the_tables_names_that(
         "DROP TABLE recours_schema_version",
     )
     done = Person(service.folder, shown(owner.set(username=role)), service.environment).types("init-db")
-    assert (done.returncode, "Missing database rights (ownership of table claims), " in done.stderr) == (
+    assert (done.returncode, "Missing database rights (must be owner of table claims), " in done.stderr) == (
         1,
         True,
     ), done.stderr
@@ -362,7 +362,9 @@ def test_a_correction_needs_a_right_that_runs_do_not(service: Service, owner: UR
     person = Person.of(service, service.environment["DATABASE_URL"])
     done = person.types("correct", "CLM-0001", "--number", "XY123456789FR")
     assert done.returncode == 1
-    grant = f"GRANT SELECT, UPDATE ({', '.join((*POD_COLUMNS, *CORRECTED))}) ON claims TO {quoted(role)};"
-    assert f"Missing database rights (table claims). Ask your administrator to run: {grant}" in done.stderr
-    execute(owner, grant)
+    assert (
+        "Missing database rights (permission denied for table claims): ask your administrator to run the SQL printed by: "
+        f"recours init-db --sql --grant-to {role}" in done.stderr
+    )
+    init_db(service, owner, "--grant-to", role)
     assert "CLM-0001" in person.does("correct", "CLM-0001", "--number", "XY123456789FR")

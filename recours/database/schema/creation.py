@@ -38,10 +38,8 @@ from recours.database.schema.rights import (
     correction,
     grants,
     how_to_get_sql,
-    is_change_of_schema,
     needs_of,
     quoted,
-    refused_change,
     rights_of,
     schema_grant,
 )
@@ -244,12 +242,10 @@ def _with_sql(
     """The fault; with the SQL for someone who may, if this database user may not change the schema."""
     if fault.sqlstate not in _NOT_ALLOWED and not any(sign in str(fault) for sign in _SIGNS_OF_REFUSAL):
         return fault
-    is_of_schema = fault.is_of_rights and is_change_of_schema(fault.statement)
-    what = refused_change(fault.message, fault.statement) if is_of_schema else fault.message
     user = None
     if not database.is_sqlite:
         user = str(database.scalar(text("SELECT current_user")))
-    sentence = f"{MISSING_RIGHTS} ({what}), which the schema {HEAD} needs: {how_to_get_sql(user)}"
+    sentence = f"{MISSING_RIGHTS} ({fault.message}), which the schema {HEAD} needs: {how_to_get_sql(user)}"
     return DatabaseError(sentence, sql_for(user))
 
 

@@ -11,7 +11,7 @@ from recours.database.claim_rows import free
 from recours.database.engine import Database, DatabaseError
 from recours.database.schema.alone import alone
 from recours.database.schema.inspection import HEAD, look
-from recours.database.schema.rights import MISSING, refused_change
+from recours.database.schema.rights import MISSING
 from recours.database.tables import VERSION_TABLE, claims, intake, metadata, runs
 from recours.runs.ports import Clock
 
@@ -108,9 +108,8 @@ def remove(database: Database, removal: Removal, clock: Clock) -> None:
     except DatabaseError as fault:
         if not fault.is_of_rights:
             raise
-        refused = refused_change(fault.message, fault.statement)
         raise DatabaseError(
-            f"{MISSING} ({refused}): have the owner of the tables run what 'recours uninstall --sql' prints. Nothing was changed."
+            f"{MISSING} ({fault.message}): have the owner of the tables run what 'recours uninstall --sql' prints. Nothing was changed."
         ) from fault
     finally:
         database.look_again()

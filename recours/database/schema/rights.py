@@ -1,6 +1,5 @@
 """The rights that a run needs on a server: one list, for the SQL that is printed, the manual and the test that has no more."""
 
-import re
 import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ MISSING = "Missing database rights"
 # PostgreSQL's code for a missing right.
 NOT_ALLOWED = "42501"
 _SHOWN = 4  # tables that a sentence names
-# What no GRANT on a table allows: its owner may do it, or who may create in the schema.
-_CHANGES_SCHEMA = re.compile(r"\s*(CREATE|ALTER|DROP)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -176,49 +173,6 @@ def how_to_get_sql(role: str | None) -> str:
     """What to do, in one line of a log, where SQL is many: it could not be copied without what begins each line there."""
     to = f" --grant-to {shlex.quote(role)}" if role else ""
     return f"ask your administrator to run the SQL printed by: recours init-db --sql{to}"
-
-
-def explain_refusal(
-    said: str, user: str | None, statement: str = "", border: Border | None = None
-) -> str | None:
-    """A server's refusal, in whatever language, as a sentence with the SQL to run; None if it names nothing that recours needs.
-
-    `said`: its first line, as the others repeat the statement. `statement`: what was refused.
-    """
-    to = quoted(user) if user else "<the user of the job>"
-    if is_change_of_schema(statement):
-        return f"{MISSING} ({refused_change(said, statement)}). Ask your administrator to run what 'recours init-db --sql' prints."
-    words = set(re.findall(r"\w+", said))
-    needs = OWN
-    if border:  # with what a correction needs: a server does not say which column it was
-        columns = tuple(border.quoted(name) for name in (*POD_COLUMNS, *CORRECTED))
-        needs = (Need(border.table, ("SELECT", "UPDATE"), columns=columns), *needs_of(border))
-    for need in sorted(needs, key=lambda need: -len(need.name)):
-        sequence = f"{need.name}_id_seq"
-        if need.name.strip('"') in words:
-            what, grant = f"table {need.name}", f"{_rights_text(need)} ON {need.name}"
-        elif sequence in words:
-            what, grant = f"sequence {sequence}", f"{USAGE} ON SEQUENCE {sequence}"
-        else:
-            continue
-        return f"{MISSING} ({what}). Ask your administrator to run: GRANT {grant} TO {to};"
-    return None
-
-
-def _rights_text(need: Need) -> str:
-    columns = f" ({', '.join(need.columns)})" if need.columns else ""
-    return ", ".join(what + (columns if what == "UPDATE" else "") for what in need.rights)
-
-
-def refused_change(said: str, statement: str) -> str:
-    """The right that a refused change of the schema needs. `said`: the first line of the server's refusal."""
-    name = said.rsplit(maxsplit=1)[-1].strip("\"'«»„“”")  # in most languages it ends in the name
-    is_table = name in re.findall(r"\w+", statement)  # statements name no schema
-    return f"ownership of table {name}" if is_table else f"CREATE on schema {name}"
-
-
-def is_change_of_schema(statement: str) -> bool:
-    return _CHANGES_SCHEMA.match(statement) is not None
 
 
 def quoted(role: str) -> str:
