@@ -53,13 +53,11 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.event_outbox import add_events
 from recours.database.evidence import LONGEST_NUMBER, add_evidence, evidence_rows
 from recours.database.ready_claims import (
-    has_many_lanes,
     head_of,
     is_current,
     leasable_ids,
     named_lanes,
     ready_lanes,
-    ready_lanes_by_scan,
 )
 from recours.database.tables import DONE, at_stage, attempts, claims
 from recours.runs.ports import CLAIMS_MOST, SET_ASIDE_MOST, Attempt, Lease, NotRecordedError, Ready, Waiting
@@ -172,12 +170,8 @@ class ClaimRepository:
         is_sqlite = self.database.is_sqlite
         named = named_lanes(carriers, is_sqlite=is_sqlite) if carriers else {}
         parameters = {"most": _UNBOUNDED if most is None else most, **moments(now, self.run_id), **named}
-        with self.database.read() as connection:
-            if not (named or is_sqlite) and has_many_lanes(connection, stage):
-                query = ready_lanes_by_scan(stage)
-            else:
-                query = ready_lanes(stage, is_sqlite=is_sqlite, is_named=bool(named))
-            rows = connection.execute(query, parameters).all()
+        query = ready_lanes(stage, is_sqlite=is_sqlite, is_named=bool(named))
+        rows = self.database.all(query, parameters)
         return {str(key): Ready(count, head) for key, count, *ranks in rows if (head := head_of(ranks, now))}
 
     def deadlines(self, stage: Stage, carrier: str, most: int, now: datetime) -> list[datetime]:

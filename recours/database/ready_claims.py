@@ -1,7 +1,6 @@
 """The queries for claims that are ready to be fetched: which lanes have some, and which claims are the most urgent.
 
-They look into the index lane by lane, so that their cost does not depend on how many claims are ready: all but one,
-which PostgreSQL uses where there are thousands of lanes.
+They look into the index lane by lane, so that their cost does not depend on how many claims are ready.
 """
 
 import json
@@ -15,7 +14,6 @@ from sqlalchemy import (
     CTE,
     Column,
     ColumnElement,
-    Connection,
     Integer,
     Interval,
     ScalarSelect,
@@ -41,9 +39,6 @@ from recours.database.claim_rows import free_at_moment
 from recours.database.tables import at_stage, claims
 
 _c = claims.c
-
-# With so many lanes PostgreSQL reads all ready claims faster than it looks for the first of each lane.
-_MANY_LANES = 2000
 
 
 def carrier_keys(stage: Stage) -> Select[Any]:
@@ -111,7 +106,7 @@ def of_each_lane(lanes: CTE, first: Select[Any], *, is_sqlite: bool, locks: bool
 def ready_lanes(stage: Stage, *, is_sqlite: bool, is_named: bool) -> Select[Any]:
     """Each lane, the number of its claims to lease, and the first rank in the tiers of urgency: of the first that it has.
 
-    Where `most` lanes have a claim, one is counted in each: they are `most` in all. `is_named`: of the lanes of `named_lanes`,
+    That with the most urgent claim comes first. Where `most` lanes have a claim, one is counted in each: they are `most` in all. `is_named`: of the lanes of `named_lanes`,
     else of all. Parameters: see `leasable_ids`.
     """
     lanes = lanes_of_parameter(is_sqlite=is_sqlite) if is_named else carrier_keys(stage).cte("lanes")
@@ -130,36 +125,12 @@ def ready_lanes(stage: Stage, *, is_sqlite: bool, is_named: bool) -> Select[Any]
     count = select(func.count()).select_from(some.subquery()).scalar_subquery()
     urgent_lanes = select(heads.c.carrier_key).where(~nothing_to_come).limit(most).subquery()
     are_few = select(func.count()).select_from(urgent_lanes).scalar_subquery() < most
-    return _in_order(select(heads.c.carrier_key, case((are_few, count), else_=1), *_labelled(to_come, *past)))
-
-
-@cache
-def ready_lanes_by_scan(stage: Stage) -> Select[Any]:
-    """The same of all lanes, by reading each ready claim: for thousands PostgreSQL needs half as long as for its looks."""
-    to_lease = at_stage(stage), free_at_moment(), is_current(), _c.lane.is_not(None)
-    one, other, *past = (func.min(case((and_(*where), _c.rank_at))) for where in _stretches())
-    to_come = func.least(one, other)
-    ranks = _labelled(to_come, *(case((to_come.is_(None), first)) for first in past))
-    lanes = select(_c.lane, func.count(), *ranks)
-    return _in_order(lanes.where(*to_lease).group_by(_c.lane))
-
-
-def _labelled(*ranks: ColumnElement[Any]) -> list[ColumnElement[Any]]:
-    """As they are stored: what cannot be read must not hide a lane."""
     names = "to_come", "past", "deadline_past"
-    return [type_coerce(rank, Text).label(name) for rank, name in zip(ranks, names, strict=True)]
-
-
-def _in_order(lanes: Select[Any]) -> Select[Any]:
-    """That with the most urgent claim first."""
-    ranked = lanes.subquery()
+    # As they are stored: what cannot be read must not hide a lane.
+    ranks = [type_coerce(rank, Text).label(name) for rank, name in zip((to_come, *past), names, strict=True)]
+    ranked = select(heads.c.carrier_key, case((are_few, count), else_=1), *ranks).subquery()
     c = ranked.c
     return select(ranked).order_by(c.to_come.is_(None), c.to_come, c.past.is_(None), c.past, c.deadline_past)
-
-
-def has_many_lanes(connection: Connection, stage: Stage) -> bool:
-    keys = carrier_keys(stage).limit(_MANY_LANES).subquery()
-    return connection.scalar(select(func.count()).select_from(keys)) == _MANY_LANES
 
 
 def _first_rank(stage: Stage, lanes: CTE, where: tuple[ColumnElement[bool], ...]) -> ScalarSelect[Any]:

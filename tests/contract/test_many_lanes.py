@@ -105,11 +105,7 @@ def brute_force(waiting: dict[Any, tuple[str, Urgency]]) -> dict[str, Ready]:
     return {lane: Ready(len(found), min(found)) for lane, found in lanes.items()}
 
 
-@pytest.mark.parametrize("many", [LANES // 2, 2 * LANES], ids=["many", "few"])
-def test_a_query_or_two_find_how_much_is_ready_and_how_urgent(
-    repository: ClaimRepository, many: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("recours.database.ready_claims._MANY_LANES", many)
+def test_one_query_finds_how_much_is_ready_and_how_urgent(repository: ClaimRepository) -> None:
     database = repository.database
     leased = repository.lease(
         Stage.READY, [lane_name(n).lower() for n in range(9)], 9, Lease("x", NOW + LEASE), NOW
@@ -121,7 +117,7 @@ def test_a_query_or_two_find_how_much_is_ready_and_how_urgent(
     assert {tier for _, (tier, _) in waiting.values()} == {0, 1, 2}
     with statements_of(database) as seen:
         found = repository.ready_by_carrier(Stage.READY, NOW)
-    assert sum("claims" in sql for sql in seen) <= 2
+    assert sum("claims" in sql for sql in seen) == 1
     assert found == expected
     heads = [ready.head for ready in found.values()]
     assert heads == sorted(heads)
