@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_, update
 
 from recours.core.mail import Event
 from recours.database.custody import RUNS_KEPT
@@ -23,21 +23,7 @@ RUNS, WINDOWS, ROWS = 500, 50, 2000
 # A record goes on after what is too old. Where it does not, the clock is wrong, or nothing ran for that long.
 _GOES_ON_WITHIN = timedelta(days=31)
 
-_c, _q, _s = claims.c, quota.c, quota_shares.c
-_OLD_RUNS = (
-    select(runs.c.id).where(runs.c.started_at < bindparam("before")).order_by(runs.c.started_at).limit(RUNS)
-)
-_NEXT_RUN = (
-    select(runs.c.id)
-    .where(runs.c.started_at >= bindparam("before"), runs.c.started_at < bindparam("until"))
-    .limit(1)
-)
-_OLD_WINDOWS = (
-    select(_q.limit_key.label("of_limit"), _q.window_start.label("of_window"))
-    .where(_q.window_end < bindparam("before"))
-    .order_by(_q.window_end)
-    .limit(WINDOWS)
-)
+_c, _q = claims.c, quota.c
 _OLD_ROWS = (
     select(_c.claim_id)
     .where(
@@ -49,16 +35,6 @@ _OLD_ROWS = (
 _FORGET_ROWS = delete(claims).where(
     _c.claim_id.in_(_OLD_ROWS.with_for_update(skip_locked=True).correlate(None))
 )
-_FORGET_RUNS = delete(runs).where(runs.c.id.in_(bindparam("of_runs", expanding=True)))
-_FORGET_SHARES, _FORGET_WINDOW = (
-    delete(table).where(
-        and_(
-            table.c.limit_key == bindparam("of_limit"),
-            table.c.window_start == bindparam("of_window", type_=table.c.window_start.type),
-        )
-    )
-    for table in (quota_shares, quota)
-)
 
 
 def forget_old(database: Database, before: datetime) -> None:
@@ -67,19 +43,18 @@ def forget_old(database: Database, before: datetime) -> None:
     Nothing, if no run is on record soon after: runs with a clock far ahead would take the record of years with them, and
     today's counts of calls.
     """
-    with database.read() as connection:  # most runs find nothing, and write nothing
-        ids = list(connection.scalars(_OLD_RUNS, {"before": before}))
-        windows = [dict(row) for row in connection.execute(_OLD_WINDOWS, {"before": before}).mappings()]
-        soon_after = {"before": before, "until": before + _GOES_ON_WITHIN}
-        if (ids or windows) and connection.scalar(_NEXT_RUN, soon_after) is None:
-            return
-    if ids or windows:
-        with database.write() as connection:
-            if ids:
-                connection.execute(_FORGET_RUNS, {"of_runs": ids})
-            if windows:
-                connection.execute(_FORGET_SHARES, windows)
-                connection.execute(_FORGET_WINDOW, windows)
+    began, ended = runs.c.started_at, _q.window_end
+    old_runs = select(runs.c.id).where(began < before).order_by(began).limit(RUNS)
+    old_windows = select(_q.limit_key, _q.window_start).where(ended < before).order_by(ended).limit(WINDOWS)
+    ids, windows = database.scalars(old_runs), database.all(old_windows)
+    soon_after = select(runs.c.id).where(began >= before, began < before + _GOES_ON_WITHIN).limit(1)
+    if not (ids or windows) or database.scalar(soon_after) is None:
+        return  # as in most runs
+    with database.write() as connection:
+        connection.execute(delete(runs).where(runs.c.id.in_(ids)))
+        for table in (quota_shares, quota):
+            of_window = tuple_(table.c.limit_key, table.c.window_start)
+            connection.execute(delete(table).where(of_window.in_([tuple(window) for window in windows])))
 
 
 def forget_done(database: Database, before: datetime) -> None:
