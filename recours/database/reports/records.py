@@ -1,6 +1,6 @@
 """What commands and the page read of claims, runs, attempts and mails: see `recours.operations.records`."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -126,22 +126,14 @@ class DatabaseRecords:
         return found
 
     def spent(self, since: datetime, until: datetime, most: int = MOST_ATTEMPTS) -> list[Spent]:
-        """The latest attempts of that time, the newest first."""
+        """The latest attempts of that time."""
         latest = select(_a.claim_id, _a.carrier, _a.calls, _a.outcome)
         latest = latest.where(_a.started_at >= since, _a.started_at < until)
-        latest = latest.order_by(_a.started_at.desc()).limit(most)
+        some = latest.order_by(_a.started_at.desc()).limit(most).subquery()
         border = self.database.border
         money = (border.text(name).label(name) for name in ("amount_requested", "currency"))
-        about = select(border.key.label("id"), *money)
-        found: list[Spent] = []
-        with self.database.read() as connection:
-            rows = connection.execute(latest).mappings().all()
-            for first in range(0, len(rows), _AT_ONCE):
-                some = rows[first : first + _AT_ONCE]
-                of_these = about.where(border.key.in_({row["claim_id"] for row in some}))
-                claims_by_id = {row["id"]: row for row in connection.execute(of_these).mappings()}
-                found += [_spent(row, claims_by_id.get(row["claim_id"], {})) for row in some]
-        return found
+        with_claims = some.outerjoin(border.claims, border.key == some.c.claim_id)
+        return [_spent(row) for row in self.database.mappings(select(some, *money).select_from(with_claims))]
 
     def attempts(self, claim_id: Any) -> list[PastAttempt]:
         query = select(attempts).where(_a.claim_id == claim_id).order_by(_a.id)
@@ -212,17 +204,7 @@ class DatabaseRecords:
         with self._search(wanted) as search:
             ids = search.ids(most, 0, None, descending=False)
             rest = search.count_exactly() - most if len(ids) == most else 0
-        references: dict[Any, str] = {}
-        for first in range(0, len(ids), _AT_ONCE):
-            references |= self._references(ids[first : first + _AT_ONCE])
-        return Matching([references[claim_id] for claim_id in ids if claim_id in references], max(rest, 0))
-
-    def _references(self, ids: Collection[Any]) -> dict[Any, str]:
-        border = self.database.border
-        query = select(border.key.label("id"), border.text("claim_reference").label("reference"))
-        query = query.where(border.key.in_(ids))
-        rows = self.database.mappings(query)
-        return {row["id"]: clean(Reader(row).text("reference") or f"#{row['id']}", 100) for row in rows}
+        return Matching([listed.claim.reference for listed in self._in_order(ids)], max(rest, 0))
 
     def each_claim(
         self, since: datetime | None = None, wanted: ClaimFilter | None = None
@@ -336,14 +318,15 @@ def _run(row: RowMapping) -> Run:
     return Run(**{**row, "worker": clean(row["worker"], 60), "stats": row["stats"] or {}})
 
 
-def _spent(attempt: RowMapping, claim: Mapping[Any, Any]) -> Spent:
-    of_claim = Reader(claim)
+def _spent(row: RowMapping) -> Spent:
+    """An attempt, with the money of its claim."""
+    read = Reader(row)
     return Spent(
-        attempt["carrier"],
-        attempt["calls"],
-        brought_proof=attempt["outcome"] == "success",
-        amount=of_claim.amount("amount_requested"),
-        currency=clean(of_claim.text("currency") or "", 8),
+        row["carrier"],
+        row["calls"],
+        brought_proof=row["outcome"] == "success",
+        amount=read.amount("amount_requested"),
+        currency=clean(read.text("currency") or "", 8),
     )
 
 
