@@ -21,7 +21,7 @@ from recours.database.engine import Database, DatabaseError
 from recours.database.enrolment import ClaimEnrolment, GivenUpClaims
 from recours.database.intake import Assessor
 from recours.database.reports.records import DatabaseRecords
-from recours.database.reports.stakes import DatabaseStakes
+from recours.database.reports.stakes import stake_in
 from recours.database.reports.survey import DatabaseTroubles
 from recours.database.schema.inspection import Schema
 from recours.operations.accounts import AccountHealth, ListedAccount
@@ -188,12 +188,11 @@ class Operations:
 
     def _stakes(self, seen: Overview) -> dict[tuple[str, str], Stake]:
         """The money in dispute of the claims that each problem is about, by its kind and carrier."""
-        read = DatabaseStakes(self.database)
         found: dict[tuple[str, str], Stake] = {}
         for problem in problems(seen):
             claims = self._concerned(problem, seen.at)
             if claims.accounts or claims.ids:
-                found[problem.kind, problem.carrier] = read.of(claims)
+                found[problem.kind, problem.carrier] = stake_in(self.database, claims)
         return found
 
     def _concerned(self, problem: Problem, at: datetime) -> Concerned:

@@ -7,7 +7,7 @@ import pytest
 from recours.carriers.registry import CATALOG
 from recours.core.claim import Stage
 from recours.database.reports.records import DatabaseRecords
-from recours.database.reports.stakes import DatabaseStakes
+from recours.database.reports.stakes import stake_in
 from recours.database.reports.survey import DatabaseTroubles, most_urgent_claims, survey
 from recours.database.schema.inspection import look
 from recours.operations.records import Backlog, ClaimFilter, Sort
@@ -74,7 +74,7 @@ def test_what_is_not_done_is_counted_and_planned(filled: Application) -> None:
     ]
     assert backlog == Backlog("dpd", backlog.stages, backlog.oldest)
     assert sum(backlog.stages.values()) == backlog.due == 2
-    assert DatabaseStakes(database).of(Concerned(["dpd"])) == Stake({"": 21.0})
+    assert stake_in(database, Concerned(["dpd"])) == Stake({"": 21.0})
     assert [claim.reference for claim in most_urgent_claims(database, CATALOG, "dpd", 9, NOW)][:1] == [
         "CLM-1"
     ]

@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from recours.core.claim import Stage
 from recours.database.engine import Database
-from recours.database.reports.stakes import DatabaseStakes
+from recours.database.reports.stakes import stake_in
 from recours.database.tables import DONE, claims
 from recours.operations.stakes import Concerned, Stake
 from tests.contract.test_claims import POLICY, Run
@@ -18,7 +18,7 @@ NOW = datetime(2026, 2, 20, 8, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def stakes(database: Database, add_claims: Callable[..., None]) -> DatabaseStakes:
+def stakes(database: Database, add_claims: Callable[..., None]) -> Database:
     """Four claims of Chronopost that wait, one that is fetched, one of UPS, and two of a carrier that nobody knows."""
     amounts = [10.0, 20.0, 0.25, 0.0, 400.0]
     add_claims(database, [{"amount_requested": amount} for amount in amounts])
@@ -35,42 +35,42 @@ def stakes(database: Database, add_claims: Callable[..., None]) -> DatabaseStake
         connection.execute(text("UPDATE claims SET currency = 'USD' WHERE amount_requested < 1"))
     set_own(database, "U", lane="ups")
     set_own(database, "CLM-00004", stage=DONE)
-    return DatabaseStakes(database)
+    return database
 
 
-def test_sums_by_currency_of_what_still_waits(stakes: DatabaseStakes) -> None:
-    assert stakes.of(Concerned(["chronopost"])) == Stake({"EUR": 30.0, "USD": 0.25})
-    assert stakes.of(Concerned(["chronopost", "ups", "dhl"])) == Stake({"EUR": 37.0, "USD": 0.25})
-    assert stakes.of(Concerned(["chronopost"], [Stage.GIVEN_UP])) == Stake()
-    assert stakes.of(Concerned()) == Stake()
+def test_sums_by_currency_of_what_still_waits(stakes: Database) -> None:
+    assert stake_in(stakes, Concerned(["chronopost"])) == Stake({"EUR": 30.0, "USD": 0.25})
+    assert stake_in(stakes, Concerned(["chronopost", "ups", "dhl"])) == Stake({"EUR": 37.0, "USD": 0.25})
+    assert stake_in(stakes, Concerned(["chronopost"], [Stage.GIVEN_UP])) == Stake()
+    assert stake_in(stakes, Concerned()) == Stake()
 
 
 def test_claims_of_no_known_carrier_and_not_those_that_no_run_has_assessed(
-    stakes: DatabaseStakes, add_claims: Callable[..., None]
+    stakes: Database, add_claims: Callable[..., None]
 ) -> None:
-    add_claims(stakes.database, [{"claim_reference": "new", "amount_requested": 9.0}])
-    assert stakes.of(Concerned([""], [*Stage])) == Stake({"EUR": 3.0})
+    add_claims(stakes, [{"claim_reference": "new", "amount_requested": 9.0}])
+    assert stake_in(stakes, Concerned([""], [*Stage])) == Stake({"EUR": 3.0})
 
 
-def test_claims_by_their_ids(stakes: DatabaseStakes) -> None:
-    with stakes.database.read() as connection:
+def test_claims_by_their_ids(stakes: Database) -> None:
+    with stakes.read() as connection:
         ids = list(connection.scalars(select(claims.c.claim_id).order_by(claims.c.claim_id)))
-    assert stakes.of(Concerned(ids=ids[:2])) == Stake({"EUR": 30.0})
-    assert stakes.of(Concerned(ids=ids[:2]), most=1) == Stake({"EUR": 10.0}, is_more=True)
+    assert stake_in(stakes, Concerned(ids=ids[:2])) == Stake({"EUR": 30.0})
+    assert stake_in(stakes, Concerned(ids=ids[:2]), most=1) == Stake({"EUR": 10.0}, is_more=True)
 
 
-def test_no_more_than_so_many_are_added_up(stakes: DatabaseStakes) -> None:
-    assert stakes.of(Concerned(["ups"]), most=1) == Stake({"EUR": 7.0})
-    assert stakes.of(Concerned(["chronopost"]), most=3).is_more
+def test_no_more_than_so_many_are_added_up(stakes: Database) -> None:
+    assert stake_in(stakes, Concerned(["ups"]), most=1) == Stake({"EUR": 7.0})
+    assert stake_in(stakes, Concerned(["chronopost"]), most=3).is_more
 
 
 def test_a_table_without_amounts_or_currencies(database: Database, add_claims: Callable[..., None]) -> None:
     add_claims(database, [{}, {}])
     Run(database).keep(NOW, POLICY)
     waiting = Concerned(["chronopost"])
-    assert DatabaseStakes(database).of(waiting) == Stake({"EUR": 20.0})
+    assert stake_in(database, waiting) == Stake({"EUR": 20.0})
     for column, stake in (("currency", Stake({"": 20.0})), ("amount_requested", Stake())):
         with database.write() as connection:
             connection.execute(text(f"ALTER TABLE claims DROP COLUMN {column}"))
         database.look_again()
-        assert DatabaseStakes(database).of(waiting) == stake
+        assert stake_in(database, waiting) == stake

@@ -8,7 +8,7 @@ from recours.core.mail import MailState
 from recours.core.recorded_phrases import MailTrouble
 from recours.dashboard.acting import done, done_in_background
 from recours.dashboard.visit import Visit, number_in
-from recours.database.reports.mails import DatabaseMails
+from recours.database.reports.mails import find_mail, latest_mails, waiting_mails
 from recours.operations.records import WrittenMail
 
 _WAITING, _LATEST = 200, 50
@@ -27,14 +27,14 @@ _INERT = {
 
 
 def show(visit: Visit) -> Response:
-    read = DatabaseMails(visit.operations.database)
-    waiting = read.waiting(_WAITING + 1)
+    database = visit.operations.database
+    waiting = waiting_mails(database, _WAITING + 1)
     return visit.page(
         "mails.html",
         counts=visit.operations.records.mails(),
         waiting=waiting[:_WAITING],
         is_more=len(waiting) > _WAITING,
-        latest=read.latest(_LATEST),
+        latest=latest_mails(database, _LATEST),
         tones=_TONES,
         admin=visit.settings.mail.admin,
         trouble_in=MailTrouble.translated,
@@ -56,10 +56,10 @@ def release(visit: Visit) -> Response:
 
 def _mail(visit: Visit) -> WrittenMail:
     number = number_in(visit.query.get("number", ""), _LARGEST_NUMBER)
-    found = DatabaseMails(visit.operations.database).find(number) if number else None
-    if found is None:
+    mail = find_mail(visit.operations.database, number) if number else None
+    if mail is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
-    return found
+    return mail
 
 
 def send_test(visit: Visit) -> Response:

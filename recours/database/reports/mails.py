@@ -1,9 +1,6 @@
 """The mails as they were written, for people who look at them before they are sent, and after."""
 
-from collections.abc import Iterable
-from typing import Any
-
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
 from recours.core.mail import OPEN_STATES, MailState
 from recours.core.text import clean
@@ -17,43 +14,36 @@ _LISTED = (_m.id, _m.kind, _m.recipient, _m.subject, _m.state, _m.created_at, _m
 _LONGEST_TEXT, _LONGEST_ERROR = 200, 300
 
 
-class DatabaseMails:
-    """Reads them. All methods raise DatabaseError."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def waiting(self, most: int) -> list[ListedMail]:
-        """Those that are not ended, the oldest first; by the index of those."""
-        states = [const(state) for state in OPEN_STATES]
-        query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(most)
-        return _listed(self._database.mappings(query))
-
-    def latest(self, most: int) -> list[ListedMail]:
-        """Those that were written last, the newest first."""
-        return _listed(self._database.mappings(select(*_LISTED).order_by(_m.id.desc()).limit(most)))
-
-    def find(self, number: int) -> WrittenMail | None:
-        query = select(*_LISTED, _m.language, _m.plain, _m.html).where(_m.id == number)
-        for row in self._database.mappings(query):
-            (listed,) = _listed([row])
-            return WrittenMail(listed, row["language"], row["plain"], row["html"])
-        return None
+def waiting_mails(database: Database, most: int) -> list[ListedMail]:
+    """Those that are not ended, the oldest first; by the index of those. Raises DatabaseError, as the others do."""
+    states = [const(state) for state in OPEN_STATES]
+    query = select(*_LISTED).where(_m.state.in_(states)).order_by(_m.id).limit(most)
+    return [_listed(row) for row in database.mappings(query)]
 
 
-def _listed(rows: Iterable[Any]) -> list[ListedMail]:
+def latest_mails(database: Database, most: int) -> list[ListedMail]:
+    """Those that were written last, the newest first."""
+    query = select(*_LISTED).order_by(_m.id.desc()).limit(most)
+    return [_listed(row) for row in database.mappings(query)]
+
+
+def find_mail(database: Database, number: int) -> WrittenMail | None:
+    query = select(*_LISTED, _m.language, _m.plain, _m.html).where(_m.id == number)
+    for row in database.mappings(query):
+        return WrittenMail(_listed(row), row["language"], row["plain"], row["html"])
+    return None
+
+
+def _listed(row: RowMapping) -> ListedMail:
     """A state that a later version wrote is shown as it stands."""
-    return [
-        ListedMail(
-            row["id"],
-            row["kind"],
-            clean(row["recipient"], _LONGEST_TEXT),
-            clean(row["subject"], _LONGEST_TEXT),
-            MailState(row["state"]) if row["state"] in set(MailState) else clean(row["state"], 40),
-            row["created_at"],
-            row["ended_at"],
-            row["tries"],
-            clean(row["error"], _LONGEST_ERROR) if row["error"] else None,
-        )
-        for row in rows
-    ]
+    return ListedMail(
+        row["id"],
+        row["kind"],
+        clean(row["recipient"], _LONGEST_TEXT),
+        clean(row["subject"], _LONGEST_TEXT),
+        MailState(row["state"]) if row["state"] in set(MailState) else clean(row["state"], 40),
+        row["created_at"],
+        row["ended_at"],
+        row["tries"],
+        clean(row["error"], _LONGEST_ERROR) if row["error"] else None,
+    )
