@@ -6,16 +6,14 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, update
+from sqlalchemy import Connection, Table
 
 from recours.core.mail import LAPSED, Event, key_of
 from recours.database.tables import events
 
 # What tells one event of a claim from another.
 _KEY = ("event", "carrier", "tracking_number")
-_LAPSED = *(events.c[name] == bindparam(f"of_{name}") for name in _KEY), events.c.told == LAPSED
-_REVIVE = update(events).where(events.c.claim_id == bindparam("of_claim_id"), *_LAPSED)
-_REVIVE_OF_NO_CLAIM = update(events).where(events.c.claim_id.is_(None), *_LAPSED)
+_e = events.c
 
 
 def insert_into(table: Table, dialect: str) -> Any:
@@ -25,7 +23,7 @@ def insert_into(table: Table, dialect: str) -> Any:
 
 def add_events(
     connection: Connection,
-    told: Sequence[tuple[Any, Event]],
+    pairs: Sequence[tuple[Any, Event]],
     run_id: str,
     now: datetime,
     declined: str | None = None,
@@ -47,22 +45,19 @@ def add_events(
             "facts": dict(event.facts),
             "told": declined,
         }
-        for claim_id, event in told
+        for claim_id, event in pairs
     ]
-    if not rows:
-        return
-    written = connection.execute(_insert_events(connection.dialect.name), rows).rowcount
-    if written != len(rows):
-        for row in rows:
-            revived = {f"of_{name}" if name in _KEY else name: value for name, value in row.items()}
-            claim_id = revived.pop("claim_id")
-            if claim_id is None:
-                connection.execute(_REVIVE_OF_NO_CLAIM, revived)
-            else:
-                connection.execute(_REVIVE, revived | {"of_claim_id": claim_id})
+    for is_of_claim in (True, False):
+        if some := [row for row in rows if (row["claim_id"] is not None) is is_of_claim]:
+            connection.execute(_insert_events(connection.dialect.name, is_of_claim=is_of_claim), some)
 
 
 @cache
-def _insert_events(dialect: str) -> Any:
-    # Without the option SQLAlchemy does not know how many rows PostgreSQL took.
-    return insert_into(events, dialect).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+def _insert_events(dialect: str, *, is_of_claim: bool) -> Any:
+    statement = insert_into(events, dialect)
+    return statement.on_conflict_do_update(
+        index_elements=["claim_id", *_KEY] if is_of_claim else [*_KEY],
+        index_where=None if is_of_claim else _e.claim_id.is_(None),
+        set_={name: statement.excluded[name] for name in ("run_id", "created_at", "facts", "told")},
+        where=_e.told == LAPSED,
+    )
